@@ -356,8 +356,7 @@ def _root(
 class Progress:
     """Progress on stderr; imports nothing before the first event."""
 
-    def __init__(self) -> None:
-        self.lines: StageLines | None = None
+    lines: StageLines | None = None
 
     def __call__(self, event: Event) -> None:
         """Show one event of a study."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -89,13 +89,12 @@ def _service(site: str, served: pd.DataFrame) -> Chain:
     return Chain(f"what station {site} serves", tuple(steps))
 
 
-def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> list[Chain]:
-    """Return a chain for each charger group in which the offer has capacity."""
+def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Iterator[Chain]:
+    """Yield a chain for each charger group in which the offer has capacity."""
     rule = run.config.offers.service.rule
     availability = float(offer["availability"])
     pairs = run.table("compatibility")
     group_of = run.table("chargers").set_index("charger_id")["charger_group"]
-    chains = []
     for group in capacity_groups(offer.index):
         stored = float(offer[f"capacity_{group}_kwh_day"])
         if not stored > 0:
@@ -112,8 +111,7 @@ def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> lis
             factors.append(run.worked_out("utilisation", "", share, "share", "config.yaml"))
             words = f"{power:g} kW x {HOURS:g} h x {share:g} x {availability:g} ({chargers})"
             value = power * HOURS * share * availability
-            step = Step(what, words, value, "kWh/day", stored, tuple(factors))
-            chains.append(Chain(what, (step,)))
+            yield Chain(what, (Step(what, words, value, "kWh/day", stored, tuple(factors)),))
             continue
         users = [str(one) for one in pairs.loc[pairs["charger_group"] == group, "vehicle_class"]]
         settings = run.figures["figure"]
@@ -127,11 +125,9 @@ def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> lis
         energy = run.table("energy").set_index("vehicle_class")["demand_kwh_day"]
         energy = energy[energy.index.isin(users)]
         if types and not offer["extends"] and not swaps and energy.sum() > 0:
-            chains.append(Chain(what, (_waiting(run, step, types, group, energy, availability),)))
+            yield Chain(what, (_waiting(run, step, types, group, energy, availability),))
         else:
-            as_stored = ("taken from the stored offers, not recomputed",)
-            chains.append(Chain(what, (step,), as_stored))
-    return chains
+            yield Chain(what, (step,), ("taken from the stored offers, not recomputed",))
 
 
 def _waiting(
