@@ -356,7 +356,17 @@ def _root(
 class Progress:
     """Progress on stderr; imports nothing before the first event."""
 
-    lines: StageLines | None = None
+    def __init__(self) -> None:
+        self.lines: StageLines | None = None
+        verb = _SAID.get(Said()).verb
+        self.waiting = threading.Timer(FIRST_LINE_S, self._say_at_work, (verb,))
+        self.waiting.daemon = True
+        if sys.stderr.isatty():  # a program that reads a pipe needs no such notice
+            self.waiting.start()
+
+    def _say_at_work(self, verb: str) -> None:
+        if self.lines is None:
+            typer.echo(" ".join(filter(None, ("siting", verb, "is at work …"))), err=True)
 
     def __call__(self, event: Event) -> None:
         """Show one event of a study."""
@@ -368,6 +378,7 @@ class Progress:
 
     def stop(self) -> None:
         """Clear the live line."""
+        self.waiting.cancel()
         if self.lines is not None:
             self.lines.stop()
 
@@ -392,16 +403,10 @@ def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
     logging.basicConfig(handlers=[handler], level=level)
     told = _listen_to_sigterm()
     progress = None if quiet else Progress()
-    waiting = threading.Timer(FIRST_LINE_S, _say_at_work, (_SAID.get(Said()).verb, progress))
-    waiting.daemon = True
-    # A program that reads a pipe needs no such notice.
-    if progress is not None and sys.stderr.isatty():
-        waiting.start()
     try:
         try:
             yield progress
         finally:
-            waiting.cancel()
             if progress is not None:
                 progress.stop()
     except InfeasibleError as err:
@@ -425,12 +430,6 @@ def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
         raise
     finally:
         told()
-
-
-def _say_at_work(verb_name: str, progress: Progress | None) -> None:
-    """Print that a verb is at work, unless a stage was shown."""
-    if progress is None or progress.lines is None:
-        typer.echo(" ".join(filter(None, ("siting", verb_name, "is at work …"))), err=True)
 
 
 class _Notes(logging.Formatter):
