@@ -409,14 +409,6 @@ def _some(ids: Iterable[object], most: int = 5) -> str:
     return ", ".join(names[:most]) + more
 
 
-def over_budget(spent_pkr: float, budget_pkr: float) -> list[str]:
-    """Return a message if the spending exceeds the budget; else an empty list."""
-    if spent_pkr <= budget_pkr * (1 + 1e-6):
-        return []
-    there = f"PKR {budget_pkr / 1e6:,.2f} m there"
-    return [f"budget: PKR {spent_pkr / 1e6:,.2f} m of subsidy, {there}"]
-
-
 def over_limits(
     limits: Iterable[Limit],
     offers: pd.DataFrame,
