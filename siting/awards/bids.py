@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from siting import roads, sites
+from siting import sites
 from siting.config import Config
 from siting.errors import Fault, refuse
 from siting.files import LONLAT_ALIASES, PAKISTAN_WSEN, UserTable
 from siting.review.awarded import ZONE
-from siting.review.outside_plan import Catalogue, counts_of, own_sites, road_faults
+from siting.review.outside_plan import Catalogue, counts_of, on_roads, own_sites
 from siting.study.pipeline import Study
 from siting.study.program_inputs import money_of
 from siting.study.read_sources import configurations_of, on_the_grid
@@ -111,8 +111,8 @@ def placed(
     away, which = cKDTree(ours.geometry.get_coordinates().to_numpy()).query(xy)
     site = np.where(away <= settings.merge_within_m, there[which], "").astype(object)
     lone = points[site == ""].rename(columns={"line": "their_id"})
-    snapped = roads.snap(lone, study.network, settings.max_snap_m)
-    file.faults += road_faults(study.network, settings.max_snap_m, lone, snapped, str(file.path))
+    snapped, off_road = on_roads(study, lone, str(file.path))
+    file.faults += off_road
     own, ids = _joined(xy[site == ""], settings.merge_within_m)
     site[site == ""] = [PLACE.format(n + 1) for n in own]
     new = bids.assign(site_id="", said=[str(sorted(c.items())) for c in bids["counts"]])

@@ -189,7 +189,7 @@ def to_folder(help_: str) -> Any:
 
 def verb(
     group: str, example: str, *, solver: Sequence[str] = (), quiet: bool = True, bare: bool = False
-) -> Callable[[Callable[..., Reply | None]], Callable[..., Any]]:
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator that makes a function a verb, with an example in its help.
 
     The function returns a `Reply`, which is printed as ``--json`` and ``--quiet`` require; errors
@@ -200,7 +200,7 @@ def verb(
     the function prints and explains errors itself.
     """
 
-    def make(function: Callable[..., Reply | None]) -> Callable[..., Any]:
+    def make(function: Callable[..., Any]) -> Callable[..., Any]:
         # By default the list of verbs truncates descriptions at the line's end.
         said = " ".join((function.__doc__ or "").split())
         return app.command(
@@ -214,7 +214,7 @@ def verb(
 
 
 def _with_common_options(
-    function: Callable[..., Reply | None], solver: Sequence[str], quiet: bool
+    function: Callable[..., Reply], solver: Sequence[str], quiet: bool
 ) -> Callable[..., None]:
     """Return a verb with the common options, which prints its reply and exits with its code."""
     own = dict(inspect.signature(function, eval_str=True).parameters)
@@ -227,8 +227,6 @@ def _with_common_options(
         with errors_explained(quiet=hushed) as shown:
             _PROGRESS.set(shown)
             reply = function(**given)
-            if reply is None:
-                return
             if as_json:
                 print_json(reply.json())
             elif reply.always or not hushed:
@@ -360,6 +358,15 @@ class Progress:
 
     def __init__(self) -> None:
         self.lines: StageLines | None = None
+        verb = _SAID.get(Said()).verb
+        self.waiting = threading.Timer(FIRST_LINE_S, self._say_at_work, (verb,))
+        self.waiting.daemon = True
+        if sys.stderr.isatty():  # a program that reads a pipe needs no such notice
+            self.waiting.start()
+
+    def _say_at_work(self, verb: str) -> None:
+        if self.lines is None:
+            typer.echo(" ".join(filter(None, ("siting", verb, "is at work …"))), err=True)
 
     def __call__(self, event: Event) -> None:
         """Show one event of a study."""
@@ -371,6 +378,7 @@ class Progress:
 
     def stop(self) -> None:
         """Clear the live line."""
+        self.waiting.cancel()
         if self.lines is not None:
             self.lines.stop()
 
@@ -395,32 +403,23 @@ def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
     logging.basicConfig(handlers=[handler], level=level)
     told = _listen_to_sigterm()
     progress = None if quiet else Progress()
-    waiting = threading.Timer(FIRST_LINE_S, _say_at_work, (_SAID.get(Said()).verb, progress))
-    waiting.daemon = True
-    # A program that reads a pipe needs no such notice.
-    if progress is not None and sys.stderr.isatty():
-        waiting.start()
     try:
         try:
             yield progress
         finally:
-            waiting.cancel()
             if progress is not None:
                 progress.stop()
     except InfeasibleError as err:
-        print_error("This cannot hold", err)
-        raise typer.Exit(1) from err
+        raise failed("This cannot hold", err, 1) from err
     except SitingError as err:
-        print_error("Error", err)
-        raise typer.Exit(2) from err
+        raise failed("Error", err) from err
     except OSError as err:
         where = "" if err.filename is None else str(err.filename)
-        print_error("Error", SitingError(Fault(where, f"the system says: {err.strerror or err}")))
-        raise typer.Exit(2) from err
+        fault = Fault(where, f"the system says: {err.strerror or err}")
+        raise failed("Error", SitingError(fault)) from err
     except MemoryError as err:
         what = "needs more memory than there is: ask for less, e.g. a smaller area or cutoff_min"
-        print_error("Error", SitingError(Fault("", f"{what} ({err})" if str(err) else what)))
-        raise typer.Exit(2) from err
+        raise failed("Error", SitingError(f"{what} ({err})" if str(err) else what)) from err
     except KeyboardInterrupt as err:
         raise stopped(f"{str(err) or 'Stopped'}; nothing was written.") from None
     except typer.Exit:
@@ -431,12 +430,6 @@ def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
         raise
     finally:
         told()
-
-
-def _say_at_work(verb_name: str, progress: Progress | None) -> None:
-    """Print that a verb is at work, unless a stage was shown."""
-    if progress is None or progress.lines is None:
-        typer.echo(" ".join(filter(None, ("siting", verb_name, "is at work …"))), err=True)
 
 
 class _Notes(logging.Formatter):
@@ -462,8 +455,8 @@ def stopped(text: str) -> typer.Exit:
     return typer.Exit(130)
 
 
-def print_error(heading: str, err: SitingError) -> None:
-    """Print an error on stderr, and as JSON on stdout if requested."""
+def failed(heading: str, err: SitingError, code: int = 2) -> typer.Exit:
+    """Print an error on stderr, and as JSON if requested; return the exception that ends a verb."""
     _json_of(err.faults)
     more = f" ({len(err.faults)} faults)" if len(err.faults) > 1 else ""
     typer.echo(f"{heading}{more}:", err=True)
@@ -472,3 +465,4 @@ def print_error(heading: str, err: SitingError) -> None:
     for line in str(err).splitlines():
         lines = textwrap.wrap(line, max(width - 4, 20), break_long_words=False) if width else [line]
         typer.echo("\n".join(f"  {part}" for part in lines), err=True)
+    return typer.Exit(code)

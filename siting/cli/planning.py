@@ -25,9 +25,9 @@ from siting.cli.app import (
     asked_of_folder,
     asked_of_solver,
     errors_explained,
+    failed,
     now,
     option,
-    print_error,
     print_json,
     progress,
     stopped,
@@ -371,6 +371,5 @@ def rerun(
         repetition = repeat(run_folder(folder), overrides or [], out=out, progress=progress())
     except InfeasibleError as err:
         # The first run had a plan, so an infeasible repetition is a difference, not bad input.
-        print_error("Differs: there was a plan, now there is none", err)
-        raise typer.Exit(1) from err
+        raise failed("Differs: there was a plan, now there is none", err, 1) from err
     return Reply(repetition.plain, lambda: print_rerun(repetition), code=int(not repetition.same))

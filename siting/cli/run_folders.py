@@ -14,9 +14,8 @@ from siting.errors import InputError, did_you_mean
 
 LATEST = "@latest"
 # Fields of a run in a list.
-LISTED = (
-    *("name", "title", "written", "status", "gap", "subsidy_pkr", "new_stations", "served_share"),
-)
+LISTED = ("name", "title", "written", "status", "gap", "subsidy_pkr", "new_stations",
+          "served_share")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class RunFolder:
             return datetime.min.replace(tzinfo=UTC)
 
 
-def run_folders(here: Path | None = None) -> list[RunFolder]:
+def run_folders(here: Path = Path()) -> list[RunFolder]:
     """Return the runs in ``runs``, ``../runs`` and ``*/runs`` of a folder, newest first.
 
     `here` is the current folder by default. Folders without a readable ``run.json`` are left out.
@@ -52,8 +51,7 @@ def run_folders(here: Path | None = None) -> list[RunFolder]:
     return sorted(runs, key=lambda run: (run.written, run.path.name), reverse=True)
 
 
-def _all_folders(here: Path | None) -> list[RunFolder]:
-    here = Path() if here is None else here
+def _all_folders(here: Path = Path()) -> list[RunFolder]:
     by_path: dict[Path, RunFolder] = {}
     for place in (here / "runs", here / ".." / "runs", *sorted(here.glob("*/runs"))):
         for path in sorted(place.glob("*/run.json")):
@@ -62,7 +60,7 @@ def _all_folders(here: Path | None) -> list[RunFolder]:
     return list(by_path.values())
 
 
-def run_folder(wanted: Path, here: Path | None = None) -> Path:
+def run_folder(wanted: Path, here: Path = Path()) -> Path:
     """Return the run folder for a path, a name, the start of a name, or ``@latest``.
 
     The name of a study (``haripur``) means its newest run. Raises `InputError` if no run, or more
@@ -97,5 +95,5 @@ def run_folder(wanted: Path, here: Path | None = None) -> Path:
 
 def names_like(incomplete: str) -> list[str]:
     """Return the names of runs that start with a text, for shell completion."""
-    names = [LATEST, *(run.path.name for run in _all_folders(None))]
+    names = [LATEST, *(run.path.name for run in _all_folders())]
     return [name for name in names if name.startswith(incomplete)]

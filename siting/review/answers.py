@@ -7,7 +7,6 @@ connection may be given; they replace the study's estimates.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,17 +32,11 @@ MOST_GIVEN_UP = 8
 LOOK_S = 20.0
 
 
-@dataclass(frozen=True, eq=False)
-class Answered:
-    """The offers of a study as the answers change them, and notes for readers."""
+def answered(study: Study, path: Path) -> tuple[pd.DataFrame, str]:
+    """Return the offers as answers change them, and a note on the answers.
 
-    offers: pd.DataFrame
-    sites: frozenset[str]  # sites whose offers changed
-    notes: tuple[str, ...]
-
-
-def answered(study: Study, path: Path) -> Answered:
-    """Return the offers as answers change them; an `InputError` names every fault by line."""
+    An `InputError` names every fault by line.
+    """
     file = UserTable(path, ("site", "bid", "answer"))
     file.require(["answer"], ["site", "bid"])
     site, bid = file.text("site"), file.text("bid")
@@ -73,10 +66,8 @@ def answered(study: Study, path: Path) -> Answered:
     refuse(file.faults)
     reason = offers["reason"].fillna("").astype(str)
     new, rule = ~offers["existing"].to_numpy(bool), subsidy_of(study.config)
-    touched = set[str]()
     for n in range(len(answer)):
         mine = new & (of == bid[n] if bid[n] else offers["site_id"] == sites[n]).to_numpy(bool)
-        touched |= set(offers.loc[mine, "site_id"].astype(str))
         if answer[n] != SANCTIONED:
             reason = reason.mask(mine & (reason == ""), REASONS[answer[n]])
             continue
@@ -96,7 +87,7 @@ def answered(study: Study, path: Path) -> Answered:
             offers["subsidy_pkr"] = offers["subsidy_pkr"].mask(mine & ~own, most)
     counts = answer.value_counts()
     note = f"{path.name}: " + ", ".join(f"{counts[k]:,} {k}" for k in ANSWERS if k in counts)
-    return Answered(offers.assign(reason=reason), frozenset(touched), (note,))
+    return offers.assign(reason=reason), note
 
 
 def changed_least(study: Study, before: tuple[str, ...]) -> tuple[Study, list[str]]:

@@ -13,7 +13,7 @@ from siting.errors import Fault, InputError
 from siting.files import read_csv, row_labels, rows_fault, texts_of
 from siting.manifest import FOLDER
 from siting.review.answers import OF_BIDS, STAYS
-from siting.review.run_claims import MENDED, same_table
+from siting.review.run_claims import MENDED, NOT_OTHERS, edited, same_table
 from siting.study.pipeline import Study
 from siting.study.program_inputs import money_of
 from siting.tables import may_be_built
@@ -52,7 +52,7 @@ def own_faults(
         known = (*OF_BIDS, "kept")
         plain = tuple(one for one in study.limits if one.kind not in known and one.name != STAYS)
         what = "has other limits than the configuration, its bids and its answers"
-        return [] if plain == anew else [Fault(where, what, MENDED)]
+        return [] if plain == anew else [edited(where, what)]
     stored = study.offers
     changed = _answered_sites(study, folder) if _answers(facts) else set()
     both = stored[~stored["site_id"].isin(changed)].merge(
@@ -65,8 +65,7 @@ def own_faults(
     for column in [c for c in anew.columns if c not in {*PLACE, *own}]:
         one, two = both.loc[~lost, [column]], both.loc[~lost, [f"{column}_anew"]]
         if not same_table(one, two.set_axis([column], axis=1)):
-            what = "is not what the run's other tables give"
-            faults.append(Fault(f"{where}, column {column}", what, MENDED))
+            faults.append(edited(f"{where}, column {column}", NOT_OTHERS))
     return faults
 
 

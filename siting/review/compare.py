@@ -297,11 +297,9 @@ def _site_row(names: list[str], runs: list[RunRecord], held: dict[int, int]) -> 
         "in_runs": "; ".join(inside),
         "not_in_runs": "; ".join(n for n in names if n not in inside),
     }
-    for n in range(len(runs)):
-        site = stations.get(n)
-        row[f"id_{n + 1}"] = None if site is None else str(site["site_id"])
-        row[f"chargers_{n + 1}"] = None if site is None else str(site["chargers"])
-        row[f"served_{n + 1}_kwh_day"] = None if site is None else float(site["served_kwh_day"])
+    for n, site in stations.items():
+        row[f"id_{n + 1}"], row[f"chargers_{n + 1}"] = str(site["site_id"]), str(site["chargers"])
+        row[f"served_{n + 1}_kwh_day"] = float(site["served_kwh_day"])
     return row
 
 

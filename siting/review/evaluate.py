@@ -25,7 +25,7 @@ from siting.interrupts import seen_through
 from siting.plan import Plan, PlanTables, make_plan
 from siting.program.limits import number, with_more_money
 from siting.program.program import Program
-from siting.review.outside_plan import over_budget, over_limits, read_their_layer, their_plan
+from siting.review.outside_plan import Catalogue, over_limits, read_their_layer, their_plan
 from siting.review.score import score, score_table, scores_in_words
 from siting.review.shown import Block, Shown
 from siting.study.facts import folder_for, head_of
@@ -157,8 +157,9 @@ def evaluate(
     else:
         path = lay_down(("sites",), sites, config.output.cache_dir)
     try:
-        layer = read_their_layer(path, configurations_of(config.offers), waiting.chargers, names)
-        drawn = their_plan(study, layer, str(path))
+        chargers = set(waiting.chargers["charger_id"].astype(str))
+        catalogue = Catalogue(configurations_of(config.offers), chargers, names or {})
+        drawn = their_plan(study, read_their_layer(path, catalogue), catalogue, str(path))
     except SitingError as err:
         raise in_words(err) from None
     notes = list(drawn.notes)
@@ -235,7 +236,11 @@ def as_drawn(
         plan, broken = _valued(study, chosen, budget)
     drawn = dict(zip(plan.sites["offer_id"], plan.sites["subsidy_pkr"], strict=True))
     over = over_limits(limits, study.offers, drawn, study.config.program.limits.spacing_m)
-    return plan, [*over_budget(plan.outcome.subsidy_pkr, budget), *over, *broken]
+    spent = plan.outcome.subsidy_pkr
+    if spent > budget * (1 + 1e-6):
+        there = f"PKR {budget / 1e6:,.2f} m there"
+        over.insert(0, f"budget: PKR {spent / 1e6:,.2f} m of subsidy, {there}")
+    return plan, [*over, *broken]
 
 
 def _valued(study: Study, chosen: Collection[str], budget_pkr: float) -> tuple[Plan, list[str]]:

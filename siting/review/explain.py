@@ -22,6 +22,7 @@ from siting.engine.answer import Answer
 from siting.engine.fixed import assign
 from siting.engine.marginal import Marginal, lost_without
 from siting.errors import InfeasibleError, SolveError
+from siting.files import texts_of
 from siting.program.program import Program
 from siting.review.shown import Block, Shown, block_of
 from siting.review.solving import (
@@ -42,7 +43,7 @@ from siting.study.revalue import in_the_end
 from siting.study.stored_run import Source, plan_of, study_of
 from siting.study.to_limits import site_named
 from siting.study.to_program import instance_of, program_of
-from siting.tables import capacity_columns
+from siting.tables import capacity_columns, capacity_groups
 
 # Energy that is too small to mention (kWh/day); use share from which a station is called full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999
@@ -258,9 +259,7 @@ def _in_reach(run: Explained, site: str) -> tuple[float, float]:
     """Return the demand that a site could serve, and the part that is unserved (kWh/day)."""
     here = run.study.offers[run.study.offers["site_id"] == site]
     pairs, demand = run.study.compatibility, run.plan.demand
-    groups = pairs["charger_group"].unique()
-    columns = {g: f"capacity_{g}_kwh_day" for g in groups if f"capacity_{g}_kwh_day" in here}
-    able = [group for group, column in columns.items() if (here[column] > 0).any()]
+    able = [g for g in capacity_groups(here.columns) if (here[f"capacity_{g}_kwh_day"] > 0).any()]
     classes = pairs.loc[pairs["charger_group"].isin(able), "vehicle_class"]
     near = run.study.reach.loc[run.study.reach["site_id"] == site, "cell_id"]
     rows = demand[demand["cell_id"].isin(near) & demand["vehicle_class"].isin(classes)]
@@ -308,9 +307,8 @@ def _without(run: Explained, site: str, limit_s: float, figures: dict[str, Any])
     proven = again.proven("plan without it")
     if again.same:
         return f"another plan, with nothing here, {again.reaches} as much ({proven})"
-    if again.more > 0:
-        return f"a plan with nothing here {again.difference} ({proven})"
-    return f"the best plan found with nothing here {again.difference} ({proven})"
+    which = "a plan" if again.more > 0 else "the best plan found"
+    return f"{which} with nothing here {again.difference} ({proven})"
 
 
 # --- a place without a station -------------------------------------------------------------------
@@ -434,6 +432,7 @@ def _again(run: Explained, given: Asked, limit_s: float, cannot: str) -> Again |
 
 def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
     table = run.study.shown_offers[run.study.shown_offers["site_id"] == site]
+    table = table.assign(reason=texts_of(table, "reason"))
     known: Mapping[str, float] = {}
     if site in set(run.instance.site_ids):
         worth = run.marginal.offers_at(site)
@@ -443,12 +442,12 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
     spent_here = float(table.loc[table["offer_id"] == chosen, "subsidy_pkr"].sum())
     rows = []
     for offer in table.to_dict("records"):
-        id_, reason = str(offer["offer_id"]), str(offer["reason"] or "").strip()
+        id_ = str(offer["offer_id"])
         value = known.get(id_)
         if id_ == chosen:
             said, value = "stands" if offer["existing"] else "built", run.served_kwh_day
-        elif reason and reason != "nan":
-            said, value = f"ruled out: {reason}", None
+        elif offer["reason"]:
+            said, value = f"ruled out: {offer['reason']}", None
         elif id_ not in left:
             said = "not open: the site is forbidden, or what stands here is kept"
         elif value is None:
@@ -648,7 +647,7 @@ def _stations(run: Explained) -> list[tuple[str, str]]:
         return [("Stations", "the plan builds none")]
     full = int((new["use_share"] >= FULL_SHARE).sum())
     out = [("Capacity", f"{full:,} of {len(new):,} new stations are full")]
-    reason = run.study.offers["reason"].fillna("").astype(str).str.strip()
+    reason = texts_of(run.study.offers, "reason")
     if ruled_out := int((reason != "").sum()):
         by_power = f"{int(reason.str.contains('headroom').sum()):,} of them"
         out.append(("Ruled out", f"{ruled_out:,} offers, {by_power} for want of grid headroom"))

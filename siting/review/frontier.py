@@ -11,12 +11,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 
 from siting import export
-from siting.config import Config, even_steps, rupees_of_word, to_yaml
+from siting.config import even_steps, rupees_of_word, to_yaml
 from siting.config.program import GridZones
 from siting.engine.answer import AimProof, Answer
 from siting.engine.proof import Proof
@@ -35,6 +34,8 @@ from siting.study.to_program import program_of
 from siting.writing import claimed_folder
 
 MOST_BUDGETS = 200
+# Zones of a program that has none.
+SQUARES = GridZones(kind="grid")
 
 
 def budgets_of(text: str) -> list[float]:
@@ -109,7 +110,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
         raise InputError("program.least_cost", what, fix)
     rows: list[dict[str, Any]] = []
     demand = asked.last_demand
-    zones, _ = zones_for(config, study.cells, demand)
+    zones = zones_for(study, demand)
     wanted = demand.groupby("vehicle_class")["demand_kwh_day"].sum()
     start: tuple[str, ...] = study.start
     last: Answer | None = None
@@ -198,10 +199,13 @@ def frontier_to_folder(
             lacks = 'none was drawn: it needs another package, pip install "siting[map]"'
             study.tell("picture", lacks)
         (folder / "config.yaml").write_text(to_yaml(study.config), encoding="utf-8")
+        squares = study.config.program.zones is None
         facts = {
             **head_of(study.config, now),
             "demand": study.demand_facts,
-            "zones": zones_for(study.config, study.cells, study.demand)[1],
+            "zones": f"squares of {SQUARES.size_m:,.0f} m"
+            if squares
+            else "the zones of the program",
             "frontier": table.to_dict("records"),
             "inputs": study.inputs,
             "seconds": dict(study.seconds),
@@ -239,19 +243,11 @@ def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> N
                 row["bound_kwh_day"] = bound
 
 
-def zones_for(
-    config: Config, cells: gpd.GeoDataFrame, demand: pd.DataFrame
-) -> tuple[pd.Series, str]:
-    """Return the zone of each demand row, by ``demand_id``, and what the zones are, in words.
-
-    If the program has no zones, squares are used.
-    """
-    squares, words = GridZones(kind="grid"), "the zones of the program"
-    if config.program.zones is None:
-        words = f"squares of {squares.size_m:,.0f} m"
-    zones = zone_of_cells(config.program.zones or squares, cells)
+def zones_for(study: Study, demand: pd.DataFrame) -> pd.Series:
+    """Return the zone of each demand row, by ``demand_id``: the program's zone, or a square."""
+    zones = zone_of_cells(study.config.program.zones or SQUARES, study.cells)
     assert zones is not None  # squares are always defined
-    return zone_of_demand(demand, zones), words
+    return zone_of_demand(demand, zones)
 
 
 def _knee(table: pd.DataFrame) -> int:

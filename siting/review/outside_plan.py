@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,15 @@ import numpy as np
 import pandas as pd
 
 from siting import roads
-from siting.errors import Fault, refuse
-from siting.files import extent, read_layer, row_labels, rows_fault
+from siting.errors import Fault, naming, refuse
+from siting.files import extent, read_layer, row_labels, rows_fault, texts_of
 from siting.program.limits import Limit
 from siting.review.added_places import match_places, study_of_sites, study_with_sites
-from siting.roads import Network
 from siting.sites.chargers_text import charger_counts
 from siting.sites.configurations import EXISTING, EXTENDED, UPGRADED
 from siting.study.pipeline import Study
 from siting.study.read_sources import configurations_of, on_the_grid
+from siting.study.to_limits import bare_names
 
 ID_COLUMNS = ("site_id", "id")
 TYPE_COLUMNS = ("charger_id", "charger", "charger_type", "type")
@@ -32,52 +32,54 @@ YES, NO = ("true", "yes", "1", "1.0", "y"), ("false", "no", "0", "0.0", "n", "",
 # --- the layer -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class TheirLayer:
-    """The stations read from a layer."""
+@dataclass(frozen=True)
+class Catalogue:
+    """The study's configurations and charger types, and a layer's names for them."""
 
-    # their_id, name, existing, counts (chargers by type), geometry; lon/lat
-    sites: gpd.GeoDataFrame
-    # Unknown chargers and configurations, which `counts` leaves out, with the rows of each.
-    unknown: dict[str, tuple[str, ...]]
-    known: tuple[str, ...] = ()  # known configurations and chargers
+    configurations: Mapping[str, Mapping[str, int]]  # the number of each charger type
+    chargers: Collection[str]
+    names: Mapping[str, str]  # the study's name for each name of the layer
+    # Unknown names, with the rows of each; filled as rows are read.
+    unknown: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def known(self) -> list[str]:
+        """The names of the study."""
+        return [*self.configurations, *sorted(self.chargers)]
+
+    def of(self, name: str, number: int) -> dict[str, int] | None:
+        """Return the chargers of `number` times a configuration or type; None if unknown."""
+        bare = name.removeprefix(EXTENDED).removesuffix(UPGRADED)
+        ours = self.names.get(name, self.names.get(bare, bare))
+        if ours in self.configurations:
+            return {c: n * number for c, n in self.configurations[ours].items()}
+        return {ours: number} if ours in self.chargers else None
 
 
-def read_their_layer(
-    path: Path,
-    configurations: Mapping[str, Mapping[str, int]],
-    chargers: pd.DataFrame,
-    names: Mapping[str, str] | None = None,
-) -> TheirLayer:
-    """Return the stations of a layer, with the number of chargers of each type.
+def read_their_layer(path: Path, catalogue: Catalogue) -> gpd.GeoDataFrame:
+    """Return the stations of a layer (lon/lat), with the chargers of each by type as ``counts``.
 
     The chargers are read from the first of these columns in the layer: ``chargers`` in words (``2 x
     dc_60 + 4 x lev_3``); ``configuration``, the name of a configuration; one column of numbers per
     charger type (``dc_60``, ``lev_3``); or ``charger`` with ``count``. `path` is a layer of points,
     or a CSV with ``lon`` and ``lat``. The column ``site_id`` or ``id`` has the ids of the rows,
-    ``name`` their names, and ``existing`` is true for an existing station. `configurations` gives
-    the number of each charger type by configuration; `names` maps the layer's names to the study's.
-    An `InputError` names every fault: geometries other than points, repeated or missing ids,
-    missing chargers, and numbers that are not whole.
+    ``name`` their names, and ``existing`` is true for an existing station. ``counts`` leaves out
+    chargers that the catalogue does not know. An `InputError` names every fault: geometries other
+    than points, repeated or missing ids, missing chargers, and numbers that are not whole.
     """
     layer = read_layer(path)
-    names = dict(names or {})
     faults: list[Fault] = []
     id_column = next((c for c in ID_COLUMNS if c in layer.columns), None)
     ids = _row_ids(layer, path, id_column, faults)
     faults += _shape_faults(layer, path, ids)
     existing = _existing(layer, path, ids, faults)
-    known = set(chargers["charger_id"].astype(str))
-    there_are = (*configurations, *sorted(known))
-    bad_names = tuple(f"{name}={ours}" for name, ours in names.items() if ours not in there_are)
-    if bad_names:
-        have = ", ".join(there_are)
-        faults.append(Fault("map-config", "no such configuration", f"there are: {have}", bad_names))
-    catalogue = Catalogue(configurations, known, names)
+    have, names = f"there are: {', '.join(catalogue.known)}", catalogue.names.items()
+    wrong = [f"{name}={ours}" for name, ours in names if ours not in catalogue.known]
+    faults += naming("map-config", "no such configuration", wrong, have)
     counts = counts_of(layer, path, ids, existing, catalogue, faults)
     refuse(faults)
     called = layer["name"] if "name" in layer.columns else pd.Series(None, index=layer.index)
-    sites = gpd.GeoDataFrame(
+    return gpd.GeoDataFrame(
         {
             "their_id": ids,
             "name": called.astype("str").where(called.notna()).to_numpy(),
@@ -87,27 +89,6 @@ def read_their_layer(
         geometry=layer.geometry.to_numpy(),
         crs=4326,
     )
-    unknown = {name: tuple(rows) for name, rows in catalogue.unknown.items()}
-    return TheirLayer(sites, unknown, there_are)
-
-
-@dataclass(frozen=True)
-class Catalogue:
-    """The study's configurations and charger types, and the layer's names for them."""
-
-    configurations: Mapping[str, Mapping[str, int]]
-    chargers: set[str]
-    names: Mapping[str, str]
-    # The rows with each unknown name, by name; filled as rows are read.
-    unknown: dict[str, list[str]] = field(default_factory=dict)
-
-    def of(self, name: str, number: int) -> dict[str, int] | None:
-        """Return the chargers of `number` times a configuration or type; None if unknown."""
-        bare = name.removeprefix(EXTENDED).removesuffix(UPGRADED)
-        ours = self.names.get(name, self.names.get(bare, bare))
-        if ours in self.configurations:
-            return {c: n * number for c, n in self.configurations[ours].items()}
-        return {ours: number} if ours in self.chargers else None
 
 
 def _row_ids(
@@ -139,8 +120,7 @@ def _existing(
 ) -> np.ndarray:
     stands = np.zeros(len(layer), dtype=bool)
     if "existing" in layer.columns:
-        given = layer["existing"]
-        text = given.astype("str").where(given.notna(), "").str.strip().str.casefold()
+        text = texts_of(layer, "existing").str.casefold()
         stands = text.isin(YES).to_numpy()
         odd = ~text.isin((*YES, *NO))
         faults += rows_fault(f"{path}, column existing", odd, ids, "neither true nor false")
@@ -261,7 +241,9 @@ class TheirPlan:
     notes: list[str]  # further notes for readers
 
 
-def their_plan(study: Study, layer: TheirLayer, where: str) -> TheirPlan:
+def their_plan(
+    study: Study, layer: gpd.GeoDataFrame, catalogue: Catalogue, where: str
+) -> TheirPlan:
     """Return a layer's stations as offers at sites of a study, priced by the study's rules.
 
     Each point is matched to at most one candidate: to a candidate with the point's id within 25 m,
@@ -270,15 +252,14 @@ def their_plan(study: Study, layer: TheirLayer, where: str) -> TheirPlan:
     outside the road network or far from a road, and every existing station unknown to the study.
     """
     settings, ours = study.config.candidates, study.candidates
-    theirs = layer.sites.to_crs(study.network.crs)
+    theirs = layer.to_crs(study.network.crs)
     known, ids = ours["site_id"].astype(str).tolist(), theirs["their_id"].astype(str).tolist()
     here, there = (table.get_coordinates().to_numpy() for table in (theirs, ours))
     match = match_places(here, ids, there, known, settings.merge_within_m)
     lone = theirs[match < 0]
     faults = _stand_faults(theirs, match, ours, where)
-    snapped = roads.snap(lone, study.network, settings.max_snap_m)
-    faults += road_faults(study.network, settings.max_snap_m, lone, snapped, where)
-    refuse(faults)
+    snapped, off_road = on_roads(study, lone, where)
+    refuse(faults + off_road)
     new = theirs[["their_id", "counts"]].assign(site_id=np.array(known, dtype=object)[match])
     new.loc[match < 0, "site_id"] = _ids(lone["their_id"].astype(str), set(known))
     added = own_sites(lone, new.loc[match < 0, "site_id"], snapped)
@@ -294,11 +275,11 @@ def their_plan(study: Study, layer: TheirLayer, where: str) -> TheirPlan:
     kept = study.offers[study.offers["existing"].to_numpy(bool)]
     kept = kept[~kept["site_id"].isin(new["site_id"])]
     chosen = (*kept["offer_id"].astype(str), *priced["offer_id"].astype(str))
-    have = ", ".join(layer.known)
+    have = ", ".join(catalogue.known)
     broken = [
         f"{name}: no such charger or configuration in the study; scored without it "
         f"({_some(rows)}); there are: {have}; --map-config {name}=NAME maps it to one of these"
-        for name, rows in layer.unknown.items()
+        for name, rows in catalogue.unknown.items()
     ]
     built = {*kept["site_id"], *new["site_id"]}
     lacking = [site for site in study.required_sites if site not in built]
@@ -324,13 +305,13 @@ def _stand_faults(
     return rows_fault(f"{where}, column existing", stray, theirs["their_id"], what, fix)
 
 
-def road_faults(
-    network: Network, most_m: float, lone: gpd.GeoDataFrame, snapped: pd.DataFrame, where: str
-) -> list[Fault]:
-    """Return a fault for points outside the network, and one for points too far from a road."""
+def on_roads(study: Study, lone: gpd.GeoDataFrame, where: str) -> tuple[pd.DataFrame, list[Fault]]:
+    """Return points snapped to roads, and faults of points outside the network or far from it."""
+    network, most_m = study.network, study.config.candidates.max_snap_m
+    snapped = roads.snap(lone, network, most_m)
     far = snapped["node_id"].isna().to_numpy()
     if not far.any():
-        return []
+        return snapped, []
     west, south, east, north = network.nodes.total_bounds
     points = lone.geometry[far]
     outside = ~(
@@ -342,10 +323,8 @@ def road_faults(
     where, out = f"{where}, geometry", f"outside the area of the study ({extent(network.nodes)})"
     what = f"more than {most_m:g} m from the nearest road"
     fix = "move them to a road, or raise candidates.max_snap_m"
-    return [
-        *rows_fault(where, outside, names, out, "leave them out"),
-        *rows_fault(where, ~outside, labels, what, fix),
-    ]
+    faults = rows_fault(where, outside, names, out, "leave them out")
+    return snapped, faults + rows_fault(where, ~outside, labels, what, fix)
 
 
 def _ids(wanted: Iterable[str], known: set[str]) -> list[str]:
@@ -407,15 +386,14 @@ def _priced(
     here = candidates[candidates["site_id"].isin(set(new["site_id"]))]
     offers = study_of_sites(study, here.reset_index(drop=True), config).offers
     offers = offers[~offers["existing"].to_numpy(bool)]
-    bare = offers["configuration"].str.removeprefix("existing+").str.removesuffix("+upgrade")
-    key = pd.MultiIndex.from_arrays([offers["site_id"], bare])
+    key = pd.MultiIndex.from_arrays([offers["site_id"], bare_names(offers)])
     at = key.get_indexer(pd.MultiIndex.from_arrays([new["site_id"], names]))
     picked = offers.iloc[at].reset_index(drop=True)
-    reason = picked["reason"].fillna("").astype(str)
+    reason = texts_of(picked, "reason")
     same = (new["site_id"] == new["their_id"]).to_numpy()
     both = new["their_id"] + " (site " + new["site_id"] + ")"
     labels = new["their_id"].where(same, both)
-    broken = [f"{label}: {why}" for label, why in zip(labels, reason, strict=True) if why.strip()]
+    broken = [f"{label}: {why}" for label, why in zip(labels, reason, strict=True) if why]
     extends = picked["extends"].to_numpy(bool)
     if asked.existing_policy == "keep" and extends.any():
         ids = _some(labels[extends])
@@ -429,14 +407,6 @@ def _some(ids: Iterable[object], most: int = 5) -> str:
     names = list(map(str, ids))
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
-
-
-def over_budget(spent_pkr: float, budget_pkr: float) -> list[str]:
-    """Return a message if the spending exceeds the budget; else an empty list."""
-    if spent_pkr <= budget_pkr * (1 + 1e-6):
-        return []
-    there = f"PKR {budget_pkr / 1e6:,.2f} m there"
-    return [f"budget: PKR {spent_pkr / 1e6:,.2f} m of subsidy, {there}"]
 
 
 def over_limits(

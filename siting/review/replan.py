@@ -172,11 +172,11 @@ def replan(
     if "limits" not in study.reused and of_bids:
         study = study.with_stages({"limits": (*study.limits, *of_bids)}, progress=study.progress)
     if answers is not None:
-        came = answered(study, Path(answers))
+        offers, note = answered(study, Path(answers))
         left = tuple(limit for limit in study.limits if limit.name != STAYS)
-        study = study.with_stages({"offers": came.offers, "limits": left}, progress=study.progress)
+        study = study.with_stages({"offers": offers, "limits": left}, progress=study.progress)
         study, kept = changed_least(study, tuple(first.outcome.offers))
-        notes += [*came.notes, *kept]
+        notes += [note, *kept]
     made: list[pd.DataFrame] = []
 
     def changes(part: Path, after: Plan) -> None:
@@ -303,8 +303,7 @@ def _is_money(value: Any) -> bool:
 def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, list[str]]:
     """Return new places as candidates with new ids, places too far from a road, and notes."""
     config = study.config.candidates
-    columns = read_layer(path).columns
-    layer = sites.candidates_from_layer(path, name_column="name" if "name" in columns else None)
+    layer = sites.candidates_from_layer(path)
     added, dropped = sites.merge_candidates(
         [layer], study.network, merge_within_m=config.merge_within_m, max_snap_m=config.max_snap_m
     )

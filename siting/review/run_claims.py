@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from siting.engine.answer import Method, TieBreak
 from siting.engine.greedy import BUDGETED, ONE_PRICE
 from siting.engine.proof import Proof
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, naming
 from siting.export import json_text
 from siting.export.values import plain
 from siting.manifest import FOLDER, MANIFEST
@@ -36,7 +36,7 @@ from siting.study.to_program import aim_in_words, blocks_of
 
 # Columns of a GeoPackage that contain the time of writing.
 WHEN = ("last_change", "update_time")
-NOT_SO = "is not what the run's tables give"
+NOT_SO, NOT_OTHERS = "is not what the run's tables give", "is not what the run's other tables give"
 MENDED = "files were edited together: make the run again with `siting run`"
 # Largest difference allowed between the clocks of two machines.
 CLOCKS_APART = timedelta(days=1)
@@ -70,7 +70,7 @@ Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+!_-]{0,39}$")]
 Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 # Warnings that a replan puts before a run's own (`siting.review.replan`).
-_OF_A_REPLAN = re.compile(
+OF_A_REPLAN = re.compile(
     r"\S+ was required before and is dropped now"
     r"|\S+ was dropped before and is required now"
     rf"|an added place within {NUMBER} m of \S+ is that site and was not added again"
@@ -85,9 +85,9 @@ _OF_A_REPLAN = re.compile(
 )
 
 
-def said_by_a_replan(line: str) -> bool:
-    """Return whether a warning comes from a replan."""
-    return _OF_A_REPLAN.fullmatch(line) is not None
+def edited(where: str, what: str = NOT_SO, ids: tuple[str, ...] = ()) -> Fault:
+    """Return the fault of a claim that the rest of the run contradicts."""
+    return Fault(where, what, MENDED, ids)
 
 
 class Replanned(BaseModel):
@@ -123,11 +123,10 @@ class OfTheMoment(BaseModel):
 def of_the_moment_faults(told: OfTheMoment, where: str, stages: Sequence[str]) -> list[Fault]:
     """Return the faults of a run's time of writing, seconds per stage and list of packages."""
     faults = time_faults(told.written, where)
-    odd = tuple(name for name in told.seconds if name not in stages)
-    if odd:
-        faults.append(Fault(f"{where}, key seconds", "are not stages of a run", MENDED, odd))
+    odd = (name for name in told.seconds if name not in stages)
+    faults += naming(f"{where}, key seconds", "are not stages of a run", odd, MENDED)
     if list(told.packages) != list(PACKAGES):
-        faults.append(Fault(f"{where}, key packages", "are not those that a run lists", MENDED))
+        faults.append(edited(f"{where}, key packages", "are not those that a run lists"))
     return faults
 
 
@@ -140,7 +139,7 @@ def time_faults(told: str, where: str) -> list[Fault]:
             if time <= datetime.now().astimezone() + CLOCKS_APART:
                 return []
             what = f"{told} is in the future"
-    return [Fault(f"{where}, key written", what, MENDED)]
+    return [edited(f"{where}, key written", what)]
 
 
 def outcome_faults(study: Study) -> tuple[list[Fault], list[str]]:
@@ -158,12 +157,12 @@ def outcome_faults(study: Study) -> tuple[list[Fault], list[str]]:
         "guarantee": (outcome.guarantee, ("", ONE_PRICE, BUDGETED)),
     }
     faults = [
-        Fault(f"{where}.{key}", f"{said!r:.60} is not what this run can say", MENDED)
+        edited(f"{where}.{key}", f"{said!r:.60} is not what this run can say")
         for key, (said, can) in can_be.items()
         if said not in can
     ]
     if not re.fullmatch(r"[0-9A-Za-z.+_-]{0,40}", outcome.solver_version):
-        faults.append(Fault(f"{where}.solver_version", "is not a version", MENDED))
+        faults.append(edited(f"{where}.solver_version", "is not a version"))
     for n, one in enumerate(outcome.proofs):
         faults += _proof_faults(one.proof, f"{where}.proofs.{n}")
     faults += _line_faults(asked, outcome, unit, where)
@@ -178,15 +177,14 @@ def _proof_faults(proof: Proof, where: str) -> Iterator[Fault]:
     except ValidationError as err:
         for one in err.errors(include_url=False):
             key = ".".join(map(str, one["loc"]))
-            yield Fault(f"{where}.{key}", f"{one['input']!r:.60}: {one['msg'].lower()}", MENDED)
+            yield edited(f"{where}.{key}", f"{one['input']!r:.60}: {one['msg'].lower()}")
         return
     reached = proof.gap <= proof.gap_asked * (1 + 1e-9)
     if proof.status != ("optimal" if reached and math.isfinite(proof.gap) else "feasible"):
-        yield Fault(f"{where}.status", f"{proof.status} at a gap of {proof.gap:.2%}", MENDED)
-    odd = tuple(n for n, s in proof.seconds.items() if not re.fullmatch(r"[a-z_ ]{1,20}", n)
-                or not 0 <= s < math.inf)  # fmt: skip
-    if odd:
-        yield Fault(f"{where}.seconds", "are not phases of a solve", MENDED, odd)
+        yield edited(f"{where}.status", f"{proof.status} at a gap of {proof.gap:.2%}")
+    odd = (n for n, s in proof.seconds.items() if not re.fullmatch(r"[a-z_ ]{1,20}", n)
+           or not 0 <= s < math.inf)  # fmt: skip
+    yield from naming(f"{where}.seconds", "are not phases of a solve", odd, MENDED)
 
 
 def _line_faults(asked: Asked, outcome: Outcome, unit: str, where: str) -> list[Fault]:
@@ -201,11 +199,10 @@ def _line_faults(asked: Asked, outcome: Outcome, unit: str, where: str) -> list[
     for one in outcome.lines:
         label, form = forms.get(one.field, ("", ""))
         if one.label != label or not re.fullmatch(form, one.text):
-            what = f"{one.text!r:.80} is not what the run's tables give"
-            faults.append(Fault(f"{where}.lines, {one.field!r:.60}", what, MENDED))
+            faults.append(edited(f"{where}.lines, {one.field!r:.60}", f"{one.text!r:.80} {NOT_SO}"))
     lacking = tuple(field for field in forms if field not in FROM_SOLVES and field not in said)
     if lacking or len(set(said)) < len(said):
-        faults.append(Fault(f"{where}.lines", "lines are missing or repeated", MENDED, lacking))
+        faults.append(edited(f"{where}.lines", "lines are missing or repeated", lacking))
     return faults
 
 
@@ -231,13 +228,13 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
     there = outcome.tables
     optional = {*OTHER_SOLVES, "viability", *(["year_cells"] if keys.scenarios else [])}
     faults = [
-        Fault(f"{FOLDER}, table_{name}", "is not a table of a run like this", MENDED)
+        edited(f"{FOLDER}, table_{name}", "is not a table of a run like this")
         for name in there
         if name not in again and name not in optional
     ]
     for name, table in again.items():
         if name not in there or not same_table(there[name].reindex(columns=table.columns), table):
-            faults.append(Fault(f"{FOLDER}, table_{name}", "is not what the plan gives", MENDED))
+            faults.append(edited(f"{FOLDER}, table_{name}", "is not what the plan gives"))
     return faults
 
 
@@ -266,8 +263,8 @@ def input_faults(study: Study) -> Iterator[Fault]:
             if name in record and not re.fullmatch(form, str(record[name]))
         )  # fmt: skip
         if odd or said != plain(known.get(key, table)):
-            what = "differs from the configuration"
-            yield Fault(f"run.json, key inputs, {key:.60}", what, MENDED, odd)
+            where = f"run.json, key inputs, {key:.60}"
+            yield edited(where, "differs from the configuration", odd)
 
 
 def same_table(stored: Any, anew: Any) -> bool:
@@ -294,31 +291,30 @@ def file_faults(folder: Path, again: Path, names: Iterable[str]) -> list[Fault]:
     Two GeoPackages are compared by their tables, views and triggers, because the bytes differ each
     time one is written. Other files are compared byte by byte.
     """
-    faults = []
+    faults: list[Fault] = []
     for name in names:
         one, two = folder / name, again / name
         if name.endswith(".gpkg"):
             held, anew = _contents(one), _contents(two)
-            different = [n for n in dict.fromkeys([*held, *anew]) if held.get(n) != anew.get(n)]
-            if different:
-                faults.append(Fault(str(one), NOT_SO, MENDED, tuple(different)))
+            different = (n for n in [*held, *anew] if held.get(n) != anew.get(n))
+            faults += naming(str(one), NOT_SO, different, MENDED)
         elif one.read_bytes() != two.read_bytes():
-            faults.append(Fault(str(one), NOT_SO, MENDED))
+            faults.append(edited(str(one)))
     return faults
 
 
 def set_faults(folder: Path, stored: Iterable[str], again: Iterable[str]) -> list[Fault]:
     """Return a fault for files that the run does not write, and one for missing files."""
-    stored, again = set(stored), set(again)
-    said = {"are not files of a run like this": stored - again, "lacks": again - stored}
-    return [Fault(str(folder), what, MENDED, (*sorted(odd),)) for what, odd in said.items() if odd]
+    more, less = sorted({*stored} - {*again}), sorted({*again} - {*stored})
+    faults = naming(str(folder), "are not files of a run like this", more, MENDED)
+    return faults + naming(str(folder), "lacks", less, MENDED)
 
 
 def json_faults(path: Path, read: Any) -> list[Fault]:
     """Return a fault if a JSON file has content that is not read, such as a repeated key."""
     if path.read_bytes() == json_text(read).encode():
         return []
-    return [Fault(str(path), "is not in the form in which it was written", MENDED)]
+    return [edited(str(path), "is not in the form in which it was written")]
 
 
 def _contents(path: Path) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from siting.writing import claimed_folder
 
 # A station with a higher ratio of allotted energy to capacity by the waiting standard is named.
 OVER = 1.05
+OVERLOADED = "given more than the waiting standard lets through"
 ASSUMPTIONS = (
     "a day of warm-up before each of {rules.days} independent days; +- is the half-width of a 95 % "
     "confidence interval over days",
@@ -111,11 +112,10 @@ def simulate(run: Source, rules: simulation.Rules | None = None) -> SimulatedDay
         raise InputError("run", "has no station to simulate", "plan with a larger budget")
     waiting = Waiting.of(study)
     standard = waiting.standard
-
-    def tell(case: str) -> None:
-        study.tell("simulate", f"{rules.days} days {case}")
-
-    days_by_case = simulated(plan, waiting, study.demand, study.reach, rules, tell)
+    days_by_case = simulated(
+        plan, waiting, study.demand, study.reach, rules,
+        lambda case: study.tell("simulate", f"{rules.days} days {case}"),
+    )  # fmt: skip
     expected = waiting.expected(plan)
     could = simulation.standard_kwh_day(
         waiting.ports(plan), study.service_standard, study.sessions, study.compatibility,
@@ -180,11 +180,8 @@ def _stations(
         table = table.merge(part[["site_id", *more]], on="site_id", how="left")
     over = table["allotted_kwh_day"] > OVER * table["standard_kwh_day"]
     gathers = table["free_turned_away_share"].fillna(0.0) > alpha
-    table["verdict"] = np.select(
-        [over, gathers],
-        ["given more than the waiting standard lets through", "chosen by too many drivers"],
-        "holds",
-    )
+    verdicts = [OVERLOADED, "chosen by too many drivers"]
+    table["verdict"] = np.select([over, gathers], verdicts, "holds")
     return table
 
 
@@ -238,9 +235,7 @@ def _findings(
 ) -> list[str]:
     """Return the agreements and differences of the simulation and the program, in words.
 
-    `peaks` gives, by case, the late share in the busiest hour and the half-width of its interval;
-    `expected` comes from `siting.simulation.expected_waits`; `stations` and `classes` are those of
-    `SimulatedDay`.
+    `peaks`: by case, the late share in the busiest hour and the half-width of its interval.
     """
     standard = waiting.standard
     all_classes = classes[classes["vehicle_class"] == "all"].set_index("case")
@@ -255,7 +250,7 @@ def _findings(
         f"(+-{half:.0%}) of those in the busiest hour late: turned away, or waiting over "
         f"{standard.wait_min:g} min"
     ]
-    over = stations["allotted_kwh_day"] > OVER * stations["standard_kwh_day"]
+    over = stations["verdict"] == OVERLOADED
     if over.any():
         kwh_over = stations.loc[over, ["allotted_kwh_day", "standard_kwh_day"]].sum()
         times = kwh_over["allotted_kwh_day"] / kwh_over["standard_kwh_day"]

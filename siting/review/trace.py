@@ -14,7 +14,7 @@ The product is computed again from the files of the run folder and compared with
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -218,8 +218,7 @@ def _factor(run: Traced, name: str, vehicle_class: str, value: float, zone: str)
         moved = ", ".join(f"{r['figure']} {r['value']:g}" for r in effects.to_dict("records"))
         said += f": home_share {home.value:g} of the class, by the housing of the zone ({moved})"
     low, high = (None if end is None else 1 - end for end in (home.high, home.low))
-    return Factor(name, vehicle_class, value, unit, home.table, low, high, home.source,
-                  home.confidence, said)  # fmt: skip
+    return replace(home, figure=name, value=value, unit=unit, low=low, high=high, said=said)
 
 
 def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> list[_Surface]:

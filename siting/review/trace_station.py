@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,18 +12,17 @@ import pandas as pd
 from siting import reference, sites
 from siting.errors import InputError
 from siting.review.traced import Chain, Factor, Slice, Step, Trace, Traced
+from siting.sites.configurations import EXTENDED, UPGRADED
 from siting.sites.load import draw_kw, fastest_kw
 from siting.sites.standards import group_capacity_kwh_day
 from siting.study.program_inputs import subsidy_of
 from siting.study.read_sources import configurations_of
 from siting.study.to_plan import service_standard
-from siting.tables import COST_PARTS
+from siting.tables import COST_PARTS, capacity_groups
 from siting.texts import counted
 
 HOURS = 24.0
 PAISA = 0.01
-# Prefix of the name of a configuration that extends a station, and suffix if the feeder grows.
-_MORE = re.compile(r"^existing\+|\+upgrade$")
 _SESSION = ("session_kwh", "session_min", "peak_hour_share")
 
 
@@ -75,9 +73,7 @@ def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> 
 
 def _counts(run: Traced, configuration: str) -> dict[str, int]:
     """Return the number of chargers of each type in a configuration; empty if it has none."""
-    name = configuration
-    while _MORE.search(name):
-        name = _MORE.sub("", name)
+    name = configuration.removeprefix(EXTENDED).removesuffix(UPGRADED)
     return configurations_of(run.config.offers, run.table("chargers")).get(name, {})
 
 
@@ -93,18 +89,16 @@ def _service(site: str, served: pd.DataFrame) -> Chain:
     return Chain(f"what station {site} serves", tuple(steps))
 
 
-def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> list[Chain]:
-    """Return a chain for each charger group in which the offer has capacity."""
+def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Iterator[Chain]:
+    """Yield a chain for each charger group in which the offer has capacity."""
     rule = run.config.offers.service.rule
     availability = float(offer["availability"])
     pairs = run.table("compatibility")
     group_of = run.table("chargers").set_index("charger_id")["charger_group"]
-    chains = []
-    for column in (str(c) for c in offer.index if re.fullmatch(r"capacity_\w+_kwh_day", str(c))):
-        stored = float(offer[column])
+    for group in capacity_groups(offer.index):
+        stored = float(offer[f"capacity_{group}_kwh_day"])
         if not stored > 0:
             continue
-        group = column.removeprefix("capacity_").removesuffix("_kwh_day")
         types = {name: n for name, n in counts.items() if group_of.get(name) == group}
         factors = [*run.figures_of(["power_kw", "ports"], *types)]
         factors.append(run.worked_out("availability", "", availability, "share", "offers"))
@@ -117,8 +111,7 @@ def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> lis
             factors.append(run.worked_out("utilisation", "", share, "share", "config.yaml"))
             words = f"{power:g} kW x {HOURS:g} h x {share:g} x {availability:g} ({chargers})"
             value = power * HOURS * share * availability
-            step = Step(what, words, value, "kWh/day", stored, tuple(factors))
-            chains.append(Chain(what, (step,)))
+            yield Chain(what, (Step(what, words, value, "kWh/day", stored, tuple(factors)),))
             continue
         users = [str(one) for one in pairs.loc[pairs["charger_group"] == group, "vehicle_class"]]
         settings = run.figures["figure"]
@@ -132,11 +125,9 @@ def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> lis
         energy = run.table("energy").set_index("vehicle_class")["demand_kwh_day"]
         energy = energy[energy.index.isin(users)]
         if types and not offer["extends"] and not swaps and energy.sum() > 0:
-            chains.append(Chain(what, (_waiting(run, step, types, group, energy, availability),)))
+            yield Chain(what, (_waiting(run, step, types, group, energy, availability),))
         else:
-            as_stored = ("taken from the stored offers, not recomputed",)
-            chains.append(Chain(what, (step,), as_stored))
-    return chains
+            yield Chain(what, (step,), ("taken from the stored offers, not recomputed",))
 
 
 def _waiting(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -226,10 +226,7 @@ class Traced:
             return Factor(figure, of, value, unit, table, said=said)
         if not math.isclose(known.value, value, rel_tol=SAME_SHARE, abs_tol=SAME):
             said = said or f"the list of figures has {known.value:,.6g}"
-        return Factor(
-            figure, known.of, value, unit or known.unit, known.table,
-            known.low, known.high, known.source, known.confidence, said,
-        )  # fmt: skip
+        return replace(known, value=value, unit=unit or known.unit, said=said)
 
     def find(self, wanted: str) -> tuple[str, str]:
         """Return ``cell`` or ``station``, and its id.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from siting.errors import (
     InputError,
     OutputError,
     SitingError,
+    naming,
     refuse,
 )
 from siting.export import json_text
@@ -35,15 +37,16 @@ from siting.report import is_why_no_report
 from siting.review.awarded import AWARD, award_account, is_own, own_faults, own_files
 from siting.review.run_claims import (
     MENDED,
-    NOT_SO,
+    NOT_OTHERS,
+    OF_A_REPLAN,
     OfTheMoment,
     Replanned,
+    edited,
     file_faults,
     input_faults,
     json_faults,
     of_the_moment_faults,
     outcome_faults,
-    said_by_a_replan,
     same_table,
     set_faults,
 )
@@ -106,7 +109,7 @@ class Verified:
         except Exception as err:
             # Edited files can make any reader fail, so every error means that the check fails.
             said = f"cannot be checked: {type(err).__name__}: {' '.join(str(err).split())[:200]}"
-            self.faults.append(Fault(f"{self.folder}, {what}", said, MENDED))
+            self.faults.append(edited(f"{self.folder}, {what}", said))
         if progress is not None:
             seconds = (datetime.now() - begun).total_seconds()
             progress(Event(what, self.held[what], seconds, done=True))
@@ -191,8 +194,7 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
     if len(told) != 1 or differs(told, proof.bound).any():
         was = ", ".join(shown(one) for one in told) or "none"
         claimed = f"{shown(proof.bound)} {proof.unit} is claimed"
-        what = f"{claimed}, the certificate was written for {was}"
-        faults.append(Fault(where, what, MENDED))
+        faults.append(edited(where, f"{claimed}, the certificate was written for {was}"))
     less = account.aims[0].kind == "least_money"
     low, high = (proven.bound, proof.objective) if less else (proof.objective, proven.bound)
     if above(low, high):
@@ -200,7 +202,7 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
             f"the certificate proves that no plan reaches more than {shown(proven.bound)} "
             f"{proof.unit}, the run says that its own reaches {shown(proof.objective)}"
         )
-        faults.append(Fault(where, what, MENDED))
+        faults.append(edited(where, what))
     refuse(faults)
     by = "in fractions" if proven.exact else "rounding counted"
     words = f"the certificate proves {shown(proven.bound)} {proof.unit} ({by})"
@@ -223,42 +225,34 @@ def _award(study: Study, folder: Path) -> tuple[str, None]:
 def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
     """Compute each table that follows from other tables, and compare it with the stored one."""
     facts = read_json(folder / "run.json")
-    faults, again = [], []
+    faults, again = list[Fault](), []
     with scratch_folder() as cache:
         output = study.config.output.model_copy(update={"cache_dir": cache})
         config = study.config.model_copy(update={"output": output})
         stored = {name: getattr(study, name) for name, made in STAGES.items() if made.stored}
         for name in (name for name in stored if STAGES[name].stored in _FROM_TABLES):
             others = {other: table for other, table in stored.items() if other != name}
-            try:
+            with _inputs_there(name, faults):
                 anew = getattr(Study(config, tables=others), name)
-            except _GONE as err:
-                faults += _input_gone(name, err)
-                continue
-            if is_own(name, facts):
-                faults += own_faults(study, name, anew, facts, folder)
-                notes.append(f"{name}: bids and answers were not held against who gave them")
-            elif same_table(stored[name], anew):
-                again.append(name)
-            else:
-                what = "is not what the run's other tables give"
-                faults.append(Fault(f"{FOLDER}, table {name}", what, MENDED))
-        try:
+                if is_own(name, facts):
+                    faults += own_faults(study, name, anew, facts, folder)
+                    notes.append(f"{name}: bids and answers were not held against who gave them")
+                elif same_table(stored[name], anew):
+                    again.append(name)
+                else:
+                    faults.append(edited(f"{FOLDER}, table {name}", NOT_OTHERS))
+        with _inputs_there("what is noted of people", faults):
             noted = config.demand.people.kind in _WITH_NOTES
             people_notes = read_people(config, study.network).notes if noted else ()
             if study.people_notes != people_notes:
                 where = f"{FOLDER}/{MANIFEST}, key people_notes"
-                faults.append(Fault(where, "is not what reading the people gives", MENDED))
-        except _GONE as err:
-            faults += _input_gone("what is noted of people", err)
-        try:
+                faults.append(edited(where, "is not what reading the people gives"))
+        with _inputs_there("the list of figures", faults):
             given = {k: t for k, t in stored.items() if k != "outcome"}
             figures = Study(config, tables=given).sourced_figures
             if _records(study.sourced_figures) != _records(figures):
-                what = "are not those of the tables they name"
-                faults.append(Fault("run.json, key assumptions", what, MENDED))
-        except _GONE as err:
-            faults += _input_gone("the list of figures", err)
+                where = "run.json, key assumptions"
+                faults.append(edited(where, "are not those of the tables they name"))
     faults += input_faults(study)
     told, rests = outcome_faults(study)
     faults += told
@@ -273,12 +267,16 @@ def _records(table: pd.DataFrame) -> list[str]:
     return sorted(json_text(row) for row in plain(table.to_dict("records")))
 
 
-def _input_gone(what: str, err: SitingError) -> list[Fault]:
-    """Return the faults for a claim whose input cannot be read."""
-    return [
-        Fault(one.where, f"{what} cannot be worked out again: {one.what}", "put the file back")
-        for one in err.faults
-    ]
+@contextmanager
+def _inputs_there(what: str, faults: list[Fault]) -> Iterator[None]:
+    """Add a fault for each input without which a claim cannot be computed again."""
+    try:
+        yield
+    except _GONE as err:
+        what = f"{what} cannot be worked out again"
+        faults += [
+            Fault(one.where, f"{what}: {one.what}", "put the file back") for one in err.faults
+        ]
 
 
 def _written(
@@ -293,10 +291,9 @@ def _written(
     refuse(faults)
     with scratch_folder() as place:
         other = place / "run"
-        try:
+        with _inputs_there("the run", faults):
             write_run(study, other, datetime.fromisoformat(moment.written))
-        except _GONE as err:
-            raise InputError(_input_gone("the run", err)) from err
+        refuse(faults)
         again = read_json(other / FOLDER / MANIFEST)
         replanned = [_CHANGES] if _REPLANNED in facts else []
         more = [*replanned, *own_files(facts)]
@@ -331,7 +328,7 @@ def _fact_faults(
     told["warnings"] = told["warnings"][len(own) :]
     keys = [key for key in dict.fromkeys([*anew, *told]) if key not in OfTheMoment.model_fields]
     return [
-        Fault(f"{path}, key {key}", NOT_SO, MENDED)
+        edited(f"{path}, key {key}")
         for key in keys
         if key not in told or key not in anew or told[key] != anew[key]
     ]
@@ -348,7 +345,7 @@ def _replan_words(
     where = f"{path}, key {_REPLANNED}"
     before = as_form(Replanned, replanned, where, MENDED)
     more = max(len(told["warnings"]) - len(anew["warnings"]), 0)
-    own: list[str] = [line for line in told["warnings"][:more] if said_by_a_replan(line)]
+    own: list[str] = [line for line in told["warnings"][:more] if OF_A_REPLAN.fullmatch(line)]
     words = [f"{_CHANGES} and {_REPLANNED} ({before.run!r})", *(f"“{line}”" for line in own)]
     notes.append(f"claims about the earlier run, which is not here: {'; '.join(words)}")
     return own
@@ -357,16 +354,11 @@ def _replan_words(
 def _record_faults(said: dict[str, Any], anew: dict[str, Any], moment: OfTheMoment) -> list[Fault]:
     """Return faults for keys of the manifest that differ from a new run's; hashes may differ."""
     hashes = ("sha256", "of_the_run", SEAL, "siting")
-    odd = tuple(
-        key for key in dict.fromkeys([*anew, *said])
-        if key not in hashes and said.get(key) != anew.get(key)
-    )  # fmt: skip
-    faults = []
-    if odd:
-        faults.append(Fault(f"{FOLDER}/{MANIFEST}", "has other keys than a run", MENDED, odd))
+    odd = (k for k in [*anew, *said] if k not in hashes and said.get(k) != anew.get(k))
+    faults = naming(f"{FOLDER}/{MANIFEST}", "has other keys than a run", odd, MENDED)
     if said.get("siting") != moment.siting:
-        what = "names another version than run.json"
-        faults.append(Fault(f"{FOLDER}/{MANIFEST}, key siting", what, MENDED))
+        where = f"{FOLDER}/{MANIFEST}, key siting"
+        faults.append(edited(where, "names another version than run.json"))
     return faults
 
 

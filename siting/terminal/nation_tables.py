@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from siting.terminal.screen import Column, Screen
 
@@ -24,40 +23,32 @@ def print_nation(plan: NationPlan, folder: Path) -> None:
     if plan.config.note:
         console.print(plan.config.note)
     console.pairs(headline(plan))
-    rows = plan.cities.to_dict("records")
-    console.table(
-        [
-            Column("City", "city"),
-            Column("PKR m", lambda row: row["granted_pkr"] if _made(row) else "failed", ",.1f",
-                   per=1e6),
-            *(
-                Column(head, lambda row, of=of: of(row) if _made(row) else None, form)  # type: ignore[misc]
-                for head, of, form in (
-                    ("Stations", itemgetter("new_stations"), ",.0f"),
-                    ("kWh/day", itemgetter("served_kwh_day"), ",.0f"),
-                    ("Share", lambda row: row["served_kwh_day"] / row["demand_kwh_day"], ".1%"),
-                    ("A PKR m more", itemgetter("kwh_day_a_million"), ",.1f"),
-                )
-            ),
-        ],
-        rows,
-    )  # fmt: skip
-    keys = [f"pkr_{row['city']}" for row in rows]
-    console.table(
-        [
-            Column("Divided", lambda row: WORDS[row["split"]]),
-            Column("PKR m by city", lambda r: " ".join(f"{r[k] / 1e6:,.1f}" for k in keys), ">"),
-            Column("kWh/day", lambda row: f"{row['served_kwh_day']:,.0f}"
-                   + ("" if row["complete"] else " *"), ">"),
-            Column("Against", lambda row: "" if row["split"] == "best" else -row["less_share"],
-                   "+.1%"),
-            Column("Gini", "gini", ".3f"),
-        ],
-        plan.splits,
-    )  # fmt: skip
-    for row in rows:
-        if row["error"]:
-            console.print(f"{row['city']} failed: {row['error']}")
+    columns = [
+        Column("City", "city"),
+        Column("PKR m", "granted_pkr", ",.1f", per=1e6, blank="failed"),
+        Column("Stations", "new_stations", ",.0f"),
+        Column("kWh/day", "served_kwh_day", ",.0f"),
+        Column("Share", "share", ".1%"),
+        Column("A PKR m more", "kwh_day_a_million", ",.1f"),
+    ]
+    cities = plan.cities
+    made = cities.assign(share=cities["served_kwh_day"] / cities["demand_kwh_day"])
+    made = made.mask(cities["status"] == "failed").assign(city=cities["city"])
+    console.table(columns, made)
+    keys = [f"pkr_{city}" for city in cities["city"]]
+    columns = [
+        Column("Divided", lambda row: WORDS[row["split"]]),
+        Column("PKR m by city", lambda r: " ".join(f"{r[k] / 1e6:,.1f}" for k in keys), ">"),
+        Column("kWh/day", lambda row: f"{row['served_kwh_day']:,.0f}"
+               + ("" if row["complete"] else " *"), ">"),
+        Column("Against", lambda row: "" if row["split"] == "best" else -row["less_share"],
+               "+.1%"),
+        Column("Gini", "gini", ".3f"),
+    ]  # fmt: skip
+    console.table(columns, plan.splits)
+    for city, error in zip(cities["city"], cities["error"], strict=True):
+        if error:
+            console.print(f"{city} failed: {error}")
     console.print(f"{plan.seconds:,.0f} s. Written to {folder / 'index.html'}", soft_wrap=True)
 
 
@@ -67,16 +58,14 @@ def print_city(city: str, lines: list[tuple[str, str]], plans: pd.DataFrame) -> 
     console.print(city, style="bold")
     console.pairs(lines)
     if len(plans):
-        console.table(
-            [
-                Column("Plan found", "purpose"),
-                Column("PKR m", "subsidy_pkr", ",.2f", per=1e6),
-                Column("kWh/day", "served_kwh_day", ",.0f"),
-                Column("A PKR m brought", "kwh_day_a_million", ",.1f"),
-                Column("", lambda row: "about here" if row["chosen"] else ""),
-            ],
-            plans,
-        )
+        columns = [
+            Column("Plan found", "purpose"),
+            Column("PKR m", "subsidy_pkr", ",.2f", per=1e6),
+            Column("kWh/day", "served_kwh_day", ",.0f"),
+            Column("A PKR m brought", "kwh_day_a_million", ",.1f"),
+            Column("", lambda row: "about here" if row["chosen"] else ""),
+        ]
+        console.table(columns, plans)
 
 
 def print_changes(table: pd.DataFrame) -> None:
@@ -93,7 +82,3 @@ def print_changes(table: pd.DataFrame) -> None:
             Column("change", f"{key}_change", f"+{form}", per=per),
         ]
     Screen().table(columns, table)
-
-
-def _made(row: Any) -> bool:
-    return bool(row["status"] != "failed")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 _SURE = {"ASSUMPTION": "assumed", "definition": "defined"}
-BIDS_SHOWN = 15
+BIDS_SHOWN = SITES_SHOWN = 15
 CHANGES_SHOWN = 12
 SIDES = ("before", "after")
 
@@ -33,35 +33,31 @@ def print_plan(plan: Plan, folder: Path) -> None:
     console.heading(plan.title, plan.note)
     console.pairs(plan.headline())
     console.print()
-    console.table(
-        [
-            Column("Vehicle class", "vehicle_class", "_"),
-            Column("Wanted kWh/day", "demand_kwh_day", ",.0f"),
-            Column("Served kWh/day", "served_kwh_day", ",.0f"),
-            Column("Share", "served_share", ".1%"),
-        ],
-        plan.classes,
-    )
+    columns = [
+        Column("Vehicle class", "vehicle_class", "_"),
+        Column("Wanted kWh/day", "demand_kwh_day", ",.0f"),
+        Column("Served kWh/day", "served_kwh_day", ",.0f"),
+        Column("Share", "served_share", ".1%"),
+    ]
+    console.table(columns, plan.classes)
     _print_sites(plan, console)
     console.notes(plan.facts.get("warnings", []))
     console.written(folder)
 
 
-def _print_sites(plan: Plan, console: Screen, most: int = 15) -> None:
+def _print_sites(plan: Plan, console: Screen) -> None:
     new = plan.new_sites.sort_values(["served_kwh_day", "site_id"], ascending=[False, True])
     if new.empty:
         return
-    console.table(
-        [
-            *site_columns(),
-            Column("Build", chargers, overflow="fold", min_width=13),
-            Column("PKR m", "subsidy_pkr", ",.2f", per=1e6, min_width=6),
-            Column("kWh/day", "served_kwh_day", ",.0f", min_width=7),
-            Column("Use", "use_share", ".0%", min_width=4),
-        ],
-        pd.DataFrame(new.drop(columns="geometry", errors="ignore")), most=most,
-        more="… and {:,} more in sites.csv (PKR m: subsidy)",
-    )  # fmt: skip
+    columns = [
+        *site_columns(),
+        Column("Build", chargers, overflow="fold", min_width=13),
+        Column("PKR m", "subsidy_pkr", ",.2f", per=1e6, min_width=6),
+        Column("kWh/day", "served_kwh_day", ",.0f", min_width=7),
+        Column("Use", "use_share", ".0%", min_width=4),
+    ]
+    more = "… and {:,} more in sites.csv (PKR m: subsidy)"
+    console.table(columns, pd.DataFrame(new.drop(columns="geometry")), most=SITES_SHOWN, more=more)
     built = new.drop_duplicates("configuration").sort_values("configuration")
     for row in built.itertuples(index=False):
         if told_as(row.configuration, row.chargers) == row.configuration:
@@ -74,18 +70,16 @@ def print_demand(wanted: DemandRun, folder: Path) -> None:
     console = Screen()
     title = f"{wanted.title}: public charging energy wanted in {wanted.year}"
     console.heading(title + " (projection)" * (wanted.year > PROJECTED_AFTER))
-    console.table(
-        [
-            Column("Vehicle class", "vehicle_class", "_", no_wrap=True),
-            Column("Vehicles", "vehicles", ",.0f"),
-            Column("kWh/day", "demand_kwh_day", ",.0f"),
-            Column("Median", "p50_kwh_day", ",.0f"),
-            Column("5-95 %", lambda r: f"{r['p05_kwh_day']:,.0f}-{r['p95_kwh_day']:,.0f}", ">"),
-            Column("Sessions", "sessions_day", ",.0f"),
-            Column("kW", "peak_hour_kw", ",.0f"),
-        ],
-        wanted.classes, bold=lambda row: row["vehicle_class"] == "all",
-    )  # fmt: skip
+    columns = [
+        Column("Vehicle class", "vehicle_class", "_", no_wrap=True),
+        Column("Vehicles", "vehicles", ",.0f"),
+        Column("kWh/day", "demand_kwh_day", ",.0f"),
+        Column("Median", "p50_kwh_day", ",.0f"),
+        Column("5-95 %", lambda r: f"{r['p05_kwh_day']:,.0f}-{r['p95_kwh_day']:,.0f}", ">"),
+        Column("Sessions", "sessions_day", ",.0f"),
+        Column("kW", "peak_hour_kw", ",.0f"),
+    ]
+    console.table(columns, wanted.classes, bold=lambda row: row["vehicle_class"] == "all")
     for row in wanted.fleet.itertuples(index=False):
         shown = "{:,.0f}" if row.unit == "vehicles" else "{:.1%}"
         verdict = "within" if row.within else "outside"
@@ -104,16 +98,14 @@ def print_demand(wanted: DemandRun, folder: Path) -> None:
         ("What moves the map most", wanted.map_swings, "moved_cells_share", "of the energy moves"),
     ):
         if len(swings):
-            console.table(
-                [
-                    Column("Figure", "figure", no_wrap=True),
-                    Column("Of", lambda row: row["vehicle_class"] or "all", "_", overflow="fold"),
-                    Column(unit, column, ".1%"),
-                    Column("Sure", lambda row: _SURE.get(row["confidence"], row["confidence"]),
-                           no_wrap=True),
-                ],
-                swings.head(6), title=title,
-            )  # fmt: skip
+            columns = [
+                Column("Figure", "figure", no_wrap=True),
+                Column("Of", lambda row: row["vehicle_class"] or "all", "_", overflow="fold"),
+                Column(unit, column, ".1%"),
+                Column("Sure", lambda row: _SURE.get(row["confidence"], row["confidence"]),
+                       no_wrap=True),
+            ]  # fmt: skip
+            console.table(columns, swings.head(6), title=title)
     console.notes(wanted.notes)
     console.written(folder)
 
@@ -122,21 +114,19 @@ def print_frontier(frontier: pd.DataFrame, folder: Path) -> None:
     """Print the energy served for each budget, with its bound."""
     console = Screen()
     console.warn_if_far(frontier["gap"].max(skipna=False))
-    console.table(
-        [
-            Column("PKR m", "budget_pkr", ",.1f", per=1e6),
-            Column("kWh/day", "served_kwh_day", ",.0f"),
-            Column("Share", "served_share", ".1%"),
-            Column("At most", "bound_kwh_day", ",.0f"),
-            Column("Gap", "gap", ".2%"),
-            Column("New", "new_stations", ",.0f"),
-            Column("PKR a kWh", "pkr_per_kwh_day", ",.0f"),
-            Column("Worst", "worst_zone_share", ".0%"),
-            Column("At risk", "risk_subsidy_pkr", ",.1f", per=1e6),
-            Column("", lambda row: "knee" if row["knee"] else "", ">"),
-        ],
-        frontier,
-    )
+    columns = [
+        Column("PKR m", "budget_pkr", ",.1f", per=1e6),
+        Column("kWh/day", "served_kwh_day", ",.0f"),
+        Column("Share", "served_share", ".1%"),
+        Column("At most", "bound_kwh_day", ",.0f"),
+        Column("Gap", "gap", ".2%"),
+        Column("New", "new_stations", ",.0f"),
+        Column("PKR a kWh", "pkr_per_kwh_day", ",.0f"),
+        Column("Worst", "worst_zone_share", ".0%"),
+        Column("At risk", "risk_subsidy_pkr", ",.1f", per=1e6),
+        Column("", lambda row: "knee" if row["knee"] else "", ">"),
+    ]
+    console.table(columns, frontier)
     console.say(
         "PKR a kWh: more subsidy over more kWh/day than the budget before. Worst: share served in "
         "the zone served least."
@@ -165,16 +155,13 @@ def print_award(made: Award) -> None:
         for row in made.payments.to_dict("records")
         if row["rule"] != "rents paid" or row["high_pkr"]
     ]
-    console.table(
-        [
-            Column("Public money", lambda row: row[0], no_wrap=True),
-            Column("PKR m", lambda row: row[1], ">"),
-        ],
-        [*rows, ("budget", f"{outcome.budget_pkr / 1e6:,.3f}")],
-    )
+    columns = [
+        Column("Public money", lambda row: row[0], no_wrap=True),
+        Column("PKR m", lambda row: row[1], ">"),
+    ]
+    console.table(columns, [*rows, ("budget", f"{outcome.budget_pkr / 1e6:,.3f}")])
     console.notes(made.notes)
-    if made.folder is not None:
-        console.written(made.folder)
+    console.written(made.folder)
 
 
 def _figure(head: str, value: Any, form: str = ">", per: float = 1) -> Column:
@@ -234,7 +221,7 @@ def _print_figures(console: Screen, replanned: Replan) -> None:
     row("Budget, PKR m", old.outcome.budget_pkr / 1e6, new.outcome.budget_pkr / 1e6, 2)
     row("Subsidy, PKR m", old.outcome.subsidy_pkr / 1e6, new.outcome.subsidy_pkr / 1e6, 2)
     row("Cost in all, PKR m", old.outcome.cost_pkr / 1e6, new.outcome.cost_pkr / 1e6, 2)
-    row("Served, kWh/day", _served(old), _served(new))
+    row("Served, kWh/day", old.served_kwh_day, new.served_kwh_day)
     for line in replanned.classes.fillna(0.0).to_dict("records"):
         name = "  " + str(line["vehicle_class"]).replace("_", " ")
         row(name, line["served_kwh_day_before"], line["served_kwh_day_after"])
@@ -249,10 +236,6 @@ def _print_figures(console: Screen, replanned: Replan) -> None:
             console.note(plan.outcome.stopped, f"The plan {word} is not proven optimal")
 
 
-def _served(plan: Plan) -> float:
-    return float(plan.classes["served_kwh_day"].sum())
-
-
 def _print_stations(console: Screen, changes: pd.DataFrame) -> None:
     if changes.empty:
         console.print("No station changes.")
@@ -263,16 +246,16 @@ def _print_stations(console: Screen, changes: pd.DataFrame) -> None:
     shown = changes[~changes["change"].str.startswith("serves")]
     if shown.empty:
         return
-    console.table(
-        [
-            *site_columns(),
-            Column("Change", "change", no_wrap=True, min_width=18),
-            Column("Build", _builds, overflow="fold", min_width=13),
-            Column("PKR m", lambda row: _change(row, "subsidy_pkr"), "+,.2f", per=1e6, min_width=7),
-            Column("kWh/day", lambda row: _change(row, "served_kwh_day"), "+,.0f", min_width=7),
-        ],
-        shown.head(CHANGES_SHOWN),
-    )
+    for figure in ("subsidy_pkr", "served_kwh_day"):
+        shown = shown.assign(**{figure: shown[f"{figure}_after"] - shown[f"{figure}_before"]})
+    columns = [
+        *site_columns(),
+        Column("Change", "change", no_wrap=True, min_width=18),
+        Column("Build", _builds, overflow="fold", min_width=13),
+        Column("PKR m", "subsidy_pkr", "+,.2f", per=1e6, min_width=7),
+        Column("kWh/day", "served_kwh_day", "+,.0f", min_width=7),
+    ]
+    console.table(columns, shown.head(CHANGES_SHOWN))
     if len(changes) > min(len(shown), CHANGES_SHOWN):
         console.print("changes.csv has every change (PKR m: subsidy more or less)")
 
@@ -283,24 +266,18 @@ def _builds(row: Any) -> str:
     return " to ".join(dict.fromkeys(told_as(*side) for side in sides if isinstance(side[0], str)))
 
 
-def _change(row: Any, figure: str) -> float:
-    return float(row[f"{figure}_after"] - row[f"{figure}_before"])
-
-
 def print_lots(parted: Lots, folder: Path) -> None:
     """Print the lots, their differences, and their folder."""
     console = Screen()
     console.heading(f"{parted.title}: lots ({parted.facts['lots']})", parted.note)
-    console.table(
-        [
-            Column("Lot", "lot", ">"),
-            Column("About", "about", overflow="ellipsis", no_wrap=True, max_width=30),
-            Column("Stations", "stations", ",.0f"),
-            Column("kWh/day", "energy_kwh_day", ",.0f"),
-            Column("kW", "least_power_kw", ",.0f"),
-            Column("Ceiling, m", "ceiling_pkr", ",.2f", per=1e6),
-        ],
-        parted.lots,
-    )
+    columns = [
+        Column("Lot", "lot", ">"),
+        Column("About", "about", overflow="ellipsis", no_wrap=True, max_width=30),
+        Column("Stations", "stations", ",.0f"),
+        Column("kWh/day", "energy_kwh_day", ",.0f"),
+        Column("kW", "least_power_kw", ",.0f"),
+        Column("Ceiling, m", "ceiling_pkr", ",.2f", per=1e6),
+    ]
+    console.table(columns, parted.lots)
     console.notes(parted.notes)
     console.written(folder)

@@ -88,19 +88,6 @@ class StageLines(LiveLine):
             self.show(line)
 
 
-class _Html:
-    """A piece of HTML that a notebook displays."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def _repr_html_(self) -> str:
-        return self.text
-
-    def __repr__(self) -> str:
-        return "progress of a study"
-
-
 def _show_table(display: Callable[..., Any], cell: Callable[[], int]) -> Report:
     done: list[tuple[str, str, str]] = []
     handle, shown_in = None, -1
@@ -113,11 +100,12 @@ def _show_table(display: Callable[..., Any], cell: Callable[[], int]) -> Report:
         row = (event.stage, event.text, f"{event.seconds:,.1f}")
         if event.done:
             done.append(row)
-        table = _Html(stages_html("", "", done if event.done else [*done, row]))
+        html = stages_html("", "", done if event.done else [*done, row])
+        table = {"text/html": html, "text/plain": "progress of a study"}
         if handle is None:
-            handle = display(table, display_id=True)
+            handle = display(table, raw=True, display_id=True)
         else:
-            handle.update(table)
+            handle.update(table, raw=True)
 
     return report
 

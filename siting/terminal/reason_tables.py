@@ -26,23 +26,19 @@ def print_site_reasons(why: SiteReasons, plan: Plan) -> None:
     console.heading(f"{why.site_id}{name} {HEADS[why.state]}", plan.note)
     console.pairs(why.reasons)
     if len(why.classes):
-        console.table(
-            [
-                Column("Vehicle class", "vehicle_class", "_", no_wrap=True),
-                Column("Served here, kWh/day", "served_kwh_day", ",.0f"),
-                Column("Lost without it", lambda row: row["lost_kwh_day"] + 0.0, ",.0f"),
-            ],
-            why.classes,
-        )
+        columns = [
+            Column("Vehicle class", "vehicle_class", "_", no_wrap=True),
+            Column("Served here, kWh/day", "served_kwh_day", ",.0f"),
+            Column("Lost without it", lambda row: row["lost_kwh_day"] + 0.0, ",.0f"),
+        ]
+        console.table(columns, why.classes)
     if len(why.offers):
-        console.table(
-            [
-                Column("Could be built here", chargers, no_wrap=True),
-                Column("PKR m", _public_money, ">"),
-                Column("The plan would then serve", "said"),
-            ],
-            why.offers,
-        )
+        columns = [
+            Column("Could be built here", chargers, no_wrap=True),
+            Column("PKR m", _public_money, ">"),
+            Column("The plan would then serve", "said"),
+        ]
+        console.table(columns, why.offers)
         console.say(
             "PKR m: public money. For a built station: its subsidy. For other offers: from the "
             "subsidy if sold out to the largest allowed. What the plan would serve: with all "
@@ -71,18 +67,16 @@ def print_plan_reasons(plan_reasons: PlanReasons, plan: Plan) -> None:
     console.pairs(plan_reasons.binding)
     if plan_reasons.stations.empty:
         return
-    console.table(
-        [
-            *site_columns(),
-            Column("Build", chargers, overflow="fold", min_width=13),
-            Column("PKR m", "subsidy_pkr", ",.2f", per=1e6, min_width=6),
-            Column("Serves", "served_kwh_day", ",.0f", min_width=6),
-            Column("Lost", "marginal_kwh_day", ",.0f", min_width=6),
-            Column("PKR a kWh", "pkr_per_kwh_day", ",.0f", blank="no gain", min_width=9),
-        ],
-        plan_reasons.stations, most=STATIONS_SHOWN,
-        more="… and {:,} that are surer (--json has all)",
-    )  # fmt: skip
+    columns = [
+        *site_columns(),
+        Column("Build", chargers, overflow="fold", min_width=13),
+        Column("PKR m", "subsidy_pkr", ",.2f", per=1e6, min_width=6),
+        Column("Serves", "served_kwh_day", ",.0f", min_width=6),
+        Column("Lost", "marginal_kwh_day", ",.0f", min_width=6),
+        Column("PKR a kWh", "pkr_per_kwh_day", ",.0f", blank="no gain", min_width=9),
+    ]
+    more = "… and {:,} that are surer (--json has all)"
+    console.table(columns, plan_reasons.stations, most=STATIONS_SHOWN, more=more)
     console.say(
         "Lost: kWh/day that nobody would serve without the station, all others the same. "
         "PKR a kWh: subsidy over that. The most doubtful come first."

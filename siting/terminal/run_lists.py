@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 DIFFERENCES_SHOWN = 8
+NUMBERS = ("served_share", "gap", "subsidy_pkr", "new_stations")
 
 
 def print_runs(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
@@ -24,33 +25,30 @@ def print_runs(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
     if not runs:
         console.print("No runs in runs/, ../runs/ or */runs/. siting demo makes a first one.")
         return
-    console.table(
-        [
-            Column("Run", "run", overflow="fold"),
-            Column("Written", lambda facts: str(facts.get("written", ""))[:16].replace("T", " "),
-                   no_wrap=True),
-            Column("Served", _number("served_share"), ".1%"),
-            Column("Gap", _number("gap"), ".2%"),
-            Column("PKR m", _number("subsidy_pkr"), ",.1f", per=1e6),
-            Column("Stations", _number("new_stations"), ",.0f"),
-        ],
-        [{**facts, "run": name} for name, facts in runs],
-    )  # fmt: skip
+    columns = [
+        Column("Run", "run", overflow="fold"),
+        Column("Written", lambda facts: str(facts.get("written", ""))[:16].replace("T", " "),
+               no_wrap=True),
+        Column("Served", "served_share", ".1%"),
+        Column("Gap", "gap", ".2%"),
+        Column("PKR m", "subsidy_pkr", ",.1f", per=1e6),
+        Column("Stations", "new_stations", ",.0f"),
+    ]  # fmt: skip
+    rows = [
+        {**facts, "run": name, **{key: _number(facts.get(key)) for key in NUMBERS}}
+        for name, facts in runs
+    ]
+    console.table(columns, rows)
     console.print("A verb takes a name, the start of one, or @latest: siting open @latest")
 
 
-def _number(key: str) -> Callable[[Mapping[str, Any]], float]:
-    """Return a function that reads a number of a run; NaN unless the run has a finite one."""
-
-    def number(facts: Mapping[str, Any]) -> float:
-        value = facts.get(key)
-        try:
-            found = float(value) if isinstance(value, int | float) else math.nan
-        except OverflowError:  # an integer with more digits than a run writes
-            return math.nan
-        return found if math.isfinite(found) else math.nan
-
-    return number
+def _number(value: Any) -> float:
+    """Return a value of a run as a number; NaN unless it is a finite one."""
+    try:
+        found = float(value) if isinstance(value, int | float) else math.nan
+    except OverflowError:  # an integer with more digits than a run writes
+        return math.nan
+    return found if math.isfinite(found) else math.nan
 
 
 def print_rerun(repetition: Rerun) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from rich import box
@@ -103,6 +104,16 @@ class Screen(Console):
         if most is not None and more and len(records) > most:
             self.print(more.format(len(records) - most))
 
+    def texts(
+        self, heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], *,
+        fold: bool = False, **shown: Any,
+    ) -> None:  # fmt: skip
+        """Print rows of a label and right-aligned texts; with `fold`, the texts may be broken."""
+        wraps: dict[str, Any] = {"overflow": "fold"} if fold else {}
+        columns = [Column(heads[0], itemgetter(0))]
+        columns += [Column(name, itemgetter(n), ">", **wraps) for n, name in enumerate(heads)][1:]
+        self.table(columns, [(label, *texts) for label, texts in rows], **shown)
+
     def pairs(self, pairs: Iterable[Sequence[str | Text]]) -> None:
         """Print pairs of label and text as two columns."""
         shown = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
@@ -115,9 +126,9 @@ class Screen(Console):
         """Print sentences, wrapped in a terminal, one line each in a pipe."""
         self.print(text, style=style, soft_wrap=not self.is_terminal)
 
-    def note(self, text: str, head: str = "Note", style: str = "yellow") -> None:
+    def note(self, text: str, head: str = "Note") -> None:
         """Print a note after a coloured label."""
-        self.say(Text.assemble((f"{head}:", style), f" {text}"))
+        self.say(Text.assemble((f"{head}:", "yellow"), f" {text}"))
 
     def warn_if_far(self, gap: float | None) -> None:
         """Print a warning if a plan is far from proven."""

@@ -16,10 +16,11 @@ from siting.cli import app
 from siting.errors import InputError
 from siting.export import write_geojson
 from siting.review.evaluate import evaluate
-from siting.review.outside_plan import read_their_layer
+from siting.review.outside_plan import Catalogue, read_their_layer
 from siting.sites import charger_catalogue
 from siting.study import Study
 
+CHARGERS = set(charger_catalogue()["charger_id"])
 CONFIGURATIONS = {"hub": {"dc_60": 2, "lev_3": 4}, "small": {"lev_3": 6}}
 
 
@@ -247,21 +248,22 @@ def test_two_points_at_one_candidate_are_two_stations(town, tmp_path):
 def test_chargers_may_be_told_in_several_ways(tmp_path, columns):
     path = layer(tmp_path / "t.csv", [WEST, EAST], **columns)
     names = {"fast": "hub", "schnell": "dc_60"}
-    found = read_their_layer(path, CONFIGURATIONS, charger_catalogue(), names)
-    assert found.sites["counts"].tolist() == [{"dc_60": 2, "lev_3": 4}, {"lev_3": 6}]
-    assert found.unknown == {}
+    catalogue = Catalogue(CONFIGURATIONS, CHARGERS, names)
+    found = read_their_layer(path, catalogue)
+    assert found["counts"].tolist() == [{"dc_60": 2, "lev_3": 4}, {"lev_3": 6}]
+    assert catalogue.unknown == {}
 
 
 def test_one_type_and_its_number(tmp_path):
     path = layer(tmp_path / "t.csv", [WEST, EAST], charger=["dc_60", "lev_3"], count=[2, 6])
-    found = read_their_layer(path, CONFIGURATIONS, charger_catalogue())
-    assert found.sites["counts"].tolist() == [{"dc_60": 2}, {"lev_3": 6}]
-    assert found.sites["their_id"].tolist() == ["line 2", "line 3"]
+    found = read_their_layer(path, Catalogue(CONFIGURATIONS, CHARGERS, {}))
+    assert found["counts"].tolist() == [{"dc_60": 2}, {"lev_3": 6}]
+    assert found["their_id"].tolist() == ["line 2", "line 3"]
 
 
-def faults_of(path, **kwargs):
+def faults_of(path, **names):
     with pytest.raises(InputError) as caught:
-        read_their_layer(path, CONFIGURATIONS, charger_catalogue(), **kwargs)
+        read_their_layer(path, Catalogue(CONFIGURATIONS, CHARGERS, names))
     return caught.value.faults
 
 
@@ -281,7 +283,7 @@ def test_all_faults_of_a_layer_at_once(tmp_path):
         geometry=shapes, crs=4326,
     )  # fmt: skip
     frame.to_file(tmp_path / "t.gpkg", driver="GPKG")
-    faults = faults_of(tmp_path / "t.gpkg", names={"fast": "rocket"})
+    faults = faults_of(tmp_path / "t.gpkg", fast="rocket")
     text = "\n".join(map(str, faults))
     for part in ("the same id in several rows", "Polygon, not points", "missing (c)",
                  "neither true nor false", "no such configuration", "cannot be read as chargers",

@@ -182,18 +182,19 @@ class Shell:
 
 
 class Display:
-    """What a notebook shows: one piece of HTML a display, each as last updated."""
+    """What a notebook shows: HTML and text of each display, as last updated."""
 
     def __init__(self):
         self.shown = []
 
-    def __call__(self, what, display_id):
-        assert display_id is True
+    def __call__(self, what, raw, display_id):
+        assert raw is display_id is True
         at = len(self.shown)
         self.shown.append(what)
 
         class Handle:
-            def update(_, what):  # noqa: N805
+            def update(_, what, raw):  # noqa: N805
+                assert raw is True
                 self.shown[at] = what
 
         return Handle()
@@ -222,17 +223,17 @@ def test_progress_in_a_notebook_is_one_table_a_cell(monkeypatch):
     report(Event("roads", "12 nodes", 0.25, True))
     report(Event("solve", "bound <none>", 1.0, False))
     (table,) = display.shown
-    assert repr(table) == "progress of a study"
-    assert Text(table._repr_html_()).rows[1:] == [
+    assert table["text/plain"] == "progress of a study"
+    assert Text(table["text/html"]).rows[1:] == [
         ["roads", "12 nodes", "0.2"],
         ["solve", "bound <none>", "1.0"],
     ]
     report(Event("solve", "optimal", 2.0, True))
-    assert Text(display.shown[0]._repr_html_()).rows[2:] == [["solve", "optimal", "2.0"]]
+    assert Text(display.shown[0]["text/html"]).rows[2:] == [["solve", "optimal", "2.0"]]
     shell.execution_count = 2
     report(Event("plan", "2 stations", 0.1, True))
     assert len(display.shown) == 2
-    assert Text(display.shown[1]._repr_html_()).rows[1:] == [["plan", "2 stations", "0.1"]]
+    assert Text(display.shown[1]["text/html"]).rows[1:] == [["plan", "2 stations", "0.1"]]
 
 
 def test_only_the_kernel_of_a_notebook_counts_as_one(monkeypatch):
