@@ -131,11 +131,6 @@ class Instance:
         required, forbidden
             Sites that must have a station, and sites that must not.
 
-        Returns
-        -------
-        Instance
-            The same data as arrays.
-
         Raises
         ------
         InputError
@@ -222,10 +217,8 @@ class Instance:
     @property
     def must_sites(self) -> Flags:
         """Whether each site must have a station, because one exists or is required."""
-        out = np.zeros(len(self.site_ids), dtype=bool)
-        out[self.offer_site[self.offer_existing]] = True
-        out[self.required_sites] = True
-        return out
+        standing = self.offer_site[self.offer_existing]
+        return np.isin(np.arange(len(self.site_ids)), [*standing, *self.required_sites])
 
     @property
     def site_groups(self) -> Flags:
@@ -284,10 +277,7 @@ class Instance:
     def positions_of(self, offer_ids: Iterable[str]) -> Ints:
         """Return the positions of offers, in the order of their ids.
 
-        Raises
-        ------
-        InputError
-            If an id is not an offer of this instance, or two offers are at one site.
+        Raises `InputError` if an id is not an offer, or two offers are at one site.
         """
         wanted = sorted(set(map(str, offer_ids)))
         positions = _positions(self.offer_ids, wanted)

@@ -9,13 +9,12 @@ from functools import cached_property
 
 import numpy as np
 
-from siting.program.columns import Columns
 from siting.program.floors import Floor
 from siting.program.instance import Flags, Floats, Instance, Ints
 from siting.program.money import GapRule, MoneyKind, caps_of, cases_of, is_shared
 from siting.program.options import Options
 from siting.program.resources import Resources
-from siting.program.rows import Rows, Term
+from siting.program.rows import Columns, Rows, Term
 from siting.program.service import Service, capacity_sets
 from siting.program.slices import Slice, Years
 
