@@ -146,11 +146,6 @@ def solve_classic(
     solver
         Name of a solver that PuLP knows.
 
-    Returns
-    -------
-    ClassicSolution
-        Sites, assignment (columns ``demand_id``, ``site_id``, ``cost``, ``share``) and proof.
-
     Raises
     ------
     InputError

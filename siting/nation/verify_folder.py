@@ -12,7 +12,7 @@ import numpy as np
 
 from siting import __version__
 from siting.config import Config, load
-from siting.errors import Fault, InputError, refuse
+from siting.errors import Fault, InputError, naming, refuse
 from siting.manifest import REPORT, SEAL, files_below, read_json
 from siting.nation import city as asking
 from siting.nation.city import Row, covers
@@ -107,16 +107,11 @@ def _city(
             ("facts", basis.facts[name], asking.facts_of(study)),
             ("written", basis.written[name], asking.written_row(study, plan)),
         ):
-            if odd := _differing(said, is_):
-                where, what = (
-                    f"{folder / BASIS}, key {key}.{name}",
-                    "is not what the city's run gives",
-                )
-                faults.append(Fault(where, what, MENDED, odd))
+            where, what = f"{folder / BASIS}, key {key}.{name}", "is not what the city's run gives"
+            faults += naming(where, what, _differing(said, is_), MENDED)
         odd = _other_keys(load(run / "config.yaml", check_files=False), name, nation, basis)
-        if odd:
-            what = "is not the question that the nation asked of the city"
-            faults.append(Fault(str(run / "config.yaml"), what, MENDED, odd))
+        what = "is not the question that the nation asked of the city"
+        faults += naming(str(run / "config.yaml"), what, odd, MENDED)
     refuse(faults)
     return "its run is verified and agrees with the nation's figures", None
 

@@ -93,10 +93,7 @@ def certified(account: Account, prices: pd.DataFrame) -> Certified:
         refuse(faults + naming("certificate", "columns missing", missing))
     bad = ~np.isfinite(pd.to_numeric(prices["price"], errors="coerce").to_numpy(float))
     bad |= ~prices["row"].isin([*ROWS, BOUND]).to_numpy()
-    if bad.any():
-        names = tuple(prices.loc[bad, "name"].astype(str))
-        faults.append(Fault("certificate", "no prices", "", names))
-    refuse(faults)
+    refuse(faults + naming("certificate", "no prices", prices.loc[bad, "name"]))
     return _Bound(Book(account), aim, prices).found()
 
 
