@@ -353,10 +353,16 @@ class Rounds:
         for row in self.rows:
             if row["city"] in self.failed:
                 continue
-            known = row | self._in_columns(row)
-            # A bound at prices for a smaller budget does not hold for a larger one.
-            if row["prices"] is not None and not covers(row["money"], self.widest(row["city"])):
-                known["bound_kwh_day"] = math.nan
+            known, prices = dict(row), row["prices"]
+            covering = covers(row["money"], self.widest(row["city"]))
+            if prices is not None and not covering:
+                known["bound_kwh_day"] = math.nan  # it does not hold for a larger budget
+            if prices is None and covering and self.years:
+                prices = [0.0] * len(self.years)  # the bound always holds
+            known |= dict(zip(price_columns(self.years), prices or (), strict=False))
+            for key, column in BY_YEAR.items() if self.years else ():
+                by_year = zip(self.years, row.get(key, ()), strict=False)
+                known |= {column.format(year): number for year, number in by_year}
             rows.append(known)
         keys = list(BOUND_COLUMNS)
         if self.years:
@@ -365,17 +371,6 @@ class Rounds:
         table = pd.DataFrame(rows).reindex(columns=keys)
         numbers = [k for k in keys if k not in ("city", "purpose", "status", "error")]
         return table.astype(dict.fromkeys(numbers, float))
-
-    def _in_columns(self, row: Row) -> Row:
-        """Return the yearly values of a question and its answer, by column of `bounds`."""
-        prices = row["prices"]
-        if self.years and prices is None and covers(row["money"], self.widest(row["city"])):
-            prices = [0.0] * len(self.years)  # the money covers any grant: the bound always holds
-        columns = dict(zip(price_columns(self.years), prices or (), strict=False))
-        for key, column in BY_YEAR.items() if self.years else ():
-            numbers = zip(self.years, row.get(key, ()), strict=False)
-            columns |= {column.format(year): number for year, number in numbers}
-        return columns
 
     def proof(self, pots: Sequence[Pot] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return all bounds so far, and their certificate for the nation's or other money.

@@ -191,10 +191,8 @@ class Layout:
 
     def _write_options(self, rows: Rows) -> None:
         site = self.options.site
-        several = np.bincount(site, minlength=len(self.must)) > 1
-        named = np.flatnonzero(several | self.must)
-        place = np.full(len(self.must), -1, dtype=np.int64)
-        place[named] = np.arange(len(named))
+        named = np.flatnonzero((np.bincount(site, minlength=len(self.must)) > 1) | self.must)
+        place = _numbered(named, len(self.must))
         mine = np.flatnonzero(place[site] >= 0)
         least = np.where(self.must[named], 1.0, -np.inf)
         ones = np.ones(len(mine))
@@ -209,10 +207,8 @@ class Layout:
             return  # the bounds of the columns already limit the energies
         pairs, column = self._pairs(s)
         row = self.service.row[pairs]
-        several = np.bincount(row, minlength=len(self.service.kwh)) > 1
-        named = np.flatnonzero(several)
-        place = np.full(len(several), -1, dtype=np.int64)
-        place[named] = np.arange(len(named))
+        named = np.flatnonzero(np.bincount(row, minlength=len(self.service.kwh)) > 1)
+        place = _numbered(named, len(self.service.kwh))
         keep = place[row] >= 0
         most = self.service.kwh[named, s] / self.energy_unit
         rows.add("demand", place[row[keep]], column[keep], np.ones(int(keep.sum())), upper=most)
@@ -228,8 +224,7 @@ class Layout:
         capacity = self.instance.offer_capacity[offer[option]]
         of = self.options.site[option]
         for members, kinds, groups in self.hall_sets(kwh, of, capacity):
-            place = np.full(sites, -1, dtype=np.int64)
-            place[members] = np.arange(len(members))
+            place = _numbered(members, sites)
             x = np.flatnonzero((place[site] >= 0) & np.isin(kind, kinds))
             z = np.flatnonzero(place[of] >= 0)
             able = capacity[z][:, list(groups)].sum(axis=1)
@@ -338,8 +333,7 @@ class Layout:
             self.gap_rows.append((sites, written + place[sites]))
             written += len(cases)
             rows.add_terms("gap", *terms, lower=np.zeros(len(cases)))
-            number = np.full(len(need), -1, dtype=np.int64)
-            number[o] = np.arange(len(o))
+            number = _numbered(o, len(need))
             paid_to, most = (number[o], paid[o], 1.0), (number[offer[z]], z, -cap[offer[z]])
             rows.add_terms("cap", paid_to, most, upper=np.zeros(len(o)))
             if t:
@@ -371,3 +365,10 @@ class Layout:
                 most = limit.at_most / self.money_unit
                 low = least / self.money_unit if least > 0 else -math.inf
                 rows.add_one("subsidies", column[offer, t], amount[offer], lower=low, upper=most)
+
+
+def _numbered(named: Ints, count: int) -> Ints:
+    """Return the number of each of `count` positions among the named ones; -1 for the others."""
+    place = np.full(count, -1, dtype=np.int64)
+    place[named] = np.arange(len(named))
+    return place

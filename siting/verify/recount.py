@@ -59,12 +59,10 @@ def _check_limits(book: Book, ledger: Ledger) -> None:
 
 
 def _check_resources(book: Book, ledger: Ledger) -> None:
-    there, use = book.account.resources, book.account.resource_use
-    if there is None or use is None:
-        return
+    there = book.resources
     now = book.stands.drop_duplicates(["year", "site_id"])[["year", "site_id", "offer_id"]]
     drawn = [book.drawn[y].get(s, 0.0) for y, s in zip(now["year"], now["site_id"], strict=True)]
-    rows = use.merge(now.assign(drawn=drawn), on="offer_id")
+    rows = book.use.merge(now.assign(drawn=drawn), on="offer_id")
     if "per_rupee" in there.columns:
         by_rupee = rows["resource"].map(there.set_index("resource")["per_rupee"].eq(True))
         rows["use"] = rows["use"] * rows["drawn"].where(by_rupee, 1.0)

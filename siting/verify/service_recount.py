@@ -173,11 +173,8 @@ def shares_of(book: Book, members: pd.DataFrame) -> pd.DataFrame:
 
 def check_floors(book: Book, ledger: Ledger) -> None:
     """Check that each floor is met in its slices, and check the claims about floors."""
-    floors, members = book.account.floors, book.account.members
-    if floors is None or members is None:
-        return
-    recounted = shares_of(book, members)
-    rows = floors.assign(slice=floors["slice"].astype(str))
+    recounted = shares_of(book, book.members)
+    rows = book.floors.assign(slice=book.floors["slice"].astype(str))
     rows = rows.merge(recounted, on=["floor", "slice"], how="left", suffixes=("_said", ""))
     # A floor without a row in the recount has no demand.
     rows = rows.fillna({"demand_kwh_day": 0.0, "served_kwh_day": 0.0, "served_share": 1.0})
