@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
 from siting.program.floors import Floor
 from siting.program.instance import Flags, Floats, Instance, Ints
@@ -259,32 +260,22 @@ class Layout:
         return self.delivered(s) > 0
 
     def _write_cover(self, rows: Rows, s: int) -> None:
-        """Write the rows by which a demand row, or a pair, is served only by a station."""
-        pairs = np.flatnonzero(self.pair_column[:, s] >= 0)
-        pair, option, most = self.most_by_option(s, pairs)
-        named, place = np.unique(self.pair_column[pairs, s], return_inverse=True)
-        energies, stations = (np.arange(len(named)), named, 1.0), (place[pair], option, -most)
-        rows.add_terms("cover", energies, stations, upper=np.zeros(len(named)))
+        """Write the rows by which a demand row, or a pair, is served only by a station.
 
-    def most_by_option(self, s: int, pairs: Ints) -> tuple[Ints, Ints, Floats]:
-        """Return the largest scaled output of options to pairs: pair, option, output.
-
-        The service of a pair is at most the sum of these outputs over the chosen options.
+        Its energy is at most its demand for each chosen option that can serve it.
         """
         service = self.service
-        order = np.argsort(self.options.site, kind="stable")
-        edge = np.searchsorted(self.options.site[order], np.arange(len(self.must) + 1))
-        site, kind = service.site[pairs], service.kind[service.row[pairs]]
-        length = edge[site + 1] - edge[site]
-        pair = np.repeat(np.arange(len(pairs)), length)
-        at = np.repeat(edge[site] - np.cumsum(length) + length, length) + np.arange(length.sum())
-        option = order[at]
-        keep = self.able(s)[option, kind[pair]]
-        pair, option = pair[keep], option[keep]
-        most = service.kwh[service.row[pairs], s][pair]
-        if self.capacitated:
-            most = np.minimum(most, self.delivered(s)[option, kind[pair]])
-        return pair, option, most / self.energy_unit
+        pairs = np.flatnonzero(self.pair_column[:, s] >= 0)
+        named, place = np.unique(self.pair_column[pairs, s], return_inverse=True)
+        at_sites = pd.DataFrame({"site": service.site[pairs], "place": place, "pair": pairs})
+        options = pd.DataFrame({"site": self.options.site, "option": np.arange(len(self.options))})
+        both = at_sites.merge(options, on="site")
+        place, pair, option = (both[name].to_numpy() for name in ("place", "pair", "option"))
+        able = self.able(s)[option, service.kind[service.row[pair]]]
+        most = service.kwh[service.row[pair[able]], s] / self.energy_unit
+        energies = (np.arange(len(named)), named, 1.0)
+        stations = (place[able], option[able], -most)
+        rows.add_terms("cover", energies, stations, upper=np.zeros(len(named)))
 
     def delivered(self, s: int) -> Floats:
         """Return the capacity (kWh/day) of each option (row) for each kind of demand (column)."""
