@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from siting.errors import Fault, InputError, VerifyError, first_line, naming, refuse
 from siting.files import read_csv
@@ -49,10 +49,8 @@ Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e18, le=1e18)]
 Year = Annotated[int, Field(ge=1900, le=2200)]
 
 
-class PotTold(BaseModel):
+class PotTold(BaseModel, strict=True, extra="forbid"):
     """Money shared by cities, as in ``nation.json``."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
 
     name: str
     cities: list[str]
@@ -61,10 +59,8 @@ class PotTold(BaseModel):
     years: list[Year]
 
 
-class NationFacts(BaseModel):
+class NationFacts(BaseModel, strict=True, extra="forbid"):
     """The content of ``nation.json``."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
 
     siting: str
     name: str
