@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -154,22 +154,16 @@ def _bounds(nation: Rounds, basis: Basis) -> tuple[str, None]:
         count += 1
         prices = np.array(row["prices"] or [0.0] * len(row["money"]))
         limit = bound + NEAR_SHARE * abs(bound) + NEAR_KWH
-        for served, drawn in _plans(nation, basis, name, free=bool(row["free"])):
-            if covers(row["money"], drawn) and served - prices @ drawn > limit:
+        # A bound with floors holds only for plans that meet floors.
+        plans = [*nation.plans(name, floors=not row["free"]), basis.written.get(name, {})]
+        for plan in (one for one in plans if "drawn_by_year" in one):
+            drawn = plan["drawn_by_year"]
+            if covers(row["money"], drawn) and plan["served_kwh_day"] - prices @ drawn > limit:
                 what = f"a bound of {bound:,.3f} kWh/day is below a plan of {name}"
                 faults.append(Fault(f"{ANSWERS}, answers.{number}", what, MENDED))
                 break
     refuse(faults)
     return f"{count:,} bounds, none below a known plan", None
-
-
-def _plans(
-    nation: Rounds, basis: Basis, name: str, *, free: bool
-) -> Iterator[tuple[float, list[float]]]:
-    """Yield energy and money of a city's plans; without `free`, of plans that meet floors."""
-    for plan in (*nation.plans(name, floors=not free), basis.written.get(name, {})):
-        if "drawn_by_year" in plan:
-            yield plan["served_kwh_day"], plan["drawn_by_year"]
 
 
 def _written(folder: Path, nation: Rounds, plan: NationPlan, notes: list[str]) -> tuple[str, None]:
