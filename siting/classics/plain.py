@@ -100,11 +100,6 @@ class PlainInstance:
             are for serving the whole demand, as in the OR-Library. Weights then only use up
             capacity, and a demand of weight 0 is served too.
 
-        Returns
-        -------
-        PlainInstance
-            The same data as arrays.
-
         Raises
         ------
         InputError
@@ -162,7 +157,7 @@ class PlainInstance:
         Every demand row has the reach of its cell; its weight is its energy (kWh/day). The
         classic models have no plugs: every vehicle class can use every site. Rows of the reach
         table for cells without demand, or for sites that are not among the candidates, are left
-        out, as in `siting.Instance`.
+        out, as in `siting.Instance`. Raises `InputError` with every fault of the tables.
 
         Parameters
         ----------
@@ -174,11 +169,6 @@ class PlainInstance:
             Column of the reach table to take as the cost.
         fixed_cost, capacity
             Columns of the candidates, as in `from_tables`; capacity in kWh/day.
-
-        Raises
-        ------
-        InputError
-            With every fault of the tables.
 
         Examples
         --------
@@ -282,9 +272,9 @@ def _check_tables(
     faults = []
     if cost_per not in ("unit", "demand"):
         faults.append(Fault("cost_per", f"is {cost_per!r}", "use 'unit' or 'demand'"))
-    of_tables = _table_faults("demand", demand, (demand_id,), (counts,))
-    of_tables += _table_faults("candidates", candidates, (site_id,), (opening, limit, standing))
-    of_tables += _table_faults("reach", reach, (demand_id, site_id), (), (serving,))
+    of_tables = _table_faults("demand", demand, (demand_id,), counts)
+    of_tables += _table_faults("candidates", candidates, (site_id,), opening, limit, standing)
+    of_tables += _table_faults("reach", reach, (demand_id, site_id, serving))
     if not of_tables:
         of_tables = _unknown(reach, "demand_id", demand, "demand")
         of_tables += _unknown(reach, "site_id", candidates, "candidates")
@@ -293,18 +283,13 @@ def _check_tables(
 
 
 def _table_faults(
-    name: str,
-    frame: pd.DataFrame,
-    key: tuple[Column, ...],
-    optional: tuple[Column, ...],
-    others: tuple[Column, ...] = (),
+    name: str, frame: pd.DataFrame, required: tuple[Column, ...], *optional: Column
 ) -> list[Fault]:
     """Return the faults of a table whose ids are taken as text."""
     asked = [c for c in optional if c.name in frame.columns or c.name not in OPTIONAL]
-    ids = [c.name for c in key]
+    ids = [c.name for c in required if c.kind == "id"]
     text = {k: frame[k].astype(str).mask(frame[k].isna(), "") for k in ids if k in frame.columns}
-    table = Table(name, "", (*key, *asked, *others), key=tuple(ids))
-    return find_faults(frame.assign(**text), table)
+    return find_faults(frame.assign(**text), Table(name, "", (*required, *asked), tuple(ids)))
 
 
 def _unknown(reach: pd.DataFrame, key: str, known: pd.DataFrame, name: str) -> list[Fault]:

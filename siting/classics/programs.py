@@ -86,6 +86,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby, pairwise
 from typing import Literal
 
 import numpy as np
@@ -114,8 +115,7 @@ class ClassicProgram:
 
     def terms(self, sites: Iterable[int], factor: float = 1.0) -> Terms:
         """Return the variables of some sites, each with a factor."""
-        y_of = self.y_of
-        return [(y_of[j], factor) for j in sites]
+        return [(self.y_of[j], factor) for j in sites]
 
     def add(self, terms: Terms, sense: Literal["<=", ">=", "=="], side: float, name: str) -> None:
         """Add the row ``sum of factor x variable <= side``, or with another sense."""
@@ -193,9 +193,8 @@ def p_center(instance: PlainInstance, p: int) -> ClassicProgram:
     program.prob.setObjective(pulp.lpSum_vars_coefs(terms) + constant)
     for k in range(len(u) - 1):
         program.add([(u[k], 1.0), (u[k + 1], -1.0)], ">=", 0, f"order_{k}")
-    edge = needed.start.tolist()
-    for i in range(len(needed.demand_ids)):
-        sites, cost = needed.site[edge[i] : edge[i + 1]], needed.cost[edge[i] : edge[i + 1]]
+    for i, (first, end) in enumerate(pairwise(needed.start.tolist())):
+        sites, cost = needed.site[first:end], needed.cost[first:end]
         level = np.searchsorted(radii, cost)
         for k in np.unique(level[level > 0]).tolist():
             nearer = program.terms(sites[level < k].tolist())
@@ -224,26 +223,21 @@ def _serve_from_nearest(program: ClassicProgram, terms: Terms) -> None:
     edge, sites, whole = instance.start.tolist(), instance.site.tolist(), instance.whole.tolist()
     standing = set(np.flatnonzero(instance.existing).tolist())
     constant = 0.0
-    for i in range(len(instance.demand_ids)):
-        at, end = edge[i], edge[i + 1]
-        constant += whole[at] if at < end else 0.0
+    for i, (first, end) in enumerate(pairwise(edge)):
+        pairs = groupby(range(first, end), key=whole.__getitem__)
+        levels = [(cost, [sites[n] for n in here]) for cost, here in pairs]
+        constant += levels[0][0] if levels else 0.0
         before: Terms = []
-        k = 0
-        while at < end:
-            cost, first = whole[at], at
-            while at < end and whole[at] == cost:
-                at += 1
-            here = sites[first:at]
+        for k, (cost, here) in enumerate(levels):
             if not standing.isdisjoint(here):
                 break  # an existing site is open: its row is redundant
             row = [*program.terms(here), *before]
-            if at < end:
+            if k + 1 < len(levels):
                 z = prob.add_variable(f"z_{i}_{k}", 0, 1)
-                terms.append((z, whole[at] - cost))
+                terms.append((z, levels[k + 1][0] - cost))
                 row.append((z, 1.0))
                 before = [(z, -1.0)]
             program.add(row, ">=", 1 if k == 0 else 0, f"nearest_{i}_{k}")
-            k += 1
     prob.setObjective(pulp.lpSum_vars_coefs(terms) + constant)
 
 
@@ -255,9 +249,8 @@ def _serve_within_capacity(program: ClassicProgram, opening: Terms) -> None:
     x = [prob.add_variable(f"x_{i}_{j}", 0, 1) for i, j in pairs]
     serving = list(zip(x, instance.whole.tolist(), strict=True))
     prob.setObjective(pulp.lpSum_vars_coefs([*opening, *serving]))
-    edge = instance.start.tolist()
-    for i in range(len(instance.demand_ids)):
-        program.add([(v, 1.0) for v in x[edge[i] : edge[i + 1]]], "==", 1, f"served_{i}")
+    for i, (first, end) in enumerate(pairwise(instance.start.tolist())):
+        program.add([(v, 1.0) for v in x[first:end]], "==", 1, f"served_{i}")
     for n, (i, j) in enumerate(pairs):
         if not instance.existing[j]:
             program.add([(x[n], 1.0), *program.terms([j], -1.0)], "<=", 0, f"open_{i}_{j}")
@@ -266,9 +259,9 @@ def _serve_within_capacity(program: ClassicProgram, opening: Terms) -> None:
     unit = max(float(instance.weight.mean()), 1e-300) if len(instance.weight) else 1.0
     by_site = np.argsort(site, kind="stable")
     limit = np.minimum(instance.capacity, load) / unit
-    first = np.searchsorted(site[by_site], np.arange(len(limit) + 1)).tolist()
+    edge = np.searchsorted(site[by_site], np.arange(len(limit) + 1)).tolist()
     for j in program.site.tolist():
-        site_pairs = by_site[first[j] : first[j + 1]].tolist()
+        site_pairs = by_site[edge[j] : edge[j + 1]].tolist()
         if instance.capacity[j] < load[j] and site_pairs:
             used = [(x[n], float(instance.weight[row[n]]) / unit) for n in site_pairs]
             program.add([*used, *program.terms([j], -float(limit[j]))], "<=", 0, f"capacity_{j}")
@@ -281,9 +274,8 @@ def _equal_sets(instance: PlainInstance) -> tuple[list[Ints], Ints]:
     known: dict[bytes, int] = {}
     sets: list[Ints] = []
     of_row = np.full(len(instance.demand_ids), -1, dtype=np.int64)
-    edge = instance.start.tolist()
-    for i in range(len(of_row)):
-        site_set = np.sort(instance.site[edge[i] : edge[i + 1]])
+    for i, (first, end) in enumerate(pairwise(instance.start.tolist())):
+        site_set = np.sort(instance.site[first:end])
         if not len(site_set):
             continue
         n = known.setdefault(site_set.tobytes(), len(known))

@@ -64,17 +64,13 @@ class Nation(Rounds):
     def solve(self, out: Path | str | None = None) -> NationPlan:
         """Return the plan of the nation, written to a folder if `out` is given.
 
+        Raises `InputError` if areas overlap, or the floor of a city exceeds the demand in reach;
+        `InfeasibleError` if no division meets all floors.
+
         Parameters
         ----------
         out
             The new or empty folder to write.
-
-        Raises
-        ------
-        InputError
-            If areas overlap, or the floor of a city exceeds the demand in reach.
-        InfeasibleError
-            If no division meets all floors.
         """
         if out is not None:
             return self.to_folder(Path(out))[0]
@@ -88,7 +84,7 @@ class Nation(Rounds):
         """Return the plan of the nation and its folder.
 
         The folder is reserved before the first solve. Ctrl-C after the division lets the folder be
-        written; a second Ctrl-C stops at once.
+        written; a second Ctrl-C stops at once. Errors are as for `solve`.
 
         Parameters
         ----------
@@ -96,11 +92,6 @@ class Nation(Rounds):
             The new or empty folder to write; by default ``runs_dir/NAME-TIME``.
         now
             The time, for the folder's name.
-
-        Raises
-        ------
-        InputError, InfeasibleError
-            As for `solve`.
         """
         begun = time.perf_counter()
         now = now or datetime.now().astimezone()

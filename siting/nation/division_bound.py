@@ -115,10 +115,9 @@ def corners(bounds: pd.DataFrame, low: float, high: float) -> Points:
     energy: list[float] = []
     for a, b in itertools.pairwise(cuts) if len(cuts) > 1 else [(low, high)]:
         # A bound for a budget holds for all money up to the budget.
-        here = most[ends >= b]
-        flat = float(here.min()) if len(here) else math.inf
+        flat = float(most[ends >= b].min(initial=math.inf))
         lines = [(0.0, flat)] if math.isfinite(flat) else []
-        lines += list(zip(slope.tolist(), height.tolist(), strict=True))
+        lines += zip(slope.tolist(), height.tolist(), strict=True)
         if not lines:
             return Points(np.zeros(0), np.zeros(0), low, high)
         met = [

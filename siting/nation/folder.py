@@ -14,7 +14,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from siting import __version__, export
 from siting.config import Config, NationConfig, to_yaml
@@ -146,10 +146,8 @@ def _write_layers(folder: Path, plan: NationPlan, runs: Path) -> None:
 # --- the basis of the plan -----------------------------------------------------------------------
 
 
-class Basis(BaseModel):
+class Basis(BaseModel, strict=True, extra="forbid"):
     """The content of ``basis.json``."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
 
     config: dict[str, Any]
     cities: dict[str, dict[str, Any]]

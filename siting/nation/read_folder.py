@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from siting.errors import Fault, InputError, VerifyError, first_line, refuse
+from siting.errors import Fault, InputError, VerifyError, first_line, naming, refuse
 from siting.files import read_csv
 from siting.manifest import as_form, changed, read_json, unsealed
 from siting.nation.division_bound import (
@@ -34,21 +34,14 @@ NEAR_KWH, NEAR_PKR = 1e-3, 1.0
 NEAR_SHARE = 1e-5
 # Tolerance of the sum of weights, because written numbers are rounded.
 NEAR_ONE = 1e-9
-# The tables with their columns of text; all other columns that are read are numbers.
-TABLES: Mapping[str, tuple[str, ...]] = {
-    "cities": ("city", "title", "status"),
-    "splits": ("split",),
-    "frontier": (),
-    "bounds": ("city", "purpose"),
-    "certificate": ("row", "name"),
-}
-_NUMBERS: Mapping[str, tuple[str, ...]] = {
-    "cities": ("granted_pkr", "subsidy_pkr", "new_stations", "served_kwh_day", "demand_kwh_day",
-               "drives_min"),
-    "splits": ("served_kwh_day", "less_kwh_day", "gini"),
-    "frontier": ("budget_pkr", "served_kwh_day", "bound_kwh_day"),
-    "bounds": ("budget_pkr", "bound_kwh_day", "served_kwh_day", "subsidy_pkr"),
-    "certificate": ("price", "money_pkr", "term_kwh_day"),
+# The columns of each table that are read: texts, then numbers.
+TABLES = {
+    "cities": ("city title status", "granted_pkr subsidy_pkr new_stations served_kwh_day "
+                                    "demand_kwh_day drives_min"),
+    "splits": ("split", "served_kwh_day less_kwh_day gini"),
+    "frontier": ("", "budget_pkr served_kwh_day bound_kwh_day"),
+    "bounds": ("city purpose", "budget_pkr bound_kwh_day served_kwh_day subsidy_pkr"),
+    "certificate": ("row name", "price money_pkr term_kwh_day"),
 }  # fmt: skip
 # Columns of numbers in cities.csv that must not have blanks.
 _THERE = ("granted_pkr", "subsidy_pkr", "new_stations")
@@ -56,10 +49,8 @@ Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e18, le=1e18)]
 Year = Annotated[int, Field(ge=1900, le=2200)]
 
 
-class PotTold(BaseModel):
+class PotTold(BaseModel, strict=True, extra="forbid"):
     """Money shared by cities, as in ``nation.json``."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
 
     name: str
     cities: list[str]
@@ -68,10 +59,8 @@ class PotTold(BaseModel):
     years: list[Year]
 
 
-class NationFacts(BaseModel):
+class NationFacts(BaseModel, strict=True, extra="forbid"):
     """The content of ``nation.json``."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
 
     siting: str
     name: str
@@ -117,8 +106,7 @@ def read_nation(folder: Path | str) -> tuple[dict[str, Any], dict[str, pd.DataFr
     facts = read_json(folder / "nation.json")
     as_form(NationFacts, facts, str(folder / "nation.json"), AGAIN)
     tables = {name: _table(folder / f"{name}.csv", name, facts["years"]) for name in TABLES}
-    faults = _name_faults(folder, facts, tables)
-    refuse(faults)
+    refuse(_name_faults(folder, facts, tables))
     try:
         faults = [*_bound_faults(facts, tables), *_money_faults(facts, tables["cities"])]
         for row in tables["cities"].to_dict("records"):
@@ -144,27 +132,26 @@ def read_nation_manifest(folder: Path) -> dict[str, str]:
     hashes: dict[str, str] | None = manifest.get("sha256")
     if manifest.get("format") != FORMAT or not isinstance(hashes, dict):
         raise InputError(str(path), f"is not a list of files of format {FORMAT}", AGAIN)
-    faults = unsealed(path, manifest) or changed(folder, hashes, AGAIN)
-    refuse(faults)
+    refuse(unsealed(path, manifest) or changed(folder, hashes, AGAIN))
     return hashes
 
 
 def _table(path: Path, name: str, years: Sequence[int]) -> pd.DataFrame:
     """Return a table of the folder, with its columns of numbers parsed."""
     table = read_csv(path, keep_default_na=True)
-    numbers = [*_NUMBERS[name]]
+    texts, numbers = (columns.split() for columns in TABLES[name])
     for year in years if name == "cities" else ():
         numbers += [f"granted_{year}_pkr", f"served_{year}_kwh_day"]
     if name == "bounds":
         numbers += price_columns(years) + [f"subsidy_{year}_pkr" for year in years]
         numbers += ["weight"] * bool(years)
     faults = []
-    for column in [*TABLES[name], *numbers]:
+    for column in [*texts, *numbers]:
         where = f"{path}, column {column}"
         if column not in table.columns:
             faults.append(Fault(where, "is missing", AGAIN))
             continue
-        if column in TABLES[name]:
+        if column in texts:
             bad = table[column].isna()
             table[column] = table[column].astype(str)
         else:
@@ -226,10 +213,8 @@ def _bound_faults(facts: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) 
     drawn = [f"subsidy_{year}_pkr" for year in years] or ["subsidy_pkr"]
     prices = bounds[price_columns(years)].fillna(0.0).to_numpy(float)
     net = bounds["served_kwh_day"] - (prices * bounds[drawn].to_numpy(float)).sum(axis=1)
-    over = bounds[net > bounds["bound_kwh_day"] + NEAR_KWH]
-    if len(over):
-        names = tuple(over["city"].astype(str))
-        yield Fault("bounds.csv", "a plan is above its own bound", "", names)
+    over = bounds.loc[net > bounds["bound_kwh_day"] + NEAR_KWH, "city"]
+    yield from naming("bounds.csv", "a plan is above its own bound", over)
     again = _added_up_again(facts, bounds, dict(zip(said["name"], said["price"], strict=True)))
     yield from _weight_faults(facts, bounds)
     whole = math.fsum(again["term_kwh_day"])
@@ -269,9 +254,8 @@ def _weight_faults(facts: Mapping[str, Any], bounds: pd.DataFrame) -> Iterator[F
     wrong = whole.index[(whole - 1).abs() > NEAR_ONE].union(
         bounds.loc[bounds["weight"] < 0, "city"]
     )
-    if not wrong.empty:
-        what = "a city's weights are below 0 or do not sum to 1"
-        yield Fault("bounds.csv, weight", what, "", tuple(wrong.astype(str)))
+    what = "a city's weights are below 0 or do not sum to 1"
+    yield from naming("bounds.csv, weight", what, wrong)
 
 
 def _money_faults(facts: Mapping[str, Any], cities: pd.DataFrame) -> Iterator[Fault]:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from siting.config import Config, NationConfig
-from siting.errors import Fault, InfeasibleError, SolveError, refuse
+from siting.errors import Fault, InfeasibleError, SolveError, naming, refuse
 from siting.nation import city as asking
 from siting.nation.city import Ask, Row, covers, given_up, same
 from siting.nation.division_bound import (
@@ -162,6 +162,16 @@ class Rounds:
         least = 0.0 if name in self.failed else asked.least(budget)
         return least, min(asked.most(budget), budget)
 
+    def floors_of(self, name: str) -> tuple[float, int]:
+        """Return the least energy (kWh/day) and the least number of new stations of a city."""
+        need = self.config.least_kwh_day_a_head * self.facts[name].get("people", 0.0)
+        return need, int(self.asked[name].takes_part == "must")
+
+    @property
+    def alive(self) -> list[str]:
+        """The cities that did not fail."""
+        return [name for name in self.studies if name not in self.failed]
+
     def split(self, split: str) -> dict[str, Floats]:
         """Return the money of each city by year (PKR) in a split, such as one by population."""
         key = SPLITS[split]
@@ -179,12 +189,8 @@ class Rounds:
         self, city: str, purpose: str, money: Floats, prices: Floats | None = None, *, free: bool
     ) -> Ask:
         """Return a question to a city; with `free`, floors are left out, as splits need."""
-        share, stations = 0.0, 0
-        if not free:
-            facts = self.facts[city]
-            need = self.config.least_kwh_day_a_head * facts["people"]
-            share = min(need / facts["wanted_by_year"][-1], 1.0) if need > 0 else 0.0
-            stations = int(self.asked[city].takes_part == "must")
+        need, stations = (0.0, 0) if free else self.floors_of(city)
+        share = min(need / self.facts[city]["wanted_by_year"][-1], 1.0) if need > 0 else 0.0
         # At a price, a city may use the whole of each envelope. Otherwise it may use only its part,
         # so that the parts of all cities fit.
         part = 1.0 if prices is not None else min(math.fsum(money) / self.config.money_pkr, 1.0)
@@ -208,8 +214,7 @@ class Rounds:
                 self.tell(f"{names[i]}: {kwh:,.0f} kWh/day wanted, {s:,.1f} s")
         faults = overlaps({n: self.facts[n].get("cells", {}) for n in names})
         for name in names:
-            facts = self.facts[name]
-            need = self.config.least_kwh_day_a_head * facts.get("people", 0.0)
+            facts, need = self.facts[name], self.floors_of(name)[0]
             have = facts.get("reachable_by_year", [math.inf])[-1]
             if need > have:
                 fix = f"ask for {have / facts['people']:.3g} or less"
@@ -284,8 +289,8 @@ class Rounds:
         rows = [r for r in self.rows if r["city"] == name and "served_kwh_day" in r]
         if not floors:
             return rows
-        need = self.config.least_kwh_day_a_head * self.facts[name]["people"] * (1 - 1e-6)
-        stations = int(self.asked[name].takes_part == "must")
+        need, stations = self.floors_of(name)
+        need *= 1 - 1e-6
         return [
             r for r in rows if r["served_by_year"][-1] >= need and r["new_stations"] >= stations
         ]
@@ -341,21 +346,23 @@ class Rounds:
         With years, the table also has the yearly budgets and prices, and the money and energy of
         each plan.
         """
-        rows = [
-            {
-                "city": n,
-                "purpose": "in reach",
-                "bound_kwh_day": f.get("reachable_kwh_day", math.nan),
-            }
-            for n, f in self.facts.items()
+        first = {n: facts.get("reachable_kwh_day", math.nan) for n, facts in self.facts.items()}
+        rows: list[Row] = [
+            {"city": n, "purpose": "in reach", "bound_kwh_day": kwh} for n, kwh in first.items()
         ]
         for row in self.rows:
             if row["city"] in self.failed:
                 continue
-            known = row | self._in_columns(row)
-            # A bound at prices for a smaller budget does not hold for a larger one.
-            if row["prices"] is not None and not covers(row["money"], self.widest(row["city"])):
-                known["bound_kwh_day"] = math.nan
+            known, prices = dict(row), row["prices"]
+            covering = covers(row["money"], self.widest(row["city"]))
+            if prices is not None and not covering:
+                known["bound_kwh_day"] = math.nan  # it does not hold for a larger budget
+            if prices is None and covering and self.years:
+                prices = [0.0] * len(self.years)  # the bound always holds
+            known |= dict(zip(price_columns(self.years), prices or (), strict=False))
+            for key, column in BY_YEAR.items() if self.years else ():
+                by_year = zip(self.years, row.get(key, ()), strict=False)
+                known |= {column.format(year): number for year, number in by_year}
             rows.append(known)
         keys = list(BOUND_COLUMNS)
         if self.years:
@@ -364,17 +371,6 @@ class Rounds:
         table = pd.DataFrame(rows).reindex(columns=keys)
         numbers = [k for k in keys if k not in ("city", "purpose", "status", "error")]
         return table.astype(dict.fromkeys(numbers, float))
-
-    def _in_columns(self, row: Row) -> Row:
-        """Return the yearly values of a question and its answer, by column of `bounds`."""
-        prices = row["prices"]
-        if self.years and prices is None and covers(row["money"], self.widest(row["city"])):
-            prices = [0.0] * len(self.years)  # the money covers any grant: the bound always holds
-        columns = dict(zip(price_columns(self.years), prices or (), strict=False))
-        for key, column in BY_YEAR.items() if self.years else ():
-            numbers = zip(self.years, row.get(key, ()), strict=False)
-            columns |= {column.format(year): number for year, number in numbers}
-        return columns
 
     def proof(self, pots: Sequence[Pot] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return all bounds so far, and their certificate for the nation's or other money.
@@ -391,7 +387,7 @@ class Rounds:
 
     def ask_all(self) -> None:
         """Solve the cities for the splits, and then in rounds until the gap is small enough."""
-        names = [n for n in self.studies if n not in self.failed]
+        names = self.alive
         asks = [self.ask(n, "nothing", 0.0 * self.money, free=True) for n in names]
         for i, split in enumerate(SPLITS):
             money = self.split(split)
@@ -401,7 +397,6 @@ class Rounds:
         if self._has_floors:
             self.answer([self.ask(n, "floors", self.high(n), free=False) for n in names])
         for number in range(self.config.solver.rounds):
-            names = [n for n in names if n not in self.failed]
             whole, shared, (_, terms) = self.divided(), self.divided(whole=False), self.proof()
             served = -math.inf if whole is None else whole.energy
             bound = math.fsum(terms["term_kwh_day"])
@@ -410,7 +405,7 @@ class Rounds:
                 return
             proven = terms[terms["row"] == "city"].set_index("name")[price_columns(self.years)]
             asks = []
-            for name in names:
+            for name in self.alive:
                 tried = self._rupees(name)
                 if not tried:
                     if name in proven.index:
@@ -480,17 +475,14 @@ class Rounds:
         if whole is None:
             raise InfeasibleError(self._why_not())
         chosen = {}
-        for name in self.studies:
-            if name not in self.failed:
-                row = self.plans(name, floors=True)[int(whole.weights[name].argmax())]
-                chosen[name] = (np.maximum(whole.granted[name], row["drawn_by_year"]), row)
+        for name in self.alive:
+            row = self.plans(name, floors=True)[int(whole.weights[name].argmax())]
+            chosen[name] = (np.maximum(whole.granted[name], row["drawn_by_year"]), row)
         return chosen
 
     def _why_not(self) -> list[Fault]:
         faults, least = [], 0.0
-        for name in self.studies:
-            if name in self.failed:
-                continue
+        for name in self.alive:
             if rows := self.plans(name, floors=True):
                 least += max(min(r["subsidy_pkr"] for r in rows), self.limits(name)[0])
                 continue
@@ -531,7 +523,7 @@ def overlaps(cells: Mapping[str, Mapping[str, bytes]]) -> list[Fault]:
         for name, shapes in cells.items()
         if shapes
     }
-    faults = []
+    faults: list[Fault] = []
     for (one, here), (other, there) in itertools.combinations(areas.items(), 2):
         met = gpd.sjoin(here, there, predicate="intersects")
         if met.empty:
@@ -539,8 +531,7 @@ def overlaps(cells: Mapping[str, Mapping[str, bytes]]) -> list[Fault]:
         theirs = there.geometry.loc[met["index_right"]]
         common = met.geometry.intersection(theirs, align=False).area / met.geometry.area
         ids = sorted(set(met.loc[(common > SLIVER).to_numpy(), "cell_id_left"].astype(str)))
-        if ids:
-            what = f"{one} and {other} overlap: {len(ids):,} cells would count twice"
-            fix = "leave one out, or cut its area, by demand.clip_to_roads or its layers"
-            faults.append(Fault("cities", what, fix, tuple(f"{one}: {c}" for c in ids)))
+        what = f"{one} and {other} overlap: {len(ids):,} cells would count twice"
+        fix = "leave one out, or cut its area, by demand.clip_to_roads or its layers"
+        faults += naming("cities", what, [f"{one}: {c}" for c in ids], fix)
     return faults

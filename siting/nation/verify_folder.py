@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from siting import __version__
 from siting.config import Config, load
-from siting.errors import Fault, InputError, refuse
+from siting.errors import Fault, InputError, naming, refuse
 from siting.manifest import REPORT, SEAL, files_below, read_json
 from siting.nation import city as asking
 from siting.nation.city import Row, covers
@@ -107,16 +107,11 @@ def _city(
             ("facts", basis.facts[name], asking.facts_of(study)),
             ("written", basis.written[name], asking.written_row(study, plan)),
         ):
-            if odd := _differing(said, is_):
-                where, what = (
-                    f"{folder / BASIS}, key {key}.{name}",
-                    "is not what the city's run gives",
-                )
-                faults.append(Fault(where, what, MENDED, odd))
+            where, what = f"{folder / BASIS}, key {key}.{name}", "is not what the city's run gives"
+            faults += naming(where, what, _differing(said, is_), MENDED)
         odd = _other_keys(load(run / "config.yaml", check_files=False), name, nation, basis)
-        if odd:
-            what = "is not the question that the nation asked of the city"
-            faults.append(Fault(str(run / "config.yaml"), what, MENDED, odd))
+        what = "is not the question that the nation asked of the city"
+        faults += naming(str(run / "config.yaml"), what, odd, MENDED)
     refuse(faults)
     return "its run is verified and agrees with the nation's figures", None
 
@@ -159,22 +154,16 @@ def _bounds(nation: Rounds, basis: Basis) -> tuple[str, None]:
         count += 1
         prices = np.array(row["prices"] or [0.0] * len(row["money"]))
         limit = bound + NEAR_SHARE * abs(bound) + NEAR_KWH
-        for served, drawn in _plans(nation, basis, name, free=bool(row["free"])):
-            if covers(row["money"], drawn) and served - prices @ drawn > limit:
+        # A bound with floors holds only for plans that meet floors.
+        plans = [*nation.plans(name, floors=not row["free"]), basis.written.get(name, {})]
+        for plan in (one for one in plans if "drawn_by_year" in one):
+            drawn = plan["drawn_by_year"]
+            if covers(row["money"], drawn) and plan["served_kwh_day"] - prices @ drawn > limit:
                 what = f"a bound of {bound:,.3f} kWh/day is below a plan of {name}"
                 faults.append(Fault(f"{ANSWERS}, answers.{number}", what, MENDED))
                 break
     refuse(faults)
     return f"{count:,} bounds, none below a known plan", None
-
-
-def _plans(
-    nation: Rounds, basis: Basis, name: str, *, free: bool
-) -> Iterator[tuple[float, list[float]]]:
-    """Yield energy and money of a city's plans; without `free`, of plans that meet floors."""
-    for plan in (*nation.plans(name, floors=not free), basis.written.get(name, {})):
-        if "drawn_by_year" in plan:
-            yield plan["served_kwh_day"], plan["drawn_by_year"]
 
 
 def _written(folder: Path, nation: Rounds, plan: NationPlan, notes: list[str]) -> tuple[str, None]:

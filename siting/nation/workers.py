@@ -35,7 +35,11 @@ class Workers:
 
     def __exit__(self, *_: object) -> None:
         """Stop the processes."""
+        self._end()
+
+    def _end(self) -> None:
         self._open.close()
+        self._pool = None
 
     def _begin(self) -> Executor:
         if self._pool is None:
@@ -57,15 +61,9 @@ class Workers:
             if not left:
                 return
         for i in left:
-            work, args = tasks[i]
-            with local_pool(1) as alone:
-                try:
-                    with held():
-                        future = alone.submit(work, *args)
-                    row = future.result()
-                except BrokenExecutor:
-                    row = _lost(KILLED)
-            yield i, row
+            self._end()
+            if (yield from self._all(tasks, [i])):
+                yield i, _lost(KILLED)
 
     def _all(
         self, tasks: Sequence[Task], todo: Sequence[int]
@@ -92,8 +90,7 @@ class Workers:
             except Exception as err:  # the task was lost with its machine, or is not serialisable
                 yield i, _lost(f"{type(err).__name__}: {err}")
         if left:
-            self._open.close()
-            self._pool = None
+            self._end()
         return sorted(left)
 
 

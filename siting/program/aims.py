@@ -60,47 +60,36 @@ STATIONS, DRIVERS_TIME = "stations", "drivers' time"
 _WORTH = r"\sum_{ijs} w_s a_{ij} v_{is} x_{ijs}"
 
 
-class Served(Protocol):
-    """The figures of an answer that aims read; `siting.engine.answer.Answer` has them."""
+class _Answer(Protocol):
+    """The figures that aims read; `siting.engine.answer.Answer` has and explains them."""
 
     @property
-    def instance(self) -> Instance:
-        """The data of the program."""
+    def instance(self) -> Instance: ...
 
     @property
-    def pairs(self) -> Service:
-        """The merged rows and pairs."""
+    def pairs(self) -> Service: ...
 
     @property
-    def probabilities(self) -> Floats:
-        """Probability of each scenario."""
+    def probabilities(self) -> Floats: ...
 
     @property
-    def worth_of_scenarios(self) -> Floats:
-        """Worth served in each scenario, weighted by year."""
+    def worth_of_scenarios(self) -> Floats: ...
 
     @property
-    def wanted_of_scenarios(self) -> Floats:
-        """Worth of all demand in each scenario, weighted by year."""
+    def wanted_of_scenarios(self) -> Floats: ...
 
     @property
-    def worth(self) -> float:
-        """Worth served, weighted by year, as the mean over scenarios."""
+    def worth(self) -> float: ...
 
-    def total_pkr(self, of: MoneyKind) -> float:
-        """Return the total public money drawn, or the total cost (PKR)."""
+    def total_pkr(self, of: MoneyKind) -> float: ...
 
-    def drawn_pkr(self, of: MoneyKind) -> Floats:
-        """Return the public money drawn, or the cost, in each year (PKR)."""
+    def drawn_pkr(self, of: MoneyKind) -> Floats: ...
 
-    def yearly(self, amount: Floats) -> float:
-        """Return the sum of an amount over standing offers, weighted by year."""
+    def yearly(self, amount: Floats) -> float: ...
 
-    def over_pairs(self, each: Floats) -> float:
-        """Return the sum of an amount per kWh over the energy of pairs, weighted by slice."""
+    def over_pairs(self, each: Floats) -> float: ...
 
-    def shares(self, group: Floor) -> list[float]:
-        """Return a group's share served in each slice where it applies and has demand."""
+    def shares(self, group: Floor) -> list[float]: ...
 
 
 class Aim(ABC):
@@ -157,7 +146,7 @@ class Aim(ABC):
         """
 
     @abstractmethod
-    def value(self, answer: Served) -> float:
+    def value(self, answer: _Answer) -> float:
         """Return the value of an answer, in the aim's unit."""
 
     def explained(self, worth_unit: str) -> str:
@@ -177,7 +166,7 @@ class Aim(ABC):
         chance = np.array(layout.probabilities)
         return (lambda worth: np.tensordot(chance, worth, axes=1)) if self.of_worth else None
 
-    def parts(self, answer: Served) -> Mapping[str, float]:
+    def parts(self, answer: _Answer) -> Mapping[str, float]:
         """Return the parts that sum to the aim's value, by name; none by default."""
         return {}
 
@@ -197,7 +186,7 @@ class MostWorth(Aim):
         column, value, _ = layout.worth()
         return column, value
 
-    def value(self, answer: Served) -> float:
+    def value(self, answer: _Answer) -> float:
         """Return the value of an answer."""
         return answer.worth
 
@@ -226,7 +215,7 @@ class NetWorth(Aim):
         column, must = self.money(layout)
         return np.concatenate([worth, column]), np.concatenate([value, -must])
 
-    def value(self, answer: Served) -> float:
+    def value(self, answer: _Answer) -> float:
         """Return the value of an answer."""
         if isinstance(self.least_gain, tuple):
             charge = float(np.array(self.least_gain) @ answer.drawn_pkr(self.of))
@@ -262,7 +251,7 @@ class LeastMoney(Aim):
         """Return the aim's value as a linear expression."""
         return self.money(layout)
 
-    def value(self, answer: Served) -> float:
+    def value(self, answer: _Answer) -> float:
         """Return the value of an answer."""
         return answer.total_pkr(self.of)
 
@@ -299,7 +288,7 @@ class WorstShare(Aim):
                     rows.add_one("aim", at, by, upper=0.0)
         return np.array([share]), np.ones(1)
 
-    def value(self, answer: Served) -> float:
+    def value(self, answer: _Answer) -> float:
         """Return the value of an answer."""
         return min([1.0, *(share for group in self.groups for share in answer.shares(group))])
 
@@ -335,7 +324,7 @@ class LeastRegret(Aim):
             rows.add_one("aim", at, by, lower=best / unit)
         return np.array([regret]), np.array([unit])
 
-    def value(self, answer: Served) -> float:
+    def value(self, answer: _Answer) -> float:
         """Return the value of an answer."""
         return float(max(0.0, (np.array(self.best) - answer.worth_of_scenarios).max()))
 
@@ -382,7 +371,7 @@ class Tail(Aim):
         weight = np.append(1.0, -np.array(layout.probabilities) / (1 - self.alpha))
         return np.array([level, *short]), sign * unit * weight
 
-    def value(self, answer: Served) -> float:
+    def value(self, answer: _Answer) -> float:
         """Return the value of an answer."""
         served, chance = answer.worth_of_scenarios, answer.probabilities
         if self.of == "served":
@@ -415,7 +404,7 @@ class ShortestDrives(Aim):
         """Return the aim's value as a linear expression."""
         return layout.drives()
 
-    def value(self, answer: Served) -> float:
+    def value(self, answer: _Answer) -> float:
         """Return the value of an answer."""
         return answer.over_pairs(answer.pairs.minutes)
 
@@ -444,7 +433,7 @@ class LeastCostToAll(Aim):
         yearly = yearly @ year_weights(layout.slices)
         return np.append(column, np.arange(len(yearly))), np.append(value, yearly)
 
-    def value(self, answer: Served) -> float:
+    def value(self, answer: _Answer) -> float:
         """Return the value of an answer."""
         return sum(self.parts(answer).values())
 
@@ -456,7 +445,7 @@ class LeastCostToAll(Aim):
         """Return the cost of a minute by vehicle class (PKR a year per kWh/day)."""
         return np.array([self.pkr_kwh_min.get(k, 0.0) for k in instance.class_names], dtype=float)
 
-    def parts(self, answer: Served) -> Mapping[str, float]:
+    def parts(self, answer: _Answer) -> Mapping[str, float]:
         """Return the yearly cost of stations and of drivers' time (PKR a year)."""
         pairs = answer.pairs
         minute = self.minute_of_classes(answer.instance)[pairs.vehicle_class[pairs.row]]

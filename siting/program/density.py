@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from siting.errors import InputError
+from siting.errors import naming, refuse
 from siting.program.limits import Limit
 from siting.program.obligations import offers_left
 
@@ -108,11 +108,10 @@ def one_in_each(
         name: {o: 1.0 for site in sorted(set(sites[name])) for o in by_site.get(site, ())}
         for name in sorted(sites)
     }
-    if empty := [name for name, offers_there in use.items() if not offers_there]:
-        things = "stretches" if kind == "stretch" else f"{kind}s"
-        what = f"{len(empty):,} {things} without a candidate that can meet the rule"
-        fix = "add candidates there (offers.csv has the reasons for the others), or widen the rule"
-        raise InputError(where, what, fix, tuple(empty))
+    empty = [name for name, offers_there in use.items() if not offers_there]
+    what = f"{'stretches' if kind == 'stretch' else f'{kind}s'} without a candidate that can meet"
+    fix = "add candidates there (offers.csv has the reasons for the others), or widen the rule"
+    refuse(naming(where, f"{what} the rule", empty, fix, count=True))
     return tuple(
         Limit(name, kind, "stations", math.inf, offers_there, at_least=1.0)
         for name, offers_there in use.items()

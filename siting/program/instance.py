@@ -53,8 +53,7 @@ class Instance:
         The remaining offers, in the order of their ids: position of the site, capacity by charger
         group (kWh/day), cost and subsidy (PKR), and whether the offer is an existing station.
     offer_bundle, offer_opens
-        Bundle of each offer, blank for none: in the last year all offers of a bundle stand, or none
-        does. Year in which each offer must open; 0: any year.
+        Bundle of each offer, blank for none, and the year in which it must open; 0: any year.
     reach_start, reach_site, reach_min
         Cell ``i`` reaches the sites ``reach_site[reach_start[i]:reach_start[i + 1]]`` in
         ``reach_min`` minutes; the sites are in order of position.
@@ -130,11 +129,6 @@ class Instance:
             Limits on the offers besides the budget.
         required, forbidden
             Sites that must have a station, and sites that must not.
-
-        Returns
-        -------
-        Instance
-            The same data as arrays.
 
         Raises
         ------
@@ -222,10 +216,8 @@ class Instance:
     @property
     def must_sites(self) -> Flags:
         """Whether each site must have a station, because one exists or is required."""
-        out = np.zeros(len(self.site_ids), dtype=bool)
-        out[self.offer_site[self.offer_existing]] = True
-        out[self.required_sites] = True
-        return out
+        standing = self.offer_site[self.offer_existing]
+        return np.isin(np.arange(len(self.site_ids)), [*standing, *self.required_sites])
 
     @property
     def site_groups(self) -> Flags:
@@ -254,11 +246,8 @@ class Instance:
 
         The sum takes the least use at each required site, so no plan can keep a limit named here.
         """
-        must = np.flatnonzero(self.must_sites)
-        if not len(must):
-            return []
+        must, money = np.flatnonzero(self.must_sites), self.offer_subsidy
         faults = []
-        money = self.offer_subsidy
         rows = [("budget_pkr", "PKR", self.budget_pkr, money)]
         for limit in self.limits:
             amounts = self.amounts_of(limit) * (money if limit.per_rupee else 1.0)
@@ -284,15 +273,12 @@ class Instance:
     def positions_of(self, offer_ids: Iterable[str]) -> Ints:
         """Return the positions of offers, in the order of their ids.
 
-        Raises
-        ------
-        InputError
-            If an id is not an offer of this instance, or two offers are at one site.
+        Raises `InputError` if an id is not an offer, or two offers are at one site.
         """
         wanted = sorted(set(map(str, offer_ids)))
-        positions = _positions(self.offer_ids, wanted)
-        unknown = [name for name, at in zip(wanted, positions, strict=True) if at < 0]
+        unknown = [name for name in wanted if name not in self._position]
         refuse(naming("offers", "not among the offers that can be built", unknown, count=True))
+        positions = np.array([self._position[name] for name in wanted], dtype=np.int64)
         twice = np.bincount(self.offer_site[positions], minlength=len(self.site_ids)) > 1
         refuse(naming("offers", "two offers at one site", self.site_ids[twice]))
         return positions

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
-from siting.program.columns import Columns
 from siting.program.floors import Floor
 from siting.program.instance import Flags, Floats, Instance, Ints
 from siting.program.money import GapRule, MoneyKind, caps_of, cases_of, is_shared
 from siting.program.options import Options
 from siting.program.resources import Resources
-from siting.program.rows import Rows, Term
+from siting.program.rows import Columns, Rows, Term
 from siting.program.service import Service, capacity_sets
 from siting.program.slices import Slice, Years
 
@@ -192,10 +192,8 @@ class Layout:
 
     def _write_options(self, rows: Rows) -> None:
         site = self.options.site
-        several = np.bincount(site, minlength=len(self.must)) > 1
-        named = np.flatnonzero(several | self.must)
-        place = np.full(len(self.must), -1, dtype=np.int64)
-        place[named] = np.arange(len(named))
+        named = np.flatnonzero((np.bincount(site, minlength=len(self.must)) > 1) | self.must)
+        place = _numbered(named, len(self.must))
         mine = np.flatnonzero(place[site] >= 0)
         least = np.where(self.must[named], 1.0, -np.inf)
         ones = np.ones(len(mine))
@@ -210,10 +208,8 @@ class Layout:
             return  # the bounds of the columns already limit the energies
         pairs, column = self._pairs(s)
         row = self.service.row[pairs]
-        several = np.bincount(row, minlength=len(self.service.kwh)) > 1
-        named = np.flatnonzero(several)
-        place = np.full(len(several), -1, dtype=np.int64)
-        place[named] = np.arange(len(named))
+        named = np.flatnonzero(np.bincount(row, minlength=len(self.service.kwh)) > 1)
+        place = _numbered(named, len(self.service.kwh))
         keep = place[row] >= 0
         most = self.service.kwh[named, s] / self.energy_unit
         rows.add("demand", place[row[keep]], column[keep], np.ones(int(keep.sum())), upper=most)
@@ -229,8 +225,7 @@ class Layout:
         capacity = self.instance.offer_capacity[offer[option]]
         of = self.options.site[option]
         for members, kinds, groups in self.hall_sets(kwh, of, capacity):
-            place = np.full(sites, -1, dtype=np.int64)
-            place[members] = np.arange(len(members))
+            place = _numbered(members, sites)
             x = np.flatnonzero((place[site] >= 0) & np.isin(kind, kinds))
             z = np.flatnonzero(place[of] >= 0)
             able = capacity[z][:, list(groups)].sum(axis=1)
@@ -265,32 +260,22 @@ class Layout:
         return self.delivered(s) > 0
 
     def _write_cover(self, rows: Rows, s: int) -> None:
-        """Write the rows by which a demand row, or a pair, is served only by a station."""
-        pairs = np.flatnonzero(self.pair_column[:, s] >= 0)
-        pair, option, most = self.most_by_option(s, pairs)
-        named, place = np.unique(self.pair_column[pairs, s], return_inverse=True)
-        energies, stations = (np.arange(len(named)), named, 1.0), (place[pair], option, -most)
-        rows.add_terms("cover", energies, stations, upper=np.zeros(len(named)))
+        """Write the rows by which a demand row, or a pair, is served only by a station.
 
-    def most_by_option(self, s: int, pairs: Ints) -> tuple[Ints, Ints, Floats]:
-        """Return the largest scaled output of options to pairs: pair, option, output.
-
-        The service of a pair is at most the sum of these outputs over the chosen options.
+        Its energy is at most its demand for each chosen option that can serve it.
         """
         service = self.service
-        order = np.argsort(self.options.site, kind="stable")
-        edge = np.searchsorted(self.options.site[order], np.arange(len(self.must) + 1))
-        site, kind = service.site[pairs], service.kind[service.row[pairs]]
-        length = edge[site + 1] - edge[site]
-        pair = np.repeat(np.arange(len(pairs)), length)
-        at = np.repeat(edge[site] - np.cumsum(length) + length, length) + np.arange(length.sum())
-        option = order[at]
-        keep = self.able(s)[option, kind[pair]]
-        pair, option = pair[keep], option[keep]
-        most = service.kwh[service.row[pairs], s][pair]
-        if self.capacitated:
-            most = np.minimum(most, self.delivered(s)[option, kind[pair]])
-        return pair, option, most / self.energy_unit
+        pairs = np.flatnonzero(self.pair_column[:, s] >= 0)
+        named, place = np.unique(self.pair_column[pairs, s], return_inverse=True)
+        at_sites = pd.DataFrame({"site": service.site[pairs], "place": place, "pair": pairs})
+        options = pd.DataFrame({"site": self.options.site, "option": np.arange(len(self.options))})
+        both = at_sites.merge(options, on="site")
+        place, pair, option = (both[name].to_numpy() for name in ("place", "pair", "option"))
+        able = self.able(s)[option, service.kind[service.row[pair]]]
+        most = service.kwh[service.row[pair[able]], s] / self.energy_unit
+        energies = (np.arange(len(named)), named, 1.0)
+        stations = (place[able], option[able], -most)
+        rows.add_terms("cover", energies, stations, upper=np.zeros(len(named)))
 
     def delivered(self, s: int) -> Floats:
         """Return the capacity (kWh/day) of each option (row) for each kind of demand (column)."""
@@ -339,8 +324,7 @@ class Layout:
             self.gap_rows.append((sites, written + place[sites]))
             written += len(cases)
             rows.add_terms("gap", *terms, lower=np.zeros(len(cases)))
-            number = np.full(len(need), -1, dtype=np.int64)
-            number[o] = np.arange(len(o))
+            number = _numbered(o, len(need))
             paid_to, most = (number[o], paid[o], 1.0), (number[offer[z]], z, -cap[offer[z]])
             rows.add_terms("cap", paid_to, most, upper=np.zeros(len(o)))
             if t:
@@ -372,3 +356,10 @@ class Layout:
                 most = limit.at_most / self.money_unit
                 low = least / self.money_unit if least > 0 else -math.inf
                 rows.add_one("subsidies", column[offer, t], amount[offer], lower=low, upper=most)
+
+
+def _numbered(named: Ints, count: int) -> Ints:
+    """Return the number of each of `count` positions among the named ones; -1 for the others."""
+    place = np.full(count, -1, dtype=np.int64)
+    place[named] = np.arange(len(named))
+    return place

@@ -16,12 +16,13 @@ Source: H. Kellerer, U. Pferschy, D. Pisinger: Knapsack Problems, Springer 2004,
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from siting.errors import InputError, naming, refuse
+from siting.errors import naming, refuse
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,8 @@ class Limit:
     def __post_init__(self) -> None:
         """Take a copy of the amounts, with ids as text."""
         ids = [str(name) for name in self.use.keys()]  # noqa: SIM118 - a Series iterates its values
-        if len(set(ids)) < len(ids):
-            twice = tuple(sorted({name for name in ids if ids.count(name) > 1}))
-            raise InputError(f"limit {self.name}", "an offer has two amounts", ids=twice)
+        twice = sorted(name for name, times in Counter(ids).items() if times > 1)
+        refuse(naming(f"limit {self.name}", "an offer has two amounts", twice))
         amounts = [float(amount) for _, amount in self.use.items()]
         object.__setattr__(self, "use", dict(zip(ids, amounts, strict=True)))
         object.__setattr__(self, "at_most", float(self.at_most))

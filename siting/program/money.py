@@ -72,10 +72,7 @@ class GapRule:
 def caps_of(instance: Instance, rule: GapRule) -> Floats:
     """Return the most public money for each offer (PKR), at most its need.
 
-    Raises
-    ------
-    InputError
-        If a share is outside 0 to 1, or an offer of the instance has no amount.
+    Raises `InputError` if a share is outside 0 to 1, or an offer has no amount.
     """
     need = instance.offer_cost
     if not isinstance(rule.cap, Mapping):
@@ -95,8 +92,7 @@ def caps_of(instance: Instance, rule: GapRule) -> Floats:
 def cases_of(instance: Instance, rule: GapRule) -> Ints:
     """Return each site's business case: its position, or its concession's first site."""
     case = np.arange(len(instance.site_ids))
-    stands = np.zeros(len(case), dtype=bool)
-    stands[instance.offer_site[instance.offer_existing]] = True
+    stands = np.isin(case, instance.offer_site[instance.offer_existing])
     first: dict[str, int] = {}
     for j in np.flatnonzero(~stands).tolist() if rule.concessions else ():
         name = rule.concessions.get(str(instance.site_ids[j]))
@@ -121,10 +117,7 @@ def raised(instance: Instance, rule: GapRule, by: float) -> GapRule:
 def margins_of(instance: Instance, rule: GapRule) -> Floats:
     """Return the present value of the margin on a kWh/day, times the hurdle, by class (PKR).
 
-    Raises
-    ------
-    InputError
-        If the rule is invalid for the instance.
+    Raises `InputError` if the rule is invalid for the instance.
     """
     given = rule.margin_pkr
     names = instance.class_names

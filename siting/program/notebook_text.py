@@ -16,18 +16,8 @@ def latex_of(
     """Return the aims and rows of a program as LaTeX, each with its meaning.
 
     The module docstrings in `siting.program` define the symbols: options ``n`` (offers, or courses
-    of offers over years), sites ``j``, demand rows ``i``, slices ``s``.
-
-    Parameters
-    ----------
-    layout
-        Columns of the program.
-    aims, unit
-        The program's aims in order, and the unit of worth.
-    scenarios
-        The program's scenarios, or None.
-    differ
-        Number of other plans from which the plan must differ.
+    of offers over years), sites ``j``, demand rows ``i``, slices ``s``. `unit`: the unit of worth;
+    `differ`: number of other plans from which the plan must differ.
     """
     told = [(aim.formula, _escaped(aim.explained(unit))) for aim in aims]
     before = ["", *[r"\text{then }"] * (len(aims) - 1), r"\text{where }"]

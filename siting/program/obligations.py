@@ -1,23 +1,16 @@
 """Obligations besides the budget: limits, and required, forbidden and existing sites.
 
-Symbols, in addition to `siting.program.resources`:
+With ``E`` the sites where a station stands and ``R`` the sites that must have one, the rows are
+those of the limits (`siting.program.limits`) and::
 
-===========  ====================================================================================
-``r``        limits; ``u_ro`` the use of limit ``r`` by offer ``o``, at most ``U_r`` together
-``E``        sites where a station stands; ``R`` sites that must have one
-===========  ====================================================================================
-
-Rows::
-
-    sum of u_ro z_o over all o    <=  U_r   for each limit r
     sum of z_o over o in O_j      >=  1     for each site j in E or R    (stands, or is required)
 
 At a site of ``E`` the offers are the existing station and its extensions; one of them is taken.
 Offers at forbidden sites are left out before the program is built.
 
-`find_obligation_faults` names invalid input. `Instance.contradictions` names each limit that cannot
-hold even alone, with all required sites at their least use. The engine finds conflicts between
-limits.
+`siting.program.references` names invalid input. `Instance.contradictions` names each limit that
+cannot hold even alone, with all required sites at their least use. The engine finds conflicts
+between limits.
 """
 
 from __future__ import annotations
@@ -58,24 +51,10 @@ def offers_left(offers: pd.DataFrame, forbidden: Collection[str] = ()) -> pd.Dat
     return out.sort_values("offer_id", kind="stable", ignore_index=True)
 
 
-def find_obligation_faults(
-    offers: pd.DataFrame,
-    limits: Sequence[Limit],
-    required: Collection[str],
-    forbidden: Collection[str],
-) -> list[Fault]:
-    """Return every fault in the limits, the required and forbidden sites, and the extensions."""
-    return [
-        *limit_faults(limits, set(offers["offer_id"].astype(str))),
-        *_site_faults(offers, set(map(str, required)), set(map(str, forbidden))),
-        *_extension_faults(offers),
-    ]
-
-
 def limit_faults(limits: Sequence[Limit], known: Collection[str] | None = None) -> list[Fault]:
     """Return the faults of limits."""
     names = [limit.name for limit in limits]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name in names if names.count(name) > 1)
     faults = naming("limits", "two have the same name", twice, "give each its own name")
     for limit in limits:
         where = f"limit {limit.name}"
@@ -93,39 +72,35 @@ def limit_faults(limits: Sequence[Limit], known: Collection[str] | None = None) 
     return faults
 
 
-def _site_faults(offers: pd.DataFrame, required: set[str], forbidden: set[str]) -> list[Fault]:
+def site_faults(offers: pd.DataFrame, required: set[str], forbidden: set[str]) -> list[Fault]:
+    """Return the faults of required and forbidden sites."""
     site = offers["site_id"].astype(str)
     known, standing = set(site), set(site[offers["existing"]])
     left = set(offers_left(offers)["site_id"])
-    without = sorted((required & known) - left)
+    without = (required & known) - left
     reasons = offers["reason"].fillna("").astype(str)[site.isin(without)]
     why = f" ({reasons.iloc[0]})" if len(reasons) else ""
-    checks = (
-        ("required", sorted(required - known), "without any offer", "check the names"),
-        ("forbidden", sorted(forbidden - known), "without any offer", "check the names"),
+    kept = "where a station exists, which no plan closes"
+    out = "leave the site out of the list, or the station out of the offers"
+    faults = []
+    for where, ids, what, fix in (
+        ("required", required - known, "without any offer", "check the names"),
+        ("forbidden", forbidden - known, "without any offer", "check the names"),
         ("required", without, f"with every offer ruled out{why}", "lift what rules them out"),
-        ("required", sorted(required & forbidden), "forbidden as well", "say one or the other"),
-        (
-            "forbidden",
-            sorted(forbidden & standing),
-            "where a station exists, which no plan closes",
-            "leave the site out of the list, or the station out of the offers",
-        ),
-    )
-    return [
-        fault
-        for where, ids, what, fix in checks
-        for fault in naming(f"{where} sites", what, ids, fix, count=True)
-    ]
+        ("required", required & forbidden, "forbidden as well", "say one or the other"),
+        ("forbidden", forbidden & standing, kept, out),
+    ):
+        faults += naming(f"{where} sites", what, sorted(ids), fix, count=True)
+    return faults
 
 
-def _extension_faults(offers: pd.DataFrame) -> list[Fault]:
+def extension_faults(offers: pd.DataFrame) -> list[Fault]:
+    """Return the faults of the offers that extend existing stations."""
     if "extends" not in offers.columns:
         return []
-    column = offers["extends"]
+    column, where = offers["extends"], "offers, column extends"
     if not pd.api.types.is_bool_dtype(column):
-        return [Fault("offers, column extends", f"not true or false but {column.dtype}")]
-    where = "offers, column extends"
+        return [Fault(where, f"not true or false but {column.dtype}")]
     site, ids = offers["site_id"].astype(str), offers["offer_id"].astype(str)
     alone = ids[column & ~site.isin(set(site[offers["existing"]]))]
     both = ids[column & offers["existing"]]

@@ -205,14 +205,13 @@ class Program:
 
     def require(self, site_ids: Iterable[str]) -> Program:
         """Return the program in which these sites must have a station."""
-        index = pd.Index(self.instance.site_ids)
-        ids = sorted(set(map(str, site_ids)))
-        at = index.get_indexer(pd.Index(ids, dtype=object))
-        unknown = [name for name, n in zip(ids, at.tolist(), strict=True) if n < 0]
+        instance, ids = self.instance, set(map(str, site_ids))
+        unknown = sorted(ids - set(instance.site_ids))
         what, fix = "without an offer that can be built", "check the names"
         refuse(naming("required sites", what, unknown, fix, count=True))
-        sites = np.union1d(self.instance.required_sites, at.astype(np.int64))
-        return replace(self, instance=replace(self.instance, required_sites=sites))
+        at = np.flatnonzero(pd.Index(instance.site_ids).isin(ids))
+        sites = np.union1d(instance.required_sites, at)
+        return replace(self, instance=replace(instance, required_sites=sites))
 
     def without_budget(self) -> Program:
         """Return the program without a budget."""
@@ -546,9 +545,7 @@ class Program:
         rows.add_limits(self.instance, None if self.gap else self.instance.offer_subsidy)
         rows.add_bundles(self.instance.offer_bundle)
         for n, (sites, differ) in enumerate(self.distances, 1):
-            standing = np.zeros(len(self.instance.site_ids), dtype=bool)
-            standing[sites] = True
-            rows.add_distance(f"distance to plan {n}", standing, differ)
+            rows.add_distance(f"distance to plan {n}", sites, differ)
         return rows.made()
 
     @cached_property

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import pandas as pd
 
 from siting import settings
 from siting.errors import Fault, naming, refuse
 from siting.program.limits import Limit
-from siting.program.obligations import find_obligation_faults
+from siting.program.obligations import extension_faults, limit_faults, site_faults
 from siting.tables import COMPATIBILITY, DEMAND, OFFERS, REACH, capacity_groups, find_faults
 
 
@@ -18,9 +18,9 @@ def check_tables(
     tables: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame],
     budget_pkr: float,
     cutoff_min: float | None,
-    limits: Sequence[Limit] = (),
-    required: Collection[str] = (),
-    forbidden: Collection[str] = (),
+    limits: Sequence[Limit],
+    required: Collection[str],
+    forbidden: Collection[str],
 ) -> None:
     """Raise `InputError` with every fault of the tables, their references and the limits.
 
@@ -41,7 +41,9 @@ def check_tables(
         faults += _reference_faults(demand, offers, reach, compatibility)
         faults += _existing_faults(offers)
         faults += _empty_faults(demand, offers)
-        faults += find_obligation_faults(offers, limits, required, forbidden)
+        faults += limit_faults(limits, set(offers["offer_id"].astype(str)))
+        faults += site_faults(offers, set(map(str, required)), set(map(str, forbidden)))
+        faults += extension_faults(offers)
     refuse(faults)
 
 
@@ -63,90 +65,57 @@ def reach_fault(
         f"with {len(left):,} offers"
     )
     if pairs.empty:
-        return Fault(
-            "reach",
-            f"{counts}: the table has {len(reach):,} rows and none joins the two",
+        what = f"{counts}: the table has {len(reach):,} rows and none joins the two"
+        fix = (
             "raise the cutoff, add candidates nearer to the demand, or lift what rules offers "
-            f"out ({len(offers) - len(left):,} of {len(offers):,} are left out)",
+            f"out ({len(offers) - len(left):,} of {len(offers):,} are left out)"
         )
+        return Fault("reach", what, fix)
     nearest = float(pairs["travel_min"].min())
     if cutoff_min is not None and nearest > cutoff_min:
-        return Fault(
-            "cutoff_min",
-            f"{counts} within {cutoff_min:g} min: the nearest is {nearest:.1f} min away",
-            f"raise the cutoff to {math.ceil(nearest):g} min or more",
-        )
+        what = f"{counts} within {cutoff_min:g} min: the nearest is {nearest:.1f} min away"
+        return Fault("cutoff_min", what, f"raise the cutoff to {math.ceil(nearest):g} min or more")
     classes = ", ".join(sorted(set(rows["vehicle_class"].astype(str))))
-    return Fault(
-        "compatibility",
-        f"{counts} whose chargers it can use, though {len(pairs):,} pairs are within reach",
-        f"offer chargers for {classes}, or correct the compatibility table",
-    )
+    what = f"{counts} whose chargers it can use, though {len(pairs):,} pairs are within reach"
+    fix = f"offer chargers for {classes}, or correct the compatibility table"
+    return Fault("compatibility", what, fix)
 
 
 def _reference_faults(
     demand: pd.DataFrame, offers: pd.DataFrame, reach: pd.DataFrame, compatibility: pd.DataFrame
 ) -> list[Fault]:
+    unknown = _unknown(demand["vehicle_class"], compatibility["vehicle_class"])
+    what = "not in the compatibility table"
+    fix = "add a row for each charger group the class can use"
+    faults = naming("demand, column vehicle_class", what, unknown, fix, count=True)
+    unknown, fix = _unknown(reach["site_id"], offers["site_id"]), "make offers for every site"
+    what = "without any offer, not even one that is ruled out"
+    faults += naming("reach, column site_id", what, unknown, fix, count=True)
     groups = capacity_groups(map(str, offers.columns))
-    used = {g for g in groups if (offers[f"capacity_{g}_kwh_day"] > 0).any()}
-    checks = (
-        (
-            "demand, column vehicle_class",
-            _unknown(demand["vehicle_class"], compatibility["vehicle_class"]),
-            "not in the compatibility table",
-            "add a row for each charger group the class can use",
-        ),
-        (
-            "reach, column site_id",
-            _unknown(reach["site_id"], offers["site_id"]),
-            "without any offer, not even one that is ruled out",
-            "make offers for every site",
-        ),
-        (
-            "offers, capacity columns",
-            sorted(used - set(compatibility["charger_group"].astype(str))),
-            "charger groups no vehicle class can use",
-            "add them to the compatibility table",
-        ),
-    )
-    return [
-        fault
-        for where, ids, what, fix in checks
-        for fault in naming(where, what, ids, fix, count=True)
-    ]
+    used = [g for g in groups if (offers[f"capacity_{g}_kwh_day"] > 0).any()]
+    unknown = _unknown(used, compatibility["charger_group"])
+    what, fix = "charger groups no vehicle class can use", "add them to the compatibility table"
+    return faults + naming("offers, capacity columns", what, unknown, fix, count=True)
 
 
-def _unknown(names: pd.Series, known: pd.Series) -> list[str]:
-    return sorted(set(names.astype(str)) - set(known.astype(str)))
+def _unknown(names: Iterable[object], known: Iterable[object]) -> list[str]:
+    return sorted(set(map(str, names)) - set(map(str, known)))
 
 
 def _existing_faults(offers: pd.DataFrame) -> list[Fault]:
     standing = offers[offers["existing"]]
     site = standing["site_id"].astype(str)
     ids = standing["offer_id"].astype(str)
+    what, fix = "more than one existing offer at a site", "keep one, with the capacity of all"
+    faults = naming("offers, column existing", what, site[site.duplicated()], fix)
     ruled_out = standing["reason"].fillna("").astype(str).str.strip() != ""
+    what = "existing stations with a reason against building them"
+    fix = "leave the reason blank or drop the row"
+    faults += naming("offers, column reason", what, ids[ruled_out], fix)
     paid = (standing["cost_pkr"] > 0) | (standing["subsidy_pkr"] > 0)
-    checks = (
-        (
-            site[site.duplicated()],
-            "offers, column existing",
-            "more than one existing offer at a site",
-            "keep one, with the capacity of all",
-        ),
-        (
-            ids[ruled_out],
-            "offers, column reason",
-            "existing stations with a reason against building them",
-            "leave the reason blank or drop the row",
-        ),
-        (
-            ids[paid],
-            "offers, column cost_pkr",
-            "existing stations that cost money",
-            "set cost_pkr and subsidy_pkr to 0: existing stations are paid for",
-        ),
-    )
-    return [fault for bad, where, what, fix in checks for fault in naming(where, what, bad, fix)]
+    fix = "set cost_pkr and subsidy_pkr to 0: existing stations are paid for"
+    where, what = "offers, column cost_pkr", "existing stations that cost money"
+    return faults + naming(where, what, ids[paid], fix)
 
 
 def _empty_faults(demand: pd.DataFrame, offers: pd.DataFrame) -> list[Fault]:

@@ -134,10 +134,10 @@ class ResourceRows:
             least = limit.at_least if limit.at_least > 0 else -math.inf
             self.add(limit.name, limit.kind, limit.unit, end, at_most=limit.at_most, at_least=least)
 
-    def add_distance(self, name: str, standing: Flags, sites: int) -> None:
+    def add_distance(self, name: str, standing: Ints, sites: int) -> None:
         """Require that at least some sites differ from another plan, whose sites are `standing`."""
-        use = np.where(standing[self.options.site], -1.0, 1.0)
-        self.add(name, "distance", "sites", use, at_least=float(sites - int(standing.sum())))
+        use = np.where(np.isin(self.options.site, standing), -1.0, 1.0)
+        self.add(name, "distance", "sites", use, at_least=float(sites - len(standing)))
 
     def add_bundles(self, bundle: Names) -> None:
         """Require all or none of a bundle's offers in the last year; `bundle`: name by offer."""

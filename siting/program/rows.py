@@ -1,4 +1,4 @@
-"""Rows of a sparse program, gathered family by family and scaled."""
+"""Columns and rows of a sparse program; rows are gathered family by family and scaled."""
 
 from __future__ import annotations
 
@@ -14,6 +14,37 @@ FAMILIES = (
 # A part of rows: the row, column and value of each coefficient.
 Term = tuple[Ints, Ints, Floats | float]
 _Part = tuple[Ints, Ints, Floats, Floats, Floats]
+
+
+class Columns:
+    """The columns: options, energies, subsidies, then the columns that aims add."""
+
+    def __init__(self, options: int) -> None:
+        self.options = self.count = options
+        self.energies = options  # position after the last energy
+        self._lower: list[Floats] = [np.zeros(options)]
+        self._upper: list[Floats] = [np.ones(options)]
+        self.names: dict[int, str] = {}  # names of the columns that aims add
+
+    def add(self, upper: Floats) -> Ints:
+        """Add columns between 0 and upper bounds; return their positions."""
+        first = self.count
+        self.count += len(upper)
+        self._lower.append(np.zeros(len(upper)))
+        self._upper.append(upper)
+        return np.arange(first, self.count)
+
+    def more(self, name: str, lower: float, upper: float) -> int:
+        """Add one named column; return its position."""
+        self._lower.append(np.array([lower]))
+        self._upper.append(np.array([upper]))
+        self.names[self.count] = name
+        self.count += 1
+        return self.count - 1
+
+    def bounds(self) -> tuple[Floats, Floats]:
+        """Return the lower and upper bounds."""
+        return np.concatenate(self._lower), np.concatenate(self._upper)
 
 
 class Rows:
@@ -32,7 +63,10 @@ class Rows:
         lower: Floats | None = None,
         upper: Floats | None = None,
     ) -> None:
-        """Add rows numbered from 0, each scaled to its largest coefficient."""
+        """Add rows numbered from 0, each scaled to its largest coefficient.
+
+        `row`, `column`, `value`: the coefficients; `lower`, `upper`: the sides, one or both.
+        """
         count = len(next(side for side in (lower, upper) if side is not None))
         if not count:
             return
@@ -43,30 +77,16 @@ class Rows:
         high = np.full(count, np.inf) if upper is None else upper * scale
         self._parts[family].append((row, column, value * scale[row], low, high))
 
-    def add_terms(
-        self,
-        family: str,
-        *terms: Term,
-        lower: Floats | None = None,
-        upper: Floats | None = None,
-    ) -> None:
-        """Add rows that are sums of terms, numbered from 0."""
+    def add_terms(self, family: str, *terms: Term, **sides: Floats) -> None:
+        """Add rows that are sums of terms; the sides are as in `add`."""
         parts = zip(*(np.broadcast_arrays(*term) for term in terms), strict=True)
         row, column, value = (np.concatenate(part) for part in parts)
-        self.add(family, row, column, value, lower=lower, upper=upper)
+        self.add(family, row, column, value, **sides)
 
-    def add_one(
-        self,
-        family: str,
-        column: Ints,
-        value: Floats,
-        *,
-        lower: float = -np.inf,
-        upper: float = np.inf,
-    ) -> None:
-        """Add one row, scaled to its largest coefficient."""
+    def add_one(self, family: str, column: Ints, value: Floats, **sides: float) -> None:
+        """Add one row; the sides are as in `add`."""
         row = np.zeros(len(column), dtype=np.int64)
-        self.add(family, row, column, value, lower=np.array([lower]), upper=np.array([upper]))
+        self.add(family, row, column, value, **{k: np.array([v]) for k, v in sides.items()})
 
     def matrix(self, columns: int) -> tuple[sparse.csr_array, Floats, Floats, dict[str, slice]]:
         """Return the coefficients, the sides, and the range of rows of each family."""

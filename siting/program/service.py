@@ -89,11 +89,9 @@ class Merging:
         member = np.array([floor.member[rows] for floor in self.floors], dtype=bool)
         member = member.reshape(len(self.floors), len(rows))
         vehicle_class = self.instance.demand_class[rows]
-        told = [reach[rows].astype(float), kind[rows].astype(float)]
-        told += [figure[vehicle_class] for figure in self.by_class]
-        told += list(worth[rows].T) + list(member.astype(float))
+        told = [reach[rows], kind[rows], *(figure[vehicle_class] for figure in self.by_class)]
         # Merged rows are numbered in the order of their first demand rows.
-        table = pd.DataFrame(dict(enumerate(told)))
+        table = pd.DataFrame(dict(enumerate([*told, *worth[rows].T, *member])))
         merged = table.groupby(list(table.columns), sort=False).ngroup().to_numpy()
         first = np.flatnonzero(~pd.Series(merged).duplicated().to_numpy())
         kwh = np.zeros((len(first), demand_kwh.shape[1]))

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError, naming, refuse
+from siting.errors import InputError, naming, refuse
 from siting.verify.account import Aim
 from siting.verify.book import Book
 from siting.verify.ledger import RELATIVE, Ledger, above, largest, shown
@@ -139,7 +139,7 @@ def _worst_share(book: Book, aim: Aim) -> float:
         raise InputError("aims, worst_share", "needs members: floor, demand_id")
     last = book.slices.loc[book.slices["year"] == book.years[-1], "slice"]
     slices = set(last) if aim.slices is None else set(map(str, aim.slices))
-    found = shares_of(book.service, book.demand, members)
+    found = shares_of(book, members)
     found = found[(found["demand_kwh_day"] > 0) & found["slice"].isin(slices)]
     return float(found["served_share"].min())
 
@@ -176,10 +176,9 @@ def _check_proof(aim: Aim, ledger: Ledger, scale: float) -> None:
         aim.kind == "tail" and aim.of == "served"
     )
     low, high = (aim.value, aim.bound) if more else (aim.bound, aim.value)
-    if above(low, high, scale):
-        side = "below" if more else "above"
-        what = f"{shown(aim.bound)} is {side} the value {shown(aim.value)}"
-        ledger.faults.append(Fault(where, what))
+    side = "below" if more else "above"
+    what = f"{shown(aim.bound)} is {side} the value {shown(aim.value)}"
+    ledger.wrong(above(low, high, scale), where, what)
     if aim.gap is None:
         return
     short = max(high - low, 0.0)
@@ -187,5 +186,5 @@ def _check_proof(aim: Aim, ledger: Ledger, scale: float) -> None:
     # The gap to a value of 0 is undefined; any claim below 100 % is a fault.
     gap = 0.0 if close else short / abs(aim.value) if aim.value else 1.0
     ledger.row(f"gap of {_label(aim)}", gap, aim.gap)
-    if not aim.gap >= gap - RELATIVE * max(1.0, gap):
-        ledger.faults.append(Fault(where, f"gap {shown(aim.gap)} claimed, {shown(gap)} recounted"))
+    what = f"gap {shown(aim.gap)} claimed, {shown(gap)} recounted"
+    ledger.wrong(not aim.gap >= gap - RELATIVE * max(1.0, gap), where, what)

@@ -127,9 +127,8 @@ def _check_rules(
                 (float(len(rows)), cap.stations, "stations"),
                 (float(rows["subsidy_pkr"].sum()), cap.pkr, "PKR"),
             ):
-                if above(found, most, 1.0):
-                    what = f"wins {found:,.0f} {unit}, at most {most:,.0f} are allowed"
-                    ledger.faults.append(Fault(where, what))
+                what = f"wins {found:,.0f} {unit}, at most {most:,.0f} are allowed"
+                ledger.wrong(above(found, most, 1.0), where, what)
     by_kw = math.inf if account.reserve_pkr_kw is None else account.reserve_pkr_kw
     reserve = np.fmin(account.reserve_share * won["cost_pkr"], by_kw * won["power_kw"])
     ends = won.assign(reserve=reserve).groupby("bid")["reserve"].sum()
@@ -143,18 +142,16 @@ def _check_payments(account: AwardAccount, ledger: Ledger) -> None:
     for rule, low, high in _paid(account.winners):
         rows = account.payments[account.payments["rule"] == rule]
         where = f"payments.csv, {rule}"
-        if len(rows) != 1:
-            ledger.faults.append(Fault(where, f"stands there {len(rows)} times, not once"))
-            continue
-        for column, due in (("low_pkr", low), ("high_pkr", high)):
+        ledger.wrong(len(rows) != 1, where, f"stands there {len(rows)} times, not once")
+        for column, due in (("low_pkr", low), ("high_pkr", high)) if len(rows) == 1 else ():
             said = float(rows[column].iloc[0])
-            if said != due and differs(said, due, 1.0):
-                what = f"{said:,.0f} is claimed, winners.csv adds up to {due:,.0f}"
-                ledger.faults.append(Fault(f"{where}, column {column}", what))
+            what = f"{said:,.0f} is claimed, winners.csv adds up to {due:,.0f}"
+            off = said != due and differs(said, due, 1.0)
+            ledger.wrong(off, f"{where}, column {column}", what)
     asked = float(account.winners["ask_pkr"].sum())
-    if above(asked, account.budget_pkr):
-        what = f"winners ask for PKR {asked:,.0f}, there is PKR {account.budget_pkr:,.0f}"
-        ledger.faults.append(Fault("winners.csv, column ask_pkr", what))
+    what = f"winners ask for PKR {asked:,.0f}, there is PKR {account.budget_pkr:,.0f}"
+    over = above(asked, account.budget_pkr)
+    ledger.wrong(over, "winners.csv, column ask_pkr", what)
 
 
 def _paid(winners: pd.DataFrame) -> Iterator[tuple[str, float, float]]:

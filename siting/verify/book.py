@@ -60,9 +60,16 @@ class Book:
         self.built = self._sliced(account.built)
         self.service = self._sliced(account.service)
         self.demand = self._sliced(account.demand)
+        self.floors, self.members = self._given("floors"), self._given("members")
+        self.use, self.resources = self._given("resource_use"), self._given("resources", "at_most")
         self.reach = account.reach.drop_duplicates(["cell_id", "site_id"])
         self.plugs = account.compatibility[["charger_group", "vehicle_class"]].drop_duplicates()
         refuse(self._faults())
+
+    def _given(self, name: str, *more: str) -> pd.DataFrame:
+        """Return an optional table of the account; without rows if it is missing."""
+        table: pd.DataFrame | None = getattr(self.account, name)
+        return pd.DataFrame(columns=[*_NEEDED[name].split(), *more]) if table is None else table
 
     def _sliced(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return a table with the slice and the year of each row."""
@@ -83,32 +90,29 @@ class Book:
             refuse(where, what, ids, ~pd.Index(ids).isin(list(known)))
 
         for name, table in (("built", self.built), ("service", self.service),
-                            ("demand", self.demand), ("floors", a.floors)):  # fmt: skip
-            known = self.slices["slice"]
-            only(f"{name}, column slice", _of(table, "slice"), known, "not among the slices")
-        floors, members = _of(a.floors, "floor"), _of(a.members, "floor")
-        only("floors, column floor", floors, members, "without members")
-        rows, known = _of(a.members, "demand_id"), _of(self.demand, "demand_id")
-        only("members, column demand_id", rows, known, "not among the demand rows")
-        uses, known = _of(a.resource_use, "resource"), _of(a.resources, "resource")
-        only("resource_use, column resource", uses, known, "not among the resources")
-        for where, table, key in (
+                            ("demand", self.demand), ("floors", self.floors)):  # fmt: skip
+            said, what = table["slice"].astype(str), "not among the slices"
+            only(f"{name}, column slice", said, self.slices["slice"], what)
+        for name, key, table, known, what in (
+            ("floors", "floor", self.floors, self.members, "without members"),
+            ("members", "demand_id", self.members, self.demand, "not among the demand rows"),
+            ("resource_use", "resource", self.use, self.resources, "not among the resources"),
+        ):
+            only(f"{name}, column {key}", table[key].astype(str), known[key].astype(str), what)
+        for where, table, keys in (
             ("demand", self.demand, ["slice", "demand_id"]),
             ("offers", self.offers, ["offer_id"]),
             ("slices", self.slices, ["slice"]),
-            ("resources", a.resources, ["resource"]),
+            ("resources", self.resources, ["resource"]),
         ):
-            if table is not None:
-                refuse(f"{where}, column {key[-1]}", "more than once", table[key[-1]],
-                       table.duplicated(key))  # fmt: skip
+            ids = table[keys[-1]]
+            refuse(f"{where}, column {keys[-1]}", "more than once", ids, table.duplicated(keys))
         for where, table, columns in (
             ("offers", self.offers, ("cost_pkr", "subsidy_pkr", *self.capacity_columns)),
             ("demand", self.demand, ("demand_kwh_day",)),
             ("slices", self.slices, ("weight", "probability")),
-            ("resource_use", a.resource_use, ("use",)),
+            ("resource_use", self.use, ("use",)),
         ):
-            if table is None:
-                continue
             for column in columns:
                 value = table[column].to_numpy(dtype=float, na_value=np.nan)
                 refuse(f"{where}, column {column}", "not a number of 0 or more", table.iloc[:, 0],
@@ -204,10 +208,6 @@ class Book:
         """Classes that can plug in at a site: ``slice``, ``site_id``, ``vehicle_class``."""
         pairs = self.capacities.merge(self.plugs, on="charger_group")
         return pairs[["slice", "site_id", "vehicle_class"]].drop_duplicates()
-
-
-def _of(table: pd.DataFrame | None, column: str) -> pd.Series:
-    return pd.Series(dtype=object) if table is None else table[column].astype(str)
 
 
 def _missing(account: Account) -> list[Fault]:

@@ -93,10 +93,7 @@ def certified(account: Account, prices: pd.DataFrame) -> Certified:
         refuse(faults + naming("certificate", "columns missing", missing))
     bad = ~np.isfinite(pd.to_numeric(prices["price"], errors="coerce").to_numpy(float))
     bad |= ~prices["row"].isin([*ROWS, BOUND]).to_numpy()
-    if bad.any():
-        names = tuple(prices.loc[bad, "name"].astype(str))
-        faults.append(Fault("certificate", "no prices", "", names))
-    refuse(faults)
+    refuse(faults + naming("certificate", "no prices", prices.loc[bad, "name"]))
     return _Bound(Book(account), aim, prices).found()
 
 
@@ -159,14 +156,11 @@ class _Bound:
 
     def _slices(self) -> None:
         """Convert the demand of each slice to arrays, with the rows ordered by cell."""
-        floors, members = self.account.floors, self.account.members
         counted: dict[str, list[str]] = {}
-        promised: set[tuple[str, str]] = set()
-        if floors is not None and members is not None:
-            for floor, row in zip(members["floor"], members["demand_id"], strict=True):
-                counted.setdefault(str(row), []).append(str(floor))
-            keys = floors[["floor", "slice"]].astype(str)
-            promised = set(keys.itertuples(index=False, name=None))
+        for floor, row in self.book.members[["floor", "demand_id"]].itertuples(index=False):
+            counted.setdefault(str(row), []).append(str(floor))
+        keys = self.book.floors[["floor", "slice"]].astype(str)
+        promised = set(keys.itertuples(index=False, name=None))
         aimed = 0.0 if self.aim.kind == "least_money" else 1.0
         gap = self.account.gap
         margin = dict.fromkeys(self.class_at, 0.0) if gap is None else gap.counted_pkr
@@ -202,13 +196,9 @@ class _Bound:
 
     def _floors(self) -> Any:
         """Return the value of the floors at their prices, at most 0."""
-        floors, members = self.account.floors, self.account.members
-        total = self.numbers([0.0])[0]
-        if floors is None or members is None:
-            return total
-        for floor, when, share in floors[["floor", "slice", "share"]].itertuples(
-            index=False, name=None
-        ):
+        total, members = self.numbers([0.0])[0], self.book.members
+        floors = self.book.floors[["floor", "slice", "share"]]
+        for floor, when, share in floors.itertuples(index=False, name=None):
             price = self._price("floor", str(floor), str(when))
             mine = set(members.loc[members["floor"].astype(str) == str(floor), "demand_id"])
             at = self.names.index(str(when))
@@ -229,14 +219,10 @@ class _Bound:
                 by, side = self.numbers([self._money_price(year), pkr])
                 before = before + side if self.account.carry_over else side
                 pairs.append(by * before)
-        resources = self.account.resources
-        if resources is not None:
-            for row in resources.to_dict("records"):
-                price = self._resource_price(row)
-                side = row["at_most"] if price > 0 else row["at_least"]
-                if price:
-                    by, most = self.numbers([price, side])
-                    pairs.append(by * most)
+        for row in self.book.resources.to_dict("records"):
+            if price := self._resource_price(row):
+                by, side = self.numbers([price, row["at_most" if price > 0 else "at_least"]])
+                pairs.append(by * side)
         self.size += math.fsum(abs(float(one)) for one in pairs)
         return pairs
 
@@ -293,23 +279,18 @@ class _Bound:
         pkr = sum(granted.values()) if isinstance(granted, Mapping) else granted
         drawn = 0.0 if a.gap is not None else offers["subsidy_pkr"].astype(float)
         over = pd.Series(drawn > pkr * (1 + ROUNDING), index=offers.index)
-        if a.resource_use is None or a.resources is None:
-            return over
-        none = pd.Series(False, index=a.resources.index)
-        plain = a.resources[~a.resources.get("per_rupee", none).eq(True)]
-        most = a.resource_use["resource"].map(plain.set_index("resource")["at_most"]).astype(float)
-        much = a.resource_use["use"] > most * (1 + ROUNDING)
-        return over | offers["offer_id"].isin(a.resource_use.loc[much, "offer_id"])
+        limits, use = self.book.resources, self.book.use
+        plain = limits[~limits.get("per_rupee", pd.Series(False, index=limits.index)).eq(True)]
+        most = use["resource"].map(plain.set_index("resource")["at_most"]).astype(float)
+        much = use["use"] > most * (1 + ROUNDING)
+        return over | offers["offer_id"].isin(use.loc[much, "offer_id"])
 
     def _uses(self, offers: pd.DataFrame) -> tuple[Numbers, Numbers]:
         """Return the value of each offer's use of limits at their prices: fixed, and per rupee."""
         each, rupee = self.numbers(np.zeros(len(offers))), self.numbers(np.zeros(len(offers)))
-        use, resources = self.account.resource_use, self.account.resources
-        if use is None or resources is None:
-            return each, rupee
-        for row in resources.to_dict("records"):
-            price = self._resource_price(row)
-            if not price:
+        use = self.book.use
+        for row in self.book.resources.to_dict("records"):
+            if not (price := self._resource_price(row)):
                 continue
             mine = use[use["resource"] == row["resource"]].set_index("offer_id")["use"]
             amount = self.numbers(offers["offer_id"].map(mine).fillna(0.0))

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.errors import Fault, VerifyError
+from siting.errors import Fault, VerifyError, naming
 
 RELATIVE = 1e-6
 # The common scale of figures that are compared together, as a share of the largest.
@@ -63,22 +63,25 @@ class Ledger:
 
     def broken(self, where: str, what: str, names: Any, mask: Any) -> None:
         """Add a fault that names the flagged rows, if there are any."""
-        bad = np.asarray(mask, dtype=bool)
-        if bad.any():
-            ids = tuple(dict.fromkeys(map(str, np.asarray(names, dtype=object)[bad])))
-            self.faults.append(Fault(where, f"{len(ids):,} {what}", "", ids))
+        bad = np.asarray(names, dtype=object)[np.asarray(mask, dtype=bool)]
+        self.faults += naming(where, what, bad, count=True)
 
-    def at_most(self, check: str, found: float, limit: float, scale: float = 0.0) -> None:
+    def wrong(self, bad: object, where: str, what: str) -> None:
+        """Add a fault if something is `bad`."""
+        if bad:
+            self.faults.append(Fault(where, what))
+
+    def at_most(self, check: str, found: float, limit: float, scale: float) -> None:
         """Add a check that a figure is at most its limit."""
         self.row(check, found, limit)
-        if above(found, limit, scale):
-            self.faults.append(Fault(check, f"{shown(found)} is more than {shown(limit)}"))
+        what = f"{shown(found)} is more than {shown(limit)}"
+        self.wrong(above(found, limit, scale), check, what)
 
-    def equal(self, check: str, claimed: float, found: float, scale: float = 0.0) -> None:
+    def equal(self, check: str, claimed: float, found: float, scale: float) -> None:
         """Add a check that a claimed figure equals the recounted figure."""
         self.row(check, found, claimed)
-        if differs(claimed, found, scale):
-            self.faults.append(Fault(check, f"{shown(claimed)} claimed, {shown(found)} recounted"))
+        what = f"{shown(claimed)} claimed, {shown(found)} recounted"
+        self.wrong(differs(claimed, found, scale), check, what)
 
     def done(self) -> pd.DataFrame:
         """Return the checks; raise a `VerifyError` if there are faults."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault
 from siting.verify.account import Account
 from siting.verify.aim_values import check_aims
 from siting.verify.book import Book
@@ -18,23 +17,9 @@ from siting.verify.service_recount import check_floors, check_service
 def recount(account: Account) -> pd.DataFrame:
     """Return one row per check that a plan passed; raise an error if it fails any check.
 
-    Parameters
-    ----------
-    account
-        The claims of the plan and its input tables.
-
-    Returns
-    -------
-    DataFrame
-        ``check`` (the name of the figure), ``found`` (its value) and ``limit`` (its limit or the
-        claimed value), in the unit of the check.
-
-    Raises
-    ------
-    VerifyError
-        If a figure is wrong; the error names every such figure.
-    InputError
-        If the tables cannot be recounted, because of missing columns or names that do not match.
+    Columns: ``check`` (the name of the figure), ``found`` (its value) and ``limit`` (its limit or
+    the claimed value), in the unit of the check. Raises `VerifyError`, which names every wrong
+    figure, or `InputError` if columns are missing or names do not match.
     """
     book, ledger = Book(account), Ledger()
     check_built(book, ledger)
@@ -69,18 +54,15 @@ def _check_limits(book: Book, ledger: Ledger) -> None:
         ledger.broken(other.name, "not in the offers", unknown, [True] * len(unknown))
         apart = len(end ^ {site[o] for o in other.offer_ids if o in site.index})
         ledger.row(f"sites that stand here or in {other.name} only", apart, other.sites)
-        if apart < other.sites:
-            what = f"differs by {apart:,} sites, not by {other.sites:,}"
-            ledger.faults.append(Fault(other.name, what))
+        what = f"differs by {apart:,} sites, not by {other.sites:,}"
+        ledger.wrong(apart < other.sites, other.name, what)
 
 
 def _check_resources(book: Book, ledger: Ledger) -> None:
-    there, use = book.account.resources, book.account.resource_use
-    if there is None or use is None:
-        return
+    there = book.resources
     now = book.stands.drop_duplicates(["year", "site_id"])[["year", "site_id", "offer_id"]]
     drawn = [book.drawn[y].get(s, 0.0) for y, s in zip(now["year"], now["site_id"], strict=True)]
-    rows = use.merge(now.assign(drawn=drawn), on="offer_id")
+    rows = book.use.merge(now.assign(drawn=drawn), on="offer_id")
     if "per_rupee" in there.columns:
         by_rupee = rows["resource"].map(there.set_index("resource")["per_rupee"].eq(True))
         rows["use"] = rows["use"] * rows["drawn"].where(by_rupee, 1.0)
@@ -98,11 +80,9 @@ def _check_resources(book: Book, ledger: Ledger) -> None:
         used, end = float(sums.loc[name].max()), float(sums.loc[name].iloc[-1])
         if np.isfinite(most):
             ledger.row(f"{name}, {unit}", used, most)
-            if above(used, most, part[name]):
-                what = f"{shown(used)} {unit} used, {shown(most)} {unit} there"
-                ledger.faults.append(Fault(f"limit {name}", what))
+            what = f"{shown(used)} {unit} used, {shown(most)} {unit} there"
+            ledger.wrong(above(used, most, part[name]), f"limit {name}", what)
         if least > 0:
             ledger.row(f"{name} at least, {unit}", end, least)
-            if above(least, end, part[name]):
-                what = f"{shown(end)} {unit} used, at least {shown(least)} {unit} asked"
-                ledger.faults.append(Fault(f"limit {name}", what))
+            what = f"{shown(end)} {unit} used, at least {shown(least)} {unit} asked"
+            ledger.wrong(above(least, end, part[name]), f"limit {name}", what)

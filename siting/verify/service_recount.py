@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from siting.errors import Fault, SolveError
+from siting.errors import SolveError, naming
 from siting.verify.book import Book
 from siting.verify.ledger import RELATIVE, Ledger, above, differs, largest, shown
 
@@ -65,9 +65,9 @@ def _check_capacity(book: Book, ledger: Ledger) -> None:
     short = missing > RELATIVE * whole["served_kwh_day"].to_numpy()
     if short.any():
         by = [f" by {shown(float(f'{kwh:.6g}'))} kWh/day" for kwh in missing[short]]
-        ids = tuple((whole["site_id"].astype(str) + book.when(whole))[short] + by)
-        what = f"{len(ids):,} serve more than their chargers can"
-        ledger.faults.append(Fault("service, column served_kwh_day", what, "", ids))
+        ids = (whole["site_id"].astype(str) + book.when(whole))[short] + by
+        what = "serve more than their chargers can"
+        ledger.faults += naming("service, column served_kwh_day", what, ids, count=True)
     ledger.row("energy served within capacity, kWh/day", whole["served_kwh_day"].sum(),
                book.capacities["can_kwh_day"].sum())  # fmt: skip
 
@@ -115,9 +115,9 @@ def _check_coverage(book: Book, ledger: Ledger) -> None:
     covered = float(book.demand.merge(pairs)["demand_kwh_day"].sum())
     served = float(book.service["served_kwh_day"].sum())
     ledger.row("energy within reach of a compatible station, kWh/day", served, covered)
-    if book.account.serves_all and differs(served, covered):
-        what = f"{shown(served)} kWh/day served, {shown(covered)} within reach of what is built"
-        ledger.faults.append(Fault("service, column served_kwh_day", what))
+    off = book.account.serves_all and differs(served, covered)
+    what = f"{shown(served)} kWh/day served, {shown(covered)} within reach of what is built"
+    ledger.wrong(off, "service, column served_kwh_day", what)
 
 
 def _check_claimed(book: Book, ledger: Ledger) -> None:
@@ -154,15 +154,15 @@ def worth_of(book: Book, rows: pd.DataFrame, kwh: str, *, drives: bool) -> pd.Se
 # --- shares of demand ----------------------------------------------------------------------------
 
 
-def shares_of(service: pd.DataFrame, demand: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
+def shares_of(book: Book, members: pd.DataFrame) -> pd.DataFrame:
     """Return the demand and service of each group in each slice (kWh/day), sorted.
 
     Columns: ``floor``, ``slice``, ``demand_kwh_day``, ``served_kwh_day`` and ``served_share``,
     which is 1 without demand.
     """
     key = ["slice", "demand_id"]
-    rows = demand[[*key, "demand_kwh_day"]].assign(served_kwh_day=0.0)
-    rows = pd.concat([rows, service[[*key, "served_kwh_day"]].assign(demand_kwh_day=0.0)])
+    rows = book.demand[[*key, "demand_kwh_day"]].assign(served_kwh_day=0.0)
+    rows = pd.concat([rows, book.service[[*key, "served_kwh_day"]].assign(demand_kwh_day=0.0)])
     rows = members[["floor", "demand_id"]].drop_duplicates().merge(rows, on="demand_id")
     columns = ["demand_kwh_day", "served_kwh_day"]
     out = rows.groupby(["floor", "slice"])[columns].sum().reset_index()
@@ -173,11 +173,8 @@ def shares_of(service: pd.DataFrame, demand: pd.DataFrame, members: pd.DataFrame
 
 def check_floors(book: Book, ledger: Ledger) -> None:
     """Check that each floor is met in its slices, and check the claims about floors."""
-    floors, members = book.account.floors, book.account.members
-    if floors is None or members is None:
-        return
-    recounted = shares_of(book.service, book.demand, members)
-    rows = floors.assign(slice=floors["slice"].astype(str))
+    recounted = shares_of(book, book.members)
+    rows = book.floors.assign(slice=book.floors["slice"].astype(str))
     rows = rows.merge(recounted, on=["floor", "slice"], how="left", suffixes=("_said", ""))
     # A floor without a row in the recount has no demand.
     rows = rows.fillna({"demand_kwh_day": 0.0, "served_kwh_day": 0.0, "served_share": 1.0})
@@ -187,10 +184,8 @@ def check_floors(book: Book, ledger: Ledger) -> None:
         have, kwh = float(row["served_share"]), float(row["served_kwh_day"])
         label = f"floor {row['floor']}{f' in {row["slice"]}' if row['slice'] else ''}"
         ledger.row(f"{label}, share served", have, need)
-        if above(need * want, kwh, max(want, scale)):
-            what = f"{shown(have)} of the demand served, {shown(need)} promised"
-            ledger.faults.append(Fault(label, what))
-        said = row.get("served_share_said")
-        if said is not None and differs(said, have, 1.0):
-            what = f"{shown(float(said))} of the demand claimed, {shown(have)} recounted"
-            ledger.faults.append(Fault(label, what))
+        what = f"{shown(have)} of the demand served, {shown(need)} promised"
+        ledger.wrong(above(need * want, kwh, max(want, scale)), label, what)
+        said = float(row.get("served_share_said", have))
+        what = f"{shown(said)} of the demand claimed, {shown(have)} recounted"
+        ledger.wrong(differs(said, have, 1.0), label, what)
