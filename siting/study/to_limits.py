@@ -13,7 +13,8 @@ import pandas as pd
 
 from siting import reference, sites
 from siting.config import Config
-from siting.errors import Fault, InputError, did_you_mean, refuse
+from siting.errors import Fault, InputError, did_you_mean, naming, refuse
+from siting.files import texts_of
 from siting.program.density import one_in_each, power, squares, stretches
 from siting.program.earmarks import earmarks
 from siting.program.limits import Limit, feeders, number
@@ -86,13 +87,10 @@ def _money_for_chargers(config: Config, offers: pd.DataFrame) -> list[Limit]:
         name: _Pot(one.charger_groups, one.budget_pkr, one.rule)
         for name, one in asked.envelopes.items()
     }
-    key = "program.limits.envelopes"
-    if asked.split or asked.split_like != "none":
+    key, split = "program.limits.envelopes", _split(config)
+    if split:
         key += ", split"
-        pots |= {
-            f"split {name}": _Pot(groups, 0.0, "both", share)
-            for name, (groups, share) in _split(config).items()
-        }
+        pots |= split
     if not pots:
         return []
     shares = _shares_by_chargers(config, offers, {name: pot.groups for name, pot in pots.items()})
@@ -113,11 +111,11 @@ def _money_for_chargers(config: Config, offers: pd.DataFrame) -> list[Limit]:
     return limits
 
 
-def _split(config: Config) -> dict[str, tuple[tuple[str, ...], float]]:
-    """Return the charger groups and budget share of each part of the split."""
+def _split(config: Config) -> dict[str, _Pot]:
+    """Return the parts of the split of the budget among charger groups."""
     asked = config.program.limits
     if asked.split:
-        return {name: ((name,), share) for name, share in asked.split.items()}
+        return {f"split {g}": _Pot((g,), 0.0, "both", share) for g, share in asked.split.items()}
     if asked.split_like == "none":
         return {}
     table = reference.table("splits")
@@ -125,10 +123,8 @@ def _split(config: Config) -> dict[str, tuple[tuple[str, ...], float]]:
     share = table.groupby("envelope", sort=False)["amount"].sum() / table["amount"].sum()
     groups = table.groupby("envelope", sort=False)["charger_groups"].first().str.split()
     there = set(sites.charger_catalogue(config.offers.chargers_csv)["charger_group"])
-    return {
-        str(name): (tuple(g for g in groups[name] if g in there), float(share[name]))
-        for name in share.index
-    }
+    known = {name: tuple(g for g in groups[name] if g in there) for name in share.index}
+    return {f"split {n}": _Pot(g, 0.0, "both", float(share[n])) for n, g in known.items()}
 
 
 def _density(
@@ -164,10 +160,9 @@ def _power(
     asked = config.program.limits
     assert asked.least_kw_per_ev is not None  # the caller has checked
     count = vehicles.set_index("vehicle_class")["vehicles"].astype(float)
-    missing = tuple(name for name in asked.ev_classes if name not in count.index)
-    if missing:
-        fix = f"the demand has: {', '.join(map(str, count.index))}"
-        raise InputError("program.limits.ev_classes", "not in the demand", fix, missing)
+    missing = [name for name in asked.ev_classes if name not in count.index]
+    fix = f"the demand has: {', '.join(map(str, count.index))}"
+    refuse(naming("program.limits.ev_classes", "not in the demand", missing, fix))
     cars, each_kw = float(count[list(asked.ev_classes)].sum()), asked.least_kw_per_ev
     name = f"{each_kw:g} kW for each of {cars:,.0f} electric vehicles"
     return power(offers, power_for(config, offers, compatibility), each_kw * cars, name)
@@ -220,10 +215,8 @@ def _envelopes(
 def _need_offers(
     names: Sequence[str], shares: Mapping[str, Mapping[str, float]], where: str
 ) -> None:
-    empty = tuple(name for name in names if not shares[name])
-    if empty:
-        fix = "check the names, or leave it out"
-        raise InputError(where, "no offer draws on it", fix, empty)
+    empty = [name for name in names if not shares[name]]
+    refuse(naming(where, "no offer draws on it", empty, "check the names, or leave it out"))
 
 
 def _shares_by_chargers(
@@ -234,10 +227,8 @@ def _shares_by_chargers(
     price = chargers["capex_pkr"].astype(float).to_dict()
     asked = {group for groups in envelopes.values() for group in groups}
     unknown = sorted(asked - set(chargers["charger_group"]))
-    if unknown:
-        key, what = "program.limits.envelopes", "no such charger group"
-        have = f"the catalogue has: {', '.join(dict.fromkeys(chargers['charger_group']))}"
-        raise InputError(key, what, have, tuple(unknown))
+    have = f"the catalogue has: {', '.join(dict.fromkeys(chargers['charger_group']))}"
+    refuse(naming("program.limits.envelopes", "no such charger group", unknown, have))
     share: dict[str, dict[str, float]] = {}
     for name, counts in configurations_of(config.offers).items():
         cost = {c: n * price[c] for c, n in counts.items()}
@@ -342,7 +333,7 @@ def concessions_of(
             has = "there are: " + ", ".join(c for c in candidates.columns if c != "geometry")
             what = f"no layer of sites has a column {asked.column!r}"
             raise InputError(f"{key}.column", what, has)
-        text = candidates[asked.column].astype("str").fillna("").str.strip()
+        text = texts_of(candidates, asked.column)
         out = {s: c for s, c in zip(candidates["site_id"].astype(str), text, strict=True) if c}
     for name, members in asked.sites.items():
         for site in sites_named(candidates, members, f"{key}.sites.{name}"):
