@@ -246,7 +246,7 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
         try:
             noted = config.demand.people.kind in _WITH_NOTES
             people_notes = read_people(config, study.network).notes if noted else ()
-            if study.people_notes != people_notes:
+            if study.people_read.notes != people_notes:
                 where = f"{FOLDER}/{MANIFEST}, key people_notes"
                 faults.append(Fault(where, "is not what reading the people gives", MENDED))
         except _GONE as err:

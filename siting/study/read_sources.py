@@ -84,15 +84,13 @@ def read_network(config: Config, speeds: pd.DataFrame, city_group: str) -> Netwo
 
 
 def area_polygon(config: Config) -> Polygon | MultiPolygon:
-    """Return the area whose roads are downloaded, lon/lat."""
+    """Return the area whose roads are downloaded, lon/lat: of a place, a box or a polygon."""
     source = config.roads.source
     if source.kind == "place":
         return roads.geocode(source.query, download_settings(config))
     if source.kind == "bbox":
         return shapely.box(source.west_deg, source.south_deg, source.east_deg, source.north_deg)
-    if source.kind == "polygon":
-        return read_area(source.path)
-    raise TypeError(f"a {source.kind} has no area of its own")
+    return read_area(source.path)
 
 
 def read_area(path: Path) -> Polygon | MultiPolygon:
@@ -127,14 +125,6 @@ def read_destinations(
     area = outline(network, config.reach.max_snap_m)
     inside = places.geometry.representative_point().within(area)
     return gpd.GeoDataFrame(places[inside].reset_index(drop=True))
-
-
-def neighbourhoods_of(config: Config, network: Network) -> gpd.GeoDataFrame:
-    """Return the named parts of the city within the roads, in metres; empty if none are known."""
-    source = config.roads.source
-    known = roads.read_neighbourhoods(source.path) if source.kind == "file" else no_neighbourhoods()
-    neighbourhoods = known.to_crs(network.crs)
-    return neighbourhoods[neighbourhoods.geometry.within(outline(network))].reset_index(drop=True)
 
 
 def no_neighbourhoods() -> gpd.GeoDataFrame:

@@ -1,8 +1,4 @@
-"""The stages from roads to demand, in order.
-
-A stage reads the stages that its parameters name. `siting.study.to_plan` has the later stages;
-`siting.Study` lists all in order.
-"""
+"""The stages from roads to demand, in order; `siting.study.to_plan` has the later stages."""
 
 from __future__ import annotations
 
@@ -17,7 +13,7 @@ import pandas as pd
 from siting import demand as people_to_energy
 from siting import reference
 from siting.config import Config
-from siting.errors import InputError
+from siting.errors import InputError, naming, refuse
 from siting.roads import Network
 from siting.study.own_tables import own_demand
 from siting.study.read_sources import read_destinations, roads_of, with_columns_of
@@ -100,12 +96,6 @@ def people(people_read: People) -> Layer:
 def people_outside(people_read: People) -> Layer:
     """People of the layer who live outside the study area and are left out, lon/lat."""
     return people_read.outside
-
-
-@stage()
-def people_notes(people_read: People) -> tuple[str, ...]:
-    """Notes on how people were placed, in plain words."""
-    return people_read.notes
 
 
 @stage()
@@ -239,11 +229,9 @@ def national_fleet(config: Config) -> Table:
         sales_path=asked.sales_csv,
     )
     classes = list(asked.vehicle_classes)
-    missing = tuple(c for c in classes if c not in set(national["vehicle_class"]))
-    if missing:
-        has = "it has: " + ", ".join(national["vehicle_class"])
-        what = "not in the fleet table"
-        raise InputError("demand.vehicle_classes", what, has, missing)
+    missing = [c for c in classes if c not in set(national["vehicle_class"])]
+    has = f"it has: {', '.join(national['vehicle_class'])}"
+    refuse(naming("demand.vehicle_classes", "not in the fleet table", missing, has))
     return national.set_index("vehicle_class").loc[classes].reset_index()
 
 
@@ -404,25 +392,8 @@ def demand(
     table = config.demand.table
     if table is not None:
         return own_demand(table, cells, config.demand.vehicle_classes, config.reach.max_snap_m)
-    return spread(zone_energy, cells, surfaces, surface_weights, vehicles, depots)
-
-
-def spread(
-    energy: Table,
-    cells: Layer,
-    surfaces: Table | None,
-    weights: Table,
-    vehicles: Table,
-    depots: Table | None = None,
-) -> Table:
-    """Return the energy by zone and class, spread over cells by surfaces if there are any.
-
-    `energy` has ``zone_id``, ``vehicle_class`` and ``demand_kwh_day``; the other tables are tables
-    of a study.
-    """
-    division = None if surfaces is None else weights
     return people_to_energy.spread_demand(
-        cells, energy, surfaces, division, depots, ownership_of(vehicles)
+        cells, zone_energy, surfaces, surface_weights, depots, ownership_of(vehicles)
     )
 
 

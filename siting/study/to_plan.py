@@ -1,4 +1,4 @@
-"""The stages from sites to plan; `siting.study.to_demand` has the earlier stages."""
+"""The stages from sites to plan, in order; `siting.study.to_demand` has the earlier stages."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from siting.study.read_sources import (
     candidate_layers,
     charger_types,
     left_out,
-    neighbourhoods_of,
+    no_neighbourhoods,
     on_the_grid,
     with_own_names,
 )
@@ -46,7 +46,8 @@ from siting.study.recounted import recounted_plan
 from siting.study.stages import Context, Layer, Row, Table, stage
 from siting.study.to_demand import own_figures
 from siting.study.to_limits import concessions_of, limits_of, sites_named
-from siting.study.to_program import Question, program_of, question_of
+from siting.study.to_people import outline
+from siting.study.to_program import Question, program_of
 from siting.tables import OFFERS
 from siting.verify import BOUND
 
@@ -92,8 +93,11 @@ def sites_found(
 
 @stage("roads.source", stored="neighbourhoods")
 def neighbourhoods(config: Config, network: Network) -> Layer:
-    """Named parts of the city as points; empty if the roads' source is not a file."""
-    return neighbourhoods_of(config, network)
+    """Named parts of the city as points (metres); empty if the roads' source is not a file."""
+    source = config.roads.source
+    known = roads.read_neighbourhoods(source.path) if source.kind == "file" else no_neighbourhoods()
+    known = known.to_crs(network.crs)
+    return known[known.within(outline(network))].reset_index(drop=True)
 
 
 @stage(stored="candidates")
@@ -379,7 +383,9 @@ def asked(
 @stage()
 def program(asked: Asked) -> Question:
     """The program: requirements, sites and demand."""
-    return question_of(program_of(asked), asked.config, asked.zones)
+    made = program_of(asked)
+    blocks = {name: getattr(made, name) for name in Program.__dataclass_fields__}
+    return Question(**(blocks | {"zones": asked.zones}), config=asked.config)
 
 
 @stage()
@@ -427,7 +433,7 @@ def certificate(config: Config, study: Any, program: Program, outcome: Outcome) 
         return None
     prices = outcome.prices
     if prices is None:
-        with study.spare.clock(CERTIFICATE, config.solver.time_limit_s, 1.0) as clock:
+        with study.spare.clock(CERTIFICATE, 1.0) as clock:
             limit_s = max(LEAST_PRICES_S, clock.limit_s)
             prices = prices_of(program, limit_s=limit_s, seed=config.solver.seed)
     if prices is None:
