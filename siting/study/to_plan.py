@@ -96,8 +96,8 @@ def neighbourhoods(config: Config, network: Network) -> Layer:
     """Named parts of the city as points (metres); empty if the roads' source is not a file."""
     source = config.roads.source
     known = roads.read_neighbourhoods(source.path) if source.kind == "file" else no_neighbourhoods()
-    known = known.to_crs(network.crs)
-    return known[known.within(outline(network))].reset_index(drop=True)
+    within = known[known.within(outline(network))]
+    return within.to_crs(network.crs).reset_index(drop=True)
 
 
 @stage(stored="candidates")
