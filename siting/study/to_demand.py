@@ -15,8 +15,9 @@ from siting import reference
 from siting.config import Config
 from siting.errors import InputError, naming, refuse
 from siting.roads import Network
+from siting.study import read_sources
 from siting.study.own_tables import own_demand
-from siting.study.read_sources import read_destinations, roads_of, with_columns_of
+from siting.study.read_sources import with_columns_of
 from siting.study.stages import Context, Layer, Row, Table, stage
 from siting.study.table_cache import content_sha256
 from siting.study.to_people import People, outline, read_people
@@ -54,15 +55,7 @@ def city(config: Config) -> Row:
     return people_to_energy.city_like(asked.like, asked.city, asked.city_people)
 
 
-@stage(
-    "roads",
-    told="roads",
-    found=lambda n: f"{len(n.nodes):,} nodes, {len(n.edges):,} directed edges",
-    stored="network",
-)
-def network(config: Config, context: Context, city: Row) -> Network:
-    """The road network, directed and strongly connected, in UTM metres."""
-    return roads_of(config, str(city["speed_group"]), context.cache_dir / "roads")
+network = read_sources.network
 
 
 @stage()
@@ -118,16 +111,7 @@ def road_weights(config: Config) -> Table:
     return reference.table("road_weights", asked.road_weights_csv if asked else None)
 
 
-@stage(
-    "demand.surfaces.places",
-    "reach.max_snap_m",
-    seen=("roads.source",),
-    told="places",
-    found=lambda p: None if p is None else f"{len(p):,} places that draw vehicles",
-)
-def places(config: Config, network: Network, poi_weights: Table) -> Layer | None:
-    """Markets, offices, hospitals … with their OSM keys; None if no surface needs them."""
-    return read_destinations(config, network, poi_weights)
+places = read_sources.places
 
 
 @stage("demand.surfaces.places")

@@ -1,4 +1,4 @@
-"""Limits on the offers, and sites given by name, from the section ``program.limits``."""
+"""The stages of limits, of sites given by name and of concessions, before the program."""
 
 from __future__ import annotations
 
@@ -24,29 +24,30 @@ from siting.roads.lines import lines_of_layer, road_lines
 from siting.study.mandates import mandate_limits
 from siting.study.program_zones import area_of_points
 from siting.study.read_sources import configurations_of
+from siting.study.stages import Layer, Table, stage
 from siting.tables import load_kw, may_be_built
 
 
-def limits_of(
+@stage("program.limits", "offers: configurations sizes chargers_csv", stored="limits")
+def limits(
     config: Config,
-    candidates: gpd.GeoDataFrame,
-    offers: pd.DataFrame,
-    compatibility: pd.DataFrame,
-    vehicles: pd.DataFrame,
     network: Network,
+    candidates: Layer,
+    offers: Table,
+    compatibility: Table,
+    energy: Table,
 ) -> tuple[Limit, ...]:
-    """Return the limits on the offers from the configuration and the feeders.
+    """Limits of a plan besides the budget: numbers, money, squares, roads, feeders.
 
-    Limits set as shares of the budget have no value yet (`Limit.of_budget`). `vehicles` are the
-    area's electric vehicles.
+    Limits set as shares of the budget have no value yet (`Limit.of_budget`).
     """
     asked = config.program.limits
-    limits: list[Limit] = []
+    out: list[Limit] = []
     if asked.most_new_stations is not None:
-        limits.append(number(offers, asked.most_new_stations))
+        out.append(number(offers, asked.most_new_stations))
     if asked.spacing_m is not None:
-        limits += spacing(candidates, offers, asked.spacing_m, asked.spacing_kinds or None)
-    limits += _money_for_chargers(config, offers)
+        out += spacing(candidates, offers, asked.spacing_m, asked.spacing_kinds or None)
+    out += _money_for_chargers(config, offers)
     if asked.areas is not None:
         where = "program.limits.areas"
         area = area_of_points(candidates.geometry, asked.areas.path, asked.areas.name_column, where)
@@ -55,19 +56,33 @@ def limits_of(
         area_of = offers["site_id"].astype(str).map(of_site)
         ids = offers["offer_id"].astype(str)
         shares = {name: dict.fromkeys(ids[area_of == name], 1.0) for name in budgets}
-        limits += _envelopes(budgets, shares, where)
+        out += _envelopes(budgets, shares, where)
     for name, rule in asked.at_least.items():
         here = sites_named(candidates, rule.sites, f"program.limits.at_least.{name}.sites")
         ids = offers.loc[offers["site_id"].astype(str).isin(here), "offer_id"].astype(str)
         use = dict.fromkeys(ids, 1.0)
-        limits.append(Limit(name, "at least", "stations", math.inf, use, rule.stations))
-    limits += mandate_limits(config, candidates, offers)
-    limits += _density(config, candidates, offers, network)
+        out.append(Limit(name, "at least", "stations", math.inf, use, rule.stations))
+    out += mandate_limits(config, candidates, offers)
+    out += _density(config, candidates, offers, network)
     if asked.least_kw_per_ev is not None:
-        limits.append(_power(config, offers, compatibility, vehicles))
+        out.append(_power(config, offers, compatibility, energy))
     if "feeder_id" in candidates.columns:
-        limits += _feeders(candidates, offers)
-    return tuple(limits)
+        out += _feeders(candidates, offers)
+    return tuple(out)
+
+
+@stage("program.limits.required_sites")
+def required_sites(config: Config, candidates: Layer) -> tuple[str, ...]:
+    """Ids of the sites that must get a station."""
+    key = "program.limits.required_sites"
+    return sites_named(candidates, config.program.limits.required_sites, key)
+
+
+@stage("program.limits.forbidden_sites")
+def forbidden_sites(config: Config, candidates: Layer) -> tuple[str, ...]:
+    """Ids of the sites that must get no station."""
+    key = "program.limits.forbidden_sites"
+    return sites_named(candidates, config.program.limits.forbidden_sites, key)
 
 
 @dataclass(frozen=True)
@@ -315,10 +330,9 @@ def site_named(
     raise InputError(where, f"{name!r} is no {kind}", fix)
 
 
-def concessions_of(
-    config: Config, candidates: gpd.GeoDataFrame, offers: pd.DataFrame
-) -> dict[str, str]:
-    """Return the concession of each site in a concession, by ``site_id``.
+@stage("offers.subsidy.concessions")
+def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, str]:
+    """The concession of each site in a concession, by ``site_id``.
 
     An `InputError` names every site that is unknown or in two concessions, a column missing from
     all layers of sites, and every concession without a site for a new station.

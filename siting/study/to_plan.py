@@ -20,6 +20,7 @@ from siting.program.limits import Limit, with_more_money
 from siting.program.program import Program
 from siting.reference import at_preset
 from siting.roads import Network
+from siting.study import to_limits
 from siting.study.mandates import on_owners_money
 from siting.study.outcome_figures import decide
 from siting.study.own_tables import own_offers, own_reach
@@ -45,7 +46,6 @@ from siting.study.read_sources import (
 from siting.study.recounted import recounted_plan
 from siting.study.stages import Context, Layer, Row, Table, stage
 from siting.study.to_demand import own_figures
-from siting.study.to_limits import concessions_of, limits_of, sites_named
 from siting.study.to_people import outline
 from siting.study.to_program import Question, program_of
 from siting.tables import OFFERS
@@ -286,37 +286,11 @@ def demand_zones(demand: Table, cell_zones: pd.Series | None) -> pd.Series | Non
     return None if cell_zones is None else zone_of_demand(demand, cell_zones)
 
 
-@stage("program.limits", "offers: configurations sizes chargers_csv", stored="limits")
-def limits(
-    config: Config,
-    network: Network,
-    candidates: Layer,
-    offers: Table,
-    compatibility: Table,
-    energy: Table,
-) -> tuple[Limit, ...]:
-    """Limits of a plan besides the budget: numbers, money, squares, roads, feeders."""
-    return limits_of(config, candidates, offers, compatibility, energy, network)
-
-
-@stage("program.limits.required_sites")
-def required_sites(config: Config, candidates: Layer) -> tuple[str, ...]:
-    """Ids of the sites that must get a station."""
-    key = "program.limits.required_sites"
-    return sites_named(candidates, config.program.limits.required_sites, key)
-
-
-@stage("program.limits.forbidden_sites")
-def forbidden_sites(config: Config, candidates: Layer) -> tuple[str, ...]:
-    """Ids of the sites that must get no station."""
-    key = "program.limits.forbidden_sites"
-    return sites_named(candidates, config.program.limits.forbidden_sites, key)
-
-
-@stage("offers.subsidy.concessions")
-def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, str]:
-    """The concession of each site in a concession, by ``site_id``."""
-    return concessions_of(config, candidates, offers)
+# Limits, and sites given by name.
+limits = to_limits.limits
+required_sites = to_limits.required_sites
+forbidden_sites = to_limits.forbidden_sites
+concessions = to_limits.concessions
 
 
 @stage(
