@@ -128,6 +128,13 @@ class Outcome(Solved):
         last = self.paid.drop_duplicates("site_id", keep="last")
         return dict(zip(last["site_id"], last["subsidy_pkr"], strict=True))
 
+    @property
+    def drawn(self) -> dict[str, float]:
+        """Public money (PKR) of each offer that stands in the last slice, by ``offer_id``."""
+        site = self.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
+        paid = self.subsidies
+        return {offer: paid.get(site[offer], 0.0) for offer in self.offers}
+
     # --- run folder ------------------------------------------------------------------------------
 
     def frames(self) -> dict[str, pd.DataFrame]:

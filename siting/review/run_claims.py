@@ -28,7 +28,8 @@ from siting.manifest import FOLDER, MANIFEST
 from siting.outcome import Outcome
 from siting.program.aims import DRIVERS_TIME, STATIONS, LeastCostToAll
 from siting.study.facts import PACKAGES
-from siting.study.outcome_figures import NOT_FOUND, cost_table, lines_of, year_tables, zone_tables
+from siting.study.mandates import NOT_FOUND
+from siting.study.outcome_figures import cost_table, lines_of, year_tables, zone_tables
 from siting.study.pipeline import Study
 from siting.study.program_inputs import Asked
 from siting.study.provenance import input_records

@@ -244,7 +244,7 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
         with _inputs_there("what is noted of people", faults):
             noted = config.demand.people.kind in _WITH_NOTES
             people_notes = read_people(config, study.network).notes if noted else ()
-            if study.people_notes != people_notes:
+            if study.people_read.notes != people_notes:
                 where = f"{FOLDER}/{MANIFEST}, key people_notes"
                 faults.append(edited(where, "is not what reading the people gives"))
         with _inputs_there("the list of figures", faults):

@@ -17,7 +17,6 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.config import Config
 from siting.engine.fixed import only_offers
 from siting.engine.marginal import Marginal
 from siting.plan import Plan
@@ -86,15 +85,12 @@ class Cards:
 
 
 @stage("solver.time_limit_s", told="cards", found=lambda told: told.in_words())
-def cards(
-    config: Config, context: Context, study: Any, plan: Plan, instance: Instance, asked: Asked
-) -> Cards:
+def cards(context: Context, study: Any, plan: Plan, instance: Instance, asked: Asked) -> Cards:
     """The loss without each new station, and alternative places."""
     count = context.count("stations")
-    limit_s = config.solver.time_limit_s
-    with study.spare.clock("losses", limit_s, LOSSES_SHARE) as clock:
+    with study.spare.clock("losses", LOSSES_SHARE) as clock:
         lost = losses_of(plan, instance, clock, count)
-    with study.spare.clock("re-plans", limit_s, REPLANS_SHARE) as clock:
+    with study.spare.clock("re-plans", REPLANS_SHARE) as clock:
         replanned = replanned_of(plan, asked, lost, clock, count)
     texts = alternatives_of(plan, asked, lost, replanned)
     return Cards(tuple(plan.new_sites["site_id"].astype(str)), lost, replanned, texts)
@@ -212,14 +208,12 @@ def nearest_places(
         index=pd.Index(ids, name="site_id"),
     )
     if len(free) and len(service):
-        there = dict(zip(ids, free["site_id"].astype(str).to_numpy()[place], strict=True))
-        pairs = set(zip(reach["cell_id"].astype(str), reach["site_id"].astype(str), strict=True))
-        columns = (service[c] for c in ("site_id", "cell_id", "served_kwh_day"))
-        total, could = dict.fromkeys(ids, 0.0), dict.fromkeys(ids, 0.0)
-        for site, cell, kwh in zip(*columns, strict=True):
-            total[str(site)] += kwh
-            could[str(site)] += kwh if (str(cell), there[str(site)]) in pairs else 0.0
-        out["place_share"] = [could[s] / total[s] if total[s] > 0 else np.nan for s in ids]
+        site, kwh = service["site_id"].astype(str), service["served_kwh_day"]
+        there = site.map(dict(zip(ids, free["site_id"].astype(str).iloc[place], strict=True)))
+        pairs = pd.MultiIndex.from_frame(reach[["cell_id", "site_id"]].astype(str))
+        near = pd.MultiIndex.from_arrays([service["cell_id"].astype(str), there]).isin(pairs)
+        total, could = kwh.groupby(site).sum(), kwh.where(near, 0.0).groupby(site).sum()
+        out["place_share"] = (could / total.where(total > 0)).reindex(ids)
     return out
 
 

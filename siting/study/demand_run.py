@@ -18,7 +18,7 @@ from siting.study.pipeline import Study
 from siting.study.provenance import all_figures
 from siting.study.robustness import DRAWS
 from siting.study.stages import Report
-from siting.study.to_demand import ownership_of, spread
+from siting.study.to_demand import ownership_of
 from siting.writing import claimed_folder
 
 
@@ -106,11 +106,10 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
         classes.insert(at, column, quantiles[column].to_numpy(dtype=float))
     swings = on_map = pd.DataFrame()
     if sensitivity:
-        energy, depots = study.zone_energy, study.depots
-        shares = spread(
-            energy.assign(demand_kwh_day=1.0), study.cells, study.surfaces, study.surface_weights,
-            study.vehicles,
-        ).rename(columns={"demand_kwh_day": "share"})  # fmt: skip
+        energy, depots, owned = study.zone_energy, study.depots, ownership_of(study.vehicles)
+        one, weights = energy.assign(demand_kwh_day=1.0), study.surface_weights
+        shares = demand.spread_demand(study.cells, one, study.surfaces, weights, None, owned)
+        shares = shares.rename(columns={"demand_kwh_day": "share"})
         if study.zone_table is None:
             shares["zone_id"] = "all"
         else:
@@ -129,7 +128,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
                 study.surfaces,
                 study.surface_weights,
                 None if study.places is None else (study.places, study.poi_weights),
-                ownership_of(study.vehicles),
+                owned,
             )
             on_map = pd.concat([on_map, where], ignore_index=True)
         on_map = on_map.sort_values("moved_cells_share", ascending=False, ignore_index=True)

@@ -6,7 +6,7 @@ A key that no stage declares affects every stage, so that a new key cannot leave
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,6 @@ STAGES: Mapping[str, Stage[Any]] = {
 }
 # The groups of stages in a run folder, by their names in its record.
 STORED = tuple(dict.fromkeys(made.stored for made in STAGES.values() if made.stored))
-# Stages stored as part of another table: people are stored by cell.
-READ_BACK_FROM = {"people_read": "cells"}
 
 
 def upto(*names: str) -> list[str]:
@@ -62,8 +60,9 @@ def gone(
         or not set(given).isdisjoint(made.reads)
     }
     outdated = _and_below(outdated, given, once)
-    again = {name for name, of in READ_BACK_FROM.items() if of in outdated}
-    return frozenset(_and_below(outdated | again, given, once))
+    if "cells" in outdated:  # a run folder stores people by cell
+        outdated = _and_below(outdated | {"people_read"}, given, once)
+    return frozenset(outdated)
 
 
 def _and_below(outdated: set[str], given: Collection[str], once: bool) -> set[str]:
@@ -114,26 +113,31 @@ def feeds(key: str) -> tuple[str, ...]:
 
 
 def still_known(
-    records: Iterable[Mapping[str, Any]], groups: Collection[str]
+    records: Iterable[Mapping[str, Any]], changed: Iterable[str]
 ) -> dict[str, Mapping[str, Any]]:
-    """Return, by key, the records of the inputs that none of the stored groups reads again."""
-    keyed = {str(record["key"]): record for record in records}
+    """Return, by key, the records of the inputs that are not read again if keys change."""
+    groups, keyed = stale(changed), {str(record["key"]): record for record in records}
     return {key: record for key, record in keyed.items() if set(feeds(key)).isdisjoint(groups)}
 
 
 def changed_keys(before: Config, after: Config) -> tuple[str, ...]:
     """Return the keys whose values differ between two configurations, by their full paths."""
-    old, new = dict(_leaves(before.model_dump())), dict(_leaves(after.model_dump()))
+    old, new = dict(leaves(before.model_dump())), dict(leaves(after.model_dump()))
     keys = [*old, *(key for key in new if key not in old)]
     missing = object()
     return tuple(key for key in keys if old.get(key, missing) != new.get(key, missing))
 
 
-def _leaves(value: Any, key: str = "") -> Iterable[tuple[str, Any]]:
+def leaves(value: Any, key: str = "", first: int = 0) -> Iterator[tuple[str, Any]]:
+    """Yield the values of nested mappings and lists with dotted keys; lists count from `first`.
+
+    >>> list(leaves({"sizes": {"cells": 2}, "classes": [{"served_share": None}]}))
+    [('sizes.cells', 2), ('classes.0.served_share', None)]
+    """
     if isinstance(value, list | tuple) and value:
-        value = dict(enumerate(value))
+        value = dict(enumerate(value, first))
     if isinstance(value, Mapping) and value:
         for name, inner in value.items():
-            yield from _leaves(inner, f"{key}.{name}" if key else str(name))
+            yield from leaves(inner, f"{key}.{name}" if key else str(name), first)
     else:
         yield key, str(value) if isinstance(value, Path) else value

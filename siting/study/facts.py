@@ -19,9 +19,11 @@ from siting import __version__
 from siting.config import Config
 from siting.config.program import LeastGain
 from siting.engine.proof import far_in_words, is_far
+from siting.export.values import plain
+from siting.files import texts_of
+from siting.manifest import RUN_FORMAT
 from siting.outcome import Line
 from siting.plan import Plan, status_text
-from siting.study.alternatives_text import Cards
 from siting.study.binds import lines_that_bind, standing_line
 from siting.study.pipeline import Study
 from siting.study.read_sources import FAR, left_out
@@ -29,8 +31,8 @@ from siting.study.robustness import lines_beside
 from siting.study.to_limits import power_for
 from siting.study.to_plan import CERTIFICATE
 from siting.study.to_program import MILLION
+from siting.tables import may_be_built
 
-FORMAT = 3
 PACKAGES = ("geopandas", "highspy", "networkx", "numpy", "osmnx", "pandas", "pulp", "pyogrio",
             "pyproj", "scipy", "shapely")  # fmt: skip
 DOUBTFUL = ("ASSUMPTION", "L")
@@ -52,12 +54,6 @@ def head_of(config: Config, now: datetime | None = None) -> dict[str, Any]:
     return {"siting": __version__, **named, **written}
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table with None for blanks, as JSON reads them back."""
-    rows = table.astype(object).where(table.notna(), None).to_dict("records")
-    return [{str(key): value for key, value in row.items()} for row in rows]
-
-
 def with_facts(study: Study, plan: Plan, now: datetime) -> Plan:
     """Return a plan that computes its facts, as of `now`, when they are first read."""
     return replace(plan, facts_of=partial(_run_facts, study, now))
@@ -74,6 +70,8 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
     # Computed before `study.binding`, whose certificate uses up the time left.
     beside = lines_beside(study)
     power = power_per_ev(config, plan, study.compatibility, study.energy)
+    untold = f"of the {len(cards.new):,} new stations, {cards.blank}; siting explain RUN SITE "
+    untold += "works it out for one station"
     told = (
         *s.lines,
         *lines_that_bind(study.places_used, study.binding),
@@ -82,7 +80,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         *beside,
     )
     return {
-        "format": FORMAT,
+        "format": RUN_FORMAT,
         **head_of(config, now),
         "status": s.status,
         "status_text": status_text(s),
@@ -114,8 +112,8 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         "binding": study.binding,
         "standing_sales": study.standing_sales,
         # Break-evens, nearest first; and the effect of each figure alone, largest first.
-        "break_evens": _records(study.break_evens),
-        "figure_swings": _records(study.figure_swings),
+        "break_evens": plain(study.break_evens.to_dict("records")),
+        "figure_swings": plain(study.figure_swings.to_dict("records")),
         "classes": plan.classes.to_dict("records"),
         "demand": study.demand_facts,
         "sizes": {
@@ -143,7 +141,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         "warnings": [
             *filter(None, [far_in_words(s.gap)]),
             *earnings_in_words(gain),
-            *_untold(cards),
+            *([untold] if cards.blank else []),
             *warnings_of(study, plan),
         ],
         "checks": plan.checks.to_dict("records"),
@@ -177,14 +175,6 @@ def versions() -> dict[str, str]:
     }
 
 
-def _untold(cards: Cards) -> list[str]:
-    """Return a warning if time was too short for all station cards, or an empty list."""
-    if not cards.blank:
-        return []
-    told = f"of the {len(cards.new):,} new stations, {cards.blank}"
-    return [f"{told}; siting explain RUN SITE works it out for one station"]
-
-
 def warnings_of(study: Study, plan: Plan) -> list[str]:
     """Return the warnings for readers of the plan, in plain words."""
     config = study.config
@@ -206,10 +196,10 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
         if count:
             told = "were left out (layer dropped in plan.gpkg names them)"
             lines.append(f"{count:,} places {where} {told}")
-    ruled_out = plan.offers["reason"].fillna("").astype(str).str.strip() != ""
-    if ruled_out.any():
-        lines.append(f"{ruled_out.sum():,} offers were ruled out; offers.csv says why")
-    able = plan.offers.loc[~ruled_out & ~plan.offers["existing"].astype(bool), "site_id"]
+    ruled_out = int((texts_of(plan.offers, "reason") != "").sum())
+    if ruled_out:
+        lines.append(f"{ruled_out:,} offers were ruled out; offers.csv says why")
+    able = plan.offers.loc[may_be_built(plan.offers), "site_id"]
     if len(plan.new_sites) and set(able) <= set(plan.sites["site_id"]):
         spacing = [s.spacing_m for s in config.candidates.sources if s.kind == "streets"]
         wanted_m = max(50, round(min(spacing) / 3, -1)) if spacing else 1000

@@ -116,10 +116,7 @@ def alternatives(
         {
             "plan": range(1, len(plans) + 1),
             "worth": [proof.objective for proof in proofs],
-            "unit": [proof.unit for proof in proofs],
-            "bound": [proof.bound for proof in proofs],
-            "gap": [proof.gap for proof in proofs],
-            "status": [proof.status for proof in proofs],
+            **{n: [getattr(p, n) for p in proofs] for n in ("unit", "bound", "gap", "status")},
             "loss_share": losses,
             "offers": [" ".join(plan.offers) for plan in plans],
         }

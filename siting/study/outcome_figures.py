@@ -16,7 +16,7 @@ from siting.outcome import Line, Outcome, outcome_of
 from siting.program.aims import DRIVERS_TIME, LeastMoney, MostWorth, WorstShare
 from siting.program.money import MONEY
 from siting.program.program import Program
-from siting.study.mandates import mandates_told
+from siting.study.mandates import NOT_FOUND, mandates_told
 from siting.study.other_plans import Effort, alternatives, best_by_scenario, myopic, only_these
 from siting.study.program_inputs import Asked
 from siting.study.program_zones import gini, zone_table
@@ -24,7 +24,6 @@ from siting.study.to_limits import limits_used
 from siting.study.to_program import MILLION, aim_in_words, aims_of, blocks_of, zones_named
 from siting.texts import counted
 
-NOT_FOUND = "not found in time"
 # Unspent money is reported if it is at least this sum (PKR) and this share of the budget.
 LITTLE_PKR, LITTLE = 10_000.0, 0.01
 # Share of the time limit for the plan itself if the cost of mandates is solved too.
@@ -68,17 +67,14 @@ def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None
         stand = {year: rows["offer_id"].unique().tolist() for year, rows in by_year.items()}
         services = only_these(asked, stand)
     last = years[-1]
-    offers = asked.offers.set_index("offer_id")
-    site = offers["site_id"].astype(str)
-    drawn = outcome.subsidies
-    used = limits_used(asked.limits, {o: drawn.get(site[o], 0.0) for o in outcome.offers})
+    cost = asked.offers.set_index("offer_id")["cost_pkr"].astype(float)
     outcome = replace(
         outcome,
         service=services[last],
         demand_kwh_day=float(asked.last_demand["demand_kwh_day"].sum()),
         served_kwh_day=float(services[last]["served_kwh_day"].sum()),
-        cost_pkr=float(offers["cost_pkr"].astype(float).loc[list(outcome.offers)].sum()),
-        limits=tuple(used),
+        cost_pkr=float(cost.loc[list(outcome.offers)].sum()),
+        limits=tuple(limits_used(asked.limits, outcome.drawn)),
     )
     return outcome, services
 
@@ -489,17 +485,10 @@ def cells_by_year(
         rows = service[year].sort_values(["served_kwh_day", "site_id"], ascending=[False, True])
         main = rows.drop_duplicates("demand_id").set_index("demand_id")["site_id"]
         got = rows.groupby("demand_id")["served_kwh_day"].sum()
-        ids = wanted["demand_id"]
-        parts.append(
-            pd.DataFrame(
-                {
-                    "year": year,
-                    "cell_id": wanted["cell_id"].to_numpy(),
-                    "vehicle_class": wanted["vehicle_class"].to_numpy(),
-                    "demand_kwh_day": wanted["demand_kwh_day"].to_numpy(dtype=float),
-                    "served_kwh_day": ids.map(got).fillna(0.0).to_numpy(dtype=float),
-                    "site_id": ids.map(main).to_numpy(dtype=object),
-                }
-            )
+        part = wanted[["cell_id", "vehicle_class", "demand_kwh_day"]].assign(
+            served_kwh_day=wanted["demand_id"].map(got).fillna(0.0),
+            site_id=wanted["demand_id"].map(main).astype(object),
         )
+        part.insert(0, "year", year)
+        parts.append(part)
     return pd.concat(parts, ignore_index=True)

@@ -10,7 +10,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError, refuse
+from siting.errors import Fault, InputError, naming, refuse
 from siting.export.dictionary import is_own
 from siting.files import plain_column, read_csv, read_layer
 from siting.tables import COST_PARTS, DEMAND, REACH, Table, find_faults
@@ -46,11 +46,10 @@ def own_demand(
         nearest = nearest[~nearest.index.duplicated()]
         given = given.assign(cell_id=nearest["cell_id"])
         far = given["cell_id"].isna()
-        if far.any():
-            ids = tuple(f"row {n + 1}" for n in np.flatnonzero(far))
-            what = f"{far.sum():,} further than {most_m:g} m from every cell of the study"
-            faults.append(Fault(f"{path}, geometry", what, "leave them out", ids))
-            given = given[~far]
+        ids = [f"row {n + 1}" for n in np.flatnonzero(far)]
+        what = f"further than {most_m:g} m from every cell of the study"
+        faults += naming(f"{path}, geometry", what, ids, "leave them out", count=True)
+        given = given[~far]
     given = given.reset_index(drop=True)
     rows = given.assign(demand_id=[f"row {n + 1}" for n in range(len(given))])
     known = {"cell_id": cells["cell_id"], "vehicle_class": pd.Series(classes)}
@@ -105,10 +104,9 @@ def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame)
     """
     given = _read(path, spec, {"site_id": sites["site_id"]}, tuple(map(str, made.columns)))
     apart = (given[list(COST_PARTS)].sum(axis=1) - given["cost_pkr"]).abs() > 1.0
-    if apart.any():
-        what = f"{apart.sum():,} are not the sum of {', '.join(COST_PARTS)}"
-        ids = tuple(given.loc[apart, "offer_id"].astype(str))
-        raise InputError(f"{path}, column cost_pkr", what, "change a part with it", ids)
+    what, fix = f"are not the sum of {', '.join(COST_PARTS)}", "change a part with it"
+    ids = given.loc[apart, "offer_id"]
+    refuse(naming(f"{path}, column cost_pkr", what, ids, fix, count=True))
     # A CSV cannot tell a blank text from a missing one.
     for name in made.select_dtypes(["object", "str"]).columns:
         if not made[name].isna().any():
@@ -144,23 +142,18 @@ def _read(
     given = as_rows(read_csv(path, dtype=texts))
     faults = find_faults(given, spec, str(path))
     named = {column.name for column in spec.columns}
-    lost = tuple(name for name in columns if name not in given.columns and name not in named)
-    if lost:
-        fix = "begin with the study's own table, Study.offers"
-        faults.append(Fault(str(path), "columns are missing", fix, lost))
-    faults += _strays(given, known, path)
-    refuse(faults)
+    lost = [name for name in columns if name not in given.columns and name not in named]
+    fix = "begin with the study's own table, Study.offers"
+    faults += naming(str(path), "columns are missing", lost, fix)
+    refuse(faults + _strays(given, known, path))
     return given
 
 
 def _strays(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> list[Fault]:
     """Return a fault for each column with ids that the study does not have."""
-    faults = []
+    faults, what = list[Fault](), "that the study does not have"
     for name, ids in known.items():
         if name in given.columns:
-            there = given[name].isin(set(ids.astype(str)))
-            stray = tuple(dict.fromkeys(given.loc[~there, name].astype(str)))
-            if stray:
-                what = f"{len(stray):,} that the study does not have"
-                faults.append(Fault(f"{path}, column {name}", what, "", stray))
+            stray = given.loc[~given[name].isin(set(ids.astype(str))), name]
+            faults += naming(f"{path}, column {name}", what, stray, count=True)
     return faults

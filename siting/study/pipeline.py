@@ -25,7 +25,7 @@ from siting.study import (
     to_demand,
     to_plan,
 )
-from siting.study.depends import STAGES, changed_keys, gone, stale, still_known
+from siting.study.depends import STAGES, changed_keys, gone, still_known
 from siting.study.python_inputs import in_words, lay_down
 from siting.study.spare import Spare
 from siting.study.stages import Context, Event, Report, Stage, notebook, stages_html
@@ -84,7 +84,6 @@ class Study:
     people_read = to_demand.people_read
     people = to_demand.people
     people_outside = to_demand.people_outside
-    people_notes = to_demand.people_notes
     zones = to_demand.zones
     poi_weights = to_demand.poi_weights
     road_weights = to_demand.road_weights
@@ -187,7 +186,7 @@ class Study:
         self.seconds: dict[str, float] = {}
         self.reused: tuple[str, ...] = ()
         self.start: tuple[str, ...] = ()
-        self.spare = Spare()
+        self.spare = Spare(self.config.solver.time_limit_s)
         if progress is None and tables is None and notebook() is not None:
             import siting
 
@@ -304,17 +303,15 @@ class Study:
         """
         config = changed(self.config, keys, lay_down)
         # An input that is read again may differ from the input of the run folder.
-        again = stale(changed_keys(self.config, config))
-        known = still_known(self.known_inputs.values(), again)
+        known = still_known(self.known_inputs.values(), changed_keys(self.config, config))
         return self.with_stages({"known_inputs": known}, config, progress=self.progress)
 
     def at(
         self, *, year: int | None = None, scenario: str | None = None, case: str | None = None
     ) -> Self:
         """Return the study of another target year, fleet scenario, or demand case."""
-        given = {"year": year, "scenario": scenario, "case": case}
-        paths = {"year": "year", "scenario": "demand.scenario", "case": "demand.case"}
-        return self.with_(**{paths[name]: one for name, one in given.items() if one is not None})
+        given = {"year": year, "demand.scenario": scenario, "demand.case": case}
+        return self.with_(**{key: value for key, value in given.items() if value is not None})
 
     def with_stages(
         self,

@@ -13,9 +13,10 @@ import pandas as pd
 from siting import economics, sites
 from siting.config import Config
 from siting.config.offers import HURDLE_SHARE
-from siting.errors import InputError
+from siting.errors import InputError, naming, refuse
 from siting.program.limits import Limit
 from siting.program.money import GapRule
+from siting.study.program_zones import zone_of_demand
 from siting.tables import capacity_columns, capacity_groups, may_be_built
 
 # Key of one year in one scenario: None, a year, a scenario, or both.
@@ -162,11 +163,10 @@ def zones_of(
     rows: pd.DataFrame, demands: Demands, cells: pd.DataFrame, cell_zones: pd.Series
 ) -> tuple[pd.Series, dict[str, float]]:
     """Return the zone of each demand row (blank without demand), and the people by zone."""
-    of_row = rows["cell_id"].astype(str).map(cell_zones).fillna("")
+    zones = zone_of_demand(rows, cell_zones)
     wanted = pd.concat(demands.values()).groupby("demand_id")["demand_kwh_day"].sum()
-    live = (rows["demand_id"].map(wanted).groupby(of_row).transform("sum") > 0).to_numpy()
-    names = of_row.where(live, "").astype(str).to_numpy()
-    zones = pd.Series(names, index=rows["demand_id"].astype(str))
+    live = wanted.reindex(zones.index).groupby(zones).transform("sum") > 0
+    zones = zones.where(live, "").astype(str)
     count = cells["people"].groupby(cell_zones.to_numpy()).sum()
     return zones, {str(z): float(n) for z, n in count.items() if str(z) in set(zones) - {""}}
 
@@ -230,11 +230,10 @@ def need_of(
         uses = compatibility.loc[compatibility["vehicle_class"] == name, "charger_group"]
         worths = [economics.worth_pkr_kwh_day(at_rate, g) for g in uses if g in built]
         margin[name] = min(worths, default=0.0)
-    lost = tuple(name for name, pkr in margin.items() if pkr < 0)
-    if lost:
-        what = "does not pay for the power sold to these vehicle classes"
-        fix = "raise the price of their charger groups, or plan with offers.subsidy.rule: share"
-        raise InputError("money.prices_pkr_kwh", what, fix, lost)
+    lost = [name for name, pkr in margin.items() if pkr < 0]
+    what = "does not pay for the power sold to these vehicle classes"
+    fix = "raise the price of their charger groups, or plan with offers.subsidy.rule: share"
+    refuse(naming("money.prices_pkr_kwh", what, lost, fix))
     if open_.any():
         _require_passable(offers[open_], rules, subsidy)
     # An extension must earn its need by sales above what the existing chargers can serve. These

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from siting.config.program import Zones
-from siting.errors import InputError
-from siting.files import read_layer
+from siting.errors import InputError, refuse
+from siting.files import missing_columns, read_layer
 
 
 def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | None:
@@ -41,9 +41,7 @@ def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | N
 def area_of_points(points: gpd.GeoSeries, path: Path, name_column: str, key: str) -> np.ndarray:
     """Return the name of the first polygon that contains each point; blank if none does."""
     layer = read_layer(path)
-    if name_column not in layer.columns:
-        have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
-        raise InputError(f"{key}, {path}, column {name_column}", "missing", f"it has: {have}")
+    refuse(missing_columns(layer, [name_column], f"{key}, {path}"))
     shapes = layer.to_crs(points.crs).geometry
     point, area = shapes.sindex.query(points, predicate="intersects")
     first = pd.Series(area).groupby(point).min()

@@ -14,10 +14,10 @@ from siting.config import Config, Demand, input_files
 from siting.demand.surfaces import SURFACES
 from siting.files import file_date, sha256
 from siting.reference.listing import CONFIG, ENERGY, MONEY, STATIONS, WHERE, listed, placed
-from siting.study.read_sources import charger_types
 from siting.study.stages import EVERY_KEY, Layer, Row, Table, stage
 from siting.study.table_cache import content_sha256
 from siting.study.to_demand import own_figures, with_own
+from siting.study.to_people import People
 
 FIGURES = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", "confidence"]
 # Value of ``used_for`` for the configuration's settings.
@@ -122,8 +122,7 @@ def demand_facts(
 @stage("reach.max_snap_m", "demand.case", "year", "demand: scenario fleet_csv table")
 def demand_notes(
     config: Config,
-    people_notes: tuple[str, ...],
-    people_outside: Layer,
+    people_read: People,
     cells: Layer,
     surfaces: Table | None,
     demand: Table,
@@ -134,8 +133,8 @@ def demand_notes(
 ) -> list[str]:
     """Notes that readers need before they use the demand, in plain words."""
     far_m, case = config.reach.max_snap_m, config.demand.case
-    lines = list(people_notes)
-    left_out = float(people_outside["people"].sum())
+    lines = list(people_read.notes)
+    left_out = float(people_read.outside["people"].sum())
     if left_out > 0:
         lines.append(
             f"{left_out:,.0f} people of the layer live outside the outline of the roads and "
@@ -219,7 +218,7 @@ def figures(
     "program.scenarios",
 )
 def sourced_figures(
-    config: Config, city: Row, figures: Table, vehicles: Table, sessions: Table
+    config: Config, city: Row, figures: Table, vehicles: Table, sessions: Table, chargers: Table
 ) -> Table:
     """Every figure of `assumptions` that comes from a table."""
     group = config.roads.speeds or str(city["speed_group"])
@@ -230,7 +229,7 @@ def sourced_figures(
     parts = [
         all_figures(config.demand, figures, city, vehicles, sessions, fleets),
         listed("speeds", speeds, file_of("speeds", config.roads.speeds_csv)),
-        *station_figures(config),
+        *station_figures(config, chargers),
         *money_figures(config),
     ]
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
@@ -299,13 +298,13 @@ def assumptions(sourced_figures: Table, settings: Table) -> Table:
 # --- every figure of every table -----------------------------------------------------------------
 
 
-def _given_by_user(figures: Table, name: str, path: Path | None) -> pd.Series[bool]:
-    """Return whether each figure comes from a user's own table, by class and figure."""
+def _from_own(rows: Table, name: str, path: Path | None) -> Table:
+    """Return the figures of a table with the user's own file as the table of its figures."""
     if path is None:
-        return pd.Series(data=False, index=figures.index)
+        return rows
     in_file = pd.MultiIndex.from_frame(reference.table(name, path)[["figure", "vehicle_class"]])
-    named = pd.MultiIndex.from_frame(figures[["figure", "of"]])
-    return pd.Series(named.isin(in_file), index=figures.index)
+    own = pd.MultiIndex.from_frame(rows[["figure", "of"]]).isin(in_file)
+    return rows.assign(table=rows["table"].mask(own & (rows["table"] == f"{name}.csv"), path.name))
 
 
 def file_of(name: str, path: Path | None) -> str:
@@ -329,10 +328,8 @@ def _energy_figures(
             model = model.assign(figure=model["figure"] + " " + scenario)
         model = placed(model, file_of("scenarios", asked.scenarios_csv), ENERGY)
         sold = ~model["figure"].str.startswith("share_") & (model["table"] != CONFIG)
-        by_user = _given_by_user(model, "sales", asked.sales_csv)
         model["table"] = model["table"].mask(sold, "sales.csv")
-        model["table"] = model["table"].mask(sold & by_user, file_of("sales", asked.sales_csv))
-        parts.append(model)
+        parts.append(_from_own(model, "sales", asked.sales_csv))
     origin = {
         "country_vehicles": "fleet model" if asked.fleet_csv is None else asked.fleet_csv.name,
         "area_share": "demand.people",
@@ -343,9 +340,7 @@ def _energy_figures(
     rows = placed(rows, "vehicles.csv", ENERGY)
     rows["table"] = rows["figure"].map(origin).where(rows["table"] != CONFIG).fillna(rows["table"])
     rows["used_for"] = rows["used_for"].mask(rows["figure"].isin(SURFACES), WHERE)
-    by_user = _given_by_user(rows, "vehicles", asked.vehicles_csv)
-    by_user &= rows["table"] == "vehicles.csv"
-    rows["table"] = rows["table"].mask(by_user, file_of("vehicles", asked.vehicles_csv))
+    rows = _from_own(rows, "vehicles", asked.vehicles_csv)
     registered = reference.table("registrations", asked.registrations_csv)
     here = registered["city"].astype(str).str.casefold() == asked.city.casefold()
     used = registered["vehicle_class"].isna() | registered["vehicle_class"].isin(classes)
@@ -401,12 +396,9 @@ def all_figures(
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
 
-def station_figures(config: Config) -> list[Table]:
+def station_figures(config: Config, chargers: Table) -> list[Table]:
     """Return the figures of the stations: chargers, grid works, fees, site costs, parking."""
     asked = config.offers
-    chargers = reference.table("chargers", asked.chargers_csv)
-    chargers = sites.at_exchange_rate(chargers, config.money.pkr_per_usd)
-    chargers = chargers[chargers["charger_id"].astype(str).isin(charger_types(asked))]
     groups, classes = set(chargers["charger_group"]), list(config.demand.vehicle_classes)
     grid = reference.table("grid", asked.grid_csv)
     unused = ["headroom"] if asked.upgrade else ["headroom", "upgrade_fixed", "upgrade_kw"]

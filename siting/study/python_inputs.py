@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from siting.config import Config, input_files, with_files
-from siting.errors import Fault, InputError, SitingError, refuse
+from siting.errors import Fault, InputError, SitingError, naming, refuse
 from siting.files import read_layer, sha256
 from siting.roads import Network, require_osmnx_form
 from siting.study.own_tables import PLACE
@@ -96,11 +96,9 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
 
     where, faults = f"{name} (given in Python)", list[Fault]()
     if isinstance(value, pd.DataFrame):
-        twice = value.index.duplicated(keep=False)
-        if twice.any():
-            ids = tuple(dict.fromkeys(map(str, value.index[twice])))
-            what = "several rows with the same index label"
-            faults.append(Fault(where, what, "reset_index(drop=True)", ids))
+        twice = value.index[value.index.duplicated(keep=False)]
+        what = "several rows with the same index label"
+        faults += naming(where, what, twice, "reset_index(drop=True)")
     if isinstance(value, gpd.GeoDataFrame):
         if value.active_geometry_name is None:
             faults.append(Fault(where, "has no geometry"))

@@ -21,6 +21,7 @@ from siting.export.dictionary import is_own
 from siting.export.layers import one_each
 from siting.files import read_layer, sha256
 from siting.roads import Network
+from siting.study.stages import Context, Layer, Row, Table, stage
 from siting.study.to_people import outline
 
 log = logging.getLogger(__name__)
@@ -35,18 +36,22 @@ def download_settings(config: Config) -> roads.Download:
     return roads.Download(**config.download.model_dump())
 
 
-def roads_of(config: Config, city_group: str, folder: Path) -> Network:
-    """Return the road network of a configuration, from the cache folder if stored there.
-
-    `city_group` is the city's column of the speed table, used if the configuration has none.
-    """
-    group = config.roads.speeds or city_group
+@stage(
+    "roads",
+    told="roads",
+    found=lambda n: f"{len(n.nodes):,} nodes, {len(n.edges):,} directed edges",
+    stored="network",
+)
+def network(config: Config, context: Context, city: Row) -> Network:
+    """The road network, directed and strongly connected, in UTM metres."""
+    group = config.roads.speeds or str(city["speed_group"])
     speeds = reference.table("speeds", config.roads.speeds_csv)
     key = _source_key(config) | {
         "speed_group": group,
         "peak": config.roads.peak,
         "speeds": speeds.to_csv(index=False),
     }
+    folder = context.cache_dir / "roads"
     return roads.cached_network(folder, key, lambda: read_network(config, speeds, group))
 
 
@@ -84,15 +89,13 @@ def read_network(config: Config, speeds: pd.DataFrame, city_group: str) -> Netwo
 
 
 def area_polygon(config: Config) -> Polygon | MultiPolygon:
-    """Return the area whose roads are downloaded, lon/lat."""
+    """Return the area whose roads are downloaded, lon/lat: of a place, a box or a polygon."""
     source = config.roads.source
     if source.kind == "place":
         return roads.geocode(source.query, download_settings(config))
     if source.kind == "bbox":
         return shapely.box(source.west_deg, source.south_deg, source.east_deg, source.north_deg)
-    if source.kind == "polygon":
-        return read_area(source.path)
-    raise TypeError(f"a {source.kind} has no area of its own")
+    return read_area(source.path)
 
 
 def read_area(path: Path) -> Polygon | MultiPolygon:
@@ -104,37 +107,34 @@ def read_area(path: Path) -> Polygon | MultiPolygon:
     return area
 
 
-def read_destinations(
-    config: Config, network: Network, weights: pd.DataFrame
-) -> gpd.GeoDataFrame | None:
-    """Return the places that draw vehicles, lon/lat, with OSM keys; None if not needed."""
+@stage(
+    "demand.surfaces.places",
+    "reach.max_snap_m",
+    seen=("roads.source",),
+    told="places",
+    found=lambda p: None if p is None else f"{len(p):,} places that draw vehicles",
+)
+def places(config: Config, network: Network, poi_weights: Table) -> Layer | None:
+    """Markets, offices, hospitals … with their OSM keys, lon/lat; None if no surface needs them."""
     surfaces = config.demand.surfaces
     if surfaces is None or surfaces.places is None:
         return None
     tags: dict[str, bool | str | list[str]] = {}
-    for key, rows in weights.groupby("osm_key", sort=False):
+    for key, rows in poi_weights.groupby("osm_key", sort=False):
         values = rows["osm_value"].astype(str).to_list()
         tags[str(key)] = True if "*" in values else values
     source = surfaces.places
     if source.kind == "osm_download":
         return roads.download_features(_area_of(config, network), tags, download_settings(config))
     try:
-        places = sites.read_destinations(source.path, tags)
+        known = sites.read_destinations(source.path, tags)
     except sites.NoPlaceError as err:
         fix = "leave demand.surfaces out: the demand is then where people live; or name a layer"
         raise InputError([Fault(f.where, f.what, fix, f.ids) for f in err.faults]) from err
     # With a layer wider than the study, energy would go to places without a road.
     area = outline(network, config.reach.max_snap_m)
-    inside = places.geometry.representative_point().within(area)
-    return gpd.GeoDataFrame(places[inside].reset_index(drop=True))
-
-
-def neighbourhoods_of(config: Config, network: Network) -> gpd.GeoDataFrame:
-    """Return the named parts of the city within the roads, in metres; empty if none are known."""
-    source = config.roads.source
-    known = roads.read_neighbourhoods(source.path) if source.kind == "file" else no_neighbourhoods()
-    neighbourhoods = known.to_crs(network.crs)
-    return neighbourhoods[neighbourhoods.geometry.within(outline(network))].reset_index(drop=True)
+    inside = known.geometry.representative_point().within(area)
+    return gpd.GeoDataFrame(known[inside].reset_index(drop=True))
 
 
 def no_neighbourhoods() -> gpd.GeoDataFrame:

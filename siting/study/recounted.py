@@ -13,6 +13,7 @@ import pandas as pd
 
 from siting import economics
 from siting.config import Config
+from siting.files import texts_of
 from siting.outcome import Outcome
 from siting.plan import Plan, PlanTables, make_plan
 from siting.program.aims import AIMS
@@ -117,10 +118,8 @@ def sold_by_group(
 def headroom_kw(candidates: gpd.GeoDataFrame, default_kw: float) -> pd.Series[float]:
     """Return the spare power of the grid at each site (kW), by ``site_id``."""
     sites = candidates.set_index("site_id")
-    if "headroom_kw" in sites.columns:
-        spare_kw: pd.Series[float] = sites["headroom_kw"].astype(float).fillna(default_kw)
-        return spare_kw
-    return pd.Series(default_kw, index=sites.index, dtype=float)
+    spare_kw: pd.Series[float] = sites.get("headroom_kw", pd.Series(math.nan, sites.index))
+    return spare_kw.astype(float).fillna(default_kw)
 
 
 # --- the account ---------------------------------------------------------------------------------
@@ -263,7 +262,7 @@ def _near(asked: Asked) -> pd.Series:
     """Return the name of the floor on reachable demand, by demand row; blank if not reachable."""
     rows = next(iter(asked.own.values()))
     forbidden = asked.offers["site_id"].isin(asked.forbidden)
-    open_ = (asked.offers["reason"].fillna("").astype(str).str.strip() == "") & ~forbidden
+    open_ = (texts_of(asked.offers, "reason") == "") & ~forbidden
     groups = asked.compatibility.groupby("vehicle_class")["charger_group"]
     near = pd.Series("", rows.index, dtype=object)
     for name, plugs in groups:
@@ -307,9 +306,7 @@ def _gap(asked: Asked, outcome: Outcome) -> ViabilityGap | None:
     if asked.config.program.years is None:
         paid = paid.drop(columns="year")
     need = asked.need
-    return ViabilityGap(
-        need.margin_pkr, need.cap, paid, sales_share=need.sales_share, concessions=need.concessions
-    )
+    return ViabilityGap(need.margin_pkr, need.cap, paid, need.sales_share, need.concessions)
 
 
 def _others(asked: Asked, outcome: Outcome) -> list[OtherPlan]:

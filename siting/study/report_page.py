@@ -17,6 +17,7 @@ from siting.export.values import plain
 from siting.manifest import REPORT
 from siting.plan import Plan
 from siting.report import RunRecord, read_frontier, render
+from siting.study.depends import leaves
 from siting.study.facts import with_facts
 from siting.study.pipeline import Study
 from siting.study.program_zones import with_zones
@@ -66,8 +67,7 @@ def page_of(run: RunRecord, frontier: Path | None = None, language: str | None =
 def record_of(source: Source) -> RunRecord:
     """Return the record of a run folder, a study or a plan, from which its report is drawn.
 
-    Raises `InputError` with every fault if the folder is incomplete, edited, or in another format;
-    `VerifyError` if the stored plan contradicts its tables.
+    Raises `InputError` and `VerifyError` as `write_report` does.
     """
     study = study_of(source)
     if isinstance(source, Path | str):
@@ -114,28 +114,14 @@ def _disagreements(run: RunRecord, study: Study, plan: Plan, path: Path) -> Iter
         },
         "classes": plan.classes.to_dict("records"),
     }
-    said = dict(_flat(run.facts))
-    for key, value in _flat(plain(found)):
+    said = dict(leaves(run.facts, first=1))
+    for key, value in leaves(plain(found), first=1):
         if said.get(key) != value:
-            yield Fault(f"{path}, key {key}", f"{said.get(key)}, where the plan has {value}", AGAIN)
+            what = f"{said.get(key)}, where the plan has {value}"
+            yield Fault(f"{path}, key {key}", what, AGAIN)
     bound, served = run.facts["bound_kwh_day"], run.facts["objective_kwh_day"]
     if run.facts["gap"] is not None and bound is not None and served > 0:
         gap = (bound - served) / served
         if abs(gap - run.facts["gap"]) > RELATIVE:
             what = f"{run.facts['gap']:.6f}, where the bound and the energy served give {gap:.6f}"
             yield Fault(f"{path}, key gap", what, AGAIN)
-
-
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str | None]]:
-    """Yield the values of nested mappings and lists as text, with dotted names.
-
-    >>> list(_flat({"sizes": {"cells": 2}, "classes": [{"served_share": None}]}))
-    [('sizes.cells', '2'), ('classes.1.served_share', None)]
-    """
-    if isinstance(value, list) and value:
-        value = dict(enumerate(value, start=1))
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from _flat(inner, f"{name}.{key}" if name else str(key))
-    else:
-        yield name, None if value is None or value in ([], {}) else str(value)

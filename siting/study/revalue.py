@@ -65,25 +65,16 @@ def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDL
     return replace(asked, offers=offers, need=need, limits=(), required=(), forbidden=())
 
 
-def service_of(
-    asked: Asked,
-    chosen: Collection[str],
-    *,
-    demand: pd.DataFrame | None = None,
-    offers: pd.DataFrame | None = None,
-) -> pd.DataFrame:
+def service_of(asked: Asked, chosen: Collection[str]) -> pd.DataFrame:
     """Return the service of given offers in the last year: most energy, then shortest drives.
 
-    `chosen` are ids of the offers that stand, existing stations included; `demand` and `offers` are
-    by default the tables of `asked`. Columns: ``site_id``, ``vehicle_class`` and
-    ``served_kwh_day``, among others.
+    `chosen` are ids of the offers that stand, existing stations included. Columns: ``site_id``,
+    ``vehicle_class`` and ``served_kwh_day``, among others.
     """
-    wanted = asked.last_demand if demand is None else demand
-    stands = asked.offers if offers is None else offers
     # Public money is already spent, so keys about it are left out.
-    asked = _alone(replace(asked, own={None: wanted}, offers=stands, need=None), chosen)
-    if _anybody(wanted, asked):
-        return plan_of(program_of(asked), chosen).service()
+    alone = _alone(replace(asked, need=None), chosen)
+    if _anybody(alone):
+        return plan_of(program_of(alone), chosen).service()
     return pd.DataFrame({"site_id": [], "vehicle_class": [], "served_kwh_day": []})
 
 
@@ -94,7 +85,7 @@ def least_money_of(asked: Asked, chosen: Collection[str]) -> float | None:
     public money keeps all the offers. `chosen` is as in `service_of`.
     """
     alone = _alone(asked, chosen)
-    if asked.need is None or not _anybody(asked.last_demand, alone):
+    if asked.need is None or not _anybody(alone):
         return None
     try:
         return plan_of(program_of(alone), chosen).subsidy_pkr
@@ -136,8 +127,9 @@ def _open(offers: pd.DataFrame, chosen: Collection[str]) -> pd.DataFrame:
     return offers.assign(reason=offers["reason"].mask(ours, ""))
 
 
-def _anybody(wanted: pd.DataFrame, asked: Asked) -> bool:
+def _anybody(asked: Asked) -> bool:
     """Return whether any demand is in reach of a standing station with a fitting plug."""
+    wanted = asked.last_demand
     near = wanted[wanted["demand_kwh_day"] > 0].merge(asked.reach[["cell_id", "site_id"]])
     near = near[["vehicle_class", "site_id"]].drop_duplicates().merge(asked.compatibility)
     for group, part in near.groupby("charger_group"):

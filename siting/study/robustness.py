@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import geopandas as gpd
@@ -165,29 +166,26 @@ def isochrones(
 
 def _shares(days: simulation.Days, alpha: float) -> dict[str, Any]:
     """Return the shares of simulated drivers by outcome."""
-    row = simulation.class_table(days).set_index("vehicle_class").loc["all"].to_dict()
+    table = simulation.class_table(days).set_index("vehicle_class")
+    row = table.loc["all"].astype(float).fillna(0.0).to_dict()
     hours = simulation.hour_table(days)
-    asked = float(row["arrivals_day"] + row["out_of_reach_day"])
-    late = _number(simulation.peak_late(days)[0])
+    asked = row["arrivals_day"] + row["out_of_reach_day"]
+    late = float(np.nan_to_num(simulation.peak_late(days)[0]))
     peak = float(hours["arrivals_day"].max()) * len(days.days)
     chance = SURE * math.sqrt(alpha * (1 - alpha) / peak) if peak > 0 else math.inf
-    away = float(row["out_of_reach_day"]) / asked if asked else 0.0
-    turned = _number(row["turned_away_share"])
+    away = row["out_of_reach_day"] / asked if asked else 0.0
+    turned = row["turned_away_share"]
     return {
         "drivers_day": asked,
         "served_share": (1.0 - away) * (1.0 - turned) if asked else 0.0,
         "out_of_reach_share": away,
         "turned_away_share": turned,
-        "late_share": _number(row["late_share"]),
+        "late_share": row["late_share"],
         "peak_late_share": late,
-        "wait_mean_min": _number(row["wait_mean_min"]),
-        "delivered_kwh_day": _number(row["delivered_kwh_day"]),
+        "wait_mean_min": row["wait_mean_min"],
+        "delivered_kwh_day": row["delivered_kwh_day"],
         "exceeds": late > alpha + chance,
     }
-
-
-def _number(value: Any) -> float:
-    return 0.0 if pd.isna(value) else float(value)
 
 
 @stage(
@@ -210,28 +208,31 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     fill the viability gap.
     """
     config: Config = study.config
-    paid = paid_of(outcome)
+    paid = outcome.drawn
     rows = [_record("plan", "plan", "as planned for", *revalued(paid, study, asked))]
-    others: list[tuple[str, str, str, str, Any]] = []
+    others: list[tuple[str, str, str, Any]] = []
     for name, keys in _other_capacities(config).items():
         service = config.offers.service.model_copy(update=keys)
         other_offers = config.offers.model_copy(update={"service": service})
         other = study.with_stages({}, config.model_copy(update={"offers": other_offers}))
-        others.append(("capacity", name, CAPACITIES[name][1], "offers", other))
+        others.append(("capacity", name, CAPACITIES[name][1], other))
     for key, value in _other_demands(config):
         name, other = f"{key} {value}", study.in_other(**{key: value})
-        others.append(("demand", name, f"demand: {name}", "demand", other))
+        others.append(("demand", name, f"demand: {name}", other))
     # `WAITS` comes last: if time is short, the money at risk under other demand matters more.
     others.sort(key=lambda other: other[1] == WAITS)
     count = context.count("circumstances")
-    with study.spare.clock("what if", config.solver.time_limit_s, WHAT_IF_SHARE) as clock:
-        for done, (what, key, text, table, other) in enumerate(others, 1):
+    with study.spare.clock("what if", WHAT_IF_SHARE) as clock:
+        for done, (what, key, text, other) in enumerate(others, 1):
             why = NOT_IN_TIME
             # Other circumstances may need files that the plan did not need.
             try:
                 if clock.more():
-                    made = {table: getattr(other, table)}
-                    found = revalued(paid, study, asked, other.business_rules, **made)
+                    if what == "demand":
+                        made = _in_demand(asked, other)
+                    else:
+                        made = replace(asked, offers=other.offers)
+                    found = revalued(paid, study, made, other.business_rules)
                     rows.append(_record(what, key, text, *found))
                     if key == WAITS:
                         for row, of in ((rows[0], asked), (rows[-1], other.asked)):
@@ -273,36 +274,29 @@ def _other_demands(config: Config) -> list[tuple[str, str]]:
     return changes
 
 
-def paid_of(outcome: Outcome) -> dict[str, float]:
-    """Return the public money (PKR) of each offer that stands in the last year, by id."""
-    site = outcome.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
-    return {o: outcome.subsidies.get(site[o], 0.0) for o in outcome.offers}
+def _in_demand(asked: Asked, other: Any) -> Asked:
+    """Return the inputs of a program with the demand of another study."""
+    return replace(asked, own={None: other.demand})
 
 
 def revalued(
-    paid: Mapping[str, float],
-    study: Any,
-    asked: Asked,
-    rules: BusinessRules | None = None,
-    *,
-    demand: pd.DataFrame | None = None,
-    offers: pd.DataFrame | None = None,
+    paid: Mapping[str, float], study: Any, asked: Asked, rules: BusinessRules | None = None
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return the service by class under other circumstances, and the public money at risk.
+    """Return the service by class with other inputs of the program, and the money at risk.
 
-    `paid` is the result of `paid_of`; `rules` are the business rules, by default the study's.
+    `paid` is the public money of each standing offer (PKR); `rules` are the business rules, by
+    default the study's.
     """
-    service = service_of(asked, list(paid), demand=demand, offers=offers)
+    service = service_of(asked, list(paid))
     case = business_of(
-        asked.offers if offers is None else offers,
+        asked.offers,
         pd.Series(paid, dtype=float),
         service,
         study.business_rules if rules is None else rules,
         study.compatibility,
         subsidy_of(study.config).held_to,
     )
-    wanted = asked.last_demand if demand is None else demand
-    return by_class(wanted, service), at_risk(case, study.concessions)
+    return by_class(asked.last_demand, service), at_risk(case, study.concessions)
 
 
 def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, Any]:
@@ -312,7 +306,7 @@ def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, 
     are None without such a scenario.
     """
     case, other = slow
-    risk = revalued(paid_of(outcome), other, asked, demand=other.demand)[1] if case else {}
+    risk = revalued(outcome.drawn, other, _in_demand(asked, other))[1] if case else {}
     return {
         "risk_case": case,
         "risk_stations": risk.get("below_npv_0"),
@@ -354,15 +348,14 @@ def demand_range(
     user's own demand table has neither draws nor range.
     """
     ends = ("p05_kwh_day", "p50_kwh_day", "p95_kwh_day")
+    by_class = demand.groupby("vehicle_class", sort=False)["demand_kwh_day"].sum()
     if config.demand.table is not None:
-        by_class = demand.groupby("vehicle_class", sort=False)["demand_kwh_day"].sum()
         given = [{"vehicle_class": n, **dict.fromkeys(ends, kwh)} for n, kwh in by_class.items()]
         totals = dict.fromkeys(ends, float(by_class.sum()))
         stands = {"planned_share": None, "slow_share": None}
         return {"draws": 0, "seed": SEED, **totals, **stands, "classes": given}
     drawn = people_to_energy.draw_energy(DRAWS, SEED, area, fleet_paces)
     totals_kwh = drawn.groupby("draw")["demand_kwh_day"].sum()
-    by_class = demand.groupby("vehicle_class")["demand_kwh_day"].sum()
     wanted = {"planned": float(by_class.sum()), "slow": math.nan}
     if fleet_paces is not None and SLOW_AT in fleet_paces.columns:
         wanted["slow"] = float((by_class * fleet_paces[SLOW_AT].reindex(by_class.index)).sum())

@@ -239,14 +239,10 @@ def check(
 
     Parameters
     ----------
-    config
-        The study's YAML file.
-    overrides
-        ``key.path=value`` texts that replace keys of the file.
+    config, overrides, progress
+        As in `run`.
     today
         The target year must not be before this date.
-    progress
-        Called with an `Event` when a stage is done.
     """
     report = CheckReport()
     try:
@@ -292,12 +288,8 @@ def fetch(
 
     Parameters
     ----------
-    config
-        The study's YAML file.
-    overrides
-        ``key.path=value`` texts that replace keys of the file.
-    progress
-        Called with an `Event` when a stage is done.
+    config, overrides, progress
+        As in `run`.
     """
     study = Study(config, overrides, progress=progress)
     settings, surfaces, lines = study.config, study.config.demand.surfaces, list[str]()

@@ -49,15 +49,16 @@ class Clock:
 class Spare:
     """The time left for further results of one plan, and the number done."""
 
+    time_limit_s: float  # of the solver
     taken_s: float = 0.0
     done: dict[str, int] = field(default_factory=dict)
     # Results of each type that the stored run has; None: as many as time allows.
     known: Mapping[str, int] | None = None
 
     @contextmanager
-    def clock(self, what: str, time_limit_s: float, share: float) -> Iterator[Clock]:
-        """Yield a clock with a share of the spare time left under a solver's time limit."""
-        left_s = max(max(LEAST_S, SHARE * time_limit_s) - self.taken_s, 0.0)
+    def clock(self, what: str, share: float) -> Iterator[Clock]:
+        """Yield a clock with a share of the spare time left."""
+        left_s = max(max(LEAST_S, SHARE * self.time_limit_s) - self.taken_s, 0.0)
         clock = Clock(share * left_s, None if self.known is None else self.known.get(what))
         try:
             yield clock

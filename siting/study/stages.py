@@ -120,8 +120,7 @@ class Stage[T]:
     @property
     def reads(self) -> tuple[str, ...]:
         """The stages that this stage reads."""
-        by_parameters = tuple(name for name in self.parameters if name not in AT_HAND)
-        return by_parameters + self.also
+        return (*(name for name in self.parameters if name not in AT_HAND), *self.also)
 
     def reads_key(self, key: str) -> bool:
         """Return whether a change of a key changes the stage's inputs."""

@@ -32,7 +32,6 @@ from siting.study.depends import STAGES, STORED, changed_keys, feeds, gone, stal
 from siting.study.pipeline import Study
 from siting.study.provenance import SETTINGS
 from siting.study.read_sources import no_neighbourhoods
-from siting.study.spare import Spare
 from siting.study.stages import Report
 from siting.study.table_cache import load_table
 from siting.study.to_people import People
@@ -152,7 +151,7 @@ def study_from_run(
     reused = tuple(group for group in STORED if group not in groups)
     stages = Folder(folder / FOLDER, record)
     tables = {name: _form(name).read(stages) for name in _kept_stages(reused)}
-    tables["known_inputs"] = still_known(facts["inputs"], groups)
+    tables["known_inputs"] = still_known(facts["inputs"], changed)
     if "sourced_figures" not in gone(changed):
         known = pd.DataFrame(facts["assumptions"])
         tables["sourced_figures"] = known[known["used_for"] != SETTINGS].reset_index(drop=True)
@@ -160,7 +159,7 @@ def study_from_run(
     study.reused = reused
     study.start = tuple(record["outcome"]["offers"])
     if not changed:
-        study.spare = Spare(known=facts.get("in_time"))
+        study.spare.known = facts.get("in_time")
     return study
 
 
@@ -190,7 +189,7 @@ def study_again(
     """Return the study of a stored run that shares stages with an opened study."""
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     config, changed = _configuration(folder, overrides)
-    known = {"known_inputs": still_known(facts["inputs"], stale(changed))}
+    known = {"known_inputs": still_known(facts["inputs"], changed)}
     return first.with_stages(known, config, progress=progress)
 
 
@@ -202,7 +201,7 @@ def _configuration(folder: Path, overrides: Sequence[str]) -> tuple[Config, tupl
         raise InputError([Fault(f.where, f.what, f.fix or AGAIN) for f in err.faults]) from err
     after = load(folder / "config.yaml", overrides, check_files=False) if overrides else before
     changed = changed_keys(before, after)
-    _require_inputs(after, stale(changed), changed)
+    _require_inputs(after, changed)
     return after, changed
 
 
@@ -235,9 +234,9 @@ def plan_of(study: Study, folder: Path) -> Plan:
     return replace(study.plan, facts_of=lambda _: facts)
 
 
-def _require_inputs(config: Config, groups: Sequence[str], changed: Sequence[str]) -> None:
+def _require_inputs(config: Config, changed: Sequence[str]) -> None:
     """Raise an `InputError` if files needed to compute stages again are missing."""
-    faults = []
+    faults, groups = [], stale(changed)
     for key, path in input_files(config).items():
         needed = [group for group in feeds(key) if group in groups]
         if needed and not path.is_file():
@@ -282,9 +281,6 @@ def _limits(folder: Folder) -> tuple[Limit, ...]:
     for name, offer_id, amount in use[["limit", "offer_id", "use"]].itertuples(index=False):
         amounts[str(name)][str(offer_id)] = float(amount)
     columns = ["limit", "kind", "unit", "at_most", "at_least", "per_rupee", "of_budget"]
-    # In runs of earlier versions no limit depends on the budget.
-    if "of_budget" not in there.columns:
-        there = there.assign(of_budget=0.0)
     rows = there[columns].itertuples(index=False, name=None)
     return tuple(
         Limit(name, kind, unit, float(most), amounts[name], float(least), bool(rupee), float(of))

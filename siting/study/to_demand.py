@@ -1,8 +1,4 @@
-"""The stages from roads to demand, in order.
-
-A stage reads the stages that its parameters name. `siting.study.to_plan` has the later stages;
-`siting.Study` lists all in order.
-"""
+"""The stages from roads to demand, in order; `siting.study.to_plan` has the later stages."""
 
 from __future__ import annotations
 
@@ -17,10 +13,11 @@ import pandas as pd
 from siting import demand as people_to_energy
 from siting import reference
 from siting.config import Config
-from siting.errors import InputError
+from siting.errors import InputError, naming, refuse
 from siting.roads import Network
+from siting.study import read_sources
 from siting.study.own_tables import own_demand
-from siting.study.read_sources import read_destinations, roads_of, with_columns_of
+from siting.study.read_sources import with_columns_of
 from siting.study.stages import Context, Layer, Row, Table, stage
 from siting.study.table_cache import content_sha256
 from siting.study.to_people import People, outline, read_people
@@ -58,15 +55,7 @@ def city(config: Config) -> Row:
     return people_to_energy.city_like(asked.like, asked.city, asked.city_people)
 
 
-@stage(
-    "roads",
-    told="roads",
-    found=lambda n: f"{len(n.nodes):,} nodes, {len(n.edges):,} directed edges",
-    stored="network",
-)
-def network(config: Config, context: Context, city: Row) -> Network:
-    """The road network, directed and strongly connected, in UTM metres."""
-    return roads_of(config, str(city["speed_group"]), context.cache_dir / "roads")
+network = read_sources.network
 
 
 @stage()
@@ -103,12 +92,6 @@ def people_outside(people_read: People) -> Layer:
 
 
 @stage()
-def people_notes(people_read: People) -> tuple[str, ...]:
-    """Notes on how people were placed, in plain words."""
-    return people_read.notes
-
-
-@stage()
 def zones(people_read: People) -> Layer | None:
     """The zones in which people are counted, lon/lat; None if people are not counted by zone."""
     return people_read.zones
@@ -128,16 +111,7 @@ def road_weights(config: Config) -> Table:
     return reference.table("road_weights", asked.road_weights_csv if asked else None)
 
 
-@stage(
-    "demand.surfaces.places",
-    "reach.max_snap_m",
-    seen=("roads.source",),
-    told="places",
-    found=lambda p: None if p is None else f"{len(p):,} places that draw vehicles",
-)
-def places(config: Config, network: Network, poi_weights: Table) -> Layer | None:
-    """Markets, offices, hospitals … with their OSM keys; None if no surface needs them."""
-    return read_destinations(config, network, poi_weights)
+places = read_sources.places
 
 
 @stage("demand.surfaces.places")
@@ -234,11 +208,9 @@ def national_fleet(config: Config) -> Table:
     scenario = people_to_energy.FleetScenario(asked.scenario, *own)
     national = people_to_energy.national_fleet(config.year, scenario, asked.fleet_csv)
     classes = list(asked.vehicle_classes)
-    missing = tuple(c for c in classes if c not in set(national["vehicle_class"]))
-    if missing:
-        has = "it has: " + ", ".join(national["vehicle_class"])
-        what = "not in the fleet table"
-        raise InputError("demand.vehicle_classes", what, has, missing)
+    missing = [c for c in classes if c not in set(national["vehicle_class"])]
+    has = f"it has: {', '.join(national['vehicle_class'])}"
+    refuse(naming("demand.vehicle_classes", "not in the fleet table", missing, has))
     return national.set_index("vehicle_class").loc[classes].reset_index()
 
 
@@ -399,25 +371,8 @@ def demand(
     table = config.demand.table
     if table is not None:
         return own_demand(table, cells, config.demand.vehicle_classes, config.reach.max_snap_m)
-    return spread(zone_energy, cells, surfaces, surface_weights, vehicles, depots)
-
-
-def spread(
-    energy: Table,
-    cells: Layer,
-    surfaces: Table | None,
-    weights: Table,
-    vehicles: Table,
-    depots: Table | None = None,
-) -> Table:
-    """Return the energy by zone and class, spread over cells by surfaces if there are any.
-
-    `energy` has ``zone_id``, ``vehicle_class`` and ``demand_kwh_day``; the other tables are tables
-    of a study.
-    """
-    division = None if surfaces is None else weights
     return people_to_energy.spread_demand(
-        cells, energy, surfaces, division, depots, ownership_of(vehicles)
+        cells, zone_energy, surfaces, surface_weights, depots, ownership_of(vehicles)
     )
 
 

@@ -1,4 +1,4 @@
-"""Limits on the offers, and sites given by name, from the section ``program.limits``."""
+"""The stages of limits, of sites given by name and of concessions, before the program."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pandas as pd
 
 from siting import reference, sites
 from siting.config import Config
-from siting.errors import Fault, InputError, did_you_mean, refuse
+from siting.errors import Fault, InputError, did_you_mean, naming, refuse
+from siting.files import texts_of
 from siting.program.density import one_in_each, power, squares, stretches
 from siting.program.earmarks import earmarks
 from siting.program.limits import Limit, feeders, number
@@ -23,29 +24,30 @@ from siting.roads.lines import lines_of_layer, road_lines
 from siting.study.mandates import mandate_limits
 from siting.study.program_zones import area_of_points
 from siting.study.read_sources import configurations_of
+from siting.study.stages import Layer, Table, stage
 from siting.tables import load_kw, may_be_built
 
 
-def limits_of(
+@stage("program.limits", "offers: configurations sizes chargers_csv", stored="limits")
+def limits(
     config: Config,
-    candidates: gpd.GeoDataFrame,
-    offers: pd.DataFrame,
-    compatibility: pd.DataFrame,
-    vehicles: pd.DataFrame,
     network: Network,
+    candidates: Layer,
+    offers: Table,
+    compatibility: Table,
+    energy: Table,
 ) -> tuple[Limit, ...]:
-    """Return the limits on the offers from the configuration and the feeders.
+    """Limits of a plan besides the budget: numbers, money, squares, roads, feeders.
 
-    Limits set as shares of the budget have no value yet (`Limit.of_budget`). `vehicles` are the
-    area's electric vehicles.
+    Limits set as shares of the budget have no value yet (`Limit.of_budget`).
     """
     asked = config.program.limits
-    limits: list[Limit] = []
+    out: list[Limit] = []
     if asked.most_new_stations is not None:
-        limits.append(number(offers, asked.most_new_stations))
+        out.append(number(offers, asked.most_new_stations))
     if asked.spacing_m is not None:
-        limits += spacing(candidates, offers, asked.spacing_m, asked.spacing_kinds or None)
-    limits += _money_for_chargers(config, offers)
+        out += spacing(candidates, offers, asked.spacing_m, asked.spacing_kinds or None)
+    out += _money_for_chargers(config, offers)
     if asked.areas is not None:
         where = "program.limits.areas"
         area = area_of_points(candidates.geometry, asked.areas.path, asked.areas.name_column, where)
@@ -54,19 +56,33 @@ def limits_of(
         area_of = offers["site_id"].astype(str).map(of_site)
         ids = offers["offer_id"].astype(str)
         shares = {name: dict.fromkeys(ids[area_of == name], 1.0) for name in budgets}
-        limits += _envelopes(budgets, shares, where)
+        out += _envelopes(budgets, shares, where)
     for name, rule in asked.at_least.items():
         here = sites_named(candidates, rule.sites, f"program.limits.at_least.{name}.sites")
         ids = offers.loc[offers["site_id"].astype(str).isin(here), "offer_id"].astype(str)
         use = dict.fromkeys(ids, 1.0)
-        limits.append(Limit(name, "at least", "stations", math.inf, use, rule.stations))
-    limits += mandate_limits(config, candidates, offers)
-    limits += _density(config, candidates, offers, network)
+        out.append(Limit(name, "at least", "stations", math.inf, use, rule.stations))
+    out += mandate_limits(config, candidates, offers)
+    out += _density(config, candidates, offers, network)
     if asked.least_kw_per_ev is not None:
-        limits.append(_power(config, offers, compatibility, vehicles))
+        out.append(_power(config, offers, compatibility, energy))
     if "feeder_id" in candidates.columns:
-        limits += _feeders(candidates, offers)
-    return tuple(limits)
+        out += _feeders(candidates, offers)
+    return tuple(out)
+
+
+@stage("program.limits.required_sites")
+def required_sites(config: Config, candidates: Layer) -> tuple[str, ...]:
+    """Ids of the sites that must get a station."""
+    key = "program.limits.required_sites"
+    return sites_named(candidates, config.program.limits.required_sites, key)
+
+
+@stage("program.limits.forbidden_sites")
+def forbidden_sites(config: Config, candidates: Layer) -> tuple[str, ...]:
+    """Ids of the sites that must get no station."""
+    key = "program.limits.forbidden_sites"
+    return sites_named(candidates, config.program.limits.forbidden_sites, key)
 
 
 @dataclass(frozen=True)
@@ -86,13 +102,10 @@ def _money_for_chargers(config: Config, offers: pd.DataFrame) -> list[Limit]:
         name: _Pot(one.charger_groups, one.budget_pkr, one.rule)
         for name, one in asked.envelopes.items()
     }
-    key = "program.limits.envelopes"
-    if asked.split or asked.split_like != "none":
+    key, split = "program.limits.envelopes", _split(config)
+    if split:
         key += ", split"
-        pots |= {
-            f"split {name}": _Pot(groups, 0.0, "both", share)
-            for name, (groups, share) in _split(config).items()
-        }
+        pots |= split
     if not pots:
         return []
     shares = _shares_by_chargers(config, offers, {name: pot.groups for name, pot in pots.items()})
@@ -113,11 +126,11 @@ def _money_for_chargers(config: Config, offers: pd.DataFrame) -> list[Limit]:
     return limits
 
 
-def _split(config: Config) -> dict[str, tuple[tuple[str, ...], float]]:
-    """Return the charger groups and budget share of each part of the split."""
+def _split(config: Config) -> dict[str, _Pot]:
+    """Return the parts of the split of the budget among charger groups."""
     asked = config.program.limits
     if asked.split:
-        return {name: ((name,), share) for name, share in asked.split.items()}
+        return {f"split {g}": _Pot((g,), 0.0, "both", share) for g, share in asked.split.items()}
     if asked.split_like == "none":
         return {}
     table = reference.table("splits")
@@ -125,10 +138,8 @@ def _split(config: Config) -> dict[str, tuple[tuple[str, ...], float]]:
     share = table.groupby("envelope", sort=False)["amount"].sum() / table["amount"].sum()
     groups = table.groupby("envelope", sort=False)["charger_groups"].first().str.split()
     there = set(sites.charger_catalogue(config.offers.chargers_csv)["charger_group"])
-    return {
-        str(name): (tuple(g for g in groups[name] if g in there), float(share[name]))
-        for name in share.index
-    }
+    known = {name: tuple(g for g in groups[name] if g in there) for name in share.index}
+    return {f"split {n}": _Pot(g, 0.0, "both", float(share[n])) for n, g in known.items()}
 
 
 def _density(
@@ -164,10 +175,9 @@ def _power(
     asked = config.program.limits
     assert asked.least_kw_per_ev is not None  # the caller has checked
     count = vehicles.set_index("vehicle_class")["vehicles"].astype(float)
-    missing = tuple(name for name in asked.ev_classes if name not in count.index)
-    if missing:
-        fix = f"the demand has: {', '.join(map(str, count.index))}"
-        raise InputError("program.limits.ev_classes", "not in the demand", fix, missing)
+    missing = [name for name in asked.ev_classes if name not in count.index]
+    fix = f"the demand has: {', '.join(map(str, count.index))}"
+    refuse(naming("program.limits.ev_classes", "not in the demand", missing, fix))
     cars, each_kw = float(count[list(asked.ev_classes)].sum()), asked.least_kw_per_ev
     name = f"{each_kw:g} kW for each of {cars:,.0f} electric vehicles"
     return power(offers, power_for(config, offers, compatibility), each_kw * cars, name)
@@ -220,10 +230,8 @@ def _envelopes(
 def _need_offers(
     names: Sequence[str], shares: Mapping[str, Mapping[str, float]], where: str
 ) -> None:
-    empty = tuple(name for name in names if not shares[name])
-    if empty:
-        fix = "check the names, or leave it out"
-        raise InputError(where, "no offer draws on it", fix, empty)
+    empty = [name for name in names if not shares[name]]
+    refuse(naming(where, "no offer draws on it", empty, "check the names, or leave it out"))
 
 
 def _shares_by_chargers(
@@ -234,10 +242,8 @@ def _shares_by_chargers(
     price = chargers["capex_pkr"].astype(float).to_dict()
     asked = {group for groups in envelopes.values() for group in groups}
     unknown = sorted(asked - set(chargers["charger_group"]))
-    if unknown:
-        key, what = "program.limits.envelopes", "no such charger group"
-        have = f"the catalogue has: {', '.join(dict.fromkeys(chargers['charger_group']))}"
-        raise InputError(key, what, have, tuple(unknown))
+    have = f"the catalogue has: {', '.join(dict.fromkeys(chargers['charger_group']))}"
+    refuse(naming("program.limits.envelopes", "no such charger group", unknown, have))
     share: dict[str, dict[str, float]] = {}
     for name, counts in configurations_of(config.offers).items():
         cost = {c: n * price[c] for c, n in counts.items()}
@@ -324,10 +330,9 @@ def site_named(
     raise InputError(where, f"{name!r} is no {kind}", fix)
 
 
-def concessions_of(
-    config: Config, candidates: gpd.GeoDataFrame, offers: pd.DataFrame
-) -> dict[str, str]:
-    """Return the concession of each site in a concession, by ``site_id``.
+@stage("offers.subsidy.concessions")
+def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, str]:
+    """The concession of each site in a concession, by ``site_id``.
 
     An `InputError` names every site that is unknown or in two concessions, a column missing from
     all layers of sites, and every concession without a site for a new station.
@@ -342,7 +347,7 @@ def concessions_of(
             has = "there are: " + ", ".join(c for c in candidates.columns if c != "geometry")
             what = f"no layer of sites has a column {asked.column!r}"
             raise InputError(f"{key}.column", what, has)
-        text = candidates[asked.column].astype("str").fillna("").str.strip()
+        text = texts_of(candidates, asked.column)
         out = {s: c for s, c in zip(candidates["site_id"].astype(str), text, strict=True) if c}
     for name, members in asked.sites.items():
         for site in sites_named(candidates, members, f"{key}.sites.{name}"):

@@ -1,4 +1,4 @@
-"""The stages from sites to plan; `siting.study.to_demand` has the earlier stages."""
+"""The stages from sites to plan, in order; `siting.study.to_demand` has the earlier stages."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from siting.program.limits import Limit, with_more_money
 from siting.program.program import Program
 from siting.reference import at_preset
 from siting.roads import Network
+from siting.study import to_limits
 from siting.study.mandates import on_owners_money
 from siting.study.outcome_figures import decide
 from siting.study.own_tables import own_offers, own_reach
@@ -38,15 +39,15 @@ from siting.study.read_sources import (
     candidate_layers,
     charger_types,
     left_out,
-    neighbourhoods_of,
+    no_neighbourhoods,
     on_the_grid,
     with_own_names,
 )
 from siting.study.recounted import recounted_plan
 from siting.study.stages import Context, Layer, Row, Table, stage
 from siting.study.to_demand import own_figures
-from siting.study.to_limits import concessions_of, limits_of, sites_named
-from siting.study.to_program import Question, program_of, question_of
+from siting.study.to_people import outline
+from siting.study.to_program import Question, program_of
 from siting.tables import OFFERS
 from siting.verify import BOUND
 
@@ -92,8 +93,11 @@ def sites_found(
 
 @stage("roads.source", stored="neighbourhoods")
 def neighbourhoods(config: Config, network: Network) -> Layer:
-    """Named parts of the city as points; empty if the roads' source is not a file."""
-    return neighbourhoods_of(config, network)
+    """Named parts of the city as points (metres); empty if the roads' source is not a file."""
+    source = config.roads.source
+    known = roads.read_neighbourhoods(source.path) if source.kind == "file" else no_neighbourhoods()
+    within = known[known.within(outline(network))]
+    return within.to_crs(network.crs).reset_index(drop=True)
 
 
 @stage(stored="candidates")
@@ -282,37 +286,11 @@ def demand_zones(demand: Table, cell_zones: pd.Series | None) -> pd.Series | Non
     return None if cell_zones is None else zone_of_demand(demand, cell_zones)
 
 
-@stage("program.limits", "offers: configurations sizes chargers_csv", stored="limits")
-def limits(
-    config: Config,
-    network: Network,
-    candidates: Layer,
-    offers: Table,
-    compatibility: Table,
-    energy: Table,
-) -> tuple[Limit, ...]:
-    """Limits of a plan besides the budget: numbers, money, squares, roads, feeders."""
-    return limits_of(config, candidates, offers, compatibility, energy, network)
-
-
-@stage("program.limits.required_sites")
-def required_sites(config: Config, candidates: Layer) -> tuple[str, ...]:
-    """Ids of the sites that must get a station."""
-    key = "program.limits.required_sites"
-    return sites_named(candidates, config.program.limits.required_sites, key)
-
-
-@stage("program.limits.forbidden_sites")
-def forbidden_sites(config: Config, candidates: Layer) -> tuple[str, ...]:
-    """Ids of the sites that must get no station."""
-    key = "program.limits.forbidden_sites"
-    return sites_named(candidates, config.program.limits.forbidden_sites, key)
-
-
-@stage("offers.subsidy.concessions")
-def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, str]:
-    """The concession of each site in a concession, by ``site_id``."""
-    return concessions_of(config, candidates, offers)
+# Limits, and sites given by name.
+limits = to_limits.limits
+required_sites = to_limits.required_sites
+forbidden_sites = to_limits.forbidden_sites
+concessions = to_limits.concessions
 
 
 @stage(
@@ -379,7 +357,9 @@ def asked(
 @stage()
 def program(asked: Asked) -> Question:
     """The program: requirements, sites and demand."""
-    return question_of(program_of(asked), asked.config, asked.zones)
+    made = program_of(asked)
+    blocks = {name: getattr(made, name) for name in Program.__dataclass_fields__}
+    return Question(**(blocks | {"zones": asked.zones}), config=asked.config)
 
 
 @stage()
@@ -427,7 +407,7 @@ def certificate(config: Config, study: Any, program: Program, outcome: Outcome) 
         return None
     prices = outcome.prices
     if prices is None:
-        with study.spare.clock(CERTIFICATE, config.solver.time_limit_s, 1.0) as clock:
+        with study.spare.clock(CERTIFICATE, 1.0) as clock:
             limit_s = max(LEAST_PRICES_S, clock.limit_s)
             prices = prices_of(program, limit_s=limit_s, seed=config.solver.seed)
     if prices is None:

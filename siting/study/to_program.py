@@ -295,16 +295,6 @@ class Question(Program):
         return answer_of(self, self.config, limit_s)
 
 
-def question_of(program: Program, config: Config, zones: pd.Series | None) -> Question:
-    """Return a program that is solved with a study's settings.
-
-    `zones` gives the zone of each demand row, by ``demand_id``, for ``floor(…, of="zone")``; None
-    without zones.
-    """
-    blocks = {name: getattr(program, name) for name in Program.__dataclass_fields__}
-    return Question(**(blocks | {"zones": zones}), config=config)
-
-
 def side_by_side(answers: Mapping[str, Answer | Outcome | Plan]) -> pd.DataFrame:
     """Return answers, outcomes or plans as one table, one row each, in the order given.
 

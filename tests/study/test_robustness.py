@@ -246,13 +246,14 @@ def test_a_larger_demand_is_served_as_far_as_hubs_go(tmp_path):
     offers = study.plan.outcome.offers
     more = study.demand.assign(demand_kwh_day=study.demand["demand_kwh_day"] * 2)
     # 16 and 8 kWh/day wanted; each hub gives 10.
-    found = by_class(more, service_of(study.asked, offers, demand=more)).set_index("vehicle_class")
+    asked = replace(study.asked, own={None: more})
+    found = by_class(more, service_of(asked, offers)).set_index("vehicle_class")
     assert found.loc["all", "served_kwh_day"] == pytest.approx(18)
     assert found.loc["two_wheeler", "served_share"] == pytest.approx(18 / 24)
-    none = by_class(more, service_of(study.asked, [], demand=more))
+    none = by_class(more, service_of(asked, []))
     assert none["served_kwh_day"].eq(0).all()
     half = study.offers.assign(capacity_lev_kwh_day=study.offers["capacity_lev_kwh_day"] / 2)
-    found = service_of(study.asked, offers, offers=half)
+    found = service_of(replace(study.asked, offers=half), offers)
     assert found["served_kwh_day"].sum() == pytest.approx(5 + 4)
 
 

@@ -15,29 +15,29 @@ from siting.study.spare import Spare
 
 
 def test_a_clock_has_a_share_of_what_others_left():
-    spare = Spare()
-    with spare.clock("one", 1000.0, 0.5) as clock:
+    spare = Spare(1000.0)
+    with spare.clock("one", 0.5) as clock:
         assert clock.limit_s == pytest.approx(20)  # half of 4 % of the limit
         assert clock.more()
         spare.taken_s += 30  # as if it had taken so long
-    with spare.clock("two", 1000.0, 1.0) as clock:
+    with spare.clock("two", 1.0) as clock:
         assert clock.limit_s == pytest.approx(10, abs=1)
     spare.taken_s = 1e9
-    with spare.clock("three", 1000.0, 1.0) as clock:
+    with spare.clock("three", 1.0) as clock:
         assert not clock.more()
     assert spare.done == {"one": 1, "two": 0, "three": 0}
 
 
 def test_a_short_limit_leaves_seconds_all_the_same():
-    with Spare().clock("one", 1.0, 1.0) as clock:
+    with Spare(1.0).clock("one", 1.0) as clock:
         assert clock.limit_s == pytest.approx(8)
 
 
 def test_what_was_done_once_is_done_again_whatever_it_takes():
-    spare = Spare(taken_s=1e9, known={"one": 2})
-    with spare.clock("one", 1.0, 1.0) as clock:
+    spare = Spare(1.0, taken_s=1e9, known={"one": 2})
+    with spare.clock("one", 1.0) as clock:
         assert [clock.more() for _ in range(4)] == [True, True, False, False]
-    with Spare(known={"one": 0}).clock("one", 1e9, 1.0) as clock:
+    with Spare(1e9, known={"one": 0}).clock("one", 1.0) as clock:
         assert not clock.more()
 
 

@@ -199,6 +199,20 @@ def test_no_candidate_within_reach_is_an_error_not_an_empty_plan(town):
     assert "reach" in str(caught.value)
 
 
+def test_the_part_of_the_city_that_the_roads_surround_names_its_sites(town):
+    tags = '<tag k="place" v="suburb"/><tag k="name" v="{}"/>'
+    node = f'<node id="{{}}" lat="{{}}" lon="73.006">{tags}</node>'
+    parts = node.format(900, 33.6005, "Saddar") + node.format(901, 33.7, "Far")
+    roads = town.parent / "roads.osm"
+    roads.write_text(roads.read_text().replace("</osm>", f"{parts}</osm>"))
+    study = Study(town)
+    assert study.neighbourhoods["name"].tolist() == ["Saddar"]
+    assert study.neighbourhoods.crs == study.network.crs
+    where = study.candidates.set_index("name")["whereabouts"]
+    assert where["West pump"] == "Saddar"
+    assert where["East pump"].startswith("at 33.6000 N")  # too far from its middle
+
+
 @pytest.mark.slow
 def test_row_order_of_the_inputs_changes_nothing(town):
     first = siting.run(town)
