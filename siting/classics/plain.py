@@ -100,6 +100,11 @@ class PlainInstance:
             are for serving the whole demand, as in the OR-Library. Weights then only use up
             capacity, and a demand of weight 0 is served too.
 
+        Returns
+        -------
+        PlainInstance
+            The same data as arrays.
+
         Raises
         ------
         InputError
@@ -157,7 +162,7 @@ class PlainInstance:
         Every demand row has the reach of its cell; its weight is its energy (kWh/day). The
         classic models have no plugs: every vehicle class can use every site. Rows of the reach
         table for cells without demand, or for sites that are not among the candidates, are left
-        out, as in `siting.Instance`. Raises `InputError` with every fault of the tables.
+        out, as in `siting.Instance`.
 
         Parameters
         ----------
@@ -169,6 +174,11 @@ class PlainInstance:
             Column of the reach table to take as the cost.
         fixed_cost, capacity
             Columns of the candidates, as in `from_tables`; capacity in kWh/day.
+
+        Raises
+        ------
+        InputError
+            With every fault of the tables.
 
         Examples
         --------

@@ -57,18 +57,32 @@ UNITS = {
 
 @dataclass(frozen=True, eq=False)
 class ClassicSolution:
-    """The answer of a classic model."""
+    """The answer of a classic model.
+
+    Parameters
+    ----------
+    model
+        Name of the model.
+    sites
+        Ids of the open sites, existing ones included, in the order of the ids. No new site is idle:
+        the plan would be worse without it.
+    assignment
+        One row per demand and a site that serves it: ``demand_id``, ``site_id``, ``cost`` (as in
+        the reach table) and ``share`` of the demand; only a capacitated plan splits a demand. Among
+        sites equally near, the one with the lowest id serves.
+    unserved
+        Ids of the demands that are not covered (maximal covering) or have no weight.
+    proof
+        Objective, bound, gap, and the reason the solve ended.
+    solver, solver_version
+        Name and version of the solver.
+    """
 
     model: ClassicModel
-    # Ids of the open sites, existing ones included, in the order of the ids. No new site is idle:
-    # the plan would be worse without it.
     sites: tuple[str, ...]
-    # One row per demand and a site that serves it: ``demand_id``, ``site_id``, ``cost`` (as in the
-    # reach table) and ``share`` of the demand; only a capacitated plan splits a demand. Among sites
-    # equally near, the one with the lowest id serves.
     assignment: pd.DataFrame
-    unserved: tuple[str, ...]  # ids of demands not covered (maximal covering) or without weight
-    proof: Proof  # objective, bound, gap, and the reason the solve ended
+    unserved: tuple[str, ...]
+    proof: Proof
     solver: str
     solver_version: str
 
@@ -131,6 +145,11 @@ def solve_classic(
         Threads of the solver and its random seed.
     solver
         Name of a solver that PuLP knows.
+
+    Returns
+    -------
+    ClassicSolution
+        Sites, assignment (columns ``demand_id``, ``site_id``, ``cost``, ``share``) and proof.
 
     Raises
     ------

@@ -64,13 +64,17 @@ class Nation(Rounds):
     def solve(self, out: Path | str | None = None) -> NationPlan:
         """Return the plan of the nation, written to a folder if `out` is given.
 
-        Raises `InputError` if areas overlap, or the floor of a city exceeds the demand in reach;
-        `InfeasibleError` if no division meets all floors.
-
         Parameters
         ----------
         out
             The new or empty folder to write.
+
+        Raises
+        ------
+        InputError
+            If areas overlap, or the floor of a city exceeds the demand in reach.
+        InfeasibleError
+            If no division meets all floors.
         """
         if out is not None:
             return self.to_folder(Path(out))[0]
@@ -84,7 +88,7 @@ class Nation(Rounds):
         """Return the plan of the nation and its folder.
 
         The folder is reserved before the first solve. Ctrl-C after the division lets the folder be
-        written; a second Ctrl-C stops at once. Errors are as for `solve`.
+        written; a second Ctrl-C stops at once.
 
         Parameters
         ----------
@@ -92,6 +96,11 @@ class Nation(Rounds):
             The new or empty folder to write; by default ``runs_dir/NAME-TIME``.
         now
             The time, for the folder's name.
+
+        Raises
+        ------
+        InputError, InfeasibleError
+            As for `solve`.
         """
         begun = time.perf_counter()
         now = now or datetime.now().astimezone()

@@ -23,35 +23,53 @@ PARTS = (0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True, eq=False)
 class NationPlan:
-    """The division of the money, the energy it serves, and a bound on any division."""
+    """The division of the money, the energy it serves, and a bound on any division.
+
+    Parameters
+    ----------
+    cities
+        One row per city: ``city``, ``title``, ``province``, ``status`` (failed: the energy is 0,
+        and the bound is all demand in reach), ``granted_pkr``, ``subsidy_pkr``, ``cost_pkr``,
+        ``new_stations``, ``served_kwh_day``, ``demand_kwh_day``, ``reachable_kwh_day``, ``people``,
+        ``vehicles``, ``drives_min``, ``kwh_day_a_million`` (energy for one more PKR m, from the
+        plans of the city), ``binds`` (the limit or floor that binds), ``lon``, ``lat``, ``note``,
+        ``error``, and by vehicle class ``served_CLASS`` and ``wanted_CLASS``. With money by year,
+        energy is the mean over the years, weighted as in a city's program, and there are
+        ``granted_YEAR_pkr``, ``subsidy_YEAR_pkr``, ``new_stations_YEAR`` (up to the year),
+        ``served_YEAR_kwh_day`` and ``wanted_YEAR_kwh_day``.
+    splits
+        One row per division: ``split``, ``served_kwh_day``, ``drives_min`` (before drives are
+        shortened, in the best division too), ``gini`` (of the shares served over cities),
+        ``gini_a_head`` (of energy per head), ``less_kwh_day`` and ``less_share`` (the shortfall
+        from the plan), ``less_pkr`` (the shortfall in money, at the price of the budget; blank: no
+        price), ``complete`` (whether every city has a plan), and ``pkr_CITY``.
+    frontier
+        One row per share of the nation's budget: ``budget_pkr``, ``served_kwh_day`` (from known
+        plans), ``bound_kwh_day``.
+    asks
+        Every question to a city, with its plan and bound.
+    terms
+        The certificate (`siting.nation.division_bound.added_up`).
+    pots
+        The money that cities share.
+    unknown
+        Cities with unknown demand, which the bound does not cover.
+    floors_cost_kwh_day
+        Further energy that the known plans would serve without floors; None if no floor is set.
+    seconds
+        Seconds for the whole plan.
+    """
 
     config: NationConfig
-    # One row per city: ``city``, ``title``, ``province``, ``status`` (failed: the energy is 0, and
-    # the bound is all demand in reach), ``granted_pkr``, ``subsidy_pkr``, ``cost_pkr``,
-    # ``new_stations``, ``served_kwh_day``, ``demand_kwh_day``, ``reachable_kwh_day``, ``people``,
-    # ``vehicles``, ``drives_min``, ``kwh_day_a_million`` (energy for one more PKR m, from the plans
-    # of the city), ``binds`` (the limit or floor that binds), ``lon``, ``lat``, ``note``,
-    # ``error``, and by vehicle class ``served_CLASS`` and ``wanted_CLASS``. With money by year,
-    # energy is the mean over the years, weighted as in a city's program, and there are
-    # ``granted_YEAR_pkr``, ``subsidy_YEAR_pkr``, ``new_stations_YEAR`` (up to the year),
-    # ``served_YEAR_kwh_day`` and ``wanted_YEAR_kwh_day``.
     cities: pd.DataFrame
-    # One row per division: ``split``, ``served_kwh_day``, ``drives_min`` (before drives are
-    # shortened, in the best division too), ``gini`` (of the shares served over cities),
-    # ``gini_a_head`` (of energy per head), ``less_kwh_day`` and ``less_share`` (the shortfall from
-    # the plan), ``less_pkr`` (the shortfall in money, at the price of the budget; blank: no price),
-    # ``complete`` (whether every city has a plan), and ``pkr_CITY``.
     splits: pd.DataFrame
-    # One row per share of the nation's budget: ``budget_pkr``, ``served_kwh_day`` (from known
-    # plans), ``bound_kwh_day``.
     frontier: pd.DataFrame
-    asks: pd.DataFrame  # every question to a city, with its plan and bound
-    terms: pd.DataFrame  # the certificate (`siting.nation.division_bound.added_up`)
-    pots: tuple[Pot, ...]  # the money that cities share
-    unknown: tuple[str, ...]  # cities with unknown demand, which the bound does not cover
-    # Further energy that the known plans would serve without floors; None if no floor is set.
+    asks: pd.DataFrame
+    terms: pd.DataFrame
+    pots: tuple[Pot, ...]
+    unknown: tuple[str, ...]
     floors_cost_kwh_day: float | None
-    seconds: float  # seconds for the whole plan
+    seconds: float
 
     @property
     def served_kwh_day(self) -> float:

@@ -130,6 +130,11 @@ class Instance:
         required, forbidden
             Sites that must have a station, and sites that must not.
 
+        Returns
+        -------
+        Instance
+            The same data as arrays.
+
         Raises
         ------
         InputError
@@ -273,7 +278,10 @@ class Instance:
     def positions_of(self, offer_ids: Iterable[str]) -> Ints:
         """Return the positions of offers, in the order of their ids.
 
-        Raises `InputError` if an id is not an offer, or two offers are at one site.
+        Raises
+        ------
+        InputError
+            If an id is not an offer of this instance, or two offers are at one site.
         """
         wanted = sorted(set(map(str, offer_ids)))
         unknown = [name for name in wanted if name not in self._position]

@@ -42,10 +42,15 @@ ENERGY_UNIT = "kWh/day"
 
 @dataclass(frozen=True)
 class StepDecay:
-    """Decay in steps: `steps` has a factor in (0, 1] by the minute from which it applies.
+    """Decay in steps: from each given minute on, another factor.
 
-    The first minute is 0.
+    Parameters
+    ----------
+    steps
+        Factor in (0, 1] by the minute from which it applies; the first minute is 0.
 
+    Examples
+    --------
     >>> StepDecay({0: 1.0, 5: 0.5}).factor(np.array([4.9, 5.0]))
     array([1. , 0.5])
     """
@@ -78,8 +83,17 @@ class StepDecay:
 
 @dataclass(frozen=True)
 class LinearDecay:
-    """Linear decay: the weight is 1 up to `full_min`, and `least` (0 to 1) from `end_min`.
+    """Linear decay between two drives.
 
+    Parameters
+    ----------
+    full_min, end_min
+        Minutes up to which the weight is 1, and from which it is `least`.
+    least
+        Weight after the fall, in (0, 1).
+
+    Examples
+    --------
     >>> LinearDecay(2, 6, 0.5).factor(np.array([1.0, 4.0, 9.0]))
     array([1.  , 0.75, 0.5 ])
     """
@@ -107,7 +121,13 @@ class LinearDecay:
 
 @dataclass(frozen=True)
 class ExponentialDecay:
-    """Exponential decay: a constant share is lost each minute; 37 % is left at `scale_min`."""
+    """Exponential decay: the weight loses the same share each minute.
+
+    Parameters
+    ----------
+    scale_min
+        Minutes after which 37 % is left.
+    """
 
     scale_min: float
 
@@ -122,7 +142,13 @@ class ExponentialDecay:
 
 @dataclass(frozen=True)
 class GaussianDecay:
-    """Gaussian decay: flat near the site, then steep; 61 % is left at `sigma_min` minutes."""
+    """Gaussian decay: flat near the site, then steep.
+
+    Parameters
+    ----------
+    sigma_min
+        Minutes after which 61 % is left.
+    """
 
     sigma_min: float
 

@@ -17,9 +17,23 @@ from siting.verify.service_recount import check_floors, check_service
 def recount(account: Account) -> pd.DataFrame:
     """Return one row per check that a plan passed; raise an error if it fails any check.
 
-    Columns: ``check`` (the name of the figure), ``found`` (its value) and ``limit`` (its limit or
-    the claimed value), in the unit of the check. Raises `VerifyError`, which names every wrong
-    figure, or `InputError` if columns are missing or names do not match.
+    Parameters
+    ----------
+    account
+        The claims of the plan and its input tables.
+
+    Returns
+    -------
+    DataFrame
+        ``check`` (the name of the figure), ``found`` (its value) and ``limit`` (its limit or the
+        claimed value), in the unit of the check.
+
+    Raises
+    ------
+    VerifyError
+        If a figure is wrong; the error names every such figure.
+    InputError
+        If the tables cannot be recounted, because of missing columns or names that do not match.
     """
     book, ledger = Book(account), Ledger()
     check_built(book, ledger)
