@@ -60,6 +60,20 @@ class Frame:
         return out
 
     @cached_property
+    def column_site(self) -> Ints:
+        """The site of each column; -1 for columns without one."""
+        out = np.full(self.matrix.a.shape[1], -1, dtype=np.int64)
+        out[: self.count] = self.site
+        layout = self.layout
+        if layout.by_pair:
+            out[self.count : layout.columns.energies] = self.energy_site
+        column = layout.subsidy_column
+        for t in range(column.shape[1] if column.size else 0):
+            o = np.flatnonzero(column[:, t] >= 0)
+            out[column[o, t]] = layout.instance.offer_site[o]
+        return out
+
+    @cached_property
     def energy_row(self) -> Ints:
         """The merged demand row of each energy column."""
         out: Ints = self.service.row[self.energy_pair]

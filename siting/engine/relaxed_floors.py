@@ -123,16 +123,9 @@ def viable(
 
 def _own_lacks(frame: Frame, point: Floats) -> Floats:
     """Return the shortfall of each site's own business (scaled), below 0 for a surplus."""
-    layout, family = frame.layout, frame.matrix.family["gap"]
-    rows = frame.matrix.a[family].tocoo()
-    site = np.zeros(frame.matrix.a.shape[1], dtype=np.int64)
-    site[: frame.count] = frame.site
-    site[frame.count : layout.columns.energies] = frame.energy_site
-    paid = layout.subsidy_column
-    for t in range(paid.shape[1]):
-        o = np.flatnonzero(paid[:, t] >= 0)
-        site[paid[o, t]] = layout.instance.offer_site[o]
-    return -np.bincount(site[rows.col], rows.data * point[rows.col], frame.sites)
+    rows = frame.matrix.a[frame.matrix.family["gap"]].tocoo()
+    site = frame.column_site[rows.col]
+    return -np.bincount(site, rows.data * point[rows.col], frame.sites)
 
 
 def short_of(point: Floats, columns: Ints) -> float:

@@ -288,7 +288,7 @@ def _round_all(inc: Incumbent, relaxations: list[Floats], work: float = math.inf
         if inc.valuer is None:
             round_plainly(inc, taken)
             continue
-        for least in () if inc.heavy else (1 - 1e-6, 0.5):
+        for least in () if inc.heavy else settings.ROUND_FROM[:2]:
             if not inc.clock.over:
                 state = round_relaxed(inc.valuer, taken, least, inc.clock)
                 if state.value > inc.best - 0.01 * abs(inc.best):

@@ -69,35 +69,30 @@ class Windows:
         # Under decay, several windows may use one station outside them, so all rows are checked.
         self._shared = np.full(m.a.shape[0], frame.service.near)
         pooled = frame.program.gap is not None and bool(frame.program.gap.concessions)
-        for family in (*SHARED, "gap") if pooled else SHARED:
-            self._shared[m.family.get(family, slice(0, 0))] = True
-        self._own_site = self._site_of_columns()
+        self._shared[frame.rows_of(*SHARED, *(["gap"] if pooled else []))] = True
+        self._own_site = frame.column_site
         self._energies = slice(frame.count, frame.layout.columns.energies)
         self._worth = m.cost[self._energies]
         service = self.frame.service
-        self._reach_of_columns = service.row[self.frame.energy_pair]
-        # Row and slice of each energy column, and the demand there.
-        self._group = self._reach_of_columns * service.kwh.shape[1] + frame.energy_slice
-        self._wanted = service.kwh[self._reach_of_columns, frame.energy_slice]
-        self._wanted = self._wanted / frame.layout.energy_unit
+        self._group = frame.energy_group
+        # The demand of each energy column.
+        self._wanted = service.kwh[frame.energy_row, frame.energy_slice] / frame.layout.energy_unit
         rows = m.family.get("capacity", slice(0, 0))
         of_capacity = m.a[rows][:, self._energies].tocoo()
         self._of_capacity = rows.start + of_capacity.row, of_capacity.col
-        self._nearness = -service.minutes[self.frame.energy_pair]
-        all_energies = np.ones(len(self.frame.energy_pair), dtype=bool)
-        self._good = all_energies
-        if self.frame.service.near:
-            self._good = self._among_best(all_energies, self._worth, settings.BEST_SITES)
+        self._nearness = -service.minutes[frame.energy_pair]
+        near = service.near
+        self._good = np.ones(len(frame.energy_pair), dtype=bool)
+        if near:
+            self._good = self._among_best(self._good, self._worth, settings.BEST_SITES)
         self._near = self._overlap()
         self.taken = taken
         self.hopeless = np.zeros(frame.count, dtype=bool)  # options that are in no better plan
-        near = frame.service.near
         wide = 10 if near or frame.program.gap is not None else 1
         self.gap = wide * settings.WINDOW_GAP
         self._hard = frame.drawn_by_year and not near
         self.size = settings.HARD_SIZE if self._hard else settings.FIRST_SIZE
         self.pairs = settings.WINDOW_PAIRS
-        self.made = 0
         self.start(point)
 
     def start(self, point: Floats) -> None:
@@ -118,20 +113,6 @@ class Windows:
         return self.size > 2 * self.frame.sites
 
     # --- nearness ----------------------------------------------------------------------------
-
-    def _site_of_columns(self) -> Ints:
-        """Return the site of each column; -1 for columns without one."""
-        frame = self.frame
-        out = np.full(frame.matrix.a.shape[1], -1, dtype=np.int64)
-        out[: frame.count] = frame.site
-        energies = frame.layout.columns.energies
-        if frame.layout.by_pair:
-            out[frame.count : energies] = frame.service.site[frame.energy_pair]
-        column = frame.layout.subsidy_column
-        for t in range(column.shape[1] if column.size else 0):
-            o = np.flatnonzero(column[:, t] >= 0)
-            out[column[o, t]] = frame.layout.instance.offer_site[o]
-        return out
 
     def _overlap(self) -> sparse.csr_array:
         """Return the demand shared by each pair of sites; with decay, by their best pairs."""
@@ -176,7 +157,6 @@ class Windows:
         models = [self._model(columns, whole, settings.WINDOW_NODES) for columns, whole in work]
         run_native(models, self.clock)
         plans = [self._found(m, *one) for m, one in zip(models, work, strict=True)]
-        self.made += len(plans)
         before, taken = self.value, 0
         for sites, one in zip(windows, plans, strict=True):
             if one is not None and self._gains(one):
@@ -304,7 +284,7 @@ class Windows:
         else:
             touched = np.zeros(len(frame.service.kwh), dtype=bool)
             touched[frame.service.row[inside[frame.service.site]]] = True
-            free[count:energies] = touched[self._reach_of_columns]
+            free[count:energies] = touched[self.frame.energy_row]
         subsidy = frame.layout.subsidy_column
         if subsidy.size:
             some = np.zeros(frame.sites, dtype=bool)
@@ -337,8 +317,8 @@ class Windows:
         np.minimum.at(least, self._group[in_use], worth[in_use])
         rows = np.zeros(len(self.frame.service.kwh), dtype=bool)
         better = lacks | in_use | (worth > least[self._group])
-        rows[self._reach_of_columns[inside & better]] = True
-        inside = inside & rows[self._reach_of_columns]
+        rows[self.frame.energy_row[inside & better]] = True
+        inside = inside & rows[self.frame.energy_row]
         outside = self._outside(inside)
         # Among equal worths, prefer near pairs in the window, and free capacity outside it.
         inside &= in_use | self._among_best(inside, worth, self.pairs, self._nearness)
@@ -349,11 +329,11 @@ class Windows:
     def _outside(self, inside: Flags) -> Flags:
         """Return the energies at stations outside a window, in rows with given energies inside."""
         rows = np.zeros(len(self.frame.service.kwh), dtype=bool)
-        rows[self._reach_of_columns[inside]] = True
+        rows[self.frame.energy_row[inside]] = True
         built = np.zeros(self.frame.sites, dtype=bool)
         built[self.frame.site[self.choice]] = True
         site = self._own_site[self._energies]
-        out: Flags = ~inside & built[site] & rows[self._reach_of_columns]
+        out: Flags = ~inside & built[site] & rows[self.frame.energy_row]
         return out
 
     def _room(self) -> Floats:
