@@ -57,7 +57,7 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
     except SolveError:
         if bare.gap is None or within_budget:
             raise
-        # A plan from elsewhere may have a wider gap than its cap allows.
+        # A plan from elsewhere may have a larger viability gap than its cap allows.
         return _answer(replace(bare, gap=replace(bare.gap, cap=1.0)), choice)
 
 

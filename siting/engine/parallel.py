@@ -65,7 +65,7 @@ class Task[T]:
         return self._result[0]
 
     def stop(self) -> None:
-        """End the task now, whatever it has done; one that is stuck is left to itself."""
+        """End the task now, finished or not; a task that is stuck is abandoned."""
         self.clock.end()
         while self._thread.is_alive() and not self._stuck:
             self._thread.join(settings.WAIT_S)
@@ -79,7 +79,7 @@ class Task[T]:
 def in_parallel[T](functions: Sequence[Callable[[Clock], T]], clock: Clock) -> list[T]:
     """Return the results of functions that run in parallel, in their order.
 
-    The clock of the solve counts the work of the longest one.
+    The clock of the solve counts the work of the one that did most.
 
     Raises
     ------

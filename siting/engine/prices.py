@@ -28,7 +28,7 @@ def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFram
     """Return the relaxation's prices for the first aim, in its unit; None without prices.
 
     `siting.verify.certified` reads this table. `limit_s` is the time limit (s). The result is None
-    if the time does not suffice, or if prices cannot bound the aim.
+    if the program is too large, time runs out, or prices cannot bound the aim.
     """
     aim = program.all_aims[0]
     if not (aim.of_worth or aim.of_money) or not len(program.options):
@@ -51,7 +51,7 @@ def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFram
 
 
 def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
-    """Return the gain from a rupee more in each year, in the first aim's unit.
+    """Return the gain from one more rupee in each year, in the first aim's unit.
 
     The gain comes from the master problem's relaxation under the cuts found in time. It is an
     estimate, not a bound, and 0 for a year whose money does not bind.
@@ -71,7 +71,7 @@ def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
         if row == "money":
             worth[plan.years.index(int(year)) if plan else 0] = price
     if plan is not None and plan.carry_over:
-        worth = np.cumsum(worth[::-1])[::-1]  # a rupee of a year is available in every later one
+        worth = np.cumsum(worth[::-1])[::-1]  # a rupee can also be spent in later years
     return worth
 
 
@@ -118,7 +118,7 @@ def _of_resources(program: Program, price: Sequence[float]) -> Iterator[_Row]:
 
 
 class _Named:
-    """Duals of rows and columns by name; row duals without scaling."""
+    """Duals of rows and columns by name, unscaled."""
 
     def __init__(self, frame: Frame, price: Floats, reduced: Floats) -> None:
         self.frame, self.layout, self.program = frame, frame.layout, frame.program

@@ -53,7 +53,7 @@ def search_root(inc: Incumbent) -> None:
     if money:
         with inc.clock.phase("viable", inc.until(0.6)):
             round_viable(inc, whole_stations(inc, [inc.root.taken]))
-        if inc.best > before:  # construction does not improve on that
+        if inc.best > before:  # further steps would not improve on that
             return
     # With a fast evaluation, the constructed plan is as good as a dive, and faster.
     if not money and (inc.valuer is None or inc.choice is None):
@@ -67,7 +67,7 @@ def search_root(inc: Incumbent) -> None:
 def cut(inc: Incumbent, stalled: float, ends: float) -> None:
     """Add cuts until rounds lower the bound by less than the share `stalled`.
 
-    If a whole relaxation is known, they end after a turn, and go on in turns.
+    If a whole relaxation is known, the rounds pause after a turn, and go on in later turns.
     """
     began = inc.clock.work
     with inc.clock.phase("cuts", inc.until(ends)):
@@ -150,7 +150,7 @@ def relax(inc: Incumbent) -> None:
             return
         inc.taken = relaxation.taken
         if inc.choice is not None and not inc.options.greedy:
-            return  # a dive would take equally long, and windows gain more
+            return  # a dive would take as long again, and windows gain more
         choice = relaxation.dive(inc.room)
         if choice is not None:
             inc.weighed(choice)

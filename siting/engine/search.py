@@ -30,7 +30,7 @@ def fill(valuer: Valuer, state: State, clock: Clock) -> State:
 
 
 def filling(valuer: Valuer, room: Room | Purse, state: State, clock: Clock) -> Iterator[State]:
-    """Yield the choice after each option added or improved as in `fill`, within a room."""
+    """Yield the choice after each change that `fill` makes, within a room."""
     price = room.price
     known = np.full(valuer.count, np.inf)
     while valuer.count and not clock.over:  # without options nothing can be built
@@ -131,10 +131,10 @@ def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
 
 
 def polish(valuer: Valuer, state: State, clock: Clock) -> State:
-    """Drop options, or make them less expensive, where no worth is lost; return the choice.
+    """Drop options, or make them cheaper, where no worth is lost; return the choice.
 
-    The options with the largest subsidies come first, then the largest costs, then the last ids.
-    Nothing is added.
+    Options with the largest subsidies come first; ties go to the largest costs, then to the last
+    sites. Nothing is added.
     """
     improved = True
     while improved:

@@ -15,8 +15,8 @@ from siting.program.instance import Flags, Floats, Ints
 class Room:
     """The resources of one program, prepared to test changes.
 
-    A *change* builds an option at its site, in place of any other there. Changes numbered after the
-    options each empty one site.
+    A *change* builds an option at its site, in place of any other there. The changes numbered after
+    the options empty one site each.
     """
 
     def __init__(self, frame: Frame) -> None:
@@ -92,7 +92,7 @@ class Room:
         return out
 
     def changed(self, choice: Ints, *changes: int) -> Ints:
-        """Return a choice after changes; the number after the last site changes nothing."""
+        """Return a choice after changes; a number beyond the last site changes nothing."""
         out = choice.copy()
         for change in changes:
             if change < self.count:

@@ -140,7 +140,7 @@ class _Solve:
         before: Sequence[Reached] = (),
     ) -> None:
         self.program, self.effort, self.clock, self.before = program, effort, clock, before
-        # The program with all offers, and the positions in it of the offers of `program`.
+        # The program with all offers, and the positions of the offers of `program` among them.
         self.whole = program
         self.kept: Ints = np.arange(len(program.instance.offer_ids))
         self.choice: Ints | None = None
@@ -161,10 +161,10 @@ class _Solve:
         self.left_out = LeftOut()
         # Bounds on all plans in the first aim, with the prices that prove them.
         self.bounds: Bounds | None = None
-        # The incumbent of the last search, and a bound on plans with options missing from it.
+        # The incumbent of the last search, and a bound on plans with options that it lacked.
         self.inc: Incumbent | None = None
         self.beyond = -math.inf
-        self.finish_s = 0.0  # time to keep for the answer
+        self.finish_s = 0.0  # time to reserve for the answer
         self.tree: Task[None] | None = None  # the first aim's tree, parallel to the later aims
 
     def _earliest(self, offers: Ints) -> Ints:
@@ -274,7 +274,7 @@ class _Solve:
         self.tree = Task(lambda _: go_on_with_tree(inc), inc.clock)
 
     def _go_on(self, inc: Incumbent | None, beyond: float) -> None:
-        """Lower the first aim's bound in the time that the last aim left; the plan stays.
+        """Lower the first aim's bound in the time that the last aim left, with the plan fixed.
 
         `inc`: incumbent of the first aim's search; `beyond`: bound on plans with options missing
         from that search.
@@ -284,7 +284,7 @@ class _Solve:
             return
         if self.tree is None and inc.done:
             return
-        # A tree that runs during the later aims has its own record of seconds.
+        # A tree that runs during the later aims has its own record of run times.
         before_s = inc.clock.seconds.get("tree", 0.0) if self.tree is None else 0.0
         self.clock.unit = aim.unit(self.program.worth_unit)
         with self.clock.within(min(inc.ends, self._finish)):
@@ -375,7 +375,8 @@ class _Solve:
 
     def _narrowed(self, aim: Aim, reached: Sequence[Reached]) -> Result:
         """Return the result of one aim over the offers priced in, with a bound for all offers."""
-        # For the cost to all, pricing gives the bound, and hardly any step improves the moved plan.
+        # For the cost to all, pricing gets most of the time: it gives the bound, and later steps
+        # hardly improve a plan whose stations have been moved.
         share = 1 - settings.LAST_SHARE if aim.of_stations else settings.ROOT_SHARE
         with self.clock.phase("pricing", self.clock.share + share * (1 - self.clock.share)):
             whole, priced = self._priced(aim, reached)
@@ -526,7 +527,7 @@ class _Solve:
             return Reached(aim, value)
         low = value - settings.KEPT * gap * abs(value)
         if result.bound - value <= gap * (1 + settings.EXACT) * abs(value):
-            # A gap that was met stays met.
+            # A gap once met remains met.
             low = max(low, min(value, result.bound / (1 + 0.999 * gap)))
         return Reached(aim, low)
 
@@ -637,7 +638,7 @@ class _Solve:
         return self._run(frame, self.choice, self._gap_of(frame.aim), known=known)
 
     def _gap_of(self, aim: Aim) -> float:
-        """Return the gap asked for an aim; for drives it is 0 if the general gap is 0."""
+        """Return the requested gap of an aim; for drives it is 0 if the general gap is 0."""
         drives = aim.of_drives and self.effort.gap > 0
         return self.effort.drives_gap if drives else self.effort.gap
 
@@ -662,7 +663,7 @@ class _Solve:
     def _worked(self, inc: Incumbent, work: Callable[[Incumbent], None]) -> Incumbent:
         """Call a function on an incumbent, which Ctrl-C may end; return the incumbent.
 
-        If a solver is stuck, the best plan before it counts.
+        If a solver is stuck, the best plan so far counts.
         """
         try:
             work(inc)
@@ -676,7 +677,7 @@ class _Solve:
         return inc
 
     def _put_together(self, reached: Sequence[Reached]) -> Answer:
-        """Return the answer: service with the shortest drives the aims allow, and the proofs."""
+        """Return the answer: service with the shortest drives that the aims allow, and proofs."""
         assert self.choice is not None
         whole = served_whole([*(one.aim for one in reached), ShortestDrives()], self.program)
         if self.effort.gap > settings.ARITHMETIC and not whole:

@@ -7,7 +7,7 @@ option that earns most alone (Lagrangian relaxation)::
     at_most(o)  =  L(p)  -  max(0, v of the best option at its site)  +  v_o
 
 where ``v_o`` is the `intake` of option ``o`` at worths less prices, less the price of the resources
-it uses. Under the viability gap its business case must close, at the best of several prices of the
+it uses. Under the viability gap the station must break even, at the best of several prices of the
 gap. At an optimum of the master problem, the cuts' prices weighted by their duals give nearly the
 same bound, because ``L`` is convex. This bound also holds for offers that were not priced in.
 
@@ -130,7 +130,7 @@ def bound_by(
 def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
     """Return one row per site (``<= 0``) that business cases imply; None without the gap.
 
-    At the worths, a site's pairs less its payments earn at most as much as its options can earn
+    At these worths, a site's pairs less its payments earn at most as much as its options can earn
     alone. The relaxation violates this if one option of a site, taken in part, covers the shortfall
     of another.
     """
@@ -155,7 +155,7 @@ def _bound(
     m, layout, program = frame.matrix, frame.layout, frame.program
     price = price.copy()
     price[frame.rows_of(*OF_A_SITE)] = 0.0
-    # A price must belong to a finite side.
+    # A dual price counts only if the row has a finite limit on that side.
     price[(price > 0) & ~np.isfinite(m.row_upper)] = 0.0
     price[(price < 0) & ~np.isfinite(m.row_lower)] = 0.0
     side = np.where(price > 0, m.row_upper, m.row_lower)

@@ -1,7 +1,7 @@
 """Conflicts: requirements that no plan meets together, and the least changes that help.
 
 1. If the elastic relaxation proves the conflict, only requirements with a price in it are tested:
-   these are in conflict by themselves, so no other change can resolve it.
+   these conflict by themselves, so changing any other requirement cannot help.
 2. Each requirement is dropped alone while all others stay; limits are dropped in groups, which are
    halved. If there is then a plan, the least sufficient change is computed, and verified by a plan
    of the program with that change.
@@ -60,7 +60,7 @@ def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
         One row per requirement in the conflict: ``requirement``; ``have``, the best figure while
         the others stay, or the amount of a scarce resource; ``need``; ``unit``; ``alone``, whether
         changing it alone is enough; ``fix``, the least change that resolves it, in words, verified
-        by a plan. A figure not found in time is replaced by a bound and marked as one.
+        by a plan. A figure not found in time is replaced by a bound and marked as such.
 
     Raises
     ------
@@ -298,7 +298,7 @@ class _Diagnosis:
         return Mend({k: excess}, {k: rounded(one, excess)}, self.nowhere, least)
 
     def stepped(self, given: dict[int, float], least: float, parts: float) -> Mend:
-        """Return the smallest changes with a plan, in steps towards the relaxation's changes."""
+        """Return the smallest tried changes that allow a plan, slightly above the relaxation's."""
         best = Mend(given, {}, self.nowhere, least)
         for step in settings.CONFLICT_STEPS:
             changed, figures = self.program, {}
@@ -339,7 +339,7 @@ class _Diagnosis:
                 drop(group[:half])
                 drop(group[half:])
 
-        # Limits are dropped first, floors last: the user's own requirements stay in the message.
+        # Floors are dropped last, so that messages name them.
         drop([k for k in reversed(kept) if k not in alone])
         return list(alone) if alone and self.clock.over else kept
 

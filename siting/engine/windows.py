@@ -1,4 +1,4 @@
-"""Windows: large neighbourhood search, with the stations of a neighbourhood set free.
+"""Windows: large neighbourhood search that frees the stations of a neighbourhood.
 
 A window frees the options of some sites, some energies, and all columns without a site; the rest of
 the plan is fixed and moves to the right-hand sides. HiGHS solves this small integer program from
@@ -12,7 +12,7 @@ and, at first, a few others: near pairs in the window, and pairs with free capac
 Each window has two neighbourhoods, mostly far apart, so that money can move between them. Windows
 start where relaxation and plan differ. None is repeated until something near it changes. Once all
 windows of a size have been tried, they grow in sites and in pairs per row. Several run in parallel;
-their results are applied in order, so that two runs are equal.
+their results are applied in order, so that runs are reproducible.
 
 A crossing is a window of another kind: it frees the sites where two plans differ, and allows only
 their options. So it may be large, and takes the better parts of both. Plans of a large city are
@@ -197,7 +197,7 @@ class Windows:
         the budget. The plan of the windows is lost.
 
         `pairs`: the point of the first plan, and the options of the second; `money`: price of a
-        rupee in the unit of the aim, by year, where the plan uses just the budget; with 0, each
+        rupee in the unit of the aim, by year, where the plan uses exactly the budget; at 0, each
         area keeps its money.
         """
         points, left = [point for point, _ in pairs], []
@@ -260,7 +260,7 @@ class Windows:
         return columns[keep], whole[keep]
 
     def _next(self) -> list[Ints]:
-        """Return the next windows' sites, without overlap; an empty list once all were tried."""
+        """Return the next windows' sites, without overlap; an empty list once all are tried."""
         score = self._differs()
         order = np.argsort(-score, kind="stable")
         order = order[~self._tried[order]]
@@ -288,7 +288,7 @@ class Windows:
         return out
 
     def _program(self, sites: Ints) -> tuple[Ints, Flags]:
-        """Return the columns that a window sets free, and the integer ones among them."""
+        """Return the columns that a window frees, and the integer ones among them."""
         frame = self.frame
         inside = np.zeros(frame.sites, dtype=bool)
         inside[sites] = True
@@ -383,7 +383,7 @@ class Windows:
     ) -> highspy.Highs:
         """Return the program of a window, with the incumbent as its start.
 
-        `price`: price of each row; rows with a price are no limits.
+        `price`: price of each row; rows with a price have no upper limit.
         """
         frame, m = self.frame, self.frame.matrix
         part = frame.by_column[:, columns]
