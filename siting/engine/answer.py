@@ -103,13 +103,13 @@ class Answer(Solved):
     proofs
         Each aim with its proof, in order.
     method
-        Method: ``exact``, ``greedy`` or ``milp``.
+        ``exact``, ``greedy`` or ``milp``.
     solver, solver_version
         Name and version of the solver.
     tie_break
-        Tie-break. ``exact``: the plan has the least subsidy of all plans of equal value, then the
-        least cost, then the lowest ids. ``polished``: no station can be dropped, or replaced by a
-        cheaper offer at its site, without loss.
+        ``exact``: the plan has the least subsidy of all plans of equal value, then the least cost,
+        then the lowest ids. ``polished``: no station can be dropped, or replaced by a cheaper offer
+        at its site, without loss.
     guarantee
         Worst-case guarantee of the greedy method on this kind of program, with its source.
     left_out
@@ -264,7 +264,7 @@ class Answer(Solved):
         return np.array([s.probability for s in self.program.slices if s.year == 0])
 
     def over_pairs(self, each: Floats) -> float:
-        """Return the sum of an amount per kWh of each pair over all energy, weighted by slice."""
+        """Return an amount per kWh of each pair, summed over the energy and weighted by slice."""
         return math.fsum(
             s.weight * s.probability * math.fsum(self.energy[:, n] * each)
             for n, s in enumerate(self.program.slices)

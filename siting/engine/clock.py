@@ -88,7 +88,7 @@ class Clock:
         return out
 
     def handed_on(self) -> Clock:
-        """Return a clock for the rest of a solve; this one, for a parallel task, stays silent."""
+        """Return a clock for the rest of a solve; a parallel task keeps this one, silently."""
         out = copy.copy(self)
         self._progress, self.seconds = None, {}
         return out

@@ -91,7 +91,7 @@ class Sower:
         return np.sort(self.choice[self.choice >= 0])
 
     def _take_best(self, together: float) -> bool:
-        """Choose the best option and near-equal ones without shared demand; return if any fits.
+        """Choose the best option and near-equal ones that share no demand; return whether any fits.
 
         `together`: an option is near-equal if its rate is at least this share of the best rate.
         """
@@ -130,7 +130,7 @@ class Sower:
                 self._take(option, None)
 
     def _towards(self) -> Floats:
-        """Return each option's contribution to unmet lower limits, as a share of the need."""
+        """Return each option's contribution to unmet lower limits, as a share of the limits."""
         if self.counts is None:
             return np.zeros(self.frame.count)
         lack = np.maximum(self.least - self.frame.resources.slack - self.used, 0.0)

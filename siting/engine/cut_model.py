@@ -1,8 +1,8 @@
 """The relaxed master problem as one native model, kept between rounds of cuts.
 
-Cuts are rows added to the native model, decisions are bounds of its columns, and the simplex method
+Cuts are rows added to the native model, decisions are bounds on its columns, and the simplex method
 starts from the last basis. Cuts that stay slack are removed, because few bind at an optimum.
-An option outside the optimum is ruled out if its reduced cost takes the bound below the value
+An option outside the optimum is ruled out if its reduced cost lowers the bound below the value
 sought (`Relaxed.hopeless`).
 """
 
@@ -40,7 +40,7 @@ class Row:
 class Relaxed:
     """An optimum of the relaxed master problem."""
 
-    # Bound on any choice within the decisions (signed so that more is better); -inf if infeasible.
+    # Bound on any choice that decisions allow (signed so that more is better); -inf if infeasible.
     bound: float
     taken: Floats  # value of each option, 0 to 1
     # Reduced cost: change of the bound (at most 0) if an option is added, or a whole one removed.

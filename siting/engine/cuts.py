@@ -51,7 +51,7 @@ class Cut:
     prices: Mapping[int, Floats]
 
     def over(self, taken: Floats, measured: Floats) -> float:
-        """Return the violation at a point: values of options and of the master's columns."""
+        """Return the violation at a point, given by the options and the master's columns."""
         bound = self.constant + float(self.coefficient @ taken)
         return float(self.value @ measured[self.column]) - bound
 
@@ -78,7 +78,7 @@ class Cutter:
         self.alone, self.linked = self._alone(), self._linked()
 
     def _alone(self) -> list[int]:
-        """Return the parts whose worth needs a linear program."""
+        """Return the parts whose worth cuts need a linear program."""
         parts = enumerate(self.parts)
         return [p for p, part in parts if part.capacitated and part.uniform is None]
 
@@ -189,7 +189,7 @@ class Cutter:
         return is_shared(cases_of(self.frame.layout.instance, rule))[self.frame.site]
 
     def plain(self) -> list[Cut]:
-        """Return the cuts that need no separation: by capacity, by reach, by least payments."""
+        """Return the cuts that need no separation: from capacities, reach and least payments."""
         out = []
         for p, part in enumerate(self.parts):
             none = np.zeros(len(part.rows))
@@ -211,7 +211,7 @@ class Cutter:
     # --- cuts at a point ---------------------------------------------------------------------
 
     def quick(self, taken: Floats) -> list[Cut]:
-        """Return the tightest cuts on single measures at a point that need no linear program."""
+        """Return the tightest single-measure cuts at a point, if they need no linear program."""
         return self.of_worths(taken) + self.of_energies(taken, self.energies)
 
     def of_worths(self, taken: Floats) -> list[Cut]:

@@ -92,7 +92,7 @@ def solve_drives(frame: Frame, clock: Clock, start: Ints, *, gap: float, solved:
         clock.unit = frame.aim.unit(program.worth_unit)
         clock.hear(value, bound)
         if times in tried and (value, bound) == before:
-            if result.stopped == "solver stopped":  # neither turns nor time would find more
+            if result.stopped == "solver stopped":  # more turns or time would not help
                 stopped = result.stopped
                 break
             turns, share = 2 * turns, 1 - (1 - share) / 2

@@ -172,7 +172,7 @@ def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]
     """Yield choices made from relaxations, the last one first; the list is emptied.
 
     If a relaxation spreads its stations over many sites, two more choices come first: one site of
-    each cluster, and all the sites, from which all that lack money are dropped at once.
+    each cluster, and all these sites, of which those that lack money are dropped at once.
     """
     while relaxations:
         taken = relaxations.pop()
@@ -203,7 +203,7 @@ def drawn_stations(inc: Incumbent, relaxations: Sequence[Floats]) -> Iterator[St
 
 
 def _by_site(frame: Frame, taken: Floats) -> tuple[Ints, Floats]:
-    """Return each site's option of the largest value, and the sum of its options' values."""
+    """Return each site's option with the largest value, and the sum of its options' values."""
     order = np.argsort(-taken, kind="stable")
     sites, first = np.unique(frame.site[order], return_index=True)
     most = np.full(frame.sites, -1)

@@ -119,7 +119,7 @@ class Frame:
 
     @cached_property
     def shared_demand(self) -> sparse.csr_array:
-        """Demand shared by each pair of sites (kWh/day); a sample of the rows if they are many."""
+        """Demand shared by each pair of sites (kWh/day); from a sample of rows if they are many."""
         return overlap(
             self.service.kwh.max(axis=1), self.service.row, self.service.site, self.sites
         )
@@ -203,9 +203,8 @@ class Frame:
     ) -> Answered:
         """Return the optimum of the program with its options fixed to a choice.
 
-        The point has all columns of the matrix; duals and reduced costs match all rows and columns.
-        Independent pieces of large programs are solved in parallel. `strict`: whether to use the
-        tightest tolerances.
+        Point, duals and reduced costs cover all rows and columns of the matrix. Independent pieces
+        of large programs are solved in parallel. `strict`: whether to use the tightest tolerances.
         """
         m = self.matrix
         columns = self.open_columns(choice)
@@ -215,7 +214,7 @@ class Frame:
         shift = self.by_column[:, choice] @ np.ones(len(choice))
         rows = np.zeros(m.a.shape[0], dtype=bool)
         rows[part.indices] = True
-        # Rows of options alone depend only on the choice; other rows must hold even if empty.
+        # Rows over options alone depend only on the choice; other rows must hold even if empty.
         first = max((m.family[f].stop for f in ("one", "resource") if f in m.family), default=0)
         lower, upper = m.row_lower - shift, m.row_upper - shift
         empty = ~rows

@@ -5,9 +5,9 @@ gain of a station shrinks as others are added. This holds for coverage and for t
 with capacities, whose value is the rank of a polymatroid. So the energy that new stations add to
 the existing ones has these guarantees:
 
-- The better of two plans reaches at least ``(1 - 1/e) / 2``, 31.6 %, of the best within the budget.
+- The better of two plans reaches at least ``(1 - 1/e) / 2`` (31.6 %) of the best within the budget.
   One plan is greedy by energy per rupee, the other has the best single option.
-- If all subsidies are the same, the greedy plan reaches at least ``1 - 1/e``, 63.2 %.
+- If all subsidies are the same, the greedy plan reaches at least ``1 - 1/e`` (63.2 %) of the best.
 
 Neither guarantee holds with several options at a site, limits other than a budget, or required
 sites. The gap proven for a plan is usually far smaller.
@@ -82,7 +82,7 @@ def _for_less_and_less(valuer: Valuer, purse: Purse, clock: Clock) -> Iterator[S
 
 
 def sown_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Ints]:
-    """Yield the choices constructed for the full budget and smaller sums for viability gaps.
+    """Yield the choices constructed with the full budget and with smaller sums for viability gaps.
 
     Options are ranked by worth per rupee. A rupee of a station's need gets each weight in
     `settings.OWN_MONEY` in turn. A station's gap is known only once its service is computed, and is

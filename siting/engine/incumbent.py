@@ -62,7 +62,7 @@ class Known:
     money: Floats  # price of a rupee in the unit of the aim, by year
 
     def promising(self, at_most: Floats, enough: float) -> Ints:
-        """Return the missing options that a plan above `enough` may use; none if they are many.
+        """Return missing options that a plan above `enough` may use; none if there are too many.
 
         `at_most`: bound on the plans with each option.
         """
@@ -224,7 +224,7 @@ class Incumbent:
             if len(self.served) > 60:
                 del self.served[next(iter(self.served))]
             began = self.clock.elapsed_s
-            # The service of a first plan is computed whatever the time.
+            # The service of a first plan is computed even if time is up.
             clock = self.clock if self.begun and not late else Clock(math.inf)
             self.served[key] = self.frame.serve(np.sort(choice), clock, self.options.threads)
             # Slices are served in parallel here, but as one program in the answer.
@@ -246,7 +246,7 @@ class Incumbent:
 
     @property
     def begun(self) -> bool:
-        """Whether some plan builds a station."""
+        """Whether the incumbent builds a station."""
         return self.choice is not None and len(np.setdiff1d(self.choice, self.frame.kept)) > 0
 
     @property

@@ -155,7 +155,7 @@ class Master(CutModel):
         self.add_rows(rows)
 
     def prices(self) -> Prices:
-        """Return prices at the last optimum: demand's from cuts, and limits' from their rows."""
+        """Return prices at the last optimum: those of demand from cuts, of limits from rows."""
         m, frame = self.matrix, self.frame
         of_row = np.zeros_like(frame.service.kwh)
         for dual, cut in self.binding:
@@ -287,7 +287,7 @@ class Master(CutModel):
     def program(
         self, allowed: Flags, start: Ints | None, *, gap: float, nodes: int, threads: int, seed: int
     ) -> tuple[float, float, Ints | None]:
-        """Solve the integer program under the binding cuts, within a number of nodes.
+        """Solve the integer program under the binding cuts, within a limit on nodes.
 
         The result is a bound on any choice, the best choice's value by the cuts, and that choice.
         """

@@ -44,7 +44,7 @@ def solve_whole(
 
     `start`: a plan to start from, with its bound; it is the answer if time is too short.
     """
-    matrix, impossible = frame.matrix, Fault("program", "no plan meets all that is asked")
+    matrix, impossible = frame.matrix, Fault("program", "no plan meets all requirements")
     if not matrix.a.shape[1]:  # solvers handle empty programs badly
         none = np.zeros(0, dtype=np.int64)
         if not (frame.fits(none) and frame.serve(none, clock).found):

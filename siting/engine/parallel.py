@@ -1,4 +1,4 @@
-"""Tasks of one solve in threads, which Ctrl-C and the deadline stop.
+"""The tasks of one solve, in threads that Ctrl-C and the deadline stop.
 
 HiGHS releases Python's lock while it runs, so threads are enough. The calling thread waits in
 Python, because Python delivers Ctrl-C to the main thread only between two of its own instructions.
@@ -77,9 +77,9 @@ class Task[T]:
 
 
 def in_parallel[T](functions: Sequence[Callable[[Clock], T]], clock: Clock) -> list[T]:
-    """Return the results of functions that run in parallel, in their order.
+    """Run functions in parallel, and return their results in order.
 
-    The clock of the solve counts the work of the one that did most.
+    The clock of the solve counts only the largest work of any of them.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Parts of a program that share only the options, and the bound that prices give on each.
+"""Parts of a program, which share only the options, and bounds on the parts from prices.
 
 A *part* is the demand of one slice whose charger groups are linked, directly or through others. Let
 each pair have a worth ``v_ij`` per kilowatt-hour and each demand row a price ``p_i`` (both at least
@@ -140,7 +140,7 @@ class Part:
         return out
 
     def _rank(self, counted: Flags, wanted: Floats) -> Floats:
-        """Return the energy each distinct offer could serve of some pairs."""
+        """Return the energy that each distinct offer could serve through some pairs."""
         at = self.offer_site[self._distinct]
         within = np.zeros((self.sites, len(self.kinds)))
         row = self.row[counted]

@@ -148,7 +148,7 @@ class _Named:
         return str(plan.years[t]) if plan else ""
 
     def _demand(self) -> None:
-        """Price demand by its row, or by the bound of its only column."""
+        """Take the price of demand from its row, or from the bound of its only column."""
         frame, service = self.frame, self.frame.service
         merged = np.zeros_like(service.kwh)
         row, when = service.row[frame.energy_pair], frame.energy_slice
@@ -165,13 +165,13 @@ class _Named:
         self.rows += _of_demand(self.program, np.where(of[:, None] >= 0, merged[of], 0.0))
 
     def _limits(self) -> None:
-        """Price money and limits over the options."""
+        """Take the prices of money and limits from the rows of options."""
         price = self.price[self.frame.rows_of("resource")]
         each = price / resource_units(self.frame, self.frame.matrix)
         self.rows += _of_resources(self.program, each.tolist())
 
     def _subsidies(self) -> None:
-        """Price money and envelopes from the rows of payments."""
+        """Take the prices of money and envelopes from the rows of payments."""
         rows = self.frame.rows_of("subsidies").tolist()
         years = self.layout.subsidy_column.shape[1]
         for t in range(years if math.isfinite(self.layout.budget_pkr) else 0):

@@ -2,7 +2,7 @@
 
 If a site may have any number of chargers, it has hundreds of options. The relaxation is solved over
 a few of them, and its duals price the others: options whose reduced cost promises a gain are added,
-until there are none. The results are a program of a few options a site, which the rest of the
+until none remain. The results are a program with a few options per site, which the rest of the
 engine solves, and a bound on all plans::
 
     L(p)        =  sum of p_r b_r  +  sum over sites of max(0, g_o)  +  sum of max(0, g_c) u_c
@@ -312,7 +312,7 @@ class Pricing:
         """Return the bound by sites at the prices, or half-way to the best earlier prices."""
         at, live = self.price, self.live
         by = bound_by(self.frame, self.cutter, at, self.clock, live)
-        if by.bound > self.lowest:  # prices swing from round to round
+        if by.bound > self.lowest:  # prices oscillate from round to round
             at = (self.price + self.center) / 2
             by = bound_by(self.frame, self.cutter, at, self.clock, live)
         if by.bound <= self.lowest:
@@ -386,7 +386,7 @@ class Pricing:
     def _bound(self) -> tuple[float, Floats, Floats, Floats]:
         """Return the bound, the bound with each option, reduced costs, and the prices used.
 
-        Rows that allow one option per site have price 0: the bound counts only each site's best.
+        Rows that allow one option per site have price 0: only each site's best option counts.
         """
         m = self.matrix
         price = self.price.copy()

@@ -1,8 +1,8 @@
-"""The relaxation of the whole program, and a plan by diving from it.
+"""The relaxation of the whole program, and a plan found by diving from it.
 
-The interior point method solves the linear program of a city of Karachi's size in seconds; the same
-bound by cuts takes minutes. The dive then fixes options with the largest values, step by step. Each
-step uses a part of the scarcest resource, and the next solve starts from the last basis.
+The interior point method solves the linear program of a city the size of Karachi in seconds; cuts
+take minutes to reach the same bound. The dive then fixes options with the largest values, step by
+step. Each step uses a part of the scarcest resource, and the next solve starts from the last basis.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A relaxation of floors by penalties, for windows that start without a feasible plan.
+"""Floors relaxed by penalties, for windows that start without a feasible plan.
 
 Every row that a first plan may miss (floors, kept values of earlier aims, business cases) gets a
 column for its shortfall, at a cost above any possible worth. A plan without shortfall is a plan of

@@ -91,7 +91,7 @@ def mended(k: int, one: Requirement, mend: Mend, required: Flags, sites: Names) 
 def bounded(one: Requirement, at_least: float) -> Line:
     """Return the line of a requirement for which only a bound is known."""
     if at_least <= 0:
-        fix = "in the conflict; whether changing it alone is enough was not found in time"
+        fix = "in the conflict; time ran out before it was known if changing it alone is enough"
         return Line.of(one, 0.0, fix)
     figure = _written(rounded(one, at_least), one.unit)
     most, bound = ("most", "have") if one.least else ("least", "need")

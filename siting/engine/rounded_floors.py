@@ -5,8 +5,8 @@ follows at prices ``p_i`` on demand (`siting.engine.parts`)::
 
     sum over stations of intake(w - p)  >=  b - sum of p_i d_i
 
-This row, ``sum of a_o y_o >= b``, has only options. In the relaxation 5.05 stations of one size may
-meet it, while a plan needs 6, or a larger station. Mixed-integer rounding excludes 5.05. With a
+This row, ``sum of a_o y_o >= b``, has only options. In the relaxation, 5.05 stations of one size
+may meet it, while a plan needs 6, or a larger station. Mixed-integer rounding excludes 5.05. With a
 divisor ``q`` and the fractional part ``f`` of ``b / q``, the row ::
 
     sum of (floor(a_o / q) + min(1, fraction(a_o / q) / f)) y_o  >=  ceil(b / q)

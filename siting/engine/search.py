@@ -20,9 +20,9 @@ from siting.program.instance import Floats, Ints
 def fill(valuer: Valuer, state: State, clock: Clock) -> State:
     """Return the choice with options added or improved while resources last.
 
-    The next change has the most worth for its price; changes that cost no more than the present
-    option come first. The gain of an option can only shrink as others are added. So its earlier
-    gain is a bound, and most gains need not be computed again.
+    The next change is the one with the most worth for its price; changes that cost no more than the
+    present option come first. The gain of an option can only shrink as others are added. So its
+    earlier gain is a bound, and most gains need not be computed again.
     """
     for after in filling(valuer, valuer.room, state, clock):
         state = after

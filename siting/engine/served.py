@@ -98,7 +98,7 @@ def energies(frame: Frame, point: Floats) -> Floats:
 
 
 def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
-    """Return the public money paid by offer up to each year (PKR): its viability gap.
+    """Return the public money paid to each offer up to each year (PKR): its viability gap.
 
     Money is paid as late as possible, and ahead only if the money of a later year does not suffice.
     Without a viability gap nothing is paid and the table is empty. `energy` is by pair and slice

@@ -166,7 +166,7 @@ class Shortfall:
         return out
 
     def aim_at(self, taken: Floats, measured: Floats) -> None:
-        """Set the limits of the model's rows and columns to a point."""
+        """Set the limits of the model's rows and columns for a point."""
         m, model = self.frame.matrix, self.model
         shift = self.by_option @ taken
         self.thought = thought = np.array(

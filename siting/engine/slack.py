@@ -49,7 +49,7 @@ class Room:
         return total
 
     def share(self, option: int) -> float:
-        """Return the largest share of a row that an option uses alone."""
+        """Return the largest share that an option uses of any row with many options."""
         wide = self._dense[:, option] / np.maximum(np.abs(self.most[self._wide]), 1e-12)
         finite = np.isfinite(self.most[self._wide])
         return float(wide[finite].max(initial=0.0))
@@ -102,7 +102,7 @@ class Room:
         return out
 
     def taking(self, choice: Ints, order: Iterable[int]) -> Ints:
-        """Return a choice after adding options in an order, one per site, if they fit."""
+        """Return a choice after adding options in the given order, one per site, if they fit."""
         out, done = choice.copy(), np.zeros(self.sites, dtype=bool)
         fits = self.fits(out, begun=True)
         for option in order:

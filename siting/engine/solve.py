@@ -340,7 +340,7 @@ class _Solve:
         """Return the present plan as the result of a later aim, without a bound."""
         frame, value = self._frame(aim, reached)
         if self.choice is None or not math.isfinite(value):
-            raise StuckError(Fault("program", "a solver does not end", "give another solver.seed"))
+            raise StuckError(Fault("program", "a solver does not stop", "give another solver.seed"))
         return Result(self.choice, frame.sign * value, frame.sign * math.inf, "time limit")
 
     def _found(self, aim: Aim, reached: Sequence[Reached]) -> Result:
@@ -352,7 +352,7 @@ class _Solve:
         return self._narrowed(aim, reached)
 
     def _moved(self, aim: Aim, reached: Sequence[Reached], result: Result) -> Result:
-        """Return a result after moving and resizing its stations over all offers."""
+        """Return a result after its stations are moved or resized, with any offers."""
         clock, began_s = self.clock, self.clock.elapsed_s
         self.choice = result.choice
         frame, before = self._frame(aim, reached, self.whole)
@@ -381,7 +381,7 @@ class _Solve:
         with self.clock.phase("pricing", self.clock.share + share * (1 - self.clock.share)):
             whole, priced = self._priced(aim, reached)
         if priced is not None and priced.infeasible:
-            raise InfeasibleError(Fault("program", "no plan meets all that is asked"))
+            raise InfeasibleError(Fault("program", "no plan meets all requirements"))
         gap, self.beyond = self._gap_of(aim), math.inf
         for _ in range(settings.WIDENED + 1):
             frame = self._framed(aim, reached)
@@ -643,7 +643,7 @@ class _Solve:
         return self.effort.drives_gap if drives else self.effort.gap
 
     def _begun(self, frame: Frame) -> Result | None:
-        """Return a first plan and an immediate bound; None if none was found."""
+        """Return a first plan and an immediate bound; None if no plan was found."""
         options = Options(self._gap_of(frame.aim), self.effort.threads, self.effort.seed)
         inc = self._worked(Incumbent(frame, self.clock, options, self.choice), begin)
         return None if inc.choice is None else result_of(inc)
@@ -673,7 +673,7 @@ class _Solve:
             if inc.choice is None:
                 raise
         if inc.infeasible:
-            raise InfeasibleError(Fault("program", "no plan meets all that is asked"))
+            raise InfeasibleError(Fault("program", "no plan meets all requirements"))
         return inc
 
     def _put_together(self, reached: Sequence[Reached]) -> Answer:
@@ -718,6 +718,6 @@ class _Solve:
 
 
 def _offers_of(courses: Courses, some: Ints) -> Ints:
-    """Return the offers that some options are made of, in order."""
+    """Return the offers that occur in some options, in order."""
     offer = np.unique(courses.offer[some])
     return offer[offer >= 0]

@@ -1,4 +1,4 @@
-"""Runs of solvers by name, through PuLP."""
+"""Solvers run by name, through PuLP."""
 
 from __future__ import annotations
 

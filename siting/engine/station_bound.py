@@ -121,8 +121,8 @@ def bound_by(
 ) -> BySites:
     """Return the bounds at the duals of the rows of the frame's relaxation.
 
-    `cutter`: a cutter of the frame's parts; its measures do not matter. `live`: the options of the
-    plans that the bound counts; by default all.
+    `cutter`: a cutter of the frame's parts; its measures do not matter. `live`: options of the
+    plans that the bound must cover; by default all.
     """
     return _bound(frame, cutter, price, np.maximum(frame.of_demand(price), 0.0), clock, live)
 
@@ -170,7 +170,7 @@ def _bound(
     gaps, most = np.zeros((frame.sites, years)), np.zeros(frame.count)
     for t in range(years):
         column = layout.subsidy_column[:, t]
-        # Below 0 if money lapses with its year, because payments ahead save dearer money later.
+        # Negative if unspent money lapses, because early payments save dearer money later.
         rupee = np.where(column >= 0, -reduced[column], 0.0)
         mine = [p for p in worths if cutter.year_of(p) == t]
         at = cutter.in_business(t, mine, worths, of_part, rupee)
@@ -251,7 +251,7 @@ def _around(
 
 
 def resource_units(frame: Frame, m: Matrix) -> Floats:
-    """Return the units of each resource that equal one unit of its row in a matrix."""
+    """Return the number of units of each resource in one unit of its row in a matrix."""
     use, out = frame.resources.use, np.ones(len(frame.resources))
     of = m.family.get("resource", slice(0, 0))
     for r, row in enumerate(range(of.start, of.stop)):

@@ -1,8 +1,8 @@
 """A best-bound tree over the relaxed master problem, with cuts in its nodes.
 
-HiGHS takes no cuts while it branches, so new cuts would mean solving from scratch again and again.
-Here a node is a set of allowed options and of sites that must have a station. Its bound comes from
-the relaxation, tightened by cuts that its optimum violates and that hold in every node. Options
+HiGHS accepts no cuts while it branches, so each new cut would mean solving from scratch. Here a
+node is a set of allowed options and of sites that must have a station. Its bound comes from the
+relaxation, tightened by cuts that its optimum violates and that hold in every node. Options
 excluded by reduced costs, given incumbent and gap, are closed for good; few options remain open.
 
 A node branches on the number of stations of a kind, on a site with a fractional station, or else on
@@ -98,7 +98,7 @@ class Tree:
 
     @property
     def bound(self) -> float:
-        """Bound on all plans by the nodes so far; infinite before the first."""
+        """Bound on all plans from the nodes so far; infinite before the first."""
         return max(-self._heap[0][0] if self._heap else -math.inf, self._closed)
 
     def run(self, nodes: int) -> None:

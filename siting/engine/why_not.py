@@ -2,10 +2,10 @@
 
 1. If the elastic relaxation proves the conflict, only requirements with a price in it are tested:
    these conflict by themselves, so changing any other requirement cannot help.
-2. Each requirement is dropped alone while all others stay; limits are dropped in groups, which are
-   halved. If there is then a plan, the least sufficient change is computed, and verified by a plan
-   of the program with that change.
-3. The others are dropped one after the other for good, as long as a conflict remains. The
+2. Each requirement is dropped alone while all others stay; large blocks are first dropped as a
+   whole, then in halves. If there is then a plan, the least sufficient change is computed, and
+   verified by a plan of the program with that change.
+3. The others are dropped permanently, one after the other, as long as a conflict remains. The
    requirements left form one irreducible conflict.
 4. If no single change suffices, the smallest changes of several requirements are computed, each
    relative to its figure.
@@ -103,9 +103,9 @@ def _faults(program: Program, lines: Sequence[Line]) -> list[Fault]:
         mine = alike.get(kind, [])
         if mine:
             whole = f"{kinds.count(kind):,} {things}"
-            rest = "the budget" if money else "the other requirements"
-            what = f"is asked for in {whole}, and {rest} cannot meet all of them"
-            fix = f"change the other requirements, or ask for fewer of these {things}"
+            rest = "the budget does" if money else "the other requirements do"
+            what = f"is required in {whole}, but {rest} not allow all of them"
+            fix = f"change the other requirements, or require fewer of these {things}"
             names = tuple(program.instance.limits[x.one.place].name for x in mine)
             out.append(Fault(f"a station in every {kind}", what, fix, names))
     return out
@@ -258,7 +258,7 @@ class _Diagnosis:
             return Mend({}, {}, self.nowhere, short)
         if not self.small and len(aimed) == 1 and self.asked[first].block == "floor":
             return self.most_served(first, parts)
-        # For required sites the choice matters, not the number.
+        # For required sites it matters which are dropped, not how many.
         whole = self.small or self.asked[first].block == "required"
         answer = self.ask(held, aimed, whole=whole, parts=parts)
         if answer.infeasible:
@@ -348,7 +348,7 @@ class _Diagnosis:
     ) -> tuple[dict[int, float], Flags]:
         """Return figures that fit the plan found, and the plan's stations by site.
 
-        Figures are rounded to usual decimals, and enlarged slightly where that is not enough.
+        Figures are rounded to the usual decimals, and enlarged slightly where that is not enough.
         """
         options = self.elastic.options
         taken = options.offer[np.flatnonzero(answer.point[: len(options)] > 0.5)]

@@ -8,9 +8,9 @@ earns this price. Then no plan covers more than::
 where the second term is relaxed to a knapsack with one option per group: ``min over m >= 0 of  m B
 + sum over groups of max(0, p(k) - m c_k)``. Here ``p(k)`` is the sum of the prices of the rows that
 ``k`` covers, and ``m`` is the price of a unit of budget. This is the Lagrangian bound that relaxes
-the rows; at best it equals the linear relaxation. If ``k`` is required, the bound falls by at least
-the best value of its group less ``p(k) - m c_k``. If the bound does not exceed the aim then, ``k``
-is excluded.
+the rows; at best it equals that of the linear relaxation. If ``k`` is required, the bound falls by
+at least the best value of its group less ``p(k) - m c_k``. If the bound then does not exceed the
+aim, ``k`` is excluded.
 
 Source: R. D. Galvão, L. G. A. Espejo, B. Boffey: A comparison of Lagrangean and surrogate
 relaxations for the maximal covering location problem. European Journal of Operational Research 124
@@ -40,7 +40,7 @@ class Knapsack:
         self._alone = len(self._heads) == len(self.cost)
 
     def fill(self, sold: Floats) -> tuple[float, Floats, float]:
-        """Return the largest earnings, the value of each option, and the price of the budget.
+        """Return the largest earnings, each option's value, and the price of a unit of budget.
 
         `sold`: earnings of each option, which are the prices of the rows it covers.
         """
@@ -69,7 +69,7 @@ class Knapsack:
         return bound, mixed, worth
 
     def left(self, sold: Floats, worth: float) -> Floats:
-        """Return the largest earnings in each group, less costs at the price; at least 0."""
+        """Return each group's largest earnings net of costs at the price `worth`, at least 0."""
         net = sold - worth * self.cost
         if self._alone:
             return np.maximum(net, 0.0)

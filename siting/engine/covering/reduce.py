@@ -8,8 +8,8 @@ These are removed in turn:
 - rows without weight or options;
 - all but one of the rows with the same options; the row kept gets the weight of all.
 
-With the required options, every plan of the reduced covering is a plan of the whole one, and the
-certain weight is added to its value. One of these is a best plan of the whole covering.
+With the required options added, every plan of the reduced covering is a plan of the whole one, and
+its value rises by the weight they cover. One of these plans is a best plan of the whole covering.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from siting.program.instance import Flags, Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class Reduced:
-    """A reduced covering, and its positions in the whole."""
+    """A reduced covering, and the positions of its rows and options in the whole one."""
 
     covering: Covering  # the reduced covering; none of its options is required
     option: Ints  # position of each remaining option in the whole covering
-    # Reduced row that each earlier row became; -1 if dropped or certain.
+    # Reduced row of each row of the whole covering; -1 if it was dropped or is always covered.
     row: Ints
     forced: Ints  # required options of the whole covering
     certain: float  # weight that the required options cover
@@ -42,7 +42,7 @@ class Reduced:
 def reduce_covering(covering: Covering, keep: Flags | None = None) -> Reduced:
     """Return a covering without the parts that no best plan needs.
 
-    `keep`: options that may remain, by default all; the caller must know that no others matter.
+    `keep`: options that may remain, by default all; the caller must be sure to need no others.
 
     >>> covers = np.array([[1, 1, 0], [1, 1, 0], [0, 1, 1], [0, 0, 0]])
     >>> weight, group = np.array([5.0, 1.0, 2.0, 9.0]), np.zeros(3, dtype=int)

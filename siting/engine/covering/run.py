@@ -184,7 +184,7 @@ class CoveringRun:
         return model.narrowed(~hopeless, inside)
 
     def _kicks(self, taken: Floats, worth: float) -> Kicks:
-        """Return kicks from the incumbent, reduced to the remaining options."""
+        """Return a local search that starts from the incumbent's remaining options."""
         plan = CoveringPlan(self.left.covering)
         plan.move_to(np.flatnonzero(np.isin(self.left.option, self.chosen)))
         exchange(plan, self.clock)

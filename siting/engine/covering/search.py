@@ -79,7 +79,7 @@ class Kicks:
         self._since = 0
 
     def go_on_from(self, chosen: Ints, value: float) -> None:
-        """Go on from another plan, if it is better."""
+        """Continue from another plan if it is better."""
         if value > self.value + self.plan.noise:
             self._keep(chosen, value)
 
