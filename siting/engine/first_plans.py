@@ -44,7 +44,7 @@ def first_plan(inc: Incumbent) -> None:
 
 
 def mend(inc: Incumbent, start: Ints) -> None:
-    """Restore an earlier plan option by option, except for options that do not fit."""
+    """Restore an earlier plan option by option, leaving out options that do not fit."""
     choice = inc.room.taking(inc.frame.nothing, start.tolist())
     if inc.valuer is not None:
         base = inc.frame.by_site(inc.frame.kept)

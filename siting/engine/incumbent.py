@@ -203,7 +203,7 @@ class Incumbent:
     def weighed(self, choice: Ints, *, late: bool = False) -> float:
         """Return the value of a choice (-inf if it is no plan); keep the best choice.
 
-        `late`: whether to value it even if time is over; `ends` leaves time for that.
+        `late`: whether to value it even if time is up; `ends` leaves time for that.
         """
         if not self.frame.fits(choice):
             return -math.inf

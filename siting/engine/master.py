@@ -1,6 +1,6 @@
 """The master problem of a frame: its relaxation, its cuts, and its integer program.
 
-If the budget is almost enough, the relaxation has very many optima; a small price on money leaves
+If the budget hardly binds, the relaxation has very many optima; a small price on money leaves
 fewer of them. The price of the whole budget is added back to the bound.
 
 Equal options are counted by kind. If stations of one size are equally good at many sites, branching
@@ -300,7 +300,7 @@ class Master(CutModel):
             rows.append(sparse.csr_array(row, shape=(1, m.a.shape[1])))
         upper = m.upper.copy()
         upper[: self.count] = np.where(allowed, upper[: self.count], 0.0)
-        # The number of each kind, as an integer column that HiGHS can branch on.
+        # The number of stations of each kind, as an integer column that HiGHS can branch on.
         kinds, columns = len(self.kinds), m.a.shape[1]
         for kind in self.kinds:
             one = (np.ones(len(kind)), kind, [0, len(kind)])

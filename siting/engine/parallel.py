@@ -34,7 +34,7 @@ class Task[T]:
     def wait(self, clock: Clock, *, until_over: bool = False) -> None:
         """Wait until the task has ended; report progress to the caller meanwhile.
 
-        `until_over`: whether the task must stop when the time of `clock` is over.
+        `until_over`: whether the task must stop when the time of `clock` is up.
 
         Raises
         ------

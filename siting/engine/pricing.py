@@ -162,7 +162,7 @@ class Pricing:
     # --- the relaxation ----------------------------------------------------------------------
 
     def _columns(self) -> Ints:
-        """Return the columns: options, energies, others, payments to options."""
+        """Return the columns in order: options, energies, others, and payments to options."""
         options = np.flatnonzero(self.active)
         paid = np.zeros(0, dtype=np.int64)
         column = self.frame.layout.subsidy_column
@@ -309,7 +309,7 @@ class Pricing:
         return known
 
     def _by_sites(self) -> BySites:
-        """Return the bound by sites at the prices, or half-way to the best earlier prices."""
+        """Return the bound by sites at the present prices, or half-way to the best earlier ones."""
         at, live = self.price, self.live
         by = bound_by(self.frame, self.cutter, at, self.clock, live)
         if by.bound > self.lowest:  # prices oscillate from round to round

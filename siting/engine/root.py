@@ -65,7 +65,7 @@ def search_root(inc: Incumbent) -> None:
 
 
 def cut(inc: Incumbent, stalled: float, ends: float) -> None:
-    """Add cuts until rounds lower the bound by less than the share `stalled`.
+    """Add cuts until a round lowers the bound by less than the share `stalled`.
 
     If a whole relaxation is known, the rounds pause after a turn, and go on in later turns.
     """

@@ -167,7 +167,7 @@ def _whole(inc: Incumbent, nodes: int | None) -> None:
 
 
 def result_of(inc: Incumbent) -> Result:
-    """Return the incumbent, polished, with its bound."""
+    """Polish the incumbent, and return it with its bound."""
     if inc.choice is None and inc.start is not None and inc.frame.fits(inc.start):
         # There was no time to value the choices.
         served = inc.frame.serve(inc.start, Clock(math.inf))

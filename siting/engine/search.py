@@ -1,7 +1,8 @@
 """Fast heuristics: greedy fill by worth per rupee, then exchanges of two sites at a time.
 
-Every choice here meets every row. Values are exact (`siting.engine.valuer`); bounds exclude changes
-that cannot help, so that few have to be valued. Nothing is random, and ties go to the first option.
+Every choice here respects all limits. Values are exact (`siting.engine.valuer`); bounds exclude
+changes that cannot help, so that few have to be valued. Nothing is random, and ties go to the first
+option.
 """
 
 from __future__ import annotations

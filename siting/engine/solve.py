@@ -110,8 +110,8 @@ def chosen(
     """Return the best choice for a program's first aim (gap 0), and a bound on any choice.
 
     The service is not computed, because that would take longer than the choice. The first item
-    returned is the program whose options the choice refers to, with the offers priced in. `kept`:
-    values of other aims that the choice must reach; other arguments as for `solve`.
+    returned is the program whose options the choice refers to; pricing may have narrowed its
+    offers. `kept`: values of other aims that the choice must reach; other arguments as for `solve`.
 
     Raises
     ------
@@ -374,7 +374,7 @@ class _Solve:
         return replace(result, choice=better, value=frame.sign * value)
 
     def _narrowed(self, aim: Aim, reached: Sequence[Reached]) -> Result:
-        """Return the result of one aim over the offers priced in, with a bound for all offers."""
+        """Return the result of one aim over the offers that pricing selects, bounded for all."""
         # For the cost to all, pricing gets most of the time: it gives the bound, and later steps
         # hardly improve a plan whose stations have been moved.
         share = 1 - settings.LAST_SHARE if aim.of_stations else settings.ROOT_SHARE
@@ -436,7 +436,7 @@ class _Solve:
         served = frame.serve(np.sort(start), self.clock) if len(start) else None
         point = served.point if served is not None and served.found else None
         some = start
-        if self.program is not self.whole:  # options that earlier aims priced in
+        if self.program is not self.whole:  # options added by the pricing of earlier aims
             some = np.union1d(start, self._in_whole(np.arange(len(self.program.options))))
         pricing = Pricing(
             frame, self.clock, start=start, some=some, seed=self.effort.seed, served=point
@@ -504,7 +504,7 @@ class _Solve:
     ) -> tuple[Frame, float]:
         """Return the frame of an aim, and the value of the present plan in it.
 
-        `program`: the program to use; by default the one with the offers that are priced in.
+        `program`: the program to use; by default the one narrowed by pricing.
 
         Because of solver tolerances, a value reached before may be infeasible now. The smallest
         loss that keeps the present plan feasible is allowed. The value is signed so that more is

@@ -9,7 +9,7 @@ option that earns most alone (Lagrangian relaxation)::
 where ``v_o`` is the `intake` of option ``o`` at worths less prices, less the price of the resources
 it uses. Under the viability gap the station must break even, at the best of several prices of the
 gap. At an optimum of the master problem, the cuts' prices weighted by their duals give nearly the
-same bound, because ``L`` is convex. This bound also holds for offers that were not priced in.
+same bound, because ``L`` is convex. This bound also holds for offers that pricing left out.
 
 Source: A. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming
 Study 2 (1974), 82-114.

@@ -208,7 +208,7 @@ class Tree:
             seen[side].append(max(fall, 0.0) / far)
 
     def _splits(self, node: _Node, relaxed: Relaxed) -> list[_Split]:
-        """Return branchings on numbers of a kind, else on fractional sites, else on options.
+        """Return branchings on the counts of kinds, else on fractional sites, else on options.
 
         The most even branchings come first. There are none if every site has one whole option or
         no option.
@@ -238,7 +238,7 @@ class Tree:
         return _Split((j, 0), down, up, whole, 1 - whole)
 
     def _on_count(self, node: _Node, k: int, count: float) -> _Split:
-        """Branch on the number of a kind."""
+        """Branch on the number of stations of a kind."""
         below = math.floor(count)
         most, least = node.most.copy(), node.least.copy()
         most[k], least[k] = below, below + 1

@@ -63,7 +63,7 @@ class Valuer:
         self.subsidy, self.cost = instance.offer_subsidy[last], instance.offer_cost[last]
 
     def allowed(self, choice: Ints) -> bool:
-        """Return whether a choice has a station at each required site, and meets every row."""
+        """Return whether a choice has all required sites, and respects all limits."""
         return bool((choice[self.must] >= 0).all()) and self.frame.resources.within(
             np.sort(choice[choice >= 0])
         )

@@ -40,7 +40,7 @@ from siting.program.instance import Flags
 from siting.program.program import Program
 
 COLUMNS = ["requirement", "have", "need", "unit", "alone", "fix"]
-# Kinds of limits that each require one station, of which a program may have many.
+# Kinds of limits that require one station each; a program may have many such limits.
 DENSITY = {"square": "squares", "stretch": "stretches"}
 
 
@@ -112,7 +112,7 @@ def _faults(program: Program, lines: Sequence[Line]) -> list[Fault]:
 
 
 def is_hopeless(program: Program) -> bool:
-    """Return whether a floor is above the demand in reach, or required stations break a row."""
+    """Return whether a floor exceeds the demand in reach, or required stations break a limit."""
     service, demand = program.service(), program.demand_kwh
     for n, floor in enumerate(program.floors):
         wanted = floor.wanted(demand)

@@ -72,7 +72,7 @@ class CoveringRun:
 
     @property
     def done(self) -> bool:
-        """Whether to stop."""
+        """Whether time is up or the gap is proven."""
         return self.clock.over or self._bound <= self.proven_at
 
     def weighed(self, chosen: Ints) -> float:
