@@ -27,7 +27,7 @@ TieBreak = Literal["exact", "polished"]
 
 @dataclass(frozen=True)
 class AimProof:
-    """An aim and its proof; earlier aims keep their values."""
+    """An aim and its proof, given the values of the earlier aims."""
 
     aim: str
     proof: Proof
@@ -60,7 +60,7 @@ class Solved:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Seconds by phase and in ``total``, summed over all aims."""
+        """Run time (s) by phase and in ``total``, summed over all aims."""
         out: dict[str, float] = {}
         for one in self.proofs:
             for phase, seconds in one.proof.seconds.items():
@@ -95,7 +95,7 @@ class Answer(Solved):
     choice
         Positions of the options chosen.
     pairs
-        The demand rows and pairs of `energy`; each cell has its own rows.
+        The demand rows and pairs that `energy` refers to; rows of different cells are not merged.
     energy
         Energy served by pair (row) and slice (column), in kWh/day.
     paid
@@ -103,19 +103,19 @@ class Answer(Solved):
     proofs
         Each aim with its proof, in order.
     method
-        Method: ``exact``, ``greedy`` or ``milp``.
+        ``exact``, ``greedy`` or ``milp``.
     solver, solver_version
         Name and version of the solver.
     tie_break
-        Tie-break. ``exact``: the plan has the least subsidy of all plans of equal value, then the
-        least cost, then the lowest ids. ``polished``: no station can be dropped, or replaced by a
-        cheaper offer at its site, without loss.
+        ``exact``: the plan has the least subsidy of all plans of equal value, then the least cost,
+        then the lowest ids. ``polished``: no station can be dropped, or replaced by a cheaper offer
+        at its site, without loss.
     guarantee
         Worst-case guarantee of the greedy method on this kind of program, with its source.
     left_out
         Stations removed because their gain per rupee is too small; the gap allows their removal.
     prices
-        Dual prices from which `siting.verify.certified` proves a bound on the first aim, if found.
+        Dual prices, if known, from which `siting.verify.certified` proves a bound on the first aim.
     """
 
     program: Program
@@ -154,7 +154,7 @@ class Answer(Solved):
 
     @property
     def _years(self) -> Sequence[int | None]:
-        """The years, by position; a single None without years."""
+        """The years in order; a single None if the program has no years."""
         return self.program.year_plan.years if self.program.year_plan else (None,)
 
     @property
@@ -264,7 +264,7 @@ class Answer(Solved):
         return np.array([s.probability for s in self.program.slices if s.year == 0])
 
     def over_pairs(self, each: Floats) -> float:
-        """Return the sum of energy by pair times an amount per kWh, weighted by slice."""
+        """Return an amount per kWh of each pair, summed over the energy and weighted by slice."""
         return math.fsum(
             s.weight * s.probability * math.fsum(self.energy[:, n] * each)
             for n, s in enumerate(self.program.slices)
@@ -309,7 +309,7 @@ class Answer(Solved):
 
     @property
     def resource_table(self) -> pd.DataFrame:
-        """Table of limits: amount used, lower and upper side, in the unit of the limit."""
+        """Table of resources: amount used, and lower and upper limits, each in its own unit."""
         resources = self.program.resources
         return pd.DataFrame(
             {
@@ -324,7 +324,7 @@ class Answer(Solved):
 
     @property
     def floor_table(self) -> pd.DataFrame:
-        """Table of floors by slice: energy needed and served (kWh/day), both as shares too."""
+        """Table of floors by slice: energy required and served, in kWh/day and as shares."""
         rows = []
         for floor in self.program.groups:
             for s, wanted, served in self._shares(floor):
@@ -377,5 +377,5 @@ class Answer(Solved):
 
     @property
     def mean_drive_min(self) -> float:
-        """Mean drive of a kWh served in the last slice (min); NaN if nothing is served."""
+        """Mean drive in the last slice, weighted by kWh (min); NaN if nothing is served."""
         return mean_drive_min(self.energy[:, -1], self.pairs.minutes)

@@ -51,7 +51,7 @@ def relative_gap(objective: float, bound: float) -> float:
 
 
 class Clock:
-    """The time of a solve: its deadline, the seconds of each phase, and interruption."""
+    """The time of a solve: its deadline, the run time of each phase, and interruption."""
 
     def __init__(
         self, time_limit_s: float, progress: Callable[[Progress], None] | None = None
@@ -82,19 +82,19 @@ class Clock:
             self._stop.clear()
 
     def apart(self) -> Clock:
-        """Return a clock for one thread: same deadline and interruption, its own work."""
+        """Return a clock for one thread, with the same deadline but its own count of work."""
         out = copy.copy(self)
         out._progress, out.seconds, out.work = None, {}, 0.0
         return out
 
     def handed_on(self) -> Clock:
-        """Return a clock for the rest of a solve; a parallel task keeps this one, silent."""
+        """Return a clock for the rest of a solve; a parallel task keeps this one, silently."""
         out = copy.copy(self)
         self._progress, self.seconds = None, {}
         return out
 
     def end(self) -> None:
-        """End the time of this clock, and of no other."""
+        """End the time of this clock, but not of its copies."""
         self._ended = True
 
     @property
@@ -104,7 +104,7 @@ class Clock:
 
     @property
     def late_s(self) -> float:
-        """Seconds since the whole time limit; below 0 before it."""
+        """Seconds since the time limit was reached; negative before."""
         return self.elapsed_s - self._limit_s
 
     @property
@@ -113,7 +113,7 @@ class Clock:
         return self.elapsed_s / self._limit_s
 
     def share_after(self, share: float) -> float:
-        """Return the share of the time limit used after a given share of the remaining time."""
+        """Return the share of the time limit reached after a share of the remaining time."""
         return (self.elapsed_s + share * self.left_s) / self._limit_s
 
     @property
@@ -130,8 +130,8 @@ class Clock:
     def listening(self) -> Iterator[None]:
         """Take the first Ctrl-C in the block as a request to stop; the second ends the block.
 
-        A handler set by the caller is kept. Only the main thread receives signals, so the method
-        does nothing in other threads.
+        The method does nothing if the caller has set a handler, or outside the main thread, which
+        alone receives signals.
         """
         if not takes_ctrl_c():
             yield
@@ -154,9 +154,9 @@ class Clock:
 
     @contextmanager
     def phase(self, name: str, share: float = 1.0) -> Iterator[None]:
-        """Add the seconds of the block to a phase, and end the phase at its deadline.
+        """Add the run time of the block to a phase, and set the deadline of the block.
 
-        `share`: share of the whole time limit at which the phase ends.
+        `share`: share of the whole time limit at which time is up.
         """
         began = time.perf_counter()
         outer, self._phase = self._phase, name
@@ -170,7 +170,7 @@ class Clock:
 
     @contextmanager
     def within(self, share: float) -> Iterator[None]:
-        """End the block at a share of the whole time limit."""
+        """Set the deadline of the block to a share of the whole time limit."""
         outer = self._until
         self._until = min(self._until, self._start + share * self._limit_s)
         try:

@@ -129,6 +129,6 @@ class CoarseLayout(Layout):
 
 
 def coarse_matrix(frame: Frame, parts: Sequence[Part]) -> tuple[Matrix, list[Measure]]:
-    """Return the master problem of a frame, on options and measures, and its measures."""
+    """Return the master problem of a frame as a matrix, and its measures."""
     layout = CoarseLayout(frame, parts)
     return Writer(layout, frame.aim, frame.reached).written(), layout.measures

@@ -1,12 +1,11 @@
 """Greedy construction of a first plan by the unserved demand in reach of each station.
 
-A relaxation gives the price of money in each year. Unfinished plans are not valued exactly. A
+A relaxation gives the price of money in each year. Unfinished plans are not valued exactly: a
 chosen station takes the same share of each row in its reach, and the gains of other stations are
-computed again from the remaining demand. Stations without shared demand are chosen together. Demand
-that counts
-towards an unmet floor, or belongs to the worst-off group, has a higher weight. Options that count
-towards an unmet lower limit, such as a station in every square, come first. The plan is only a
-start for `siting.engine.windows` and may miss a floor.
+computed again from the remaining demand. Stations that share no demand are chosen together. Demand
+that counts towards an unmet floor, or belongs to the worst-off group, has a higher weight. Options
+that count towards an unmet lower limit, such as a station in every square, come first. The plan is
+only a start for `siting.engine.windows` and may miss a floor.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ class Sower:
         if len(far) * len(slices) > settings.MANY_PAIRS:
             far = np.ceil(settings.NEARER_STEPS * far) / settings.NEARER_STEPS
         near = 1 - settings.NEARER * far
-        # Near pairs weigh more: of stations with equal sales, the one nearest its demand is first.
+        # Near pairs weigh more: of stations with equal sales, the one nearest its demand wins.
         self.worth = [part.worth * near[part.pairs] for part in cutter.parts]
         self.choice = self.frame.nothing
         self.first = -1  # first chosen option at a site without an existing station
@@ -79,8 +78,8 @@ class Sower:
     def run(self, clock: Clock) -> Ints:
         """Choose options until no useful one fits, and return the choice.
 
-        Once time is up, a few more rounds follow. Each takes as many options without shared demand
-        as possible. More rounds follow while a floor or limit is unmet.
+        Once time is up, only a few more rounds follow, or as many as unmet floors and limits need.
+        Each of these takes as many options that share no demand as possible.
         """
         self._keep()
         hurried = 0
@@ -92,7 +91,7 @@ class Sower:
         return np.sort(self.choice[self.choice >= 0])
 
     def _take_best(self, together: float) -> bool:
-        """Choose the best and near-equal options without shared demand; return whether any fits.
+        """Choose the best option and near-equal ones that share no demand; return whether any fits.
 
         `together`: an option is near-equal if its rate is at least this share of the best rate.
         """
@@ -124,14 +123,14 @@ class Sower:
         return taken
 
     def _keep(self) -> None:
-        """Keep standing stations at sites without a new option."""
+        """Keep the existing station at each site for which no new option was chosen."""
         for option in self.frame.kept.tolist():
             site = self.frame.site[option]
             if self.choice[site] < 0:
                 self._take(option, None)
 
     def _towards(self) -> Floats:
-        """Return each option's contribution to unmet lower limits, as a share of the need."""
+        """Return each option's contribution to unmet lower limits, as a share of the limits."""
         if self.counts is None:
             return np.zeros(self.frame.count)
         lack = np.maximum(self.least - self.frame.resources.slack - self.used, 0.0)
@@ -168,7 +167,7 @@ class Sower:
         return bool(self._towards().any()) or any(worth.any() for worth in lacking)
 
     def _lacking(self) -> list[Floats] | None:
-        """Return the weights of pairs for unmet floors; None if all floors are met."""
+        """Return the weights of pairs for unmet floors; None if all are met and money is no aim."""
         program, service = self.frame.program, self.frame.service
         aim = self.frame.aim
         groups = aim.groups
@@ -202,7 +201,7 @@ class Sower:
         return out if some or aim.of_money else None
 
     def _paid(self, sold: Floats) -> Floats:
-        """Return each option's price by year (money or resources); infinite if it cannot pay."""
+        """Return each option's price by year; infinite if its viability gap exceeds its cap."""
         if self.gap is None:
             price = self.scarce
             if self.frame.aim.of_money:
@@ -229,7 +228,7 @@ class Sower:
         return not (self.used[rows] + self.use.data[entries] > self.most[rows]).any()
 
     def _take(self, option: int, touched: list[Flags] | None) -> bool:
-        """Choose a station and reduce its demand, unless the round has used some of it."""
+        """Choose a station and reduce its demand, unless the round touched that demand before."""
         near: list[tuple[Part, Floats, Floats, Ints]] = []
         for p, part in enumerate(self.cutter.parts):
             offer = int(self.cutter.offer[p][option])

@@ -29,7 +29,7 @@ from siting.program.service import Service
 
 
 def served_whole(aims: Sequence[Aim], program: Program) -> bool:
-    """Return whether the nearest station serves each row in reach whole under these aims."""
+    """Return whether, under these aims, a single station serves each row in reach whole."""
     decides = (aim for aim in aims if aim.of_worth or aim.of_drives)
     first = next(decides, None)
     return not program.capacitated and first is not None and first.of_worth
@@ -124,7 +124,7 @@ def solve_covered(
 
 
 def _without_idle(covering: Covering, chosen: Ints) -> Ints:
-    """Drop options that cover no row alone, the most expensive first; return the rest."""
+    """Drop options whose rows others cover too, the most expensive first; return the rest."""
     by_option = sparse.csr_array(covering.matrix.T)
     times: Floats = np.asarray(by_option[chosen].sum(axis=0)).ravel()
     forced = set(covering.forced.tolist())

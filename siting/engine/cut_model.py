@@ -1,8 +1,8 @@
 """The relaxed master problem as one native model, kept between rounds of cuts.
 
-Cuts are rows added to the native model, decisions are bounds of its columns, and the simplex method
+Cuts are rows added to the native model, decisions are bounds on its columns, and the simplex method
 starts from the last basis. Cuts that stay slack are removed, because few bind at an optimum.
-An option outside the optimum is ruled out if its reduced cost takes the bound below the value
+An option outside the optimum is ruled out if its reduced cost lowers the bound below the value
 sought (`Relaxed.hopeless`).
 """
 
@@ -25,7 +25,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """A row of a cut: its columns, their coefficients, and its upper side.
+    """A row of a cut: its columns, their coefficients, and its upper limit.
 
     `prices`: prices of the demand rows by part, in the row's scale.
     """
@@ -40,7 +40,7 @@ class Row:
 class Relaxed:
     """An optimum of the relaxed master problem."""
 
-    # Bound on any choice within the decisions (signed so that more is better); -inf if infeasible.
+    # Bound on any choice that decisions allow (signed so that more is better); -inf if infeasible.
     bound: float
     taken: Floats  # value of each option, 0 to 1
     # Reduced cost: change of the bound (at most 0) if an option is added, or a whole one removed.
@@ -48,7 +48,7 @@ class Relaxed:
     point: Floats  # values of all columns
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return options in no choice worth over `enough`, and a bound on choices with them."""
+        """Return options that no choice above `enough` has, and a bound on choices with them."""
         after = self.bound + self.price
         out: Flags = (self.taken < settings.SIGNIFICANT) & (after <= enough)
         return out, float(after[out].max(initial=-math.inf))
@@ -134,11 +134,11 @@ class CutModel(ABC):
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
         """Add the cuts that an optimum violates, and return their number.
 
-        `deep`: whether to run slow separation although fast separation found cuts.
+        `deep`: whether to run slow separation even if fast separation found cuts.
         """
 
     def forbid(self, choice: Ints) -> None:
-        """Exclude exactly one choice, which passes as a plan only by rounding errors."""
+        """Exclude exactly one choice, which is a plan only because of rounding errors."""
         value = np.full(self.count, -1.0)
         value[choice] = 1.0
         self.add_rows([Row(np.arange(self.count), value, len(choice) - 1.0)])

@@ -5,15 +5,15 @@ Every cut is the inequality of `siting.engine.parts`, for weights ``l_k`` on mea
     sum of l_k t_k  <=  constant + sum of coefficient_n y_n
 
 Weights and prices are the duals of the subproblem at a point. The subproblem is a linear program:
-it takes fractional options and the service that the master problem claims, and gives the shortfall.
-A station serves at most its fraction of a row. The duals give the most violated cut. Two cases need
-no linear program. Where all pairs of a part have the same worth, the subproblem is a maximum flow;
-its minimum cut gives prices of 0 and 1. Without capacities each row takes its best stations until
-it is served.
+from fractional options and the service that the master problem claims, it computes the shortfall.
+A station at a fraction serves at most that fraction of a row. The duals give the most violated cut.
+Two cases need no linear program. Where all pairs of a part have the same worth, the subproblem is a
+maximum flow; its minimum cut gives prices of 0 and 1. Without capacities, each row takes its best
+stations until it is served.
 
-Under the viability gap the gap row of a site has a price ``tau`` too. The station then also earns
-``tau`` times its margin. It owes ``tau`` times its need, less the part that public money pays at
-its own price ``mu``. Every ``tau`` is valid; for each offer the best of several is used.
+Under the viability gap, the gap row of a site also has a price ``tau``. The station then earns
+``tau`` times its margin as well, and owes ``tau`` times its need, less the part that public money
+pays at a price ``mu``. Every ``tau`` is valid; the best of several is used for each offer.
 
 Source of the cuts without capacities: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition
 for very large scale partial set covering and maximal covering location problems. European Journal
@@ -51,7 +51,7 @@ class Cut:
     prices: Mapping[int, Floats]
 
     def over(self, taken: Floats, measured: Floats) -> float:
-        """Return the violation at a point, given options and all columns of the master problem."""
+        """Return the violation at a point, given by the options and the master's columns."""
         bound = self.constant + float(self.coefficient @ taken)
         return float(self.value @ measured[self.column]) - bound
 
@@ -78,7 +78,7 @@ class Cutter:
         self.alone, self.linked = self._alone(), self._linked()
 
     def _alone(self) -> list[int]:
-        """Return the parts whose worth needs a linear program."""
+        """Return the parts whose worth cuts need a linear program."""
         parts = enumerate(self.parts)
         return [p for p, part in parts if part.capacitated and part.uniform is None]
 
@@ -110,7 +110,7 @@ class Cutter:
         return instance.amounts_of(instance.limits[r])
 
     def standing(self, p: int, choice: Ints) -> bytes:
-        """Return the standing offers that can serve a part, as a key for a table.
+        """Return the standing offers that can serve a part, as a key for caches.
 
         `choice`: option at each site, -1 for none.
         """
@@ -149,11 +149,10 @@ class Cutter:
         self, year: int, parts: Sequence[int], worths: Mapping[int, Floats],
         prices: Mapping[int, Floats], rupee: Floats,
     ) -> Callable[[Floats], Floats]:  # fmt: skip
-        """Return each option's coefficient in a year under the viability gap, as a function.
+        """Return a function from the prices of the sites' gaps to the options' coefficients.
 
-        The function takes a price of each site's gap; every price is valid. `worths`, `prices`:
-        worths of pairs and prices of rows, for the year's `parts`; `rupee`: price of a rupee paid
-        to each offer.
+        Any prices are valid. `worths`, `prices`: worths of pairs and prices of rows in the `parts`
+        of the year; `rupee`: price of a rupee paid to each offer.
         """
         frame, layout = self.frame, self.frame.layout
         rule = frame.program.gap
@@ -190,7 +189,7 @@ class Cutter:
         return is_shared(cases_of(self.frame.layout.instance, rule))[self.frame.site]
 
     def plain(self) -> list[Cut]:
-        """Return the cuts that need no separation: bounds by capacity, or by reach alone."""
+        """Return the cuts that need no separation: from capacities, reach and least payments."""
         out = []
         for p, part in enumerate(self.parts):
             none = np.zeros(len(part.rows))
@@ -212,7 +211,7 @@ class Cutter:
     # --- cuts at a point ---------------------------------------------------------------------
 
     def quick(self, taken: Floats) -> list[Cut]:
-        """Return the cuts on one measure that are lowest at a point and need no linear program."""
+        """Return the tightest single-measure cuts at a point, if they need no linear program."""
         return self.of_worths(taken) + self.of_energies(taken, self.energies)
 
     def of_worths(self, taken: Floats) -> list[Cut]:
@@ -239,7 +238,7 @@ class Cutter:
         return out
 
     def prices(self, p: int, taken: Floats, worth: Floats, counted: Flags | None) -> list[Floats]:
-        """Return row prices for equal worths, or for any worths without capacities.
+        """Return row prices for cuts at a point; worths must be equal if there are capacities.
 
         `taken`: value of each option, 0 to 1; `worth`: worth of a kWh by pair, either 0 or one
         common value if there are capacities; `counted`: pairs with a worth (None: all).
@@ -268,7 +267,7 @@ class Cutter:
         return both[:1] if (both[0] == both[1]).all() else both
 
     def _cover_prices(self, part: Part, offer: Ints, share: Floats, worth: Floats) -> list[Floats]:
-        """Return each row's worth at the last station it needs, and at the next one."""
+        """Return as prices each row's worth at the last station it needs, and at the next one."""
         open_ = np.zeros((part.sites, len(part.kinds)))
         site = part.offer_site[offer]
         for k in range(len(part.kinds)):

@@ -1,8 +1,8 @@
 """Shortest drives at a given worth, by a Lagrangian program with decay.
 
 The program for the shortest drives ``min sum of t x`` with ``sum of a x >= E`` has neither cuts nor
-a fast evaluation of a choice. The program ``max sum of (a - t / H) x`` is one with decay, and has
-both. A bound ``W`` on the latter bounds the drives for every horizon ``H`` (min)::
+a fast evaluation of a choice. The program ``max sum of (a - t / H) x`` has decay, and has both. For
+every horizon ``H`` (min), a bound ``W`` on the latter bounds the drives::
 
     sum of t x  =  H (sum of a x  -  sum of (a - t / H) x)  >=  H (E - W)
 
@@ -34,7 +34,7 @@ from siting.program.objective import ENERGY_UNIT, NearerFirst, objective_of
 class Solved(Protocol):
     """A solver that improves a choice until a gap is proven or its turns end.
 
-    `briefly`: improve the choice and prove nothing.
+    `briefly`: whether only to improve the choice, without a proof.
     """
 
     def __call__(
@@ -92,7 +92,7 @@ def solve_drives(frame: Frame, clock: Clock, start: Ints, *, gap: float, solved:
         clock.unit = frame.aim.unit(program.worth_unit)
         clock.hear(value, bound)
         if times in tried and (value, bound) == before:
-            if result.stopped == "solver stopped":  # neither turns nor time would find more
+            if result.stopped == "solver stopped":  # more turns or time would not help
                 stopped = result.stopped
                 break
             turns, share = 2 * turns, 1 - (1 - share) / 2
@@ -119,7 +119,7 @@ def _nearer(frame: Frame, horizon_min: float) -> Frame:
 
 
 def _worth_of(frame: Frame) -> Reached:
-    """Return the aim of worth reached before, with its value."""
+    """Return the earlier aim of worth, with its value."""
     return next(one for one in frame.reached if one.aim.of_worth)
 
 

@@ -14,7 +14,7 @@ from siting.errors import Fault, InputError
 class Effort:
     """The options of a solve: gap, time, threads, seed, method and solver."""
 
-    # Relative gap at which to stop; with 0 ties are broken exactly.
+    # Relative gap at which to stop; at 0, ties are broken exactly.
     gap: float = 0.005
     time_limit_s: float = 120.0  # time limit (s)
     # Number of threads, and the random seed.
@@ -23,11 +23,11 @@ class Effort:
     # ``exact`` runs until the gap is proven; ``greedy`` finds a good plan and a bound in seconds;
     # ``milp`` gives the whole PuLP problem to a solver.
     method: Method = "exact"
-    solver: str = HIGHS  # name of a solver PuLP knows, for ``milp``
-    # Gap for the shortest drives if they follow another aim and `gap` is above 0.
+    solver: str = HIGHS  # solver for ``milp``, by its name in PuLP
+    # Gap for aims that count drives; 0 if `gap` is 0.
     drives_gap: float = 0.05
     # Least gain per rupee of public money (kWh/day). Stations below it are removed while the plan
-    # stays within the gap (`siting.engine.trim`); with 0 no station is removed.
+    # stays within the gap (`siting.engine.trim`); at 0, no station is removed.
     least_gain: float = 0.0
 
     def faults(self) -> list[Fault]:
@@ -43,7 +43,7 @@ class Effort:
         figures = (
             ("gap", 0 <= self.gap < 1, share),
             ("drives_gap", 0 <= self.drives_gap < 1, share),
-            ("time_limit_s", 0 < self.time_limit_s < math.inf, "give seconds above 0"),
+            ("time_limit_s", 0 < self.time_limit_s < math.inf, "give a time above 0 s"),
             ("least_gain", 0 <= self.least_gain < math.inf, "give 0 or more"),
             ("threads", self.threads >= 1, "give 1 or more"),
         )

@@ -37,7 +37,7 @@ Terms = tuple[Ints, Floats]
 class Requirement:
     """A requirement of the program whose figure could change."""
 
-    name: str  # configuration key
+    name: str  # name in messages
     # Block of the program, and position in the block.
     block: str
     place: int
@@ -102,9 +102,9 @@ class _Row:
 
 
 def let_go(program: Program) -> Program:
-    """Return a program with the same stations and demand and no requirements."""
+    """Return a program with the same stations and demand but no requirements."""
     instance, years, gap = program.instance, program.year_plan, program.gap
-    # Limits keep a tiny lower side, because otherwise the offers that meet them may be left out.
+    # Limits keep a tiny lower limit, because otherwise the offers that meet them may be left out.
     limits = tuple(
         replace(limit, at_most=math.inf, at_least=min(limit.at_least, settings.SPECK))
         for limit in instance.limits
@@ -285,11 +285,10 @@ class Elastic:
     def ask(
         self, held: Collection[int], aimed: Collection[int], clock: Clock, *, whole: bool
     ) -> Answered:
-        """Minimise the sum of the excesses aimed at, each in its `unit` (the value is negated).
+        """Minimise the sum of some excesses, each in its `unit`; the objective is negated.
 
         `held`: requirements whose excess is 0; `aimed`: requirements whose excess is minimised; all
-        others are dropped. `whole`: whether stations are integers; if not, the relaxation is
-        solved.
+        others are dropped. `whole`: whether options are integers; else the relaxation is solved.
         """
         m, count, effort = self.matrix, len(self.requirements), self.effort
         most = np.full(count, np.inf)
@@ -314,7 +313,7 @@ class Elastic:
         return run_model(model, clock, whole=whole)
 
     def priced(self, answer: Answered) -> set[int]:
-        """Return the requirements in conflict: the ones with a dual price in a relaxation."""
+        """Return the requirements in conflict: those with a dual price in a relaxation."""
         price = answer.price[self.matrix.a.shape[0] :]
         rows = zip(self._rows, price, strict=True)
         return {k for row, p in rows if abs(p) > settings.EXACT for k in row.owners}

@@ -1,4 +1,4 @@
-"""First plans of an aim: constructed, repaired from an earlier one, or rounded."""
+"""First plans of an aim: constructed, rounded, or repaired from an earlier plan."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def first_plan(inc: Incumbent) -> None:
     if inc.start is not None:
         mend(inc, inc.start)
     if inc.choice is not None:
-        # Good sites for all energy may be bad sites under decay.
+        # Sites that are good without decay may be bad with it.
         if valuer is None and inc.coarse and inc.frame.service.near:
             sow(inc)
         return
@@ -44,7 +44,7 @@ def first_plan(inc: Incumbent) -> None:
 
 
 def mend(inc: Incumbent, start: Ints) -> None:
-    """Restore an earlier plan option by option, except for options that do not fit."""
+    """Restore an earlier plan option by option, leaving out options that do not fit."""
     choice = inc.room.taking(inc.frame.nothing, start.tolist())
     if inc.valuer is not None:
         base = inc.frame.by_site(inc.frame.kept)
@@ -57,7 +57,7 @@ def mend(inc: Incumbent, start: Ints) -> None:
 
 
 def sow(inc: Incumbent) -> None:
-    """Construct a plan by potential sales; under an aim of money, look for a cheap plan."""
+    """Construct a plan by potential sales; under an aim of money, search for a cheap one."""
     sower = Sower(inc.master.cutter, inc.room)
     choice = sower.run(inc.clock)
     inc.sown = choice
@@ -101,7 +101,7 @@ def _by_year(inc: Incumbent) -> bool:
 
 
 def sow_at_prices(inc: Incumbent) -> None:
-    """Construct a plan at the first cuts' prices, which show the years of scarce money."""
+    """Construct a plan at the first cuts' prices, which show when money is scarce."""
     relaxed, bound = inc.master.tighten(settings.PRICE_ROUNDS, 0.0)
     inc.infeasible = bound == -math.inf
     inc.limit(bound)
@@ -145,7 +145,7 @@ def round_plainly(inc: Incumbent, taken: Floats) -> None:
     inc.weighed(choice[choice >= 0])
 
 
-# A choice to make viable, and whether to drop all stations that lack money at once.
+# A choice to make viable, and whether to drop at once all stations that lack money.
 type Start = tuple[Ints, bool]
 
 
@@ -171,8 +171,8 @@ def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
 def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]:
     """Yield choices made from relaxations, the last one first; the list is emptied.
 
-    If a relaxation spreads its stations over many sites, there are two more choices: all these
-    sites, of which all that lack money are dropped at once, and one site of each cluster.
+    If a relaxation spreads its stations over many sites, two more choices come first: one site of
+    each cluster, and all these sites, of which those that lack money are dropped at once.
     """
     while relaxations:
         taken = relaxations.pop()
@@ -185,9 +185,9 @@ def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]
 
 
 def drawn_stations(inc: Incumbent, relaxations: Sequence[Floats]) -> Iterator[Start]:
-    """Yield choices of one site of each cluster, drawn by the values of each relaxation in turn.
+    """Yield choices of one site per cluster, sampled in proportion to values in a relaxation.
 
-    A relaxation is left out once a draw repeats an earlier one.
+    The relaxations take turns; each is left out once its sample repeats an earlier one.
     """
     rng, drawn = np.random.default_rng(inc.options.seed), set[bytes]()
     left = deque(_by_site(inc.frame, taken) for taken in relaxations)
@@ -203,7 +203,7 @@ def drawn_stations(inc: Incumbent, relaxations: Sequence[Floats]) -> Iterator[St
 
 
 def _by_site(frame: Frame, taken: Floats) -> tuple[Ints, Floats]:
-    """Return the largest option of each site in a relaxation, and the value of all its options."""
+    """Return each site's option with the largest value, and the sum of its options' values."""
     order = np.argsort(-taken, kind="stable")
     sites, first = np.unique(frame.site[order], return_index=True)
     most = np.full(frame.sites, -1)
@@ -214,9 +214,9 @@ def _by_site(frame: Frame, taken: Floats) -> tuple[Ints, Floats]:
 def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None) -> Ints:
     """Return one site for each whole station that a relaxation spreads over a cluster, in order.
 
-    `value`: summed value of each site's options. The site of most value, or a site that `rng` draws
-    by the values, takes the value of the sites that share most of their demand with it, until it
-    has a whole station, and so on.
+    `value`: summed value of each site's options. The site of the largest value, or one that `rng`
+    samples in proportion to value, takes value from the sites that share most of their demand with
+    it, until it has a whole station. This is repeated with the value that is left.
     """
     near, left, centres = frame.shared_demand, value.copy(), []
     own = np.sqrt(np.maximum(near.diagonal(), settings.SIGNIFICANT))
@@ -235,7 +235,7 @@ def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None
 
 
 def take(inc: Incumbent, choice: Ints) -> tuple[Ints, float]:
-    """Value a choice, and return the plan made of it, with its value (-inf: none).
+    """Value a choice; return the plan made of it, and the plan's value (-inf: none).
 
     Under the viability gap, stations that lack money are shrunk or dropped.
     """

@@ -57,12 +57,12 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
     except SolveError:
         if bare.gap is None or within_budget:
             raise
-        # A plan from elsewhere may have a wider gap than its cap allows.
+        # A plan from elsewhere may have a larger viability gap than its cap allows.
         return _answer(replace(bare, gap=replace(bare.gap, cap=1.0)), choice)
 
 
 def only_offers(instance: Instance, kept: Ints) -> Instance:
-    """Return an instance without limits that has only the kept offers, at required sites.
+    """Return an instance without limits and with only some offers, whose sites are required.
 
     Bundles and opening years are dropped too, because a given choice may break them.
     """
@@ -176,7 +176,7 @@ def assign(
     Parameters
     ----------
     instance
-        The data the offers were chosen for.
+        The data for which the offers were chosen.
     offer_ids
         Offers that stand, existing ones included; at most one per site.
     model

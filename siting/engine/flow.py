@@ -1,4 +1,4 @@
-"""Maximum flow from demand rows to the charger groups of stations, and its minimum cuts."""
+"""Maximum flow between the charger groups of stations and demand rows, and its minimum cuts."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from siting.program.instance import Flags, Floats, Ints
 class FlowGraph:
     """The flow network of one part: demand rows, charger groups and their pairs.
 
-    `wanted`: demand of each row; `near`: for each kind of demand the sites (row) in reach of its
-    demand rows (column); `groups`: for each kind the usable charger groups, counted from 0.
+    `wanted`: demand of each row; `near`: for each kind of demand, which sites (row) are in reach of
+    which demand rows (column); `groups`: usable charger groups of each kind, counted from 0.
     """
 
     def __init__(self, wanted: Floats, near: list[sparse.csr_array], groups: list[list[int]]):

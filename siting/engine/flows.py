@@ -1,7 +1,7 @@
 """The energies of pairs in a relaxation: the nearest pairs, and pairs added by pricing.
 
 A row of demand reaches dozens of sites and is served by one or two, mostly near ones. So the
-relaxation starts with the energies to the nearest sites, and pricing adds more, as with options.
+relaxation starts with the energies to the nearest sites, and pricing adds more, as it does options.
 
 A *link* ``x_c <= u_c Y`` limits the energy ``x_c`` to the share ``Y`` of its upper bound ``u_c``;
 ``Y`` is the summed value of the options that can serve it. Links are valid for integer options. The
@@ -58,7 +58,7 @@ class Flows:
         return self.first + np.flatnonzero(self.inside)
 
     def price_in(self, reduced: Floats, least: float) -> bool:
-        """Add each row's best energies that gain over `least`; return whether any was added."""
+        """Add each row's best energies with gains above `least`; return whether there are any."""
         promise = reduced[self.first : self.first + len(self.site)] * self.upper
         new = np.flatnonzero(~self.inside & (promise > least))
         order = new[np.lexsort((-promise[new], self.group[new]))]
@@ -75,7 +75,7 @@ class Flows:
         return bool(new.any())
 
     def link_rows(self, columns: Ints) -> tuple[sparse.csr_array, Ints]:
-        """Return the rows (``<= 0``) of the links over some columns, and the energies limited.
+        """Return the rows (``<= 0``) of the links over some columns, and the energies they limit.
 
         Options that are not among `columns` are left out of the links.
         """
@@ -107,7 +107,7 @@ class Flows:
         return one, linked
 
     def less_by_links(self, price: Floats) -> Floats:
-        """Return the amount that all links at some prices take off each column's reduced cost."""
+        """Return the amount by which all links, at some prices, lower each reduced cost."""
         out = np.zeros(self.frame.matrix.a.shape[1])
         out[self.first : self.first + len(price)] = price
         for s in range(len(self.frame.program.slices)):

@@ -23,7 +23,7 @@ from siting.program.program import Program
 
 
 class Frame:
-    """A program's matrix for one aim, its columns grouped by meaning.
+    """A program's matrix for one aim, with its columns grouped by meaning.
 
     A *choice* is an array of option positions, in order, at most one per site.
     """
@@ -85,7 +85,7 @@ class Frame:
         return self.energy_row * len(self.program.slices) + self.energy_slice
 
     def share_of(self, energies: Ints, taken: Floats) -> Floats:
-        """Return the summed value of the options that can serve each of some energies."""
+        """Return, for each of some energies, the summed value of the options that can serve it."""
         out, when = np.zeros(len(energies)), self.energy_slice[energies]
         site, kind = self.energy_site[energies], self.service.kind[self.energy_row[energies]]
         for s, able in enumerate(self.able):
@@ -112,7 +112,7 @@ class Frame:
         return len(self.energy_pair) * self.sites > settings.LARGE
 
     def with_rows(self, rows: sparse.csr_array, least: Floats) -> Frame:
-        """Return the frame with added rows, which all plans meet; `least`: lower sides."""
+        """Return the frame with more rows, which all plans meet; `least`: their lower limits."""
         m, out = self.matrix, copy(self)
         wide = sparse.csr_array((rows.data, rows.indices, rows.indptr), (len(least), m.a.shape[1]))
         out.matrix = replace(
@@ -133,7 +133,7 @@ class Frame:
 
     @cached_property
     def shared_demand(self) -> sparse.csr_array:
-        """The demand shared by each pair of sites (kWh/day), or by a sample of the rows."""
+        """Demand shared by each pair of sites (kWh/day); from a sample of rows if they are many."""
         return overlap(
             self.service.kwh.max(axis=1), self.service.row, self.service.site, self.sites
         )
@@ -203,7 +203,10 @@ class Frame:
         return np.concatenate([*parts, aimed])
 
     def fits(self, choice: Ints) -> bool:
-        """Return whether a choice keeps limits, required sites and one option per site."""
+        """Return whether a choice respects all limits, with at most one option at each site.
+
+        Required sites must have one.
+        """
         count = np.bincount(self.site[choice], minlength=self.sites)
         return bool((count <= 1).all() and (count[self.must] == 1).all()) and self.resources.within(
             choice
@@ -214,9 +217,8 @@ class Frame:
     ) -> Answered:
         """Return the optimum of the program with its options fixed to a choice.
 
-        The point has all columns of the matrix; duals and reduced costs match all rows and columns.
-        Independent pieces of large programs are solved in parallel. `strict`: whether to use the
-        tightest tolerances.
+        Point, duals and reduced costs cover all rows and columns of the matrix. Independent pieces
+        of large programs are solved in parallel. `strict`: whether to use the tightest tolerances.
         """
         m = self.matrix
         columns = self.open_columns(choice)
@@ -226,7 +228,7 @@ class Frame:
         shift = self.by_column[:, choice] @ np.ones(len(choice))
         rows = np.zeros(m.a.shape[0], dtype=bool)
         rows[part.indices] = True
-        # Rows of options alone depend only on the choice; other rows must hold even if empty.
+        # Rows over options alone depend only on the choice; other rows must hold even if empty.
         first = max((m.family[f].stop for f in ("one", "resource") if f in m.family), default=0)
         lower, upper = m.row_lower - shift, m.row_upper - shift
         empty = ~rows

@@ -5,23 +5,23 @@ gain of a station shrinks as others are added. This holds for coverage and for t
 with capacities, whose value is the rank of a polymatroid. So the energy that new stations add to
 the existing ones has these guarantees:
 
-- The better of two plans reaches at least ``(1 - 1/e) / 2``, 31.6 %, of the best within the budget.
+- The better of two plans reaches at least ``(1 - 1/e) / 2`` (31.6 %) of the best within the budget.
   One plan is greedy by energy per rupee, the other has the best single option.
-- If all subsidies are the same, the greedy plan reaches at least ``1 - 1/e``, 63.2 %.
+- If all subsidies are the same, the greedy plan reaches at least ``1 - 1/e`` (63.2 %) of the best.
 
-Neither guarantee holds with several options at a site, other limits than a budget, or required
-sites. The gap proven for a plan is mostly far smaller.
+Neither guarantee holds with several options at a site, limits other than a budget, or required
+sites. The gap proven for a plan is usually far smaller.
 
 Greedy under a budget is not monotone: with more money an expensive option may be chosen that leaves
 no room for two better ones. So the plan is the best of the greedy plans for the budget and every
-smaller sum. Sums are tried in falling order: if the largest amount spent is ``C``, all sums down to
-``C`` give the same plan, so the next sum is just below ``C``. The order of options does not depend
-on the sum. So a larger budget includes all plans of a smaller one, and **more money never makes the
-plan worse**. This holds for aims of worth, or worth net of money, in one year, with fast evaluation
-or the viability gap, unless time or `MOST_STEPS` ends the list of sums early. It does not hold
-where the greedy choice misses lower limits or required sites, nor for the worth that ``least_gain``
-and later aims give up within the gap. For other programs construction or the relaxation gives the
-plan, and more money may give a worse one.
+smaller sum. Sums are tried in descending order: if the largest amount spent is ``C``, all sums down
+to ``C`` give the same plan, so the next sum is just below ``C``. The order of options does not
+depend on the sum. So a larger budget includes all plans of a smaller one, and **more money never
+makes the plan worse**. This holds for aims of worth, or worth net of money, in one year, with fast
+evaluation or the viability gap, unless time or `MOST_STEPS` ends the list of sums early. It does
+not hold where the greedy choice misses lower limits or required sites, nor for the worth that
+``least_gain`` and later aims give up within the gap. For other programs, construction or the
+relaxation gives the plan, and more money may give a worse one.
 
 Sources: G. Nemhauser, L. Wolsey, M. Fisher: An analysis of approximations for maximizing submodular
 set functions I. Mathematical Programming 14 (1978), 265-294. S. Khuller, A. Moss, J. Naor: The
@@ -56,7 +56,7 @@ BUDGETED = (
 
 
 def for_any_money(valuer: Valuer, clock: Clock) -> Iterator[State]:
-    """Yield the plans for the full money and for every smaller sum.
+    """Yield the plans for the full budget and for every smaller sum.
 
     Options are ranked by worth per rupee, and again by worth alone, in case stations are scarce.
     """
@@ -74,7 +74,7 @@ def _for_less_and_less(valuer: Valuer, purse: Purse, clock: Clock) -> Iterator[S
         yield states[-1]
         spent = [purse.spent(state.choice) for state in states]
         purse.most = max(spent)
-        # Less money gives the same states until this sum is reached.
+        # With less money the states are the same until this sum is reached.
         first = next(n for n, pkr in enumerate(spent) if pkr >= purse.most * (1 - settings.EXACT))
         if clock.over or not first or purse.most <= 0:
             return
@@ -82,11 +82,11 @@ def _for_less_and_less(valuer: Valuer, purse: Purse, clock: Clock) -> Iterator[S
 
 
 def sown_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Ints]:
-    """Yield the choices constructed for the full money and smaller sums for viability gaps.
+    """Yield the choices constructed with the full budget and with smaller sums for viability gaps.
 
-    Options are ranked by worth per rupee, with a low and a higher weight on the stations' own
-    rupees. A station's gap is known only once its service is computed, and is mostly smaller than
-    the construction assumes. So sums above the full money are tried last.
+    Options are ranked by worth per rupee. A rupee of a station's need gets each weight in
+    `settings.OWN_MONEY` in turn. A station's gap is known only once its service is computed, and is
+    usually smaller than construction assumes. So sums above the full budget are tried last.
     """
     there = cutter.frame.program.money_pkr
     for most, least in ((there, 0.0), (np.inf, there)):
@@ -103,7 +103,7 @@ def sown_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Int
 
 
 def guarantee(valuer: Valuer) -> str:
-    """Return the guarantee of the greedy plan, an empty text if there is none."""
+    """Return the guarantee of the greedy plan; an empty string if there is none."""
     required = valuer.frame.program.instance.required_sites
     if valuer.room.limited or len(required) or not valuer.linear or valuer.frame.charge.any():
         return ""
@@ -114,7 +114,7 @@ def guarantee(valuer: Valuer) -> str:
 
 
 def best_single(valuer: Valuer, than: State, clock: Clock) -> State:
-    """Return the best plan of existing stations and one option, if better than `than`."""
+    """Return the best plan of existing stations and one option, or `than` if none is better."""
     base = valuer.at(valuer.frame.by_site(valuer.frame.kept))
     best = than
     fits = valuer.room.fits(base.choice)[: valuer.count]

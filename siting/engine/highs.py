@@ -63,7 +63,7 @@ _ASKS = (_Kind.kCallbackMipInterrupt, _Kind.kCallbackSimplexInterrupt, _Kind.kCa
 def quiet_stdout() -> Iterator[None]:
     """Discard standard output of C code while the block runs.
 
-    HiGHS prints two lines on file descriptor 1 when the first model of a process is made, before
+    HiGHS prints two lines to file descriptor 1 when the first model of a process is made, before
     any option can stop it. `contextlib.redirect_stdout` does not catch these lines, and a reader of
     JSON on standard output would fail on them. Earlier output of the user is flushed first. A
     closed descriptor is left alone.
@@ -99,7 +99,7 @@ def _flush_c() -> None:
 
 @cache
 def hush() -> None:
-    """Make the first native model of the process, whose two-line banner is discarded."""
+    """Make the first native model of the process, and discard its banner of two lines."""
     with quiet_stdout():
         highspy.Highs()  # type: ignore[no-untyped-call]
 

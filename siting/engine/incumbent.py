@@ -30,9 +30,10 @@ from siting.program.instance import Flags, Floats, Ints
 
 @dataclass(frozen=True)
 class Options:
-    """Settings for one aim: gap, threads, seed, and whether a good or improved plan suffices.
+    """Settings for one aim.
 
-    `turns`: limit on the turns of windows and tree; `yields_from`: share of the whole time limit
+    `greedy`: whether to use the greedy method; `briefly`: whether only to improve the plan, without
+    a proof; `turns`: limit on the number of turns; `yields_from`: share of the whole time limit
     after which turns that are too slow to prove the gap leave the remaining time to later aims.
     """
 
@@ -61,7 +62,7 @@ class Known:
     money: Floats  # price of a rupee in the unit of the aim, by year
 
     def promising(self, at_most: Floats, enough: float) -> Ints:
-        """Return the missing options that plans worth over `enough` may have, if there are few.
+        """Return missing options that a plan above `enough` may use; none if there are too many.
 
         `at_most`: bound on the plans with each option.
         """
@@ -95,20 +96,20 @@ class Incumbent:
         self.flat_rounds = 0  # successive rounds of cuts that hardly lowered the root's bound
         self.relaxations: list[Floats] = []  # option values at earlier optima of the root, to round
         self.plans = Plans()  # plans of different starts, to cross
-        self.rounded: set[bytes] = set()  # choices that plans were already made from
-        self.bounds: Bounds | None = None  # at the prices of the root
+        self.rounded: set[bytes] = set()  # choices from which plans have been made
+        self.bounds: Bounds | None = None  # bounds at the prices of the root
         self.at_most: Floats = np.full(frame.count, math.inf)  # bound on plans with each option
         self.served: dict[bytes, Answered] = {}
         self.taken: Floats = np.zeros(frame.count) if known is None else known.taken
-        self.bound_only = False  # whether the plan is settled
-        self.ended_in_time = False  # whether the search left time for the answer
+        self.bound_only = False  # whether only the bound is still improved
+        self.ended_in_time = False  # whether the search ended to leave time for what follows
         self.turns_ended: Ended | None = None  # reason why the turns ended
         # A turn of the tree, which may continue after later aims; None before its first.
         self.tree_turn: Callable[[], bool] | None = None
-        self._serve_s = 0.0  # the longest time that computing the service took
+        self._serve_s = 0.0  # longest time that computing a service took
 
     def build(self) -> None:
-        """Write the master problem, and decide whether choices have a fast evaluation."""
+        """Write the master problem, and find out whether choices have a fast evaluation."""
         drives = [self.frame.aim, *(reached.aim for reached in self.frame.reached)]
         # Drives have no measure in the master problem.
         self.coarse = not any(aim.of_drives for aim in drives)
@@ -169,7 +170,7 @@ class Incumbent:
         return self.best + share * abs(self.best) if math.isfinite(self.best) else -math.inf
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return options in no plan worth over `enough`, and a bound on plans with them."""
+        """Return options that no plan above `enough` has, and a bound on plans with them."""
         out: Flags = self.at_most <= enough
         return out, float(self.at_most[out].max(initial=-math.inf))
 
@@ -179,7 +180,7 @@ class Incumbent:
         self._report()
 
     def keep(self, choice: Ints, value: float) -> None:
-        """Keep a plan if it is worth more, or equally much for less money."""
+        """Keep a plan if it is better, or as good and cheaper."""
         noise = settings.EXACT * max(abs(self.best), 1e-300) if math.isfinite(self.best) else 0.0
         better = value > self.best + noise
         as_good = math.isfinite(value) and value >= self.best - noise
@@ -202,7 +203,7 @@ class Incumbent:
     def weighed(self, choice: Ints, *, late: bool = False) -> float:
         """Return the value of a choice (-inf if it is no plan); keep the best choice.
 
-        `late`: whether to value it even if time is over; `ends` leaves time for that.
+        `late`: whether to value it even if time is up; `ends` leaves time for that.
         """
         if not self.frame.fits(choice):
             return -math.inf
@@ -223,7 +224,7 @@ class Incumbent:
             if len(self.served) > 60:
                 del self.served[next(iter(self.served))]
             began = self.clock.elapsed_s
-            # The service of a first plan ignores the clock.
+            # The service of a first plan is computed even if time is up.
             clock = self.clock if self.begun and not late else Clock(math.inf)
             self.served[key] = self.frame.serve(np.sort(choice), clock, self.options.threads)
             # Slices are served in parallel here, but as one program in the answer.
@@ -237,7 +238,7 @@ class Incumbent:
             self.weighed(choice)
 
     def is_new(self, choice: Ints) -> bool:
-        """Return whether a choice has stations, and was not asked for before."""
+        """Return whether a choice has stations and is new, and remember it."""
         key = np.sort(choice).tobytes()
         new = len(choice) > 0 and key not in self.rounded
         self.rounded.add(key)
@@ -245,7 +246,7 @@ class Incumbent:
 
     @property
     def begun(self) -> bool:
-        """Whether some plan builds a station."""
+        """Whether the incumbent builds a station."""
         return self.choice is not None and len(np.setdiff1d(self.choice, self.frame.kept)) > 0
 
     @property
@@ -255,9 +256,9 @@ class Incumbent:
         return max(passed / share if share > 0 else self.clock.left_s, 1e-9)
 
     def until(self, share: float) -> float:
-        """Return the share of the whole time limit at which a share of the time left is used.
+        """Return the share of the whole time limit reached after a share of the remaining time.
 
-        The share always leaves time for the answer.
+        It always leaves time for the answer.
         """
         share_s = share * self.clock.left_s
         return min(self.ends, (self.clock.elapsed_s + share_s) / self._whole_s)
@@ -270,7 +271,7 @@ class Incumbent:
 
     @property
     def lacks_options(self) -> bool:
-        """Whether only a few missing options keep the bound high, so that a restart pays."""
+        """Whether only a few missing options keep the bound high, so that a restart helps."""
         if self.known is None or self.bounds is None or self.choice is None:
             return False
         at_most = np.minimum(self.known.at_most, self.bounds.at_most)

@@ -1,10 +1,10 @@
-"""The least public money of each option under the viability gap, as rows of relaxations.
+"""The least public money that options need under the viability gap, as rows of relaxations.
 
-A relaxation may take a part of an option that cannot break even with all its capacity sold, and
-cover its shortfall by a part of another option at the site. Whole stations cannot do that: an
-option earns at most its margin on all its capacity, or on all demand in reach, and public money
-pays the rest of its need. So the payments at a site are at least the sum of these amounts over its
-options, each times the option's value.
+A relaxation may combine fractions of two options at a site so that one covers the shortfall of the
+other, which cannot break even with all its capacity sold. Whole stations cannot do that: an option
+earns at most its margin on all its capacity, or on all demand in reach, and public money pays the
+rest of its need. So the payments at a site are at least the sum of this rest over its options,
+weighted by their values.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def least_payments(frame: Frame) -> list[Floats]:
 
 
 def with_least_payments(frame: Frame) -> Frame:
-    """Return the frame with a row per site and year: its payments reach its options' least ones."""
+    """Return the frame with one row per site and year that requires the least payments."""
     entries = []
     number = 0
     for t, least in enumerate(least_payments(frame)):

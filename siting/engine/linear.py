@@ -33,7 +33,7 @@ class Answered:
     optimal: bool
     infeasible: bool
     point: Floats  # values of the columns
-    # Dual of each row (gain per unit of its side) and reduced cost of each column; only for linear
+    # Dual of each row (gain per unit of its limit) and reduced cost of each column; only for linear
     # programs.
     price: Floats
     reduced: Floats
@@ -75,7 +75,7 @@ def model_of(
 def run_model(
     model: highspy.Highs, clock: Clock, *, whole: bool = False, tolerance: float = 0.0
 ) -> Answered:
-    """Return the HiGHS answer for a native model, run until it is done or time is up.
+    """Run a native model until it is done or time is up, and return the HiGHS answer.
 
     `tolerance`: relative gap that suffices for a linear program (interior point method), whose
     answer then has no bound; 0: exact.
@@ -93,7 +93,7 @@ def answered(model: highspy.Highs, *, whole: bool = False, rough: bool = False) 
     status = model.getModelStatus()
     info = model.getInfo()
     if rough and status == _Status.kUnknown and int(info.primal_solution_status) == 2:
-        status = _Status.kOptimal  # HiGHS measures the duals by its usual tolerances
+        status = _Status.kOptimal  # HiGHS checks the duals against its usual tolerances
     empty = status == _Status.kModelEmpty
     if empty:  # HiGHS ignores the rows of a program without columns
         lp = model.getLp()

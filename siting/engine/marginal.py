@@ -1,7 +1,7 @@
 """The worth of a plan after one change: without a station, or with another.
 
-Without a station the others take the demand they can; the loss is the station's marginal worth. The
-loss may be small although the station serves much energy, if its neighbours have spare capacity.
+Without a station, the others take the demand they can; the loss is the station's marginal worth. If
+its neighbours have spare capacity, the loss may be small although the station serves much energy.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class _Row(NamedTuple):
 def lost_without(
     program: Program, offer_ids: Iterable[str], site_ids: Iterable[str]
 ) -> dict[str, float]:
-    """Return, for each of some stations, the worth lost if it closes and all others stay.
+    """Return the worth lost by closing each of some stations while all others stay open.
 
     The loss is in the program's unit, by site in the order of `site_ids`; 0 if the others can serve
     all its demand, or if the site has no station. `program`: floors, limits and money are ignored;
@@ -97,9 +97,9 @@ class Marginal:
     def without_the_least(
         self, least_gain: float, lowest: float, allowed: Callable[[Ints], bool], clock: Clock
     ) -> tuple[Ints, float]:
-        """Remove stations with too little gain; return the plan that is left, and its worth.
+        """Remove stations with too little gain; return the remaining plan, and its worth.
 
-        Stations are removed one by one. The station with the least worth per public rupee is first.
+        Stations are removed one by one, the one with the least worth per public rupee first.
         `least_gain`: least worth per rupee; `lowest`: least worth of the plan; `allowed`: test of
         whether some options form a plan.
         """
@@ -125,7 +125,7 @@ class Marginal:
         return np.sort(choice[choice >= 0]), value
 
     def offers_at(self, site: str) -> pd.DataFrame:
-        """Return the plan's worth with each offer at a site, all else unchanged, the best first.
+        """Return the plan's worth with each offer of a site in turn, the best first.
 
         The columns are ``site_id``, ``offer_id``, ``value``, ``gain`` (compared with the plan) and
         ``subsidy_pkr``.
@@ -140,7 +140,7 @@ class Marginal:
         """Return the best single replacements of some stations, in the columns of `offers_at`.
 
         Each fits budget and limits once the sites `without` are empty. The table has one row per
-        site, at most `count`; ``gain`` is measured from the plan with the sites `without` empty.
+        site, at most `count`; ``gain`` is the gain over the plan with the sites `without` empty.
         `larger`: whether to include other offers at sites that have a station.
         """
         frame, choice = self._frame, self._choice.copy()

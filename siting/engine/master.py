@@ -1,6 +1,6 @@
 """The master problem of a frame: its relaxation, its cuts, and its integer program.
 
-If the budget is almost enough, the relaxation has very many optima; a small price on money leaves
+If the budget hardly binds, the relaxation has very many optima; a small price on money leaves
 fewer of them. The price of the whole budget is added back to the bound.
 
 Equal options are counted by kind. If stations of one size are equally good at many sites, branching
@@ -66,7 +66,7 @@ class Master(CutModel):
         self._rates = np.zeros(len(frame.resources))  # the small price on each resource's unit
         self._thrift = np.zeros(self.count)  # the small price on the money of each option
         self._middle: Floats | None = None
-        # Length of each energy's last rest, and the part of it still ahead, in rounds.
+        # Length of each energy's last rest, and the rounds of it that remain.
         self._rests = dict.fromkeys((m.column for m in self.cutter.energies), (0, 0))
         self.add(self.cutter.plain())
         self._price_money()
@@ -76,9 +76,9 @@ class Master(CutModel):
         self._shortfalls.threads = threads
 
     def _kinds(self) -> list[Ints]:
-        """Return groups of new options whose stations are of one kind in a year.
+        """Return groups of new options whose stations are of the same kind in some year.
 
-        The number of a kind is an integer in every year and never falls.
+        The number of stations of a kind is an integer in every year, and never falls.
         """
         kinds: dict[bytes, Ints] = {}
         for stands in self.frame.options.offer.T:
@@ -87,7 +87,7 @@ class Master(CutModel):
         return list(kinds.values())
 
     def _alike(self, stands: Ints) -> list[Ints]:
-        """Return options with equal new offers, by kind; `stands`: their offers (-1: none)."""
+        """Return groups of options with equal new offers; `stands`: their offers (-1: none)."""
         instance = self.frame.program.instance
         new = np.flatnonzero((stands >= 0) & ~instance.offer_existing[stands])
         if not len(new):
@@ -155,7 +155,7 @@ class Master(CutModel):
         self.add_rows(rows)
 
     def prices(self) -> Prices:
-        """Return prices at the last optimum: of demand from cuts, of limits from their rows."""
+        """Return prices at the last optimum: those of demand from cuts, of limits from rows."""
         m, frame = self.matrix, self.frame
         of_row = np.zeros_like(frame.service.kwh)
         for dual, cut in self.binding:
@@ -172,8 +172,8 @@ class Master(CutModel):
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
         """Add the most violated cuts at the optimum and at a mean point; return their number.
 
-        `deep`: whether linked parts are separated together even if other cuts were found. Payments
-        get cuts only in this way.
+        `deep`: whether linked parts are separated together even if other cuts were found. Only this
+        gives cuts on payments.
         """
         taken = relaxed.taken
         large = bool(self.cutter.money) and not self._quickly
@@ -209,7 +209,7 @@ class Master(CutModel):
         if not broken or (deep and self._quickly) or self.cutter.money:
             look(self._shortfalls.cuts(points, relaxed.point, breaks, linked=True))
             if large and self._shortfalls.missed:
-                self._middle = taken.copy()  # distant points give no cut violated here
+                self._middle = taken.copy()  # distant points give no violated cut
         if not broken:
             for point in points:
                 look(self.cutter.of_energies(point, resting))
@@ -263,12 +263,12 @@ class Master(CutModel):
         self.model.changeColsBounds(self.count, self._columns, self._low, self._high)
         if relaxed is None:
             return math.inf
-        # The bound also counts the price of money that the choice leaves unspent: take it off.
+        # The bound also counts the price of money that the choice leaves unspent: subtract it.
         left = self._refund - float(self._thrift[choice].sum())
         return relaxed.bound - left * self.size
 
     def dive(self, taken: Floats, room: Room) -> Ints | None:
-        """Return the choice that a dive from the optimum reaches under present cuts, or None."""
+        """Return the choice that a dive from the optimum reaches under these cuts, or None."""
 
         def again(lower: Floats, upper: Floats) -> Floats | None:
             self.model.changeColsBounds(self.count, self._columns, lower, upper)
@@ -287,9 +287,9 @@ class Master(CutModel):
     def program(
         self, allowed: Flags, start: Ints | None, *, gap: float, nodes: int, threads: int, seed: int
     ) -> tuple[float, float, Ints | None]:
-        """Solve the integer program under the binding cuts, within a number of nodes.
+        """Solve the integer program under the binding cuts, within a limit on nodes.
 
-        Returns a bound on any choice, the best choice's value by the cuts, and that choice.
+        The result is a bound on any choice, the best choice's value by the cuts, and that choice.
         """
         m = self.matrix
         # The cuts that bind at the last optimum, or at the optimum before it.
@@ -300,7 +300,7 @@ class Master(CutModel):
             rows.append(sparse.csr_array(row, shape=(1, m.a.shape[1])))
         upper = m.upper.copy()
         upper[: self.count] = np.where(allowed, upper[: self.count], 0.0)
-        # The number of each kind, as an integer column that HiGHS can branch on.
+        # The number of stations of each kind, as an integer column that HiGHS can branch on.
         kinds, columns = len(self.kinds), m.a.shape[1]
         for kind in self.kinds:
             one = (np.ones(len(kind)), kind, [0, len(kind)])
@@ -312,7 +312,7 @@ class Master(CutModel):
         whole = np.zeros(columns + kinds, dtype=bool)
         whole[: self.count] = True
         whole[columns:] = True
-        # HiGHS 1.16 once looped without end in the presolve of a heuristic's program.
+        # Without presolve, in which HiGHS 1.16 once looped without end on a heuristic's program.
         model = model_of(
             sparse.csc_array(a),
             np.concatenate([m.cost, np.zeros(kinds)]),

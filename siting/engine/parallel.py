@@ -1,4 +1,4 @@
-"""Tasks of one solve in threads, which Ctrl-C and the deadline stop.
+"""The tasks of one solve, in threads that Ctrl-C and the deadline stop.
 
 HiGHS releases Python's lock while it runs, so threads are enough. The calling thread waits in
 Python, because Python delivers Ctrl-C to the main thread only between two of its own instructions.
@@ -34,7 +34,7 @@ class Task[T]:
     def wait(self, clock: Clock, *, until_over: bool = False) -> None:
         """Wait until the task has ended; report progress to the caller meanwhile.
 
-        `until_over`: whether the task must stop when the time of `clock` is over.
+        `until_over`: whether the task must stop when the time of `clock` is up.
 
         Raises
         ------
@@ -65,7 +65,7 @@ class Task[T]:
         return self._result[0]
 
     def stop(self) -> None:
-        """End the task now, whatever it has done; one that is stuck is left to itself."""
+        """End the task now, finished or not; a task that is stuck is abandoned."""
         self.clock.end()
         while self._thread.is_alive() and not self._stuck:
             self._thread.join(settings.WAIT_S)
@@ -77,9 +77,9 @@ class Task[T]:
 
 
 def in_parallel[T](functions: Sequence[Callable[[Clock], T]], clock: Clock) -> list[T]:
-    """Return the results of functions that run in parallel, in their order.
+    """Run functions in parallel, and return their results in order.
 
-    The clock of the solve counts the work of the longest one.
+    The clock of the solve counts only the largest work of any of them.
 
     Raises
     ------

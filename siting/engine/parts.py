@@ -1,4 +1,4 @@
-"""Parts of a program that share only the options, and the bound that prices give on each.
+"""Parts of a program, which share only the options, and bounds on the parts from prices.
 
 A *part* is the demand of one slice whose charger groups are linked, directly or through others. Let
 each pair have a worth ``v_ij`` per kilowatt-hour and each demand row a price ``p_i`` (both at least
@@ -8,12 +8,12 @@ each pair have a worth ``v_ij`` per kilowatt-hour and each demand row a price ``
 
 where the ``intake`` of a station is the most it could earn alone at worths ``v_ij - p_i``, with the
 demand ``d_i`` of all rows in reach and the capacities of its charger groups. The inequality bounds
-every choice for all worths and prices; at the duals of a choice's own program it equals the value
-of that choice. All cuts of the engine have this form (`siting.engine.cuts`).
+every choice for all worths and prices; at the duals of a choice's own program, its right-hand side
+equals the value of that choice. All cuts of the engine have this form (`siting.engine.cuts`).
 
-The intake needs no linear program. The energy that a station can serve of a set of rows is the rank
+The intake needs no linear program. The energy that a station can serve in a set of rows is the rank
 of a polymatroid, so greedy is optimal. The intake is the integral over ``t`` of the energy that the
-station can serve of the pairs worth more than ``t``.
+station can serve through the pairs worth more than ``t``.
 
 Sources: J. Benders: Partitioning procedures for solving mixed-variables programming problems.
 Numerische Mathematik 4 (1962), 238-252. J. Edmonds: Submodular functions, matroids, and certain
@@ -75,7 +75,7 @@ class Part:
         self.able = np.stack([(self.capacity[:, c] > 0).any(axis=1) for c in self.columns], axis=1)
 
     def _hall_sets(self) -> list[tuple[Floats, list[int]]]:
-        """Return each offer's output to each set of kinds, and the kinds outside the set."""
+        """Return, for each set of kinds, each offer's output to it and the kinds outside it."""
         unions = {frozenset[int]()}
         for groups in self.columns:
             unions |= {union | set(groups) for union in unions}
@@ -107,7 +107,7 @@ class Part:
 
     @property
     def most(self) -> float:
-        """Worth of all demand, each row served at its best pair."""
+        """Worth of all demand if each row is served through its best pair."""
         best = np.zeros(len(self.rows))
         np.maximum.at(best, self.row, self.worth)
         return float((best * self.wanted).sum())
@@ -125,7 +125,7 @@ class Part:
         positive = worth[worth > 0]
         if not len(positive):
             return out
-        # If the first pairs have many different values, so have all pairs together.
+        # If the first pairs have many different values, then so do all pairs together.
         levels = np.unique(positive[: settings.WORTHS_SEEN])
         if len(levels) <= 3 and len(positive) > settings.WORTHS_SEEN:
             levels = np.unique(positive)
@@ -140,7 +140,7 @@ class Part:
         return out
 
     def _rank(self, counted: Flags, wanted: Floats) -> Floats:
-        """Return the energy each distinct offer could serve of some pairs."""
+        """Return the energy that each distinct offer could serve through some pairs."""
         at = self.offer_site[self._distinct]
         within = np.zeros((self.sites, len(self.kinds)))
         row = self.row[counted]
@@ -159,7 +159,7 @@ class Part:
         value, site = worth[order], self.site[order]
         if len(order) > 200_000:
             value = np.ceil(value / step) * step
-        # Pairs of one site and one value form one step.
+        # Pairs of the same site and value form one step.
         new = np.r_[True, (np.diff(site) != 0) | (np.diff(value) != 0)]
         group = np.cumsum(new) - 1
         first = np.flatnonzero(new)

@@ -19,7 +19,7 @@ class Pair(NamedTuple):
 
 
 class Plans:
-    """Plans of different starts (generation 0), and those that crossings made of them."""
+    """Plans from different starts (generation 0), and the plans crossed from these."""
 
     def __init__(self) -> None:
         self._generations: list[list[tuple[float, Ints]]] = []  # in each, the best plan first
@@ -44,9 +44,9 @@ class Plans:
         )
 
     def take(self, most: int, incumbent: Ints) -> list[Pair]:
-        """Take out pairs of one generation, earlier generations first.
+        """Remove and return pairs of plans of the same generation, earlier generations first.
 
-        The best plan is paired with the median one, which is good and mostly different. If no
+        The best plan is paired with the median one, which is good and usually different. If no
         generation has two plans, single ones are paired with the incumbent.
         """
         out: list[Pair] = []

@@ -3,8 +3,8 @@
 A cut bounds the service of any choice (`siting.engine.cuts`), for any payments and any aim. So
 programs that differ in money, aim and requirements are integer programs over options and measures
 alone, and each starts with the cuts of all earlier ones. At first, cuts are added to its relaxation
-until they hardly lower the bound. Then the integer program is solved, cut at its optimum, and
-solved again until a choice reaches the bound. Choices are valued exactly, by flows where possible.
+until they hardly lower the bound. Then the integer program is solved repeatedly, with cuts added at
+each optimum, until a choice reaches the bound. Choices are valued exactly, by flows where possible.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from siting.program.aims import MostWorth
 from siting.program.instance import Floats, Ints
 from siting.program.program import Program
 
-# A row: its columns, their coefficients, and its lower and upper side.
+# A row: its columns, their coefficients, and its lower and upper limit.
 Condition = tuple[Ints, Floats, float, float]
 
 

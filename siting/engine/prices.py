@@ -28,7 +28,7 @@ def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFram
     """Return the relaxation's prices for the first aim, in its unit; None without prices.
 
     `siting.verify.certified` reads this table. `limit_s` is the time limit (s). The result is None
-    if the time does not suffice, or if prices cannot bound the aim.
+    if the program is too large, time runs out, or prices cannot bound the aim.
     """
     aim = program.all_aims[0]
     if not (aim.of_worth or aim.of_money) or not len(program.options):
@@ -51,7 +51,7 @@ def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFram
 
 
 def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
-    """Return the gain from a rupee more in each year, in the first aim's unit.
+    """Return the gain from one more rupee in each year, in the first aim's unit.
 
     The gain comes from the master problem's relaxation under the cuts found in time. It is an
     estimate, not a bound, and 0 for a year whose money does not bind.
@@ -71,7 +71,7 @@ def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
         if row == "money":
             worth[plan.years.index(int(year)) if plan else 0] = price
     if plan is not None and plan.carry_over:
-        worth = np.cumsum(worth[::-1])[::-1]  # a rupee of a year is available in every later one
+        worth = np.cumsum(worth[::-1])[::-1]  # a rupee can also be spent in later years
     return worth
 
 
@@ -118,7 +118,7 @@ def _of_resources(program: Program, price: Sequence[float]) -> Iterator[_Row]:
 
 
 class _Named:
-    """Duals of rows and columns by name; row duals without scaling."""
+    """Duals of rows and columns by name, unscaled."""
 
     def __init__(self, frame: Frame, price: Floats, reduced: Floats) -> None:
         self.frame, self.layout, self.program = frame, frame.layout, frame.program
@@ -148,7 +148,7 @@ class _Named:
         return str(plan.years[t]) if plan else ""
 
     def _demand(self) -> None:
-        """Price demand by its row, or by the bound of its only column."""
+        """Take the price of demand from its row, or from the bound of its only column."""
         frame, service = self.frame, self.frame.service
         merged = np.zeros_like(service.kwh)
         row, when = service.row[frame.energy_pair], frame.energy_slice
@@ -165,13 +165,13 @@ class _Named:
         self.rows += _of_demand(self.program, np.where(of[:, None] >= 0, merged[of], 0.0))
 
     def _limits(self) -> None:
-        """Price money and limits over the options."""
+        """Take the prices of money and limits from the rows of options."""
         price = self.price[self.frame.rows_of("resource")]
         each = price / resource_units(self.frame, self.frame.matrix)
         self.rows += _of_resources(self.program, each.tolist())
 
     def _subsidies(self) -> None:
-        """Price money and envelopes from the rows of payments."""
+        """Take the prices of money and envelopes from the rows of payments."""
         rows = self.frame.rows_of("subsidies").tolist()
         years = self.layout.subsidy_column.shape[1]
         for t in range(years if math.isfinite(self.layout.budget_pkr) else 0):

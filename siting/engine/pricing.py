@@ -2,18 +2,18 @@
 
 If a site may have any number of chargers, it has hundreds of options. The relaxation is solved over
 a few of them, and its duals price the others: options whose reduced cost promises a gain are added,
-until there are none. The results are a program of a few options a site, which the rest of the
+until none remain. The results are a program with a few options per site, which the rest of the
 engine solves, and a bound on all plans::
 
     L(p)        =  sum of p_r b_r  +  sum over sites of max(0, g_o)  +  sum of max(0, g_c) u_c
     at_most(o)  =  L(p)  -  max(0, g of the best option at its site)  +  g_o
 
-for any prices ``p`` of the rows (Lagrange). Energies missing from the relaxation may promise gains
-on one demand row; its price first rises by the largest of these gains, so that the demand counts
-once. ``g`` are the reduced costs of options ``o`` (in ``L``, the largest of each site) and of the
-other columns ``c``, and ``u`` their bounds. No plan is worth more than ``L``, and none with
+for any prices ``p`` of the rows (Lagrange). Several energies missing from the relaxation may
+promise gains on one demand row; its price first rises by the largest gain, so that the demand
+counts once. ``g`` are the reduced costs of options ``o`` (in ``L``, the largest of each site) and
+of the other columns ``c``, and ``u`` their bounds. No plan is worth more than ``L``, and none with
 option ``o`` more than ``at_most(o)``. So a program with every option whose `at_most` is above the
-incumbent contains an optimum of the whole.
+incumbent contains an optimum of the whole program.
 
 For drives, rows that the relaxation violates are added: links (`siting.engine.flows`), rounded
 floors, and rows of sites (`siting.engine.station_bound`). Each round also computes the bound by
@@ -82,8 +82,8 @@ class Priced:
 class Pricing:
     """The relaxation of one aim, over the options added so far.
 
-    `start`: the options of known plans; `some`: options in the relaxation from the start; both may
-    be empty; `served`: values of all columns; energies above 0 are in the relaxation too.
+    `start`: the options of known plans; `some`: options that the relaxation has from the beginning.
+    Either may be empty. `served`: values of all columns; energies above 0 are added too.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Pricing:
         self._of_demand = family.start + of_demand.row, of_demand.col, of_demand.data
         self.active = self._first(some)
         self.start = start
-        self.live = np.ones(self.count, dtype=bool)  # options of plans better than the best known
+        self.live = np.ones(self.count, dtype=bool)  # options that a better plan may have
         self.price = self.last_price = self.center = np.zeros(m.a.shape[0])
         self.link_price = np.zeros(len(self.flows.site))
         self.lowest = math.inf  # the best bound by sites, at the prices `center`
@@ -162,7 +162,7 @@ class Pricing:
     # --- the relaxation ----------------------------------------------------------------------
 
     def _columns(self) -> Ints:
-        """Return the columns: options, energies, others, payments to options."""
+        """Return the columns in order: options, energies, others, and payments to options."""
         options = np.flatnonzero(self.active)
         paid = np.zeros(0, dtype=np.int64)
         column = self.frame.layout.subsidy_column
@@ -207,9 +207,9 @@ class Pricing:
     def run(self, gap: float, best: float = -math.inf) -> Priced | None:
         """Add options by pricing; return bounds on all plans, None if time ends too early.
 
-        `gap`: relative gap asked for; much smaller promised gains are ignored; `best`: value of the
-        best known plan, signed so that more is better. Options that are in no better plan are
-        dropped.
+        `gap`: requested relative gap; promised gains that are much smaller are ignored; `best`:
+        value of the best known plan, signed so that more is better. Options that no better plan has
+        are dropped.
         """
         known = self._rounds(gap, best)
         if known is None or known.infeasible or not self.frame.layout.by_pair or self.links:
@@ -219,7 +219,7 @@ class Pricing:
         return known.or_less(max(by_sites.bound, best), by_sites.at_most)
 
     def _with_prices(self, by_sites: BySites) -> Bounds:
-        """Return the bounds by sites with the prices they rest on, without scaling."""
+        """Return the bounds by sites, with the unscaled prices that they follow from."""
         frame, m = self.frame, self.matrix
         of_row = np.maximum(frame.of_demand(self.last_price), 0.0)
         none = np.zeros(len(frame.resources))
@@ -231,12 +231,12 @@ class Pricing:
     def _rounds(self, gap: float, best: float) -> Priced | None:
         """Add options until none promises a gain; return bounds, None if time ends too early.
 
-        With links, the rounds end earlier, once they lower the bound by sites only a little.
+        With links, the rounds end earlier, once they lower the bound by sites only slightly.
         """
         frame, known = self.frame, None
         stage, before = OFFERS, math.inf
         enough = best + gap * abs(best) if math.isfinite(best) else -math.inf
-        # Rough prices suffice to find the first columns where a round takes seconds.
+        # Where a round takes seconds, rough prices are enough to find the first columns.
         rough = len(frame.energy_pair) > settings.MANY_PAIRS
         for _ in range(settings.PRICING_ROUNDS):
             columns = self._columns()
@@ -281,7 +281,7 @@ class Pricing:
                 stalled = near and before - now <= settings.PRICING_STALLED * abs(now)
                 if known.bound <= enough or (stage == SITES and stalled):
                     return known
-                # If links leave twice the gap asked for, only rows of sites can close it.
+                # If links leave twice the requested gap, only rows of sites can close it.
                 far = near and known.bound - enough > gap * abs(enough)
                 after = stage
                 if stage == OFFERS and near:
@@ -309,10 +309,10 @@ class Pricing:
         return known
 
     def _by_sites(self) -> BySites:
-        """Return the bound by sites at the prices, or half-way to the best earlier prices."""
+        """Return the bound by sites at the present prices, or half-way to the best earlier ones."""
         at, live = self.price, self.live
         by = bound_by(self.frame, self.cutter, at, self.clock, live)
-        if by.bound > self.lowest:  # prices swing from round to round
+        if by.bound > self.lowest:  # prices oscillate from round to round
             at = (self.price + self.center) / 2
             by = bound_by(self.frame, self.cutter, at, self.clock, live)
         if by.bound <= self.lowest:
@@ -321,7 +321,7 @@ class Pricing:
 
     def _price_in(self, found: Answered, bound: float, reduced: Floats, gap: float) -> bool:
         """Add the options and energies that promise a gain; return whether there are any."""
-        # A round of a large program takes so long that improving plans gains more.
+        # In a large program a round takes so long that improving plans gains more.
         share = 2.0 if self.frame.large else settings.RELAXED_GAP
         open_ = max(settings.SIGNIFICANT, share * gap)
         if bound - found.objective <= open_ * abs(bound):
@@ -386,12 +386,12 @@ class Pricing:
     def _bound(self) -> tuple[float, Floats, Floats, Floats]:
         """Return the bound, the bound with each option, reduced costs, and the prices used.
 
-        Rows that allow one option a site have price 0: the bound counts a site's best option only.
+        Rows that allow one option per site have price 0: only each site's best option counts.
         """
         m = self.matrix
         price = self.price.copy()
         price[m.family.get("one", slice(0, 0))] = 0.0
-        # A price must belong to a finite side.
+        # A dual price counts only if the row has a finite limit on that side.
         price[(price > 0) & ~np.isfinite(m.row_upper)] = 0.0
         price[(price < 0) & ~np.isfinite(m.row_lower)] = 0.0
         reduced = m.cost - self.a.T @ price - self.flows.less_by_links(self.link_price)

@@ -15,7 +15,7 @@ Stopped = Literal[
 
 
 def in_digits(value: float) -> str:
-    """Return an objective or bound in digits; never "-0".
+    """Return an objective or bound written in digits, but never as "-0".
 
     >>> in_digits(12345.6), in_digits(-0.0)
     ('12,346', '0')
@@ -25,7 +25,7 @@ def in_digits(value: float) -> str:
 
 
 def gap_in_words(gap: float) -> str:
-    """Return a relative gap in words, without a figure if the bound is far away.
+    """Return a relative gap in words, as 'over 1,000%' if the bound is far away.
 
     >>> gap_in_words(0.0123), gap_in_words(4e18)
     ('gap 1.23%', 'gap over 1,000%')
@@ -34,7 +34,7 @@ def gap_in_words(gap: float) -> str:
 
 
 def gap_figures(gap: float, asked: float) -> tuple[str, str]:
-    """Return a gap and the gap asked for, with more digits if two do not tell them apart.
+    """Return a gap and the requested gap, with more decimals if two do not tell them apart.
 
     >>> gap_figures(0.0123, 0.005), gap_figures(0.00503, 0.005)
     (('1.23%', '0.50%'), ('0.503%', '0.500%'))
@@ -46,7 +46,7 @@ def gap_figures(gap: float, asked: float) -> tuple[str, str]:
 
 
 def gap_and_asked(gap: float, asked: float) -> str:
-    """Return a gap and the gap asked for in words.
+    """Return a gap and the requested gap in words.
 
     >>> gap_and_asked(0.00503, 0.005)
     'gap 0.503% (asked 0.500%)'
@@ -56,7 +56,7 @@ def gap_and_asked(gap: float, asked: float) -> str:
 
 
 def is_far(gap: float | None) -> bool:
-    """Return whether the proof allows another plan that is twice as good.
+    """Return whether the bound leaves room for a plan more than twice as good.
 
     >>> is_far(0.2), is_far(105.52), is_far(None)
     (False, True, True)
@@ -65,7 +65,7 @@ def is_far(gap: float | None) -> bool:
 
 
 def far_in_words(gap: float | None) -> str:
-    """Return a warning for a plan far from proven; else an empty text.
+    """Return a warning for a plan that is far from proven; else an empty string.
 
     >>> far_in_words(105.52)
     'FAR FROM PROVEN: gap 10,552%, over 100%; give it more time (solver.time_limit_s)'
@@ -86,7 +86,7 @@ class Proof:
     Parameters
     ----------
     status
-        ``optimal`` if the proven gap is at most the gap asked for; else ``feasible``.
+        ``optimal`` if the proven gap is at most the requested gap; else ``feasible``.
     objective
         Value of the plan, in `unit`, computed from the plan and not by the solver.
     bound
@@ -94,7 +94,7 @@ class Proof:
     gap
         ``|bound - objective| / |objective|``; 0 where they differ only by rounding.
     gap_asked
-        The gap asked for.
+        The requested gap.
     stopped
         The reason the solve ended.
     unit
@@ -102,7 +102,7 @@ class Proof:
     nodes
         Branch-and-bound nodes of the solver.
     seconds
-        Seconds spent by phase, and ``total``.
+        Run time (s) by phase, and ``total``.
     """
 
     status: Status
@@ -158,7 +158,7 @@ class Proof:
         if short <= max(settings.ARITHMETIC * abs(objective), noise):
             short = 0.0
         gap = short / max(abs(objective), 1e-12) if short > 0 else 0.0
-        # A gap that exceeds the gap asked for only by a rounding error counts as reached.
+        # A gap that exceeds the requested gap only by a rounding error counts as reached.
         reached = math.isfinite(gap) and gap <= gap_asked * (1 + settings.EXACT)
         return cls(
             status="optimal" if reached else "feasible",

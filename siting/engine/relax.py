@@ -1,8 +1,8 @@
-"""The relaxation of the whole program, and a plan by diving from it.
+"""The relaxation of the whole program, and a plan found by diving from it.
 
-The interior point method solves the linear program of a city of Karachi's size in seconds; the same
-bound by cuts takes minutes. The dive then fixes options with the largest values, step by step. Each
-step uses a part of the scarcest resource, and the next solve starts from the last basis.
+The interior point method solves the linear program of a city the size of Karachi in seconds; cuts
+take minutes to reach the same bound. The dive then fixes options with the largest values, step by
+step. Each step uses a part of the scarcest resource, and the next solve starts from the last basis.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Dive:
     def _ways(
         self, chosen: list[int], lower: Floats, upper: Floats
     ) -> Iterator[tuple[Floats, Floats]]:
-        """Yield bounds with all chosen options fixed, with the first alone, and without it."""
+        """Yield bounds with all chosen options fixed, with only the first, and without it."""
         site, first = self.frame.site, chosen[:1]
         for some in (chosen, first) if len(chosen) > 1 else (first,):
             low, high = lower.copy(), upper.copy()

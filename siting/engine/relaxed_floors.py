@@ -1,4 +1,4 @@
-"""A relaxation of floors by penalties, for windows that start without a feasible plan.
+"""Floors relaxed by penalties, for windows that start without a feasible plan.
 
 Every row that a first plan may miss (floors, kept values of earlier aims, business cases) gets a
 column for its shortfall, at a cost above any possible worth. A plan without shortfall is a plan of
@@ -61,11 +61,11 @@ def viable(
     """Return a choice of viable stations under the viability gap; None if none is known.
 
     Under the viability gap a relaxation takes more stations than the money can pay for. Stations
-    with the largest shortfall are shrunk or postponed to the largest option that costs less, or
-    dropped, until no shortfall is left. In a large program the option must cost less by at least
-    that shortfall: this takes half the time, and smaller steps lose the sales of many stations. If
-    time runs out, all stations with a shortfall are dropped, which takes no customers from the
-    others. `hurried`: whether to check shortfalls at least once, even after the time is over;
+    with the largest shortfall get the largest option that costs less (a smaller or later station),
+    or are dropped, until no shortfall remains. In a large program, the option must be cheaper by at
+    least that shortfall: this takes half the time, and smaller steps lose the sales of many
+    stations. If time runs out, all stations with a shortfall are dropped, which takes no customers
+    from the others. `hurried`: whether to check shortfalls at least once, even if time is up;
     `at_once`: whether to drop all stations with a shortfall at the first check.
     """
     soft = softened(frame)
@@ -82,7 +82,7 @@ def viable(
     shared = is_shared(cases_of(frame.program.instance, frame.program.gap))[sites]
     need_at = np.zeros(frame.sites)
     np.maximum.at(need_at, frame.site, need.max(axis=1) / frame.layout.money_unit)
-    # Money by which a station shrinks for one unit of its shortfall, PKR.
+    # Money by which a station shrinks for one unit of its shortfall (PKR).
     size = np.where(shared, need_at[sites], rows.by_column[:, gap].max(axis=0).toarray().ravel())
     size *= frame.layout.money_unit if frame.large else 0.0
     kept: Ints | None = None

@@ -1,8 +1,8 @@
 """Relocation of stations to free sites nearer to their own customers.
 
-Given the customers of each station, the saving of a move is a sum: their drives to the present site
-less their drives to the free one. If an option at the free site is no more expensive and no
-smaller, and all customers reach it, then all limits still hold, and no program has to be solved.
+Given the customers of a station, a move saves the sum of their drives to the present site less that
+of their drives to the free one. If an option at the free site is no more expensive and no smaller,
+and all customers reach it, then all limits still hold, and no program has to be solved.
 Without this step, a station could stay at the edge of a city only because the site amid its
 customers was never tried.
 """
@@ -72,8 +72,8 @@ def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
     """Return a choice improved by moving stations one by one, while time allows.
 
     Unlike in `relocated`, a move may leave customers to other stations, so each move is valued by
-    the service of the whole plan. Stations with the longest drives are tried first, at the sites in
-    reach of most of their energy.
+    the service of the whole plan. Stations with the longest drives are tried first, at the sites
+    that most of their energy can reach.
     """
     best = frame.serve(choice, clock)
     if not best.found:
@@ -141,7 +141,7 @@ class _Sales:
 
 
 class _Alike:
-    """Options that can replace another: no more expensive, no smaller, of the same years."""
+    """Options that can replace another: no more expensive, no smaller, in the same years."""
 
     def __init__(self, frame: Frame) -> None:
         instance, offer = frame.program.instance, frame.options.offer
@@ -176,7 +176,7 @@ class _Alike:
 
 
 def _gains(frame: Frame, choice: Ints, point: Floats) -> sparse.coo_array:
-    """Return the saving of moving a station (row) to a site (column) all its customers reach."""
+    """Return the saving of moving a station (row) to a site (column) in all customers' reach."""
     now = _Sales(frame, choice, point)
     count, there = now.by_customer(np.ones(len(now.used))), now.within(np.ones(len(now.site)))
     reach = sparse.coo_array(count @ there)

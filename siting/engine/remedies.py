@@ -25,7 +25,7 @@ class Mend:
 
 @dataclass(frozen=True)
 class Line:
-    """A requirement in the conflict; `bound` names the figure that is a bound, not a plan's."""
+    """A requirement in the conflict; `bound` names the figure, if any, that is only a bound."""
 
     one: Requirement
     have: float
@@ -55,7 +55,7 @@ class Line:
 
 
 def rounded(one: Requirement, excess: float, *, whole: bool = False) -> float:
-    """Return the figure to ask for at an excess, rounded to the safe side."""
+    """Return the figure that allows an excess, rounded to the safe side."""
     value = one.figure(excess)
     if one.unit in (SHARE, COST_SHARE):
         step = settings.CONFLICT_GAP
@@ -91,7 +91,7 @@ def mended(k: int, one: Requirement, mend: Mend, required: Flags, sites: Names) 
 def bounded(one: Requirement, at_least: float) -> Line:
     """Return the line of a requirement for which only a bound is known."""
     if at_least <= 0:
-        fix = "in the conflict; whether changing it alone is enough was not found in time"
+        fix = "in the conflict; time ran out before it was known if changing it alone is enough"
         return Line.of(one, 0.0, fix)
     figure = _written(rounded(one, at_least), one.unit)
     most, bound = ("most", "have") if one.least else ("least", "need")
@@ -101,7 +101,7 @@ def bounded(one: Requirement, at_least: float) -> Line:
 
 
 def _written(value: float, unit: str) -> str:
-    """Return a figure as in a configuration."""
+    """Return a figure as written in a configuration file."""
     if unit in (SHARE, COST_SHARE):
         return f"{value:.4f}"
     return f"PKR {value:,.0f}" if unit == PKR else f"{value:,.10g} {unit}"

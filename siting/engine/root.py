@@ -1,11 +1,11 @@
 """The root of the search: its bound, and plans made from its relaxation.
 
 1. Under the viability gap, column generation's relaxation (if there is one) is made viable. A large
-   program goes on with the turns at once.
+   program then goes straight to the turns.
 2. Cuts are added to the master problem in rounds, until they hardly lower the bound. If a whole
-   relaxation is known, they pause after a turn.
-3. The relaxation under these cuts is made viable or rounded. Without a fast evaluation a dive comes
-   first.
+   relaxation is known, the rounds pause after a turn.
+3. The relaxation under these cuts is made viable or rounded. Without a fast evaluation, a dive
+   comes first.
 
 If there is still no plan, windows repair floors that the constructed plan misses, and a dive starts
 from the whole relaxation.
@@ -53,7 +53,7 @@ def search_root(inc: Incumbent) -> None:
     if money:
         with inc.clock.phase("viable", inc.until(0.6)):
             round_viable(inc, whole_stations(inc, [inc.root.taken]))
-        if inc.best > before:  # construction does not improve on that
+        if inc.best > before:  # further steps would not improve on that
             return
     # With a fast evaluation, the constructed plan is as good as a dive, and faster.
     if not money and (inc.valuer is None or inc.choice is None):
@@ -65,9 +65,9 @@ def search_root(inc: Incumbent) -> None:
 
 
 def cut(inc: Incumbent, stalled: float, ends: float) -> None:
-    """Add cuts until rounds lower the bound by less than the share `stalled`.
+    """Add cuts until a round lowers the bound by less than the share `stalled`.
 
-    If a whole relaxation is known, they end after a turn, and go on in turns.
+    If a whole relaxation is known, the rounds pause after a turn, and go on in later turns.
     """
     began = inc.clock.work
     with inc.clock.phase("cuts", inc.until(ends)):
@@ -106,7 +106,7 @@ def cut_by(inc: Incumbent, rounds: int, stalled: float) -> bool:
 
 
 def _dive(inc: Incumbent) -> None:
-    """Dive from the relaxed master problem while cuts at new plans lead to better plans."""
+    """Repeat dives from the relaxed master problem, with cuts at new plans, while these improve."""
     # If the worth of a choice is the sum over its parts, one dive is enough.
     summed = inc.frame.program.gap is None and inc.frame.aim.of_worth and not inc.frame.reached
     idle, most = 0, 1 if summed else settings.IDLE
@@ -124,7 +124,7 @@ def _dive(inc: Incumbent) -> None:
 
 
 def relax(inc: Incumbent) -> None:
-    """Compute the whole relaxation's bound, unless it is known, and dive from it.
+    """Compute the whole relaxation and dive from it, unless both it and a plan are known.
 
     If there is a plan, only the greedy method dives, as it has no windows.
     """
@@ -150,7 +150,7 @@ def relax(inc: Incumbent) -> None:
             return
         inc.taken = relaxation.taken
         if inc.choice is not None and not inc.options.greedy:
-            return  # a dive would take equally long, and windows gain more
+            return  # a dive would take as long again, and windows gain more
         choice = relaxation.dive(inc.room)
         if choice is not None:
             inc.weighed(choice)

@@ -5,8 +5,8 @@ follows at prices ``p_i`` on demand (`siting.engine.parts`)::
 
     sum over stations of intake(w - p)  >=  b - sum of p_i d_i
 
-This row, ``sum of a_o y_o >= b``, has only options. In the relaxation 5.05 stations of one size may
-meet it, while a plan needs 6, or a larger station. Mixed-integer rounding excludes 5.05. With a
+This row, ``sum of a_o y_o >= b``, has only options. In the relaxation, 5.05 stations of one size
+may meet it, while a plan needs 6, or a larger station. Mixed-integer rounding excludes 5.05. With a
 divisor ``q`` and the fractional part ``f`` of ``b / q``, the row ::
 
     sum of (floor(a_o / q) + min(1, fraction(a_o / q) / f)) y_o  >=  ceil(b / q)
@@ -36,7 +36,7 @@ from siting.program.instance import Flags, Floats
 
 @dataclass(frozen=True, eq=False)
 class _Floor:
-    """A row that requires energy: coefficients of energies and options, and lower side."""
+    """A row that requires energy: coefficients of energies and options, and lower limit."""
 
     row: int
     worth: Floats
@@ -73,7 +73,7 @@ class RoundedFloors:
             yield _Floor(row, worth, of_option, least)
 
     def broken(self, taken: Floats, price: Floats) -> tuple[sparse.csr_array, Floats]:
-        """Return the rows of options that a point violates most, and their lower sides.
+        """Return the rows of options that a point violates most, and their lower limits.
 
         `taken`: value of each option; `price`: duals of the matrix rows at the relaxation's
         optimum.
@@ -87,7 +87,7 @@ class RoundedFloors:
         return sparse.csr_array(np.concatenate(rows)), np.array(least)
 
     def _sets_of_kinds(self) -> Iterator[Flags]:
-        """Yield the priced rows by slice: rows of no kind, of one kind, of all kinds but one."""
+        """Yield which rows are priced, by slice: none, those of one kind, all but one kind."""
         service = self.frame.service
         kinds = np.unique(service.kind).tolist()
         alone = {frozenset({kind}) for kind in kinds}
@@ -115,7 +115,7 @@ class RoundedFloors:
         return out
 
     def _knapsack(self, floor: _Floor, priced: Flags) -> tuple[float, Floats]:
-        """Return a floor as a row of options: its lower side and coefficients."""
+        """Return a floor as a row of options: its lower limit and coefficients."""
         frame, cutter = self.frame, self.cutter
         least, amount = floor.least, floor.of_option.copy()
         for p, part in enumerate(cutter.parts):
@@ -138,7 +138,7 @@ class RoundedFloors:
 def rounded(least: float, amount: Floats, taken: Floats) -> list[tuple[Floats, float]]:
     """Return the roundings of ``sum of amount_o y_o >= least`` that a point violates most.
 
-    Each rounding has the coefficients of all options, and a lower side.
+    Each rounding has the coefficients of all options, and a lower limit.
     """
     scale = max(float(np.abs(amount).max(initial=0.0)), abs(least))
     least -= settings.EXACT * scale
@@ -149,7 +149,7 @@ def rounded(least: float, amount: Floats, taken: Floats) -> list[tuple[Floats, f
     size = np.unique(np.round(amount[there] / scale, 7)) * scale
     size = size[size > settings.SIGNIFICANT * scale]
     found = []
-    # If no amount is negative, coefficients above the side are lowered to the side.
+    # If no amount is negative, coefficients above the lower limit are reduced to it.
     above = 0.0 if (amount >= 0).all() else math.inf
     for q in np.unique(np.concatenate([size, size / 2, size / 3])).tolist():
         ratio = least / q

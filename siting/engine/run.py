@@ -81,7 +81,7 @@ def begin(inc: Incumbent) -> None:
 
 
 def _briefly(inc: Incumbent) -> None:
-    """Improve the plan by exchanges, or by windows without a fast evaluation; no proof."""
+    """Improve the plan by exchanges or, without a fast evaluation, by windows; prove nothing."""
     if inc.choice is None or inc.done:
         return
     if inc.valuer is not None:
@@ -97,7 +97,7 @@ def _briefly(inc: Incumbent) -> None:
 
 
 def _in_any_money(inc: Incumbent) -> bool:
-    """Return whether greedy choice for every sum of money applies to the aim."""
+    """Return whether the aim allows greedy plans for every sum of money."""
     first = not inc.frame.reached and inc.frame.aim.of_worth
     drawn = inc.frame.program.gap is not None
     one = inc.frame.program.year_plan is None
@@ -105,7 +105,7 @@ def _in_any_money(inc: Incumbent) -> bool:
 
 
 def _start_greedily(inc: Incumbent) -> None:
-    """Take the best of the plans for the full money and every smaller sum."""
+    """Take the best of the plans for the full budget and every smaller sum."""
     if inc.start is not None:
         mend(inc, inc.start)
     if inc.valuer is not None:
@@ -118,7 +118,7 @@ def _start_greedily(inc: Incumbent) -> None:
 
 
 def _greedily(inc: Incumbent) -> None:
-    """Compute the relaxation's bound; round it if no greedy choice for any sum applies."""
+    """Compute a bound by cuts; round the relaxation unless there are greedy plans for all sums."""
     valuer = inc.valuer
     if valuer is not None:
         words = guarantee(valuer)
@@ -162,12 +162,12 @@ def _whole(inc: Incumbent, nodes: int | None) -> None:
         if start is None or value >= believed - max(1e-6 * abs(believed), inc.noise):
             return
         # HiGHS 1.16 may overvalue a start in its presolve, and then skips all worse solutions.
-        # The bound stays valid.
+        # The bound remains valid.
         start = None
 
 
 def result_of(inc: Incumbent) -> Result:
-    """Return the incumbent, polished, with its bound."""
+    """Polish the incumbent, and return it with its bound."""
     if inc.choice is None and inc.start is not None and inc.frame.fits(inc.start):
         # There was no time to value the choices.
         served = inc.frame.serve(inc.start, Clock(math.inf))

@@ -1,9 +1,9 @@
 """The order of an aim's steps, by the gap that each closes per unit of work.
 
 Steps make plans and bounds, and each continues from where it stopped. Every other turn goes to the
-step that recently closed most of the gap per unit of work. The turns between go to the step that
-has worked least, so that none starves and none takes more than twice its share. Work is counted by
-the solver's iterations, not by a clock, so that two runs are equal.
+step that recently closed the most gap per unit of work. The other turns go to the step that has
+worked least, so that none starves and none takes more than twice its share. Work is counted by the
+solver's iterations, not by a clock, so that runs are reproducible.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Step:
     """A step: `turn` takes one turn, and returns whether another may gain more.
 
     `ready`: whether the step can take a turn now; `growth`: work of a turn, as a multiple of the
-    work of the turn before; `left`: the gap by the step's own bound, which may be worse than the
+    work of the turn before; `left`: the gap to the step's own bound, which may be worse than the
     best bound.
     """
 
@@ -36,7 +36,7 @@ class Step:
     # Gap closed in the last turn, per unit of work that the next turn is expected to take.
     rate: float = math.inf
     pace: float = 0.0  # gap closed per second of the last turn
-    ended: bool = False  # whether its last turn could gain no more
+    ended: bool = False  # whether it can gain no more
 
 
 def take_turns(

@@ -1,7 +1,8 @@
 """Fast heuristics: greedy fill by worth per rupee, then exchanges of two sites at a time.
 
-Every choice here meets every row. Values are exact (`siting.engine.valuer`); bounds exclude changes
-that cannot help, so that few have to be valued. Nothing is random, and ties go to the first option.
+Every choice here respects all limits. Values are exact (`siting.engine.valuer`); bounds exclude
+changes that cannot help, so that few have to be valued. Nothing is random, and ties go to the first
+option.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from siting.program.instance import Floats, Ints
 def fill(valuer: Valuer, state: State, clock: Clock) -> State:
     """Return the choice with options added or improved while resources last.
 
-    The next change has the most worth for its price; changes that cost no more than the present
-    option come first. The gain of an option can only shrink as others are added. So its earlier
-    gain is a bound, and most gains need not be computed again.
+    The next change is the one with the most worth for its price; changes that cost no more than the
+    present option come first. The gain of an option can only shrink as others are added. So its
+    earlier gain is a bound, and most gains need not be computed again.
     """
     for after in filling(valuer, valuer.room, state, clock):
         state = after
@@ -30,7 +31,7 @@ def fill(valuer: Valuer, state: State, clock: Clock) -> State:
 
 
 def filling(valuer: Valuer, room: Room | Purse, state: State, clock: Clock) -> Iterator[State]:
-    """Yield the choice after each option added or improved as in `fill`, within a room."""
+    """Yield the choice after each change that `fill` makes, within a room."""
     price = room.price
     known = np.full(valuer.count, np.inf)
     while valuer.count and not clock.over:  # without options nothing can be built
@@ -131,10 +132,10 @@ def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
 
 
 def polish(valuer: Valuer, state: State, clock: Clock) -> State:
-    """Drop options, or make them less expensive, where no worth is lost; return the choice.
+    """Drop options, or make them cheaper, where no worth is lost; return the choice.
 
-    The options with the largest subsidies come first, then the largest costs, then the last ids.
-    Nothing is added.
+    Options with the largest subsidies come first; ties go to the largest costs, then to the last
+    sites. Nothing is added.
     """
     improved = True
     while improved:

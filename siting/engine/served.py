@@ -1,4 +1,4 @@
-"""Service and payments of a choice, with the shortest drives at the values of its aims."""
+"""Service and payments of a choice, with the shortest drives that keep the aims' values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from siting.program.service import Service
 def worked_out(
     program: Program, choice: Ints, reached: Sequence[Reached]
 ) -> tuple[Service, Floats, Floats]:
-    """Return the service of a choice, with the shortest drives the aims allow.
+    """Return the service of a choice, with the shortest drives that the aims allow.
 
     The result has the pairs, the energy by pair and slice (kWh/day), and payments (`subsidies`).
     """
@@ -56,8 +56,8 @@ def reached_again(
 
     A value reached within a solver's tolerances, row by row, cannot always be reached again. All
     values except the first `required` ones are lowered by the smallest of a few shares that makes
-    the choice a plan. `by_cell`: whether cells are not merged; the service is then computed to the
-    tightest tolerances first.
+    the choice a plan. `by_cell`: whether cells are kept apart; the tightest tolerances are then
+    tried first.
     """
     for loss in settings.LOSSES:
         kept = [*reached[:required], *(lowered(one, loss) for one in reached[required:])]
@@ -80,7 +80,7 @@ def lowered(reached: Reached, loss: float) -> Reached:
 
 
 def energies(frame: Frame, point: Floats) -> Floats:
-    """Return the energy by pair and slice (kWh/day), without rounding excess."""
+    """Return the energy by pair and slice (kWh/day), without excess from rounding."""
     service, unit = frame.service, frame.layout.energy_unit
     column = frame.layout.pair_column
     out = np.where(column >= 0, point[column], 0.0) * unit
@@ -98,7 +98,7 @@ def energies(frame: Frame, point: Floats) -> Floats:
 
 
 def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
-    """Return the public money paid by offer up to each year (PKR): its viability gap.
+    """Return the public money paid to each offer up to each year (PKR): its viability gap.
 
     Money is paid as late as possible, and ahead only if the money of a later year does not suffice.
     Without a viability gap nothing is paid and the table is empty. `energy` is by pair and slice

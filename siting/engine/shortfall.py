@@ -2,9 +2,9 @@
 
 It has the rows of the whole program (`siting.program.matrix`), with the options fixed at their
 fractions on the right-hand side, and one row per measure: service plus shortfall is at least the
-master problem's claim. The service of a pair is limited by the fraction at its site. Only sides and
-bounds change from point to point, so the dual simplex method restarts from its last basis; the
-duals at the optimum are the weights and prices of the cut (`siting.engine.cuts`).
+master problem's claim. The service of a pair is limited by the fraction at its site. Only limits of
+rows and columns change from point to point, so the dual simplex method restarts from its last
+basis; the duals at the optimum are the weights and prices of the cut (`siting.engine.cuts`).
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Shortfall:
         if paid.shape[1]:
             self.rupee = paid.max(axis=1).toarray().ravel()
         self.measures = self._measures()
-        # A single measure is the objective. Of several, each gets a row, and the first column is
-        # their shortfall.
+        # A single measure is the objective. Several measures get a row each, and the first column
+        # is their shortfall.
         self.single = len(self.measures) == 1
         outer = sparse.vstack([row for _, row, _ in self.measures])
         self.cost = outer.toarray()[0] if self.single else np.zeros(len(self.columns))
@@ -166,7 +166,7 @@ class Shortfall:
         return out
 
     def aim_at(self, taken: Floats, measured: Floats) -> None:
-        """Set the sides and bounds of the model to a point."""
+        """Set the limits of the model's rows and columns for a point."""
         m, model = self.frame.matrix, self.model
         shift = self.by_option @ taken
         self.thought = thought = np.array(
@@ -215,7 +215,7 @@ class Shortfall:
         return len(pays) > 0
 
     def cut(self, taken: Floats, measured: Floats) -> Cut | None:
-        """Return the most violated cut at the point, by the model's optimum, or None."""
+        """Return the most violated cut at the point from the model's optimum, or None."""
         answer = answered(self.model)
         short = (float(self.thought[0]) if self.single else 0.0) - answer.objective
         if not answer.optimal or short <= settings.SIGNIFICANT:

@@ -15,8 +15,8 @@ from siting.program.instance import Flags, Floats, Ints
 class Room:
     """The resources of one program, prepared to test changes.
 
-    A *change* builds an option at its site, in place of any other there. Changes numbered after the
-    options each empty one site.
+    A *change* builds an option at its site, in place of any other there. The changes numbered after
+    the options empty one site each.
     """
 
     def __init__(self, frame: Frame) -> None:
@@ -49,7 +49,7 @@ class Room:
         return total
 
     def share(self, option: int) -> float:
-        """Return the largest share of a row that an option uses alone."""
+        """Return the largest share that an option uses of any row with many options."""
         wide = self._dense[:, option] / np.maximum(np.abs(self.most[self._wide]), 1e-12)
         finite = np.isfinite(self.most[self._wide])
         return float(wide[finite].max(initial=0.0))
@@ -61,7 +61,7 @@ class Room:
         return self._dense @ taken, self._sparse @ taken
 
     def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
-        """Return which changes of a choice stay within every row.
+        """Return which changes of a choice stay within all limits.
 
         `choice`: option at each site, -1 if empty; `begun`: whether the choice is still partial, so
         that it need not reach lower limits yet.
@@ -92,7 +92,7 @@ class Room:
         return out
 
     def changed(self, choice: Ints, *changes: int) -> Ints:
-        """Return a choice after changes; the number after the last site changes nothing."""
+        """Return a choice after changes; a number beyond the last site changes nothing."""
         out = choice.copy()
         for change in changes:
             if change < self.count:
@@ -102,7 +102,7 @@ class Room:
         return out
 
     def taking(self, choice: Ints, order: Iterable[int]) -> Ints:
-        """Return a choice after adding options in an order, one per site, if they fit."""
+        """Return a choice after adding options in the given order, one per site, if they fit."""
         out, done = choice.copy(), np.zeros(self.sites, dtype=bool)
         fits = self.fits(out, begun=True)
         for option in order:
@@ -129,7 +129,7 @@ class Purse:
         return float(self.money[choice[choice >= 0]].sum())
 
     def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
-        """Return the changes of a choice that fit every row and the money."""
+        """Return which changes of a choice stay within all limits and the money."""
         out = self.room.fits(choice, begun=begun)
         now = np.where(choice >= 0, self.money[choice], 0.0)
         after = self.spent(choice) - now[self.site] + self.money

@@ -110,8 +110,8 @@ def chosen(
     """Return the best choice for a program's first aim (gap 0), and a bound on any choice.
 
     The service is not computed, because that would take longer than the choice. The first item
-    returned is the program whose options the choice refers to, with the offers priced in. `kept`:
-    values of other aims that the choice must reach; other arguments as for `solve`.
+    returned is the program whose options the choice refers to; pricing may have narrowed its
+    offers. `kept`: values of other aims that the choice must reach; other arguments as for `solve`.
 
     Raises
     ------
@@ -140,7 +140,7 @@ class _Solve:
         before: Sequence[Reached] = (),
     ) -> None:
         self.program, self.effort, self.clock, self.before = program, effort, clock, before
-        # The program with all offers, and the positions in it of the offers of `program`.
+        # The program with all offers, and the positions of the offers of `program` among them.
         self.whole = program
         self.kept: Ints = np.arange(len(program.instance.offer_ids))
         self.choice: Ints | None = None
@@ -161,10 +161,10 @@ class _Solve:
         self.left_out = LeftOut()
         # Bounds on all plans in the first aim, with the prices that prove them.
         self.bounds: Bounds | None = None
-        # The incumbent of the last search, and a bound on plans with options missing from it.
+        # The incumbent of the last search, and a bound on plans with options that it lacked.
         self.inc: Incumbent | None = None
         self.beyond = -math.inf
-        self.finish_s = 0.0  # time to keep for the answer
+        self.finish_s = 0.0  # time to reserve for the answer
         self.tree: Task[None] | None = None  # the first aim's tree, parallel to the later aims
 
     def _earliest(self, offers: Ints) -> Ints:
@@ -274,7 +274,7 @@ class _Solve:
         self.tree = Task(lambda _: go_on_with_tree(inc), inc.clock)
 
     def _go_on(self, inc: Incumbent | None, beyond: float) -> None:
-        """Lower the first aim's bound in the time that the last aim left; the plan stays.
+        """Lower the first aim's bound in the time that the last aim left, with the plan fixed.
 
         `inc`: incumbent of the first aim's search; `beyond`: bound on plans with options missing
         from that search.
@@ -284,7 +284,7 @@ class _Solve:
             return
         if self.tree is None and inc.done:
             return
-        # A tree that runs during the later aims has its own record of seconds.
+        # A tree that runs during the later aims has its own record of run times.
         before_s = inc.clock.seconds.get("tree", 0.0) if self.tree is None else 0.0
         self.clock.unit = aim.unit(self.program.worth_unit)
         with self.clock.within(min(inc.ends, self._finish)):
@@ -340,7 +340,7 @@ class _Solve:
         """Return the present plan as the result of a later aim, without a bound."""
         frame, value = self._frame(aim, reached)
         if self.choice is None or not math.isfinite(value):
-            raise StuckError(Fault("program", "a solver does not end", "give another solver.seed"))
+            raise StuckError(Fault("program", "a solver does not stop", "give another solver.seed"))
         return Result(self.choice, frame.sign * value, frame.sign * math.inf, "time limit")
 
     def _found(self, aim: Aim, reached: Sequence[Reached]) -> Result:
@@ -352,7 +352,7 @@ class _Solve:
         return self._narrowed(aim, reached)
 
     def _moved(self, aim: Aim, reached: Sequence[Reached], result: Result) -> Result:
-        """Return a result after moving and resizing its stations over all offers."""
+        """Return a result after its stations are moved or resized, with any offers."""
         clock, began_s = self.clock, self.clock.elapsed_s
         self.choice = result.choice
         frame, before = self._frame(aim, reached, self.whole)
@@ -374,13 +374,14 @@ class _Solve:
         return replace(result, choice=better, value=frame.sign * value)
 
     def _narrowed(self, aim: Aim, reached: Sequence[Reached]) -> Result:
-        """Return the result of one aim over the offers priced in, with a bound for all offers."""
-        # For the cost to all, pricing gives the bound, and hardly any step improves the moved plan.
+        """Return the result of one aim over the offers that pricing selects, bounded for all."""
+        # For the cost to all, pricing gets most of the time: it gives the bound, and later steps
+        # hardly improve a plan whose stations have been moved.
         share = 1 - settings.LAST_SHARE if aim.of_stations else settings.ROOT_SHARE
         with self.clock.phase("pricing", self.clock.share + share * (1 - self.clock.share)):
             whole, priced = self._priced(aim, reached)
         if priced is not None and priced.infeasible:
-            raise InfeasibleError(Fault("program", "no plan meets all that is asked"))
+            raise InfeasibleError(Fault("program", "no plan meets all requirements"))
         gap, self.beyond = self._gap_of(aim), math.inf
         for _ in range(settings.WIDENED + 1):
             frame = self._framed(aim, reached)
@@ -435,7 +436,7 @@ class _Solve:
         served = frame.serve(np.sort(start), self.clock) if len(start) else None
         point = served.point if served is not None and served.found else None
         some = start
-        if self.program is not self.whole:  # options that earlier aims priced in
+        if self.program is not self.whole:  # options added by the pricing of earlier aims
             some = np.union1d(start, self._in_whole(np.arange(len(self.program.options))))
         pricing = Pricing(
             frame, self.clock, start=start, some=some, seed=self.effort.seed, served=point
@@ -503,7 +504,7 @@ class _Solve:
     ) -> tuple[Frame, float]:
         """Return the frame of an aim, and the value of the present plan in it.
 
-        `program`: the program to use; by default the one with the offers that are priced in.
+        `program`: the program to use; by default the one narrowed by pricing.
 
         Because of solver tolerances, a value reached before may be infeasible now. The smallest
         loss that keeps the present plan feasible is allowed. The value is signed so that more is
@@ -526,7 +527,7 @@ class _Solve:
             return Reached(aim, value)
         low = value - settings.KEPT * gap * abs(value)
         if result.bound - value <= gap * (1 + settings.EXACT) * abs(value):
-            # A gap that was met stays met.
+            # A gap once met remains met.
             low = max(low, min(value, result.bound / (1 + 0.999 * gap)))
         return Reached(aim, low)
 
@@ -637,12 +638,12 @@ class _Solve:
         return self._run(frame, self.choice, self._gap_of(frame.aim), known=known)
 
     def _gap_of(self, aim: Aim) -> float:
-        """Return the gap asked for an aim; for drives it is 0 if the general gap is 0."""
+        """Return the requested gap of an aim; for drives it is 0 if the general gap is 0."""
         drives = aim.of_drives and self.effort.gap > 0
         return self.effort.drives_gap if drives else self.effort.gap
 
     def _begun(self, frame: Frame) -> Result | None:
-        """Return a first plan and an immediate bound; None if none was found."""
+        """Return a first plan and an immediate bound; None if no plan was found."""
         options = Options(self._gap_of(frame.aim), self.effort.threads, self.effort.seed)
         inc = self._worked(Incumbent(frame, self.clock, options, self.choice), begin)
         return None if inc.choice is None else result_of(inc)
@@ -662,7 +663,7 @@ class _Solve:
     def _worked(self, inc: Incumbent, work: Callable[[Incumbent], None]) -> Incumbent:
         """Call a function on an incumbent, which Ctrl-C may end; return the incumbent.
 
-        If a solver is stuck, the best plan before it counts.
+        If a solver is stuck, the best plan so far counts.
         """
         try:
             work(inc)
@@ -672,11 +673,11 @@ class _Solve:
             if inc.choice is None:
                 raise
         if inc.infeasible:
-            raise InfeasibleError(Fault("program", "no plan meets all that is asked"))
+            raise InfeasibleError(Fault("program", "no plan meets all requirements"))
         return inc
 
     def _put_together(self, reached: Sequence[Reached]) -> Answer:
-        """Return the answer: service with the shortest drives the aims allow, and the proofs."""
+        """Return the answer: service with the shortest drives that the aims allow, and proofs."""
         assert self.choice is not None
         whole = served_whole([*(one.aim for one in reached), ShortestDrives()], self.program)
         if self.effort.gap > settings.ARITHMETIC and not whole:
@@ -717,6 +718,6 @@ class _Solve:
 
 
 def _offers_of(courses: Courses, some: Ints) -> Ints:
-    """Return the offers that some options are made of, in order."""
+    """Return the offers that occur in some options, in order."""
     offer = np.unique(courses.offer[some])
     return offer[offer >= 0]

@@ -1,4 +1,4 @@
-"""Runs of solvers by name, through PuLP."""
+"""Solvers run by name, through PuLP."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def run_solver(
         # Reject a reported optimum that differs from its bound by more than gap and rounding.
         likely = (gap + 10 * settings.SIGNIFICANT) * max(abs(objective or 0.0), 1.0)
         if name == HIGHS and off > likely:
-            # HiGHS 1.16 may overvalue a start in its presolve, drop it on the way back and still
-            # report optimal. The bound is valid; the plan is not optimal.
+            # HiGHS 1.16 may overvalue a start in its presolve, drop it in postsolve and still
+            # report an optimum. The bound is valid; the plan is not optimal.
             if start:
                 more = {"gap": gap, "threads": threads, "seed": seed, **options}
                 return run_solver(name, prob, clock, start=False, **more)

@@ -7,9 +7,9 @@ option that earns most alone (Lagrangian relaxation)::
     at_most(o)  =  L(p)  -  max(0, v of the best option at its site)  +  v_o
 
 where ``v_o`` is the `intake` of option ``o`` at worths less prices, less the price of the resources
-it uses. Under the viability gap its business case must close, at the best of several prices of the
+it uses. Under the viability gap the station must break even, at the best of several prices of the
 gap. At an optimum of the master problem, the cuts' prices weighted by their duals give nearly the
-same bound, because ``L`` is convex. This bound also holds for offers that were not priced in.
+same bound, because ``L`` is convex. This bound also holds for offers that pricing left out.
 
 Source: A. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming
 Study 2 (1974), 82-114.
@@ -121,8 +121,8 @@ def bound_by(
 ) -> BySites:
     """Return the bounds at the duals of the rows of the frame's relaxation.
 
-    `cutter`: a cutter of the frame's parts; its measures do not matter. `live`: the options of the
-    plans that the bound counts; by default all.
+    `cutter`: a cutter of the frame's parts; its measures do not matter. `live`: options of the
+    plans that the bound must cover; by default all.
     """
     return _bound(frame, cutter, price, np.maximum(frame.of_demand(price), 0.0), clock, live)
 
@@ -130,7 +130,7 @@ def bound_by(
 def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
     """Return one row per site (``<= 0``) that business cases imply; None without the gap.
 
-    At the worths, a site's pairs less its payments earn at most as much as its options can earn
+    At these worths, a site's pairs less its payments earn at most as much as its options can earn
     alone. The relaxation violates this if one option of a site, taken in part, covers the shortfall
     of another.
     """
@@ -155,7 +155,7 @@ def _bound(
     m, layout, program = frame.matrix, frame.layout, frame.program
     price = price.copy()
     price[frame.rows_of(*OF_A_SITE)] = 0.0
-    # A price must belong to a finite side.
+    # A dual price counts only if the row has a finite limit on that side.
     price[(price > 0) & ~np.isfinite(m.row_upper)] = 0.0
     price[(price < 0) & ~np.isfinite(m.row_lower)] = 0.0
     side = np.where(price > 0, m.row_upper, m.row_lower)
@@ -170,7 +170,7 @@ def _bound(
     gaps, most = np.zeros((frame.sites, years)), np.zeros(frame.count)
     for t in range(years):
         column = layout.subsidy_column[:, t]
-        # Below 0 if money lapses with its year, because payments ahead save dearer money later.
+        # Negative if unspent money lapses, because early payments save dearer money later.
         rupee = np.where(column >= 0, -reduced[column], 0.0)
         mine = [p for p in worths if cutter.year_of(p) == t]
         at = cutter.in_business(t, mine, worths, of_part, rupee)
@@ -251,7 +251,7 @@ def _around(
 
 
 def resource_units(frame: Frame, m: Matrix) -> Floats:
-    """Return the units of each resource that equal one unit of its row in a matrix."""
+    """Return the number of units of each resource in one unit of its row in a matrix."""
     use, out = frame.resources.use, np.ones(len(frame.resources))
     of = m.family.get("resource", slice(0, 0))
     for r, row in enumerate(range(of.start, of.stop)):

@@ -28,9 +28,8 @@ def break_ties(
 ) -> tuple[Ints, bool]:
     """Return the choice of equal value with the least subsidy, least cost and lowest ids.
 
-    Three lexicographic integer programs are solved, each with the earlier optima as rows.
-
-    The result is the best choice found, and whether all three were proven.
+    Three integer programs are solved in turn, with rows that keep the earlier optima. The result is
+    the best choice found, and whether all three were proven.
     """
     frame = Frame(program, LeastMoney(), reached)
     m = frame.matrix

@@ -1,13 +1,13 @@
 """A best-bound tree over the relaxed master problem, with cuts in its nodes.
 
-HiGHS takes no cuts while it branches, so new cuts would mean solving from scratch again and again.
-Here a node is a set of allowed options and of sites that must have a station. Its bound comes from
-the relaxation, tightened by cuts that its optimum violates and that hold in every node. Options
-excluded by reduced costs, given incumbent and gap, are closed for good; few options stay open.
+HiGHS accepts no cuts while it branches, so each new cut would mean solving from scratch. Here a
+node is a set of allowed options and of sites that must have a station. Its bound comes from the
+relaxation, tightened by cuts that its optimum violates and that hold in every node. Options
+excluded by reduced costs, given incumbent and gap, are closed for good; few options remain open.
 
 A node branches on the number of stations of a kind, on a site with a fractional station, or else on
-its option. Of several branchings the tree takes the one that lowers the bounds of both children
-most.
+the options of a site. Of several branchings the tree takes the one that lowers the bounds of both
+children most.
 
 Sources: J. Benders: Partitioning procedures for solving mixed-variables programming problems.
 Numerische Mathematik 4 (1962), 238-252. T. Achterberg, T. Koch, A. Martin: Branching rules
@@ -72,7 +72,7 @@ class Tree:
     """The tree of one aim: a relaxed master problem, the keeper of results, and the clock.
 
     `plan_at`: makes plans from the relaxed values of the options; `hopeless`: returns the options
-    in no plan worth more than a value, and a bound on their plans.
+    that no plan above a value has, and a bound on plans with them.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Tree:
 
     @property
     def bound(self) -> float:
-        """Bound on all plans by the nodes so far; infinite before the first."""
+        """Bound on all plans from the nodes so far; infinite before the first."""
         return max(-self._heap[0][0] if self._heap else -math.inf, self._closed)
 
     def run(self, nodes: int) -> None:
@@ -179,7 +179,7 @@ class Tree:
     def _best_of(self, splits: list[_Split], relaxed: Relaxed, work: float) -> _Split:
         """Return the branching estimated to lower the bounds of both children most.
 
-        `work`: work of the node's cuts; trials of branchings may take equally much.
+        `work`: work of the node's cuts; trials of branchings may take as much.
         """
         best, best_score = splits[0], -1.0
         began = self._clock.work
@@ -208,7 +208,7 @@ class Tree:
             seen[side].append(max(fall, 0.0) / far)
 
     def _splits(self, node: _Node, relaxed: Relaxed) -> list[_Split]:
-        """Return branchings on numbers of a kind, else on fractional sites, else on options.
+        """Return branchings on the counts of kinds, else on fractional sites, else on options.
 
         The most even branchings come first. There are none if every site has one whole option or
         no option.
@@ -238,7 +238,7 @@ class Tree:
         return _Split((j, 0), down, up, whole, 1 - whole)
 
     def _on_count(self, node: _Node, k: int, count: float) -> _Split:
-        """Branch on the number of a kind."""
+        """Branch on the number of stations of a kind."""
         below = math.floor(count)
         most, least = node.most.copy(), node.least.copy()
         most[k], least[k] = below, below + 1
@@ -246,7 +246,7 @@ class Tree:
         return _Split((-1 - k, 0), down, up, count - below, below + 1 - count)
 
     def _on_option(self, node: _Node, j: int, taken: Floats) -> _Split:
-        """Branch at the mean subsidy of the fractional options, so both children exclude some."""
+        """Branch at the median subsidy of a site's options, so that each child excludes some."""
         options = np.flatnonzero(self._site == j)
         rank = options[np.lexsort((options, self._master.money[options]))]
         share = np.cumsum(taken[rank])

@@ -38,7 +38,7 @@ def take_all_turns(inc: Incumbent) -> None:
         inc.master.forget_money()
         tree_turn, tree_left = _tree_turns(inc)
         inc.tree_turn = tree_turn
-        # The tree follows the root's cuts: its first turn may take as long as all before it.
+        # The tree follows the root's cuts: its first turn may take as long as all earlier turns.
         # Without the root's cuts, the integer master problem bounds nothing.
         programs = Step(
             _program_turns(inc), lambda: inc.root is not None or not inc.heavy,
@@ -54,7 +54,7 @@ def take_all_turns(inc: Incumbent) -> None:
     def begun() -> bool:
         return all(step.work or not step.ready() for step in makers)
 
-    # A better plan needs fewer of the missing options, so its makers come first.
+    # A better plan needs fewer of the missing options, so steps that make plans come first.
     inc.turns_ended = take_turns(
         steps, inc.clock, left=lambda: inc.bound - inc.best,
         done=lambda: inc.done or (begun() and inc.lacks_options),
@@ -63,7 +63,7 @@ def take_all_turns(inc: Incumbent) -> None:
 
 
 def go_on_with_tree(inc: Incumbent) -> None:
-    """Continue the tree where it stopped, for the bound; it makes no more plans."""
+    """Continue the tree where it stopped, only for its bound, without making plans."""
     assert inc.tree_turn is not None
     inc.bound_only = True
     more = True
@@ -73,10 +73,10 @@ def go_on_with_tree(inc: Incumbent) -> None:
 
 
 def _too_slow(inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]) -> Callable[[], bool]:
-    """Return a test: whether even turns twice as fast would be too slow to prove the gap in time.
+    """Return a function that tests whether even turns twice as fast could not prove the gap.
 
     The pace is the mean of all turns so far or, if faster, the pace of the fastest step in its last
-    turn. Makers of plans have their first turn at any pace.
+    turn. Each step that makes plans gets a first turn at any pace.
     """
     clock, first, began_s = inc.clock, inc.bound - inc.best, inc.clock.elapsed_s
 
@@ -94,7 +94,7 @@ def _too_slow(inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]) -> 
 
 
 def _tree_turns(inc: Incumbent) -> tuple[Callable[[], bool], Callable[[], float]]:
-    """Return functions that take one turn of the tree, and compute the gap by its own bound."""
+    """Return two functions: one takes a turn of the tree, one computes the gap to its bound."""
     tree = Tree(inc.master, inc, inc.clock, lambda taken: _plan_at(inc, taken), inc.hopeless)
 
     def turn() -> bool:
@@ -126,8 +126,8 @@ def _cut_turns(inc: Incumbent) -> Callable[[], bool]:
 def _rounding_turns(inc: Incumbent) -> Callable[[], bool]:
     """Return a function that makes plans from the root's optima, the latest first.
 
-    Under the viability gap, sites are then drawn by their values in the last optimum and in the
-    whole relaxation, until a draw repeats an earlier one.
+    Under the viability gap, sites are then drawn at random, with probabilities in proportion to
+    their values in the last optimum or the whole relaxation, until draws repeat earlier ones.
     """
     optima = [inc.taken] if inc.known is None else [inc.taken, inc.known.taken]
     starts = _starts(inc, optima)
@@ -145,7 +145,7 @@ def _rounding_turns(inc: Incumbent) -> Callable[[], bool]:
 
 
 def _starts(inc: Incumbent, optima: Sequence[Floats]) -> Iterator[Start]:
-    """Yield choices made from the optima of the root's cuts as they come, and draws in between."""
+    """Yield choices made from the optima of the root's cuts as they come, with draws between."""
     draws = drawn_stations(inc, optima)
     while True:
         yield from whole_stations(inc, inc.relaxations)
@@ -155,7 +155,7 @@ def _starts(inc: Incumbent, optima: Sequence[Floats]) -> Iterator[Start]:
 
 
 def _program_turns(inc: Incumbent) -> Callable[[], bool]:
-    """Return a function that solves the integer master problem and adds cuts there."""
+    """Return a function that solves the integer master problem and adds cuts at its optimum."""
     nodes = settings.PROGRAM_NODES
     options, gap = inc.options, settings.PROGRAM_GAP * inc.options.gap
 

@@ -1,7 +1,7 @@
 """Exact and fast evaluation of choices, and bounds on every single change.
 
 The parts of the program must need no linear program (`siting.engine.cuts`), its aim must be a
-function of the worths of the slices, and all its rows must be over options. The minimum cuts of a
+function of the worth in each scenario, and all its rows must be over options. The minimum cuts of a
 choice bound every other choice, so that few changes have to be valued.
 """
 
@@ -63,7 +63,7 @@ class Valuer:
         self.subsidy, self.cost = instance.offer_subsidy[last], instance.offer_cost[last]
 
     def allowed(self, choice: Ints) -> bool:
-        """Return whether a choice has all required options, and meets every row."""
+        """Return whether a choice has all required sites, and respects all limits."""
         return bool((choice[self.must] >= 0).all()) and self.frame.resources.within(
             np.sort(choice[choice >= 0])
         )

@@ -1,11 +1,11 @@
 """Conflicts: requirements that no plan meets together, and the least changes that help.
 
 1. If the elastic relaxation proves the conflict, only requirements with a price in it are tested:
-   these are in conflict by themselves, so no other change can resolve it.
-2. Each requirement is dropped alone while all others stay; limits are dropped in groups, which are
-   halved. If there is then a plan, the least sufficient change is computed, and verified by a plan
-   of the program with that change.
-3. The others are dropped one after the other for good, as long as a conflict remains. The
+   these conflict by themselves, so changing any other requirement cannot help.
+2. Each requirement is dropped alone while all others stay; large blocks are first dropped as a
+   whole, then in halves. If there is then a plan, the least sufficient change is computed, and
+   verified by a plan of the program with that change.
+3. The others are dropped permanently, one after the other, as long as a conflict remains. The
    requirements left form one irreducible conflict.
 4. If no single change suffices, the smallest changes of several requirements are computed, each
    relative to its figure.
@@ -40,7 +40,7 @@ from siting.program.instance import Flags
 from siting.program.program import Program
 
 COLUMNS = ["requirement", "have", "need", "unit", "alone", "fix"]
-# Kinds of limits that each require one station, of which a program may have many.
+# Kinds of limits that require one station each; a program may have many such limits.
 DENSITY = {"square": "squares", "stretch": "stretches"}
 
 
@@ -60,7 +60,7 @@ def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
         One row per requirement in the conflict: ``requirement``; ``have``, the best figure while
         the others stay, or the amount of a scarce resource; ``need``; ``unit``; ``alone``, whether
         changing it alone is enough; ``fix``, the least change that resolves it, in words, verified
-        by a plan. A figure not found in time is replaced by a bound and marked as one.
+        by a plan. A figure not found in time is replaced by a bound and marked as such.
 
     Raises
     ------
@@ -103,16 +103,16 @@ def _faults(program: Program, lines: Sequence[Line]) -> list[Fault]:
         mine = alike.get(kind, [])
         if mine:
             whole = f"{kinds.count(kind):,} {things}"
-            rest = "the budget" if money else "the other requirements"
-            what = f"is asked for in {whole}, and {rest} cannot meet all of them"
-            fix = f"change the other requirements, or ask for fewer of these {things}"
+            rest = "the budget does" if money else "the other requirements do"
+            what = f"is required in {whole}, but {rest} not allow all of them"
+            fix = f"change the other requirements, or require fewer of these {things}"
             names = tuple(program.instance.limits[x.one.place].name for x in mine)
             out.append(Fault(f"a station in every {kind}", what, fix, names))
     return out
 
 
 def is_hopeless(program: Program) -> bool:
-    """Return whether a floor is above the demand in reach, or required stations break a row."""
+    """Return whether a floor exceeds the demand in reach, or required stations break a limit."""
     service, demand = program.service(), program.demand_kwh
     for n, floor in enumerate(program.floors):
         wanted = floor.wanted(demand)
@@ -258,7 +258,7 @@ class _Diagnosis:
             return Mend({}, {}, self.nowhere, short)
         if not self.small and len(aimed) == 1 and self.asked[first].block == "floor":
             return self.most_served(first, parts)
-        # For required sites the choice matters, not the number.
+        # For required sites it matters which are dropped, not how many.
         whole = self.small or self.asked[first].block == "required"
         answer = self.ask(held, aimed, whole=whole, parts=parts)
         if answer.infeasible:
@@ -298,7 +298,7 @@ class _Diagnosis:
         return Mend({k: excess}, {k: rounded(one, excess)}, self.nowhere, least)
 
     def stepped(self, given: dict[int, float], least: float, parts: float) -> Mend:
-        """Return the smallest changes with a plan, in steps towards the relaxation's changes."""
+        """Return the smallest tried changes that allow a plan, slightly above the relaxation's."""
         best = Mend(given, {}, self.nowhere, least)
         for step in settings.CONFLICT_STEPS:
             changed, figures = self.program, {}
@@ -339,7 +339,7 @@ class _Diagnosis:
                 drop(group[:half])
                 drop(group[half:])
 
-        # Limits are dropped first, floors last: the user's own requirements stay in the message.
+        # Floors are dropped last, so that messages name them.
         drop([k for k in reversed(kept) if k not in alone])
         return list(alone) if alone and self.clock.over else kept
 
@@ -348,7 +348,7 @@ class _Diagnosis:
     ) -> tuple[dict[int, float], Flags]:
         """Return figures that fit the plan found, and the plan's stations by site.
 
-        Figures are rounded to usual decimals, and enlarged slightly where that is not enough.
+        Figures are rounded to the usual decimals, and enlarged slightly where that is not enough.
         """
         options = self.elastic.options
         taken = options.offer[np.flatnonzero(answer.point[: len(options)] > 0.5)]

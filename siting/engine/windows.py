@@ -1,4 +1,4 @@
-"""Windows: large neighbourhood search, with the stations of a neighbourhood set free.
+"""Windows: large neighbourhood search that frees the stations of a neighbourhood.
 
 A window frees the options of some sites, some energies, and all columns without a site; the rest of
 the plan is fixed and moves to the right-hand sides. HiGHS solves this small integer program from
@@ -12,12 +12,12 @@ and, at first, a few others: near pairs in the window, and pairs with free capac
 Each window has two neighbourhoods, mostly far apart, so that money can move between them. Windows
 start where relaxation and plan differ. None is repeated until something near it changes. Once all
 windows of a size have been tried, they grow in sites and in pairs per row. Several run in parallel;
-their results are applied in order, so that two runs are equal.
+their results are applied in order, so that runs are reproducible.
 
 A crossing is a window of another kind: it frees the sites where two plans differ, and allows only
 their options. So it may be large, and takes the better parts of both. Plans of a large city are
-crossed area by area. Money then has a price, because areas that could not exchange money would be
-bound to what each of them spends.
+crossed area by area. Money then has a price, because otherwise each area would be bound to the
+money that it spends now.
 
 Sources: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer
 2010, 399-419. E. Rothberg: An evolutionary algorithm for polishing mixed integer programming
@@ -109,13 +109,13 @@ class Windows:
 
     @property
     def exhausted(self) -> bool:
-        """Whether windows as large as the program found nothing."""
+        """Whether windows as large as the program have found nothing."""
         return self.size > 2 * self.frame.sites
 
     # --- nearness ----------------------------------------------------------------------------
 
     def _overlap(self) -> sparse.csr_array:
-        """Return the demand shared by each pair of sites; with decay, by their best pairs."""
+        """Return the demand shared by each pair of sites; with decay, through the best pairs."""
         service, frame = self.frame.service, self.frame
         if not service.near:
             return frame.shared_demand
@@ -124,7 +124,7 @@ class Windows:
         return overlap(kwh, service.row[pairs], service.site[pairs], frame.sites)
 
     def _neighbours(self, seed: int, count: int) -> Ints:
-        """Return the sites that share most demand with a site, itself first."""
+        """Return the sites that share the most demand with a site, that site first."""
         near = self._near
         entries = slice(near.indptr[seed], near.indptr[seed + 1])
         score = np.zeros(self.frame.sites)
@@ -169,15 +169,15 @@ class Windows:
         return self.value - before
 
     def cross(self, pairs: Sequence[tuple[Floats, Ints]], money: Floats) -> list[Floats]:
-        """Return the points of plans that each combine two plans, at least as good as the first.
+        """Combine pairs of plans; return the points, each at least as good as the pair's first.
 
         HiGHS solves the root node, whose heuristics find most of the gain. Where two plans differ
-        in many sites, they are crossed area by area. Money then has a price, so that areas can
+        at many sites, they are crossed area by area. Money then has a price, so that areas can
         exchange it. The price rises with the money that the plan uses so far; a result may exceed
-        the budget. The plan of the windows is lost.
+        the budget. The plan that the windows had is lost.
 
         `pairs`: the point of the first plan, and the options of the second; `money`: price of a
-        rupee in the unit of the aim, by year, where the plan uses just the budget; with 0, each
+        rupee in the unit of the aim, by year, where the plan uses exactly the budget; at 0, each
         area keeps its money.
         """
         points, left = [point for point, _ in pairs], []
@@ -210,7 +210,7 @@ class Windows:
         return np.where(m.row_upper > 0, out, 0.0)  # without money there is none to exchange
 
     def _scarce(self, price: Floats) -> Floats:
-        """Return the prices of rows at the plan: more where it exceeds the limit, else less."""
+        """Return the row prices at the plan: higher where it exceeds the limit, else lower."""
         limit = np.where(price > 0, self.frame.matrix.row_upper, 1.0)
         used = np.maximum(self.activity / limit, settings.EXACT)
         return np.where(price > 0, price * used**settings.SCARCITY, 0.0)
@@ -240,7 +240,7 @@ class Windows:
         return columns[keep], whole[keep]
 
     def _next(self) -> list[Ints]:
-        """Return the next windows' sites, without overlap; an empty list once all were tried."""
+        """Return the next windows' sites, without overlap; an empty list if all have been tried."""
         score = self._differs()
         order = np.argsort(-score, kind="stable")
         order = order[~self._tried[order]]
@@ -268,7 +268,7 @@ class Windows:
         return out
 
     def _program(self, sites: Ints) -> tuple[Ints, Flags]:
-        """Return the columns that a window sets free, and the integer ones among them."""
+        """Return the columns that a window frees, and the integer ones among them."""
         frame = self.frame
         inside = np.zeros(frame.sites, dtype=bool)
         inside[sites] = True
@@ -363,7 +363,7 @@ class Windows:
     ) -> highspy.Highs:
         """Return the program of a window, with the incumbent as its start.
 
-        `price`: price of each row; rows with a price are no limits.
+        `price`: price of each row; rows with a price have no upper limit.
         """
         frame, m = self.frame, self.frame.matrix
         part = frame.by_column[:, columns]
@@ -411,7 +411,7 @@ class Windows:
         return plan.gain > settings.ARITHMETIC * max(abs(self.value), 1e-12)
 
     def _take(self, plan: _Found) -> bool:
-        """Apply a window's plan if it still fits with others' results; return whether it did."""
+        """Apply a window's plan if it still fits with other results; return whether it did."""
         m = self.frame.matrix
         part = self.frame.by_column[:, plan.columns]
         after = self.activity + part @ (plan.values - self.point[plan.columns])

@@ -96,7 +96,7 @@ def test_squares_that_the_money_does_not_reach_are_told(town):
         siting.run(change(town, budget_pkr=1000, limits={"density": {"square_km": 3}}))
     text = str(caught.value)
     assert "budget: have PKR 1,000, need PKR 2,000" in text
-    assert "is asked for in 2 squares, and the budget cannot meet all of them" in text
+    assert "is required in 2 squares, but the budget does not allow all of them" in text
     assert "square 3 km E1 N1, square 3 km E3 N1" in text
 
 

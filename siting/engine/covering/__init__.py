@@ -1,1 +1,1 @@
-"""Large coverings with one budget, with their own arrays, prices, cuts and search."""
+"""A solver of large coverings with one budget: arrays, prices, cuts and search."""

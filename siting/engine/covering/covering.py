@@ -1,6 +1,6 @@
-"""Budgeted covering in arrays: weighted rows, options that cover them, one budget.
+"""Budgeted covering as arrays: weighted rows, options that cover them, and one budget.
 
-This is the program of coverage with offers, and of the classic maximal covering, without PuLP::
+The program states coverage with offers, and classic maximal covering, without PuLP::
 
     max   sum of w_i y_i over i
     s.t.  y_i <= sum of z_k over the options k that cover i       for each row i
@@ -11,12 +11,12 @@ This is the program of coverage with offers, and of the classic maximal covering
 ===========  ====================================================================================
 ``i``        rows, each with the weight ``w_i`` (kWh/day, people, ...)
 ``k``        options, each with the cost ``c_k``: an offer at a site, or a site
-``G``        groups: options of which at most one can stand, such as the offers of a site
+``G``        groups of options, such as the offers of a site; at most one of each can be chosen
 ``B``        budget, in the unit of the costs
 ===========  ====================================================================================
 
-A `Covering` of a city is a few arrays, which its own solver (`siting.engine.covering.run`) handles
-better than a model written row by row; tests compare it with the same program in PuLP.
+A `Covering` of a city is a few arrays, which suit its own solver (`siting.engine.covering.run`)
+better than a model written row by row. Tests compare it with the same program in PuLP.
 `siting.engine.covering.reduce` removes the parts that the best plan does not need.
 
 Source: R. Church, C. ReVelle: The maximal covering location problem. Papers of the Regional
@@ -41,16 +41,16 @@ from siting.program.instance import Flags, Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class Covering:
-    """Rows, the options that cover them, and their costs; the arrays are read-only."""
+    """Rows, the options that cover them, and the costs of the options, in read-only arrays."""
 
-    weight: Floats  # weight of each row, 0 or more, in one unit
+    weight: Floats  # weight of each row, 0 or more; all in the same unit
     # start, option: row ``i`` is covered by the options ``option[start[i]:start[i + 1]]``, each
-    # named once.
+    # listed once.
     start: Ints
     option: Ints
     cost: Floats  # cost of each option, 0 or more
-    group: Ints  # group of each option, numbered from 0; at most one option of a group can stand
-    budget: float  # most that all standing options may cost
+    group: Ints  # group of each option, numbered from 0; a plan has at most one of a group
+    budget: float  # most that the chosen options may cost together
     forced: Ints  # positions of the required options
 
     def __post_init__(self) -> None:
@@ -70,7 +70,7 @@ class Covering:
         group: Ints | None = None,
         forced: Iterable[int] = (),
     ) -> Covering:
-        """Return the covering of a matrix with rows down and options across.
+        """Return the covering of a matrix whose columns are the options.
 
         >>> covers = np.array([[1, 1, 0], [0, 1, 1]])
         >>> Covering.of_matrix(covers, np.array([5.0, 2.0]), np.ones(3), 1.0)
@@ -107,7 +107,7 @@ class Covering:
         return math.fsum(self.weight[self.covered(chosen)])
 
     def allows(self, chosen: Ints) -> bool:
-        """Return whether a plan meets budget and groups, and has all required options."""
+        """Return whether a plan respects the budget, the groups and the required options."""
         chosen = np.asarray(chosen, dtype=np.int64)
         one_each = len(np.unique(self.group[chosen])) == len(chosen)
         whole = bool(np.isin(self.forced, chosen).all())

@@ -4,7 +4,7 @@ A change updates these figures only for the rows that it touches:
 
 - ``gain[k]``: weight that option ``k`` would cover in addition to the plan;
 - ``loss[s]``: weight covered by the option in slot ``s`` alone;
-- ``shared[s, k]``: the part of ``loss[s]`` that ``k`` would cover in its place.
+- ``shared[s, k]``: the part of ``loss[s]`` that option ``k`` would cover as well.
 
 So an exchange of ``s`` for ``k`` gains ``gain[k] - loss[s] + shared[s, k]``, and one small matrix
 shows the best exchange. (Resende and Werneck do this for the p-median.)
@@ -43,7 +43,7 @@ class CoveringPlan:
         """Remove all options."""
         rows = len(self.covering.weight)
         self.count = np.zeros(rows, dtype=np.int32)
-        self._slots = np.zeros(rows, dtype=np.int64)  # sum of the slots that cover a row
+        self._slots = np.zeros(rows, dtype=np.int64)  # sum of the slot numbers that cover a row
         self.gain = self._fresh.copy()
         self.slot = np.full(self.options, -1)
         self.holds = np.zeros(0, dtype=np.int64)
@@ -156,7 +156,7 @@ class CoveringPlan:
         return rows
 
     def _pairs_of(self, rows: Ints) -> tuple[Ints, Ints]:
-        """Return the options of some rows one after the other, and their number by row."""
+        """Return the options of some rows, row by row, and their number in each row."""
         length = self._length[rows]
         before = np.cumsum(length)
         at = np.repeat(self._row_start[rows] - before + length, length)
@@ -171,7 +171,7 @@ class CoveringPlan:
         return out
 
     def _share(self, rows: Ints, slots: Ints, sign: float) -> None:
-        """Assign rows to, or take them from, the slots that alone cover them."""
+        """Add rows to, or remove them from, the slots that are the only ones to cover them."""
         option, length = self._pairs_of(rows)
         weight = sign * self.covering.weight[rows]
         self.loss += np.bincount(slots, weight, minlength=len(self.loss))

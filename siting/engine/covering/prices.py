@@ -1,4 +1,4 @@
-"""An upper bound on every plan of a covering, from row prices, and options it excludes.
+"""An upper bound on every plan of a covering from row prices, and the options it excludes.
 
 Each row has a price of at most its weight, ``0 <= p_i <= w_i``. Every option that covers the row
 earns this price. Then no plan covers more than::
@@ -7,10 +7,10 @@ earns this price. Then no plan covers more than::
 
 where the second term is relaxed to a knapsack with one option per group: ``min over m >= 0 of  m B
 + sum over groups of max(0, p(k) - m c_k)``. Here ``p(k)`` is the sum of the prices of the rows that
-``k`` covers, and ``m`` is the price of a unit of budget. This is the Lagrangian bound over the rows
-of the program, at best equal to its linear relaxation. If ``k`` is required, the bound falls at
-least by the best value of its group less ``p(k) - m c_k``. If it is then below the aim, ``k`` is
-excluded.
+``k`` covers, and ``m`` is the price of a unit of budget. This is the Lagrangian bound that relaxes
+the rows; at best it equals that of the linear relaxation. If ``k`` is required, the bound falls by
+at least the best value of its group less ``p(k) - m c_k``. If the bound then does not exceed the
+aim, ``k`` is excluded.
 
 Source: R. D. Galvão, L. G. A. Espejo, B. Boffey: A comparison of Lagrangean and surrogate
 relaxations for the maximal covering location problem. European Journal of Operational Research 124
@@ -40,9 +40,9 @@ class Knapsack:
         self._alone = len(self._heads) == len(self.cost)
 
     def fill(self, sold: Floats) -> tuple[float, Floats, float]:
-        """Return the most earned, the value of each option, and the price of money.
+        """Return the largest earnings, each option's value, and the price of a unit of budget.
 
-        `sold`: earnings of each option, the prices of the rows it covers.
+        `sold`: earnings of each option, which are the prices of the rows it covers.
         """
         taken = self._best(sold, 0.0)
         value, spent = float(sold @ taken), float(self.cost @ taken)
@@ -69,14 +69,14 @@ class Knapsack:
         return bound, mixed, worth
 
     def left(self, sold: Floats, worth: float) -> Floats:
-        """Return each group's largest earnings net of the price of cost, at least 0."""
+        """Return each group's largest earnings net of costs at the price `worth`, at least 0."""
         net = sold - worth * self.cost
         if self._alone:
             return np.maximum(net, 0.0)
         return np.maximum(np.maximum.reduceat(net[self._order], self._heads), 0.0)
 
     def of_option(self, by_group: Floats) -> Floats:
-        """Return for each option the figure of its group."""
+        """Return the figure of each option's group."""
         if self._alone:
             return by_group
         out = np.empty(len(self.cost))
@@ -98,15 +98,15 @@ class Knapsack:
 
 @dataclass(eq=False)
 class Prices:
-    """The prices of the best bound so far, with the values they give."""
+    """The prices of the best bound so far, and what follows from them."""
 
-    price: Floats  # of each row
+    price: Floats  # price of each row
     bound: float  # bound on the weight of any plan
-    taken: Floats  # value of each option in the relaxed program, mean of the last steps
+    taken: Floats  # value of each option in the relaxed program, averaged over the last steps
     worth: float  # weight per unit of the budget
 
     def loss(self, covering: Covering) -> Floats:
-        """Return the least loss of the bound if each option is required."""
+        """Return, for each option, the least fall of the bound if it is required."""
         knapsack = Knapsack(covering.cost, covering.group, covering.budget)
         sold = np.asarray(covering.matrix.T @ self.price, dtype=float)
         left = knapsack.of_option(knapsack.left(sold, self.worth))
@@ -127,7 +127,7 @@ def tighten(covering: Covering, least: float, clock: Clock, *, aim: float, steps
     across = sparse.csr_array(matrix.T)
     knapsack = Knapsack(covering.cost, covering.group, covering.budget)
     price = 0.5 * weight
-    # The bound at prices of 0, in case no step improves it: bound and prices belong together.
+    # Start from the bound at prices of 0, so that bound and prices match if no step improves it.
     best = Prices(np.zeros(len(weight)), float(weight.sum()), np.zeros(len(covering.cost)), 0.0)
     mean = np.zeros(len(covering.cost))
     direction = np.zeros(len(weight))

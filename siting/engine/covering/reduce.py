@@ -1,15 +1,15 @@
 """Exact reductions of a covering: fewer rows and options, the same best value.
 
-It removes, in turn:
+These are removed in turn:
 
 - required options, the rest of their groups, and the rows they cover;
-- options above the budget alone, and options that cover nothing;
-- dominated options: another of their group costs no more and covers the same rows or more;
+- options that alone exceed the budget, and options that cover nothing;
+- dominated options: another of their group costs no more and covers at least the same rows;
 - rows without weight or options;
-- all but one of the rows with the same options; that one has the weight of all.
+- all but one of the rows with the same options; the row kept gets the weight of all.
 
-Every plan of the reduced covering is a plan of the whole covering, where the certain weight is
-added to its value. One of these plans is a best plan of the whole covering.
+With the required options added, every plan of the reduced covering is a plan of the whole one, and
+its value rises by the weight they cover. One of these plans is a best plan of the whole covering.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from siting.program.instance import Flags, Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class Reduced:
-    """A reduced covering, and its positions in the whole."""
+    """A reduced covering, and the positions of its rows and options in the whole one."""
 
     covering: Covering  # the reduced covering; none of its options is required
-    option: Ints  # position in the whole covering of each option left
-    # Reduced row of each earlier row; -1 if dropped or certain.
+    option: Ints  # position of each remaining option in the whole covering
+    # Reduced row of each row of the whole covering; -1 if it was dropped or is always covered.
     row: Ints
-    forced: Ints  # options of the whole covering that every plan has
+    forced: Ints  # required options of the whole covering
     certain: float  # weight that the required options cover
 
     def whole(self, chosen: Ints) -> Ints:
@@ -42,7 +42,7 @@ class Reduced:
 def reduce_covering(covering: Covering, keep: Flags | None = None) -> Reduced:
     """Return a covering without the parts that no best plan needs.
 
-    `keep`: options that may stay, by default all; the caller has to justify leaving out others.
+    `keep`: options that may remain, by default all; the caller must be sure to need no others.
 
     >>> covers = np.array([[1, 1, 0], [1, 1, 0], [0, 1, 1], [0, 0, 0]])
     >>> weight, group = np.array([5.0, 1.0, 2.0, 9.0]), np.zeros(3, dtype=int)
@@ -75,7 +75,7 @@ def reduce_covering(covering: Covering, keep: Flags | None = None) -> Reduced:
 
 
 def with_options(covering: Covering, keep: Flags) -> Covering:
-    """Return a covering of the same rows with some of its options, none required."""
+    """Return a covering with the same rows and only some options, none of them required."""
     matrix = _restricted(covering, np.ones(len(covering.weight), dtype=bool), keep)
     group = np.unique(covering.group[keep], return_inverse=True)[1]
     return Covering.of_matrix(
@@ -98,10 +98,10 @@ def _restricted(covering: Covering, rows: Flags, options: Flags) -> sparse.csr_a
 
 
 def merge_rows(matrix: sparse.csr_array, weight: Floats) -> tuple[sparse.csr_array, Floats, Ints]:
-    """Merge rows with equal options; return rows, summed weights and each row's new row.
+    """Merge rows with equal options; return merged rows, their weights and each row's position.
 
-    Rows without options have -1. Equal rows are found by two random sums of their option numbers,
-    and compared option by option; where different rows have equal sums, new numbers are drawn.
+    The position is -1 for rows without options. Options get random numbers, twice; rows whose sums
+    are equal both times are compared option by option. If any differ, new numbers are drawn.
     """
     matrix.sort_indices()
     length = np.diff(matrix.indptr)
@@ -138,7 +138,7 @@ def _same(matrix: sparse.csr_array, one: Ints, other: Ints) -> bool:
 def dominated(matrix: sparse.csr_array, cost: Floats, group: Ints) -> Flags:
     """Return whether each option (column) covers nothing or is dominated in its group.
 
-    Across groups domination is rare in a city, and the search costs more than it saves.
+    Domination across groups is rare in a city, and searching for it costs more than it saves.
     """
     size = np.bincount(matrix.indices, minlength=matrix.shape[1])
     out = size == 0
@@ -147,7 +147,7 @@ def dominated(matrix: sparse.csr_array, cost: Floats, group: Ints) -> Flags:
     member = sparse.csr_array((ones, (group, options)), shape=shape)
     pairs = (member.T @ member).tocoo()
     k, by = pairs.row, pairs.col
-    # If two are equal, the first stays.
+    # Of two equal options the first is kept.
     twins = (size[by] == size[k]) & (cost[by] == cost[k]) & (by > k)
     fits = (k != by) & (cost[by] <= cost[k]) & (size[by] >= size[k]) & ~twins
     k, by = k[fits], by[fits]

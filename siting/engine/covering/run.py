@@ -1,16 +1,16 @@
 """The phases of a covering solve, with incumbent and bound.
 
-In turn, until the gap is proven:
+The phases follow each other until the gap is proven:
 
 1. exact reductions (`siting.engine.covering.reduce`);
 2. a greedy plan, improved by exchanges (`siting.engine.covering.search`);
 3. prices of the rows (`siting.engine.covering.prices`): a bound, and options to exclude;
 4. kicks out of local optima;
-5. the relaxed master problem by cuts (`siting.engine.covering.master`), rounded now and then;
-   options that its bound excludes are removed;
+5. the relaxed master problem, solved by cuts (`siting.engine.covering.master`) and rounded from
+   time to time; options that its bound excludes are removed;
 6. more kicks, and branch and bound (`siting.engine.tree`).
 
-Effort is counted as work, not in seconds, so that two runs are equal.
+Effort is counted as work, not as time, so that runs are reproducible.
 """
 
 from __future__ import annotations
@@ -72,11 +72,11 @@ class CoveringRun:
 
     @property
     def done(self) -> bool:
-        """Whether to stop."""
+        """Whether time is up or the gap is proven."""
         return self.clock.over or self._bound <= self.proven_at
 
     def weighed(self, chosen: Ints) -> float:
-        """Return the weight of a reduced plan, -inf if it is not a plan; keep the best."""
+        """Return the weight of a choice of options, -inf if it is no plan; keep the best plan."""
         whole = self.left.whole(chosen)
         value = self.left.covering.value(chosen) if self.covering.allows(whole) else -math.inf
         if value > self.best:
@@ -85,7 +85,7 @@ class CoveringRun:
         return value
 
     def limit(self, bound: float) -> None:
-        """Keep a bound on the reduced covering, if it is lower."""
+        """Keep a bound on the reduced covering if it is lower than the present one."""
         bound = max(bound, self._ruled_out)
         if self.step > 0 and math.isfinite(bound):
             bound = self.step * math.floor(bound / self.step + settings.STEP_SURE)
@@ -157,7 +157,7 @@ class CoveringRun:
         self.weighed(plan.chosen)
 
     def _without_useless(self, prices: Prices) -> Prices:
-        """Remove options that are in no better plan, and return the prices of the rest."""
+        """Remove options that no better plan has; return the prices of the remaining rows."""
         left, whole = self.left, self.left.covering
         useless = prices.useless(whole, self.best)
         if not useless.any():
@@ -171,7 +171,7 @@ class CoveringRun:
         return replace(prices, price=price, taken=prices.taken[less.option])
 
     def _narrow(self, model: PatchModel, relaxed: Relaxed) -> PatchModel:
-        """Remove options in no plan above the aim, if the reduction is large."""
+        """Remove options that no plan worth over `proven_at` has, if there are many of them."""
         left, whole = self.left, self.left.covering
         hopeless, closed = relaxed.hopeless(self.proven_at)
         pairs = np.bincount(whole.option, minlength=len(hopeless))
@@ -184,7 +184,7 @@ class CoveringRun:
         return model.narrowed(~hopeless, inside)
 
     def _kicks(self, taken: Floats, worth: float) -> Kicks:
-        """Return kicks from the incumbent, reduced to the remaining options."""
+        """Return a local search that starts from the incumbent's remaining options."""
         plan = CoveringPlan(self.left.covering)
         plan.move_to(np.flatnonzero(np.isin(self.left.option, self.chosen)))
         exchange(plan, self.clock)
@@ -192,7 +192,7 @@ class CoveringRun:
         return Kicks(plan, self.seed, worth)
 
     def _kick(self, work: float) -> None:
-        """Kick in batches, until no better plan is found for a while."""
+        """Kick in batches until they have found no better plan for a while."""
         spent, found_at, part = 0.0, 0.0, work / 20
         while spent < work and not self.done:
             enough = self.bound / (1 + self.gap) - self.certain
@@ -233,7 +233,7 @@ class CoveringRun:
 
 
 def run_covering(covering: Covering, clock: Clock, gap: float, seed: int) -> CoveringRun:
-    """Return a run of all phases; Ctrl-C interrupts the clock and keeps the results so far."""
+    """Run all phases and return the run; Ctrl-C ends it early and keeps the results so far."""
     run = CoveringRun(covering, clock, gap, seed)
     try:
         run.work()
@@ -243,7 +243,7 @@ def run_covering(covering: Covering, clock: Clock, gap: float, seed: int) -> Cov
 
 
 def _common_step(weight: Floats) -> float:
-    """Return the largest common divisor of all weights, or 0."""
+    """Return the greatest common divisor of integer weights; else 0."""
     total = float(weight.sum())
     if not len(weight) or total <= 0 or total >= 2**53 or (weight != np.rint(weight)).any():
         return 0.0

@@ -1,7 +1,7 @@
 """Covering heuristics: greedy, exchanges, and kicks out of local optima.
 
-Effort is counted as work, not in seconds: two runs with the same seed are equal. Ties go to the
-first option in the order given.
+Effort is counted as work, not as time, so that runs with the same seed are reproducible. Ties go to
+the first option in the order given.
 
 Source: H. R. Lourenço, O. C. Martin, T. Stützle: Iterated local search. Handbook of
 Metaheuristics (2003), 320-353.
@@ -20,10 +20,10 @@ from siting.program.instance import Flags, Floats, Ints
 def greedy(
     plan: CoveringPlan, clock: Clock, price: Floats | None = None, among: Flags | None = None
 ) -> None:
-    """Add options while the budget lasts, the most weight gained per cost first.
+    """Add options while the budget lasts, in order of the weight gained per unit of price.
 
-    `plan`: the plan, which is extended; `price`: price of each option in the comparison; by default
-    its cost. Options without a price come first; `among`: options allowed; all by default.
+    `plan` is extended. `price`: price of each option, by default its cost; options with price 0
+    come first; `among`: options allowed, by default all.
     """
     price = plan.covering.cost if price is None else price
     paid = np.where(price > 0, price, 1.0)
@@ -39,9 +39,9 @@ def greedy(
 
 
 def exchange(plan: CoveringPlan, clock: Clock, worth: float = 0.0) -> None:
-    """Make the exchange with the most gain until there is none; then add what fits.
+    """Make the exchange with the most gain until none gains; then add what fits.
 
-    A unit of unspent budget is worth `worth` at first, and 0 at the end.
+    A unit of unspent budget counts as `worth` at first, and as 0 at the end.
     """
     cost = plan.covering.cost
     while not clock.over:
@@ -63,10 +63,9 @@ def exchange(plan: CoveringPlan, clock: Clock, worth: float = 0.0) -> None:
 
 
 class Kicks:
-    """Iterated local search: remove some options, refill from some others, exchange.
+    """Iterated local search: remove some options, refill from a random half, and exchange.
 
-    The search starts from a plan, and changes it; `worth` is the weight per unit of the budget at
-    the prices of a bound.
+    The search starts from `plan` and changes it; `worth` is the dual price of a unit of budget.
     """
 
     def __init__(self, plan: CoveringPlan, seed: int, worth: float = 0.0) -> None:
@@ -80,12 +79,12 @@ class Kicks:
         self._since = 0
 
     def go_on_from(self, chosen: Ints, value: float) -> None:
-        """Go on from another plan, if it is better."""
+        """Continue from another plan if it is better."""
         if value > self.value + self.plan.noise:
             self._keep(chosen, value)
 
     def run(self, work: float, clock: Clock, enough: float = np.inf) -> bool:
-        """Kick for some work, or up to a sufficient weight; return whether the plan improved."""
+        """Kick until `work` is done or `enough` is reached; return whether the plan improved."""
         plan, before = self.plan, self.value
         until = plan.work + work
         plan.move_to(self._now)
