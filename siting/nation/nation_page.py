@@ -36,13 +36,13 @@ svg { max-width: 640px; } .land { fill: #f1efe8; stroke: #b9b4a5; }
 def write_page(plan: NationPlan, out: Path, runs: Path | None = None) -> None:
     """Write ``index.html`` into a nation's folder; the page works offline.
 
-    `runs` is the folder with the runs of the cities, by default the same folder.
+    `runs` is the folder with the cities' runs, by default `out`.
     """
     write_text(out / "index.html", render(plan, runs or out))
 
 
 def headline(plan: NationPlan) -> list[tuple[str, str]]:
-    """Return the headline figures as (label, value) pairs, for page and terminal."""
+    """Return the headline figures for page and terminal, as (label, value) pairs."""
     granted = math.fsum(plan.cities["granted_pkr"])
     wanted = math.fsum(plan.cities["demand_kwh_day"].dropna())
     others = plan.splits[(plan.splits["split"] != "best") & plan.splits["complete"]]
@@ -79,7 +79,7 @@ def headline(plan: NationPlan) -> list[tuple[str, str]]:
 
 
 def _of_year(plan: NationPlan, year: int) -> str:
-    """Return money, stations and energy of all cities in a year, as text."""
+    """Return the money, stations and energy of all cities in a year, in words."""
     assert plan.config.years is not None
     of = plan.cities
     served = math.fsum(of[f"served_{year}_kwh_day"])
@@ -101,7 +101,7 @@ def credit_of(plan: NationPlan, runs: Path) -> str:
 
 
 def render(plan: NationPlan, out: Path) -> str:
-    """Return the page of a nation as HTML text."""
+    """Return the page of a nation as HTML."""
     style = (files("siting.batch") / "page.css").read_text(encoding="utf-8") + _STYLE
     note = html_text(plan.config.note)
     lines = "".join(
@@ -211,7 +211,7 @@ def _map(plan: NationPlan, column: str, most: float) -> str:
                      f"{html_text(words)}</title></circle>")  # fmt: skip
         left, line = x > (EAST - WEST) * SCALE * SQUEEZE * 0.6, y + 4
         while any(side == left and abs(line - there) < LINE for side, there in taken):
-            line += LINE  # keeps the labels of nearby cities from overlapping
+            line += LINE  # labels of nearby cities must not overlap
         taken.append((left, line))
         at, anchor = (x - radius - 4, "end") if left else (x + radius + 4, "start")
         parts.append(

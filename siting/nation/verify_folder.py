@@ -33,7 +33,8 @@ from siting.review.run_claims import MENDED, file_faults, json_faults, set_fault
 from siting.study import Event, Study, plan_from_run
 from siting.writing import scratch_folder, whole_folder
 
-# Values of a city that are not compared: seconds differ between equal runs, cells are not stored.
+# Values of a city that are not compared: run times differ between equal runs, and cells are not
+# stored.
 _OF_THE_MOMENT = ("seconds", "cells")
 RELATIVE = 1e-9
 
@@ -44,9 +45,9 @@ def verify_nation(
     """Return whether a nation's folder is consistent, from its files alone.
 
     Every file is checked against its hash, and sums are computed again. The run of each city is
-    verified (`siting.review.verify_run`), and the nation's values of the city are compared with the
-    run. It is a fault if a bound is below a plan of its city. Tables, page and layers are written
-    again and compared.
+    verified (`siting.review.verify_run`), and the nation's values for the city are compared with
+    it. A bound below a plan of its city is a fault. Tables, page and layers are written again and
+    compared.
 
     `folder`: a folder of `siting nation`; `progress`: called with an `Event` when a check is done.
     """
@@ -95,7 +96,7 @@ def _again(folder: Path) -> tuple[str, tuple[Rounds, NationPlan, Basis]]:
 def _city(
     folder: Path, name: str, nation: Rounds, basis: Basis, notes: list[str]
 ) -> tuple[str, None]:
-    """Verify the run of a city, and check the nation's values of the city against the run."""
+    """Verify the run of a city, and check the nation's values for the city against the run."""
     run = folder / CITIES / name
     found = verify_run(run)
     notes.extend(f"{name}: {note}" for note in found.notes)
@@ -135,7 +136,7 @@ def _same(one: Any, two: Any) -> bool:
 
 
 def _other_keys(run: Config, name: str, nation: Rounds, basis: Basis) -> tuple[str, ...]:
-    """Return the sections in which a run's configuration differs from the nation's question."""
+    """Return the sections of a run's configuration that the nation did not ask for."""
     money = np.array(basis.granted[name])
     ask = asking.granted_ask(nation.ask(name, "granted", money, free=False))
     limits = run.solver.time_limit_s, run.solver.threads
@@ -167,7 +168,7 @@ def _bounds(nation: Rounds, basis: Basis) -> tuple[str, None]:
 
 
 def _written(folder: Path, nation: Rounds, plan: NationPlan, notes: list[str]) -> tuple[str, None]:
-    """Write the folder again except the runs, and compare each file."""
+    """Write the folder again without the runs, and compare each file."""
     path = folder / "nation.json"
     facts = read_json(path)
     faults = json_faults(path, facts) + time_faults(facts["written"], str(path))
