@@ -48,7 +48,7 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True)
 class Ask:
-    """A question to a city: its best plan for a budget, or at prices of money."""
+    """A question to a city: the best plan for a budget, or at prices of money."""
 
     city: str
     purpose: str  # reason for the question: the name of a split, `price`, `fill` or `trade`

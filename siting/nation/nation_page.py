@@ -67,13 +67,13 @@ def headline(plan: NationPlan) -> list[tuple[str, str]]:
     if cost is not None:
         money = plan.in_pkr(cost)
         worth = "" if money is None else f", worth PKR {money / 1e6:,.1f} m at the budget's price"
-        lines.append(("Floors cost", f"{cost:,.0f} kWh/day, by the plans found{worth}"))
+        lines.append(("Floors cost", f"{cost:,.0f} kWh/day, in the plans found{worth}"))
     lost = plan.cities[plan.cities["status"] == "failed"]
     if len(lost):
         what = "nothing is planned there; the limit counts all energy in reach there as served"
         lines.append(("Failed", f"{', '.join(lost['city'])}: {what}"))
     if plan.unknown:
-        what = "nothing is known of it; the limit holds for the other cities"
+        what = "demand unknown; the limit covers only the other cities"
         lines.append(("Limit without", f"{', '.join(plan.unknown)}: {what}"))
     return lines
 
@@ -116,7 +116,8 @@ def render(plan: NationPlan, out: Path) -> str:
 {_where(plan)}
 <h2>By city</h2>
 {_cities(plan, out)}
-<p class="quiet">One PKR m more: the energy it would add there, by the plans found.</p>
+<p class="quiet">PKR m more: the energy that one more PKR m would add there, according to the plans
+found.</p>
 <h2>By vehicle class, kWh/day served of those wanted</h2>
 {_classes(plan)}
 <h2>Other divisions of the same money</h2>
@@ -128,11 +129,11 @@ without floors. In all rows drives are those of plans for the most energy; in th
 are shortened afterwards.</p>
 <h2>Less money</h2>
 {_frontier(plan)}
-<p class="quiet">Served at least: by the plans found, without another solve.</p>
+<p class="quiet">Served at least: from the plans found, without another solve.</p>
 <h2>Why no division does better</h2>
 {_terms(plan)}
-<p class="quiet">At these prices a rupee{each}, no plan of a city brings more energy net of its
-money than the city's row says. The worth of the available money at its price is added. The sum
+<p class="quiet">At these prices per rupee{each}, no plan of a city serves more energy, less the
+price of its money, than the city's row says. The worth of the available money is added. The sum
 is a bound on every division. The bounds behind it are in <a href="bounds.csv">bounds.csv</a>;
 <code>siting nation</code> on this folder adds them up again.</p>
 <p class="quiet">As figures: <a href="cities.csv">cities.csv</a>,
@@ -175,7 +176,7 @@ def _where(plan: NationPlan) -> str:
 
 def _figure(plan: NationPlan, column: str, most: float) -> str:
     return (
-        f"<figure>{_map(plan, column, max(most, 1.0))}<figcaption>A circle's area is the money "
+        f"<figure>{_map(plan, column, max(most, 1.0))}<figcaption>A circle's area shows the money "
         "granted. Outlines of the provinces are schematic, and say nothing about any boundary."
         "</figcaption></figure>"
     )
@@ -270,7 +271,7 @@ def _splits(plan: NationPlan) -> str:
     rows = []
     for row in plan.splits.to_dict("records"):
         against = "" if row["split"] == "best" else f"{-row['less_share']:+.1%}"
-        served = f"{row['served_kwh_day']:,.0f}" + ("" if row["complete"] else " (a city lacks)")
+        served = f"{row['served_kwh_day']:,.0f}" + ("" if row["complete"] else " (not all cities)")
         rows.append([WORDS[row["split"]], *(f"{row[f'pkr_{c}'] / 1e6:,.1f}" for c in cities),
                      served, against, figure(row["less_pkr"] or None, ",.1f", 1e6),
                      figure(row["drives_min"], ".1f"), f"{row['gini']:.3f}",

@@ -17,7 +17,7 @@ CHANGES = ("granted_pkr", "new_stations", "served_kwh_day", "drives_min")
 
 
 def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], pd.DataFrame]:
-    """Return the reasons for a city's money, as (label, text), and the city's plans.
+    """Return the reasons for a city's money, as (label, text) pairs, and the city's plans.
 
     `folder`: a folder of `siting nation`, which is checked first; `city`: the name of the city. The
     table of plans, cheapest first, has ``purpose`` (the reason for the question), ``subsidy_pkr``,

@@ -285,7 +285,7 @@ def _run_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) 
     if abs(serves - said) > NEAR_KWH:
         yield Fault(where, f"serves {serves:,.3f} kWh/day, not {said:,.3f}")
     if draws > row["granted_pkr"] + NEAR_PKR:
-        yield Fault(where, f"draws PKR {draws:,.0f}, granted are {row['granted_pkr']:,.0f}")
+        yield Fault(where, f"draws PKR {draws:,.0f}, but was granted {row['granted_pkr']:,.0f}")
 
 
 def _by_year_faults(

@@ -222,7 +222,7 @@ class Rounds:
                 faults.append(Fault("least_kwh_day_a_head", what, fix))
         refuse(faults)
         if self.rows:
-            self.tell(f"{len(self.rows):,} answers of an earlier plan hold")
+            self.tell(f"{len(self.rows):,} answers of an earlier plan are still valid")
         if len(self.failed) == len(names):
             what = "; ".join(f"{n}: {e}" for n, e in self.failed.items())
             raise SolveError("cities", f"none could be read: {what}")
@@ -331,7 +331,7 @@ class Rounds:
         return divide(points, pots or self.pots, envelopes, whole=whole)
 
     def without_floors_kwh_day(self) -> float | None:
-        """Return the energy of the best division without floors (kWh/day); None: there are none."""
+        """Return the best division's energy if it ignores floors (kWh/day); None without floors."""
         budget = self.config.money_pkr
         least = any(self.limits(name)[0] > 0 for name in self.studies)
         least |= any(money.least(budget) > 0 for money in self.config.provinces.values())
@@ -493,7 +493,7 @@ class Rounds:
         if not faults:
             have = self.config.money_pkr
             need, there, most = (f"PKR {x / 1e6:,.1f} m" for x in (least, have, max(least, have)))
-            what = f"the cities' floors need {need} by the plans found; the budget is {there}"
+            what = f"in the plans found, the cities' floors need {need}; the budget is {there}"
             fix = f"raise it to {most}, or lower a floor"
             faults.append(Fault("years" if self.years else "budget_pkr", what, fix))
         return faults
@@ -514,7 +514,7 @@ def _in_millions(money: Sequence[float] | Floats) -> str:
 def overlaps(cells: Mapping[str, Mapping[str, bytes]]) -> list[Fault]:
     """Return a fault, naming the cells, for each pair of cities whose cells with demand overlap.
 
-    `cells` gives the cells by city: the id of each and its outline (WKB, lon/lat).
+    `cells`: for each city, the outlines of its cells (WKB, lon/lat) by id.
     """
     areas = {
         name: gpd.GeoDataFrame(
@@ -532,6 +532,6 @@ def overlaps(cells: Mapping[str, Mapping[str, bytes]]) -> list[Fault]:
         common = met.geometry.intersection(theirs, align=False).area / met.geometry.area
         ids = sorted(set(met.loc[(common > SLIVER).to_numpy(), "cell_id_left"].astype(str)))
         what = f"{one} and {other} overlap: {len(ids):,} cells would count twice"
-        fix = "leave one out, or cut its area, by demand.clip_to_roads or its layers"
+        fix = "leave one out, or reduce its area (demand.clip_to_roads, or its layers)"
         faults += naming("cities", what, [f"{one}: {c}" for c in ids], fix)
     return faults

@@ -73,7 +73,7 @@ def _files(folder: Path) -> tuple[str, bool]:
     hashes = read_nation_manifest(folder)
     record = read_json(folder / MANIFEST)
     if set(record) != {"format", "siting", "sha256", SEAL} or record["siting"] != __version__:
-        what = f"has keys that no plan has, or is not of this version, siting {__version__}"
+        what = f"has unknown keys, or is not of this version, siting {__version__}"
         raise InputError(str(folder / MANIFEST), what, AGAIN)
     runs = folder / CITIES
     pages = [f"{CITIES}/{one.name}/{REPORT}" for one in runs.iterdir()] if runs.is_dir() else []
@@ -184,8 +184,8 @@ def _written(folder: Path, nation: Rounds, plan: NationPlan, notes: list[str]) -
     refuse(faults)
     lost = "".join(f"; nothing of {name}, which failed" for name in nation.failed)
     notes.append(
-        f"claims that nothing in the folder proves: its configuration, written "
-        f"{facts['written']}, seconds, and what cities answered to questions but the last "
-        f"({ANSWERS}): their bounds were not proven again{lost}"
+        f"not provable from the folder alone: its configuration, the time it was written "
+        f"({facts['written']}), the run times, and the cities' answers to all questions but the "
+        f"last ({ANSWERS}), whose bounds were not proven again{lost}"
     )
     return f"{len(names):,} files rebuilt from the answers and the runs, identical", None

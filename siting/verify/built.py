@@ -81,7 +81,7 @@ def _check_course(book: Book, ledger: Ledger) -> None:
 
 
 def _check_bids(book: Book, ledger: Ledger) -> None:
-    """Check that bundles stand whole or not at all, and that offers open in their year.
+    """Check that bundles stand whole or not at all, and that offers open in the required year.
 
     The checks need the columns ``bundle`` and ``opens_year`` of `offers`.
     """
