@@ -256,7 +256,7 @@ def _serve_within_capacity(program: ClassicProgram, opening: Terms) -> None:
         if not instance.existing[j]:
             program.add([(x[n], 1.0), *program.terms([j], -1.0)], "<=", 0, f"open_{i}_{j}")
     load = np.bincount(site, instance.weight[row], minlength=len(instance.site_ids))
-    # Units of the mean weight scale these rows like the others.
+    # In units of the mean weight, these rows are scaled like the others.
     unit = max(float(instance.weight.mean()), 1e-300) if len(instance.weight) else 1.0
     by_site = np.argsort(site, kind="stable")
     limit = np.minimum(instance.capacity, load) / unit

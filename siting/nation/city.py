@@ -51,7 +51,7 @@ class Ask:
     """A question to a city: the best plan for a budget, or at prices of money."""
 
     city: str
-    purpose: str  # reason for the question: the name of a split, `price`, `fill` or `trade`
+    purpose: str  # reason for the question, such as the name of a split, `price` or `fill`
     money: tuple[float, ...]  # public money for the plan (PKR), by year if there are years
     # kWh/day charged per rupee, by year if there are years; None: maximise energy within `money`.
     prices: tuple[float, ...] | None = None
@@ -117,7 +117,7 @@ class Ask:
         if self.prices is not None:
             gain: dict[str, Any] = {"per_million": self.prices[0] * MILLION, "rule": "always"}
             if program.years is not None:
-                # Reported energy is a weighted mean over the years; the program has the sum.
+                # Reported energy is a mean over the years; the program has the weighted sum.
                 each = MILLION * math.fsum(weights_of(config))
                 gain["per_million_by_year"] = {
                     year: price * each for year, price in zip(years, self.prices, strict=True)

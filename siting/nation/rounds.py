@@ -237,7 +237,7 @@ class Rounds:
             self.progress(text)
 
     def answer(self, asks: Sequence[Ask]) -> None:
-        """Answer the questions that are not answered yet."""
+        """Answer the questions that have not been answered yet."""
         todo: list[tuple[Ask, float]] = []
         for ask in asks:
             before = [r for r in self.rows if r["city"] == ask.city and same(r, ask)]

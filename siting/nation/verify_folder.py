@@ -42,7 +42,7 @@ RELATIVE = 1e-9
 def verify_nation(
     folder: Path | str, *, progress: Callable[[Event], None] | None = None
 ) -> Verified:
-    """Return whether a nation's folder is consistent, from its files alone.
+    """Return the verification of a nation's folder from its files alone.
 
     Every file is checked against its hash, and sums are computed again. The run of each city is
     verified (`siting.review.verify_run`), and the nation's values for the city are compared with

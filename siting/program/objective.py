@@ -163,7 +163,7 @@ class GaussianDecay:
 
 @dataclass(frozen=True)
 class NearerFirst:
-    """The program's decay less a share that grows linearly with the drive, as the engine needs.
+    """The program's decay less a share that grows linearly with the drive; only for the engine.
 
     >>> NearerFirst(None, 20.0).factor(np.array([0.0, 5.0]))
     array([1.  , 0.75])

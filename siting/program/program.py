@@ -262,7 +262,7 @@ class Program:
         return replace(self, gap=rule, instance=replace(self.instance, offer_subsidy=none))
 
     def only_scenario(self, k: int) -> Program:
-        """Return the program of the single scenario at a position."""
+        """Return the program with only the scenario at position `k`."""
         if self.scenario_plan is None:
             return replace(self, aims=(MostWorth(),))
         mine = [n for n, one in enumerate(self.slices) if one.scenario == k]
@@ -271,7 +271,7 @@ class Program:
         return replace(program, scenario_plan=scenario, aims=(MostWorth(),))
 
     def only_last_year(self) -> Program:
-        """Return the program of only the last year, with all money granted until then."""
+        """Return the program with only the last year, and all money granted up to it."""
         if self.year_plan is None:
             return self
         last = len(self.year_plan.years) - 1
@@ -283,7 +283,7 @@ class Program:
     # --- aims --------------------------------------------------------------------------------
 
     def aim(self, aim: Aim) -> Program:
-        """Return the program with one more aim, of the lowest priority."""
+        """Return the program with one more aim, at the lowest priority."""
         return replace(self, aims=(*self.aims, aim))
 
     def without_aims(self) -> Program:
@@ -454,7 +454,7 @@ class Program:
 
     @cached_property
     def all_aims(self) -> tuple[Aim, ...]:
-        """The aims; the most worth if none was named."""
+        """The aims; the most worth if none was added."""
         return self.aims or (MostWorth(),)
 
     @property
