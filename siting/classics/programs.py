@@ -172,8 +172,7 @@ def mclp(instance: PlainInstance, p: int, radius: float) -> ClassicProgram:
 def p_median(instance: PlainInstance, p: int) -> ClassicProgram:
     """Return the program that serves every demand at the least cost from p sites, in PuLP.
 
-    Every demand that needs serving must have a site. `p`: largest number of sites, existing ones
-    included.
+    Every demand that needs serving must have a site. `p` is as in `lscp`.
     """
     program = _start("p_median", instance.wanted(), p)
     _serve_from_nearest(program, [])
@@ -183,7 +182,7 @@ def p_median(instance: PlainInstance, p: int) -> ClassicProgram:
 def p_center(instance: PlainInstance, p: int) -> ClassicProgram:
     """Return the program for the least radius of p sites (in the unit of the costs), in PuLP.
 
-    `p` is as in `p_median`.
+    `p` is as in `lscp`.
     """
     needed = instance.wanted()
     program = _start("p_center", needed, p)

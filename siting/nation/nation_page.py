@@ -116,8 +116,7 @@ def render(plan: NationPlan, out: Path) -> str:
 {_where(plan)}
 <h2>By city</h2>
 {_cities(plan, out)}
-<p class="quiet">PKR m more: the energy that one more PKR m would add there, according to the plans
-found.</p>
+<p class="quiet">PKR m more: the energy that one more PKR m would add, from the plans found.</p>
 <h2>By vehicle class, kWh/day served of those wanted</h2>
 {_classes(plan)}
 <h2>Other divisions of the same money</h2>

@@ -33,8 +33,7 @@ from siting.review.run_claims import MENDED, file_faults, json_faults, set_fault
 from siting.study import Event, Study, plan_from_run
 from siting.writing import scratch_folder, whole_folder
 
-# Values of a city that are not compared: run times differ between equal runs, and cells are not
-# stored.
+# City values not compared: run times differ between equal runs, and cells are not stored.
 _OF_THE_MOMENT = ("seconds", "cells")
 RELATIVE = 1e-9
 
