@@ -112,7 +112,7 @@ def read_nation(folder: Path | str) -> tuple[dict[str, Any], dict[str, pd.DataFr
         for row in tables["cities"].to_dict("records"):
             faults += _run_faults(folder, row, facts)
     except (LookupError, TypeError, ValueError, ArithmeticError) as err:
-        what = f"its files do not fit together: {first_line(err)}"
+        what = f"its files are inconsistent: {first_line(err)}"
         raise InputError(str(folder), what, AGAIN) from err
     if faults:
         raise VerifyError(faults)

@@ -107,10 +107,10 @@ def _city(
             ("facts", basis.facts[name], asking.facts_of(study)),
             ("written", basis.written[name], asking.written_row(study, plan)),
         ):
-            where, what = f"{folder / BASIS}, key {key}.{name}", "is not what the city's run gives"
+            where, what = f"{folder / BASIS}, key {key}.{name}", "differs from the city's run"
             faults += naming(where, what, _differing(said, is_), MENDED)
         odd = _other_keys(load(run / "config.yaml", check_files=False), name, nation, basis)
-        what = "is not the question that the nation asked of the city"
+        what = "differs from what the nation asked of the city"
         faults += naming(str(run / "config.yaml"), what, odd, MENDED)
     refuse(faults)
     return "its run is verified and agrees with the nation's figures", None
@@ -135,7 +135,7 @@ def _same(one: Any, two: Any) -> bool:
 
 
 def _other_keys(run: Config, name: str, nation: Rounds, basis: Basis) -> tuple[str, ...]:
-    """Return the sections of a run's configuration that the nation did not ask for."""
+    """Return the sections in which a run's configuration differs from what the nation asked."""
     money = np.array(basis.granted[name])
     ask = asking.granted_ask(nation.ask(name, "granted", money, free=False))
     limits = run.solver.time_limit_s, run.solver.threads

@@ -93,7 +93,7 @@ def _check_bids(book: Book, ledger: Ledger) -> None:
         there = named.index.isin(end)
         whole = pd.Series(there, named.index).groupby(named).agg(["all", "any"])
         torn = whole["any"] & ~whole["all"]
-        ledger.broken("built, column offer_id", "of a bundle only a part", whole.index, torn)
+        ledger.broken("built, column offer_id", "bundles built only in part", whole.index, torn)
         ledger.row("bundles whole or not at all", (~torn).sum(), len(whole))
     if "opens_year" in offers.columns and len(book.years) > 1:
         begun: dict[str, Any] = {}
