@@ -138,12 +138,12 @@ def improve(problem: Location, chosen: Flags, clock: Clock) -> Flags:
 
 
 def first_plan(problem: Location, clock: Clock) -> Flags:
-    """Return a plan made by additions, then by exchanges of one site at a time."""
+    """Return a plan made by adding sites, then improved one site at a time."""
     return improve(problem, fill(problem, problem.existing, clock), clock)
 
 
 def settle(problem: Location, chosen: Flags) -> Flags:
-    """Return an equally good set without idle sites, with lower ids where that is free."""
+    """Return an equally good set without idle sites, with lower ids where that costs nothing."""
     chosen = chosen.copy()
     while True:
         now, open_sites, _, drop, swap = _profits(problem, chosen)
@@ -168,7 +168,7 @@ def _profits(problem: Location, chosen: Flags) -> tuple[float, Ints, Floats, Flo
     at = np.full(sites, -1)
     at[open_sites] = np.arange(len(open_sites))
     served = site >= 0
-    # Loss of a row when its site closes, and the part that a new site recovers.
+    # `loss`: what closing a site costs its rows; `extra`: the part that a new site recovers.
     loss = np.bincount(at[site[served]], (second - cheapest)[served], minlength=len(open_sites))
     near = np.flatnonzero(problem.cost < second[problem.row])
     row, new, cost = problem.row[near], problem.site[near], problem.cost[near]

@@ -1,9 +1,9 @@
 """Plain instances for the classic models: weighted demand, sites, and a cost per pair.
 
-A `PlainInstance` has no chargers, classes, budget or geometry: only possible pairs of demand and
-site and their cost, in minutes, metres or money, as in textbooks and published instances. Rows are
-in the order of their ids, so that the row order of the tables has no effect; pairs are a sparse
-list of sites by demand, the cheapest first.
+A `PlainInstance` has no chargers, classes, budget or geometry. It has only the possible pairs of
+demand and site and their costs, in minutes, metres or money, as in textbooks and published
+instances. Rows are in the order of their ids, so that the row order of the tables has no effect;
+pairs are a sparse list of sites by demand, cheapest first.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ class PlainInstance:
         candidates
             A table as `siting.tables` specifies it; only ``site_id`` is required.
         cost
-            Column of the reach table to take as the cost.
+            Column of the reach table used as the cost.
         fixed_cost, capacity
             Columns of the candidates, as in `from_tables`; capacity in kWh/day.
 
@@ -208,7 +208,7 @@ class PlainInstance:
 
     @property
     def row(self) -> Ints:
-        """Position of the demand of every pair."""
+        """Position of each pair's demand."""
         return np.repeat(np.arange(len(self.demand_ids)), np.diff(self.start))
 
     @property
@@ -219,7 +219,7 @@ class PlainInstance:
         return self.weight > 0
 
     def restricted(self, pairs: Flags, rows: Flags | None = None) -> PlainInstance:
-        """Return the instance with the flagged pairs and demands only; every site stays."""
+        """Return the instance with only the flagged pairs and demands, but all sites."""
         rows = np.ones(len(self.demand_ids), dtype=bool) if rows is None else rows
         keep = pairs & rows[self.row]
         count = np.bincount(self.row[keep], minlength=len(rows))[rows]
@@ -238,7 +238,7 @@ class PlainInstance:
         return self.restricted(np.ones(len(self.site), dtype=bool), self.needed)
 
     def within(self, radius: float) -> PlainInstance:
-        """Return the instance with only the pairs at or within a cost of `radius`."""
+        """Return the instance with only the pairs whose cost is at most `radius`."""
         return self.restricted(self.cost <= radius)
 
     def __repr__(self) -> str:
@@ -295,7 +295,7 @@ def _check_tables(
 def _table_faults(
     name: str, frame: pd.DataFrame, required: tuple[Column, ...], *optional: Column
 ) -> list[Fault]:
-    """Return the faults of a table whose ids are taken as text."""
+    """Return the faults of a table whose ids are read as strings."""
     asked = [c for c in optional if c.name in frame.columns or c.name not in OPTIONAL]
     ids = [c.name for c in required if c.kind == "id"]
     text = {k: frame[k].astype(str).mask(frame[k].isna(), "") for k in ids if k in frame.columns}

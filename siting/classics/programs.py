@@ -46,7 +46,7 @@ Costs beyond the nearest existing site need no variables and rows::
 **p-center**: with p sites, the least radius that covers every demand. Let ``D_1 < ... <
 D_K`` be the different costs of all pairs; ``u_k`` is 1 if the radius is ``D_k`` or more. A demand
 needs no row at a ``D_k`` at which it has no site: the row of its next site is stronger. This
-program is for reading, and for solving with few demands; `siting.classics.search` finds the same
+program is for reading, and for instances with few demands; `siting.classics.search` finds the same
 radius by bisection::
 
     min   D_1 + sum over k > 1 of (D_k - D_k-1) u_k
@@ -60,8 +60,8 @@ radius by bisection::
 is the p-median's program with ``sum of f_j y_j`` in the objective and no limit on the number. With
 capacities ``x_ij`` is the share of demand ``i`` served from site ``j``, ``f_j`` the fixed cost,
 ``q_j`` the capacity, ``c_ij`` the cost of serving all of ``i`` from ``j``. The rows ``open`` and
-``enough`` are implied for integers, and make the relaxation strong. All costs need one unit: with
-pairs in minutes, fixed costs are in minutes too::
+``enough`` are implied for integer ``y``, and strengthen the relaxation. All costs need one unit: if
+pairs are in minutes, fixed costs are in minutes too::
 
     min   sum of f_j y_j over j  +  sum of c_ij x_ij over i, j
     s.t.  sum of x_ij over j in N(i)          =   1              for each i          (served)
@@ -101,7 +101,7 @@ Terms = list[tuple[pulp.LpVariable, float]]
 
 @dataclass(frozen=True, eq=False)
 class ClassicProgram:
-    """A PuLP problem and the sites its variables stand for."""
+    """A PuLP problem and the sites that its variables represent."""
 
     prob: pulp.LpProblem
     instance: PlainInstance
@@ -118,7 +118,7 @@ class ClassicProgram:
         return [(self.y_of[j], factor) for j in sites]
 
     def add(self, terms: Terms, sense: Literal["<=", ">=", "=="], side: float, name: str) -> None:
-        """Add the row ``sum of factor x variable <= side``, or with another sense."""
+        """Add the row ``sum of factor x variable <= side``, or the same with another sense."""
         total = pulp.lpSum_vars_coefs(terms)
         row = total <= side if sense == "<=" else total >= side if sense == ">=" else total == side
         self.prob.addConstraint(row, name)
@@ -141,8 +141,8 @@ def _start(model: str, instance: PlainInstance, p: int | None = None) -> Classic
 def lscp(instance: PlainInstance, radius: float, p: int | None = None) -> ClassicProgram:
     """Return the program that covers every demand with the fewest sites, in PuLP.
 
-    Every demand that needs serving has a site within `radius` (in the unit of the costs). `p` is
-    the largest number of sites, existing ones included; without `p` there is no limit.
+    Every demand that needs serving must have a site within `radius` (in the unit of the costs). `p`
+    is the largest number of sites, existing ones included; without `p` there is no limit.
     """
     program = _start("lscp", instance.wanted().within(radius), p)
     program.prob.setObjective(pulp.lpSum_vars(program.y))
@@ -172,7 +172,7 @@ def mclp(instance: PlainInstance, p: int, radius: float) -> ClassicProgram:
 def p_median(instance: PlainInstance, p: int) -> ClassicProgram:
     """Return the program that serves every demand at the least cost from p sites, in PuLP.
 
-    Every demand that needs serving has a site. `p`: largest number of sites, with existing ones.
+    Every demand that needs serving must have a site. `p` is as in `lscp`.
     """
     program = _start("p_median", instance.wanted(), p)
     _serve_from_nearest(program, [])
@@ -180,9 +180,9 @@ def p_median(instance: PlainInstance, p: int) -> ClassicProgram:
 
 
 def p_center(instance: PlainInstance, p: int) -> ClassicProgram:
-    """Return the program for the least radius (in the unit of the costs) of p sites, in PuLP.
+    """Return the program for the least radius of p sites (in the unit of the costs), in PuLP.
 
-    `p` is as in `p_median`.
+    `p` is as in `lscp`.
     """
     needed = instance.wanted()
     program = _start("p_center", needed, p)
@@ -230,7 +230,7 @@ def _serve_from_nearest(program: ClassicProgram, terms: Terms) -> None:
         before: Terms = []
         for k, (cost, here) in enumerate(levels):
             if not standing.isdisjoint(here):
-                break  # an existing site is open: its row is redundant
+                break  # an existing site is open, so its row is redundant
             row = [*program.terms(here), *before]
             if k + 1 < len(levels):
                 z = prob.add_variable(f"z_{i}_{k}", 0, 1)
@@ -255,7 +255,7 @@ def _serve_within_capacity(program: ClassicProgram, opening: Terms) -> None:
         if not instance.existing[j]:
             program.add([(x[n], 1.0), *program.terms([j], -1.0)], "<=", 0, f"open_{i}_{j}")
     load = np.bincount(site, instance.weight[row], minlength=len(instance.site_ids))
-    # Units of the mean weight scale these rows like the others.
+    # In units of the mean weight, these rows are scaled like the others.
     unit = max(float(instance.weight.mean()), 1e-300) if len(instance.weight) else 1.0
     by_site = np.argsort(site, kind="stable")
     limit = np.minimum(instance.capacity, load) / unit

@@ -38,15 +38,15 @@ class Found:
     """A plan, and the bound on any plan."""
 
     chosen: Flags | None  # whether each site is open; None where no plan was found
-    value: float  # cost of the plan
-    bound: float  # no plan costs less; infinite if there is no plan
+    value: float  # cost of the plan; in maximal covering, the weight covered
+    bound: float  # bound on the value of any plan; infinite if there is no plan
     nodes: int = 0  # branch-and-bound nodes
     status: pulp.LpSolveStatus | None = None  # status of the last solver run, if any
 
 
 @dataclass(frozen=True)
 class Means:
-    """Solver settings: clock, gap asked, the solver's name and options."""
+    """Solver settings: clock, requested gap, and the solver's name and options."""
 
     clock: Clock
     gap: float
@@ -54,9 +54,9 @@ class Means:
     options: dict[str, Any]
 
     def decide(self, program: ClassicProgram, start: Flags | None = None) -> tuple[Run, Flags]:
-        """Return the run of the solver on a program, and its plan; `start`: a plan to start from.
+        """Return the solver's run on a program, and its plan; `start`: a plan to start from.
 
-        If the solver finds no plan, the plan has the existing sites alone.
+        If the solver finds no plan, the plan has only the existing sites.
         """
         if start is not None:
             for variable, j in zip(program.y, program.site.tolist(), strict=True):
@@ -73,9 +73,9 @@ class Means:
 
 
 def search_program(problem: Location, build: Callable[[], ClassicProgram], means: Means) -> Found:
-    """Return the better of two plans, made by exchanges and by a program, and a bound.
+    """Return the better of two plans, one from exchanges and one from a program, and a bound.
 
-    If the solve ends early, the cost of the cheapest pair of every row is a bound.
+    If the solve ends early, the sum of every row's cheapest pair is a bound.
     """
     with means.clock.phase("start"):
         plan = first_plan(problem, means.clock)
@@ -136,7 +136,7 @@ def covering_of_plain(instance: PlainInstance, p: int, radius: float) -> Coverin
 
 
 def cover_most(instance: PlainInstance, p: int, radius: float, means: Means) -> Found:
-    """Return the p sites that cover most weight; value and bound are the weight covered.
+    """Return the p sites that cover the most weight; value and bound are weights covered.
 
     Solvers other than HiGHS are given the program as a whole.
     """
@@ -154,7 +154,7 @@ def cover_most(instance: PlainInstance, p: int, radius: float, means: Means) -> 
 
 
 def radius_of(instance: PlainInstance, chosen: Flags) -> float:
-    """Return the largest cost from a demand to its nearest chosen site; infinite without one."""
+    """Return the largest cost from a demand to its nearest chosen site; infinite if it has none."""
     pair = np.flatnonzero(chosen[instance.site])
     nearest = np.full(len(instance.demand_ids), math.inf)
     np.minimum.at(nearest, instance.row[pair], instance.cost[pair])
@@ -164,8 +164,8 @@ def radius_of(instance: PlainInstance, chosen: Flags) -> float:
 def search_center(instance: PlainInstance, p: int, means: Means) -> Found:
     """Return the plan of p sites with the least radius found, and a bound on the radius.
 
-    Every demand of the instance needs serving and has a site. `Found.chosen` is None if the
-    largest radius is too small.
+    Every demand of the instance needs serving and has a site. `Found.chosen` is None if even the
+    largest radius is too small, or time ran out first.
     """
     near = max(means.gap, settings.ARITHMETIC / 10)
     least = float(instance.cost[instance.start[:-1]].max())
@@ -199,7 +199,7 @@ def search_center(instance: PlainInstance, p: int, means: Means) -> Found:
 
 
 def transport(instance: PlainInstance, chosen: Flags) -> Floats | None:
-    """Return the share of its demand that each pair serves at the least cost from open sites.
+    """Return the share of its demand that each pair serves at least total cost from open sites.
 
     The result is None if the open sites cannot serve all demand.
     """
@@ -247,9 +247,9 @@ def plan_cost(instance: PlainInstance, chosen: Flags) -> float:
 
 
 def settle_warehouse(instance: PlainInstance, chosen: Flags, clock: Clock) -> Flags:
-    """Return an equally cheap set of sites without idle or unprofitable ones.
+    """Return a set of sites that costs no more, without idle or unprofitable sites.
 
-    Existing sites stay. When time is up, the present set is returned.
+    Existing sites remain. When time runs out, the current set is returned.
     """
     if (shares := transport(instance, chosen)) is None:
         return chosen

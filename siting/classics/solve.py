@@ -67,13 +67,13 @@ class ClassicSolution:
         Ids of the open sites, existing ones included, in the order of the ids. No new site is idle:
         the plan would be worse without it.
     assignment
-        One row per demand and a site that serves it: ``demand_id``, ``site_id``, ``cost`` (as in
-        the reach table) and ``share`` of the demand; only a capacitated plan splits a demand. Among
-        sites equally near, the one with the lowest id serves.
+        One row per pair of a demand and a site that serves it: ``demand_id``, ``site_id``, ``cost``
+        (as in the reach table) and ``share`` of the demand; only a capacitated plan splits a
+        demand. Of equally near sites, the one with the lowest id serves.
     unserved
         Ids of the demands that are not covered (maximal covering) or have no weight.
     proof
-        Objective, bound, gap, and the reason the solve ended.
+        Objective, bound, gap, and why the solve ended.
     solver, solver_version
         Name and version of the solver.
     """
@@ -159,7 +159,7 @@ def solve_classic(
     InfeasibleError
         If `p` sites are too few to serve every demand, or capacities in reach are too small.
     SolveError
-        If the solver is not installed or fails, or time ends before there is any plan.
+        If the solver is not installed or fails, or time runs out before a plan is found.
 
     Examples
     --------
@@ -256,7 +256,7 @@ class _Solve:
         )
 
     def settled(self, incumbent: Found, clock: Clock) -> tuple[Flags, Floats, float]:
-        """Return the sites, the share each pair serves, and the objective; infinite if no plan."""
+        """Return the sites, the share that each pair serves, and the objective (no plan: inf)."""
         needed, chosen = self.needed, incumbent.chosen
         shares = np.zeros(len(needed.site))
         if chosen is None:
@@ -310,9 +310,9 @@ def _stopped(incumbent: Found, clock: Clock) -> Stopped:
 
 
 def _stranded(needed: PlainInstance) -> Fault:
-    """Return the fault of demands that cannot be served whole even with all sites open."""
+    """Return the fault of demands that cannot be served in full even with all sites open."""
     rows, sites = len(needed.demand_ids), len(needed.site_ids)
-    # One extra site, without a limit, serves the demand that others cannot.
+    # An extra site without a limit serves the demand that the others cannot.
     order = np.argsort(np.concatenate([needed.row, np.arange(rows)]), kind="stable")
     wider = replace(
         needed,

@@ -39,7 +39,7 @@ from siting.tables import mean_drive_min
 # Number of studies that a process keeps in memory. Their tables take seconds to compute, and a city
 # gets many questions.
 MOST_KEPT = 4
-# Two questions are the same if their budgets, or their prices, differ by a smaller share.
+# Two questions are the same if their budgets or prices differ by less than this share.
 NEAR = 2e-3
 _kept: dict[str, Study] = {}
 # A worker with several threads takes one question at a time, as in `siting.batch.worker`.
@@ -48,20 +48,20 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True)
 class Ask:
-    """A question to a city: its best plan for a budget, or at prices of money."""
+    """A question to a city: the best plan for a budget, or at prices of money."""
 
     city: str
-    purpose: str  # reason for the question: the name of a split, `price`, `fill` or `trade`
+    purpose: str  # reason for the question, such as the name of a split, `price` or `fill`
     money: tuple[float, ...]  # public money for the plan (PKR), by year if there are years
-    # Charge on a rupee (kWh/day), by year if there are years; None: the most energy for the money.
+    # kWh/day charged per rupee, by year if there are years; None: maximise energy within `money`.
     prices: tuple[float, ...] | None = None
     least_share: float = 0.0  # least share of the demand that must be served
     least_stations: int = 0  # least number of new stations
     # Envelopes by name: the largest money (PKR), and the charger groups to which it applies.
     envelopes: Mapping[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
-    rupee: bool = False  # whether to return the dual price of each year's budget too
-    # Whether to shorten drives next. This takes all the remaining time, so it is done only once,
-    # for the final plan.
+    rupee: bool = False  # whether to return the dual price of each year's budget as well
+    # Whether to then shorten drives. This takes all the remaining time, so it is done only for the
+    # final plan.
     shorten: bool = False
 
     @property
@@ -77,7 +77,7 @@ class Ask:
     def like(self, other: Ask, *, free: bool | None = None) -> bool:
         """Return whether the answer to another, nearly equal question is valid for this one.
 
-        Without prices, the other question must not have more money. At prices it must not have
+        Without prices, the other question must not have more money. With prices, it must not have
         less, because a bound for a smaller budget does not hold for a larger one.
         """
         if (self.prices is None) != (other.prices is None):
@@ -92,7 +92,7 @@ class Ask:
         return bool(((mine * (1 - NEAR) <= theirs) & (theirs <= mine + 1e-6)).all())
 
     def of(self, config: Config) -> Config:
-        """Return a city's configuration, changed for the question."""
+        """Return a city's configuration, adapted to the question."""
         program = config.program
         limits = program.limits
         kept = {
@@ -117,7 +117,7 @@ class Ask:
         if self.prices is not None:
             gain: dict[str, Any] = {"per_million": self.prices[0] * MILLION, "rule": "always"}
             if program.years is not None:
-                # Reported energy is the mean over the years; energy in the program is their sum.
+                # Reported energy is a mean over the years; the program has the weighted sum.
                 each = MILLION * math.fsum(weights_of(config))
                 gain["per_million_by_year"] = {
                     year: price * each for year, price in zip(years, self.prices, strict=True)
@@ -135,7 +135,7 @@ def same(row: Mapping[str, Any], ask: Ask) -> bool:
 
 
 def covers(money: Iterable[float], other: Iterable[float]) -> bool:
-    """Return whether money by year (PKR) is at least as much as other money in every year."""
+    """Return whether `money` (PKR by year) is at least `other` in every year."""
     return all(one >= two - 1.0 for one, two in zip(money, other, strict=True))
 
 
@@ -187,7 +187,7 @@ def _study(config: Config) -> Study:
 
 @_guarded
 def facts(config: Config) -> Row:
-    """Return people, energy and vehicles of a city, and its cells with demand (WKB, lon/lat).
+    """Return a city's population, energy, vehicles, and cells with demand (WKB, lon/lat).
 
     The demand is returned even if another table has a fault. With years, energy is the mean over
     the years, weighted as in the city's program.
@@ -196,7 +196,7 @@ def facts(config: Config) -> Row:
 
 
 def facts_of(study: Study) -> Row:
-    """Return people, energy and vehicles of a city from its study; see `facts`."""
+    """Return the facts of a city from its study; see `facts`."""
     config = study.config
     row: Row = {"status": "optimal", "error": "", "title": config.title, "note": config.note}
     demand = study.demand
@@ -245,7 +245,7 @@ def facts_of(study: Study) -> Row:
 
 
 def asked_of(config: Config, ask: Ask, limit_s: float, threads: int) -> Config:
-    """Return the configuration of a question to a city, with its time limit (s)."""
+    """Return a city's configuration for a question, with a time limit (s)."""
     solver = {"time_limit_s": limit_s, "threads": min(threads, config.solver.threads)}
     asked = ask.of(config)
     return asked.model_copy(update={"solver": asked.solver.model_copy(update=solver)})
@@ -306,7 +306,7 @@ def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, thr
 def write(
     config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int, out: Path
 ) -> Row:
-    """Write the run folder of a city for its final money, and return the row of the plan."""
+    """Write a city's run folder for its final money, and return the row of the plan."""
     study = _asked(config, granted_ask(ask), limit_s, threads, start)
     plan, _ = write_run(study, out, datetime.now().astimezone())
     return written_row(study, plan)
@@ -325,16 +325,16 @@ def written_row(study: Study, plan: Plan) -> Row:
 
 
 def _as_built(outcome: Outcome) -> tuple[str, ...]:
-    """Return the offers of the last slice as a start for a solve, the earliest built first."""
+    """Return the offers of the last slice, earliest built first, to start a solve from."""
     first = outcome.built.drop_duplicates("site_id")["site_id"].to_list()
     site = outcome.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
     return tuple(sorted(outcome.offers, key=lambda offer: first.index(site[offer])))
 
 
 def _figures(study: Study, outcome: Outcome) -> Row:
-    """Return the energy of a plan in all, by class and by year, and its money by year.
+    """Return the energy of a plan in total, by class and by year, and its money by year.
 
-    The energy in all is the mean over the years, weighted as in the program.
+    The total is the mean over the years, weighted as in the program.
     """
     weights = outcome.slices.set_index("slice")["weight"] / outcome.slices["weight"].sum()
     rows = outcome.services

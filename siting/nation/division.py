@@ -1,4 +1,4 @@
-"""The plan of a nation on one budget: each city is solved separately, and the money divided."""
+"""The plan of a nation on one budget: cities are solved separately, and the money is divided."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from siting.writing import claimed_folder
 
 
 class Nation(Rounds):
-    """Cities on one budget, each a study of its own.
+    """Cities that share one budget; each is a study of its own.
 
     Parameters
     ----------
     config
         The nation's YAML file.
     overrides
-        ``key.path=value`` texts that replace keys of the file.
+        ``key.path=value`` strings that replace keys of the file.
     workers
         Processes on this machine; None: one per core.
     dask
@@ -36,7 +36,7 @@ class Nation(Rounds):
     today
         The current date; the target year must not be before it.
     earlier
-        Folder of an earlier plan, whose answers are used again for unchanged cities.
+        Folder of an earlier plan, whose answers are reused for unchanged cities.
 
     Examples
     --------
@@ -87,15 +87,15 @@ class Nation(Rounds):
     ) -> tuple[NationPlan, Path]:
         """Return the plan of the nation and its folder.
 
-        The folder is reserved before the first solve. Ctrl-C after the division lets the folder be
-        written; a second Ctrl-C stops at once.
+        The folder is reserved before the first solve. After the division, Ctrl-C takes effect only
+        when the folder is written; a second Ctrl-C stops at once.
 
         Parameters
         ----------
         out
             The new or empty folder to write; by default ``runs_dir/NAME-TIME``.
         now
-            The time, for the folder's name.
+            The time used in the folder's name.
 
         Raises
         ------

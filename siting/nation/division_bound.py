@@ -4,24 +4,24 @@ Only money links two cities. A city solved for a budget ``B`` has a proven bound
 service for that money or less. A city solved at a price ``p`` per rupee has the bound ``L + p b``
 for any money ``b``. If ``U_c(b)`` is the smallest of these, any prices ``pi_r`` bound the nation::
 
-    sum of U_c(b_c)  <=  sum over c of max over b of (U_c(b) - b sum of pi_r over r at c)
-                         + sum over r of pi_r x its side
+    sum of U_c(b_c)  <=  sum over c of max over b of (U_c(b) - b sum of pi_r over r of c)
+                         + sum over r of pi_r x limit_r
 
-where ``b`` is within the limits of its city. A row ``r`` is the budget, whose side is the money
-available, or the least or most money of a province (a price below 0 belongs to the least money).
-The bound can be recomputed from the table of bounds and the prices alone. The best prices are the
-duals of a linear program over the corners of ``U_c``.
+where ``b`` is within the limits of its city. A row ``r`` of a city limits its money: to the budget,
+or to the least or most money of its province (the least if ``pi_r`` is below 0). The bound can be
+recomputed from the table of bounds and the prices alone. The best prices are the duals of a linear
+program over the corners of ``U_c``.
 
 With money by year, ``b_c`` is the money that a city draws in each year, and ``p`` and ``pi`` have a
-value per year. The budget is then one row per year: the money granted in the year or, with
-carry-over, up to the year. A city solved at prices ``p_k`` within all its possible money has the
-bound ``L_k + p_k b`` for any division; a bound for all money without prices has ``p_k = 0``. A
-bound for smaller budgets applies only up to these budgets in every year. It is not of the form
-``L_k + p_k b``, so it is left out. ``U_c`` is then concave, and for any weights ``w_ck`` that are
-at least 0 and have the sum 1, its term is at most ::
+value per year. The budget then has one row per year, for the money granted in that year or, with
+carry-over, up to that year. A city solved at prices ``p_k``, with the most money that it may get,
+has the bound ``L_k + p_k b`` for any division; a bound for this money without prices has
+``p_k = 0``. A bound for smaller budgets applies only up to these budgets in every year. It is not
+of the form ``L_k + p_k b``, so it is left out. ``U_c`` is then concave, and for any weights
+``w_ck`` that are at least 0 and sum to 1, its term is at most ::
 
     sum of w_ck L_ck
-        + sum over years of h_ct x max(0, sum of w_ck p_ckt - sum of pi_r over r at c, t)
+        + sum over years of h_ct x max(0, sum of w_ck p_ckt - sum of pi_r over r of c, t)
 
 where ``h_ct`` is the most money of the city in the year. The least and most money of a city are
 rows ``r`` too. The best prices and weights are the duals of a linear program. The sum is plain
@@ -49,7 +49,7 @@ from siting.engine.linear import STRICT, model_of, run_model
 from siting.program.instance import Floats
 
 MILLION = 1e6
-# Small cost (kWh/day) of granting a city a PKR m that its plan does not draw.
+# Small cost of each PKR m granted, so that no city is granted more than its plan draws.
 IDLE = 1e-6
 
 
@@ -66,11 +66,11 @@ class Pot:
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """Points of a city, with energy (kWh/day) for money (PKR), and the limits on its money."""
+    """Points (money, energy) of a city, and the limits on its money."""
 
     money: Floats  # money of each point (PKR), with one column per year if there are years
     energy: Floats  # energy of each point (kWh/day)
-    # Least and most money of the city (PKR); if there are years, the most money of each year.
+    # Least and most money of the city (PKR); if there are years, `high` is the most of each year.
     low: float
     high: float | Floats
     use: Mapping[str, Floats] | None = None  # use of further resources by each point, by name
@@ -83,17 +83,17 @@ class Points:
 
 @dataclass(frozen=True, eq=False)
 class Divided:
-    """A division of the money: the energy, the points and money of each city, and prices."""
+    """A division of the money: its energy, each city's points and money, and prices."""
 
     energy: float  # energy of all cities (kWh/day)
     weights: dict[str, Floats]  # share of each point, by city
     granted: dict[str, Floats]  # money of each city by year (PKR)
-    # Worth of one more rupee of each year's money (kWh/day); empty if each city has one point.
+    # Worth of one more rupee in each pot (kWh/day); empty if each city takes one point.
     prices: dict[str, float]
 
 
 def corners(bounds: pd.DataFrame, low: float, high: float) -> Points:
-    """Return the corners of the bound of a city as a function of its money.
+    """Return the corners of a city's bound as a function of its money.
 
     `bounds` has the bounds of one city: ``budget_pkr`` (blank: any budget), ``price`` (kWh/day per
     PKR, blank: no price) and ``bound_kwh_day``. `low` and `high` are the limits of its money (PKR).
@@ -191,7 +191,7 @@ def divide(
 
 
 def _limited(pots: Sequence[Pot], names: Sequence[str], years: int) -> sparse.csr_array:
-    """Return for each pot (row) the money by city and year (columns) that it limits, as ones."""
+    """Return a 0/1 matrix: 1 where a pot (row) limits the money of a city in a year (column)."""
     limited = np.zeros((len(pots), len(names) * years))
     for r, pot in enumerate(pots):
         for name in set(pot.cities) & set(names):
@@ -202,11 +202,11 @@ def _limited(pots: Sequence[Pot], names: Sequence[str], years: int) -> sparse.cs
 def added_up(
     cities: Mapping[str, Points], pots: Sequence[Pot], prices: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Return the certificate: one row per city and per pot, whose sum bounds the nation.
+    """Return the certificate: rows for cities and pots, whose terms sum to a bound on all energy.
 
     `cities` are the `corners` of each city. Any `prices` (kWh/day per PKR) are valid; the price of
-    a side without a limit is taken as 0. Columns: ``row`` (city or pot), ``name``, ``price``
-    (kWh/day per PKR), ``money_pkr`` (the city's best money at the price, or the pot's side) and
+    an infinite limit counts as 0. Columns: ``row`` (city or pot), ``name``, ``price`` (kWh/day per
+    PKR), ``money_pkr`` (the city's best money at the price, or the pot's limit) and
     ``term_kwh_day``.
 
     >>> line = Points(np.array([0.0, 4.0]), np.array([0.0, 8.0]), 0.0, 4.0)
@@ -241,7 +241,7 @@ def certificate(
 
 
 def _sides(pots: Sequence[Pot], prices: Mapping[str, float]) -> dict[str, tuple[float, float]]:
-    """Return price and side of each pot; the price of a side without a limit is 0."""
+    """Return the price and the limit of each pot; both are 0 if the limit is infinite."""
     used: dict[str, tuple[float, float]] = {}
     for pot in pots:
         price = prices.get(pot.name, 0.0)
@@ -275,8 +275,8 @@ def best_prices(
     """Return prices of the pots and weights of the bounds for the tightest certificate.
 
     `bounds` has the columns that `sloped` needs; `most` is the most money of each city by year
-    (PKR). The weights, by the table's index, are at least 0, and their sum is 1 for each city that
-    has a bound.
+    (PKR). The weights have the table's index, are at least 0, and sum to 1 for each city that has a
+    bound.
     """
     table = sloped(bounds, years)
     names = [name for name in most if (table["city"] == name).any()]
@@ -326,10 +326,10 @@ def added_up_by_year(
     prices: Mapping[str, float],
     years: Sequence[int],
 ) -> pd.DataFrame:
-    """Return the certificate for money by year, given the column ``weight`` of the bounds.
+    """Return the certificate for money by year; `bounds` must have the column ``weight``.
 
-    Rows and columns are as in `added_up`, with the prices of a city in the `price_columns`. The
-    weights of a city must be at least 0 and have the sum 1; any such weights give a bound.
+    Rows and columns are as in `added_up`, with a city's prices in the `price_columns`. The weights
+    of a city must be at least 0 and sum to 1; any such weights give a bound.
 
     >>> line = pd.DataFrame({"city": ["a", "a"], "budget_pkr": [np.nan, 9.0],
     ...     "bound_kwh_day": [8.0, 0.0], "price_2027": [np.nan, 2.0], "price_2028": [np.nan, 1.0],

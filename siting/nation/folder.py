@@ -32,9 +32,9 @@ from siting.program.instance import Floats
 from siting.writing import write_plain_csv
 
 BASIS, ANSWERS = "basis.json", "answers.json"
-# Fields of an answer whose number may be missing.
+# Numeric fields of an answer that may be missing.
 NUMBERS = ("bound_kwh_day", "drives_min")
-# Facts of a city that are not stored, because the run of the city contains them.
+# Facts of a city that are not stored, because its run contains them.
 _LARGE = ("cells",)
 
 
@@ -168,7 +168,7 @@ def write_basis(
     written: Mapping[str, Row],
     seconds: float,
 ) -> None:
-    """Write the data, besides the answers, from which a nation's plan can be made again."""
+    """Write the data from which, with the answers, a nation's plan can be made again."""
     kept = {
         "config": nation.config.model_dump(mode="json"),
         "cities": {name: one.model_dump(mode="json") for name, one in nation.studies.items()},
@@ -219,7 +219,7 @@ def nation_again(folder: Path) -> tuple[Rounds, NationPlan, Basis]:
 
 
 def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Row]) -> None:
-    """Write the questions to the cities of a nation and their answers into its folder."""
+    """Write a nation's questions to its cities, and their answers, to a folder."""
     told = {
         "siting": __version__,
         "years": _years(studies),
@@ -230,7 +230,7 @@ def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Ro
 
 
 def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
-    """Return the answers in an earlier folder that are valid for these cities too.
+    """Return the answers in an earlier folder that are still valid for these cities.
 
     Raises `InputError` if the folder has no readable answers, or was made for other years.
     """
@@ -254,7 +254,7 @@ def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
 
 
 def as_answered(row: Row) -> Row:
-    """Return a stored answer with its tuples and NaN, which JSON does not have."""
+    """Restore the tuples and NaN of a stored answer, which JSON does not have."""
     numbers = {key: math.nan for key in NUMBERS if key in row and row[key] is None}
     lists = {
         key: None if row.get(key, ()) is None else tuple(row.get(key, ()))
@@ -264,7 +264,7 @@ def as_answered(row: Row) -> Row:
 
 
 def years_in_words(years: Sequence[int]) -> str:
-    """Return the years of a plan as text.
+    """Return the years of a plan in words.
 
     >>> years_in_words([2027, 2028]), years_in_words([])
     ('money by year, 2027, 2028', 'one sum')

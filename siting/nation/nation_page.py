@@ -36,13 +36,13 @@ svg { max-width: 640px; } .land { fill: #f1efe8; stroke: #b9b4a5; }
 def write_page(plan: NationPlan, out: Path, runs: Path | None = None) -> None:
     """Write ``index.html`` into a nation's folder; the page works offline.
 
-    `runs` is the folder with the runs of the cities, by default the same folder.
+    `runs` is the folder with the cities' runs, by default `out`.
     """
     write_text(out / "index.html", render(plan, runs or out))
 
 
 def headline(plan: NationPlan) -> list[tuple[str, str]]:
-    """Return the headline figures as (label, value) pairs, for page and terminal."""
+    """Return the headline figures for page and terminal, as (label, value) pairs."""
     granted = math.fsum(plan.cities["granted_pkr"])
     wanted = math.fsum(plan.cities["demand_kwh_day"].dropna())
     others = plan.splits[(plan.splits["split"] != "best") & plan.splits["complete"]]
@@ -67,19 +67,19 @@ def headline(plan: NationPlan) -> list[tuple[str, str]]:
     if cost is not None:
         money = plan.in_pkr(cost)
         worth = "" if money is None else f", worth PKR {money / 1e6:,.1f} m at the budget's price"
-        lines.append(("Floors cost", f"{cost:,.0f} kWh/day, by the plans found{worth}"))
+        lines.append(("Floors cost", f"{cost:,.0f} kWh/day, in the plans found{worth}"))
     lost = plan.cities[plan.cities["status"] == "failed"]
     if len(lost):
         what = "nothing is planned there; the limit counts all energy in reach there as served"
         lines.append(("Failed", f"{', '.join(lost['city'])}: {what}"))
     if plan.unknown:
-        what = "nothing is known of it; the limit holds for the other cities"
+        what = "demand unknown; the limit covers only the other cities"
         lines.append(("Limit without", f"{', '.join(plan.unknown)}: {what}"))
     return lines
 
 
 def _of_year(plan: NationPlan, year: int) -> str:
-    """Return money, stations and energy of all cities in a year, as text."""
+    """Return the money, stations and energy of all cities in a year, in words."""
     assert plan.config.years is not None
     of = plan.cities
     served = math.fsum(of[f"served_{year}_kwh_day"])
@@ -101,7 +101,7 @@ def credit_of(plan: NationPlan, runs: Path) -> str:
 
 
 def render(plan: NationPlan, out: Path) -> str:
-    """Return the page of a nation as HTML text."""
+    """Return the page of a nation as HTML."""
     style = (files("siting.batch") / "page.css").read_text(encoding="utf-8") + _STYLE
     note = html_text(plan.config.note)
     lines = "".join(
@@ -116,7 +116,7 @@ def render(plan: NationPlan, out: Path) -> str:
 {_where(plan)}
 <h2>By city</h2>
 {_cities(plan, out)}
-<p class="quiet">One PKR m more: the energy it would add there, by the plans found.</p>
+<p class="quiet">PKR m more: the energy that one more PKR m would add, from the plans found.</p>
 <h2>By vehicle class, kWh/day served of those wanted</h2>
 {_classes(plan)}
 <h2>Other divisions of the same money</h2>
@@ -128,11 +128,11 @@ without floors. In all rows drives are those of plans for the most energy; in th
 are shortened afterwards.</p>
 <h2>Less money</h2>
 {_frontier(plan)}
-<p class="quiet">Served at least: by the plans found, without another solve.</p>
+<p class="quiet">Served at least: from the plans found, without another solve.</p>
 <h2>Why no division does better</h2>
 {_terms(plan)}
-<p class="quiet">At these prices a rupee{each}, no plan of a city brings more energy net of its
-money than the city's row says. The worth of the available money at its price is added. The sum
+<p class="quiet">At these prices per rupee{each}, no plan of a city serves more energy, less the
+price of its money, than the city's row says. The worth of the available money is added. The sum
 is a bound on every division. The bounds behind it are in <a href="bounds.csv">bounds.csv</a>;
 <code>siting nation</code> on this folder adds them up again.</p>
 <p class="quiet">As figures: <a href="cities.csv">cities.csv</a>,
@@ -175,7 +175,7 @@ def _where(plan: NationPlan) -> str:
 
 def _figure(plan: NationPlan, column: str, most: float) -> str:
     return (
-        f"<figure>{_map(plan, column, max(most, 1.0))}<figcaption>A circle's area is the money "
+        f"<figure>{_map(plan, column, max(most, 1.0))}<figcaption>A circle's area shows the money "
         "granted. Outlines of the provinces are schematic, and say nothing about any boundary."
         "</figcaption></figure>"
     )
@@ -211,7 +211,7 @@ def _map(plan: NationPlan, column: str, most: float) -> str:
                      f"{html_text(words)}</title></circle>")  # fmt: skip
         left, line = x > (EAST - WEST) * SCALE * SQUEEZE * 0.6, y + 4
         while any(side == left and abs(line - there) < LINE for side, there in taken):
-            line += LINE  # keeps the labels of nearby cities from overlapping
+            line += LINE  # labels of nearby cities must not overlap
         taken.append((left, line))
         at, anchor = (x - radius - 4, "end") if left else (x + radius + 4, "start")
         parts.append(
@@ -270,7 +270,7 @@ def _splits(plan: NationPlan) -> str:
     rows = []
     for row in plan.splits.to_dict("records"):
         against = "" if row["split"] == "best" else f"{-row['less_share']:+.1%}"
-        served = f"{row['served_kwh_day']:,.0f}" + ("" if row["complete"] else " (a city lacks)")
+        served = f"{row['served_kwh_day']:,.0f}" + ("" if row["complete"] else " (not all cities)")
         rows.append([WORDS[row["split"]], *(f"{row[f'pkr_{c}'] / 1e6:,.1f}" for c in cities),
                      served, against, figure(row["less_pkr"] or None, ",.1f", 1e6),
                      figure(row["drives_min"], ".1f"), f"{row['gini']:.3f}",

@@ -31,15 +31,15 @@ class NationPlan:
         One row per city: ``city``, ``title``, ``province``, ``status`` (failed: the energy is 0,
         and the bound is all demand in reach), ``granted_pkr``, ``subsidy_pkr``, ``cost_pkr``,
         ``new_stations``, ``served_kwh_day``, ``demand_kwh_day``, ``reachable_kwh_day``, ``people``,
-        ``vehicles``, ``drives_min``, ``kwh_day_a_million`` (energy for one more PKR m, from the
-        plans of the city), ``binds`` (the limit or floor that binds), ``lon``, ``lat``, ``note``,
+        ``vehicles``, ``drives_min``, ``kwh_day_a_million`` (extra energy for one more PKR m, from
+        the city's plans), ``binds`` (the limit or floor that binds), ``lon``, ``lat``, ``note``,
         ``error``, and by vehicle class ``served_CLASS`` and ``wanted_CLASS``. With money by year,
         energy is the mean over the years, weighted as in a city's program, and there are
         ``granted_YEAR_pkr``, ``subsidy_YEAR_pkr``, ``new_stations_YEAR`` (up to the year),
         ``served_YEAR_kwh_day`` and ``wanted_YEAR_kwh_day``.
     splits
         One row per division: ``split``, ``served_kwh_day``, ``drives_min`` (before drives are
-        shortened, in the best division too), ``gini`` (of the shares served over cities),
+        shortened, in the best division too), ``gini`` (of the cities' shares served),
         ``gini_a_head`` (of energy per head), ``less_kwh_day`` and ``less_share`` (the shortfall
         from the plan), ``less_pkr`` (the shortfall in money, at the price of the budget; blank: no
         price), ``complete`` (whether every city has a plan), and ``pkr_CITY``.
@@ -55,9 +55,9 @@ class NationPlan:
     unknown
         Cities with unknown demand, which the bound does not cover.
     floors_cost_kwh_day
-        Further energy that the known plans would serve without floors; None if no floor is set.
+        Extra energy that the known plans would serve without floors; None if no floor is set.
     seconds
-        Seconds for the whole plan.
+        Run time of the whole plan (s).
     """
 
     config: NationConfig
@@ -88,7 +88,7 @@ class NationPlan:
 
     @property
     def price(self) -> float:
-        """The worth of one more rupee of budget by the certificate (kWh/day).
+        """The worth of one more rupee of budget, from the certificate (kWh/day).
 
         With money by year, the rupee is divided among the years in proportion to the budget.
         """
@@ -236,7 +236,7 @@ def _split_row(
 
 
 def _frontier(nation: Rounds) -> pd.DataFrame:
-    """Return energy from known plans, and its bound, for shares of the budget."""
+    """Return the energy from known plans, and the bound, for shares of the budget."""
     rows = []
     others = nation.pots[len(nation.budgets()) :]
     for part in PARTS:

@@ -17,10 +17,10 @@ CHANGES = ("granted_pkr", "new_stations", "served_kwh_day", "drives_min")
 
 
 def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], pd.DataFrame]:
-    """Return the reasons for a city's money, as (label, text), and the city's plans.
+    """Return the reasons for a city's money, as (label, text) pairs, and the city's plans.
 
     `folder`: a folder of `siting nation`, which is checked first; `city`: the name of the city. The
-    plans start with the least money: ``purpose`` (the reason for the question), ``subsidy_pkr``,
+    table of plans, cheapest first, has ``purpose`` (the reason for the question), ``subsidy_pkr``,
     ``served_kwh_day``, ``kwh_day_a_million`` (extra energy per extra PKR m, compared with the plan
     in the row above) and ``chosen``. Raises `InputError` if the folder is of another kind or has no
     such city, and `VerifyError` if its content is inconsistent.
@@ -62,7 +62,7 @@ def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], 
 
 
 def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
-    """Return the changes between two stored plans, by city and in all.
+    """Return the changes between two stored plans, by city and in total.
 
     There is one row per city in either plan, and a row ``all``: ``granted_pkr``, ``new_stations``,
     ``served_kwh_day`` and ``drives_min``, each also as ``…_before`` and ``…_change``, with blanks
@@ -90,7 +90,7 @@ def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
 
 
 def _prices(terms: pd.DataFrame, city: str, years: Sequence[int]) -> list[str]:
-    """Return the energy (kWh/day) that a PKR m must bring in a city, by year, as text."""
+    """Return in words, by year, the energy (kWh/day) that a PKR m must bring in a city."""
     mine = terms[(terms["row"] == "city") & (terms["name"] == city)]
     columns = price_columns(years)
     numbers = mine[columns].iloc[0].to_list() if len(mine) else [0.0] * len(columns)

@@ -1,4 +1,4 @@
-"""Reading of a nation's folder, with a check of hashes, value types and sums."""
+"""Reading a nation's folder, with checks of hashes, value types and sums."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ FORMAT = 1
 AGAIN = "make the plan again with `siting nation`"
 # Tolerances of sums of written figures, in kWh/day and in PKR.
 NEAR_KWH, NEAR_PKR = 1e-3, 1.0
-# Share by which service may exceed a bound, because solvers round.
+# Share by which the energy served may exceed a bound, because solvers round.
 NEAR_SHARE = 1e-5
 # Tolerance of the sum of weights, because written numbers are rounded.
 NEAR_ONE = 1e-9
-# The columns of each table that are read: texts, then numbers.
+# The columns of each table that are read: strings, then numbers.
 TABLES = {
     "cities": ("city title status", "granted_pkr subsidy_pkr new_stations served_kwh_day "
                                     "demand_kwh_day drives_min"),
@@ -43,7 +43,7 @@ TABLES = {
     "bounds": ("city purpose", "budget_pkr bound_kwh_day served_kwh_day subsidy_pkr"),
     "certificate": ("row name", "price money_pkr term_kwh_day"),
 }  # fmt: skip
-# Columns of numbers in cities.csv that must not have blanks.
+# Numeric columns of cities.csv that must not have blanks.
 _THERE = ("granted_pkr", "subsidy_pkr", "new_stations")
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e18, le=1e18)]
 Year = Annotated[int, Field(ge=1900, le=2200)]
@@ -94,7 +94,7 @@ def read_nation(folder: Path | str) -> tuple[dict[str, Any], dict[str, pd.DataFr
 
     Every file, including the runs of the cities, is checked against its hash, and every value
     against its type; the certificate is added up again. `siting.nation.verify_nation` also detects
-    edits that change the hashes to match.
+    edits for which the hashes were adjusted.
 
     `folder`: a folder of `siting nation`. Raises `InputError` if the folder is of another kind, a
     file is missing or changed, or a value has the wrong type; `VerifyError` if the content is
@@ -112,7 +112,7 @@ def read_nation(folder: Path | str) -> tuple[dict[str, Any], dict[str, pd.DataFr
         for row in tables["cities"].to_dict("records"):
             faults += _run_faults(folder, row, facts)
     except (LookupError, TypeError, ValueError, ArithmeticError) as err:
-        what = f"its files do not fit together: {first_line(err)}"
+        what = f"its files are inconsistent: {first_line(err)}"
         raise InputError(str(folder), what, AGAIN) from err
     if faults:
         raise VerifyError(faults)
@@ -137,7 +137,7 @@ def read_nation_manifest(folder: Path) -> dict[str, str]:
 
 
 def _table(path: Path, name: str, years: Sequence[int]) -> pd.DataFrame:
-    """Return a table of the folder, with its columns of numbers parsed."""
+    """Return a table of the folder, with its numeric columns parsed."""
     table = read_csv(path, keep_default_na=True)
     texts, numbers = (columns.split() for columns in TABLES[name])
     for year in years if name == "cities" else ():
@@ -285,7 +285,7 @@ def _run_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) 
     if abs(serves - said) > NEAR_KWH:
         yield Fault(where, f"serves {serves:,.3f} kWh/day, not {said:,.3f}")
     if draws > row["granted_pkr"] + NEAR_PKR:
-        yield Fault(where, f"draws PKR {draws:,.0f}, granted are {row['granted_pkr']:,.0f}")
+        yield Fault(where, f"draws PKR {draws:,.0f}, but was granted {row['granted_pkr']:,.0f}")
 
 
 def _by_year_faults(

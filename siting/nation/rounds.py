@@ -38,8 +38,8 @@ SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehic
 # The time limit of a city grows with this power of its demand, and is at least this share of the
 # mean limit: large cities are hard and cause most of the nation's gap.
 LARGER, LEAST_TIME = 0.75, 0.25
-# A city is solved again at a price, with more time, if more than the first share of its energy is
-# unproven. The second number is the largest multiple of the time limit.
+# A city is solved again at the same price with more time if more than `LOOSE` of its energy is
+# unproven; `MOST_TIMES` is the largest multiple of the time limit.
 LOOSE, MOST_TIMES = 0.05, 8.0
 HALF = 0.5
 # Two cells overlap only if they share more than this part of a cell; otherwise they just touch.
@@ -56,7 +56,7 @@ BY_YEAR = {
 
 
 class Rounds:
-    """The cities of a nation, the questions to them with their answers, and the division.
+    """The cities of a nation, the questions to them, their answers, and the division.
 
     Money (PKR) is by year if there are years. `config`, `cities` and `provinces` are the results of
     `siting.config.load_nation`, and `rows` are earlier answers; `progress` is as for
@@ -94,7 +94,7 @@ class Rounds:
     # --- the money and its limits -----------------------------------------------------------------
 
     def limit_s(self, city: str) -> float:
-        """Return the time limit for a question to a city (s); the mean is the configured limit."""
+        """Return a city's time limit per question (s); the mean over cities is as configured."""
         asked = {n: f for n, f in self.facts.items() if n not in self.failed}
         size = {n: f["demand_kwh_day"] ** LARGER for n, f in asked.items()}
         mean = math.fsum(size.values()) / max(len(size), 1)
@@ -120,7 +120,7 @@ class Rounds:
     def budgets(self, part: float = 1.0) -> list[Pot]:
         """Return the nation's budget, or a share of it, as pots.
 
-        With years there is one pot per year: the money of the year or, with carry-over, up to it.
+        With years, each year has a pot: its money or, with carry-over, all money up to the year.
         """
         cities = tuple(self.studies)
         if not self.years:
@@ -188,7 +188,7 @@ class Rounds:
     def ask(
         self, city: str, purpose: str, money: Floats, prices: Floats | None = None, *, free: bool
     ) -> Ask:
-        """Return a question to a city; with `free`, floors are left out, as splits need."""
+        """Return a question to a city; `free` leaves out the floors, as splits need."""
         need, stations = (0.0, 0) if free else self.floors_of(city)
         share = min(need / self.facts[city]["wanted_by_year"][-1], 1.0) if need > 0 else 0.0
         # At a price, a city may use the whole of each envelope. Otherwise it may use only its part,
@@ -222,7 +222,7 @@ class Rounds:
                 faults.append(Fault("least_kwh_day_a_head", what, fix))
         refuse(faults)
         if self.rows:
-            self.tell(f"{len(self.rows):,} answers of an earlier plan hold")
+            self.tell(f"{len(self.rows):,} answers of an earlier plan are still valid")
         if len(self.failed) == len(names):
             what = "; ".join(f"{n}: {e}" for n, e in self.failed.items())
             raise SolveError("cities", f"none could be read: {what}")
@@ -237,7 +237,7 @@ class Rounds:
             self.progress(text)
 
     def answer(self, asks: Sequence[Ask]) -> None:
-        """Answer the questions that are not answered yet."""
+        """Answer the questions that have not been answered yet."""
         todo: list[tuple[Ask, float]] = []
         for ask in asks:
             before = [r for r in self.rows if r["city"] == ask.city and same(r, ask)]
@@ -285,7 +285,7 @@ class Rounds:
         return tuple(best["offers"])
 
     def plans(self, name: str, *, floors: bool = False) -> list[Row]:
-        """Return the rows of a city with a plan; if `floors`, with a plan that meets floors."""
+        """Return a city's rows that have a plan; with `floors`, one that meets its floors."""
         rows = [r for r in self.rows if r["city"] == name and "served_kwh_day" in r]
         if not floors:
             return rows
@@ -323,7 +323,7 @@ class Rounds:
     def divided(
         self, pots: Sequence[Pot] | None = None, *, whole: bool = True, floors: bool = True
     ) -> Divided | None:
-        """Return the best division of the money, or of `pots`, by known plans; None if none."""
+        """Return the best division of the money (or of `pots`) among known plans, if any."""
         points = self.points(floors=floors)
         if any(not len(p.money) for p in points.values()):
             return None
@@ -331,7 +331,7 @@ class Rounds:
         return divide(points, pots or self.pots, envelopes, whole=whole)
 
     def without_floors_kwh_day(self) -> float | None:
-        """Return the best division's energy without floors (kWh/day); None if no floor is set."""
+        """Return the best division's energy if it ignores floors (kWh/day); None without floors."""
         budget = self.config.money_pkr
         least = any(self.limits(name)[0] > 0 for name in self.studies)
         least |= any(money.least(budget) > 0 for money in self.config.provinces.values())
@@ -341,7 +341,7 @@ class Rounds:
         return None if divided is None else divided.energy
 
     def bounds(self) -> pd.DataFrame:
-        """Return the bounds of all cities; the first bound of a city is the demand in reach.
+        """Return the bounds of all cities; each city's first bound is its demand in reach.
 
         With years, the table also has the yearly budgets and prices, and the money and energy of
         each plan.
@@ -373,9 +373,9 @@ class Rounds:
         return table.astype(dict.fromkeys(numbers, float))
 
     def proof(self, pots: Sequence[Pot] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return all bounds so far, and their certificate for the nation's or other money.
+        """Return all bounds so far, and their certificate for the nation's money or for `pots`.
 
-        With years, the bounds have the weights of the certificate (`siting.nation.division_bound`).
+        With years, the bounds have the certificate's weights (`siting.nation.division_bound`).
         """
         bounds, pots = self.bounds(), pots or self.pots
         if not self.years:
@@ -426,7 +426,7 @@ class Rounds:
             self.answer(asks)
 
     def _rupees(self, name: str) -> list[Floats]:
-        """Return prices by year to try in a city; empty if there are no years or dual prices.
+        """Return prices by year to try in a city; empty if there are none or all were tried.
 
         Prices by year from the known plans jump between extremes. Once the money is well divided,
         the dual price of a year is about the same in the relaxation of each city. Therefore the
@@ -493,7 +493,7 @@ class Rounds:
         if not faults:
             have = self.config.money_pkr
             need, there, most = (f"PKR {x / 1e6:,.1f} m" for x in (least, have, max(least, have)))
-            what = f"the cities' floors need {need} by the plans found; the budget is {there}"
+            what = f"in the plans found, the cities' floors need {need}; the budget is {there}"
             fix = f"raise it to {most}, or lower a floor"
             faults.append(Fault("years" if self.years else "budget_pkr", what, fix))
         return faults
@@ -512,9 +512,9 @@ def _in_millions(money: Sequence[float] | Floats) -> str:
 
 
 def overlaps(cells: Mapping[str, Mapping[str, bytes]]) -> list[Fault]:
-    """Return a fault, naming the cells, for every two cities whose cells with demand overlap.
+    """Return a fault, naming the cells, for each pair of cities whose cells with demand overlap.
 
-    `cells` gives the cells by city: the id of each and its outline (WKB, lon/lat).
+    `cells`: for each city, the outlines of its cells (WKB, lon/lat) by id.
     """
     areas = {
         name: gpd.GeoDataFrame(
@@ -532,6 +532,6 @@ def overlaps(cells: Mapping[str, Mapping[str, bytes]]) -> list[Fault]:
         common = met.geometry.intersection(theirs, align=False).area / met.geometry.area
         ids = sorted(set(met.loc[(common > SLIVER).to_numpy(), "cell_id_left"].astype(str)))
         what = f"{one} and {other} overlap: {len(ids):,} cells would count twice"
-        fix = "leave one out, or cut its area, by demand.clip_to_roads or its layers"
+        fix = "leave one out, or reduce its area (demand.clip_to_roads, or its layers)"
         faults += naming("cities", what, [f"{one}: {c}" for c in ids], fix)
     return faults

@@ -33,7 +33,7 @@ from siting.review.run_claims import MENDED, file_faults, json_faults, set_fault
 from siting.study import Event, Study, plan_from_run
 from siting.writing import scratch_folder, whole_folder
 
-# Values of a city that are not compared: seconds differ between equal runs, cells are not stored.
+# City values not compared: run times differ between equal runs, and cells are not stored.
 _OF_THE_MOMENT = ("seconds", "cells")
 RELATIVE = 1e-9
 
@@ -41,12 +41,12 @@ RELATIVE = 1e-9
 def verify_nation(
     folder: Path | str, *, progress: Callable[[Event], None] | None = None
 ) -> Verified:
-    """Return whether a nation's folder is consistent, from its files alone.
+    """Return the verification of a nation's folder from its files alone.
 
     Every file is checked against its hash, and sums are computed again. The run of each city is
-    verified (`siting.review.verify_run`), and the nation's values of the city are compared with the
-    run. It is a fault if a bound is below a plan of its city. Tables, page and layers are written
-    again and compared.
+    verified (`siting.review.verify_run`), and the nation's values for the city are compared with
+    it. A bound below a plan of its city is a fault. Tables, page and layers are written again and
+    compared.
 
     `folder`: a folder of `siting nation`; `progress`: called with an `Event` when a check is done.
     """
@@ -72,7 +72,7 @@ def _files(folder: Path) -> tuple[str, bool]:
     hashes = read_nation_manifest(folder)
     record = read_json(folder / MANIFEST)
     if set(record) != {"format", "siting", "sha256", SEAL} or record["siting"] != __version__:
-        what = f"has keys that no plan has, or is not of this version, siting {__version__}"
+        what = f"has unknown keys, or is not of this version, siting {__version__}"
         raise InputError(str(folder / MANIFEST), what, AGAIN)
     runs = folder / CITIES
     pages = [f"{CITIES}/{one.name}/{REPORT}" for one in runs.iterdir()] if runs.is_dir() else []
@@ -95,7 +95,7 @@ def _again(folder: Path) -> tuple[str, tuple[Rounds, NationPlan, Basis]]:
 def _city(
     folder: Path, name: str, nation: Rounds, basis: Basis, notes: list[str]
 ) -> tuple[str, None]:
-    """Verify the run of a city, and check the nation's values of the city against the run."""
+    """Verify the run of a city, and check the nation's values for the city against the run."""
     run = folder / CITIES / name
     found = verify_run(run)
     notes.extend(f"{name}: {note}" for note in found.notes)
@@ -107,10 +107,10 @@ def _city(
             ("facts", basis.facts[name], asking.facts_of(study)),
             ("written", basis.written[name], asking.written_row(study, plan)),
         ):
-            where, what = f"{folder / BASIS}, key {key}.{name}", "is not what the city's run gives"
+            where, what = f"{folder / BASIS}, key {key}.{name}", "differs from the city's run"
             faults += naming(where, what, _differing(said, is_), MENDED)
         odd = _other_keys(load(run / "config.yaml", check_files=False), name, nation, basis)
-        what = "is not the question that the nation asked of the city"
+        what = "differs from what the nation asked of the city"
         faults += naming(str(run / "config.yaml"), what, odd, MENDED)
     refuse(faults)
     return "its run is verified and agrees with the nation's figures", None
@@ -135,7 +135,7 @@ def _same(one: Any, two: Any) -> bool:
 
 
 def _other_keys(run: Config, name: str, nation: Rounds, basis: Basis) -> tuple[str, ...]:
-    """Return the sections in which a run's configuration differs from the nation's question."""
+    """Return the sections in which a run's configuration differs from what the nation asked."""
     money = np.array(basis.granted[name])
     ask = asking.granted_ask(nation.ask(name, "granted", money, free=False))
     limits = run.solver.time_limit_s, run.solver.threads
@@ -167,7 +167,7 @@ def _bounds(nation: Rounds, basis: Basis) -> tuple[str, None]:
 
 
 def _written(folder: Path, nation: Rounds, plan: NationPlan, notes: list[str]) -> tuple[str, None]:
-    """Write the folder again except the runs, and compare each file."""
+    """Write the folder again without the runs, and compare each file."""
     path = folder / "nation.json"
     facts = read_json(path)
     faults = json_faults(path, facts) + time_faults(facts["written"], str(path))
@@ -183,8 +183,8 @@ def _written(folder: Path, nation: Rounds, plan: NationPlan, notes: list[str]) -
     refuse(faults)
     lost = "".join(f"; nothing of {name}, which failed" for name in nation.failed)
     notes.append(
-        f"claims that nothing in the folder proves: its configuration, written "
-        f"{facts['written']}, seconds, and what cities answered to questions but the last "
-        f"({ANSWERS}): their bounds were not proven again{lost}"
+        f"not provable from the folder alone: its configuration, the time it was written "
+        f"({facts['written']}), the run times, and the cities' answers to all questions but the "
+        f"last ({ANSWERS}), whose bounds were not proven again{lost}"
     )
     return f"{len(names):,} files rebuilt from the answers and the runs, identical", None

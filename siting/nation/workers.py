@@ -1,4 +1,4 @@
-"""Workers for the cities: processes or a cluster; the run goes on if a worker dies."""
+"""Workers for the cities: processes or a cluster. The run continues if a worker dies."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from siting.batch.pools import cores, dask_pool, local_pool, share_threads
 from siting.interrupts import held
 
 Task = tuple[Callable[..., dict[str, Any]], tuple[Any, ...]]
-# Number of shared pools that are tried; after that, each task gets a pool of its own.
+# Number of shared pools to try; after that, each task gets a pool of its own.
 POOLS = 2
 KILLED = "its process was killed, perhaps for lack of memory"
 
 
 class Workers:
-    """An executor that goes on if worker processes die.
+    """An executor that continues if worker processes die.
 
     `workers` are processes on this machine (None: one per core); `dask` is the address of a Dask
     scheduler to use instead.

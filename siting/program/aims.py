@@ -53,7 +53,7 @@ from siting.program.slices import year_weights
 TailOf = Literal["unserved", "served"]
 # A linear expression: columns, which may repeat, and their coefficients.
 Terms = tuple[Ints, Floats]
-# A function of the worth in each scenario (first axis), larger where better.
+# A function of the worth in each scenario (first axis); larger values are better.
 Goal = Callable[[Floats], Floats]
 # Names of the parts of the cost to all, in tables and messages.
 STATIONS, DRIVERS_TIME = "stations", "drivers' time"
@@ -61,7 +61,7 @@ _WORTH = r"\sum_{ijs} w_s a_{ij} v_{is} x_{ijs}"
 
 
 class _Answer(Protocol):
-    """The figures that aims read; `siting.engine.answer.Answer` has and explains them."""
+    """The figures that aims read; `siting.engine.answer.Answer` defines them."""
 
     @property
     def instance(self) -> Instance: ...
@@ -142,7 +142,7 @@ class Aim(ABC):
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
         """Add the aim's own columns and rows; return its value as a linear expression.
 
-        `prefix` begins the names of new columns.
+        The names of new columns begin with `prefix`.
         """
 
     @abstractmethod
@@ -154,7 +154,7 @@ class Aim(ABC):
         return f"{self.words}, {self.unit(worth_unit)}"
 
     def money(self, layout: Layout) -> Terms:
-        """Return the aim's terms in money, by column; none by default."""
+        """Return the aim's money terms by column; none by default."""
         return np.zeros(0, dtype=np.int64), np.zeros(0)
 
     def minute_of_classes(self, instance: Instance) -> Floats | None:
@@ -162,7 +162,7 @@ class Aim(ABC):
         return None
 
     def goal(self, layout: Layout) -> Goal | None:
-        """Return the aim, without money, as a function of scenario worths; None without one."""
+        """Return the aim, without money, as a function of scenario worths (None: it is not one)."""
         chance = np.array(layout.probabilities)
         return (lambda worth: np.tensordot(chance, worth, axes=1)) if self.of_worth else None
 

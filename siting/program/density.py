@@ -5,8 +5,8 @@ it::
 
     sum of z_o over the offers of all sites of J_a   >=  1          for each area a
 
-An existing station meets the row. Squares without a candidate are left out. A road is cut into
-stretches of equal length, up to the length set. Every stretch needs a station, so that two
+An existing station satisfies the row. Squares without a candidate are left out. A road is cut into
+stretches of equal length, at most the configured length. Every stretch needs a station, so two
 neighbouring stations on a road are at most two stretches apart. A minimum of power per vehicle is
 another lower limit::
 
@@ -33,7 +33,7 @@ from siting.program.obligations import offers_left
 
 
 def squares(points: gpd.GeoSeries, square_m: float) -> pd.Series:
-    """Return the square of each point, by the points' index.
+    """Return the name of each point's square, by the points' index.
 
     Points are in a coordinate system in metres; ``square 1 km E2 N1`` is in the second column from
     the west and the first row from the south, counted from the outermost points.
@@ -123,8 +123,8 @@ def power(
 ) -> Limit:
     """Return the lower limit on charging power (kW), existing stations included.
 
-    `power_kw`: power of offers (kW), by ``offer_id``, 0 for offers not listed; `at_least_kw`: least
-    power (kW).
+    `power_kw`: power of offers (kW), by ``offer_id``; an offer that is missing has 0.
+    `at_least_kw`: least power (kW).
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"]})
     >>> power(offers, {"a": 60.0}, 50.0, "1.3 kW a car")

@@ -11,9 +11,9 @@ This is equivalent to one row for each non-empty set ``T`` of envelopes::
 
     D - sum of D_k over k in T      <=  B - sum of E_k over k in T
 
-If an envelope is also a ceiling (``D_k <= E_k``), rows with a set ``T`` without it are implied. As
+If an envelope is also a ceiling (``D_k <= E_k``), the rows whose set ``T`` lacks it are implied. As
 ``D_k`` is a share of each rupee drawn, every row is a limit like an envelope. A split of the whole
-budget by charger group is a set of envelopes, each both a ceiling and an earmark.
+budget by charger group is a set of envelopes, each of them both a ceiling and an earmark.
 
 Source: D. Gale: The Theory of Linear Economic Models, McGraw-Hill 1960, chapter 5 (a flow from
 supplies to demands exists if each set of demands fits into the supplies open to it).
@@ -42,7 +42,7 @@ def earmarks(
     envelope's chargers; the shares of one offer sum to at most 1; `kept_pkr`: money reserved for
     each envelope in addition to a share of the budget (PKR); `offer_ids`: all offers; `ceilings`:
     envelopes that are also ceilings; `of_budget`: the share (0 to 1) of the budget that is reserved
-    for an envelope, by envelope.
+    for each envelope.
 
     >>> from siting.program.limits import with_more_money
     >>> bikes = {"a": 1.0, "b": 0.25}
@@ -58,7 +58,7 @@ def earmarks(
         among = sorted([*always, *some])
         others = {o: 1 - sum(shares[k].get(o, 0.0) for k in among) for o in offer_ids}
         use = {o: share for o, share in others.items() if share > settings.EXACT}
-        if among and use:  # without an offer that uses it, a row limits nothing
+        if among and use:  # a row that no offer uses limits nothing
             name, kept = f"all but {' and '.join(among)}", -sum(kept_pkr[k] for k in among)
             rest = 1 - sum(follows.get(k, 0.0) for k in among)
             limits.append(Limit(name, "envelope", "PKR", kept, use, per_rupee=True, of_budget=rest))

@@ -48,7 +48,7 @@ class Floor:
 def groups_of(
     instance: Instance, of: pd.Series | str | None, zones: pd.Series | None = None
 ) -> dict[str, Flags]:
-    """Return whether each demand row is in each group of a partition.
+    """Return for each group of a partition whether each demand row is in it.
 
     `of` is None for the city, ``"class"`` for vehicle classes, ``"zone"`` for `zones`, or a series
     of group names by ``demand_id``, in which rows without a group are blank or absent.
@@ -80,7 +80,7 @@ def groups_of(
     groups = {name: given & (label == name) for name in sorted(set(label[given]))}
     empty = tuple(name for name, m in groups.items() if not instance.demand_kwh[m].sum() > 0)
     if empty or not groups:
-        what = f"{len(empty):,} zones want no energy" if groups else "no demand row has a zone"
+        what = f"{len(empty):,} zones have no demand" if groups else "no demand row has a zone"
         raise InputError("zones", what, "leave them out, or correct the zones", empty)
     if CITY in groups:
         what = f"a zone is called {CITY!r}, the whole area"

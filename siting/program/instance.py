@@ -53,7 +53,7 @@ class Instance:
         The remaining offers, in the order of their ids: position of the site, capacity by charger
         group (kWh/day), cost and subsidy (PKR), and whether the offer is an existing station.
     offer_bundle, offer_opens
-        Bundle of each offer, blank for none, and the year in which it must open; 0: any year.
+        Bundle of each offer (blank: none), and the year in which it must open (0: any year).
     reach_start, reach_site, reach_min
         Cell ``i`` reaches the sites ``reach_site[reach_start[i]:reach_start[i + 1]]`` in
         ``reach_min`` minutes; the sites are in order of position.
@@ -113,9 +113,9 @@ class Instance:
 
         Offers that are ruled out (with a ``reason``) are left out. An existing station is kept or
         extended: of the other offers at its site only extensions (true ``extends``) are kept. Their
-        capacity and power include the station's; their cost is for the addition. All offers with
-        the same text in a column ``bundle`` stand in the last year, or none of them does. A value
-        above 0 in a column ``opens_year`` is the year in which an offer must open.
+        capacity and power include the station's; their cost is that of the addition. Either all or
+        none of the offers with the same value in a column ``bundle`` stand in the last year. A
+        value above 0 in a column ``opens_year`` is the year in which an offer must open.
 
         Parameters
         ----------
@@ -124,7 +124,7 @@ class Instance:
         budget_pkr
             Public money (PKR).
         cutoff_min
-            Longest drive allowed (min); the reach table's own limit by default.
+            Longest drive allowed (min); by default, all rows of the reach table count.
         limits
             Limits on the offers besides the budget.
         required, forbidden
@@ -139,7 +139,7 @@ class Instance:
         ------
         InputError
             With every fault of the tables, their references and the budget; also if there is no
-            demand, or none can reach a usable station.
+            demand, or no demand can reach a usable station.
         InfeasibleError
             With every limit already exceeded by existing and required stations.
 
@@ -233,7 +233,7 @@ class Instance:
 
     @property
     def served_pairs(self) -> Flags:
-        """Whether a demand row above 0 (row) reaches a site (column) with plugs it can use."""
+        """Whether a row with demand (row) reaches a site (column) with plugs it can use."""
         usable = (self.uses.astype(int) @ self.site_groups.T.astype(int)) > 0
         cell = np.repeat(np.arange(len(self.cell_ids)), np.diff(self.reach_start))
         by_class = np.zeros((len(self.cell_ids), len(self.class_names)), dtype=bool)
@@ -249,7 +249,7 @@ class Instance:
     def contradictions(self) -> list[Fault]:
         """Return a fault for each limit that existing and required stations alone exceed.
 
-        The sum takes the least use at each required site, so no plan can keep a limit named here.
+        The sum takes the least use at each of these sites, so no plan can keep these limits.
         """
         must, money = np.flatnonzero(self.must_sites), self.offer_subsidy
         faults = []

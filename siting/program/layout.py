@@ -69,7 +69,7 @@ class Layout:
         pairs = np.flatnonzero(kwh[service.row] > 0)
         upper = kwh[service.row[pairs]]
         if self.capacitated:
-            # An energy is at most the largest capacity of any option at its site.
+            # An energy is at most the largest capacity for its kind of any option at the site.
             most = np.zeros((len(self.instance.site_ids), len(service.kinds)))
             np.maximum.at(most, self.options.site, self.delivered(s))
             of_pair = most[service.site, service.kind[service.row]]
@@ -154,7 +154,7 @@ class Layout:
         return column, value
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
-        """Return the energy towards a floor in a slice (kWh/day), by column."""
+        """Return the energy that counts towards a floor in a slice (kWh/day), by column."""
         pairs, column = self._pairs(s)
         rows = self.service.floor[self.floors.index(floor)]
         keep = rows[self.service.row[pairs]]
@@ -260,9 +260,9 @@ class Layout:
         return self.delivered(s) > 0
 
     def _write_cover(self, rows: Rows, s: int) -> None:
-        """Write the rows by which a demand row, or a pair, is served only by a station.
+        """Write the rows that let only stations serve a demand row, or a pair.
 
-        Its energy is at most its demand for each chosen option that can serve it.
+        Its energy is at most its demand times the number of chosen options that can serve it.
         """
         service = self.service
         pairs = np.flatnonzero(self.pair_column[:, s] >= 0)
@@ -359,7 +359,7 @@ class Layout:
 
 
 def _numbered(named: Ints, count: int) -> Ints:
-    """Return the number of each of `count` positions among the named ones; -1 for the others."""
+    """Return for each of `count` positions its number among the named ones; -1 for the others."""
     place = np.full(count, -1, dtype=np.int64)
     place[named] = np.arange(len(named))
     return place

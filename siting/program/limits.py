@@ -5,7 +5,7 @@ Every limit is one row of the program, over the offers that stand::
     L_r  <=  sum of u_ro z_o over all o  <=  U_r                 for each limit r
 
 with ``u_ro`` the use of limit ``r`` by offer ``o``, ``U_r`` the amount available and ``L_r`` the
-least use, in the limit's own unit and never negative; either side may be missing. The upper sides
+least use, in the limit's own unit and never negative; either bound may be missing. The upper bounds
 are knapsack and packing rows: a plan that keeps them still keeps them after it loses an offer. The
 functions here make limits from plain tables; `siting.program.spacing` makes spacing limits.
 
@@ -34,17 +34,17 @@ class Limit:
     name
         Name for messages, e.g. ``"Sindh"``; unique in an instance.
     kind
-        ``envelope``, ``feeder``, ``spacing``, ``number`` or a word of your own.
+        ``envelope``, ``feeder``, ``spacing``, ``number`` or any other word.
     unit
         Unit of the amounts, e.g. ``PKR``, ``kW``, ``stations``.
     at_most
-        Amount available, at least 0; infinite if the limit has only a lower side.
+        Amount available, at least 0; infinite if the limit has only a lower bound.
     use
         Use by each offer, at least 0, by ``offer_id``; offers without an entry use 0.
     at_least
         Least use in the last year, at least 0, as in "at least one of these".
     per_rupee
-        Whether the use is per rupee of public money drawn, as in an envelope, or a total.
+        Whether the use is per rupee of public money drawn, as in an envelope, and not a total.
     of_budget
         Change of `at_most` per rupee of budget; 0: no change. Until the budget is known, `at_most`
         is the amount at a budget of 0, and may be negative.
@@ -65,7 +65,7 @@ class Limit:
     of_budget: float = 0.0
 
     def __post_init__(self) -> None:
-        """Take a copy of the amounts, with ids as text."""
+        """Copy the amounts, with ids as strings."""
         ids = [str(name) for name in self.use.keys()]  # noqa: SIM118 - a Series iterates its values
         twice = sorted(name for name, times in Counter(ids).items() if times > 1)
         refuse(naming(f"limit {self.name}", "an offer has two amounts", twice))
@@ -151,7 +151,7 @@ def new_offers(offers: pd.DataFrame) -> list[str]:
 
 
 def with_more_money(limits: Iterable[Limit], more_pkr: float) -> tuple[Limit, ...]:
-    """Return the limits after a change of the budget (PKR), shares of the budget included.
+    """Return the limits as they are when the budget is higher by `more_pkr` (PKR).
 
     >>> with_more_money([Limit("bikes", "envelope", "PKR", 3.0, {"a": 1.0}, of_budget=0.3)], 10.0)
     (Limit bikes (envelope): at most 6 PKR over 1 offers,)

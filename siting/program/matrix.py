@@ -8,8 +8,8 @@ then have coefficients of similar size.
 
 Without capacities (coverage) all demand in reach of a station is served: ``x_i <= d_i x sum of
 y_n`` over the options that serve row ``i``. With decay or drives each pair has its own ``x_ij``.
-With capacities ``x_ij <= d_i`` is implied once ``y`` is integer; the cuts of `siting.engine` add
-it.
+With capacities, ``x_ij <= d_i x sum of y_n`` over the options of site ``j`` is implied for integer
+``y``; only the cuts of `siting.engine` use it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Matrix:
 
     a: sparse.csr_array  # coefficients, rows by columns
     cost: Floats  # objective coefficient of each column, to be maximised
-    # lower, upper, row_lower, row_upper: bounds of columns and sides of rows.
+    # lower, upper, row_lower, row_upper: bounds of columns and of rows.
     lower: Floats
     upper: Floats
     row_lower: Floats
@@ -99,7 +99,7 @@ class Writer:
         return out
 
     def _keep(self, done: Reached, terms: Floats) -> None:
-        """Add the row that keeps an earlier aim within `EXACT` of the value that it reached."""
+        """Add the row that keeps an earlier aim within `EXACT` of the value it reached."""
         at, sign = np.flatnonzero(terms), _sign(done.aim)
         scale = max(abs(done.value), float(np.abs(terms[at]).max(initial=0.0)) * settings.EXACT)
         lower = sign * done.value - settings.EXACT * scale

@@ -20,8 +20,7 @@ have no need and draw no money.
 
 Sites of one concession share one case: their gap rows are summed to one row, so that the surplus of
 one site covers the shortfall of another. Each offer keeps its cap, and existing stations are in no
-concession. A program with concessions has one year, because a surplus is not paid back in a year of
-need.
+concession. A program with concessions has one year, because a surplus is not paid back later.
 
 Source: Government of India, Ministry of Finance: Scheme and guidelines for financial support to
 public private partnerships in infrastructure (viability gap funding), 2013, for the rule; the rows
@@ -90,7 +89,7 @@ def caps_of(instance: Instance, rule: GapRule) -> Floats:
 
 
 def cases_of(instance: Instance, rule: GapRule) -> Ints:
-    """Return each site's business case: its position, or its concession's first site."""
+    """Return the number of each site's business case: the position of the case's first site."""
     case = np.arange(len(instance.site_ids))
     stands = np.isin(case, instance.offer_site[instance.offer_existing])
     first: dict[str, int] = {}

@@ -42,7 +42,7 @@ ENERGY_UNIT = "kWh/day"
 
 @dataclass(frozen=True)
 class StepDecay:
-    """Decay in steps: from each given minute on, another factor.
+    """Decay in steps: a new factor applies from each given minute.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class LinearDecay:
     Parameters
     ----------
     full_min, end_min
-        Minutes up to which the weight is 1, and from which it is `least`.
+        Drives (min) up to which the weight is 1, and from which it is `least`.
     least
         Weight after the fall, in (0, 1).
 
@@ -126,7 +126,7 @@ class ExponentialDecay:
     Parameters
     ----------
     scale_min
-        Minutes after which 37 % is left.
+        Drive (min) at which the weight is 37 %.
     """
 
     scale_min: float
@@ -147,7 +147,7 @@ class GaussianDecay:
     Parameters
     ----------
     sigma_min
-        Minutes after which 61 % is left.
+        Drive (min) at which the weight is 61 %.
     """
 
     sigma_min: float
@@ -163,14 +163,14 @@ class GaussianDecay:
 
 @dataclass(frozen=True)
 class NearerFirst:
-    """The program's decay less a share that grows linearly with the drive; for the engine.
+    """The program's decay less a share that grows linearly with the drive; only for the engine.
 
     >>> NearerFirst(None, 20.0).factor(np.array([0.0, 5.0]))
     array([1.  , 0.75])
     """
 
     before: Decay | None  # the decay of the program; None without one
-    horizon_min: float  # minutes after which the weight reaches 0
+    horizon_min: float  # drive (min) at which that share is 1
 
     def factor(self, minutes: Floats) -> Floats:
         """Return the weight of a kWh after a drive, 0 to 1."""

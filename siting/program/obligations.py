@@ -3,14 +3,14 @@
 With ``E`` the sites where a station stands and ``R`` the sites that must have one, the rows are
 those of the limits (`siting.program.limits`) and::
 
-    sum of z_o over o in O_j      >=  1     for each site j in E or R    (stands, or is required)
+    sum of z_o over o in O_j      >=  1     for each site j in E or R    (existing or required)
 
-At a site of ``E`` the offers are the existing station and its extensions; one of them is taken.
+At a site of ``E`` the offers are the existing station and its extensions; one of them is chosen.
 Offers at forbidden sites are left out before the program is built.
 
 `siting.program.references` names invalid input. `Instance.contradictions` names each limit that
-cannot hold even alone, with all required sites at their least use. The engine finds conflicts
-between limits.
+cannot hold even on its own, with the least use at every site of ``E`` and ``R``. The engine finds
+conflicts between limits.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def extends(offers: pd.DataFrame) -> pd.Series[bool]:
 
 
 def offers_left(offers: pd.DataFrame, forbidden: Collection[str] = ()) -> pd.DataFrame:
-    """Return the available and existing offers, with ids as text, in the order of ids.
+    """Return the available and existing offers, with ids as strings, in the order of ids.
 
     Offers with a reason or at forbidden sites are left out, and so are new offers at the site of an
     existing station that do not extend it.

@@ -25,8 +25,8 @@ class Options:
     """The options, in the order of sites, offers and years."""
 
     site: Ints  # position of each option's site
-    # Position of the offer that stands in a year (column) under an option (row); -1 before it
-    # opens. Each row has at least one offer.
+    # Position of the offer that stands in a year (column) under an option (row); -1 before the
+    # first opens. Each row has at least one offer.
     offer: Ints
 
     def __len__(self) -> int:
@@ -58,7 +58,7 @@ def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) 
         extends = int(instance.offer_site[o]) in standing and not instance.offer_existing[o]
         for begin in range(1 if instance.offer_existing[o] else years):
             if begin and extends:
-                continue  # these are courses of the existing station
+                continue  # the courses of the existing station include these
             rows += [(-1,) * begin + rest for rest in _courses(o, years - begin, becomes)]
         if len(rows) > settings.MOST_OPTIONS:
             what = f"more than {settings.MOST_OPTIONS:,} courses of events over {years} years"

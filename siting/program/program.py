@@ -133,15 +133,15 @@ class Program:
     def years(
         self, budgets_pkr: Mapping[int, float], demand: Demand | None = None, **rules: Any
     ) -> Program:
-        """Return the program over years, each with its money (PKR).
+        """Return the program over several years, each with its money (PKR).
 
         Parameters
         ----------
         budgets_pkr
             Public money granted in each year (PKR); the instance's own budget is ignored.
         demand
-            Demand in each year (kWh/day by ``demand_id``); None: the same in all years. With years
-            and scenarios, the block added second takes the demand, by (year, scenario).
+            Demand in each year (kWh/day by ``demand_id``); None: the same in all years. A program
+            with scenarios takes it in the block added second, by (year, scenario).
         rules
             ``carry_over``, ``upgrades``, ``discount_rate``, ``last_period_years``, as for
             `siting.program.slices.Years.of`.
@@ -172,7 +172,7 @@ class Program:
         return replace(mine, scenario_plan=scenarios)._with_demand(demand)
 
     def worth(self, worth: pd.Series | Mapping[Hashable, pd.Series], unit: str) -> Program:
-        """Return the program whose worth is people or sessions in place of energy.
+        """Return the program whose worth is people or sessions instead of energy.
 
         Parameters
         ----------
@@ -218,7 +218,7 @@ class Program:
         return replace(self, budgeted=False)
 
     def differ_from(self, offer_ids: Iterable[str], sites: int) -> Program:
-        """Return the program whose plan must differ from another plan in some sites.
+        """Return the program whose plan must differ from another plan at some sites.
 
         Parameters
         ----------
@@ -236,7 +236,7 @@ class Program:
         of: pd.Series | str | None = None,
         when: When = "last",
     ) -> Program:
-        """Return the program that must serve a share of some demand (0 to 1).
+        """Return the program whose plan must serve a share of some demand (0 to 1).
 
         Parameters
         ----------
@@ -262,7 +262,7 @@ class Program:
         return replace(self, gap=rule, instance=replace(self.instance, offer_subsidy=none))
 
     def only_scenario(self, k: int) -> Program:
-        """Return the program of the single scenario at a position."""
+        """Return the program with only the scenario at position `k`."""
         if self.scenario_plan is None:
             return replace(self, aims=(MostWorth(),))
         mine = [n for n, one in enumerate(self.slices) if one.scenario == k]
@@ -271,7 +271,7 @@ class Program:
         return replace(program, scenario_plan=scenario, aims=(MostWorth(),))
 
     def only_last_year(self) -> Program:
-        """Return the program of only the last year, with all money granted until then."""
+        """Return the program with only the last year, and all money granted up to it."""
         if self.year_plan is None:
             return self
         last = len(self.year_plan.years) - 1
@@ -283,7 +283,7 @@ class Program:
     # --- aims --------------------------------------------------------------------------------
 
     def aim(self, aim: Aim) -> Program:
-        """Return the program with one more aim, of the lowest priority."""
+        """Return the program with one more aim, at the lowest priority."""
         return replace(self, aims=(*self.aims, aim))
 
     def without_aims(self) -> Program:
@@ -302,8 +302,8 @@ class Program:
         Parameters
         ----------
         least_gain
-            Worth (kWh/day, people, sessions/day) charged per rupee, above 0: one number, or one for
-            the money of each year, some of which may be 0. Years must be set first.
+            Worth (kWh/day, people, sessions/day) charged per rupee: one number above 0, or one per
+            year, of which some may be 0. Years must be set first.
         of
             Money charged: public money drawn, or total cost.
         """
@@ -323,7 +323,7 @@ class Program:
         return self.aim(LeastMoney(of))
 
     def worst_share(self, of: pd.Series | str, when: When = "last") -> Program:
-        """Return the program with the next aim: the most share served in the worst group."""
+        """Return the program with the next aim: the largest share served in the worst group."""
         groups = groups_of(self.instance, of, self.zones).items()
         return self.aim(WorstShare(tuple(Floor(*group, 0.0, when) for group in groups)))
 
@@ -454,7 +454,7 @@ class Program:
 
     @cached_property
     def all_aims(self) -> tuple[Aim, ...]:
-        """The aims; the most worth if none was named."""
+        """The aims; the most worth if none was added."""
         return self.aims or (MostWorth(),)
 
     @property
@@ -529,7 +529,7 @@ class Program:
         rows = ResourceRows(made)
         rows.add_money(self.instance.offer_subsidy, 0.0, self.year_plan)
         money = rows.made()
-        # Leave out courses that alone exceed the money of the years.
+        # Leave out courses that exceed the years' money on their own.
         over = np.zeros(len(made), dtype=bool)
         use = money.use.tocoo()
         over[use.col[use.data > (money.at_most + money.slack)[use.row]]] = True
@@ -538,7 +538,7 @@ class Program:
 
     @cached_property
     def resources(self) -> Resources:
-        """The upper and lower limits over the options."""
+        """The upper and lower limits on sums over the options."""
         rows = ResourceRows(self.options)
         if self.gap is None and self.budgeted:
             rows.add_money(self.instance.offer_subsidy, self.instance.budget_pkr, self.year_plan)
@@ -636,7 +636,7 @@ class Program:
             try:
                 problem.writeLP(str(part))
             except pulp.PulpError as err:
-                # PuLP passes on system errors only as text that contains the error number.
+                # PuLP passes on a system error only as a message with the error number.
                 number = re.search(r"os error (\d+)", str(err))
                 raise OSError(int(number[1]) if number else 0, str(err)) from err
 

@@ -1,4 +1,4 @@
-"""A program as a PuLP problem: for reading, export, or any solver PuLP knows.
+"""A program as a PuLP problem, for reading, export, or any solver that PuLP knows.
 
 Variables and rows are named by position (``y_12``, ``x_7``, ``capacity_3``), never by label: names
 that differ only in a dash or a blank, such as "F-7" and "F 7", would collide.
@@ -15,7 +15,7 @@ from siting.program.matrix import Matrix
 
 
 class OutOfTimeError(Exception):
-    """The cancellation of the writing of a problem."""
+    """Raised when the writing of a problem is cancelled."""
 
 
 def pulp_problem(
@@ -57,7 +57,7 @@ def pulp_problem(
 
 
 def column_names(matrix: Matrix) -> list[str]:
-    """Return column names: y: options; x: energies; u: subsidies; others: named by aims."""
+    """Return column names: y for options, x for energies, u for subsidies; aims name the others."""
     columns = matrix.layout.columns
     names = [f"y_{n}" for n in range(columns.options)]
     names += [f"x_{n}" for n in range(columns.energies - columns.options)]

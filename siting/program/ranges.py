@@ -2,9 +2,9 @@
 
 A solver drops coefficients below 1e-9 and allows rows an error of 1e-7, both relative to the
 largest demand row, the unit of energies. Demand rows below 2e-9 of the largest would vanish, or be
-served without a station; they are set to 0. The answer would be wrong with rows below 1e-7 that
-have noticeable worth (such as people with almost no demand), or with floors over groups with hardly
-more demand. An error names them.
+served without a station; they are set to 0. Rows below 1e-7 that have noticeable worth (such as
+many people with almost no demand) would make the answer wrong, and so would floors on groups with
+hardly more demand. An error names them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def check_ranges(
     floors: tuple[Floor, ...],
     unit: str,
 ) -> None:
-    """Raise `InputError` if values too small for a solver affect worth or floors."""
+    """Raise `InputError` if values that are too small for a solver affect worth or floors."""
     faults = []
     faint = (demand_kwh > 0) & (demand_kwh < settings.ARITHMETIC * largest_kwh) & reached[:, None]
     small_worth = 0.0

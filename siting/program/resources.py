@@ -1,4 +1,4 @@
-"""Resources: upper and lower limits over the options alone.
+"""Resources: upper and lower limits on sums over the options alone.
 
 ::
 
@@ -6,8 +6,9 @@
 
 with ``u_rn`` the use of resource ``r`` by option ``n``. Money is one resource: the budget, or one
 row per year (payments in that year, or up to it if money carries over). The use of an envelope is a
-share of each rupee. With years, a row other than money holds in every year; because nothing closes,
-the last year is usually enough. A row that holds even with all options taken is left out.
+share of each rupee. With years, a limit other than money holds in every year; because nothing
+closes, a row for the last year is usually enough. A row that holds even with all options taken is
+left out.
 
 Either all offers of a bundle stand in the last year, or none does. For its offers ``a, b, c`` the
 rows are ``z_b >= z_a``, ``z_c >= z_b`` and ``z_a >= z_c``.
@@ -46,7 +47,7 @@ class Resources:
     kinds: tuple[str, ...]
     units: tuple[str, ...]
     use: sparse.csr_array  # use of each resource (row) by each option (column), in its unit
-    # at_least, at_most: the sides of each row; infinite if the row lacks a side.
+    # at_least, at_most: the bounds of each row; infinite where there is none.
     at_least: Floats
     at_most: Floats
 
@@ -128,14 +129,14 @@ class ResourceRows:
                 amount = amount * subsidy
             *earlier, end = self.options.of_offers(amount).T
             for t, use in enumerate(earlier, 1):
-                if (use > end).any():  # else met in the last year, so met in earlier years
+                if (use > end).any():  # otherwise the row of the last year implies this one
                     label = f"{limit.name}, year {t}"
                     self.add(label, limit.kind, limit.unit, use, at_most=limit.at_most)
             least = limit.at_least if limit.at_least > 0 else -math.inf
             self.add(limit.name, limit.kind, limit.unit, end, at_most=limit.at_most, at_least=least)
 
     def add_distance(self, name: str, standing: Ints, sites: int) -> None:
-        """Require that at least some sites differ from another plan, whose sites are `standing`."""
+        """Require a plan that differs at `sites` sites or more from the plan at `standing`."""
         use = np.where(np.isin(self.options.site, standing), -1.0, 1.0)
         self.add(name, "distance", "sites", use, at_least=float(sites - len(standing)))
 

@@ -48,7 +48,7 @@ class Columns:
 
 
 class Rows:
-    """The collector of rows, which the matrix has in the order of `FAMILIES`."""
+    """The collector of rows; the matrix has them in the order of `FAMILIES`."""
 
     def __init__(self) -> None:
         self._parts: dict[str, list[_Part]] = {name: [] for name in FAMILIES}
@@ -65,7 +65,7 @@ class Rows:
     ) -> None:
         """Add rows numbered from 0, each scaled to its largest coefficient.
 
-        `row`, `column`, `value`: the coefficients; `lower`, `upper`: the sides, one or both.
+        `row`, `column`, `value`: the coefficients; `lower`, `upper`: bounds, at least one of them.
         """
         count = len(next(side for side in (lower, upper) if side is not None))
         if not count:
@@ -78,18 +78,18 @@ class Rows:
         self._parts[family].append((row, column, value * scale[row], low, high))
 
     def add_terms(self, family: str, *terms: Term, **sides: Floats) -> None:
-        """Add rows that are sums of terms; the sides are as in `add`."""
+        """Add rows that are sums of terms; `sides` are the bounds, as in `add`."""
         parts = zip(*(np.broadcast_arrays(*term) for term in terms), strict=True)
         row, column, value = (np.concatenate(part) for part in parts)
         self.add(family, row, column, value, **sides)
 
     def add_one(self, family: str, column: Ints, value: Floats, **sides: float) -> None:
-        """Add one row; the sides are as in `add`."""
+        """Add one row; `sides` are the bounds, as in `add`."""
         row = np.zeros(len(column), dtype=np.int64)
         self.add(family, row, column, value, **{k: np.array([v]) for k, v in sides.items()})
 
     def matrix(self, columns: int) -> tuple[sparse.csr_array, Floats, Floats, dict[str, slice]]:
-        """Return the coefficients, the sides, and the range of rows of each family."""
+        """Return the coefficients, the bounds, and the range of rows of each family."""
         family: dict[str, slice] = {}
         parts: list[_Part] = []
         count = 0

@@ -72,8 +72,8 @@ class Merging:
 
     instance: Instance
     floors: tuple[Floor, ...]  # floors; only rows in the same floors are merged
-    # Figures by vehicle class; rows with other figures stay apart. The first figure is the present
-    # value of a kWh/day (PKR).
+    # Figures by vehicle class; only rows with equal figures are merged. The first figure is the
+    # present value of a kWh/day (PKR).
     by_class: tuple[Floats, ...]
     decay: Decay | None = None  # decay of worth with the drive
     by_cell: bool = False  # whether rows of different cells stay apart, so that drives are known
@@ -177,7 +177,7 @@ def capacity_sets(kinds: tuple[Groups, ...]) -> tuple[tuple[tuple[int, ...], Gro
 
 
 def linked_parts(kinds: tuple[Groups, ...]) -> list[tuple[list[int], set[int]]]:
-    """Return parts: kinds linked by shared charger groups, even indirectly, and the groups.
+    """Return the parts: kinds that share charger groups, even indirectly, and these groups.
 
     >>> linked_parts(((0, 1), (1,), (2,)))
     [([0, 1], {0, 1}), ([2], {2})]

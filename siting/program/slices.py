@@ -1,8 +1,8 @@
 """Slices: the years and scenarios in which a plan is valued.
 
 A *slice* is one year in one scenario. Without years and scenarios there is one slice. Each slice
-has its own demand, and no energy moves between slices. A station of a year stands in all scenarios
-of that year, because a plan is chosen before the scenario is known.
+has its own demand, and no energy moves between slices. A station that stands in a year stands in
+all its scenarios, because a plan is chosen before the scenario is known.
 
 The weight of a kilowatt-hour a day in year ``t`` is ``w_t``: the number of years until the next
 year of the plan, discounted to the first year. If the aim is a mean, scenario ``s`` has its

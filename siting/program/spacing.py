@@ -5,9 +5,9 @@ conflict with each other) has at most one station::
 
     sum of z_o over the new offers of all sites of C  <=  1      for each clique C
 
-One row per clique in place of one row per pair gives fewer rows and a far tighter relaxation: with
-rows per pair the relaxation allows 2.5 stations on a clique of five sites. Maximal cliques are
-found greedily until every conflict is in one. An existing station excludes new stations within the
+One row per clique instead of one per pair gives fewer rows and a far tighter relaxation: with rows
+per pair the relaxation allows 2.5 stations on a clique of five sites. Maximal cliques are found
+greedily until every conflict is in one. An existing station excludes new stations within the
 spacing. The rule does not apply between existing stations, and an extension is not a new station.
 
 Source: A. T. Murray, R. L. Church: Facets for node packing. European Journal of Operational
@@ -74,7 +74,7 @@ def spacing(
 
 
 def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
-    """Return cliques of points nearer than `min_m` to each other; every such pair is in one.
+    """Return cliques of points nearer than `min_m` to each other; each such pair is in a clique.
 
     >>> conflict_cliques(np.array([[0.0, 0], [1, 0], [0, 1], [9, 9], [10, 9]]), 2.0)
     [[0, 1, 2], [3, 4]]
@@ -98,7 +98,7 @@ def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
         clique = [a, b]
         common = near[a] & near[b]
         while common:
-            # Add the point that leaves most other points possible, the first among equals.
+            # Add the point that keeps the most others possible; of equals, the first.
             best = min(common, key=lambda c: (-len(near[c] & common), c))
             clique.append(best)
             common &= near[best]

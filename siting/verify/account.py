@@ -78,14 +78,14 @@ class ToAll:
 class Aim:
     """The claimed value of an aim, with its bound and gap."""
 
-    # ``most_worth``: the worth, weighted over the years, as a mean over scenarios; ``net_worth``:
-    # this worth less `least_gain` for each rupee paid for the final stations, or drawn in a year;
+    # ``most_worth``: the mean worth over scenarios, weighted over the years; ``net_worth``: this
+    # worth less `least_gain` for each rupee paid for the final stations, or drawn in a year;
     # ``least_money``: the money of the final stations; ``worst_share``: the smallest share served
     # of a group; ``least_regret``: the largest regret over scenarios; ``tail``: the mean of the
     # worst outcomes; ``shortest_drives``: kWh/day times minutes; ``least_cost_to_all``: the yearly
     # cost of stations and of drivers' time.
     kind: AimKind
-    # The claimed value in `unit`, with the claimed bound and gap if there are any.
+    # The claimed value in `unit`, and the claimed bound and gap, if any.
     value: float
     bound: float | None = None
     gap: float | None = None
@@ -114,11 +114,11 @@ class ViabilityGap:
     margin_pkr: Mapping[str, float]
     # The most public money for a station: a share of its cost, or an amount (PKR) by ``offer_id``.
     cap: float | Mapping[str, float]
-    # ``site_id``, ``subsidy_pkr``: the public money paid in all or, with a column ``year``, up to
+    # ``site_id``, ``subsidy_pkr``: the public money paid in total or, with a column ``year``, up to
     # each year. Sites without a row draw nothing.
     subsidies: pd.DataFrame
     sales_share: float = 1.0  # the share of the planned sales at which a station breaks even
-    # The concession of a site, by ``site_id``; its stations share one case.
+    # The concession of each site, by ``site_id``; stations of one concession share one case.
     concessions: Mapping[str, str] = field(default_factory=dict)
 
     @property

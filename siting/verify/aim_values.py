@@ -90,7 +90,7 @@ def _to_all(book: Book, aim: Aim) -> float:
         faults += naming(f"aims, least_cost_to_all, {name}", "figures missing", missing)
     refuse(faults)
     rows = book.service
-    # The conversion is for tables without rows, in which the columns would stay texts.
+    # astype(float) is for empty tables, whose columns would otherwise keep their string dtype.
     session_kwh, value_pkr_h = (
         rows["vehicle_class"].map(dict(by_class)).astype(float)
         for by_class in (costs.session_kwh, costs.value_pkr_h)
@@ -147,7 +147,7 @@ def _worst_share(book: Book, aim: Aim) -> float:
 def _regret(aim: Aim, outcome: pd.Series, whole: pd.Series, ledger: Ledger) -> float:
     """Return the largest regret.
 
-    It is a fault if a best value is below the outcome of its scenario or above the whole demand.
+    A best value below the outcome of its scenario, or above the whole demand, is a fault.
     """
     best = aim.best
     if best is None or set(best["scenario"].astype(str)) != set(outcome.index):
@@ -168,7 +168,7 @@ def _regret(aim: Aim, outcome: pd.Series, whole: pd.Series, ledger: Ledger) -> f
 
 
 def _check_proof(aim: Aim, ledger: Ledger, scale: float) -> None:
-    """Check that the bound is not worse than the value, and check the gap between them."""
+    """Check that the value does not pass its bound, and check the gap between them."""
     if aim.bound is None:
         return
     where = f"bound on {_label(aim)}"

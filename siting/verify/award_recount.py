@@ -28,7 +28,7 @@ class Ceiling:
 class AwardAccount:
     """The claims of an award, and its inputs."""
 
-    # One row per line of the file of bids, in order: ``bid`` (a label if the file gives no name),
+    # One row per line of the bids file, in order: ``bid`` (a label if the file gives no name),
     # ``bidder``, ``one_of``, ``ask_pkr``, ``rent_pkr``, and the columns to which caps refer.
     bids: pd.DataFrame
     # Every offer that is a line of a bid: ``offer_id``, ``cost_pkr``, ``power_kw``,
@@ -138,7 +138,7 @@ def _check_rules(
 
 
 def _check_payments(account: AwardAccount, ledger: Ledger) -> None:
-    """Check the payments by each rule, and that the winners' asks are within the budget."""
+    """Check the payments under each rule, and that the winners' asks are within the budget."""
     for rule, low, high in _paid(account.winners):
         rows = account.payments[account.payments["rule"] == rule]
         where = f"payments.csv, {rule}"

@@ -67,7 +67,7 @@ class Book:
         refuse(self._faults())
 
     def _given(self, name: str, *more: str) -> pd.DataFrame:
-        """Return an optional table of the account; without rows if it is missing."""
+        """Return an optional table of the account; it has no rows if it is missing."""
         table: pd.DataFrame | None = getattr(self.account, name)
         return pd.DataFrame(columns=[*_NEEDED[name].split(), *more]) if table is None else table
 
@@ -179,7 +179,7 @@ class Book:
 
     @cached_property
     def drawn(self) -> dict[int, dict[str, float]]:
-        """Public money drawn up to the end of a year, by year and site (PKR)."""
+        """Public money drawn up to the end of each year, by year and site (PKR)."""
         gap, pkr = self.account.gap, self.offer["subsidy_pkr"].to_dict()
         if gap is None:
             return {

@@ -81,7 +81,7 @@ def _check_course(book: Book, ledger: Ledger) -> None:
 
 
 def _check_bids(book: Book, ledger: Ledger) -> None:
-    """Check that bundles stand whole or not at all, and that offers open in their year.
+    """Check that bundles stand whole or not at all, and that offers open in the required year.
 
     The checks need the columns ``bundle`` and ``opens_year`` of `offers`.
     """
@@ -93,7 +93,7 @@ def _check_bids(book: Book, ledger: Ledger) -> None:
         there = named.index.isin(end)
         whole = pd.Series(there, named.index).groupby(named).agg(["all", "any"])
         torn = whole["any"] & ~whole["all"]
-        ledger.broken("built, column offer_id", "of a bundle only a part", whole.index, torn)
+        ledger.broken("built, column offer_id", "bundles built only in part", whole.index, torn)
         ledger.row("bundles whole or not at all", (~torn).sum(), len(whole))
     if "opens_year" in offers.columns and len(book.years) > 1:
         begun: dict[str, Any] = {}

@@ -3,7 +3,7 @@
 For any prices of demand, money and limits, the worth of every plan is at most the value of all
 resources at these prices plus the largest contribution of each site (weak duality)::
 
-    sum of p_i d_i  +  sum of m_r side_r  -  sum of f_g share_g D_g
+    sum of p_i d_i  +  sum of m_r limit_r  -  sum of f_g share_g D_g
       +  sum over sites of the most over its offers of  (intake  -  priced use)
 
 The ``intake`` is the most that a station could earn if it stood alone, at ``v_ij + f_g - p_i`` per
@@ -69,10 +69,10 @@ class Certified:
 
 
 def certified(account: Account, prices: pd.DataFrame) -> Certified:
-    """Return the bound that prices prove on the first aim of an account.
+    """Return the bound on an account's first aim that prices prove.
 
     `account`: the input tables of a plan; its claims are not read. `prices`: the columns ``row``,
-    ``name``, ``slice`` and ``price`` (in the aim's unit). The column ``row`` has the kind of price:
+    ``name``, ``slice`` and ``price`` (in the aim's unit). ``row`` is the kind of price:
 
     - ``demand``: for a kWh/day of the ``demand_id`` in ``name``, in a slice;
     - ``resource``: for a unit of the resource in ``name``; below 0 for a lower limit;
@@ -121,7 +121,7 @@ class _Bound:
         self.near: dict[str, list[tuple[Any, float]]] = {}
         for site, cell, f in zip(near["site_id"], near["cell_id"], factor.tolist(), strict=True):
             self.near.setdefault(str(site), []).append((cell, f))
-        # The sum of absolute values and the length of the longest sum bound the rounding error.
+        # Rounding errors are bounded by the sum of absolute values and the longest sum's length.
         self.size, self.longest = 0.0, pairs + len(book.offers) + len(prices)
         classes = sorted(set(book.plugs["vehicle_class"]) | set(book.demand["vehicle_class"]))
         self.class_at = {name: k for k, name in enumerate(classes)}
@@ -232,7 +232,7 @@ class _Bound:
         return price if math.isfinite(self._granted(year)) else 0.0
 
     def _resource_price(self, row: Mapping[Hashable, Any]) -> float:
-        """Return the price of a limit; 0 if the price is for a side without a limit."""
+        """Return the price of a limit; 0 if it has no finite bound in the price's direction."""
         price = self.price["resource"].get((str(row["resource"]), ""), 0.0)
         side = row.get("at_most" if price > 0 else "at_least")
         return price if side is not None and math.isfinite(float(side)) else 0.0
@@ -273,7 +273,7 @@ class _Bound:
         self.each, self.rupee = self._uses(offers)
 
     def _alone_too_much(self) -> pd.Series:
-        """Return flags of the offers that exceed the money or a limit even if built alone."""
+        """Return whether each offer exceeds the money or a limit even if built alone."""
         a, offers = self.account, self.book.offers
         granted = a.budget_pkr
         pkr = sum(granted.values()) if isinstance(granted, Mapping) else granted
@@ -286,7 +286,7 @@ class _Bound:
         return over | offers["offer_id"].isin(use.loc[much, "offer_id"])
 
     def _uses(self, offers: pd.DataFrame) -> tuple[Numbers, Numbers]:
-        """Return the value of each offer's use of limits at their prices: fixed, and per rupee."""
+        """Return the priced use of limits by each offer: a fixed part, and a part per rupee."""
         each, rupee = self.numbers(np.zeros(len(offers))), self.numbers(np.zeros(len(offers)))
         use = self.book.use
         for row in self.book.resources.to_dict("records"):
@@ -336,7 +336,7 @@ class _Bound:
     def _with_gap(self, site: str, at: Numbers, year: Any, c: Numbers) -> tuple[Numbers, Numbers]:
         """Return a bound on each offer's earnings, and its size.
 
-        The bound is the least over the prices tried for the site's gap. The size is the largest
+        The bound is the smallest over the prices tried for the site's gap. The size is the largest
         absolute value, for the rounding error.
         """
         when = str(year) if (site, str(year)) in self.price["gap"] else ""
@@ -386,7 +386,7 @@ class _Bound:
         return out
 
     def _courses(self, at: Numbers, value: Numbers) -> Numbers:
-        """Return the largest contribution of a course, by its first year and first offer."""
+        """Return a site's largest contribution from a year on, by first year and first offer."""
         size, pkr, stands = self.able[at], self.drawn[at], self.stands[at]
         bigger = np.asarray((size[:, None, :] <= size[None, :, :]).all(axis=2), dtype=bool)
         if self.account.gap is None:
@@ -428,11 +428,11 @@ class _Sets:
     def most(
         self, value: Numbers, kwh: Numbers, kind: Numbers, able: Numbers, *, endless: bool
     ) -> Numbers:
-        """Return the largest sum of value that each offer can serve alone.
+        """Return the largest total value that each offer can serve alone.
 
         `value`, `kwh`, `kind`: value of a kWh of each demand row, its demand (kWh/day) and class;
-        `able`: capacity of each offer (row) in each group (kWh/day); `endless`: a capacity above 0
-        has no limit.
+        `able`: capacity of each offer (row) in each group (kWh/day); `endless`: whether a capacity
+        above 0 is unlimited.
         """
         keep = np.flatnonzero((value > 0) & (kwh > 0))
         order = keep[np.argsort(-value[keep], kind="stable")]

@@ -46,7 +46,7 @@ def largest(values: Any) -> float:
 
 
 def shown(value: float) -> str:
-    """Return a figure as text for a fault."""
+    """Return a figure as faults show it."""
     return f"{value:,.10g}"
 
 

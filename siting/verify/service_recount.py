@@ -57,7 +57,7 @@ def check_service(book: Book, ledger: Ledger) -> None:
 
 
 def _check_capacity(book: Book, ledger: Ledger) -> None:
-    """Check that each station's chargers can serve its load, divided well among the groups."""
+    """Check that each station's chargers can serve its load, split well among the groups."""
     key = ["slice", "site_id"]
     load = book.service.groupby([*key, "vehicle_class"])["served_kwh_day"].sum().reset_index()
     whole = load.groupby(key)["served_kwh_day"].sum().reset_index()
@@ -73,7 +73,7 @@ def _check_capacity(book: Book, ledger: Ledger) -> None:
 
 
 def _carried(book: Book, load: pd.DataFrame, whole: pd.DataFrame) -> np.ndarray:
-    """Return the load that each station can serve (kWh/day), by one transport problem for all.
+    """Return the load that each station can serve (kWh/day), from one transport problem for all.
 
     The load is divided by the station's total, so that the solver's tolerances treat small and
     large stations alike.
