@@ -270,7 +270,7 @@ class WorstShare(Aim):
 
     name = "best worst share"
     kind = "worst_share"
-    formula = r"\max_g \min \tfrac{\sum_{i \in g} x_{ijs}}{D_{gs}}"
+    formula = r"\max \min_{g,s} \tfrac{\sum_{i \in g} x_{ijs}}{D_{gs}}"
     words = "the worst zone served best"
     own_unit = "share"
     groups: tuple[Floor, ...] = field()
