@@ -129,7 +129,7 @@ class _Told:
         return replace(outcome, lines=tuple(lines))
 
     def _foresight(self, table: pd.DataFrame) -> None:
-        """Add the worth gained by planning all years together, not year by year."""
+        """Add the worth gained by planning all years together rather than year by year."""
         alone = myopic(self.asked, self.effort)
         text = NOT_FOUND
         if alone is not None:
@@ -195,7 +195,7 @@ class _Told:
         self.lines.append(Line("price_of_fairness", "Price of fairness", price))
 
     def _more_budget(self, usual: Answer, share: float) -> str:
-        """Return in words the extra budget to serve as much as the usual plan and stay as fair."""
+        """Return in words the extra budget to serve as much as the usual plan, equally fairly."""
         wanted_kwh = usual.demand_kwh_day
         program = replace(usual.program, aims=(LeastMoney(),), floors=()).without_budget()
         city = (1 - 1e-6) * usual.served_kwh_day / wanted_kwh if wanted_kwh else 0.0
