@@ -601,14 +601,14 @@ def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tupl
     figures["one_more_million"] = {f"gain{kind}": gained, f"most{kind}": most if proven else None}
     if most <= little(unit):
         text += "; one more million rupees would "
-        text += "serve nobody new" if energy else "better nothing"
+        text += "serve nobody new" if energy else "improve nothing"
         return [("Budget", f"{text}, which is proven")]
-    verb, ending = ("serve", " more") if energy else ("better it by", "")
-    text += f"; one more million rupees would {verb} {amount(gained, unit)}{ending} as far as a "
+    verb, ending = ("serve", " more") if energy else ("improve the aim by", "")
+    text += f"; one more million rupees would {verb} at least {amount(gained, unit)}{ending}"
     if proven:
-        text += f"plan was found, and no plan more than {amount(most, unit)}"
+        text += f", and at most {amount(most, unit)}"
     else:
-        text += f"plan was found in {limit_s:g} s, in which nothing is proven"
+        text += f"; no upper bound was proven in {limit_s:g} s"
     return [("Budget", text)]
 
 

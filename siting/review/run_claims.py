@@ -59,9 +59,9 @@ FROM_SOLVES = {
     "money_left": (
         "Money left",
         rf"{PKR}(?:; what it would serve was {NOT_FOUND}|: no plan serves more than "
-        rf"{NUMBER} {{unit}} more with it|: it would serve {NUMBER} {{unit}} more(?: as far as a "
-        rf"plan was found, at most {NUMBER})?| for {NUMBER} stations?: it would serve {NUMBER} "
-        rf"kWh/day more, and {NUMBER} per PKR m are asked for)",
+        rf"{NUMBER} {{unit}} more with it|: it would serve {NUMBER} {{unit}} more(?: in the "
+        rf"best plan found, at most {NUMBER})?| for {NUMBER} stations?: it would serve {NUMBER} "
+        rf"kWh/day more, and {NUMBER} per PKR m are required)",
     ),
 }
 # Tables of an outcome that need another solve.

@@ -259,7 +259,7 @@ def _findings(
             f"{1 - standard.alpha:.0%} of drivers within {standard.wait_min:g} min (Erlang C): "
             + _why(standard, plan.outcome.model)
         )
-        more = ", more than simulated, as if nobody turned away and the peak lasted"
+        more = ", more than simulated, assuming that nobody turns away and the peak lasts"
         lines.append(
             f"Erlang C expects {erlang:.0%} late in the busiest hour of each queue"
             + (more if erlang > late + half else "")

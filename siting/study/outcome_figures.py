@@ -211,7 +211,7 @@ class _Told:
         out, gain = self.answer.left_out, self.asked.config.program.least_gain.per_million
         stations, worth = counted(len(out.offers), "station"), max(out.worth, 0.0)
         text = f"PKR {out.subsidy_pkr / MILLION:,.2f} m for {stations}: it would serve "
-        return f"{text}{worth:,.0f} kWh/day more, and {gain:g} per PKR m are asked for"
+        return f"{text}{worth:,.0f} kWh/day more, and {gain:g} per PKR m are required"
 
     def _unspent(self, outcome: Outcome) -> str:
         """Return in words the unspent money, if any, and a bound on the worth it could add."""
@@ -238,7 +238,7 @@ class _Told:
         more, most = max(proof.objective - before, 0.0), max(proof.bound - before, 0.0)
         text = f"{money}: it would serve {more:,.4g} {program.worth_unit} more"
         if most > more * 1.01 + 1e-6:
-            text += f" as far as a plan was found, at most {most:,.4g}"
+            text += f" in the best plan found, at most {most:,.4g}"
         return text
 
     def _viability(self, outcome: Outcome) -> None:
