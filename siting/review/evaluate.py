@@ -106,8 +106,8 @@ class Evaluation(Shown):
         proven = f"it is proven that no plan within the rules serves more than {bound:.1%}"
         if theirs > bound * (1 + 1e-9):
             return (
-                f"Their plan breaks rules and serves {theirs:.1%}, more than any plan within them "
-                f"for the same money{same}: the best found of these serves {best:.1%} ({proven})."
+                f"Their plan breaks rules and serves {theirs:.1%}, more than any plan within the "
+                f"rules for the same money{same}; the best found serves {best:.1%} ({proven})."
             )
         word = "" if self.best.outcome.status == "optimal" else " found"
         return (

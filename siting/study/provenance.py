@@ -79,7 +79,7 @@ def input_records(config: Config) -> dict[str, dict[str, Any]]:
         record["source"] = ", ".join(dict.fromkeys(filter(None, parts))) or "not stated"
         record["licence"] = getattr(section, "licence", "") or "not stated"
         if key.startswith("candidates") and record["kind"] == "streets":
-            # Street corners come from the roads and have their source and licence.
+            # Street corners are derived from the roads, whose source and licence apply.
             record |= {name: records["roads.source"][name] for name in ("source", "licence")}
     return records
 

@@ -94,7 +94,7 @@ def least_money_of(asked: Asked, chosen: Collection[str]) -> float | None:
 
 
 def _alone(asked: Asked, chosen: Collection[str]) -> Asked:
-    """Return the program of the last year with only the standing offers."""
+    """Return the program of the last year with only the chosen offers and existing stations."""
 
     def standing(offers: pd.DataFrame) -> pd.DataFrame:
         # Extensions refer to the station they extend.
@@ -128,7 +128,7 @@ def _open(offers: pd.DataFrame, chosen: Collection[str]) -> pd.DataFrame:
 
 
 def _anybody(asked: Asked) -> bool:
-    """Return whether any demand is in reach of a standing station with a fitting plug."""
+    """Return whether any demand is in reach of a station with a fitting plug."""
     wanted = asked.last_demand
     near = wanted[wanted["demand_kwh_day"] > 0].merge(asked.reach[["cell_id", "site_id"]])
     near = near[["vehicle_class", "site_id"]].drop_duplicates().merge(asked.compatibility)
