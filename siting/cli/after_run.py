@@ -163,7 +163,7 @@ def export(
     """Write a stored run for other programs: GeoPackage, Shapefile, GeoParquet, KML, a workbook."""
     from siting.export.exchange import require_ending
 
-    require_ending(to)  # before the run is opened, which takes seconds
+    require_ending(to)  # checked first, because opening a run takes seconds
     from siting.study import plan_from_run
 
     return Reply.written(plan_from_run(run_folder(folder)).export(to, items(layers)))
@@ -184,7 +184,7 @@ def trace(
         "--scenario", "NAME", "Scenario, in a plan for several scenarios."
     ),
 ) -> Reply:
-    """Follow a cell's demand or a station's figures back to the rows of the tables they rest on."""
+    """Trace a cell's demand or a station's figures back to the table rows behind them."""
     from siting import review
     from siting.terminal.reason_tables import print_trace
 
@@ -215,10 +215,10 @@ def explain(
         metavar="S",
         min=1,
         max=3600,
-        help="Most seconds for each solve.",
+        help="Time limit for each solve, s.",
     ),
 ) -> Reply:
-    """Say why a place gets a station or not, or list all stations, most doubtful first."""
+    """Explain why a place has a station or none, or list all stations, most doubtful first."""
     from siting.review import Explained, explain_plan, explain_site
     from siting.terminal.reason_tables import print_plan_reasons, print_site_reasons
 
@@ -268,7 +268,7 @@ def lots(
     ),
     out: Path | None = to_folder("By default RUN-lots-TIME beside the run."),
 ) -> Reply:
-    """Divide a run's new stations into connected lots of like value for a tender: map, tables."""
+    """Divide a run's new stations into connected lots of similar value for a tender."""
     from siting.lots import lots_to_folder
     from siting.terminal.plan_tables import print_lots
 
@@ -296,7 +296,7 @@ def papers(
 
 
 def _names(pairs: list[str]) -> dict[str, str]:
-    """Return the pairs of ``THEIRS=OURS`` texts."""
+    """Parse ``THEIRS=OURS`` arguments into a mapping."""
     odd = tuple(text for text in pairs if not all(text.partition("=")))
     if odd:
         raise InputError("map-config", "not THEIRS=OURS", "write e.g. fast=dc_hub", odd)
@@ -365,7 +365,7 @@ def simulate(
     run: Run,
     *,
     days: int = typer.Option(10, "--days", min=2, help="Independent days."),
-    seed: int = typer.Option(1, "--seed", help="Seed of the days."),
+    seed: int = typer.Option(1, "--seed", help="Random seed of the days."),
     balk_min: float = option(
         "--balk-min", "MIN", "Longest expected wait that drivers accept", default=30.0
     ),

@@ -36,7 +36,7 @@ BEGIN, PLAN, AFTER, TRUST = "Begin", "Make plans", "After a run", "Check a run"
 GROUPS = (BEGIN, PLAN, AFTER, TRUST)
 
 
-# Seconds after which a verb that has shown nothing yet says that it is at work.
+# A verb without output reports after this time (s) that it is at work.
 FIRST_LINE_S = 0.5
 # Exit code of a plan that is written and whose gap is above 100 %.
 FAR_FROM_PROVEN = 3
@@ -53,7 +53,7 @@ class Said:
 
 # The running verb, which error messages anywhere in the code look up.
 _SAID: ContextVar[Said] = ContextVar("said")
-# The parent of all usage errors; typer exports only one of its children.
+# The base class of all usage errors; typer exports only one of its subclasses.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
 
@@ -95,7 +95,7 @@ app = typer.Typer(
 def option(name: str, metavar: str, help_: str, default: Any = None, **rules: Any) -> Any:
     """Return an option of a verb, as typer reads it from a parameter's default.
 
-    `rules`: its limits and parser. The option is required if `default` is ``...``.
+    `rules`: the option's limits and parser. It is required if `default` is ``...``.
     """
     return typer.Option(default, name, metavar=metavar, help=help_, **rules)
 
@@ -137,11 +137,11 @@ Budget = Annotated[
 ]
 Gap = Annotated[
     float | None,
-    option("--gap", "SHARE", "Stop this near the best plan (solver.gap).", ..., min=0, max=1),
+    option("--gap", "SHARE", "Gap at which to stop (solver.gap).", ..., min=0, max=1),
 ]
 TimeLimit = Annotated[
     float | None,
-    option("--time-limit", "S", "Stop after so long (solver.time_limit_s), s.", ..., min=0),
+    option("--time-limit", "S", "Time limit, s (solver.time_limit_s).", ..., min=0),
 ]
 Run = Annotated[
     Path,
@@ -155,7 +155,7 @@ Run = Annotated[
 
 @dataclass
 class Reply:
-    """The result of a verb: as JSON, as text for the terminal, and the exit code.
+    """The result of a verb: its JSON, its text for the terminal, and its exit code.
 
     `gaps`: gaps of the plans written; if one is above 100 %, the verb ends with
     `FAR_FROM_PROVEN`. `always`: whether the text is printed despite ``--quiet``.
@@ -201,7 +201,7 @@ def verb(
     """
 
     def make(function: Callable[..., Any]) -> Callable[..., Any]:
-        # By default the list of verbs truncates descriptions at the line's end.
+        # Without `short_help` the list of verbs would cut descriptions at the line's end.
         said = " ".join((function.__doc__ or "").split())
         return app.command(
             function.__name__.rstrip("_"),  # names that Python reserves end in _
@@ -285,7 +285,7 @@ def now() -> datetime:
 
 
 def items(texts: Sequence[str] | None) -> list[str]:
-    """Return the values of a repeated option; each text is one value or a list ``[A,B]``."""
+    """Return the values of a repeated option; each string is a value or a list ``[A,B]``."""
     names: list[str] = []
     for text in texts or ():
         if text.startswith("[") and text.endswith("]"):
@@ -296,11 +296,11 @@ def items(texts: Sequence[str] | None) -> list[str]:
 
 
 def print_json(facts: Any) -> None:
-    """Print the one document of a verb as JSON on stdout.
+    """Print the result of a verb as JSON on stdout.
 
-    NumPy numbers and dates are made plain; infinite values are ``null``.
+    NumPy numbers and dates become plain values; infinite values become ``null``.
     """
-    # Other encodings would replace missing characters by text that is not JSON.
+    # Other encodings would replace missing characters with escapes that are not JSON.
     ascii_only = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
     try:
         text = json.dumps(facts, indent=2, ensure_ascii=ascii_only, allow_nan=False)
@@ -324,7 +324,7 @@ def _usage_as_json() -> Iterator[None]:
 
 
 def _json_of(faults: Sequence[Fault]) -> None:
-    """Print faults as the verb's JSON if requested, unless its document is already printed."""
+    """Print faults as JSON if requested, unless the verb's JSON is already printed."""
     said = _SAID.get(Said())
     if said.asked and not said.done:
         with suppress(OSError):  # stdout itself may have failed; stderr has the faults
@@ -350,7 +350,7 @@ def _root(
         is_eager=True,
     ),
 ) -> None:
-    """Hold the options that go before a command."""
+    """Define the options that precede a verb."""
 
 
 class Progress:
@@ -361,7 +361,7 @@ class Progress:
         verb = _SAID.get(Said()).verb
         self.waiting = threading.Timer(FIRST_LINE_S, self._say_at_work, (verb,))
         self.waiting.daemon = True
-        if sys.stderr.isatty():  # a program that reads a pipe needs no such notice
+        if sys.stderr.isatty():  # a program that reads a pipe needs no notice
             self.waiting.start()
 
     def _say_at_work(self, verb: str) -> None:
@@ -393,7 +393,7 @@ def progress() -> Progress | None:
 
 @contextmanager
 def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
-    """Turn errors of this package into text and an exit code; let other errors through.
+    """Turn known errors into messages and an exit code; reraise others, as JSON too if requested.
 
     Yields the progress display; None if `quiet`.
     """
@@ -433,10 +433,10 @@ def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
 
 
 class _Notes(logging.Formatter):
-    """Notes whose texts cannot control the terminal."""
+    """Log formatter that makes control characters visible."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the note, its control characters made visible."""
+        """Return the note with its control characters made visible."""
         return visible(super().format(record))
 
 
@@ -460,7 +460,7 @@ def failed(heading: str, err: SitingError, code: int = 2) -> typer.Exit:
     _json_of(err.faults)
     more = f" ({len(err.faults)} faults)" if len(err.faults) > 1 else ""
     typer.echo(f"{heading}{more}:", err=True)
-    # A terminal breaks long lines inside words; a pipe gets one line per fault.
+    # A terminal would break long lines inside words; a pipe gets one line per fault.
     width = shutil.get_terminal_size().columns if sys.stderr.isatty() else 0
     for line in str(err).splitlines():
         lines = textwrap.wrap(line, max(width - 4, 20), break_long_words=False) if width else [line]

@@ -39,7 +39,7 @@ from siting.errors import InfeasibleError, InputError
 from siting.texts import visible
 
 _WORKERS = typer.Option(
-    None, "--workers", min=1, max=1024, help="Processes here; by default one a core."
+    None, "--workers", min=1, max=1024, help="Processes on this machine; by default one per core."
 )
 _DASK = option("--dask", "ADDRESS", "Dask cluster to run on: tcp://HOST:PORT.")
 
@@ -76,21 +76,19 @@ def award(
     *,
     bids: Path = option("--bids", "CSV", "CSV with a line for each place in a bid.", default=...),
     overrides: Overrides = None,
-    gap: float = typer.Option(
-        0.0, "--gap", min=0, max=0.999, help="Prove the award within this share."
-    ),
+    gap: float = typer.Option(0.0, "--gap", min=0, max=0.999, help="Requested gap of the award."),
     asks: float | None = option(
-        "--asks-limit", "S", "Seconds for critical asks; by default five times the award's.", min=0
+        "--asks-limit", "S", "Time limit for critical asks, s; default: 5 x the award's.", min=0
     ),
     asked_of: int | None = option(
         "--nearest",
         "N",
-        "Number of losers whose critical asks are found, cheapest by energy first; default all.",
+        "Number of losers whose critical asks are found, cheapest per kWh first; default all.",
         min=0,
     ),
     out: Path | None = to_folder("By default runs/NAME-award-TIME."),
 ) -> Reply:
-    """Choose among bids for places, and find the most each losing bid could have asked for."""
+    """Choose among bids for places, and find the largest ask at which each loser would win."""
     from siting import awards
     from siting.terminal.plan_tables import print_award
 
@@ -118,7 +116,7 @@ def demand(
     ),
     seed: int = typer.Option(1, "--seed", min=0, help="Random seed of the draws."),
 ) -> Reply:
-    """Work out only the demand: layers, totals with ranges, and every figure with its source."""
+    """Compute only the demand: layers, totals with ranges, and every figure with its source."""
     from siting import study
     from siting.terminal.plan_tables import print_demand
 
@@ -181,7 +179,7 @@ def frontier(
     overrides: Overrides = None,
     out: Path | None = to_folder("By default runs/NAME-frontier-TIME."),
 ) -> Reply:
-    """Plan for several budgets: the energy each serves, with bounds, and where more stops paying.
+    """Plan for several budgets: energy served and bound of each, and where returns diminish.
 
     Exit 3: a gap over 100 %.
     """
@@ -291,7 +289,7 @@ def batch(
         "--sweep",
         "KEY=LIST",
         "Try each value of a key: KEY=[4e7,6e7], or KEY=2e7:1e8:5 for five even steps. "
-        "Repeated: every combination.",
+        "If repeated: every combination.",
     ),
     out: Path = option(
         "--out",
@@ -301,11 +299,11 @@ def batch(
     ),
     workers: int | None = _WORKERS,
     threads: int | None = typer.Option(
-        None, "--threads", min=1, max=1024, help="Solver threads a study; by default cores/workers."
+        None, "--threads", min=1, max=1024, help="Solver threads per study; default cores/workers."
     ),
     dask: str | None = _DASK,
     retry: bool = typer.Option(
-        False, "--retry", help="Run studies again that failed because of their inputs."
+        False, "--retry", help="Run again the studies that failed because of their inputs."
     ),
     dry_run: bool = typer.Option(
         False, "--dry-run", help="List the studies and stop, before anything is run."
@@ -359,11 +357,11 @@ def rerun(
     folder: Run,
     *,
     overrides: list[str] | None = option(
-        "--set", "KEY=VALUE", "Where an input lies now, e.g. roads.source.path=…"
+        "--set", "KEY=VALUE", "New place of an input, e.g. roads.source.path=…"
     ),
     out: Path | None = to_folder("Keep the repetition as a run folder too."),
 ) -> Reply:
-    """Repeat a run from its folder: are inputs, objective and plan the same? Exit 0 same, 1 not."""
+    """Repeat a run from its folder; exit 0 if inputs, objective and plan are the same, else 1."""
     from siting.review import rerun as repeat
     from siting.terminal.run_lists import print_rerun
 

@@ -13,7 +13,7 @@ from typing import Any
 from siting.errors import InputError, did_you_mean
 
 LATEST = "@latest"
-# Fields of a run in a list.
+# Fields of ``run.json`` that lists of runs use.
 LISTED = ("name", "title", "written", "status", "gap", "subsidy_pkr", "new_stations",
           "served_share")  # fmt: skip
 
@@ -64,7 +64,7 @@ def run_folder(wanted: Path, here: Path = Path()) -> Path:
     """Return the run folder for a path, a name, the start of a name, or ``@latest``.
 
     The name of a study (``haripur``) means its newest run. Raises `InputError` if no run, or more
-    than one, has the name; a path is returned unchanged, even if nothing is there.
+    than one, has the name; a path is returned unchanged, even if nothing exists there.
     """
     word = str(wanted)
     if wanted.is_dir() or (wanted.name != word and word != LATEST):
@@ -94,6 +94,6 @@ def run_folder(wanted: Path, here: Path = Path()) -> Path:
 
 
 def names_like(incomplete: str) -> list[str]:
-    """Return the names of runs that start with a text, for shell completion."""
+    """Return the names of runs that start with a string, for shell completion."""
     names = [LATEST, *(run.path.name for run in _all_folders())]
     return [name for name in names if name.startswith(incomplete)]

@@ -11,7 +11,7 @@ import pandas as pd
 from siting.config import Config
 from siting.study.pipeline import Study
 
-# Largest distance (m) between two points with the same id that are one place.
+# Two points with the same id within this distance (m) are one place.
 SAME_M = 25.0
 
 

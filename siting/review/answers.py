@@ -28,12 +28,12 @@ STAYS = "stations that stay as they were"
 OF_BIDS = ("cap", "alternatives")
 # Largest number of stations given up one at a time; after that, no station has to stay.
 MOST_GIVEN_UP = 8
-# Seconds to search for a plan that keeps a given number of stations.
+# Time limit (s) of the search for a plan that keeps a given number of stations.
 LOOK_S = 20.0
 
 
 def answered(study: Study, path: Path) -> tuple[pd.DataFrame, str]:
-    """Return the offers as answers change them, and a note on the answers.
+    """Return the offers as changed by the answers, and a note on the answers.
 
     An `InputError` names every fault by line.
     """

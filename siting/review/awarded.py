@@ -24,7 +24,7 @@ AWARD_FILES = (
     BIDS, "winners.csv", "losers.csv", "payments.csv", "winners.geojson", "losers.geojson", PAGE
 )  # fmt: skip
 ZONE = "zone"
-# Columns of an offer that bids set, not the study's rules.
+# Columns of an offer that come from its bid, not from the study's rules.
 OF_A_BID = ["offer_id", "subsidy_pkr", "reason", "bundle", "opens_year"]
 PLACE = ["site_id", "configuration", "existing"]
 

@@ -28,7 +28,7 @@ from siting.study.stored_run import Source
 from siting.writing import claimed_folder, write_text
 
 MOST_RUNS = 12
-# Beginnings of keys that change the presentation, but not the plan; endings of keys of files.
+# Prefixes of keys that affect the presentation only; suffixes of keys that name files.
 NOT_ASKED = ("output.", "download.", "report.", "title", "name", "note")
 PATHS = (".path", ".clip", "_csv")
 
@@ -69,11 +69,11 @@ class Comparison(Shown):
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of new stations in all runs, changed, and in some runs only (by those runs)."""
+        """Number of new stations: the same in all runs, changed, and in only some (by run)."""
         new = self.sites[~self.sites["existing"]]
         out = {status: int((new["status"] == status).sum()) for status in ("all", "changed")}
         some = new.loc[new["status"] == "some", "in_runs"].value_counts().to_dict()
-        # Stations that only one run has come first, in the order of the runs.
+        # The stations of only one run come first, in the order of the runs.
         order = {name: n for n, name in enumerate(self.runs)}
         for name in sorted(some, key=lambda text: (text.count("; "), order.get(text, 0), text)):
             out[f"only in {name}"] = int(some[name])

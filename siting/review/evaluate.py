@@ -106,8 +106,8 @@ class Evaluation(Shown):
         proven = f"it is proven that no plan within the rules serves more than {bound:.1%}"
         if theirs > bound * (1 + 1e-9):
             return (
-                f"Their plan breaks rules and serves {theirs:.1%}, more than any plan within them "
-                f"for the same money{same}: the best found of these serves {best:.1%} ({proven})."
+                f"Their plan breaks rules and serves {theirs:.1%}, more than any plan within the "
+                f"rules for the same money{same}; the best found serves {best:.1%} ({proven})."
             )
         word = "" if self.best.outcome.status == "optimal" else " found"
         return (
@@ -167,7 +167,7 @@ def evaluate(
     if aside:
         told = "both are judged by the energy served in the last year, not by "
         notes.append(told + ", ".join(aside))
-    # The study's own plan is used only if the study is solved already: solving takes long.
+    # The study's own plan is used only if it is already solved, because solving takes long.
     own = study.plan if study.has("outcome") else None
     theirs, broken = as_drawn(drawn.study, drawn.chosen, own=own)
     plans, broken = {"theirs": theirs}, [*drawn.broken, *broken]
@@ -220,7 +220,7 @@ def as_drawn(
     within the budget if the budget suffices. A plan that breaks rules is valued too; rules on
     single offers are ignored.
 
-    `study`: the study that gives demand, prices and rules; `chosen`: ids of the offers that stand,
+    `study`: the study that gives demand, prices and rules; `chosen`: ids of the plan's offers,
     existing stations included, at most one per site; `budget_pkr`: public money available (PKR), by
     default the study's; `own`: the study's own plan, if known, which is returned if its offers are
     the `chosen` ones.

@@ -45,7 +45,7 @@ from siting.study.to_limits import site_named
 from siting.study.to_program import instance_of, program_of
 from siting.tables import capacity_columns, capacity_groups
 
-# Energy that is too small to mention (kWh/day); use share from which a station is called full.
+# Energy too small to mention (kWh/day); share of capacity in use at which a station is full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999
 NOT_IN_TIME = "no plan was found in the {:g} s given; --seconds allows more time"
 NEAREST = 3
@@ -166,13 +166,13 @@ def explain_site(
     Parameters
     ----------
     folder
-        A run folder, a study, a plan, or one of them opened already.
+        A run folder, a study, a plan, or one of them already opened.
     site
         The place, by id or name.
     alternatives
         Number of near-optimal plans to compare the place with.
     time_limit_s
-        Seconds for all near-optimal plans together, and again for the plan with a station required.
+        Time limit (s) of all near-optimal plans together, and of the plan with a station required.
 
     Raises
     ------
@@ -290,7 +290,7 @@ def _next_best(run: Explained, best: pd.DataFrame, lost: float) -> str:
 
 
 def _told(run: Explained, offer_id: str) -> str:
-    """Return the text for an offer: its configuration, or its chargers."""
+    """Return an offer in words: its configuration, or its chargers."""
     offer = run.study.offers.loc[run.study.offers["offer_id"] == offer_id].iloc[0]
     return told_as(str(offer["configuration"]), str(offer["chargers"]))
 
@@ -357,7 +357,7 @@ def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]
         return f"it could as well: a plan {where} {again.reaches} as much ({proven})"
     if again.more > 0:
         return (
-            f"a better plan was missed within the gap asked for: one {where} {again.difference} "
+            f"a better plan was missed within the requested gap: one {where} {again.difference} "
             f"({proven}); `siting replan` with --require {site} builds it"
         )
     return f"the best plan found {where} {again.difference} ({proven})"
@@ -394,7 +394,7 @@ class Again:
         return f"is {how} {better} ({self.answer.proofs[0].aim})"
 
     def proven(self, which: str) -> str:
-        """Return the bound on the plans that `which` names, in words, or that none is proven."""
+        """Describe the bound on the plans that `which` names, or say that none is proven."""
         proof = self.answer.proof
         if not math.isfinite(proof.bound):
             return f"nothing was proven in time about a {which}"
@@ -415,9 +415,9 @@ class Again:
 
 
 def _again(run: Explained, given: Asked, limit_s: float, cannot: str) -> Again | str:
-    """Return the best plan under changed requirements, compared; or why there is none.
+    """Return the best plan under changed requirements, or the reason why there is none.
 
-    `cannot` is the start of the text if no plan meets the requirements.
+    `cannot` begins the reason if no plan meets the requirements.
     """
     try:
         program = program_of(given)
@@ -483,7 +483,7 @@ def _sold_out(run: Explained, offers: pd.DataFrame) -> pd.Series[float]:
 
 
 def _frequency(run: Explained, reasons: SiteReasons, count: int, limit_s: float) -> None:
-    """Say how many near-optimal plans have a station at this site."""
+    """Add to the reasons how many near-optimal plans have a station at this site."""
     others = other_plans(run.asked, run.found, count, limit_s)
     what = "In other plans"
     if isinstance(others, str):
@@ -553,9 +553,9 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
     Parameters
     ----------
     folder
-        A run folder, a study, a plan, or one of them opened already.
+        A run folder, a study, a plan, or one of them already opened.
     time_limit_s
-        Seconds for solving the plan with one more million rupees.
+        Time limit (s) for the plan with one more million rupees.
 
     Raises
     ------
@@ -568,7 +568,7 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
     lost = stations["site_id"].map(run.losses).astype(float).fillna(0.0)
     stations["marginal_kwh_day"] = lost
     stations["pkr_per_kwh_day"] = stations["subsidy_pkr"] / lost.where(lost > 1e-9)
-    # A station without marginal energy is the most doubtful: it has no price and comes first.
+    # A station without marginal energy has no price per kWh, is most doubtful and comes first.
     stations = stations.sort_values(
         ["pkr_per_kwh_day", "subsidy_pkr", "site_id"],
         ascending=[False, False, True],
@@ -581,7 +581,7 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
 
 
 def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return text on the money spent, and on the effect of one more million rupees."""
+    """Return lines on the money spent and on the effect of one more million rupees."""
     outcome = run.found
     text = f"PKR {outcome.subsidy_pkr / 1e6:,.2f} m of {outcome.budget_pkr / 1e6:,.2f} m is spent"
     if not run.asked.budgeted or not np.isfinite(outcome.budget_pkr):
@@ -601,14 +601,14 @@ def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tupl
     figures["one_more_million"] = {f"gain{kind}": gained, f"most{kind}": most if proven else None}
     if most <= little(unit):
         text += "; one more million rupees would "
-        text += "serve nobody new" if energy else "better nothing"
+        text += "serve nobody new" if energy else "improve nothing"
         return [("Budget", f"{text}, which is proven")]
-    verb, ending = ("serve", " more") if energy else ("better it by", "")
-    text += f"; one more million rupees would {verb} {amount(gained, unit)}{ending} as far as a "
+    verb, ending = ("serve", " more") if energy else ("improve the aim by", "")
+    text += f"; one more million rupees would {verb} at least {amount(gained, unit)}{ending}"
     if proven:
-        text += f"plan was found, and no plan more than {amount(most, unit)}"
+        text += f", and at most {amount(most, unit)}"
     else:
-        text += f"plan was found in {limit_s:g} s, in which nothing is proven"
+        text += f"; no upper bound was proven in {limit_s:g} s"
     return [("Budget", text)]
 
 

@@ -34,14 +34,14 @@ from siting.study.to_program import program_of
 from siting.writing import claimed_folder
 
 MOST_BUDGETS = 200
-# Zones of a program that has none.
+# Zones for the figures if the program has none.
 SQUARES = GridZones(kind="grid")
 
 
 def budgets_of(text: str) -> list[float]:
-    """Return the budgets (PKR) in a text of the form ``low:high:count`` or ``a,b``.
+    """Return the budgets (PKR) in a string of the form ``low:high:count`` or ``a,b``.
 
-    Raises `InputError` if the text has neither form, or a budget is invalid.
+    Raises `InputError` if the string has neither form, or a budget is invalid.
 
     >>> budgets_of("0:2e6:3")
     [0.0, 1000000.0, 2000000.0]
@@ -125,8 +125,8 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
             impossible = err
             study.tell("frontier", f"PKR {budget / 1e6:,.1f} m: no plan meets what is asked")
             continue
-        # Regret is measured from a different best value at each budget, so that no plan or bound
-        # of one budget holds for another.
+        # At each budget, regret is measured from a different best value. A plan or bound for one
+        # budget therefore does not hold for another.
         regret = program.all_aims[0].from_best
         if last is not None and not regret:
             answer = _no_worse(answer, last)
@@ -180,7 +180,7 @@ def frontier_to_folder(
     """Return the frontier of a configuration, and the folder with its table and chart.
 
     `out`: the new or empty folder to write, by default ``runs_dir/NAME-frontier-TIME``; `progress`:
-    called with an `Event` for each budget too; the other parameters are those of `frontier` and
+    also called with an `Event` for each budget; the other parameters are those of `frontier` and
     `siting.run`.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
@@ -215,7 +215,7 @@ def frontier_to_folder(
 
 
 def _no_worse(answer: Answer, less: Answer) -> Answer:
-    """Return the better of the answers to a budget and a smaller one, with the former's bound."""
+    """Return the better answer, with the bound of `answer`; `less` is for a smaller budget."""
     if better_by(answer.program, less.proof, answer.proof) <= 0:
         return answer
     now, aim = answer.proof, less.program.all_aims[0]
@@ -227,7 +227,7 @@ def _no_worse(answer: Answer, less: Answer) -> Answer:
 
 
 def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> None:
-    """Replace each bound by the next larger budget's where that is tighter.
+    """Replace each bound with that of the next larger budget wherever the latter is tighter.
 
     A bound for a budget holds for every smaller budget.
     """

@@ -48,7 +48,7 @@ class Catalogue:
         return [*self.configurations, *sorted(self.chargers)]
 
     def of(self, name: str, number: int) -> dict[str, int] | None:
-        """Return the chargers of `number` times a configuration or type; None if unknown."""
+        """Return the chargers of `number` units of a configuration or type; None if unknown."""
         bare = name.removeprefix(EXTENDED).removesuffix(UPGRADED)
         ours = self.names.get(name, self.names.get(bare, bare))
         if ours in self.configurations:
@@ -176,7 +176,7 @@ def counts_of(
 def _asked(
     layer: gpd.GeoDataFrame, path: Path, catalogue: Catalogue
 ) -> tuple[str, list[dict[str, int] | str]] | None:
-    """Return the name of the columns with chargers, and each row's chargers or fault text."""
+    """Return the name of the columns with chargers, and each row's chargers or fault."""
     columns = set(map(str, layer.columns))
     if "chargers" in columns and pd.to_numeric(layer["chargers"], errors="coerce").isna().all():
         return f"{path}, column chargers", [_in_words(v) for v in layer["chargers"]]
@@ -236,7 +236,7 @@ class TheirPlan:
 
     # The study with the layer's sites and offers. An offer's `reason` is the rule that excludes it.
     study: Study
-    chosen: tuple[str, ...]  # the offers that stand in the plan, existing stations included
+    chosen: tuple[str, ...]  # the plan's offers, existing stations included
     broken: list[str]  # the rules that the plan breaks, in words
     notes: list[str]  # further notes for readers
 
@@ -306,7 +306,7 @@ def _stand_faults(
 
 
 def on_roads(study: Study, lone: gpd.GeoDataFrame, where: str) -> tuple[pd.DataFrame, list[Fault]]:
-    """Return points snapped to roads, and faults of points outside the network or far from it."""
+    """Return points snapped to roads, and faults for points outside the network or far from it."""
     network, most_m = study.network, study.config.candidates.max_snap_m
     snapped = roads.snap(lone, network, most_m)
     far = snapped["node_id"].isna().to_numpy()
@@ -417,8 +417,8 @@ def over_limits(
 ) -> list[str]:
     """Return the limits that a plan breaks, in words.
 
-    `drawn_pkr` is the public money that each standing offer draws, by ``offer_id``; `spacing_m` is
-    the least distance between stations.
+    `drawn_pkr` is the public money that each of the plan's offers draws, by ``offer_id``;
+    `spacing_m` is the least distance allowed between stations.
     """
     broken, near = [], dict[str, None]()
     site = offers.set_index("offer_id")["site_id"]

@@ -1,6 +1,6 @@
 """A stored run solved again under changed requirements, with the changes of the plan.
 
-Stages of the run folder that stay valid are reused, and the new solve starts from the stored plan.
+Stages of the run folder that remain valid are reused, and the solve starts from the stored plan.
 The ``config.yaml`` of the new folder contains the new budget, and the dropped and required sites as
 limits of the program. The ids of added places continue the numbering; offers and drives are
 computed for these places only and appended.
@@ -41,7 +41,7 @@ from siting.study.to_limits import sites_named
 ADDED = "added by siting replan"
 ANSWERS_FILE = "answers.csv"
 CHANGES = ("built", "not built any more", "changed in kind", "serves more", "serves less")
-# Change in service (kWh/day) from which a kept station is listed as changed.
+# Least change in service (kWh/day) at which a kept station is listed as changed.
 NOTICED_KWH = 1.0
 
 
@@ -60,7 +60,7 @@ class Replan(Shown):
     classes
         One row per vehicle class: ``demand_kwh_day`` and ``served_kwh_day``, before and after.
     notes
-        The effect of the changes, in plain words.
+        The effects of the changes, in plain words.
     folder
         The new run folder; None if nothing was written.
     """
@@ -119,8 +119,8 @@ def replan(
         A CSV of the power company's sanctions and refusals, and of bidders who withdraw
         (`siting.review.answers`). With answers the plan changes as little as possible.
     overrides
-        ``key.path=value`` texts that replace keys of the run's ``config.yaml``; for a run in memory
-        use `siting.Study.with_`.
+        ``key.path=value`` strings that replace keys of the run's ``config.yaml``; for a run in
+        memory use `siting.Study.with_`.
     out
         The new or empty folder to write; by default ``<folder>-replan-TIME`` beside the old one,
         and no folder for a run in memory.
@@ -134,7 +134,7 @@ def replan(
     InputError
         If the folder cannot be used, a site is unknown, or the changes contradict each other.
     InfeasibleError
-        If no plan meets the changed requirements; the faults name the ones in conflict.
+        If no plan meets the changed requirements; the faults name those in conflict.
 
     Examples
     --------

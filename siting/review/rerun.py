@@ -22,7 +22,7 @@ from siting.study.pipeline import Study
 from siting.study.runs import write_run
 from siting.study.stages import Report
 
-# Another machine may add the same numbers in another order, with a slightly different sum.
+# Another machine may add numbers in another order, which changes the sum slightly.
 RELATIVE = 1e-9
 
 
@@ -97,7 +97,7 @@ def rerun(
     folder
         A folder of `siting run`.
     overrides
-        ``key.path=value`` texts, for inputs that have moved.
+        ``key.path=value`` strings, for inputs that have moved.
     out
         A run folder for the repetition; None: the repetition is not stored.
     progress
@@ -191,7 +191,7 @@ def _figures(before: list[dict[str, Any]], now: pd.DataFrame) -> Compared:
 
 
 def _numbered(rows: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str, int], Mapping[Any, Any]]:
-    """Return figures by name, subject, and number among the figures of that name and subject."""
+    """Return figures by name, subject, and position among the figures of that name and subject."""
     figures: dict[tuple[str, str, int], Mapping[Any, Any]] = {}
     seen: Counter[tuple[str, str]] = Counter()
     for row in rows:

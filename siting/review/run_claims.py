@@ -1,7 +1,7 @@
-"""Claims of a run that are not in its tables: their form, and their value where possible.
+"""Checks of a run's claims outside its tables: of their form, and of their value if possible.
 
-The checks keep edited texts from passing as results. Claims that need another solve are checked for
-form only; `Verified` lists them.
+The checks keep edited text from passing as results. Claims that need another solve are checked only
+for their form; `Verified` lists them.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ FROM_SOLVES = {
     "money_left": (
         "Money left",
         rf"{PKR}(?:; what it would serve was {NOT_FOUND}|: no plan serves more than "
-        rf"{NUMBER} {{unit}} more with it|: it would serve {NUMBER} {{unit}} more(?: as far as a "
-        rf"plan was found, at most {NUMBER})?| for {NUMBER} stations?: it would serve {NUMBER} "
-        rf"kWh/day more, and {NUMBER} per PKR m are asked for)",
+        rf"{NUMBER} {{unit}} more with it|: it would serve {NUMBER} {{unit}} more(?: in the "
+        rf"best plan found, at most {NUMBER})?| for {NUMBER} stations?: it would serve {NUMBER} "
+        rf"kWh/day more, and {NUMBER} per PKR m are required)",
     ),
 }
 # Tables of an outcome that need another solve.
@@ -122,7 +122,7 @@ class OfTheMoment(BaseModel):
 
 
 def of_the_moment_faults(told: OfTheMoment, where: str, stages: Sequence[str]) -> list[Fault]:
-    """Return the faults of a run's time of writing, seconds per stage and list of packages."""
+    """Return the faults of a run's time of writing, run times and list of packages."""
     faults = time_faults(told.written, where)
     odd = (name for name in told.seconds if name not in stages)
     faults += naming(f"{where}, key seconds", "are not stages of a run", odd, MENDED)
@@ -305,7 +305,7 @@ def file_faults(folder: Path, again: Path, names: Iterable[str]) -> list[Fault]:
 
 
 def set_faults(folder: Path, stored: Iterable[str], again: Iterable[str]) -> list[Fault]:
-    """Return a fault for files that the run does not write, and one for missing files."""
+    """Return a fault for files that such a run does not write, and one for missing files."""
     more, less = sorted({*stored} - {*again}), sorted({*again} - {*stored})
     faults = naming(str(folder), "are not files of a run like this", more, MENDED)
     return faults + naming(str(folder), "lacks", less, MENDED)
@@ -323,7 +323,7 @@ def _contents(path: Path) -> dict[str, Any]:
     held: dict[str, Any] = {}
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as base:
-            base.text_factory = bytes  # an edited file may have texts that are not UTF-8
+            base.text_factory = bytes  # an edited file may have strings that are not UTF-8
             for pragma in ("application_id", "user_version", "encoding"):
                 held[f"PRAGMA {pragma}"] = base.execute(f"PRAGMA {pragma}").fetchall()
             parts = base.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()

@@ -14,7 +14,7 @@ from siting.study.program_zones import gini
 from siting.study.queues import Waiting, late_share
 from siting.tables import mean_drive_min
 
-# The people of a cell with a smaller served share are left out.
+# Below this share served, the people of a cell count as left out.
 LEFT_OUT = 0.01
 
 

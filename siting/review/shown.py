@@ -13,7 +13,7 @@ from siting.texts import html_text
 
 # Largest number of rows shown of a table; the answer itself has all rows.
 MOST_ROWS = 16
-# Largest number of characters to which a cell is cut in text, except in the last column.
+# Cells are cut to this number of characters in text, except in the last column.
 MOST_LETTERS = 60
 
 
@@ -26,7 +26,7 @@ class Block(NamedTuple):
 
 
 class Shown(ABC):
-    """An answer that is displayed by its `_title` and `_blocks`."""
+    """An answer displayed through its `_title` and `_blocks`."""
 
     @abstractmethod
     def _title(self) -> tuple[str, str]:

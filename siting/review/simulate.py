@@ -25,7 +25,7 @@ from siting.study.stages import Report
 from siting.study.stored_run import Source, study_from_run, study_of
 from siting.writing import claimed_folder
 
-# A station with a higher ratio of allotted energy to capacity by the waiting standard is named.
+# Stations whose allotted energy exceeds the waiting standard's capacity by this ratio are named.
 OVER = 1.05
 OVERLOADED = "given more than the waiting standard lets through"
 ASSUMPTIONS = (
@@ -59,7 +59,7 @@ class SimulatedDay(Shown):
         ``case``, ``site_id``, and the share of the site's ports in use in each hour, ``h00`` to
         ``h23``.
     lines
-        Agreements and differences of the simulation and the program, with reasons, in words.
+        Agreements and differences between simulation and program, with reasons, in words.
     facts
         Content of ``simulation.json``.
     """
@@ -233,7 +233,7 @@ def _findings(
     peaks: dict[str, tuple[float, float]],
     expected: pd.DataFrame,
 ) -> list[str]:
-    """Return the agreements and differences of the simulation and the program, in words.
+    """Return the agreements and differences between simulation and program, in words.
 
     `peaks`: by case, the late share in the busiest hour and the half-width of its interval.
     """
@@ -259,7 +259,7 @@ def _findings(
             f"{1 - standard.alpha:.0%} of drivers within {standard.wait_min:g} min (Erlang C): "
             + _why(standard, plan.outcome.model)
         )
-        more = ", more than simulated, as if nobody turned away and the peak lasted"
+        more = ", more than simulated, assuming that nobody turns away and the peak lasts"
         lines.append(
             f"Erlang C expects {erlang:.0%} late in the busiest hour of each queue"
             + (more if erlang > late + half else "")

@@ -64,7 +64,7 @@ def stored_answer(program: Program, outcome: Outcome) -> Answer:
 
 
 def near_optimal(gap: float) -> float:
-    """Return the share of the objective that a near-optimal plan may lose, for a gap."""
+    """Return the share of the objective that a near-optimal plan may lose, given the gap."""
     return max(2 * gap, 0.01)
 
 

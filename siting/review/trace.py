@@ -66,7 +66,7 @@ def trace(
     vehicle_class
         The class of a cell's demand or of a station's service; all classes by default.
     year, scenario
-        A year of the plan, by default the last; and a scenario of the plan, by default none: then
+        A year of the plan, by default the last; and a scenario of the plan. Without a scenario,
         the figures are for the configuration's own demand.
 
     Raises
@@ -146,7 +146,7 @@ def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
         rows = rows[rows["slice"].fillna("").astype(str) == at.name]
     stored = float(rows.loc[rows["vehicle_class"] == vehicle_class, "demand_kwh_day"].sum())
     steps.append(Step("wanted in the cell", words, wanted * share, "kWh/day", stored))
-    note = f"case {at.case}: each figure stands at an end of its range"
+    note = f"case {at.case}: each figure is at an end of its range"
     notes = () if at.case == "central" else (note,)
     return Chain(f"{vehicle_class} demand in cell {cell}", tuple(steps), notes)
 
@@ -166,7 +166,7 @@ def _trace_cell(run: Traced, cell: str, at: Slice, classes: Iterable[str]) -> Tr
 
 
 def _inputs(run: Traced) -> pd.DataFrame:
-    """Return the input files of people, places and roads."""
+    """Return the input files of population, places and roads."""
     keys = ("demand.people", "demand.wealth", "demand.surfaces.places", "roads.source")
     rows = [record for record in run.facts["inputs"] if record["key"] in keys]
     columns = ["key", "kind", "file", "source", "sha256"]
@@ -232,7 +232,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
         return [_Surface("depots", 1.0, share, words, ())]
     at = int(np.flatnonzero((cells["cell_id"].astype(str) == cell).to_numpy())[0])
     people = cells["people"].to_numpy(dtype=float)
-    # A home is weighted by its relative wealth to the power of the class's ownership weight.
+    # A home's weight is its relative wealth raised to the class's ownership weight.
     follows = run.figure("ownership_weight", vehicle_class)
     times = np.ones(len(cells))
     if follows is not None and "relative_wealth" in cells.columns:
@@ -254,7 +254,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
     if not kept.sum() > 0:
         kept = known.astype(float)
     if not known.any():
-        return [_Surface("cells", 1.0, 1 / inside.sum(), "nothing is known of any", ())]
+        return [_Surface("cells", 1.0, 1 / inside.sum(), "all cells alike, without data", ())]
     kept = kept / kept.sum()
     share = given[at] / np.where(known, total, 1.0)
     ways = []
@@ -262,7 +262,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
         words = _surface_words(run, cell, name, float(total[i]), float(people[at]), times[at])
         words = f"weight {kept[i]:.4g} x {share[i]:.6g}: {words}"
         if not np.isclose(kept[i], weight[i]):
-            words += f" (weight {weight[i]:.4g} of the table; what is not known went to the rest)"
+            words += f" (weight {weight[i]:.4g} in the table; weight without data went to others)"
         factors = (*run.figures_of([name], vehicle_class), *_surface_factors(run, cell, name))
         ways.append(_Surface(name, float(kept[i]), float(share[i]), words, factors))
     return ways
@@ -295,7 +295,7 @@ def _surface_words(
     of = float(surfaces.attrs["whole"][name]) * area_total
     row = run.rows_of("surfaces", cell).iloc[0]
     if not of > 0:
-        return "nothing of it is known"
+        return "it has no data here"
     if name == "home":
         return f"{people:,.6g}{_by_wealth(times)} of {of:,.6g} people live here"
     if name == "destination":

@@ -162,7 +162,7 @@ def _waiting(
         f"{mix.session_kwh:,.3g} kWh take {paces}, {mix.peak_hour_share:.1%} of a day's in its "
         f"busiest hour; at most {standard.alpha:.0%} wait over {standard.wait_min:g} min (Erlang C)"
     )
-    words += f" and ports are taken {taken:.0%} of the day at most" if taken is not None else ""
+    words += f" and ports are in use at most {taken:.0%} of the day" if taken is not None else ""
     words += f"; {availability:g} of the time"
     return replace(step, words=words, value=value, stored=step.value)
 
@@ -274,14 +274,14 @@ def _load(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> list[Ch
     words += f" + {offer['standing_kw']:g} that stands" if offer["standing_kw"] > 0 else ""
     load = float(offer["load_kw"])
     if load < every:
-        words += f", less {every - load:,.6g} for ports that are never all taken"
+        words += f", less {every - load:,.6g} for ports that are never all in use"
     busy = run.figures_of(["site costs"], "busy_share")
     steps.append(Step("load_kw", words, load, "kW", None, busy))
     return [Chain("load on the grid", tuple(steps))]
 
 
 def _running(run: Traced, offer: pd.Series[Any], business: pd.DataFrame) -> list[Chain]:
-    """Return the chain of a new station's fixed yearly cost, which ignores sales."""
+    """Return the chain of a new station's fixed yearly cost, which does not depend on sales."""
     if offer["existing"]:
         return []
     earned = business.set_index("figure")["value"] if len(business) else pd.Series(dtype=float)
@@ -333,7 +333,7 @@ def _subsidy(
     rule = subsidy_of(run.config)
     paid = run.table("outcome_paid")
     until = paid["year"].fillna(year).astype(int) <= year
-    # The table has the sum of all payments up to each year.
+    # Each row has the sum of all payments up to its year.
     payments = paid.loc[until & (paid["site_id"].astype(str) == site), "subsidy_pkr"]
     drawn = float(payments.max()) if len(payments) else 0.0
     settings = run.figures["figure"]

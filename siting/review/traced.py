@@ -104,7 +104,7 @@ class Trace:
     year, scenario
         The year and scenario of the figures; a blank scenario means the configuration's own demand.
     chains
-        One per figure, the largest first.
+        One per figure; for a cell, the largest demand first.
     tables
         Further tables by name: the places in a cell, or the cells that a station serves.
     notes

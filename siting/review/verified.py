@@ -66,7 +66,7 @@ from siting.writing import scratch_folder
 _FROM_TABLES = ("demand", "factors", "offers", "reach", "limits")
 # The file and the key that only a replan has; they refer to the earlier run.
 _CHANGES, _REPLANNED = "changes.csv", "replanned_from"
-# Kinds of people data whose reading adds notes to a run.
+# Kinds of population data that add notes to a run when they are read.
 _WITH_NOTES = ("streets", "zones")
 # Errors that mean that an input of the run can no longer be read.
 _GONE = (InputError, ConfigError, DownloadError)
@@ -200,7 +200,7 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
     if above(low, high):
         what = (
             f"the certificate proves that no plan reaches more than {shown(proven.bound)} "
-            f"{proof.unit}, the run says that its own reaches {shown(proof.objective)}"
+            f"{proof.unit}, but the run says that its own reaches {shown(proof.objective)}"
         )
         faults.append(edited(where, what))
     refuse(faults)
@@ -236,17 +236,17 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
                 anew = getattr(Study(config, tables=others), name)
                 if is_own(name, facts):
                     faults += own_faults(study, name, anew, facts, folder)
-                    notes.append(f"{name}: bids and answers were not held against who gave them")
+                    notes.append(f"{name}: bids and answers were not confirmed with their authors")
                 elif same_table(stored[name], anew):
                     again.append(name)
                 else:
                     faults.append(edited(f"{FOLDER}, table {name}", NOT_OTHERS))
-        with _inputs_there("what is noted of people", faults):
+        with _inputs_there("the notes on population", faults):
             noted = config.demand.people.kind in _WITH_NOTES
             people_notes = read_people(config, study.network).notes if noted else ()
             if study.people_read.notes != people_notes:
                 where = f"{FOLDER}/{MANIFEST}, key people_notes"
-                faults.append(edited(where, "is not what reading the people gives"))
+                faults.append(edited(where, "differs from what reading the population gives"))
         with _inputs_there("the list of figures", faults):
             given = {k: t for k, t in stored.items() if k != "outcome"}
             figures = Study(config, tables=given).sourced_figures
@@ -263,7 +263,7 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
 
 
 def _records(table: pd.DataFrame) -> list[str]:
-    """Return the rows of a table as sorted texts, for a comparison in any order."""
+    """Return the rows of a table as sorted strings, to compare them in any order."""
     return sorted(json_text(row) for row in plain(table.to_dict("records")))
 
 
@@ -309,7 +309,7 @@ def _written(
     notes.append(
         f"claims that nothing in the run proves: written {moment.written}, seconds, "
         f"memory, platform, versions (siting {moment.siting}, Python {moment.python}), and the "
-        "SHA-256 of inputs, which siting rerun holds against the files"
+        "SHA-256 of inputs, which siting rerun compares with the files"
     )
     return f"{len(named):,} files rebuilt from the tables, identical{words}", None
 
@@ -365,7 +365,7 @@ def _record_faults(said: dict[str, Any], anew: dict[str, Any], moment: OfTheMome
 def _page(
     study: Study, folder: Path, facts: dict[str, Any], curve: Path | None
 ) -> tuple[list[Fault], str]:
-    """Return the faults of the run's page, and a text on its language and curve."""
+    """Return the faults of the run's page, and words on its language and curve."""
     path = folder / REPORT
     fix = f"write it again with siting report {folder}"
     if not path.is_file():

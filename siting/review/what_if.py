@@ -44,8 +44,8 @@ SAME = "The same stations except for your changes; nothing else is decided again
 class WhatIf:
     """A plan, and the same plan changed by wishes.
 
-    The given plan keeps the run's figures. The figures of the changed plan are the most energy that
-    its stations can serve in the last year for the public money.
+    The given plan keeps the run's figures. The changed plan is valued by the most energy that its
+    stations can serve in the last year for the public money.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ class Replanned:
 
 @dataclass(frozen=True)
 class Cards:
-    """The cards of a plan's new stations, by ``site_id``; absent if time ran out."""
+    """The cards of a plan's new stations, by ``site_id``; missing where time ran out."""
 
     new: tuple[str, ...]
     lost: Mapping[str, float]  # energy lost without each station, kWh/day
@@ -220,7 +220,7 @@ def nearest_places(
 def _nearest(
     sites: gpd.GeoDataFrame, others: gpd.GeoDataFrame, *, same_sites: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return position and distance (m) of the nearest other site; -1 and NaN without one.
+    """Return position and distance (m) of the nearest other site; -1 and NaN if there is none.
 
     With `same_sites`, `others` are the sites themselves and a site is not its own neighbour.
     """

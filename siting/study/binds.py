@@ -37,7 +37,7 @@ PORTS = {"lev": "socket", "lev_dc": "12 kW point", "ac": "AC port", "dc": "DC po
 
 @stage()
 def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
-    """The number of places and ports (by charger group) with stations in the last year.
+    """The number of places with stations, and of ports by charger group, in the last year.
 
     Keys: ``within_m`` (stations within this distance are one place); ``places``, ``new_places``
     (with a new station) and ``dc_places`` (with a fast charger); ``ports`` and ``new_ports``, by
@@ -80,8 +80,8 @@ def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any
 def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
     """Return the ports of each station of a plan by charger group, in the order of its sites.
 
-    Ports that the text of chargers does not list, as at existing stations or in a user's own table,
-    belong to the station's charger group with the most capacity.
+    Ports that the ``chargers`` column does not list, as at existing stations or in a user's own
+    table, belong to the station's charger group with the most capacity.
     """
     offers = plan.offers.set_index("offer_id").loc[plan.sites["offer_id"]]
     groups = capacity_groups(map(str, offers.columns))
@@ -99,10 +99,10 @@ def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
 
 
 def counts_in(text: str) -> dict[str, int]:
-    """Return the number of chargers of each type in a text; empty if the text cannot be read."""
+    """Return the number of chargers of each type in a string; empty if it cannot be read."""
     try:
         return charger_counts(text)[0]
-    except ValueError:  # a text in a user's own table
+    except ValueError:  # a string in a user's own table
         return {}
 
 
@@ -134,7 +134,7 @@ def binding(
 
 @stage()
 def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
-    """The sales of existing stations beside new stations; empty without existing stations.
+    """The sales of existing stations alongside new ones; empty unless both exist.
 
     Keys: ``stations`` (their number); ``alone_kwh_day`` (sales in the target year if nothing were
     built); ``kwh_day`` (sales under the plan, with extensions); ``idle`` (number of existing
@@ -220,8 +220,8 @@ def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> li
     if more > LITTLE * plan.served_kwh_day:
         return []
     return [
-        f"money does not bind: by the prices of the proven limit PKR {added_pkr / MILLION:,.0f} m "
-        f"more would raise it by {more:,.0f} kWh/day"
+        f"money does not bind: by the dual prices, PKR {added_pkr / MILLION:,.0f} m more would "
+        f"raise the bound by {more:,.0f} kWh/day"
     ]
 
 
@@ -254,11 +254,11 @@ def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
 
 
 def _without_money(plan: Plan, asked: Asked) -> list[str]:
-    """Return a message on the energy that the stations without public money serve alone."""
+    """Return a message on the energy that the stations without public money would serve alone."""
     drawn = plan.new_sites["subsidy_pkr"].astype(float) > LITTLE_PKR
     if not drawn.any() or drawn.all() or money_of(asked.config) <= 0:
         return []
-    # The capacity of these stations bounds the energy, so that most plans need no solve.
+    # The capacity of these stations bounds the energy, so most plans need no solve.
     least = (1 - 4 * LITTLE) * plan.served_kwh_day
     kept = plan.sites.loc[~plan.sites["site_id"].isin(plan.new_sites.loc[drawn, "site_id"])]
     if not 0 < least <= float(kept["capacity_kwh_day"].sum()):

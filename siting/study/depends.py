@@ -47,8 +47,8 @@ def gone(
 ) -> frozenset[str]:
     """Return the names of all stages made stale by changed keys.
 
-    Stages whose tables are `given` stay valid. With `once`, stages that are the same in every year,
-    scenario and case stay valid too.
+    Stages whose tables are `given` remain valid. With `once`, so do stages that are the same in
+    every year, scenario and case.
     """
     changed = [key for key in keys if key.split(".")[0] not in INERT]
     unknown = any(not any(_declares(made, key) for made in STAGES.values()) for key in changed)
@@ -60,7 +60,7 @@ def gone(
         or not set(given).isdisjoint(made.reads)
     }
     outdated = _and_below(outdated, given, once)
-    if "cells" in outdated:  # a run folder stores people by cell
+    if "cells" in outdated:  # a run folder stores the population by cell
         outdated = _and_below(outdated | {"people_read"}, given, once)
     return frozenset(outdated)
 

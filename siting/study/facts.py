@@ -60,7 +60,7 @@ def with_facts(study: Study, plan: Plan, now: datetime) -> Plan:
 
 
 def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
-    """Return the contents of ``run.json``, in the order a person reads them."""
+    """Return the contents of ``run.json``, in the order in which a person reads them."""
     s = plan.outcome
     config = study.config
     mean_min, p90_min = (None if math.isnan(one) else one for one in s.drives_min)
@@ -273,7 +273,7 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
         "plan": float(new["served_kwh_day"].sum()) / float(drawn.sum()),
         "least_station": str(rate.index[0]),
         "least": float(rate.iloc[0]),
-        # A station exactly at the threshold must not fail by rounding.
+        # A station exactly at the threshold must not fail because of rounding.
         "below": [str(site) for site in rate.index[rate < least * (1 - 1e-6)]],
     }
 

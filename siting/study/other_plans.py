@@ -36,7 +36,7 @@ class Effort:
 
     @property
     def left_s(self) -> float:
-        """Seconds left."""
+        """Time left (s)."""
         return self.config.solver.time_limit_s - (time.perf_counter() - self.begun)
 
     def solve(self, program: Program, share: float = 1.0, start: Sequence[str] = ()) -> Answer:
@@ -192,7 +192,7 @@ def _one_year(
 
 
 def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -> pd.DataFrame:
-    """Return a year's offers, given the offers that stand by ``site_id``."""
+    """Return a year's offers, given the offers already built by ``site_id``."""
     offer_id, site = offers["offer_id"].astype(str), offers["site_id"].astype(str)
     before = offers["existing"].to_numpy(bool) & offer_id.isin(list(stands.values())).to_numpy()
     new = {s: o for s, o in stands.items() if s not in set(site[before])}

@@ -129,7 +129,7 @@ class _Told:
         return replace(outcome, lines=tuple(lines))
 
     def _foresight(self, table: pd.DataFrame) -> None:
-        """Add the worth gained by planning all years together, not year by year."""
+        """Add the worth gained by planning all years together rather than year by year."""
         alone = myopic(self.asked, self.effort)
         text = NOT_FOUND
         if alone is not None:
@@ -195,7 +195,7 @@ class _Told:
         self.lines.append(Line("price_of_fairness", "Price of fairness", price))
 
     def _more_budget(self, usual: Answer, share: float) -> str:
-        """Return in words the extra budget to serve as much as the usual plan and stay as fair."""
+        """Return in words the extra budget to serve as much as the usual plan, equally fairly."""
         wanted_kwh = usual.demand_kwh_day
         program = replace(usual.program, aims=(LeastMoney(),), floors=()).without_budget()
         city = (1 - 1e-6) * usual.served_kwh_day / wanted_kwh if wanted_kwh else 0.0
@@ -211,7 +211,7 @@ class _Told:
         out, gain = self.answer.left_out, self.asked.config.program.least_gain.per_million
         stations, worth = counted(len(out.offers), "station"), max(out.worth, 0.0)
         text = f"PKR {out.subsidy_pkr / MILLION:,.2f} m for {stations}: it would serve "
-        return f"{text}{worth:,.0f} kWh/day more, and {gain:g} per PKR m are asked for"
+        return f"{text}{worth:,.0f} kWh/day more, and {gain:g} per PKR m are required"
 
     def _unspent(self, outcome: Outcome) -> str:
         """Return in words the unspent money, if any, and a bound on the worth it could add."""
@@ -238,7 +238,7 @@ class _Told:
         more, most = max(proof.objective - before, 0.0), max(proof.bound - before, 0.0)
         text = f"{money}: it would serve {more:,.4g} {program.worth_unit} more"
         if most > more * 1.01 + 1e-6:
-            text += f" as far as a plan was found, at most {most:,.4g}"
+            text += f" in the best plan found, at most {most:,.4g}"
         return text
 
     def _viability(self, outcome: Outcome) -> None:
@@ -404,7 +404,7 @@ def cost_lines(table: pd.DataFrame, value_pkr_h: Mapping[str, float], *, years: 
     cost = {part: pkr / MILLION for part, pkr in zip(table["part"], table["pkr_year"], strict=True)}
     values = value_pkr_h.items()
     minute = ", ".join(f"{pkr / 60:.2f} ({name.replace('_', ' ')})" for name, pkr in values)
-    over = ", summed over the years as they count" if years else ""
+    over = ", a weighted sum over the years" if years else ""
     return [
         Line(
             "cost_to_all",
@@ -413,7 +413,7 @@ def cost_lines(table: pd.DataFrame, value_pkr_h: Mapping[str, float], *, years: 
             f"{cost[DRIVERS_TIME]:,.2f} m for drivers' time to the charger",
         ),
         Line("minute_value", "A driver's minute", f"is valued at PKR {minute}"),
-        Line("minute_otherwise", "At other values of it", _at_other_values(cost)),
+        Line("minute_otherwise", "Other values of time", _at_other_values(cost)),
     ]
 
 
@@ -421,17 +421,17 @@ def _at_other_values(cost: Mapping[str, float]) -> str:
     """Return in words the stations' cost to all at twice and half the value of time.
 
     >>> _at_other_values({"stations": 90.0, "drivers' time": 10.0, "all": 100.0})
-    "this plan costs all PKR 110.00 m a year at twice (drivers' time 18% of it), PKR 95.00 m at \
-half (5%), 10% as it is valued; a plan made for it may differ"
+    "this plan costs all PKR 110.00 m a year at twice the value (drivers' time 18% of it), PKR \
+95.00 m at half (5%), against 10% at the value used; another value may give another plan"
     """
     time, said = cost[DRIVERS_TIME], list[str]()
-    for factor, words in ((2.0, "at twice"), (0.5, "at half")):
+    for factor, words in ((2.0, "at twice the value"), (0.5, "at half")):
         whole = cost["stations"] + factor * time
         share = f"{factor * time / whole if whole > 0 else 0.0:.0%}"
         share = share if said else f"drivers' time {share} of it"
         said.append(f"PKR {whole:,.2f} m {'' if said else 'a year '}{words} ({share})")
-    said.append(f"{time / cost['all'] if cost['all'] > 0 else 0.0:.0%} as it is valued")
-    return f"this plan costs all {', '.join(said)}; a plan made for it may differ"
+    said.append(f"against {time / cost['all'] if cost['all'] > 0 else 0.0:.0%} at the value used")
+    return f"this plan costs all {', '.join(said)}; another value may give another plan"
 
 
 # --- years ---------------------------------------------------------------------------------------

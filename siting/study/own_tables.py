@@ -107,7 +107,7 @@ def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame)
     what, fix = f"are not the sum of {', '.join(COST_PARTS)}", "change a part with it"
     ids = given.loc[apart, "offer_id"]
     refuse(naming(f"{path}, column cost_pkr", what, ids, fix, count=True))
-    # A CSV cannot tell a blank text from a missing one.
+    # A CSV cannot distinguish a blank string from a missing one.
     for name in made.select_dtypes(["object", "str"]).columns:
         if not made[name].isna().any():
             given[name] = given[name].astype(object).where(given[name].notna(), "")

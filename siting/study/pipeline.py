@@ -42,10 +42,10 @@ class Study:
     config
         The configuration, or the path of its YAML file; None if `keys` have all keys.
     overrides
-        ``key.path=value`` texts that replace keys of the file.
+        ``key.path=value`` strings that replace keys of the file.
     progress
-        Called with an `Event` when a stage is done, and now and then while solving;
-        ``siting.show_progress()`` prints them, as in a notebook by default.
+        Called with an `Event` when a stage is done, and at intervals while solving;
+        ``siting.show_progress()``, the default in a notebook, shows them.
     today
         The target year must not be before this date.
     tables
@@ -58,7 +58,7 @@ class Study:
     config, progress
         The configuration, and the progress callback.
     seconds
-        Seconds of each stage, without its inputs.
+        Run time of each stage (s), without its inputs.
     reused
         Stages taken from a run folder instead of computed.
     start
@@ -80,7 +80,7 @@ class Study:
     city = to_demand.city
     network = to_demand.network
     network_sha256 = to_demand.network_sha256
-    # People and cells.
+    # Population and cells.
     people_read = to_demand.people_read
     people = to_demand.people
     people_outside = to_demand.people_outside
@@ -209,7 +209,7 @@ class Study:
         return f"Study {self.config.name!r} ({self.config.title}); computed: {done}"
 
     def _repr_html_(self) -> str:
-        """Return the stages as an HTML table for notebooks: result and seconds of each."""
+        """Return the stages as an HTML table for notebooks: result and run time of each."""
         rows = []
         for name in (made.told for made in STAGES.values() if made.told):
             seconds = f"{self.seconds[name]:,.1f}" if name in self._found else ""
@@ -257,10 +257,10 @@ class Study:
         Yields
         ------
         list of str
-            A list for the result in words. If it stays empty, nothing is reported and the seconds
-            are added to the caller's seconds.
+            A list for the result in words. If it stays empty, nothing is reported and the time
+            counts as the caller's.
         """
-        # A running stage may compute earlier stages, whose seconds are not its own.
+        # A running stage may compute earlier stages, whose time is not counted as its own.
         begun, heard = time.perf_counter(), list[str]()
         self._inner.append(0.0)
         try:

@@ -32,7 +32,7 @@ def doubts_of(
     outline: Any,
     drive_kmh: float = math.inf,
 ) -> list[str]:
-    """Return possible errors of place, people and cells in plain words; none is certain.
+    """Return possible errors of location, population and cell size, in plain words.
 
     `cells` are the demand cells with ``people``; `zones` the zones in which people are counted,
     with ``name`` and ``people``; `outline` surrounds the roads, lon/lat; `drive_kmh` is the mean
@@ -100,8 +100,8 @@ def _place(city: str, row: pd.Series[Any], extent: Any, outline: Any) -> list[st
 
 
 def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]:
-    """Return a warning if the people are far fewer than in a tehsil that the study names."""
-    if config.demand.city_people is not None:  # from the same layer as the people
+    """Return a warning if the population is far below that of a tehsil that the study names."""
+    if config.demand.city_people is not None:  # from the layer of the population
         return []
     query = getattr(config.roads.source, "query", "") or ""
     said = f"{config.title} {query}"
@@ -112,7 +112,7 @@ def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]
         tehsil, area_km2 = str(row["tehsil"]), float(row["area_km2"])
         if tehsil == city or not re.search(rf"\b{re.escape(tehsil)}\b", said):
             continue
-        # Roads in a part of a tehsil reach a part of its people.
+        # Roads in part of a tehsil reach only that part of its population.
         part = min(1.0, km2 / area_km2) if area_km2 > 0 else 1.0
         if people < part * float(row["people_2023"]) / NEAR:
             lines.append(
@@ -125,7 +125,7 @@ def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]
 
 
 def most_people(km2: float) -> float:
-    """Return the people in an area (km2) as dense as the densest tehsils of the census.
+    """Return the population of an area (km2) as dense as the densest tehsils of the census.
 
     >>> round(most_people(6))
     949878

@@ -19,7 +19,7 @@ from siting.program.money import GapRule
 from siting.study.program_zones import zone_of_demand
 from siting.tables import capacity_columns, capacity_groups, may_be_built
 
-# Key of one year in one scenario: None, a year, a scenario, or both.
+# Key of a slice: None, a year, a scenario, or both.
 Key = Any
 Demands = Mapping[Key, pd.DataFrame]
 
@@ -31,7 +31,7 @@ class Need:
     offers: pd.DataFrame  # `cost_pkr`: the need of each offer over its life (present value, PKR)
     # Present value of the margin on one kWh/day over the life, by class.
     margin_pkr: dict[str, float]
-    # Most of the need that public money may pay: PKR by offer_id, or a share for all.
+    # Largest part of the need that public money may pay: PKR by offer_id, or a share for all.
     cap: float | Mapping[str, float]
     sales_share: float  # share of the planned sales at which a station must break even
     concessions: Mapping[str, str]  # the concession of each site in a concession, by site_id
@@ -58,7 +58,7 @@ class Asked:
     required: tuple[str, ...]
     forbidden: tuple[str, ...]
     zones: pd.Series | None  # by demand_id, blank for none; None without zones
-    people: Mapping[str, float]  # people of each zone
+    people: Mapping[str, float]  # population of each zone
     # Worth of each demand row if fully served, by demand_id, year and scenario; None for energy.
     worth: Mapping[Key, pd.Series] | None
     own_worth: Mapping[int | None, pd.Series] | None  # `worth` for `own`
@@ -140,7 +140,7 @@ def demands_of(
     """Return the demand by year and scenario, and the configuration's own demand by year.
 
     `demand` is the configuration's own demand. `other_demand` returns the demand of another `year`,
-    `scenario` of the fleet and `case`; None or none is the configuration's own.
+    `scenario` of the fleet or `case`; an argument left out or None means the configuration's.
     """
     program = config.program
     years: Sequence[int | None] = list(program.years.budgets_pkr) if program.years else [None]
@@ -162,7 +162,7 @@ def demands_of(
 def zones_of(
     rows: pd.DataFrame, demands: Demands, cells: pd.DataFrame, cell_zones: pd.Series
 ) -> tuple[pd.Series, dict[str, float]]:
-    """Return the zone of each demand row (blank without demand), and the people by zone."""
+    """Return the zone of each demand row (blank without demand), and the population by zone."""
     zones = zone_of_demand(rows, cell_zones)
     wanted = pd.concat(demands.values()).groupby("demand_id")["demand_kwh_day"].sum()
     live = wanted.reindex(zones.index).groupby(zones).transform("sum") > 0
@@ -198,7 +198,7 @@ def worth_of(
         kwh = sessions.set_index("vehicle_class")["session_kwh"]
         worth = wanted / demand["vehicle_class"].map(kwh).astype(float)
     else:
-        # A cell's people are divided among its demand rows in proportion to demand.
+        # A cell's population is divided among its demand rows in proportion to demand.
         people = demand["cell_id"].map(cells.set_index("cell_id")["people"]).astype(float)
         cell_kwh = wanted.groupby(demand["cell_id"]).transform("sum")
         worth = (people * wanted / cell_kwh.where(cell_kwh > 0)).fillna(0.0)
@@ -236,8 +236,8 @@ def need_of(
     refuse(naming("money.prices_pkr_kwh", what, lost, fix))
     if open_.any():
         _require_passable(offers[open_], rules, subsidy)
-    # An extension must earn its need by sales above what the existing chargers can serve. These
-    # first sales count at the largest margin of its chargers, so that earnings are not overstated.
+    # An extension must earn its need from sales beyond the existing chargers' capacity. Sales up to
+    # that capacity are deducted at its chargers' largest margin, so earnings are not overstated.
     most = np.zeros(len(offers))
     for group in groups:
         if (has := offers[f"capacity_{group}_kwh_day"].to_numpy(dtype=float) > 0).any():

@@ -81,11 +81,11 @@ def zone_table(
 
 
 def gini(share: np.ndarray, weight: np.ndarray) -> float:
-    """Return the Gini coefficient of a share over zones, 0 (all the same) to 1.
+    """Return the Gini coefficient of a share over zones, 0 (all equal) to 1.
 
-    It is half the mean difference between the shares of two people (or kWh of demand) drawn at
-    random, divided by the mean share; 0 if the mean is 0. `weight` is the people or the demand of
-    each zone.
+    It is half the mean difference between the shares of two people (or kWh of demand) chosen at
+    random, divided by the mean share; 0 if the mean is 0. `weight` is the population or the demand
+    of each zone.
 
     >>> gini(np.array([0.0, 1.0]), np.array([1.0, 1.0]))
     0.5

@@ -79,7 +79,7 @@ def input_records(config: Config) -> dict[str, dict[str, Any]]:
         record["source"] = ", ".join(dict.fromkeys(filter(None, parts))) or "not stated"
         record["licence"] = getattr(section, "licence", "") or "not stated"
         if key.startswith("candidates") and record["kind"] == "streets":
-            # Street corners come from the roads and have their source and licence.
+            # Street corners are derived from the roads, whose source and licence apply.
             record |= {name: records["roads.source"][name] for name in ("source", "licence")}
     return records
 
@@ -179,8 +179,8 @@ def demand_notes(
         )
     if case != "central":
         lines.append(
-            f"case {case}: every figure of the demand stands at the end of "
-            "its range at once, a bound, not a likely outcome"
+            f"case {case}: every demand figure is at the end of its range at the same time; this "
+            "is a bound, not a likely outcome"
         )
     return lines
 
@@ -299,7 +299,7 @@ def assumptions(sourced_figures: Table, settings: Table) -> Table:
 
 
 def _from_own(rows: Table, name: str, path: Path | None) -> Table:
-    """Return the figures of a table with the user's own file as the table of its figures."""
+    """Return the figures of a table, naming the user's own file as the table of those in it."""
     if path is None:
         return rows
     in_file = pd.MultiIndex.from_frame(reference.table(name, path)[["figure", "vehicle_class"]])

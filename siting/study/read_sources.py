@@ -129,16 +129,16 @@ def places(config: Config, network: Network, poi_weights: Table) -> Layer | None
     try:
         known = sites.read_destinations(source.path, tags)
     except sites.NoPlaceError as err:
-        fix = "leave demand.surfaces out: the demand is then where people live; or name a layer"
+        fix = "leave out demand.surfaces (demand is then placed where people live), or name a layer"
         raise InputError([Fault(f.where, f.what, fix, f.ids) for f in err.faults]) from err
-    # With a layer wider than the study, energy would go to places without a road.
+    # If the layer is wider than the study, energy would otherwise go to places without a road.
     area = outline(network, config.reach.max_snap_m)
     inside = known.geometry.representative_point().within(area)
     return gpd.GeoDataFrame(known[inside].reset_index(drop=True))
 
 
 def no_neighbourhoods() -> gpd.GeoDataFrame:
-    """Return a layer of named parts of the city without a row."""
+    """Return an empty layer of named parts of the city."""
     return gpd.GeoDataFrame({"name": [], "kind": []}, geometry=[], crs=4326)
 
 
@@ -207,7 +207,7 @@ def with_own_names(
 
 
 def with_columns_of(people: gpd.GeoDataFrame, cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the cells with the people layer's own columns, filled if a cell's rows agree."""
+    """Return the cells with the people layer's own columns, blank where a cell's rows differ."""
     own = [c for c in people.columns if str(c).startswith(sites.OWN)]
     if not own:
         return cells
@@ -220,7 +220,7 @@ def with_columns_of(people: gpd.GeoDataFrame, cells: gpd.GeoDataFrame) -> gpd.Ge
 
 
 def left_out(dropped: pd.DataFrame) -> dict[str, int]:
-    """Return the number of places left out, by reason; some reasons are listed only if any."""
+    """Return the number of places left out, by reason; rare reasons only if they occur."""
     reason = dropped["reason"].astype(str)
     begins = {
         OUTSIDE: sites.OUTSIDE,

@@ -84,8 +84,8 @@ def business_of(
 ) -> pd.DataFrame:
     """Return the business case of the new stations from their service.
 
-    `drawn` is the public money of each standing offer (PKR), by ``offer_id``, existing stations
-    included.
+    `drawn` is the public money of each of the plan's offers (PKR), by ``offer_id``, existing
+    stations included.
     """
     chosen = offers[offers["offer_id"].isin(list(drawn.index))]
     chosen = chosen.assign(subsidy_pkr=chosen["offer_id"].map(drawn).astype(float))
@@ -100,7 +100,7 @@ def sold_by_group(
     rules: economics.BusinessRules,
     compatibility: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Return the kWh/day sold by site and charger group; a class uses its least paying group."""
+    """Return the kWh/day sold by site and charger group; a class uses its group of least margin."""
     able = [g for g in capacity_groups(map(str, offers.columns)) if g in rules.prices_pkr_kwh]
     has = offers.set_index("site_id")[[f"capacity_{g}_kwh_day" for g in able]] > 0
     sold = service.groupby(["site_id", "vehicle_class"])["served_kwh_day"].sum().reset_index()
@@ -237,7 +237,7 @@ def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:
 
 
 def _best(outcome: Outcome) -> pd.DataFrame:
-    """Return the best worth of each scenario for the regret, at least the plan's own worth."""
+    """Return the best worth known in each scenario, at least the plan's own, to measure regret."""
     rows = outcome.served.merge(outcome.slices[["slice", "weight"]], on="slice")
     got = (rows["worth"] * rows["weight"]).groupby(rows["scenario"]).sum()
     best = np.maximum(outcome.best["best"], outcome.best["scenario"].map(got))
@@ -259,7 +259,7 @@ def _members(asked: Asked, *, zones_only: bool = False) -> pd.DataFrame:
 
 
 def _near(asked: Asked) -> pd.Series:
-    """Return the name of the floor on reachable demand, by demand row; blank if not reachable."""
+    """Return the name of the floor on reachable demand, by demand row; blank for other demand."""
     rows = next(iter(asked.own.values()))
     forbidden = asked.offers["site_id"].isin(asked.forbidden)
     open_ = (texts_of(asked.offers, "reason") == "") & ~forbidden

@@ -36,7 +36,7 @@ def with_program(asked: Asked, **keys: Any) -> Asked:
 def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
     """Return the program of the last year alone: most energy for a given budget (PKR).
 
-    The demand is the configuration's own; limits, floors and the viability gap stay.
+    The demand is the configuration's own; limits, floors and the viability gap still apply.
     """
     last = asked.last_demand
     limits = with_more_money(asked.limits, budget_pkr - money_of(asked.config))
@@ -54,7 +54,7 @@ def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDL
 
     The first aim is the most energy. If public money fills the viability gap, the second aim is the
     least public money, because many plans serve as much energy for more money. `chosen` are ids of
-    the offers that stand, existing stations included; `budget_pkr` is the public money available
+    the plan's offers, existing stations included; `budget_pkr` is the public money available
     (PKR).
     """
     asked = in_the_end(asked, budget_pkr)
@@ -68,7 +68,7 @@ def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDL
 def service_of(asked: Asked, chosen: Collection[str]) -> pd.DataFrame:
     """Return the service of given offers in the last year: most energy, then shortest drives.
 
-    `chosen` are ids of the offers that stand, existing stations included. Columns: ``site_id``,
+    `chosen` are ids of the plan's offers, existing stations included. Columns: ``site_id``,
     ``vehicle_class`` and ``served_kwh_day``, among others.
     """
     # Public money is already spent, so keys about it are left out.
@@ -79,7 +79,7 @@ def service_of(asked: Asked, chosen: Collection[str]) -> pd.DataFrame:
 
 
 def least_money_of(asked: Asked, chosen: Collection[str]) -> float | None:
-    """Return the least public money with which offers serve most in the last year (PKR).
+    """Return the least public money with which given offers serve most in the last year (PKR).
 
     None if public money does not fill the viability gap, no demand is in reach, or no amount of
     public money keeps all the offers. `chosen` is as in `service_of`.
@@ -94,7 +94,7 @@ def least_money_of(asked: Asked, chosen: Collection[str]) -> float | None:
 
 
 def _alone(asked: Asked, chosen: Collection[str]) -> Asked:
-    """Return the program of the last year with only the standing offers."""
+    """Return the program of the last year with only the chosen offers and existing stations."""
 
     def standing(offers: pd.DataFrame) -> pd.DataFrame:
         # Extensions refer to the station they extend.
@@ -122,13 +122,13 @@ def by_class(demand: pd.DataFrame, service: pd.DataFrame) -> pd.DataFrame:
 
 
 def _open(offers: pd.DataFrame, chosen: Collection[str]) -> pd.DataFrame:
-    """Return the offers without the reasons against the chosen offers."""
+    """Return the offers, with the reasons against the chosen ones removed."""
     ours = offers["offer_id"].isin(list(chosen)).to_numpy()
     return offers.assign(reason=offers["reason"].mask(ours, ""))
 
 
 def _anybody(asked: Asked) -> bool:
-    """Return whether any demand is in reach of a standing station with a fitting plug."""
+    """Return whether any demand is in reach of a station with a fitting plug."""
     wanted = asked.last_demand
     near = wanted[wanted["demand_kwh_day"] > 0].merge(asked.reach[["cell_id", "site_id"]])
     near = near[["vehicle_class", "site_id"]].drop_duplicates().merge(asked.compatibility)

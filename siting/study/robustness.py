@@ -1,7 +1,7 @@
 """The plan under other circumstances: a simulated day, other capacities, other demand.
 
-The plan does not depend on these results, and its stations stay the same. Their day is simulated,
-and their service is solved again (`siting.study.revalue`).
+The plan does not depend on these results, and its stations are fixed. Their day is simulated, and
+their service is solved again (`siting.study.revalue`).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ DAY_MIN = 24 * 60.0
 DAY = simulation.Rules(days=1, seed=1, warm_up_h=6.0)
 # Above this number of drivers a day (about ten seconds) only `siting simulate` simulates a day.
 MOST_DRIVERS = 60_000
-# An excess over the service standard of fewer standard errors than this may be chance.
+# An excess over the service standard below this number of standard errors may be chance.
 SURE = 1.645
 DRAWS, SEED = 1000, 1
 SLOW_AT = people_to_energy.PACES["slow"]
@@ -54,7 +54,7 @@ NO_STATION = "no station stands"
 MOST_LOTS = 8
 # The headline compares the day with the program if their shares served differ by more than this.
 APART = 0.05
-# Share of the spare time that is for the plan under other circumstances.
+# Share of the spare time for the plan under other circumstances.
 WHAT_IF_SHARE = 0.5
 # Bands of the drive to the nearest station (min), in addition to the study's own cutoff.
 BANDS_MIN = (5.0, 10.0, 15.0)
@@ -132,7 +132,7 @@ def _use(
 def isochrones(
     config: Config, network: Network, cells: Layer, demand: Table, candidates: Layer, plan: Plan
 ) -> Layer:
-    """Areas by minutes of driving to the nearest station, with people and demand.
+    """Areas by minutes of driving to the nearest station, with population and demand.
 
     Columns: ``over_min``, ``within_min`` (minutes), ``people``, ``people_share`` (of all people),
     ``demand_kwh_day`` and shapes in metres. The layer is empty without stations, or if drives come
@@ -246,7 +246,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
 
 
 def _found(rows: list[dict[str, Any]]) -> str:
-    """Return in words the number of circumstances, and how many time did not allow."""
+    """Return in words the number of circumstances, and of those not computed in time."""
     late = sum(row["why_not"] == NOT_IN_TIME for row in rows)
     return f"{len(rows)} other circumstances" + (f", {late} of them {NOT_IN_TIME}" if late else "")
 
@@ -284,8 +284,8 @@ def revalued(
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the service by class with other inputs of the program, and the money at risk.
 
-    `paid` is the public money of each standing offer (PKR); `rules` are the business rules, by
-    default the study's.
+    `paid` is the public money of each of the plan's offers (PKR); `rules` are the business rules,
+    by default the study's.
     """
     service = service_of(asked, list(paid))
     case = business_of(
@@ -391,7 +391,7 @@ def lines_beside(study: Any) -> list[Line]:
             for name, share in row["classes"].items():
                 text += f", {name.replace('_', ' ')} {share:.0%}"
             lines.append(Line(f"under_{row['key']}", CAPACITIES[row["key"]][0], text))
-    # Cases low and high put all figures at one end at once: too unlikely for a verdict on a plan.
+    # Cases low and high put all figures at one end at once, which is too unlikely to judge a plan.
     others = [
         row
         for row in study.what_if
@@ -452,7 +452,7 @@ def _day_lines(day: dict[str, Any], planned: float, others: list[dict[str, Any]]
     if abs(share - planned) > APART:
         text = (
             f"the program's {planned:.1%} of the energy, by the capacity of each station alone: "
-            f"cases and public money are worked out from it, not from the day's {share:.1%}"
+            f"cases and public money are computed from it, not from the day's {share:.1%}"
         )
         text += _without_limit({row["key"]: row for row in others if not row["why_not"]})
         lines += [Line("money_hangs_on", "The money hangs on", text), *_in_use(day["use"])]
@@ -501,19 +501,19 @@ def _without_limit(others: Mapping[str, dict[str, Any]]) -> str:
     >>> plan = {"public_money_pkr": 57.7e6}
     >>> waits = {"public_money_pkr": 21.4e6, "served_kwh_day": 13292.0, "served_share": 0.949}
     >>> _without_limit({"plan": plan, "waits": waits})
-    '. Without the limit on the time in use the same stations serve 13,292 kWh/day (94.9%), for \
-which they need PKR 21.40 m of public money (57.70 m with it)'
+    '. Without the limit on port use the same stations serve 13,292 kWh/day (94.9%), for \
+which they need PKR 21.40 m of public money (57.70 m with the limit)'
     """
     if WAITS not in others:
         return ""
     plan, waits = others["plan"], others[WAITS]
     text = (
-        f". Without the limit on the time in use the same stations serve "
+        f". Without the limit on port use the same stations serve "
         f"{waits['served_kwh_day']:,.0f} kWh/day ({waits['served_share']:.1%})"
     )
     if None not in (waits["public_money_pkr"], plan["public_money_pkr"]):
         text += (
             f", for which they need PKR {waits['public_money_pkr'] / 1e6:,.2f} m of public money "
-            f"({plan['public_money_pkr'] / 1e6:,.2f} m with it)"
+            f"({plan['public_money_pkr'] / 1e6:,.2f} m with the limit)"
         )
     return text

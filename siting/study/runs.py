@@ -63,13 +63,13 @@ def run(
     config
         The configuration, its YAML file, a study, or a study's plan.
     overrides
-        ``key.path=value`` texts that replace keys of the file.
+        ``key.path=value`` strings that replace keys of the file.
     out
         A run folder to write: new, or empty.
     write_lp
         File for the whole program in LP format, written before the solve.
     progress
-        Called with an `Event` when a stage is done, and now and then while solving.
+        Called with an `Event` when a stage is done, and at intervals while solving.
 
     Raises
     ------
@@ -203,7 +203,7 @@ def write_run(
             with study.timed("report") as told:
                 write_text(folder / REPORT, page_of(record_of_plan(study, plan)))
                 told.append("one page")
-        # The facts are written again because only now the seconds are complete.
+        # The facts are written again because the run times are complete only now.
         _write_facts(study, plan, folder)
         seal_again(folder)
     return plan, claim.place

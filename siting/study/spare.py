@@ -23,7 +23,7 @@ NOT_IN_TIME = "not worked out in the time"
 
 @dataclass
 class Clock:
-    """A clock of processor time (s), or of a twentieth of the elapsed time if longer."""
+    """A clock of processor time (s), or of a twentieth of the elapsed time if that is more."""
 
     limit_s: float
     steps: int | None = None  # steps to do regardless of time; None: as time allows
@@ -33,7 +33,7 @@ class Clock:
 
     @property
     def taken_s(self) -> float:
-        """Seconds taken so far."""
+        """Time taken so far (s)."""
         passed = time.perf_counter() - self.wall
         return max(time.process_time() - self.cpu, LEAST_GIVEN * passed)
 
@@ -52,7 +52,7 @@ class Spare:
     time_limit_s: float  # of the solver
     taken_s: float = 0.0
     done: dict[str, int] = field(default_factory=dict)
-    # Results of each type that the stored run has; None: as many as time allows.
+    # Number of results of each type in the stored run; None: as many as time allows.
     known: Mapping[str, int] | None = None
 
     @contextmanager

@@ -38,7 +38,7 @@ EVERY_KEY = ("*",)
 
 @dataclass(frozen=True)
 class Event:
-    """One line of progress: a stage, its step or result, and its seconds so far."""
+    """One line of progress: a stage, its step or result, and its run time so far (s)."""
 
     stage: str
     text: str
@@ -155,7 +155,7 @@ class _ToStage(Protocol):
 def stage(*keys: str, **fields: Any) -> _ToStage:
     """Return a decorator that makes a function a stage with these keys and fields of `Stage`.
 
-    One text may list several keys of a section: ``"reach: cutoff_min access_kmh"``.
+    One string may list several keys of a section: ``"reach: cutoff_min access_kmh"``.
     """
     full_keys: list[str] = []
     for text in keys:
@@ -244,7 +244,7 @@ def notebook() -> Any:
 
 
 def stages_html(title: str, note: str, stages: Sequence[tuple[str, str, str]]) -> str:
-    """Return stages as an HTML table for notebooks: name, result, seconds, all as text."""
+    """Return stages as an HTML table for notebooks: name, result and run time, all as text."""
     left, right = "style='text-align:left'", "style='text-align:right'"
     rows = "".join(
         f"<tr><th {left}>{html_text(name)}</th><td {left}>{html_text(text)}</td>"

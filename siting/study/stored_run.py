@@ -1,6 +1,6 @@
 """The stored stages of a run folder, from which a later solve starts.
 
-The layers of a run folder are rounded for people; ``stages/`` keeps the tables to the last bit as
+The layers of a run folder are rounded for readers; ``stages/`` keeps the tables to the last bit as
 Parquet, with the hash of each file. `study_from_run` opens a folder as the study that wrote it. It
 keeps the stages that a change of the configuration leaves valid (`siting.study.depends`). Without a
 change they include the outcome, and the plan is recounted, not solved again.
@@ -119,7 +119,7 @@ def study_from_run(
     folder
         A run folder.
     overrides
-        ``key.path=value`` texts that replace keys of its ``config.yaml``.
+        ``key.path=value`` strings that replace keys of its ``config.yaml``.
     progress
         Called with an `Event` when a stage has been computed again.
 
@@ -127,7 +127,7 @@ def study_from_run(
     -------
     Study
         `Study.reused` names the stages taken from the folder. Without overrides the outcome is
-        one of them, and `Study.plan` is its plan, recounted. People are known by cell only.
+        one of them, and `Study.plan` is its plan, recounted. The population is known by cell only.
 
     Raises
     ------
@@ -170,7 +170,7 @@ type Source = Path | str | Study | Plan
 def study_of(source: Source) -> Study:
     """Return the study behind a run folder, a study or a plan.
 
-    Raises `InputError` if the folder cannot be used, or no study made the plan.
+    Raises `InputError` if the folder cannot be used, or the plan was not made by a study.
     """
     if isinstance(source, Study):
         return source
@@ -194,7 +194,7 @@ def study_again(
 
 
 def _configuration(folder: Path, overrides: Sequence[str]) -> tuple[Config, tuple[str, ...]]:
-    """Return a run's configuration with other keys, and the keys that changed."""
+    """Return a run's configuration with overrides, and the keys that changed."""
     try:
         before = load(folder / "config.yaml", check_files=False)
     except ConfigError as err:  # written by a version with other keys

@@ -23,9 +23,9 @@ from siting.files import sha256
 from siting.folder_cache import kept
 from siting.roads import Network
 
-# Increase this when a stored stage computes another result from the same arguments.
+# Increase this when a stored stage begins to compute another result from the same arguments.
 FORMAT = 2
-# A table that takes fewer seconds is computed again rather than stored.
+# A table that takes less time (s) is computed again rather than stored.
 LEAST_S = 0.5
 _ABOUT, _TABLE = "about.json", "table.parquet"
 

@@ -48,7 +48,7 @@ def with_own(
 
 @stage("demand: city like city_people")
 def city(config: Config) -> Row:
-    """The city's row in the city table: people, DISCO, availability, speed group."""
+    """The city's row in the city table: population, DISCO, availability, speed group."""
     asked = config.demand
     if asked.like is None or asked.city_people is None:
         return people_to_energy.city_figures(asked.city)
@@ -64,7 +64,7 @@ def network_sha256(network: Network) -> str:
     return content_sha256(network)
 
 
-# --- people and cells ----------------------------------------------------------------------------
+# --- population and cells ------------------------------------------------------------------------
 
 
 @stage(
@@ -75,25 +75,25 @@ def network_sha256(network: Network) -> str:
     stored="people",
 )
 def people_read(config: Config, network: Network) -> People:
-    """People by place, people outside the area, their zones, and notes."""
+    """Population by place, population outside the area, their zones, and notes."""
     return read_people(config, network)
 
 
 @stage()
 def people(people_read: People) -> Layer:
-    """People by place, lon/lat; with ``zone_id`` if people are counted by zone."""
+    """Population by place, lon/lat; with ``zone_id`` if it is counted by zone."""
     return people_read.rows
 
 
 @stage()
 def people_outside(people_read: People) -> Layer:
-    """People of the layer who live outside the study area and are left out, lon/lat."""
+    """Population of the layer outside the study area, which is left out, lon/lat."""
     return people_read.outside
 
 
 @stage()
 def zones(people_read: People) -> Layer | None:
-    """The zones in which people are counted, lon/lat; None if people are not counted by zone."""
+    """The zones in which population is counted, lon/lat; None if it is not counted by zone."""
     return people_read.zones
 
 
@@ -165,7 +165,7 @@ def cells(config: Config, network: Network, people: Layer, unpeopled: Layer | No
 
 @stage()
 def zone_table(zones: Layer | None, cells: Layer) -> Table | None:
-    """People of each zone in the cells, with known figures of its housing; None without zones.
+    """Population of each zone in the cells, with known figures of housing; None without zones.
 
     Columns ``zone_id``, ``name``, ``people`` and, where known, ``renting_share``,
     ``high_rise_share`` and ``ownership``.
@@ -185,13 +185,13 @@ def zone_table(zones: Layer | None, cells: Layer) -> Table | None:
 
 @stage("demand.city_people")
 def city_people(config: Config, city: Row) -> float:
-    """People of the whole city, the base of the area's share."""
+    """Population of the whole city, the base of the area's share."""
     return config.demand.city_people or float(city["people_2023"])
 
 
 @stage()
 def area_share(cells: Layer, city_people: float) -> float:
-    """The share of the city's people who live in the study area, 0 to 1."""
+    """The share of the city's population that lives in the study area, 0 to 1."""
     share = float(cells["people"].sum()) / city_people
     # A layer of the whole city may exceed the table by a rounding error.
     return min(share, 1.0) if share < 1.0 + 1e-6 else share
@@ -277,7 +277,7 @@ def housing(config: Config) -> dict[str, float]:
 def energy(fleet: Table, vehicles: Table, fleet_share: Table, area_share: float) -> Table:
     """The area's public charging energy by class, with every factor, its source and mark.
 
-    Central figures, not adjusted for the housing of zones.
+    The figures are central values, not adjusted for the housing of zones.
     """
     return people_to_energy.city_energy(fleet, vehicles, fleet_share, area_share)
 
@@ -377,7 +377,7 @@ def demand(
 
 
 def ownership_of(vehicles: Table) -> dict[str, float]:
-    """Return the weight of ownership against population by class (0 to 1)."""
+    """Return the weight of ownership, relative to population, by class (0 to 1)."""
     rows = vehicles.set_index("vehicle_class").reindex(columns=["ownership_weight"])
     weights = rows["ownership_weight"].astype(float).fillna(0.0)
     return {str(name): float(weight) for name, weight in weights.items()}

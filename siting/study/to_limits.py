@@ -219,7 +219,7 @@ def bare_names(offers: pd.DataFrame) -> pd.Series[str]:
 def _envelopes(
     budgets_pkr: Mapping[str, float], shares: Mapping[str, Mapping[str, float]], where: str
 ) -> list[Limit]:
-    """Return a limit per envelope, on the part of each offer's subsidy that it pays."""
+    """Return a limit per envelope, on the part of each offer's subsidy that the envelope pays."""
     _need_offers(list(budgets_pkr), shares, where)
     return [
         Limit(name, "envelope", "PKR", pkr, shares[name], per_rupee=True)
@@ -315,7 +315,7 @@ def site_named(
     ids = candidates["site_id"].astype(str)
     if name in set(ids):
         return name
-    # Names are compared in Python, because Arrow rejects texts outside UTF-8.
+    # Names are compared in Python, because Arrow rejects strings outside UTF-8.
     asked, has_name = name.strip().casefold(), candidates["name"].notna()
     named = candidates.loc[has_name, "name"].astype(str)
     called = zip(ids[has_name], named, strict=True)
@@ -371,8 +371,8 @@ def limits_used(limits: Iterable[Limit], drawn_pkr: Mapping[str, float]) -> list
     """Return a plan's use of each limit and the limit's bounds, in the limit's unit.
 
     Limits of spacing are left out, because there are too many. `drawn_pkr` is the public money of
-    each standing offer, by ``offer_id``. Keys: ``limit``, ``kind``, ``unit``, ``used``,
-    ``at_least``, ``at_most`` (None: no such side).
+    each of the plan's offers, by ``offer_id``. Keys: ``limit``, ``kind``, ``unit``, ``used``,
+    ``at_least``, ``at_most`` (None: no such bound).
 
     >>> bikes = Limit("bikes", "envelope", "PKR", 9.0, {"a": 1.0, "b": 0.5}, per_rupee=True)
     >>> limits_used([bikes], {"b": 6.0})[0]["used"]

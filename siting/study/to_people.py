@@ -1,4 +1,4 @@
-"""People inside and outside the study area, from the section ``demand.people``."""
+"""Population inside and outside the study area, from the section ``demand.people``."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from siting.config import Config, PeopleZones
 from siting.errors import InputError
 from siting.roads import Network
 
-# A note is written if more than this share of the zones' people live beyond the roads.
+# A note is written if more than this share of the zones' population lives beyond the roads.
 MOST_OUTSIDE = 0.05
 
 
 @dataclass(frozen=True)
 class People:
-    """People by place, people outside the area, and the zones in which people are counted."""
+    """Population by place, population outside the area, and the zones in which it is counted."""
 
     rows: gpd.GeoDataFrame  # people and geometry, lon/lat; zone_id if counted by zone
-    outside: gpd.GeoDataFrame  # the same for people left out
+    outside: gpd.GeoDataFrame  # the same for the population left out
     zones: gpd.GeoDataFrame | None = None
-    notes: tuple[str, ...] = ()  # notes for readers on how people were placed
+    notes: tuple[str, ...] = ()  # notes for readers on how the population was placed
 
 
 def outline(network: Network, around_m: float = 0.0) -> Polygon:
@@ -37,7 +37,7 @@ def outline(network: Network, around_m: float = 0.0) -> Polygon:
 
 
 def read_people(config: Config, network: Network) -> People:
-    """Return the people by place from the configured source, lon/lat."""
+    """Return the population by place from the configured source, lon/lat."""
     source = config.demand.people
     if source.kind == "streets":
         rows = demand.people_on_streets(network, source.total)
@@ -123,7 +123,7 @@ def _zones(config: Config, source: PeopleZones, network: Network) -> People:
     without = rows.attrs["report"]["without"]
     if without:
         notes.append(
-            f"{len(without):,} zones have no {source.spread_by} inside: their people stand at one "
+            f"{len(without):,} zones have no {source.spread_by} inside: their people are at one "
             "point each (" + ", ".join(without[:5]) + (" …" if len(without) > 5 else "") + ")"
         )
     return People(rows, outside, zones, tuple(notes))

@@ -116,7 +116,7 @@ def dropped(sites_found: tuple[Layer, Layer, Table]) -> Layer:
 
 @stage(stored="candidates")
 def empty_sources(sites_found: tuple[Layer, Layer, Table]) -> Table:
-    """Sources of candidates without a place: the ``key``, and ``what`` was not found."""
+    """Candidate sources that yielded no place: their ``key``, and ``what`` was not found."""
     return sites_found[2]
 
 
@@ -147,7 +147,7 @@ def chargers(config: Config) -> Table:
 
 @stage("offers.availability")
 def availability(config: Config, city: Row) -> float:
-    """Share of the time that grid and charger work."""
+    """Share of the time in which both grid and charger work."""
     return config.offers.availability or float(city["availability"])
 
 
@@ -266,7 +266,7 @@ def reach(
     asked = config.reach
     if asked.table_csv is not None:
         return own_reach(asked.table_csv, cells, candidates, asked.cutoff_min)
-    where = ["node_id", "snap_m"]  # with the ids, the columns that the reach depends on
+    where = ["node_id", "snap_m"]  # the columns, besides the ids, on which the reach depends
     cells, candidates = cells[["cell_id", *where]], candidates[["site_id", *where]]
     parts = (cells, candidates, asked.cutoff_min, asked.access_kmh)
     return context.kept(
@@ -376,7 +376,7 @@ def outcome(study: Any, context: Context, asked: Asked, program: Program) -> Out
 
 @stage("offers: configurations sizes table_csv")
 def shown_offers(config: Config, offers: Table, outcome: Outcome) -> Table:
-    """The offers for files and lists, without sizes that are neither built nor near one built.
+    """The offers for files and lists, without sizes neither built nor close to a built one.
 
     All offers of a user's own table and of ``offers.configurations`` are shown.
     """

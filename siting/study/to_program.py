@@ -130,7 +130,7 @@ def _with_floors(program: Program, asked: Asked) -> Program:
 
 
 def zones_named(asked: Asked) -> pd.Series:
-    """Return zones by ``demand_id``, renamed if called like a vehicle class or ``city``."""
+    """Return zones by ``demand_id``, renamed if named like a vehicle class or ``city``."""
     assert asked.zones is not None  # the configuration checks this
     taken = {"city", REACHABLE, *asked.config.demand.vehicle_classes}
     return asked.zones.map(lambda name: f"zone {name}" if name in taken else name)

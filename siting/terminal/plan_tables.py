@@ -128,8 +128,8 @@ def print_frontier(frontier: pd.DataFrame, folder: Path) -> None:
     ]
     console.table(columns, frontier)
     console.say(
-        "PKR a kWh: more subsidy over more kWh/day than the budget before. Worst: share served in "
-        "the zone served least."
+        "PKR a kWh: extra subsidy per extra kWh/day, compared with the budget before. Worst: share "
+        "served in the worst-served zone."
     )
     case = next(iter(frontier["risk_case"]), "")
     if case:
@@ -257,7 +257,7 @@ def _print_stations(console: Screen, changes: pd.DataFrame) -> None:
     ]
     console.table(columns, shown.head(CHANGES_SHOWN))
     if len(changes) > min(len(shown), CHANGES_SHOWN):
-        console.print("changes.csv has every change (PKR m: subsidy more or less)")
+        console.print("changes.csv has every change (PKR m: change of subsidy)")
 
 
 def _builds(row: Any) -> str:

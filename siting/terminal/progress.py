@@ -12,7 +12,7 @@ from siting.study import Event
 from siting.study.stages import Report, notebook, stages_html
 from siting.terminal.screen import Screen
 
-INDENT = 12  # width of a stage's text, after its name and a space
+INDENT = 12  # column at which a stage's text begins, after its name
 
 
 def show_progress() -> Report:
@@ -54,7 +54,7 @@ class LiveLine:
             self.console.print(part, soft_wrap=True)
 
     def show(self, text: str, done: int = 0, total: int | None = None) -> None:
-        """Show a text in the live line, if stderr is a terminal."""
+        """Show text on the live line, if stderr is a terminal."""
         if not self.console.is_terminal:
             return
         if self.progress is None:

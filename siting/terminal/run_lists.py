@@ -43,10 +43,10 @@ def print_runs(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
 
 
 def _number(value: Any) -> float:
-    """Return a value of a run as a number; NaN unless it is a finite one."""
+    """Return a value of a run as a number; NaN if it is not a finite number."""
     try:
         found = float(value) if isinstance(value, int | float) else math.nan
-    except OverflowError:  # an integer with more digits than a run writes
+    except OverflowError:  # an integer too large for a float
         return math.nan
     return found if math.isfinite(found) else math.nan
 

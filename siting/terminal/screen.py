@@ -1,4 +1,4 @@
-"""The console for all output: texts of a user's files cannot move the cursor."""
+"""The console for all output: strings from a user's files cannot move the cursor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.text import Text
 
 from siting.texts import visible
 
-# Space around the columns of a table: ten columns fit 80 letters.
+# Space around the columns of a table: ten columns fit 80 characters.
 NARROW = (0, 1, 0, 0)
 
 
@@ -66,7 +66,7 @@ def chargers(row: Mapping[Any, Any]) -> str:
 
 
 class Screen(Console):
-    """A console that takes texts literally: no markup, no control characters."""
+    """A console that prints strings literally: no markup, no control characters."""
 
     def __init__(self, **kept: Any) -> None:
         super().__init__(highlight=False, markup=False, **kept)
@@ -79,7 +79,7 @@ class Screen(Console):
             self.print(note, style="yellow")
 
     def written(self, path: object) -> None:
-        """Print the path of the files."""
+        """Print the path of the written files."""
         self.print(f"Written to {path}", soft_wrap=True)
 
     def table(
@@ -108,7 +108,7 @@ class Screen(Console):
         self, heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], *,
         fold: bool = False, **shown: Any,
     ) -> None:  # fmt: skip
-        """Print rows of a label and right-aligned texts; with `fold`, the texts may be broken."""
+        """Print rows of a label and right-aligned texts; with `fold`, the texts may wrap."""
         wraps: dict[str, Any] = {"overflow": "fold"} if fold else {}
         columns = [Column(heads[0], itemgetter(0))]
         columns += [Column(name, itemgetter(n), ">", **wraps) for n, name in enumerate(heads)][1:]
@@ -154,7 +154,7 @@ class Screen(Console):
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """Yield the pieces to print, with texts made harmless."""
+        """Yield the segments to print, with control characters made visible."""
         for piece in super().render(renderable, options):
             text = piece.text if piece.control else visible(piece.text)
             yield piece if text is piece.text else Segment(text, piece.style, piece.control)

@@ -207,7 +207,7 @@ def test_every_broken_rule_is_named_and_the_plan_scored_all_the_same(town, tmp_p
     assert found.scores["theirs"]["served_kwh_day"] == pytest.approx(12.0)
     # The best keeps the rules: one hub, in the east.
     assert found.scores["best"]["served_kwh_day"] == pytest.approx(4.0)
-    assert "breaks rules and serves 100.0%, more than any plan within them" in found.sentence
+    assert "breaks rules and serves 100.0%, more than any plan within the rules" in found.sentence
 
 
 @pytest.mark.slow
