@@ -1,4 +1,4 @@
-"""Lines of a network's roads from end to end, by name."""
+"""Lines of a network's named roads, from end to end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BESIDE_M = 200.0
 def road_lines(
     network: Network, names: Sequence[str], key: str
 ) -> dict[str, list[shapely.LineString]]:
-    """Return the line of each road in metres, end to end; several lines if it has gaps.
+    """Return each road's line from end to end, in metres; several lines if the road has gaps.
 
     The line of a road is the longest of the shortest paths along its streets; parallel parts (the
     other carriageway, ramps) belong to it. Case in `names` is ignored. An `InputError` that names
@@ -52,7 +52,8 @@ def lines_of_layer(
 ) -> dict[str, list[shapely.LineString]]:
     """Return the lines of a layer by name, in the coordinate system `crs` (metres).
 
-    An `InputError` that names `key` is raised if the column is missing, or a shape is not a line.
+    Raises `InputError`, with `key`, if the column or every row is missing, or a shape is not a
+    line.
     """
     layer = read_layer(path)
     refuse(missing_columns(layer, (name_column,), f"{key}, {path}"))
