@@ -37,8 +37,7 @@ class Download:
     # Folder of stored answers, in OSMnx's format and with its file names; OSMnx's own cache works
     # too.
     cache_dir: Path
-    # `overpass_url`, `nominatim_url`: the servers. Answers of different servers are stored
-    # separately.
+    # `overpass_url`, `nominatim_url`: the servers, whose answers are stored separately.
     overpass_url: str = "https://overpass-api.de/api"
     nominatim_url: str = "https://nominatim.openstreetmap.org/"
     timeout_s: float = 180  # a try fails after this many seconds without data
@@ -172,7 +171,7 @@ def _download_error(
     tries = "1 try" if failed == 1 else f"{failed} tries"
     fix = trouble.fix or (
         f"try later, or set download.{key} to another server; run `siting fetch CONFIG` when "
-        "online to keep the answers for use without"
+        "online, to keep the answers for offline use"
     )
     return DownloadError(answers.server, f"{what}: {trouble.what} ({tries})", fix)
 

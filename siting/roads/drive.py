@@ -93,7 +93,7 @@ def without_bus_only(graph: nx.MultiDiGraph[Any]) -> tuple[nx.MultiDiGraph[Any],
 
 
 def only_drivable(graph: nx.MultiDiGraph[Any]) -> nx.MultiDiGraph[Any]:
-    """Return the graph without streets closed to cars, and without nodes isolated by that.
+    """Return the graph without streets closed to cars, and without nodes that only they reach.
 
     `graph` is not changed. Bus-only streets are kept, for `without_bus_only` to count.
     """

@@ -25,7 +25,7 @@ _FIXED: dict[str, Any] = {
 
 @contextmanager
 def swapped(module: Any, **values: Any) -> Iterator[None]:
-    """Replace the values of a module's names during a ``with`` block."""
+    """Give attributes of a module other values during a ``with`` block."""
     with _LOCK:
         before = {name: getattr(module, name) for name in values}
         try:

@@ -168,8 +168,7 @@ class Answers:
         """Store a valid answer; an empty one waits until the whole area proves not to be empty.
 
         `url`: the request as OSMnx writes it; `ok`: whether the status was good. Raises
-        `UnsoundAnswerError` for an answer of the wrong form, or with a remark that reports a
-        failure.
+        `UnsoundAnswerError` for an answer of the wrong form, or with a remark on a failure.
         """
         trouble = _fault_of(answer)
         if trouble is not None:
@@ -267,7 +266,7 @@ def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -
             return
         response.close()
         # OSMnx would store the other server's answer under this address.
-        what = f"the server sends on to another, {other}"
+        what = f"the server redirects to another, {other}"
         raise UnsoundAnswerError(Trouble(what, may_pass=False, fix="give the address you mean"))
     if response.ok:
         return

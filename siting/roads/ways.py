@@ -1,8 +1,7 @@
 """The drivable ways of an OpenStreetMap file, streamed into flat arrays.
 
 Buildings, footways and relations are skipped while reading, so that a file takes little more memory
-than the positions of its nodes (24 bytes each). Then ways are selected, and cut where nodes are
-missing.
+than its nodes' positions (24 bytes each). Then ways are selected, and cut where nodes are missing.
 """
 
 from __future__ import annotations

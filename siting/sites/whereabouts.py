@@ -1,4 +1,4 @@
-"""The location of a site in words: its street, a crossing street, and a place nearby."""
+"""The location of a site in words: its street, a crossing street and a nearby place."""
 
 from __future__ import annotations
 
