@@ -58,8 +58,9 @@ def make_cells(
     h3_resolution
         Resolution of the hexagons, 0 to 15; 8 has edges of about 0.5 km. Only for ``h3``.
     also
-        Places that get a cell even without people: markets, offices, main roads. A point inside
-        represents a shape. With zones, an empty cell joins the zone of the nearest populated one.
+        Places that get a cell even without people: markets, offices, main roads. A shape is
+        represented by a point inside it. With zones, empty cells take the zone of the nearest
+        people.
 
     Returns
     -------
@@ -153,7 +154,7 @@ def _faults(
     if not (np.isfinite(max_snap_m) and max_snap_m > 0):
         faults.append(Fault("max_snap_m", f"{max_snap_m} is not a distance", "give metres above 0"))
     if h3_resolution not in range(16):
-        faults.append(Fault("h3_resolution", f"{h3_resolution} is not one", "give 0 to 15"))
+        faults.append(Fault("h3_resolution", f"{h3_resolution} is out of range", "give 0 to 15"))
     if shape == "h3" and find_spec("h3") is None:
         raise MissingExtraError('H3 cells need another package: pip install "siting[h3]"')
     if people.crs is None:
@@ -294,7 +295,7 @@ def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Int
 def _sums(key: Ints, part: Floats, size: int) -> Floats:
     """Return the sum of the parts of each key.
 
-    The order of summation does not depend on the order of the rows, to keep even the last digit.
+    The order of summation does not depend on that of the rows, so the last digit is reproducible.
     """
     order = np.lexsort((part, key))
     return np.bincount(key[order], weights=part[order], minlength=size)

@@ -103,7 +103,7 @@ def with_depots(
 
 
 def zones_by_depot(energy: pd.DataFrame, depots: pd.DataFrame) -> pd.DataFrame:
-    """Return energy by zone and class; the energy of a class with depots is in their zones.
+    """Return energy by zone and class; a class with depots has its energy in their zones.
 
     `energy`: ``zone_id``, ``vehicle_class``, ``demand_kwh_day`` and perhaps ``vehicles``; `depots`:
     as `place_depots` returns them.

@@ -3,7 +3,7 @@
 A zone has p people, with o vehicles per head or a proxy for o (the share of households with four
 rooms or more). Its share of the area's vehicles of a class is
 
-    p o^a / sum over the zones of p o^a        a the class's ``ownership_weight``, 0: by people
+    p o^a / sum over the zones of p o^a        a: the class's ``ownership_weight`` (0: by people)
 
 so that ownership moves vehicles between zones without changing their total.
 

@@ -52,7 +52,7 @@ def read_raster(
     """Return the population from a raster: pixel centres (or squares) with a head count.
 
     `path`: a GeoTIFF of one band, north up, in any coordinate reference system; `area`: polygon, or
-    west, south, east, north, in lon/lat, that must contain a pixel's centre (default: no limit);
+    west, south, east, north, in lon/lat; only pixels with their centre inside count (default: all);
     `density`: whether the values are persons per km2, not persons per pixel; `nodata`: the value
     that means no data, if the file does not declare one; `pixel_squares`: whether to return pixels'
     outlines, so that cells can share their people (`raster_to_cells` is much faster).
@@ -277,7 +277,7 @@ def _require_usable(source: Any, path: Path) -> None:
         what = f"has pixels of {source.transform.a:g} by {source.transform.e:g}"
         faults.append(Fault(str(path), what, "give the size and corner of its pixels"))
     elif source.transform.b or source.transform.d:
-        faults.append(Fault(str(path), "is turned, not north up", "warp it, e.g. with gdalwarp"))
+        faults.append(Fault(str(path), "is rotated, not north up", "warp it, e.g. with gdalwarp"))
     refuse(faults)
 
 

@@ -96,8 +96,8 @@ def national_stations(people: float) -> dict[str, Any]:
     """Return the policy's number of public stations, and an area's share of them by population.
 
     `people`: population of the area. Result: ``stations`` (of the whole country), ``year``,
-    ``by_people`` (stations, at the area's share of urban Pakistan), ``source``, ``confidence`` (of
-    the national number).
+    ``by_people`` (stations, by the area's share of Pakistan's urban population), ``source``,
+    ``confidence`` (of the national number).
 
     >>> found = national_stations(1_108_872)
     >>> found["stations"], round(found["by_people"])

@@ -198,7 +198,7 @@ def _energy_faults(energy: pd.DataFrame, cells: pd.DataFrame, by_zone: bool) -> 
     where = "energy, column demand_kwh_day"
     faults = rows_fault(where, bad, labels, "not a number of at least 0")
     if not faults and not wanted.sum() > 0:
-        faults.append(Fault(where, "no class wants any energy"))
+        faults.append(Fault(where, "no class has any demand"))
     twice = pd.Series(labels).duplicated()
     faults += rows_fault(f"energy, column {' + '.join(key)}", twice, labels, "given twice")
     if by_zone and "zone_id" not in cells.columns:

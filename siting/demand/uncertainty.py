@@ -191,7 +191,7 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
     before = case.kwh(central)
     total = float(before.sum())
     if not total > 0:
-        raise InputError("demand figures", "no class wants any energy")
+        raise InputError("demand figures", "no class has any demand")
     on_map = None if shares is None else _on_map(case, shares)
     rows = []
     for key, group in case.figures.groupby(keys, sort=False):

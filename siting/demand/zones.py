@@ -134,7 +134,7 @@ def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
     `zones`: polygons with ``zone_id`` and a coordinate reference system.
 
     Result: ``area_km2`` (of all); ``overlap_km2`` (of all pairs, with slivers); ``overlaps``: one
-    record for each pair of zones that share more than 0.1 % of the smaller (``zone_id``,
+    record for each pair of zones that share more than 0.1 % of the smaller one (``zone_id``,
     ``other_id``, ``overlap_km2``, ``share``); ``gap_km2`` and ``gaps``: holes between zones
     (``gap_km2``, ``lon``, ``lat`` of a point inside); ``warnings``: strings.
 

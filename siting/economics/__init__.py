@@ -30,7 +30,7 @@ rate: worth is multiplied by the share, or need and worth are computed at that r
 returns need and worth for the rows of the integer program under the rules `need` and `gap`.
 
 Source: viability-gap funding as named by the Ministry (Dunya 6 Oct 2025), whose formula was not
-found; the arithmetic is R. A. Brealey, S. C. Myers, F. Allen, Principles of Corporate Finance,
+found; the arithmetic is from R. A. Brealey, S. C. Myers, F. Allen, Principles of Corporate Finance,
 chapters 2 and 5.
 """
 

@@ -114,7 +114,7 @@ class Streets:
     geometry: np.ndarray  # lines, UTM metres
     length_m: np.ndarray
     name: Any  # missing if untagged
-    speed: pd.DataFrame  # as `siting.roads.speeds.edge_speeds`
+    speed: pd.DataFrame  # from `siting.roads.speeds.edge_speeds`
     bus_only: np.ndarray
     bus_only_ways: int  # number of ways for buses only
 
@@ -130,8 +130,9 @@ def network_of(
 ) -> Network:
     """Return the connected network of streets with speeds, without bus-only streets.
 
-    `nodes`: ``geometry`` (UTM metres) by ``node_id``, sorted; `classes`: as from
-    `siting.roads.speeds.class_speeds`; other arguments and errors: as in `build_network`.
+    `nodes`: ``geometry`` (UTM metres) by ``node_id``, sorted; `classes`: as
+    `siting.roads.speeds.class_speeds` returns it; other arguments and errors: as in
+    `build_network`.
     """
     if read.bus_only.all():
         raise InputError("graph", "has no street that cars may use, only bus ways")

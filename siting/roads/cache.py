@@ -25,8 +25,8 @@ _TABLES = ("nodes.parquet", "edges.parquet")
 def cached_network(folder: Path, key: dict[str, Any], build: Callable[[], Network]) -> Network:
     """Return the network stored under a key, or build and store it.
 
-    Each network has its own folder, with the hashes of its files, which is written completely or
-    not at all, so that simultaneous or killed runs never leave a partial network. A damaged network
+    Each network has its own folder, with the hashes of its files. The folder is written completely
+    or not at all, so simultaneous or killed runs never leave a partial network. A damaged network
     is built again, with a warning.
 
     `folder`: folder of stored networks; created if missing. `key`: everything on which the network

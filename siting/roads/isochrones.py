@@ -23,9 +23,9 @@ def isochrones(
 ) -> gpd.GeoDataFrame:
     """Return the area of each band of driving minutes to the nearest place, one row per band.
 
-    Streets are sampled at least every half square (`SQUARE_M` m wide), in their driving direction;
-    an area extends up to `ASIDE` squares from a street. Its corners are simplified, without gaps
-    between bands.
+    The area consists of squares, `SQUARE_M` m wide, up to `ASIDE` squares from a street. Streets
+    are sampled at least every half square, in their driving direction. The corners of areas are
+    simplified, without gaps between bands.
 
     `node_min`: minutes from each node, by ``node_id``; infinite without a path
     (`minutes_to_nearest`); `within_min`: upper limits of the bands, minutes, rising. Columns:

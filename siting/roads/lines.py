@@ -27,8 +27,8 @@ def road_lines(
     """Return each road's line from end to end, in metres; several lines if the road has gaps.
 
     The line of a road is the longest of the shortest paths along its streets; parallel parts (the
-    other carriageway, ramps) belong to it. Case in `names` is ignored. An `InputError` that names
-    `key` lists every name without a road.
+    other carriageway, ramps) count as part of it. Case in `names` is ignored. An `InputError` that
+    names `key` lists every name without a road.
     """
     edges = network.edges
     called = edges["name"].fillna("").astype(str).str.casefold()

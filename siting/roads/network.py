@@ -132,7 +132,7 @@ class Network:
         return cls(nodes, frame, dict(report) if isinstance(report, dict) else {})
 
     def to_parquet(self, path: Path | str) -> None:
-        """Write the network as a GeoParquet table of streets, which ``roads`` can name."""
+        """Write the network as a GeoParquet table that the key ``roads`` of a study accepts."""
         at = self.nodes.geometry.loc[self.edges.index.get_level_values("u")]
         table = self.edges.assign(u_x_m=at.x.to_numpy(), u_y_m=at.y.to_numpy())
         table.attrs = {_REPORT: self.report}

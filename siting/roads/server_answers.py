@@ -2,7 +2,7 @@
 
 OSMnx 2.1 retries a 429 or 504 every 55 seconds without end, and stores empty answers. It writes
 answers directly into its cache, so a killed run can leave a partial file that stops every later
-run. If a server runs out of time, it continues with part of the streets. So this module replaces
+run. If a server runs out of time, OSMnx continues with part of the streets. So this module replaces
 three functions during a call: two that read and write the cache, and one that looks up the server's
 address for OSMnx's own queueing, which is off here. The cache keeps OSMnx's format and file names.
 A hook of ``requests``, which OSMnx allows, checks the status of an answer.
@@ -235,7 +235,7 @@ def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
     if isinstance(err, requests.ConnectionError):
         return Trouble(f"cannot be reached ({_innermost(err)})")
     if isinstance(err, requests.RequestException):
-        return Trouble(f"cannot be asked: {err}", may_pass=False, fix="check the address")
+        return Trouble(f"cannot be requested: {err}", may_pass=False, fix="check the address")
     return next((trouble for words, trouble in _SAID.items() if words in str(err)), None)
 
 
@@ -280,7 +280,7 @@ def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -
 
 
 def _read(response: requests.Response, *_: Any, limit_s: float, **__: Any) -> None:
-    """Read an answer in pieces to limit the total time; the time-out limits only silences."""
+    """Read an answer in pieces to limit the total time; the time-out limits only pauses."""
     if response.is_redirect:
         return
     until, parts = time.monotonic() + limit_s, []

@@ -1,8 +1,8 @@
 """Counts of simulated days: by station, by class and by hour, and over many days.
 
 The counted day begins at midnight after a day of warm-up. Drivers who arrive on this day, or are
-turned away before setting out, are counted. Each is followed to the end of the session, so that no
-wait is cut short. At the day's end
+turned away on it before setting out, are counted. Each is followed to the end of the session, so
+that no wait is cut short. At the day's end
 
     arrivals = charged + turned away + still waiting            (charged: session began in the day)
 

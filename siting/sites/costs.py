@@ -236,7 +236,7 @@ def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
 
 
 def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) -> pd.DataFrame:
-    """Return offers with one cost part raised, as are the costs computed from that part (PKR).
+    """Return offers with a cost part raised, and dependent costs raised accordingly (PKR).
 
     Design, contingency and insurance keep each offer's own shares of the works.
     """

@@ -2,8 +2,8 @@
 
 Chargers fit a site if a grid connection and the headroom (or a bought upgrade) carry their load,
 the bays suffice, and NEECA's parking rule allows their number of points. Configurations named by
-the user stay in the table, with a reason if they do not fit. Of the sizes, of which there can be
-hundreds, a site keeps those that fit or, if none fits, the smallest.
+the user stay in the table, with a reason if they do not fit. A site can have hundreds of sizes; it
+keeps those that fit or, if none fits, the smallest.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Fitting:
     def wrong_points(self, points: Any, asked: Any) -> tuple[Any, Any]:
         """Return the sites with too few points, and the sites with too many."""
         few = (points < asked) & (self.points_rule == "minimum")
-        # Below its first step the rule has no number, so no number of points is too many.
+        # Below its first step the rule sets no number, so no number of points is too many.
         return few, (points > asked) & (asked > 0) & (self.points_rule == "maximum")
 
 

@@ -75,7 +75,7 @@ def group_load_kw(
     `types`, `number`: rows of the charger catalogue, all of one group, and the number of each;
     `fastest`: as `fastest_kw` returns it; `mix`: the mean session (None: all ports count);
     `served_kwh_day`: energy the group can serve in a day, with power all day; `busy_share`: share
-    of the busiest hour in which the load covers the ports in use.
+    of the busiest hour for which the load covers the ports in use.
     """
     full = float(number @ draw_kw(types, fastest))
     ports = types["ports"].to_numpy(dtype=float)

@@ -2,7 +2,7 @@
 
 Formulation
 -----------
-Under rule ``waiting`` the capacity is the smaller of two bounds. In the peak hour, at most the
+Under rule ``waiting``, the capacity is the smaller of two bounds. In the peak hour, at most the
 share alpha of drivers waits longer than t minutes (`siting.sites.waiting`). Over the day, each port
 is in use for at most the share u of its time (`time_utilisation`), so that a group serves at most
 
@@ -29,12 +29,12 @@ A queue with the mean over classes is inexact: at alpha 0.1 and 1 to 8 ports, a 
 buses (equal energy, each exponential) waited too long in 0.100 to 0.109 of cases; with sessions
 half as variable as an exponential, in 0.078 to 0.100. tests/sites/test_simulation.py repeats both.
 
-Under rule ``rated_share`` the capacity is the sum of kW x 24 h x utilisation over a group's
+Under rule ``rated_share``, the capacity is the sum of kW x 24 h x utilisation over a group's
 chargers. The rule ignores time: at a utilisation of 0.15, a socket of 3.3 kW would have to be in
 use for 0.6 of the day if its vehicles draw 0.8 kW.
 
 Swap cabinets are queues of repairable items. A swap takes a full battery out and leaves an empty
-one, which a slot charges at once. With a battery and a charger in each of n slots a driver waits
+one, which a slot charges at once. With a battery and a charger in each of n slots, a driver waits
 only while all n are charging, and gets the first full battery. Waits follow the queue M/M/n (Erlang
 C): slots are servers, and the service time is the recharging time of a returned battery,
 
