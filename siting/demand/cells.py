@@ -133,7 +133,7 @@ def cells_on_roads(
 
 
 def _also_faults(also: gpd.GeoDataFrame | None) -> list[Fault]:
-    """Return the faults of the places that need cells; an empty list if there is none."""
+    """Return the faults of the places that need cells; an empty list if there are none."""
     if also is None or not len(also):
         return []
     if also.crs is None:

@@ -191,12 +191,12 @@ def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
     decimal[odd] = [DECIMAL_COMMA.fullmatch(text) is not None for text in texts[odd]]
     decimal &= ~thousands
     for mask, what, fix in (
-        (blank, "no number", "give 0 where there is nobody, or leave the row out"),
-        (decimal, "not a number but with a decimal comma", "write 1.5 for 1,5"),
-        (thousands, "not a number but with commas", "write plain digits, 1234 for 1,234"),
-        (odd & ~decimal & ~thousands, "not a number", "write plain digits"),
-        (np.isfinite(numbers) & (numbers < 0), "negative", "correct them (some rasters mark no "
-         "data by a negative number: leave those rows out)"),
+        (blank, "have no number", "give 0 where there is nobody, or leave the row out"),
+        (decimal, "are written with a decimal comma", "write 1.5 for 1,5"),
+        (thousands, "are written with commas", "write plain digits, 1234 for 1,234"),
+        (odd & ~decimal & ~thousands, "are not numbers", "write plain digits"),
+        (np.isfinite(numbers) & (numbers < 0), "are negative", "correct them (some rasters mark "
+         "missing data by a negative number: leave those rows out)"),
     ):  # fmt: skip
         text = f"{mask.sum():,} of {len(layer):,} rows {what}"
         faults += rows_fault(where, mask, path, text, fix)
@@ -244,7 +244,7 @@ def shape_faults(
 
 
 def _h3_column(path: Path) -> str | None:
-    """Return the column of H3 names of a table without coordinates, or ``None``."""
+    """Return a table's column of H3 names, or ``None`` if it has coordinates or no such column."""
     names: Collection[str] = ()
     try:
         if path.suffix.lower() == ".csv":

@@ -240,7 +240,7 @@ def read_window(
                 area_in_crs = None if area is None else _to_crs(area, crs)
                 column, row, wide, high = _extent_in_pixels(source, area_in_crs, area, crs, path)
                 if wide * high > MOST_PIXELS:
-                    what = f"{wide * high:,} pixels are wanted"
+                    what = f"{wide * high:,} pixels are too many"
                     raise InputError(str(path), what, "give a smaller area")
                 part = windows.Window(column, row, wide, high)
                 band = source.read(1, window=part, masked=True)

@@ -227,7 +227,7 @@ def _surface_faults(surfaces: pd.DataFrame, cells: pd.DataFrame) -> list[Fault]:
 
 
 def _division(weights: pd.DataFrame | None, classes: list[str]) -> tuple[Floats, list[Fault]]:
-    """Return each class's division among the surfaces, and its faults."""
+    """Return each class's division among the surfaces, and the faults of the weights."""
     figures = table("surface_weights") if weights is None else weights
     where = "surface weights, column vehicle_class"
     faults = missing_columns(figures, ("vehicle_class", *SURFACES), "surface weights")
@@ -256,8 +256,8 @@ def map_swings(
 ) -> pd.DataFrame:
     """Return how much each assumption about charging places changes the map, largest first.
 
-    One figure at a time is set to the ends of its range: each class's weight of a surface (other
-    weights in proportion), and each place's weight. The effect is half the sum of the absolute
+    One figure at a time is set to the ends of its range: each class's weight of a surface (others
+    in proportion), and the weight of each kind of place. The effect is half the sum of the absolute
     changes in the cells' shares of the total. The larger effect of the two ends is returned.
 
     `cells`, `energy`, `surfaces`, `weights`, `ownership`: as in `siting.demand.spread_demand`;

@@ -14,7 +14,7 @@ from siting.tables import capacity_groups, load_kw
 Floats = npt.NDArray[np.float64]
 
 MONTHS = 12.0
-# Groups whose chargers convert AC to DC.
+# Prefixes of the groups whose chargers convert AC to DC.
 RECTIFIED = ("dc", "lev_dc", "swap")
 
 NEEDED = ("cost_pkr", "subsidy_pkr", "charger_cost_pkr", "battery_cost_pkr", "om_pkr_year",

@@ -17,7 +17,7 @@ from siting.tables import capacity_groups
 
 # Year of all prices and costs (PKR); stations of a plan open in the next year or later.
 PRICES_OF = 2026
-# Fields of `BusinessRules` and their items of money.csv.
+# Fields of `BusinessRules`, each with its item of money.csv.
 ITEMS = {
     "tariff_pkr_kwh": "station_tariff",
     "discount_rate": "discount_rate",
@@ -50,8 +50,8 @@ class BusinessRules:
     discount_rate: float  # discount rate a year, 0 to 1; real, since prices are constant
     years: int  # horizon, a whole number of at least 1
     payment_share: float  # share of revenue for payment and telecom, 0 to 1
-    # `attendant_month_pkr`, `attendants`, `attendants_other`: pay of an attendant in PKR a month,
-    # and their number at a new station with DC, and without
+    # `attendant_month_pkr`, `attendants`, `attendants_other`: an attendant's pay in PKR a month,
+    # and the attendants of a new station with DC, and of one without
     attendant_month_pkr: float
     attendants: float
     # `efficiency_dc`, `efficiency_other`: energy sold divided by energy bought, for DC chargers and

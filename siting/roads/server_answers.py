@@ -240,7 +240,7 @@ def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
 
 
 def _answers_at(host: str, port: int) -> bool:
-    """Return whether an address accepts or refuses a connection; either proves a network."""
+    """Return whether an address accepts or refuses a connection; both prove a working network."""
     answered = threading.Event()
 
     def connect() -> None:

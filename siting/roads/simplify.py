@@ -151,7 +151,7 @@ def _neighbours(u: np.ndarray, v: np.ndarray, nodes: int) -> tuple[np.ndarray, n
 
 
 def _pair(u: np.ndarray, v: np.ndarray, nodes: int) -> np.ndarray:
-    """Return one number for each row that sorts like the pair of from and to node."""
+    """Return a number for each row; numbers sort as the pairs of from and to nodes do."""
     return np.asarray(u.astype(np.int64) * nodes + v)
 
 

@@ -146,7 +146,7 @@ def read_xml(file: IO[bytes], path: Path) -> Ways:
 
 
 def read_pbf(path: Path, clip: BaseGeometry | None) -> Ways:
-    """Return the drivable ways of an OSM PBF file near a polygon.
+    """Return the drivable ways near a polygon from an OSM PBF file.
 
     Ways outside the box around `clip` (lon/lat; ``None``: all) are skipped while reading, so that a
     city can be taken from a country's file. Raises `MissingExtraError` without pyosmium,

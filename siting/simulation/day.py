@@ -170,8 +170,8 @@ def simulate(
 
     Columns added to `drivers`: ``outcome`` (0 nothing in reach, 1 turned away before setting out, 2
     turned round at the station, 3 charged), ``queue`` (-1: none), ``arrive_min`` (at the station;
-    for drivers who never set out, when they want to charge), ``start_min``, ``end_min``, ``port``
-    (row of the table of ports).
+    for drivers who never set out, the time they want to charge), ``start_min``, ``end_min``,
+    ``port`` (row of the table of ports).
     """
     n = len(drivers)
     time = drivers["time_min"].to_numpy(dtype=float).tolist()

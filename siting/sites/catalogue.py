@@ -35,7 +35,7 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
     twice = ids.duplicated(keep=False)
     faults = rows_fault(f"{where}, column charger_id", twice, ids, "given twice")
     odd = ~chargers["charger_group"].astype("str").str.fullmatch(r"[a-z0-9_]+")
-    what, fix = "not small letters, digits and _", "it becomes part of a column's name"
+    what, fix = "not lower-case letters, digits and _", "it becomes part of a column's name"
     faults += rows_fault(f"{where}, column charger_group", odd, ids, what, fix)
     for column in ("power_kw", "ports", "life_years"):
         faults += _not_numbers(chargers, column, ids, where, above=True)

@@ -273,9 +273,7 @@ def candidates_from_parcels(
     spots = shapely.get_point(shapely.shortest_line(shapes[at], roads[nearest]), 0)
     places = places.set_geometry(gpd.GeoSeries(spots, crs=network.crs).to_crs(places.crs))
     unfit = [
-        f"{SMALL}{area:,.0f} m2, at least {min_area_m2:,.0f} m2 are wanted"
-        if area < min_area_m2
-        else None
+        f"{SMALL}{area:,.0f} m2, smaller than {min_area_m2:,.0f} m2" if area < min_area_m2 else None
         for area in local.area
     ]
     return places.assign(unfit=pd.array(unfit, dtype="str"))

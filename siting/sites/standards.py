@@ -6,7 +6,7 @@ Under rule ``waiting``, the capacity is the smaller of two bounds. In the peak h
 share alpha of drivers waits longer than t minutes (`siting.sites.waiting`). Over the day, each port
 is in use for at most the share u of its time (`time_utilisation`), so that a group serves at most
 
-    sum over its ports of 24 h x u x session_kwh / hours(p)
+    sum over its ports of 24 h x u x session_kwh / (minutes(p) / 60)
 
 which no longer rises once a port is stronger than the vehicles. The first bound binds with few
 ports, the second with many. A session of class c at a port of p kW takes
