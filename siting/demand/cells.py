@@ -1,4 +1,4 @@
-"""Demand cells with their people: squares in metres, or H3 hexagons."""
+"""Demand cells with their population: squares in metres, or H3 hexagons."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def make_cells(
     h3_resolution: int = 8,
     also: gpd.GeoDataFrame | None = None,
 ) -> gpd.GeoDataFrame:
-    """Return demand cells with their people (persons) and the road node where trips begin.
+    """Return demand cells with their population and the road node where trips begin.
 
-    The people of a point belong to the cell around it. The people of a polygon are spread over its
-    cells by area. Hexagons with a column ``h3`` (`read_people`) are matched to cells by name if the
-    cells are hexagons of the same or a coarser resolution. The total number of people does not
-    change. Cells too far from a road stay in the table without a node.
+    A point's people belong to the cell that contains it; a polygon's are divided among its cells by
+    area. Hexagons with a column ``h3`` (`read_people`) are assigned to cells by name if the cells
+    are hexagons of the same or a coarser resolution. The total population does not change. Cells
+    too far from a road stay in the table without a node.
 
     Parameters
     ----------
@@ -59,7 +59,8 @@ def make_cells(
         Resolution of the hexagons, 0 to 15; 8 has edges of about 0.5 km. Only for ``h3``.
     also
         Places that get a cell even without people: markets, offices, main roads. A shape is
-        represented by a point inside it. With zones, a cell without people joins the nearest zone.
+        represented by a point inside it. With zones, empty cells take the zone of the nearest
+        people.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def make_cells(
     ------
     InputError
         If a setting is invalid, the layer has no counts or no coordinate reference system, or
-        nobody lives within `max_snap_m` of the roads (a layer in the wrong place).
+        nobody lives within `max_snap_m` of the roads (perhaps a wrong layer).
     MissingExtraError
         If `shape` is ``h3`` and the package ``h3`` is not installed.
     """
@@ -107,7 +108,7 @@ def make_cells(
 def cells_on_roads(
     shapes: Shapes, people: Floats, network: Network, max_snap_m: float, people_extent: str
 ) -> gpd.GeoDataFrame:
-    """Return the cells of `make_cells`, with ids and road nodes, from shapes and people.
+    """Return the result of `make_cells`, with ids and road nodes, from shapes and populations.
 
     A cell whose centre is farther than `max_snap_m` from the nearest road gets no node;
     `people_extent` is the extent of the people, for the error message if nobody lives near a road.
@@ -132,7 +133,7 @@ def cells_on_roads(
 
 
 def _also_faults(also: gpd.GeoDataFrame | None) -> list[Fault]:
-    """Return the faults of the places that need cells; an empty list if there is none."""
+    """Return the faults of the places that need cells; an empty list if there are none."""
     if also is None or not len(also):
         return []
     if also.crs is None:
@@ -153,7 +154,7 @@ def _faults(
     if not (np.isfinite(max_snap_m) and max_snap_m > 0):
         faults.append(Fault("max_snap_m", f"{max_snap_m} is not a distance", "give metres above 0"))
     if h3_resolution not in range(16):
-        faults.append(Fault("h3_resolution", f"{h3_resolution} is not one", "give 0 to 15"))
+        faults.append(Fault("h3_resolution", f"{h3_resolution} is out of range", "give 0 to 15"))
     if shape == "h3" and find_spec("h3") is None:
         raise MissingExtraError('H3 cells need another package: pip install "siting[h3]"')
     if people.crs is None:
@@ -174,7 +175,7 @@ def _faults(
 
 
 def _with_places(local: gpd.GeoDataFrame, also: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the people, followed by a point without people for each place."""
+    """Return the population layer, followed by a point with 0 people for each place."""
     kept = [c for c in ("people", "zone_id", "h3") if c in local.columns]
     people = gpd.GeoDataFrame(local[kept], geometry=local.geometry.array)
     points = also.geometry.to_crs(local.crs).representative_point().array
@@ -195,7 +196,7 @@ def _nearest_zone(shapes: Shapes, key: Ints, empty: Ints, zones: int) -> Ints:
 
 
 def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, Ints]:
-    """Return the squares over a layer, south to north, and each row's square (-1: a polygon)."""
+    """Return the squares over a layer, south to north, and each row's square (-1 for a polygon)."""
     is_point = (local.geom_type == "Point").to_numpy()
     points = shapely.get_coordinates(local.geometry.to_numpy()[is_point])
     keys = [np.floor(points[:, ::-1] / size_m).astype(np.int64)]
@@ -215,13 +216,13 @@ def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, Ints]:
 
 
 def squares(keys: npt.NDArray[np.int64], size_m: float) -> Shapes:
-    """Return squares of a grid by their row (northward) and column (eastward) from the origin."""
+    """Return grid squares by row and column, counted north and east from the origin."""
     y, x = keys.T * size_m
     return np.asarray(shapely.box(x, y, x + size_m, y + size_m), dtype=object)
 
 
 def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
-    """Return the H3 cells over a layer, south to north, and each row's cell (-1: a polygon)."""
+    """Return the H3 cells over a layer, south to north, and each row's cell (-1 for a polygon)."""
     import h3
 
     degrees = local.geometry.to_crs(4326)
@@ -253,7 +254,7 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
 
 
 def _named(local: gpd.GeoDataFrame, resolution: int) -> Shapes:
-    """Return the cell around each row's hexagon; blank if the hexagon is missing or coarser.
+    """Return the cell that contains each row's hexagon; blank if that is missing or coarser.
 
     The children of a hexagon stick out of it slightly, but each child has one parent, so nobody is
     counted twice.
@@ -274,14 +275,14 @@ def _require_few(cells: float, what: str, fix: str) -> None:
 
 
 def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Ints, Floats]:
-    """Return row, cell and people of every part of the layer; polygons are divided by area."""
+    """Return row, cell and population of each part of the layer; polygons are divided by area."""
     counts = local["people"].to_numpy(dtype=float)
     is_point = at >= 0
     rows, cells, parts = [np.flatnonzero(is_point)], [at[is_point]], [counts[is_point]]
     polygons: Shapes = local.geometry.to_numpy()[~is_point]
     if len(polygons):
         which, cell, area = _overlaps(polygons, shapes)
-        # Dividing by the sum of the pieces, not by the polygon's area, keeps the total of people.
+        # Dividing by the sum of the pieces, not by the polygon's area, preserves the population.
         whole = np.bincount(which, weights=area, minlength=len(polygons))
         ids = local.index[~is_point]
         refuse(rows_fault("people, geometry", ~(whole > 0), ids, "polygons without area"))
@@ -294,8 +295,7 @@ def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Int
 def _sums(key: Ints, part: Floats, size: int) -> Floats:
     """Return the sum of the parts of each key.
 
-    The order of summation does not depend on the order of the rows, so that even the last digit is
-    the same.
+    The order of summation does not depend on that of the rows, so the last digit is reproducible.
     """
     order = np.lexsort((part, key))
     return np.bincount(key[order], weights=part[order], minlength=size)

@@ -1,6 +1,6 @@
-"""Fleets known by depot, which replace the fleet model for their class.
+"""Fleets whose depots are known, which replace the fleet model for their vehicle class.
 
-A depot's public energy is its vehicles' energy (`siting.demand.energy`), placed at the depot.
+The public charging energy of a depot's vehicles (`siting.demand.energy`) is placed at the depot.
 Charging inside the depot is not public demand. Owners state their fleets, so the numbers have no
 range and are the same in every year and scenario.
 """
@@ -22,15 +22,15 @@ def place_depots(
 ) -> pd.DataFrame:
     """Return fleets with their charging cell and public demand (kWh/day).
 
-    `fleets`: ``depot``, ``vehicle_class``, ``lon``, ``lat`` (degrees), ``vehicles``, ``km_day`` and
-    ``public_share`` (0 to 1; if blank, the share of the class), ``source``; `vehicles`: use and
-    energy by class, as `siting.demand.vehicle_figures` returns them; `cells`: demand cells, with
-    ``zone_id`` where the area has zones; `within_m`: depots farther than this (m) from every cell
-    are outside the study area.
+    `fleets`: ``depot``, ``vehicle_class``, ``lon``, ``lat`` (degrees), ``vehicles``, ``km_day``,
+    ``public_share`` (0 to 1) and ``source``, where a blank ``km_day`` or ``public_share`` takes the
+    class's value; `vehicles`: use and energy by class, as `siting.demand.vehicle_figures` returns
+    them; `cells`: demand cells, with ``zone_id`` where the area has zones; `within_m`: depots
+    farther than this (m) from every cell are outside the study area.
 
-    Result: the columns of `fleets`, filled in, with ``cell_id``, ``zone_id`` (``all`` without
-    zones) and ``demand_kwh_day``. Raises `InputError` naming every depot outside the study area and
-    every class without figures.
+    Result: the columns of `fleets`, with blanks filled in, and ``cell_id``, ``zone_id`` (``all``
+    without zones), ``demand_kwh_day``. Raises `InputError` naming every depot outside the study
+    area and every class without figures.
 
     >>> from siting.demand import vehicle_figures
     >>> cells = gpd.GeoDataFrame(
@@ -70,9 +70,9 @@ def with_depots(
     """Return fleet, vehicles and city share with depot data for the classes of `depots`.
 
     `fleet`, `vehicles`, `city_share`: as in `siting.demand.city_energy`; `depots`: as
-    `place_depots` returns them. ``in_area`` marks fleets of the study area; their city share is 1.
-    A class's km a day and home share are the means of its fleets, whatever the housing of the
-    zones.
+    `place_depots` returns them. ``in_area`` marks classes whose vehicles are all in the study area;
+    their city share is 1. A class's km a day and home share are means over its fleets and do not
+    depend on housing.
     """
     fleet = fleet.assign(in_area=fleet["vehicle_class"].isin(depots["vehicle_class"]))
     vehicles, city_share = vehicles.copy(), city_share.copy()
@@ -103,7 +103,7 @@ def with_depots(
 
 
 def zones_by_depot(energy: pd.DataFrame, depots: pd.DataFrame) -> pd.DataFrame:
-    """Return energy by zone and class; classes with depots are in the zones of their depots.
+    """Return energy by zone and class; a class with depots has its energy in their zones.
 
     `energy`: ``zone_id``, ``vehicle_class``, ``demand_kwh_day`` and perhaps ``vehicles``; `depots`:
     as `place_depots` returns them.

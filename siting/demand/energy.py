@@ -1,4 +1,4 @@
-"""Public charging demand of a city and its zones from its vehicles, with sources.
+"""Public charging demand of a city and its zones, computed from vehicles, with sources.
 
 For each vehicle class, and each zone of the study area::
 
@@ -35,14 +35,14 @@ CLASS_FIGURES = {
 
 @dataclass(frozen=True)
 class Area:
-    """The data of a study area: its vehicles, their use, its zones."""
+    """The data of a study area: its vehicles, their use, and its zones."""
 
     # `fleet`, `vehicles`, `city_share`, `area_share`: as in `city_energy`
     fleet: pd.DataFrame
     vehicles: pd.DataFrame
     city_share: pd.DataFrame
     # `zones`: ``zone_id``, ``people`` and, where known, ``renting_share``, ``high_rise_share``
-    # (0 to 1) and ``ownership`` (vehicles a head, or a proxy); None: one zone, ``all``.
+    # (0 to 1) and ``ownership`` (vehicles per head, or a proxy); None: one zone, ``all``.
     # `effects`: as in `housing_effects`.
     zones: pd.DataFrame | None = None
     area_share: float = 1.0
@@ -50,7 +50,7 @@ class Area:
 
 
 def zone_kwh(figures: Mapping[str, Array], zones: Housing) -> Array:
-    """Return public energy by zone and class (kWh/day); for drawn figures, one value a draw."""
+    """Return public energy by zone and class (kWh/day), for each draw if figures are drawn."""
     whole = (
         figures["country_vehicles"]
         * figures["city_share"]
@@ -79,7 +79,7 @@ def city_energy(
     fleet
         Vehicles of the country by class, as `national_fleet` returns them. Where the optional
         ``in_area`` is true, the vehicles already belong to the study area and are not multiplied by
-        shares.
+        `area_share`.
     vehicles
         Use and energy by class, as `vehicle_figures` returns them.
     city_share
@@ -148,7 +148,7 @@ def zone_energy(area: Area) -> pd.DataFrame:
     The area's vehicles are divided among the zones by people and ``ownership``. Columns:
     ``zone_id``, ``vehicle_class``, ``vehicles``, ``home_share``, ``public_share``,
     ``demand_kwh_day``, ``source``, ``confidence``; zone by zone, in the fleet's order. Raises
-    `InputError` for the faults of `city_energy`, a repeated zone, a missing number of people or an
+    `InputError` for the faults of `city_energy`, a repeated zone, a missing population or an
     impossible share.
 
     >>> from siting.demand import city_share, national_fleet, vehicle_figures
@@ -220,13 +220,13 @@ def demand_figures(
 
 
 class Case:
-    """The figures of one study area, and the energy that they give."""
+    """The figures of one study area, and the energy computed from them."""
 
     def __init__(self, area: Area) -> None:
         self.zones = Housing.from_table(area.zones)
         self.figures = demand_figures(area)
         self.classes = area.fleet["vehicle_class"].astype(str).to_list()
-        # The row of each class, by figure, for many evaluations; common figures have one row.
+        # Row of each class, by figure, looked up once; a figure common to all classes has one row.
         pairs = self.figures[["figure", "vehicle_class"]].itertuples(index=False, name=None)
         row = {pair: at for at, pair in enumerate(pairs)}
         self._rows = {

@@ -49,7 +49,7 @@ def read_figures(
 
     `path` is a user's own table of the same form, whose rows replace the package's for the same
     class and figure. `overrides` (class, then figure) replace both, have no range and are marked
-    ``ASSUMPTION``. Classes keep the table's order, new ones last; figures keep the order of
+    ``ASSUMPTION``. Classes keep the table's order, with new ones last; figures keep the order of
     `limits`. An `InputError` names every fault at once.
     """
     rows = table(name)

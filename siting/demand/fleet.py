@@ -30,11 +30,11 @@ def national_fleet(
     """Return the electric vehicles of the country at the end of a year, by class.
 
     Numbers come from the stock-and-sales model (`fleet_model`) or a user's table. Between two years
-    of a table each figure grows at a constant rate, ``v(t) = v0 * (v1 / v0) ** ((t - t0) / (t1 -
+    of a table, each figure grows at a constant rate, ``v(t) = v0 * (v1 / v0) ** ((t - t0) / (t1 -
     t0))``, or linearly where one of the two is 0. There is no extrapolation.
 
-    `scenario`: of the model; `path`: a user's own fleet in place of the model: a CSV with the
-    columns year, vehicle_class, vehicles, low, high, source, confidence.
+    `scenario`: the model's scenario; `path`: a user's own fleet in place of the model: a CSV with
+    the columns year, vehicle_class, vehicles, low, high, source, confidence.
 
     Columns: ``vehicle_class``, ``vehicles``, ``low``, ``high``, ``source``, ``confidence``. Raises
     `InputError` if the year lies outside the model or table, the scenario is unknown, a class lacks
@@ -57,18 +57,18 @@ def national_fleet(
 def fleet_check(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
     """Return the model's totals (vehicles) and shares next to published figures.
 
-    This is no test of the model: its sales, opening stocks and targets were set from these figures,
-    so the check shows only that the model reproduces them. Two-wheelers are nine tenths of the
-    vehicles: a matching total tells little about cars, buses and rickshaws. The published figures
-    of single classes are not independent of the model either.
+    This is not a test of the model: its sales, opening stocks and targets were set from these
+    figures, so the check shows only that the model reproduces them. Two-wheelers are nine tenths of
+    the vehicles, so a matching total says little about cars, buses and rickshaws. The published
+    figures of single classes are not independent of the model either.
 
     The published 2.2 million is called cumulative, so it is compared both with the vehicles in
-    service in 2030 and with all sold until then. The tolerances are 10 % of a number of vehicles
-    and 2 percentage points of the share of sales. For a class, ``within`` is true if the model's
-    number lies in the published range.
+    service in 2030 and with all sold by then. The tolerance is 10 % for numbers of vehicles and 2
+    percentage points for the share of sales. For a class, ``within`` is true if the model's number
+    lies in the published range.
 
     Columns: ``item``, ``model``, ``published``, ``unit``, ``difference``, ``difference_share`` (of
-    the published), ``tolerance`` (in the unit), ``within``, ``source``, ``confidence``.
+    the published value), ``tolerance`` (in the unit), ``within``, ``source``, ``confidence``.
 
     >>> bool(fleet_check()["within"].all())
     True

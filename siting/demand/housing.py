@@ -1,23 +1,23 @@
-"""Effects of a zone's ownership on its vehicles, and of its housing on charging at home.
+"""Effects of ownership on a zone's vehicles, and of housing on its charging at home.
 
-A zone has p people with o vehicles per head, or a proxy (the share of households with four rooms or
-more). Its share of the area's vehicles of a class is
+A zone has p people, with o vehicles per head or a proxy for o (the share of households with four
+rooms or more). Its share of the area's vehicles of a class is
 
-    p o^a / sum over the zones of p o^a        a the class's ``ownership_weight``, 0: by people
+    p o^a / sum over the zones of p o^a        a: the class's ``ownership_weight`` (0: by people)
 
-so that ownership moves vehicles between zones without changing the total.
+so that ownership moves vehicles between zones without changing their total.
 
-A class's ``home_share`` H comes from a survey in which a share r0 of the households were tenants. A
-zone with the same share uses H unchanged; with fewer tenants it charges more at home, with more
-tenants less. For a class of ``housing_weight`` w (1 if parked at home, 0 if at a depot) and a
-renting effect e::
+A class's ``home_share`` H comes from a survey in which a share r0 of the households were tenants.
+In a zone with the same share, H applies unchanged; fewer tenants mean more charging at home, and
+more tenants less. For a class with ``housing_weight`` w (1 if parked at home, 0 if at a depot) and
+a renting effect e::
 
     home share of the zone = H x (1 - w e renting_share of the zone) / (1 - w e r0)
                                x the same for high-rise buildings,   at most 1
     public share           = 1 - home share of the zone
 
-Where a zone's share is unknown, its factor is 1. Housing moves demand between zones; it changes
-the total only if the area has more, or fewer, tenants than the survey.
+Where a zone's share is unknown, its factor is 1. Housing moves demand between zones; it changes the
+total only if the area's housing differs from that of the survey.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from siting.errors import Fault, refuse
 from siting.files import missing_columns, rows_fault
 from siting.reference import table
 
-# By effect, the figure with the share of such households in the survey behind home_share.
+# For each effect, the share of such households in the survey that gives home_share.
 SURVEYED = {"renting_effect": "survey_renting_share", "high_rise_effect": "survey_high_rise_share"}
 EFFECTS = (*SURVEYED, *SURVEYED.values())
 
@@ -43,7 +43,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Housing:
-    """The zones of a study area as arrays: names, shares of people, renters and high-rises.
+    """The zones of a study area as arrays: ids, shares of people, of tenants and of high-rises.
 
     Unknown shares are NaN. Ownership is relative to its mean, and 1 if unknown.
     """
@@ -103,7 +103,7 @@ class Housing:
 
 
 def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
-    """Return the share charged at home by zone and class (0 to 1); for drawn figures, by draw."""
+    """Return the share charged at home by zone and class, for each draw if figures are drawn."""
     weight = figures["housing_weight"][..., None, :]
     home = figures["home_share"][..., None, :]
     for (effect, surveyed), share in zip(

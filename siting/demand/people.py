@@ -63,9 +63,9 @@ def read_people(
     Raises
     ------
     InputError
-        With every fault of the file at once: semicolons in place of commas; no such column; counts
-        that are missing, negative, not numbers or written with a decimal comma; no people; repeated
-        ids; geometry that is missing, broken or of lines.
+        With every fault of the file at once: semicolons in place of commas; a missing column;
+        counts that are missing, negative, not numbers or written with a decimal comma; no people;
+        repeated ids; geometry that is missing, broken or of lines.
     """
     require_commas(path)
     if _h3_column(path) is not None and raster_deg is None:
@@ -95,15 +95,15 @@ def _own(layer: pd.DataFrame, told: Collection[str]) -> dict[str, Any]:
 
 
 def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
-    """Return the population from a table by H3 hexagon: hexagons in lon/lat with a head count.
+    """Return the population from a table of H3 hexagons: hexagons in lon/lat with a head count.
 
-    `path`: a CSV or Parquet file with ``h3`` or ``h3_index`` (text or the 64-bit number); `column`:
+    `path`: a CSV or Parquet file with ``h3`` or ``h3_index`` (string or 64-bit integer); `column`:
     the column that holds the number of people.
 
-    Columns: ``h3`` (text), ``people`` (persons) and the hexagon, EPSG:4326, in the order of the
+    Columns: ``h3`` (string), ``people`` (persons) and the hexagon, EPSG:4326, in the order of the
     file; other columns as ``user_NAME``. `siting.demand.make_cells` uses hexagons of the same or a
     finer resolution by name, without cutting them. Raises `InputError` with every fault of the file
-    at once: no such column; names that are not H3 cells, are repeated or of several resolutions;
+    at once: a missing column; names that are not H3 cells, are repeated or differ in resolution;
     hexagons outside Pakistan; faulty counts as in `read_people`; `MissingExtraError` without the
     package ``h3``.
     """
@@ -146,12 +146,12 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
 def people_on_streets(network: Network, total: float) -> gpd.GeoDataFrame:
     """Return a zone's people spread along its streets: points in lon/lat with counts.
 
-    This is for zones of which only the total is known. People are assumed to live in proportion to
+    This is for zones for which only the total is known. People are assumed to live in proportion to
     street length; the caller must state this assumption.
 
     `network`: the zone's roads; `total`: number of people in the zone. One row per street of a
-    class of `HOME_STREETS`, both directions together: ``people`` and its midpoint. Raises
-    `InputError` if there is no such street.
+    class in `HOME_STREETS`, with both directions as one: ``people`` and the street's midpoint.
+    Raises `InputError` if there is no such street.
     """
     at, lines = streets_once(network, HOME_STREETS)
     length_m = network.edges["length_m"].to_numpy(dtype=float)[at]
@@ -164,7 +164,7 @@ def people_on_streets(network: Network, total: float) -> gpd.GeoDataFrame:
 
 
 def require_commas(path: Path) -> None:
-    """Refuse a CSV separated by semicolons, as is usual with a decimal comma."""
+    """Refuse a CSV file separated by semicolons, which usually come with decimal commas."""
     if path.suffix.lower() != ".csv" or not path.is_file():
         return
     with path.open("rb") as file:
@@ -191,12 +191,12 @@ def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
     decimal[odd] = [DECIMAL_COMMA.fullmatch(text) is not None for text in texts[odd]]
     decimal &= ~thousands
     for mask, what, fix in (
-        (blank, "no number", "give 0 where there is nobody, or leave the row out"),
-        (decimal, "not a number but with a decimal comma", "write 1.5 for 1,5"),
-        (thousands, "not a number but with commas", "write plain digits, 1234 for 1,234"),
-        (odd & ~decimal & ~thousands, "not a number", "write plain digits"),
-        (np.isfinite(numbers) & (numbers < 0), "negative", "correct them (some rasters mark no "
-         "data by a negative number: leave those rows out)"),
+        (blank, "have no number", "give 0 where there is nobody, or leave the row out"),
+        (decimal, "are written with a decimal comma", "write 1.5 for 1,5"),
+        (thousands, "are written with commas", "write plain digits, 1234 for 1,234"),
+        (odd & ~decimal & ~thousands, "are not numbers", "write plain digits"),
+        (np.isfinite(numbers) & (numbers < 0), "are negative", "correct them (some rasters mark "
+         "missing data by a negative number: leave those rows out)"),
     ):  # fmt: skip
         text = f"{mask.sum():,} of {len(layer):,} rows {what}"
         faults += rows_fault(where, mask, path, text, fix)
@@ -208,7 +208,7 @@ def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
 def id_faults(
     layer: pd.DataFrame, path: Path, columns: Collection[str] = ID_COLUMNS
 ) -> list[Fault]:
-    """Return a fault for each of some columns, if the layer has it, with a repeated id."""
+    """Return a fault for each of the given columns that is in the layer and repeats an id."""
     what, fix = "the same id in several rows", "give each row its own id"
     faults = []
     for name in [column for column in columns if column in layer.columns]:
@@ -220,9 +220,9 @@ def id_faults(
 def shape_faults(
     layer: gpd.GeoDataFrame, path: Path, kinds: Collection[str], wanted: str
 ) -> list[Fault]:
-    """Return faults of rows with missing, broken or unwanted geometry.
+    """Return the faults of rows with missing, broken or unwanted geometry.
 
-    `wanted`: the wanted kinds, in words.
+    `kinds`: the geometry types to accept; `wanted`: these types in words.
     """
     shapes = layer.geometry
     missing = (shapes.isna() | shapes.is_empty).to_numpy()
@@ -244,7 +244,7 @@ def shape_faults(
 
 
 def _h3_column(path: Path) -> str | None:
-    """Return the column of H3 names of a table without coordinates, or ``None``."""
+    """Return a table's column of H3 names, or ``None`` if it has coordinates or no such column."""
     names: Collection[str] = ()
     try:
         if path.suffix.lower() == ".csv":
@@ -272,7 +272,7 @@ def _read_table(path: Path) -> pd.DataFrame:
 
 
 def _h3_text(value: object) -> str:
-    """Return a cell's name as H3 writes it; blank for an invalid one."""
+    """Return a cell's name as H3 writes it; blank if it is invalid."""
     import h3
 
     if isinstance(value, int | np.integer) and not isinstance(value, bool):
@@ -300,7 +300,7 @@ def along(lines: Shapes, step_m: float) -> tuple[Shapes, Ints, Floats]:
 
 
 def streets_once(network: Network, highway: Collection[str]) -> tuple[Ints, Shapes]:
-    """Return the streets of some classes, both directions as one: edge positions and lines."""
+    """Return the streets of some classes, with both directions as one: edge positions and lines."""
     edges = network.edges
     at = np.flatnonzero(edges["highway"].isin(list(highway)).to_numpy())
     # A normalised line has the same direction whichever way it was drawn.

@@ -22,7 +22,7 @@ SUM_TOLERANCE = 1e-6
 
 
 def session_figures(path: Path | None = None) -> pd.DataFrame:
-    """Return the mean public session by vehicle class: kWh, minutes, share of the peak hour.
+    """Return the mean public session by vehicle class: kWh, minutes and peak-hour share.
 
     `path`: a user's own table in place of the package's: a CSV with the columns of
     ``siting/reference/profiles.csv``.

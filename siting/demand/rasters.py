@@ -1,4 +1,4 @@
-"""People from GeoTIFF rasters (WorldPop, GHSL, HRSL): read, checked, summed to cells."""
+"""Population from GeoTIFF rasters (WorldPop, GHSL, HRSL): read, checked and summed by cell."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ log = logging.getLogger(__name__)
 
 # A pixel no wider than this share of a cell counts entirely in the cell that holds its centre.
 WHOLE_PIXEL = 1 / 4
-# A larger pixel is split into parts; this many parts fit into the width of a cell.
+# A wider pixel is split into parts, of which at least this many fit into a cell's width.
 PARTS_PER_CELL = 16
 BLOCK = 1_000_000
 
 Area = Polygon | MultiPolygon | tuple[float, float, float, float]
 
-# Largest window: about half a gigabyte. Karachi division at 30 m has half as many pixels.
+# Largest window, about half a gigabyte. Karachi division at 30 m has half as many pixels.
 MOST_PIXELS = 20_000_000
 DENSITY_WORDS = re.compile(r"densit|per[ _-]?(?:sq[ _-]?)?km|/ ?km|km-?2", re.IGNORECASE)
 AUTHALIC_RADIUS_M = 6_371_007.2  # of the WGS 84 ellipsoid
@@ -52,10 +52,10 @@ def read_raster(
     """Return the population from a raster: pixel centres (or squares) with a head count.
 
     `path`: a GeoTIFF of one band, north up, in any coordinate reference system; `area`: polygon, or
-    west, south, east, north, in lon/lat, in which the centres of pixels must lie (default: all);
+    west, south, east, north, in lon/lat; only pixels with their centre inside count (default: all);
     `density`: whether the values are persons per km2, not persons per pixel; `nodata`: the value
-    that means no data, where the file does not name it; `pixel_squares`: whether to return each
-    pixel's outline, so that its people spread over cells; `raster_to_cells` does so much faster.
+    that means no data, if the file does not declare one; `pixel_squares`: whether to return pixels'
+    outlines, so that cells can share their people (`raster_to_cells` is much faster).
 
     Columns: ``people`` (persons, above 0) and ``geometry``, EPSG:4326; from north to south, then
     west to east. Raises `InputError` if the file cannot be read, has several bands or is not north
@@ -87,14 +87,14 @@ def raster_to_cells(
     nodata: float | None = None,
     also: gpd.GeoDataFrame | None = None,
 ) -> gpd.GeoDataFrame:
-    """Return square demand cells with their people (persons) straight from a raster.
+    """Return square demand cells with their population, read directly from a raster.
 
     The squares are the same as in `siting.demand.make_cells`. The people of a pixel belong to the
-    cell of its centre; a pixel wider than a quarter of a cell is first split into equal parts, each
-    at most a sixteenth of a cell wide. The total of the people in `area` does not change.
+    cell that contains its centre; a pixel wider than a quarter of a cell is first split into equal
+    parts, each at most a sixteenth of a cell wide. The total population in `area` does not change.
 
     `path`, `density`, `nodata`: as in `read_raster`; `network`, `size_m`, `max_snap_m`, `also`: as
-    in `siting.demand.make_cells`; `area`: where people are counted, a polygon, or west, south,
+    in `siting.demand.make_cells`; `area`: where people are counted: a polygon, or west, south,
     east, north, in lon/lat (default: the box around the roads, `max_snap_m` wider on each side).
     Result and errors: as in these two functions.
     """
@@ -188,7 +188,7 @@ def _require_people(people: Floats, path: Path) -> None:
 
 @dataclass(frozen=True)
 class Window:
-    """Part of a raster: persons by pixel (0 without data) and the pixels' positions."""
+    """Part of a raster: persons by pixel, and the pixels' positions."""
 
     people: Floats
     west: float
@@ -240,7 +240,7 @@ def read_window(
                 area_in_crs = None if area is None else _to_crs(area, crs)
                 column, row, wide, high = _extent_in_pixels(source, area_in_crs, area, crs, path)
                 if wide * high > MOST_PIXELS:
-                    what = f"{wide * high:,} pixels are wanted"
+                    what = f"{wide * high:,} pixels are too many"
                     raise InputError(str(path), what, "give a smaller area")
                 part = windows.Window(column, row, wide, high)
                 band = source.read(1, window=part, masked=True)
@@ -277,12 +277,12 @@ def _require_usable(source: Any, path: Path) -> None:
         what = f"has pixels of {source.transform.a:g} by {source.transform.e:g}"
         faults.append(Fault(str(path), what, "give the size and corner of its pixels"))
     elif source.transform.b or source.transform.d:
-        faults.append(Fault(str(path), "is turned, not north up", "warp it, e.g. with gdalwarp"))
+        faults.append(Fault(str(path), "is rotated, not north up", "warp it, e.g. with gdalwarp"))
     refuse(faults)
 
 
 def _require_on_earth(source: Any, crs: pyproj.CRS, path: Path) -> None:
-    """Refuse a raster whose corners have no place in lon/lat."""
+    """Refuse a raster whose corners lie outside the range of lon/lat."""
     corners = gpd.GeoSeries([shapely.box(*source.bounds)], crs=crs).to_crs(4326)
     bounds = np.abs(corners.total_bounds)
     if not (bounds <= [180.0 + 1e-6, 90.0 + 1e-6] * 2).all():
@@ -297,7 +297,7 @@ def _extent_in_pixels(
     crs: pyproj.CRS,
     path: Path,
 ) -> tuple[int, int, int, int]:
-    """Return first column, first row, width and height of the pixels that touch the area."""
+    """Return the first column, first row, width and height of the pixels that touch the area."""
     if area_in_crs is None or area is None:
         return 0, 0, source.width, source.height
     at, bounds = source.transform, area_in_crs.bounds

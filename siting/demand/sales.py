@@ -11,12 +11,12 @@ and the targets of a scenario in ``siting/reference/scenarios.csv``::
     stock(T)          = sum over t <= T of electric_sales(t) * survival(T - t + 1/2)
                         + opening_vehicles * survival(age + T - 2025) / survival(age)
 
-With two targets the share is the logistic curve through both; with more it passes through each of
-them exactly. A vehicle is half a year old at the end of the year it is sold in. Stocks are at the
-end of a year; "2026" is the sales rate of the fiscal year 2025-26.
+With two targets, the share is the logistic curve through both; with more, it passes through each of
+them exactly. A vehicle is half a year old at the end of the year in which it is sold. Stocks are
+for the end of a year; sales in "2026" are those of the fiscal year 2025-26.
 
 For the range, each figure alone is set to its low, then its high end. The logarithms of these
-effects are squared and summed, and the root is taken, because the figures are independent.
+effects combine as the root of the sum of their squares, because the figures are independent.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from siting.demand.scenarios import (
 from siting.errors import InputError
 
 # The ranges of the other figures (life_shape, opening_age_years, saturation) move the stock of 2030
-# by under a fifth of a per cent.
+# by less than a fifth of a percent.
 RANGED = ("sales_year", "growth", "life_years", "opening_vehicles", "electric_share")
 OUTPUTS = ("sales", "electric_share", "electric_sales", "stock")
 
@@ -57,7 +57,7 @@ class _Class:
     targets: Mapping[str, Array]
 
     def run(self, years: Array, ends: Mapping[str, str]) -> dict[str, Array]:
-        """Return sales, share, electric sales, stock, with some figures at a range's end."""
+        """Return sales, share, electric sales and stock, with some figures at their range's end."""
         at = {name: ranges[ends.get(name, "value")] for name, ranges in self.figures.items()}
         targets = self.targets[ends.get("electric_share", "value")]
         sales = at["sales_year"] * (1 + at["growth"]) ** (years - BASE_YEAR)
@@ -66,7 +66,7 @@ class _Class:
         life = (at["life_years"], at["life_shape"])
         ages = years[:, None] - years[None, :] + 0.5
         alive = np.where(ages > 0, survival(np.maximum(ages, 0), *life), 0.0)
-        # One exponent is used, because both survivals in the ratio may be 0.
+        # The ratio of survivals is computed as one exponential, because both may be 0.
         wear = hazard(age + years - OPENING_YEAR, *life) - hazard(age, *life)
         opening = at["opening_vehicles"] * np.exp(-wear)
         electric = sales * share
@@ -141,7 +141,7 @@ def fleet_model(
         fix = "use net-zero-2060 (a projection), a target for a later year, or a fleet table"
         raise InputError(f"scenario {scenario.name}", what, fix)
     model = pd.concat([_frame(vehicle, until) for vehicle in classes], ignore_index=True)
-    # Readers compare classes within a year, so the rows of a year stand together.
+    # Readers compare classes within a year, so the rows of a year are kept together.
     return model.sort_values("year", kind="stable", ignore_index=True)
 
 
@@ -204,11 +204,11 @@ def _frame(vehicle: _Class, until: int) -> pd.DataFrame:
 
 
 def _combined(central: Array, alone: Array, sign: int) -> Array:
-    """Return one end of a range from the effects of each figure alone: root of sum of squares."""
+    """Return an end of a range from the effects of single figures: root of the sum of squares."""
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(alone / central)
     spread = np.sqrt((np.where(np.isnan(logs), 0.0, logs) ** 2).sum(axis=0))
-    # The logarithm of 0 is undefined, so its range is the largest effect of one figure.
+    # A value of 0 has no logarithm, so its range is from 0 to the largest effect of one figure.
     from_zero = alone.max(axis=0) if sign > 0 else np.zeros_like(central)
     return np.where(central > 0, central * np.exp(sign * spread), from_zero)
 

@@ -38,7 +38,7 @@ class FleetScenario:
     """A scenario of the fleet model, with a user's own figures in place of the package's."""
 
     # ``nev-2025-30``, ``nev-2019``, ``slow``, ``fast``, ``net-zero-2060`` (to 2060; a projection
-    # from 2041 on), or one of `path`
+    # from 2041 on), or one in `path`
     name: str = DEFAULT_SCENARIO
     path: Path | None = None  # scenarios in place of ``siting/reference/scenarios.csv``
     # Single figures, which then have no range: class, then ``sales_year``, ``growth``,
@@ -62,7 +62,7 @@ def scenario_names(path: Path | None = None) -> list[str]:
 
 
 def read_scenario(scenario: FleetScenario) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the figures by class, and the targets of the electric share of sales (0 to 1).
+    """Return the figures by class, and the targets for the electric share of sales (0 to 1).
 
     Both tables have ``vehicle_class``, ``figure`` or ``year`` (rising within a class), ``value``,
     ``low``, ``high``, ``unit``, ``source`` and ``confidence``. An `InputError` names every fault of

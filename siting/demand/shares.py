@@ -15,7 +15,7 @@ from siting.reference import table
 
 
 def city_figures(city: str, path: Path | None = None) -> pd.Series:
-    """Return the figures of a city: people, DISCO, availability (share), speed group.
+    """Return the figures of a city: population, DISCO, availability (share) and speed group.
 
     `city`: its name; case is ignored; `path`: a user's own table of cities in place of the
     package's, with the same columns. Raises `InputError` if the table has no such city; the message
@@ -28,9 +28,9 @@ def city_figures(city: str, path: Path | None = None) -> pd.Series:
 
 
 def city_like(like: str, city: str, people: float) -> pd.Series:
-    """Return figures for a city outside the table: another city's power supply and speeds.
+    """Return figures for a city outside the table, with another city's power supply and speeds.
 
-    Its share of the fleet is in proportion to its `people`, not to the other city's.
+    Its share of the fleet is proportional to its own `people`, not to the other city's.
 
     >>> city_like("peshawar", "Haripur", 147_765)[["city", "people_2023", "disco"]].to_list()
     ['Haripur', 147765, 'PESCO']
@@ -49,16 +49,16 @@ def city_share(
 
     The share comes from the first of these that is known: registrations of the class in the city,
     registrations of all classes together, the column ``share_of_fleet`` of `cities`, the city's
-    people divided by the people of urban Pakistan. None of them was measured for electric vehicles;
-    the ranges span the published estimates.
+    population divided by the urban population of Pakistan. None of them was measured for electric
+    vehicles; the ranges span the published estimates.
 
     `cities`: the table of cities, ``siting.reference.table("cities")`` or a user's own; `city`: its
     name; case is ignored; `path`: a user's own registrations in place of the package's: a CSV with
     the columns city, vehicle_class (blank: all classes), share, low, high, source, confidence.
 
     Columns: ``vehicle_class``, ``city_share``, ``low``, ``high``, ``source``, ``confidence``.
-    Raises `InputError` if the table has no such city, a share is not above 0 and at most 1 or out
-    of the order low, share, high, or a row is given twice.
+    Raises `InputError` if the table has no such city, a share is not above 0 and at most 1, a range
+    is not in the order low, share, high, or a row is given twice.
 
     >>> shares = city_share(table("cities"), "Lahore", ["two_wheeler", "car"])
     >>> shares[["city_share", "low", "high"]].to_numpy().tolist()
@@ -93,11 +93,11 @@ def city_share(
 
 
 def national_stations(people: float) -> dict[str, Any]:
-    """Return the policy's number of public stations, and an area's share of them by people.
+    """Return the policy's number of public stations, and an area's share of them by population.
 
-    `people`: people of the area. Result: ``stations`` (of the whole country), ``year``,
-    ``by_people`` (stations, at the area's share of urban Pakistan), ``source``, ``confidence`` (of
-    the national number).
+    `people`: population of the area. Result: ``stations`` (of the whole country), ``year``,
+    ``by_people`` (stations, by the area's share of Pakistan's urban population), ``source``,
+    ``confidence`` (of the national number).
 
     >>> found = national_stations(1_108_872)
     >>> found["stations"], round(found["by_people"])
@@ -115,7 +115,7 @@ def national_stations(people: float) -> dict[str, Any]:
 
 
 def _of_the_city(row: pd.Series) -> dict[str, Any]:
-    """Return the share of a city without registrations, from the table or by people."""
+    """Return the share of a city without registrations, from the table or by population."""
     if pd.notna(row.get("share_of_fleet")):
         share = row["share_of_fleet"]
         return {
@@ -136,7 +136,7 @@ def _of_the_city(row: pd.Series) -> dict[str, Any]:
             f"its {row['people_2023']:,.0f} people ({row['source']}) over {urban['value']:,.0f} "
             f"({urban['source']}); {head['source']}"
         ),
-        "confidence": "ASSUMPTION",  # assumes EVs in proportion to people
+        "confidence": "ASSUMPTION",  # assumes EVs proportional to population
     }
 
 

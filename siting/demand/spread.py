@@ -31,8 +31,8 @@ def spread_demand(
 ) -> pd.DataFrame:
     """Return public charging demand by cell and vehicle class (kWh/day).
 
-    Without `surfaces` energy is in proportion to people, which assumes charging near home. With
-    `surfaces` the energy of a class is divided among home, destination and en route. The rows of a
+    Without `surfaces`, energy is proportional to population, which assumes charging near home. With
+    `surfaces`, the energy of a class is divided among home, destination and en route. The rows of a
     class sum to its energy, in each zone if energy is given by zone.
 
     Parameters
@@ -42,28 +42,28 @@ def spread_demand(
         energy too, but this energy cannot be served.
     energy
         ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), as `city_energy` returns them; with
-        ``zone_id``, one row per zone and class, spread over the cells of that zone alone. A single
-        zone is the whole area if the cells have no zones.
+        ``zone_id``, one row per zone and class, spread over the cells of that zone alone. If the
+        cells have no zones, a single zone is the whole area.
     surfaces
         ``cell_id``, ``home``, ``destination``, ``en_route``: each cell's share of each surface, as
         `siting.demand.surfaces` returns them.
     weights
-        ``vehicle_class``, ``home``, ``destination``, ``en_route``: weights of any sum that divide a
-        class's energy; None: the package's table. If a surface is 0 in all these cells, its weight
-        goes to the others.
+        ``vehicle_class``, ``home``, ``destination``, ``en_route``: weights with any sum that divide
+        a class's energy; None: the package's table. If a surface is 0 in all cells of a zone, its
+        weight goes to the others.
     depots
         Fleets by depot, as `siting.demand.place_depots` returns them: all the demand of their class
         is placed in the cells of the depots.
     ownership
-        By class, an exponent of the cells' ``relative_wealth``, if present: energy near homes is in
-        proportion to people times wealth to this exponent (default: 0).
+        By class, an exponent (default: 0) of the cells' ``relative_wealth``, if present: energy
+        near homes is proportional to population times wealth raised to this exponent.
 
     Returns
     -------
     DataFrame
         ``demand_id``, ``cell_id``, ``vehicle_class``, ``demand_kwh_day``; in the order of the
-        cells, then of the classes. Rows without energy are left out. Texts in ``attrs["notes"]``
-        name weights moved to other surfaces.
+        cells, then of the classes. Rows without energy are left out. ``attrs["notes"]`` lists
+        weights moved to other surfaces.
 
     Raises
     ------
@@ -83,7 +83,6 @@ def spread_demand(
     [6.0, 2.0]
     """
     validate(cells, CELLS)
-    # A single zone is the whole area if the cells have no zones.
     by_zone = "zone_id" in energy.columns and (
         "zone_id" in cells.columns or len(energy["zone_id"].unique()) != 1
     )
@@ -100,7 +99,7 @@ def spread_demand(
     refuse(faults)
     by_cell = cells if surfaces is None else surfaces.set_index("cell_id").loc[cells["cell_id"]]
     shares = by_cell[list(names)].to_numpy(dtype=float)
-    # The factor by which wealth multiplies people, by cell and class (column).
+    # The factor by which wealth multiplies population, by cell (row) and class (column).
     wealth = cells.get("relative_wealth", pd.Series(1.0, index=cells.index)).to_numpy(dtype=float)
     owned = wealth[:, None] ** np.array([(ownership or {}).get(name, 0.0) for name in classes])
     notes: dict[str, None] = {}
@@ -142,11 +141,11 @@ def spread_demand(
 def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) -> pd.DataFrame:
     """Return the division of each vehicle class's public energy among the surfaces (shares).
 
-    `overrides`: class, then ``home``, ``destination`` and ``en_route``: weights of at least 0 and
-    any sum, in place of the packaged row. Columns: ``vehicle_class``; the three surfaces, with the
-    sum 1, each with ``…_low`` and ``…_high`` (a user's own weight has no range); ``unit``,
-    ``source``, ``confidence``. Raises `InputError` if a class's weights are all 0, or one is
-    negative or missing.
+    `overrides`: class, then ``home``, ``destination`` and ``en_route``: weights of at least 0 with
+    any sum, in place of the packaged row. Columns: ``vehicle_class``; the three surfaces (sum 1),
+    each with ``…_low`` and ``…_high`` (a user's own weight has no range); ``unit``, ``source``,
+    ``confidence``. Raises `InputError` if a class's weights are all 0, or one is negative or
+    missing.
 
     >>> weights = surface_weights({"car": {"home": 1, "destination": 1, "en_route": 2}})
     >>> float(weights.set_index("vehicle_class").loc["car", "en_route"])
@@ -171,7 +170,7 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
 def _mixes(
     shares: Floats, division: Floats, owned: Floats
 ) -> tuple[list[Floats], list[tuple[bool, ...]]]:
-    """Return, for each class, its shares by cell (sum 1) and whether each weight moved."""
+    """Return, for each class, its shares by cell (sum 1) and whether each weight was moved."""
     mixes, moved = [], []
     for weight, times in zip(division, owned.T, strict=True):
         drawn = np.column_stack([shares[:, 0] * times, shares[:, 1:]])
@@ -199,7 +198,7 @@ def _energy_faults(energy: pd.DataFrame, cells: pd.DataFrame, by_zone: bool) -> 
     where = "energy, column demand_kwh_day"
     faults = rows_fault(where, bad, labels, "not a number of at least 0")
     if not faults and not wanted.sum() > 0:
-        faults.append(Fault(where, "no class wants any energy"))
+        faults.append(Fault(where, "no class has any demand"))
     twice = pd.Series(labels).duplicated()
     faults += rows_fault(f"energy, column {' + '.join(key)}", twice, labels, "given twice")
     if by_zone and "zone_id" not in cells.columns:
@@ -228,7 +227,7 @@ def _surface_faults(surfaces: pd.DataFrame, cells: pd.DataFrame) -> list[Fault]:
 
 
 def _division(weights: pd.DataFrame | None, classes: list[str]) -> tuple[Floats, list[Fault]]:
-    """Return each class's division among the surfaces, and its faults."""
+    """Return each class's division among the surfaces, and the faults of the weights."""
     figures = table("surface_weights") if weights is None else weights
     where = "surface weights, column vehicle_class"
     faults = missing_columns(figures, ("vehicle_class", *SURFACES), "surface weights")
@@ -255,15 +254,15 @@ def map_swings(
     pois: tuple[gpd.GeoDataFrame, pd.DataFrame] | None = None,
     ownership: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    """Return how far each assumption about charging places moves the map, strongest first.
+    """Return how much each assumption about charging places changes the map, largest first.
 
-    One figure at a time is set to the ends of its range: each class's weight of a surface (other
-    weights in proportion), and each place's weight. The effect is half the sum of the absolute
+    One figure at a time is set to the ends of its range: each class's weight of a surface (others
+    in proportion), and the weight of each kind of place. The effect is half the sum of the absolute
     changes in the cells' shares of the total. The larger effect of the two ends is returned.
 
     `cells`, `energy`, `surfaces`, `weights`, `ownership`: as in `siting.demand.spread_demand`;
     demand at depots is not moved. `pois`: places and their weights as in `siting.demand.surfaces`;
-    without them only the surfaces' weights are tried. Columns: ``figure`` (``home``,
+    without them, only the surfaces' weights are varied. Columns: ``figure`` (``home``,
     ``destination``, ``en_route``, or ``poi_weight amenity=bank``), ``vehicle_class`` (blank: all),
     ``moved_cells_share``, ``source``, ``confidence``.
     """

@@ -2,10 +2,10 @@
 
 Each surface gives every cell a share, 0 to 1; the shares of a surface add up to 1:
 
-- home: the cell's people;
+- home: the cell's population;
 - destination: the cell's markets, offices, hospitals …, each with the weight of its OSM tags;
-- en route: the cell's vehicle-km in a traffic model, times a weight of the road class for stops to
-  charge. The model sends sampled trips between homes along the quickest path.
+- en route: the cell's vehicle-km in a traffic model, times the road class's weight for charging
+  stops. The model sends sampled trips between homes along the quickest path.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MAIN_ROADS = ("motorway", "trunk", "primary", "secondary")
 # Row of the table for road classes without a row of their own.
 FALLBACK = "unclassified"
 STEP_M = 200.0
-# Trips searched at once, limited by memory for a big city.
+# Starting places searched at once; memory limits their number in a large city.
 BATCH = 16
 
 
@@ -51,14 +51,14 @@ def surfaces(
     """Return each cell's share of homes, destinations and passing traffic (0 to 1).
 
     `pois`: OSM features with their keys as columns (``amenity``, ``shop`` …); None: no
-    destinations. `poi_weights`: ``osm_key``, ``osm_value`` (``*``: any) and ``weight``, and
-    `road_weights`: ``highway`` and ``weight``; None: the package's tables. `trips`: ``trips``,
-    ``trip_min`` and ``seed`` as for `traffic`.
+    destinations. `poi_weights`: ``osm_key``, ``osm_value`` (``*``: any), ``weight``;
+    `road_weights`: ``highway``, ``weight``; for both, None means the package's table. `trips`:
+    ``trips``, ``trip_min`` and ``seed`` as in `traffic`.
 
     Columns: ``cell_id``, ``home``, ``destination``, ``en_route``, and ``en_route_<class>``: the
     part of ``en_route`` on each class of road. ``attrs["whole"]`` has the totals behind the shares
     (people, weight of places, weighted vehicle-metres). An unknown surface is 0 everywhere, with a
-    text in ``attrs["notes"]``. Raises `InputError` if a table breaks its rules, a setting is
+    note in ``attrs["notes"]``. Raises `InputError` if a table breaks its rules, a setting is
     invalid or `pois` has no coordinate reference system.
     """
     validate(cells, CELLS)
@@ -112,7 +112,7 @@ def _destinations(
 
 
 def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> gpd.GeoDataFrame:
-    """Return the places that draw vehicles, as points with a relative weight.
+    """Return the places that attract vehicles, as points with a relative weight.
 
     `pois`: OSM features with their keys as columns. `weights`: ``osm_key``, ``osm_value`` (``*``:
     any value but ``no``) and ``weight``; None: the package's table. A place with several tags
@@ -160,11 +160,11 @@ def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> g
 def cell_places(
     cells: gpd.GeoDataFrame, pois: gpd.GeoDataFrame, poi_weights: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Return the places that draw vehicles to each cell, with their weights.
+    """Return the places that attract vehicles to each cell, with their weights.
 
     Arguments: as in `siting.demand.surfaces`. Columns: ``cell_id``, ``name``, ``tag`` (the row of
-    the table of weights), ``weight`` (of that row) and ``part``: the share of the place in this
-    cell, below 1 if the place is on a border. Per cell, the sum of ``weight`` times ``part`` is
+    the table of weights), ``weight`` (of that row) and ``part``: the share of the place that counts
+    in this cell, below 1 if it lies on a border. Per cell, the sum of ``weight`` times ``part`` is
     proportional to ``destination`` of `siting.demand.surfaces`.
     """
     places = poi_points(pois, poi_weights)
@@ -179,7 +179,7 @@ def cell_places(
 
 
 def road_points(network: Network) -> gpd.GeoDataFrame:
-    """Return points at most 200 m apart along `MAIN_ROADS`, in the network's metres.
+    """Return points at most 200 m apart along `MAIN_ROADS`, in the network's coordinates.
 
     They are for ``make_cells(also=…)``, so that main roads have cells where nobody lives.
     """
@@ -201,19 +201,19 @@ def traffic(
 
     This is a proxy, not a count: vehicles drive from sampled places to all others by the quickest
     path, in proportion to the people there. The weight of a piece of road is vehicles x metres x
-    weight of its class. This is edge betweenness, sampled and weighted by people (Brandes 2001, A
-    faster algorithm for betweenness centrality, with one quickest path for each pair).
+    weight of its class. This is edge betweenness, sampled and weighted by population (Brandes 2001,
+    A faster algorithm for betweenness centrality, with one quickest path for each pair).
 
     `cells`: ``people`` and ``node_id``: trips start and end in proportion to the people at a node;
-    without cells, or people at any node, equally at every node. `road_weights`: ``highway`` and
-    ``weight``; None: the package's table. Links have the weight of their parent classes, and
-    classes without a row the weight of ``unclassified``. `trips`: number of starting places drawn,
-    with probability in proportion to people; if there are fewer places, all are used. `trip_min`:
+    without cells, or if no node has people, all nodes count equally. `road_weights`: ``highway``
+    and ``weight``; None: the package's table. A link without a row has the weight of its parent
+    class; any other class without a row has that of ``unclassified``. `trips`: number of starting
+    places, sampled in proportion to people; if there are fewer places, all are used. `trip_min`:
     the longest trip, minutes; ``inf`` for no limit.
 
     Columns: ``weight``, ``highway`` (the row of `road_weights`) and a point, one row per piece of
-    road of 200 m at most, in the network's metres. Raises `InputError` if a weight is invalid, or
-    the table lacks ``unclassified``.
+    road of at most 200 m, in the network's coordinates. Raises `InputError` if a weight is invalid,
+    or the table lacks ``unclassified``.
     """
     figures = _weights(road_weights, "road_weights", ("highway",))
     of_class = figures.set_index("highway")["weight"].astype(float)
@@ -304,10 +304,10 @@ def _flows(network: Network, people: Floats, trips: int, trip_min: float, seed: 
 
 
 def _subtrees(before: npt.NDArray[np.int32], weight: Floats, root: int) -> Floats:
-    """Return the weight of each node with its subtree, in a tree of drives.
+    """Return the total weight of each node and its descendants in a tree of drives.
 
-    The depth of every node is found by doubling (each node looks twice as far up each time), then
-    the levels are summed from the deepest upwards, each in one operation.
+    Depths are found by doubling (each node looks twice as far up each time). The levels are then
+    summed from the deepest upwards, each in one operation.
     """
     parent = np.where(before >= 0, before, root).astype(np.intp)
     up, depth = parent.copy(), (np.arange(len(parent)) != root).astype(np.intp)

@@ -2,9 +2,9 @@
 
 Every figure of `siting.demand.demand_figures` has a low, a central and a high value. Figures are
 assumed independent, except a city's shares: shares from one source move together from their low to
-their high ends. A common factor moves all of a country's classes alike (a slow or fast policy):
-`fleet_paces` takes it from the scenarios of `fleet_model`, of which ``slow`` is the tenth
-percentile and ``fast`` the ninetieth.
+their high ends. A common factor moves the country's fleets of all classes together (a slow or fast
+policy): `fleet_paces` takes it from the scenarios of `fleet_model`, with ``slow`` as the tenth
+percentile and ``fast`` as the ninetieth.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from siting.demand.housing import SURVEYED, Array, crossed, home_shares
 from siting.demand.scenarios import DEFAULT_SCENARIO
 from siting.errors import Fault, InputError, refuse
 
-# Figures that lower public energy when they rise.
+# Figures that lower public energy when they increase.
 LOWERING = ("home_share", "charging_efficiency", *SURVEYED.values())
 SCENARIOS = ("low", "central", "high")
 # Assumed percentile of each scenario in the range of future fleets; ASSUMPTION: no forecast of
@@ -39,7 +39,7 @@ FACTORS = (
 
 
 def _case(area: Area) -> Case:
-    """Return the figures of a study area, whose ranges are checked."""
+    """Return the figures of a study area, with their ranges checked."""
     case = Case(area)
     ends = case.figures[["low", "value", "high"]].to_numpy(dtype=float)
     wrong = ~(np.isfinite(ends).all(axis=1) & (np.diff(ends, axis=1) >= 0).all(axis=1))
@@ -57,12 +57,12 @@ def _keys(case: Case) -> pd.Series[str]:
 
 
 def _end(case: Case, *, more: bool) -> Array:
-    """Return each figure at the end of its range that gives more energy, or less."""
+    """Return each figure at the end of its range with more energy, or with less."""
     figure = case.figures["figure"]
     low, high = case.column("low"), case.column("high")
     values = np.where(figure.isin(LOWERING).to_numpy() == more, low, high)
     for name in SURVEYED:
-        # The sign of an effect on home charging depends on the area's households.
+        # Whether a higher value raises or lowers energy depends on the area's households.
         at = (figure == name).to_numpy()
         if at.any():
             ends = [np.where(at, end, values) for end in (low, high)]
@@ -73,8 +73,8 @@ def _end(case: Case, *, more: bool) -> Array:
 def energy_scenarios(area: Area) -> pd.DataFrame:
     """Return public energy by scenario (low, central, high), zone and class (kWh/day).
 
-    In ``low`` every figure is at the end with less energy, in ``high`` at the end with more. The
-    two are bounds; `draw_energy` returns likely outcomes.
+    In ``low``, every figure is at the end with less energy; in ``high``, at the end with more.
+    These are extremes; `draw_energy` returns likely outcomes.
 
     `area`: data of the area. Columns: ``scenario`` (``low``, ``central``, ``high``), ``zone_id``,
     ``vehicle_class``, ``demand_kwh_day``.
@@ -88,14 +88,14 @@ def energy_scenarios(area: Area) -> pd.DataFrame:
 def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return draws of the public energy of the study area by vehicle class (kWh/day).
 
-    Each figure is below its central value as often as above, with a density that falls linearly to
-    its low and high ends. Because ranges are wider upwards, an ordinary triangular density would
+    Each figure is as often below its central value as above it, with a density that falls linearly
+    to its low and high ends. Because ranges are wider upwards, an ordinary triangular density would
     put the median of the draws far above the central demand. A figure's random numbers depend only
-    on the seed and its name, not on other figures. A larger `n` keeps the first draws.
+    on the seed and its name, not on other figures. A larger `n` only adds draws.
 
-    `n`: number of draws, at least 1; `seed`: any whole number from 0; `area`: data of the area;
-    `paces`: common factors of all fleets, as `fleet_paces` returns them; None: each class's number
-    of vehicles varies in its own range alone.
+    `n`: number of draws, at least 1; `seed`: a whole number of at least 0; `area`: data of the
+    area; `paces`: common factors of all fleets, as `fleet_paces` returns them; None: each class's
+    number of vehicles varies only within its own range.
 
     Columns: ``draw`` (from 1), ``vehicle_class``, ``demand_kwh_day`` (over all zones). Raises
     `InputError` if `n` or `seed` is invalid, and for the faults of `siting.demand.zone_energy`.
@@ -121,10 +121,10 @@ def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None
 
 
 def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
-    """Return the vehicles of the scenarios in `PACES` relative to a fleet.
+    """Return the number of vehicles in each scenario of `PACES`, relative to a fleet.
 
-    `fleet`: vehicles of the country by class, as in `city_energy`; `others`: these vehicles under
-    other scenarios, by name. Result: index ``vehicle_class``, one column per scenario, named by its
+    `fleet`: vehicles of the country by class, as in `city_energy`; `others`: the same under other
+    scenarios, by name. Result: index ``vehicle_class``, one column per scenario, named by its
     percentile (0 to 1), in rising order; vehicles of the study area itself have the value 1. None
     if fewer than two scenarios are given.
 
@@ -170,20 +170,20 @@ def energy_quantiles(draws: pd.DataFrame) -> pd.DataFrame:
 
 
 def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return the effect of each figure alone on total and map, the strongest first.
+    """Return the effect of each figure alone on the total and on the map, largest first.
 
     One figure at a time is set to its low and its high end. Its effect on the map is the share of
     all energy that moves to another place (or class): half the sum of the absolute changes in the
     shares of cells (or of zones and classes).
 
     `shares`: ``zone_id``, ``vehicle_class``, ``cell_id``, ``share``: how the energy of each zone
-    and class is divided among cells; if None, moves between cells are left out. Columns: ``rank``
-    (from 1, by ``swing_share``), ``figure``, ``vehicle_class`` (blank: all; several: shares of one
-    source), ``low_kwh_day`` and ``high_kwh_day`` (totals at the figure's ends, the smaller first),
-    ``swing_kwh_day``, ``swing_share`` (of the central total), ``moved_share`` (zones and classes),
-    ``moved_zones_share`` (zones only) and ``moved_cells_share`` (cells, if there are `shares`),
-    each the larger of the two ends, ``source``, ``confidence``. Figures without an effect are left
-    out.
+    and class is divided among cells; if None, moves between cells are not computed. Columns:
+    ``rank`` (from 1, by ``swing_share``), ``figure``, ``vehicle_class`` (blank: all; several: a
+    city's shares from one source), ``low_kwh_day`` and ``high_kwh_day`` (totals at the figure's
+    ends, the smaller first), ``swing_kwh_day``, ``swing_share`` (of the central total),
+    ``moved_share`` (zones and classes), ``moved_zones_share`` (zones only) and
+    ``moved_cells_share`` (cells, if there are `shares`), each the larger of the two ends,
+    ``source``, ``confidence``. Figures without an effect are left out.
     """
     case = _case(area)
     keys = _keys(case)
@@ -191,7 +191,7 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
     before = case.kwh(central)
     total = float(before.sum())
     if not total > 0:
-        raise InputError("demand figures", "no class wants any energy")
+        raise InputError("demand figures", "no class has any demand")
     on_map = None if shares is None else _on_map(case, shares)
     rows = []
     for key, group in case.figures.groupby(keys, sort=False):
@@ -232,7 +232,7 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
 
 
 def _on_map(case: Case, shares: pd.DataFrame) -> csr_array:
-    """Return the matrix from energy by zone and class to energy by cell."""
+    """Return the matrix that turns energy by zone and class into energy by cell."""
     cells = pd.factorize(shares["cell_id"])[0]
     zone = pd.Index(case.zones.ids).get_indexer(pd.Index(shares["zone_id"].astype(str)))
     of_class = pd.Index(case.classes).get_indexer(pd.Index(shares["vehicle_class"].astype(str)))
@@ -262,7 +262,7 @@ def _split_triangle(uniform: Array, low: float, middle: float, high: float) -> A
 
 
 def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
-    """Return the common factor on vehicles, by draw and class.
+    """Return the common factor for vehicles, by draw and class.
 
     Its logarithm is linear in the normal quantile between the scenarios, and extrapolated beyond
     them.

@@ -1,4 +1,4 @@
-"""Use and energy of a vehicle of each class, and its charging away from home."""
+"""Use and energy of a vehicle by class, and the shares charged at home and in public."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
     """Return use and energy by class: kWh/km, km/day, efficiency, home and public shares.
 
     The energy of a vehicle is ``km_day * electric_km_share * kwh_km / charging_efficiency`` kWh a
-    day at the charger. ``electric_km_share`` is below 1 for classes with plug-in hybrids, which are
-    among the country's new-energy vehicles but use petrol too. The packaged ``kwh_km`` is measured
-    at the wall, so its efficiency is 1 and losses count once. A ``kwh_km`` measured at the battery
-    also needs a ``charging_efficiency`` (about 0.9).
+    day at the charger. ``electric_km_share`` is below 1 for classes with plug-in hybrids, which
+    count as new-energy vehicles but also use petrol. The packaged ``kwh_km`` is measured at the
+    wall, so its efficiency is 1 and losses count once. A ``kwh_km`` measured at the battery also
+    needs a ``charging_efficiency`` (about 0.9).
 
     `path`: a user's own table with the columns of ``siting/reference/vehicles.csv``; its rows
     replace the package's for the same class and figure. `overrides`: single figures to change:
     class, then ``kwh_km``, ``km_day``, ``charging_efficiency``, ``electric_km_share``,
     ``home_share``, ``housing_weight``, ``ownership_weight`` or ``public_share``. A ``public_share``
-    holds in every zone, whatever its housing. A new class needs ``kwh_km``, ``km_day`` and one of
-    ``home_share`` and ``public_share``.
+    holds in every zone, whatever its housing. A new class needs ``kwh_km``, ``km_day`` and either
+    ``home_share`` or ``public_share``.
 
     Columns: ``vehicle_class``; each figure with ``…_low``, ``…_high``, ``…_source``,
     ``…_confidence``; ``public_share`` (1 - ``home_share``) with its range; ``source`` and

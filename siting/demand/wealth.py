@@ -16,7 +16,7 @@ from siting.demand.rasters import read_window
 from siting.errors import InputError, refuse
 from siting.files import extent, missing_columns, read_layer, row_labels, rows_fault
 
-# Relative wealth is published on a 2.4 km grid: a figure farther away tells nothing about a cell.
+# Relative wealth is published on a 2.4 km grid: a figure farther away says little about a cell.
 FARTHEST_M = 5000.0
 MARGIN_DEG = FARTHEST_M / 100_000
 # A larger figure is not an index around zero; its exponential would give one cell all vehicles.
@@ -34,7 +34,7 @@ def relative_wealth(
     index: bool = False,
     nodata: float | None = None,
 ) -> Floats:
-    """Return each cell's wealth relative to the mean of all people, from the nearest figure.
+    """Return each cell's wealth relative to the population's mean, from the nearest figure.
 
     `cells`: demand cells with ``people``, in metres; `path`: a GeoTIFF of one band, or a layer of
     points such as Meta's Relative Wealth Index in CSV; `column`: the column of a layer that holds
@@ -42,7 +42,7 @@ def relative_wealth(
     `nodata`: the value of a raster that marks missing data, if the file does not declare one.
 
     Raises `InputError` if the file cannot be read, a figure is missing or below zero (for an index:
-    beyond 10), all are zero, or cells with people are farther than 5 km from any figure;
+    outside -10 to 10), all are zero, or cells with people are farther than 5 km from any figure;
     `MissingExtraError` for a GeoTIFF without the package ``rasterio``.
     """
     if path.suffix.lower() in (".tif", ".tiff"):
@@ -60,7 +60,7 @@ def relative_wealth(
             what += f"are below zero or no number, e.g. {first:g}"
             fix = "for an index about zero, such as Meta's, set demand.wealth.index: true"
         raise InputError(str(path), what, fix, labels(np.flatnonzero(bad)[:100]))
-    # Imported here, because most studies read no wealth.
+    # Imported here, because most studies use no wealth data.
     from scipy.spatial import cKDTree
 
     at = shapely.get_coordinates(cells.geometry.centroid.to_numpy())

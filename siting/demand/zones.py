@@ -1,4 +1,4 @@
-"""Zones with a head count: read, checked, clipped, spread over streets or buildings."""
+"""Zones and their populations: read, checked, clipped, spread over streets, buildings or places."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from siting.roads.network import utm_epsg
 
 log = logging.getLogger(__name__)
 
-# Share of the smaller zone above which an overlap is a fault: neighbours drawn by hand overlap by
+# Share of the smaller zone above which an overlap is a fault; neighbours drawn by hand overlap by
 # slivers.
 MOST_OVERLAP = 0.001
-# Largest hole that counts as a sliver, km2.
+# Smallest hole that counts as a gap and not as a sliver, km2.
 LEAST_GAP_KM2 = 0.0001
 STEP_M = 100.0
-# Column names used for zones; a user's column with one of them is renamed.
+# Column names used for zones; a user's column with such a name is renamed.
 RESERVED = (
     *("zone_id", "name", "people"),
     *("renting_share", "high_rise_share", "ownership", "area_share"),
@@ -51,18 +51,18 @@ def read_zones(
     high_rise_column: str | None = None,
     ownership_column: str | None = None,
 ) -> gpd.GeoDataFrame:
-    """Return zones with a head count, polygons in lon/lat (EPSG:4326), that fit together.
+    """Return zones and their populations, as polygons in lon/lat (EPSG:4326) without overlaps.
 
     `path`: a layer file of polygons: census tehsils, wards, union councils. `people_column`: the
-    number of people; None: outlines only, with 0 people each. `id_column`: the name of a zone; by
+    number of people; None: outlines only, with 0 people each. `id_column`: the id of a zone; by
     default ``zone_id`` or ``id`` if the layer has it, else ``z001`` …. `name_column`: the display
     name; by default ``name`` if the layer has it, else the id. `renting_column`,
     `high_rise_column`: the share of households that rent, and that live in high-rise buildings, 0
-    to 1. `ownership_column`: vehicles a head, or a proxy, in any unit.
+    to 1. `ownership_column`: vehicles per head, or a proxy, in any unit.
 
     Columns: ``zone_id``, ``name``, ``people`` (persons), ``renting_share`` and ``high_rise_share``
     (0 to 1, blank if unknown), ``ownership`` if its column is given, the layer's other columns
-    (with ``user_`` before names used here), ``geometry``; in the file's order. The result of
+    (prefixed ``user_`` if the name is used here), ``geometry``; in the file's order. The result of
     `zone_report` is in ``attrs["report"]``.
 
     Raises `InputError` with every fault of the file at once: missing columns; counts as in
@@ -133,10 +133,10 @@ def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
 
     `zones`: polygons with ``zone_id`` and a coordinate reference system.
 
-    Result: ``area_km2`` (of all); ``overlap_km2`` (of all pairs, slivers too); ``overlaps``: one
-    record for each pair of zones that share more than 0.1 % of the smaller (``zone_id``,
+    Result: ``area_km2`` (of all); ``overlap_km2`` (of all pairs, with slivers); ``overlaps``: one
+    record for each pair of zones that share more than 0.1 % of the smaller one (``zone_id``,
     ``other_id``, ``overlap_km2``, ``share``); ``gap_km2`` and ``gaps``: holes between zones
-    (``gap_km2``, ``lon``, ``lat`` of a point inside); ``warnings``: texts.
+    (``gap_km2``, ``lon``, ``lat`` of a point inside); ``warnings``: strings.
 
     >>> two = [shapely.box(73, 33, 73.1, 33.1), shapely.box(73.1, 33, 73.2, 33.1)]
     >>> zones = gpd.GeoDataFrame({"zone_id": ["a", "b"]}, geometry=two, crs=4326)
@@ -192,7 +192,7 @@ def spread_zones(
 ) -> gpd.GeoDataFrame:
     """Return the zones' people spread inside each zone: points in lon/lat with counts.
 
-    This is for zones of which only the total is known. People are assumed to live in proportion to
+    This is for zones for which only the total is known. People are assumed to live in proportion to
     the length of residential street, the footprint of buildings or the number of places; the caller
     must state this assumption. Each zone's points sum to its people.
 
@@ -201,10 +201,11 @@ def spread_zones(
     for their area; each belongs to the zone of a point inside it; `pois`: places, for their number
     or their column ``weight``.
 
-    Columns: ``zone_id``, ``people``, ``basis`` and ``geometry``. ``basis`` is the basis used, or
-    ``zone`` if the zone has no street, building or place; its people are then at one point inside.
-    Such zones are named in the log and in ``attrs["report"]["without"]``. Raises `InputError` for a
-    missing coordinate reference system, counts that are missing or negative, and repeated zone ids.
+    Columns: ``zone_id``, ``people``, ``basis`` and ``geometry``. ``basis`` is ``streets``,
+    ``buildings`` or ``pois``, or ``zone`` for the people of a zone with none of these, at one point
+    inside. Such zones are named in the log and in ``attrs["report"]["without"]``. Raises
+    `InputError` for a missing coordinate reference system, missing or negative counts, and repeated
+    zone ids.
     """
     _require_zones(zones)
     utm = utm_epsg(zones.to_crs(4326).total_bounds) if network is None else network.crs

@@ -1,10 +1,10 @@
-"""The business case of a station: earnings, costs and shortfall over its years (PKR).
+"""The business case of a station: earnings, costs and shortfall over the horizon (PKR).
 
 Formulation
 -----------
 An offer costs K and sells q kWh a day. At a charger group drivers pay the price p, with sales tax
 s, and the station pays the tariff w. The share e of the energy bought is sold, the share f of
-revenue goes to payment and telecom, and h is the income tax:
+revenue goes to payment and telecom, and h is the rate of income tax:
 
     margin    m = p / (1 + s) - p f - w / e                               PKR/kWh, by group
     a year    A = 365 q m - O&M - fixed charges - staff - land lease - NEECA's annual fee
@@ -30,7 +30,7 @@ rate: worth is multiplied by the share, or need and worth are computed at that r
 returns need and worth for the rows of the integer program under the rules `need` and `gap`.
 
 Source: viability-gap funding as named by the Ministry (Dunya 6 Oct 2025), whose formula was not
-found; the arithmetic is R. A. Brealey, S. C. Myers, F. Allen, Principles of Corporate Finance,
+found; the arithmetic is from R. A. Brealey, S. C. Myers, F. Allen, Principles of Corporate Finance,
 chapters 2 and 5.
 """
 

@@ -37,7 +37,7 @@ _RULES = {
 _COSTS = ("charger_cost_pkr", "grid_cost_pkr", "civil_cost_pkr")
 # Relative change of the net present value below which a figure has no effect.
 _NONE = 1e-6
-# Multiples of a figure's value beyond which a break-even has no meaning.
+# Multiple of a figure's value beyond which a break-even has no meaning.
 FAR = 5.0
 ENDS = ("half_no_money_at", "no_money_at", "first_lost_at", "all_lost_at")
 
@@ -49,7 +49,7 @@ class Accounts:
     # The new stations' offers, as `siting.sites.make_offers` returns them, with their payment in
     # ``subsidy_pkr``.
     offers: pd.DataFrame
-    sold_kwh_day: Floats  # sales of each offer (kWh/day), above the sales of a station it extends
+    sold_kwh_day: Floats  # sales of each offer (kWh/day), beyond those of the station it extends
     # `rules`, `subsidy`: prices and rates, and the caps on public money
     rules: BusinessRules
     subsidy: Subsidy
@@ -102,7 +102,7 @@ class Accounts:
         return replace(self, rules=replace(rules, **changed))
 
     def levers(self) -> dict[str, tuple[float, str]]:
-        """Return the figures that can vary, with value and unit."""
+        """Return the figures that can vary, each with its value and unit."""
         rules = self.rules
         shares = sold_shares(self.offers, self.by_group)
         levers = {
@@ -121,10 +121,10 @@ class Accounts:
 def break_evens(accounts: Accounts) -> pd.DataFrame:
     """Return the values of each figure at which stations need no public money, or are lost.
 
-    One figure varies, all others stay. The price at a charger group is varied for the stations that
-    sell most there.
+    One figure varies while all others stay fixed. The price at a charger group is varied for the
+    stations that sell the most energy at that group.
 
-    `accounts`: the stations that draw public money; all stations if none does.
+    `accounts`: the stations that receive public money; all stations if none does.
 
     Columns: ``figure`` (an item of money.csv or works.csv, ``sales``, or a part of the cost),
     ``value``, ``unit``, ``stations`` (their number), ``rising`` (whether a larger value helps
@@ -168,7 +168,7 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["figure", "value", "unit", "stations", "rising", *ends])
     most = (FAR * table["value"]).where(table["value"] > 0, np.inf)
     table[ends] = table[ends].where((table[ends] >= 0) & table[ends].le(most, axis=0))
-    # Distance of the nearest break-even, as a share of the value; at value 0 all are equally far.
+    # Distance to the nearest break-even, as a share of the value; at value 0 all are equally far.
     decides = [end for end in ends if end != "first_lost_at"]
     base = table["value"].where(table["value"] > 0)
     near = table[decides].sub(table["value"], axis=0).abs().div(base, axis=0).min(axis=1)
@@ -180,12 +180,12 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
 def swings(
     accounts: Accounts, ends: Mapping[str, tuple[Callable[[float], Accounts], float, float]]
 ) -> pd.DataFrame:
-    """Return the effect of figures at their low and high ends on all stations' value (PKR).
+    """Return how the low and high end of each figure change the stations' total value (PKR).
 
-    `ends`: by name, a function that returns the stations at a figure, and the figure's two ends.
+    `ends`: for each figure, a function from its value to the stations, and its low and high ends.
     Columns: ``name``, ``low_pkr`` and ``high_pkr`` (change of all stations' net present value
-    without subsidy), ``swing_pkr`` (the range of the two and 0), in the order given. Ends that the
-    rules refuse are left out.
+    without subsidy), ``swing_pkr`` (the range of the two and 0), in the order given. Figures with
+    an end that the rules refuse are left out.
     """
     now = float(accounts.npv_pkr.sum())
     rows = []
@@ -201,7 +201,7 @@ def swings(
 
 
 def _crossings(now: Floats, then: Floats, value: float, step: float) -> Floats:
-    """Return the slope of each station's line, and its zero (NaN for a level line)."""
+    """Return the slope of each station's line and the line's zero (NaN for a level line)."""
     slope = (then - now) / step
     level = np.abs(slope) * max(abs(value), 1.0) <= _NONE * np.maximum(np.abs(now), 1.0)
     safe = np.where(level, 1.0, slope)

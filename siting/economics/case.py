@@ -44,8 +44,8 @@ def business_case(
         left out: their running costs are unknown, and no decision depends on them.
     served_kwh_day
         Sales of each site (kWh/day), by ``site_id``: a series is for the target year, towards which
-        sales grow (`siting.economics.ramp`); a table has a column per year and is used unchanged.
-        Absent sites sell nothing.
+        sales grow (`siting.economics.rules.ramp`); a table has a column per year, without further
+        growth. Absent sites sell nothing.
     rules
         Prices and rates.
     subsidy
@@ -61,8 +61,8 @@ def business_case(
     -------
     DataFrame
         One row per offer, in their order: ``site_id``, ``offer_id``, ``sold_kwh_day`` (in the last
-        year; for an offer that extends a station the part above ``standing_kwh_day``),
-        ``margin_pkr_kwh``; of the last year ``revenue_pkr_year`` (paid by drivers),
+        year; for an offer that extends a station, the part above ``standing_kwh_day``),
+        ``margin_pkr_kwh``; for the last year, ``revenue_pkr_year`` (paid by drivers),
         ``sales_tax_pkr_year``, ``energy_pkr_year``, ``payment_pkr_year``, ``om_pkr_year``,
         ``fixed_charge_pkr_year``, ``staff_pkr_year``, ``land_pkr_year``, ``annual_fee_pkr``,
         ``insurance_pkr_year``, ``income_tax_pkr_year`` (below 0 where a loss lowers other tax),
@@ -158,12 +158,12 @@ def gap_terms(offers: pd.DataFrame, rules: BusinessRules, subsidy: Subsidy) -> p
     """Return the viability gap of each offer as a linear function of its sales (PKR).
 
     With q kWh/day sold in the target year, the shortfall of the business case is ``need_pkr -
-    worth_pkr_kwh_day x q`` where that is above 0, and the payment is at most ``cap_pkr``. Both
-    figures include the hurdle of the subsidy's rule.
+    worth_pkr_kwh_day x q`` if that is above 0, and the payment is at most ``cap_pkr``. Need and
+    worth include the hurdle of the subsidy's rule.
 
     `offers`: as `siting.sites.make_offers` returns them; `rules`: prices and rates; `subsidy`: the
     rule with its caps (`siting.sites.subsidy_pkr`). Columns: ``offer_id``, ``need_pkr``,
-    ``worth_pkr_kwh_day``, ``cap_pkr``, in the offers' order; for an offer that extends a station
+    ``worth_pkr_kwh_day``, ``cap_pkr``, in the offers' order; for an offer that extends a station,
     only sales above ``standing_kwh_day`` count.
     """
     require_columns(offers)
@@ -210,7 +210,7 @@ def _used(shares: pd.DataFrame) -> list[str]:
 
 
 def _mean(shares: pd.DataFrame, by_group: Mapping[str, float]) -> Floats:
-    """Return the mean of figures by group, weighted by each offer's sales."""
+    """Return each offer's mean of a figure over charger groups, weighted by its shares of sales."""
     return np.asarray(shares[list(by_group)].to_numpy() @ np.array(list(by_group.values())))
 
 
@@ -219,7 +219,7 @@ def _paybacks(outlay: Floats, flows: Floats) -> list[float]:
 
 
 def _sold(offers: pd.DataFrame, served: pd.Series | pd.DataFrame, rules: BusinessRules) -> Floats:
-    """Return each offer's sales in each year (kWh/day), less sales of a station it extends."""
+    """Return each offer's sales in each year (kWh/day), less those of the station it extends."""
     years = rules.years
     table = served.to_frame() if isinstance(served, pd.Series) else served
     ids = offers["site_id"].astype(str)

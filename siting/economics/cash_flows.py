@@ -1,4 +1,4 @@
-"""Yearly earnings and costs of an offer (PKR), by the formulation of `siting.economics`."""
+"""Yearly earnings and costs of an offer (PKR), as formulated in `siting.economics`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from siting.tables import capacity_groups, load_kw
 Floats = npt.NDArray[np.float64]
 
 MONTHS = 12.0
-# Groups whose chargers convert AC to DC.
+# Prefixes of the groups whose chargers convert AC to DC.
 RECTIFIED = ("dc", "lev_dc", "swap")
 
 NEEDED = ("cost_pkr", "subsidy_pkr", "charger_cost_pkr", "battery_cost_pkr", "om_pkr_year",
@@ -23,7 +23,7 @@ NEEDED = ("cost_pkr", "subsidy_pkr", "charger_cost_pkr", "battery_cost_pkr", "om
 
 
 def margin_pkr_kwh(rules: BusinessRules, group: str) -> float:
-    """Return the price of a kWh less tax, power and payment fees (PKR/kWh).
+    """Return the margin on a kWh: the price less tax, electricity and payment fees (PKR/kWh).
 
     `rules`: prices and shares; `group`: the charger group of the sale. Raises `InputError` if the
     group has no price.
@@ -41,17 +41,17 @@ def margin_pkr_kwh(rules: BusinessRules, group: str) -> float:
 
 
 def efficiency(rules: BusinessRules, group: str) -> float:
-    """Return energy sold divided by energy bought at a charger group."""
+    """Return the energy sold divided by the energy bought at a charger group."""
     return rules.efficiency_dc if group.startswith(RECTIFIED) else rules.efficiency_other
 
 
 def present_value_factor(rate: float, years: int) -> float:
-    """Return the present value of 1 PKR at the end of each year, at a discount rate a year.
+    """Return the present value of 1 PKR paid at each year's end, at a yearly discount rate.
 
     >>> round(present_value_factor(0.15, 10), 4), present_value_factor(0.0, 10)
     (5.0188, 10.0)
     """
-    # expm1 and log1p keep the digits of small rates.
+    # expm1 and log1p stay accurate at small rates.
     return float(-np.expm1(-years * np.log1p(rate)) / rate if rate > 0 else years)
 
 
@@ -115,7 +115,7 @@ def replacements(offers: pd.DataFrame, years: int) -> Floats:
 
 
 def discount_factors(rules: BusinessRules) -> Floats:
-    """Return the present value of 1 PKR at the end of each year of the horizon."""
+    """Return the present value of 1 PKR paid at the end of each year of the horizon."""
     return (1.0 + rules.discount_rate) ** -np.arange(1.0, rules.years + 1)
 
 
@@ -138,7 +138,7 @@ def payback_years(outlay_pkr: float, flows_pkr: Floats) -> float:
 
     `outlay_pkr`: outlay at the start, at least 0; `flows_pkr`: cash flow of each year, spread
     evenly over the year. The result is 0 without outlay and losses, and NaN if the flows never pay
-    it back.
+    the outlay back.
 
     >>> payback_years(1000.0, np.full(10, 400.0)), payback_years(1000.0, np.full(2, 400.0))
     (2.5, nan)

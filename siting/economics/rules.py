@@ -17,7 +17,7 @@ from siting.tables import capacity_groups
 
 # Year of all prices and costs (PKR); stations of a plan open in the next year or later.
 PRICES_OF = 2026
-# Fields of `BusinessRules` and their items of money.csv.
+# Fields of `BusinessRules`, each with its item of money.csv.
 ITEMS = {
     "tariff_pkr_kwh": "station_tariff",
     "discount_rate": "discount_rate",
@@ -43,14 +43,15 @@ class BusinessRules:
     Make one with `business_rules`, which fills in the packaged figures.
     """
 
-    # Drivers' price by charger group, with sales tax, PKR/kWh; without tax it exceeds the tariff.
+    # Drivers' price by charger group, with sales tax, PKR/kWh; before tax it must exceed the
+    # tariff.
     prices_pkr_kwh: Mapping[str, float]
-    tariff_pkr_kwh: float  # the station's price of power, PKR/kWh
+    tariff_pkr_kwh: float  # what the station pays for power, PKR/kWh
     discount_rate: float  # discount rate a year, 0 to 1; real, since prices are constant
     years: int  # horizon, a whole number of at least 1
     payment_share: float  # share of revenue for payment and telecom, 0 to 1
-    # `attendant_month_pkr`, `attendants`, `attendants_other`: pay of an attendant in PKR a month,
-    # and their number at a new station with DC, and without
+    # `attendant_month_pkr`, `attendants`, `attendants_other`: an attendant's pay in PKR a month,
+    # and the attendants of a new station with DC, and of one without
     attendant_month_pkr: float
     attendants: float
     # `efficiency_dc`, `efficiency_other`: energy sold divided by energy bought, for DC chargers and
@@ -65,7 +66,7 @@ class BusinessRules:
     attendants_other: float = 0.0
     # Fixed and demand charges, PKR a month for each kW of load added.
     fixed_pkr_kw_month: float = 0.0
-    sales_tax: float = 0.0  # sales tax as a share of the price without it
+    sales_tax: float = 0.0  # sales tax as a share of the price before tax
     income_tax: float = 0.0  # share of the profit, 0 to below 1
 
     def __post_init__(self) -> None:
@@ -108,8 +109,8 @@ def require_prices(
 ) -> None:
     """Check that charger groups in use have a price, and that priced groups exist.
 
-    `rules`: prices and rates; `offers`: the offers; existing stations have no business case;
-    `stated`: charger groups with a price set by the user.
+    `rules`: prices and rates; `offers`: the offers, without a business case for existing stations;
+    `known`: all charger groups; `stated`: those with a price set by the user.
     """
     new = offers[~offers["existing"].astype(bool)]
     groups = capacity_groups(map(str, offers.columns))

@@ -3,15 +3,14 @@
 Formulation
 -----------
 An offer costs K, has running costs of R a year that do not depend on sales (operation and
-maintenance, fixed charges, staff, land lease, fees), and replaces chargers and batteries at the
-ends of years ``t`` for ``Z_t``. In each of its ``n`` years, at the discount rate ``r``, it costs
+maintenance, fixed charges, staff, land lease, fees), and spends ``Z_t`` on new chargers and
+batteries at the end of year ``t``. In each of its ``n`` years, at the discount rate ``r``, it costs
 
     c = (K + sum of Z_t / (1 + r)^t) / F(r, n) + R,     F(r, n) = (1 - (1 + r)^-n) / r
 
 which is the annuity of capital and replacements, plus running costs, from the business case
-(`siting.economics.case.gap_terms`) before income tax. Tax and subsidy are transfers and not a cost
-to all. Power is left out, because it costs the same at every station. Existing stations add no
-cost.
+(`siting.economics.case.gap_terms`) before income tax. Tax and subsidy are transfers, not costs to
+all. Power is left out, because it costs the same at every station. Existing stations add no cost.
 
 At ``e`` kWh a session, a kWh/day is ``1 / e`` sessions a day. With ``v`` PKR an hour for the
 driver's time and ``b`` drives to the charger per session, a minute of drive costs
@@ -112,7 +111,7 @@ def cost_to_all(
 
     `offers`: as in `yearly_costs`; `classes`: the vehicle classes whose drivers count;
     `time_values`: as `values_of_time` returns them; `sessions`: ``vehicle_class``, ``session_kwh``.
-    Raises `InputError` naming the classes without a value of time or an energy of a session.
+    Raises `InputError` naming the classes without a value of time or energy per session.
     """
     value = time_values.set_index("vehicle_class")["value"].astype(float).to_dict()
     energy = sessions.set_index("vehicle_class")["session_kwh"].astype(float).to_dict()

@@ -37,10 +37,10 @@ def build_network(
     peak: bool = True,
     source: dict[str, Any] | None = None,
 ) -> Network:
-    """Return the network of a city: streets in metres (UTM) with km/h and driving minutes.
+    """Return the network of a city: streets in metres (UTM) with speeds and driving minutes.
 
-    ``travel_min = length_m / 1000 / speed_kmh * 60 * peak_factor``. Bus-only streets are dropped,
-    one-ways and parallel streets kept. The largest strongly connected part is kept; the report
+    ``travel_min = length_m / 1000 / speed_kmh * 60 * peak_factor``. Bus-only streets are dropped;
+    one-way and parallel streets are kept. The largest strongly connected part is kept; the report
     states the loss.
 
     Parameters
@@ -54,7 +54,7 @@ def build_network(
     city
         The group of cities: ``karachi_lahore``, ``islamabad_rawalpindi`` or ``other``.
     peak
-        Whether times are for the peak hour (with the factor) or for free streets.
+        Whether times are for the peak hour (with the factor) or for free-flowing traffic.
     source
         The graph's source (kind, licence, attribution, sha256 …); kept in the report.
 
@@ -113,8 +113,8 @@ class Streets:
     index: pd.MultiIndex  # u, v, key
     geometry: np.ndarray  # lines, UTM metres
     length_m: np.ndarray
-    name: Any  # missing without a tag
-    speed: pd.DataFrame  # as `siting.roads.speeds.edge_speeds`
+    name: Any  # missing if untagged
+    speed: pd.DataFrame  # from `siting.roads.speeds.edge_speeds`
     bus_only: np.ndarray
     bus_only_ways: int  # number of ways for buses only
 
@@ -130,8 +130,9 @@ def network_of(
 ) -> Network:
     """Return the connected network of streets with speeds, without bus-only streets.
 
-    `nodes`: ``geometry`` (UTM metres) by ``node_id``, sorted; `classes`: as from
-    `siting.roads.speeds.class_speeds`; other arguments and errors: as in `build_network`.
+    `nodes`: ``geometry`` (UTM metres) by ``node_id``, sorted; `classes`: as
+    `siting.roads.speeds.class_speeds` returns it; other arguments and errors: as in
+    `build_network`.
     """
     if read.bus_only.all():
         raise InputError("graph", "has no street that cars may use, only bus ways")
@@ -188,7 +189,7 @@ def network_of(
 
 
 def _length_m(edges: gpd.GeoDataFrame) -> np.ndarray:
-    """Return OSMnx's lengths (great-circle metres), or the line's own length if missing."""
+    """Return OSMnx's lengths (great-circle metres), or the line's own where missing."""
     length = tag_numbers(edges, "length")
     bare = np.isnan(length)
     length[bare] = edges.geometry[bare].length
@@ -211,7 +212,7 @@ def _strongest_part(
     links = coo_array((np.ones(len(ends[0]), dtype=np.int8), ends), shape=size).tocsr()
     _, part = connected_components(links, directed=True, connection="strong")
     count = np.bincount(part)
-    # Nodes are sorted by id, so the first node in one of the largest parts breaks a tie.
+    # Nodes are sorted by id, so the first node in any of the largest parts breaks ties.
     largest = part[np.argmax(count[part])]
     if count[largest] < 2:
         fix = "take a larger extract; check that one-ways have their counterpart"
@@ -221,10 +222,10 @@ def _strongest_part(
 
 
 def _street_km(index: pd.MultiIndex, length_m: np.ndarray) -> float:
-    """Return the km of streets, both directions of a street counted once.
+    """Return the total length of streets (km), with both directions of a street counted once.
 
-    Directions belong to one street if they join the same nodes and their lengths agree to a tenth
-    of a metre. The lengths were summed in different orders.
+    Directions belong to one street if they join the same nodes and their lengths, which were summed
+    in different orders, agree to a tenth of a metre.
     """
     u, v = index.get_level_values("u").to_numpy(), index.get_level_values("v").to_numpy()
     street = {"a": np.minimum(u, v), "b": np.maximum(u, v), "tenths": np.round(length_m * 10)}

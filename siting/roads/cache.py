@@ -25,9 +25,9 @@ _TABLES = ("nodes.parquet", "edges.parquet")
 def cached_network(folder: Path, key: dict[str, Any], build: Callable[[], Network]) -> Network:
     """Return the network stored under a key, or build and store it.
 
-    Each network is a folder of its own, written whole or not at all, with the hashes of its files,
-    so that simultaneous or killed runs never leave half a network to be read. A damaged network is
-    built again, with a warning.
+    Each network has its own folder, with the hashes of its files. The folder is written completely
+    or not at all, so simultaneous or killed runs never leave a partial network. A damaged network
+    is built again, with a warning.
 
     `folder`: folder of stored networks; created if missing. `key`: everything on which the network
     depends, in JSON types: the source's hash, the speeds, the settings. The versions of this

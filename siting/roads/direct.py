@@ -1,4 +1,4 @@
-"""A `Network` straight from an OSM file, through arrays, without an OSMnx graph.
+"""A `Network` built directly from an OSM file, through arrays, without an OSMnx graph.
 
 The network equals, row by row, the result of `siting.roads.read_file` and `build_network` through
 OSMnx; tests compare both on every extract and on random files.
@@ -37,7 +37,7 @@ def network_from_file(
 ) -> Network:
     """Return the network of a road file, like ``build_network(read_file(path, clip), …)``.
 
-    OSM XML and PBF are read straight into arrays, in a fraction of OSMnx's time and memory; GraphML
+    OSM XML and PBF are read directly into arrays, in a fraction of OSMnx's time and memory; GraphML
     is read by OSMnx. A table of streets written by `Network.to_parquet` is used unchanged.
 
     `path`, `clip`: as in `siting.roads.read_file`; `speeds`, `city`, `peak`, `source`, and the
@@ -82,7 +82,7 @@ def network_from_file(
 
 
 def _drawn(pieces: Pieces, segments: Segments, edges: Edges) -> tuple[gpd.GeoDataFrame, np.ndarray]:
-    """Return the nodes kept and the edges' lines, in UTM metres."""
+    """Return the kept nodes and the edges' lines, in UTM metres."""
     lon, lat = pieces.lon, pieces.lat
     left_lon, left_lat = lon[edges.kept], lat[edges.kept]
     zone = utm_epsg((left_lon.min(), left_lat.min(), left_lon.max(), left_lat.max()))
@@ -103,7 +103,7 @@ def _drawn(pieces: Pieces, segments: Segments, edges: Edges) -> tuple[gpd.GeoDat
 
 
 def _merged(edge: np.ndarray, kind: np.ndarray) -> tuple[list[tuple[int, ...]], np.ndarray]:
-    """Return the distinct sets of way kinds that edges have, and the set of each edge."""
+    """Return the distinct sets of way kinds among edges, and the position of each edge's set."""
     kinds = int(kind.max()) + 1
     pairs = np.sort(edge * kinds + kind)
     pairs = pairs[np.diff(pairs, prepend=-1) > 0]

@@ -1,6 +1,6 @@
 """Streets, places and points of interest from OpenStreetMap's servers, through OSMnx.
 
-Every answer is stored in a folder in OSMnx's form, so that a later run needs no network. Only
+Every answer is stored in a folder in OSMnx's format, so that a later run works offline. Only
 complete, valid answers are stored.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Least time limit of a query on Overpass, s. A lower limit would change the query, and with it the
+# Shortest time limit of an Overpass query, s. A shorter one would change the query, and thus the
 # name under which its answer is stored.
 _QUERY_S = 180
 _LONGEST_PAUSE_S = 60.0
@@ -34,14 +34,14 @@ _LONGEST_PAUSE_S = 60.0
 class Download:
     """Settings for downloads from OpenStreetMap's servers."""
 
-    # Folder of stored answers, in OSMnx's form and under OSMnx's names; OSMnx's own cache works
+    # Folder of stored answers, in OSMnx's format and with its file names; OSMnx's own cache works
     # too.
     cache_dir: Path
-    # `overpass_url`, `nominatim_url`: the servers. Answers of another server are stored apart.
+    # `overpass_url`, `nominatim_url`: the servers, whose answers are stored separately.
     overpass_url: str = "https://overpass-api.de/api"
     nominatim_url: str = "https://nominatim.openstreetmap.org/"
-    timeout_s: float = 180  # a try ends after this many seconds without a byte
-    # Tries after the first, for temporary failures: too many requests, overload, a broken answer.
+    timeout_s: float = 180  # a try fails after this many seconds without data
+    # Retries after temporary failures: too many requests, overload, a broken answer.
     retries: int = 3
     # Seconds before the first retry; doubled for each further one, up to a minute. A longer wait
     # that a server requests (``Retry-After``) is respected, up to a minute.
@@ -51,7 +51,7 @@ class Download:
 def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
     """Return the drivable streets of a place as an OSMnx graph in lon/lat (``length`` in m).
 
-    `query`: the place by its name in Nominatim, e.g. ``"Islamabad, Pakistan"``; it must be an area.
+    `query`: the place's name in Nominatim, e.g. ``"Islamabad, Pakistan"``; it must be an area.
     `download`: servers, time-out, retries and the folder of answers.
 
     Result: as ``osmnx.graph_from_place(query, network_type="drive")``, with unconnected parts kept;
@@ -95,9 +95,9 @@ def download_features(
     `download`: as in `download_place`.
 
     Columns: ``osm_id`` (``node/…``, ``way/…``, ``relation/…``), a column per tag found,
-    ``geometry``: the feature itself if a point, or a point inside the area or line. Sorted by kind
-    and id. Raises `InputError` if the polygon is empty, crosses itself or is not in degrees;
-    `DownloadError` as in `download_place`; also if the area has no feature with these tags.
+    ``geometry``: the feature itself if it is a point, else a point in it. Sorted by kind and id.
+    Raises `InputError` if the polygon is empty, crosses itself or is not in degrees;
+    `DownloadError` as in `download_place`, and if the area has no feature with these tags.
     """
     require_area(polygon)
     words = ", ".join(f"{tag}={value}" for tag, value in tags.items())
@@ -118,9 +118,8 @@ def download_features(
 def geocode(query: str, download: Download) -> Polygon | MultiPolygon:
     """Return the outline of a named place in lon/lat.
 
-    `query`: the place by its name in Nominatim; it must be an area; `download`: as in
-    `download_place`. Raises `DownloadError` as in `download_place`; also if the place is unknown or
-    only a point.
+    `query`: the place's name in Nominatim; it must be an area; `download`: as in `download_place`.
+    Raises `DownloadError` as in `download_place`, and if the place is unknown or only a point.
     """
     import osmnx as ox
 
@@ -172,7 +171,7 @@ def _download_error(
     tries = "1 try" if failed == 1 else f"{failed} tries"
     fix = trouble.fix or (
         f"try later, or set download.{key} to another server; run `siting fetch CONFIG` when "
-        "online to keep the answers for use without"
+        "online, to keep the answers for offline use"
     )
     return DownloadError(answers.server, f"{what}: {trouble.what} ({tries})", fix)
 

@@ -41,7 +41,7 @@ _ALLOWED = frozenset({"yes", "designated", "official", "permissive", "destinatio
 def is_drivable(tags: Mapping[str, Any]) -> bool:
     """Return whether OSMnx's "drive" network would include a way with these tags.
 
-    The value of merged streets may be a list; one value closed to cars closes the whole street.
+    A tag of merged streets may be a list; one value closed to cars closes the whole street.
 
     >>> is_drivable({"highway": "residential"}), is_drivable({"highway": "footway"})
     (True, False)
@@ -93,9 +93,9 @@ def without_bus_only(graph: nx.MultiDiGraph[Any]) -> tuple[nx.MultiDiGraph[Any],
 
 
 def only_drivable(graph: nx.MultiDiGraph[Any]) -> nx.MultiDiGraph[Any]:
-    """Return the graph without streets closed to cars and the nodes that this isolates.
+    """Return the graph without streets closed to cars, and without nodes that only they reach.
 
-    `graph` is not changed. Bus-only streets stay, to be counted by `without_bus_only`.
+    `graph` is not changed. Bus-only streets are kept, for `without_bus_only` to count.
     """
     gone = [
         (u, v, key)

@@ -1,4 +1,4 @@
-"""Isochrones: the ground within some minutes of driving to a place."""
+"""Isochrones: the areas from which drivers reach a place within given minutes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shapely import MultiPolygon
 
 from siting.roads.network import Network
 
-# Side of the squares of ground (m), and their number on each side of a street.
+# Side of the squares that form an area (m), and their number on each side of a street.
 SQUARE_M = 100.0
 ASIDE = 2
 
@@ -21,16 +21,16 @@ ASIDE = 2
 def isochrones(
     network: Network, node_min: pd.Series[float], within_min: Sequence[float]
 ) -> gpd.GeoDataFrame:
-    """Return the ground by driving minutes to the nearest place, one row per band.
+    """Return the area of each band of driving minutes to the nearest place, one row per band.
 
-    Streets are sampled every half square of `SQUARE_M` m, in their driving direction; the ground
-    extends up to `ASIDE` squares from a street. Corners of squares are rounded without gaps between
-    bands.
+    The area consists of squares, `SQUARE_M` m wide, up to `ASIDE` squares from a street. Streets
+    are sampled at least every half square, in their driving direction. The corners of areas are
+    simplified, without gaps between bands.
 
     `node_min`: minutes from each node, by ``node_id``; infinite without a path
     (`minutes_to_nearest`); `within_min`: upper limits of the bands, minutes, rising. Columns:
     ``over_min``, ``within_min`` (minutes) and ``geometry`` (MultiPolygon, in the network's
-    coordinates); bands without ground are left out.
+    coordinates); empty bands are left out.
     """
     spots, minutes = _street_spots(network, node_min)
     near = minutes <= within_min[-1]
@@ -61,7 +61,7 @@ def isochrones(
 
 
 def _street_spots(network: Network, node_min: pd.Series[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Return points along all streets (x, y) and the minutes from each."""
+    """Return points (x, y) along the streets that lead to a place, and the minutes from each."""
     edges = network.edges
     on = node_min.reindex(edges.index.get_level_values("v")).to_numpy(dtype=float)
     reached = np.isfinite(on)

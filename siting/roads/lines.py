@@ -1,4 +1,4 @@
-"""Lines of a network's roads from end to end, by name."""
+"""Lines of a network's named roads, from end to end."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ BESIDE_M = 200.0
 def road_lines(
     network: Network, names: Sequence[str], key: str
 ) -> dict[str, list[shapely.LineString]]:
-    """Return the line of each road in metres, end to end; several lines if it has gaps.
+    """Return each road's line from end to end, in metres; several lines if the road has gaps.
 
     The line of a road is the longest of the shortest paths along its streets; parallel parts (the
-    other carriageway, ramps) belong to it. Case in `names` is ignored. An `InputError` that names
-    `key` lists every name without a road.
+    other carriageway, ramps) count as part of it. Case in `names` is ignored. An `InputError` that
+    names `key` lists every name without a road.
     """
     edges = network.edges
     called = edges["name"].fillna("").astype(str).str.casefold()
@@ -52,7 +52,7 @@ def lines_of_layer(
 ) -> dict[str, list[shapely.LineString]]:
     """Return the lines of a layer by name, in the coordinate system `crs` (metres).
 
-    An `InputError` that names `key` is raised if the column is missing, or a shape is not a line.
+    Raises `InputError` naming `key` for a missing column, no rows, or a shape that is not a line.
     """
     layer = read_layer(path)
     refuse(missing_columns(layer, (name_column,), f"{key}, {path}"))

@@ -1,4 +1,4 @@
-"""Names of neighbourhoods and villages from OpenStreetMap nodes with `place`."""
+"""Names of neighbourhoods and villages from OpenStreetMap nodes with the key `place`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pandas as pd
 from siting.errors import InputError
 from siting.roads.source import OSM_XML, is_osm, unpacked
 
-# Values of `place` that people use for locations, the most important on a map first.
+# Values of `place` that people use to describe locations, the most important on a map first.
 PLACE_KINDS = (
     *("city", "town", "borough", "suburb", "quarter", "neighbourhood"),
     *("village", "hamlet", "isolated_dwelling", "locality"),
@@ -22,7 +22,7 @@ type Places = list[tuple[str, str, str, float, float]]
 
 
 def read_neighbourhoods(path: Path) -> gpd.GeoDataFrame:
-    """Return the named parts of a city in a road file, as points in lon/lat (EPSG:4326).
+    """Return the named parts of a city that a road file lists, as points in lon/lat (EPSG:4326).
 
     `path`: OSM XML (plain, gz or bz2) or PBF; GraphML holds no such places. Columns: ``name``
     (English where the map has it), ``name_ur`` (in Urdu; blank if missing), ``kind`` (one of
@@ -43,7 +43,7 @@ def read_neighbourhoods(path: Path) -> gpd.GeoDataFrame:
 
 
 def _of_xml(text: bytes, path: Path) -> Places:
-    # Most files have roads only: a search for the key saves parsing them.
+    # Most files have only roads: a search for the key avoids parsing them.
     if b'k="place"' not in text and b"k='place'" not in text:
         return []
     places: Places = []

@@ -23,7 +23,7 @@ EDGE_COLUMNS = (
     *("name", "highway", "length_m"),
     *("speed_kmh", "speed_source", "travel_min", "geometry"),
 )
-# Position of a street's first node, in the table's own coordinates.
+# Position of a street's first node, in the table's coordinate system.
 AT = ("u_x_m", "u_y_m")
 _REPORT = "report"
 Parts = tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, dict[str, Any]]  # nodes, edges, report
@@ -31,14 +31,14 @@ Parts = tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, dict[str, Any]]  # nodes, edge
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Network:
-    """Nodes and directed streets of one city, every node reachable from every other.
+    """Nodes and directed streets of one city, with every node reachable from every other.
 
     Parameters
     ----------
     nodes
         Index ``node_id`` (OSM node, int64), ``geometry`` (Point, UTM metres).
     edges
-        Index ``u``, ``v``, ``key`` (from node, to node, number among parallels); ``name``,
+        Index ``u``, ``v``, ``key`` (from node, to node, number among parallel streets); ``name``,
         ``highway``, ``length_m``, ``speed_kmh`` (free), ``speed_source`` (``maxspeed``, ``class``,
         or ``graph`` for a graph made elsewhere), ``travel_min`` (minutes, at the peak hour by
         default), ``geometry`` (LineString, UTM metres).
@@ -132,7 +132,7 @@ class Network:
         return cls(nodes, frame, dict(report) if isinstance(report, dict) else {})
 
     def to_parquet(self, path: Path | str) -> None:
-        """Write the network as a GeoParquet table of streets, which the key ``roads`` can name."""
+        """Write the network as a GeoParquet table that the key ``roads`` of a study accepts."""
         at = self.nodes.geometry.loc[self.edges.index.get_level_values("u")]
         table = self.edges.assign(u_x_m=at.x.to_numpy(), u_y_m=at.y.to_numpy())
         table.attrs = {_REPORT: self.report}
@@ -199,7 +199,7 @@ def utm_epsg(bounds: Iterable[float]) -> int:
 
 
 def tag_values(edges: pd.DataFrame, column: str) -> list[Any]:
-    """Return a column's values; missing values and all of a missing column are ``None``."""
+    """Return a column's values, with ``None`` for missing values and for a missing column."""
     if column not in edges.columns:
         return [None] * len(edges)
     values = edges[column].tolist()
@@ -229,7 +229,7 @@ def street_names(edges: pd.DataFrame) -> Any:
 
 
 def joined_names(values: list[Any]) -> Any:
-    """Return values as texts; lists are sorted and joined by " / ", None stays missing."""
+    """Return values as strings; lists are sorted and joined by " / ", and None remains missing."""
     joined = [
         " / ".join(sorted(set(map(str, value)))) if isinstance(value, list | tuple | set) else value
         for value in values
@@ -243,7 +243,7 @@ def joined_names(values: list[Any]) -> Any:
 def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
     """Return the parts of a network that `Network.to_parquet` wrote, unchanged.
 
-    Fields of `source` that are not blank replace the report's fields of the source. An `InputError`
+    Fields of `source` that are not blank replace those of the source in the report. An `InputError`
     names each missing or wrong column.
     """
     try:

@@ -12,7 +12,7 @@ from siting.roads.drive import WAY_TAGS
 # Without a lock, two threads could restore each other's settings.
 _LOCK = threading.RLock()
 
-# Settings that affect the graph, fixed here against a caller's own settings.
+# Settings that affect the graph, fixed here whatever the caller's own settings.
 _FIXED: dict[str, Any] = {
     "all_oneway": False,
     "bidirectional_network_types": ["walk"],
@@ -25,7 +25,7 @@ _FIXED: dict[str, Any] = {
 
 @contextmanager
 def swapped(module: Any, **values: Any) -> Iterator[None]:
-    """Give existing names of a module other values during a ``with`` block."""
+    """Give attributes of a module other values during a ``with`` block."""
     with _LOCK:
         before = {name: getattr(module, name) for name in values}
         try:

@@ -1,11 +1,11 @@
 """Answers of OpenStreetMap's servers to OSMnx: checks, failures and storage.
 
 OSMnx 2.1 retries a 429 or 504 every 55 seconds without end, and stores empty answers. It writes
-answers straight into its cache, so a killed run leaves half a file that stops every later run. It
-goes on with half the streets when a server runs out of time. So this module replaces three of its
-functions during a call: two read and write the cache, and one looks up the server's address for
-OSMnx's own queueing, which is off here. The cache keeps OSMnx's form and names. A hook of
-``requests``, which OSMnx allows, checks the status of an answer.
+answers directly into its cache, so a killed run can leave a partial file that stops every later
+run. If a server runs out of time, OSMnx continues with part of the streets. So this module replaces
+three functions during a call: two that read and write the cache, and one that looks up the server's
+address for OSMnx's own queueing, which is off here. The cache keeps OSMnx's format and file names.
+A hook of ``requests``, which OSMnx allows, checks the status of an answer.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from siting.writing import write_text
 
 logger = logging.getLogger(__name__)
 
-# Time limit of a whole answer, as a multiple of the time-out; it allows for slow lines.
+# Time limit of a whole answer, as a multiple of the time-out; it allows for slow connections.
 WHOLE_ANSWER = 10.0
 # Seconds after which a connection attempt ends.
 _CONNECT_S = 2
@@ -58,7 +58,7 @@ _NOTHING = Trouble(
     fix="check the place's spelling, or give a polygon or a larger one",
     empty=True,
 )
-# By words of OSMnx's own errors.
+# By words in OSMnx's own errors.
 _SAID = {
     "no graph nodes within the requested polygon": Trouble(
         "the answer has no street cars may use inside the area",
@@ -98,7 +98,7 @@ def troubles() -> tuple[type[Exception], ...]:
 
 
 class Answers:
-    """The valid answers of the servers, in a folder of OSMnx's form.
+    """The valid answers of the servers, in a folder in OSMnx's format.
 
     `server` is the address of the last request, `kept` the number of answers stored.
     """
@@ -114,7 +114,7 @@ class Answers:
 
     @contextmanager
     def in_osmnx(self, **settings: Any) -> Iterator[None]:
-        """Let OSMnx, with other settings, read and write its answers here in a ``with`` block."""
+        """Let OSMnx read and write its answers here, with `settings`, during a ``with`` block."""
         import osmnx as ox
         from osmnx import _http
 
@@ -168,7 +168,7 @@ class Answers:
         """Store a valid answer; an empty one waits until the whole area proves not to be empty.
 
         `url`: the request as OSMnx writes it; `ok`: whether the status was good. Raises
-        `UnsoundAnswerError` for an answer of the wrong form, or with a remark of failure.
+        `UnsoundAnswerError` for an answer of the wrong form, or with a remark on a failure.
         """
         trouble = _fault_of(answer)
         if trouble is not None:
@@ -185,7 +185,7 @@ class Answers:
         self._pending.clear()
 
     def doubt_empty(self) -> bool:
-        """Reject stored empty answers from now on; return whether any was used before."""
+        """Reject stored empty answers from now on; return whether one was used before."""
         changes = self._used_empty and self._believe_empty
         self._believe_empty = False
         self._pending.clear()
@@ -235,12 +235,12 @@ def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
     if isinstance(err, requests.ConnectionError):
         return Trouble(f"cannot be reached ({_innermost(err)})")
     if isinstance(err, requests.RequestException):
-        return Trouble(f"cannot be asked: {err}", may_pass=False, fix="check the address")
+        return Trouble(f"cannot be requested: {err}", may_pass=False, fix="check the address")
     return next((trouble for words, trouble in _SAID.items() if words in str(err)), None)
 
 
 def _answers_at(host: str, port: int) -> bool:
-    """Return whether an address accepts or refuses a connection; either proves a network."""
+    """Return whether an address accepts or refuses a connection; both prove a working network."""
     answered = threading.Event()
 
     def connect() -> None:
@@ -266,7 +266,7 @@ def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -
             return
         response.close()
         # OSMnx would store the other server's answer under this address.
-        what = f"the server sends on to another, {other}"
+        what = f"the server redirects to another, {other}"
         raise UnsoundAnswerError(Trouble(what, may_pass=False, fix="give the address you mean"))
     if response.ok:
         return
@@ -280,7 +280,7 @@ def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -
 
 
 def _read(response: requests.Response, *_: Any, limit_s: float, **__: Any) -> None:
-    """Read an answer in pieces to limit the whole time; the time-out only limits silence."""
+    """Read an answer in pieces to limit the total time; the time-out limits only pauses."""
     if response.is_redirect:
         return
     until, parts = time.monotonic() + limit_s, []

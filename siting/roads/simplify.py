@@ -1,13 +1,13 @@
 """Street segments from ways, and their simplification as arrays, identical to OSMnx 2.1.
 
-A way of k + 1 nodes has k segments, and a two-way one k more in the other direction. Where a driver
-has no choice, no street ends: the segments on either side of the node become one edge. The rule is
-from Boeing (2025), Topological Graph Simplification Solutions to the Street Intersection Miscount
-Problem, Transactions in GIS 29 (3), e70037, as in OSMnx's ``simplify_graph``: a node is kept if a
-segment begins and ends in it, if no segment leads in or none out, or if it does not have two
-neighbours and two or four segments.
+A way with k + 1 nodes has k segments, and k more in the other direction if it is two-way. At a node
+where drivers have no choice, no street ends: the segments on either side become one edge. The rule
+is from Boeing (2025), Topological Graph Simplification Solutions to the Street Intersection
+Miscount Problem, Transactions in GIS 29 (3), e70037, as in OSMnx's ``simplify_graph``: a node is
+kept if a segment both begins and ends at it, if no segment enters or none leaves it, or if it does
+not have exactly two neighbours and either two or four segments.
 
-The order of rows is OSMnx's too, so that parallel streets get the same keys.
+Rows are in OSMnx's order too, so that parallel streets get the same keys.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ class Edges:
 
     u: np.ndarray  # from node (position)
     v: np.ndarray  # to node (position)
-    key: np.ndarray  # number among parallels
+    key: np.ndarray  # number among parallel streets
     segments: np.ndarray  # segments of each edge in driving order, one edge after the other
     size: np.ndarray  # number of segments of an edge
     kept: np.ndarray  # kept nodes
 
 
 def segments_of(pieces: Pieces) -> Segments:
-    """Return the segments of ways; a one-way against its nodes (``oneway=-1``) is reversed.
+    """Return the segments of ways, reversed if a way is one-way against its nodes (``oneway=-1``).
 
     If a way's id is repeated, the last way is used, in the position of the first.
     """
@@ -61,14 +61,14 @@ def segments_of(pieces: Pieces) -> Segments:
     size = pieces.size[chosen]
     refs = pieces.refs[_ranges(begin[chosen], size)].astype(np.int32)
     place = np.repeat(np.arange(len(chosen), dtype=np.int32), size)
-    # Equal nodes in succession count once.
+    # A node repeated in succession counts once.
     fresh = np.ones(len(refs), dtype=bool)
     fresh[1:] = (refs[1:] != refs[:-1]) | (place[1:] != place[:-1])
     refs, place = refs[fresh], place[fresh]
     inside = place[1:] == place[:-1]
     a, b, place = refs[:-1][inside], refs[1:][inside], place[1:][inside]
     length_m = _metres(pieces, a, b)
-    # Ways are in order, each with all segments along it and, if two-way, then all against it.
+    # Each way in turn has all segments along it and then, if it is two-way, all against it.
     kind = pieces.kind[chosen]
     ring = np.array([tags.get("junction") == "roundabout" for tags in pieces.tags])
     one_way = (ring | np.array([tags.get("oneway") in _ONE_WAY for tags in pieces.tags]))[kind]
@@ -91,7 +91,7 @@ def segments_of(pieces: Pieces) -> Segments:
 
 
 def _metres(pieces: Pieces, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the great-circle distance (m) of points, identical to OSMnx's (haversine)."""
+    """Return the great-circle distance (m) between points, identical to OSMnx's (haversine)."""
     lat, lon = np.deg2rad(pieces.lat), np.deg2rad(pieces.lon)
     half = np.sin((lat[b] - lat[a]) / 2) ** 2
     half += np.cos(lat[a]) * np.cos(lat[b]) * np.sin((lon[b] - lon[a]) / 2) ** 2
@@ -123,7 +123,7 @@ def simplify(segments: Segments, node_id: np.ndarray) -> Edges:
     left &= ~lone[edge_u]
     parts, size = parts[np.repeat(left, size)], size[left]
     edge_u, edge_v = edge_u[left], edge_v[left]
-    order = np.lexsort((edge_v, edge_u))  # stable: parallels keep their order
+    order = np.lexsort((edge_v, edge_u))  # stable: parallel edges keep their order
     begin = (np.cumsum(size) - size)[order]
     edge_u, edge_v, size = edge_u[order], edge_v[order], size[order]
     parts = parts[_ranges(begin, size)]
@@ -151,7 +151,7 @@ def _neighbours(u: np.ndarray, v: np.ndarray, nodes: int) -> tuple[np.ndarray, n
 
 
 def _pair(u: np.ndarray, v: np.ndarray, nodes: int) -> np.ndarray:
-    """Return one number for each row that sorts like the pair of from and to node."""
+    """Return a number for each row; numbers sort as the pairs of from and to nodes do."""
     return np.asarray(u.astype(np.int64) * nodes + v)
 
 
@@ -178,7 +178,7 @@ def _paths(
     A path stops where it has no next segment in its direction.
     """
     nodes = len(node_id)
-    pairs, segment = np.unique(_pair(u, v, nodes), return_index=True)  # the first of parallels
+    pairs, segment = np.unique(_pair(u, v, nodes), return_index=True)  # the first of parallel ones
     # The two neighbours of a node that is not an end, and the segment to each, -1 if missing.
     neighbour, count = near
     node = np.flatnonzero(~end)
@@ -223,7 +223,7 @@ def _quick(values: np.ndarray) -> array[int]:
 def _starts(
     pairs: np.ndarray, segment: np.ndarray, end: np.ndarray, node_id: np.ndarray
 ) -> np.ndarray:
-    """Return the segments from an end to a node that is not one, in OSMnx's order.
+    """Return the segments from an end to a node that is not an end, in OSMnx's order.
 
     OSMnx goes through its ends in the order of a Python set of their ids. That order only decides
     the keys of parallel streets.

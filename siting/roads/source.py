@@ -1,4 +1,4 @@
-"""Road files: OSM XML and PBF to ways or an OSMnx graph, GraphML to an OSMnx graph."""
+"""Road files: OSM XML and PBF are read as ways or an OSMnx graph, GraphML as an OSMnx graph."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ROAD_SUFFIXES = (*OSM_XML, *_PBF, *_GRAPHML, EDGE_TABLE)
 def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.MultiDiGraph[Any]:
     """Return the drivable streets of a file as an OSMnx graph, simplified, in lon/lat.
 
-    OSM XML and PBF give the ways of OSMnx's "drive" network, without bus-only ways; unconnected
+    OSM XML and PBF give the ways of OSMnx's "drive" network without bus-only ways; unconnected
     parts are kept. GraphML, as OSMnx saves it, is filtered by its tags, and converted to lon/lat if
     projected.
 
@@ -50,7 +50,7 @@ def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.Mult
         A file ending in one of `ROAD_SUFFIXES`.
     clip
         A polygon in lon/lat. Streets with any node inside are kept whole, so they may extend beyond
-        it: whole OSM ways of XML and PBF, edges of GraphML. ``None`` for all.
+        it: whole OSM ways of XML and PBF, edges of GraphML. ``None``: no clipping.
 
     Returns
     -------
@@ -129,7 +129,7 @@ def _graphml(plain: Path, clip: Polygon | MultiPolygon | None, path: Path) -> nx
 
 
 def require_osmnx_form(graph: nx.MultiDiGraph[Any], where: Path | str) -> None:
-    """Check that a graph has the form of OSMnx; raise `InputError` with every difference."""
+    """Check that a graph has OSMnx's form; raise `InputError` with every difference."""
     faults = []
     fix = "save it with osmnx.save_graphml"
     if "crs" not in graph.graph:
@@ -169,7 +169,7 @@ def _checked_suffix(path: Path) -> str:
 
 @contextmanager
 def unpacked(path: Path, suffix: str) -> Iterator[IO[bytes]]:
-    """Open a compressed file for reading; raise `InputError` if its data are broken."""
+    """Open a file, compressed or not, for reading; raise `InputError` if its data are broken."""
     opener: Callable[..., Any] = open
     if suffix.endswith((".gz", ".bz2")):
         opener = gzip.open if suffix.endswith(".gz") else bz2.open
@@ -184,7 +184,7 @@ def unpacked(path: Path, suffix: str) -> Iterator[IO[bytes]]:
 
 
 def graph_from_pieces(pieces: Pieces) -> nx.MultiDiGraph[Any]:
-    """Return the OSMnx graph of drivable ways, simplified, in lon/lat, all parts kept.
+    """Return the OSMnx graph of drivable ways, simplified, in lon/lat, with all parts kept.
 
     ``graph["bus_only_ways"]`` counts the ways left out because only buses may use them.
     """

@@ -1,4 +1,4 @@
-"""Speed of a street: the posted limit if plausible, else a table by kind of road."""
+"""Speed of a street: the posted limit if plausible, else the table's speed for the kind of road."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def parse_maxspeed(value: Any) -> float:
     """Return a posted limit in km/h, or NaN if the tag has no plausible one.
 
     `value`: an OSM ``maxspeed``: ``"50"``, ``"50 km/h"``, ``"30 mph"``, ``"50;60"``, a number, or a
-    list where streets were merged. The lowest of several plausible limits is taken, regardless of
-    the length of each part. Words (``"PK:urban"``, ``"none"``) and figures outside 5 to 130 km/h
-    are ignored.
+    list where streets were merged. The lowest of several plausible limits is taken, whatever the
+    lengths of the streets. Words (``"PK:urban"``, ``"none"``) and figures outside 5 to 130 km/h are
+    ignored.
 
     >>> parse_maxspeed("50"), parse_maxspeed(["60", "40 km/h", "2"])
     (50.0, 40.0)

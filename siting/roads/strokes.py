@@ -1,4 +1,4 @@
-"""Roads as a few long lines (strokes), for maps and not for driving.
+"""Roads as a few long lines (strokes), for maps and not for routing.
 
 At a crossing, the two streets that form the straightest line are joined. Cartography calls the
 result strokes: R. C. Thomson, D. E. Richardson: The "good continuation" principle of perceptual
@@ -26,7 +26,7 @@ _MARK = 2**11
 
 
 def strokes(lines: Lines, kind: Ints, grid: float) -> tuple[Lines, Ints]:
-    """Return lines as strokes: the same ground in fewer and longer lines.
+    """Return lines joined into strokes: the same roads as fewer, longer lines.
 
     `lines`: linestrings; duplicates, such as the two directions of a street, count once; `kind`: a
     number per line; only lines of one kind are joined; `grid`: rounding step of coordinates, in
@@ -44,7 +44,7 @@ def strokes(lines: Lines, kind: Ints, grid: float) -> tuple[Lines, Ints]:
         return np.empty(0, dtype=object), stroke
     parts = shapely.linestrings(on_grid[there], indices=(np.cumsum(long) - 1)[of[there]])
     parts = shapely.normalize(parts)
-    # Two lines on the same ground are merged if they have one kind; lines of two kinds are kept.
+    # Lines that coincide are merged if they have the same kind; lines of other kinds are kept.
     texts = pd.DataFrame({"wkb": shapely.to_wkb(parts), "kind": kind[long]})
     part = texts.groupby(["wkb", "kind"], sort=False).ngroup().to_numpy()
     _, first = np.unique(part, return_index=True)
@@ -54,7 +54,7 @@ def strokes(lines: Lines, kind: Ints, grid: float) -> tuple[Lines, Ints]:
 
 
 def _joined(parts: Lines, kind: Ints) -> tuple[Lines, Ints]:
-    """Return the lines of each kind joined, and each line's stroke; coordinates are integers."""
+    """Join the lines of each kind into strokes; return these, and the stroke of each line."""
     xy, of = shapely.get_coordinates(parts, return_index=True)
     first = np.flatnonzero(np.diff(of, prepend=-1))
     last = np.append(first[1:], len(of)) - 1
@@ -77,15 +77,15 @@ def _joined(parts: Lines, kind: Ints) -> tuple[Lines, Ints]:
 
 
 def _marks(at: Floats, step: Floats, kind: Ints) -> Ints:
-    """Return a number for each end of a line, the same for two joined ends.
+    """Return a number for each end of a line, the same for two ends to join.
 
     `at` is the position of each end, `step` the direction of its line.
     """
     x, y = at.astype(np.int64).T
     place, _ = pd.factorize(x * 2**_BITS + y)
     node, _ = pd.factorize(place * (int(kind.max()) + 1) + kind)
-    # Doubling the angle makes opposite directions equal. Angles count from the first end of a node,
-    # so that near-equal ones are not separated where the circle is cut.
+    # Doubling the angle makes opposite directions equal. Angles are measured from a node's first
+    # end, so that nearly equal ones are not separated where the circle wraps.
     twice = 2 * np.arctan2(step[:, 1], step[:, 0])
     order = np.argsort(node, kind="stable")
     begin = order[np.flatnonzero(np.diff(node[order], prepend=-1))]

@@ -19,12 +19,11 @@ from siting.roads.network import Network
 
 # Number of neighbouring targets searched together; see `_blocks`.
 BATCH = 32
-# Largest number of driving minutes in memory at once (64 MB). A wide search takes fewer targets at
-# a time.
+# Most driving times in memory at once (64 MB). A wide search takes fewer targets at a time.
 BLOCK_NUMBERS = 8_000_000
-# Memory (bytes) of each pair of a cell and a site while pairs are gathered, sorted and named.
+# Memory (bytes) per pair of cell and site while pairs are gathered, sorted and labelled.
 BYTES_A_PAIR = 64
-# A sparse matrix drops streets of length 0; they get 60 ns instead.
+# A sparse matrix drops zeros, so a street of length 0 takes this time instead (60 ns).
 LEAST_MIN = 1e-9
 
 
@@ -32,7 +31,7 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
     """Return the driving minutes from each node to each target node within the cutoff.
 
     Dijkstra's algorithm (scipy, bounded) runs from each target on the network with every street
-    reversed, so that one-ways are driven towards the target. Of parallel streets the quickest
+    reversed, so that one-ways are driven towards the target. Of parallel streets, the quickest
     counts.
 
     Parameters
@@ -81,8 +80,8 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
     A place beside a long stretch without a junction is near a road though far from a node, so the
     limit applies to the distance to the road; the node's distance is used for the access time.
 
-    `points`: features in any declared coordinate reference system; areas and lines count by their
-    centre; `max_m`: largest distance to a road, in metres; ``inf`` for no limit.
+    `points`: features in any declared coordinate reference system; areas and lines are represented
+    by their centre; `max_m`: largest distance to a road, in metres; ``inf`` for no limit.
 
     Columns: ``node_id`` (Int64, missing beyond `max_m`), ``snap_m`` (m to that node) and ``road_m``
     (m to the nearest road), on the index of `points`. Raises `InputError` if the points have no
@@ -122,10 +121,10 @@ def reach(
     access_kmh: float,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
-    """Return the sites each cell's drivers reach within the cutoff, and the minutes.
+    """Return the sites that drivers from each cell reach within the cutoff, and the minutes.
 
-    ``travel_min = cell snap_m / access + drive + site snap_m / access``, access at `access_kmh`
-    along the straight line to the road node.
+    ``travel_min = cell snap_m / access + drive + site snap_m / access``, with access at
+    `access_kmh` along the straight line to the road node.
 
     Parameters
     ----------
@@ -141,7 +140,7 @@ def reach(
     access_kmh
         Speed between the place and its road node, km/h.
     progress
-        Called now and then with the number of sites searched, and the number of all sites.
+        Called from time to time with the number of sites searched and the number of all sites.
 
     Returns
     -------
@@ -152,8 +151,8 @@ def reach(
     Raises
     ------
     InputError
-        If the cutoff or the access speed is not above 0, or a node is not in the network; if the
-        pairs would exceed the free memory, estimated from the first sites.
+        If the cutoff or the access speed is not above 0, a node is not in the network, or the pairs
+        (as estimated from the first sites) would exceed the free memory.
     """
     _require_above_0("cutoff_min", cutoff_min, "minutes")
     _require_above_0("access_kmh", access_kmh, "km/h")
@@ -243,14 +242,14 @@ def _require_room(pairs: float, cutoff_min: float) -> None:
 def _blocks(
     network: Network, targets: np.ndarray, limit_min: float
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield the positions of some targets and of the nodes near them, and minutes between.
+    """Yield, for some targets at a time, their positions, nodes near them, and minutes between.
 
     Each search of scipy initialises every node of the matrix, which for a short drive in a large
     city takes longer than the search itself. So neighbouring targets are searched together: one
-    search from all of them finds the nodes in reach of any, and the matrix is reduced to those. The
-    minutes are the same to the last bit, since no path within the limit leaves those nodes. scipy
-    searches under Python's lock, so threads gain nothing, and starting another process takes about
-    as long as all the searches of a city.
+    search from all of them finds the nodes in reach of any, and the matrix is reduced to these
+    nodes. The minutes are the same to the last bit, since no path within the limit leaves them.
+    scipy searches under Python's lock, so threads gain nothing, and starting another process takes
+    about as long as all the searches of a city.
     """
     streets, _ = drive_matrix(network, back=True)
     if not len(targets):
@@ -270,9 +269,9 @@ def _blocks(
 
 
 def drive_matrix(network: Network, *, back: bool = False) -> tuple[csr_array, np.ndarray]:
-    """Return the minutes of each drive from u to v, and the street of each entry.
+    """Return a sparse matrix of the minutes from u to v, and the street of each entry.
 
-    Of parallel streets the quickest counts. With `back` the drives are from v to u.
+    Of parallel streets, the quickest counts. With `back`, the drives are from v to u.
     """
     index = network.nodes.index
     u = index.get_indexer(network.edges.index.get_level_values("u"))

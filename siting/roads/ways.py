@@ -1,7 +1,7 @@
 """The drivable ways of an OpenStreetMap file, streamed into flat arrays.
 
-Buildings, footways and relations are skipped while reading, so that a file costs little more memory
-than its nodes' positions, 24 bytes each. Then ways are selected, and cut where nodes are missing.
+Buildings, footways and relations are skipped while reading, so that a file takes little more memory
+than its nodes' positions (24 bytes each). Then ways are selected, and cut where nodes are missing.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def _real() -> array[float]:
 class Ways:
     """The drivable ways of a file and the positions of nodes (degrees), in the file's order.
 
-    Way ``i`` has the tags ``tags[kind[i]]``: ways share few sets of tags. Its ``size[i]`` node ids
-    are in ``refs``, way after way.
+    The tags of way ``i`` are ``tags[kind[i]]``; each distinct set of tags is stored once, because
+    there are few. ``refs`` lists the ``size[i]`` node ids of each way in turn.
     """
 
     way_id: array[int] = field(default_factory=_whole)
@@ -54,7 +54,7 @@ class Ways:
     _kinds: dict[tuple[str | None, ...], int] = field(default_factory=dict, repr=False)
 
     def add(self, way_id: int, refs: list[int], tags: Tags) -> bool:
-        """Add a way if it is drivable; return whether it is; bus-only ways are counted.
+        """Add a way if it is drivable, and return whether it is; count bus-only ways.
 
         An English name replaces the way's name.
         """
@@ -92,7 +92,7 @@ def read_xml(file: IO[bytes], path: Path) -> Ways:
     """
     ways = Ways()
     parser = expat.ParserCreate()
-    # The parser's strings come in larger pieces, and fewer calls, than by default.
+    # A larger buffer than by default gives longer strings in fewer calls.
     parser.buffer_size = 1 << 16
     way: dict[str, str] = {}
     refs: list[str] = []
@@ -140,13 +140,13 @@ def read_xml(file: IO[bytes], path: Path) -> Ways:
         raise InputError(f"{path}, line {err.lineno}", what, "get the file again") from err
     except (ValueError, LookupError, OverflowError) as err:
         where = f"{path}, line {parser.CurrentLineNumber}"
-        what = f"an element is not as OSM has it: {type(err).__name__} {err}"
+        what = f"an element is not valid OSM: {type(err).__name__} {err}"
         raise InputError(where, what, "get the file again") from err
     return ways
 
 
 def read_pbf(path: Path, clip: BaseGeometry | None) -> Ways:
-    """Return the drivable ways of an OSM PBF file near a polygon.
+    """Return the drivable ways near a polygon from an OSM PBF file.
 
     Ways outside the box around `clip` (lon/lat; ``None``: all) are skipped while reading, so that a
     city can be taken from a country's file. Raises `MissingExtraError` without pyosmium,
@@ -181,7 +181,7 @@ def read_pbf(path: Path, clip: BaseGeometry | None) -> Ways:
                 for ref, lon, lat in placed:
                     ways.add_node(ref, lon, lat)
     except RuntimeError as err:  # raised by pyosmium for every fault of a file
-        what = f"is not OSM PBF, or breaks off: {err}"
+        what = f"is not OSM PBF, or is truncated: {err}"
         raise InputError(str(path), what, "get the file again") from err
     return ways
 
@@ -268,7 +268,7 @@ def nothing_inside(path: Path) -> InputError:
 
 
 def _places(node_id: np.ndarray, refs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return where each node of a way is in `node_id`, and whether the file has it."""
+    """Return the position of each way's nodes in `node_id`, and whether the file has them."""
     at = np.searchsorted(node_id, refs)
     at[at == len(node_id)] = 0
     there = node_id[at] == refs if len(node_id) else np.zeros(len(refs), dtype=bool)

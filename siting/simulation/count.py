@@ -1,10 +1,10 @@
 """Counts of simulated days: by station, by class and by hour, and over many days.
 
 The counted day begins at midnight after a day of warm-up. Drivers who arrive on this day, or are
-turned away before setting out, are counted. Each is followed to the end of the session, so that no
-wait is cut short. At the day's end
+turned away on it before setting out, are counted. Each is followed to the end of the session, so
+that no wait is cut short. At the day's end
 
-    arrivals = charged + turned away + still waiting            (charged: began within the day)
+    arrivals = charged + turned away + still waiting            (charged: session began in the day)
 
 The use of ports and the energy are counted for the part of each session within the same 24 hours,
 including sessions that began the day before. Each day is drawn afresh with its own warm-up, so that
@@ -50,7 +50,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, eq=False)
 class Day:
-    """The counts of one day: rows are queues, classes or hours."""
+    """The counts of one day; rows are queues, classes or hours."""
 
     by_queue: pd.DataFrame
     by_class: pd.DataFrame
@@ -62,15 +62,15 @@ class Day:
 def count_day(
     log: pd.DataFrame, queues: Queues, sessions: Sessions, wait_min: float, first_min: float
 ) -> Day:
-    """Return the counts of the 24 hours after a start minute.
+    """Return the counts of the 24 hours that begin at a given minute.
 
-    `log`: as `siting.simulation.simulate` returns it; `queues`, `sessions`: the queues and
-    sessions; `wait_min`: longer waits are late, minutes; `first_min`: start of the day.
+    `log`: as `siting.simulation.simulate` returns it; `queues`, `sessions`: those simulated;
+    `wait_min`: a longer wait counts as late (minutes); `first_min`: minute at which the day starts.
 
-    Result: ``arrivals``, ``charged``, ``turned_away``, ``waiting_at_end``, ``late`` (waited longer,
-    or turned away), ``wait_sum_min`` (of drivers who stayed), ``kwh`` and ``busy_min`` (within the
-    24 hours); for classes and hours also ``out_of_reach``. ``waits``: queue, class, hour and wait
-    of each driver who stayed.
+    Result: ``arrivals``, ``charged``, ``turned_away``, ``waiting_at_end``, ``late`` (waited too
+    long, or turned away), ``wait_sum_min`` (of drivers who stayed), ``kwh`` and ``busy_min``
+    (within the 24 hours); also ``out_of_reach`` for classes and hours. ``waits``: queue, class,
+    hour and wait of each driver who stayed.
     """
     last_min = first_min + DAY_MIN
     arrive = log["arrive_min"].to_numpy(dtype=float)
@@ -149,7 +149,7 @@ class Rules:
     balk_min: float = 30.0  # the longest expected wait that drivers accept
     # Coefficient of variation of a session's energy: 0 if equal, 1 if exponential as in Erlang C.
     spread: float = 0.5
-    # Hours of the previous day to simulate, 0 to 24; the drivers of the counted day do not change.
+    # Hours of the previous day to simulate, 0 to 24; they do not change the counted day's drivers.
     warm_up_h: float = 24.0
 
     def __post_init__(self) -> None:
@@ -179,8 +179,9 @@ def simulate_days(
 ) -> Days:
     """Return independent days, each after a warm-up of its own.
 
-    `rows`: ``vehicle_class`` and ``kwh_day``, one row per place and class; `choices`: by row
-    (`siting.simulation.choices_of`); `wait_min`: longer waits are late, minutes.
+    `rows`: ``vehicle_class`` and ``kwh_day``, one row per place and class; `choices`: the choices
+    of each row (`siting.simulation.choices_of`); `wait_min`: a longer wait counts as late
+    (minutes).
     """
     counted = []
     for child in np.random.SeedSequence(rules.seed).spawn(rules.days):
@@ -215,7 +216,7 @@ def station_table(simulated: Days) -> pd.DataFrame:
 
 
 def class_table(simulated: Days) -> pd.DataFrame:
-    """Return a row per class, and one for all: as `station_table`, with ``out_of_reach_day``."""
+    """Return a row per class, and one for all: drivers, waits (min), kWh, ``out_of_reach_day``."""
     names = [*simulated.sessions.classes, "all"]
     counts = [day.by_class for day in simulated.days]
     parts = [pd.concat([one, one.sum().to_frame().T]).set_axis(names) for one in counts]
@@ -248,7 +249,7 @@ def use_table(simulated: Days) -> pd.DataFrame:
 
 
 def peak_late(simulated: Days) -> tuple[float, float]:
-    """Return the late share of drivers in the busiest hour, with its half-width."""
+    """Return the share of late drivers in the busiest hour, with its half-width."""
     arrivals = np.array([day.by_hour["arrivals"] for day in simulated.days])
     late = np.array([day.by_hour["late"] for day in simulated.days])
     hour = int(arrivals.sum(axis=0).argmax())

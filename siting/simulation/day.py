@@ -1,25 +1,25 @@
-"""Drivers of a day, drawn at random, and their fate at the stations of a plan, with SimPy.
+"""Drivers of a day, drawn at random, and their outcomes at the stations of a plan (SimPy).
 
 Formulation
 -----------
-The drivers of class c come as a Poisson process whose rate in hour h is
+The drivers of class c arrive as a Poisson process whose rate in hour h is
 
     (energy wanted a day / session_kwh(c)) x share of the day's sessions in hour h
 
-so the number in an hour is Poisson, arrivals are uniform within the hour, and a driver's row
-(place) is drawn in proportion to the row's energy. The energy of a session follows a gamma
+so the number in an hour has a Poisson distribution, arrivals are uniform within the hour, and a
+driver's row (place) is drawn in proportion to the row's energy. The energy of a session has a gamma
 distribution with the class's mean and a given coefficient of variation: 0 means equal energy, 1 an
 exponential distribution as in Erlang C.
 
 A driver who wants to charge compares all compatible stations in reach, as an app would, and takes
 the one with the shortest sum of drive, expected wait and charging, among stations whose expected
-wait is within the driver's patience. If there is none, the driver is turned away from the
-quickest station. The queue may have grown by the time of arrival; a driver whose wait would now
-exceed the patience turns round. All others queue, first come, first served, for the ports of one
+wait is within the driver's patience. If there is none, the driver is turned away and counted at the
+quickest station. The queue may have grown by the time of arrival; a driver whose expected wait now
+exceeds the patience turns round. All others queue, first come, first served, for the ports of one
 charger group of the station. They take the fastest free port and keep it until the session is done.
 
-The expected wait is 0 where a port is free, else (drivers waiting + 1) / (sessions an hour that the
-group's ports end on average).
+The expected wait is 0 where a port is free, else (drivers waiting + 1) / (sessions that the group's
+ports complete an hour on average).
 
 Source: P. A. W. Lewis, G. S. Shedler: Simulation of nonhomogeneous Poisson processes by thinning,
 Naval Research Logistics Quarterly 26 (1979), 403-413, section 1 for piecewise rates.
@@ -163,15 +163,15 @@ def choices_of(
 def simulate(
     drivers: pd.DataFrame, choices: Sequence[Choices], queues: Queues, *, patience_min: float
 ) -> pd.DataFrame:
-    """Return the outcome of each driver, followed until the session is done.
+    """Return the outcome of each driver, who is followed until the session is done.
 
     `drivers`: from `siting.simulation.draw_drivers`; `choices`: the choices of each row of demand;
     `patience_min`: the longest expected wait that a driver accepts, minutes; may be infinite.
 
     Columns added to `drivers`: ``outcome`` (0 nothing in reach, 1 turned away before setting out, 2
     turned round at the station, 3 charged), ``queue`` (-1: none), ``arrive_min`` (at the station;
-    for drivers who never set out, when they want to charge), ``start_min``, ``end_min``, ``port``
-    (row of the table of ports).
+    for drivers who never set out, the time they want to charge), ``start_min``, ``end_min``,
+    ``port`` (row of the table of ports).
     """
     n = len(drivers)
     time = drivers["time_min"].to_numpy(dtype=float).tolist()
@@ -242,7 +242,7 @@ def simulate(
 
 
 def sessions_per_day(rows: pd.DataFrame, sessions: Sessions) -> np.ndarray:
-    """Return the sessions a day by class for a demand (``kwh_day``)."""
+    """Return the sessions a day by class that serve a demand (``kwh_day``)."""
     kwh = rows.groupby("vehicle_class")["kwh_day"].sum()
     class_kwh = np.array([float(kwh.get(name, 0.0)) for name in sessions.classes])
     count: np.ndarray = class_kwh / sessions.kwh

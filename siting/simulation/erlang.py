@@ -2,11 +2,11 @@
 
 Formulation
 -----------
-The energy that the plan sends to a station by class becomes sessions an hour, by the class's mean
-session and its share of the day in that hour. Classes that fit several charger groups of the
-station are divided so that the groups are equally busy, in steps of a hundredth. Each group is one
-queue M/M/n, where n is its ports and a its offered load in erlangs (sessions an hour times the mean
-hours at its ports). With C(n, a) of `siting.sites.waiting`,
+The energy of a class that the plan assigns to a station is converted to sessions an hour with the
+class's mean session and share of the day in that hour. A class that fits several charger groups of
+the station is divided among them, in steps of a hundredth, so that they are equally busy. Each
+group is one queue M/M/n, where n is its ports and a its offered load in erlangs (sessions an hour
+times the mean hours at its ports). With C(n, a) of `siting.sites.waiting`,
 
     P(wait > t) = C exp(-(n - a) t / s),      mean wait = C s / (n - a),      s = a / rate
 
@@ -57,7 +57,7 @@ def split_load(ports: pd.DataFrame, load: pd.DataFrame, sessions: Sessions) -> p
                 if g in sessions.groups and sessions.uses[c, sessions.groups.index(g)]
             }
         size = {g: float(part["ports"].sum()) for g, part in groups.items()}
-        # Classes without a choice come first.
+        # Classes with the fewest choices come first.
         for name in sorted(fits, key=lambda n: (len(fits[n]), n)):
             choice, kwh = fits[name], float(total[name])
             if not choice:
@@ -128,16 +128,16 @@ def standard_kwh_day(
 ) -> pd.Series[float]:
     """Return the energy each station can serve (kWh/day) with few long waits in the peak hour.
 
-    `ports`: from `siting.simulation.station_ports`; `standard`: only its waiting time and its share
-    of long waits are used, under either rule; `sessions`, `compatibility`: the profile table, and
-    the charger groups of each class; `energy_kwh_day`: public energy by class, which weights the
-    sessions of a group.
+    `ports`: from `siting.simulation.station_ports`; `standard`: its rule is taken as ``waiting``,
+    without its limits on port use; `sessions`, `compatibility`: the profile table, and the charger
+    groups of each class; `energy_kwh_day`: public energy by class, which weights the sessions of a
+    group.
 
     Result: kWh/day by ``site_id``, over all its chargers.
     """
     waiting = replace(standard, rule="waiting", time_utilisation={})
     station_kwh: dict[str, float] = {}
-    known: dict[tuple[object, ...], float] = {}  # stations share few sets of chargers
+    known: dict[tuple[object, ...], float] = {}  # few sets of chargers are distinct
     for (site_id, group), part in ports.groupby(["site_id", "charger_group"], sort=True):
         types = part[["charger_group", "ports", "port_kw", "battery_kwh"]]
         key = tuple(types.itertuples(index=False, name=None))

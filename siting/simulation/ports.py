@@ -4,11 +4,10 @@ A session of class c that takes e kWh occupies a port of p kW for
 
     minutes(c, p) = 60 e / min(p, limit(c)) / availability
 
-with limit(c) the vehicle's limit: its on-board charger if the table of limits has the pair, and at
-most the pace of the profile table (session_kwh / session_min). The availability stretches the
-session, as if there were short power cuts: charging stops and goes on. The slot of a swap cabinet
-is occupied for the time that recharges the energy taken, 60 e / p x taper / availability. This
-applies `siting.sites.standards` to each session.
+with limit(c) the vehicle's limit: from the table of limits if it has the pair, else the mean power
+in the profile table (session_kwh / session_min). Availability below 1 lengthens the session, as
+short power cuts would. The slot of a swap cabinet is occupied while the energy taken is recharged,
+60 e / p x taper / availability. This applies `siting.sites.standards` to each session.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from siting.sites.chargers_text import charger_counts
 from siting.sites.standing import LARGEST_AC_KW
 
 MINUTES = 60.0
-# The columns of `station_ports`, with the types of numbers.
+# The columns of `station_ports`, with types for the numeric ones.
 TYPES = {"ports": int, "port_kw": float, "battery_kwh": float, "availability": float}
 COLUMNS = ["site_id", "charger_group", "charger", *TYPES]
 
@@ -34,9 +33,9 @@ def station_ports(
 ) -> pd.DataFrame:
     """Return the ports of each station by charger type, with their power (kW).
 
-    `sites`: ``site_id``, ``offer_id`` and ``chargers`` (in words) of a plan; `offers`:
-    ``offer_id``, ``site_id``, ``existing``, ``ports``, ``availability`` (share of the time with
-    power) of the plan's offers.
+    `sites`: ``site_id``, ``offer_id`` and ``chargers`` (as text) of a plan; `offers`: ``offer_id``,
+    ``site_id``, ``existing``, ``ports``, ``availability`` (share of the time with power) of the
+    plan's offers.
 
     Columns: ``site_id``, ``charger_group``, ``charger``, ``ports``, ``port_kw`` (kW with every port
     in use), ``battery_kwh`` (in all slots; 0: no swap cabinet), ``availability``; by site, fastest

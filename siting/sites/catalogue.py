@@ -1,4 +1,4 @@
-"""Tables of figures for stations: chargers, connections, fees, bays, fitting vehicles.
+"""Tables of figures for stations: chargers, connections, fees, bays, compatible vehicles.
 
 `path` is a user's own table that replaces the package's, with the same columns.
 """
@@ -17,14 +17,14 @@ from siting.reference import table
 
 
 def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
-    """Return the types of charger: power (kW), ports, price with range (PKR, installed), life.
+    """Return the types of charger: power (kW), ports, price with range (PKR, installed) and life.
 
     A swap cabinet's price excludes batteries; ``battery_kwh`` and ``battery_pkr_kwh`` describe the
     batteries in its slots. The number of batteries on the road depends on sales (works.csv).
 
-    Columns: ``charger_id``, ``charger_group``, ``power_kw``, ``ports``, ``capex_pkr`` with
-    ``_low_`` and ``_high_``, ``life_years``, the battery columns, ``source``, ``confidence``.
-    Raises `InputError` with every repeated id, unusable group and invalid figure.
+    Columns: ``charger_id``, ``charger_group``, ``power_kw``, ``ports``, ``capex_pkr``,
+    ``capex_low_pkr``, ``capex_high_pkr``, ``life_years``, the battery columns, ``source``,
+    ``confidence``. Raises `InputError` with every repeated id, unusable group and invalid figure.
 
     >>> charger_catalogue().set_index("charger_id").loc["dc_60", "capex_pkr"].item()
     3500000
@@ -35,7 +35,7 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
     twice = ids.duplicated(keep=False)
     faults = rows_fault(f"{where}, column charger_id", twice, ids, "given twice")
     odd = ~chargers["charger_group"].astype("str").str.fullmatch(r"[a-z0-9_]+")
-    what, fix = "not small letters, digits and _", "it becomes part of a column's name"
+    what, fix = "not lower-case letters, digits and _", "it becomes part of a column's name"
     faults += rows_fault(f"{where}, column charger_group", odd, ids, what, fix)
     for column in ("power_kw", "ports", "life_years"):
         faults += _not_numbers(chargers, column, ids, where, above=True)
@@ -64,12 +64,12 @@ def at_exchange_rate(chargers: pd.DataFrame, pkr_per_usd: float | None) -> pd.Da
 
 
 def grid_figures(path: Path | None = None) -> pd.DataFrame:
-    """Return the costs of grid connections (PKR) by largest power (kW), and of line (PKR/km).
+    """Return the costs of grid connections (PKR) by maximum power (kW), and of lines (PKR/km).
 
     Columns: ``item``, ``kind`` (connection, connection_kw, line, distance, factor, headroom,
     upgrade), ``kva``, ``max_kw`` (filled in as kVA x power factor), ``value``, ``low``, ``high``,
     ``unit``, ``source``, ``confidence``. Raises `InputError` if a required item is missing, a
-    figure is negative, or a price per kW has no connection.
+    figure is negative, or a price per kW belongs to no connection.
 
     >>> grid = grid_figures().set_index("item")
     >>> float(grid.loc["pmt_630", "max_kw"])
@@ -120,7 +120,7 @@ def compatibility() -> pd.DataFrame:
 
 
 def charging_limits() -> pd.DataFrame:
-    """Return the largest power (kW) of a vehicle class at a charger group, if limited.
+    """Return the most power (kW) that a vehicle class takes at a charger group, if limited.
 
     Columns: ``charger_group``, ``vehicle_class``, ``limit_kw``, ``low``, ``high``, ``source``,
     ``confidence``; an absent pair is limited only by the pace of its sessions.

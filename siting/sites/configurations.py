@@ -71,7 +71,7 @@ class Rules:
         return self.mixes[group]
 
     def mix_faults(self, types: pd.DataFrame) -> list[Fault]:
-        """Return every fault of the session figures for the capacity of these chargers."""
+        """Return every fault of the session figures that the capacity of these chargers needs."""
         swaps = types["battery_kwh"].fillna(0.0) > 0
         needed = types[swaps | (self.service.rule == "waiting")]
         faults: list[Fault] = []
@@ -105,25 +105,26 @@ class OfferFigures(TypedDict, total=False):
     grid: Required[pd.DataFrame]  # as `grid_figures` returns it
     fees: Required[pd.DataFrame]  # as `fee_figures` returns it
     compatibility: Required[pd.DataFrame]  # as `compatibility` returns it
-    # Share of the day's full output that is sold, above 0 and at most 1 (0.15); a shorthand for
-    # ``service=ServiceStandard("rated_share", ...)``, which a given `service` overrides.
+    # Share of the day's full output that is sold, above 0 and at most 1 (0.15 by default); a
+    # shorthand for ``service=ServiceStandard("rated_share", ...)``, which a given `service`
+    # overrides.
     utilisation: float
     service: ServiceStandard | None
-    availability: float  # share of the time with power, above 0 and at most 1 (1)
+    availability: float  # share of the time with power, above 0 and at most 1 (default 1)
     # Distance to the nearest 11 kV point, km; by default the grid table's motorway distance if the
     # site's kind is services, rest_area or motorway, else its city distance.
     line_km: float | None
-    # Spare grid power, kW (800, an assumption for an 11 kV feeder, with the range 200 to 2,000).
+    # Spare grid power, kW; default 800, assumed for an 11 kV feeder, with the range 200 to 2,000.
     headroom_kw: float
     subsidy: Subsidy | None
-    costs: SiteCosts | None  # civil works, land and O&M (`site_costs()`)
+    costs: SiteCosts | None  # civil works, land and O&M (default `site_costs()`)
     # `bays`, `parking`, `sessions`, `limits`: as `bay_figures`, `parking_rule`,
     # `siting.demand.session_figures` and `charging_limits` return them
     bays: pd.DataFrame | None
     parking: pd.DataFrame | None
     sessions: pd.DataFrame | None
     limits: pd.DataFrame | None
-    energy_kwh_day: Mapping[str, float] | None  # public energy by class, weights of sessions
+    energy_kwh_day: Mapping[str, float] | None  # public energy by class, to weight sessions
 
 
 def given_faults(given: OfferFigures) -> list[Fault]:
@@ -137,7 +138,7 @@ def given_faults(given: OfferFigures) -> list[Fault]:
     ]
     km, kw = given.get("line_km"), given.get("headroom_kw", 0.0)
     if km is not None and not 0 <= km < np.inf:
-        faults.append(Fault("line_km", f"{km} is not a distance", "give km of at least 0"))
+        faults.append(Fault("line_km", f"{km} is not a distance", "give 0 km or more"))
     if not 0 <= kw < np.inf:
         faults.append(Fault("headroom_kw", f"{kw} is not kW of at least 0"))
     return faults
@@ -151,7 +152,7 @@ def rules_of(given: OfferFigures) -> Rules:
 
 
 def bare_configurations(configurations: Configurations, rules: Rules) -> pd.DataFrame:
-    """Return the configurations before site figures (line, upgrade, availability) apply.
+    """Return the configurations before site figures (line, upgrade, availability) are applied.
 
     An `InputError` names every class without the session figures needed for capacity.
     """

@@ -5,7 +5,7 @@
     grid_cost   = connection tier that carries the added load + (km x PKR/km of 11 kV line, if the
                   tier needs a transformer) + (upgrade of the feeder, if one is bought)
     civil_cost  = bays x PKR a bay
-    land        = bays x PKR a bay: a lease a year (running), or a price at the start (cost)
+    land        = bays x PKR a bay: a yearly lease (running), or a price at the start (cost)
     design      = share x (grid_cost + civil_cost)
     contingency = share x (chargers + grid_cost + civil_cost + design)
     deposit     = added load x PKR/kW
@@ -52,16 +52,16 @@ SHARES = ("om_share", "contingency_share", "design_share", "insurance_share", "b
 
 @dataclass(frozen=True)
 class SiteCosts:
-    """The costs of a station besides chargers, grid works and fees, and how land is paid.
+    """The costs of a station other than chargers, grid works and fees, and how land is paid for.
 
     Make one with `site_costs`, which fills in the packaged figures.
     """
 
-    civil_bay_pkr: float  # civil works of a car bay in PKR
+    civil_bay_pkr: float  # civil works per car bay in PKR
     land_bay_month_pkr: float  # lease of a bay in PKR a month
     land_bay_upfront_pkr: float  # price of a bay paid at the start, in PKR
     om_share: float  # operation and maintenance: share of the chargers' cost a year, 0 to 1
-    # Bays of a site for which neither layer nor kind has a figure; ``inf``: no limit.
+    # Bays of a site if neither its layer nor its kind has a figure; ``inf``: no limit.
     site_bays: float
     line_detour: float  # length of an 11 kV line / straight distance, at least 1
     # `contingency_share`, `design_share`, `insurance_share`: contingency, design and yearly
@@ -71,25 +71,25 @@ class SiteCosts:
     insurance_share: float = 0.0
     # The distribution company's security deposit, PKR for each kW of load.
     deposit_pkr_kw: float = 0.0
-    # Share of the busiest hour in which the connection suffices for the ports in use; 1: it
-    # suffices for all ports.
+    # Share of the busiest hour for which the connection carries the ports in use; 1: it carries all
+    # ports.
     busy_share: float = 1.0
-    # `road_battery_2w`, `road_battery_3w`: batteries on the road, kWh for each kWh a day that swap
-    # cabinets can sell
+    # `road_battery_2w`, `road_battery_3w`: capacity of the batteries on the road (kWh) for each
+    # kWh/day that swap cabinets can sell
     road_battery_2w: float = 0.0
     road_battery_3w: float = 0.0
     # Position of the package's figures in their ranges (`siting.reference.PRESETS`).
     preset: str = "central"
     # ``lease`` (running cost) or ``upfront`` (part of the cost).
     land: Literal["lease", "upfront"] = "lease"
-    # Reading of NEECA's parking rule at sites with known bays: ``none`` (ignored), ``minimum`` or
+    # NEECA's parking rule at sites with known bays: ``none`` (ignored), or read as a ``minimum`` or
     # ``maximum`` of charging points. Reports of the rule can mean either.
     neeca_points: Literal["none", "minimum", "maximum"] = "none"
     # Bays of a site by kind of place, where its layer has no figure.
     bays_by_kind: Mapping[str, float] = field(default_factory=dict)
 
     def road_battery(self, group: str) -> float:
-        """Return the batteries on the road (kWh) for each kWh/day that a group can sell."""
+        """Return the capacity of batteries on the road (kWh) for each kWh/day a group can sell."""
         return float(getattr(self, f"road_battery_{group.removeprefix('swap_')}", 0.0))
 
     def __post_init__(self) -> None:
@@ -159,7 +159,7 @@ class Subsidy:
     """The public share of one station's cost: the rule, its shares and its limits.
 
     Pakistan has published no rule for the subsidy of a station. The defaults are assumptions;
-    India's PM E-DRIVE pays 0.8 of the grid works (civil works among them) and 0 to 0.7 of the
+    India's PM E-DRIVE pays 0.8 of the grid works (including civil works) and 0 to 0.7 of the
     chargers.
 
     >>> Subsidy(charger_share=0.5, grid_share=0.8, cap_per_station_pkr=5_000_000).fee_share
@@ -177,7 +177,7 @@ class Subsidy:
     land_share: float = 0.0
     # ``share``: shares of the cost parts; ``need``: the viability gap (`siting.economics`), up to
     # these shares; ``flat``: `flat_pkr` a station, at most its cost; ``gap``: the viability gap, up
-    # to `gap_cap_share` of the cost. The gap depends on sales, so an offer shows its maximum.
+    # to `gap_cap_share` of the cost. The gap depends on sales, so an offer shows the maximum.
     rule: Literal["need", "share", "flat", "gap"] = "share"
     flat_pkr: float = 0.0  # rule ``flat``: PKR a station
     gap_cap_share: float = 0.5  # rule ``gap``: the largest share of the cost, 0 to 1
@@ -191,7 +191,7 @@ class Subsidy:
 
     @property
     def shares(self) -> dict[str, float]:
-        """The paid share of each cost part; the operator pays design, contingency, deposit."""
+        """The subsidised share of each cost part; design, contingency and deposit get none."""
         names = {part: part.removesuffix("_cost_pkr") + "_share" for part in COST_PARTS}
         return {part: float(getattr(self, name, 0.0)) for part, name in names.items()}
 
@@ -236,7 +236,7 @@ def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
 
 
 def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) -> pd.DataFrame:
-    """Return offers with one cost part raised, and the costs that depend on it (PKR).
+    """Return offers with a cost part raised, and dependent costs raised accordingly (PKR).
 
     Design, contingency and insurance keep each offer's own shares of the works.
     """
@@ -248,7 +248,7 @@ def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) ->
     }
     names = dict.fromkeys([*works, *soft, part])
     none = np.zeros(len(offers))
-    # Arrays are faster than tables, which matters because one plan varies hundreds of figures.
+    # Arrays are faster than tables, which matters: hundreds of figures are varied for one plan.
     now = {c: offers[c].to_numpy(dtype=float) if c in offers else none for c in names}
     then = now | {part: now[part] + added_pkr.to_numpy(dtype=float)}
     for name, of in soft.items():
@@ -262,10 +262,10 @@ def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) ->
 def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
     """Return the smallest grid connection that carries each power (kW), and its price (PKR).
 
-    A connection without its own transformer uses part of an existing one. Its price has a part per
-    kW, if the table has a row of kind ``connection_kw`` with the same ``max_kw``. Columns:
+    A connection without its own transformer uses part of an existing one. A price has a part per kW
+    if the table has a row of kind ``connection_kw`` with the same ``max_kw``. Columns:
     ``grid_item``, ``connection_cost_pkr``, ``needs_line`` (it has a transformer) and ``reason``:
-    blank, or why none carries it.
+    blank, or why no connection suffices.
     """
     tiers = grid[grid["kind"] == "connection"].sort_values("max_kw")
     limits = tiers["max_kw"].to_numpy(dtype=float)
@@ -299,7 +299,7 @@ def annual_fee(largest_kw: Floats, fees: pd.DataFrame) -> pd.DataFrame:
 
 
 def bays_needed(number: Floats, types: pd.DataFrame, bays: pd.DataFrame) -> Floats:
-    """Return the whole car bays that each set of chargers (row of `number`) needs."""
+    """Return the car bays, rounded up, that each set of chargers (row of `number`) needs."""
     bay_rules = bays.set_index("charger_group")
     groups = types["charger_group"].astype(str)
     per_unit = groups.map(bay_rules["bays"].astype(float)).fillna(1.0).to_numpy(dtype=float)
@@ -310,7 +310,7 @@ def bays_needed(number: Floats, types: pd.DataFrame, bays: pd.DataFrame) -> Floa
 
 
 def points_required(site_bays: Floats, rule: pd.DataFrame) -> Floats:
-    """Return the charging points in NEECA's parking rule for a number of bays; 0 for NaN."""
+    """Return the charging points that NEECA's parking rule gives for some bays; 0 for NaN."""
     steps = rule["max_bays"].to_numpy(dtype=float)
     at = np.minimum(np.searchsorted(steps, site_bays, side="left"), len(rule) - 1)
     return np.where(np.isfinite(site_bays), rule["points"].to_numpy(dtype=float)[at], 0.0)

@@ -14,8 +14,8 @@ from siting.files import read_layer, rows_fault, texts_of
 # Power of the commonest unit in the open records of early 2026 (Open Charge Map).
 ASSUMED_POWER_KW = 60.0
 
-# Open Charge Map's columns in place of ours, their codes for yes, and the answer where neither
-# column is there. The codes are not verified: 10 available, 20 in use, 30 out of order for now, 50
+# Open Charge Map's columns in place of ours, their codes for yes, and the answer if both columns
+# are missing. The codes are not verified: 10 available, 20 in use, 30 out of order for now, 50
 # operational, 75 partly operational; usage 2 private for staff and visitors, 6 private.
 OCM_ANSWERS = {
     "operational": ("status_type_id", (10, 20, 30, 50, 75), True),
@@ -30,15 +30,15 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
     """Return the stations of a file, as points in lon/lat (EPSG:4326), with their power (kW).
 
     `path`: a CSV or layer with the columns ``name``, ``power_kw`` (kW; several separated by ``;``)
-    and, if there, ``ports``, ``operational`` and ``private`` (yes or no), or the columns of Open
+    and, if present, ``ports``, ``operational`` and ``private`` (yes or no), or the columns of Open
     Charge Map (``title``, ``power_kw``, ``status_type_id``, ``usage_type_id``, ``flag``).
 
     Columns: ``name``, ``kind``, ``existing``, ``existing_power_kw`` (the largest unit; 0 where not
     existing), ``existing_ports`` where the file has ports, ``operational``, ``private``,
     ``source``, ``geometry``. Only a station in service and open to all counts as existing. The
     others are ordinary places, of the kind "existing (not operating)" or "existing (private)". A
-    missing power is assumed to be 60 kW, the commonest unit. ``source`` states this assumption, and
-    a row's ``flag`` if it has one. Raises `InputError` with every fault at once: unreadable file,
+    missing power is assumed to be 60 kW, the commonest unit. ``source`` states this assumption and
+    the row's ``flag``, if any. Raises `InputError` with every fault at once: unreadable file,
     missing columns, powers that are not numbers above 0, answers that are neither yes nor no, ids
     given twice.
     """
@@ -88,7 +88,7 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
 
 
 def _largest(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return the largest number in each ``;`` list (NaN if blank), and whether one is bad."""
+    """Return the largest number in each ``;`` list (NaN if blank), and whether any is invalid."""
     text = column.astype("str").where(column.notna(), "")
     parts = text.str.split(";").explode().str.strip()
     numbers = pd.to_numeric(parts.where(parts != ""), errors="coerce")

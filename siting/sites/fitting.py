@@ -1,9 +1,9 @@
-"""Fit of chargers to sites, and the reason in words where they do not fit.
+"""Which chargers fit which sites, and the reason in words where they do not.
 
 Chargers fit a site if a grid connection and the headroom (or a bought upgrade) carry their load,
-the bays suffice, and NEECA's points allow them. Configurations named by the user stay in the table,
-with a reason if they do not fit. Sizes are in the table only if they fit, because a site can have
-hundreds of sizes.
+the bays suffice, and NEECA's parking rule allows their number of points. Configurations named by
+the user stay in the table, with a reason if they do not fit. A site can have hundreds of sizes; it
+keeps those that fit or, if none fits, the smallest.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ class Fitting:
     parking: pd.DataFrame  # NEECA's charging points by bays
     points_rule: str = "none"
     upgrade: bool = False  # whether more power than the headroom can be bought
-    least_ports: int = 0  # fewest ports of a station made of sizes
+    least_ports: int = 0  # fewest ports that a size may have
 
     def points(self, sites: pd.DataFrame) -> npt.NDArray[np.float64]:
-        """Return the points that NEECA's rule names for the bays of each site, 0 if unknown."""
+        """Return the points that NEECA's rule gives for the bays of each site, 0 if unknown."""
         known = sites["site_bays"].where(sites["bays_known"].astype(bool))
         return points_required(known.to_numpy(dtype=float), self.parking)
 
     def wrong_points(self, points: Any, asked: Any) -> tuple[Any, Any]:
         """Return the sites with too few points, and the sites with too many."""
         few = (points < asked) & (self.points_rule == "minimum")
-        # Below its first step the rule has no number, so no number of points is too many.
+        # Below its first step the rule sets no number, so no number of points is too many.
         return few, (points > asked) & (asked > 0) & (self.points_rule == "maximum")
 
 
@@ -52,8 +52,8 @@ def pairs(
     """Return the rows of sites and of choices that become offers, and whether any size fits.
 
     Rows are in the order of sites, then choices. `sites` are new ones, or existing stations with
-    their ``ports``, ``points`` and ``bays_needed``; `sized` marks the choices from sizes. A site
-    gets the sizes that fit, or the smallest if none fits, and all other choices.
+    their ``ports``, ``points`` and ``bays_needed``; `sized` marks the choices that are sizes. A
+    site gets the sizes that fit, or the smallest if none fits, and all other choices.
     """
     if sized.any():
         fits = _fits(sites, choices, rules) & sized
@@ -89,7 +89,7 @@ def _fits(sites: pd.DataFrame, choices: pd.DataFrame, rules: Fitting) -> Flags:
 
 
 def _smallest(choices: pd.DataFrame, sized: Flags, least_ports: int) -> int:
-    """Return the row of the smallest size with enough ports: fewest bays, then least load."""
+    """Return the row of the smallest size with enough ports: by bays, then load, then price."""
     large = sized & (choices["ports"].to_numpy() >= least_ports)
     rows = np.flatnonzero(large if large.any() else sized)
     order = choices.iloc[rows][["charger_cost_pkr", "load_kw", "bays_needed"]]
@@ -97,7 +97,7 @@ def _smallest(choices: pd.DataFrame, sized: Flags, least_ports: int) -> int:
 
 
 def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules: Fitting) -> None:
-    """Raise `InputError` if no size fits any site, and state the needs of the smallest size."""
+    """Raise `InputError` because no size fits any site, with the needs of the smallest size."""
     least = rules.least_ports
     most = int(choices["ports"].to_numpy()[sized].max())
     if least > most and "ports" not in sites.columns:

@@ -1,7 +1,7 @@
 """The 11 kV network near each site, from layers: length of line, feeder, headroom.
 
-Feeder maps and loads are not public in Pakistan; OpenStreetMap has a part of the lines. Where a
-layer has no data, the columns stay blank and `make_offers` uses the marked defaults.
+Feeder maps and loads are not public in Pakistan; OpenStreetMap has some of the lines. Where a layer
+has no data, the columns remain blank, and `make_offers` uses the marked defaults.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def assign_feeders(
 
     `candidates`: sites in a projected system in metres; a site's own ``headroom_kw`` is kept;
     `feeders`: ``feeder_id``, ``headroom_kw`` (kW) and lines, areas or points, in any system;
-    `within_m`: sites farther than this from any feeder get none.
+    `within_m`: sites farther than this (m) from every feeder get none.
 
     Result: a copy with ``feeder_id`` (blank: none), ``headroom_kw`` (blank: not known) and
     ``feeder_m`` (its distance, m). Of equally near feeders, the first by id is taken. Raises
@@ -77,7 +77,7 @@ def assign_feeders(
 
 
 def _nearest(sites: gpd.GeoDataFrame, layer: gpd.GeoDataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return the layer's row nearest to each site (the first of equals), and its distance (m)."""
+    """Return the layer's row nearest to each site (of ties, the first), and its distance (m)."""
     local = layer.to_crs(sites.crs)
     tree = shapely.STRtree(local.geometry.to_numpy())
     pairs, away_m = tree.query_nearest(
@@ -92,7 +92,7 @@ def _layer_faults(candidates: gpd.GeoDataFrame, layer: gpd.GeoDataFrame, name: s
     faults = []
     if candidates.crs is None or not candidates.crs.is_projected:
         what = "not in a projected coordinate system"
-        faults.append(Fault("candidates", what, "give metres, as merge_candidates does"))
+        faults.append(Fault("candidates", what, "use one in metres, as merge_candidates does"))
     if layer.empty:
         return [*faults, Fault(name, "has no rows", "give a layer with some, or none at all")]
     if layer.crs is None:

@@ -1,12 +1,12 @@
-"""The load of a group of chargers on the grid, below the chargers' rating.
+"""The load of a group of chargers on the grid, which is at most the chargers' rating.
 
 Formulation
 -----------
-A charger of K kW and p ports draws at most its rating, and at most its vehicles' power:
+A charger of K kW with p ports draws at most its rating, and at most what its vehicles take:
 
-    draw = min(K, p v)      kW, v the fastest vehicle that can plug in there (`charging_limits`)
+    draw = min(K, p v)      kW, v the power of the fastest vehicle that fits (`charging_limits`)
 
-The draw is K if a class has no limit there (as for DC, where the mean of a session does not show
+The draw is K if a class has no limit there (as for DC, where a session's mean power does not show
 its peak). Many ports are rarely all in use. In the busiest hour, with the load a (erlangs) at which
 the group sells all that the service standard allows, the queue M/M/k has
 
@@ -14,7 +14,7 @@ the group sells all that the service standard allows, the queue M/M/k has
 
 and m is the fewest ports that suffice for the share `busy_share` of that hour. The group's load is
 m / k times the draws of its chargers. For swap cabinets, and under the rule ``rated_share``, which
-has no sessions, every port is counted.
+has no sessions, all ports count.
 
 Source: R. B. Cooper, Introduction to Queueing Theory, 2nd ed. (1981), section 3.5.
 """
@@ -73,9 +73,9 @@ def group_load_kw(
     """Return the load of the chargers of one group at one station (kW).
 
     `types`, `number`: rows of the charger catalogue, all of one group, and the number of each;
-    `fastest`: as `fastest_kw` returns it; `mix`: the mean session (None: every port counts);
+    `fastest`: as `fastest_kw` returns it; `mix`: the mean session (None: all ports count);
     `served_kwh_day`: energy the group can serve in a day, with power all day; `busy_share`: share
-    of the busiest hour in which the load covers the ports in use.
+    of the busiest hour for which the load covers the ports in use.
     """
     full = float(number @ draw_kw(types, fastest))
     ports = types["ports"].to_numpy(dtype=float)

@@ -1,4 +1,4 @@
-"""Merging of candidate layers: places snapped to roads, joined if near, or dropped."""
+"""Merging of candidate layers: places snapped to roads, joined if near each other, or dropped."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from siting.sites.places import OWN, OWN_ID
 
 log = logging.getLogger(__name__)
 
-# Optional fields of a place: a site takes a missing field from the first place that joined it.
+# Optional fields of a place: a site takes a missing one from the first joined place that has it.
 FIGURES = ("headroom_kw", "line_km", "bays", "availability", "existing_ports")
 
 REQUIRED = ("name", "kind", "source", "geometry")
-ROUND_TO = 1  # 0.1 m, so that the last digit of a projection does not decide an order
+ROUND_TO = 1  # 0.1 m, so that the last digit of a projection does not decide the order
 OUTSIDE = "outside the area of the roads"
 EXCLUDED = "no station may be built in "
 
@@ -33,13 +33,13 @@ def merge_candidates(
     max_snap_m: float = 300.0,
     excluded: gpd.GeoDataFrame | None = None,
 ) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
-    """Return the candidate sites of all layers, and the places dropped.
+    """Return the candidate sites of all layers, and the dropped places.
 
     Places within `merge_within_m` of each other become one site. They are taken in order: existing
-    stations first, then by layer, named places first in a layer, then from south to north and west
-    to east. Each becomes a site or joins the nearest earlier site, so a long row of places does not
-    become one site. Two existing stations of one layer stay two sites, however near; a station that
-    another layer repeats is joined.
+    stations first, then by layer, with named places first in each layer, then from south to north
+    and west to east. Each becomes a site or joins the nearest earlier site, so a long row of places
+    does not become one site. Two existing stations of one layer remain two sites, however near; a
+    station repeated in another layer is joined.
 
     Parameters
     ----------
@@ -56,14 +56,14 @@ def merge_candidates(
     max_snap_m
         Places farther than this from the nearest road are not candidates.
     excluded
-        Areas with a ``name``: places inside are not candidates, but existing stations stay.
+        Areas with a ``name``: places inside are not candidates, except existing stations.
 
     Returns
     -------
     candidates : GeoDataFrame
         ``site_id`` (from south to north, then west to east), ``name``, ``kind``, ``existing``,
         ``existing_power_kw``, ``source``, ``node_id``, ``snap_m`` (m), ``merged`` (number of places
-        that joined it) and ``merged_names``; the optional figures of the layers; the user's
+        that joined the site) and ``merged_names``; the optional figures of the layers; the user's
         columns, from the first user row at the site; and ``merged_ids``, the ids of its other user
         rows. Points are in the network's coordinate reference system.
     dropped : GeoDataFrame
@@ -136,7 +136,7 @@ def _stack(
     if parts:
         places = pd.concat(parts, ignore_index=True)
         if OWN_ID in places.columns:
-            # Two of the user's tables may each number their rows.
+            # Ids need not differ between layers, because each layer may number its own rows.
             ids, what = places[OWN_ID], "the same id for several places"
             twice = ids.notna() & places.duplicated(["layer", OWN_ID], keep=False)
             faults += rows_fault(f"candidates, column {OWN_ID}", twice, ids, what)
@@ -176,7 +176,7 @@ def _in_order(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def _unfit(places: gpd.GeoDataFrame, excluded: gpd.GeoDataFrame | None) -> pd.Series[str]:
-    """Return why each place is unfit, apart from its distance to roads; missing if fit."""
+    """Return the reason each place is unfit, other than its distance to roads; missing if fit."""
     none = pd.Series(None, index=places.index, dtype="str")
     reason: pd.Series[str] = places["unfit"] if "unfit" in places.columns else none
     if excluded is None or excluded.empty:

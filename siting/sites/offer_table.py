@@ -1,4 +1,4 @@
-"""Offers: every configuration at every site, with its costs, or why it is ruled out."""
+"""Offers: every configuration at every site, with its costs, or the reason it is ruled out."""
 
 from __future__ import annotations
 
@@ -46,24 +46,23 @@ def make_offers(
     upgrade: bool = False,
     **given: Unpack[OfferFigures],
 ) -> pd.DataFrame:
-    """Return the offers of each site: cost and subsidy (PKR), power (kW), kWh/day.
+    """Return the offers of each site: cost and subsidy (PKR), power (kW), capacity (kWh/day).
 
     Parameters
     ----------
     candidates
         Sites, as `merge_candidates` returns them. Columns ``headroom_kw`` (kW), ``line_km`` (km of
-        11 kV line), ``bays`` (default: by kind of place), ``availability`` (share of the time
-        there is power) and ``existing_ports`` take priority over the defaults; ``feeder_id`` is
-        copied.
+        11 kV line), ``bays`` (default: by kind of place), ``availability`` (share of the time with
+        power) and ``existing_ports`` take priority over the defaults; ``feeder_id`` is copied.
     configurations
         Name, then charger type and number. Each is offered at each site, with a reason if it does
         not fit. May be empty if there are sizes.
     sizes
-        Charger type, then its allowed numbers at a site, in every combination of one type per
-        charger group (`with_sizes`). A site is offered the sizes that fit or, if none fits, the
+        Charger type, then its allowed numbers at a site; they are combined, with at most one type
+        per charger group (`with_sizes`). A site is offered the sizes that fit or, if none fits, the
         smallest, with the reason.
     least_ports
-        Fewest ports of a station made of sizes.
+        Fewest ports that a size may have.
     existing_policy
         ``keep``: an existing station has one offer, ``existing``, at no cost. ``extend``: it also
         has one offer per configuration, ``existing+<configuration>``, with the chargers of both at
@@ -89,7 +88,7 @@ def make_offers(
         batteries, a part of the chargers) and the parts of the grid cost, ``cost_pkr``,
         ``subsidy_pkr``, ``grid_item`` (the connection), ``neeca_level``, running costs
         (``annual_fee_pkr``, ``om_pkr_year``, ``land_pkr_year``, ``insurance_pkr_year``),
-        ``charger_life_years`` and ``battery_life_years`` (the shortest; blank without),
+        ``charger_life_years`` and ``battery_life_years`` (the shortest; blank if none),
         ``standing_kwh_day`` (the existing part of the capacity), ``capacity_<group>_kwh_day``
         (`siting.sites.standards`) and ``reason`` (blank where it can be built).
 
@@ -174,7 +173,7 @@ def _site_faults(candidates: gpd.GeoDataFrame) -> list[Fault]:
 
 
 def _sites(candidates: gpd.GeoDataFrame, rules: Rules) -> pd.DataFrame:
-    """Return the figures of the sites for their offers, defaults filled in."""
+    """Return the figures of the sites for their offers, with defaults filled in."""
 
     def known(column: str) -> pd.Series[float]:
         unknown = pd.Series(np.nan, index=candidates.index)

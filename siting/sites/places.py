@@ -1,4 +1,4 @@
-"""Places for stations: OpenStreetMap's points of interest, users' layers, parcels, corners."""
+"""Places for stations, from OpenStreetMap, users' layers, parcels and street corners."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SITE_FIGURES = {
     "availability": ("a share of time above 0 and at most 1", True, 1.0),
 }
 
-# Best corner first: a station needs passing traffic and access. A motorway has no access.
+# Best class first: a station needs passing traffic and access. A motorway gives no access.
 CLASS_ORDER = (
     *("primary", "secondary", "trunk", "tertiary"),
     *("unclassified", "residential", "living_street", "service"),
@@ -55,11 +55,11 @@ SMALL = "a parcel of "
 
 
 class NoPlaceError(InputError):
-    """A source that has no place of the wanted kind."""
+    """A source has no place of the requested kind."""
 
 
 def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
-    """Return the places of a file with certain OSM tags, as points in lon/lat (EPSG:4326).
+    """Return the places in a file that have certain OSM tags, as points in lon/lat (EPSG:4326).
 
     `path`: OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``), or any layer with OSM keys as columns;
     `tags`: key, then the values wanted: ``{"amenity": ["fuel", "parking"], "shop": True}`` takes
@@ -107,8 +107,8 @@ def candidates_from_layer(
     user's own ids, by default ``site_id`` or ``id``.
 
     Columns: ``name``, ``kind``, ``source``, ``geometry``; where the layer has them ``headroom_kw``
-    (kW), ``line_km`` (km of 11 kV line), ``bays`` and ``availability`` (share of the time there is
-    power); ``user_id``, the user's own ids as text; every other column of the layer, prefixed
+    (kW), ``line_km`` (km of 11 kV line), ``bays`` and ``availability`` (share of the time with
+    power); ``user_id``, the user's own ids as strings; every other column of the layer, prefixed
     ``user_``. Raises `InputError` with every fault at once: unreadable file, missing columns,
     repeated ids, invalid site figures.
     """
@@ -243,7 +243,7 @@ def _in_words(tags: Tags) -> str:
 
 
 def _present(layer: gpd.GeoDataFrame, tags: Tags) -> str:
-    """Return a layer's values of the requested keys, commonest first."""
+    """Return a layer's values of the requested keys, the most common first."""
     parts = []
     for key in tags:
         if key in layer.columns:
@@ -259,10 +259,10 @@ def candidates_from_parcels(
 ) -> gpd.GeoDataFrame:
     """Return a layer's parcels as points in lon/lat, each at its point nearest to a road.
 
-    `path`: a layer file with one polygon a parcel; `min_area_m2`: parcels below this area (m2) get
-    a reason in the column ``unfit``; `kind`, `columns`: as for
+    `path`: a layer file with one polygon per parcel; `min_area_m2`: parcels below this area (m2)
+    get a reason in the column ``unfit``; `kind`, `columns`: as for
     `siting.sites.candidates_from_layer`. Result and errors: as in that function, with ``unfit``,
-    the reason why a parcel is no candidate (missing otherwise), and an error if rows are not
+    the reason why a parcel is not a candidate (missing otherwise), and an error if rows are not
     polygons.
     """
     layer = _read_areas(path)
@@ -273,9 +273,7 @@ def candidates_from_parcels(
     spots = shapely.get_point(shapely.shortest_line(shapes[at], roads[nearest]), 0)
     places = places.set_geometry(gpd.GeoSeries(spots, crs=network.crs).to_crs(places.crs))
     unfit = [
-        f"{SMALL}{area:,.0f} m2, at least {min_area_m2:,.0f} m2 are wanted"
-        if area < min_area_m2
-        else None
+        f"{SMALL}{area:,.0f} m2, smaller than {min_area_m2:,.0f} m2" if area < min_area_m2 else None
         for area in local.area
     ]
     return places.assign(unfit=pd.array(unfit, dtype="str"))
@@ -287,9 +285,9 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
     A square's best corner is on the best class of road; ties go to the corner with the most
     streets, then to the one nearest the square's centre.
 
-    `spacing_m`: side of the squares in metres, which begin at its multiples. Columns: ``name`` (of
-    the best street there), ``kind`` ("street"), ``source``, ``geometry``; from south to north, then
-    west to east.
+    `spacing_m`: side of the squares in metres; they are aligned to its multiples. Columns: ``name``
+    (of the best street there), ``kind`` ("street"), ``source``, ``geometry``; from south to north,
+    then west to east.
     """
     edges = network.edges[["highway", "name"]].reset_index()
     rank = {name: i for i, name in enumerate(CLASS_ORDER)}
@@ -322,7 +320,7 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
 
 
 def excluded_areas(layers: Iterable[tuple[Path, str | None]]) -> gpd.GeoDataFrame:
-    """Return the areas of some layers where no station may be built: ``name``, lon/lat.
+    """Return the areas in which no station may be built, from some layers: ``name``, lon/lat.
 
     `layers`: each layer file of polygons, with the column that names them (default: ``name``).
     Raises `InputError` with every fault of every layer.

@@ -1,8 +1,8 @@
 """Sizes: combinations of charger numbers for a site.
 
-Of each charger group, a station has either no chargers, or one type of charger in one of its
-allowed numbers. It never mixes types of a group. A size is an ordinary configuration named by its
-numbers, with types in the order of the catalogue: ``24_lev_3__2_dc_60``.
+Of each charger group, a station has either no chargers, or an allowed number of chargers of one
+type. It never mixes types of a group. A size is an ordinary configuration named by its numbers,
+with types in the order of the catalogue: ``24_lev_3__2_dc_60``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from siting.sites.waiting import Floats
 
 Sizes = Mapping[str, Sequence[int]]
 
-# Largest number of sizes: a thousand numbers for each of two types already make a million.
+# Largest number of sizes; a thousand numbers for each of two types would make a million.
 MOST_SIZES = 20_000
 
 
@@ -31,7 +31,7 @@ def with_sizes(
 ) -> dict[str, dict[str, int]]:
     """Return the configurations: bundles by name, then sizes named by their numbers.
 
-    A size with the numbers of a bundle is left out as a duplicate.
+    A size with the same chargers as a bundle is left out.
 
     `bundles`: name, then charger type and number; `sizes`: charger type, then its allowed numbers
     at a site; `chargers`: as `charger_catalogue` returns it. Raises `InputError` with every unknown
@@ -107,9 +107,9 @@ def shown_offers(
 ) -> pd.DataFrame:
     """Return the offers worth showing: a few sizes per site, and all other offers.
 
-    The shown sizes are: the built size; its neighbours, which have one step more or fewer of one
-    charger type (to the next allowed number, or from none to the smallest); at sites without a new
-    station, sizes of one type; and one ruled-out size per site and reason.
+    The shown sizes are: the built size; its neighbours, which differ by one step of one charger
+    type (to the next allowed number, or from none to the smallest); at sites without a new station,
+    sizes of one type; and one ruled-out size per site and reason.
 
     `offers`: `siting.tables.OFFERS`; `built`: ids of the offers that a plan takes (several for a
     site extended later); `bundles`: names of configurations, whose offers are all shown.
@@ -147,7 +147,7 @@ def shown_offers(
 
 
 def step_text(before: str, after: str) -> str:
-    """Return the difference in chargers between two stations; blank for a user's own words.
+    """Return the difference in chargers between two stations; blank if a text is unreadable.
 
     >>> step_text("8 x lev_3 + 1 x dc_60", "12 x lev_3 + 1 x dc_60")
     '4 x lev_3 more'
@@ -164,7 +164,7 @@ def step_text(before: str, after: str) -> str:
 
 
 def _counts(chargers: str) -> tuple[dict[str, int], float | None]:
-    """Return the added chargers and existing power of a text; empty for a user's own words."""
+    """Return the added chargers and existing power in a text; empty if it is unreadable."""
     try:
         return charger_counts(chargers)
     except ValueError:
@@ -172,9 +172,9 @@ def _counts(chargers: str) -> tuple[dict[str, int], float | None]:
 
 
 def _steps(counts: list[dict[str, int]], made: Flags) -> Floats:
-    """Return the steps above zero chargers, by station (row) and charger type (column).
+    """Return the number of steps above zero, by station (row) and charger type (column).
 
-    `made` marks stations made of sizes; a number between two sizes is half a step from each.
+    `made` marks stations that are sizes; a number between two of theirs is half a step from each.
     """
     types = list(dict.fromkeys(charger for added in counts for charger in added))
     rows = [[added.get(charger, 0) for charger in types] for added in counts]

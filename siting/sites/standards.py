@@ -2,47 +2,47 @@
 
 Formulation
 -----------
-Under rule ``waiting`` the capacity is the smaller of two bounds. In the peak hour at most the share
-alpha of drivers waits longer than t minutes (`siting.sites.waiting`); and over the day each port is
-in use for at most the share u of its time (`time_utilisation`), so that a group serves at most
+Under rule ``waiting``, the capacity is the smaller of two bounds. In the peak hour, at most the
+share alpha of drivers waits longer than t minutes (`siting.sites.waiting`). Over the day, each port
+is in use for at most the share u of its time (`time_utilisation`), so that a group serves at most
 
-    sum over its ports of 24 h x u x session_kwh / hours(p)
+    sum over its ports of 24 h x u x session_kwh / (minutes(p) / 60)
 
-which depends on the pace of the vehicles, not on the kW of the port. The first bound binds with few
+which no longer rises once a port is stronger than the vehicles. The first bound binds with few
 ports, the second with many. A session of class c at a port of p kW takes
 
     minutes(c, p) = 60 session_kwh(c) / min(p, limit(c))
 
 with p the charger's kW divided by its ports (all in use at once), and limit(c) the vehicle's limit:
-from the table of limits, else session_kwh / session_min of the profile table, which is the
-vehicle's pace at a strong charger. The classes of a group are weighted by their number of sessions,
-which is ``energy_kwh_day``, or equal energy, divided by session_kwh.
+from the table of limits, else session_kwh / session_min of the profile table, which is the mean
+power at a strong charger. The classes of a group are weighted by their number of sessions:
+``energy_kwh_day``, or an equal energy, divided by session_kwh.
 
-A group can have types of different pace. Its k fastest ports are one queue M/M/k with their mean
+A group can have types of different speed. Its k fastest ports form one queue M/M/k with their mean
 minutes (port by port, which weights slow ports more than mean rates would). The other ports of each
-type are a queue of their own, and k is the number that serves most energy. A station could mark its
+type form a queue of their own, and k is chosen to serve the most energy. A station could mark its
 ports for such queues, and idle slow ports cost nothing, so more or faster ports never lower the
 capacity. In a simulation in which drivers take the fastest free port, eleven pairs and triples of
-types stayed below alpha by a margin.
+types stayed clearly below alpha.
 
-Queueing with the mean over classes is inexact: at alpha 0.1 and 1 to 8 ports, a mix of cars and
+A queue with the mean over classes is inexact: at alpha 0.1 and 1 to 8 ports, a mix of cars and
 buses (equal energy, each exponential) waited too long in 0.100 to 0.109 of cases; with sessions
 half as variable as an exponential, in 0.078 to 0.100. tests/sites/test_simulation.py repeats both.
 
-Under rule ``rated_share`` the capacity is the sum of kW x 24 h x utilisation over a group's
+Under rule ``rated_share``, the capacity is the sum of kW x 24 h x utilisation over a group's
 chargers. The rule ignores time: at a utilisation of 0.15, a socket of 3.3 kW would have to be in
 use for 0.6 of the day if its vehicles draw 0.8 kW.
 
 Swap cabinets are queues of repairable items. A swap takes a full battery out and leaves an empty
-one, which a slot charges at once. With a battery and a charger in each of n slots a driver waits
+one, which a slot charges at once. With a battery and a charger in each of n slots, a driver waits
 only while all n are charging, and gets the first full battery. Waits follow the queue M/M/n (Erlang
 C): slots are servers, and the service time is the recharging time of a returned battery,
 
     recharge_min = 60 depth pack_kwh / (kW a slot) x taper,   a swap gives depth x pack_kwh.
 
-Rule ``waiting`` is as above with these values. Rule ``rated_share`` allows as many swaps in the
-peak hour as the slots recharge; the swaps of a day are this number divided by the hour's share of
-the day. Neither rule counts batteries that are full when the hour begins.
+Rule ``waiting`` applies as above with these values. Rule ``rated_share`` allows as many swaps in
+the peak hour as the slots can recharge; the swaps of a day are this number divided by the hour's
+share of the day. Neither rule counts batteries that are full when the hour begins.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ class ServiceStandard:
     siting.errors.InputError: service, alpha: 1.0 is not a share above 0 and below 1
     """
 
-    # ``waiting``: the energy served with few long waits in the peak hour and within the ports' time
-    # in use; ``rated_share``: a share of the day's output at full power.
+    # ``waiting``: the energy served with few long waits in the peak hour and within the limit on
+    # port use; ``rated_share``: a share of the day's output at full power.
     rule: Rule = "rated_share"
     # For rule ``rated_share``: the share of the day's output at full power that is sold, above 0
     # and at most 1; 0.027 was observed in 2024 (facts: gadinsider.com, quoting a NEPRA hearing).
@@ -85,9 +85,9 @@ class ServiceStandard:
     # Share of a battery's energy that a swap gives, above 0 and at most 1; assumption.
     swap_depth: float = 0.8
     swap_taper: float = 1.15  # recharging time / time at full power, at least 1; assumption
-    # For rule ``waiting``: by charger group, the largest share of the day that its ports are in use
-    # and drawing power, above 0 and at most 1 (`siting.sites.time_utilisation`); groups not named
-    # are bound by waits alone.
+    # For rule ``waiting``: by charger group, the largest share of the day for which its ports are
+    # in use and draw power, above 0 and at most 1 (`siting.sites.time_utilisation`); groups not
+    # named are limited by waits alone.
     time_utilisation: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -223,11 +223,11 @@ def group_capacity_kwh_day(
 def peak_kwh_per_h(
     ports: np.ndarray, minutes: np.ndarray, kwh: np.ndarray, wait_min: float, alpha: float
 ) -> float:
-    """Return the most energy an hour (kWh/h) that ports serve within the standard.
+    """Return the most energy (kWh/h) that ports can serve in an hour within the standard.
 
     By type: number of `ports`, mean `minutes` and mean `kwh` of a session. At most the share
     `alpha` waits longer than `wait_min`. The result is the best over k, with the k fastest ports in
-    one queue and the rest in a queue per type.
+    one queue and the rest in one queue per type.
 
     >>> alone = peak_kwh_per_h(np.array([2.0]), np.array([30.0]), np.array([25.0]), 10.0, 0.1)
     >>> more = peak_kwh_per_h(

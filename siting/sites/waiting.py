@@ -2,16 +2,16 @@
 
 Formulation
 -----------
-Drivers come at random (Poisson, rate r an hour), find n ports, and stay for a time that is
+Drivers arrive at random (Poisson, rate r an hour), find n ports, and stay for a time that is
 exponential with mean s hours: the queue M/M/n. With the offered load a = r s in erlangs,
 
     B(0) = 1,  B(k) = a B(k-1) / (k + a B(k-1))     Erlang B by recursion: no factorials
     C(n, a) = n B(n) / (n - a (1 - B(n)))           Erlang C: the share that has to wait
     P(wait > t) = C(n, a) exp(-(n - a) t / s)       first come, first served
 
-and 1 if a >= n: the queue then grows without end. P rises with r, so the largest rate that keeps
-P(wait > t) <= alpha is found by bisection between 0 and n / s; the lower end of the last bracket is
-the result.
+P is 1 if a >= n, because the queue then grows without end. P rises with r, so the largest rate that
+keeps P(wait > t) <= alpha is found by bisection between 0 and n / s; the lower end of the last
+bracket is the result.
 
 Sources: A. K. Erlang (1917); R. B. Cooper, Introduction to Queueing Theory, 2nd ed. (1981), section
 3.5; the recursion as in L. Kleinrock, Queueing Systems, vol. 1 (1975), section 3.6.

@@ -1,4 +1,4 @@
-"""The location of a site in words: its street, a crossing street, and a place nearby."""
+"""The location of a site in words: its street, a crossing street and a nearby place."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-# Largest distances (m) at which a site is at a street, at its corner with another, near a street,
+# Largest distances (m) for a site to be at a street, at its corner with another, near a street,
 # near a named place, and in or near a part of the city.
 STREET_M, CORNER_M, NEAR_STREET_M, PLACE_M, PART_M = 150.0, 45.0, 800.0, 400.0, 1500.0
 MIDDLE_M = 250.0  # a site within this distance of a part's point is in it

@@ -76,7 +76,7 @@ def test_all_faults_of_a_layer_at_once(tmp_path):
     assert len(caught.value.faults) == 4
     for word, line in (
         ("negative", "line 2"),
-        ("not a number", "line 3"),
+        ("not numbers", "line 3"),
         ("no number", "line 4"),
     ):
         fault = next(f for f in caught.value.faults if word in f.what)
@@ -90,8 +90,8 @@ def test_all_faults_of_a_layer_at_once(tmp_path):
     [
         ("lon,lat,persons\n73,33.7,1\n", "it has: lon, lat, persons"),
         ("lon,lat,people\n73,33.7,0\n73,33.8,0\n", "nobody lives"),
-        ("lon,lat,people\n73,33.7,inf\n", "not a number"),
-        ('lon,lat,people\n73,33.7,"1,234"\n', "not a number"),
+        ("lon,lat,people\n73,33.7,inf\n", "not numbers"),
+        ('lon,lat,people\n73,33.7,"1,234"\n', "with commas"),
         ("lon,lat,people\n73,33.7,true\n", "true or false"),
         ("lon,lat,people\n", "no rows"),
     ],

@@ -292,7 +292,7 @@ def test_the_ranking_is_whole_and_in_order(lahore):
 
 def test_a_case_that_wants_nothing_or_is_out_of_order():
     fleet, vehicles, shares = exact()
-    with pytest.raises(InputError, match="no class wants any energy"):
+    with pytest.raises(InputError, match="no class has any demand"):
         sensitivity(Area(fleet.assign(vehicles=0.0, low=0.0), vehicles, shares))
     with pytest.raises(InputError, match=r"not low <= central <= high \(country_vehicles car\)"):
         draw_energy(5, 1, Area(fleet.assign(low=2000.0), vehicles, shares))

@@ -256,7 +256,7 @@ def test_ids_that_no_computer_holds(tmp_path: Path) -> None:
     path.write_text(osm_xml().replace('<nd ref="1"/>', f'<nd ref="{10**20}"/>'))
     found = both(path)
     assert isinstance(found, str)
-    assert "an element is not as OSM has it: OverflowError" in found
+    assert "an element is not valid OSM: OverflowError" in found
 
 
 # --- random files ---------------------------------------------------------------------------------

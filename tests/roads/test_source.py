@@ -203,16 +203,16 @@ NO_ROADS = osm_xml(ways={107: WAYS[107], 109: WAYS[109]}).encode()
         ("roads.osm", XML[:-60], r"roads\.osm, line \d+: broken XML: "),
         ("roads.osm", b"", "broken XML: no element found"),
         ("roads.osm", HTML, "is XML but not OSM: it begins with <html>"),
-        ("roads.osm", XML.replace(b'lat="33.7"', b'lat="x"', 1), r"line 3: an element is not as"),
-        ("roads.osm", XML.replace(b'ref="1"', b'rel="1"', 1), r"line \d+: an element is not as"),
+        ("roads.osm", XML.replace(b'lat="33.7"', b'lat="x"', 1), r"line 3: an element is not"),
+        ("roads.osm", XML.replace(b'ref="1"', b'rel="1"', 1), r"line \d+: an element is not"),
         ("roads.osm", NO_ROADS, "has no street that cars may use .1 ways with a highway tag."),
         ("roads.osm", b'<osm version="0.6"/>', "has no street that cars may use"),
         ("roads.osm.gz", XML, "cannot be unpacked: Not a gzipped file"),
         ("roads.osm.gz", gzip.compress(XML, mtime=0)[:-20], "unpacked: Compressed file ended"),
         ("roads.osm.bz2", XML, "cannot be unpacked: Invalid data stream"),
         ("roads.osm.bz2", bz2.compress(XML)[:-20], "cannot be unpacked: Compressed file ended"),
-        ("roads.osm.pbf", XML, "is not OSM PBF, or breaks off"),
-        ("roads.osm.pbf", b"", "is not OSM PBF, or breaks off|has no street"),
+        ("roads.osm.pbf", XML, "is not OSM PBF, or is truncated"),
+        ("roads.osm.pbf", b"", "is not OSM PBF, or is truncated|has no street"),
         ("roads.graphml", b"<graphml", r"line 1: broken XML"),
         ("roads.graphml", HTML, "is not GraphML as OSMnx saves it"),
         ("roads.graphml.gz", b"<graphml", "cannot be unpacked"),
@@ -232,7 +232,7 @@ def test_broken_files_are_named(tmp_path: Path, name: str, data: bytes | None, w
 def test_a_pbf_that_breaks_off(town: Path, tmp_path: Path) -> None:
     path = write_pbf(tmp_path / "town.osm.pbf", town)
     path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(InputError, match="is not OSM PBF, or breaks off"):
+    with pytest.raises(InputError, match="is not OSM PBF, or is truncated"):
         read_file(path)
 
 

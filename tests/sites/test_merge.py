@@ -239,4 +239,4 @@ def test_a_parcel_stands_where_it_is_nearest_to_a_road_if_it_is_large_enough(tmp
     assert sites["name"].to_list() == ["12-A"]
     assert sites["kind"].to_list() == ["parcel"]
     assert sites.geometry.y.to_numpy() == pytest.approx([Y0 + 20], abs=0.01)
-    assert dropped["reason"].to_list() == ["a parcel of 25 m2, at least 100 m2 are wanted"]
+    assert dropped["reason"].to_list() == ["a parcel of 25 m2, smaller than 100 m2"]
