@@ -129,7 +129,7 @@ class Surfaces(Section):
     poi_weights_csv: CsvFile | None = None
     """weights of places by OSM tag, instead of the packaged table"""
     road_weights_csv: CsvFile | None = None
-    """readiness of drivers to stop by road class, instead of the packaged table"""
+    """drivers' readiness to stop, by road class, instead of the packaged table"""
     trips: int = Field(256, ge=1, le=100_000)
     """number of starting places of trips in the traffic model"""
     trip_min: Minutes = Field(30, gt=0, le=600)

@@ -31,7 +31,7 @@ RupeesKwh = Annotated[float, Field(json_schema_extra={"unit": "PKR/kWh"})]
 RupeesHour = Annotated[float, Field(json_schema_extra={"unit": "PKR/h"})]
 RupeesKw = Annotated[float, Field(json_schema_extra={"unit": "PKR/kW"})]
 RupeesMonth = Annotated[float, Field(json_schema_extra={"unit": "PKR/month"})]
-# Runs of earlier versions store true (a minimum) or false.
+# Runs of earlier versions store true (for minimum) or false.
 PointsRule = Annotated[
     Literal["none", "minimum", "maximum"],
     BeforeValidator(lambda v: ("minimum" if v else "none") if isinstance(v, bool) else v),
@@ -197,7 +197,7 @@ SIZES: Mapping[str, tuple[int, ...]] = {
     "dc_120": (1, 2, 4),
     "dc_180": (1, 2, 4),
 }
-# Choices at a site if the configuration states none.
+# Choices at a site if the configuration gives none.
 BY_DEFAULT = Choices({}, SIZES)
 
 
@@ -259,7 +259,7 @@ class Offers(Section):
 
 
 def choices_of(offers: Offers) -> Choices:
-    """Return the choices at a site that the section states, or `BY_DEFAULT`."""
+    """Return the section's station choices, or `BY_DEFAULT` if it has none."""
     if offers.configurations is None and offers.sizes is None:
         return BY_DEFAULT
     return Choices(offers.configurations or {}, offers.sizes or {})

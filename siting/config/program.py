@@ -26,12 +26,12 @@ from siting.config.fields import (
 
 MILLION = 1e6
 
-# Every subset of the envelopes with reserved money is a row of the program.
+# The program has a row for every subset of the envelopes that reserve money.
 MOST_KEPT = 6
 
 
 def _whole(value: Any) -> Any:
-    # Keys of a mapping arrive as text.
+    # Keys of a mapping arrive as strings.
     return int(value) if isinstance(value, str) and value.strip().isdigit() else value
 
 
@@ -43,12 +43,12 @@ YearKey = Annotated[int, BeforeValidator(_whole), Field(ge=2025, le=2060)]
 
 
 class StepDecay(Section):
-    """Step decay: a kWh counts less from some minutes on."""
+    """Step decay: a kWh counts less beyond given drive times."""
 
     kind: Literal["step"]
     """in steps"""
     factors: Mapping[MinutesKey, PositiveShare] = Field(min_length=1)
-    """minutes from which a factor holds, and the factor"""
+    """factor by the minutes of drive from which it applies"""
 
 
 class LinearDecay(Section):
@@ -108,7 +108,7 @@ class LayerZones(Section):
 
 
 class ZonesOfPeople(Section):
-    """The zones that people are counted by (`demand.people` of kind zones)."""
+    """The zones in which people are counted (`demand.people` of kind zones)."""
 
     kind: Literal["people"]
     """the zones of demand.people"""
@@ -216,7 +216,7 @@ class Alternatives(Section):
     count: int = Field(3, ge=2, le=50)
     """number of plans, including the best"""
     differ_by: int = Field(2, ge=1, le=1000)
-    """least number of sites in which any two plans differ"""
+    """least number of sites at which any two plans differ"""
     within_share: Share | None = None
     """share of the best plan's worth that another plan may lose; default: any"""
 
@@ -321,8 +321,8 @@ class Limits(Section):
     mandates: Mapping[TableName, Mandate] = Field({})
     """shares of owners' places that must have a station, by a name that you choose"""
     split: Mapping[TableName, PositiveShare] = Field({})
-    """share of the budget by charger group, e.g. {lev: 0.3, dc: 0.5}: reserved for the group, and
-    its ceiling; groups not named share the rest"""
+    """share of the budget by charger group, e.g. {lev: 0.3, dc: 0.5}: both reserved for the
+    group and its ceiling; groups not named share the rest"""
     split_like: Literal["none", "pm_e_drive"] = "none"
     """a packaged split (splits.csv); pm_e_drive: India's split of 2025, 29 % for light vehicles,
     71 % for cars, buses and trucks"""
@@ -415,7 +415,7 @@ class Program(Section):
     """order of the first aims, where more than one of fairness, least_cost and a criterion regret
     or cvar is set; each keeps the values of the aims before it"""
     then: LaterAims | None = None
-    """later aims in order, among plans of equal value, to a fifth of solver.gap: most_worth (the
+    """later aims in order, among plans of equal value (to a fifth of solver.gap): most_worth (the
     objective), least_money (public money), shortest_drives (without more public money, unless
     least_gain is 0), least_cost_to_all (yearly cost of stations and drivers' time, also without
     more public money); default: least_cost_to_all, but no later aim if decay already counts drives

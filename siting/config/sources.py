@@ -35,7 +35,7 @@ Source = Annotated[
 ]
 Licence = Annotated[str, Field(description="licence of the data; repeated in every output")]
 Attribution = Annotated[
-    str, Field(description="whom to name for the data; repeated in every output")
+    str, Field(description="whom to credit for the data; repeated in every output")
 ]
 
 
@@ -116,7 +116,7 @@ class RoadsFile(Section):
     @model_validator(mode="before")
     @classmethod
     def _osm_unless_told(cls, value: Any) -> Any:
-        """Credit OpenStreetMap for OSM files and OSMnx graphs without another credit."""
+        """Credit OpenStreetMap for OSM files and OSMnx graphs that name no other source."""
         if not isinstance(value, dict) or value.get("attribution"):
             return value
         ours = str(value.get("path", "")).lower().endswith((*OSM_SUFFIXES, *GRAPHML_SUFFIXES))
@@ -389,7 +389,7 @@ class ExcludedArea(Section):
 
 
 class SitesStreets(Section):
-    """Candidates along the streets, if no better ones are known."""
+    """Candidates along the streets, for a city without better ones."""
 
     kind: Literal["streets"]
     """road nodes spread evenly over the network"""
