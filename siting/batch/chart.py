@@ -21,9 +21,8 @@ def draw_chart(table: pd.DataFrame, swept: Sequence[str], links: Sequence[str]) 
     """Return a drawing of the share served: lines over a swept number, or a bar per study.
 
     A thin line above each point or bar ends at the proven bound. `table` is as
-    `siting.batch.results_table` returns it; `swept` are its columns of swept keys; `links` are the
-    targets of its rows (blank for none). The result is an ``svg`` element; empty if no study has a
-    plan.
+    `siting.batch.results_table` returns it; `swept`: its columns of swept keys; `links`: the target
+    of each row (blank: none). The result is an ``svg`` element; empty if no study has a plan.
     """
     table = table.assign(link=list(links))
     table = table[table["served_share"].notna()]

@@ -110,8 +110,7 @@ def study_sha256(config: Config, hashes: dict[Path, str] | None = None) -> str:
     """Return the SHA-256 of everything a study's plan depends on, as 64 hexadecimal digits.
 
     It covers the configuration (except keys for folders and speed), the name and bytes of every
-    input file, and the version of this package. `hashes` holds known file hashes; new ones are
-    added.
+    input file, and the version of this package. New hashes of files are added to `hashes`.
     """
     hashes = {} if hashes is None else hashes
     data = config.model_dump(mode="json", exclude=_NOT_CONTENT)

@@ -1,4 +1,4 @@
-"""Assumptions and gaps of a plan, which no summary may leave out."""
+"""Assumptions behind a plan, its proof, and the data that it lacked."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ def sources(run: RunRecord) -> list[dict[str, str]]:
 
 
 def decides(run: RunRecord) -> list[str]:
-    """Return the break-evens that decide the plan, as the run states them, nearest first."""
+    """Return the break-even values that decide the plan, as stated in the run, nearest first."""
     return [str(row["text"]) for row in run.facts.get("break_evens", [])]
 
 
 def assumptions(run: RunRecord) -> list[dict[str, Any]]:
     """Return every figure behind the plan: value, range, unit, source and confidence.
 
-    Figures that change the value of the new stations come first, largest effect first.
+    Figures with the largest effect on the value of the new stations come first.
     """
     moved = {
         (row["figure"], row["of"], row["table"]): row["swing_pkr"]
@@ -105,7 +105,7 @@ def checks(run: RunRecord) -> list[dict[str, str]]:
 
 
 def lacking(run: RunRecord) -> list[str]:
-    """Return in plain words the data that the run lacked, and the results it did not compute."""
+    """Return sentences on the data that the run lacked and the results it did not compute."""
     f, roads = run.facts, run.facts["roads"]
     lines = []
     if f["status"] != "optimal":
