@@ -1,8 +1,8 @@
-"""The content of each paper, filled from a run; other fields are marked blanks.
+"""The content of each paper, filled in from a run; fields unknown to the run are marked blanks.
 
 The headings of the PC-I follow the Planning Commission's form for infrastructure (2005, with the
-four kinds of objective of 2024). `siting trace` traces each station's figures; totals are sums of
-these.
+four kinds of objective of 2024). `siting trace` traces the figures of each station; totals are
+their sums.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def write_paper(
     folder
         A run folder.
     kind
-        ``pc1``: the Planning Commission's project form; ``load``: an application to the power
-        company for each station, a page each; ``licence``: NEECA's file for each station;
+        ``pc1``: the Planning Commission's project form; ``load``: a one-page application to the
+        power company for each station; ``licence``: NEECA's file for each station;
         ``tender``: the annexes of a tender in lots.
     out
         The new file; by default ``RUN-KIND.docx`` beside the folder.
@@ -77,8 +77,8 @@ def write_paper(
     Raises
     ------
     InputError
-        If there is no such paper, the file exists, the run builds no station, or the lots are not
-        of this run.
+        If there is no such paper, the file exists, the run builds no station, or the lots are of
+        another run.
     MissingExtraError
         If python-docx is not installed.
     """
@@ -107,8 +107,8 @@ def write_paper(
 
 
 def _stations(plan: Plan) -> pd.DataFrame:
-    """Return the new stations with their offer, business case, place and year."""
-    # The net present value of a site includes its subsidy; a business case's value does not.
+    """Return the new stations with offer, business case, place and year of opening."""
+    # The net present value in the site table includes the subsidy; that in the case does not.
     new = pd.DataFrame(plan.new_sites.drop(columns=["geometry", "npv_pkr"])).sort_values("site_id")
     tables = (plan.offers, plan.tables["business"], plan.candidates)
     for key, table in zip(("offer_id", "site_id", "site_id"), tables, strict=True):
@@ -291,7 +291,7 @@ def _licence(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
 
 
 def _forms(fields: Callable[..., list[tuple[str, Text]]], use: str) -> Callable[..., None]:
-    """Return a writer of one form per station: its place and chargers, then the `fields`."""
+    """Return a writer of one form per station, with its place, its chargers and the `fields`."""
 
     def write(word: Word, run: _Run) -> None:
         word.say(f"One page per station, for {use}.")
@@ -315,7 +315,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
         number, within, loss, most_m = (told[name] for name in names)
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise InputError(str(folder), f"is not a folder of lots: {err!r:.80}", fix) from err
-    # The lots are divided again, so that each figure is from the run even if the folder was edited.
+    # The lots are made again, so that each figure is from the run even if the folder was edited.
     parted = part_into_lots(run.plan, number, within=within, loss=loss, most_m=most_m)
     facts = parted.facts
     if json.loads(json_text(facts)) != told:
@@ -344,7 +344,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
     word.say(f"Where a station's figures come from: siting trace {run.path.name} STATION.")
 
 
-# Each paper: its title, and its writer; a tender needs its lots as well.
+# Title and writer of each paper; the writer of a tender also takes the folder of lots.
 KINDS: dict[str, tuple[str, Callable[..., None]]] = {
     "pc1": ("PC-I", _pc1),
     "load": ("Load applications", _forms(_load, "the form of the Consumer Service Manual")),

@@ -149,9 +149,9 @@ def lacking(run: RunRecord) -> list[str]:
     if nothing:
         lines.append(f"Nothing is served of: {', '.join(nothing)}.")
     if "payback_years" not in run.sites.columns:
-        lines.append("Whether a station earns its cost back was not worked out in this run.")
+        lines.append("Whether a station earns its cost back was not computed in this run.")
     if not run.facts.get("alternatives"):
-        lines.append("The next best place for each station was not worked out in this run.")
+        lines.append("The next best place for each station was not computed in this run.")
     lines.append(
         "Lines from a station to those it serves are straight; minutes are along the roads."
     )

@@ -111,8 +111,8 @@ def _on_the_day(run: RunRecord) -> str:
     line = f"On the simulated day {percent(share)} of all drivers are served."
     if "money_hangs_on" in (run.facts.get("headline") or {}):
         line += (
-            f" The plan's {percent(planned, 0)} is of the energy, by the capacity of each station "
-            "alone; the money depends on that figure, as each business case is worked out from it."
+            f" The plan's {percent(planned, 0)} is of the energy, by each station's own capacity; "
+            "the money depends on this figure, as each business case is computed from it."
         )
     return line
 
