@@ -65,9 +65,8 @@ def award(
 ) -> Award:
     """Return the winning bids, and the critical ask of each bid.
 
-    The award has the most worth within the public money and, among awards of equal worth, draws the
-    least. The configuration sets demand, budget, years, floors, feeders, limits and existing
-    stations.
+    The award has the most worth within the public money and, among equals, draws the least. The
+    configuration sets demand, budget, years, floors, feeders, limits and existing stations.
 
     Parameters
     ----------

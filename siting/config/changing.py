@@ -118,7 +118,7 @@ def _key_of(word: str) -> Key:
         return keys[0]
     if keys:
         paths = ", ".join(dotted(key) for key in keys)
-        raise ConfigError(word, "stands in several sections", f"write one of: {paths}")
+        raise ConfigError(word, "is in several sections", f"write one of: {paths}")
     hint = did_you_mean(word, _places())
     raise ConfigError(word, "unknown key", hint or "the keys are those of the YAML file")
 
