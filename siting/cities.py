@@ -188,9 +188,9 @@ def new_config(
     surfaces = """
   surfaces:
     places:
-      kind: osm_download      # markets, offices, hospitals …: where vehicles stand by day"""
+      kind: osm_download      # markets, offices, hospitals …: where vehicles park by day"""
     sites, spacing_m = "    - kind: osm_download", SITE_SPACING_M
-    why = "one a 3 km x 3 km cell, the density the 2019 policy named"
+    why = "one per 3 km x 3 km square, as in the 2019 policy"
     if roads_file is not None:
         at = json.dumps(roads_file, ensure_ascii=False)
         begin = f"# {{}}: all from your road file; nothing is downloaded.\n# siting run {slug}.yaml"

@@ -73,9 +73,9 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
     if layer.crs is None:
         raise InputError(where, "has no coordinate reference system", "declare it, e.g. EPSG:4326")
     _require_finite(layer, path, "coordinates that are not finite numbers")
-    with unreadable_in_words(path, "cannot be brought to lon/lat"):
+    with unreadable_in_words(path, "cannot be converted to lon/lat"):
         layer = layer.to_crs(4326)
-    _require_finite(layer, path, "no place on earth in the coordinate system it declares")
+    _require_finite(layer, path, "no place on earth in the declared coordinate system")
     _require_pakistan(layer, path)
     return layer
 

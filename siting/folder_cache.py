@@ -50,7 +50,7 @@ def kept[T](
     try:
         lock = hold(entry.parent / f".{entry.name}.lock", WAIT_S)
     except OSError as err:
-        logger.warning("what was built could not be kept in %s: %s", entry.parent, err)
+        logger.warning("the result could not be kept in %s: %s", entry.parent, err)
         return build()
     with lock or nullcontext():
         content = _read(entry, read)
@@ -70,7 +70,7 @@ def _read[T](entry: Path, read: Callable[[Path], T]) -> T | None:
         return read(entry)
     except _WRONG as err:
         if entry.is_dir():
-            logger.warning("what is kept in %s is damaged (%s); building it again", entry, err)
+            logger.warning("the result kept in %s is damaged (%s); building it again", entry, err)
             _discard(entry)
         return None
 
@@ -83,7 +83,7 @@ def _write[T](entry: Path, built: T, write: Callable[[Path, T], object]) -> None
         # The error does not matter if another process has already stored the content.
         if not entry.is_dir():
             level = logging.WARNING if isinstance(err, OSError | InputError) else logging.INFO
-            logger.log(level, "what was built could not be kept in %s: %s", entry, err)
+            logger.log(level, "the result could not be kept in %s: %s", entry, err)
 
 
 def _discard(entry: Path) -> None:

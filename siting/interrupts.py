@@ -32,7 +32,7 @@ class Wish:
         if self.heard:
             raise KeyboardInterrupt(DISCARDED)
         self.heard = True
-        logger.warning("what was found is written first; Ctrl-C once more stops at once")
+        logger.warning("writing what was found; press Ctrl-C again to stop at once")
 
 
 @contextmanager

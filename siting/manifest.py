@@ -146,7 +146,7 @@ def read_manifest(
         raise InputError(_other_format(folder / "run.json", facts, RUN_FORMAT))
     if not path.is_file():
         what = f"is missing: the run was written by siting {facts.get('siting', '(not stated)')}"
-        what += ", which kept no stages, or the folder is incomplete"
+        what += ", which stored no stages, or the folder is incomplete"
         raise InputError(str(path), what, AGAIN)
     manifest = read_json(path)
     if manifest.get("format") != FORMAT:

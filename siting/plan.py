@@ -205,7 +205,7 @@ class Plan:
         if cheapest > self.budget_pkr:
             return f"nothing: the cheapest offer needs PKR {cheapest / 1e6:,.2f} m of subsidy"
         if self.outcome.status != "optimal":
-            return "nothing: the search found no more, and it is not proven that there is none"
+            return "nothing: no better plan was found, but it is not proven that there is none"
         return "nothing: no offer serves more than what stands already"
 
     def plot(self, what: str = "map") -> Figure:

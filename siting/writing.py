@@ -89,7 +89,7 @@ def require_free(path: Path) -> None:
             what = "is there already"
             if not place.is_file():
                 what = "is a folder" if place.is_dir() else "is a device or a pipe, not a file"
-            raise InputError(str(path), what, "name another file, or take it away first")
+            raise InputError(str(path), what, "name another file, or move it away first")
         _require_outside_runs(path, place)
 
 

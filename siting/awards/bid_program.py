@@ -27,7 +27,7 @@ from siting.study.stages import Report
 from siting.study.to_limits import bare_names
 
 NO_BID = "nobody bids for it"
-KEPT = "a station stands there, which offers.existing_policy: keep leaves as it is"
+KEPT = "a station exists there, and offers.existing_policy: keep leaves it unchanged"
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,8 +43,8 @@ NOT_BLANK = r"\S"
 KEY_PATH = r"^[a-z_]+(\.[^.\s][^.]*)*$"
 
 PATTERN_WORDS = {
-    RUN_NAME: "lower-case letters, digits and hyphens, the first a letter or digit",
-    TABLE_NAME: "lower-case letters, digits and underscores, the first a letter or digit",
+    RUN_NAME: "lower-case letters, digits and hyphens, beginning with a letter or digit",
+    TABLE_NAME: "lower-case letters, digits and underscores, beginning with a letter or digit",
     WEB_ADDRESS: "an address that starts with http:// or https://",
     NOT_BLANK: "text that is not blank",
     KEY_PATH: "a key path such as program.budget_pkr",
@@ -173,7 +173,7 @@ def _path(check: Callable[[Path, bool], None]) -> BeforeValidator:
         if not str(value).strip():
             refuse([((), "the path is blank", "")])
         if "\0" in str(value):
-            refuse([((), "the path holds a zero byte", "")])
+            refuse([((), "the path contains a zero byte", "")])
         context = info.context or {}
         folder, must_exist = context.get("folder"), bool(context.get("check_files"))
         path = Path(value) if folder is None else (folder / value).resolve()

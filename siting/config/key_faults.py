@@ -203,7 +203,7 @@ _TYPES = {
     "finite_number": ("a finite number", ""),
     "string_type": ("text", ""),
     "is_instance_of": ("the path of a file or folder", ""),
-    "tuple_type": ("a list", "write [a, b], or one item a line after a hyphen"),
+    "tuple_type": ("a list", "write [a, b], or one item per line, each after a hyphen"),
     "dict_type": _SECTION,
     "model_type": _SECTION,
     "model_attributes_type": _SECTION,

@@ -192,7 +192,7 @@ def _one_or_the_other(config: NationConfig, today: date | None) -> Iterator[Refu
             yield ("budget_pkr",), "there is no money", fix
         return
     if config.budget_pkr is not None:
-        what = "is given, and money by year too: years.budgets_pkr"
+        what = "is given together with years.budgets_pkr"
         yield ("budget_pkr",), what, "leave one out (budget_pkr=null, or years=null)"
     first, key = min(config.years.budgets_pkr), ("years", "budgets_pkr")
     if today is not None and first < today.year:

@@ -358,7 +358,7 @@ class Limits(Section):
     def _money_twice(self) -> Iterator[Refusal]:
         """Yield the faults of splits and envelopes that reserve money."""
         if self.split and self.split_like != "none":
-            what = "is a split of the budget beside limits.split"
+            what = "splits the budget again, besides limits.split"
             yield ("split_like",), what, "leave one out"
         whole = sum(self.split.values())
         if whole > 1 + 1e-9:
@@ -444,7 +444,7 @@ class Program(Section):
         if gains is not None:
             where = ("least_gain", "per_million_by_year")
             if self.least_gain.rule != "always":
-                yield where, "counts with rule: always only", "add it"
+                yield where, "has an effect only with rule: always", "add it"
             years = list(self.years.budgets_pkr) if self.years else []
             if sorted(gains) != years:
                 what = f"needs the years of program.years: {', '.join(map(str, years)) or 'none'}"
@@ -453,7 +453,7 @@ class Program(Section):
         money = sum(self.years.budgets_pkr.values()) if self.years else self.budget_pkr
         whole = sum(one.budget_pkr for one in kept.values())
         if asked[:1] == ("least_cost",):
-            what = "reserves budget, without effect if the first aim is the least money"
+            what = "reserves budget, which has no effect if the first aim is the least money"
             if limits.split or limits.split_like != "none":
                 yield ("limits", "split" if limits.split else "split_like"), what, "leave it out"
             for name in kept:

@@ -253,7 +253,7 @@ def _candidates(layer: gpd.GeoDataFrame) -> Drawn:
 def _dropped(layer: gpd.GeoDataFrame) -> Drawn:
     symbol = qml.marker("cross2", "#9ca3af", 1.0, outline="#9ca3af", outline_mm=0.2)
     how = {"renderer": qml.single(symbol), "scale": DETAIL, "shown_by": '"reason"'}
-    return [("Left out", "with the reason; small, and shown close up only", how)]
+    return [("Left out", "with the reason; small, shown only when zoomed in", how)]
 
 
 def _outside(layer: gpd.GeoDataFrame) -> Drawn:
@@ -296,7 +296,7 @@ def _isochrones(layer: gpd.GeoDataFrame) -> Drawn:
     ]
     how = {"renderer": qml.graduated("within_min", classes), "opacity": 0.6,
            "shown_by": '"within_min"'}  # fmt: skip
-    return [("Minutes to the nearest station", "driving times in the hour of the plan", how)]
+    return [("Minutes to the nearest station", "driving times at the hour of the plan", how)]
 
 
 def _built(layer: gpd.GeoDataFrame) -> Drawn:

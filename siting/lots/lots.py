@@ -38,7 +38,7 @@ LEAST_M = 25.0
 # Largest number of splits of stations tried to make lots similar.
 MOST_SPLIT = 6
 LEAST_MIN = 1e-9  # in a sparse matrix, a drive of 0 min would mean no street
-OPEN = "; whether lots can be more alike is not proven"
+OPEN = "; whether more similar lots exist is not proven"
 
 
 def part_into_lots(
@@ -80,7 +80,7 @@ def part_into_lots(
         plan = plan_of(study, Path(run))
     new = plan.new_sites.sort_values("site_id", ignore_index=True)
     if new.empty:
-        what = "builds no new station, so that there is nothing to part"
+        what = "builds no new station, so there is nothing to divide"
         raise InputError(str(plan.title), what, "plan with more money, or allow more sites")
     if lots > len(new):
         what = f"{lots} lots of {len(new)} new stations: a lot holds one at least"
@@ -308,7 +308,7 @@ def _alike(
         f"{pkr.sum() / 1e6:,.2f} m in all; {alone / 1e6:,.2f} m station by station",
     ]
     if apart > within:
-        notes[0] += f", where {within:.0%} was asked"
+        notes[0] += f", where {within:.0%} was requested"
         notes[0] += _why(new.kwh, ids, count, within, least) if least >= within else OPEN
     if paid_apart > within:
         notes[1] += f"; that is more than {within:.0%} apart"
@@ -335,7 +335,7 @@ def _alike(
             told = " and ".join(f"{i} in {n} equal parts" for i, n in parts.items())
             notes.append(f"{count} lots would be {split[1]:.1%} apart if you let {told}")
         if apart > within:
-            notes.append("a plan with more, smaller stations (offers.sizes) parts more evenly")
+            notes.append("more, smaller stations (offers.sizes) can be divided more evenly")
     facts = {
         "energy": {"least_kwh_day": kwh.min(), "most_kwh_day": kwh.max(),
                    "spread_share": _finite(apart), "least_possible_share": _finite(least),
@@ -363,5 +363,5 @@ def _why(kwh: np.ndarray, ids: np.ndarray, count: int, within: float, least: flo
         said += f"; {ids[i]} alone serves {kwh[i]:,.0f}, {kwh[i] / even:.0%} of that"
     if not len(large):
         said += f"; {len(kwh)} stations of {kwh.min() / even:.0%} to {kwh.max() / even:.0%} of it "
-        said += f"do not add up to {count} like lots"
+        said += f"do not add up to {count} similar lots"
     return said

@@ -86,7 +86,7 @@ def write_paper(
         raise InputError("--kind", f"no paper {kind!r}", f"there are {', '.join(KINDS)}")
     if (lots is not None) != (kind == "tender"):
         fix = "make the lots with siting lots, and name their folder with --lots"
-        what = "a tender is in lots" if kind == "tender" else "goes with --kind tender alone"
+        what = "a tender is in lots" if kind == "tender" else "is only for --kind tender"
         raise InputError("--lots", what, fix if kind == "tender" else "leave it out")
     folder = Path(folder)
     whole = folder.resolve()
@@ -96,7 +96,7 @@ def write_paper(
     require_free(path)
     plan = plan_from_run(folder)
     if plan.new_sites.empty:
-        what = "builds no new station, so that there is nothing to apply for"
+        what = "builds no new station, so there is nothing to apply for"
         raise InputError(str(folder), what, "plan with more money, or allow more sites")
     title, write = KINDS[kind]
     word = Word(f"{title}: {plan.title}", noted(plan))
@@ -173,7 +173,7 @@ def _pc1(word: Word, run: _Run) -> None:
          f"{row['subsidy_pkr', 'sum']:,.0f}")
         for year, row in by_year.iterrows()
     ]  # fmt: skip
-    word.table(("Opens in", "Stations", "Cost, PKR", "of it public money, PKR"), opens)
+    word.table(("Opens in", "Stations", "Cost, PKR", "of which public money, PKR"), opens)
     word.head("8. Annual operating and maintenance cost after completion")
     word.table(
         ("Item", "PKR a year"),
@@ -263,8 +263,8 @@ def _load(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
     return [
         ("applicant", Blank("name, CNIC or NTN, address, telephone")),
         ("purpose", "charging of electric vehicles"),
-        ("load asked for, kW", f"{row['power_kw']:,.1f}"),
-        ("of it stands already, kW", f"{row['standing_kw']:,.1f}"),
+        ("load requested, kW", f"{row['power_kw']:,.1f}"),
+        ("of which existing, kW", f"{row['standing_kw']:,.1f}"),
         ("phases", "three"), ("voltage", voltage), ("nearest 11 kV point", line),
         ("feeder", str(feeder) if isinstance(feeder, str) and feeder else Blank("feeder")),
         ("spare power taken in the plan, kW", room),
@@ -327,7 +327,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
         ("energy", f"{facts['energy']['least_kwh_day']:,.0f} to "
                    f"{facts['energy']['most_kwh_day']:,.0f} kWh/day a lot in the plan"),
         ("search areas", f"a station may stand anywhere by a road within the radius of Annex 2; "
-                         f"it loses {facts['loss_share']:.0%} of its energy there at most"),
+                         f"there it loses at most {facts['loss_share']:.0%} of its energy"),
         ("service standard", f"no more than {service.alpha:.0%} of drivers wait over "
                              f"{service.wait_min:g} min in the busiest hour"),
         ("ceiling of support", "as listed by lot; a bid above it is not considered"),

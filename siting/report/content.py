@@ -381,7 +381,7 @@ def _grid(offer: pd.Series) -> list[tuple[str, str]]:
     if not missing(offer["headroom_kw"]):
         lines.append(("Feeder headroom", f"{number(offer['headroom_kw'])} kW"))
     if offer["upgrade_kw"] > 0:
-        lines.append(("Feeder made stronger by", f"{number(offer['upgrade_kw'])} kW"))
+        lines.append(("Feeder upgraded by", f"{number(offer['upgrade_kw'])} kW"))
     return lines
 
 

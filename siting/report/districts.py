@@ -86,7 +86,7 @@ def _parts(run: RunRecord, metres: gpd.GeoDataFrame) -> tuple[str, np.ndarray]:
     # As in an atlas: letters from west to east, numbers from north to south.
     letters = [_letters(i) for i in (column - column.min()).tolist()]
     names = [f"{a}{b}" for a, b in zip(letters, (row.max() - row + 1).tolist(), strict=True)]
-    return f"squares of {SQUARE_M / 1000:g} km, no administrative districts", np.array(names)
+    return f"squares of {SQUARE_M / 1000:g} km, not administrative districts", np.array(names)
 
 
 def _zones_text(run: RunRecord) -> str:
