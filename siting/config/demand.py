@@ -166,7 +166,7 @@ class Demand(Section):
     """city of the city table whose power supply and speeds are used for a city that is not in the
     table; requires city_people, which sets its share of the fleet"""
     city_people: People | None = Field(None, gt=0, le=1e9)
-    """population of the whole city, to work out the study area's share of it; default: the city
+    """population of the whole city, to compute the study area's share of it; default: the city
     table's"""
     fleet_share: Mapping[TableName, Share] | None = None
     """the city's share of the national electric fleet by vehicle class, 0 to 1; default: from

@@ -42,13 +42,13 @@ class MoneyRange(Section):
     """
 
     least_pkr: Rupees = Field(0, ge=0)
-    """public money granted at least, PKR"""
+    """least public money, PKR"""
     most_pkr: Rupees | None = Field(None, ge=0)
-    """public money granted at most, PKR; default: no limit of its own"""
+    """most public money, PKR; default: no limit in PKR"""
     least_share: Share = 0
-    """share of the nation's budget granted at least"""
+    """least public money, as a share of the nation's budget"""
     most_share: Share = 1
-    """share of the nation's budget granted at most"""
+    """most public money, as a share of the nation's budget"""
 
     def least(self, budget_pkr: float) -> float:
         """Return the least money (PKR)."""

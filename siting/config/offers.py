@@ -80,7 +80,7 @@ class SiteCosts(Section):
     land_bay_month_pkr: RupeesMonth | None = Field(None, ge=0)
     """lease of a bay, PKR a month"""
     land_bay_upfront_pkr: Rupees | None = Field(None, ge=0)
-    """price of a bay paid for at the start, PKR"""
+    """price of a bay bought at the start, PKR"""
     om_share: Share | None = None
     """operation and maintenance a year, share of the chargers' cost"""
     road_battery_2w: float | None = Field(None, ge=0, le=100)
@@ -218,7 +218,7 @@ class Offers(Section):
     """your own offers, instead of the computed ones, with the columns of a study's offers; rows may
     be changed, left out or added"""
     chargers_csv: CsvFile | None = None
-    """charger catalogue with the same columns, instead of the packaged one"""
+    """charger catalogue in place of the packaged one, same columns"""
     grid_csv: CsvFile | None = None
     """costs of grid works, in place of the packaged table"""
     headroom_kw: Kilowatts = Field(800, ge=0, le=100_000)

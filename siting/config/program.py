@@ -135,7 +135,7 @@ class LeastGain(Section):
         float, Field(json_schema_extra={"unit": "kWh/day, people or sessions/day per PKR m"})
     ] = Field(10.0, ge=0, le=1e9)
     """least gain of PKR 1 m, in the unit of the objective; 0: no limit; 10 kWh/day is PKR 27 of
-    public money for each kWh of ten years, about the cost of the energy; ASSUMPTION"""
+    public money for each kWh in ten years, about the cost of the energy; ASSUMPTION"""
     per_million_by_year: Mapping[YearKey, Annotated[float, Field(ge=0, le=1e9)]] | None = None
     """least gain by the year in which money is drawn, in place of per_million; only with
     program.years and rule: always"""
@@ -386,7 +386,7 @@ class Program(Section):
     """capacitated: a station serves at most the output of its chargers; coverage: all demand in
     reach counts as served"""
     budget_pkr: Rupees = Field(ge=0, le=1e14)
-    """public money that may be spent in all, PKR"""
+    """total public money that may be spent, PKR"""
     min_served_share: Share = 0.0
     """least share of the demand served; if no plan serves it, the run stops and names the
     conflict"""

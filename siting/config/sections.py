@@ -142,7 +142,7 @@ class Report(Section):
     """The settings of a run's report."""
 
     language: Literal["en", "ur"] = "en"
-    """en: English; ur: Urdu, right to left, for words in the glossary; the rest stays English"""
+    """en: English; ur: Urdu, right to left, as far as it is translated; the rest stays English"""
 
 
 class Cap(Section):
