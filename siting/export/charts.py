@@ -325,7 +325,7 @@ def _finished(figure: Figure, title: str, note: str, *, legend: Any = None) -> F
 
 
 def _beside(chart: Axes, x: float, y: float, text: str) -> None:
-    """Write a text just to the right of a bar, hiding the grid lines behind it."""
+    """Write a label just to the right of a bar, hiding the grid lines behind it."""
     at: dict[str, Any] = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
     chart.annotate(text, (x, y), size=8.5, color=INK, bbox=_CLEAR, **at)
 

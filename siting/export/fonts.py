@@ -43,7 +43,7 @@ def legible(title: str, subtitle: str, note: str) -> tuple[str, str, str, dict[s
 
 
 def _without_urdu(text: str) -> str:
-    """Return a text without its Urdu words and empty brackets.
+    """Return a string without its Urdu words and empty brackets.
 
     >>> _without_urdu("F-8 (ایف ۸), Islamabad")
     'F-8, Islamabad'

@@ -128,7 +128,7 @@ def _crs(into: Element, authid: str) -> None:
 def _page(
     title: str, note: str, credit: str, bounds: Sequence[float], heads: Mapping[str, str]
 ) -> Element:
-    """Return a landscape A4 page, ``qgis_page.xml``, with texts, map, legend and scale.
+    """Return a landscape A4 page, ``qgis_page.xml``, with text, map, legend and scale.
 
     `heads`: titles in the legend, by layer.
     """

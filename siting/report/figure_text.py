@@ -116,7 +116,7 @@ def confidence(mark: Any) -> str:
 
 
 def is_urdu(text: Any) -> bool:
-    """Return whether a text has letters of the Arabic script.
+    """Return whether a string has letters of the Arabic script.
 
     >>> is_urdu("صدر"), is_urdu("Saddar")
     (True, False)

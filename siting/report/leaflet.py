@@ -49,7 +49,7 @@ def why_no_report() -> str:
 
 
 def is_why_no_report(text: str) -> bool:
-    """Return whether a text is a message of `why_no_report`, on this machine or another."""
+    """Return whether a string is a message of `why_no_report`, on this machine or another."""
     version = re.search(r"Leaflet (\d+(?:\.\d+)*)", text)
     return text in (NEEDED, str(_MISSING), version and str(_changed(version[1])))
 
