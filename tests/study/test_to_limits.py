@@ -190,7 +190,7 @@ KEPT = {"budget_pkr": 3000, "charger_groups": ["lev"], "rule": "kept"}
         (
             {"limits": {"split": {"lev": 0.7}, "split_like": "pm_e_drive"}},
             "split_like",
-            "beside limits.split",
+            "besides limits.split",
         ),
         (
             {"limits": {"envelopes": {"a": KEPT, "b": KEPT}}},
