@@ -1,6 +1,6 @@
 """Siting of electric-vehicle chargers: a facility-location program on real road networks.
 
-The stages are functions from tables to tables. A `Study` runs them from one configuration file::
+Each stage is a function from tables to tables. A `Study` runs them from one configuration file::
 
     import siting
 
@@ -48,7 +48,7 @@ _NAMES = {
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 
-# Public names that differ from the name in the module; `load` alone would be vague here.
+# Public names that differ from the names in the modules; `load` alone would be vague here.
 _OTHER_NAMES = {"load_config": "load", "read_roads": "read_file"}
 
 __all__ = ["__version__", *sorted(_HOMES)]

@@ -1,4 +1,4 @@
-"""The city library: known figures of each city, and a first configuration for it."""
+"""The city library: known figures of each city, and first configurations for towns."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from siting.errors import Fault, InputError, did_you_mean, refuse
 from siting.reference import table
 
 BIG_CITY_PEOPLE = 5_000_000
-# The 2019 policy required one fast station in every 3 km x 3 km of all major cities.
+# The 2019 policy required one fast station in every 3 km x 3 km square of all major cities.
 SITE_SPACING_M = 3000
-# With roads from a file, most candidates are street corners, so these must be closer together.
+# With roads from a file, most candidates are street corners, which must be closer together.
 TOWN_SPACING_M = 500
-# This gives Lahore about a billion rupees. No budget for the chargers of a city is published.
+# This gives Lahore about a billion rupees. No city's budget for chargers is published.
 BUDGET_PKR_PERSON = 80
 BUDGET_STEP_PKR = 10_000_000
-# A town borrows the figures of its district's city, if the library has one, or of the city listed
+# A town borrows the figures of its district's city if the library has one, else of the city listed
 # here for its division: the nearest with the same or a neighbouring power company (assumption).
 _LENT = {
     "Faisalabad": ("Faisalabad", "Sargodha"),
@@ -33,7 +33,7 @@ _LENT = {
     "Rawalpindi": ("Rawalpindi",),
 }
 LENDERS = {division: city for city, lent in _LENT.items() for division in lent}
-# Words that YAML does not read as text.
+# Words that YAML does not read as strings.
 NO_TEXT = ("yes", "no", "on", "off", "true", "false", "null", "y", "n")
 
 
@@ -66,7 +66,7 @@ def library() -> pd.DataFrame:
 def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFrame:
     """Return the census zones of a city in 2023: tehsils, or sub-divisions in Karachi.
 
-    `city` may be in the library or in this table only (Sargodha, Sukkur …); None: every zone.
+    `city`: a city of the library or of this table only (Sargodha, Sukkur …); None: all zones.
     `whole_district` adds the other tehsils of the city's districts. Columns (blank: not given):
     ``district``, ``division``, ``tehsil``, ``city`` (blank: none), ``area_km2``, ``people_2023``,
     ``urban_people``, ``household_size`` (persons), ``growth_pct_year`` (2017 to 2023),
@@ -92,10 +92,10 @@ def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFra
 def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
     """Return census figures of zones, given their names, in the order of the names.
 
-    Zones and districts of `city` are searched first; case is ignored. Columns: ``people`` (2023),
-    ``renting_share`` (0 to 1, blank: not given) and ``ownership``: households with four rooms or
-    more, as a proxy for vehicles. An `InputError` that names `where` lists every name that the
-    census table lacks or has in several districts.
+    The districts of `city` are searched first; case is ignored. Columns: ``people`` (2023),
+    ``renting_share`` (0 to 1, blank: not given) and ``ownership`` (share of households with four
+    rooms or more, as a proxy for vehicles). An `InputError` that names `where` lists every name
+    that the census table lacks or has in several districts.
 
     >>> census_zones(["Model Town"], "lahore", "zones")["people"].to_list()
     [3244906.0]
@@ -111,7 +111,7 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
             zone_rows.append(rows.iloc[0])
             continue
         fix = did_you_mean(name, near["tehsil"])
-        what = "stands in several districts" if len(rows) else "is not in the census table"
+        what = "is in several districts" if len(rows) else "is not in the census table"
         faults.append(Fault(where, f"{name!r} {what}", fix))
     refuse(faults)
     columns = {"people_2023": "people", "renting_share": "renting_share",
@@ -142,13 +142,13 @@ def new_config(
 ) -> str:
     """Return a commented configuration (YAML) for a first study of a city.
 
-    Roads come from the library's place query or, if the query is blank, from its box. The people of
-    the census are spread along streets. Candidates are fuel stations, car parks and malls of
+    Roads come from the library's place query or, if the query is blank, from its box. The census
+    population is spread along streets. Candidates are fuel stations, car parks and malls from
     OpenStreetMap, and a grid of street corners. A tehsil or city that is in the census but not in
-    the library borrows the figures of the nearest city of the library, or of the city in `like`.
-    Any other town needs both `like`, a similar city of the library, and `people`. `people` always
-    replaces the census total. With a `roads_file` nothing is downloaded: the file gives roads and
-    candidates, street corners are denser, and demand is in proportion to people. Case is ignored.
+    the library borrows the figures of a nearby city in the library, or of the city in `like`. Any
+    other town needs both `like`, a similar city of the library, and `people`. `people` always
+    replaces the census total. With a `roads_file`, nothing is downloaded: roads and candidates come
+    from the file, street corners are denser, and demand follows population. Case is ignored.
     Raises `InputError` if several towns have the name, or an unknown town lacks `like` or `people`.
 
     >>> print(new_config("multan").splitlines()[0])
@@ -159,7 +159,7 @@ def new_config(
     given = people
     slug, title = slug_of(name), _scalar(name)
     by_query = not in_library or bool(row["place_query"])
-    # A place query returns the whole administrative unit; the box contains only the city proper.
+    # A place query covers the whole administrative unit; the box contains only the city proper.
     people = int(zones["people_2023"].sum() if by_query else row["people_2023"])
     districts = ", ".join(dict.fromkeys(zones["district"]))
     if by_query:
@@ -188,9 +188,9 @@ def new_config(
     surfaces = """
   surfaces:
     places:
-      kind: osm_download      # markets, offices, hospitals …: where vehicles stand by day"""
+      kind: osm_download      # markets, offices, hospitals …: where vehicles park by day"""
     sites, spacing_m = "    - kind: osm_download", SITE_SPACING_M
-    why = "one a 3 km x 3 km cell, the density the 2019 policy named"
+    why = "one per 3 km x 3 km square, as in the 2019 policy"
     if roads_file is not None:
         at = json.dumps(roads_file, ensure_ascii=False)
         begin = f"# {{}}: all from your road file; nothing is downloaded.\n# siting run {slug}.yaml"
@@ -209,7 +209,7 @@ def new_config(
 """
     size_m = 1000 if people > BIG_CITY_PEOPLE else 500
     budget_pkr = max(1, round(people * BUDGET_PKR_PERSON / BUDGET_STEP_PKR)) * BUDGET_STEP_PKR
-    # The key is written only if its default, the people of the city proper, differs from the total.
+    # The key is written only if its default, the population of the city proper, is not the total.
     whole = ""
     if not in_library or people != int(row["people_2023"]):
         whole = f"""
@@ -270,7 +270,7 @@ solver:
 
 
 def slug_of(name: str) -> str:
-    """Return the name for a town's study and configuration file.
+    """Return the short name of a town, for its study and configuration file.
 
     >>> slug_of("Golarchi (S.F. Rahu)"), slug_of("ٹوپی")
     ('golarchi-s-f-rahu', 'town')
@@ -279,13 +279,13 @@ def slug_of(name: str) -> str:
 
 
 def _scalar(text: str) -> str:
-    """Return a text as a YAML scalar, quoted where necessary."""
+    """Return a string as a YAML scalar, quoted if necessary."""
     plain = re.fullmatch(r"[^\W\d_][\w ,.()/-]*", text) and text.lower() not in NO_TEXT
     return text if plain else json.dumps(text, ensure_ascii=False)
 
 
 def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.DataFrame, str, bool]:
-    """Return a town's name, census zones and reference city, and whether it is that city."""
+    """Return a town's name, census zones and lending city, and whether it is that city."""
     if not (wanted.strip() and wanted.isprintable()):
         raise InputError("city", "is blank, or holds characters that cannot be printed")
     lender = None if like is None else str(find_city(like)["city"])
@@ -297,7 +297,7 @@ def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.Da
     by_city = {city.casefold(): city for city in cities}
     if town in by_city and not district and lender in (None, by_city[town]):
         return by_city[town], tehsils(town), by_city[town], True
-    # A name that is given with a district means a tehsil, even if a city has the same name.
+    # A name with a district means a tehsil, even if a city has the same name.
     rows = zones[(zones["city"].str.casefold() == town) & (district == "")]
     rows = rows if len(rows) else zones[zones["tehsil"].str.casefold() == town]
     if rows.empty and lender is not None and people is not None:

@@ -1,4 +1,4 @@
-"""The embedded cities: configurations and data in the package, to be copied and run."""
+"""The embedded cities: configurations and data in the package, for copying and running."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def embedded_files(nation: bool = False) -> dict[Path, Path]:
-    """Return the files of the embedded city, by their path in a copy.
+    """Return the files of the embedded city by their paths in a copy.
 
     With `nation`, the files of the other embedded cities and of their nation are added. Raises
     `InputError` if this installation lacks the files.
     """
-    # A wheel has the files inside the package; a clone has them beside the package.
+    # The files are inside the package in a wheel, and beside it in a clone.
     cities = CITIES if nation else CITIES[:1]
     configs = [Path("configs", f"{city}.yaml") for city in cities] + [NATION] * nation
     for home in (PACKAGE / "_embedded", PACKAGE.parent):
@@ -37,21 +37,19 @@ def embedded_files(nation: bool = False) -> dict[Path, Path]:
 def copy_embedded_city(folder: Path | str = "siting-demo", nation: bool = False) -> Path:
     """Copy the embedded, schematic Islamabad to a folder; return the configuration file.
 
-    A run of it needs no internet. Runs go to ``runs/`` in the folder, and parsed roads to
-    ``cache/``.
+    It can be run offline. Runs go to ``runs/`` in the folder, and parsed roads to ``cache/``.
 
     Parameters
     ----------
     folder
-        Folder of the copy, which gets ``configs/`` and ``data/``. Files that exist already stay
-        unchanged.
+        Folder for the copy, which gets ``configs/`` and ``data/``. Existing files are unchanged.
     nation
         Whether to copy all embedded cities and their nation too.
 
     Returns
     -------
     Path
-        ``configs/islamabad.yaml`` or, with `nation`, ``configs/nation.yaml`` of the copy.
+        ``configs/islamabad.yaml`` or, with `nation`, ``configs/nation.yaml`` in the copy.
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""Errors that name the place of a fault, the fault and its correction.
+"""Errors that name the place of a fault, the fault itself and its correction.
 
-Every error has a list of `Fault`s, because a run that stops at the first of ten faults has to be
-started ten times. Each class also has a parent from the standard library, so that callers can catch
-it without knowing this package.
+Every error has a list of `Fault`s: if runs stopped at the first fault, ten faults would take ten
+runs to find. Each class also has a parent from the standard library, so that callers can catch it
+without knowing this package.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", most: int
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault, in words on which a user can act.
+    """A fault, described so that a user can correct it.
 
     >>> print(Fault("people.csv, column people", "2 rows are negative", "correct them", ("7", "9")))
     people.csv, column people: 2 rows are negative (7, 9); correct them
@@ -52,9 +52,9 @@ class Fault:
 
     where: str  # file, table, column or configuration key, e.g. "people.csv, column people"
     what: str  # what was found there and what was expected
-    # The smallest remedy. A remedy or place that `what` names already is left blank.
+    # The smallest remedy. A remedy or place that `what` already names is left blank.
     fix: str = ""
-    ids: tuple[str, ...] = ()  # the faulty rows, keys or lines, of which the first few are shown
+    ids: tuple[str, ...] = ()  # the faulty rows, keys or lines; the first few are shown
 
     def __str__(self) -> str:
         """Return the fault on one line."""
@@ -67,7 +67,7 @@ class Fault:
         what = self.what
         if self.ids:
             more = f" and {len(self.ids) - SHOWN_IDS:,} more" if len(self.ids) > SHOWN_IDS else ""
-            # A blank id in a table is NaN, even in a column of texts.
+            # A blank id in a table is NaN, even in a column of strings.
             shown = ("(blank)" if i is None or i != i else str(i) for i in self.ids[:SHOWN_IDS])
             what += f" ({', '.join(shown)}{more})"
         return {"where": visible(self.where), "what": visible(what), "fix": visible(self.fix)}
@@ -79,7 +79,7 @@ class SitingError(Exception):
     Parameters
     ----------
     faults
-        One fault, several faults or a plain message; with `what`, the place of a single fault.
+        One fault, several faults or a plain message; if `what` is given, the place of the fault.
     what, fix, ids
         The parts of a single fault, as in `Fault`.
 
@@ -142,10 +142,10 @@ def naming(
 def wrong_figures(
     where: str, of: object, figures: Iterable[tuple[str, bool, str, *tuple[str, ...]]]
 ) -> list[Fault]:
-    """Return a fault for each attribute of an object that is wrong.
+    """Return a fault for each wrong attribute of an object.
 
-    Each of `figures` is an attribute, whether it is right, the requirement in words, and the fix
-    unless it is obvious.
+    Each item of `figures` has an attribute, whether it is right, the requirement in words, and,
+    unless it is obvious, the fix.
 
     >>> wrong_figures("plan", Fault("a", "x"), [("fix", False, "a remedy", "name one")])
     [Fault(where='plan, fix', what="'' is not a remedy", fix='name one', ids=())]
@@ -160,7 +160,7 @@ def wrong_figures(
 
 
 def refuse_unknown(where: str, of: Any, given: Iterable[str]) -> None:
-    """Raise an `InputError` with each of the given names that is not a field of a dataclass."""
+    """Raise an `InputError` with every given name that is not a field of a dataclass."""
     known = [field.name for field in fields(of)]
     fix = "use " + ", ".join(known)
     refuse(Fault(f"{where}, {name}", "no such figure", fix) for name in given if name not in known)
@@ -183,7 +183,7 @@ class SolveError(SitingError, RuntimeError):
 
 
 class StuckError(SolveError):
-    """A solver goes on long after the time limit; what was found before it is valid."""
+    """A solver runs on long after the time limit; its earlier results are valid."""
 
 
 class VerifyError(SitingError, ArithmeticError):
@@ -196,9 +196,9 @@ class MissingExtraError(SitingError, ImportError):
 
 @contextmanager
 def needs_extra(extra: str, package: str, what: str) -> Iterator[None]:
-    """Raise `MissingExtraError` if a package of an extra is missing in the block.
+    """Raise `MissingExtraError` if an import in the block fails.
 
-    `what` is the reason why the package is needed.
+    `what` says why the package is needed.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Input files: their hashes, tables and layers, and errors that name every fault."""
+"""Input files: hashes, tables and layers, and errors that name every fault."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ import shapely
 from siting.errors import Fault, InputError, SitingError, first_line, refuse
 from siting.writing import GEO_ERRORS
 
-# Box around Pakistan with its coast. A point outside usually has latitude and longitude swapped.
+# Box around Pakistan and its coast. Points outside usually have longitude and latitude swapped.
 PAKISTAN_WSEN = (60.0, 23.0, 78.0, 38.0)
 
 LONLAT_ALIASES = {"longitude": "lon", "latitude": "lat"}
@@ -48,8 +48,8 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
 
     GDAL reads GeoJSON, GeoPackage, FlatGeobuf and Shapefile; GeoPandas reads GeoParquet. A CSV
     needs the columns ``lon`` and ``lat`` (or ``longitude`` and ``latitude``) in degrees. With
-    `unique_ids`, a repeated id in a GeoJSON is a fault: GDAL would only warn and renumber. Files of
-    OpenStreetMap may repeat ids, because nodes and ways are numbered separately. Raises
+    `unique_ids`, a repeated id in a GeoJSON is a fault: GDAL would only warn and renumber. Files
+    from OpenStreetMap may repeat ids, because nodes and ways are numbered separately. Raises
     `InputError` if the file is missing, has an unknown ending, cannot be parsed, is empty, has no
     coordinate reference system, repeats feature ids, or has points outside Pakistan.
     """
@@ -73,15 +73,15 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
     if layer.crs is None:
         raise InputError(where, "has no coordinate reference system", "declare it, e.g. EPSG:4326")
     _require_finite(layer, path, "coordinates that are not finite numbers")
-    with unreadable_in_words(path, "cannot be brought to lon/lat"):
+    with unreadable_in_words(path, "cannot be converted to lon/lat"):
         layer = layer.to_crs(4326)
-    _require_finite(layer, path, "no place on earth in the coordinate system it declares")
+    _require_finite(layer, path, "no place on earth in the declared coordinate system")
     _require_pakistan(layer, path)
     return layer
 
 
 def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
-    """Return the rows of a user's CSV file in UTF-8, with commas and a header line.
+    """Return the rows of a user's CSV file, in UTF-8 with commas and a header line.
 
     `reading` are further arguments of `pandas.read_csv`. Raises `InputError` if the file is missing
     or cannot be read, or if a line has more values than the header, which would shift columns.
@@ -103,7 +103,7 @@ def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
 
 
 def texts_of(table: pd.DataFrame, column: str) -> pd.Series[str]:
-    """Return a column as stripped texts; missing values, or a missing column, become blanks.
+    """Return a column as stripped strings; missing values, or a missing column, become blanks.
 
     >>> texts_of(pd.DataFrame({"a": [" x", None]}), "a").tolist()
     ['x', '']
@@ -113,9 +113,9 @@ def texts_of(table: pd.DataFrame, column: str) -> pd.Series[str]:
 
 
 class UserTable:
-    """A user's CSV file that is read by column, and its faults with their lines.
+    """A user's CSV file that is read by column, and its faults by line.
 
-    `texts` are the names of the columns of text.
+    `texts` are the names of the columns of strings.
     """
 
     def __init__(self, path: Path, texts: Iterable[str]) -> None:
@@ -125,11 +125,11 @@ class UserTable:
         self.faults: list[Fault] = []
 
     def text(self, column: str) -> pd.Series[str]:
-        """Return a column as stripped texts."""
+        """Return a column as stripped strings."""
         return texts_of(self.table, column)
 
     def number(self, column: str, what: str, least: float = 0.0) -> pd.Series[float]:
-        """Return a column as numbers, with NaN for blanks; any other text is a fault."""
+        """Return a column as numbers of at least `least`, NaN for blanks; others are faults."""
         given = self.text(column)
         read = pd.to_numeric(given.where(given != ""), errors="coerce").astype(float)
         bad = (given != "") & ~(np.isfinite(read) & (read >= least))
@@ -137,12 +137,12 @@ class UserTable:
         return read.mask(bad)
 
     def fault(self, column: str, what: str, fix: str, bad: pd.Series[bool]) -> None:
-        """Add a fault for the flagged rows of a column, or of the file if the name is blank."""
+        """Add a fault for the flagged rows of a column or, if `column` is blank, of the file."""
         where = f"{self.path}, column {column}" if column else str(self.path)
         self.faults += rows_fault(where, bad, self.path, what, fix)
 
     def require(self, *columns: Iterable[str]) -> None:
-        """Raise an `InputError` if the file has no rows, or lacks every column of a group."""
+        """Raise an `InputError` if the file has no rows, or no column of one of the groups."""
         there = set(self.table.columns)
         lost = tuple(" or ".join(some) for some in columns if there.isdisjoint(some))
         if lost:
@@ -158,8 +158,7 @@ def unreadable_in_words(
 ) -> Iterator[None]:
     """Turn a library's error about the content of a file into an `InputError`.
 
-    The `InputError` has the file and the text `what`. It replaces the errors in `UNREADABLE` and
-    `also`.
+    The `InputError` names the file and says `what`. It replaces errors in `UNREADABLE` and `also`.
     """
     try:
         yield
@@ -199,7 +198,7 @@ def rows_fault(
 ) -> list[Fault]:
     """Return a fault with the ids of the rows flagged `bad`; an empty list if there are none.
 
-    `ids` are the ids of all rows, or the file, whose line or row numbers then name the rows.
+    `ids` are the ids of all rows, or the file if rows are named by line or row number.
 
     >>> rows_fault("sites, column bays", [False, True], ["s1", "s2"], "below 0")
     [Fault(where='sites, column bays', what='below 0', fix='', ids=('s2',))]
@@ -235,7 +234,7 @@ def _read_file(path: Path, unique_ids: bool) -> gpd.GeoDataFrame:
             warnings.warn_explicit(
                 warning.message, warning.category, warning.filename, warning.lineno
             )
-        elif unique_ids and "id" not in layer.columns:  # a column of ids is checked by the caller
+        elif unique_ids and "id" not in layer.columns:  # the caller checks a column of ids
             what = f"{repeated[1]} is the id of several features, perhaps among others"
             raise InputError(f"{path}, feature id", what, "give each feature its own id")
     return layer
@@ -288,7 +287,7 @@ def file_date(path: Path) -> str:
 
 
 def plain_column(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return a column as numbers, flags or texts, which every file format can store."""
+    """Return a column as numbers, flags or strings, which every file format can store."""
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
         return column
     return column.astype("str").where(column.notna())

@@ -1,4 +1,4 @@
-"""A cache of slow results in folders, which are complete or absent, never partial."""
+"""A cache of slow results, in folders that are complete or absent, never partial."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from siting.writing import whole_folder
 
 logger = logging.getLogger(__name__)
 
-# Longest wait (s) for another process that builds the same content; after it, both build it.
+# Longest wait (s) for another process that builds the same content; then both build it.
 WAIT_S = 900.0
 # Errors that mean that a folder cannot be read or written.
 _WRONG = (
@@ -39,7 +39,7 @@ def kept[T](
 
     Simultaneous or killed processes never leave a partial folder. A damaged folder is built again,
     with a warning. Content that cannot be written is still returned. The name of `entry` must
-    change with everything on which the content depends; the folder may be deleted at any time.
+    differ if anything differs on which the content depends; the folder may be deleted at any time.
     `read` must raise an error if the folder is damaged. Content built in less than `least_s`
     seconds is not stored.
     """
@@ -50,7 +50,7 @@ def kept[T](
     try:
         lock = hold(entry.parent / f".{entry.name}.lock", WAIT_S)
     except OSError as err:
-        logger.warning("what was built could not be kept in %s: %s", entry.parent, err)
+        logger.warning("the result could not be kept in %s: %s", entry.parent, err)
         return build()
     with lock or nullcontext():
         content = _read(entry, read)
@@ -70,7 +70,7 @@ def _read[T](entry: Path, read: Callable[[Path], T]) -> T | None:
         return read(entry)
     except _WRONG as err:
         if entry.is_dir():
-            logger.warning("what is kept in %s is damaged (%s); building it again", entry, err)
+            logger.warning("the result kept in %s is damaged (%s); building it again", entry, err)
             _discard(entry)
         return None
 
@@ -80,10 +80,10 @@ def _write[T](entry: Path, built: T, write: Callable[[Path, T], object]) -> None
         with whole_folder(entry) as part:
             write(part, built)
     except _WRONG as err:
-        # The error does not matter if another process has stored the content already.
+        # The error does not matter if another process has already stored the content.
         if not entry.is_dir():
             level = logging.WARNING if isinstance(err, OSError | InputError) else logging.INFO
-            logger.log(level, "what was built could not be kept in %s: %s", entry, err)
+            logger.log(level, "the result could not be kept in %s: %s", entry, err)
 
 
 def _discard(entry: Path) -> None:

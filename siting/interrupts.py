@@ -1,4 +1,4 @@
-"""Ctrl-C during work worth keeping: the first press waits, and the second ends the work."""
+"""Ctrl-C during work worth keeping: the first press lets it finish, the second ends it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ DISCARDED = "Stopped at once, the plan so far was discarded"
 class Wish:
     """The handler of Ctrl-C in a block; see `seen_through`.
 
-    `at_stake`: whether there is work to lose; if there is none, Ctrl-C ends the block at once.
-    `heard`: whether Ctrl-C was pressed while there was work to lose. `by_solve`: whether the first
-    solve with a plan sets `at_stake`.
+    `at_stake`: whether there is work to lose; otherwise Ctrl-C ends the block at once. `heard`:
+    whether Ctrl-C was pressed while there was work to lose. `by_solve`: whether the first solve
+    that has a plan sets `at_stake`.
     """
 
     def __init__(self, *, by_solve: bool) -> None:
@@ -32,15 +32,15 @@ class Wish:
         if self.heard:
             raise KeyboardInterrupt(DISCARDED)
         self.heard = True
-        logger.warning("what was found is written first; Ctrl-C once more stops at once")
+        logger.warning("writing what was found; press Ctrl-C again to stop at once")
 
 
 @contextmanager
 def seen_through(*, by_solve: bool = False) -> Iterator[Wish]:
-    """Let the first Ctrl-C wait for the end of the block, once there is work to lose.
+    """Once there is work to lose, let the first Ctrl-C wait for the end of the block.
 
-    A handler set by the caller stays in place. Only the main thread receives signals, so the
-    function has no effect in other threads.
+    A handler set by the caller is kept. Only the main thread receives signals, so the function has
+    no effect in other threads.
     """
     wish = Wish(by_solve=by_solve)
     with _handled_by(wish):
@@ -51,7 +51,7 @@ def seen_through(*, by_solve: bool = False) -> Iterator[Wish]:
 def held() -> Iterator[None]:
     """Let Ctrl-C wait for the end of a short block that must not be interrupted.
 
-    An example is the start of a process: interrupted, it reads half of its input and fails.
+    One example is starting a process: if interrupted, it reads half of its input and fails.
     """
     heard: list[int] = []
     with _handled_by(lambda number, _frame: heard.append(number)):
@@ -62,7 +62,7 @@ def held() -> Iterator[None]:
 
 @contextmanager
 def _handled_by(handler: Callable[[int, object], None]) -> Iterator[None]:
-    """Let a handler take Ctrl-C in the block, unless the caller has one of its own."""
+    """Let a handler receive Ctrl-C in the block, unless the caller has its own handler."""
     if not takes_ctrl_c():
         yield
         return
@@ -74,13 +74,13 @@ def _handled_by(handler: Callable[[int, object], None]) -> Iterator[None]:
 
 
 def stop_wished() -> bool:
-    """Return whether Ctrl-C was pressed and waits for a block's end: no work should begin."""
+    """Return whether a pressed Ctrl-C waits for a block to end, so that no work should begin."""
     handler = signal.getsignal(signal.SIGINT)
     return isinstance(handler, Wish) and handler.heard
 
 
 def takes_ctrl_c() -> bool:
-    """Return whether Ctrl-C is handled by Python or a `Wish`, and not by the caller."""
+    """Return whether Python or a `Wish` handles Ctrl-C, and not the caller."""
     if threading.current_thread() is not threading.main_thread():
         return False
     handler = signal.getsignal(signal.SIGINT)

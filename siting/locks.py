@@ -1,4 +1,4 @@
-"""Locks on files, with one holder each; the system frees the lock of an ended process."""
+"""Locks on files, each with one holder; the system frees the locks of processes that end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Lock:
     """A lock that is held; see `hold`.
 
     `held`: the lock of the file system; None on a file system without locks. `sure`: whether no
-    other process can hold the lock too.
+    other process can also hold the lock.
     """
 
     def __init__(self, path: Path, held: FileLock | None) -> None:
@@ -30,8 +30,8 @@ class Lock:
         if self._over:
             return
         self._over = True
-        # The file is deleted before the release, so that nobody locks a file that is then deleted.
-        # Windows cannot delete an open file: there it is deleted after the release.
+        # The file is deleted before the release, so that nobody locks a file about to be deleted.
+        # Windows cannot delete an open file, so there it is deleted after the release.
         with suppress(OSError):
             self.path.unlink()
         if self.held is not None:
@@ -50,11 +50,11 @@ class Lock:
 
 
 def hold(path: Path, wait_s: float = 0.0) -> Lock | None:
-    """Return a lock on a file; None if another process or thread holds it beyond the wait.
+    """Return a lock on a file; None if another process or thread still holds it after the wait.
 
-    The system frees the lock of a killed process, and the file that remains locks nobody out. On a
-    shared file system with locks, the lock also works between machines. The file at `path` must
-    serve this lock alone; it is created, with its folder, if missing.
+    The system frees the lock of a killed process; the file that remains locks nobody out. On a
+    shared file system with locks, the lock also works between machines. The file at `path` must be
+    used only for this lock; it is created, with its folder, if missing.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -72,14 +72,14 @@ def hold(path: Path, wait_s: float = 0.0) -> Lock | None:
     except OSError as err:
         if err.errno not in _NO_LOCKS:
             raise
-        held = None  # the file system has no locks, so two processes may hold it at once
+        held = None  # the file system has no locks, so two processes may be holders at once
     with suppress(OSError):  # the lock works without the text, which only names the holder
         path.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
     return Lock(path, held)
 
 
 def holder(path: Path) -> str:
-    """Return the present or last holder of the lock on a file, as text."""
+    """Return the current or last holder of the lock on a file, as text."""
     try:
         return path.read_text(encoding="utf-8").strip() or "another process"
     except OSError:

@@ -1,9 +1,9 @@
 """The manifest of a run folder, `stages/stages.json`, and the faults of damaged folders.
 
 The manifest has the SHA-256 of every file of the run except ``report.html``, which may be written
-again, and a hash of the manifest itself. Hashes detect accidents, but not edits that change the
-hashes to match: `siting verify` recounts the run to detect such edits. The manifest of a nation
-lists all files below its folder.
+again, and a hash of the manifest itself. Hashes reveal accidents, but not edits that also change
+the hashes; `siting verify` recounts the run to reveal those. The manifest of a nation lists all
+files below its folder.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MANIFEST = "stages.json"
 AGAIN = "make the run again with `siting run`"
 # Files in the run folder on which the stages depend.
 WHOLE = ("config.yaml", "run.json")
-# The page of a run has no hash: it may be written again from the other files, and then differ.
+# The report has no hash: it may be written again from the other files, and then differ.
 REPORT = "report.html"
 SEAL = "sha256_of_this"
 
@@ -37,7 +37,7 @@ SEAL = "sha256_of_this"
 def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Return a manifest with the hashes of a run folder's files, and its own hash.
 
-    `record` is the remaining content of the manifest. The folder must have the stages already.
+    `record` is the rest of the manifest's content. The folder must already have the stages.
     """
     here = sorted(path for path in folder.iterdir() if path.is_file() and _hashed(path.name))
     complete = {
@@ -51,7 +51,7 @@ def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 def sealed_below(record: Mapping[str, Any], folder: Path, but: Sequence[str]) -> dict[str, Any]:
     """Return a manifest with the hashes of all files below a folder, and its own hash.
 
-    `but` are files of the folder without a hash, such as the manifest itself.
+    `but`: files that get no hash, such as the manifest itself.
     """
     names = [
         name
@@ -80,7 +80,7 @@ def unsealed(path: Path, manifest: Mapping[str, Any]) -> list[Fault]:
 
 
 def changed(folder: Path, hashes: Mapping[str, Any], again: str = AGAIN) -> list[Fault]:
-    """Return a fault for each file of a folder that is missing or has another hash."""
+    """Return a fault for each file of a folder that is missing or has a different hash."""
     faults = []
     for name, hashed in hashes.items():
         path = folder / name
@@ -131,8 +131,8 @@ def read_manifest(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return ``stages.json`` and ``run.json`` of a run folder whose files are unchanged.
 
-    `tables` are tables that the folder must have. An `InputError` names every fault: a folder that
-    is not a run, another format, and missing or edited files.
+    `tables`: tables that the folder must have. An `InputError` names the faults: a folder that is
+    not a run, a different format, or missing or edited files.
     """
     if not folder.is_dir():
         raise InputError(str(folder), "no such run folder", "name one that siting run wrote")
@@ -141,12 +141,12 @@ def read_manifest(
         raise InputError(str(folder), what, "name one that siting run wrote")
     facts = read_json(folder / "run.json")
     path = folder / FOLDER / MANIFEST
-    # The format is checked first, because a different format would explain all other faults.
+    # The format is checked first, because a different format explains all other faults.
     if facts.get("format") != RUN_FORMAT:
         raise InputError(_other_format(folder / "run.json", facts, RUN_FORMAT))
     if not path.is_file():
         what = f"is missing: the run was written by siting {facts.get('siting', '(not stated)')}"
-        what += ", which kept no stages, or the folder is incomplete"
+        what += ", which stored no stages, or the folder is incomplete"
         raise InputError(str(path), what, AGAIN)
     manifest = read_json(path)
     if manifest.get("format") != FORMAT:

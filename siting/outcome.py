@@ -1,6 +1,6 @@
-"""The outcome of a program: the parts of an answer needed after the run, as tables.
+"""The outcome of a program: the parts of an answer that are needed after the run, as tables.
 
-`siting.study` makes the outcome from the engine's answer, and a run folder stores it.
+`siting.study` makes the outcome from the engine's answer; a run folder stores it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Outcome(Solved):
     model, proofs, offers, method, solver, solver_version, tie_break, guarantee
         As in `siting.Answer`.
     subsidy_pkr, cost_pkr, budget_pkr, demand_kwh_day, served_kwh_day
-        As in `siting.Answer`, in the target year, for the configuration's own demand.
+        As in `siting.Answer`, for the target year and the configuration's own demand.
     blocks
         The keys of the section ``program`` that are set, such as ``years`` or ``zone_floor``.
     aim
@@ -45,7 +45,7 @@ class Outcome(Solved):
     service
         Service in the target year (`siting.tables.SERVICE`).
     slices
-        ``slice``, ``year``, ``scenario``, ``weight``, ``probability``: the years and scenarios.
+        The years and scenarios: ``slice``, ``year``, ``scenario``, ``weight``, ``probability``.
     built, services, demand
         By ``slice``: the stations (``year``, ``site_id``, ``offer_id``), the service, and the
         demand (`siting.tables.DEMAND`).
@@ -55,11 +55,11 @@ class Outcome(Solved):
     money
         ``year``, ``granted_pkr``, ``spent_pkr``; a single row if there are no years.
     paid
-        ``site_id``, ``year``, ``subsidy_pkr``: public money that each site draws up to a year.
+        Public money drawn by each site up to a year: ``site_id``, ``year``, ``subsidy_pkr``.
     floors
         ``floor``, ``slice``, ``need_kwh_day``, ``served_kwh_day``, ``share``, ``served_share``.
     best
-        ``scenario``, ``best``: the values from which regret is measured; empty without regret.
+        The values from which regret is measured, if it is: ``scenario``, ``best``.
     limits
         Use of each limit: ``limit``, ``kind``, ``unit``, ``used``, ``at_least``, ``at_most``.
     lines
@@ -102,7 +102,7 @@ class Outcome(Solved):
 
     @property
     def bound_kwh_day(self) -> float | None:
-        """Bound on the energy of any plan (kWh/day); None if energy is not the aim."""
+        """Bound on the energy of any plan (kWh/day); None unless the aim is energy in one slice."""
         energy = self.proofs[0].aim == "most worth" and self.proof.unit == ENERGY_UNIT
         if not energy or len(self.slices) > 1 or "decay" in self.blocks:
             return None
@@ -110,7 +110,7 @@ class Outcome(Solved):
 
     @property
     def drives_min(self) -> tuple[float, float]:
-        """Mean and 90th percentile of the drive in the target year, by kWh served (min).
+        """Mean and 90th percentile of the drive in the target year (min), weighted by kWh served.
 
         NaN if nothing is served.
         """
@@ -144,7 +144,7 @@ class Outcome(Solved):
         }
 
     def facts(self) -> dict[str, Any]:
-        """Return all parts except the tables as JSON values; infinities become null."""
+        """Return all parts except the tables as values for JSON, where infinity becomes null."""
         proofs = [{"aim": one.aim, "proof": vars(one.proof)} for one in self.proofs]
         plain = {name: getattr(self, name) for name in FACTS}
         return plain | {"proofs": proofs, "tables": list(self.tables)}
@@ -162,7 +162,7 @@ class Outcome(Solved):
         """
         proofs = []
         for one in facts["proofs"]:
-            # JSON has no infinity, so an infinite bound is stored as null.
+            # JSON has no infinity, so infinite values are stored as null.
             proof: dict[str, Any] = {
                 key: math.inf if value is None else value for key, value in one["proof"].items()
             }
@@ -204,7 +204,7 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     )
     wanted = [rows.assign(demand_kwh_day=program.demand_kwh[:, s]) for s in range(len(names))]
     reference = next((aim.best for aim in program.aims if aim.best), ())
-    # Rows with share 0 are no floors: they are the groups of the aim `worst_share`.
+    # Rows with share 0 are not floors but the groups of the aim `worst_share`.
     floors = answer.floor_table
     scenarios = program.scenario_plan.names if program.scenario_plan else ()
     best = pd.DataFrame({"scenario": scenarios[: len(reference)]})
@@ -245,7 +245,7 @@ def _paid(answer: Answer) -> pd.DataFrame:
     return table.astype({"site_id": "str", "year": "Int64", "subsidy_pkr": float})
 
 
-# Fields that an answer and its outcome have in common.
+# Fields common to an answer and its outcome.
 _SAME = (
     "model", "proofs", "offers", "subsidy_pkr", "cost_pkr", "budget_pkr", "demand_kwh_day",
     "served_kwh_day", "method", "solver", "solver_version", "tie_break", "guarantee", "built",

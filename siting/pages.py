@@ -1,4 +1,4 @@
-"""Self-contained HTML pages of tables, which fetch nothing and run no script."""
+"""Self-contained HTML pages with tables and without scripts."""
 
 from __future__ import annotations
 
@@ -38,16 +38,17 @@ def table(
     sides: Sequence[str] | None = None,
     kinds: Iterable[str] | None = None,
 ) -> str:
-    """Return a table as HTML in an element that scrolls sideways.
+    """Return a table as HTML, in an element that scrolls horizontally.
 
     Parameters
     ----------
     heads, rows
-        The heads and the cells, as HTML. The last cell of a short row spans the remaining columns.
+        The headings and the cells, as HTML. The last cell of a short row spans the remaining
+        columns.
     sides
-        The CSS class of each column, ``n`` for numbers; by default all but the first are numbers.
+        The CSS class of each column, ``n`` for numbers; by default, all but the first are ``n``.
     kinds
-        The CSS class of each row; by default rows have no class.
+        The CSS class of each row; by default, none.
 
     Examples
     --------
@@ -78,10 +79,10 @@ def table(
 def cells_of(
     columns: Mapping[str, str], rows: Iterable[Mapping[Any, Any]]
 ) -> tuple[list[str], list[list[str]], list[str]]:
-    """Return the heads, cells and sides of declared columns, as `table` takes them.
+    """Return the headings, cells and CSS classes of declared columns, as `table` takes them.
 
-    `columns` maps a name to its head and, after a comma, the `format` code of its numbers; ``m``
-    means millions. Texts are unchanged.
+    `columns` maps a name to its heading and, after a comma, the `format` code of its numbers; ``m``
+    means millions. Strings are unchanged.
 
     >>> cells_of({"a": "Money,,.0f"}, [{"a": 1200.0}])
     (['Money'], [['1,200']], ['n'])
@@ -100,7 +101,7 @@ def _text(value: Any, form: str) -> str:
 
 
 def figure(value: Any, form: str = ",.0f", unit: float = 1.0, blank: str = "–") -> str:
-    """Return a number as text, divided by `unit`, in the format `form`; `blank` if missing.
+    """Return a number divided by `unit` as text in the format `form`; `blank` if missing.
 
     >>> figure(2.5e6, ",.2f", 1e6), figure(0.25, ".1%"), figure(None), figure(math.nan, blank="")
     ('2.50', '25.0%', '–', '')

@@ -1,4 +1,4 @@
-"""A plan: the tables that a planner reads, made from the outcome of a program."""
+"""A plan: tables for planners, made from the outcome of a program."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from siting.pages import figure
 from siting.tables import capacity_columns, may_be_built
 from siting.texts import html_text
 
-# Labels of the figures of the simulated day, which come before the program's figures.
+# Labels of the simulated day's figures, which come before the program's figures.
 OF_ALL_DRIVERS = ("Drivers served", "The money hangs on", "Ports in use")
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan, and the tables from which it was made.
+    """A plan and the tables from which it was made.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ class Plan:
     service
         `siting.tables.SERVICE`: energy by demand row and site.
     cells, candidates, dropped, offers
-        The input tables of the plan. `dropped` are places that could not become candidates, with
-        the reason.
+        The input tables of the plan. `dropped` lists places that could not become candidates, with
+        the reasons.
     edges
         The roads, for maps.
     outcome
@@ -61,9 +61,9 @@ class Plan:
     tables
         Further tables by name: business case, zones, years, scenarios, alternatives.
     money
-        Additional public money at the new stations, as in ``run.json``.
+        How far public money at new stations is additional, as in ``run.json``.
     study
-        The `siting.Study` that made the plan and answers questions about it; None without one.
+        The `siting.Study` that made the plan and answers questions about it, or None.
     facts_of
         Function that computes a run's `facts` from its plan; None if no run made the plan.
     """
@@ -88,10 +88,10 @@ class Plan:
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """The content of a run's ``run.json``, computed when first read; empty without a run.
+        """The content of a run's ``run.json``, computed on first use; empty without a run.
 
         The computation takes a quarter of a run's time. It covers the loss without each station,
-        the simulated day, other demand and break-evens.
+        the simulated day, other demand and break-even values.
         """
         return {} if self.facts_of is None else self.facts_of(self)
 
@@ -102,7 +102,7 @@ class Plan:
 
     @property
     def served_share(self) -> float:
-        """Served share of the public charging demand, 0 to 1."""
+        """Share of the public charging demand that is served, 0 to 1."""
         wanted = self.classes["demand_kwh_day"].sum()
         return float(self.classes["served_kwh_day"].sum() / wanted) if wanted else 0.0
 
@@ -149,7 +149,7 @@ class Plan:
         Parameters
         ----------
         layer
-            The name of one of the `layers` with geometry.
+            The name of one of the `layers` that have geometry.
         """
         layers = self.layers
         if not isinstance(layers.get(layer), gpd.GeoDataFrame):
@@ -183,7 +183,7 @@ class Plan:
             subsidy += f" of {s.budget_pkr / 1e6:,.2f} m budget"
         told = {one.label: one.text for one in s.lines}
         told |= {one["label"]: one["text"] for one in self.facts.get("headline", {}).values()}
-        # The simulated day's figures come first: the program judges each station by itself.
+        # The simulated day comes first, because the program judges each station by itself.
         first = [(label, told.pop(label)) for label in OF_ALL_DRIVERS if label in told]
         lines = [
             ("Status", status_text(s)),
@@ -205,11 +205,11 @@ class Plan:
         if cheapest > self.budget_pkr:
             return f"nothing: the cheapest offer needs PKR {cheapest / 1e6:,.2f} m of subsidy"
         if self.outcome.status != "optimal":
-            return "nothing: the search found no more, and it is not proven that there is none"
+            return "nothing: no better plan was found, but it is not proven that there is none"
         return "nothing: no offer serves more than what stands already"
 
     def plot(self, what: str = "map") -> Figure:
-        """Return a picture of the plan as a Matplotlib figure, which a notebook shows.
+        """Return a picture of the plan as a Matplotlib figure, for display in a notebook.
 
         Parameters
         ----------
@@ -236,9 +236,9 @@ class Plan:
     ) -> list[Path]:
         """Write the map and every chart whose table the plan has, and return the files.
 
-        `folder` is created if missing; pictures in it are not replaced. `formats` are any of
-        ``png``, ``svg`` and ``pdf``. The same plan gives the same files, byte by byte; text in SVG
-        and PDF stays text. Raises `InputError` if a format is unknown or one of the files exists
+        `folder` is created if missing; pictures in it are not replaced. `formats`: any of ``png``,
+        ``svg`` and ``pdf``. The same plan gives the same files, byte for byte; SVG and PDF contain
+        text, not outlines. Raises `InputError` if a format is unknown or one of the files exists
         already, and `MissingExtraError` if Matplotlib is not installed (``pip install
         "siting[map]"``).
         """
@@ -249,10 +249,10 @@ class Plan:
     def explain(
         self, site: str | None = None, *, alternatives: int = 5, time_limit_s: float | None = None
     ) -> Any:
-        """Return the reasons for a site's decision or, without `site`, for the whole plan.
+        """Return the reasons for the decision at a site or, without `site`, for the whole plan.
 
         With `site` (id or name), the result is that of `siting.explain_site`; otherwise that of
-        `siting.explain_plan`. `alternatives`: number of near-optimal plans to compare a site with.
+        `siting.explain_plan`. `alternatives`: number of near-optimal plans to compare.
         `time_limit_s`: time limit of each solve, by default 30 s for a site and 20 s for the plan.
         """
         limit = {} if time_limit_s is None else {"time_limit_s": time_limit_s}
@@ -288,7 +288,7 @@ class Plan:
         out: Path | str | None = None,
         progress: Callable[[Any], None] | None = None,
     ) -> Any:
-        """Return a plan under changed requirements, and the changes: see `siting.replan`.
+        """Return a plan for changed requirements, and the changes: see `siting.replan`.
 
         Examples
         --------
@@ -317,7 +317,7 @@ class Plan:
         return ask("evaluate", self, sites, names=names, same_stations=same_stations)
 
     def simulate(self, rules: Any = None) -> Any:
-        """Return a simulation of single drivers on a day of the plan: see `siting.simulate`."""
+        """Return a simulated day of the plan, driver by driver: see `siting.simulate`."""
         return ask("simulate", self, rules)
 
     def frontier(self, budgets_pkr: Sequence[float]) -> pd.DataFrame:
@@ -387,15 +387,15 @@ class Plan:
 
 
 def ask(name: str, *given: Any, **how: Any) -> Any:
-    """Return the result of a function of the package that is given by name."""
-    # The import comes late: a run makes plans but needs none of these functions.
+    """Return the result of a function of the package, given its name."""
+    # The import is here because a run makes plans but needs none of these functions.
     import siting
 
     return getattr(siting, name)(*given, **how)
 
 
 def status_text(outcome: Outcome) -> str:
-    """Return the status as text that claims no more than is proven."""
+    """Return the status as text, which claims no more than is proven."""
     gap = "unknown"
     if math.isfinite(outcome.gap):
         gap, _ = gap_figures(outcome.gap, outcome.proof.gap_asked)
@@ -417,7 +417,7 @@ class PlanTables:
 
 
 def make_plan(outcome: Outcome, tables: PlanTables, *, title: str, note: str) -> Plan:
-    """Return the plan of an outcome, with figures by site and class; not yet verified.
+    """Return the plan of an outcome, with figures by site and class, not yet verified.
 
     Parameters
     ----------
@@ -458,7 +458,7 @@ def _site_table(
     candidates: gpd.GeoDataFrame, built: pd.DataFrame, service: pd.DataFrame, classes: list[str]
 ) -> gpd.GeoDataFrame:
     capacity = capacity_columns(built)
-    # `existing` comes from the offer, because the plan may extend or replace an existing station.
+    # `existing` is the offer's, because the plan may extend or replace an existing station.
     columns = ["site_id", "offer_id", "existing", "configuration", "chargers", "power_kw"]
     built = built[[*columns, "cost_pkr", "subsidy_pkr"]].assign(
         capacity_kwh_day=built[capacity].sum(axis=1)

@@ -1,7 +1,8 @@
 """The tables that stages exchange: columns, units and meanings, and a check.
 
 A stage takes whole tables and returns whole tables. The specifications below are the contract
-between stages. The documentation takes its data dictionary from them, and `validate` checks them.
+between stages. The documentation takes its data dictionary from them; `validate` checks tables
+against them.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Column:
     """One column of a table."""
 
     name: str  # includes the unit if there is one (cost_pkr)
-    # id (text that names a row, never blank), text, number (0 or more), whole (of any sign) or flag
+    # id (string, never blank), text, number (0 or more), whole (of any sign) or flag
     kind: Kind
     unit: str  # empty for names and flags
     meaning: str  # one line for the data dictionary
@@ -44,8 +45,8 @@ class Table:
     name: str
     meaning: str  # the meaning of a row
     columns: tuple[Column, ...]  # required columns; others may be present
-    key: tuple[str, ...]  # columns of the key, whose values are unique to a row
-    geometry: tuple[str, ...] = ()  # geometry types allowed; empty: a table without geometry
+    key: tuple[str, ...]  # columns of the key, whose values together are unique
+    geometry: tuple[str, ...] = ()  # allowed geometry types; empty: a table without geometry
     # Whether at least one capacity_<group>_kwh_day column is required.
     capacity_columns: bool = False
 
@@ -173,10 +174,7 @@ TABLES = (CELLS, DEMAND, CANDIDATES, OFFERS, COMPATIBILITY, REACH, SERVICE)
 
 
 def load_kw(offers: pd.DataFrame) -> pd.Series[float]:
-    """Return the load of each offer on the grid (kW).
-
-    The load is ``load_kw`` or, if there is no such column, the power of the chargers.
-    """
+    """Return each offer's load on the grid (kW): ``load_kw`` or, without it, the power."""
     return offers["load_kw" if "load_kw" in offers.columns else "power_kw"].astype(float)
 
 
@@ -195,13 +193,13 @@ def capacity_columns(offers: pd.DataFrame) -> list[str]:
 
 
 def may_be_built(offers: pd.DataFrame) -> pd.Series[bool]:
-    """Return flags of the offers that can be built: new ones without a reason against them."""
+    """Return flags of offers that can be built: new ones without a reason against them."""
     reason = offers["reason"].fillna("").astype(str).str.strip()
     return (reason == "") & ~offers["existing"].astype(bool)
 
 
 def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Fault]:
-    """Return every fault of a table by its specification; an empty list if there are none.
+    """Return every deviation of a table from its specification; an empty list if none.
 
     `frame` is not changed. The faults name `where`, by default the specification's name.
     """
@@ -238,7 +236,7 @@ def validate(frame: pd.DataFrame, table: Table, where: str = "") -> None:
     Raises
     ------
     InputError
-        If the table has faults; the error names column and first faulty rows of each fault.
+        If the table has faults; the error names the column and first faulty rows of each.
 
     Examples
     --------
@@ -261,11 +259,11 @@ def data_dictionary() -> pd.DataFrame:
 
 
 def _row_labels(frame: pd.DataFrame, table: Table) -> Labels:
-    """Return a function that labels the rows of a mask by key, or by number (from 1)."""
+    """Return a function that labels the rows in a mask by key or, without one, by number."""
     key = [k for k in table.key if k in frame.columns]
 
-    # Only faulty rows are labelled: labels for all rows of a large table would take longer than the
-    # check itself.
+    # Only faulty rows are labelled: labelling all rows of a large table would take longer than
+    # the check itself.
     def labels(mask: np.ndarray) -> tuple[str, ...]:
         if len(key) < len(table.key):
             return tuple(f"row {i}" for i in np.flatnonzero(mask) + 1)
@@ -332,7 +330,7 @@ def _geometry_faults(frame: pd.DataFrame, table: Table, labels: Labels, where: s
 
 
 def _flagged(place: str, what: str, mask: np.ndarray, labels: Labels) -> list[Fault]:
-    """Return a fault that names each row of a mask once; an empty list if there are no rows."""
+    """Return a fault that names each row in a mask once; an empty list if there are none."""
     return [Fault(place, what, "", tuple(dict.fromkeys(labels(mask))))] if mask.any() else []
 
 

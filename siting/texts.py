@@ -1,9 +1,9 @@
-r"""Users' texts made safe for their destination: always text, never markup or code.
+r"""Users' strings made safe for their destination: always text, never markup or code.
 
 Every writer uses these rules. Characters that a file cannot contain, or that would control a
-terminal, are written in visible form (``\x0b``). The tables in ``stages/`` keep texts unchanged.
+terminal, are written in visible form (``\x0b``). The tables in ``stages/`` keep strings unchanged.
 
-Scripts of pages use a ``Map`` with names as keys: a plain object has keys of its own.
+The scripts of pages use a ``Map`` for keys that are names, because a plain object has its own keys.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import json
 import re
 from typing import Any
 
-# Characters that would move the cursor, colour the screen or reverse the direction of writing, lone
-# surrogates, and non-characters. XML allows only the characters that reverse the direction.
+# Characters that move the cursor, colour the screen or reverse the direction of writing, lone
+# surrogates, and non-characters.
 CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
-# An escape in JSON, or a raw control character. An escaped backslash matches as one escape.
+# An escape in JSON, or a raw control character; an escaped backslash is one escape.
 _IN_JSON = re.compile(rf"\\(?:u[0-9a-f]{{4}}|.)|{CONTROL.pattern}")
 # Characters with which a spreadsheet formula may begin.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def counted(number: float, what: str) -> str:
-    """Return a number with its noun, which is plural unless the number is 1.
+    """Return a number with its noun, in the plural unless the number is 1.
 
     >>> counted(1, "site"), counted(2500, "site")
     ('1 site', '2,500 sites')
@@ -34,10 +34,10 @@ def counted(number: float, what: str) -> str:
 
 
 def visible(text: str) -> str:
-    r"""Return a text with control characters made visible and harmless.
+    r"""Return a string with control characters made visible and harmless.
 
-    It suits terminals, XML, KML and GeoPackages, whose writers escape markup. Tabs and line ends
-    are unchanged.
+    This suffices for terminals, XML, KML and GeoPackages, whose writers escape markup. Tabs and
+    line feeds are unchanged.
 
     >>> print(visible(chr(27) + "[31mred"))
     \x1b[31mred
@@ -46,7 +46,7 @@ def visible(text: str) -> str:
 
 
 def html_text(text: str) -> str:
-    r"""Return a text escaped for HTML.
+    r"""Return a string escaped for HTML.
 
     >>> html_text("<b>" + chr(11))
     '&lt;b&gt;\\x0b'
@@ -57,7 +57,7 @@ def html_text(text: str) -> str:
 def json_in_page(data: Any) -> str:
     r"""Return plain values as JSON that cannot end the page element around it.
 
-    Control characters in texts are made visible.
+    Control characters in strings are made visible.
 
     >>> print(json_in_page({"name": "</script>"}))
     {"name":"\u003c/script\u003e"}
@@ -72,17 +72,17 @@ def json_in_page(data: Any) -> str:
 
 
 def kml_text(value: Any) -> Any:
-    """Return a text that is safe for the KML driver of GDAL; other values are unchanged.
+    """Return a string that is safe for the KML driver of GDAL; other values are unchanged.
 
-    The driver does not escape ``]]>``, which would end a CDATA section, so a blank is inserted.
+    The driver does not escape ``]]>``, which would end a CDATA section, so a space is inserted.
     """
     return value.replace("]]>", "]] >") if isinstance(value, str) else value
 
 
 def cell_text(value: Any) -> Any:
-    """Return a text for a spreadsheet, with formulas quoted; other values are unchanged.
+    """Return a string for a spreadsheet, with formulas quoted; other values are unchanged.
 
-    A carriage return becomes a line break: Python 3.12 does not quote it in a CSV, and readers
+    A carriage return becomes a line feed: Python 3.12 does not quote it in a CSV, so that readers
     would end the row there.
 
     >>> cell_text("=1+1"), cell_text("Pump"), cell_text(-2.5)
@@ -95,7 +95,7 @@ def cell_text(value: Any) -> Any:
 
 
 def qgis_label(text: str) -> str:
-    """Return a text for fields in which QGIS evaluates expressions between ``[%`` and ``%]``.
+    """Return a string for fields in which QGIS evaluates expressions between ``[%`` and ``%]``.
 
     QGIS has no escape, so each ``[%`` is replaced by an expression whose value is ``[%``.
 

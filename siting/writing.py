@@ -1,4 +1,4 @@
-"""Writing of whole files and folders, or none, and system errors in plain words."""
+"""Writing of files and folders, whole or not at all, and system errors in plain language."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from siting.errors import InputError, OutputError, SitingError, first_line
 from siting.locks import hold, holder
 from siting.texts import cell_text
 
-# Exceptions that the libraries for layers raise.
+# Exceptions raised by the libraries for layers.
 GEO_ERRORS = (
     pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pa.ArrowException,
     shapely.errors.ShapelyError, ProjError,
 )  # fmt: skip
-# Errors from a bad path: long names, null characters, lone surrogates, or links in a loop.
+# Errors from a bad path: long names, null characters, lone surrogates, or loops of links.
 NO_PLACE = (OSError, ValueError, RuntimeError)
 WRITERS = (OSError, UnicodeEncodeError, sqlite3.Error, *GEO_ERRORS)
 ROOM = "check that there is room, and that you may write there"
@@ -49,7 +49,7 @@ FIXES = {
 # Errors from a full disk, a quota, or a limit on file size.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Names of unfinished output. A file is written as `.siting-part-RANDOM`, and a folder NAME as
-# `.NAME` + PART. Beside the folder is a lock file, which its writer locks and signs. A folder
+# `.NAME` + PART. Next to the folder is a lock file, which its writer locks and signs. A folder
 # without such a lock file belongs to somebody else, whatever its name.
 PART_FILE = ".siting-part-"
 PART, LOCK = "-siting-part", ".lock"
@@ -77,11 +77,11 @@ def write_plain_csv(
 
 
 def require_free(path: Path) -> None:
-    """Check that a file may be written: the path is free, and outside stored runs.
+    """Check that a file may be written: the path is free and outside stored runs.
 
-    Every writer uses this rule. Existing files are never replaced: they may be an input of the
-    study, belong to somebody else, or have been edited since siting wrote them. No file is added to
-    the folder of a stored run or of a nation's plan.
+    Every writer uses this rule. Existing files are never replaced: they may be inputs of the study,
+    belong to somebody else, or have been edited since siting wrote them. No file is added to the
+    folder of a stored run or of a nation's plan.
     """
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()
@@ -89,7 +89,7 @@ def require_free(path: Path) -> None:
             what = "is there already"
             if not place.is_file():
                 what = "is a folder" if place.is_dir() else "is a device or a pipe, not a file"
-            raise InputError(str(path), what, "name another file, or take it away first")
+            raise InputError(str(path), what, "name another file, or move it away first")
         _require_outside_runs(path, place)
 
 
@@ -124,9 +124,9 @@ def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = 
     part = Path(name)
     try:
         with _refused_in_words(path, WRITERS):
-            part.unlink()  # some writers refuse, or append to, an existing file
+            part.unlink()  # some writers refuse an existing file, or append to it
             write(part)
-            if not replace:  # a file may have appeared at the path meanwhile
+            if not replace:  # a file may have appeared there meanwhile
                 require_free(path)
             part.replace(place)
     finally:
@@ -134,14 +134,14 @@ def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = 
 
 
 def write_text(path: Path, text: str, *, replace: bool = False) -> None:
-    """Write a text as UTF-8 with `write_whole`, with the same line ends on every system."""
+    """Write a string as UTF-8 with `write_whole`, with the same line ends on every system."""
     write_whole(
         path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"), replace=replace
     )
 
 
 def clear_part_files(folder: Path) -> None:
-    """Delete the part files of killed writers in a folder that only this program uses."""
+    """Delete part files left by killed writers in a folder that only this program uses."""
     for part in folder.glob(f"{PART_FILE}*"):
         if _PART_FILE.fullmatch(part.name):
             part.unlink(missing_ok=True)
@@ -159,7 +159,7 @@ class Claim:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a folder to fill, which becomes `path` on success and is deleted on failure.
 
-    First the path is reserved, and remains of killed writers beside it are deleted. An empty folder
+    First the path is reserved, and what killed writers left next to it is deleted. An empty folder
     at `path` is replaced; a symbolic link is followed. Raises `InputError` if `path` is not a
     folder, is not empty, is being written by another process, or is in a stored run; and
     `OutputError` if the system refuses to write or the disk is full.
@@ -191,7 +191,7 @@ def claimed_folder(path: Path | None, usual: Path | None = None) -> Iterator[Cla
 
 
 class _TakenError(InputError):
-    """A path exists already, or another process is writing it."""
+    """A path already exists, or another process is writing it."""
 
 
 @contextmanager
@@ -229,7 +229,7 @@ def _require_empty(path: Path, place: Path) -> None:
 
 
 def _put(part: Path, place: Path, path: Path) -> None:
-    """Rename a filled folder to its final name, or to the next free name if that is taken."""
+    """Rename a filled folder to its final name or, if that is taken, to the next free name."""
     try:
         if place.exists():
             place.rmdir()
@@ -247,20 +247,20 @@ def _lock_of(part: Path) -> Path:
 
 
 def _is_ours(lock: Path) -> bool:
-    """Return whether a file is the lock of a writer of this program, killed or running."""
+    """Return whether a file is the lock of a writer of this program, running or killed."""
     try:
         text = lock.read_bytes()[:200]
     except OSError:
         return False
-    # An empty file counts too: its writer may have been killed before signing.
+    # An empty file counts too, because its writer may have been killed before signing.
     return not text or text.startswith(b"process ")
 
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Yield a temporary folder, in the system's folder for temporary files (``TMPDIR``).
+    """Yield a temporary folder in the system's folder for temporary files (``TMPDIR``).
 
-    Raises `OutputError` if there is no room; the error names the folder, not a file in it.
+    Raises `OutputError` if it cannot be written; the error names the folder, not a file in it.
     """
     place = ""
     try:
@@ -280,7 +280,7 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def _clear_dead_parts(folder: Path) -> None:
-    """Delete the part folders of killed writers, whose locks the system has freed."""
+    """Delete part folders left by killed writers, whose locks the system has freed."""
     for path in folder.glob(f".*{PART}{LOCK}"):
         if _is_ours(path) and (lock := hold(path)):
             if lock.sure:

@@ -33,7 +33,7 @@ def test_the_first_waits_and_the_second_ends(caplog):
         assert wish.heard
         with pytest.raises(KeyboardInterrupt, match=DISCARDED):
             press()
-    assert caplog.messages == ["what was found is written first; Ctrl-C once more stops at once"]
+    assert caplog.messages == ["writing what was found; press Ctrl-C again to stop at once"]
 
 
 def test_a_solve_inside_hears_its_own_and_hands_on():

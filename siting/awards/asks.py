@@ -1,4 +1,4 @@
-"""The award of bids, and the critical ask of each: the largest ask that would have won.
+"""The award of bids, and the critical ask of each bid: the largest ask that would have won.
 
 A bid wins at an ask if a plan with the bid is worth more than the best plan without it, or is worth
 as much for less public money. Let ``W`` and ``M`` be the worth and the money of the best plan
@@ -8,11 +8,11 @@ ask is then the larger of two values, each a maximum over the ask ``a`` and the 
     most a:  a + others of P  <=  B,   worth of P  >  W
     most a:  a + others of P  <=  min(B, M),   worth of P  >=  W
 
-"Others" is the money that the other bids of a plan draw from the budget, from each year and from
-each cap. Each maximum is an integer program over options and measures (`siting.engine.pool`), with
-the ask as a column. The cuts of the program hold at any ask, so all bids share them. The bound of
-the program is an upper limit on the critical ask, first from the relaxation and then tighter during
-the solve. The money that the other bids of a valued plan leave is a lower limit.
+"Others" is the money that the other bids of the plan draw from the budget, each year and each cap.
+Each maximum is an integer program over options and measures (`siting.engine.pool`), with the ask as
+a column. Its cuts hold at any ask, so all bids share them. Its bound, which tightens as it is
+solved, is an upper limit on the critical ask; the money left by the other bids of a plan found is a
+lower limit.
 
 Source: R. B. Myerson: Optimal auction design. Mathematics of Operations Research 6 (1981), 58-73 (a
 bidder who is paid the critical ask gains nothing by asking for more than he needs).
@@ -34,9 +34,9 @@ from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 from siting.program.resources import ResourceRows, Resources
 
-# Two worths that differ by a smaller share are equal, because solvers are hardly more precise.
+# Worths that differ by a smaller share count as equal, because solvers are hardly more precise.
 SAME = 1e-5
-# Share of worth by which rounding may make an equally good plan seem worse than the award.
+# Share of worth by which rounding may make a plan as good as the award seem worse.
 EXACT = 1e-9
 # Shares of the remaining time for the steps of finding the best plan.
 SOON, FIRST, SECOND = 0.2, 0.6, 0.6
@@ -51,13 +51,13 @@ class Bid:
     bid: str  # name
     offers: tuple[str, ...]  # ids of the offers of the bid, which win together
     ask_pkr: float  # public money asked for (PKR)
-    shares: tuple[float, ...]  # the share of the ask that each offer draws
-    most_pkr: float  # reserve price: the most that a bid may ask for (PKR)
+    shares: tuple[float, ...]  # share of the ask that each offer draws
+    most_pkr: float  # reserve price: the most that the bid may ask for (PKR)
 
 
 @dataclass(frozen=True)
 class Ask:
-    """The lower and upper limit of a critical ask (PKR); below 0 if no ask would win."""
+    """The lower and upper limits of a critical ask (PKR); below 0 if no ask would win."""
 
     low_pkr: float
     high_pkr: float
@@ -90,10 +90,10 @@ class Best:
 class Market:
     """All bids of an award, for finding the best plan and the critical ask of each bid.
 
-    `program`: the program of the award, in which offers draw the money asked for them, and each bid
-    is a bundle, so that its offers stay in the program even if no driver can use them; `closed`:
-    ids of the offers that cannot win at their ask; `limit_s`: seconds for the best plan and all
-    critical asks; `threads`, `seed`: as for `siting.solve`.
+    `program`: the program of the award, in which offers draw the money asked for them. Each bid is
+    a bundle, so that its offers stay in the program even if no driver can use them. `closed`: ids
+    of offers that cannot win at their ask; `limit_s`: seconds for the best plan and all critical
+    asks; `threads`, `seed`: as for `siting.solve`.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Market:
         self.there = instance.budget_pkr if plan is None else sum(plan.budgets_pkr)
         self.money = self._money(self.drawn)
         self.closed = self._of(closed)
-        self.none_without = False  # whether `best` proved last time that no plan exists
+        self.none_without = False  # whether the last call of `best` proved that no plan exists
 
     # --- the best plan and critical asks ---------------------------------------------------------
 
@@ -124,7 +124,7 @@ class Market:
     ) -> Best | None:
         """Return the plan with the most worth, then the least money; None if none was found.
 
-        `without`: a bid to leave out; `gap`: share of the worth that may stay unproven.
+        `without`: a bid to leave out; `gap`: the requested gap.
         """
         with self.pool.clock.within(self._until(limit_s)):
             return self._best(without, gap)
@@ -142,7 +142,7 @@ class Market:
         if most.choice is None:
             self.none_without = most.bound == -math.inf
             return None
-        # While money is minimised, worth may fall by a tolerance, which is wider without a bid.
+        # While money is minimised, worth may fall by a tolerance, wider if a bid is left out.
         least = most.value * (1 - (EXACT if without is None else SAME))
         with clock.within(clock.share_after(SECOND)):
             cheap = self._cheapest(self.drawn, gone, least)
@@ -163,7 +163,7 @@ class Market:
         with clock.within(clock.share + 0.5 * (until - clock.share)):
             more = self._ask(bid, worth + hair, math.inf)
         if more.low_pkr >= math.floor(min(money_pkr, bid.most_pkr)):
-            return more  # a plan of equal worth must draw less money, so it allows no higher ask
+            return more  # plans of equal worth, which must draw less money, allow no higher ask
         with clock.within(until):
             same = self._ask(bid, worth - hair, money_pkr)
         return Ask(max(more.low_pkr, same.low_pkr), max(more.high_pkr, same.high_pkr))
@@ -181,7 +181,7 @@ class Market:
         rupee[at] = 1.0
         own = self._money(rupee).use[:, mine]
         use = sparse.csr_array(self.money.use @ sparse.diags_array(1.0 - rupee[options.last]))
-        most = max(min(bid.most_pkr, most_pkr, self.there), 1.0)  # unit of the columns of money
+        most = max(min(bid.most_pkr, most_pkr, self.there), 1.0)  # unit of the money columns
         first = len(pool.worth)
         between = sparse.csr_array((own.shape[0], first - use.shape[1]))
         last = first + len(mine)  # column of the ask, after a column of money per option of the bid
@@ -241,7 +241,7 @@ class Market:
         of_worth = goal is self.pool.worth
 
         def value(choice: Ints) -> float:
-            # A solver may violate a row with numbers in the millions by a few rupees.
+            # In a row with numbers in the millions, a solver may be a few rupees off.
             over = any(by[np.isin(at, choice)].sum() > most for at, by, _, most in more or ())
             if over or not self.money.within(choice):
                 return -math.inf
@@ -257,7 +257,7 @@ class Market:
     def _cheapest(
         self, price: Floats, gone: Flags, worth: float, more: list[Condition] | None = None
     ) -> Found:
-        """Return the cheapest choice, at given prices of offers (PKR), of at least this worth."""
+        """Return the cheapest choice of at least this worth, given the prices of offers (PKR)."""
         unit = max(float(price.max(initial=0.0)), 1e-12)
         goal = np.zeros(len(self.pool.worth))
         goal[: self.pool.count] = -price[self.options.last] / unit
@@ -265,7 +265,7 @@ class Market:
         return Found(found.choice, found.value * unit, found.bound * unit)
 
     def _tied(self, choice: Ints, gone: Flags, worth: float) -> Ints:
-        """Return the plan that breaks ties with a choice: least cost, then first ids."""
+        """Return the winner of ties with a choice: least cost for the money, then first ids."""
         rows: list[Condition] = []
         rank: Floats = np.arange(1.0, len(self.drawn) + 1.0)
         for price in (self.drawn, self.program.instance.offer_cost, rank):
@@ -296,7 +296,7 @@ class Market:
     # --- rows and bounds -------------------------------------------------------------------------
 
     def _until(self, seconds: float) -> float:
-        """Return the share of all time that will have passed in `seconds` from now."""
+        """Return the share of the total time that will have passed in `seconds` from now."""
         clock = self.pool.clock
         return clock.share_after(min(seconds / max(clock.left_s, 1e-9), 1.0))
 
@@ -322,7 +322,7 @@ class Market:
         return at, goal[at] / scale, least / scale, math.inf
 
     def _money_rows(self, use: sparse.csr_array) -> list[Condition]:
-        """Return the rows for all kinds of money, given what each column draws of them."""
+        """Return the rows for all kinds of money, given what each column draws of each kind."""
         out: list[Condition] = []
         for r, (low, high) in enumerate(zip(self.money.at_least, self.money.at_most, strict=True)):
             at = slice(use.indptr[r], use.indptr[r + 1])

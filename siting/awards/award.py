@@ -1,4 +1,4 @@
-"""An award: the winners, the worth that each adds, critical asks, and payments by rule."""
+"""An award: winners, the worth that each adds, critical asks, and payments by rule."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ TIES = (
     "ties: the most worth, then the least public money, then the least cost, then the higher rent, "
     "then the earlier line of the bids"
 )
-# Share of the time for critical asks that is for winners.
+# Share of the time for critical asks that goes to winners.
 WINNERS_S = 0.5
 # Longest time for one critical ask, as a multiple of an even share of the remaining time.
 AHEAD = 4.0
-# Share of the time for a winner's critical ask that is for the award without the winner.
+# Share of the time for a winner's critical ask that goes to the award without the winner.
 WITHOUT_S = 0.6
 
 
@@ -65,29 +65,29 @@ def award(
 ) -> Award:
     """Return the winning bids, and the critical ask of each bid.
 
-    The award has the most worth for the public money and, among equals, draws the least money. The
+    The award has the most worth within the public money and, among equals, draws the least. The
     configuration sets demand, budget, years, floors, feeders, limits and existing stations.
 
     Parameters
     ----------
     config
-        The configuration, its YAML file or a run folder; or a study or a plan.
+        A configuration, its YAML file, a run folder, a study or a plan.
     bids
         The bids, as a CSV (`siting.awards.bids`) or a table with the same columns.
     overrides
-        ``key.path=value`` texts that replace keys of a file.
+        ``key.path=value`` strings that replace keys of a file.
     gap
-        Gap to which the award is proven; with 0, no better award is possible.
+        Requested gap of the award; with 0, no better award is possible.
     time_limit_s
         Seconds for the award; by default the configuration's.
     asks_s
         Seconds for all critical asks; by default five times the time limit. With 0, no critical ask
         is computed.
     asked_of
-        Number of losers whose critical asks are computed, lowest ask per kilowatt-hour first; None:
-        all losers.
+        Number of losers whose critical asks are computed, lowest ask per kWh/day of capacity
+        first; None: all losers.
     second_prices
-        Whether critical asks of winners are computed too, in half of `asks_s`.
+        Whether the critical asks of winners are computed too, in half of `asks_s`.
     out
         The new or empty run folder to write.
     usual
@@ -100,8 +100,8 @@ def award(
     Raises
     ------
     SitingError
-        If the configuration or the bids have faults. The error is of a subclass and names every
-        fault of the configuration, or every fault of the bids by line.
+        If the configuration or the bids have faults. The error, of a subclass, names every fault of
+        the configuration, or every fault of the bids by line.
 
     Examples
     --------
@@ -145,7 +145,7 @@ def award(
 def award_to_folder(
     config: Path, bids: Path, *, overrides: Sequence[str] = (), now: datetime, **how: Any
 ) -> Award:
-    """Return an award written to its folder, by default ``runs_dir/NAME-award-TIME``."""
+    """Write an award to its folder, by default ``runs_dir/NAME-award-TIME``, and return it."""
     study = Study(config, overrides, today=now.date(), progress=how.get("progress"))
     usual = folder_for(study.config, "award", now)
     return award(study, bids, usual=usual, now=now, **how)
@@ -164,8 +164,8 @@ def _study_of(
 def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
     """Return the bids in a study that is solved for the award, and their market.
 
-    If the market finds no plan, or another solver is configured, the study stays unsolved. It then
-    solves as usual and, if there is no plan, names the rules in conflict.
+    If the market finds no plan, or another solver is configured, the study is not solved yet. It is
+    later solved as usual and, if there is no plan, names the rules in conflict.
     """
     study, begun = bidding.study, time.perf_counter()
     solver = study.config.solver
@@ -196,7 +196,7 @@ def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
 def _asks(
     bidding: Bidding, market: Market, limit_s: float, asked_of: int | None, *, winners: bool
 ) -> dict[str, Ask]:
-    """Return critical asks by bid, first for winners in a share of the time, then for losers."""
+    """Return critical asks by bid, first of winners, in a share of the time, then of losers."""
     study, outcome, clock = bidding.study, bidding.study.outcome, market.pool.clock
     stands = set(outcome.offers)
     won = [b for b, bid in bidding.bids.items() if bid.offers[0] in stands]
@@ -217,7 +217,7 @@ def _asks(
                 worth, money = outcome.proof.objective, outcome.subsidy_pkr
                 asks[name] = market.ask(bid, worth, money, limit_s=soon)
                 if outcome.proof.gap <= SAME and name not in bidding.above:
-                    # The bid lost at its actual ask, so its critical ask is no higher than that.
+                    # The bid lost at its actual ask, so its critical ask is no higher.
                     low, high = asks[name].low_pkr, asks[name].high_pkr
                     asks[name] = Ask(low, max(min(high, math.floor(bid.ask_pkr)), low))
             found = between(asks[name].low_pkr, asks[name].high_pkr)
@@ -226,11 +226,11 @@ def _asks(
 
 
 def _losers(bidding: Bidding, won: Collection[str]) -> list[str]:
-    """Return the losing bids, lowest ask per kWh/day of capacity first."""
+    """Return the losing bids, with the lowest ask per kWh/day of capacity first."""
     places, offers = bidding.places, bidding.study.offers.set_index("offer_id")
     can = offers[capacity_columns(offers)].sum(axis=1)
     lost = places[~places["bid"].isin(won) & places["bid"].isin(bidding.bids)]
-    # The conversion to float is for an award without losers, where the type cannot be inferred.
+    # Without losers, the type cannot be inferred, hence the conversion to float.
     by = lost.assign(kwh=lost["offer_id"].map(can).astype(float)).groupby("bid", sort=False)
     rate = by["ask_pkr"].sum() / by["kwh"].sum().clip(lower=1e-9)
     return rate.sort_values(kind="stable").index.astype(str).tolist()
@@ -241,7 +241,7 @@ def _of_winner(market: Market, bid: Bid, limit_s: float) -> Ask:
     begun, least = time.monotonic(), math.floor(bid.ask_pkr)
     other = market.best(without=bid, limit_s=WITHOUT_S * limit_s)
     if other is None:
-        # Without the bid, either no plan exists or the time was too short to find one.
+        # Either no plan exists without the bid, or the time was too short to find one.
         return Ask(bid.most_pkr if market.none_without else least, bid.most_pkr)
     left = max(limit_s - (time.monotonic() - begun), 0.1)
     found = market.ask(bid, other.worth, other.money_pkr, limit_s=left)
@@ -301,7 +301,7 @@ def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
 
 
 def _adds(study: Study, market: Market, won: pd.DataFrame) -> dict[str, float]:
-    """Return the worth that the award loses without each winner, other winners unchanged."""
+    """Return the worth that the award would lose without each winner, all others unchanged."""
     built, plan = study.outcome.built, study.program.year_plan
 
     def worth(gone: Collection[str]) -> float:
@@ -319,7 +319,7 @@ def _adds(study: Study, market: Market, won: pd.DataFrame) -> dict[str, float]:
 
 
 def _payments(winners: pd.DataFrame) -> pd.DataFrame:
-    """Return the public money paid to winners by rule, and the rents that they pay (PKR)."""
+    """Return the public money paid to winners under each rule, and the rents they pay (PKR)."""
     asked, rent = float(winners["ask_pkr"].sum()), float(winners["rent_pkr"].sum())
     paid = winners[winners["rent_pkr"] == 0]
     low = paid["critical_low_pkr"].fillna(paid["ask_pkr"]).clip(lower=paid["ask_pkr"])
@@ -335,7 +335,7 @@ def _payments(winners: pd.DataFrame) -> pd.DataFrame:
 
 
 def _why(ruled_out: str, ask: Ask | None, asked: float) -> str:
-    """Return the reason why a bid lost, as text for its bidder."""
+    """Return why a bid lost, as text for its bidder."""
     if ruled_out:
         return ruled_out
     if ask is None:
@@ -358,10 +358,10 @@ def _notes(study: Study, asks: Mapping[str, Ask], table: pd.DataFrame) -> tuple[
         )
     ready = table[~table["bid"].isin(asks)]
     if len(ready):
-        out.append(f"no critical ask was worked out for {len(ready):,} bids")
+        out.append(f"no critical ask was computed for {len(ready):,} bids")
     doubtful = [bid for bid, ask in asks.items() if not ask.proven]
     if doubtful:
-        out.append(f"{len(doubtful):,} critical asks are only known to lie between two figures")
+        out.append(f"{len(doubtful):,} critical asks are known only to lie between two figures")
     if study.config.program.years is None and np.isfinite(outcome.budget_pkr):
         left = outcome.budget_pkr - outcome.subsidy_pkr
         out.append(f"PKR {left:,.0f} of the money are left")

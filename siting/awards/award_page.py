@@ -1,4 +1,4 @@
-"""An award, and a page of it for a committee: winners, losers with their excess, and cost."""
+"""An award, and its page for a committee: winners, payments, and losers with reasons."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from siting.plan import Plan
 from siting.review.shown import Block, Shown, block_of
 from siting.texts import html_text
 
-# Reasons why a bid lost: the ask alone was too high, or no critical ask was computed in time.
+# Reasons why a bid lost: its ask was too high, or its critical ask was not computed in time.
 TOO_MUCH = "asked PKR "
-NOT_IN_TIME = "others serve more for the money; its critical ask was not worked out in time"
+NOT_IN_TIME = "others serve more for the money; its critical ask was not computed in time"
 # Table headings by column, with number formats.
 _BID = {"mark": "No.", "bid": "Bid", "bidder": "Bidder", "name": "Place", "chargers": "Chargers",
         "money": "Ask (PKR),s", "critical": "Critical ask (PKR),s"}  # fmt: skip
@@ -46,7 +46,7 @@ class Award(Shown):
         limits of the critical ask, ``critical_low_pkr`` and ``critical_high_pkr`` (below 0: no ask
         would win; blank: not computed); and ``proven``, true if the limits are equal. Winners have
         ``adds`` (the worth that the award would lose without the bid). Losers have ``over_pkr``
-        (the least excess of the ask; blank if no ask would have won) and ``why``.
+        (the least excess of the ask; blank if none would have won, or not computed) and ``why``.
     places
         One row per place of each bid, with its point, for a map.
     payments
@@ -81,7 +81,7 @@ class Award(Shown):
 
 
 def page_of(made: Award, roads: gpd.GeoDataFrame) -> str:
-    """Return the page as self-contained HTML text that fetches nothing.
+    """Return the page as self-contained HTML.
 
     `roads` are the network's streets in lon/lat; only the larger streets are drawn.
     """
@@ -123,7 +123,7 @@ def _table(columns: dict[str, str], bids: pd.DataFrame) -> str:
 
 
 def _told(bids: pd.DataFrame, letter: str) -> pd.DataFrame:
-    """Return bids with the texts that the page has on each."""
+    """Return bids with the text that the page shows for each."""
     texts = []
     for n, row in enumerate(bids.to_dict("records"), 1):
         over, why = row.get("over_pkr", math.nan), str(row.get("why", ""))
@@ -133,7 +133,7 @@ def _told(bids: pd.DataFrame, letter: str) -> pd.DataFrame:
         low, high = row["critical_low_pkr"], row["critical_high_pkr"]
         ruled_out = low != low and bool(why) and why != NOT_IN_TIME
         critical = "cannot win" if ruled_out else between(low, high)
-        why = "" if why.startswith(TOO_MUCH) else why  # `over` has the amount already
+        why = "" if why.startswith(TOO_MUCH) else why  # `over` already has the amount
         lost_by = f"{over:,.0f}" if high >= 0 and over > 0 else ""
         texts.append((f"{letter}{n}", ask, critical, lost_by, why))
     columns = ["mark", "money", "critical", "over", "why"]
@@ -141,7 +141,7 @@ def _told(bids: pd.DataFrame, letter: str) -> pd.DataFrame:
 
 
 def between(low: float, high: float, unit: float = 1.0, form: str = ",.0f") -> str:
-    """Return an amount of money as text in a unit, or both limits if they differ.
+    """Return an amount of money as text, in a unit; both limits if they differ.
 
     >>> between(1e6, 2e6), between(-1.0, -1.0), between(5.0, 5.0)
     ('1,000,000 to 2,000,000', 'none', '5')

@@ -1,4 +1,4 @@
-"""Bids as offers and limits of a study: its rules give costs, and the ask is the subsidy."""
+"""Bids as offers and limits of a study, which gives costs; the ask is the subsidy."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from siting.study.stages import Report
 from siting.study.to_limits import bare_names
 
 NO_BID = "nobody bids for it"
-KEPT = "a station stands there, which offers.existing_policy: keep leaves as it is"
+KEPT = "a station exists there, and offers.existing_policy: keep leaves it unchanged"
 
 
 @dataclass(frozen=True, eq=False)
 class Bidding:
-    """Bids as the offers of the study that decides on them."""
+    """Bids as offers of the study that decides on them."""
 
     study: Study  # the study whose offers are the bids and the existing stations
     # The study's program, including bids above their reserve price, which cannot win.
@@ -49,7 +49,7 @@ class Bidding:
 def bidding_of(
     study: Study, path: Path, *, gap: float, time_limit_s: float | None, progress: Report | None
 ) -> Bidding:
-    """Return the bids of a file in a study; an error names every fault of either."""
+    """Return the bids of a file in a study; an error names every fault of file or study."""
     _require_answerable(study.config)
     catalogue = charger_catalogue(study.config.offers.chargers_csv)
     bids, file = read_bids(path, study.config, catalogue)
@@ -84,7 +84,7 @@ def bidding_of(
 
 
 def _require_answerable(config: Config) -> None:
-    """Refuse keys that do not fit an award, which maximises the worth for the money."""
+    """Refuse keys that do not fit an award, which maximises worth within the money."""
     keys, fix = config.program, "leave it out; --set can change it too"
     what = "does not fit an award, which maximises the worth for the money"
     unfit = {
@@ -154,7 +154,7 @@ def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
     over = np.array([f"asks for more than the reserve price of PKR {pkr:,.0f}" for pkr in reserved])
     out["over_reserve"] = (why == "") & (asks > reserved * (1 + 1e-12))
     out["why_not"] = np.where(out["over_reserve"], over, why)
-    # Ids decide ties, so they follow the order of preference: higher rent, then earlier line.
+    # Ids decide ties, so they follow the order of preference: higher rents, then earlier lines.
     first = pd.DataFrame({"rent": -by["rent_pkr"].transform("sum"), "line": by.ngroup()})
     order = first.sort_values(["rent", "line"]).index
     rank = {bid: n for n, bid in enumerate(dict.fromkeys(out["bid"][order]), 1)}
@@ -167,7 +167,7 @@ def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
 
 
 def _offers(offers: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
-    """Return existing stations, bids, and one excluded offer at every other site."""
+    """Return existing stations, bids, and one offer that cannot be built at every other site."""
     stands = offers["existing"].to_numpy(bool)
     bid = offers.loc[places["row"]].copy()
     bid["offer_id"] = places["offer_id"].to_numpy(object)
@@ -186,7 +186,7 @@ def _offers(offers: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
 
 
 def _limits(study: Study, places: pd.DataFrame) -> list[Limit]:
-    """Return the limits of the bids: alternatives, and the caps of the section ``award``."""
+    """Return the limits on bids: alternatives, and the caps of the section ``award``."""
     out = []
     for (bidder, group), rows in places[places["one_of"] != ""].groupby(["bidder", "one_of"]):
         first = rows.drop_duplicates("bid")["offer_id"]

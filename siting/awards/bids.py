@@ -1,8 +1,8 @@
-"""Bids of a user: a CSV that is read as a whole, so that an error names every faulty line.
+"""A user's bids: a CSV that is read as a whole, so that an error names every faulty line.
 
 Each line is a place: ``bidder``, ``lon``, ``lat`` and its chargers (``chargers`` in words or
 ``configuration``), with ``ask_pkr`` or ``rent_pkr``. Lines with the same ``bid`` are a bundle,
-which wins as a whole; the money of a bundle is the sum of its lines. At most one bid with the same
+which wins or loses as a whole; its money is the sum over its lines. At most one bid with the same
 ``one_of`` wins. Optional columns are ``name``, ``year`` (of opening) and any in ``award.caps``.
 """
 
@@ -33,11 +33,11 @@ PRICE = "PKR of 0 or more"
 def read_bids(
     path: Path, config: Config, chargers: pd.DataFrame
 ) -> tuple[gpd.GeoDataFrame, UserTable]:
-    """Return the places of bids, one row each, not yet matched to sites; and the file.
+    """Return the places of bids, one row each and not yet matched to sites, and the file.
 
     `chargers` is the catalogue. Columns: ``bid``, ``bidder``, ``name``, ``counts`` (chargers by
-    type), ``year`` (0: any), ``ask_pkr``, ``rent_pkr``, ``one_of``, ``line``, the user's own
-    columns as text, and points in lon/lat. The second result is the file with its faults.
+    type), ``year`` (0: any), ``ask_pkr``, ``rent_pkr``, ``one_of``, ``line``, the columns of
+    ``award.caps`` as text, and points in lon/lat. The second result is the file with its faults.
     """
     file = UserTable(path, TEXTS)
     table = file.table
@@ -100,7 +100,7 @@ def placed(
     """Return bids with the ``site_id`` of each place, and the sites new to the study.
 
     A place within ``candidates.merge_within_m`` of a site of the study is matched to the site. Any
-    other place is matched to the first new site within this distance, or becomes a new site. An
+    other place is matched to the nearest new site within this distance, or becomes a new site. An
     `InputError` names every fault of the bids, including those found by `read_bids`.
     """
     settings, ours = study.config.candidates, study.candidates
@@ -137,7 +137,7 @@ def placed(
 
 
 def _joined(xy: np.ndarray, within_m: float) -> tuple[list[int], list[int]]:
-    """Return the number of each point's place, and the representative point of each place."""
+    """Return the number of each point's place, and the first point of each place."""
     own: list[int] = []
     first: list[int] = []
     for n, point in enumerate(xy):

@@ -1,4 +1,4 @@
-"""The page of a batch: results, a chart, and a table with a link to each report."""
+"""The page of a batch: status, chart, and a table of results with a link to each report."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _STATUS = {"feasible": "not proven optimal", "waiting": "not finished"}
 def write_page(table: pd.DataFrame, out: Path) -> None:
     """Write ``index.html`` into a batch's folder, whole or not at all.
 
-    The page stands alone, fetches nothing, and links to the reports of the studies below the
-    folder. `table` is as `siting.batch.results_table` returns it.
+    The page is self-contained and links to the studies' reports in subfolders. `table` is as
+    `siting.batch.results_table` returns it.
     """
     write_text(out / PAGE, render(table, out), replace=True)
 
@@ -53,7 +53,7 @@ def render(table: pd.DataFrame, out: Path) -> str:
 
 
 def notes_of(table: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return the caveats of the studies, each once with the name of its study."""
+    """Return the distinct caveats of the studies, each with the name of its study."""
     noted = table[table["note"] != ""].drop_duplicates(["name", "note"])
     return list(zip(noted["name"].astype(str), noted["note"].astype(str), strict=True))
 

@@ -1,4 +1,4 @@
-"""A chart of the share served for each swept value, as an SVG drawing inside a page."""
+"""A chart of the share served by swept value, as an SVG drawing for a page."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ MOST_LINES = len(COLOURS)
 
 
 def draw_chart(table: pd.DataFrame, swept: Sequence[str], links: Sequence[str]) -> str:
-    """Return a drawing of the share served: lines along a swept number, else a bar per study.
+    """Return a drawing of the share served: lines over a swept number, or a bar per study.
 
     A thin line above each point or bar ends at the proven bound. `table` is as
-    `siting.batch.results_table` returns it, `swept` its columns of swept keys, `links` the target
-    of each row (blank for none). The result is an ``svg`` element; empty if no study has a plan.
+    `siting.batch.results_table` returns it; `swept`: its columns of swept keys; `links`: the target
+    of each row (blank: none). The result is an ``svg`` element; empty if no study has a plan.
     """
     table = table.assign(link=list(links))
     table = table[table["served_share"].notna()]
@@ -49,7 +49,7 @@ def chart_words(table: pd.DataFrame, swept: Sequence[str]) -> str:
 
 
 def _series(table: pd.DataFrame, x: str, swept: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Return the rows of each line: one study name, and one value of every key except `x`."""
+    """Return the rows of each line, which share a study name and all swept keys except `x`."""
     others = [k for k in swept if k != x]
     several = len(set(table["name"])) > 1
     lines = {}
@@ -63,7 +63,7 @@ def _series(table: pd.DataFrame, x: str, swept: Sequence[str]) -> dict[str, pd.D
 
 
 def _bound_share(row: pd.Series) -> float:
-    """Return the share that no plan exceeds; the share served if there is no bound."""
+    """Return the bound as a share of the demand; without a bound, the share served."""
     served, bound = row["served_kwh_day"], row["bound_kwh_day"]
     if not served > 0 or not math.isfinite(bound):
         return float(row["served_share"])
@@ -99,7 +99,7 @@ def _lines(table: pd.DataFrame, x: str, lines: dict[str, pd.DataFrame]) -> str:
     last = -math.inf
     for value in values:
         at = across(float(value))
-        if at - last > 62:  # else the figures would run into each other
+        if at - last > 62:  # else the labels would overlap
             last = at
             parts.append(f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">'
                          f"{short_words(float(value))}</text>")  # fmt: skip

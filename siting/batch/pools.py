@@ -17,7 +17,7 @@ from typing import Any
 
 from siting.errors import Fault, InputError, needs_extra
 
-# Longest wait for a scheduler's answer and for its first worker, s.
+# Longest waits for a scheduler's answer and for its first worker (s).
 ANSWER_S, WORKERS_S = 15, 60
 
 
@@ -27,7 +27,7 @@ def cores() -> int:
 
 
 def share_threads(workers: int) -> int:
-    """Return the solver threads of each worker: its share of the cores, at least 1.
+    """Return the number of solver threads per worker: its share of the cores, at least 1.
 
     >>> share_threads(10_000)
     1
@@ -39,7 +39,7 @@ def share_threads(workers: int) -> int:
 def local_pool(workers: int) -> Iterator[Executor]:
     """Yield an executor with new processes, which all end with the block.
 
-    They also end if this process dies: each waits for a pipe to close that only this process holds
+    They also end if this process dies, because each watches a pipe that only this process keeps
     open. Only this process handles Ctrl-C.
     """
     context = _context()
@@ -59,14 +59,14 @@ def _context() -> BaseContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    # Imports take seconds: one process makes them, and the workers are its forks.
+    # Imports take seconds, so one process imports the modules and the workers are forked from it.
     context.set_forkserver_preload(["siting.batch.worker", "siting.study", "siting.report"])
     return context
 
 
 def _begin(pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Lines of several studies at once would be unreadable; errors are in the table.
+    # Mixed log lines of several studies would be unreadable; errors are in the table.
     logging.getLogger("siting").setLevel(logging.ERROR)
     threading.Thread(target=_end_with, args=(pipe,), name="end with parent", daemon=True).start()
 
@@ -75,7 +75,7 @@ def _end_with(pipe: Connection) -> None:
     try:
         pipe.recv_bytes()
     except (EOFError, OSError):
-        # Half-written files are recognised as such, and the next start deletes them.
+        # The next start recognises half-written files and deletes them.
         os._exit(1)
 
 
@@ -102,7 +102,7 @@ def dask_pool(address: str) -> Iterator[tuple[Executor, int]]:
             fault = Fault(f"--dask {address}", what, f"start some: dask worker {address}")
             raise InputError(fault) from err
         workers = client.scheduler_info(n_workers=-1)["workers"]
-        # The worker may have been lost since; another will take its place.
+        # The only worker may be lost by now; another will replace it.
         threads = min((int(w["nthreads"]) for w in workers.values()), default=1)
         yield client.get_executor(), threads
     finally:

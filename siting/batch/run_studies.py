@@ -1,4 +1,4 @@
-"""A batch: every study once, on any executor; a restart runs only the unfinished ones."""
+"""A batch: runs every study once on any executor; a restart runs only unfinished studies."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from siting.interrupts import held
 from siting.locks import hold, holder
 from siting.writing import clear_part_files, require_free, write_text
 
-# Names of workers' files, which begin with the study's key: a lock and a part folder.
+# Names of workers' locks and part folders, which begin with the study's key.
 _STUDYS = re.compile(r".+-[0-9a-f]{16}(\.lock|~[^~]+)")
-# Seconds between progress reports while nothing is done.
+# Seconds between progress reports while no study finishes.
 TICK_S = 1.0
 # Seconds between writes of the table during the batch.
 WRITE_S = 10.0
@@ -41,12 +41,12 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class BatchEvent:
-    """One line of progress."""
+    """A progress report."""
 
-    # `done`, `total`: number of studies finished, failed ones included, and of all studies
+    # `done`, `total`: number of finished studies (including failed ones) and of all studies
     done: int
     total: int
-    # `study`, `row`: the study just finished and its row; None if only time has passed
+    # `study`, `row`: the study that just finished and its row; None if no study did
     study: BatchStudy | None = None
     row: Mapping[str, Any] | None = None
     running: tuple[str, ...] = ()  # names of the run folders of studies in progress
@@ -85,9 +85,9 @@ def run_batch(
 ) -> BatchResult:
     """Run every study once, and write and return the table of results.
 
-    Each study gets a run folder, ``OUT/runs/KEY``, which appears whole and is named by the content
-    of its configuration and inputs. A study with a folder is not run again, so a killed batch
-    continues where it stopped. A failed study does not stop the others.
+    Each study gets a run folder, ``OUT/runs/KEY``, which is complete from the start. Its name
+    depends on the content of configuration and inputs. A study with a folder is not run again, so a
+    killed batch continues where it stopped. A failed study does not stop the others.
 
     Parameters
     ----------
@@ -111,8 +111,8 @@ def run_batch(
     Raises
     ------
     InputError
-        If there are no studies, another batch is at work in the folder, or the batch would replace
-        files that no batch wrote.
+        If there are no studies, another batch is using the folder, or the batch would replace files
+        that no batch wrote.
 
     Examples
     --------
@@ -162,7 +162,7 @@ def _locally(
         with local_pool(count) as pool:
             left = batch.drain(pool, todo, threads_by_key)
         # A process that dies breaks the pool. The study that killed it is unknown, so each study
-        # begun gets its own pool.
+        # that was begun runs again in its own pool.
         begun = [s for s in left if batch.was_begun(s)] or list(left[:1])
         for study in begun:
             with local_pool(1) as pool:
@@ -172,7 +172,7 @@ def _locally(
 
 
 class _Batch:
-    """The rows of a batch as they come in."""
+    """The rows of a batch, filled as studies finish."""
 
     def __init__(self, studies: Sequence[BatchStudy], out: Path, progress: Report | None) -> None:
         self.studies, self.out = studies, out
@@ -208,14 +208,14 @@ class _Batch:
         return None
 
     def todo(self) -> list[BatchStudy]:
-        """Return the studies that are not done, in their order."""
+        """Return the studies that are not done, in order."""
         waiting = zip(self.studies, self.rows, strict=True)
         return [study for study, row in waiting if row["status"] == "waiting"]
 
     def drain(
         self, executor: Executor, todo: Sequence[BatchStudy], threads: Mapping[str, int | None]
     ) -> list[BatchStudy]:
-        """Run studies with solver threads by key; return those left when the executor broke."""
+        """Run studies with solver threads by key; return those left if the executor breaks."""
         left: list[BatchStudy] = []
         futures: dict[Future[Row], BatchStudy] = {}
         try:
@@ -238,8 +238,8 @@ class _Batch:
                         row = future.result()
                     except BrokenExecutor:
                         left.append(study)
-                    # A study that is cancelled, lost with its machine or not serialisable fails
-                    # alone.
+                    # Only this study fails if it is cancelled, lost with its machine or not
+                    # serialisable.
                     except Exception as err:
                         self.give_up([study], f"{type(err).__name__}: {err}")
                     else:

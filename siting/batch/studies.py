@@ -15,9 +15,9 @@ from siting.config import Config, as_overrides, combinations, input_files, load,
 from siting.errors import SitingError
 from siting.files import sha256
 
-# Increase when the same configuration and inputs give another result.
+# Increase this number when the same configuration and inputs give a different result.
 FORMAT = 1
-# Keys for the folders and the speed of a study, which do not affect its result.
+# Keys for folders and speed, which do not affect the result of a study.
 _NOT_CONTENT: Mapping[str, Any] = {
     "output": True,
     "sweep": True,
@@ -31,17 +31,17 @@ class BatchStudy:
     """One study of a batch."""
 
     # Name of the run folder: the study's name and 16 digits of the SHA-256 of configuration, inputs
-    # and version; blank where the configuration cannot be read.
+    # and version; blank if the configuration cannot be read.
     key: str
     config: str  # the configuration file, as the user named it
     name: str  # the study's short name, or the file's if it cannot be read
     sweep: Mapping[str, Any] = field(default_factory=dict)  # the swept values, by key path
     text: str = ""  # the configuration as YAML, with every key and absolute paths
-    fault: str = ""  # why it cannot be read; blank where it can
+    fault: str = ""  # why it cannot be read; blank if it can
 
     @property
     def label(self) -> str:
-        """The difference from other studies of the same configuration, in words."""
+        """The swept values that set the study apart from others of its configuration, in words."""
         return sweep_words(self.sweep)
 
 
@@ -61,10 +61,10 @@ def list_studies(
     configs
         YAML files.
     overrides
-        ``key.path=value`` texts that replace keys of every file.
+        ``key.path=value`` strings that replace keys of every file.
     sweep
-        Values to try, by key path; they are added to the section ``sweep`` of each file, and take
-        the place of its values for the same key.
+        Values to try, by key path; they are added to the section ``sweep`` of each file, and
+        replace its values for the same key.
     today
         Today's date: an earlier target year is a fault.
     """
@@ -109,8 +109,8 @@ def _study(
 def study_sha256(config: Config, hashes: dict[Path, str] | None = None) -> str:
     """Return the SHA-256 of everything a study's plan depends on, as 64 hexadecimal digits.
 
-    It covers every key of the configuration except result folders and speed, the name and bytes of
-    every input file, and the version of this package. `hashes` holds file hashes and is extended.
+    It covers the configuration (except keys for folders and speed), the name and bytes of every
+    input file, and the version of this package. New hashes of files are added to `hashes`.
     """
     hashes = {} if hashes is None else hashes
     data = config.model_dump(mode="json", exclude=_NOT_CONTENT)
@@ -127,7 +127,7 @@ def study_sha256(config: Config, hashes: dict[Path, str] | None = None) -> str:
 
 
 def sweep_words(sweep: Mapping[str, Any]) -> str:
-    """Return swept values in words, each by the last word of its key.
+    """Return swept values in words, each with the last part of its key path.
 
     >>> sweep_words({"program.budget_pkr": 4e7, "demand.case": "low", "reach.cutoff_min": 7.5})
     'budget_pkr 40,000,000, case low, cutoff_min 7.5'

@@ -30,7 +30,7 @@ _AFTER = ("subsidy_pkr", "cost_pkr", "new_stations", "seconds", "folder", "note"
 
 
 def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the table of results, one row per study, in their order.
+    """Return the table of results, with one row per study, in the order of `studies`.
 
     `studies`: the studies of the batch; `rows`: the outcome of each.
 
@@ -63,7 +63,7 @@ def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any
         values = table[key]
         kinds = {bool if isinstance(v, bool) else str if isinstance(v, str) else float
                  for v in values.dropna()}  # fmt: skip
-        # A column that has only numbers stays numeric; all others are text in both files.
+        # Columns of numbers alone stay numeric; all others are strings in both files.
         words = values.map(lambda v: str(v).lower() if isinstance(v, bool) else str(v), "ignore")
         table[key] = values.astype(float) if kinds == {float} else words
     return table
@@ -79,7 +79,7 @@ def write_table(table: pd.DataFrame, out: Path) -> None:
     """Write ``results.parquet`` and ``results.csv``, each whole or not at all."""
     marked = table.copy(deep=False)
     marked.attrs.update(MADE_BY)
-    # This file is written first, because it marks the folder as a batch's.
+    # The Parquet file comes first, because it marks the folder as a batch's.
     write_whole(out / TABLE, lambda path: marked.to_parquet(path, index=False), replace=True)
     write_plain_csv(table, out / TABLE_CSV, replace=True)
 

@@ -1,7 +1,7 @@
-"""One study of a batch, run in an executor: from a configuration to a table row.
+"""One study of a batch, run in an executor: turns a configuration into a table row.
 
-The run folder is filled in ``OUT/.work`` and renamed to ``OUT/runs/KEY`` when it is whole. A lock
-keeps two workers from the same study; the system frees the lock when its holder dies.
+The run folder is filled in ``OUT/.work`` and renamed to ``OUT/runs/KEY`` when it is complete. A
+lock keeps two workers from the same study; the system frees the lock when its holder dies.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from siting.writing import write_text
 RUNS, FAILED, WORK = "runs", "failed", ".work"
 TOKEN = "batch.json"
 
-# Errors that would recur; after other errors the next start tries the study again.
+# Errors that would recur; after any other error the next start tries the study again.
 LASTING = (ConfigError, InfeasibleError, InputError, SolveError, VerifyError)
-# Longest wait for another worker at the same study, s.
+# Longest wait for another worker on the same study (s).
 WAIT_S = 3600.0
 
 # Solvers use all threads of a study, and OSMnx keeps its settings once per process: a worker with
@@ -44,13 +44,13 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 def work(task: Mapping[str, Any]) -> dict[str, Any]:
-    """Work out one study and write its run folder; return its row of the table of results.
+    """Run one study and write its run folder; return its row of the table of results.
 
     `task` has ``key`` (the run folder's name), ``text`` (the configuration), ``out`` (the batch's
-    folder, visible to this machine), ``token`` (of the batch), ``siting`` (the caller's version)
-    and ``threads`` (solver threads; None: the configuration's). The row is as in `row_of`; a failed
-    study has ``status`` failed and ``error``: errors are returned, not raised, so that one study
-    cannot stop the others.
+    folder, accessible from this machine), ``token`` (of the batch), ``siting`` (the caller's
+    version) and ``threads`` (solver threads; None: the configuration's). The row is as in `row_of`;
+    a failed study has ``status`` failed and ``error``: errors are returned, not raised, so that one
+    study cannot stop the others.
     """
     start = time.perf_counter()
     try:
@@ -71,7 +71,7 @@ def _work(task: Mapping[str, Any]) -> dict[str, Any]:
         who = holder(out / WORK / f"{key}.lock")
         raise InputError(key, f"{who} is still working on it after {WAIT_S:,.0f} s")
     try:
-        if (folder / "run.json").is_file():  # by another worker, in the meantime
+        if (folder / "run.json").is_file():  # written meanwhile by another worker
             return row_of(folder)
         return _make(task, out, folder, lock)
     finally:
@@ -81,7 +81,7 @@ def _work(task: Mapping[str, Any]) -> dict[str, Any]:
 def _make(task: Mapping[str, Any], out: Path, folder: Path, lock: Lock) -> dict[str, Any]:
     from siting.study import run
 
-    for part in (out / WORK).iterdir() if lock.sure else ():  # of killed workers
+    for part in (out / WORK).iterdir() if lock.sure else ():  # left by killed workers
         if part.name.rpartition("~")[0] == folder.name:
             shutil.rmtree(part, ignore_errors=True)
     start = time.perf_counter()
@@ -105,7 +105,7 @@ def _make(task: Mapping[str, Any], out: Path, folder: Path, lock: Lock) -> dict[
         try:
             (part / "run").replace(folder)
         except OSError:
-            # Without locks another worker may have written the folder first.
+            # Without locks, another worker may have written the folder first.
             if not (folder / "run.json").is_file():
                 raise
         record.unlink(missing_ok=True)
@@ -148,6 +148,6 @@ def row_of(folder: Path) -> dict[str, Any]:
 
 
 def failure(err: BaseException, seconds: float) -> dict[str, Any]:
-    """Return the row of a study that failed, with the error's text."""
+    """Return the row of a failed study, with the message of its error."""
     text = str(err) if isinstance(err, SitingError) else f"{type(err).__name__}: {err}"
     return {"status": "failed", "seconds": round(seconds, 3), "error": text}

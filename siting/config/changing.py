@@ -1,4 +1,4 @@
-"""Configurations changed by, or made of, keys given in Python and named as in YAML."""
+"""Configurations changed by, or built from, keys given in Python under their names in YAML."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from siting.errors import ConfigError, Fault, SitingError
 # Function that stores an object that YAML cannot hold, and returns its file.
 Place = Callable[[Key, Any, Path], Path]
 PLAIN = (bool, int, float, str, Path, type(None))
-# Sections that a file or a table can replace, and their value for it.
+# Sections for which a file or table may be given, and the section made from it.
 SOURCES: Mapping[Key, Callable[[Any], Any]] = {
     ("roads",): lambda one: {"source": {"kind": "file", "path": one}},
     ("demand",): lambda one: {"table": one},
@@ -30,7 +30,7 @@ SOURCES: Mapping[Key, Callable[[Any], Any]] = {
     ("candidates", "exclude"): lambda one: _layers(one),
     ("candidates", "existing"): lambda one: {"path": one},
 }
-# Keys that a study without a file begins with; folders are in the working directory.
+# Initial keys of a study without a file; folders are in the working directory.
 BEGIN: Mapping[str, Any] = {
     "name": "study",
     "download": {"cache_dir": "cache/osmnx"},
@@ -94,7 +94,7 @@ def _cache_dir(data: Mapping[str, Any]) -> Path:
 
 @cache
 def words() -> Mapping[str, Key]:
-    """Return each unambiguous key name with its path; a section's name means the section.
+    """Return the path of each unambiguous key name; a top-level key takes precedence.
 
     >>> words()["budget_pkr"], words()["people"], words()["year"]
     (('program', 'budget_pkr'), ('demand', 'people'), ('year',))
@@ -118,13 +118,13 @@ def _key_of(word: str) -> Key:
         return keys[0]
     if keys:
         paths = ", ".join(dotted(key) for key in keys)
-        raise ConfigError(word, "stands in several sections", f"write one of: {paths}")
+        raise ConfigError(word, "is in several sections", f"write one of: {paths}")
     hint = did_you_mean(word, _places())
     raise ConfigError(word, "unknown key", hint or "the keys are those of the YAML file")
 
 
 def _given_whole(change: Any, key: Key) -> Key:
-    """Return the section above a key that has a value in place of keys; empty if there is none."""
+    """Return the path of the section around a key that was given as a whole; else ()."""
     for n, name in enumerate(key[:-1], 1):
         change = change.get(str(name), {})
         if not isinstance(change, Mapping):
@@ -143,7 +143,7 @@ def _layers(given: Any, **more: str) -> list[Any]:
 
 
 def _over(under: Any, over: Any) -> Any:
-    """Return a section with its keys replaced by those that another section has."""
+    """Return a section with the keys of another section put over its own."""
     if not (isinstance(under, Mapping) and isinstance(over, Mapping)):
         return over
     return {**under, **{name: _over(under.get(name), value) for name, value in over.items()}}
@@ -169,7 +169,7 @@ def _merged(standing: Any, change: Any) -> Any:
 def _placed(
     value: Any, key: Key, place: Callable[[Key, Any], Path], wrong: list[SitingError]
 ) -> Any:
-    """Return values with files in place of tables and graphs, and collect their faults."""
+    """Return values with tables and graphs replaced by files; collect the faults in `wrong`."""
     if isinstance(value, PLAIN):
         return value
     if isinstance(value, Mapping):

@@ -129,7 +129,7 @@ class Surfaces(Section):
     poi_weights_csv: CsvFile | None = None
     """weights of places by OSM tag, instead of the packaged table"""
     road_weights_csv: CsvFile | None = None
-    """readiness of drivers to stop by road class, instead of the packaged table"""
+    """drivers' readiness to stop, by road class, instead of the packaged table"""
     trips: int = Field(256, ge=1, le=100_000)
     """number of starting places of trips in the traffic model"""
     trip_min: Minutes = Field(30, gt=0, le=600)
@@ -166,7 +166,7 @@ class Demand(Section):
     """city of the city table whose power supply and speeds are used for a city that is not in the
     table; requires city_people, which sets its share of the fleet"""
     city_people: People | None = Field(None, gt=0, le=1e9)
-    """population of the whole city, to work out the study area's share of it; default: the city
+    """population of the whole city, to compute the study area's share of it; default: the city
     table's"""
     fleet_share: Mapping[TableName, Share] | None = None
     """the city's share of the national electric fleet by vehicle class, 0 to 1; default: from

@@ -1,8 +1,8 @@
 """The base of sections, field types with units, and checks of file names.
 
-Values are not converted: ``"12"`` is not 12 and ``yes`` is not true; but an integer may stand for a
-decimal. Relative paths start at the folder of the configuration file. The reader passes this folder
-in the validation context ``{"folder": Path, "check_files": bool}``.
+Values are not converted: ``"12"`` is not 12 and ``yes`` is not true; but a decimal may be written
+as an integer. Relative paths start at the folder of the configuration file. The reader passes this
+folder in the validation context ``{"folder": Path, "check_files": bool}``.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-# The layer endings and the box are copies from siting/files.py, whose import loads GeoPandas; a
-# test compares them.
+# The layer endings and the box are copied from siting/files.py, because importing it loads
+# GeoPandas; a test compares the copies.
 LAYER_SUFFIXES = (".geojson", ".json", ".gpkg", ".parquet", ".csv", ".fgb", ".shp")
 POLYGON_SUFFIXES = tuple(suffix for suffix in LAYER_SUFFIXES if suffix != ".csv")
 PAKISTAN_WSEN = (60.0, 23.0, 78.0, 38.0)
@@ -43,8 +43,8 @@ NOT_BLANK = r"\S"
 KEY_PATH = r"^[a-z_]+(\.[^.\s][^.]*)*$"
 
 PATTERN_WORDS = {
-    RUN_NAME: "lower-case letters, digits and hyphens, the first a letter or digit",
-    TABLE_NAME: "lower-case letters, digits and underscores, the first a letter or digit",
+    RUN_NAME: "lower-case letters, digits and hyphens, beginning with a letter or digit",
+    TABLE_NAME: "lower-case letters, digits and underscores, beginning with a letter or digit",
     WEB_ADDRESS: "an address that starts with http:// or https://",
     NOT_BLANK: "text that is not blank",
     KEY_PATH: "a key path such as program.budget_pkr",
@@ -70,7 +70,7 @@ def rupees(text: str) -> float:
 
 
 def rupees_of_word(value: Any) -> Any:
-    """Return a text with a unit of rupees as rupees, other values unchanged.
+    """Return a string that ends in a unit of rupees as rupees, other values unchanged.
 
     >>> rupees_of_word("2 crore"), rupees_of_word("low"), rupees_of_word("12")
     (20000000.0, 'low', '12')
@@ -85,7 +85,7 @@ Refusal = tuple[tuple[str | int, ...], str, str]
 
 
 def refuse(refusals: Iterable[Refusal]) -> None:
-    """Raise one error for faults that limits of single fields cannot state, if any.
+    """Raise one error that lists the refusals, if there are any.
 
     A refusal has the key relative to the section that checks it, the fault, and the fix.
     """
@@ -102,7 +102,7 @@ class Section(BaseModel):
         extra="forbid",
         strict=True,
         allow_inf_nan=False,
-        # Defaults pass the same checks, so that a default folder is relative to the file too.
+        # Defaults are checked too, so that a default folder is also relative to the file.
         validate_default=True,
         revalidate_instances="always",
         field_title_generator=lambda name, _: name,
@@ -119,7 +119,7 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _money_in_words(cls, given: Any) -> Any:
-        """Read sums of money as planners write them (``2 crore``) under keys that end in _pkr."""
+        """Convert sums such as ``2 crore`` to rupees under keys that end in _pkr."""
         if not isinstance(given, Mapping):
             return given
         return {
@@ -132,7 +132,7 @@ class Section(BaseModel):
         }
 
     def _refusals(self) -> Iterable[Refusal]:
-        """Return the faults of keys that do not go together; sections with such keys override."""
+        """Return the faults of keys that exclude each other; subclasses override this."""
         return ()
 
     @model_validator(mode="after")
@@ -142,7 +142,7 @@ class Section(BaseModel):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ``"did you mean `cutoff_min`?"`` for a misspelt known word, else an empty text.
+    """Return ``"did you mean `cutoff_min`?"`` for a misspelt known word, else an empty string.
 
     >>> did_you_mean("cutof_min", ["cutoff_min", "access_kmh"])
     'did you mean `cutoff_min`?'
@@ -152,7 +152,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def missing_file(path: Path) -> str:
-    """Return the message for a missing file, with a similar name in its folder if any."""
+    """Return the message for a missing file, which suggests a similar name from its folder."""
     if path.is_dir():
         return f"{path} is a folder, not a file"
     if not path.parent.is_dir():
@@ -165,7 +165,7 @@ def missing_file(path: Path) -> str:
 
 
 def _path(check: Callable[[Path, bool], None]) -> BeforeValidator:
-    """Return a validator of paths, which `check` gets absolute and whether files must exist."""
+    """Return a validator that calls `check` with the full path and whether files must exist."""
 
     def resolved(value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, str | Path):
@@ -173,12 +173,12 @@ def _path(check: Callable[[Path, bool], None]) -> BeforeValidator:
         if not str(value).strip():
             refuse([((), "the path is blank", "")])
         if "\0" in str(value):
-            refuse([((), "the path holds a zero byte", "")])
+            refuse([((), "the path contains a zero byte", "")])
         context = info.context or {}
         folder, must_exist = context.get("folder"), bool(context.get("check_files"))
         path = Path(value) if folder is None else (folder / value).resolve()
         if must_exist:
-            # Path.is_file() raises for a name too long or a folder that may not be entered.
+            # Path.is_file() raises if a name is too long or a folder may not be entered.
             try:
                 path.stat()
             except (FileNotFoundError, NotADirectoryError):
@@ -274,5 +274,5 @@ SweepValue = Annotated[
 SweepValues = Annotated[
     tuple[SweepValue, ...], Field(strict=False, min_length=1), AfterValidator(no_repeat)
 ]
-# YAML has lists only; the tuple prevents changes.
+# YAML gives lists; a tuple cannot be changed.
 Tags = Mapping[Text, Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]]

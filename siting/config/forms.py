@@ -29,7 +29,7 @@ def schema(model: type[BaseModel] = Config) -> dict[str, Any]:
 
 
 def to_yaml(config: Config) -> str:
-    """Return a configuration as YAML with every key and default; `load` reads it back equal.
+    """Return a configuration as YAML with every key and default; `load` restores it.
 
     `config`: as `siting.config.load` returns it, with absolute paths.
     """
@@ -41,7 +41,7 @@ def input_files(config: Config) -> dict[str, Path]:
 
     Keys that end in ``_dir`` name folders that runs write to; all other paths are inputs.
 
-    `config`: as `siting.config.load` returns it. Result: the file by key path, such as
+    `config`: as `siting.config.load` returns it. Result: files by key path, such as
     ``candidates.sources.0.path``, in the order of the sections.
     """
     return {
@@ -52,7 +52,7 @@ def input_files(config: Config) -> dict[str, Path]:
 
 
 def with_files(config: Config, files: Mapping[Path, Path]) -> Config:
-    """Return a configuration with some files replaced, unchecked.
+    """Return a configuration with some files replaced, without checking it.
 
     `config`: as `siting.config.load` returns it; `files`: the replacement of each file.
     """
@@ -80,7 +80,7 @@ def _parts(part: Any) -> Iterator[dict[str, Any]]:
 
 
 def plain(value: Any) -> Any:
-    """Return a configuration, or a part of it, as dicts, lists, texts and numbers."""
+    """Return a configuration, or a part of it, as dicts, lists, strings and numbers."""
     match value:
         case BaseModel():
             return {name: plain(item) for name, item in value}

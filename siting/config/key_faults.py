@@ -1,4 +1,4 @@
-"""Faults of a configuration in plain words, each with its file, line and key."""
+"""Faults of a configuration in plain language, each with its file, line and key."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from siting.config.yaml_text import Key
 
 # Keys that select one of several kinds of section, tried in this order.
 SELECTORS = ("kind", "shape")
-# Keys often set in the wrong place, and their right place.
+# Keys that are often set in the wrong place, and where they belong.
 ELSEWHERE = {
     ("demand.people", "h3"): "a table with a column h3 is kind: points; hexagons as demand cells "
     "are demand.cells.shape: h3",
@@ -58,7 +58,7 @@ class Origins:
         return f"{self.file}{line}, key {dotted(key)}"
 
     def line(self, key: Key) -> int:
-        """Return the line that sorts a fault among the others; overrides come last."""
+        """Return the line by which a fault is sorted; overrides come last."""
         part = self._nearest(key)
         return 10**9 if part in self.overrides else self.lines.get(part, 0)
 
@@ -102,14 +102,14 @@ def find_spot(location: tuple[str | int, ...], root: type[BaseModel]) -> Spot:
         else:
             item = _item(spot.annotation)
             notes = (n for n in getattr(item, "__metadata__", ()) if isinstance(n, FieldInfo))
-            # An item without a meaning has the meaning of its list or mapping.
+            # An item without a description takes that of its list or mapping.
             info = next((note for note in notes if note.description), spot.info)
             spot = replace(spot, key=(*spot.key, part), info=info, annotation=item)
     return spot
 
 
 def members(annotation: Any) -> dict[str | int, type[BaseModel]]:
-    """Return the sections an annotation allows, each by the word that selects it."""
+    """Return the sections that an annotation allows, by the word that selects each."""
     models = list(_models(annotation))
     if len(models) < 2:
         return {"": models[0]} if models else {}
@@ -203,7 +203,7 @@ _TYPES = {
     "finite_number": ("a finite number", ""),
     "string_type": ("text", ""),
     "is_instance_of": ("the path of a file or folder", ""),
-    "tuple_type": ("a list", "write [a, b], or one item a line after a hyphen"),
+    "tuple_type": ("a list", "write [a, b], or one item per line, each after a hyphen"),
     "dict_type": _SECTION,
     "model_type": _SECTION,
     "model_attributes_type": _SECTION,
@@ -211,7 +211,7 @@ _TYPES = {
 
 
 def shown(value: Any) -> str:
-    """Return a value as a message shows it.
+    """Return a value as it is shown in a message.
 
     >>> shown("12"), shown(True), shown(0.0), shown([1])
     ("'12'", 'true', '0', 'a list')
@@ -255,7 +255,7 @@ def _default(spot: Spot) -> str:
     return f"the default, {shown(value)}" if plain else "the default"
 
 
-# Keys of earlier versions, and their replacements.
+# Keys of earlier versions and their replacements.
 MOVED: Mapping[Key, str] = {("program", "method"): "solver.method"}
 
 

@@ -1,4 +1,4 @@
-"""The configuration of a nation: cities, each a separate study, and their shared money."""
+"""The configuration of a nation: its cities, each a separate study, and their shared money."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ class MoneyRange(Section):
     """
 
     least_pkr: Rupees = Field(0, ge=0)
-    """public money granted at least, PKR"""
+    """least public money, PKR"""
     most_pkr: Rupees | None = Field(None, ge=0)
-    """public money granted at most, PKR; default: no limit of its own"""
+    """most public money, PKR; default: no limit in PKR"""
     least_share: Share = 0
-    """share of the nation's budget granted at least"""
+    """least public money, as a share of the nation's budget"""
     most_share: Share = 1
-    """share of the nation's budget granted at most"""
+    """most public money, as a share of the nation's budget"""
 
     def least(self, budget_pkr: float) -> float:
         """Return the least money (PKR)."""
@@ -66,9 +66,9 @@ class CityOfNation(MoneyRange):
     config: YamlFile
     """the city's configuration, which is a study"""
     set: Overrides = ()
-    """KEY=VALUE texts that replace keys of the city's configuration"""
+    """KEY=VALUE pairs that override keys of the city's configuration"""
     takes_part: Literal["may", "must", "never"] = "may"
-    """part of the city in the plan; must: it gets at least one new station; never: it gets no
+    """role of the city in the plan; must: it gets at least one new station; never: it gets no
     public money"""
     province: Text | None = None
     """province of the city; default: the packaged one of demand.city"""
@@ -123,7 +123,7 @@ class NationConfig(Section):
     cities: Annotated[tuple[FileOrCity, ...], Field(strict=False)] = Field(min_length=2)
     """the cities, each a configuration file or a section that names one"""
     set: Overrides = ()
-    """KEY=VALUE texts that replace keys of every city"""
+    """KEY=VALUE pairs that override keys of every city's configuration"""
     provinces: Mapping[Text, MoneyRange] = Field({})
     """least and most money of a province's cities together, by province"""
     least_kwh_day_a_head: KwhHead = Field(0, ge=0, le=100)
@@ -146,13 +146,13 @@ class NationConfig(Section):
 def load_nation(
     path: Path, overrides: Sequence[str] = (), today: date | None = None
 ) -> tuple[NationConfig, list[Config], list[str]]:
-    """Return a nation's configuration, its cities' configurations and provinces, checked.
+    """Return the checked configurations of a nation and its cities, and the cities' provinces.
 
     With money by year, every city's plan gets the nation's years.
 
     `path`: the YAML file. Relative paths in it start at its folder. `overrides`:
-    ``key.path=value`` texts that replace keys of the file; `today`: today's date, before which no
-    year may lie; None: no such check. Raises `ConfigError` with every fault of the nation's and the
+    ``key.path=value`` strings that replace keys of the file; `today`: today's date, to refuse
+    earlier years; None: no check. Raises `ConfigError` with every fault of the nation's and the
     cities' files.
     """
     cities: list[Config] = []
@@ -192,7 +192,7 @@ def _one_or_the_other(config: NationConfig, today: date | None) -> Iterator[Refu
             yield ("budget_pkr",), "there is no money", fix
         return
     if config.budget_pkr is not None:
-        what = "is given, and money by year too: years.budgets_pkr"
+        what = "is given together with years.budgets_pkr"
         yield ("budget_pkr",), what, "leave one out (budget_pkr=null, or years=null)"
     first, key = min(config.years.budgets_pkr), ("years", "budgets_pkr")
     if today is not None and first < today.year:
@@ -213,7 +213,7 @@ def _in_years(city: Config, nation: NationConfig) -> Config:
 
 
 def _years(config: NationConfig, cities: Sequence[Config]) -> Iterator[Refusal]:
-    """Yield a fault for each setting of a city that excludes money by year."""
+    """Yield a fault for each setting of a city that cannot be combined with money by year."""
     if config.years is None:
         return
     last = max(config.years.budgets_pkr)

@@ -31,7 +31,7 @@ RupeesKwh = Annotated[float, Field(json_schema_extra={"unit": "PKR/kWh"})]
 RupeesHour = Annotated[float, Field(json_schema_extra={"unit": "PKR/h"})]
 RupeesKw = Annotated[float, Field(json_schema_extra={"unit": "PKR/kW"})]
 RupeesMonth = Annotated[float, Field(json_schema_extra={"unit": "PKR/month"})]
-# Runs of earlier versions store true (a minimum) or false.
+# Runs of earlier versions store true (for minimum) or false.
 PointsRule = Annotated[
     Literal["none", "minimum", "maximum"],
     BeforeValidator(lambda v: ("minimum" if v else "none") if isinstance(v, bool) else v),
@@ -80,7 +80,7 @@ class SiteCosts(Section):
     land_bay_month_pkr: RupeesMonth | None = Field(None, ge=0)
     """lease of a bay, PKR a month"""
     land_bay_upfront_pkr: Rupees | None = Field(None, ge=0)
-    """price of a bay paid for at the start, PKR"""
+    """price of a bay bought at the start, PKR"""
     om_share: Share | None = None
     """operation and maintenance a year, share of the chargers' cost"""
     road_battery_2w: float | None = Field(None, ge=0, le=100)
@@ -197,7 +197,7 @@ SIZES: Mapping[str, tuple[int, ...]] = {
     "dc_120": (1, 2, 4),
     "dc_180": (1, 2, 4),
 }
-# Choices at a site if the configuration states none.
+# Choices at a site if the configuration gives none.
 BY_DEFAULT = Choices({}, SIZES)
 
 
@@ -218,7 +218,7 @@ class Offers(Section):
     """your own offers, instead of the computed ones, with the columns of a study's offers; rows may
     be changed, left out or added"""
     chargers_csv: CsvFile | None = None
-    """charger catalogue with the same columns, instead of the packaged one"""
+    """charger catalogue in place of the packaged one, same columns"""
     grid_csv: CsvFile | None = None
     """costs of grid works, in place of the packaged table"""
     headroom_kw: Kilowatts = Field(800, ge=0, le=100_000)
@@ -259,7 +259,7 @@ class Offers(Section):
 
 
 def choices_of(offers: Offers) -> Choices:
-    """Return the choices at a site that the section states, or `BY_DEFAULT`."""
+    """Return the section's station choices, or `BY_DEFAULT` if it has none."""
     if offers.configurations is None and offers.sizes is None:
         return BY_DEFAULT
     return Choices(offers.configurations or {}, offers.sizes or {})

@@ -26,12 +26,12 @@ from siting.config.fields import (
 
 MILLION = 1e6
 
-# Every subset of the envelopes with reserved money is a row of the program.
+# The program has a row for every subset of the envelopes that reserve money.
 MOST_KEPT = 6
 
 
 def _whole(value: Any) -> Any:
-    # Keys of a mapping arrive as text.
+    # Keys of a mapping arrive as strings.
     return int(value) if isinstance(value, str) and value.strip().isdigit() else value
 
 
@@ -43,12 +43,12 @@ YearKey = Annotated[int, BeforeValidator(_whole), Field(ge=2025, le=2060)]
 
 
 class StepDecay(Section):
-    """Step decay: a kWh counts less from some minutes on."""
+    """Step decay: a kWh counts less beyond given drive times."""
 
     kind: Literal["step"]
     """in steps"""
     factors: Mapping[MinutesKey, PositiveShare] = Field(min_length=1)
-    """minutes from which a factor holds, and the factor"""
+    """factor by the minutes of drive from which it applies"""
 
 
 class LinearDecay(Section):
@@ -108,7 +108,7 @@ class LayerZones(Section):
 
 
 class ZonesOfPeople(Section):
-    """The zones that people are counted by (`demand.people` of kind zones)."""
+    """The zones in which people are counted (`demand.people` of kind zones)."""
 
     kind: Literal["people"]
     """the zones of demand.people"""
@@ -135,7 +135,7 @@ class LeastGain(Section):
         float, Field(json_schema_extra={"unit": "kWh/day, people or sessions/day per PKR m"})
     ] = Field(10.0, ge=0, le=1e9)
     """least gain of PKR 1 m, in the unit of the objective; 0: no limit; 10 kWh/day is PKR 27 of
-    public money for each kWh of ten years, about the cost of the energy; ASSUMPTION"""
+    public money for each kWh in ten years, about the cost of the energy; ASSUMPTION"""
     per_million_by_year: Mapping[YearKey, Annotated[float, Field(ge=0, le=1e9)]] | None = None
     """least gain by the year in which money is drawn, in place of per_million; only with
     program.years and rule: always"""
@@ -216,7 +216,7 @@ class Alternatives(Section):
     count: int = Field(3, ge=2, le=50)
     """number of plans, including the best"""
     differ_by: int = Field(2, ge=1, le=1000)
-    """least number of sites in which any two plans differ"""
+    """least number of sites at which any two plans differ"""
     within_share: Share | None = None
     """share of the best plan's worth that another plan may lose; default: any"""
 
@@ -321,8 +321,8 @@ class Limits(Section):
     mandates: Mapping[TableName, Mandate] = Field({})
     """shares of owners' places that must have a station, by a name that you choose"""
     split: Mapping[TableName, PositiveShare] = Field({})
-    """share of the budget by charger group, e.g. {lev: 0.3, dc: 0.5}: reserved for the group, and
-    its ceiling; groups not named share the rest"""
+    """share of the budget by charger group, e.g. {lev: 0.3, dc: 0.5}: both reserved for the
+    group and its ceiling; groups not named share the rest"""
     split_like: Literal["none", "pm_e_drive"] = "none"
     """a packaged split (splits.csv); pm_e_drive: India's split of 2025, 29 % for light vehicles,
     71 % for cars, buses and trucks"""
@@ -358,7 +358,7 @@ class Limits(Section):
     def _money_twice(self) -> Iterator[Refusal]:
         """Yield the faults of splits and envelopes that reserve money."""
         if self.split and self.split_like != "none":
-            what = "is a split of the budget beside limits.split"
+            what = "splits the budget again, besides limits.split"
             yield ("split_like",), what, "leave one out"
         whole = sum(self.split.values())
         if whole > 1 + 1e-9:
@@ -386,7 +386,7 @@ class Program(Section):
     """capacitated: a station serves at most the output of its chargers; coverage: all demand in
     reach counts as served"""
     budget_pkr: Rupees = Field(ge=0, le=1e14)
-    """public money that may be spent in all, PKR"""
+    """total public money that may be spent, PKR"""
     min_served_share: Share = 0.0
     """least share of the demand served; if no plan serves it, the run stops and names the
     conflict"""
@@ -415,7 +415,7 @@ class Program(Section):
     """order of the first aims, where more than one of fairness, least_cost and a criterion regret
     or cvar is set; each keeps the values of the aims before it"""
     then: LaterAims | None = None
-    """later aims in order, among plans of equal value, to a fifth of solver.gap: most_worth (the
+    """later aims in order, among plans of equal value (to a fifth of solver.gap): most_worth (the
     objective), least_money (public money), shortest_drives (without more public money, unless
     least_gain is 0), least_cost_to_all (yearly cost of stations and drivers' time, also without
     more public money); default: least_cost_to_all, but no later aim if decay already counts drives
@@ -444,7 +444,7 @@ class Program(Section):
         if gains is not None:
             where = ("least_gain", "per_million_by_year")
             if self.least_gain.rule != "always":
-                yield where, "counts with rule: always only", "add it"
+                yield where, "has an effect only with rule: always", "add it"
             years = list(self.years.budgets_pkr) if self.years else []
             if sorted(gains) != years:
                 what = f"needs the years of program.years: {', '.join(map(str, years)) or 'none'}"
@@ -453,7 +453,7 @@ class Program(Section):
         money = sum(self.years.budgets_pkr.values()) if self.years else self.budget_pkr
         whole = sum(one.budget_pkr for one in kept.values())
         if asked[:1] == ("least_cost",):
-            what = "reserves budget, without effect if the first aim is the least money"
+            what = "reserves budget, which has no effect if the first aim is the least money"
             if limits.split or limits.split_like != "none":
                 yield ("limits", "split" if limits.split else "split_like"), what, "leave it out"
             for name in kept:

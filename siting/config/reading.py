@@ -1,4 +1,4 @@
-"""Reader of configurations: YAML and overrides to a `Config`, with every fault at once."""
+"""Reader of configurations: turns YAML and overrides into a `Config`, or lists every fault."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def load(
     *,
     check_files: bool = True,
 ) -> Config:
-    r"""Return the configuration in a YAML file, checked, its paths absolute.
+    r"""Return the checked configuration in a YAML file, with absolute paths.
 
     Parameters
     ----------
     path
         The file. Relative paths in the file and in overrides start at its folder.
     overrides
-        Texts ``key.path=value`` with the value as YAML, applied in order. A number in the path,
+        Strings ``key.path=value`` with the value as YAML, applied in order. A number in the path,
         counted from 0, names an item of a list.
     today
         Today's date: an earlier target year is a fault; ``None`` for no such check.
@@ -46,7 +46,7 @@ def load(
     Raises
     ------
     ConfigError
-        With one fault for each error: its file, line and key, the value found and the one expected.
+        With one fault for each error: its file, line and key, and the values found and expected.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def load_as[T: BaseModel](
 
 
 def checked(data: Mapping[str, Any]) -> Config:
-    """Return the configuration made of plain values, checked, its paths absolute.
+    """Return the checked configuration made from plain values, with absolute paths.
 
     `data` has sections and keys as in a YAML file; relative paths start at the working directory.
     Raises `ConfigError` with one fault for each error, by its key.

@@ -50,7 +50,7 @@ REFUSALS: tuple[Clash, ...] = (
     Clash(
         "solver.method: exact or greedy",
         "solver.name: not HiGHS",
-        "the methods exact and greedy work on HiGHS; another solver needs the whole program",
+        "only HiGHS can run the methods exact and greedy; other solvers take the whole program",
         "add solver.method: milp, or leave the name out",
     ),
     Clash(
@@ -72,7 +72,7 @@ REFUSALS: tuple[Clash, ...] = (
     Clash(
         "program.years: given",
         "money.opening_year: given",
-        "the plan itself says in which year a station opens",
+        "the plan itself decides in which year a station opens",
     ),
     Clash(
         "money.sales_path: given",
@@ -80,7 +80,7 @@ REFUSALS: tuple[Clash, ...] = (
         "the shares of each year are the user's own",
     ),
     *(
-        Clash(blocks, "demand.table: given", "the table is of one year and one future")
+        Clash(blocks, "demand.table: given", "the table is for one year and one future")
         for blocks in ("program.years: given", "program.scenarios: given")
     ),
     _first(_FAIR, _CHEAP),

@@ -1,6 +1,6 @@
 """The sections of a configuration: every key with its unit, limits, default and meaning.
 
-The JSON schema, the reference page and the messages about faults are all made from this file.
+The JSON schema, the reference page and the messages about faults are all made from the sections.
 Defaults marked ASSUMPTION have no source; replace them where you can.
 """
 
@@ -56,7 +56,7 @@ class Roads(Section):
 
 
 class Download(Section):
-    """Servers that roads and points of interest are downloaded from."""
+    """Servers from which roads and points of interest are downloaded."""
 
     overpass_url: Address = "https://overpass-api.de/api"
     """Overpass server; the public one by default"""
@@ -103,7 +103,7 @@ class Reach(Section):
     access_kmh: Kmh = Field(15, gt=0, le=130)
     """speed on the straight leg between cell or site and road, km/h; ASSUMPTION"""
     max_snap_m: Metres = Field(600, gt=0, le=10_000)
-    """cells whose centre is further from a road are out of reach, m; ASSUMPTION"""
+    """cells whose centre is further from a road than this are out of reach, m; ASSUMPTION"""
     table_csv: CsvFile | None = None
     """your own drives, in place of drives over the roads: cell_id, site_id, travel_min; drives
     above cutoff_min do not count"""
@@ -142,11 +142,11 @@ class Report(Section):
     """The settings of a run's report."""
 
     language: Literal["en", "ur"] = "en"
-    """en: English; ur: Urdu, right to left, for words in the glossary; the rest stays English"""
+    """en: English; ur: Urdu, right to left, as far as it is translated; the rest stays English"""
 
 
 class Cap(Section):
-    """A limit on winning bids with one value in a column, such as one bidder or province."""
+    """A limit on the winning bids with the same value in a column, such as bidder or province."""
 
     column: Text
     """column of the bids: bidder, or a column of your own such as province; zone means
@@ -191,7 +191,7 @@ class Config(Section):
     roads: Roads
     """road network and speeds"""
     download: Download = Download()
-    """servers that data are downloaded from"""
+    """servers from which data are downloaded"""
     demand: Demand
     """people, cells and vehicles"""
     candidates: Candidates

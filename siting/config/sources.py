@@ -35,7 +35,7 @@ Source = Annotated[
 ]
 Licence = Annotated[str, Field(description="licence of the data; repeated in every output")]
 Attribution = Annotated[
-    str, Field(description="whom to name for the data; repeated in every output")
+    str, Field(description="whom to credit for the data; repeated in every output")
 ]
 
 
@@ -107,7 +107,7 @@ class RoadsFile(Section):
     """roads from a file"""
     path: RoadFile
     """OSM file (XML plain, gz or bz2; PBF), GraphML of OSMnx, or a network of this package as
-    Parquet, which is taken with its own speeds"""
+    Parquet, whose own speeds are used"""
     clip: PolygonFile | None = None
     """layer file with the polygon to clip the roads to; default: the whole file"""
     licence: Licence = ""
@@ -116,7 +116,7 @@ class RoadsFile(Section):
     @model_validator(mode="before")
     @classmethod
     def _osm_unless_told(cls, value: Any) -> Any:
-        """Credit OpenStreetMap for OSM files and OSMnx graphs without another credit."""
+        """Credit OpenStreetMap for OSM files and OSMnx graphs that name no other source."""
         if not isinstance(value, dict) or value.get("attribution"):
             return value
         ours = str(value.get("path", "")).lower().endswith((*OSM_SUFFIXES, *GRAPHML_SUFFIXES))
@@ -185,7 +185,7 @@ class PeopleZones(Section):
     """column with the share of households in high-rises; default: unknown"""
     ownership_column: Text | None = None
     """column with vehicles a head, or a proxy, in any unit; moves cars to zones with higher values,
-    at the same total; default: cars follow people"""
+    with the same total; default: cars follow population"""
     spread_by: Literal["streets", "buildings", "places"] = "streets"
     """basis for spreading people inside a zone: length of residential street, footprint of
     buildings, or places"""
@@ -193,7 +193,7 @@ class PeopleZones(Section):
     """layer or OSM file with the buildings, or the places and their column weight; not for
     streets"""
     clip_to_roads: bool = False
-    """whether a zone's people count only by the share of its area inside the outline of the roads;
+    """whether a zone's people count in proportion to its area inside the outline of the roads;
     false: all its people count"""
     source: Source = ""
     licence: Licence = ""
@@ -218,7 +218,7 @@ class PeopleRaster(Section):
     density: bool = False
     """whether the values are people per km2, not people per pixel"""
     nodata: float | None = None
-    """value that means no data, where the file does not name it"""
+    """value that marks missing data, if the raster does not declare one"""
     source: Source = ""
     licence: Licence = ""
 
@@ -389,7 +389,7 @@ class ExcludedArea(Section):
 
 
 class SitesStreets(Section):
-    """Candidates along the streets, if no better ones are known."""
+    """Candidates along the streets, for a city without better ones."""
 
     kind: Literal["streets"]
     """road nodes spread evenly over the network"""

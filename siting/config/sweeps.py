@@ -1,4 +1,4 @@
-"""Sweeps: values to try for single keys, from ``--sweep`` texts and as overrides."""
+"""Sweeps: values to try for single keys, read from ``--sweep`` and written as overrides."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _SAID = {"string_pattern_mismatch": "is not a key path", "too_short": "the list 
 
 
 def even_steps(text: str) -> list[int | float] | None:
-    """Return the even steps of a text ``low:high:count``; None for another text.
+    """Return the evenly spaced values of ``low:high:count``; None for another string.
 
-    Integers stay integers, so that years stay years. Ends may be money in words (``2cr``).
+    Whole values are integers, so that years remain years. Ends may have a unit of rupees (``2cr``).
 
     >>> even_steps("2030:2040:3"), even_steps("0:1:5"), even_steps("1cr:2cr:2")
     ([2030, 2035, 2040], [0, 0.25, 0.5, 0.75, 1], [10000000, 20000000])
@@ -42,10 +42,10 @@ def even_steps(text: str) -> list[int | float] | None:
 
 
 def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
-    """Return the values to try by key path, from ``key.path=[value, value]`` texts.
+    """Return the values to try by key path, from ``key.path=[value, value]`` strings.
 
     `texts`: each with a list in YAML, or ``low:high:count`` (`even_steps`). Raises `ConfigError`
-    naming every text that is invalid, repeats a key or a value, or holds more than single values.
+    with every string that is invalid, repeats a key or value, or has a list or mapping as a value.
 
     >>> parse_sweeps(["program.budget_pkr=[4e7, 60_000_000]", "demand.scenario=[low]"])
     {'program.budget_pkr': (40000000.0, 60000000), 'demand.scenario': ('low',)}
@@ -76,7 +76,7 @@ def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
             faults += [
                 Fault(where, _SAID.get(error["type"], error["msg"]), _LIKE)
                 for error in err.errors()
-                if error["type"] != "too_short" or not error["input"]  # else its items have faults
+                if error["type"] != "too_short" or not error["input"]  # else its items are reported
             ]
     if faults:
         raise ConfigError(faults)
@@ -94,7 +94,7 @@ def combinations(sweep: Mapping[str, Sequence[Single]]) -> Iterator[dict[str, Si
 
 
 def as_overrides(chosen: Mapping[str, Single]) -> list[str]:
-    """Return single values as the ``key.path=value`` texts of `siting.config.load`.
+    """Return single values as ``key.path=value`` overrides for `siting.config.load`.
 
     >>> as_overrides({"program.budget_pkr": 4e7, "demand.case": "low"})
     ['program.budget_pkr=40000000.0', 'demand.case=low']

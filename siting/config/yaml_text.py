@@ -1,8 +1,8 @@
 """Conversion of YAML text to plain values, with the line of every key, and back.
 
-Only ``true`` and ``false`` are truth values, so that ``no``, ``on`` and ``yes`` stay words; dates
-and clock times stay words too. ``1e9``, ``1.2e9`` and ``120_000_000`` are numbers. Keys are texts
-as written. A repeated key is a fault, although common readers silently take the last.
+Only ``true`` and ``false`` are booleans: ``no``, ``on`` and ``yes`` are strings, and so are dates
+and times. ``1e9``, ``1.2e9`` and ``120_000_000`` are numbers. Keys are strings as written. A
+repeated key is a fault, although common readers silently take the last one.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """A YAML writer that quotes texts which this or a common reader would misread."""
+    """A YAML writer that quotes strings which this reader or a common one would misread."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
-        # In other styles a line break, of which YAML knows five, can come back as a blank.
+        # In other styles, any of YAML's five line breaks can be read back as a space.
         style = '"' if set(data) & set("\n\r\x85\u2028\u2029") else None
         return self.represent_scalar(_TAG + "str", data, style=style)
 
@@ -125,7 +125,7 @@ def read(text: str) -> Document:
 def write(value: Any, *, one_line: bool = False) -> str:
     """Return YAML text that `read` turns into the same value again; keys keep their order.
 
-    `value` holds texts, numbers, truth values and ``None`` in lists and mappings. `one_line` gives
+    `value` holds strings, numbers, booleans and ``None`` in lists and mappings. `one_line` gives
     a single line.
 
     >>> print(write({"year": 2030, "note": "yes", "tags": ["fuel"]}), end="")
@@ -157,7 +157,7 @@ class _Walk:
         if self.count > MAX_VALUES:
             raise _broken(node, f"more than {MAX_VALUES:,} values, aliases followed")
         if id(node) in above:
-            raise _broken(node, "an alias that stands inside what it repeats")
+            raise _broken(node, "an alias inside the part that it repeats")
         above = (*above, id(node))
         if isinstance(node, yaml.MappingNode) and node.tag == _TAG + "map":
             return self._mapping(node, key, above)

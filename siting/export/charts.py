@@ -1,7 +1,7 @@
 """Pictures of a plan: map and charts of classes, cost, use, years, budgets and simulated day.
 
-Colours differ in lightness as much as in hue, and unserved energy and existing stations are
-hatched, so that a chart can be read in a grey print and by colour-blind readers.
+Colours differ in lightness as well as in hue, and unserved energy and existing stations are
+hatched, so that charts are readable in greyscale and by colour-blind readers.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ _BY_HOUR = (
     ("late_share", 100, "Late or turned away", "% of drivers"),
     ("wait_mean_min", 1, "Mean wait of those who stay", "min"),
 )
-# Unserved energy is hatched, so that it can be seen in a grey print.
+# Unserved energy is hatched, so that it is visible in greyscale.
 _LACKING: dict[str, Any] = {"color": LACKING, "ec": LACKING_EDGE, "hatch": "////", "lw": 0.6}
 _STANDING: dict[str, Any] = {"color": "#f0c419", "ec": INK, "hatch": "....", "lw": 0.5}
-# Background that hides grid lines behind texts.
+# Background that hides grid lines behind text.
 _CLEAR = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
 # Parts of a station's cost in drawing order.
 _PARTS = {
@@ -60,7 +60,7 @@ _PARTS = {
 }
 # Parts of the grid works, shown instead of their sum if known.
 _GRID_PARTS = {"connection_cost_pkr", "line_cost_pkr", "upgrade_cost_pkr"}
-# Content of each picture by name.
+# Content of each picture, by name.
 PICTURES = {
     "map": "the plan on the map",
     "classes": "energy served by vehicle class",
@@ -69,7 +69,7 @@ PICTURES = {
     "years": "energy served year by year",
     "frontier": "energy served for public money",
 }
-# Pictures that need the table of `Plan.tables` with their name, and the way to get it.
+# Pictures that need the table of the same name in `Plan.tables`, and how to get it.
 _NEEDED = {
     "years": "give program.years a budget for each year",
     "frontier": "put the table of `siting frontier` into plan.tables['frontier']",
@@ -98,7 +98,7 @@ def plot_plan(plan: Any, what: str) -> Figure:
 
 
 def save_plan_pictures(plan: Any, folder: Path | str, formats: Sequence[str]) -> list[Path]:
-    """Write every picture that a plan has the tables for; see `siting.Plan.save_pictures`."""
+    """Write every picture for which a plan has tables; see `siting.Plan.save_pictures`."""
     given = (formats,) if isinstance(formats, str) else tuple(formats)
     odd = [form for form in given if form not in FORMATS]
     refuse(naming("formats", "not known", odd, f"use {', '.join(FORMATS)}"))
@@ -143,7 +143,7 @@ def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: 
     """Return bars of the cost of the new stations (PKR million), by part and by payer.
 
     `sites` has ``offer_id``, ``existing``, ``cost_pkr``, ``subsidy_pkr``; costs that `offers` does
-    not split appear as other costs.
+    not divide into parts are shown as "Other".
     """
     new = sites[~sites["existing"].astype(bool)]
     parts = cost_parts(new, offers)
@@ -172,7 +172,7 @@ def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: 
 
 
 def cost_parts(new: pd.DataFrame, offers: pd.DataFrame) -> dict[str, float]:
-    """Return the cost of the new stations by part (PKR), without parts that cost nothing."""
+    """Return the cost of the new stations by part (PKR), omitting parts that cost nothing."""
     built = offers[offers["offer_id"].isin(new["offer_id"])]
     known = set(offers.columns)
     known -= {"grid_cost_pkr"} if known >= _GRID_PARTS else _GRID_PARTS
@@ -188,7 +188,7 @@ def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     `sites` has ``site_id``, ``existing``, ``capacity_kwh_day``, ``served_kwh_day``.
     """
     rows = sites.assign(
-        # Rounded values sort stations of one size by use, not by a rounding error of their size.
+        # Rounding makes stations of the same size sort by use, not by floating-point noise.
         room=sites["capacity_kwh_day"].fillna(sites["served_kwh_day"]).astype(float).round(3),
         got=sites["served_kwh_day"].astype(float).round(3),
     ).sort_values(["room", "got", "site_id"], ascending=[False, False, True], kind="stable")
@@ -214,7 +214,7 @@ def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
 
 
 def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
-    """Return bars of the energy wanted and served by year (kWh/day), with the money spent.
+    """Return bars of energy wanted and served by year (kWh/day), labelled with the money spent.
 
     `years` has ``year``, ``demand_kwh_day``, ``served_kwh_day``, ``spent_pkr``.
     """
@@ -298,7 +298,7 @@ def _title_panel(chart: Axes, text: str, **labels: str) -> None:
 
 
 def _new_chart(height_in: float) -> tuple[Figure, Axes]:
-    """Return a figure with one chart, which has no frame line above and to the right."""
+    """Return a figure with one chart, without frame lines at the top and right."""
     figure = new_figure(8, height_in, layout="constrained")
     engine: Any = figure.get_layout_engine()
     engine.set(w_pad=0.15, h_pad=0.1)
@@ -309,7 +309,7 @@ def _new_chart(height_in: float) -> tuple[Figure, Axes]:
 
 
 def _finished(figure: Figure, title: str, note: str, *, legend: Any = None) -> Figure:
-    """Return a figure of charts with its title above, its note below, and the legend's place."""
+    """Add title, note and, if given a place, a legend to a figure of charts; return it."""
     if legend:
         figure.axes[0].legend(frameon=False, loc=legend)
     title, _, note, fonts = legible(title, "", note)
@@ -325,7 +325,7 @@ def _finished(figure: Figure, title: str, note: str, *, legend: Any = None) -> F
 
 
 def _beside(chart: Axes, x: float, y: float, text: str) -> None:
-    """Write a text just right of the end of a bar, clear of the grid lines."""
+    """Write a label just to the right of a bar, hiding the grid lines behind it."""
     at: dict[str, Any] = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
     chart.annotate(text, (x, y), size=8.5, color=INK, bbox=_CLEAR, **at)
 
@@ -341,7 +341,7 @@ def _ruled(axis: Any) -> None:
 
 
 def _percent(part: float, whole: float) -> str:
-    """Return a share as text; "100 %" and "0 %" mean exactly all and nothing.
+    """Return a share as text; "100 %" means exactly all, and "0 %" exactly nothing.
 
     >>> [_percent(p, 100.0) for p in (0.0, 0.01, 50.0, 99.99, 100.0)]
     ['0 %', 'under 1 %', '50 %', 'over 99 %', '100 %']

@@ -1,4 +1,4 @@
-"""The credit line of a file's data: owner, licence and date of each input."""
+"""The credit line of a file: owner, licence and date of each input."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def credit_line(inputs: Iterable[Mapping[str, Any]]) -> str:
     for owner in owners_of(records):
         of_owner = [record for record in records if str(record["source"]) == owner]
         licences = [str(record.get("licence") or "") for record in of_owner]
-        # The newest file gives the date, because no content is newer.
+        # The date is that of the newest file, because no content is newer.
         dates = sorted(str(record["file_date"]) for record in of_owner if record.get("file_date"))
         said = [*dict.fromkeys(one for one in licences if one not in NOBODY), *dates[-1:]]
         parts.append(f"{owner} ({', '.join(said)})" if said else owner)
@@ -36,7 +36,7 @@ def credit_line(inputs: Iterable[Mapping[str, Any]]) -> str:
 def noted(plan: Any) -> str:
     """Return the note and credit that every file made from a plan repeats.
 
-    `plan` is a `siting.Plan`; the inputs come from its facts, or else its study.
+    `plan` is a `siting.Plan`; the inputs come from its facts or, failing that, its study.
     """
     inputs = plan.facts.get("inputs")
     if inputs is None:

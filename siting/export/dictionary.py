@@ -13,9 +13,9 @@ import pandas as pd
 
 from siting import tables
 
-# Meaning and unit of the fields; the unit is blank where there is none.
+# Meaning and unit of the fields; the unit may be blank.
 _FIELDS = Path(__file__).with_name("fields.csv")
-# The specifications in `siting.tables` that a layer's rows follow.
+# The specifications in `siting.tables` to which a layer's rows conform.
 _SPECIFIED = {
     "demand": (tables.CELLS, tables.DEMAND),
     "service": (tables.SERVICE,),
@@ -23,7 +23,7 @@ _SPECIFIED = {
     "dropped": (tables.CANDIDATES,),
     "offers": (tables.OFFERS,),
 }
-# Units at the end of names, and their form in labels; the longest first.
+# Units at the end of names, and their form in labels; longest first.
 _UNITS = (
     ("_pkr_kwh", "PKR/kWh"),
     ("_pkr_year", "PKR/year"),
@@ -56,8 +56,8 @@ UNEXPLAINED = "column of an input, passed on unchanged"
 def data_dictionary_of(layers: Mapping[str, Iterable[str]]) -> pd.DataFrame:
     """Return the meaning and unit of each field of each layer or table.
 
-    `layers`: the names of the fields of each layer or table, by its name (`fields_of`). One row per
-    field in the order given: ``layer``, ``field``, ``alias`` (the field in words), ``unit`` (blank
+    `layers`: field names by name of layer or table (`fields_of`). The result has one row per field,
+    in the order given: ``layer``, ``field``, ``alias`` (the field in words), ``unit`` (blank
     for names and flags), ``meaning``. An unknown field has the meaning `UNEXPLAINED`.
 
     >>> data_dictionary_of({"sites": ["power_kw"]})[["alias", "unit"]].to_dict("records")
@@ -74,9 +74,9 @@ def data_dictionary_of(layers: Mapping[str, Iterable[str]]) -> pd.DataFrame:
 def fields_of(
     layers: Mapping[str, pd.DataFrame], beside: Mapping[str, Iterable[str]] | None = None
 ) -> dict[str, list[str]]:
-    """Return the fields of each layer without geometry, and the fields that its CSV adds.
+    """Return the field names of each layer except geometry, with those that its CSV adds.
 
-    `layers`: layers and tables by name; `beside`: more fields by layer, such as ``lon`` and
+    `layers`: layers and tables by name; `beside`: further fields by layer, such as ``lon`` and
     ``lat``, or all fields of another table.
     """
     fields = {
@@ -104,7 +104,7 @@ def explain(layer: str, field: str) -> tuple[str, str]:
 
 
 def is_own(field: str, layers: Iterable[str] = ("candidates", "sites", "viability")) -> bool:
-    """Return whether a user added a field to a layer.
+    """Return whether a field of a layer was added by the user.
 
     >>> [is_own(name) for name in ("plot_no", "user_cost_pkr", "cost_pkr")]
     [True, True, False]
@@ -115,7 +115,7 @@ def is_own(field: str, layers: Iterable[str] = ("candidates", "sites", "viabilit
 def with_units[Frame: pd.DataFrame](table: Frame, layer: str = "*") -> Frame:
     """Return a table with the units of its columns in ``attrs["units"]``.
 
-    `layer`: name of the layer or table, for columns without a unit in their name.
+    `layer`: name of the layer or table, which gives units to columns without one in their name.
 
     >>> with_units(pd.DataFrame({"cost_pkr": [1.0], "served_share": [0.5]})).attrs
     {'units': {'cost_pkr': 'PKR', 'served_share': '0 to 1'}}
@@ -131,13 +131,13 @@ def with_units[Frame: pd.DataFrame](table: Frame, layer: str = "*") -> Frame:
 
 
 def _parted(field: str) -> tuple[str, str]:
-    """Return a name without the unit at its end, and that unit as labels write it."""
+    """Return a name without the unit at its end, and the unit as written in labels."""
     ending, unit = next((one for one in _UNITS if field.endswith(one[0])), ("", ""))
     return field.removesuffix(ending), unit
 
 
 def alias(field: str) -> str:
-    """Return a field's name in words, its unit after a comma.
+    """Return a field's name in words, followed by a comma and its unit.
 
     >>> [alias(f) for f in ("capacity_lev_kwh_day", "npv_pkr", "use_share", "in_network")]
     ['Capacity light vehicle charger, kWh/day', 'NPV, PKR', 'Use share', 'In network']
@@ -149,9 +149,9 @@ def alias(field: str) -> str:
 
 
 def short_names(fields: Iterable[str]) -> dict[str, str]:
-    """Return a unique name of at most ten letters for each field, as in a Shapefile.
+    """Return a unique name of at most ten characters for each field, as Shapefiles need.
 
-    Units at the end are dropped first, then words are cut evenly. `alias` has the full name.
+    The unit at the end is dropped first, then words are cut evenly. `alias` gives the full name.
 
     >>> short_names(["site_id", "served_two_wheeler_kwh_day", "capacity_lev_kwh_day"]).values()
     dict_values(['site_id', 'se_two_whe', 'capaci_lev'])
@@ -166,7 +166,7 @@ def short_names(fields: Iterable[str]) -> dict[str, str]:
 
 
 def _cut(text: str) -> str:
-    """Return a name of at most `MOST_LETTERS`, cut letter by letter from its longest words."""
+    """Return a name cut to `MOST_LETTERS`, letter by letter from its longest words."""
     words = [word for word in text.split("_") if word]
     while len("_".join(words)) > MOST_LETTERS and max(map(len, words)) > 1:
         at = max(range(len(words)), key=lambda n: len(words[n]))
@@ -179,7 +179,7 @@ Known = tuple[re.Pattern[str], str, str]
 
 @cache
 def _known() -> dict[str, list[Known]]:
-    """Return pattern, unit and meaning of fields by layer, full names before open patterns."""
+    """Return pattern, unit and meaning of fields by layer, full names before patterns."""
     with _FIELDS.open(encoding="utf-8", newline="") as file:
         listed = sorted(csv.DictReader(file), key=lambda row: "<" in row["field"])
     rows = [(row["layer"], row["field"], row["unit"], row["meaning"]) for row in listed]

@@ -24,7 +24,7 @@ from siting.writing import require_free, write_whole
 ONE, DRAWN = ("sites",), ("sites", "demand")
 # Formats of `write_exchange`.
 ENDINGS = (".gpkg", ".shp", ".parquet", ".fgb", ".geojson", ".kml", ".xlsx")
-# Files of a Shapefile beside its ``.shp``.
+# Files that accompany the ``.shp`` of a Shapefile.
 BESIDE_SHP = (".shx", ".dbf", ".prj", ".cpg", ".fields.csv")
 # Largest number of rows of a sheet, header included.
 SHEET_ROWS = 1_048_576
@@ -48,15 +48,14 @@ def write_exchange(
 ) -> Path:
     """Write layers to a file for other programs, in lon/lat (EPSG:4326); return the file.
 
-    `layers`: layers and tables of a plan by name, as in `siting.Plan.layers`. `path`: the new file;
-    its ending decides the format. ``.parquet`` (GeoParquet), ``.fgb``
-    (FlatGeobuf), ``.geojson`` and ``.shp`` (Shapefile) hold one layer; ``.kml`` and ``.gpkg``
-    (GeoPackage) several. Names in a Shapefile have at most ten letters; ``NAME.fields.csv`` beside
-    it gives the full names. ``.xlsx`` has a sheet per table, shapes as columns ``lon`` and ``lat``
-    (a point on each area or line), a first sheet ``readme``, and a last sheet with the meaning of
-    each column. `names`: the layers to write; by default ``sites``, for KML and GeoPackage
-    ``sites`` and ``demand``, for a workbook all but the roads; `title`,
-    `note`: the study's title, and the note to repeat.
+    `layers`: layers and tables of a plan by name, as in `siting.Plan.layers`. `path`: the new file,
+    whose ending decides the format. ``.parquet`` (GeoParquet), ``.fgb`` (FlatGeobuf), ``.geojson``
+    and ``.shp`` (Shapefile) hold one layer; ``.kml`` and ``.gpkg`` (GeoPackage) hold several.
+    Field names in a Shapefile have at most ten letters; ``NAME.fields.csv`` beside it gives the
+    full names. ``.xlsx`` has a sheet per table, with shapes as columns ``lon`` and ``lat`` (a point
+    on each area or line), a first sheet ``readme``, and a last sheet with the meaning of each
+    column. `names`: the layers to write; by default ``sites``, for KML and GeoPackage ``sites`` and
+    ``demand``, and for a workbook all but the roads. `title`, `note`: title and note of the study.
 
     Raises `InputError` if the ending or the layer is unknown, or the layer does not fit the file.
     """
@@ -78,7 +77,7 @@ def write_exchange(
     chosen = {name: layers[name] for name in wanted}
 
     def write(part: Path) -> None:
-        name, layer = next(iter(chosen.items()))  # the layer of a file that holds one
+        name, layer = next(iter(chosen.items()))  # the layer, for files that hold one
         match suffix:
             case ".parquet":
                 _ready(name, layer).to_parquet(part, index=False, compression="zstd")
@@ -112,7 +111,7 @@ def _geopackage(layers: dict[str, pd.DataFrame], part: Path, title: str, note: s
 
 
 def _shapefile(name: str, layer: pd.DataFrame, part: Path, path: Path, note: str) -> None:
-    """Write a layer, then move it into place; the ``.shp`` itself, `part`, comes last."""
+    """Write the files of a layer and move them into place; the ``.shp`` becomes `part`."""
     ready = _ready(name, layer)
     columns = [str(c) for c in ready.columns if c != "geometry"]
     short = short_names(columns)

@@ -1,4 +1,4 @@
-"""Matplotlib figures without pyplot: shown by notebooks, always saved as the same bytes."""
+"""Matplotlib figures without pyplot: notebooks show them, and files have the same bytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMATS = ("png", "svg", "pdf")
-# Text stays text in SVG and PDF, and clip paths keep their names between runs.
+# SVG and PDF contain text, not outlines, and clip paths have the same names in every run.
 _SAVED: Any = {"svg.fonttype": "none", "svg.hashsalt": "siting", "pdf.fonttype": 42}
 _NOTHING_OF_WHEN: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
@@ -24,7 +24,7 @@ _DPI = 160
 
 
 def new_figure(width_in: float, height_in: float, **options: Any) -> Figure:
-    """Return a white figure of a size in inches, made without pyplot.
+    """Return a white figure, made without pyplot; sizes are in inches.
 
     Raises `MissingExtraError` if Matplotlib is not installed.
     """
@@ -56,10 +56,10 @@ def _shown_by_notebooks(kind: Any) -> Any:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, SVG or PDF by the file's ending, the same bytes each time.
+    """Write a figure as PNG, SVG or PDF, by the file's ending, with the same bytes each time.
 
-    Text stays text in SVG and PDF, so that it can be searched or set in the paper's own font.
-    Raises `InputError` if the ending is none of these.
+    SVG and PDF contain text, not outlines, so that it can be searched or set in another font.
+    Raises `InputError` for any other ending.
     """
     from matplotlib import rc_context
 

@@ -1,8 +1,8 @@
-"""Fonts for names in pictures: Urdu needs a font with its letters and joined forms.
+"""Fonts for text in pictures: Urdu needs a font with its letters, and the letters joined.
 
 Browsers and QGIS find a font and join Urdu letters by themselves. Matplotlib does not look for a
-font, and joins letters only if built with libraqm (3.11 and later). A name that it cannot draw
-correctly is replaced, because boxes and loose letters are worse than an id.
+font, and joins letters only if built with libraqm (3.11 and later). Urdu that it cannot draw
+correctly is left out, because boxes and unjoined letters are unreadable.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from functools import cache
 from typing import Any
 
-# Arabic script and its presentation forms, in which Urdu is written.
+# The Arabic script, in which Urdu is written, with its presentation forms.
 ARABIC = r"\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff"
 # Words with the marks and spaces between them.
 _URDU = re.compile(rf"[{ARABIC}](?:[{ARABIC}\u200c-\u200f\s]*[{ARABIC}])?")
@@ -25,9 +25,9 @@ LEFT_OUT = "Names in Urdu are left out: no font on this machine has their letter
 
 
 def legible(title: str, subtitle: str, note: str) -> tuple[str, str, str, dict[str, Any]]:
-    """Return a picture's drawable texts, with a note on texts left out, and their font.
+    """Return the drawable parts of three texts, and the font arguments for Matplotlib's ``text``.
 
-    The font is an argument of Matplotlib's ``text``; none is needed without Urdu.
+    If Urdu is left out, the note says so. Without Urdu, no font arguments are needed.
 
     >>> legible("Town", "", "© OpenStreetMap contributors")
     ('Town', '', '© OpenStreetMap contributors', {})
@@ -43,7 +43,7 @@ def legible(title: str, subtitle: str, note: str) -> tuple[str, str, str, dict[s
 
 
 def _without_urdu(text: str) -> str:
-    """Return a text without its Urdu words and empty brackets.
+    """Return a string without its Urdu words and empty brackets.
 
     >>> _without_urdu("F-8 (ایف ۸), Islamabad")
     'F-8, Islamabad'
@@ -54,7 +54,7 @@ def _without_urdu(text: str) -> str:
 
 @cache
 def _font_with(letters: frozenset[str]) -> str | None:
-    """Return the first installed font with all the letters; None if these cannot be joined."""
+    """Return the first installed font with the letters; None without one or without libraqm."""
     from matplotlib import font_manager, ft2font
 
     if not hasattr(ft2font, "__libraqm_version__"):

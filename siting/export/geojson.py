@@ -1,4 +1,4 @@
-"""GeoJSON by RFC 7946, with one feature per line, so that diff can compare plans."""
+"""GeoJSON (RFC 7946) with one feature per line, so that diff can compare plans."""
 
 from __future__ import annotations
 
@@ -25,24 +25,23 @@ def write_geojson(
     """Write a layer as GeoJSON (RFC 7946): lon/lat in degrees with at most 7 decimals, UTF-8.
 
     The file has no ``crs`` member, and its polygons follow the right-hand rule. Missing and
-    infinite values are ``null``; numbers are rounded by the unit in their column's name
-    (watt-hours, hundredths of a minute, whole rupees for integers). Each feature is one line, in
-    the order of the rows; the same layer gives the same bytes.
+    infinite values are ``null``; numbers are rounded by the unit in their column's name. Each
+    feature is one line, in the order of the rows. The same layer gives the same bytes.
 
     Parameters
     ----------
     layer
         The layer to write, in any coordinate reference system; it is not changed.
     path
-        The file; it appears whole or not at all.
+        The file, which is written whole or not at all.
     name
-        The layer's name in a GIS; by default the file's name without its ending.
+        The layer's name in a GIS; by default, the file's name without its ending.
     note
         A note for readers of the layer, e.g. that it is schematic. It becomes the member
         ``description`` of the collection, which GDAL and QGIS show as the layer's description; RFC
         7946 (section 6.1) lets other readers skip it.
     key
-        The column that names a feature; it is also written as the feature's ``id``.
+        The column of ids, which is also written as each feature's ``id``.
 
     Raises
     ------
@@ -63,7 +62,7 @@ def write_geojson(
 
 
 def geojson_of(layer: gpd.GeoDataFrame, *, name: str, note: str = "") -> dict[str, Any]:
-    """Return the GeoJSON of a layer as plain values; see `write_geojson`."""
+    """Return a layer as a GeoJSON object of plain Python values; see `write_geojson`."""
     head, features = _collection(layer, name, note, None)
     collection: dict[str, Any] = json.loads(_dumps({**head, "features": list(features)}))
     return collection

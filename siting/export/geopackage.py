@@ -19,7 +19,7 @@ from siting.export.styles import Style
 from siting.texts import visible
 from siting.writing import write_whole
 
-# The table in which QGIS stores styles, with its own columns.
+# The table in which QGIS stores styles, and its columns.
 STYLES_TABLE = "layer_styles"
 _STYLE_COLUMNS = [
     *("f_table_catalog", "f_table_schema", "f_table_name", "f_geometry_column", "styleName"),
@@ -53,17 +53,17 @@ def write_geopackage(
 ) -> None:
     """Write layers and plain tables into one GeoPackage, in lon/lat (EPSG:4326, degrees).
 
-    Coordinates are rounded as in the GeoJSON files; other numbers are written in full. Whole
-    numbers, flags and text keep their type; missing values are NULL. Each field has its name in
-    words and its meaning, in GeoPackage's schema extension.
+    Coordinates are rounded as in the GeoJSON files; other numbers are written in full. Integers,
+    flags and text keep their types; missing values are NULL. GeoPackage's schema extension gives
+    each field's name in words and its meaning.
 
     Parameters
     ----------
     path
-        The file; it appears whole or not at all.
+        The file, which is written whole or not at all.
     layers
-        The rows of each layer by its name, in the order of writing. A table without geometry
-        becomes a table of attributes.
+        Layers by name, in the order of writing. A table without geometry becomes a table of
+        attributes.
     descriptions
         The description of each layer in a GIS.
     geometry_types
@@ -105,7 +105,7 @@ def write_geopackage(
 def storable(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table with names and values that SQLite, XML and GDAL's drivers can hold.
 
-    GDAL's drivers end a text at a zero byte and write other control characters into XML unchanged.
+    GDAL's drivers cut a string at a zero byte and write other control characters to XML unchanged.
     """
     table = frame.reset_index(drop=True)
     taken: set[str] = set()
@@ -123,7 +123,7 @@ def storable(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cell(value: Any) -> Any:
-    """Return the items of a list as one text; OSM streets may have several names."""
+    """Return a value for a cell; lists (an OSM street may have several names) become a string."""
     if isinstance(value, list | tuple):
         return _cell("; ".join(map(str, value)))
     return visible(value) if isinstance(value, str) else value
@@ -136,7 +136,7 @@ def _free_name(wanted: str, taken: Collection[str]) -> str:
 
 
 def _add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
-    """Add QGIS styles to a GeoPackage; each layer opens with its first one.
+    """Add QGIS styles to a GeoPackage; each layer opens with its first style.
 
     The layers must already be written.
     """
@@ -159,9 +159,9 @@ def _add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
 
 
 def _add_meanings(path: Path, dictionary: pd.DataFrame) -> None:
-    """Add each field's name in words and its meaning where a GIS shows them.
+    """Add each field's name in words and its meaning, for display in a GIS.
 
-    The layers must already be written; rows of `dictionary` on other tables are skipped.
+    The layers must already be written; rows of `dictionary` for other tables are skipped.
     """
     rows = dictionary[["layer", "field", "alias", "unit", "meaning"]].astype(str)
     with closing(sqlite3.connect(path)) as database, database:
@@ -179,7 +179,7 @@ def _add_meanings(path: Path, dictionary: pd.DataFrame) -> None:
                 choices = chain((words, field), (f"{words} ({n})" for n in count(2)))
                 shown = next(name for name in choices if (layer, name) not in taken)
                 taken.add((layer, shown))
-                # GDAL shows `name`, the specification's title; both are the field in words.
+                # GDAL shows `name`, the specification says `title`; both are the field in words.
                 text = f"{meaning} [{unit}]" if unit else meaning
                 named.append((layer, field, shown, shown, text))
         database.executescript(_SCHEMA)

@@ -1,4 +1,4 @@
-"""The content of a map: cells, roads, stations, and the scale."""
+"""The content of a map: cells, roads, stations, scale bar and north arrow."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ROADS = {
     "trunk": (2.2, "#858c96"),
     "motorway": (2.2, "#858c96"),
 }
-# Colours of cells with little and with much demand, if none, half or all of it is served.
+# Colours of cells with little and much demand, for none, half and all of it served.
 _SHADES = np.array(
     [
         [[253, 241, 226], [222, 110, 56]],
@@ -62,7 +62,7 @@ def require_metres(edges: gpd.GeoDataFrame) -> None:
 def find_ground(
     edges: gpd.GeoDataFrame, cells: gpd.GeoDataFrame, stations: gpd.GeoDataFrame
 ) -> Ground:
-    """Return the area of cells and stations, or of the roads if there are neither.
+    """Return the area of cells and stations or, if there are neither, of the roads.
 
     Raises `InputError` if there is nothing to draw.
     """
@@ -73,14 +73,14 @@ def find_ground(
     west, south = bounds[:, :2].min(axis=0)
     east, north = bounds[:, 2:].max(axis=0)
     span = np.maximum([east - west, north - south], 200.0) * 1.06
-    # The map must not be too narrow, and must be as high as the key beside it.
+    # The map must be neither too narrow nor too low for the key beside it.
     span = np.maximum(span, [span[1] * _ASPECT[0], span[0] / _ASPECT[1]])
     inches = span * np.min(np.array(_LONGEST_IN) / span)
     return Ground((west + east - span[0]) / 2, (south + north - span[1]) / 2, *span, *inches)
 
 
 def energy_wanted(cells: gpd.GeoDataFrame) -> tuple[Array, str]:
-    """Return the demand that colours each cell, and its unit."""
+    """Return the demand by which each cell is coloured, and its unit."""
     energy: Array = cells["demand_kwh_day"].to_numpy(dtype=float)
     area_km2: Array = np.asarray(shapely.area(np.asarray(cells.geometry.array))) / 1e6
     if (area_km2 > 0).all():
@@ -89,7 +89,7 @@ def energy_wanted(cells: gpd.GeoDataFrame) -> tuple[Array, str]:
 
 
 def darkest(wanted: Array) -> float:
-    """Return the value of the darkest shade, rounded near the 97th percentile."""
+    """Return the demand of the darkest shade: the 97th percentile, rounded."""
     some = wanted[wanted > 0]
     return nice(float(np.quantile(some, 0.97))) if len(some) else 1.0
 
@@ -101,7 +101,7 @@ def served_share(cells: gpd.GeoDataFrame) -> Array:
 
 
 def shade(amount: Array, share: Array) -> Array:
-    """Return a colour (red, green, blue from 0 to 1) by amount wanted and share served."""
+    """Return a colour (red, green, blue; 0 to 1) for each amount wanted and share served."""
     amount, share = np.clip(amount, 0, 1)[..., None], np.clip(share, 0, 1)
     position = share * (len(_SHADES) - 1)
     lower = np.minimum(position.astype(int), len(_SHADES) - 2)
@@ -133,7 +133,7 @@ def draw_cells(land: Axes, ground: Ground, cells: gpd.GeoDataFrame, colours: Arr
 
 
 def draw_unserved(land: Axes, cells: gpd.GeoDataFrame) -> None:
-    """Hatch cells with less than half served, because a grey print has no colours."""
+    """Hatch cells with less than half of their demand served, for prints in greyscale."""
     from matplotlib.collections import PathCollection
 
     shapes = np.asarray(cells.geometry.array)
@@ -149,14 +149,14 @@ def draw_unserved(land: Axes, cells: gpd.GeoDataFrame) -> None:
 
 
 def thin_hatch() -> Any:
-    """Return a context for making thin hatches, since their width cannot change later."""
+    """Return a context for making thin hatches; their line width cannot be changed later."""
     from matplotlib import rc_context
 
     return rc_context({"hatch.linewidth": 0.5})
 
 
 def _spacing_m(xy: Array) -> float:
-    """Return the median distance from a point to its nearest other one, in metres."""
+    """Return the median distance from a point to its nearest neighbour (m)."""
     if len(xy) < 2:
         return 0.0
     from scipy.spatial import cKDTree
@@ -178,7 +178,7 @@ def draw_roads(land: Axes, edges: gpd.GeoDataFrame) -> None:
     """Draw the roads in grey, main roads heavier and on top."""
     from matplotlib.collections import LineCollection
 
-    # A two-way street is two edges; drawing both would only enlarge the file.
+    # A two-way street has two edges; drawing both would only enlarge the file.
     shapes = shapely.normalize(np.asarray(edges.geometry.array))
     edges = edges[~pd.Series(shapely.to_wkb(shapes)).duplicated().to_numpy()]
     kinds = edges["highway"].astype(str).str.removesuffix("_link")
@@ -193,13 +193,13 @@ def draw_roads(land: Axes, edges: gpd.GeoDataFrame) -> None:
 
 
 def marker_pt2(power_kw: Array, of_kw: float) -> Array:
-    """Return the area of each marker (square points), in proportion to its kW / `of_kw`."""
+    """Return the area of each marker (square points), in proportion to `power_kw` / `of_kw`."""
     sized = np.nan_to_num(power_kw) / of_kw * _LARGEST_PT2
     return np.asarray(np.maximum(sized, _SMALLEST_PT2))
 
 
 def largest_kw(power: Array) -> float:
-    """Return the largest power in kW; 1 if none is known."""
+    """Return the largest power (kW); 1 if none is known."""
     known = power[power > 0]
     return float(known.max()) if len(known) else 1.0
 
@@ -216,7 +216,7 @@ def draw_sites(land: Axes, stations: gpd.GeoDataFrame) -> None:
     size = marker_pt2(power, largest_kw(power))
     existing = stations["existing"].to_numpy(dtype=bool)
     for chosen, marker, colour in ((existing, "D", EXISTING), (~existing, "o", NEW)):
-        # The largest first, so that it does not cover smaller ones.
+        # The largest are drawn first, so that they do not cover smaller ones.
         order = np.flatnonzero(chosen)[np.argsort(-size[chosen], kind="stable")]
         area = size[order] * (0.7 if marker == "D" else 1.0)
         x, y = xy[order].T
@@ -225,9 +225,9 @@ def draw_sites(land: Axes, stations: gpd.GeoDataFrame) -> None:
 
 
 def draw_scale_and_north(land: Axes, ground: Ground) -> None:
-    """Draw a scale bar of a round length (km or m) at the lower left, and a north arrow.
+    """Draw a scale bar of a round length at the lower left, and a north arrow.
 
-    Grid north of UTM is within 2 degrees of true north in Pakistan.
+    In Pakistan, the grid north of UTM is within 2 degrees of true north.
     """
     length_m = nice(ground.width_m / 5, below=True)
     label = f"{length_m / 1000:g} km" if length_m >= 1000 else f"{length_m:g} m"
@@ -247,7 +247,7 @@ def draw_scale_and_north(land: Axes, ground: Ground) -> None:
 
 
 def nice(value: float, *, below: bool = False) -> float:
-    """Return the nearest number that is 1, 2 or 5 times a power of ten, or the next below.
+    """Return the nearest number that is 1, 2 or 5 times a power of ten; `below`: not above.
 
     >>> [nice(m, below=True) for m in (999.0, 1000.0, 4800.0)]
     [500.0, 1000.0, 2000.0]

@@ -15,7 +15,7 @@ from siting.errors import naming, refuse
 from siting.roads.strokes import strokes
 from siting.tables import DEMAND, SERVICE
 
-# Number of roads above which they are joined for drawing: unjoined, Karachi's take 110 MB.
+# Above this number, roads are joined for drawing: unjoined, those of Karachi take 110 MB.
 MOST_ROADS = 100_000
 # Largest shift of a joined road (m).
 DRAWN_WITHIN_M = 2.0
@@ -39,7 +39,7 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
     GeoDataFrame
         The cells in their order and coordinate reference system: ``cell_id``, ``people``,
         ``demand_kwh_day``, ``served_kwh_day``, ``unserved_kwh_day``, ``served_share`` (missing
-        where nothing is wanted), ``demand_<class>_kwh_day`` and ``served_<class>_kwh_day`` for
+        if nothing is wanted), ``demand_<class>_kwh_day`` and ``served_<class>_kwh_day`` for
         each vehicle class in the order they first appear, ``snap_m``, ``in_network`` (false if the
         cell is too far from a road), other columns of the cells, demand columns equal in all rows
         of a cell (`one_each`), ``geometry``.
@@ -97,10 +97,10 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
 
 
 def one_each(rows: pd.DataFrame, cell_id: Iterable[Any], cells: pd.Series) -> pd.DataFrame:
-    """Return columns by cell, in the order of `cells`, with the value that its rows share.
+    """Return columns by cell, in the order of `cells`, with the value common to a cell's rows.
 
-    A value is blank where the rows of a cell differ; a column that differs within every cell is
-    left out.
+    A value is blank if the rows of a cell differ; a column that differs within every cell is left
+    out.
 
     >>> rows = pd.DataFrame({"ward": ["a", "a", "b"], "row": [1, 2, 3]})
     >>> one_each(rows, ["c1", "c1", "c2"], pd.Series(["c1", "c2"])).to_dict("list")
@@ -114,7 +114,7 @@ def one_each(rows: pd.DataFrame, cell_id: Iterable[Any], cells: pd.Series) -> pd
 def wanted_layer(
     cells: gpd.GeoDataFrame, demand: pd.DataFrame, surfaces: pd.DataFrame | None = None
 ) -> gpd.GeoDataFrame:
-    """Return one row per cell with the energy wanted by class (kWh/day), before any plan.
+    """Return one row per cell with the energy wanted by class (kWh/day), without a plan.
 
     `cells`, `demand`: `siting.tables.CELLS` and `siting.tables.DEMAND`; `surfaces`: each cell's
     shares of home, destination and en route, if known. Result: as `demand_layer` without service;
@@ -133,7 +133,7 @@ def wanted_layer(
 def outside_layer(
     cells: gpd.GeoDataFrame, demand: pd.DataFrame, people_outside: gpd.GeoDataFrame
 ) -> gpd.GeoDataFrame:
-    """Return cells out of the network's reach: people, kWh/day and the reason.
+    """Return the cells that the network does not reach and the people left out, with the reason.
 
     `cells`, `demand`: `siting.tables.CELLS` and `siting.tables.DEMAND`; `people_outside`: rows of
     the people layer that the study leaves out, with ``people``. Columns: ``people``,
@@ -161,14 +161,15 @@ def outside_layer(
 def service_layer(
     service: pd.DataFrame, cells: gpd.GeoDataFrame, sites: gpd.GeoDataFrame
 ) -> gpd.GeoDataFrame:
-    """Return a straight line for each cell, site and class served: kWh/day, minutes of drive.
+    """Return a straight line for each row of service, with kWh/day and minutes of drive.
 
-    The lines run from the cell's centre to the site; they show pairs, not the route.
+    The lines run from the cell's centre to the site; they show pairs, not routes.
 
     `service`: `siting.tables.SERVICE`; `cells`: `siting.tables.CELLS`; `sites`: points with
-    ``site_id``: the plan's sites or the candidates. Result: the columns of `siting.tables.SERVICE`
-    and a LineString ``geometry``, rows in the order of `service`, in the coordinate reference
-    system of `cells`. Raises `InputError` if a row names an unknown cell or site.
+    ``site_id``, such as the plan's sites or the candidates. Result: the columns of
+    `siting.tables.SERVICE` and a LineString ``geometry``, rows in the order of `service`, in the
+    coordinate reference system of `cells`. Raises `InputError` if a row names an unknown cell or
+    site.
     """
     _require_known(service, "service", "cell_id", cells)
     _require_known(service, "service", "site_id", sites)
@@ -186,10 +187,10 @@ def road_layer(edges: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
     `edges`: roads indexed by (u, v, key), with ``length_m`` and ``travel_min``.
 
-    Result: one row per road. Above `MOST_ROADS`, roads that continue each other and have the same
-    name, class and speed become one line for both directions, drawn within two metres of them. Such
-    a line has its own length and driving time, its number of roads in ``roads``, and blanks in all
-    other columns (``u``, ``v``, ``key`` …).
+    Result: one row per road. Above `MOST_ROADS`, consecutive roads with the same name, class and
+    speed become one line for both directions, drawn within two metres of them. Such a line has its
+    own length and driving time, the number of its roads in ``roads``, and blanks in all other
+    columns (``u``, ``v``, ``key`` …).
     """
     table = edges.reset_index()
     if len(table) <= MOST_ROADS:
@@ -199,7 +200,7 @@ def road_layer(edges: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     alike = [name for name in _ALIKE if name in facts.columns]
     kind = facts.groupby(alike, sort=False, dropna=False).ngroup()
     lines, of = strokes(np.asarray(metres.geometry.array), np.asarray(kind, np.int64), 0.01)
-    # Roads without length are on no line and stay unchanged.
+    # Roads without length belong to no line and are kept unchanged.
     alone = np.flatnonzero(of < 0)
     of[alone] = len(lines) + np.arange(len(alone))
     whole, drawn = (
@@ -236,10 +237,10 @@ def site_table_layer(table: pd.DataFrame, sites: gpd.GeoDataFrame) -> gpd.GeoDat
 def zone_layer(
     zones: pd.DataFrame, cells: gpd.GeoDataFrame, zone_of_cells: pd.Series
 ) -> gpd.GeoDataFrame:
-    """Return a program's zones as a layer: each row gets the joined shape of its cells.
+    """Return a program's zones as a layer, each with the union of its cells as its shape.
 
     `zones` has names in ``zone``; `zone_of_cells` has the zone of each cell by ``cell_id``, blank
-    for a cell without a zone. A zone without cells has no shape.
+    for a cell without one. A zone without cells has no shape.
     """
     zone = zone_of_cells.reindex(cells["cell_id"].astype(str)).to_numpy()
     shapes = gpd.GeoDataFrame({"zone": zone}, geometry=cells.geometry.array, crs=cells.crs)
@@ -249,7 +250,7 @@ def zone_layer(
 
 
 def _by_class(cells: gpd.GeoDataFrame, demand: pd.DataFrame, value: str) -> pd.DataFrame:
-    """Return one row per cell and one column per vehicle class, zero without a demand row."""
+    """Return one row per cell and one column per vehicle class, with 0 if there is no demand."""
     classes = demand["vehicle_class"].drop_duplicates().tolist()
     wide = demand.pivot_table(
         index="cell_id", columns="vehicle_class", values=value, aggfunc="sum", observed=True

@@ -1,4 +1,4 @@
-"""Geometry for export: valid, in longitude and latitude with seven decimals."""
+"""Geometry for export: valid shapes in longitude and latitude with seven decimals."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from siting.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-# Seven decimals are about a centimetre; RFC 7946 (section 11.2) warns that more are false
-# precision.
+# Seven decimals are about a centimetre. RFC 7946 (section 11.2) advises against more precision than
+# necessary.
 COORDINATE_DECIMALS = 7
 _GRID = 10.0**-COORDINATE_DECIMALS
 _POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
@@ -26,9 +26,9 @@ def to_lonlat(layer: gpd.GeoDataFrame, where: str = "layer") -> gpd.GeoDataFrame
     """Return the layer in longitude and latitude (degrees, WGS 84), rounded to 7 decimals.
 
     Exterior rings run counter-clockwise and holes clockwise (RFC 7946, section 3.1.6). A polygon
-    that rounding would break is snapped to the 1e-7 degree grid as a whole; a polygon or line too
-    small for that grid is drawn about 1 cm wide or long instead of vanishing. Empty shapes become
-    missing, and heights are dropped.
+    that rounding would make invalid is snapped to the 1e-7 degree grid as a whole; a polygon or
+    line too small for that grid is drawn about 1 cm wide or long, so that it does not vanish. Empty
+    shapes become missing, and heights are dropped.
 
     `layer` is not changed; `where` is its name in errors. Result: the same rows and columns, with
     the shapes in ``geometry``, EPSG:4326. Raises `InputError` if the layer has no geometry or no
@@ -49,7 +49,7 @@ def to_lonlat(layer: gpd.GeoDataFrame, where: str = "layer") -> gpd.GeoDataFrame
     broken = ~shapely.is_valid(drawn) & ~shapely.is_missing(drawn)
     for i in np.flatnonzero(broken):
         drawn[i] = _mend(shapes[i], drawn[i])
-    # A line without length is valid: a station may be at the very centre of a cell.
+    # A line without length is no fault: a station may be at the very centre of a cell.
     faulty = broken & np.isin(shapely.get_type_id(shapes), _POLYGONS)
     if faulty.any():
         what = "%s: %s polygons are broken or too small for 7 decimals; drawn within 2 cm"
@@ -60,12 +60,12 @@ def to_lonlat(layer: gpd.GeoDataFrame, where: str = "layer") -> gpd.GeoDataFrame
 
 
 def _round(coordinates: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Round to the nearest double of a 7-decimal number; adding zero turns -0.0 into 0.0."""
+    """Round to seven decimals; adding zero turns -0.0 into 0.0."""
     return cast("np.ndarray[Any, Any]", np.round(coordinates, COORDINATE_DECIMALS) + 0.0)
 
 
 def _mend(exact: BaseGeometry, drawn: BaseGeometry) -> BaseGeometry:
-    """Return a valid shape on the grid for a shape that rounding made invalid."""
+    """Return a valid shape on the grid in place of one that rounding made invalid."""
     if exact.geom_type in ("LineString", "MultiLineString"):
         return _mend_line(drawn)
     valid = exact

@@ -1,4 +1,4 @@
-"""Maps of a plan, of plans side by side, of their differences, and of demand by class."""
+"""Maps of a plan, of several plans, of their differences, and of demand by class."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EDGE_IN = 0.3
-# Space beside the map of a plan, and the width of the key in this space.
+# Width of the space beside the map of a plan, and of the key in this space.
 _SIDE_IN, _KEY_IN = 2.5, 2.25
 # Colour of stations in all plans, and of changed stations.
 IN_ALL, CHANGED = "#1e3a8a", "#b45309"
 ONLY = ("#c2410c", "#0f766e", "#7e22ce", "#a16207", "#be185d", "#4d7c0f")
-# Longest side of maps side by side, and the space above them.
+# Longest side of each of several maps, and the space above them.
 _PANEL_IN, _HEAD_IN = 6.2, 0.28
-# Width of a demand map, the space between and above such maps, and the number of columns.
+# Width of a demand map, space between and above such maps, and number of columns.
 DEMAND_IN, GAP_IN, DEMAND_HEAD_IN, COLUMNS = 3.1, 0.25, 0.45, 4
 
 
@@ -45,9 +45,9 @@ def plan_figure(
 ) -> Figure:
     """Return the map of a plan: roads, kWh/day wanted and served by cell, stations by kW.
 
-    A cell is darker the more energy it wants per day (per km², or per cell if cells are points). It
-    turns from orange to green with the share served. New stations are circles and existing ones
-    diamonds, their areas in proportion to their power.
+    The more energy a cell wants (per km², or per cell if cells are points), the darker it is. Its
+    colour goes from orange to green with the share served. New stations are circles and existing
+    ones diamonds, with areas in proportion to their power.
 
     `edges`: roads with ``highway``, in a projected coordinate reference system (metres);
     `cells_layer`: as `demand_layer`; `sites`: stations with ``existing`` and ``power_kw``; `title`,
@@ -91,7 +91,7 @@ def _draw_key(
     wanted, served = cells["demand_kwh_day"].sum(), cells["served_kwh_day"].sum()
     share = round(100 * served / wanted, 1) if wanted > 0 else 0.0
     if wanted - served > 0.5:
-        share = min(share, 99.9)  # "100 %" only if all is served
+        share = min(share, 99.9)  # "100 %" is shown only if all is served
     y = -0.06
     for big, small in (
         (f"{share:.1f} %", f"of {wanted:,.0f} kWh/day served"),
@@ -159,10 +159,10 @@ def draw_side_by_side(
     subtitle: str = "",
     note: str = "",
 ) -> None:
-    """Draw plans side by side as a PNG: cells by energy wanted and share served, and stations.
+    """Draw plans side by side as a PNG: stations, and cells by energy wanted and share served.
 
     `edges`: roads with ``highway``, in a projected coordinate reference system (metres); `panels`:
-    the cells (`demand_layer`) and stations of each map, by the title above it.
+    cells (`demand_layer`) and stations of each map, by the title above it.
     """
     drawn = [
         (text, cells.to_crs(edges.crs), sites.to_crs(edges.crs))
@@ -190,7 +190,7 @@ def draw_side_by_side(
 def draw_differences(
     path: Path, *, edges: gpd.GeoDataFrame, sites: gpd.GeoDataFrame, title: str, note: str = ""
 ) -> None:
-    """Draw where plans differ as a PNG: stations in all, changed, and in some plans only.
+    """Draw the differences of plans as a PNG: stations in all plans, changed, or only in some.
 
     `edges`: roads with ``highway``, in a projected coordinate reference system (metres); `sites`:
     stations with ``status`` (all, changed, some), ``in_runs`` and ``existing``.
@@ -236,9 +236,9 @@ def draw_demand(
     title: str,
     note: str = "",
 ) -> None:
-    """Draw the energy wanted by cell as PNG, SVG or PDF: a map of all classes, then each one.
+    """Draw the energy wanted by cell as PNG, SVG or PDF: a map of all classes, then of each.
 
-    Each map has its own scale, up to the value that 97 % of its cells stay below.
+    Each map has its own scale, up to about the 97th percentile of its cells with demand.
 
     `edges`: roads with ``highway``, in a projected coordinate reference system (metres); `cells`,
     `demand`: `siting.tables.CELLS` and `siting.tables.DEMAND`. Raises `InputError` if the roads are
@@ -271,14 +271,14 @@ def draw_demand(
 
 
 class MapPage:
-    """A figure with maps in rows, its title, subtitle and note; sizes are inches.
+    """A figure with maps in rows, and with title, subtitle and note; sizes are in inches.
 
     Urdu that cannot be drawn correctly is left out, and the note says so.
 
     `ground`: the ground that each map shows, with its size on paper; `count`, `columns`: the number
-    of maps, and of columns (by default one row); `title`, `subtitle`, `note`: the lines above and
-    below the maps; `gap_in`, `head_in`, `side_in`: space between the columns, above each map, and
-    to the right of all maps.
+    of maps, and of columns (by default, all maps are in one row); `title`, `subtitle`, `note`: the
+    lines above and below the maps; `gap_in`, `head_in`, `side_in`: space between the columns, above
+    each map, and to the right of all maps.
     """
 
     def __init__(
@@ -310,7 +310,7 @@ class MapPage:
         self._write(below, down_in, size=7.5, color=QUIET, **fonts)
 
     def _write(self, lines: list[str], down_in: float, **style: Any) -> None:
-        """Write lines at the left edge, some inches below the top; "$" starts no formula."""
+        """Write lines at the left edge, `down_in` below the top; "$" does not start a formula."""
         x, y = EDGE_IN / self.width_in, 1 - down_in / self.height_in
         self.figure.text(x, y, "\n".join(lines), va="top", parse_math=False, **style)
 

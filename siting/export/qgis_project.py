@@ -1,4 +1,4 @@
-"""A QGIS project for a plan's GeoPackage: layer order, styles, map tips, a print page.
+"""A QGIS project for a plan's GeoPackage: layer order, styles, map tips and a print page.
 
 Only differences from QGIS's own defaults are written, as in `siting.export.qml`.
 """
@@ -22,14 +22,14 @@ from siting.export.styles import Style
 from siting.texts import qgis_label
 from siting.writing import write_whole
 
-# Layers that start switched off.
+# Layers that are hidden at first.
 _OFF = ("candidates", "dropped", "service", "alternative_sites", "isochrones")
 _IN_LEGEND = ("sites", "roads", "zones", "demand")
 _GEOMETRY = {"Point": "Point", "LineString": "Line", "Polygon": "Polygon"}
 
 
 def _text(field: str) -> str:
-    """Return the expression of a text field for a map tip, its HTML escaped."""
+    """Return an expression for a text field in a map tip, with its HTML escaped."""
     return f"[% replace(replace({field}, '&', '&amp;'), '<', '&lt;') %]"
 
 
@@ -44,10 +44,10 @@ _TIPS = {
     "roads": _text("name"),
 }
 _ID = "siting_plan_layer_"  # QGIS rejects short ids
-# Labels and scale bar of the page, by QGIS's numbers for item types.
+# Labels and scale bar of the page, found by QGIS's numbers for item types.
 _LABEL, _SCALE_BAR = "LayoutItem[@type='65641']", "LayoutItem[@type='65646']"
 _MAP_MM = (205.0, 168.0)
-_BAR_MM = 48.0  # width of the scale bar; with its figures it takes 60 mm
+_BAR_MM = 48.0  # width of the scale bar; its figures make it 60 mm
 
 
 def write_qgis_project(
@@ -58,7 +58,7 @@ def write_qgis_project(
     note: str,
     credit: str,
 ) -> None:
-    """Write a QGIS project of the layers of the ``plan.gpkg`` in the same folder.
+    """Write a QGIS project with the layers of ``plan.gpkg`` in the same folder.
 
     The first of `layers` is drawn on top; tables are skipped; each layer uses the first of its
     `styles`. `title`, `note` and `credit` (owner, licence and date of the data) are on the print
@@ -94,7 +94,7 @@ def write_qgis_project(
     text = qgis_xml(root)
 
     def write(part: Path) -> None:
-        # The same plan must give the same file, so the content has a fixed time.
+        # The same plan must give the same file, so the time stored in the archive is fixed.
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as packed:
             inside = zipfile.ZipInfo("plan.qgs", (2000, 1, 1, 0, 0, 0))
             inside.compress_type = zipfile.ZIP_DEFLATED
@@ -128,9 +128,9 @@ def _crs(into: Element, authid: str) -> None:
 def _page(
     title: str, note: str, credit: str, bounds: Sequence[float], heads: Mapping[str, str]
 ) -> Element:
-    """Return a landscape A4 page, ``qgis_page.xml``, with texts, map, legend and scale.
+    """Return a landscape A4 page, ``qgis_page.xml``, with text, map, legend and scale.
 
-    `heads`: the layers' names in the legend.
+    `heads`: titles in the legend, by layer.
     """
     layout = ET.fromstring((files("siting.export") / "qgis_page.xml").read_text(encoding="utf-8"))
     extent, tree, bar = (

@@ -1,8 +1,8 @@
 """QGIS styles as XML (QML): symbols, renderers, labels, and the document around them.
 
 Only differences from QGIS's own defaults are written; QGIS 3.22 and later fill in the rest. Sizes
-are millimetres on paper, scales are denominators: a layer with ``scale=50_000`` shows at 1:50,000
-and closer.
+are millimetres on paper; scales are denominators: a layer with ``scale=50_000`` is shown at
+1:50,000 and closer.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from siting.texts import qgis_label, visible
 
 QGIS_VERSION = "3.22.0"
 _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
-# Property kinds of QGIS: by a field, by an expression.
+# QGIS's numbers for properties set by a field and by an expression.
 _FIELD, _EXPRESSION = 2, 3
-_AREA = 1  # a marker's area in proportion to the value
-LEAST_MM, MOST_MM = 1.0, 8.0  # widths of markers by a field
+_AREA = 1  # the area of a marker is in proportion to the value
+LEAST_MM, MOST_MM = 1.0, 8.0  # widths of markers sized by a field
 # Places of labels: along a line, and beside a point or area.
 _ALONG_LINE = {"placement": "2", "placementFlags": "9", "repeatDistance": "60",
                "repeatDistanceUnits": "MM"}  # fmt: skip
@@ -37,7 +37,7 @@ class Class(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """One rule: its features, its line in the legend, its symbol, its widest scale."""
+    """One rule: its features, its line in the legend, its symbol and its widest scale."""
 
     where: str
     label: str
@@ -46,7 +46,7 @@ class Rule(NamedTuple):
 
 
 class Size(NamedTuple):
-    """Marker areas by a field: a marker of the largest value, `most`, is `MOST_MM` wide."""
+    """Marker areas by a field; the marker of the largest value, `most`, is `MOST_MM` wide."""
 
     field: str
     most: float
@@ -107,7 +107,7 @@ def marker(
 def line(
     hex_: str, width_mm: float, *, alpha: float = 1.0, level: int = 0, width_by: str = ""
 ) -> Element:
-    """Return a line; `width_by` is an expression of its width in millimetres."""
+    """Return a line; `width_by` is an expression for its width in millimetres."""
     part = {
         "line_color": colour(hex_, alpha),
         "line_width": f"{width_mm:g}",
@@ -197,7 +197,7 @@ def labels(
     away_mm: float = 0.0,
     priority: int = 5,
 ) -> Element:
-    """Return labels by an expression, with a white halo, at `scale` and closer."""
+    """Return labels given by an expression, with a white halo, shown at `scale` and closer."""
     labeling = ET.fromstring((files("siting.export") / "labels.xml").read_text(encoding="utf-8"))
     style, placement, rendering = (
         next(labeling.iter(tag)) for tag in ("text-style", "placement", "rendering")
@@ -232,7 +232,7 @@ def document(
 ) -> str:
     """Return the style of a layer as QML.
 
-    `aliases`: fields with their names in words; `shown_by`: the expression that names a feature;
+    `aliases`: fields and their names in words; `shown_by`: the expression that names a feature;
     `scale`: the widest scale (denominator) that shows the layer; 0: any.
     """
     root = Element("qgis", version=QGIS_VERSION,
@@ -260,7 +260,7 @@ def qgis_xml(root: Element) -> str:
 
 
 def _classed(kind: str, attr: str, tag: str, classes: Sequence[Class]) -> tuple[Element, Element]:
-    """Return a renderer by an expression, and its element for the classes, still empty."""
+    """Return a renderer by an expression, and its still empty element for the classes."""
     renderer = _renderer(kind, [one.symbol for one in classes], attr)
     held = Element(tag)
     renderer.insert(0, held)
@@ -295,7 +295,7 @@ def _symbol(
 
 
 def _option(name: str, value: object) -> Element:
-    """Return a map, text, number or flag in QGIS's nested form."""
+    """Return a mapping, string, number or flag in QGIS's nested form."""
     option = Element("Option")
     if name:
         option.set("name", name)

@@ -1,4 +1,4 @@
-"""The tables of one run as files in a folder, with styles and explanations."""
+"""The layers and tables of a run as files in a folder, with styles and a dictionary."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ _LAYERS = {
     "demand": ("Demand cells: public charging energy wanted and served, kWh/day", "Polygon"),
     "service": ("Who is served from where: straight lines, not the roads driven", "LineString"),
     "candidates": ("Places where a station could stand or stands", "Point"),
-    "dropped": ("Places left out: too far from a road, in an area excluded, too small", "Point"),
+    "dropped": ("Places left out: too far from a road, in an excluded area, too small", "Point"),
     "neighbourhoods": ("Names of parts of the city", "Point"),
     "isochrones": ("Ground by minutes of driving to the nearest station", "MultiPolygon"),
     "roads": ("Drivable roads: length, speed and driving time", "LineString"),
-    "offers": ("What could be built at each place, at what cost, to serve how much", ""),
+    "offers": ("What could be built at each place, with its cost and capacity", ""),
     "run": ("Facts of the run", ""),
     "zones": ("Zones of the program: energy wanted and served, kWh/day", "MultiPolygon"),
     "built": ("When each station is built or extended", "Point"),
     "alternative_sites": ("In how many near-best plans each place is built", "Point"),
-    "robust": ("Which places every scenario's own plan builds", "Point"),
-    "viability": ("What the business case of each station lacks", ""),
+    "robust": ("Whether every scenario's own plan builds at a place", "Point"),
+    "viability": ("Shortfall of each station's business case", ""),
     "business": ("Business case of each new station", ""),
-    "concessions": ("What each concession is paid and is worth", ""),
+    "concessions": ("Payment to each concession, and its value", ""),
     "floors": ("Shares that must be served, and what is served of them", ""),
     "years": ("The plan year by year", ""),
     "scenarios": ("The plan in each scenario", ""),
     "alternatives": ("Near-best plans", ""),
     "dictionary": ("What each field of each layer and table means, with its unit", ""),
 }
-# Tables that are drawn at their sites; others become tables of the GeoPackage.
+# Tables whose rows become points at their sites.
 _AT_SITES = ("built", "alternative_sites", "robust")
 # A GIS without an order of its own draws the first layer on top.
 _DRAWN = (
@@ -67,13 +67,13 @@ def write_run_tables(
 ) -> None:
     """Write a run's layers (lon/lat, degrees) and tables into a folder.
 
-    `folder`: an existing one; `plan`, `shown`: as for `layers_of`, with the plan's ``title`` and
+    `folder`: an existing folder; `plan`, `shown`: as for `layers_of`, with the plan's ``title`` and
     ``note``; `credit`: owner, licence and date of the data (`credit_line`); `made`: the date for
     the print page. Note and credit are in the description of every layer and in a column of the CSV
-    files. The files: ``sites``, ``demand``, ``service``, ``candidates`` and ``isochrones`` (if any)
-    as GeoJSON, each with its QGIS style as ``.qml``; ``plan.gpkg``, with styles inside;
+    files. The files are ``sites``, ``demand``, ``service``, ``candidates`` and ``isochrones`` (if
+    any) as GeoJSON, each with its QGIS style as ``.qml``; ``plan.gpkg``, with styles inside;
     ``plan.qgz``, its QGIS project; ``sites.csv``, ``offers.csv``, ``dictionary.csv``. Raises
-    `InputError` if tables do not fit together.
+    `InputError` if a table refers to unknown cells or sites.
     """
     title, note = plan.title, plan.note
     layers = layers_of(plan, **shown)
@@ -89,7 +89,7 @@ def write_run_tables(
         words = (title, _LAYERS.get(name, ("", ""))[0], said)
         parts = (part.strip().rstrip(".") for part in words)
         descriptions[name] = ". ".join(filter(None, parts)) + "."
-    # The legend has points on top, cells below and tables last.
+    # The legend lists points first, then cells, and tables last.
     drawn = [name for name in _DRAWN if name in layers]
     layers = {name: layers[name] for name in dict.fromkeys([*drawn, *layers])}
     styles = {name: styles_of(name, layer) for name, layer in layers.items()}
@@ -124,8 +124,8 @@ def layers_of(
 ) -> dict[str, pd.DataFrame]:
     """Return a plan's layers and tables by name, as they are written and shown.
 
-    `plan`: a `siting.Plan`, or an object with the same tables as attributes; `cells`,
-    `offers`: replace the plan's tables; `zone_of_cells`: the zone of each cell, by ``cell_id``,
+    `plan`: a `siting.Plan`, or an object with the same tables as attributes; `cells`, `offers`:
+    tables that replace the plan's; `zone_of_cells`: the zone of each cell, by ``cell_id``,
     which gives ``zones`` their polygons; `neighbourhoods`: named parts of the city, as points;
     `isochrones`: areas by driving minutes to the nearest station. Tables of sites (``built``,
     ``alternative_sites`` …) are drawn at their sites.
@@ -154,7 +154,7 @@ def layers_of(
 
 
 def _places(sites: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return every candidate and site once; a caller's sites need not be candidates."""
+    """Return every site and candidate once; the sites need not be candidates."""
     parts = [layer[["site_id", layer.geometry.name]] for layer in (sites, candidates)]
     points = [
         gpd.GeoDataFrame({"site_id": part["site_id"]}, geometry=part.geometry.array)

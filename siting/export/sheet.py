@@ -1,4 +1,4 @@
-"""Parts of a print page: tables, and a map over the larger roads."""
+"""Parts of a print page: tables, and a map with the larger roads."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _DRAWN = ("motorway", "trunk", "primary", "secondary", "tertiary")
 
 
 def sheet(title: str, body: str) -> str:
-    """Return a page for printing, given its title as text and its body as HTML."""
+    """Return a page for printing, given its title (text) and its body (HTML)."""
     style = (files("siting.export") / "sheet.css").read_text(encoding="utf-8")
     return page(title, style, body)
 
 
 def points_of(notes: Iterable[str]) -> str:
-    """Return notes as the points of an HTML list, each a sentence.
+    """Return notes as items of an HTML list, each as a sentence.
 
     >>> points_of(["no bid won"])
     '<li>No bid won.</li>'
@@ -45,7 +45,7 @@ def table_of(columns: Mapping[str, str], rows: Iterable[Mapping[Any, Any]]) -> s
 
 
 class MapSheet:
-    """A map in lon/lat, as parts of an ``svg`` element; `bounds` are the boxes of its content."""
+    """A map as parts of an ``svg`` element; `bounds` are boxes around its content (lon/lat)."""
 
     def __init__(self, *bounds: Any) -> None:
         all_ = np.array(bounds)
@@ -77,7 +77,7 @@ class MapSheet:
     def mark(
         self, lon: float, lat: float, text: str, title: str, *, kind: str = "", style: str = ""
     ) -> str:
-        """Return a disc with a text in it, and a title that the pointer shows."""
+        """Return a disc with text in it, and a title that appears under the pointer."""
         ((x, y),) = self._at(np.array([[lon, lat]]))
         return (
             f'<g class="{kind}" style="{style}"><title>{html_text(title)}</title>'

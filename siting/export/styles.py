@@ -1,8 +1,8 @@
-"""QGIS styles of each layer: colours, sizes and classes from its own rows.
+"""QGIS styles of each layer: colours, sizes and classes that fit its rows.
 
 The colours are the report's: blue for demand, orange for unserved demand, one colour and one
 shape for each kind of new station, yellow diamonds with a dark rim for existing ones. Every ramp
-goes from light to dark, so that it is readable in grey.
+goes from light to dark, so that it is readable in greyscale.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ OTHER_KINDS = (
     *(("equilateral_triangle", "#4d4d4d"), ("octagon", "#3b6fb6")),
     *(("circle", "#5b3a1a"), ("square", "#6b2c91")),
 )
-CLASSES = 5  # of energy
+CLASSES = 5  # number of classes of energy
 CLOSE, STREETS, DETAIL = 25_000, 150_000, 60_000  # scale denominators
 _ROADS = (
     ("Motorway, trunk road", ("motorway", "trunk"), 0.75, "#858c96", 4),
@@ -80,9 +80,9 @@ def write_qml(path: Path, styles: Sequence[Style]) -> None:
 
 
 def breaks(values: Any) -> list[float]:
-    """Return up to `CLASSES` rising round upper limits that split positive values evenly.
+    """Return up to `CLASSES` round upper limits, rising, that split positive values evenly.
 
-    The last limit is at least the largest value. Empty without positive values.
+    The last limit is at least the largest value. Without positive values, the result is empty.
 
     >>> breaks([0.0, 1.0, 2.0, 4.0, 8.0, 16.0])
     [2.0, 4.0, 6.0, 10.0, 20.0]
@@ -91,7 +91,7 @@ def breaks(values: Any) -> list[float]:
     """
     numbers = np.asarray(values, dtype=float)
     numbers = numbers[np.isfinite(numbers)]
-    # A solver's rounding errors form no class of their own.
+    # Rounding errors of a solver must not form a class of their own.
     numbers = np.sort(numbers[numbers > 1e-4 * max(numbers.max(initial=0.0), 0.0)])
     if not len(numbers):
         return []
@@ -101,7 +101,7 @@ def breaks(values: Any) -> list[float]:
         parts = np.append(np.linspace(0, 0.95, CLASSES)[1:], 1.0)
     tops = [float(np.quantile(numbers, part)) for part in parts]
     coarse, fine = (sorted({_round_up(top, steps) for top in tops}) for steps in (_COARSE, _FINE))
-    # Values close together need limits close together.
+    # Values that are close together need finer limits.
     return coarse if len(coarse) == len(parts) else fine
 
 
@@ -120,7 +120,7 @@ Drawn = list[tuple[str, str, dict[str, Any]]]
 def _ranges(
     layer: gpd.GeoDataFrame, field: str, colours: tuple[str, ...], nothing: tuple[str, str]
 ) -> dict[str, Any]:
-    """Return a class for zero, and classes up to round limits."""
+    """Return a style with a class for zero, and classes up to round limits."""
     limits = breaks(layer[field].to_numpy(dtype=float, na_value=np.nan))
     draw = _area_symbol(layer)
     # Values below a thousandth of the largest are drawn as zero.
@@ -137,7 +137,7 @@ def _ranges(
 
 
 def _all(layer: gpd.GeoDataFrame, kind: str) -> bool:
-    """Return whether all shapes are of a kind, single or multiple."""
+    """Return whether all shapes are of a kind, such as Polygon or MultiPolygon."""
     return bool(layer.geom_type.dropna().str.removeprefix("Multi").eq(kind).all())
 
 
@@ -192,7 +192,7 @@ def _stations(layer: gpd.GeoDataFrame) -> Drawn:
         "labeling": qml.labels(text, scale=CLOSE, away_mm=1.0, priority=9),
         "shown_by": 'coalesce("name", "site_id")',
     }
-    drawn: Drawn = [("Stations", "kind of place by shape and colour, area by kW", how)]
+    drawn: Drawn = [("Stations", "shape and colour show the kind of place, area the kW", how)]
     # Only stations with business cases have earnings.
     return [*drawn, *_subsidies(layer)] if "earned_pkr" in layer else drawn
 
@@ -253,7 +253,7 @@ def _candidates(layer: gpd.GeoDataFrame) -> Drawn:
 def _dropped(layer: gpd.GeoDataFrame) -> Drawn:
     symbol = qml.marker("cross2", "#9ca3af", 1.0, outline="#9ca3af", outline_mm=0.2)
     how = {"renderer": qml.single(symbol), "scale": DETAIL, "shown_by": '"reason"'}
-    return [("Left out", "with the reason; small, and shown close up only", how)]
+    return [("Left out", "with the reason; small, shown only when zoomed in", how)]
 
 
 def _outside(layer: gpd.GeoDataFrame) -> Drawn:
@@ -296,7 +296,7 @@ def _isochrones(layer: gpd.GeoDataFrame) -> Drawn:
     ]
     how = {"renderer": qml.graduated("within_min", classes), "opacity": 0.6,
            "shown_by": '"within_min"'}  # fmt: skip
-    return [("Minutes to the nearest station", "driving times in the hour of the plan", how)]
+    return [("Minutes to the nearest station", "driving times at the hour of the plan", how)]
 
 
 def _built(layer: gpd.GeoDataFrame) -> Drawn:

@@ -1,4 +1,4 @@
-"""Values for export, rounded by their unit and in plain Python types, as CSV and JSON."""
+"""Values for export as CSV and JSON: rounded by unit, and in plain Python types."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from siting.errors import InputError
 from siting.export.lonlat import to_lonlat
 from siting.writing import write_plain_csv, write_text
 
-# First match wins. A watt-hour, a second, a paisa and a centimetre are finer than any input here.
+# The first match counts. A watt-hour, a second, a paisa and a centimetre are finer than any input.
 _DECIMALS = (
     (re.compile(r"_kwh(_day|_year)?$|_kw$"), 3),
     (re.compile(r"_min$|_pkr$|_m$|^people$"), 2),
@@ -42,8 +42,8 @@ def decimals(column: str) -> int:
 def rounded(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the table with numbers rounded by their units, without -0.0.
 
-    Rupees become whole numbers where every amount of the column is whole, so that they are not
-    written as ``2500000.0``. `frame` is not changed.
+    Rupees become integers if every amount of the column is whole, so that they are not written as
+    ``2500000.0``. `frame` is not changed.
 
     >>> table = pd.DataFrame({"cost_pkr": [2.5e6, 1e5], "travel_min": [4.4449, -0.0001]})
     >>> rounded(table).to_dict("list")
@@ -68,8 +68,8 @@ def rounded(frame: pd.DataFrame) -> pd.DataFrame:
 def plain(value: Any) -> Any:
     """Return a value in JSON types; missing or infinite values become ``None``.
 
-    Takes numbers, flags, text, dates, paths and enumerations of Python, NumPy or pandas, and
-    mappings, lists, tuples, sets (sorted) and arrays of these; else `TypeError`.
+    Takes numbers, flags, strings, dates, paths and enumerations of Python, NumPy or pandas, and
+    mappings, lists, tuples, sets (sorted) and arrays of these; others raise `TypeError`.
 
     >>> plain({"gap": float("inf"), "cells": np.int64(3), "years": (2025, 2030)})
     {'gap': None, 'cells': 3, 'years': [2025, 2030]}
@@ -100,15 +100,15 @@ def plain(value: Any) -> Any:
 
 
 def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
-    """Write a table as CSV, its points as columns ``lon`` and ``lat`` in degrees (WGS 84).
+    """Write a table as CSV, with points as columns ``lon`` and ``lat`` in degrees (WGS 84).
 
-    UTF-8 with a byte order mark, because spreadsheet programs show Urdu as rubbish without one;
-    other programs must read it as ``utf-8-sig``. Numbers are rounded by the unit in their column's
+    The file is UTF-8 with a byte order mark, because without one, spreadsheets garble Urdu; other
+    programs must read it as ``utf-8-sig``. Numbers are rounded by the unit in their column's
     name, missing values are blank, and formulas are quoted (`siting.writing.write_plain_csv`).
 
     `frame`: a table, or a layer of points in any coordinate reference system; it is not changed;
-    `note`: a note for every reader, e.g. that the city is schematic, repeated in a last column
-    ``note``, since a CSV has no comments. Raises `InputError` if the layer has shapes other than
+    `note`: a note for readers, e.g. that the city is schematic, repeated in a last column ``note``,
+    since a CSV has no comments. Raises `InputError` if the layer has shapes other than
     points, or no coordinate reference system.
     """
     table = frame
@@ -119,7 +119,7 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
             raise InputError(path.stem, "only points can be written as CSV")
         table = pd.DataFrame(points.drop(columns="geometry"))
         degrees = {"lon": points.geometry.x, "lat": points.geometry.y}
-    # A column without a unit would be cut to six decimals; degrees need seven.
+    # Columns without a unit are rounded to six decimals, but degrees need seven.
     table = rounded(table).assign(**degrees)
     if note:
         table = table.assign(note=note)
@@ -128,10 +128,10 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
 
 
 def write_json(data: Mapping[str, Any], path: Path, *, replace: bool = False) -> None:
-    """Write a mapping as JSON: UTF-8, keys in order, values as in `plain`.
+    """Write a mapping as JSON in UTF-8, with keys in their order and values as in `plain`.
 
     `replace`: whether to replace an existing file. Raises `TypeError` for a value that `plain` does
-    not take.
+    not accept.
     """
     write_text(path, json_text(data), replace=replace)
 

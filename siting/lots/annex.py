@@ -1,4 +1,4 @@
-"""A plan in lots, and its annex: a page with a map of the lots and a table for each lot."""
+"""A plan divided into lots, and its annex: a page with a map and tables of the lots."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Lots:
     title, note
         Title and note of the study; the note credits its data.
     lots
-        One row per lot: energy, cost, public money needed, and the ground of the lot (lon/lat).
+        One row per lot: energy, cost, public money needed, and the lot's ground (lon/lat).
     areas
         One row per new station, with its search area (lon/lat) and its required chargers.
     facts
@@ -57,7 +57,7 @@ class Lots:
 
 
 def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:
-    """Return the page as self-contained HTML text that fetches nothing.
+    """Return the page as self-contained HTML.
 
     `roads` are the network's streets in lon/lat; only the larger streets are drawn.
     """
@@ -91,7 +91,7 @@ own.</p>
 
 
 def areas_told(parted: Lots) -> pd.DataFrame:
-    """Return the search areas with texts for their place and their centre."""
+    """Return the search areas with their place and their centre in words."""
     areas = pd.DataFrame(parted.areas.drop(columns="geometry"))
     centre = [f"{lat:.6f}, {lon:.6f}" for lat, lon in zip(areas["lat"], areas["lon"], strict=True)]
     where = areas["name"].fillna("") + ", " + areas["whereabouts"].fillna("")

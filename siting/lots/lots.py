@@ -33,12 +33,12 @@ from siting.writing import claimed_folder, write_text
 
 # Default largest radius of a search area (m). German tenders had 2 km, outside cities too.
 MOST_M = 1000.0
-# Radius of the smallest circle drawn (m), about the plot of a station.
+# Radius of the smallest circle drawn (m), about the size of a station's plot.
 LEAST_M = 25.0
-# Largest number of further parts when stations are split to make lots similar.
+# Largest number of splits of stations tried to make lots similar.
 MOST_SPLIT = 6
-LEAST_MIN = 1e-9  # a drive of 0 min would be a missing street in a sparse matrix
-OPEN = "; whether lots can be more alike is not proven"
+LEAST_MIN = 1e-9  # in a sparse matrix, a drive of 0 min would mean no street
+OPEN = "; whether more similar lots exist is not proven"
 
 
 def part_into_lots(
@@ -46,9 +46,9 @@ def part_into_lots(
 ) -> Lots:
     """Return a plan's new stations in connected lots of similar energy and public money.
 
-    Two stations are neighbours if a street joins their grounds; a lot is connected by neighbours.
-    Lots are similar in the energy served and in the public money that each needs as one business,
-    in which profitable stations pay for weak ones.
+    Two stations are neighbours if a street joins their grounds. In a connected lot, steps between
+    neighbours lead from any station to any other. A lot needs public money as one business, in
+    which profitable stations pay for weak ones.
 
     Parameters
     ----------
@@ -57,9 +57,9 @@ def part_into_lots(
     lots
         Number of lots.
     within
-        Share by which the largest lot may exceed the smallest.
+        Share by which the largest lot may exceed the smallest, in energy and in public money.
     loss
-        Share of its energy that a station may lose by moving within its search area.
+        Share of its energy that a station may lose at another place in its search area.
     most_m
         The largest radius of a search area (m).
 
@@ -80,7 +80,7 @@ def part_into_lots(
         plan = plan_of(study, Path(run))
     new = plan.new_sites.sort_values("site_id", ignore_index=True)
     if new.empty:
-        what = "builds no new station, so that there is nothing to part"
+        what = "builds no new station, so there is nothing to divide"
         raise InputError(str(plan.title), what, "plan with more money, or allow more sites")
     if lots > len(new):
         what = f"{lots} lots of {len(new)} new stations: a lot holds one at least"
@@ -166,17 +166,17 @@ def lots_to_folder(
 def ground_of(network: Network, nodes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Return the grounds of stations at junctions: the Voronoi diagram of the road network.
 
-    Each junction belongs to the station with the shortest drive in either direction. Two stations
-    are neighbours if a street joins their grounds. Stations at the same junction share a ground and
-    its neighbours. Neighbours connect all stations, because the network is connected.
+    Each junction belongs to the station with the shortest drive, counting every street in both
+    directions. Two stations are neighbours if a street joins their grounds. Stations at the same
+    junction have the same neighbours. The graph of neighbours is connected, as the network is.
 
-    The first result is the position of the station of each junction. The second has one row per
-    pair of neighbours: two positions, the smaller first.
+    The first result has the position of each junction's station in `nodes`. The second has one row
+    per pair of neighbours: two positions, the smaller first.
     """
     index = network.nodes.index
     u, v = (index.get_indexer(network.edges.index.get_level_values(k)) for k in ("u", "v"))
     minutes = np.maximum(network.edges["travel_min"].to_numpy(dtype=float), LEAST_MIN)
-    order = np.argsort(minutes, kind="stable")  # of parallel streets, the quickest is taken
+    order = np.argsort(minutes, kind="stable")  # the quickest of parallel streets counts
     low, high = np.minimum(u, v)[order], np.maximum(u, v)[order]
     _, first = np.unique(low * len(index) + high, return_index=True)
     low, high, minutes = low[first], high[first], minutes[order][first]
@@ -208,7 +208,7 @@ def _require_sense(lots: int, within: float, loss: float, most_m: float) -> None
 
 
 def _from_north(lot: np.ndarray, xy: np.ndarray) -> np.ndarray:
-    """Return the lots with numbers from 1, from north to south."""
+    """Return the lots renumbered from 1, from north to south."""
     north = [-xy[lot == n, 1].mean() for n in range(lot.max() + 1)]
     return np.asarray(1 + np.argsort(np.argsort(north, kind="stable"))[lot])
 
@@ -234,7 +234,7 @@ def _lots_of(stations: gpd.GeoDataFrame, ground: gpd.GeoDataFrame) -> gpd.GeoDat
 
 @dataclass(frozen=True, eq=False)
 class _New:
-    """New stations, each let whole or in several equal parts."""
+    """New stations, each let whole or in equal parts."""
 
     network: Network
     node: np.ndarray
@@ -245,7 +245,7 @@ class _New:
 
     @property
     def at(self) -> np.ndarray:
-        """The station of each part."""
+        """The position of the station of each part."""
         return np.repeat(np.arange(len(self.parts)), self.parts)
 
     def parted(self, lots: int, within: float) -> tuple[np.ndarray, float, np.ndarray]:
@@ -262,7 +262,7 @@ class _New:
         return kwh, np.maximum(-npv, 0.0)
 
     def alike(self, lots: int, within: float) -> tuple[float, bool]:
-        """Return the spread for a number of lots, and whether `within` is proven impossible."""
+        """Return the spread found with a number of lots, and whether `within` is ruled out."""
         least = least_spread((self.kwh / self.parts)[self.at], lots)
         if least > within:
             return least, True
@@ -270,7 +270,7 @@ class _New:
         return max(map(spread, self.sums(lot))), least >= within
 
     def fewer(self, lots: int, within: float) -> tuple[int, float, bool]:
-        """Return the largest smaller number of lots within a spread, and their spread.
+        """Return the next smaller number of lots found within a spread, and their spread.
 
         The third value is whether every number in between is proven to be impossible.
         """
@@ -283,7 +283,7 @@ class _New:
         return 1, 0.0, proven
 
     def split(self, lots: int, within: float) -> tuple[_New, float] | None:
-        """Return the stations with the largest ones split, if lots are then within a spread."""
+        """Return the stations with the largest ones split so that the lots are within a spread."""
         made = self
         for _ in range(MOST_SPLIT):
             parts = made.parts.copy()
@@ -298,7 +298,7 @@ class _New:
 def _alike(
     new: _New, ids: np.ndarray, lot: np.ndarray, within: float, least: float
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return facts and notes: the spread of the lots, its lower bound, and alternatives."""
+    """Return facts and notes on the spread of the lots, its lower bound, and alternatives."""
     (kwh, pkr), count, npv = new.sums(lot), int(lot.max()), new.npv
     apart, paid_apart = spread(kwh), spread(pkr)
     good, alone = int((npv > 0).sum()), float(np.maximum(-npv, 0).sum())
@@ -308,11 +308,11 @@ def _alike(
         f"{pkr.sum() / 1e6:,.2f} m in all; {alone / 1e6:,.2f} m station by station",
     ]
     if apart > within:
-        notes[0] += f", where {within:.0%} was asked"
+        notes[0] += f", where {within:.0%} was requested"
         notes[0] += _why(new.kwh, ids, count, within, least) if least >= within else OPEN
     if paid_apart > within:
         notes[1] += f"; that is more than {within:.0%} apart"
-        # With fewer profitable stations than lots, some lots have none and need money.
+        # With fewer profitable stations than lots, some lots have none of them and need money.
         if good < count and (npv != 0).all() and npv.sum() >= 0:
             notes[1] += f", as in any division: {good} stations earn more than they cost, so that "
             notes[1] += f"{count - good} lots or more hold none of them"
@@ -335,7 +335,7 @@ def _alike(
             told = " and ".join(f"{i} in {n} equal parts" for i, n in parts.items())
             notes.append(f"{count} lots would be {split[1]:.1%} apart if you let {told}")
         if apart > within:
-            notes.append("a plan with more, smaller stations (offers.sizes) parts more evenly")
+            notes.append("more, smaller stations (offers.sizes) can be divided more evenly")
     facts = {
         "energy": {"least_kwh_day": kwh.min(), "most_kwh_day": kwh.max(),
                    "spread_share": _finite(apart), "least_possible_share": _finite(least),
@@ -353,7 +353,7 @@ def _finite(share: float) -> float | None:
 
 
 def _why(kwh: np.ndarray, ids: np.ndarray, count: int, within: float, least: float) -> str:
-    """Return the reason why no connected lots are within a spread, as text."""
+    """Return why no connected lots are within a spread, as text."""
     even = kwh.sum() / count
     said = f". {count} lots within {within:.0%} are impossible: in any division into connected "
     said += f"lots they are at least {least:.1%} apart. An even share is {even:,.0f} kWh/day"
@@ -363,5 +363,5 @@ def _why(kwh: np.ndarray, ids: np.ndarray, count: int, within: float, least: flo
         said += f"; {ids[i]} alone serves {kwh[i]:,.0f}, {kwh[i] / even:.0%} of that"
     if not len(large):
         said += f"; {len(kwh)} stations of {kwh.min() / even:.0%} to {kwh.max() / even:.0%} of it "
-        said += f"do not add up to {count} like lots"
+        said += f"do not add up to {count} similar lots"
     return said

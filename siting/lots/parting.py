@@ -12,15 +12,15 @@ from scipy import sparse
 from siting.engine.clock import Clock
 from siting.engine.linear import model_of, run_model
 
-# Annealing: the fewest starts, the most starts while the spread is too large, the turns of a start
-# (per station, and at most), and the first and last temperature.
+# Annealing: the least number of starts, the largest while the spread is too large, the turns per
+# start (for each station, and at most), and the first and last temperatures.
 STARTS, MOST_STARTS, TURNS_A_STATION, MOST_TURNS = 4, 12, 1_500, 300_000
 HOT, COLD = 2.0, 2e-3
-# Weights in the score: spread beyond the limit, public money needed, differences in energy, and
+# Weights in the score: excess over the limit, public money needed, differences in energy, and
 # distances between stations.
 UNLIKE, MONEY, DIFFER, APART = 50.0, 50.0, 50.0, 1.0
-# The integer program: the most groups of stations, the most nodes, the gap of the score, and the
-# largest difference between two equal spreads. SLACK exceeds the tolerance of a solver.
+# The integer program: largest numbers of groups of stations and of nodes, the gap of the score, and
+# the largest difference between spreads that count as equal. SLACK exceeds a solver's tolerance.
 MANY, NODES, SCORE_GAP, CLOSE, SLACK = 2_000, 300, 0.01, 0.005, 1e-5
 
 
@@ -39,9 +39,9 @@ def spread(values: Sequence[float] | np.ndarray) -> float:
 def least_spread(values: np.ndarray, lots: int) -> float:
     """Return a lower bound on the spread of any division, connected or not.
 
-    The largest lot has at least the energy of the largest station, of the two smallest among the
-    largest ``lots + 1`` stations, and of an even share. The smallest lot has at most an even share
-    of the remaining energy.
+    The largest lot has at least the energy of the largest station, at least that of the two
+    smallest of the ``lots + 1`` largest stations, and at least an even share. The smallest lot has
+    at most an even share of the remaining energy.
 
     >>> least_spread(np.array([50.0, 10.0, 10.0, 10.0, 10.0, 10.0]), 3)
     1.0
@@ -75,9 +75,9 @@ def part(
     """Return connected lots of stations with the smallest spread that was found.
 
     If annealing finds no lots within the limit, all connected groups of stations up to the largest
-    possible lot are listed, unless they are too many. An integer program chooses among them: it
-    finds lots, or proves that none exist. The same input gives the same lots, because the number of
-    turns is fixed and not the time.
+    possible lot are listed, unless there are too many. An integer program chooses among them: it
+    finds lots, or proves that none exist. The same input gives the same lots, because turns are
+    limited, not time.
 
     `npv_pkr`: net present value of each station without public money; `xy`: position of each
     station (m); `pairs`: pairs of neighbours, one per row, which connect all stations; `lots`:
@@ -104,7 +104,7 @@ def part(
 def _more_alike(
     made: Parting, kwh: np.ndarray, sums: list[Sums], near: list[list[int]], within: float
 ) -> Parting:
-    """Return lots within a spread, or those with the smallest spread that a program finds."""
+    """Return lots within a spread or, failing that, those with the smallest spread found."""
     lots = int(made.lot.max()) + 1
     while made.share > max(within, made.least + CLOSE):
         tried = within
@@ -121,7 +121,7 @@ def _more_alike(
 
 
 def _groups(kwh: Sequence[float], near: Sequence[Sequence[int]], most: float) -> list[list[int]]:
-    """Return the connected groups of stations up to this energy, but no more than `MANY`."""
+    """Return the connected groups of stations with at most this energy, but at most `MANY`."""
     found: list[list[int]] = []
     for root in range(len(kwh)):
         first = [j for j in near[root] if j > root]
@@ -142,8 +142,8 @@ def _chosen(
 ) -> np.ndarray | None:
     """Return the best lots within an energy spread; empty if none exist, None if unknown.
 
-    Each column of the program is a group of stations. The last column is the energy of the smallest
-    lot, which no lot exceeds by more than `within`.
+    Each column of the program is a group of stations; the last is the energy of the smallest lot,
+    which no lot exceeds by more than `within`.
     """
     kwh, more = [one[0] for one in sums], 1 + within
     groups = _groups(kwh, near, more + SLACK)  # the smallest lot has at most an even share, 1
@@ -182,7 +182,7 @@ def _chosen(
 
 
 def need(npv_pkr: float) -> float:
-    """Return the least public money for stations with this net present value in all (PKR)."""
+    """Return the least public money for stations with this total net present value (PKR)."""
     return max(0.0, -npv_pkr)
 
 
@@ -205,7 +205,7 @@ def _summed(sums: Sequence[Sums], members: Iterable[int]) -> Sums:
 
 
 def _unlike(state: Sequence[Sums], within: float) -> float:
-    """Return by how much the largest lot exceeds the limit, in energy and in public money."""
+    """Return by how much the largest lots exceed the limit, in energy plus in public money."""
     energy = [one[0] for one in state]
     money = [need(one[1]) for one in state]
     return sum(max(0.0, max(one) - (1 + within) * min(one)) for one in (energy, money))
@@ -220,7 +220,7 @@ def _score(state: Sequence[Sums], lots: int, within: float) -> float:
 
 
 class _Search:
-    """One start of the annealing: stations are cut into lots, which then change turn by turn."""
+    """One start of the annealing: stations are divided into lots, which then change in turns."""
 
     def __init__(
         self, sums: list[Sums], near: list[list[int]], lots: int, within: float, start: int
@@ -247,7 +247,7 @@ class _Search:
         return not left
 
     def _cut(self, members: set[int], turn: int) -> tuple[set[int], set[int]]:
-        """Return a lot cut into two connected parts, mostly even, along a spanning tree."""
+        """Return a lot cut along a spanning tree into two connected parts, usually about equal."""
         order = sorted(members)
         order = [order[turn % len(order)]]
         parent = {order[0]: -1}
@@ -288,9 +288,9 @@ class _Search:
         return {a: one, b: two} if fits else None
 
     def _rank(self, score: float) -> tuple[bool, float]:
-        """Return the order of these lots: those within the limit are before all others.
+        """Return the rank of these lots, by which lots within the limit come before all others.
 
-        The score alone accepts lots just above the limit for shorter distances.
+        The score alone would accept lots just above the limit for shorter distances.
         """
         return _unlike(self.state, self.within) > 1e-12, score
 

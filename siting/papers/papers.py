@@ -1,8 +1,8 @@
-"""The content of each paper, filled from a run; other fields are marked blanks.
+"""The content of each paper, filled in from a run; fields unknown to the run are marked blanks.
 
 The headings of the PC-I follow the Planning Commission's form for infrastructure (2005, with the
-four kinds of objective of 2024). `siting trace` traces each station's figures; totals are sums of
-these.
+four kinds of objective of 2024). `siting trace` traces the figures of each station; totals are
+their sums.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def write_paper(
     folder
         A run folder.
     kind
-        ``pc1``: the Planning Commission's project form; ``load``: an application to the power
-        company for each station, a page each; ``licence``: NEECA's file for each station;
+        ``pc1``: the Planning Commission's project form; ``load``: a one-page application to the
+        power company for each station; ``licence``: NEECA's file for each station;
         ``tender``: the annexes of a tender in lots.
     out
         The new file; by default ``RUN-KIND.docx`` beside the folder.
@@ -77,8 +77,8 @@ def write_paper(
     Raises
     ------
     InputError
-        If there is no such paper, the file exists, the run builds no station, or the lots are not
-        of this run.
+        If there is no such paper, the file exists, the run builds no station, or the lots are of
+        another run.
     MissingExtraError
         If python-docx is not installed.
     """
@@ -86,7 +86,7 @@ def write_paper(
         raise InputError("--kind", f"no paper {kind!r}", f"there are {', '.join(KINDS)}")
     if (lots is not None) != (kind == "tender"):
         fix = "make the lots with siting lots, and name their folder with --lots"
-        what = "a tender is in lots" if kind == "tender" else "goes with --kind tender alone"
+        what = "a tender is in lots" if kind == "tender" else "is only for --kind tender"
         raise InputError("--lots", what, fix if kind == "tender" else "leave it out")
     folder = Path(folder)
     whole = folder.resolve()
@@ -96,7 +96,7 @@ def write_paper(
     require_free(path)
     plan = plan_from_run(folder)
     if plan.new_sites.empty:
-        what = "builds no new station, so that there is nothing to apply for"
+        what = "builds no new station, so there is nothing to apply for"
         raise InputError(str(folder), what, "plan with more money, or allow more sites")
     title, write = KINDS[kind]
     word = Word(f"{title}: {plan.title}", noted(plan))
@@ -107,8 +107,8 @@ def write_paper(
 
 
 def _stations(plan: Plan) -> pd.DataFrame:
-    """Return the new stations with their offer, business case, place and year."""
-    # The net present value of a site includes its subsidy; a business case's value does not.
+    """Return the new stations with offer, business case, place and year of opening."""
+    # The net present value in the site table includes the subsidy; that in the case does not.
     new = pd.DataFrame(plan.new_sites.drop(columns=["geometry", "npv_pkr"])).sort_values("site_id")
     tables = (plan.offers, plan.tables["business"], plan.candidates)
     for key, table in zip(("offer_id", "site_id", "site_id"), tables, strict=True):
@@ -173,7 +173,7 @@ def _pc1(word: Word, run: _Run) -> None:
          f"{row['subsidy_pkr', 'sum']:,.0f}")
         for year, row in by_year.iterrows()
     ]  # fmt: skip
-    word.table(("Opens in", "Stations", "Cost, PKR", "of it public money, PKR"), opens)
+    word.table(("Opens in", "Stations", "Cost, PKR", "of which public money, PKR"), opens)
     word.head("8. Annual operating and maintenance cost after completion")
     word.table(
         ("Item", "PKR a year"),
@@ -263,8 +263,8 @@ def _load(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
     return [
         ("applicant", Blank("name, CNIC or NTN, address, telephone")),
         ("purpose", "charging of electric vehicles"),
-        ("load asked for, kW", f"{row['power_kw']:,.1f}"),
-        ("of it stands already, kW", f"{row['standing_kw']:,.1f}"),
+        ("load requested, kW", f"{row['power_kw']:,.1f}"),
+        ("of which existing, kW", f"{row['standing_kw']:,.1f}"),
         ("phases", "three"), ("voltage", voltage), ("nearest 11 kV point", line),
         ("feeder", str(feeder) if isinstance(feeder, str) and feeder else Blank("feeder")),
         ("spare power taken in the plan, kW", room),
@@ -291,7 +291,7 @@ def _licence(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
 
 
 def _forms(fields: Callable[..., list[tuple[str, Text]]], use: str) -> Callable[..., None]:
-    """Return a writer of one form per station: its place and chargers, then the `fields`."""
+    """Return a writer of one form per station, with its place, its chargers and the `fields`."""
 
     def write(word: Word, run: _Run) -> None:
         word.say(f"One page per station, for {use}.")
@@ -315,7 +315,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
         number, within, loss, most_m = (told[name] for name in names)
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise InputError(str(folder), f"is not a folder of lots: {err!r:.80}", fix) from err
-    # The lots are divided again, so that each figure is from the run even if the folder was edited.
+    # The lots are made again, so that each figure is from the run even if the folder was edited.
     parted = part_into_lots(run.plan, number, within=within, loss=loss, most_m=most_m)
     facts = parted.facts
     if json.loads(json_text(facts)) != told:
@@ -327,7 +327,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
         ("energy", f"{facts['energy']['least_kwh_day']:,.0f} to "
                    f"{facts['energy']['most_kwh_day']:,.0f} kWh/day a lot in the plan"),
         ("search areas", f"a station may stand anywhere by a road within the radius of Annex 2; "
-                         f"it loses {facts['loss_share']:.0%} of its energy there at most"),
+                         f"there it loses at most {facts['loss_share']:.0%} of its energy"),
         ("service standard", f"no more than {service.alpha:.0%} of drivers wait over "
                              f"{service.wait_min:g} min in the busiest hour"),
         ("ceiling of support", "as listed by lot; a bid above it is not considered"),
@@ -344,7 +344,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
     word.say(f"Where a station's figures come from: siting trace {run.path.name} STATION.")
 
 
-# Each paper: its title, and its writer; a tender needs its lots as well.
+# Title and writer of each paper; the writer of a tender also takes the folder of lots.
 KINDS: dict[str, tuple[str, Callable[..., None]]] = {
     "pc1": ("PC-I", _pc1),
     "load": ("Load applications", _forms(_load, "the form of the Consumer Service Manual")),

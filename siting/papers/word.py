@@ -1,4 +1,4 @@
-"""A Word file of headings, sentences and tables in which every blank is marked."""
+"""A Word file of headings, sentences and tables, with every blank marked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Blank:
     what: str
 
     def __str__(self) -> str:
-        """Return the mark."""
+        """Return the text that marks the blank."""
         return f"[to be filled in: {self.what}]"
 
 
@@ -60,7 +60,7 @@ class Word:
         self._file.add_paragraph()
 
     def picture(self, figure: Any) -> None:
-        """Add a Matplotlib figure, as wide as the page's text."""
+        """Add a Matplotlib figure with the width of the text."""
         from docx.shared import Cm
 
         held = BytesIO()

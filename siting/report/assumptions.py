@@ -1,4 +1,4 @@
-"""Assumptions and gaps of a plan, which no summary may leave out."""
+"""Assumptions behind a plan, its proof, and the data that it lacked."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def proof(run: RunRecord) -> list[Shown]:
         Shown("Energy served", served, f"{number(served, 1)} kWh/day"),
         Shown("Proven limit", bound, limit),
         Shown("Gap between the two", f["gap"], percent(f["gap"], 3)),
-        Shown("Gap asked for", f["asked_gap"], percent(f["asked_gap"], 3)),
+        Shown("Gap requested", f["asked_gap"], percent(f["asked_gap"], 3)),
         Shown("Why the search stopped", f["stopped"], f["stopped"]),
         Shown("Model", f["model"], f["model"]),
     ]
@@ -62,14 +62,14 @@ def sources(run: RunRecord) -> list[dict[str, str]]:
 
 
 def decides(run: RunRecord) -> list[str]:
-    """Return the break-evens that decide the plan, as the run states them, nearest first."""
+    """Return the break-even values that decide the plan, as stated in the run, nearest first."""
     return [str(row["text"]) for row in run.facts.get("break_evens", [])]
 
 
 def assumptions(run: RunRecord) -> list[dict[str, Any]]:
     """Return every figure behind the plan: value, range, unit, source and confidence.
 
-    Figures that change the value of the new stations come first, largest effect first.
+    Figures with the largest effect on the value of the new stations come first.
     """
     moved = {
         (row["figure"], row["of"], row["table"]): row["swing_pkr"]
@@ -105,7 +105,7 @@ def checks(run: RunRecord) -> list[dict[str, str]]:
 
 
 def lacking(run: RunRecord) -> list[str]:
-    """Return in plain words the data that the run lacked, and the results it did not compute."""
+    """Return sentences on the data that the run lacked and the results it did not compute."""
     f, roads = run.facts, run.facts["roads"]
     lines = []
     if f["status"] != "optimal":
@@ -149,9 +149,9 @@ def lacking(run: RunRecord) -> list[str]:
     if nothing:
         lines.append(f"Nothing is served of: {', '.join(nothing)}.")
     if "payback_years" not in run.sites.columns:
-        lines.append("Whether a station earns its cost back was not worked out in this run.")
+        lines.append("Whether a station earns its cost back was not computed in this run.")
     if not run.facts.get("alternatives"):
-        lines.append("The next best place for each station was not worked out in this run.")
+        lines.append("The next best place for each station was not computed in this run.")
     lines.append(
         "Lines from a station to those it serves are straight; minutes are along the roads."
     )

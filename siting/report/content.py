@@ -1,4 +1,4 @@
-"""The plan in figures: headline, money, vehicle classes, builds, a card for each station."""
+"""The plan in figures: headline, money, limits, new stations, and a card for each station."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from siting.report.mapdata import site_name
 from siting.report.run_record import RunRecord
 from siting.sites.chargers_text import told_as
 
-# Only the fullest feeders are shown, because there may be hundreds.
+# The number of feeders shown, fullest first, because there may be hundreds.
 MOST_FEEDERS = 12
 _COSTS = {
     "charger_cost_pkr": "Chargers",
@@ -29,10 +29,10 @@ _COSTS = {
     "contingency_cost_pkr": "Contingency",
     "deposit_cost_pkr": "Security deposit",
 }
-# A new station is weak if less than this share of its energy is lost without it, or less than this
-# share of its capacity is used.
+# A new station is weak if at most the first share of its energy would be lost without it, or if
+# less than the second share of its capacity is used.
 WEAK_LOSS, WEAK_USE = 0.05, 0.25
-# Figures of the business case, shown on a card if a run has them.
+# Figures of the business case, which a card shows if the run has them.
 _BUSINESS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "payback_years": ("Payback, years", lambda years: number(years, 1)),
     "npv_pkr": ("Net present value", rupees),
@@ -55,7 +55,7 @@ def _amount(what: str, pkr: float, more: str = "") -> Shown:
 
 
 def headline(run: RunRecord) -> list[Shown]:
-    """Return the first figures to read, as stored in ``run.json``."""
+    """Return the most important figures, as stored in ``run.json``."""
     f = run.facts
     wanted = sum(row["demand_kwh_day"] for row in f["classes"])
     kw = f"{number(run.new_sites['power_kw'].sum())} kW"
@@ -95,7 +95,7 @@ def _on_the_day(facts: dict[str, Any]) -> list[Shown]:
 
 
 def drives(facts: dict[str, Any]) -> list[Shown]:
-    """Return the figures of the drive to the charger; empty if nobody is served."""
+    """Return the figures on drives to chargers; an empty list if nobody is served."""
     mean, most = facts.get("mean_travel_min"), facts.get("p90_travel_min")
     if mean is None or most is None:
         return []
@@ -104,9 +104,9 @@ def drives(facts: dict[str, Any]) -> list[Shown]:
 
 
 def later_aims(run: RunRecord) -> list[tuple[str, bool]]:
-    """Return the gap of each aim after the first, and whether it is as small as requested.
+    """Return the gap of each aim after the first, and whether it is at most the requested gap.
 
-    A badge for the first aim alone would hide later aims that are far from proven.
+    A badge for the first aim alone would hide large gaps of later aims.
     """
     said = []
     for one in run.facts.get("proofs", [])[1:]:
@@ -119,10 +119,10 @@ def later_aims(run: RunRecord) -> list[tuple[str, bool]]:
 
 
 def aims(run: RunRecord) -> list[tuple[str, str]]:
-    """Return the aims of the plan and the headlines of its blocks, as the run states them."""
+    """Return the aims of the plan and the headlines of its blocks, as stated in the run."""
     f = run.facts
     lines = [("Aim", f["aim"])] if f.get("aim") else []
-    # Figures of single years have their own table.
+    # Single years have a table of their own.
     told = [
         (line["label"], line["text"])
         for field, line in f.get("headline", {}).items()
@@ -185,7 +185,7 @@ def _additional(m: dict[str, Any]) -> list[Shown]:
 
 
 def years(run: RunRecord) -> list[dict[Any, Any]]:
-    """Return the years of a plan, each with its standing stations and share served."""
+    """Return the years of a plan, each with the stations built so far and the share served."""
     if run.years is None:
         return []
     standing = run.years.built[run.years.built["built_year"].notna()].groupby("year").size()
@@ -194,7 +194,7 @@ def years(run: RunRecord) -> list[dict[Any, Any]]:
             **row,
             "year": int(row["year"]),
             "standing": int(standing.get(row["year"], 0)),
-            # The share is computed again, because the share in the file is rounded.
+            # The share is computed again, because that in the file is rounded.
             "share": row["served_kwh_day"] / (row["demand_kwh_day"] or 1.0),
         }
         for row in run.years.years.to_dict("records")
@@ -233,7 +233,7 @@ def builds(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def _told(configuration: Any, chargers: Any) -> str:
-    """Return the name of a station: its configuration, or its chargers if these say more."""
+    """Return the name of a station: its configuration or, if it says more, its chargers."""
     told = label(configuration)
     if missing(configuration) or missing(chargers):
         return told
@@ -242,7 +242,7 @@ def _told(configuration: Any, chargers: Any) -> str:
 
 
 def chargers_in_words(run: RunRecord) -> list[tuple[str, str]]:
-    """Return the meaning of the chargers' names, if they have the usual form.
+    """Return the meanings of charger names that have the usual form.
 
     ``lev_3`` is a socket of about 3 kW for light electric vehicles, ``swap_2w`` a cabinet of
     batteries for two-wheelers.
@@ -271,7 +271,7 @@ def _charger(name: str) -> str:
 
 
 def stations(run: RunRecord) -> list[dict[str, Any]]:
-    """Return one card per station: new stations first, in order of energy."""
+    """Return one card per station: new stations first, then by energy served, largest first."""
     offers = run.offers.set_index("offer_id")
     why, lost = run.facts.get("alternatives", {}), run.facts.get("lost_without", {})
     keys = ["existing", "served_kwh_day", "site_id"]
@@ -288,8 +288,8 @@ def stations(run: RunRecord) -> list[dict[str, Any]]:
 def _alike(cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return cards in which the first of several equal stations lists the others.
 
-    Equal stations show the same chargers, cost, subsidy, energy and use. On the first, ``alike``
-    has the ids of the others; on the others, ``told`` is the id of the first.
+    The cards of equal stations show the same chargers, cost, subsidy, energy and use. On the first,
+    ``alike`` has the ids of the others; on the others, ``told`` is the id of the first.
     """
     first: dict[tuple[Any, ...], dict[str, Any]] = {}
     for card in cards:
@@ -355,7 +355,7 @@ def _day_use(served_kwh: float, power_kw: float) -> str:
 
 
 def _weak(row: dict[str, Any], lost: dict[str, Any]) -> str:
-    """Return why a new station is weak, or an empty text."""
+    """Return why a new station is weak; an empty string if it is not."""
     served, use = row["served_kwh_day"], row["use_share"]
     if row["existing"]:
         return ""
@@ -381,7 +381,7 @@ def _grid(offer: pd.Series) -> list[tuple[str, str]]:
     if not missing(offer["headroom_kw"]):
         lines.append(("Feeder headroom", f"{number(offer['headroom_kw'])} kW"))
     if offer["upgrade_kw"] > 0:
-        lines.append(("Feeder made stronger by", f"{number(offer['upgrade_kw'])} kW"))
+        lines.append(("Feeder upgraded by", f"{number(offer['upgrade_kw'])} kW"))
     return lines
 
 
@@ -397,7 +397,7 @@ def grid_item(name: str) -> str:
 
 
 def budget_bars(run: RunRecord) -> list[dict[str, Any]]:
-    """Return one bar for the budget or each year, and one per envelope: used, total, share."""
+    """Return one bar for the budget or for each year, and one per envelope (see `_bar`)."""
     f = run.facts
     bars = []
     if run.years is not None:
@@ -413,7 +413,7 @@ def budget_bars(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def other_limits(run: RunRecord) -> list[dict[str, Any]]:
-    """Return one bar for each limit other than money; of the feeders, only for the fullest."""
+    """Return one bar for each limit other than money, but only for the fullest feeders."""
     rows = [row for row in run.facts.get("limits", []) if row["kind"] != "envelope"]
     bars = [
         _bar(r["limit"], r["used"], r["at_least"], r["unit"], "at least")
@@ -426,7 +426,7 @@ def other_limits(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def _bar(name: str, used: float, there: float, unit: str, kind: str = "") -> dict[str, Any]:
-    """Return a bar with its numbers.
+    """Return a bar: its name, its kind, the percentage used, and the amounts as text.
 
     >>> _bar("bikes", 3e6, 4e6, "PKR")["text"], _bar("F7", 30.0, 0.0, "kW")["percent"]
     ('PKR 3.00 m of PKR 4.00 m', 100.0)

@@ -1,4 +1,4 @@
-"""The budget curve of a run: energy served against money, its bound, knee and fairness."""
+"""The budget curve of a run: energy served by budget, with bound, knee and fairness."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NUMBERS = ("budget_pkr", "served_kwh_day", "served_share", "bound_kwh_day", "ne
             "worst_class_share")  # fmt: skip
 _FIX = "make it again with `siting frontier`"
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 620, 330, 64, 16, 16, 52
-# Other measures of fairness that a frontier may have, with their names on the page.
+# Measures of fairness that a frontier may have, with their names on the page.
 _FAIRNESS = {
     "worst_zone_share": "Worst-served zone",
     "worst_class_share": "Vehicle class served least",
@@ -41,8 +41,8 @@ class Frontier:
 def read_frontier(folder: Path, run: RunRecord) -> Frontier:
     """Return the budget curve in a folder that `siting frontier` wrote.
 
-    `run` must be of the same study. Raises `InputError` if the folder holds no curve, is
-    incomplete, was edited, or is of another study.
+    The curve must be of the same study as `run`. Raises `InputError` if the folder holds no curve,
+    is incomplete, was edited, or belongs to another study.
     """
     for name in ("frontier.csv", "frontier.json", "config.yaml"):
         if not (folder / name).is_file():
@@ -74,7 +74,7 @@ def read_frontier(folder: Path, run: RunRecord) -> Frontier:
 
 
 def _budgets(path: Path) -> pd.DataFrame:
-    """Return the rows of a table of budgets, its texts parsed as numbers."""
+    """Return the rows of a table of budgets, with strings parsed as numbers."""
     rows = read_csv(path)
     gone = [name for name in (*_NUMBERS, "knee") if name not in rows.columns]
     faults = [Fault(f"{path}, column {name}", "is missing", _FIX) for name in gone]
@@ -98,7 +98,7 @@ def _settings(path: Path) -> dict[str, Any]:
 
 
 def _differs(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, ...]:
-    """Return the sections in which two configurations differ, except budget and solver."""
+    """Return the sections that differ between two configurations, ignoring budget and solver."""
 
     def bare(section: Any) -> Any:
         if not isinstance(section, dict):
@@ -110,7 +110,7 @@ def _differs(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, ...]:
 
 
 def curve(frontier: Frontier | None, run: RunRecord) -> dict[str, Any] | None:
-    """Return the two charts and the table of a budget curve; None without a curve."""
+    """Return the charts and the table of a budget curve; None without a curve."""
     if frontier is None:
         return None
     rows = frontier.rows
@@ -144,7 +144,7 @@ def _chart(
 ) -> dict[str, Any]:
     """Return a line chart as positions in a drawing of `WIDTH` by `HEIGHT`.
 
-    `lines` has the name, the column and the kind of each line.
+    `lines` has the name, column and CSS class of each line.
     """
     x = rows["budget_pkr"].to_numpy(dtype=float) / 1e6
     y = [rows[column].to_numpy(dtype=float) for _, column, _ in lines]

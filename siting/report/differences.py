@@ -1,4 +1,4 @@
-"""Several stored runs as one HTML page: figures, settings, and a map of differences."""
+"""Several stored runs on one HTML page: figures, settings, and a map of differences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from siting.report.page import _asset, _environment, _policy
 from siting.report.shapes import SCALE
 from siting.texts import json_in_page
 
-# Labels of figures; other figures are named by their key.
+# Labels of figures; other labels are made from the key.
 _NAMES = {
     "budget_pkr": "Budget, PKR m",
     "subsidy_pkr": "Subsidy, PKR m",
@@ -82,7 +82,7 @@ def settings_in_words(comparison: Any) -> list[tuple[str, list[str]]]:
 
 
 def render_differences(comparison: Any) -> str:
-    """Return a `siting.review.Comparison` as the text of an HTML page that needs no network.
+    """Return a `siting.review.Comparison` as the HTML of a page that needs no network.
 
     Raises `MissingExtraError` without the packages of the extra ``report``.
     """

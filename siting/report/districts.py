@@ -1,7 +1,7 @@
-"""Service of each part of the city, the worst served first.
+"""Service of each part of the city, worst served first.
 
-The parts are the zones of the program. Without such zones, they are the zones of the people data if
-there are few, else squares, which the page does not call administrative districts.
+The parts are the zones of the program; without these, the zones in which people were counted, if
+there are few; and otherwise squares, which the page says are not administrative districts.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ OUTSIDE = "in none of them"
 def districts(run: RunRecord) -> dict[str, Any]:
     """Return the table of districts, and their outlines for the map.
 
-    Keys: ``what`` (the kind of parts, in words), ``rows`` (``name``, ``near``, ``people``,
-    ``wanted``, ``served``, ``unserved`` in kWh/day, ``share``, ``new`` and ``old`` stations,
-    ``subsidy``, and ``little``), the worst served first, parts with little demand or no people
-    last; and ``shapes``, polygons of rings in the order of the rows.
+    Keys: ``what`` (the kind of parts, in words); ``rows`` (``name``, ``near``, ``people``,
+    ``wanted``, ``served`` and ``unserved`` in kWh/day, ``share``, ``new`` and ``old`` stations,
+    ``subsidy``, ``little``), worst served first, and parts with little demand or no people last;
+    ``shapes``, polygons of rings in the order of the rows; ``little``, the number of such parts.
     """
     layer = run.demand[run.demand["demand_kwh_day"] > 0].reset_index(drop=True)
     if layer.empty:
@@ -40,7 +40,7 @@ def districts(run: RunRecord) -> dict[str, Any]:
     stations = _stations(run, metres, names)
     total = float(layer["demand_kwh_day"].sum())
     near = _near(run, layer, metres) if "squares" in what else {}
-    # If people are known, a part without people is no district, however badly served.
+    # If people are known, a part without any does not count as a district.
     peopled = bool(_people(layer))
     rows: list[dict[str, Any]] = []
     for name, part in layer.groupby("part", sort=True):
@@ -72,7 +72,7 @@ def districts(run: RunRecord) -> dict[str, Any]:
 
 
 def _parts(run: RunRecord, metres: gpd.GeoDataFrame) -> tuple[str, np.ndarray]:
-    """Return the kind of the parts, and the part of each cell."""
+    """Return the kind of the parts in words, and the part of each cell."""
     zone = metres["zone"].fillna("").astype(str) if "zone" in metres.columns else None
     if zone is not None and (zone != "").any():
         return _zones_text(run), zone.where(zone != "", OUTSIDE).to_numpy()
@@ -86,7 +86,7 @@ def _parts(run: RunRecord, metres: gpd.GeoDataFrame) -> tuple[str, np.ndarray]:
     # As in an atlas: letters from west to east, numbers from north to south.
     letters = [_letters(i) for i in (column - column.min()).tolist()]
     names = [f"{a}{b}" for a, b in zip(letters, (row.max() - row + 1).tolist(), strict=True)]
-    return f"squares of {SQUARE_M / 1000:g} km, no administrative districts", np.array(names)
+    return f"squares of {SQUARE_M / 1000:g} km, not administrative districts", np.array(names)
 
 
 def _zones_text(run: RunRecord) -> str:
@@ -119,7 +119,7 @@ def _stations(run: RunRecord, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd
 
 
 def _near(run: RunRecord, layer: pd.DataFrame, metres: gpd.GeoDataFrame) -> dict[str, str]:
-    """Return the known place in each part that is nearest to its centre of demand."""
+    """Return for each part its named place nearest to the centre of its demand."""
     places = run.places
     if places.empty:
         return {}
@@ -140,6 +140,6 @@ def _near(run: RunRecord, layer: pd.DataFrame, metres: gpd.GeoDataFrame) -> dict
 
 
 def _box(part: gpd.GeoDataFrame) -> list[list[list[int]]]:
-    """Return the rectangle around cells that are points."""
+    """Return a rectangle around cells that are points."""
     west, south, east, north = part.total_bounds
     return polygons_of(shapely.box(west - 1e-3, south - 1e-3, east + 1e-3, north + 1e-3))

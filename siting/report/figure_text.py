@@ -34,7 +34,7 @@ def missing(value: Any) -> bool:
 
 
 def text_or(value: Any, otherwise: str = "") -> str:
-    """Return a value as text, or another text if it is missing.
+    """Return a value as text, or `otherwise` if it is missing.
 
     >>> text_or(None), text_or(float("nan"), "not stated"), text_or(5)
     ('', 'not stated', '5')
@@ -52,7 +52,7 @@ def number(value: Any, decimals: int = 0) -> str:
 
 
 def rupees(value: Any) -> str:
-    """Return an amount of money (PKR), in millions where it is a million or more.
+    """Return an amount of money (PKR), in millions from a million on.
 
     >>> rupees(59_900_000), rupees(1000), rupees(2.5e9), rupees(-0.001)
     ('PKR 59.90 m', 'PKR 1,000', 'PKR 2,500.00 m', 'PKR 0')
@@ -63,7 +63,7 @@ def rupees(value: Any) -> str:
 
 
 def percent(value: Any, decimals: int = 1) -> str:
-    """Return a share (0 to 1) in per cent.
+    """Return a share (0 to 1) as a percentage.
 
     >>> percent(0.66903), percent(0.00742, 2)
     ('66.9 %', '0.74 %')
@@ -72,7 +72,7 @@ def percent(value: Any, decimals: int = 1) -> str:
 
 
 def figure(value: Any) -> str:
-    """Return a figure of any size with about four digits.
+    """Return a figure with four significant digits or, from 1000 on, as a whole number.
 
     >>> [figure(v) for v in (1828691.48, 0.011821663, 12.0, 0, "text")]
     ['1,828,691', '0.01182', '12', '0', 'text']
@@ -97,7 +97,7 @@ def label(name: Any) -> str:
 
 
 def source_of(key: str) -> str:
-    """Return a reader's name for an input of the configuration.
+    """Return the name shown to readers for an input of the configuration.
 
     >>> source_of("candidates.sources.1"), source_of("offers.lines")
     ('Candidate places', 'Offers lines')
@@ -116,7 +116,7 @@ def confidence(mark: Any) -> str:
 
 
 def is_urdu(text: Any) -> bool:
-    """Return whether a text has letters of the Arabic script.
+    """Return whether a string has letters of the Arabic script.
 
     >>> is_urdu("صدر"), is_urdu("Saddar")
     (True, False)

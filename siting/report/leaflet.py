@@ -1,4 +1,4 @@
-"""Leaflet from its installed package, ready to embed in a page."""
+"""Leaflet, taken from its installed package for embedding in a page."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 from siting.errors import Fault, MissingExtraError
 
 _PACKAGE, _DATA = "XStatic-Leaflet", "xstatic/pkg/leaflet/data"
-# SHA-256 of script and style sheet of the tested versions. The script runs in every report, so a
-# changed script is refused.
+# SHA-256 of script and style sheet of the tested versions. The script runs in every report, so
+# changed files are refused.
 KNOWN = {
     "1.9.3": (
         "5819285cec137b229c94e1ee5ad73e8b6b84345a4367d60f75fe477fe0fb7b03",
@@ -49,7 +49,7 @@ def why_no_report() -> str:
 
 
 def is_why_no_report(text: str) -> bool:
-    """Return whether a text is a message of `why_no_report`, on this machine or another."""
+    """Return whether a string is a message of `why_no_report`, on this machine or another."""
     version = re.search(r"Leaflet (\d+(?:\.\d+)*)", text)
     return text in (NEEDED, str(_MISSING), version and str(_changed(version[1])))
 
@@ -57,8 +57,8 @@ def is_why_no_report(text: str) -> bool:
 def embedded_leaflet() -> Leaflet:
     """Return Leaflet's script and style sheet as text.
 
-    Raises `MissingExtraError` if Leaflet's package is not installed, or was changed since its
-    release. Unknown versions cannot be checked.
+    Raises `MissingExtraError` if Leaflet's package is not installed, or differs from its release.
+    Unknown versions cannot be checked.
     """
     try:
         package = distribution(_PACKAGE)
@@ -70,7 +70,7 @@ def embedded_leaflet() -> Leaflet:
     found = (hashlib.sha256(files[0]).hexdigest(), hashlib.sha256(files[1]).hexdigest())
     if KNOWN.get(version, found) != found:
         raise MissingExtraError(_changed(version))
-    # The package's files mix two kinds of line ending; a page has one.
+    # The package's files mix two kinds of line ending; a page needs one.
     script, style = (content.decode("utf-8").replace("\r\n", "\n") for content in files)
 
     def inline(match: re.Match[str]) -> str:

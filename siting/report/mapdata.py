@@ -1,7 +1,7 @@
 """The data of the map, as arrays small enough for a page.
 
-A coordinate is a whole number of 1e-5 degrees (about a metre). A line is one flat list: longitude
-and latitude of its first point, then the step to each next point. Energy is in kWh/day.
+A coordinate is an integer in units of 1e-5 degrees (about a metre). A line is a flat list:
+longitude and latitude of its first point, then the step to each next point. Energy is in kWh/day.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from siting.report.shapes import (
 from siting.roads import PLACE_KINDS
 from siting.roads.strokes import strokes
 
-# Above this many characters roads are drawn more coarsely, then without the shortest small ones.
+# Above this number of characters, roads are simplified, and then the shortest small ones left out.
 MOST_ROAD_CHARS = 1_800_000
 _TOLERANCES_M = (2.0, 5.0, 10.0)  # in steps of the map's scale, about a metre each
 _MAIN = ("motorway", "trunk", "primary")
 _MIDDLE = ("secondary", "tertiary")
 _BINS = 5
-# Distance between repeats of a road's name (m), least length of a named road by rank (m), and
+# Distance between repetitions of a road's name (m), least length of a named road by rank (m), and
 # largest number of named small streets.
 NAME_EVERY_M = 2500.0
 LEAST_NAMED_M = (250.0, 250.0, 150.0)
@@ -43,7 +43,7 @@ MOST_SMALL_NAMES = 800
 
 
 def map_data(run: RunRecord) -> dict[str, Any]:
-    """Return the data of the page's script.
+    """Return the data for the page's script.
 
     Keys: ``scale``; ``classes``; ``roads`` (lines of main, middle and small roads) and ``coarse``
     (whether roads were left out); ``names`` of roads: text, position, angle (degrees) and rank,
@@ -76,7 +76,7 @@ def map_data(run: RunRecord) -> dict[str, Any]:
 
 
 def live_map_data(run: RunRecord, free: gpd.GeoDataFrame) -> dict[str, Any]:
-    """Return the data of the page's script for a map that a notebook updates; see `standing`.
+    """Return the data for the script of a map that a notebook updates; see `standing`.
 
     `free`: places without a station (``site_id``, ``name``, points in lon/lat).
     """
@@ -95,8 +95,8 @@ def standing(
 ) -> dict[str, Any]:
     """Return another plan's stations and service for the map of `live_map_data`.
 
-    The tables have a run folder's columns and the same demand; sites are in lon/lat. Keys:
-    ``sites`` as in `map_data`, ``wanted`` and ``served`` by cell and class.
+    The tables have the columns of a run folder, and the demand of `run`; sites are in lon/lat.
+    Keys: ``sites`` as in `map_data`, ``wanted`` and ``served`` by cell and class.
     """
     cells = run.demand.loc[run.demand["demand_kwh_day"] > 0, "cell_id"].astype(str).tolist()
     rows = demand.set_index(demand["cell_id"].astype(str)).loc[cells]
@@ -109,7 +109,7 @@ def standing(
 
 
 def _minutes(run: RunRecord) -> list[dict[str, Any]]:
-    """Return the bands of minutes to the nearest station, in the colours for QGIS."""
+    """Return the bands of minutes to the nearest station, in the colours used for QGIS."""
     rows = zip(*(run.minutes[c] for c in BANDS), run.minutes.geometry, MINUTES, strict=False)
     return [
         {
@@ -155,15 +155,15 @@ def _years(run: RunRecord, index: dict[str, int]) -> list[dict[str, Any]]:
 
 
 def road_lines(roads: gpd.GeoDataFrame) -> tuple[list[list[list[int]]], bool]:
-    """Return roads as whole numbers of the map's scale, and whether they were thinned.
+    """Return roads in the map's integer coordinates by rank, and whether some were left out.
 
-    Streets of a rank are joined into long lines, which need fewer points.
+    Streets of the same rank are joined into long lines, which need fewer points.
     """
     lines, rank = _strokes(roads, _ranks(roads), 1 / SCALE)
     for tolerance_m in _TOLERANCES_M:
         simple = shapely.simplify(lines, tolerance_m)
         drawn = [flat_lines(simple[rank == r]) for r in range(3)]
-        # Characters of the page that each line takes.
+        # The number of characters that each line takes in the page.
         chars = [[len(json.dumps(x, separators=(",", ":"))) + 1 for x in of] for of in drawn]
         if sum(map(sum, chars)) <= MOST_ROAD_CHARS:
             return drawn, False
@@ -176,7 +176,7 @@ def road_lines(roads: gpd.GeoDataFrame) -> tuple[list[list[list[int]]], bool]:
 def _strokes(
     roads: gpd.GeoDataFrame | gpd.GeoSeries, kind: np.ndarray, grid: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the strokes of roads, and the kind of each."""
+    """Join the roads of each kind into strokes; return the strokes and the kind of each."""
     lines, of = strokes(np.asarray(roads.geometry.array), kind, grid)
     out = np.zeros(len(lines), dtype=np.int64)
     out[of[of >= 0]] = kind[of >= 0]
@@ -184,7 +184,7 @@ def _strokes(
 
 
 def _ranks(roads: gpd.GeoDataFrame) -> np.ndarray:
-    """Return 0 for main roads, 1 for middle, 2 for others."""
+    """Return the rank of each road: 0 for main roads, 1 for middle roads, 2 for others."""
     kinds = roads["highway"].astype(str).str.removesuffix("_link")
     return np.select([kinds.isin(_MAIN), kinds.isin(_MIDDLE)], [0, 1], 2)
 
@@ -192,7 +192,7 @@ def _ranks(roads: gpd.GeoDataFrame) -> np.ndarray:
 def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
     """Return the labels of roads: text, x, y, angle (degrees) and rank of the road.
 
-    A road is named once every `NAME_EVERY_M`; of small streets only the longest are named.
+    A road is named about every `NAME_EVERY_M`, a small street once and only if among the longest.
     """
     if "name" not in roads.columns:
         return []
@@ -201,7 +201,7 @@ def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
         return []
     metres = roads.geometry.to_crs(utm_of(roads))
     code, texts = pd.factorize(roads["name"].astype(str).str.strip())
-    # The longest line of each name and rank.
+    # Only the longest line of each name and rank is named.
     lines, kind = _strokes(metres, code * 3 + _ranks(roads), 1.0)
     far_m = shapely.length(lines)
     found = pd.DataFrame({"name": texts[kind // 3], "rank": kind % 3, "m": far_m, "line": lines})
@@ -228,7 +228,7 @@ def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
 
 
 def _parts(run: RunRecord) -> list[list[Any]]:
-    """Return the names of parts of the city, the largest first: text, x, y and rank."""
+    """Return the names of parts of the city, by rank of their kind: text, x, y and rank."""
     kinds = {kind: rank for rank, kind in enumerate(PLACE_KINDS)}
     parts = run.parts
     if run.urdu and "name_ur" in parts.columns:
@@ -275,7 +275,7 @@ def _by_class(layer: pd.DataFrame, classes: Iterable[str], what: str) -> np.ndar
 
 
 def _breaks(cells: list[dict[str, Any]], classes: int, *, polygons: bool) -> list[list[float]]:
-    """Return the upper limits of all shades but the last, for all classes and each class."""
+    """Return the upper limits of all shades but the last, for the sum of classes and for each."""
     if not cells:
         return [[] for _ in range(classes + 1)]
     wanted = np.array([cell["wanted"] for cell in cells], dtype=float)

@@ -1,4 +1,4 @@
-"""The report as one HTML file, which runs its own scripts and fetches only on request."""
+"""The report as one HTML file, which loads nothing from the network unless asked to."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from siting.report.summary import summary
 from siting.report.urdu import NOTE, font_style, glossary, page_in_urdu
 from siting.texts import json_in_page, visible
 
-# Source of the map's online tiles, loaded only on request.
+# Source of the online map, which is loaded only on request.
 TILES = "https://tile.openstreetmap.org"
-# Above this number of stations their cards are compressed, since each takes 3 kB.
+# Above this number of stations, their cards are compressed, since each takes 3 kB.
 MOST_PLAIN_CARDS = 300
 _PACKED = "The cards of the stations need this page's script; sites.csv has their figures."
 
@@ -49,10 +49,10 @@ if TYPE_CHECKING:
 def render(
     run: RunRecord, frontier: Frontier | None = None, free: gpd.GeoDataFrame | None = None
 ) -> str:
-    """Return the report of a run, and its budget curve if given, as the text of an HTML page.
+    """Return the report of a run, with its budget curve if given, as the HTML of a page.
 
-    `free`: places without a station (``site_id``, ``name``, points in lon/lat). With `free` the map
-    shows plans sent by a notebook (`siting.report.mapdata.standing`) and reports clicked places.
+    `free`: places without a station (``site_id``, ``name``, points in lon/lat). With `free`, the
+    map shows plans sent by a notebook (`siting.report.mapdata.standing`) and reports clicks.
     """
     leaflet = embedded_leaflet()
     script = _asset("page.js")
@@ -61,7 +61,7 @@ def render(
     parts = districts(run)
     sections = {part.__name__: part(run) for part in SECTIONS}
     years = sections["years"] = sections["years"] if free is None else []
-    # The page embeds a font for Arabic letters, so that names are legible on any system.
+    # If there are Arabic letters, the page embeds a font, so that names are legible on any system.
     arabic = run.urdu or is_urdu(json_in_page(data))
     text = page.render(
         facts=run.facts,
@@ -98,7 +98,7 @@ def render(
 
 
 def _packed(page: str, stations: int) -> str:
-    """Return a page with the cards of many stations compressed; its script restores them."""
+    """Return a page whose cards are compressed if there are many; its script restores them."""
     before, cards, after = re.split("<!--/?cards-->", page)
     if stations > MOST_PLAIN_CARDS:
         data = base64.b64encode(zlib.compress(cards.encode("utf-8"), 9)).decode("ascii")
@@ -127,7 +127,7 @@ def _environment() -> Environment:
 
 
 def _seen(value: Any) -> Any:
-    """Return a value for a template: control characters visible, markup unchanged."""
+    """Return a value for a template, with control characters visible and markup unchanged."""
     return visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
@@ -136,7 +136,7 @@ def _asset(name: str) -> str:
 
 
 def _policy(*scripts: str, images: str = "data:", fonts: bool = False) -> str:
-    """Return a content security policy with these scripts by hash and `images` as sources.
+    """Return a content security policy that allows scripts by hash, and images from `images`.
 
     `fonts`: whether fonts embedded in the page may be used.
     """
@@ -152,7 +152,7 @@ def _policy(*scripts: str, images: str = "data:", fonts: bool = False) -> str:
 
 
 def _exact(value: Any) -> str:
-    """Return a number as in ``run.json``, for machines that read the page."""
+    """Return a value as in ``run.json``, for programs that read the page."""
     return "" if value is None else json.dumps(value, ensure_ascii=False)
 
 

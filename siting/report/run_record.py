@@ -27,20 +27,20 @@ NAMED = ("name", "name_ur", "kind", "geometry")
 class YearTables:
     """The tables of a plan in years."""
 
-    years: pd.DataFrame  # one row per year, rising: wanted, served, built and spent (years.csv)
+    years: pd.DataFrame  # one row per year, in order: wanted, served, built and spent (years.csv)
     built: pd.DataFrame  # stations of each year (built.csv)
     # Demand and service of each cell by year and class (year_cells.csv).
     cells: pd.DataFrame
 
     @property
     def all(self) -> list[int]:
-        """The years of the plan, rising."""
+        """The years of the plan, in order."""
         return [int(year) for year in self.years["year"]]
 
 
 @dataclass(frozen=True, eq=False)
 class RunRecord:
-    """A run as its report shows it; layers in lon/lat (EPSG:4326), rounded as in its files."""
+    """A run as shown in its report; layers are in lon/lat (EPSG:4326), rounded as in the files."""
 
     facts: dict[str, Any]  # run.json
     settings: dict[str, Any]  # config.yaml, as plain mappings and lists
@@ -112,7 +112,7 @@ def _as_drawn(layer: gpd.GeoDataFrame, name: str) -> gpd.GeoDataFrame:
 
 
 def _named_points(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the points of a layer that have their own name."""
+    """Return the points of a layer that have a name of their own."""
     if "name" not in places.columns:
         return gpd.GeoDataFrame({"name": [], "kind": []}, geometry=[], crs=4326)
     told = places["name"].fillna("").astype(str)
@@ -134,13 +134,13 @@ class _Form(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
 
 
-# Kinds of keys of ``run.json``; blanks may be null.
+# Types of keys of ``run.json`` by name of kind; blanks may be null.
 _KINDS = {"texts": str, "numbers": float, "wholes": int, "blanks": float | None,
           "blank_texts": str | None}  # fmt: skip
 
 
 def _form(name: str, base: type[_Form] = _Form, **keys: Any) -> Any:
-    """Return a form: keys named by `_KINDS`, and other keys with their types.
+    """Return a form: keys listed by the kinds of `_KINDS`, and other keys with their types.
 
     A key with a type and a default may be missing.
     """

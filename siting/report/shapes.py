@@ -1,6 +1,6 @@
-"""Service areas, and the page's shapes as integers: a line is its first point and steps.
+"""Service areas, and shapes in integer coordinates for the page.
 
-The service area of a station merges the cells that get most of their energy from it.
+The service area of a station merges the cells that it serves more than any other station does.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def utm_of(layer: gpd.GeoDataFrame) -> int:
 
 
 def polygons_of(shape: Any) -> list[list[list[int]]]:
-    """Return the polygons of a shape, each its outer ring and its holes; none for a point."""
+    """Return the polygons of a shape as outer ring and holes; an empty list for a point."""
     return polygons_of_all([shape])[0]
 
 
 def polygons_of_all(shapes: Sequence[Any]) -> list[list[list[list[int]]]]:
-    """Return `polygons_of` for each of many shapes.
+    """Return the result of `polygons_of` for each shape.
 
     >>> polygons_of_all([shapely.box(0, 0, 1e-5, 2e-5), shapely.Point(0, 0)])
     [[[[1, 0, 0, 2, -1, 0, 0, -2]]], []]
@@ -61,7 +61,7 @@ def polygons_of_all(shapes: Sequence[Any]) -> list[list[list[list[int]]]]:
     parts, of_shape = parts[areas], of_shape[areas]
     rings, of_part = shapely.get_rings(parts, return_index=True)
     points, of_ring = shapely.get_coordinates(rings, return_index=True)
-    # A ring's last point repeats its first.
+    # The last point of a ring repeats the first and is left out.
     open_ = np.diff(of_ring, append=-1) == 0
     lines = flat_lines(shapely.linestrings(points[open_] * SCALE, indices=of_ring[open_]))
     out: list[list[list[list[int]]]] = [[] for _ in shapes]
@@ -76,8 +76,8 @@ def polygons_of_all(shapes: Sequence[Any]) -> list[list[list[list[int]]]]:
 def service_areas(run: RunRecord) -> list[list[dict[str, Any]]]:
     """Return the service areas of a run: one list per year, or one for a plan without years.
 
-    ``site`` is the position in the layer of sites, ``shape`` polygons of rings, ``tint`` a number
-    that no adjacent area has. Empty if the cells are points.
+    ``site`` is the position in the layer of sites, ``shape`` has polygons of rings, ``tint`` is a
+    number that no adjacent area has. The lists are empty if the cells are points.
     """
     cells = run.demand[run.demand.geom_type.isin(["Polygon", "MultiPolygon"]).to_numpy()]
     shapes = dict(zip(cells["cell_id"].astype(str), cells.geometry, strict=True))
@@ -90,7 +90,7 @@ def service_areas(run: RunRecord) -> list[list[dict[str, Any]]]:
 
 
 def main_sites(service: pd.DataFrame) -> dict[str, str]:
-    """Return the station that serves most of each cell; of equals, the first by id.
+    """Return the station that serves most of each cell; in a tie, the first by id.
 
     >>> main_sites(pd.DataFrame({"cell_id": ["a", "a", "a"], "site_id": ["s2", "s1", "s2"],
     ...     "served_kwh_day": [1.0, 1.5, 1.0]}))
@@ -122,14 +122,14 @@ def _areas(
 
 
 def _tints(areas: list[Any]) -> list[int]:
-    """Return the number of a colour for each area; neighbours have different colours."""
+    """Return a colour number for each area; neighbours have different numbers."""
     near: list[set[int]] = [set() for _ in areas]
     shapes = np.array(areas, dtype=object)
     for a, b in shapely.STRtree(shapes).query(shapes, predicate="intersects").T.tolist():
         if a != b:
             near[a].add(b)
     tints: list[int] = [-1] * len(areas)
-    # Colouring the areas with most neighbours first needs fewer colours.
+    # Fewer colours are needed if the areas with the most neighbours are coloured first.
     for at in sorted(range(len(areas)), key=lambda n: (-len(near[n]), n)):
         taken = {tints[other] for other in near[at]}
         tints[at] = next(n for n in range(len(areas)) if n not in taken)
@@ -137,8 +137,8 @@ def _tints(areas: list[Any]) -> list[int]:
 
 
 def dissolved(shapes: list[Any]) -> Any:
-    """Return the union of shapes, its corners on the grid of the page (about a metre)."""
-    # On one grid, shared corners of cells are exactly equal and leave no slivers.
+    """Return the union of shapes, with corners on the grid of the page (about a metre)."""
+    # On the grid, shared corners of cells are exactly equal and leave no slivers.
     on_grid = shapely.set_precision(np.array(shapes), 1 / SCALE, mode="pointwise")
     whole = shapely.union_all(shapely.make_valid(on_grid))
     return shapely.simplify(whole, 1 / SCALE)

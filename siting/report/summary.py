@@ -15,7 +15,7 @@ Part = tuple[str, bool]
 
 
 def summary(run: RunRecord, districts: dict[str, Any]) -> list[list[Part]]:
-    """Return sentences in parts: a text, and whether it is a name.
+    """Return sentences in parts, each a string and whether it is a name.
 
     Names are separate because they may be written from right to left.
     """
@@ -53,7 +53,7 @@ def _served(run: RunRecord) -> str:
 
 
 def _national(run: RunRecord) -> str:
-    """Return the policy's number of stations, for comparison with the plan's."""
+    """Return the number of stations in the national policy, compared with the plan's."""
     known = run.facts.get("demand", {}).get("national")
     if not known:  # a run of an earlier version
         return ""
@@ -66,7 +66,7 @@ def _national(run: RunRecord) -> str:
     if not used:  # a run of an earlier version
         stand = run.facts["new_stations"] + run.facts["existing_stations"]
         return text + f"The plan has {number(stand)}."
-    # The policy counts fast chargers; sockets alone are no station in its sense.
+    # The policy counts fast chargers; to it, sockets alone are not a station.
     return text + (
         f"The plan has fast chargers at {number(used['dc_places'])} of its "
         f"{number(used['places'])} places "
@@ -85,7 +85,7 @@ def _additional(run: RunRecord) -> str:
 
 
 def _at_risk(run: RunRecord) -> str:
-    """Return the public money in stations that fail if fewer vehicles come."""
+    """Return the public money in stations that would fail with slow sales of vehicles."""
     for row in run.facts.get("what_if") or []:
         money = row.get("money") or {}
         if not money.get("stations") or row["key"] != "scenario slow":
@@ -103,7 +103,7 @@ def _at_risk(run: RunRecord) -> str:
 
 
 def _on_the_day(run: RunRecord) -> str:
-    """Return the share of drivers served on the simulated day, and the basis of the money."""
+    """Return the share of drivers served on the simulated day, and what the money is based on."""
     day = run.facts.get("day") or {}
     share, planned = (day.get("free") or {}).get("served_share"), run.facts["served_share"]
     if day.get("why_not", "none") or share is None:
@@ -111,8 +111,8 @@ def _on_the_day(run: RunRecord) -> str:
     line = f"On the simulated day {percent(share)} of all drivers are served."
     if "money_hangs_on" in (run.facts.get("headline") or {}):
         line += (
-            f" The plan's {percent(planned, 0)} is of the energy, by the capacity of each station "
-            "alone; the money depends on that figure, as each business case is worked out from it."
+            f" The plan's {percent(planned, 0)} is of the energy, by each station's own capacity; "
+            "the money depends on this figure, as each business case is computed from it."
         )
     return line
 
@@ -150,7 +150,7 @@ def proven(facts: dict[str, Any]) -> str:
         return "Nothing is proven about how good this plan is."
     more = f"over {percent(gap, 2)} " if gap > 0 else ""
     if aims[:1] == ["least money"]:
-        # The aim's text shows whether the money is public.
+        # The text of the aim shows whether only public money counts.
         what = "money in all" if "cost in all" in facts.get("aim", "") else "public money"
         return f"It is proven that no plan that serves as much needs {more}less {what}."
     if aims[:1] == ["best worst share"]:

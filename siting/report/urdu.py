@@ -1,7 +1,7 @@
-"""The report in Urdu: a glossary gives the Urdu of each English text of the finished page.
+"""The report in Urdu: each English string of the finished page is looked up in a glossary.
 
-``urdu.csv`` is the glossary. In English, ``#`` is a number and ``*`` any text, which is looked up
-too; in Urdu, ``{1}`` is the first of these. Texts without an entry stay English.
+The glossary is ``urdu.csv``. In its English, ``#`` is a number and ``*`` any string, which is
+looked up too; in its Urdu, ``{1}`` is the first of these. Strings without an entry stay English.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from siting.report.figure_text import is_urdu
 
 NUMBER = r"(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])"
 _NUMBER = re.compile(NUMBER)
-# A piece of a page: an element with a name, code or data; a tag; or a text.
+# A piece of a page: an element to leave unchanged (name, code or data), a tag, or text.
 _PIECE = re.compile(
     r"(?s)(?P<left><(?P<name>script|style|code|bdi|noscript)\b.*?</(?P=name)>)|(?P<tag><[^>]*>)|[^<]+"
 )
-# Attributes that are read out or shown.
+# Attributes that are shown or read aloud.
 _ATTRIBUTE = re.compile(r'\b(aria-label|placeholder|alt|data-told)="([^"]*)"')
 _LETTER = re.compile(r"[A-Za-z]")
 NOTE = (
@@ -32,11 +32,11 @@ NOTE = (
 
 @cache
 def glossary() -> dict[str, str]:
-    """Return the Urdu of each English text in lower case, with `#` and `*` as variables."""
+    """Return the Urdu of each English string in lower case, with `#` and `*` as variables."""
     text = (files("siting.report") / "urdu.csv").read_text(encoding="utf-8")
-    # A number and its per cent sign stay on one line.
+    # A number and its percent sign stay on one line.
     text = text.replace("} %", "}\u00a0%")
-    # A number with a Latin unit reads from the left.
+    # A number with a Latin unit is read from left to right.
     text = re.sub(r"\{\d\} k[VW][A-Za-z/]*", lambda m: f"\u2066{m[0]}\u2069", text)
     return {row["english"].casefold(): row["urdu"] for row in csv.DictReader(text.splitlines())}
 
@@ -53,7 +53,7 @@ def _patterns() -> list[tuple[re.Pattern[str], str]]:
 
 
 def in_urdu(text: str) -> str | None:
-    """Return a text in Urdu; None if the glossary lacks it.
+    """Return a string in Urdu; None if the glossary lacks it.
 
     >>> in_urdu("Cost"), in_urdu("PKR 59.90 m"), in_urdu("Saddar")
     ('لاگت', '59.90 ملین روپے', None)
@@ -71,20 +71,20 @@ def in_urdu(text: str) -> str | None:
 
 
 def _filled(urdu: str, values: list[str]) -> str:
-    # Right-to-left text would move a sign behind its number.
+    # In right-to-left text, a sign would move behind its number.
     told = [_apart(value) if value[:1] in "-−" else value for value in values]
     return urdu.format("", *told)
 
 
 def _apart(text: str) -> str:
-    """Return a text isolated from the direction of its surroundings."""
+    """Return a string isolated from the writing direction around it."""
     return text if _NUMBER.fullmatch(text) and text[:1] not in "-−" else f"\u2068{text}\u2069"
 
 
 def page_in_urdu(page: str, untold: set[str] | None = None) -> str:
-    """Return a finished page in Urdu; `untold` collects texts without a translation.
+    """Return a finished page in Urdu; `untold` collects strings without a translation.
 
-    Names, code, scripts and style sheets stay unchanged.
+    Names, code, scripts and style sheets are unchanged.
     """
 
     def say(text: str) -> str:

@@ -117,7 +117,7 @@ BOMB = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
         ("a: !!bool yes", 1, 4, "'yes' is not bool"),
         ("a: " + "9" * 5000, 1, 4, "is not int"),
         ("? [1]\n: 2", 1, 3, "a key that is not a word"),
-        ("a: &x [*x]", 1, 4, "an alias that stands inside what it repeats"),
+        ("a: &x [*x]", 1, 4, "an alias inside the part that it repeats"),
         ("a: " + "[" * 5000, 1, 1, "nested too deeply"),
         (BOMB, 1, 24, "more than 50,000 values"),
     ],

@@ -336,7 +336,7 @@ def test_every_fault_before_anything_is_solved(tmp_path):
     assert "is less than 2025" in faults(lambda: load_nation(path, both))[0]
     both[1] = "years.budgets_pkr={2025: 1, 2031: 0}"
     found = faults(lambda: load_nation(path, both, date(2026, 11, 1)))
-    assert any("is given, and money by year too" in f for f in found)
+    assert any("is given together with years.budgets_pkr" in f for f in found)
     assert any("2025 is before this year, 2026" in f for f in found)
     assert sum("years end in 2031" in f and "set: [year=2031]" in f for f in found) == 2
     for given, what in (
@@ -363,6 +363,6 @@ def test_a_gain_by_year_in_a_configuration(tmp_path):
     assert found.a_rupee == {2029: 5e-6, 2030: 0.0}
     assert "needs the years of program.years: none" in faults(lambda: load(path, [gain]))[0]
     within = gain.replace("rule: always, ", "")
-    assert "counts with rule: always only" in faults(lambda: load(path, [years, within]))[0]
+    assert "has an effect only with rule: always" in faults(lambda: load(path, [years, within]))[0]
     need = "offers.subsidy.rule=need"
     assert "counts least" in faults(lambda: load(path, [years, gain, need]))[0]

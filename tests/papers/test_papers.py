@@ -131,7 +131,7 @@ def test_each_station_has_a_page_of_its_own(run, kind, tmp_path):
         offer = offers.loc[station["offer_id"]]
         assert number(told["bays"]) == round(offer["bays_needed"])
         if kind == "load":
-            assert number(told["load asked for, kW"]) == round(offer["power_kw"], 1)
+            assert number(told["load requested, kW"]) == round(offer["power_kw"], 1)
             assert told["voltage"] == "400 V, low tension"
             assert told["nearest 11 kV point"].startswith("[to be filled in")
             assert told["spare power taken in the plan, kW"].endswith(
@@ -175,7 +175,7 @@ def test_bad_wishes_are_one_plain_message_each(run, tmp_path):
     assert mine.read_text() == "mine"
     assert "does not end in .docx" in fault(run, "--kind", "pc1", "--out", tmp_path / "a.pdf")
     assert "a tender is in lots" in fault(run, "--kind", "tender")
-    assert "goes with --kind tender alone" in fault(run, "--kind", "pc1", "--lots", tmp_path)
+    assert "is only for --kind tender" in fault(run, "--kind", "pc1", "--lots", tmp_path)
     out = ["--out", tmp_path / "t.docx"]
     said = fault(run, "--kind", "tender", "--lots", tmp_path, *out)
     assert "is not a folder of lots" in said

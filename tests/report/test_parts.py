@@ -53,7 +53,7 @@ def phased_copy(phased, tmp_path):
 
 def test_squares_are_named_as_such_and_the_worst_served_comes_first(stored):
     found = districts(record_of(stored))
-    assert found["what"] == "squares of 2.5 km, no administrative districts"
+    assert found["what"] == "squares of 2.5 km, not administrative districts"
     east, west = found["rows"]
     # Eight people in the west are served by the pump there; four in the east are not.
     assert (west["wanted"], west["served"], west["people"]) == (8, 8, 8)

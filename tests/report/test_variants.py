@@ -48,7 +48,7 @@ def test_each_variant_has_a_readable_report(tmp_path, name):
         "coverage": "no plan for this money serves more.",
     }.get(name, "no plan is better at the first aim.")
     assert f"It is proven that {proven}" in first
-    budgets = page.all("table", **{"aria-label": "Public money, used of the money available"})
+    budgets = page.all("table", **{"aria-label": "Public money used, of the money available"})
     assert len(budgets) == (0 if name == "least_cost" else 1)
 
 

@@ -505,7 +505,7 @@ def test_faults_of_ones_own_demand_are_told_together(town):
     assert "below 0 kWh/day" in text
     assert "column vehicle_class: 1 that the study does not have" in text
     years = {"budgets_pkr": {2030: 1_000, 2035: 1_000}}
-    with pytest.raises(ConfigError, match="the table is of one year and one future"):
+    with pytest.raises(ConfigError, match="the table is for one year and one future"):
         study.with_(demand=near, program={"years": years})
 
 

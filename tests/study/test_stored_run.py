@@ -162,7 +162,7 @@ def test_a_folder_that_is_no_run(tmp_path):
 
 def test_a_run_of_an_earlier_version_kept_no_stages(run):
     shutil.rmtree(run / "stages")
-    assert "which kept no stages" in faults_of(run)[0]
+    assert "which stored no stages" in faults_of(run)[0]
 
 
 @pytest.mark.parametrize("name", ["run.json", "stages/stages.json"])

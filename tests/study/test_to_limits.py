@@ -190,7 +190,7 @@ KEPT = {"budget_pkr": 3000, "charger_groups": ["lev"], "rule": "kept"}
         (
             {"limits": {"split": {"lev": 0.7}, "split_like": "pm_e_drive"}},
             "split_like",
-            "beside limits.split",
+            "besides limits.split",
         ),
         (
             {"limits": {"envelopes": {"a": KEPT, "b": KEPT}}},
@@ -206,7 +206,7 @@ KEPT = {"budget_pkr": 3000, "charger_groups": ["lev"], "rule": "kept"}
         (
             {"least_cost": {"served_share": 0.5}, "limits": {"split": {"lev": 0.5}}},
             "split",
-            "without effect if the first aim is the least money",
+            "has no effect if the first aim is the least money",
         ),
         ({"limits": {"corridors": {"every_km": 50}}}, "corridors.roads", "no road is named"),
     ],
