@@ -32,7 +32,7 @@ def test_a_folder_as_it_was_written_holds(out):
     assert found.faults == []
     checks = ["files", "sums", "plan", "town", "half", "bounds", "written"]
     assert list(found.held) == checks
-    assert any("nothing in the folder proves" in note for note in found.notes)
+    assert any("not provable from the folder alone" in note for note in found.notes)
 
 
 @pytest.mark.slow

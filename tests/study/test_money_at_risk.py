@@ -267,7 +267,7 @@ def test_the_share_of_all_drivers_comes_first_and_the_money_s_figure_is_named(sl
     assert abs(day["served_share"] - plan.served_share) > 0.05
     assert "the program's 100.0% of the energy" in told["The money hangs on"]
     page = (folder / "report.html").read_text(encoding="utf-8")
-    assert "the money depends on that figure" in page
+    assert "the money depends on this figure" in page
     near = study_from_run(folder)
     agreed = {**near.day, "free": {**near.day["free"], "served_share": plan.served_share - 0.04}}
     fields = [one.field for one in lines_beside(near.with_stages({"day": agreed}))]

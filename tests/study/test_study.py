@@ -300,7 +300,7 @@ def test_a_road_file_alone_makes_a_plan_that_says_what_it_lacks(town, caplog):
     path.write_text(
         ROADS_ONLY.replace("  people:", "  surfaces: {places: {kind: osm_file, path: roads.osm}}\n"
                                         "  people:"), "utf-8")  # fmt: skip
-    with pytest.raises(InputError, match=r"leave demand\.surfaces out"):
+    with pytest.raises(InputError, match=r"leave out demand\.surfaces"):
         _ = Study(path).places
 
 
