@@ -120,7 +120,7 @@ ONE_FAULT = [
      "unknown key; did you mean `cutoff_min`?", "keys here: cutoff_min, access_kmh, max_snap_m"),
     ("budget_pkr: 0", "budget_pkr: -1", 165, "program.budget_pkr", "-1 is less than 0", ""),
     ("  budget_pkr: 0\n", "", 163, "program.budget_pkr",
-     "missing (public money that may be spent in all, PKR)", ""),
+     "missing (total public money that may be spent, PKR)", ""),
     ("model: coverage", "model: Coverage", 164, "program.model",
      "'Coverage' is not one of capacitated, coverage", "did you mean `coverage`?"),
     ("  gap: 0", "  gap: 1", 269, "solver.gap", "1 is not less than 1", ""),

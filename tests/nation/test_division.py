@@ -206,7 +206,9 @@ def test_a_city_that_fails_leaves_the_bound_true(tmp_path, monkeypatch):
     (tmp_path / "b" / "people.csv").write_text("lon,lat\n", encoding="utf-8")
     plan = Nation(path).solve(lost)
     assert plan.unknown == ("half",)
-    assert "the limit covers only the other cities" in " ".join((lost / "index.html").read_text().split())
+    assert "the limit covers only the other cities" in " ".join(
+        (lost / "index.html").read_text().split()
+    )
     read_nation(lost)
 
 
