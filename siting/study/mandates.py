@@ -30,7 +30,7 @@ NOT_FOUND = "not found in time"
 def mandate_limits(
     config: Config, candidates: gpd.GeoDataFrame, offers: pd.DataFrame
 ) -> Iterator[Limit]:
-    """Yield a limit per owner, or per owner and area if the mandate has areas.
+    """Yield each mandate's limits: one per owner, or one per owner and area if it has areas.
 
     An `InputError` names every column that no layer of candidates has.
     """
