@@ -11,8 +11,8 @@ ask is then the larger of two values, each a maximum over the ask ``a`` and the 
 "Others" is the money that the other bids of the plan draw from the budget, each year and each cap.
 Each maximum is an integer program over options and measures (`siting.engine.pool`), with the ask as
 a column. Its cuts hold at any ask, so all bids share them. Its bound, which tightens as it is
-solved, is an upper limit on the critical ask; the money left by the other bids of a plan found is a
-lower limit.
+solved, is an upper limit on the critical ask. In every plan that is found, the money left for the
+bid is a lower limit.
 
 Source: R. B. Myerson: Optimal auction design. Mathematics of Operations Research 6 (1981), 58-73 (a
 bidder who is paid the critical ask gains nothing by asking for more than he needs).
@@ -36,7 +36,7 @@ from siting.program.resources import ResourceRows, Resources
 
 # Worths that differ by a smaller share count as equal, because solvers are hardly more precise.
 SAME = 1e-5
-# Share of worth by which rounding may make a plan as good as the award seem worse.
+# Share of worth by which rounding may make a plan seem worse than an equally good award.
 EXACT = 1e-9
 # Shares of the remaining time for the steps of finding the best plan.
 SOON, FIRST, SECOND = 0.2, 0.6, 0.6
@@ -92,8 +92,8 @@ class Market:
 
     `program`: the program of the award, in which offers draw the money asked for them. Each bid is
     a bundle, so that its offers stay in the program even if no driver can use them. `closed`: ids
-    of offers that cannot win at their ask; `limit_s`: seconds for the best plan and all critical
-    asks; `threads`, `seed`: as for `siting.solve`.
+    of offers that cannot win at their ask; `limit_s`: time limit (s) for the best plan and all
+    critical asks; `threads`, `seed`: as for `siting.solve`.
     """
 
     def __init__(
@@ -184,7 +184,7 @@ class Market:
         most = max(min(bid.most_pkr, most_pkr, self.there), 1.0)  # unit of the money columns
         first = len(pool.worth)
         between = sparse.csr_array((own.shape[0], first - use.shape[1]))
-        last = first + len(mine)  # column of the ask, after a column of money per option of the bid
+        last = first + len(mine)  # the ask's column, after one money column per option of the bid
         rows = self._money_rows(sparse.hstack([use, between, own * most], format="csr"))
         rows.append(self._at_least(pool.worth, worth))
         wanted = np.flatnonzero(options.last == self.program.instance.positions_of([bid.offers[0]]))
@@ -265,7 +265,7 @@ class Market:
         return Found(found.choice, found.value * unit, found.bound * unit)
 
     def _tied(self, choice: Ints, gone: Flags, worth: float) -> Ints:
-        """Return the winner of ties with a choice: least cost for the money, then first ids."""
+        """Return the choice that wins a tie with this one: least money, least cost, first ids."""
         rows: list[Condition] = []
         rank: Floats = np.arange(1.0, len(self.drawn) + 1.0)
         for price in (self.drawn, self.program.instance.offer_cost, rank):

@@ -91,7 +91,7 @@ def award(
     out
         The new or empty run folder to write.
     usual
-        The run folder to write if `out` is not given. Without both, nothing is written.
+        The run folder to write if `out` is not given. If neither is given, nothing is written.
     now
         The time, for the record.
     progress
@@ -196,7 +196,7 @@ def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
 def _asks(
     bidding: Bidding, market: Market, limit_s: float, asked_of: int | None, *, winners: bool
 ) -> dict[str, Ask]:
-    """Return critical asks by bid, first of winners, in a share of the time, then of losers."""
+    """Return critical asks by bid: winners first, in a share of the time, then losers."""
     study, outcome, clock = bidding.study, bidding.study.outcome, market.pool.clock
     stands = set(outcome.offers)
     won = [b for b, bid in bidding.bids.items() if bid.offers[0] in stands]

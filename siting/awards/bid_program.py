@@ -1,4 +1,4 @@
-"""Bids as offers and limits of a study, which gives costs; the ask is the subsidy."""
+"""Bids as offers and limits of a study: the study gives the cost, the ask is the subsidy."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
 
 
 def _offers(offers: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
-    """Return existing stations, bids, and one offer that cannot be built at every other site."""
+    """Return existing stations, bids and, at each other site, one offer that cannot be built."""
     stands = offers["existing"].to_numpy(bool)
     bid = offers.loc[places["row"]].copy()
     bid["offer_id"] = places["offer_id"].to_numpy(object)

@@ -95,7 +95,7 @@ app = typer.Typer(
 def option(name: str, metavar: str, help_: str, default: Any = None, **rules: Any) -> Any:
     """Return an option of a verb, as typer reads it from a parameter's default.
 
-    `rules`: the option's limits and parser. It is required if `default` is ``...``.
+    `rules`: the option's limits and parser. The option is required if `default` is ``...``.
     """
     return typer.Option(default, name, metavar=metavar, help=help_, **rules)
 
@@ -173,7 +173,7 @@ class Reply:
         return cls(lambda: {"written": str(path)}, lambda: typer.echo(f"Written to {path}"))
 
 
-# Common options that a verb may take, in the order of its help.
+# Common options that a verb may take, in the order in which help lists them.
 _SOLVER: dict[str, Any] = {
     "overrides": Overrides,
     "budget": Budget,
@@ -216,7 +216,7 @@ def verb(
 def _with_common_options(
     function: Callable[..., Reply], solver: Sequence[str], quiet: bool
 ) -> Callable[..., None]:
-    """Return a verb with the common options, which prints its reply and exits with its code."""
+    """Return a verb that takes the common options, prints its reply and exits with its code."""
     own = dict(inspect.signature(function, eval_str=True).parameters)
 
     def run(**given: Any) -> None:
@@ -393,9 +393,9 @@ def progress() -> Progress | None:
 
 @contextmanager
 def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
-    """Turn known errors into messages and an exit code; reraise others, as JSON too if requested.
+    """Turn known errors into messages and an exit code; reraise all others.
 
-    Yields the progress display; None if `quiet`.
+    Both are also printed as JSON if requested. Yields the progress display; None if `quiet`.
     """
     level = logging.ERROR if quiet else logging.WARNING
     handler = logging.StreamHandler()

@@ -120,7 +120,7 @@ def part_into_lots(
         stations, plan.service, plan.cells, study.network,
         cutoff_min=reach.cutoff_min, access_kmh=reach.access_kmh, loss=loss, most_m=most_m,
     ).drop(columns="snap_m").sort_values(["lot", "site_id"], ignore_index=True)  # fmt: skip
-    # The ground of a lot consists of the cells whose junction is nearest to one of its stations.
+    # The ground of a lot consists of the cells whose junction belongs to one of its stations.
     cells = plan.cells[plan.cells["node_id"].notna()]
     at = study.network.nodes.index.get_indexer(cells["node_id"].astype("int64"))
     table = _lots_of(stations, cells.dissolve(lot[ground[at]]))
@@ -166,9 +166,9 @@ def lots_to_folder(
 def ground_of(network: Network, nodes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Return the grounds of stations at junctions: the Voronoi diagram of the road network.
 
-    Each junction belongs to the station with the shortest drive, counting every street in both
+    Each junction belongs to the station with the shortest drive; every street counts in both
     directions. Two stations are neighbours if a street joins their grounds. Stations at the same
-    junction have the same neighbours. The graph of neighbours is connected, as the network is.
+    junction have the same neighbours. The network is connected, so the neighbour graph is too.
 
     The first result has the position of each junction's station in `nodes`. The second has one row
     per pair of neighbours: two positions, the smaller first.
@@ -245,7 +245,7 @@ class _New:
 
     @property
     def at(self) -> np.ndarray:
-        """The position of the station of each part."""
+        """For each part, the position of its station."""
         return np.repeat(np.arange(len(self.parts)), self.parts)
 
     def parted(self, lots: int, within: float) -> tuple[np.ndarray, float, np.ndarray]:
@@ -262,7 +262,7 @@ class _New:
         return kwh, np.maximum(-npv, 0.0)
 
     def alike(self, lots: int, within: float) -> tuple[float, bool]:
-        """Return the spread found with a number of lots, and whether `within` is ruled out."""
+        """Return the spread found with this many lots, and whether `within` is proven too small."""
         least = least_spread((self.kwh / self.parts)[self.at], lots)
         if least > within:
             return least, True
@@ -283,7 +283,7 @@ class _New:
         return 1, 0.0, proven
 
     def split(self, lots: int, within: float) -> tuple[_New, float] | None:
-        """Return the stations with the largest ones split so that the lots are within a spread."""
+        """Return stations split so that the lots are within a spread, and this spread; or None."""
         made = self
         for _ in range(MOST_SPLIT):
             parts = made.parts.copy()
@@ -353,7 +353,7 @@ def _finite(share: float) -> float | None:
 
 
 def _why(kwh: np.ndarray, ids: np.ndarray, count: int, within: float, least: float) -> str:
-    """Return why no connected lots are within a spread, as text."""
+    """Return as text why no connected lots are within a spread."""
     even = kwh.sum() / count
     said = f". {count} lots within {within:.0%} are impossible: in any division into connected "
     said += f"lots they are at least {least:.1%} apart. An even share is {even:,.0f} kWh/day"

@@ -12,15 +12,15 @@ from scipy import sparse
 from siting.engine.clock import Clock
 from siting.engine.linear import model_of, run_model
 
-# Annealing: the least number of starts, the largest while the spread is too large, the turns per
-# start (for each station, and at most), and the first and last temperatures.
+# Annealing: fewest starts, most starts (if the spread remains too large), turns per start for each
+# station, most turns per start, and the first and last temperatures.
 STARTS, MOST_STARTS, TURNS_A_STATION, MOST_TURNS = 4, 12, 1_500, 300_000
 HOT, COLD = 2.0, 2e-3
 # Weights in the score: excess over the limit, public money needed, differences in energy, and
 # distances between stations.
 UNLIKE, MONEY, DIFFER, APART = 50.0, 50.0, 50.0, 1.0
-# The integer program: largest numbers of groups of stations and of nodes, the gap of the score, and
-# the largest difference between spreads that count as equal. SLACK exceeds a solver's tolerance.
+# The integer program: most groups of stations, most nodes, gap of the score, and difference up to
+# which spreads count as equal. SLACK exceeds a solver's tolerance.
 MANY, NODES, SCORE_GAP, CLOSE, SLACK = 2_000, 300, 0.01, 0.005, 1e-5
 
 
@@ -76,8 +76,8 @@ def part(
 
     If annealing finds no lots within the limit, all connected groups of stations up to the largest
     possible lot are listed, unless there are too many. An integer program chooses among them: it
-    finds lots, or proves that none exist. The same input gives the same lots, because turns are
-    limited, not time.
+    finds lots, or proves that none exist. The same input gives the same lots, because the
+    limit is on turns rather than on time.
 
     `npv_pkr`: net present value of each station without public money; `xy`: position of each
     station (m); `pairs`: pairs of neighbours, one per row, which connect all stations; `lots`:
@@ -121,7 +121,7 @@ def _more_alike(
 
 
 def _groups(kwh: Sequence[float], near: Sequence[Sequence[int]], most: float) -> list[list[int]]:
-    """Return the connected groups of stations with at most this energy, but at most `MANY`."""
+    """Return the connected groups of stations with at most this energy; stop after `MANY`."""
     found: list[list[int]] = []
     for root in range(len(kwh)):
         first = [j for j in near[root] if j > root]
@@ -190,7 +190,7 @@ type Sums = tuple[float, ...]  # energy, net present value, stations, x, y, x² 
 
 
 def _sums(energy: np.ndarray, npv: np.ndarray, xy: np.ndarray, lots: int) -> list[Sums]:
-    """Return the additive values of each station, in units of an even share of a lot."""
+    """Return each station's additive values: energy and money in even shares, scaled positions."""
     centred = xy - xy.mean(axis=0)
     x, y = (centred / max(float(np.hypot(*centred.T).max()), 1e-300)).T
     energy = energy * lots / max(float(energy.sum()), 1e-300)
@@ -270,7 +270,7 @@ class _Search:
         return members - two, two
 
     def _moved(self, turn: int, a: int, b: int, i: int) -> dict[int, set[int]] | None:
-        """Return the changed lots after a turn, with their stations; None if one falls apart."""
+        """Return the lots changed by a turn, with their stations; None if one would fall apart."""
         if turn % 40 == 0:  # two lots merge, and the merged lot or another lot is split
             other = turn // 40 % (2 * self.lots)
             both = self.members[a] | self.members[b]

@@ -28,14 +28,14 @@ def with_areas(
     """Return stations with a search radius, and the largest loss within the radius.
 
     A moved station keeps the customers who reach its new place within the cutoff. Their drive goes
-    from the cell to its junction, along the roads, and then as far off the road as now. The loss is
-    the energy of all other customers. Each station has its own customers, so all stations may move
-    at once, and the losses add up. The places tried are the junctions of the network.
+    from the cell to its junction, along the roads, then the same distance off the road as now. The
+    loss is the energy of all other customers. Each station has its own customers, so all stations
+    may move at once, and the losses add up. The places tried are the junctions of the network.
 
     `stations`: ``site_id``, ``snap_m`` and points (m); `service`, `cells`, `network`: those of the
     plan; `cutoff_min`, `access_kmh`: as for `siting.roads.reach`; `loss`: share of a station's
     energy that may be lost; `most_m`: largest radius (m). Columns added: ``radius_m``, rounded down
-    to 10 m, and ``loss_share``, the largest loss in the circle as a share of the energy.
+    to a multiple of 10 m, and ``loss_share``, the largest share of the energy lost in the circle.
     """
     away = _turned_round(network)
     junctions = np.column_stack([network.nodes.geometry.x, network.nodes.geometry.y])

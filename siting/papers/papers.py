@@ -108,7 +108,7 @@ def write_paper(
 
 def _stations(plan: Plan) -> pd.DataFrame:
     """Return the new stations with offer, business case, place and year of opening."""
-    # The net present value in the site table includes the subsidy; that in the case does not.
+    # The net present value includes the subsidy in the site table, but not in the business case.
     new = pd.DataFrame(plan.new_sites.drop(columns=["geometry", "npv_pkr"])).sort_values("site_id")
     tables = (plan.offers, plan.tables["business"], plan.candidates)
     for key, table in zip(("offer_id", "site_id", "site_id"), tables, strict=True):

@@ -35,10 +35,10 @@ def lots_of(case: pd.DataFrame, concessions: Mapping[str, str]) -> pd.DataFrame:
 def at_risk(case: pd.DataFrame, concessions: Mapping[str, str]) -> dict[str, Any]:
     """Return the public money in new stations whose business case fails even with subsidy.
 
-    The stations of a concession have one case. Keys: ``stations`` (number of new stations);
-    ``below_npv_0`` (number with a negative NPV after subsidy) and ``subsidy_below_npv_0_pkr``
-    (their subsidy); ``losing`` (number that lose cash in a usual year) and ``loss_pkr_year`` (their
-    loss); ``npv_pkr`` (NPV of all new stations after subsidy).
+    All stations of a concession share one business case. Keys: ``stations`` (number of new
+    stations); ``below_npv_0`` (number with a negative NPV after subsidy) and
+    ``subsidy_below_npv_0_pkr`` (their subsidy); ``losing`` (number that lose cash in a usual year)
+    and ``loss_pkr_year`` (their loss); ``npv_pkr`` (NPV of all new stations after subsidy).
     """
     ones = [f"{site in concessions} {concessions.get(site, site)}" for site in case["site_id"]]
     sums = case.groupby(ones)[["npv_subsidised_pkr", "cost_pkr"]].transform("sum")
@@ -88,8 +88,8 @@ def public_money(
     ``pkr_per_usd``; ``new_stations`` and ``stations_without_need`` (how many of these need no
     public money); ``npv_without_subsidy_pkr``, ``lacking_pkr``, ``subsidy_pkr``,
     ``subsidy_beyond_need_pkr``; ``subsidy_pkr_per_kwh_day`` (per kWh/day sold) and
-    ``subsidy_pkr_per_car`` (per car served; a station's money is split by its sales to each class).
-    The last two are None without sales.
+    ``subsidy_pkr_per_car`` (per car served; each station's subsidy is divided among vehicle classes
+    in proportion to its sales). The last two are None without sales.
     """
     figures = money_figures().set_index("item")["value"].astype(float)
     paid, lacks = case["subsidy_pkr"], case["lacking_pkr"]

@@ -2,8 +2,8 @@
 
 The loss is the energy that all other stations together cannot take over within reach and capacity
 (`siting.engine.marginal`). It is given twice: with all else unchanged, and with the money spent
-elsewhere. The alternative place is the nearest possible place without a station, with the share of
-the station's energy from cells that can also reach this place.
+elsewhere. The alternative place is the nearest possible place without a station; it is shown with
+the share of the station's energy that comes from cells that also reach the place.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from siting.study.to_program import instance_of
 from siting.tables import may_be_built
 from siting.texts import counted
 
-# A share of a station's energy below the first counts as none, above the second as all.
+# A share of a station's energy counts as none below the first figure, as all above the second.
 NONE_SHARE, ALL_SHARE = 0.005, 0.995
 # Share of the spare time for the losses without each station; share of the rest for re-plans.
 LOSSES_SHARE, REPLANS_SHARE = 0.5, 0.5
@@ -50,7 +50,7 @@ class Replanned:
 
 @dataclass(frozen=True)
 class Cards:
-    """The cards of a plan's new stations, by ``site_id``; missing where time ran out."""
+    """The cards of a plan's new stations, by ``site_id``; parts are missing if time ran out."""
 
     new: tuple[str, ...]
     lost: Mapping[str, float]  # energy lost without each station, kWh/day
@@ -191,7 +191,7 @@ def nearest_places(
     `sites` (existing and new stations) and `candidates` have ``site_id``, ``name`` and ``geometry``
     (metres); at `open_sites` a station is possible. Columns, by ``site_id``: ``place``, ``place_m``
     and ``place_share`` (share of the station's energy from cells that also reach the place, 0 to
-    1); ``station`` and ``station_m``. Distances are straight, in metres; missing values are blank.
+    1); ``station`` and ``station_m``. Distances are straight-line (m); missing values are blank.
     """
     ids = sites["site_id"].astype(str).to_numpy()
     free = candidates[candidates["site_id"].astype(str).isin(set(open_sites) - set(ids))]
@@ -220,7 +220,7 @@ def nearest_places(
 def _nearest(
     sites: gpd.GeoDataFrame, others: gpd.GeoDataFrame, *, same_sites: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return position and distance (m) of the nearest other site; -1 and NaN if there is none.
+    """Return the position of each site's nearest other site, and its distance (m); or -1, NaN.
 
     With `same_sites`, `others` are the sites themselves and a site is not its own neighbour.
     """

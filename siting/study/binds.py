@@ -81,7 +81,7 @@ def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
     """Return the ports of each station of a plan by charger group, in the order of its sites.
 
     Ports that the ``chargers`` column does not list, as at existing stations or in a user's own
-    table, belong to the station's charger group with the most capacity.
+    table, are counted in the charger group with the most capacity at the station.
     """
     offers = plan.offers.set_index("offer_id").loc[plan.sites["offer_id"]]
     groups = capacity_groups(map(str, offers.columns))
@@ -254,7 +254,7 @@ def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
 
 
 def _without_money(plan: Plan, asked: Asked) -> list[str]:
-    """Return a message on the energy that the stations without public money would serve alone."""
+    """Return a message if the stations that draw no public money could serve nearly as much."""
     drawn = plan.new_sites["subsidy_pkr"].astype(float) > LITTLE_PKR
     if not drawn.any() or drawn.all() or money_of(asked.config) <= 0:
         return []

@@ -49,7 +49,7 @@ NAMES = {
     "grid_cost_pkr": "Cost of grid works",
     "civil_cost_pkr": "Cost of civil works",
 }
-# Items of works.csv, each with the offer column proportional to it.
+# Items of works.csv, each with the offer column that is proportional to it.
 _RECKONED = {
     "design_share": "design_cost_pkr",
     "contingency_share": "contingency_cost_pkr",
@@ -90,7 +90,7 @@ def station_accounts(
 
 @stage()
 def break_evens(station_accounts: Accounts | None) -> Table:
-    """Break-evens, in words, of new stations with public money, or of all if none has any.
+    """Break-evens, in words, of new stations with public money; if none has any, of all new ones.
 
     Columns: as in `siting.economics.break_evens`, then ``draw`` (whether the stations draw public
     money) and ``text``. The nearest break-even comes first.
@@ -184,7 +184,7 @@ def _told(value: float, unit: str, *, up: bool) -> str:
     """
     if unit.startswith("share"):
         return f"{_rounded(100 * value, 0, up=up):,.0f}%"
-    # A value of up to a thousandth is shown as 0.
+    # A value of up to a thousandth is shown as 0, or as 1 if rounded up.
     places = 2 - math.floor(math.log10(value)) if value > 1e-3 else 0
     text = f"{_rounded(value, places, up=up):,.{max(places, 0)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
@@ -200,8 +200,8 @@ def _rounded(value: float, places: int, *, up: bool) -> float:
 
 # --- effect of each figure -----------------------------------------------------------------------
 
-# `At` is a function from a figure's value to the accounts. `Moved` has, for each figure, its row
-# with the two ends of its range, and this function.
+# `At` returns the accounts at a given value of one figure. `Moved` yields, for each figure, its
+# row, which has both ends of its range, and its `At`.
 At = Callable[[float], Accounts]
 Moved = Iterator[tuple[Mapping[Hashable, Any], At]]
 
@@ -214,7 +214,7 @@ def figure_swings(
     sourced_figures: Table,
     area: people_to_energy.Area,
 ) -> Table:
-    """The change of the new stations' value over the range of each single figure (PKR).
+    """The change in the new stations' value as each figure alone moves through its range (PKR).
 
     Columns: ``figure``, ``of`` and ``table`` as in `assumptions`; ``low_pkr``, ``high_pkr`` and
     ``swing_pkr`` as in `siting.economics.swings`. The largest swing comes first. Figures of the
@@ -272,7 +272,7 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
     def dearer(
         row: Mapping[Any, Any], column: str, per_pkr: pd.Series[float], om_share: bool = False
     ) -> At:
-        """Return the accounts by figure; `per_pkr` is the rise of `column` per unit of figure."""
+        """Return the accounts as a function of a figure; `column` rises by `per_pkr` per unit."""
 
         def at(value: float) -> Accounts:
             added = (value - float(row["value"])) * per_pkr
@@ -340,7 +340,7 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
 
 
 def _with_bays(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, of: str) -> At:
-    """Return the accounts as a function of the bays that a port or cabinet of a group takes."""
+    """Return the accounts as a function of the bays per port, or per cabinet, of a group."""
     offers, rules, per = accounts.offers, sites.bay_figures(), built.to_numpy(dtype=float)
     now = bays_needed(per, types, rules)
     here = rules["charger_group"] == of.split()[0]
@@ -375,7 +375,7 @@ def _with_life(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, cha
 def _moved_demand(
     plan: Plan, accounts: Accounts, figures: pd.DataFrame, ends: pd.DataFrame
 ) -> Moved:
-    """Yield each demand figure, its ends as total energies, and the accounts by total energy."""
+    """Yield each demand figure, with its range and its accounts in terms of the total energy."""
     offers = accounts.offers
     served = plan.service.pivot_table(
         index="site_id", columns="vehicle_class", values="served_kwh_day", aggfunc="sum"

@@ -29,12 +29,12 @@ STAGES: Mapping[str, Stage[Any]] = {
     for name, made in vars(room).items()
     if isinstance(made, Stage)
 }
-# The groups of stages in a run folder, by their names in its record.
+# The groups of stages that a run folder stores, by their names in its record.
 STORED = tuple(dict.fromkeys(made.stored for made in STAGES.values() if made.stored))
 
 
 def upto(*names: str) -> list[str]:
-    """Return the names of stages and of all their inputs, in order."""
+    """Return the names of these stages and of all stages that they need, in order."""
     needed = set(names)
     for name in reversed(list(STAGES)):
         if name in needed:
@@ -45,9 +45,9 @@ def upto(*names: str) -> list[str]:
 def gone(
     keys: Iterable[str] = (), given: Collection[str] = (), once: bool = False
 ) -> frozenset[str]:
-    """Return the names of all stages made stale by changed keys.
+    """Return the names of all stages made stale by changed keys or by `given` tables.
 
-    Stages whose tables are `given` remain valid. With `once`, so do stages that are the same in
+    The stages of the given tables remain valid. With `once`, so do stages that are the same in
     every year, scenario and case.
     """
     changed = [key for key in keys if key.split(".")[0] not in INERT]
@@ -66,7 +66,7 @@ def gone(
 
 
 def _and_below(outdated: set[str], given: Collection[str], once: bool) -> set[str]:
-    """Return some stages and all their dependents, except given or fixed stages."""
+    """Return outdated stages and all their dependents, without those that remain valid."""
     below: set[str] = set()
     for name, made in STAGES.items():
         holds = name in given or (once and made.once)

@@ -248,7 +248,7 @@ def peak_memory_mb() -> float | None:
 
 
 def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str, Any]:
-    """Return the gain per PKR m of the plan and of its weakest station (kWh/day).
+    """Return the energy gained per PKR m by the plan and by its weakest station (kWh/day).
 
     The gain of a station is the energy lost without it, with all else unchanged. The threshold is
     ``program.least_gain``: its lowest value if it is given by year, its default if it applies to
@@ -279,7 +279,7 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
 
 
 def earnings_in_words(facts: Mapping[str, Any]) -> list[str]:
-    """Return a warning if new stations bring little for their money, or an empty list.
+    """Return a warning that new stations bring little for their money, or an empty list.
 
     >>> earnings_in_words({"least_gain": 10.0, "plan": 230.0, "least_station": "s0007",
     ...     "least": 4.9, "below": ["s0007"]})

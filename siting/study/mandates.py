@@ -30,7 +30,7 @@ NOT_FOUND = "not found in time"
 def mandate_limits(
     config: Config, candidates: gpd.GeoDataFrame, offers: pd.DataFrame
 ) -> Iterator[Limit]:
-    """Yield a limit per owner, or per owner and area if the mandate has areas.
+    """Yield each mandate's limits: one per owner, or one per owner and area if it has areas.
 
     An `InputError` names every column that no layer of candidates has.
     """
@@ -83,11 +83,11 @@ def on_owners_money(offers: pd.DataFrame, limits: tuple[Limit, ...]) -> pd.Serie
 
 
 def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.DataFrame, list[Line]]:
-    """Return the results of mandates by owner, and their total cost.
+    """Return the results of mandates by owner, and headline figures on their cost.
 
     One row per owner (and area): ``mandate``, ``places``, ``must`` (number to equip), ``equipped``,
-    ``sites`` (the list of equipped sites), ``worth`` (of this list with the existing stations),
-    ``free_worth`` (of the owner's best list of the same length), ``loses`` (the difference).
+    ``sites`` (the list of equipped sites), ``worth`` (of this list and the existing stations),
+    ``free_worth`` (the same for the owner's best list of equal length), ``loses`` (the difference).
     """
     program, mine = answer.program, [one for one in asked.limits if one.kind in (PUBLIC, OWNERS)]
     stands = set(answer.offers)
@@ -135,7 +135,7 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
 def _owner_worths(
     program: Program, one: Limit, there: list[str], effort: Effort
 ) -> tuple[float, float]:
-    """Return the worth of an owner's list and of its best list, with existing stations."""
+    """Return the worth of the sites an owner equips, and of its best list of that length."""
     instance = program.instance
     theirs = np.isin(instance.offer_ids, np.array(list(one.use), dtype=object))
     kept = np.flatnonzero(theirs | instance.offer_existing)

@@ -1,4 +1,4 @@
-"""Further plans: near-optimal, best in one scenario, year by year, or of given offers.
+"""Further plans: near-optimal, best for one scenario, made year by year, or of given offers.
 
 They are solved in the time left. A plan not found in time is None.
 """
@@ -63,7 +63,7 @@ def only_these(
 ) -> dict[int | None, pd.DataFrame]:
     """Return the service of given offers for the configuration's own demand, by year."""
     services = {}
-    # The offers already keep all limits, so limits are left out here.
+    # The offers already satisfy all limits, so limits are left out here.
     bare = instance_of(replace(asked, limits=(), required=()))
     for year, demand in asked.own.items():
         kwh = demand.set_index("demand_id")["demand_kwh_day"]
@@ -130,7 +130,7 @@ def alternatives(
 
 
 def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
-    """Return plans made year by year; None if one is not found in time.
+    """Return plans made year by year; None if one is impossible or not found in time.
 
     `asked` has years and no scenarios.
     """
@@ -169,7 +169,7 @@ def _one_year(
     *,
     last: bool,
 ) -> Asked:
-    """Return the program of a single year; rules of the last year hold only if it is `last`."""
+    """Return a single year's inputs; rules for the last year hold only if the year is `last`."""
     keys: dict[str, object] = {"years": None, "budget_pkr": budget_pkr}
     # Money drawn in earlier years is spent.
     gone = [sum(limit.use.get(o, 0.0) * pkr for o, pkr in drawn.items()) for limit in asked.limits]
@@ -192,7 +192,7 @@ def _one_year(
 
 
 def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -> pd.DataFrame:
-    """Return a year's offers, given the offers already built by ``site_id``."""
+    """Return a year's offers; `stands` maps each site with a station to the offer built there."""
     offer_id, site = offers["offer_id"].astype(str), offers["site_id"].astype(str)
     before = offers["existing"].to_numpy(bool) & offer_id.isin(list(stands.values())).to_numpy()
     new = {s: o for s, o in stands.items() if s not in set(site[before])}
@@ -209,7 +209,7 @@ def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -
         bigger[here] = (offers.loc[here, sizes].to_numpy() >= old[sizes].to_numpy()).all(axis=1)
         less = paid.loc[here].to_numpy() - old[prices].fillna(0.0).to_numpy(dtype=float)
         paid.loc[here] = np.maximum(less, 0.0)
-        # Another mix of chargers may cost less but draw more; the subsidy is at most the cost.
+        # Another mix of chargers may cost less but draw more, so the subsidy is capped at the cost.
         paid["subsidy_pkr"] = paid[["subsidy_pkr", "cost_pkr"]].min(axis=1)
     extends = offers["extends"].eq(True).to_numpy() if "extends" in offers.columns else ~here & here
     reason = offers["reason"].fillna("").astype(str)

@@ -195,7 +195,7 @@ class _Told:
         self.lines.append(Line("price_of_fairness", "Price of fairness", price))
 
     def _more_budget(self, usual: Answer, share: float) -> str:
-        """Return in words the extra budget to serve as much as the usual plan, equally fairly."""
+        """Return in words the extra budget to serve as much as usual with `share` in every zone."""
         wanted_kwh = usual.demand_kwh_day
         program = replace(usual.program, aims=(LeastMoney(),), floors=()).without_budget()
         city = (1 - 1e-6) * usual.served_kwh_day / wanted_kwh if wanted_kwh else 0.0
@@ -223,7 +223,7 @@ class _Told:
         return f"{text}{self.answer.program.worth_unit} more with it"
 
     def _left(self, outcome: Outcome) -> str:
-        """Return in words the money saved by the least gain and the energy it would serve."""
+        """Return in words the money that the least gain leaves unspent, and what it could serve."""
         left = outcome.budget_pkr - outcome.subsidy_pkr
         if left < 1.0:
             return ""
@@ -400,7 +400,7 @@ def _robust(answer: Answer, best_plans: Sequence[Answer]) -> pd.DataFrame:
 
 
 def cost_lines(table: pd.DataFrame, value_pkr_h: Mapping[str, float], *, years: bool) -> list[Line]:
-    """Return headline figures: yearly cost of stations and drivers' time, value of time."""
+    """Return headline figures on the cost of stations and drivers' time, and on values of time."""
     cost = {part: pkr / MILLION for part, pkr in zip(table["part"], table["pkr_year"], strict=True)}
     values = value_pkr_h.items()
     minute = ", ".join(f"{pkr / 60:.2f} ({name.replace('_', ' ')})" for name, pkr in values)
@@ -474,7 +474,7 @@ def money_by_year(money: pd.DataFrame, program: Program) -> pd.DataFrame:
 def cells_by_year(
     demand: Mapping[int | None, pd.DataFrame], service: Mapping[int | None, pd.DataFrame]
 ) -> pd.DataFrame:
-    """Return demand and service of each cell in each year of a plan.
+    """Return demand and service by cell and vehicle class in each year of a plan.
 
     Columns: ``year``, ``cell_id``, ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day`` and
     ``site_id``, the station that serves most of the demand (the first id among equals; blank if no

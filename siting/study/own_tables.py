@@ -26,10 +26,10 @@ def own_demand(
 ) -> pd.DataFrame:
     """Return the user's own demand (`siting.tables.DEMAND`), summed by cell and class.
 
-    `path` is a CSV with ``cell_id``, or a layer whose rows go to the nearest cell within `most_m`;
-    both have ``demand_kwh_day`` and, with several `classes`, ``vehicle_class``. The user's
-    ``demand_id`` and other columns are kept if no two rows share a cell and class. An `InputError`
-    names every fault: columns, numbers, unknown classes or cells, rows too far from every cell.
+    `path` is a CSV with ``cell_id``, or a layer, each row of which is assigned to the nearest cell
+    within `most_m`; both have ``demand_kwh_day`` and, for several `classes`, ``vehicle_class``. The
+    user's ``demand_id`` and other columns are kept if no two rows share a cell and class. An
+    `InputError` names every fault: columns, numbers, unknown classes or cells, rows too far away.
     """
     if path.suffix == ".csv" and "cell_id" in read_csv(path, nrows=0).columns:
         texts = ("cell_id", "vehicle_class", "demand_id")
@@ -83,8 +83,8 @@ def own_reach(
     """Return the user's own drives within the cutoff (`siting.tables.REACH`).
 
     `path` is a CSV with ``cell_id``, ``site_id`` and ``travel_min`` (access included), or a matrix
-    of minutes: ``cell_id`` and a column per site, blank or ``inf`` without a route. Names ``#1``,
-    ``#2`` … are cells and sites by their order in the study's tables. `most_min` is the cutoff
+    of minutes: ``cell_id`` and a column per site, blank or ``inf`` if there is no route. ``#1``,
+    ``#2`` … number cells and sites in the order of the study's tables. `most_min` is the cutoff
     (min): longer drives are left out. An `InputError` names every fault: columns, numbers, repeated
     pairs, unknown cells or sites.
     """
@@ -98,9 +98,9 @@ def own_reach(
 def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame) -> pd.DataFrame:
     """Return the user's own offers, with the columns of the study's offers.
 
-    `path` is a CSV with the columns of ``Study.offers``, where rows of `made` may be changed, left
-    out or added. An `InputError` names every fault: columns, numbers, repeated offers, unknown
-    sites.
+    `path` is a CSV with the columns of ``Study.offers``, in which rows of `made` may be changed
+    or left out, and rows added. An `InputError` names every fault: columns, numbers, repeated
+    offers, unknown sites.
     """
     given = _read(path, spec, {"site_id": sites["site_id"]}, tuple(map(str, made.columns)))
     apart = (given[list(COST_PARTS)].sum(axis=1) - given["cost_pkr"]).abs() > 1.0

@@ -40,18 +40,18 @@ class Study:
     Parameters
     ----------
     config
-        The configuration, or the path of its YAML file; None if `keys` have all keys.
+        The configuration, or the path of its YAML file; None if `keys` are the configuration.
     overrides
         ``key.path=value`` strings that replace keys of the file.
     progress
         Called with an `Event` when a stage is done, and at intervals while solving;
-        ``siting.show_progress()``, the default in a notebook, shows them.
+        ``siting.show_progress()``, the default in a notebook, shows the events.
     today
         The target year must not be before this date.
     tables
         Known tables, by the name of their stage.
     keys
-        Keys of the configuration, as in `with_`. Without a file they are the configuration.
+        Keys of the configuration, as in `with_`. Without a file they are all its keys.
 
     Attributes
     ----------
@@ -195,7 +195,7 @@ class Study:
         self._tables: dict[str, Any] = dict(tables or {})
         self._found: dict[str, str] = {}
         self._inner: list[float] = []
-        # Another study that computes, or has, the tables of these stages.
+        # Another study, which has or computes the tables of these stages.
         self._shared: tuple[Study, frozenset[str]] | None = None
 
     @property

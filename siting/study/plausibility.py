@@ -15,13 +15,13 @@ from siting.config import Config
 
 # Largest plausible ratio between the census and a layer of another year or of built-up land only.
 NEAR = 1.25
-# Largest plausible ratio of densities: cells have only inhabited land, tehsils also empty land.
+# Largest plausible ratio of densities: cells cover only inhabited land, tehsils also empty land.
 DENSER = 1.5
-# Roads that cover this share of a city's box cover the whole city.
+# Roads that cover this share of a city's box are taken to cover the whole city.
 WHOLE = 0.9
 # Largest distance of the roads' centroid from a city's box, km; boxes are inexact.
 FAR_KM = 10.0
-# Largest ratio of half the drive across a cell to the cutoff, because drives start at its centre.
+# Largest ratio of half the drive across a cell to the cutoff; drives start at the cell's centre.
 COARSE = 1 / 3
 
 
@@ -101,7 +101,7 @@ def _place(city: str, row: pd.Series[Any], extent: Any, outline: Any) -> list[st
 
 def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]:
     """Return a warning if the population is far below that of a tehsil that the study names."""
-    if config.demand.city_people is not None:  # from the layer of the population
+    if config.demand.city_people is not None:  # it is counted in the population layer
         return []
     query = getattr(config.roads.source, "query", "") or ""
     said = f"{config.title} {query}"

@@ -26,12 +26,12 @@ Demands = Mapping[Key, pd.DataFrame]
 
 @dataclass(frozen=True, eq=False)
 class Need:
-    """The inputs of the viability gap in the program."""
+    """The inputs of the program's rule on the viability gap."""
 
     offers: pd.DataFrame  # `cost_pkr`: the need of each offer over its life (present value, PKR)
     # Present value of the margin on one kWh/day over the life, by class.
     margin_pkr: dict[str, float]
-    # Largest part of the need that public money may pay: PKR by offer_id, or a share for all.
+    # Largest part of the need that public money may pay: PKR by offer_id, or one share for all.
     cap: float | Mapping[str, float]
     sales_share: float  # share of the planned sales at which a station must break even
     concessions: Mapping[str, str]  # the concession of each site in a concession, by site_id
@@ -57,11 +57,11 @@ class Asked:
     limits: tuple[Limit, ...]  # requirements on a plan besides the budget
     required: tuple[str, ...]
     forbidden: tuple[str, ...]
-    zones: pd.Series | None  # by demand_id, blank for none; None without zones
+    zones: pd.Series | None  # by demand_id, blank if in no zone; None without zones
     people: Mapping[str, float]  # population of each zone
     # Worth of each demand row if fully served, by demand_id, year and scenario; None for energy.
     worth: Mapping[Key, pd.Series] | None
-    own_worth: Mapping[int | None, pd.Series] | None  # `worth` for `own`
+    own_worth: Mapping[int | None, pd.Series] | None  # the same for `own`
     need: Need | None  # the viability gap, where public money fills it
     rules: economics.BusinessRules
     time_values: pd.DataFrame  # the value of a driver's hour, by class
@@ -178,7 +178,7 @@ def money_of(config: Config) -> float:
 
 
 def _same_rows[K](tables: Mapping[K, pd.DataFrame], *others: pd.DataFrame) -> dict[K, pd.DataFrame]:
-    """Return demands that all have the rows of every table, with 0 kWh/day in added rows."""
+    """Return `tables`, each with the rows of all tables; rows added to a table have 0 kWh/day."""
     columns = ["demand_id", "cell_id", "vehicle_class"]
     rows = pd.concat([t[columns] for t in (*tables.values(), *others)])
     rows = rows.drop_duplicates("demand_id").sort_values("demand_id", ignore_index=True)
@@ -215,8 +215,8 @@ def need_of(
 ) -> Need:
     """Return the inputs of the viability gap for the offers.
 
-    The margin of a class is its lowest over the chargers it can use, so that earnings are never
-    overstated. `unpaid` are offers that owners must build with their own money.
+    The margin of a class is that of the least profitable charger group it can use, so that earnings
+    are never overstated. `unpaid` marks offers that owners must build with their own money.
     """
     subsidy = subsidy_of(config)
     terms = economics.gap_terms(offers, rules, subsidy)
@@ -237,7 +237,7 @@ def need_of(
     if open_.any():
         _require_passable(offers[open_], rules, subsidy)
     # An extension must earn its need from sales beyond the existing chargers' capacity. Sales up to
-    # that capacity are deducted at its chargers' largest margin, so earnings are not overstated.
+    # that capacity are therefore added to the need, at the largest margin of the chargers.
     most = np.zeros(len(offers))
     for group in groups:
         if (has := offers[f"capacity_{group}_kwh_day"].to_numpy(dtype=float) > 0).any():
@@ -253,7 +253,7 @@ def need_of(
 def _require_passable(
     offers: pd.DataFrame, rules: economics.BusinessRules, subsidy: sites.Subsidy
 ) -> None:
-    """Refuse a hurdle that no offer passes at full sales, if some offers pass without it."""
+    """Refuse a hurdle that no offer passes even if it sells out, if some offer passes without."""
     capacity = offers[capacity_columns(offers)].sum(axis=1) - offers["standing_kwh_day"]
 
     def share_needed(hurdle: sites.Hurdle) -> float:

@@ -30,7 +30,7 @@ def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | N
     elif zones.kind == "grid":
         column = np.floor(centres.x / zones.size_m).astype(int)
         row = np.floor(centres.y / zones.size_m).astype(int)
-        # Columns and rows start at the south-west corner of the city, so that names stay short.
+        # Columns and rows are counted from the city's south-west corner, so that names stay short.
         column, row = column - column.min() + 1, row - row.min() + 1
         names = ("row " + row.astype(str) + " column " + column.astype(str)).to_numpy()
     else:
@@ -63,9 +63,9 @@ def zone_table(
 ) -> pd.DataFrame:
     """Return one row per zone with its demand and service.
 
-    `zones` gives the zone of each demand row, by ``demand_id``, blank for none; `floors` the share
-    that must be served, by zone. Columns: ``zone``, ``demand_kwh_day``, ``served_kwh_day``,
-    ``served_share``, ``floor_share``.
+    `zones` gives the zone of each demand row, by ``demand_id`` (blank if in none); `floors` gives
+    the share that must be served in each zone. Columns: ``zone``, ``demand_kwh_day``,
+    ``served_kwh_day``, ``served_share``, ``floor_share``.
     """
     of_row = demand["demand_id"].astype(str).map(zones)
     served = service.groupby("demand_id")["served_kwh_day"].sum()

@@ -57,7 +57,7 @@ def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict
 
 
 def input_records(config: Config) -> dict[str, dict[str, Any]]:
-    """Return kind, source and licence of each input with its own section, by key."""
+    """Return kind, source and licence of each input that has a section, by the section's key."""
     surfaces, sites_of = config.demand.surfaces, config.candidates
     about: dict[str, Any] = {
         "roads.source": config.roads.source,
@@ -88,9 +88,9 @@ def input_records(config: Config) -> dict[str, dict[str, Any]]:
 def contents(
     network_sha256: str, cells: Layer, demand: Table, candidates: Layer, offers: Table, reach: Table
 ) -> dict[str, str]:
-    """The SHA-256 of each stage's table, for a comparison of runs.
+    """The SHA-256 of each stage's table, for comparing runs.
 
-    Downloads have no input file; the hashes of roads and candidates represent them.
+    Downloads have no input file, so the hashes of roads and candidates stand in for them.
     """
     names = ("cells", "demand", "candidates", "offers", "reach")
     hashes = map(content_sha256, (cells, demand, candidates, offers, reach))
@@ -193,7 +193,7 @@ def figures(
     city_people: float,
     surface_weights: Table,
 ) -> Table:
-    """The figures behind the energy and its division, with range, source and confidence.
+    """The figures behind the energy and its split by surface, with range, source and confidence.
 
     `all_figures` adds the figures of the fleet model.
     """
@@ -299,7 +299,7 @@ def assumptions(sourced_figures: Table, settings: Table) -> Table:
 
 
 def _from_own(rows: Table, name: str, path: Path | None) -> Table:
-    """Return the figures of a table, naming the user's own file as the table of those in it."""
+    """Return the figures; those that the user's file gives name that file as their ``table``."""
     if path is None:
         return rows
     in_file = pd.MultiIndex.from_frame(reference.table(name, path)[["figure", "vehicle_class"]])
@@ -370,9 +370,9 @@ def all_figures(
     sessions: Table,
     fleets: Collection[str] = (),
 ) -> Table:
-    """Return every figure of the demand, from sales of vehicles to weights of places.
+    """Return every figure of the demand, from vehicle sales to place weights.
 
-    The columns are `siting.reference.listing.LISTED`; `fleets` are further scenarios of the plan.
+    The columns are `siting.reference.listing.LISTED`; `fleets` are other fleet scenarios.
     """
     parts = _energy_figures(asked, figures, city, fleets)
     used = vehicles[vehicles["vehicle_class"].isin(list(asked.vehicle_classes))]

@@ -53,7 +53,7 @@ def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
     try:
         write_whole(scratch, keep)
     finally:
-        with suppress(*NO_PLACE):  # the writer of the file reports a failure
+        with suppress(*NO_PLACE):  # `write_whole` reports a failure
             scratch.unlink(missing_ok=True)
     if isinstance(value, gpd.GeoDataFrame):
         try:
@@ -111,7 +111,7 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
             layer = _with_labels(value, name)
             return ".parquet", lambda part: _to_parquet(layer, part, name)
         case pd.DataFrame() if "cell_id" not in value.columns and name == "reach.table_csv":
-            # Clients by facilities: the index has cells, the columns sites.
+            # Clients by facilities: the index names cells, and the columns name sites.
             matrix = value.rename_axis("cell_id").reset_index()
             return ".csv", lambda part: matrix.to_csv(part, index=False)
         case np.ndarray() if value.ndim == 2:

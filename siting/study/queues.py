@@ -1,8 +1,8 @@
 """The queues of a plan: its ports, their waits by Erlang C, and its day driver by driver.
 
-Two days are simulated. On the day ``planned`` only drivers served by the plan come, each to the
-station in the plan. This day tests the capacities of the program. On the day ``free`` all drivers
-of the demand come and choose a station by drive, queue and charging time. This day tests the plan
+Two days are simulated. On the day ``planned`` only the drivers whom the plan serves come,
+each to the station planned for them. This day tests the program's capacities. On the day ``free``
+all drivers come and choose a station by drive, queue and charging time. This day tests the plan
 under free choice.
 """
 
@@ -29,11 +29,11 @@ class Waiting:
 
     sessions: Sessions
     chargers: pd.DataFrame
-    standard: Service  # `offers.service`: the waiting time, and the share of drivers above it
+    standard: Service  # `offers.service`: a wait, and the share of drivers who may wait longer
 
     @classmethod
     def of(cls, study: Any) -> Waiting:
-        """Return the inputs of queues from a study."""
+        """Return the inputs of a study's queues."""
         offers = study.config.offers
         classes, taper = list(study.config.demand.vehicle_classes), offers.service.swap_taper
         sessions = Sessions.from_tables(
@@ -52,12 +52,12 @@ class Waiting:
 
 
 def allotted(plan: Plan) -> pd.DataFrame:
-    """Return a plan's service with its energy as ``kwh_day``, the name in simulations."""
+    """Return a plan's service with its energy in ``kwh_day``, as simulations name the column."""
     return plan.service.rename(columns={"served_kwh_day": "kwh_day"})
 
 
 def late_share(expected: pd.DataFrame) -> float:
-    """Return the share of drivers who are late in the busiest hours, over all queues."""
+    """Return the share of drivers, over all queues, who wait too long in the busiest hours."""
     count = expected["peak_sessions"].to_numpy(dtype=float)
     late = expected["late_share"].to_numpy(dtype=float)
     return float(late @ count / count.sum()) if count.sum() > 0 else 0.0

@@ -89,7 +89,7 @@ def read_network(config: Config, speeds: pd.DataFrame, city_group: str) -> Netwo
 
 
 def area_polygon(config: Config) -> Polygon | MultiPolygon:
-    """Return the area whose roads are downloaded, lon/lat: of a place, a box or a polygon."""
+    """Return the area (lon/lat) whose roads are downloaded: a place, a box or a polygon."""
     source = config.roads.source
     if source.kind == "place":
         return roads.geocode(source.query, download_settings(config))
@@ -131,7 +131,7 @@ def places(config: Config, network: Network, poi_weights: Table) -> Layer | None
     except sites.NoPlaceError as err:
         fix = "leave out demand.surfaces (demand is then placed where people live), or name a layer"
         raise InputError([Fault(f.where, f.what, fix, f.ids) for f in err.faults]) from err
-    # If the layer is wider than the study, energy would otherwise go to places without a road.
+    # A layer may reach beyond the study; energy must not go to places without a road.
     area = outline(network, config.reach.max_snap_m)
     inside = known.geometry.representative_point().within(area)
     return gpd.GeoDataFrame(known[inside].reset_index(drop=True))
@@ -257,7 +257,7 @@ def _area_of(config: Config, network: Network) -> Polygon | MultiPolygon:
 def configurations_of(
     offers: Offers, chargers: pd.DataFrame | None = None
 ) -> dict[str, dict[str, int]]:
-    """Return the sets of chargers for a site: by name, the number of each charger type.
+    """Return the sets of chargers for a site: for each name, the number of each charger type.
 
     Sizes are included under the names of their offers. `chargers` is the catalogue, by default from
     the file that `offers` names.

@@ -31,7 +31,7 @@ SHOWN = {
     "payback_years": "payback_subsidised_years",
     "viability_gap_pkr": "viability_gap_pkr",
 }
-# The recount's names of the engine's aims.
+# The recount's name for each of the engine's aims.
 KINDS: dict[str, Any] = {aim.name: aim.kind for aim in AIMS}
 
 
@@ -100,7 +100,7 @@ def sold_by_group(
     rules: economics.BusinessRules,
     compatibility: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Return the kWh/day sold by site and charger group; a class uses its group of least margin."""
+    """Return the kWh/day sold by site and charger group, each class at its least-margin group."""
     able = [g for g in capacity_groups(map(str, offers.columns)) if g in rules.prices_pkr_kwh]
     has = offers.set_index("site_id")[[f"capacity_{g}_kwh_day" for g in able]] > 0
     sold = service.groupby(["site_id", "vehicle_class"])["served_kwh_day"].sum().reset_index()
@@ -237,7 +237,7 @@ def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:
 
 
 def _best(outcome: Outcome) -> pd.DataFrame:
-    """Return the best worth known in each scenario, at least the plan's own, to measure regret."""
+    """Return each scenario's best known worth, or the plan's if larger, to measure regret."""
     rows = outcome.served.merge(outcome.slices[["slice", "weight"]], on="slice")
     got = (rows["worth"] * rows["weight"]).groupby(rows["scenario"]).sum()
     best = np.maximum(outcome.best["best"], outcome.best["scenario"].map(got))

@@ -34,7 +34,7 @@ def with_program(asked: Asked, **keys: Any) -> Asked:
 
 
 def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
-    """Return the program of the last year alone: most energy for a given budget (PKR).
+    """Return the program's inputs for the last year alone: most energy for a given budget (PKR).
 
     The demand is the configuration's own; limits, floors and the viability gap still apply.
     """
@@ -50,7 +50,7 @@ def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
 
 
 def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDLESS_PKR) -> Asked:
-    """Return the program of the last year for given offers, even if these are ruled out.
+    """Return the program's inputs for given offers in the last year, even if these are ruled out.
 
     The first aim is the most energy. If public money fills the viability gap, the second aim is the
     least public money, because many plans serve as much energy for more money. `chosen` are ids of
@@ -79,22 +79,22 @@ def service_of(asked: Asked, chosen: Collection[str]) -> pd.DataFrame:
 
 
 def least_money_of(asked: Asked, chosen: Collection[str]) -> float | None:
-    """Return the least public money with which given offers serve most in the last year (PKR).
+    """Return the least public money (PKR) at which given offers serve the most energy.
 
     None if public money does not fill the viability gap, no demand is in reach, or no amount of
-    public money keeps all the offers. `chosen` is as in `service_of`.
+    public money makes all the offers viable. `chosen` is as in `service_of`.
     """
     alone = _alone(asked, chosen)
     if asked.need is None or not _anybody(alone):
         return None
     try:
         return plan_of(program_of(alone), chosen).subsidy_pkr
-    except SolveError:  # sales of the last year alone may be too few
+    except SolveError:  # the last year's sales alone may be too low
         return None
 
 
 def _alone(asked: Asked, chosen: Collection[str]) -> Asked:
-    """Return the program of the last year with only the chosen offers and existing stations."""
+    """Return the last year's program inputs with only chosen offers and existing stations."""
 
     def standing(offers: pd.DataFrame) -> pd.DataFrame:
         # Extensions refer to the station they extend.

@@ -56,7 +56,7 @@ MOST_LOTS = 8
 APART = 0.05
 # Share of the spare time for the plan under other circumstances.
 WHAT_IF_SHARE = 0.5
-# Bands of the drive to the nearest station (min), in addition to the study's own cutoff.
+# Ends of the bands of driving time to the nearest station (min), besides the study's cutoff.
 BANDS_MIN = (5.0, 10.0, 15.0)
 
 
@@ -71,7 +71,7 @@ def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
     """Shares of drivers in the plan's simulated day, as planned and with free choice.
 
     ``served_share`` and ``out_of_reach_share`` are shares of all drivers. ``turned_away_share`` and
-    ``late_share`` (turned away, or a wait of more than ``wait_min``) are shares of the drivers with
+    ``late_share`` (turned away, or waiting more than ``wait_min``) are shares of the drivers with
     a station in reach. ``peak_late_share`` is ``late_share`` in the busiest hour; ``exceeds`` is
     true if it is above the standard. ``use`` has, by charger group, the share of the day that ports
     are in use, and the number of places (stations near enough to share drivers) above the limit.
@@ -132,11 +132,11 @@ def _use(
 def isochrones(
     config: Config, network: Network, cells: Layer, demand: Table, candidates: Layer, plan: Plan
 ) -> Layer:
-    """Areas by minutes of driving to the nearest station, with population and demand.
+    """Areas by driving time to the nearest station, with population and demand.
 
     Columns: ``over_min``, ``within_min`` (minutes), ``people``, ``people_share`` (of all people),
-    ``demand_kwh_day`` and shapes in metres. The layer is empty without stations, or if drives come
-    from a user's own table.
+    ``demand_kwh_day`` and ``geometry`` (metres). The layer is empty without stations, or if drives
+    come from a user's own table.
     """
     limits = sorted({*BANDS_MIN, config.reach.cutoff_min})
     standing = candidates[candidates["site_id"].isin(plan.sites["site_id"])]
@@ -200,12 +200,12 @@ def _shares(days: simulation.Days, alpha: float) -> dict[str, Any]:
 def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> list[dict[str, Any]]:
     """Service and earnings of the same stations under other capacities and other demand.
 
-    Each record has ``what`` (``capacity`` or ``demand``), ``key`` (of `CAPACITIES`; ``case low``,
-    ``scenario slow`` …), ``text``, ``why_not`` (the reason for a missing result, else blank),
-    ``demand_kwh_day``, ``served_kwh_day``, ``served_share``, ``classes`` (shares served) and
-    ``money`` (`siting.study.additional.at_risk`). The plan and ``waits`` have ``public_money_pkr``:
-    the least public money with which the stations serve as much, or None if public money does not
-    fill the viability gap.
+    The first record is the plan. Each has ``what`` (``plan``, ``capacity`` or ``demand``), ``key``
+    (``plan``, a key of `CAPACITIES`, ``case low``, ``scenario slow`` …), ``text``, ``why_not``
+    (the reason for a missing result, else blank), ``demand_kwh_day``, ``served_kwh_day``,
+    ``served_share``, ``classes`` (shares served) and ``money`` (`siting.study.additional.at_risk`).
+    If `WAITS` was computed, its record and the plan's have ``public_money_pkr``: the least public
+    money with which the stations serve as much (`siting.study.revalue.least_money_of`).
     """
     config: Config = study.config
     paid = outcome.drawn
@@ -246,7 +246,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
 
 
 def _found(rows: list[dict[str, Any]]) -> str:
-    """Return in words the number of circumstances, and of those not computed in time."""
+    """Return in words the number of circumstances, and how many were not computed in time."""
     late = sum(row["why_not"] == NOT_IN_TIME for row in rows)
     return f"{len(rows)} other circumstances" + (f", {late} of them {NOT_IN_TIME}" if late else "")
 
@@ -282,7 +282,7 @@ def _in_demand(asked: Asked, other: Any) -> Asked:
 def revalued(
     paid: Mapping[str, float], study: Any, asked: Asked, rules: BusinessRules | None = None
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return the service by class with other inputs of the program, and the money at risk.
+    """Return a plan's service by class under other inputs, and its public money at risk.
 
     `paid` is the public money of each of the plan's offers (PKR); `rules` are the business rules,
     by default the study's.
@@ -300,7 +300,7 @@ def revalued(
 
 
 def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, Any]:
-    """Return the public money of a plan at risk in a slower scenario (`slow_of`), as figures.
+    """Return figures on a plan's public money at risk in the scenario of `slow_of`.
 
     Keys: ``risk_case``; ``risk_stations``, ``risk_subsidy_pkr`` and ``risk_loss_pkr_year``, which
     are None without such a scenario.
@@ -316,7 +316,7 @@ def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, 
 
 
 def slow_of(study: Any) -> tuple[str, Any]:
-    """Return the other scenario with the smallest fleet, and its study; blank if none."""
+    """Return the other scenario with the smallest fleet, and its study; blank and None if none."""
     names = [name for key, name in _other_demands(study.config) if key == "scenario"]
     return (f"scenario {names[0]}", study.in_other(scenario=names[0])) if names else ("", None)
 
@@ -391,7 +391,7 @@ def lines_beside(study: Any) -> list[Line]:
             for name, share in row["classes"].items():
                 text += f", {name.replace('_', ' ')} {share:.0%}"
             lines.append(Line(f"under_{row['key']}", CAPACITIES[row["key"]][0], text))
-    # Cases low and high put all figures at one end at once, which is too unlikely to judge a plan.
+    # Cases low and high put all figures at one end at once, so a plan is not judged by them.
     others = [
         row
         for row in study.what_if
@@ -475,7 +475,7 @@ def _day_lines(day: dict[str, Any], planned: float, others: list[dict[str, Any]]
 
 
 def _in_use(use: list[dict[str, Any]]) -> list[Line]:
-    """Return a headline figure on charger groups whose ports are in use beyond the limit.
+    """Return a headline figure on charger groups whose ports are used more than allowed.
 
     >>> use = [
     ...     {"name": "sockets", "limit_share": 0.3, "free_share": 0.33, "places": 37,

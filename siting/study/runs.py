@@ -170,7 +170,7 @@ def write_run(
     """Return a study's plan and its run folder, which appears whole or not at all.
 
     `out` is new, or empty; without it the folder is `usual`, or the first free name of ``usual-2``,
-    ``usual-3`` … Once a plan is found, a first Ctrl-C lets the folder be completed; a second ends
+    ``usual-3`` … Once a plan is found, a first Ctrl-C still completes the folder; a second ends
     the run. The whole program is written to `write_lp`, in LP format, before the solve. `facts` and
     `warnings` are added to ``run.json``. `also` writes further files, given folder and plan.
     """

@@ -3,8 +3,8 @@
 Cards of stations, the plan in other demand cases and scenarios, and the prices of the certificate
 are computed after the solve. Together they have `LEAST_S` seconds or `SHARE` of the solver's time
 limit, whichever is more; each takes a share of the time left. If the time runs out, the results
-still missing are left blank and reported. A run records the number of results computed, so that the
-run has the same results when it is written again.
+still missing are left blank and reported. A run records the number of results computed, so that
+writing it again gives the same results.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Clock:
     """A clock of processor time (s), or of a twentieth of the elapsed time if that is more."""
 
     limit_s: float
-    steps: int | None = None  # steps to do regardless of time; None: as time allows
+    steps: int | None = None  # steps to do, whatever the time; None: as many as time allows
     done: int = 0
     wall: float = field(default_factory=time.perf_counter)
     cpu: float = field(default_factory=time.process_time)
@@ -47,7 +47,7 @@ class Clock:
 
 @dataclass
 class Spare:
-    """The time left for further results of one plan, and the number done."""
+    """The time left for further results of one plan, and the number of results computed."""
 
     time_limit_s: float  # of the solver
     taken_s: float = 0.0

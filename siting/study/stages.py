@@ -89,8 +89,8 @@ class _Holder(Protocol):
 class Stage[T]:
     """A function and its inputs; as an attribute of a study, the function's result."""
 
-    # The function. Its parameters are stages that it reads and names of `AT_HAND`; `config` has
-    # only the declared keys.
+    # The function. Its parameters are the stages that it reads, and any of `AT_HAND`; `config`
+    # has only the declared keys.
     make: Callable[..., T]
     keys: tuple[str, ...] = ()  # the keys that the stage reads, each with all keys beneath it
     # Further keys that the stage may read, because an earlier stage already reads them.
@@ -140,7 +140,7 @@ class Stage[T]:
     @overload
     def __get__(self, study: _Holder, owner: type) -> T: ...
     def __get__(self, study: _Holder | None, owner: type) -> Stage[T] | T:
-        """Return the stage's result in a study; on the class, the stage."""
+        """Return the stage's result in a study; on the class, return the stage itself."""
         return self if study is None else study.table_of(self)
 
     def __set__(self, study: object, value: T) -> None:

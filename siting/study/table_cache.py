@@ -81,7 +81,7 @@ def _read(folder: Path) -> pd.DataFrame:
 
 
 def load_table(path: Path) -> pd.DataFrame:
-    """Return a table from a Parquet file, as a layer where it has geometry."""
+    """Return a table from a Parquet file, as a layer if it has geometry."""
     columns = pq.read_schema(path).metadata or {}
     return gpd.read_parquet(path) if b"geo" in columns else pd.read_parquet(path)
 

@@ -31,7 +31,7 @@ def own_figures(section: Any) -> dict[str, Any]:
 def with_own(
     rows: Table, values: Mapping[str, float], item: str = "item", figure: str = "value"
 ) -> Table:
-    """Return rows of a table, by ``item``, with the values set in the configuration."""
+    """Return a table's rows with the values that the configuration sets, keyed by `item`."""
     given = rows[item].map(dict(values))
     kept = given.isna()
     ends = (figure, "low", "high")
@@ -75,7 +75,7 @@ def network_sha256(network: Network) -> str:
     stored="people",
 )
 def people_read(config: Config, network: Network) -> People:
-    """Population by place, population outside the area, their zones, and notes."""
+    """Population by place and outside the area, the zones in which it is counted, and notes."""
     return read_people(config, network)
 
 
@@ -165,7 +165,7 @@ def cells(config: Config, network: Network, people: Layer, unpeopled: Layer | No
 
 @stage()
 def zone_table(zones: Layer | None, cells: Layer) -> Table | None:
-    """Population of each zone in the cells, with known figures of housing; None without zones.
+    """Population of each zone's cells, with known housing figures; None without zones.
 
     Columns ``zone_id``, ``name``, ``people`` and, where known, ``renting_share``,
     ``high_rise_share`` and ``ownership``.

@@ -127,7 +127,7 @@ def _money_for_chargers(config: Config, offers: pd.DataFrame) -> list[Limit]:
 
 
 def _split(config: Config) -> dict[str, _Pot]:
-    """Return the parts of the split of the budget among charger groups."""
+    """Return the parts into which the budget is split among charger groups."""
     asked = config.program.limits
     if asked.split:
         return {f"split {g}": _Pot((g,), 0.0, "both", share) for g, share in asked.split.items()}
@@ -145,7 +145,7 @@ def _split(config: Config) -> dict[str, _Pot]:
 def _density(
     config: Config, candidates: gpd.GeoDataFrame, offers: pd.DataFrame, network: Network
 ) -> list[Limit]:
-    """Return a limit per square and per stretch of road."""
+    """Return the limits that require a station in each square and on each stretch of road."""
     asked = config.program.limits
     limits: list[Limit] = []
     points = gpd.GeoSeries(

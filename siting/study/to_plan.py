@@ -376,7 +376,7 @@ def outcome(study: Any, context: Context, asked: Asked, program: Program) -> Out
 
 @stage("offers: configurations sizes table_csv")
 def shown_offers(config: Config, offers: Table, outcome: Outcome) -> Table:
-    """The offers for files and lists, without sizes neither built nor close to a built one.
+    """The offers for files and lists; a size is included only if it or a similar size is built.
 
     All offers of a user's own table and of ``offers.configurations`` are shown.
     """

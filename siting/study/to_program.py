@@ -146,7 +146,7 @@ def _decay(asked: Any) -> Decay:
 
 
 def aims_of(config: Config) -> list[str]:
-    """Return the objectives in order of priority: keys of the configuration, or aims."""
+    """Return the objectives in order of priority: each is a configuration key or a kind of aim."""
     program = config.program
     then: tuple[str, ...] = (LeastCostToAll.kind,)
     if program.then is not None:

@@ -138,7 +138,7 @@ def print_frontier(frontier: pd.DataFrame, folder: Path) -> None:
 
 
 def print_award(made: Award) -> None:
-    """Print winners, the critical ask of each loser, and the payments of both rules."""
+    """Print winners, the critical ask of each loser, and the payments under both rules."""
     console, outcome = Screen(), made.plan.outcome
     console.heading(f"{made.plan.title}: award", made.plan.note)
     share = outcome.served_kwh_day / outcome.demand_kwh_day if outcome.demand_kwh_day else 0.0
@@ -261,7 +261,7 @@ def _print_stations(console: Screen, changes: pd.DataFrame) -> None:
 
 
 def _builds(row: Any) -> str:
-    """Return the chargers of a station before and after, once if they are equal."""
+    """Return the chargers of a station before and after, only once if they are equal."""
     sides = [(row[f"configuration_{side}"], row[f"chargers_{side}"]) for side in SIDES]
     return " to ".join(dict.fromkeys(told_as(*side) for side in sides if isinstance(side[0], str)))
 
