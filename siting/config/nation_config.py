@@ -150,7 +150,7 @@ def load_nation(
 
     With money by year, every city's plan gets the nation's years.
 
-    `path`: the YAML file. Relative paths in it start at its folder. `overrides`:
+    `path`: the YAML file. Relative paths in it are resolved against its folder. `overrides`:
     ``key.path=value`` strings that replace keys of the file; `today`: today's date, to refuse
     earlier years; None: no check. Raises `ConfigError` with every fault of the nation's and the
     cities' files.
