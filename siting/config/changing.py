@@ -42,7 +42,7 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
     """Return a configuration with the given keys changed, checked as a whole.
 
     `config`: the configuration to change; None to begin with an empty one. `words`: values by key
-    path (``"reach.cutoff_min"``), or by the key alone if one section has it (``cutoff_min``). The
+    path (``"reach.cutoff_min"``), or the key alone if only one section has it (``cutoff_min``). The
     value of a section is a dict of changes; a list or a table of names replaces the old one. A file
     or a table given for ``roads``, ``people``, ``candidates``, ``exclude``, ``existing``,
     ``demand`` or ``reach`` is the source of its data. Paths are relative to the working directory.

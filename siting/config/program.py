@@ -249,7 +249,7 @@ Sites = Annotated[tuple[Text, ...], Field(strict=False)]
 
 
 class AtLeast(Section):
-    """A least number of stations at some sites."""
+    """A minimum number of stations among some sites."""
 
     sites: Sites = Field(min_length=1)
     """sites that count, by id or name"""

@@ -1,4 +1,4 @@
-"""Tables of a run that come from bids or answers, checked against its other tables."""
+"""Checks of the tables that come from bids or answers against the run's other tables."""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ def _zone(run: Traced, cell: str) -> tuple[str, np.ndarray]:
 
 
 def _fleet(run: Traced, vehicle_class: str, at: Slice, vehicles: float) -> list[Step]:
-    """Return the step from sales to the country's vehicles; no step for a user's own fleet."""
+    """Return the step from sales to vehicles, which only the fleet model's central case has."""
     figures = run.figures[run.figures["of"] == vehicle_class]
     sales = figures[(figures["used_for"] == "energy wanted") & figures["table"].ne("vehicles.csv")]
     suffix = "" if at.fleet == run.config.demand.scenario else f" {at.fleet}"
