@@ -20,7 +20,7 @@ from siting.errors import ConfigError, Fault, SitingError
 # Function that stores an object that YAML cannot hold, and returns its file.
 Place = Callable[[Key, Any, Path], Path]
 PLAIN = (bool, int, float, str, Path, type(None))
-# Sections for which a file or table may be given, and the section made from it.
+# Sections that may be given as a file or table, and how the section is made from it.
 SOURCES: Mapping[Key, Callable[[Any], Any]] = {
     ("roads",): lambda one: {"source": {"kind": "file", "path": one}},
     ("demand",): lambda one: {"table": one},
@@ -42,7 +42,7 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
     """Return a configuration with the given keys changed, checked as a whole.
 
     `config`: the configuration to change; None to begin with an empty one. `words`: values by key
-    path (``"reach.cutoff_min"``), or by the key alone if one section has it (``cutoff_min``). The
+    path (``"reach.cutoff_min"``), or the key alone if only one section has it (``cutoff_min``). The
     value of a section is a dict of changes; a list or a table of names replaces the old one. A file
     or a table given for ``roads``, ``people``, ``candidates``, ``exclude``, ``existing``,
     ``demand`` or ``reach`` is the source of its data. Paths are relative to the working directory.
@@ -124,7 +124,7 @@ def _key_of(word: str) -> Key:
 
 
 def _given_whole(change: Any, key: Key) -> Key:
-    """Return the path of the section around a key that was given as a whole; else ()."""
+    """Return the path of a key's enclosing section if that was given as a whole; else ()."""
     for n, name in enumerate(key[:-1], 1):
         change = change.get(str(name), {})
         if not isinstance(change, Mapping):
@@ -143,7 +143,7 @@ def _layers(given: Any, **more: str) -> list[Any]:
 
 
 def _over(under: Any, over: Any) -> Any:
-    """Return a section with the keys of another section put over its own."""
+    """Return the section `under`, with the values of `over` in place of its own."""
     if not (isinstance(under, Mapping) and isinstance(over, Mapping)):
         return over
     return {**under, **{name: _over(under.get(name), value) for name, value in over.items()}}

@@ -72,7 +72,7 @@ class Wealth(Section):
 
 
 class SurfaceWeights(Section):
-    """Weights that divide a class's public energy among kinds of place, of any sum above 0."""
+    """Relative weights (not all 0) that divide a class's public energy among kinds of place."""
 
     home: float = Field(ge=0, le=1e6)
     """weight of homes"""

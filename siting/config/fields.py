@@ -1,8 +1,8 @@
 """The base of sections, field types with units, and checks of file names.
 
 Values are not converted: ``"12"`` is not 12 and ``yes`` is not true; but a decimal may be written
-as an integer. Relative paths start at the folder of the configuration file. The reader passes this
-folder in the validation context ``{"folder": Path, "check_files": bool}``.
+as an integer. Relative paths are resolved against the folder of the configuration file, which the
+reader passes in the validation context ``{"folder": Path, "check_files": bool}``.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-# The layer endings and the box are copied from siting/files.py, because importing it loads
-# GeoPandas; a test compares the copies.
+# The file extensions of layers and the box around Pakistan are copied from siting/files.py, because
+# importing it loads GeoPandas; a test compares the copies.
 LAYER_SUFFIXES = (".geojson", ".json", ".gpkg", ".parquet", ".csv", ".fgb", ".shp")
 POLYGON_SUFFIXES = tuple(suffix for suffix in LAYER_SUFFIXES if suffix != ".csv")
 PAKISTAN_WSEN = (60.0, 23.0, 78.0, 38.0)
@@ -50,7 +50,7 @@ PATTERN_WORDS = {
     KEY_PATH: "a key path such as program.budget_pkr",
 }
 
-# Rupees in each unit, written out or abbreviated.
+# Rupees in each unit, by its name or abbreviation.
 RUPEES = {
     "": 1.0, "k": 1e3, "thousand": 1e3, "lakh": 1e5, "lac": 1e5, "m": 1e6, "mn": 1e6,
     "million": 1e6, "cr": 1e7, "crore": 1e7, "b": 1e9, "bn": 1e9, "billion": 1e9, "arab": 1e9,
@@ -70,7 +70,7 @@ def rupees(text: str) -> float:
 
 
 def rupees_of_word(value: Any) -> Any:
-    """Return a string that ends in a unit of rupees as rupees, other values unchanged.
+    """Convert a string that ends in a unit of rupees to rupees; return other values unchanged.
 
     >>> rupees_of_word("2 crore"), rupees_of_word("low"), rupees_of_word("12")
     (20000000.0, 'low', '12')
@@ -87,7 +87,7 @@ Refusal = tuple[tuple[str | int, ...], str, str]
 def refuse(refusals: Iterable[Refusal]) -> None:
     """Raise one error that lists the refusals, if there are any.
 
-    A refusal has the key relative to the section that checks it, the fault, and the fix.
+    A refusal has a key (relative to the section that checks it), a fault and a fix.
     """
     if listed := list(refusals):
         text = "; ".join(what for _, what, _ in listed)
@@ -102,7 +102,7 @@ class Section(BaseModel):
         extra="forbid",
         strict=True,
         allow_inf_nan=False,
-        # Defaults are checked too, so that a default folder is also relative to the file.
+        # Defaults are checked too, so that default folders are resolved like folders in the file.
         validate_default=True,
         revalidate_instances="always",
         field_title_generator=lambda name, _: name,
@@ -274,5 +274,5 @@ SweepValue = Annotated[
 SweepValues = Annotated[
     tuple[SweepValue, ...], Field(strict=False, min_length=1), AfterValidator(no_repeat)
 ]
-# YAML gives lists; a tuple cannot be changed.
+# Lists in the YAML become tuples, which cannot be changed.
 Tags = Mapping[Text, Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]]

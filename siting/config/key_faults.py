@@ -58,7 +58,7 @@ class Origins:
         return f"{self.file}{line}, key {dotted(key)}"
 
     def line(self, key: Key) -> int:
-        """Return the line by which a fault is sorted; overrides come last."""
+        """Return the line number for sorting faults; overrides come last."""
         part = self._nearest(key)
         return 10**9 if part in self.overrides else self.lines.get(part, 0)
 

@@ -36,7 +36,7 @@ KwhHead = Annotated[float, Field(json_schema_extra={"unit": "kWh/day a head"})]
 
 
 class MoneyRange(Section):
-    """Least and most public money, in PKR, as shares of the nation's budget, or both.
+    """Floor and ceiling on public money: in PKR, as a share of the nation's budget, or both.
 
     With money by year, both apply to the sum over the years.
     """
@@ -51,11 +51,11 @@ class MoneyRange(Section):
     """most public money, as a share of the nation's budget"""
 
     def least(self, budget_pkr: float) -> float:
-        """Return the least money (PKR)."""
+        """Return the smallest amount (PKR)."""
         return max(self.least_pkr, self.least_share * budget_pkr)
 
     def most(self, budget_pkr: float) -> float:
-        """Return the most money (PKR)."""
+        """Return the largest amount (PKR)."""
         most_pkr = math.inf if self.most_pkr is None else self.most_pkr
         return min(most_pkr, self.most_share * budget_pkr)
 
@@ -150,7 +150,7 @@ def load_nation(
 
     With money by year, every city's plan gets the nation's years.
 
-    `path`: the YAML file. Relative paths in it start at its folder. `overrides`:
+    `path`: the YAML file. Relative paths in it are resolved against its folder. `overrides`:
     ``key.path=value`` strings that replace keys of the file; `today`: today's date, to refuse
     earlier years; None: no check. Raises `ConfigError` with every fault of the nation's and the
     cities' files.

@@ -25,13 +25,13 @@ from siting.config.fields import (
     refuse,
 )
 
-# Existing stations become offers of this name, so no configuration may use it.
+# Configuration name of existing stations; no configuration of the user may have it.
 EXISTING = "existing"
 RupeesKwh = Annotated[float, Field(json_schema_extra={"unit": "PKR/kWh"})]
 RupeesHour = Annotated[float, Field(json_schema_extra={"unit": "PKR/h"})]
 RupeesKw = Annotated[float, Field(json_schema_extra={"unit": "PKR/kW"})]
 RupeesMonth = Annotated[float, Field(json_schema_extra={"unit": "PKR/month"})]
-# Runs of earlier versions store true (for minimum) or false.
+# Runs of earlier versions store true (for minimum) or false (for none).
 PointsRule = Annotated[
     Literal["none", "minimum", "maximum"],
     BeforeValidator(lambda v: ("minimum" if v else "none") if isinstance(v, bool) else v),

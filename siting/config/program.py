@@ -26,7 +26,7 @@ from siting.config.fields import (
 
 MILLION = 1e6
 
-# The program has a row for every subset of the envelopes that reserve money.
+# Largest number of envelopes that reserve money: the program has a row for each subset of them.
 MOST_KEPT = 6
 
 
@@ -161,7 +161,7 @@ class LeastGain(Section):
 
 
 class Years(Section):
-    """A plan over several years; nothing closes, and program.budget_pkr is not used."""
+    """A plan over several years; no station closes, and program.budget_pkr is not used."""
 
     budgets_pkr: Mapping[YearKey, Rupees] = Field(min_length=1)
     """public money granted in each year of the plan, PKR"""
@@ -249,7 +249,7 @@ Sites = Annotated[tuple[Text, ...], Field(strict=False)]
 
 
 class AtLeast(Section):
-    """A least number of stations at some sites."""
+    """A minimum number of stations among some sites."""
 
     sites: Sites = Field(min_length=1)
     """sites that count, by id or name"""

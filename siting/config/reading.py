@@ -16,7 +16,7 @@ from siting.config.yaml_text import BrokenYamlError, Key, read
 from siting.errors import ConfigError, Fault
 from siting.texts import counted
 
-# A configuration has a page or two; a larger file is data given by mistake.
+# A configuration has a page or two; a larger file is probably data given by mistake.
 MAX_BYTES = 1_000_000
 
 Wrong = list[tuple[Key, str, str]]
@@ -34,7 +34,7 @@ def load(
     Parameters
     ----------
     path
-        The file. Relative paths in the file and in overrides start at its folder.
+        The file. Relative paths in it and in overrides are resolved against its folder.
     overrides
         Strings ``key.path=value`` with the value as YAML, applied in order. A number in the path,
         counted from 0, names an item of a list.
@@ -100,8 +100,8 @@ def load_as[T: BaseModel](
 def checked(data: Mapping[str, Any]) -> Config:
     """Return the checked configuration made from plain values, with absolute paths.
 
-    `data` has sections and keys as in a YAML file; relative paths start at the working directory.
-    Raises `ConfigError` with one fault for each error, by its key.
+    `data` has sections and keys as in a YAML file; relative paths are resolved against the
+    working directory. Raises `ConfigError` with one fault for each error, by its key.
     """
     config, wrong = _validate(Config, data, Path.cwd(), check_files=True)
     if config is None:

@@ -1,7 +1,7 @@
 """Settings that cannot be combined, in one table for the check and the docs.
 
-A setting is written as ``key: values``: one value or several with ``or``, ``given`` for any value,
-``not VALUE`` for any other.
+A setting is written as ``key: values``. The values are one value, several joined by ``or``,
+``given`` (any value) or ``not VALUE`` (any other value).
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def clashes(config: Any) -> list[Refusal]:
 
 
 def says(config: Any, setting: str) -> bool:
-    """Return whether a configuration has a setting of the table."""
+    """Return whether a configuration has a setting, which is written as in the table."""
     key, _, values = setting.partition(": ")
     value = config
     for name in key.split("."):

@@ -153,7 +153,7 @@ class PeoplePoints(Section):
 
 
 class PeopleStreets(Section):
-    """People as one total, spread over the area by length of residential street."""
+    """People as one total, spread in proportion to the length of residential streets."""
 
     kind: Literal["streets"]
     """a total of people, spread by length of residential street"""

@@ -1,4 +1,4 @@
-"""Conversion of YAML text to plain values, with the line of every key, and back.
+"""Conversion between YAML text and plain values; reading also gives the line of every key.
 
 Only ``true`` and ``false`` are booleans: ``no``, ``on`` and ``yes`` are strings, and so are dates
 and times. ``1e9``, ``1.2e9`` and ``120_000_000`` are numbers. Keys are strings as written. A

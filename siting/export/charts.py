@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SERVED, LACKING, LACKING_EDGE, PUBLIC = "#00694e", "#fbdcc4", "#d55e00", "#0072b2"
 GRID = "#e5e7eb"
-# Ways in which drivers choose on a simulated day.
+# Ways in which drivers choose a station on a simulated day.
 _CASES = (("planned", "as planned", NEW), ("free", "free choice, all drivers", "#c2410c"))
 # Charts of the day by hour: column, factor, title and unit.
 _BY_HOUR = (
@@ -119,7 +119,7 @@ def save_plan_pictures(plan: Any, folder: Path | str, formats: Sequence[str]) ->
 
 
 def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figure:
-    """Return bars of the energy wanted and served by vehicle class (kWh/day), largest first.
+    """Return a bar chart of energy wanted and served by vehicle class (kWh/day), largest first.
 
     `classes` has ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day``.
     """
@@ -140,7 +140,7 @@ def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figu
 
 
 def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: str = "") -> Figure:
-    """Return bars of the cost of the new stations (PKR million), by part and by payer.
+    """Return a bar chart of the new stations' cost (PKR million), by part and by payer.
 
     `sites` has ``offer_id``, ``existing``, ``cost_pkr``, ``subsidy_pkr``; costs that `offers` does
     not divide into parts are shown as "Other".
@@ -183,7 +183,7 @@ def cost_parts(new: pd.DataFrame, offers: pd.DataFrame) -> dict[str, float]:
 
 
 def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
-    """Return bars of capacity and energy served (kWh/day) by station, largest first.
+    """Return a bar chart of capacity and energy served (kWh/day) by station, largest first.
 
     `sites` has ``site_id``, ``existing``, ``capacity_kwh_day``, ``served_kwh_day``.
     """
@@ -214,7 +214,7 @@ def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
 
 
 def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
-    """Return bars of energy wanted and served by year (kWh/day), labelled with the money spent.
+    """Return a bar chart of energy wanted and served by year (kWh/day), labelled with money spent.
 
     `years` has ``year``, ``demand_kwh_day``, ``served_kwh_day``, ``spent_pkr``.
     """

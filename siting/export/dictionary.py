@@ -74,7 +74,7 @@ def data_dictionary_of(layers: Mapping[str, Iterable[str]]) -> pd.DataFrame:
 def fields_of(
     layers: Mapping[str, pd.DataFrame], beside: Mapping[str, Iterable[str]] | None = None
 ) -> dict[str, list[str]]:
-    """Return the field names of each layer except geometry, with those that its CSV adds.
+    """Return the field names of each layer, without its geometry but with those in `beside`.
 
     `layers`: layers and tables by name; `beside`: further fields by layer, such as ``lon`` and
     ``lat``, or all fields of another table.
@@ -179,7 +179,7 @@ Known = tuple[re.Pattern[str], str, str]
 
 @cache
 def _known() -> dict[str, list[Known]]:
-    """Return pattern, unit and meaning of fields by layer, full names before patterns."""
+    """Return the name pattern, unit and meaning of fields, by layer; full names come first."""
     with _FIELDS.open(encoding="utf-8", newline="") as file:
         listed = sorted(csv.DictReader(file), key=lambda row: "<" in row["field"])
     rows = [(row["layer"], row["field"], row["unit"], row["meaning"]) for row in listed]

@@ -22,7 +22,7 @@ from siting.writing import require_free, write_whole
 
 # Default layers of files that hold one layer, and of files that hold several.
 ONE, DRAWN = ("sites",), ("sites", "demand")
-# Formats of `write_exchange`.
+# File extensions for which `write_exchange` has a format.
 ENDINGS = (".gpkg", ".shp", ".parquet", ".fgb", ".geojson", ".kml", ".xlsx")
 # Files that accompany the ``.shp`` of a Shapefile.
 BESIDE_SHP = (".shx", ".dbf", ".prj", ".cpg", ".fields.csv")
@@ -31,7 +31,7 @@ SHEET_ROWS = 1_048_576
 
 
 def require_ending(path: Path) -> None:
-    """Raise `InputError` unless layers can be written with a file's ending."""
+    """Raise `InputError` unless a file's extension is one of `ENDINGS`."""
     suffix = path.suffix.lower()
     if suffix not in ENDINGS:
         fix = f"use one of {', '.join(ENDINGS)}"
@@ -49,7 +49,7 @@ def write_exchange(
     """Write layers to a file for other programs, in lon/lat (EPSG:4326); return the file.
 
     `layers`: layers and tables of a plan by name, as in `siting.Plan.layers`. `path`: the new file,
-    whose ending decides the format. ``.parquet`` (GeoParquet), ``.fgb`` (FlatGeobuf), ``.geojson``
+    whose extension sets the format. ``.parquet`` (GeoParquet), ``.fgb`` (FlatGeobuf), ``.geojson``
     and ``.shp`` (Shapefile) hold one layer; ``.kml`` and ``.gpkg`` (GeoPackage) hold several.
     Field names in a Shapefile have at most ten letters; ``NAME.fields.csv`` beside it gives the
     full names. ``.xlsx`` has a sheet per table, with shapes as columns ``lon`` and ``lat`` (a point
@@ -57,7 +57,7 @@ def write_exchange(
     column. `names`: the layers to write; by default ``sites``, for KML and GeoPackage ``sites`` and
     ``demand``, and for a workbook all but the roads. `title`, `note`: title and note of the study.
 
-    Raises `InputError` if the ending or the layer is unknown, or the layer does not fit the file.
+    Raises `InputError` if the extension or a layer is unknown, or a layer does not fit the file.
     """
     suffix = path.suffix.lower()
     all_but_roads = [name for name in layers if name != "roads"]
@@ -111,7 +111,7 @@ def _geopackage(layers: dict[str, pd.DataFrame], part: Path, title: str, note: s
 
 
 def _shapefile(name: str, layer: pd.DataFrame, part: Path, path: Path, note: str) -> None:
-    """Write the files of a layer and move them into place; the ``.shp`` becomes `part`."""
+    """Write a layer's Shapefile as `part`, and the other files that it needs beside `path`."""
     ready = _ready(name, layer)
     columns = [str(c) for c in ready.columns if c != "geometry"]
     short = short_names(columns)

@@ -1,4 +1,4 @@
-"""Matplotlib figures without pyplot: notebooks show them, and files have the same bytes."""
+"""Matplotlib figures made without pyplot; notebooks show them, and their files are reproducible."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def _shown_by_notebooks(kind: Any) -> Any:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, SVG or PDF, by the file's ending, with the same bytes each time.
+    """Write a figure as PNG, SVG or PDF, by file extension, with the same bytes each time.
 
-    SVG and PDF contain text, not outlines, so that it can be searched or set in another font.
-    Raises `InputError` for any other ending.
+    SVG and PDF store text, not its outlines, so that it can be searched or set in another font.
+    Raises `InputError` for any other extension.
     """
     from matplotlib import rc_context
 

@@ -1,4 +1,4 @@
-"""Fonts for text in pictures: Urdu needs a font with its letters, and the letters joined.
+"""Fonts for text in pictures: Urdu needs a font with its letters, which must be joined.
 
 Browsers and QGIS find a font and join Urdu letters by themselves. Matplotlib does not look for a
 font, and joins letters only if built with libraqm (3.11 and later). Urdu that it cannot draw
@@ -54,7 +54,7 @@ def _without_urdu(text: str) -> str:
 
 @cache
 def _font_with(letters: frozenset[str]) -> str | None:
-    """Return the first installed font with the letters; None without one or without libraqm."""
+    """Return the first installed font with the letters; None without such a font or libraqm."""
     from matplotlib import font_manager, ft2font
 
     if not hasattr(ft2font, "__libraqm_version__"):

@@ -35,7 +35,7 @@ def write_geojson(
     path
         The file, which is written whole or not at all.
     name
-        The layer's name in a GIS; by default, the file's name without its ending.
+        The layer's name in a GIS; by default, the file's name without its extension.
     note
         A note for readers of the layer, e.g. that it is schematic. It becomes the member
         ``description`` of the collection, which GDAL and QGIS show as the layer's description; RFC

@@ -105,7 +105,7 @@ def write_geopackage(
 def storable(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table with names and values that SQLite, XML and GDAL's drivers can hold.
 
-    GDAL's drivers cut a string at a zero byte and write other control characters to XML unchanged.
+    GDAL's drivers cut a string at a null byte and write other control characters to XML unchanged.
     """
     table = frame.reset_index(drop=True)
     taken: set[str] = set()
@@ -152,7 +152,7 @@ def _add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
     if not rows:
         return
     table = pd.DataFrame(rows, columns=_STYLE_COLUMNS)
-    # QGIS lists styles by this column; the same plan must give the same file.
+    # QGIS sorts styles by this column; it is fixed, so that a plan always gives the same file.
     table["update_time"] = pd.Timestamp("2000-01-01")
     options = {"FID": "id", "DESCRIPTION": "How QGIS draws the layers; read by QGIS itself."}
     pyogrio.write_dataframe(table, path, layer=STYLES_TABLE, driver="GPKG", append=True, **options)

@@ -247,7 +247,7 @@ def draw_scale_and_north(land: Axes, ground: Ground) -> None:
 
 
 def nice(value: float, *, below: bool = False) -> float:
-    """Return the nearest number that is 1, 2 or 5 times a power of ten; `below`: not above.
+    """Return the nearest number that is 1, 2 or 5 times a power of ten; `below`: at most `value`.
 
     >>> [nice(m, below=True) for m in (999.0, 1000.0, 4800.0)]
     [500.0, 1000.0, 2000.0]

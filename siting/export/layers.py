@@ -97,7 +97,7 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
 
 
 def one_each(rows: pd.DataFrame, cell_id: Iterable[Any], cells: pd.Series) -> pd.DataFrame:
-    """Return columns by cell, in the order of `cells`, with the value common to a cell's rows.
+    """Return, for each cell in the order of `cells`, the column values common to all its rows.
 
     A value is blank if the rows of a cell differ; a column that differs within every cell is left
     out.
@@ -117,8 +117,8 @@ def wanted_layer(
     """Return one row per cell with the energy wanted by class (kWh/day), without a plan.
 
     `cells`, `demand`: `siting.tables.CELLS` and `siting.tables.DEMAND`; `surfaces`: each cell's
-    shares of home, destination and en route, if known. Result: as `demand_layer` without service;
-    ``home_share``, ``destination_share`` and ``en_route_share`` (0 to 1) if `surfaces` is given.
+    shares of home, destination and en route, if known. The result has the columns of `demand_layer`
+    except service; ``home_share``, ``destination_share`` and ``en_route_share`` if known (0 to 1).
     """
     layer = demand_layer(cells, demand.assign(served_kwh_day=0.0))
     served = [c for c in layer.columns if c.startswith(("served_", "unserved_"))]
@@ -161,7 +161,7 @@ def outside_layer(
 def service_layer(
     service: pd.DataFrame, cells: gpd.GeoDataFrame, sites: gpd.GeoDataFrame
 ) -> gpd.GeoDataFrame:
-    """Return a straight line for each row of service, with kWh/day and minutes of drive.
+    """Return a straight line for each row of service, with its kWh/day and driving minutes.
 
     The lines run from the cell's centre to the site; they show pairs, not routes.
 

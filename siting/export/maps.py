@@ -28,7 +28,7 @@ _SIDE_IN, _KEY_IN = 2.5, 2.25
 # Colour of stations in all plans, and of changed stations.
 IN_ALL, CHANGED = "#1e3a8a", "#b45309"
 ONLY = ("#c2410c", "#0f766e", "#7e22ce", "#a16207", "#be185d", "#4d7c0f")
-# Longest side of each of several maps, and the space above them.
+# Longest side of each map if there are several, and the space above each.
 _PANEL_IN, _HEAD_IN = 6.2, 0.28
 # Width of a demand map, space between and above such maps, and number of columns.
 DEMAND_IN, GAP_IN, DEMAND_HEAD_IN, COLUMNS = 3.1, 0.25, 0.45, 4
@@ -43,7 +43,7 @@ def plan_figure(
     note: str = "",
     subtitle: str = "",
 ) -> Figure:
-    """Return the map of a plan: roads, kWh/day wanted and served by cell, stations by kW.
+    """Return the map of a plan: roads, energy wanted and served by cell, and stations by power.
 
     The more energy a cell wants (per km², or per cell if cells are points), the darker it is. Its
     colour goes from orange to green with the share served. New stations are circles and existing
@@ -71,7 +71,7 @@ def _draw_plan(
     land: Axes, ground: Ground, edges: gpd.GeoDataFrame, cells: gpd.GeoDataFrame,
     stations: gpd.GeoDataFrame, amount: Array,
 ) -> None:  # fmt: skip
-    """Draw the map of a plan; `amount` is the darkness of each cell."""
+    """Draw the map of a plan; `amount` sets the darkness of each cell."""
     shades = drawing.shade(amount, drawing.served_share(cells))
     drawing.draw_cells(land, ground, cells, shades)
     drawing.draw_roads(land, edges)
@@ -236,7 +236,7 @@ def draw_demand(
     title: str,
     note: str = "",
 ) -> None:
-    """Draw the energy wanted by cell as PNG, SVG or PDF: a map of all classes, then of each.
+    """Draw the energy wanted by cell as PNG, SVG or PDF: one map of all classes, and one of each.
 
     Each map has its own scale, up to about the 97th percentile of its cells with demand.
 
@@ -328,7 +328,7 @@ class MapPage:
         return land
 
     def side(self, wide_in: float) -> Axes:
-        """Return axes of a map's height at the right edge of the page."""
+        """Return axes as high as a map, at the right edge of the page."""
         left_in = self.width_in - EDGE_IN - wide_in
         return self.figure.add_axes(self._box(left_in, self.first_in, wide_in))
 

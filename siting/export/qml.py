@@ -46,7 +46,7 @@ class Rule(NamedTuple):
 
 
 class Size(NamedTuple):
-    """Marker areas by a field; the marker of the largest value, `most`, is `MOST_MM` wide."""
+    """Marker areas set by a field; the marker of the largest value, `most`, is `MOST_MM` wide."""
 
     field: str
     most: float
@@ -173,7 +173,7 @@ def graduated(field: str, classes: Sequence[Class]) -> Element:
 
 
 def rules(rule_list: Sequence[Rule]) -> Element:
-    """Return a renderer by rules; symbols of a higher level are drawn on top."""
+    """Return a rule-based renderer; symbols of a higher level are drawn on top."""
     renderer = _renderer("RuleRenderer", [rule.symbol for rule in rule_list])
     renderer.set("symbollevels", "1")
     root = Element("rules", key="{root}")
@@ -260,7 +260,7 @@ def qgis_xml(root: Element) -> str:
 
 
 def _classed(kind: str, attr: str, tag: str, classes: Sequence[Class]) -> tuple[Element, Element]:
-    """Return a renderer by an expression, and its still empty element for the classes."""
+    """Return a renderer that classifies by `attr`, and its empty element for the classes."""
     renderer = _renderer(kind, [one.symbol for one in classes], attr)
     held = Element(tag)
     renderer.insert(0, held)

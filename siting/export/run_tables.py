@@ -24,7 +24,7 @@ from siting.export.styles import styles_of, write_qml
 from siting.export.values import write_csv
 from siting.reference.listing import LISTED
 
-# Meaning of one row of each layer, and the geometry type of the layer if it has no rows.
+# Meaning of one row of each layer, and the geometry type used if the layer has no rows.
 _LAYERS = {
     "sites": ("Stations of the plan: what to build, and what stands already", "Point"),
     "demand": ("Demand cells: public charging energy wanted and served, kWh/day", "Polygon"),
@@ -51,7 +51,7 @@ _LAYERS = {
 }
 # Tables whose rows become points at their sites.
 _AT_SITES = ("built", "alternative_sites", "robust")
-# A GIS without an order of its own draws the first layer on top.
+# A GIS that keeps the order of the file draws the first layer on top.
 _DRAWN = (
     *("sites", *_AT_SITES, "neighbourhoods", "candidates", "dropped"),
     *("service", "roads", "zones", "isochrones", "demand"),
@@ -67,13 +67,13 @@ def write_run_tables(
 ) -> None:
     """Write a run's layers (lon/lat, degrees) and tables into a folder.
 
-    `folder`: an existing folder; `plan`, `shown`: as for `layers_of`, with the plan's ``title`` and
-    ``note``; `credit`: owner, licence and date of the data (`credit_line`); `made`: the date for
-    the print page. Note and credit are in the description of every layer and in a column of the CSV
-    files. The files are ``sites``, ``demand``, ``service``, ``candidates`` and ``isochrones`` (if
-    any) as GeoJSON, each with its QGIS style as ``.qml``; ``plan.gpkg``, with styles inside;
-    ``plan.qgz``, its QGIS project; ``sites.csv``, ``offers.csv``, ``dictionary.csv``. Raises
-    `InputError` if a table refers to unknown cells or sites.
+    `folder`: an existing folder; `plan`: as for `layers_of`, with ``title`` and ``note``; `shown`:
+    further arguments of `layers_of`; `credit`: owner, licence and date of the data (`credit_line`);
+    `made`: the date for the print page. The description of every layer and a column of the CSV
+    files contain note and credit. The files are ``sites``, ``demand``, ``service``, ``candidates``
+    and ``isochrones`` (if any) as GeoJSON, each with its QGIS style as ``.qml``; ``plan.gpkg``,
+    with styles inside; ``plan.qgz``, its QGIS project; ``sites.csv``, ``offers.csv`` and
+    ``dictionary.csv``. Raises `InputError` if a table refers to unknown cells or sites.
     """
     title, note = plan.title, plan.note
     layers = layers_of(plan, **shown)
@@ -128,7 +128,7 @@ def layers_of(
     tables that replace the plan's; `zone_of_cells`: the zone of each cell, by ``cell_id``,
     which gives ``zones`` their polygons; `neighbourhoods`: named parts of the city, as points;
     `isochrones`: areas by driving minutes to the nearest station. Tables of sites (``built``,
-    ``alternative_sites`` …) are drawn at their sites.
+    ``alternative_sites`` …) become layers with a point at each site.
     """
     cells = plan.cells if cells is None else cells
     places = _places(plan.sites, plan.candidates)

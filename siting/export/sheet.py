@@ -62,7 +62,7 @@ class MapSheet:
         return np.column_stack([across, (self.north - y) * self.scale + EDGE])
 
     def shapes(self, shapes: gpd.GeoSeries, kind: str, styles: Iterable[str]) -> str:
-        """Return lines or areas of one class, each with its own style."""
+        """Return lines or areas of one CSS class, each with its own style."""
         moved = shapely.simplify(shapely.transform(np.asarray(shapes), self._at), 0.6)
         return "".join(
             f'<path class="{kind}" style="{style}" d="{_path(shape)}"/>'

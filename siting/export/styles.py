@@ -62,8 +62,8 @@ class Style(NamedTuple):
 def styles_of(name: str, layer: pd.DataFrame) -> list[Style]:
     """Return the styles of a layer, its opening style first; empty for a table.
 
-    `name`: the layer's name, e.g. ``sites`` or ``demand``; an unknown name gets a plain style by
-    its type of geometry. `layer`: its rows, which give classes and sizes.
+    `name`: the layer's name, e.g. ``sites`` or ``demand``; an unknown name gets a plain style for
+    its geometry type. `layer`: its rows, which give classes and sizes.
     """
     if not isinstance(layer, gpd.GeoDataFrame) or layer.active_geometry_name is None:
         return []
@@ -80,7 +80,7 @@ def write_qml(path: Path, styles: Sequence[Style]) -> None:
 
 
 def breaks(values: Any) -> list[float]:
-    """Return up to `CLASSES` round upper limits, rising, that split positive values evenly.
+    """Return up to `CLASSES` rising, round upper limits that split positive values evenly.
 
     The last limit is at least the largest value. Without positive values, the result is empty.
 
@@ -120,7 +120,7 @@ Drawn = list[tuple[str, str, dict[str, Any]]]
 def _ranges(
     layer: gpd.GeoDataFrame, field: str, colours: tuple[str, ...], nothing: tuple[str, str]
 ) -> dict[str, Any]:
-    """Return a style with a class for zero, and classes up to round limits."""
+    """Return a style with a class for zero, and further classes with round upper limits."""
     limits = breaks(layer[field].to_numpy(dtype=float, na_value=np.nan))
     draw = _area_symbol(layer)
     # Values below a thousandth of the largest are drawn as zero.
@@ -142,7 +142,7 @@ def _all(layer: gpd.GeoDataFrame, kind: str) -> bool:
 
 
 def _area_symbol(layer: gpd.GeoDataFrame) -> Callable[[str], Any]:
-    """Return a function from colour to a cell's symbol; cells may be points."""
+    """Return a function that gives the symbol of a cell, or of a point, in a colour."""
     if len(layer) and _all(layer, "Point"):
         return lambda hex_: qml.marker("square", hex_, 2.5, outline_mm=0.1)
     return lambda hex_: qml.fill(hex_)

@@ -19,7 +19,7 @@ from siting.errors import InputError
 from siting.export.lonlat import to_lonlat
 from siting.writing import write_plain_csv, write_text
 
-# The first match counts. A watt-hour, a second, a paisa and a centimetre are finer than any input.
+# The first match counts. No input is as exact as a watt-hour, a second, a paisa or a centimetre.
 _DECIMALS = (
     (re.compile(r"_kwh(_day|_year)?$|_kw$"), 3),
     (re.compile(r"_min$|_pkr$|_m$|^people$"), 2),

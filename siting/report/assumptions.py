@@ -1,4 +1,4 @@
-"""Assumptions behind a plan, its proof, and the data that it lacked."""
+"""Assumptions behind a plan, the proof of the plan, and the data that were lacking."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def sources(run: RunRecord) -> list[dict[str, str]]:
 
 
 def decides(run: RunRecord) -> list[str]:
-    """Return the break-even values that decide the plan, as stated in the run, nearest first."""
+    """Return the run's sentences on the break-even values that decide the plan, nearest first."""
     return [str(row["text"]) for row in run.facts.get("break_evens", [])]
 
 

@@ -14,7 +14,7 @@ from siting.report.mapdata import site_name
 from siting.report.run_record import RunRecord
 from siting.sites.chargers_text import told_as
 
-# The number of feeders shown, fullest first, because there may be hundreds.
+# Number of feeders shown, the fullest first; a city may have hundreds.
 MOST_FEEDERS = 12
 _COSTS = {
     "charger_cost_pkr": "Chargers",
@@ -233,7 +233,7 @@ def builds(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def _told(configuration: Any, chargers: Any) -> str:
-    """Return the name of a station: its configuration or, if it says more, its chargers."""
+    """Return the name of a station: its configuration, or its chargers if these say more."""
     told = label(configuration)
     if missing(configuration) or missing(chargers):
         return told
@@ -271,7 +271,7 @@ def _charger(name: str) -> str:
 
 
 def stations(run: RunRecord) -> list[dict[str, Any]]:
-    """Return one card per station: new stations first, then by energy served, largest first."""
+    """Return the stations' cards: new stations first; in each group, the largest energy first."""
     offers = run.offers.set_index("offer_id")
     why, lost = run.facts.get("alternatives", {}), run.facts.get("lost_without", {})
     keys = ["existing", "served_kwh_day", "site_id"]
@@ -288,8 +288,8 @@ def stations(run: RunRecord) -> list[dict[str, Any]]:
 def _alike(cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return cards in which the first of several equal stations lists the others.
 
-    The cards of equal stations show the same chargers, cost, subsidy, energy and use. On the first,
-    ``alike`` has the ids of the others; on the others, ``told`` is the id of the first.
+    Stations are equal if their cards show the same chargers, cost, subsidy, energy and use. In the
+    first of their cards, ``alike`` lists the ids of the others; in these, ``told`` is the first id.
     """
     first: dict[tuple[Any, ...], dict[str, Any]] = {}
     for card in cards:

@@ -34,7 +34,7 @@ class Frontier:
     """A stored budget curve."""
 
     rows: pd.DataFrame  # one per budget, rising
-    # Sections of the configuration that differ from the run's, other than the budget.
+    # Sections of the configuration that differ from the run's, leaving the budget aside.
     differs: tuple[str, ...]
 
 

@@ -1,7 +1,7 @@
 """Service of each part of the city, worst served first.
 
-The parts are the zones of the program; without these, the zones in which people were counted, if
-there are few; and otherwise squares, which the page says are not administrative districts.
+The parts are the program's zones if it has any; else the zones in which people were counted, if
+there are few; else squares, which the page says are not administrative districts.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def districts(run: RunRecord) -> dict[str, Any]:
 
     Keys: ``what`` (the kind of parts, in words); ``rows`` (``name``, ``near``, ``people``,
     ``wanted``, ``served`` and ``unserved`` in kWh/day, ``share``, ``new`` and ``old`` stations,
-    ``subsidy``, ``little``), worst served first, and parts with little demand or no people last;
-    ``shapes``, polygons of rings in the order of the rows; ``little``, the number of such parts.
+    ``subsidy``, ``little``), worst served first, but ``little`` ones (little demand or no people)
+    last; ``shapes`` (polygons of rings, in the order of the rows); ``little`` (their number).
     """
     layer = run.demand[run.demand["demand_kwh_day"] > 0].reset_index(drop=True)
     if layer.empty:
@@ -40,7 +40,7 @@ def districts(run: RunRecord) -> dict[str, Any]:
     stations = _stations(run, metres, names)
     total = float(layer["demand_kwh_day"].sum())
     near = _near(run, layer, metres) if "squares" in what else {}
-    # If people are known, a part without any does not count as a district.
+    # If people are known, a part without people does not count as a district.
     peopled = bool(_people(layer))
     rows: list[dict[str, Any]] = []
     for name, part in layer.groupby("part", sort=True):
@@ -119,7 +119,7 @@ def _stations(run: RunRecord, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd
 
 
 def _near(run: RunRecord, layer: pd.DataFrame, metres: gpd.GeoDataFrame) -> dict[str, str]:
-    """Return for each part its named place nearest to the centre of its demand."""
+    """Return, for each part, the named place in it nearest to the centre of its demand."""
     places = run.places
     if places.empty:
         return {}

@@ -13,8 +13,8 @@ from pathlib import Path
 from siting.errors import Fault, MissingExtraError
 
 _PACKAGE, _DATA = "XStatic-Leaflet", "xstatic/pkg/leaflet/data"
-# SHA-256 of script and style sheet of the tested versions. The script runs in every report, so
-# changed files are refused.
+# SHA-256 of the script and the style sheet of each tested version. The script runs in every report,
+# so changed files are refused.
 KNOWN = {
     "1.9.3": (
         "5819285cec137b229c94e1ee5ad73e8b6b84345a4367d60f75fe477fe0fb7b03",

@@ -29,9 +29,9 @@ from siting.report.shapes import (
 from siting.roads import PLACE_KINDS
 from siting.roads.strokes import strokes
 
-# Above this number of characters, roads are simplified, and then the shortest small ones left out.
+# Above this number of characters, roads are simplified further, and short small ones left out.
 MOST_ROAD_CHARS = 1_800_000
-_TOLERANCES_M = (2.0, 5.0, 10.0)  # in steps of the map's scale, about a metre each
+_TOLERANCES_M = (2.0, 5.0, 10.0)  # in units of the map's coordinates, about a metre each
 _MAIN = ("motorway", "trunk", "primary")
 _MIDDLE = ("secondary", "tertiary")
 _BINS = 5
@@ -46,14 +46,14 @@ def map_data(run: RunRecord) -> dict[str, Any]:
     """Return the data for the page's script.
 
     Keys: ``scale``; ``classes``; ``roads`` (lines of main, middle and small roads) and ``coarse``
-    (whether roads were left out); ``names`` of roads: text, position, angle (degrees) and rank,
-    main roads first; ``parts`` of the city: name, position and rank; ``cells``: ``id``, ``shape``
-    (polygons of rings, empty for a point), ``at`` (start of service lines), ``km2``, ``wanted`` and
-    ``served`` by class; ``unit`` and ``breaks`` of the shading, by class and for all; ``sites``:
-    ``id``, ``name``, ``old``, ``kw``, ``at``, ``kwh`` (by class), ``service`` (flat: cell, kWh/day,
-    minutes); ``minutes`` to the nearest station: ``told``, ``colour`` and ``shape`` of each band;
-    ``areas`` of service, by year; ``years``, empty for a plan without years: ``year``, ``kw`` by
-    site (none if its station does not stand yet), ``wanted`` and ``served`` by cell and class.
+    (whether roads were left out); ``names`` (text, position, angle in degrees and rank of road
+    labels, main roads first); ``parts`` (name, position and rank of the city's parts); ``cells``,
+    each with ``id``, ``shape`` (polygons of rings, empty for a point), ``at`` (start of its service
+    lines), ``km2``, and ``wanted`` and ``served`` by class; ``unit`` and ``breaks`` of the shading;
+    ``sites``, each with ``id``, ``name``, ``old``, ``kw``, ``at``, ``kwh`` by class, ``service`` (a
+    flat list of cell, kWh/day and minutes); ``minutes`` (bands of minutes to the nearest
+    station); ``areas`` (service areas by year); ``years`` (none for a plan without years), each
+    with ``kw`` (None for a site without a station yet), and ``wanted`` and ``served`` by cell.
     """
     cells, index = _cells(run)
     polygons = all(cell["shape"] for cell in cells)
@@ -95,7 +95,7 @@ def standing(
 ) -> dict[str, Any]:
     """Return another plan's stations and service for the map of `live_map_data`.
 
-    The tables have the columns of a run folder, and the demand of `run`; sites are in lon/lat.
+    The tables are like those of a run folder, with the demand of `run`; sites are in lon/lat.
     Keys: ``sites`` as in `map_data`, ``wanted`` and ``served`` by cell and class.
     """
     cells = run.demand.loc[run.demand["demand_kwh_day"] > 0, "cell_id"].astype(str).tolist()
@@ -109,7 +109,7 @@ def standing(
 
 
 def _minutes(run: RunRecord) -> list[dict[str, Any]]:
-    """Return the bands of minutes to the nearest station, in the colours used for QGIS."""
+    """Return the bands of minutes to the nearest station, coloured as in QGIS."""
     rows = zip(*(run.minutes[c] for c in BANDS), run.minutes.geometry, MINUTES, strict=False)
     return [
         {
@@ -192,7 +192,7 @@ def _ranks(roads: gpd.GeoDataFrame) -> np.ndarray:
 def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
     """Return the labels of roads: text, x, y, angle (degrees) and rank of the road.
 
-    A road is named about every `NAME_EVERY_M`, a small street once and only if among the longest.
+    A road has a label about every `NAME_EVERY_M`; only the longest small streets have one.
     """
     if "name" not in roads.columns:
         return []
@@ -228,7 +228,7 @@ def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
 
 
 def _parts(run: RunRecord) -> list[list[Any]]:
-    """Return the names of parts of the city, by rank of their kind: text, x, y and rank."""
+    """Return labels for parts of the city, sorted by the rank of their kind: text, x, y, rank."""
     kinds = {kind: rank for rank, kind in enumerate(PLACE_KINDS)}
     parts = run.parts
     if run.urdu and "name_ur" in parts.columns:
@@ -275,7 +275,7 @@ def _by_class(layer: pd.DataFrame, classes: Iterable[str], what: str) -> np.ndar
 
 
 def _breaks(cells: list[dict[str, Any]], classes: int, *, polygons: bool) -> list[list[float]]:
-    """Return the upper limits of all shades but the last, for the sum of classes and for each."""
+    """Return the upper limits of all shades but the last: for all classes together, then each."""
     if not cells:
         return [[] for _ in range(classes + 1)]
     wanted = np.array([cell["wanted"] for cell in cells], dtype=float)

@@ -134,15 +134,15 @@ class _Form(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
 
 
-# Types of keys of ``run.json`` by name of kind; blanks may be null.
+# Type of each kind of key in ``run.json``; blanks may be null.
 _KINDS = {"texts": str, "numbers": float, "wholes": int, "blanks": float | None,
           "blank_texts": str | None}  # fmt: skip
 
 
 def _form(name: str, base: type[_Form] = _Form, **keys: Any) -> Any:
-    """Return a form: keys listed by the kinds of `_KINDS`, and other keys with their types.
+    """Return a model of keys, given as a string of names per kind (`_KINDS`), or with a type.
 
-    A key with a type and a default may be missing.
+    A key given with a pair of type and default may be missing.
     """
     named = {kind: keys.pop(kind, "").split() for kind in _KINDS}
     fields: dict[str, Any] = {key: (_KINDS[kind], ...) for kind in named for key in named[kind]}

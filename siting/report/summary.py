@@ -15,7 +15,7 @@ Part = tuple[str, bool]
 
 
 def summary(run: RunRecord, districts: dict[str, Any]) -> list[list[Part]]:
-    """Return sentences in parts, each a string and whether it is a name.
+    """Return sentences, each a list of parts: a string, and whether it is a name.
 
     Names are separate because they may be written from right to left.
     """

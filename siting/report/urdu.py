@@ -1,7 +1,7 @@
 """The report in Urdu: each English string of the finished page is looked up in a glossary.
 
-The glossary is ``urdu.csv``. In its English, ``#`` is a number and ``*`` any string, which is
-looked up too; in its Urdu, ``{1}`` is the first of these. Strings without an entry stay English.
+In the English column of ``urdu.csv``, ``#`` stands for a number and ``*`` for any string, which is
+looked up too; in the Urdu column, ``{1}`` is the first of these. Unlisted strings stay English.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NOTE = (
 
 @cache
 def glossary() -> dict[str, str]:
-    """Return the Urdu of each English string in lower case, with `#` and `*` as variables."""
+    """Return the Urdu of each English string; the English is in lower case, with `#` and `*`."""
     text = (files("siting.report") / "urdu.csv").read_text(encoding="utf-8")
     # A number and its percent sign stay on one line.
     text = text.replace("} %", "}\u00a0%")

@@ -1,4 +1,4 @@
-"""Points matched to the sites of a study, and the study with unmatched points added."""
+"""Points from outside: matching them to a study's sites, and adding the rest as new sites."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def match_places(
     there_ids: Sequence[str],
     within_m: float = SAME_M,
 ) -> np.ndarray:
-    """Return the position of the place that matches each point; -1 without a match.
+    """Return, for each point, the position of the place that matches it; -1 if none does.
 
-    A place matches at most one point. A place with the point's id within 25 m is preferred to the
-    nearest place. `within_m` is the largest distance of a point from a place with another id.
+    A place matches at most one point. A place within 25 m that has the point's id is preferred to
+    the nearest place; a place with another id must be within `within_m`.
 
     >>> there = np.array([[0.0, 0.0], [20.0, 0.0]])
     >>> match_places(np.array([[18.0, 0.0], [90.0, 0.0]]), ["a", "c"], there, ["a", "b"])
@@ -53,7 +53,7 @@ def match_places(
 
 
 def study_of_sites(study: Study, sites: gpd.GeoDataFrame, config: Config | None = None) -> Study:
-    """Return a study of these sites only; stages that do not depend on sites are shared."""
+    """Return a study of these sites only; stages that do not depend on sites are reused."""
     return study.with_stages({"candidates": sites}, config)
 
 
@@ -63,10 +63,10 @@ def study_with_sites(
     offers: pd.DataFrame,
     dropped: gpd.GeoDataFrame | None = None,
 ) -> Study:
-    """Return a study with further sites; drives are computed for the further sites only.
+    """Return a study with sites and offers added; drives are computed for the added sites only.
 
-    The ids of `more` are new to the study; `offers` may be at further or existing sites; `dropped`
-    are further places that are too far from a road.
+    `more`: the sites to add, with ids new to the study; `offers`: the offers to add, at these or at
+    earlier sites; `dropped`: places that were not added because they are too far from a road.
     """
     reach, all_offers = study.reach, study.offers
     if len(more):
@@ -86,7 +86,7 @@ def study_with_sites(
 
 
 def _joined(there: gpd.GeoDataFrame, more: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
-    """Return two layers joined, with the columns and types of the first."""
+    """Return the rows of both layers as one layer, with the columns and types of `there`."""
     if more is None or more.empty:
         return there
     parts = [there, more.reindex(columns=[*there.columns, *more.columns.difference(there.columns)])]

@@ -1,8 +1,8 @@
 """Answers from outside: sanctions and refusals by the DISCO, and withdrawals of bidders.
 
-The answers are a CSV with one line each: ``site`` (id or name) or ``bid`` (of an award), and
-``answer`` (sanctioned, refused or withdrawn). The sanctioned ``kw`` and the ``pkr`` of the
-connection may be given; they replace the study's estimates.
+The answers are a CSV with one line each. Its columns are ``site`` (id or name) or ``bid`` (of an
+award), and ``answer`` (sanctioned, refused or withdrawn); optional columns are ``kw`` (sanctioned)
+and ``pkr`` (cost of the connection), which replace the study's estimates.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ REASONS = {REFUSED: "refused by the power company", WITHDRAWN: "withdrawn by the
 STAYS = "stations that stay as they were"
 # Kinds of limits that come from bids and not from the configuration.
 OF_BIDS = ("cap", "alternatives")
-# Largest number of stations given up one at a time; after that, no station has to stay.
+# Most stations that a plan may give up; if no such plan is found, no station has to stay.
 MOST_GIVEN_UP = 8
 # Time limit (s) of the search for a plan that keeps a given number of stations.
 LOOK_S = 20.0

@@ -1,4 +1,4 @@
-"""Tables of a run that come from bids or answers, checked against its other tables."""
+"""Checks of the tables that come from bids or answers against the run's other tables."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def is_own(name: str, facts: dict[str, Any]) -> bool:
 
 
 def own_files(facts: dict[str, Any]) -> list[str]:
-    """Return the files that a run folder has only with bids or answers."""
+    """Return the files that a run folder has only because of bids or answers."""
     return [*(AWARD_FILES if AWARD in facts else ()), *([ANSWERS] if _answers(facts) else [])]
 
 
@@ -46,7 +46,7 @@ def _answers(facts: dict[str, Any]) -> bool:
 def own_faults(
     study: Study, name: str, anew: Any, facts: dict[str, Any], folder: Path
 ) -> list[Fault]:
-    """Return a fault for offers or limits that study, bids and answers do not explain."""
+    """Return a fault for offers or limits that the study, bids and answers do not explain."""
     where = f"{FOLDER}, table {name}"
     if name == "limits":
         known = (*OF_BIDS, "kept")
@@ -78,7 +78,7 @@ def _answered_sites(study: Study, folder: Path) -> set[str]:
 
 
 def award_account(study: Study, folder: Path) -> AwardAccount:
-    """Return the contents of an award's files and the rules of its study for bids."""
+    """Return the contents of an award's files, and the study's rules for bids."""
     path, rules = folder / BIDS, study.config.award
     table = read_csv(path, dtype=dict.fromkeys(("bid", "bidder", "one_of"), "str"))
     labels = pd.Series(row_labels(path, range(len(table))))

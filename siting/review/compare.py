@@ -28,7 +28,7 @@ from siting.study.stored_run import Source
 from siting.writing import claimed_folder, write_text
 
 MOST_RUNS = 12
-# Prefixes of keys that affect the presentation only; suffixes of keys that name files.
+# Prefixes of keys that affect only the presentation, and suffixes of keys that name files.
 NOT_ASKED = ("output.", "download.", "report.", "title", "name", "note")
 PATHS = (".path", ".clip", "_csv")
 
@@ -42,7 +42,7 @@ class Comparison(Shown):
     runs
         Name of each run: its folder's name.
     titles, notes
-        Titles of the runs, in order; their notes, each once.
+        The runs' titles, in order, and their notes, without repetitions.
     credits
         Owners of the runs' data.
     figures
@@ -52,8 +52,8 @@ class Comparison(Shown):
     sites
         One row per place with a station in any run: ``site_id``, ``name``, ``existing``, ``status``
         (``all``: the same in all runs; ``changed``: in all runs, with different chargers; ``some``:
-        in some runs only), ``in_runs``, ``not_in_runs``; for the run numbered n ``id_n``,
-        ``chargers_n`` and ``served_n_kwh_day``; ``geometry``, lon/lat.
+        in some runs only), ``in_runs``, ``not_in_runs``; ``id_n``, ``chargers_n`` and
+        ``served_n_kwh_day`` for run number n; ``geometry`` (lon/lat).
     roads
         The roads of the first run, for maps.
     """
@@ -69,7 +69,7 @@ class Comparison(Shown):
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of new stations: the same in all runs, changed, and in only some (by run)."""
+        """Numbers of new stations that are equal in all runs, changed, or in only some (by run)."""
         new = self.sites[~self.sites["existing"]]
         out = {status: int((new["status"] == status).sum()) for status in ("all", "changed")}
         some = new.loc[new["status"] == "some", "in_runs"].value_counts().to_dict()
@@ -104,7 +104,7 @@ class Comparison(Shown):
 
 
 def compare(runs: Sequence[Path | str] | Mapping[str, Source]) -> Comparison:
-    """Return a comparison of runs of one city, made from their folders alone.
+    """Return a comparison of two or more runs of one city.
 
     Stations with the same id within 25 m of each other are one place. Every other station is
     matched to the nearest station within 25 m.
@@ -313,8 +313,8 @@ def compare_to_folder(
 
     `folders`: the runs, as in `compare`. `out`: the new or empty folder to write; by default
     ``compare-TIME`` beside the first run. The files are ``figures.csv``, ``settings.csv``,
-    ``sites.csv``, ``differences.geojson`` and ``compare.json``, with Matplotlib also
-    ``differences.png``, and with the extra ``report`` also ``compare.html``. `now`: the time, for
+    ``sites.csv``, ``differences.geojson`` and ``compare.json``; ``differences.png`` is added if
+    Matplotlib is installed, and ``compare.html`` if the extra ``report`` is. `now`: the time, for
     the record.
     """
     usual = Path(folders[0]).resolve().parent / f"compare-{now:%Y%m%d-%H%M%S}"

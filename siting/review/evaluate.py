@@ -66,7 +66,7 @@ class Evaluation(Shown):
     notes
         Further notes for readers.
     checks
-        Results of both recounts: ``plan``, ``check``, ``found``, ``limit``.
+        One row per check of each plan's recount: ``plan``, ``check``, ``found``, ``limit``.
     facts
         Content of ``evaluation.json``.
     """

@@ -45,7 +45,7 @@ from siting.study.to_limits import site_named
 from siting.study.to_program import instance_of, program_of
 from siting.tables import capacity_columns, capacity_groups
 
-# Energy too small to mention (kWh/day); share of capacity in use at which a station is full.
+# Energy too small to mention (kWh/day), and share of its capacity at which a station is full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999
 NOT_IN_TIME = "no plan was found in the {:g} s given; --seconds allows more time"
 NEAREST = 3
@@ -172,7 +172,7 @@ def explain_site(
     alternatives
         Number of near-optimal plans to compare the place with.
     time_limit_s
-        Time limit (s) of all near-optimal plans together, and of the plan with a station required.
+        Time limit (s) for all near-optimal plans together, and for the plan with a station here.
 
     Raises
     ------
@@ -296,7 +296,7 @@ def _told(run: Explained, offer_id: str) -> str:
 
 
 def _without(run: Explained, site: str, limit_s: float, figures: dict[str, Any]) -> str:
-    """Return the result of the best plan without a station at a site, in words."""
+    """Describe the best plan without a station at a site."""
     if site in run.study.required_sites:
         return "not asked: the configuration requires a station here (required_sites)"
     given = replace(run.asked, forbidden=(*run.asked.forbidden, site))
@@ -340,7 +340,7 @@ def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
 
 
 def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]) -> str:
-    """Return the result of the best plan with a station at a site, in words."""
+    """Describe the best plan with a station at a site."""
     given = replace(run.asked, required=(*run.asked.required, site))
     again = _again(run, given, limit_s, "it cannot stand together with all other requirements")
     if isinstance(again, str):
@@ -394,7 +394,7 @@ class Again:
         return f"is {how} {better} ({self.answer.proofs[0].aim})"
 
     def proven(self, which: str) -> str:
-        """Describe the bound on the plans that `which` names, or say that none is proven."""
+        """State the bound on the plans that `which` describes, or that none is proven."""
         proof = self.answer.proof
         if not math.isfinite(proof.bound):
             return f"nothing was proven in time about a {which}"
@@ -417,7 +417,7 @@ class Again:
 def _again(run: Explained, given: Asked, limit_s: float, cannot: str) -> Again | str:
     """Return the best plan under changed requirements, or the reason why there is none.
 
-    `cannot` begins the reason if no plan meets the requirements.
+    If no plan meets the requirements, the reason begins with `cannot`.
     """
     try:
         program = program_of(given)
@@ -470,7 +470,7 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
 
 
 def _sold_out(run: Explained, offers: pd.DataFrame) -> pd.Series[float]:
-    """Return the least subsidy of each offer (PKR), which is paid at full sales, in order."""
+    """Return, for each offer in order, the subsidy paid at full sales, which is the least (PKR)."""
     most = offers["subsidy_pkr"].astype(float).reset_index(drop=True)
     if run.pays_by_offer or offers.empty:
         return most
@@ -568,7 +568,7 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
     lost = stations["site_id"].map(run.losses).astype(float).fillna(0.0)
     stations["marginal_kwh_day"] = lost
     stations["pkr_per_kwh_day"] = stations["subsidy_pkr"] / lost.where(lost > 1e-9)
-    # A station without marginal energy has no price per kWh, is most doubtful and comes first.
+    # A station without marginal energy has no price per kWh; as the most doubtful, it comes first.
     stations = stations.sort_values(
         ["pkr_per_kwh_day", "subsidy_pkr", "site_id"],
         ascending=[False, False, True],
@@ -588,7 +588,7 @@ def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tupl
         return [("Budget", text)]
     given = with_budget(run.asked, outcome.budget_pkr + MILLION)
     program, finer = program_of(given), run.asked.config.solver.gap / FINER
-    # The plan's own gap is too wide, because it may exceed the gain from a million rupees.
+    # The configured gap is too wide, because it may exceed the gain from a million rupees.
     try:
         more = effort_for(given, limit_s, finer).solve(program, start=outcome.offers).proof
     except SolveError:

@@ -215,7 +215,7 @@ def frontier_to_folder(
 
 
 def _no_worse(answer: Answer, less: Answer) -> Answer:
-    """Return the better answer, with the bound of `answer`; `less` is for a smaller budget."""
+    """Return the better answer; `less`, for a smaller budget, gets the bound of `answer`."""
     if better_by(answer.program, less.proof, answer.proof) <= 0:
         return answer
     now, aim = answer.proof, less.program.all_aims[0]
@@ -244,14 +244,14 @@ def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> N
 
 
 def zones_for(study: Study, demand: pd.DataFrame) -> pd.Series:
-    """Return the zone of each demand row, by ``demand_id``: the program's zone, or a square."""
+    """Return the zone of each demand row, by ``demand_id``: the program's, or else a square."""
     zones = zone_of_cells(study.config.program.zones or SQUARES, study.cells)
     assert zones is not None  # squares are always defined
     return zone_of_demand(demand, zones)
 
 
 def _knee(table: pd.DataFrame) -> int:
-    """Return the row that is farthest above the line from the first budget to the last."""
+    """Return the position of the row farthest above the line from the first row to the last."""
     x = table["budget_pkr"].to_numpy(dtype=float)
     y = table["served_kwh_day"].to_numpy(dtype=float)
     if len(table) < 3 or not y[-1] > y[0]:

@@ -39,7 +39,7 @@ class Catalogue:
     configurations: Mapping[str, Mapping[str, int]]  # the number of each charger type
     chargers: Collection[str]
     names: Mapping[str, str]  # the study's name for each name of the layer
-    # Unknown names, with the rows of each; filled as rows are read.
+    # The rows in which each unknown name occurs; filled as rows are read.
     unknown: dict[str, list[str]] = field(default_factory=dict)
 
     @property
@@ -57,7 +57,7 @@ class Catalogue:
 
 
 def read_their_layer(path: Path, catalogue: Catalogue) -> gpd.GeoDataFrame:
-    """Return the stations of a layer (lon/lat), with the chargers of each by type as ``counts``.
+    """Return the stations of a layer (lon/lat); ``counts`` has the chargers of each by type.
 
     The chargers are read from the first of these columns in the layer: ``chargers`` in words (``2 x
     dc_60 + 4 x lev_3``); ``configuration``, the name of a configuration; one column of numbers per
@@ -176,7 +176,7 @@ def counts_of(
 def _asked(
     layer: gpd.GeoDataFrame, path: Path, catalogue: Catalogue
 ) -> tuple[str, list[dict[str, int] | str]] | None:
-    """Return the name of the columns with chargers, and each row's chargers or fault."""
+    """Return which columns give chargers, and each row's chargers or fault; None without any."""
     columns = set(map(str, layer.columns))
     if "chargers" in columns and pd.to_numeric(layer["chargers"], errors="coerce").isna().all():
         return f"{path}, column chargers", [_in_words(v) for v in layer["chargers"]]
@@ -367,7 +367,7 @@ def own_sites(
 def _priced(
     study: Study, candidates: gpd.GeoDataFrame, new: pd.DataFrame
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return the offer of each new station, in order, and the rules that exclude such offers."""
+    """Return the offer of each new station, in order, and the rules that these offers break."""
     asked = study.config.offers
     there = configurations_of(asked)
     spelled = {tuple(sorted(c.items())): name for name, c in there.items()}

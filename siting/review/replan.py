@@ -1,9 +1,9 @@
-"""A stored run solved again under changed requirements, with the changes of the plan.
+"""A run solved again under changed requirements, and the stations that changed as a result.
 
 Stages of the run folder that remain valid are reused, and the solve starts from the stored plan.
 The ``config.yaml`` of the new folder contains the new budget, and the dropped and required sites as
-limits of the program. The ids of added places continue the numbering; offers and drives are
-computed for these places only and appended.
+limits of the program. The ids of added places continue the run's numbering; offers and drives are
+computed for these places only, and appended.
 """
 
 from __future__ import annotations
@@ -109,8 +109,8 @@ def replan(
     run
         The folder of a `siting run` or of an earlier replan; or a study or plan in memory.
     drop, require
-        Sites, by id or name, that must not get a station, and sites that must get one. They are
-        added to the configuration's sites; dropping a required site ends the requirement.
+        Sites, by id or name, that must not get a station, and sites that must get one, in addition
+        to those of the configuration; dropping a required site ends the requirement.
     budget_pkr
         A new budget (PKR); with years, each year keeps its share of the budget.
     add
@@ -122,8 +122,8 @@ def replan(
         ``key.path=value`` strings that replace keys of the run's ``config.yaml``; for a run in
         memory use `siting.Study.with_`.
     out
-        The new or empty folder to write; by default ``<folder>-replan-TIME`` beside the old one,
-        and no folder for a run in memory.
+        The new or empty folder to write; by default ``<folder>-replan-TIME`` beside the old one
+        or, for a run in memory, none.
     now
         The time, for the folder's name and the record.
     progress
@@ -339,7 +339,7 @@ def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFram
 def _with_places(
     study: Study, path: Path, added: gpd.GeoDataFrame, dropped: gpd.GeoDataFrame
 ) -> Study:
-    """Return a study with places added, and with their layer among its sources."""
+    """Return a study with places added; the layer that names them is added to its sources."""
     name_column = "name" if "name" in read_layer(path).columns else None
     source = SitesLayer.model_construct(
         kind="layer", path=path.resolve(), name_column=name_column, source=ADDED

@@ -1,4 +1,4 @@
-"""A run repeated from its folder, and compared in inputs, objective and plan."""
+"""A run repeated from its folder; inputs, objective and plan of both runs are compared."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def rerun(
     out: Path | str | None = None,
     progress: Report | None = None,
 ) -> Rerun:
-    """Return the repetition of a stored run, compared with the run.
+    """Repeat a stored run, and return the new plan and all differences from the run.
 
     The study is computed again from the stored configuration, with the same seed, threads and date.
     The comparison covers the inputs (by SHA-256), the objective, the chosen offers, the content of
@@ -191,7 +191,7 @@ def _figures(before: list[dict[str, Any]], now: pd.DataFrame) -> Compared:
 
 
 def _numbered(rows: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str, int], Mapping[Any, Any]]:
-    """Return figures by name, subject, and position among the figures of that name and subject."""
+    """Return figures keyed by name, subject, and position among those of this name and subject."""
     figures: dict[tuple[str, str, int], Mapping[Any, Any]] = {}
     seen: Counter[tuple[str, str]] = Counter()
     for row in rows:

@@ -1,7 +1,7 @@
-"""Checks of a run's claims outside its tables: of their form, and of their value if possible.
+"""Checks of what a run claims outside its tables: the form and, if possible, the value.
 
-The checks keep edited text from passing as results. Claims that need another solve are checked only
-for their form; `Verified` lists them.
+The checks keep edited text from passing as results. If only another solve could confirm a claim,
+only its form is checked; `Verified` lists such claims.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ MENDED = "files were edited together: make the run again with `siting run`"
 CLOCKS_APART = timedelta(days=1)
 NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?%?"
 PKR = rf"PKR {NUMBER} m"
-# Claims that need another solve, by field: the label, and the form of the text.
+# Claims that only another solve could confirm, by field: the label, and a pattern of the text.
 FROM_SOLVES = {
     "worth_of_foresight": (
         "Worth of planning ahead",
@@ -64,7 +64,7 @@ FROM_SOLVES = {
         rf"kWh/day more, and {NUMBER} per PKR m are required)",
     ),
 }
-# Tables of an outcome that need another solve.
+# Tables of an outcome that only another solve could confirm.
 OTHER_SOLVES = ("mandates", "scenarios", "robust", "alternatives", "alternative_sites")
 
 Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+!_-]{0,39}$")]
@@ -92,7 +92,7 @@ def edited(where: str, what: str = NOT_SO, ids: tuple[str, ...] = ()) -> Fault:
 
 
 class Replanned(BaseModel):
-    """The record in a replan's ``run.json`` of the earlier run and of the changes."""
+    """What a replan's ``run.json`` records about the earlier run and the changes."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -144,7 +144,7 @@ def time_faults(told: str, where: str) -> list[Fault]:
 
 
 def outcome_faults(study: Study) -> tuple[list[Fault], list[str]]:
-    """Return the faults of the stored outcome, and its fields that need another solve."""
+    """Return the faults of the stored outcome, and what only another solve could confirm."""
     outcome, asked, config = study.outcome, study.asked, study.config
     where = f"{FOLDER}/{MANIFEST}, key outcome"
     unit = study.program.worth_unit
@@ -240,7 +240,7 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
 
 
 def _cost_to_all(asked: Asked, outcome: Outcome, pkr_year: float) -> pd.DataFrame:
-    """Return the costs of stations and of drivers, given their sum, which the recount checks."""
+    """Divide the yearly cost to all, which the recount checks, into stations and drivers' time."""
     rows = outcome.services.merge(outcome.slices[["slice", "weight", "probability"]], on="slice")
     minute = rows["vehicle_class"].astype(str).map(asked.to_all.pkr_kwh_min).astype(float)
     counts = rows["weight"] * rows["probability"] * minute
@@ -289,8 +289,8 @@ def same_table(stored: Any, anew: Any) -> bool:
 def file_faults(folder: Path, again: Path, names: Iterable[str]) -> list[Fault]:
     """Return a fault for each file of a folder that differs from the file written again.
 
-    Two GeoPackages are compared by their tables, views and triggers, because the bytes differ each
-    time one is written. Other files are compared byte by byte.
+    Two GeoPackages are compared by their tables, views and triggers, because their bytes
+    differ each time they are written. Other files are compared byte by byte.
     """
     faults: list[Fault] = []
     for name in names:
@@ -305,14 +305,14 @@ def file_faults(folder: Path, again: Path, names: Iterable[str]) -> list[Fault]:
 
 
 def set_faults(folder: Path, stored: Iterable[str], again: Iterable[str]) -> list[Fault]:
-    """Return a fault for files that such a run does not write, and one for missing files."""
+    """Return a fault for stored files that were not written again, and one for missing files."""
     more, less = sorted({*stored} - {*again}), sorted({*again} - {*stored})
     faults = naming(str(folder), "are not files of a run like this", more, MENDED)
     return faults + naming(str(folder), "lacks", less, MENDED)
 
 
 def json_faults(path: Path, read: Any) -> list[Fault]:
-    """Return a fault if a JSON file has content that is not read, such as a repeated key."""
+    """Return a fault if a JSON file is not what writing `read` gives, e.g. repeats a key."""
     if path.read_bytes() == json_text(read).encode():
         return []
     return [edited(str(path), "is not in the form in which it was written")]

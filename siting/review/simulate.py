@@ -25,7 +25,7 @@ from siting.study.stages import Report
 from siting.study.stored_run import Source, study_from_run, study_of
 from siting.writing import claimed_folder
 
-# Stations whose allotted energy exceeds the waiting standard's capacity by this ratio are named.
+# A station is named if its allotted energy is over this multiple of the standard's capacity.
 OVER = 1.05
 OVERLOADED = "given more than the waiting standard lets through"
 ASSUMPTIONS = (
@@ -235,7 +235,7 @@ def _findings(
 ) -> list[str]:
     """Return the agreements and differences between simulation and program, in words.
 
-    `peaks`: by case, the late share in the busiest hour and the half-width of its interval.
+    `peaks`: by case, the late share in the busiest hour and the half-width of its 95 % interval.
     """
     standard = waiting.standard
     all_classes = classes[classes["vehicle_class"] == "all"].set_index("case")

@@ -71,10 +71,10 @@ def near_optimal(gap: float) -> float:
 def other_plans(
     asked: Asked, outcome: Outcome, count: int, time_limit_s: float
 ) -> tuple[pd.DataFrame, pd.DataFrame, bool] | str:
-    """Return near-optimal plans, the number of plans that build at each site, and a flag.
+    """Return near-optimal plans, a count by site, and whether the time sufficed; or a reason.
 
-    The flag says whether the time sufficed. If there are no such plans, the reason is returned.
-    `count` includes the plan itself; `time_limit_s` is for all plans together.
+    The count is the number of these plans that build at the site; the reason says why there are no
+    plans. `count` includes the plan itself; `time_limit_s` is for all plans together.
     """
     within = near_optimal(asked.config.solver.gap)
     wanted = Alternatives.model_construct(count=count, differ_by=DIFFER_BY, within_share=within)

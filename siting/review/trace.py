@@ -38,7 +38,7 @@ UNITS = {
 
 @dataclass(frozen=True)
 class _Surface:
-    """A surface that spreads energy over cells: its weight, and the share of one cell."""
+    """A surface that spreads energy over cells: its weight, and one cell's share of it."""
 
     name: str
     weight: float
@@ -174,7 +174,7 @@ def _inputs(run: Traced) -> pd.DataFrame:
 
 
 def _zone(run: Traced, cell: str) -> tuple[str, np.ndarray]:
-    """Return a cell's zone (blank if energy is not divided by zone), and flags of its cells."""
+    """Return a cell's zone (blank if energy is not divided by zone), and which cells it has."""
     cells = run.table("cells")
     if "zone_id" not in cells.columns:
         return "", np.ones(len(cells), dtype=bool)
@@ -184,7 +184,7 @@ def _zone(run: Traced, cell: str) -> tuple[str, np.ndarray]:
 
 
 def _fleet(run: Traced, vehicle_class: str, at: Slice, vehicles: float) -> list[Step]:
-    """Return the step from sales to the country's vehicles; no step for a user's own fleet."""
+    """Return the step from sales to vehicles, which only the fleet model's central case has."""
     figures = run.figures[run.figures["of"] == vehicle_class]
     sales = figures[(figures["used_for"] == "energy wanted") & figures["table"].ne("vehicles.csv")]
     suffix = "" if at.fleet == run.config.demand.scenario else f" {at.fleet}"
@@ -222,7 +222,7 @@ def _factor(run: Traced, name: str, vehicle_class: str, value: float, zone: str)
 
 
 def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> list[_Surface]:
-    """Return the surfaces that spread the energy of a class, with the share of a cell."""
+    """Return the surfaces that spread a class's energy, with one cell's share of each."""
     cells = run.table("cells")
     if (depots := _depots(run, vehicle_class)) is not None:
         depots = depots[depots["cell_id"].isin(cells.loc[inside, "cell_id"])]
@@ -232,7 +232,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
         return [_Surface("depots", 1.0, share, words, ())]
     at = int(np.flatnonzero((cells["cell_id"].astype(str) == cell).to_numpy())[0])
     people = cells["people"].to_numpy(dtype=float)
-    # A home's weight is its relative wealth raised to the class's ownership weight.
+    # A home's weight is its relative wealth to the power of the class's ownership weight.
     follows = run.figure("ownership_weight", vehicle_class)
     times = np.ones(len(cells))
     if follows is not None and "relative_wealth" in cells.columns:
@@ -269,7 +269,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
 
 
 def _depots(run: Traced, vehicle_class: str) -> pd.DataFrame | None:
-    """Return the depots of a class with their cell and energy; None if it has no depots.
+    """Return the depots of a class with their cells and energy; None if it has no depots.
 
     Only shares of the energy are used, so figures that are equal at all depots are set to 1.
     """

@@ -138,7 +138,7 @@ def _waiting(
     energy: pd.Series[float],
     availability: float,
 ) -> Step:
-    """Return a step of a charger group's capacity, computed again by the waiting standard."""
+    """Return the step for a charger group's capacity, computed again by the waiting standard."""
     sessions = pd.DataFrame(
         [{"vehicle_class": str(name)} | {key: run.value(key, str(name)) for key in _SESSION}
          for name in energy.index]

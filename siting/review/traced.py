@@ -1,7 +1,7 @@
 """A run folder opened to trace its figures: the stored tables, and the list of figures.
 
-Figures are computed again from the tables of the folder alone: no stage of a study runs, and no
-input file of the run is needed.
+Figures are computed again from the tables of the folder alone: no stage of a study runs, and
+none of the run's input files is needed.
 """
 
 from __future__ import annotations
@@ -145,9 +145,9 @@ class Trace:
 
 @dataclass(frozen=True)
 class Slice:
-    """A year and scenario of a run: its name in the outcome, its fleet and its case.
+    """A year and scenario of a run, with the slice's name in the outcome, the fleet and the case.
 
-    A slice without a name is outside all scenarios: it has the configuration's own demand.
+    A slice without a name belongs to no scenario: it has the configuration's own demand.
     """
 
     name: str | None
@@ -241,7 +241,7 @@ class Traced:
         return "station", site_named(sites, wanted, "CELL|STATION", kind, cells, NEAREST)
 
     def slice(self, year: int | None = None, scenario: str | None = None) -> Slice:
-        """Return the slice of a year and scenario; by default of the last year, without scenario.
+        """Return the slice of a year (by default, the last) and of a scenario (by default, none).
 
         Raises `InputError` if the run does not plan for the year or scenario.
         """

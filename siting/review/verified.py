@@ -129,7 +129,7 @@ class Verified:
 def verify_run(
     folder: Path | str, *, frontier: Path | str | None = None, progress: Report | None = None
 ) -> Verified:
-    """Return whether a stored run's claims hold, from its files alone.
+    """Check the claims of a stored run from its files alone, and return the results.
 
     Files are compared with their hashes and with each other, and the plan is recounted. Every table
     that follows from other tables is computed again. The run folder, page included, is written
@@ -214,7 +214,7 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
 
 
 def _award(study: Study, folder: Path) -> tuple[str, None]:
-    """Check the winners and rules of an award, and its payments by both rules."""
+    """Check the winners, rules and payments of an award."""
     account = award_account(study, folder)
     refuse(award_faults(account))
     won, lost = len(account.winners), len(account.losers)
