@@ -61,7 +61,7 @@ class Frame:
 
     @cached_property
     def column_site(self) -> Ints:
-        """The site of each column; -1 for columns without one."""
+        """The site of each column; -1 for columns without a site."""
         out = np.full(self.matrix.a.shape[1], -1, dtype=np.int64)
         out[: self.count] = self.site
         layout = self.layout
@@ -205,7 +205,7 @@ class Frame:
     def fits(self, choice: Ints) -> bool:
         """Return whether a choice respects all limits, with at most one option at each site.
 
-        Required sites must have one.
+        Required sites must have an option.
         """
         count = np.bincount(self.site[choice], minlength=self.sites)
         return bool((count <= 1).all() and (count[self.must] == 1).all()) and self.resources.within(
@@ -284,7 +284,7 @@ def _solved(
 
 
 def _apart(a: sparse.csc_array) -> list[tuple[Ints, Ints]]:
-    """Return rows and columns of independent pieces; small ones are joined."""
+    """Return rows and columns of independent pieces; small pieces are joined."""
     blocks: Any = [[None, a], [a.T, None]]
     count, label = connected_components(sparse.block_array(blocks), False)
     rows, columns = label[: a.shape[0]], label[a.shape[0] :]

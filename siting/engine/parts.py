@@ -1,8 +1,8 @@
 """Parts of a program, which share only the options, and bounds on the parts from prices.
 
-A *part* is the demand of one slice whose charger groups are linked, directly or through others. Let
-each pair have a worth ``v_ij`` per kilowatt-hour and each demand row a price ``p_i`` (both at least
-0). Then for every choice::
+A *part* is the demand of one slice whose charger groups are linked, directly or through other
+groups. Let each pair have a worth ``v_ij`` per kilowatt-hour and each demand row a price ``p_i``
+(both at least 0). Then for every choice::
 
     sum of v_ij x_ij  <=  sum of p_i d_i  +  sum over the stations that stand of  intake(v - p)
 
@@ -75,7 +75,7 @@ class Part:
         self.able = np.stack([(self.capacity[:, c] > 0).any(axis=1) for c in self.columns], axis=1)
 
     def _hall_sets(self) -> list[tuple[Floats, list[int]]]:
-        """Return, for each set of kinds, each offer's output to it and the kinds outside it."""
+        """Return for each set of kinds each offer's output to these kinds, and the other kinds."""
         unions = {frozenset[int]()}
         for groups in self.columns:
             unions |= {union | set(groups) for union in unions}

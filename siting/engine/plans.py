@@ -47,7 +47,7 @@ class Plans:
         """Remove and return pairs of plans of the same generation, earlier generations first.
 
         The best plan is paired with the median one, which is good and usually different. If no
-        generation has two plans, single ones are paired with the incumbent.
+        generation has two plans, single plans are paired with the incumbent.
         """
         out: list[Pair] = []
         for n, plans in enumerate(self._generations):

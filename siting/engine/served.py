@@ -134,8 +134,8 @@ def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
 def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
     """Return each station's payment, given all stations' shortfalls (below 0: a surplus).
 
-    A business case receives the net sum of its stations' shortfalls and surpluses. The payment
-    goes to the stations with a shortfall, in proportion, and beyond their caps to the others.
+    A business case receives the net sum of its stations' shortfalls and surpluses. The payment goes
+    to the stations with a shortfall, in proportion; any excess over their caps goes to the others.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
 
 
 def paid_ahead(due: Floats, most: Floats, granted: Floats) -> Floats:
-    """Return the sums paid up to each year, as late as the years' money allows (PKR).
+    """Return the sums paid up to each year (PKR), if money is paid as late as limits allow.
 
     `due`: least sum paid up to each year (column), by site (row); the last is the whole payment;
     `most`: most that may be paid up to each year; `granted`: most that may be paid in each year.

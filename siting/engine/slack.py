@@ -49,7 +49,7 @@ class Room:
         return total
 
     def share(self, option: int) -> float:
-        """Return the largest share that an option uses of any row with many options."""
+        """Return the largest share of a limit that an option uses, in rows with many options."""
         wide = self._dense[:, option] / np.maximum(np.abs(self.most[self._wide]), 1e-12)
         finite = np.isfinite(self.most[self._wide])
         return float(wide[finite].max(initial=0.0))
@@ -92,7 +92,7 @@ class Room:
         return out
 
     def changed(self, choice: Ints, *changes: int) -> Ints:
-        """Return a choice after changes; a number beyond the last site changes nothing."""
+        """Return a choice after changes; a change numbered beyond the last site has no effect."""
         out = choice.copy()
         for change in changes:
             if change < self.count:
