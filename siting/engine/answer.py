@@ -264,7 +264,7 @@ class Answer(Solved):
         return np.array([s.probability for s in self.program.slices if s.year == 0])
 
     def over_pairs(self, each: Floats) -> float:
-        """Return a sum over the energy served, weighted by slice; `each`: figure per kWh by pair."""
+        """Return a sum over the energy served, weighted by slice; `each`: rate per kWh by pair."""
         return math.fsum(
             s.weight * s.probability * math.fsum(self.energy[:, n] * each)
             for n, s in enumerate(self.program.slices)

@@ -25,7 +25,7 @@ from siting.program.money import caps_of
 class Sower:
     """Greedy choice of stations: one at a time, or several at once that share no demand.
 
-    `most`: limit on the money under an aim of least money; `scarce`: cost of each option's use of
+    `most`: limit on the money if the aim is least money; `scarce`: cost of each option's use of
     scarce resources, at the prices of a relaxation.
     """
 

@@ -51,7 +51,7 @@ class Cut:
     prices: Mapping[int, Floats]
 
     def over(self, taken: Floats, measured: Floats) -> float:
-        """Return the violation at a point: values of the options and of all master columns."""
+        """Return the violation at a point, given values of options and of all master columns."""
         bound = self.constant + float(self.coefficient @ taken)
         return float(self.value @ measured[self.column]) - bound
 

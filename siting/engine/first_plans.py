@@ -101,7 +101,7 @@ def _by_year(inc: Incumbent) -> bool:
 
 
 def sow_at_prices(inc: Incumbent) -> None:
-    """Construct a plan at prices from the first cuts, which show the years of scarce money."""
+    """Construct a plan at prices from the first cuts, which show when money is scarce."""
     relaxed, bound = inc.master.tighten(settings.PRICE_ROUNDS, 0.0)
     inc.infeasible = bound == -math.inf
     inc.limit(bound)
@@ -152,8 +152,8 @@ type Start = tuple[Ints, bool]
 def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
     """Make viable plans from new choices until the gap is proven.
 
-    Stations that lack money are shrunk or dropped. A plan counts even if the time ended while
-    another was made in parallel.
+    Stations that lack money are shrunk or dropped. A plan counts even if time ran out while another
+    plan was made in parallel.
     """
     new = (start for start in starts if inc.is_new(start[0]))
     while not inc.done:

@@ -133,7 +133,7 @@ class Frame:
 
     @cached_property
     def shared_demand(self) -> sparse.csr_array:
-        """Demand shared by each pair of sites (kWh/day); from a sample of rows if they are many."""
+        """Demand shared by each pair of sites (kWh/day), from a sample if there are many rows."""
         return overlap(
             self.service.kwh.max(axis=1), self.service.row, self.service.site, self.sites
         )

@@ -1,6 +1,6 @@
 """The worth of a plan after one change: without a station, or with another station.
 
-Without a station, the others take what demand they can; the loss is its marginal worth. If its
+Without a station, others take the demand they can; the loss is the station's marginal worth. If its
 neighbours have spare capacity, the loss may be small although the station serves much energy.
 """
 

@@ -66,7 +66,7 @@ class Master(CutModel):
         self._rates = np.zeros(len(frame.resources))  # the small price on each resource's unit
         self._thrift = np.zeros(self.count)  # the small price on the money of each option
         self._middle: Floats | None = None
-        # Length of each energy's last rest (see `_rest`), and the rounds left of it.
+        # Length of each energy's last rest, and the rounds of it that remain; see `_rest`.
         self._rests = dict.fromkeys((m.column for m in self.cutter.energies), (0, 0))
         self.add(self.cutter.plain())
         self._price_money()
@@ -87,7 +87,7 @@ class Master(CutModel):
         return list(kinds.values())
 
     def _alike(self, stands: Ints) -> list[Ints]:
-        """Return groups of options with equal new offers; `stands`: each option's, -1 for none."""
+        """Return groups of options with equal new offers; `stands`: offer of each, -1 for none."""
         instance = self.frame.program.instance
         new = np.flatnonzero((stands >= 0) & ~instance.offer_existing[stands])
         if not len(new):

@@ -53,7 +53,7 @@ from siting.engine.station_bound import (
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 
-# Stages of the relaxation if the aim is drives: offers are added first, then links, rows of sites.
+# Stages if the aim is drives: offers are added first, then links, then rows of sites.
 OFFERS, LINKS, SITES = range(3)
 
 

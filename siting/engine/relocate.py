@@ -1,7 +1,7 @@
 """Relocation of stations to free sites nearer to their own customers.
 
-A station that moves keeps its customers, so the move saves the drop in the sum of their drives. If
-an option at the free site is no more expensive and no smaller, and all customers reach it, then all
+A station that moves keeps its customers; the gain is the fall in the sum of their drives. If an
+option at the free site is no more expensive and no smaller, and all customers reach it, then all
 limits still hold, and no program has to be solved. Without this step, a station could remain at the
 edge of a city only because the site amid its customers was never tried.
 """
@@ -130,11 +130,11 @@ class _Sales:
         self._shape = len(choice), int(self.customer.max(initial=-1)) + 1, frame.sites
 
     def within(self, value: Floats) -> sparse.csr_array:
-        """Return a value of each energy as a table of customers (rows) and sites."""
+        """Return values of all energies as a table of customers (rows) and sites."""
         return sparse.csr_array((value, (self.customer, self.site)), shape=self._shape[1:])
 
     def by_customer(self, value: Floats) -> sparse.csr_array:
-        """Return a value of each energy sold as a table of stations (rows) and customers."""
+        """Return values of the energies sold as a table of stations (rows) and customers."""
         place = self.station, self.customer[self.used]
         return sparse.csr_array((value, place), shape=self._shape[:2])
 

@@ -12,7 +12,7 @@ divisor ``q`` and the fractional part ``f`` of ``b / q``, the row ::
     sum of (floor(a_o / q) + min(1, fraction(a_o / q) / f)) y_o  >=  ceil(b / q)
 
 holds for all integer ``y`` that meet the former row. The price of a demand row is 0 or its whole
-worth. The priced rows are some kinds of demand, or the rows that the relaxation serves whole.
+worth. The priced rows are those of some kinds of demand, or those that the relaxation serves whole.
 
 Source: H. Marchand, L. Wolsey: Aggregation and mixed integer rounding to solve MIPs. Operations
 Research 49 (2001), 363-371.

@@ -61,7 +61,7 @@ class Room:
         return self._dense @ taken, self._sparse @ taken
 
     def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
-        """Return which changes of a choice stay within all limits.
+        """Return which changes to a choice stay within all limits.
 
         `choice`: option at each site, -1 if empty; `begun`: whether the choice is still partial, so
         that it need not reach lower limits yet.
@@ -129,7 +129,7 @@ class Purse:
         return float(self.money[choice[choice >= 0]].sum())
 
     def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
-        """Return which changes of a choice stay within all limits and the money."""
+        """Return which changes to a choice stay within all limits and the money."""
         out = self.room.fits(choice, begun=begun)
         now = np.where(choice >= 0, self.money[choice], 0.0)
         after = self.spent(choice) - now[self.site] + self.money

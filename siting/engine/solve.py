@@ -161,7 +161,7 @@ class _Solve:
         self.left_out = LeftOut()
         # Bounds on all plans in the first aim, with the prices that prove them.
         self.bounds: Bounds | None = None
-        # The incumbent of the last search, and a bound on plans with options that this lacked.
+        # The incumbent of the last search, and a bound on plans with options missing from it.
         self.inc: Incumbent | None = None
         self.beyond = -math.inf
         self.finish_s = 0.0  # time to reserve for the answer

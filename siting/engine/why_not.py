@@ -275,7 +275,7 @@ class _Diagnosis:
         return self.stepped(given, least, max(parts, len(settings.CONFLICT_STEPS)))
 
     def given(self, answer: Answered, aimed: Sequence[int]) -> dict[int, float]:
-        """Return the excesses above 0; if there are none, an excess of 0 for the first aimed."""
+        """Return the excesses above 0; if there are none, an excess of 0 for `aimed[0]`."""
         none = {aimed[0]: 0.0}
         if not answer.found:
             return none

@@ -169,7 +169,7 @@ class Windows:
         return self.value - before
 
     def cross(self, pairs: Sequence[tuple[Floats, Ints]], money: Floats) -> list[Floats]:
-        """Combine pairs of plans; return the points, each at least as good as the pair's first.
+        """Combine pairs of plans; return points, each at least as good as its pair's first plan.
 
         HiGHS solves the root node, whose heuristics find most of the gain. Where two plans differ
         at many sites, they are crossed area by area. Money then has a price, so that areas can
@@ -202,7 +202,7 @@ class Windows:
         return points
 
     def _prices(self, money: Floats) -> Floats:
-        """Return the price of each row at prices of money by year."""
+        """Return the price of each row, given the price of money by year."""
         m = self.frame.matrix
         out = np.zeros(m.a.shape[0])
         first = m.family.get("subsidies", slice(0, 0)).start

@@ -125,7 +125,7 @@ class CoveringPlan:
         return (self.gain > self.noise) & (self.covering.cost <= room) & ~self.blocked
 
     def exchanges(self) -> tuple[Ints, Floats]:
-        """Return the slots in use, and the gain if an option (column) replaces a slot's (row).
+        """Return the slots in use, and the gain of giving each slot (row) to each option (column).
 
         The gain is ``-inf`` if the exchange exceeds the budget, or the option is blocked.
         """

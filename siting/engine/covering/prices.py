@@ -127,7 +127,7 @@ def tighten(covering: Covering, least: float, clock: Clock, *, aim: float, steps
     across = sparse.csr_array(matrix.T)
     knapsack = Knapsack(covering.cost, covering.group, covering.budget)
     price = 0.5 * weight
-    # Start from the bound at prices of 0, so that both match if no step improves the bound.
+    # Start from prices of 0 and their bound, so that both match if no step improves the bound.
     best = Prices(np.zeros(len(weight)), float(weight.sum()), np.zeros(len(covering.cost)), 0.0)
     mean = np.zeros(len(covering.cost))
     direction = np.zeros(len(weight))
