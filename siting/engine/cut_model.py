@@ -61,7 +61,7 @@ class CutModel(ABC):
     model's rows for sites with several options or a required station, in order of the sites.
     """
 
-    # Relative tolerance within which a plan's value equals its node's bound.
+    # Relative tolerance within which a plan's value counts as equal to its node's bound.
     exact = settings.EXACT
 
     def __init__(

@@ -149,7 +149,7 @@ class Cutter:
         self, year: int, parts: Sequence[int], worths: Mapping[int, Floats],
         prices: Mapping[int, Floats], rupee: Floats,
     ) -> Callable[[Floats], Floats]:  # fmt: skip
-        """Return a function from a gap price for each site to a coefficient for each option.
+        """Return a function that maps gap prices by site to coefficients by option.
 
         Any prices are valid. `worths`, `prices`: worths of pairs and prices of rows in the `parts`
         of the year; `rupee`: price of a rupee paid to each offer.

@@ -108,7 +108,7 @@ class Frame:
 
     @property
     def large(self) -> bool:
-        """Whether the program is too large for steps whose time grows with pairs and sites."""
+        """Whether the program is too large for steps whose time grows with pairs times sites."""
         return len(self.energy_pair) * self.sites > settings.LARGE
 
     def with_rows(self, rows: sparse.csr_array, least: Floats) -> Frame:

@@ -113,7 +113,7 @@ class Incumbent:
         drives = [self.frame.aim, *(reached.aim for reached in self.frame.reached)]
         # Drives have no measure in the master problem.
         self.coarse = not any(aim.of_drives for aim in drives)
-        # Steps that suit small programs take too long if the program is large or drives count.
+        # Steps for small programs take too long if the program is large or has an aim of drives.
         self.heavy = self.frame.large or not self.coarse
         self.master = Master(
             self.frame, self.parts, self.clock, seed=self.options.seed, threads=self.options.threads

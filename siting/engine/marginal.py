@@ -139,8 +139,8 @@ class Marginal:
     ) -> pd.DataFrame:
         """Return the best single replacements of some stations, in the columns of `offers_at`.
 
-        Each fits budget and limits once the sites `without` are empty. The table has one row per
-        site, at most `count`; ``gain`` is the gain over the plan with the sites `without` empty.
+        Each replacement fits budget and limits once the sites `without` are empty. There is one row
+        per site, at most `count`; ``gain`` is the gain over the plan with these sites empty.
         `larger`: whether to include other offers at sites that have a station.
         """
         frame, choice = self._frame, self._choice.copy()

@@ -55,7 +55,7 @@ class Part:
         self.kind = np.searchsorted(kinds, service.kind[self.rows])
         self.worth = service.worth[service.row[self.pairs], s] * service.factor[self.pairs]
         self.edge = np.searchsorted(self.site, np.arange(self.sites + 1))
-        # Output of each offer by charger group, where there is demand in reach; infinite for
+        # Output of each offer by charger group: 0 if no demand is in reach, infinite for
         # coverage.
         offers = frame.program.offers
         self.capacity = np.zeros((len(instance.offer_ids), len(self.groups)))

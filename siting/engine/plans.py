@@ -25,7 +25,7 @@ class Plans:
         self._generations: list[list[tuple[float, Ints]]] = []  # in each, the best plan first
 
     def add(self, choice: Ints, value: float, generation: int = 0) -> None:
-        """Keep a choice of a generation, unless it is infeasible or kept already."""
+        """Add a choice to a generation, unless it is infeasible or already there."""
         while len(self._generations) <= generation:
             self._generations.append([])
         plans, choice = self._generations[generation], np.sort(choice)

@@ -188,7 +188,7 @@ def _program_turns(inc: Incumbent) -> Callable[[], bool]:
     def turn() -> bool:
         before, began, more, worked = inc.best, inc.clock.work, True, 0.0
         with inc.clock.phase("programs", inc.ends):
-            # The cuts at a choice that is no better plan lead to another choice.
+            # If a choice is no better plan, the cuts at it lead to another choice.
             while more and inc.best <= before and settings.MORE_NODES * worked <= settings.TURN:
                 more, worked = solved(), inc.clock.work - began
         return more
