@@ -1,4 +1,4 @@
-"""The answer of a program: stations, service, public money, and the proof of each aim."""
+"""The answer to a program: stations, service, public money, and the proof of each aim."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Solved:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Answer(Solved):
-    """The answer of a program.
+    """The answer to a program.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class Answer(Solved):
     guarantee
         Worst-case guarantee of the greedy method on this kind of program, with its source.
     left_out
-        Stations removed because their gain per rupee is too small; the gap allows their removal.
+        Stations removed for too small a gain per rupee; without them the plan is within the gap.
     prices
         Dual prices, if known, from which `siting.verify.certified` proves a bound on the first aim.
     """
@@ -231,7 +231,7 @@ class Answer(Solved):
         return pd.DataFrame(rows).astype({"year": "Int64"})
 
     def worth_in(self, s: int) -> float:
-        """Return the worth served in a slice, given its position."""
+        """Return the worth served in the slice at position `s`."""
         pairs = self.pairs
         return math.fsum(self.energy[:, s] * pairs.worth[pairs.row, s] * pairs.factor)
 
@@ -264,7 +264,7 @@ class Answer(Solved):
         return np.array([s.probability for s in self.program.slices if s.year == 0])
 
     def over_pairs(self, each: Floats) -> float:
-        """Return an amount per kWh of each pair, summed over the energy and weighted by slice."""
+        """Return a sum over the energy served, weighted by slice; `each`: rate per kWh by pair."""
         return math.fsum(
             s.weight * s.probability * math.fsum(self.energy[:, n] * each)
             for n, s in enumerate(self.program.slices)
@@ -309,7 +309,7 @@ class Answer(Solved):
 
     @property
     def resource_table(self) -> pd.DataFrame:
-        """Table of resources: amount used, and lower and upper limits, each in its own unit."""
+        """Table of resources: amount used, lower and upper limits, all in the resource's unit."""
         resources = self.program.resources
         return pd.DataFrame(
             {
@@ -335,7 +335,7 @@ class Answer(Solved):
         return pd.DataFrame(rows, columns=columns)
 
     def _shares(self, floor: Floor) -> Iterator[tuple[int, float, float]]:
-        """Yield the slices in which a floor applies, with demand and energy served."""
+        """Yield each slice in which a floor applies, with its demand and energy served."""
         inside = self.pairs.floor[self.program.groups.index(floor)][self.pairs.row]
         wanted = floor.wanted(self.program.demand_kwh)
         for s in floor.holds_in(self.program.slices):
@@ -357,7 +357,7 @@ class Answer(Solved):
 
     @property
     def cost_pkr(self) -> float:
-        """Cost of the stations of the last slice (PKR)."""
+        """Cost of the stations in the last slice (PKR)."""
         return math.fsum(self.program.instance.offer_cost[self.standing])
 
     @property
@@ -367,7 +367,7 @@ class Answer(Solved):
 
     @property
     def demand_kwh_day(self) -> float:
-        """Demand of the last slice (kWh/day)."""
+        """Demand in the last slice (kWh/day)."""
         return float(self.program.demand_kwh[:, -1].sum())
 
     @property

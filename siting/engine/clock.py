@@ -67,7 +67,7 @@ class Clock:
         self.unit = "kWh/day"
         self.bound = math.inf
         self.seconds: dict[str, float] = {}
-        self.work = 0.0  # work of the solver, the same on any machine (`run_native`)
+        self.work = 0.0  # solver work, which is the same on any machine (`run_native`)
 
     @property
     def interrupted(self) -> bool:
@@ -88,7 +88,7 @@ class Clock:
         return out
 
     def handed_on(self) -> Clock:
-        """Return a clock for the rest of a solve; a parallel task keeps this one, silently."""
+        """Return a copy for the rest of a solve; a parallel task keeps this clock, now silent."""
         out = copy.copy(self)
         self._progress, self.seconds = None, {}
         return out
@@ -113,7 +113,7 @@ class Clock:
         return self.elapsed_s / self._limit_s
 
     def share_after(self, share: float) -> float:
-        """Return the share of the time limit reached after a share of the remaining time."""
+        """Return the share of the time limit that is used once `share` of the rest has passed."""
         return (self.elapsed_s + share * self.left_s) / self._limit_s
 
     @property
@@ -156,7 +156,7 @@ class Clock:
     def phase(self, name: str, share: float = 1.0) -> Iterator[None]:
         """Add the run time of the block to a phase, and set the deadline of the block.
 
-        `share`: share of the whole time limit at which time is up.
+        `share`: share of the whole time limit after which the block's time is up.
         """
         began = time.perf_counter()
         outer, self._phase = self._phase, name

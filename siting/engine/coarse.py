@@ -28,8 +28,8 @@ class Measure:
     """A column that stands for the sum of many energies."""
 
     column: int  # column in the coarse matrix
-    # ``worth`` of a part, ``energy`` towards a floor in a slice, ``money`` up to a year, or
-    # ``envelope``: the money that counts in an envelope, up to the last year.
+    # ``worth`` of a part, ``energy`` towards a floor in a slice, ``money`` paid up to a year, or
+    # ``envelope``: the money paid up to the last year that counts in an envelope.
     kind: str
     index: int  # position of the part, floor, year or limit
     s: int = 0  # slice
@@ -85,7 +85,7 @@ class CoarseLayout(Layout):
         )
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
-        """Return the measure of energy towards a floor in a slice, and its unit (kWh/day)."""
+        """Return the column of energy towards a floor in a slice, and its unit (kWh/day)."""
         f = self.floors.index(floor)
         if (f, s) not in self._energy:
             rows = self.service.floor[f] & (self.service.kwh[:, s] > 0)
@@ -98,7 +98,7 @@ class CoarseLayout(Layout):
         return np.zeros(0, dtype=np.int64), np.zeros(0)
 
     def money(self, of: MoneyKind, gains: Floats | None = None) -> tuple[Ints, Floats]:
-        """Return the money of each column (PKR)."""
+        """Return the columns that cost money, and the money per unit of each (PKR)."""
         if of == "subsidy_pkr" and self.gap is not None:
             last = 1.0 if gains is None else float(gains[-1])
             return np.array([self._money[-1]]), np.array([self.money_unit * last])

@@ -1,4 +1,4 @@
-"""Greedy construction of a first plan by the unserved demand in reach of each station.
+"""Greedy construction of a first plan, guided by the unserved demand in reach of each station.
 
 A relaxation gives the price of money in each year. Unfinished plans are not valued exactly: a
 chosen station takes the same share of each row in its reach, and the gains of other stations are
@@ -25,7 +25,7 @@ from siting.program.money import caps_of
 class Sower:
     """Greedy choice of stations: one at a time, or several at once that share no demand.
 
-    `most`: limit on the money under an aim of least money; `scarce`: cost of each option's use of
+    `most`: limit on the money if the aim is least money; `scarce`: cost of each option's use of
     scarce resources, at the prices of a relaxation.
     """
 
@@ -79,7 +79,7 @@ class Sower:
         """Choose options until no useful one fits, and return the choice.
 
         Once time is up, only a few more rounds follow, or as many as unmet floors and limits need.
-        Each of these takes as many options that share no demand as possible.
+        Each of these chooses all options that fit and share no demand.
         """
         self._keep()
         hurried = 0
@@ -167,7 +167,7 @@ class Sower:
         return bool(self._towards().any()) or any(worth.any() for worth in lacking)
 
     def _lacking(self) -> list[Floats] | None:
-        """Return the weights of pairs for unmet floors; None if all are met and money is no aim."""
+        """Return pair weights for unmet floors; None if all are met and money is not the aim."""
         program, service = self.frame.program, self.frame.service
         aim = self.frame.aim
         groups = aim.groups
@@ -228,7 +228,7 @@ class Sower:
         return not (self.used[rows] + self.use.data[entries] > self.most[rows]).any()
 
     def _take(self, option: int, touched: list[Flags] | None) -> bool:
-        """Choose a station and reduce its demand, unless the round touched that demand before."""
+        """Choose an option and reduce its demand, unless this round already touched that demand."""
         near: list[tuple[Part, Floats, Floats, Ints]] = []
         for p, part in enumerate(self.cutter.parts):
             offer = int(self.cutter.offer[p][option])

@@ -29,14 +29,14 @@ from siting.program.service import Service
 
 
 def served_whole(aims: Sequence[Aim], program: Program) -> bool:
-    """Return whether, under these aims, a single station serves each row in reach whole."""
+    """Return whether, under these aims, each row in reach is served whole by a single station."""
     decides = (aim for aim in aims if aim.of_worth or aim.of_drives)
     first = next(decides, None)
     return not program.capacitated and first is not None and first.of_worth
 
 
 def nearest(program: Program, choice: Ints) -> tuple[Service, Floats]:
-    """Return the pairs, and the energy served by pair and slice, without capacities."""
+    """Return the pairs of a program without capacities, and the energy served by pair and slice."""
     taken = program.options.offer[choice]
     pairs = program.service(by_cell=True, offers=np.unique(taken[taken >= 0]))
     able = _able(program, pairs)
@@ -124,7 +124,7 @@ def solve_covered(
 
 
 def _without_idle(covering: Covering, chosen: Ints) -> Ints:
-    """Drop options whose rows others cover too, the most expensive first; return the rest."""
+    """Drop options, the most expensive first, if others cover all their rows; return the rest."""
     by_option = sparse.csr_array(covering.matrix.T)
     times: Floats = np.asarray(by_option[chosen].sum(axis=0)).ravel()
     forced = set(covering.forced.tolist())

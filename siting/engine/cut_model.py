@@ -43,12 +43,12 @@ class Relaxed:
     # Bound on any choice that decisions allow (signed so that more is better); -inf if infeasible.
     bound: float
     taken: Floats  # value of each option, 0 to 1
-    # Reduced cost: change of the bound (at most 0) if an option is added, or a whole one removed.
+    # Reduced cost: change in the bound (at most 0) if an option at 0 is added, or one at 1 removed.
     price: Floats
     point: Floats  # values of all columns
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return options that no choice above `enough` has, and a bound on choices with them."""
+        """Return options in no choice above `enough`, and a bound on choices with any of them."""
         after = self.bound + self.price
         out: Flags = (self.taken < settings.SIGNIFICANT) & (after <= enough)
         return out, float(after[out].max(initial=-math.inf))
@@ -58,10 +58,10 @@ class CutModel(ABC):
     """A native model whose first columns are options, with its cuts.
 
     `money`: cost of each option; `size`: one unit of the objective, in the aim's unit; `named`: the
-    rows of sites with several options or a required station, in order of the sites.
+    model's rows for sites with several options or a required station, in order of the sites.
     """
 
-    # Relative tolerance within which a plan's value equals its node's bound.
+    # Relative tolerance within which a plan's value counts as equal to its node's bound.
     exact = settings.EXACT
 
     def __init__(
@@ -75,7 +75,7 @@ class CutModel(ABC):
         self._named, self._named_rows = np.flatnonzero(several | must), named.astype(np.int32)
         self._single = np.flatnonzero(~(several | must)[site])
         self._columns = np.arange(self.count, dtype=np.int32)
-        # Decisions: bounds of each option, and lower bounds of the named sites.
+        # Decisions: bounds on each option, and lower bounds on the named sites.
         self._low, self._high = np.zeros(self.count), np.ones(self.count)
         self._there = np.zeros(len(self._named))
         # Options with the same data, by kind, and the rows that count them.
@@ -84,7 +84,7 @@ class CutModel(ABC):
         self._base = self.model.getNumRow()
         self._slack = np.zeros(0, dtype=np.int64)
         self.rows: list[Row] = []  # rows of the present cuts
-        # Duals of the last optimum: of the model's own rows, of all columns, of the binding cuts.
+        # Duals at the last optimum: for the rows other than cuts, all columns, and binding cuts.
         self.dual, self.reduced = np.zeros(self._base), np.zeros(0)
         self.binding: list[tuple[float, Row]] = []
 
@@ -185,7 +185,7 @@ class CutModel(ABC):
         self, rounds: int, stalled: float, enough: float = -math.inf,
         passed: list[Floats] | None = None,
     ) -> tuple[Relaxed | None, float]:  # fmt: skip
-        """Return the optimum after some rounds of cuts, and the lowest bound on the way.
+        """Return the optimum after some rounds of cuts, and the lowest bound of any round.
 
         `passed`: list to which the option values of the earlier optima are added.
         """

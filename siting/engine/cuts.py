@@ -1,12 +1,12 @@
-"""Cuts: upper bounds on the service of any choice, linear in the options.
+"""Cuts: upper bounds on the service that any choice gives, linear in the options.
 
 Every cut is the inequality of `siting.engine.parts`, for weights ``l_k`` on measures ``t_k``::
 
     sum of l_k t_k  <=  constant + sum of coefficient_n y_n
 
 Weights and prices are the duals of the subproblem at a point. The subproblem is a linear program:
-from fractional options and the service that the master problem claims, it computes the shortfall.
-A station at a fraction serves at most that fraction of a row. The duals give the most violated cut.
+given fractional options and the service that the master problem claims, it computes the shortfall.
+An option at a fraction serves at most that fraction of a row. The duals give the most violated cut.
 Two cases need no linear program. Where all pairs of a part have the same worth, the subproblem is a
 maximum flow; its minimum cut gives prices of 0 and 1. Without capacities, each row takes its best
 stations until it is served.
@@ -51,7 +51,7 @@ class Cut:
     prices: Mapping[int, Floats]
 
     def over(self, taken: Floats, measured: Floats) -> float:
-        """Return the violation at a point, given by the options and the master's columns."""
+        """Return the violation at a point, given values of options and of all master columns."""
         bound = self.constant + float(self.coefficient @ taken)
         return float(self.value @ measured[self.column]) - bound
 
@@ -137,7 +137,7 @@ class Cutter:
         return Cut(np.array([measure.column]), np.ones(1), *self.summed(parts), prices)
 
     def summed(self, parts: list[tuple[int, Floats, Floats]]) -> tuple[float, Floats]:
-        """Return the constant and coefficients of parts together, given worths and prices."""
+        """Return the constant and coefficients summed over parts, given worths and prices."""
         constant, coefficient = 0.0, np.zeros(self.count)
         for p, value, price in parts:
             part_constant, amounts = self.priced(p, value, price)
@@ -149,7 +149,7 @@ class Cutter:
         self, year: int, parts: Sequence[int], worths: Mapping[int, Floats],
         prices: Mapping[int, Floats], rupee: Floats,
     ) -> Callable[[Floats], Floats]:  # fmt: skip
-        """Return a function from the prices of the sites' gaps to the options' coefficients.
+        """Return a function that maps gap prices by site to coefficients by option.
 
         Any prices are valid. `worths`, `prices`: worths of pairs and prices of rows in the `parts`
         of the year; `rupee`: price of a rupee paid to each offer.
@@ -267,7 +267,7 @@ class Cutter:
         return both[:1] if (both[0] == both[1]).all() else both
 
     def _cover_prices(self, part: Part, offer: Ints, share: Floats, worth: Floats) -> list[Floats]:
-        """Return as prices each row's worth at the last station it needs, and at the next one."""
+        """Return row prices: each row's worth at the last station it needs, and at the next one."""
         open_ = np.zeros((part.sites, len(part.kinds)))
         site = part.offer_site[offer]
         for k in range(len(part.kinds)):

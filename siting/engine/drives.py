@@ -7,8 +7,8 @@ every horizon ``H`` (min), a bound ``W`` on the latter bounds the drives::
     sum of t x  =  H (sum of a x  -  sum of (a - t / H) x)  >=  H (E - W)
 
 This is the Lagrangian bound with the multiplier ``1 / H`` on the worth to be kept, divided by that
-multiplier. A short horizon gives the better bound and plans with short drives that may lose some
-worth; a longer one starts from that plan and regains the worth.
+multiplier. A short horizon gives a better bound, and plans with short drives that may lose some
+worth. A longer horizon then starts from such a plan and regains the worth.
 
 Source: A. M. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming
 Study 2 (1974), 82-114.
@@ -32,9 +32,9 @@ from siting.program.objective import ENERGY_UNIT, NearerFirst, objective_of
 
 
 class Solved(Protocol):
-    """A solver that improves a choice until a gap is proven or its turns end.
+    """A solver that improves a choice until a gap is proven or its turns run out.
 
-    `briefly`: whether only to improve the choice, without a proof.
+    `briefly`: whether to improve the choice and prove nothing.
     """
 
     def __call__(
@@ -70,7 +70,7 @@ def solve_drives(frame: Frame, clock: Clock, start: Ints, *, gap: float, solved:
     while not clock.over and value - bound > gap * value and kept > 0:
         before = value, bound
         horizon = times * longest
-        # The gap of the drives expressed as a gap in worth.
+        # The gap in drives expressed as a gap in worth.
         asked = min(gap * value / (horizon * kept), 0.1) if math.isfinite(value) else 0.0
         clock.unit = _worth_of(frame).aim.unit(program.worth_unit)
         left = share if times < settings.LONGEST_HORIZON else 1.0
@@ -124,6 +124,6 @@ def _worth_of(frame: Frame) -> Reached:
 
 
 def _shortened(frame: Frame, choice: Ints, clock: Clock) -> tuple[Ints, float]:
-    """Move stations; return the choice and its drives (kWh·min/day; infinite: worth lost)."""
+    """Move stations; return the choice and its drives (kWh·min/day), infinite if worth is lost."""
     best, value = relocated_often(frame, choice, clock, serving=Clock(math.inf))
     return best, -value

@@ -51,7 +51,7 @@ class Effort:
         return [*faults, *(Fault(name, f"is {getattr(self, name)}", fix) for name, fix in wrong)]
 
     def check(self) -> None:
-        """Raise `InputError` for an invalid option, `SolveError` for a missing solver."""
+        """Raise `InputError` for an invalid option, and `SolveError` for a missing solver."""
         if faults := self.faults():
             raise InputError(faults)
         check_solver(self.solver)

@@ -5,9 +5,9 @@ All requirements are removed, then added back as rows over the same columns::
     sum of a_rn x_n  -  sum of e_k over the requirements k of row r  <=  side_r      e_k >= 0
 
 A requirement is *held* if its excess is fixed at 0, and *dropped* if no objective counts its
-excess. One integer program shows whether requirements are compatible, how far a single one must
-give way, and the smallest changes to several, relative to their figures. Existing stations are
-kept.
+excess. One integer program shows whether requirements are compatible, how far a single requirement
+must give way, and the smallest changes to several requirements, relative to their figures. Existing
+stations are kept.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class _Row:
 def let_go(program: Program) -> Program:
     """Return a program with the same stations and demand but no requirements."""
     instance, years, gap = program.instance, program.year_plan, program.gap
-    # Limits keep a tiny lower limit, because otherwise the offers that meet them may be left out.
+    # Lower limits become tiny but not 0, or else the offers that meet them may be left out.
     limits = tuple(
         replace(limit, at_most=math.inf, at_least=min(limit.at_least, settings.SPECK))
         for limit in instance.limits
@@ -319,7 +319,7 @@ class Elastic:
         return {k for row, p in rows if abs(p) > settings.EXACT for k in row.owners}
 
     def excess(self, answer: Answered) -> Floats:
-        """Return the excess of each requirement, in its own unit, given a solution."""
+        """Return how far a solution exceeds each requirement, in the requirement's unit."""
         out = np.maximum(answer.point[self.columns :], 0.0) * self.unit
         exact = np.zeros(len(out))
         for row in self._rows:

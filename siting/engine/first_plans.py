@@ -1,4 +1,4 @@
-"""First plans of an aim: constructed, rounded, or repaired from an earlier plan."""
+"""First plans for an aim: constructed, rounded, or repaired from an earlier plan."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def mend(inc: Incumbent, start: Ints) -> None:
 
 
 def sow(inc: Incumbent) -> None:
-    """Construct a plan by potential sales; under an aim of money, search for a cheap one."""
+    """Construct a plan from potential sales; if the aim is money, search for a cheaper plan."""
     sower = Sower(inc.master.cutter, inc.room)
     choice = sower.run(inc.clock)
     inc.sown = choice
@@ -101,7 +101,7 @@ def _by_year(inc: Incumbent) -> bool:
 
 
 def sow_at_prices(inc: Incumbent) -> None:
-    """Construct a plan at the first cuts' prices, which show when money is scarce."""
+    """Construct a plan at prices from the first cuts, which show when money is scarce."""
     relaxed, bound = inc.master.tighten(settings.PRICE_ROUNDS, 0.0)
     inc.infeasible = bound == -math.inf
     inc.limit(bound)
@@ -152,8 +152,8 @@ type Start = tuple[Ints, bool]
 def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
     """Make viable plans from new choices until the gap is proven.
 
-    Stations that lack money are shrunk or dropped. A plan counts even if the time ended while
-    another was made in parallel.
+    Stations that lack money are shrunk or dropped. A plan counts even if time ran out while another
+    plan was made in parallel.
     """
     new = (start for start in starts if inc.is_new(start[0]))
     while not inc.done:
@@ -171,8 +171,8 @@ def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
 def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]:
     """Yield choices made from relaxations, the last one first; the list is emptied.
 
-    If a relaxation spreads its stations over many sites, two more choices come first: one site of
-    each cluster, and all these sites, of which those that lack money are dropped at once.
+    If a relaxation spreads its stations over many sites, two more choices come first: one site per
+    cluster; and all sites with a value, of which those that lack money are dropped at once.
     """
     while relaxations:
         taken = relaxations.pop()
@@ -187,7 +187,7 @@ def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]
 def drawn_stations(inc: Incumbent, relaxations: Sequence[Floats]) -> Iterator[Start]:
     """Yield choices of one site per cluster, sampled in proportion to values in a relaxation.
 
-    The relaxations take turns; each is left out once its sample repeats an earlier one.
+    The relaxations take turns; each is left out once its sample repeats an earlier sample.
     """
     rng, drawn = np.random.default_rng(inc.options.seed), set[bytes]()
     left = deque(_by_site(inc.frame, taken) for taken in relaxations)
@@ -214,9 +214,9 @@ def _by_site(frame: Frame, taken: Floats) -> tuple[Ints, Floats]:
 def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None) -> Ints:
     """Return one site for each whole station that a relaxation spreads over a cluster, in order.
 
-    `value`: summed value of each site's options. The site of the largest value, or one that `rng`
-    samples in proportion to value, takes value from the sites that share most of their demand with
-    it, until it has a whole station. This is repeated with the value that is left.
+    `value`: summed value of each site's options. The site with the largest value, or a site that
+    `rng` samples in proportion to value, takes value from the sites that share most of their demand
+    with it, until it has a whole station. This is repeated with the value that is left.
     """
     near, left, centres = frame.shared_demand, value.copy(), []
     own = np.sqrt(np.maximum(near.diagonal(), settings.SIGNIFICANT))
@@ -235,7 +235,7 @@ def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None
 
 
 def take(inc: Incumbent, choice: Ints) -> tuple[Ints, float]:
-    """Value a choice; return the plan made of it, and the plan's value (-inf: none).
+    """Value a choice; return the plan made from it, and the plan's value (-inf if infeasible).
 
     Under the viability gap, stations that lack money are shrunk or dropped.
     """

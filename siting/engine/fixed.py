@@ -26,7 +26,7 @@ Standing = Iterable[str] | Mapping[int, Iterable[str]]
 
 
 def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) -> Answer:
-    """Return the answer of a program for given offers: their service, without a proof.
+    """Return the answer to a program with given offers: their service, without a proof.
 
     Budget, limits, floors, distances and required sites are ignored, so that a plan that breaks
     them has an answer too; the floor table still lists the energy served. Aims that the offers
@@ -95,7 +95,7 @@ def proven(
     stopped: Stopped,
     seconds: dict[str, float],
 ) -> Answer:
-    """Return a plan of a program as an answer, with a proven bound on each aim.
+    """Return the answer to a program with given offers, and with a proven bound on each aim.
 
     `bounds`: proven bound on any plan, by aim; other arguments as for `Proof`.
     """
@@ -128,7 +128,7 @@ def _left_to_decide(program: Program) -> list[Aim]:
 
 
 def _value(program: Program, aim: Aim, reached: Sequence[Reached], choice: Ints) -> float:
-    """Return the value of a choice in an aim, in its unit, given the values of earlier aims."""
+    """Return the value of a choice, in the aim's unit, given the values of earlier aims."""
     found = reached_again(program, aim, reached, choice)
     if found is None:
         raise SolveError(Fault("plan", "its service could not be computed"))
@@ -181,7 +181,7 @@ def assign(
         Offers that stand, existing ones included; at most one per site.
     model
         ``capacitated``: the most energy the chargers can deliver, then the shortest drives.
-        ``coverage``: all demand in reach of a compatible station, each row by the nearest.
+        ``coverage``: all demand in reach of a compatible station, each row from its nearest one.
 
     Raises
     ------

@@ -12,8 +12,8 @@ from siting.program.instance import Flags, Floats, Ints
 class FlowGraph:
     """The flow network of one part: demand rows, charger groups and their pairs.
 
-    `wanted`: demand of each row; `near`: for each kind of demand, which sites (row) are in reach of
-    which demand rows (column); `groups`: usable charger groups of each kind, counted from 0.
+    `wanted`: demand of each row; `near`: for each kind of demand, a matrix that is 1 where a demand
+    row (column) reaches a site (row); `groups`: usable charger groups of each kind, counted from 0.
     """
 
     def __init__(self, wanted: Floats, near: list[sparse.csr_array], groups: list[list[int]]):

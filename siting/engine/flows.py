@@ -1,7 +1,7 @@
 """The energies of pairs in a relaxation: the nearest pairs, and pairs added by pricing.
 
-A row of demand reaches dozens of sites and is served by one or two, mostly near ones. So the
-relaxation starts with the energies to the nearest sites, and pricing adds more, as it does options.
+A demand row reaches dozens of sites and is served by one or two of them, mostly near ones. So the
+relaxation starts with the energies to the nearest sites; pricing adds others, as it adds options.
 
 A *link* ``x_c <= u_c Y`` limits the energy ``x_c`` to the share ``Y`` of its upper bound ``u_c``;
 ``Y`` is the summed value of the options that can serve it. Links are valid for integer options. The

@@ -61,7 +61,7 @@ class Frame:
 
     @cached_property
     def column_site(self) -> Ints:
-        """The site of each column; -1 for columns without one."""
+        """The site of each column; -1 for columns without a site."""
         out = np.full(self.matrix.a.shape[1], -1, dtype=np.int64)
         out[: self.count] = self.site
         layout = self.layout
@@ -108,7 +108,7 @@ class Frame:
 
     @property
     def large(self) -> bool:
-        """Whether the program is too large for steps whose time grows with pairs and sites."""
+        """Whether the program is too large for steps whose time grows with pairs times sites."""
         return len(self.energy_pair) * self.sites > settings.LARGE
 
     def with_rows(self, rows: sparse.csr_array, least: Floats) -> Frame:
@@ -133,7 +133,7 @@ class Frame:
 
     @cached_property
     def shared_demand(self) -> sparse.csr_array:
-        """Demand shared by each pair of sites (kWh/day); from a sample of rows if they are many."""
+        """Demand shared by each pair of sites (kWh/day), from a sample if there are many rows."""
         return overlap(
             self.service.kwh.max(axis=1), self.service.row, self.service.site, self.sites
         )
@@ -205,7 +205,7 @@ class Frame:
     def fits(self, choice: Ints) -> bool:
         """Return whether a choice respects all limits, with at most one option at each site.
 
-        Required sites must have one.
+        Required sites must have an option.
         """
         count = np.bincount(self.site[choice], minlength=self.sites)
         return bool((count <= 1).all() and (count[self.must] == 1).all()) and self.resources.within(
@@ -284,7 +284,7 @@ def _solved(
 
 
 def _apart(a: sparse.csc_array) -> list[tuple[Ints, Ints]]:
-    """Return rows and columns of independent pieces; small ones are joined."""
+    """Return rows and columns of independent pieces; small pieces are joined."""
     blocks: Any = [[None, a], [a.T, None]]
     count, label = connected_components(sparse.block_array(blocks), False)
     rows, columns = label[: a.shape[0]], label[a.shape[0] :]

@@ -17,11 +17,11 @@ no room for two better ones. So the plan is the best of the greedy plans for the
 smaller sum. Sums are tried in descending order: if the largest amount spent is ``C``, all sums down
 to ``C`` give the same plan, so the next sum is just below ``C``. The order of options does not
 depend on the sum. So a larger budget includes all plans of a smaller one, and **more money never
-makes the plan worse**. This holds for aims of worth, or worth net of money, in one year, with fast
-evaluation or the viability gap, unless time or `MOST_STEPS` ends the list of sums early. It does
-not hold where the greedy choice misses lower limits or required sites, nor for the worth that
-``least_gain`` and later aims give up within the gap. For other programs, construction or the
-relaxation gives the plan, and more money may give a worse one.
+makes the plan worse**. This holds for programs of one year whose aim is worth, or worth net of
+money, if choices are valued fast or the viability gap applies, unless time or `MOST_STEPS` ends the
+list of sums early. It does not hold where the greedy choice misses lower limits or required sites,
+nor for the worth that ``least_gain`` and later aims give up within the gap. For other programs,
+construction or the relaxation gives the plan, and more money may give a worse one.
 
 Sources: G. Nemhauser, L. Wolsey, M. Fisher: An analysis of approximations for maximizing submodular
 set functions I. Mathematical Programming 14 (1978), 265-294. S. Khuller, A. Moss, J. Naor: The
@@ -82,11 +82,11 @@ def _for_less_and_less(valuer: Valuer, purse: Purse, clock: Clock) -> Iterator[S
 
 
 def sown_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Ints]:
-    """Yield the choices constructed with the full budget and with smaller sums for viability gaps.
+    """Yield the choices constructed with the full budget and other sums for viability gaps.
 
     Options are ranked by worth per rupee. A rupee of a station's need gets each weight in
-    `settings.OWN_MONEY` in turn. A station's gap is known only once its service is computed, and is
-    usually smaller than construction assumes. So sums above the full budget are tried last.
+    `settings.OWN_MONEY` in turn. A gap is known only once the service is computed, and is usually
+    smaller than construction assumes. So sums above the full budget may fit; they are tried last.
     """
     there = cutter.frame.program.money_pkr
     for most, least in ((there, 0.0), (np.inf, there)):

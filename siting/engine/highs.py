@@ -3,8 +3,8 @@
 `InterruptibleHighs` overrides the parts of PuLP's solver class that matter here. HiGHS runs on a
 thread of its own, for two reasons. Python delivers Ctrl-C only between two of its own instructions,
 never while C code runs. So the calling thread waits in Python and takes the signal, and HiGHS polls
-for it. HiGHS also binds its pool of workers to the thread that first runs it, and later refuses
-another number of threads there.
+for it. HiGHS also binds its pool of workers to the thread that first runs it, and then refuses to
+use a different number of workers there.
 """
 
 from __future__ import annotations

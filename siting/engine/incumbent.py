@@ -32,9 +32,9 @@ from siting.program.instance import Flags, Floats, Ints
 class Options:
     """Settings for one aim.
 
-    `greedy`: whether to use the greedy method; `briefly`: whether only to improve the plan, without
-    a proof; `turns`: limit on the number of turns; `yields_from`: share of the whole time limit
-    after which turns that are too slow to prove the gap leave the remaining time to later aims.
+    `greedy`: whether to use the greedy method; `briefly`: whether to improve the plan and prove
+    nothing; `turns`: limit on the number of turns; `yields_from`: share of the whole time limit
+    after which the aim ends early, for later aims, if its turns are too slow to prove the gap.
     """
 
     gap: float
@@ -94,8 +94,8 @@ class Incumbent:
         self.valuer: Valuer | None = None
         self.root: Relaxed | None = None
         self.flat_rounds = 0  # successive rounds of cuts that hardly lowered the root's bound
-        self.relaxations: list[Floats] = []  # option values at earlier optima of the root, to round
-        self.plans = Plans()  # plans of different starts, to cross
+        self.relaxations: list[Floats] = []  # option values at earlier root optima, to be rounded
+        self.plans = Plans()  # plans from different starts, to be crossed
         self.rounded: set[bytes] = set()  # choices from which plans have been made
         self.bounds: Bounds | None = None  # bounds at the prices of the root
         self.at_most: Floats = np.full(frame.count, math.inf)  # bound on plans with each option
@@ -104,7 +104,7 @@ class Incumbent:
         self.bound_only = False  # whether only the bound is still improved
         self.ended_in_time = False  # whether the search ended to leave time for what follows
         self.turns_ended: Ended | None = None  # reason why the turns ended
-        # A turn of the tree, which may continue after later aims; None before its first.
+        # A turn of the tree, which may continue after later aims; None before the first turn.
         self.tree_turn: Callable[[], bool] | None = None
         self._serve_s = 0.0  # longest time that computing a service took
 
@@ -113,7 +113,7 @@ class Incumbent:
         drives = [self.frame.aim, *(reached.aim for reached in self.frame.reached)]
         # Drives have no measure in the master problem.
         self.coarse = not any(aim.of_drives for aim in drives)
-        # Steps that suit small programs take too long if the program is large or drives count.
+        # Steps for small programs take too long if the program is large or has an aim of drives.
         self.heavy = self.frame.large or not self.coarse
         self.master = Master(
             self.frame, self.parts, self.clock, seed=self.options.seed, threads=self.options.threads
@@ -170,7 +170,7 @@ class Incumbent:
         return self.best + share * abs(self.best) if math.isfinite(self.best) else -math.inf
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return options that no plan above `enough` has, and a bound on plans with them."""
+        """Return options in no plan above `enough`, and a bound on plans with any of them."""
         out: Flags = self.at_most <= enough
         return out, float(self.at_most[out].max(initial=-math.inf))
 
@@ -203,7 +203,7 @@ class Incumbent:
     def weighed(self, choice: Ints, *, late: bool = False) -> float:
         """Return the value of a choice (-inf if it is no plan); keep the best choice.
 
-        `late`: whether to value it even if time is up; `ends` leaves time for that.
+        `late`: whether to value the choice even if time is up; `ends` leaves time for that.
         """
         if not self.frame.fits(choice):
             return -math.inf
@@ -256,9 +256,9 @@ class Incumbent:
         return max(passed / share if share > 0 else self.clock.left_s, 1e-9)
 
     def until(self, share: float) -> float:
-        """Return the share of the whole time limit reached after a share of the remaining time.
+        """Return the share of the whole time limit used once `share` of the rest has passed.
 
-        It always leaves time for the answer.
+        The result is capped, so that time is left for the answer.
         """
         share_s = share * self.clock.left_s
         return min(self.ends, (self.clock.elapsed_s + share_s) / self._whole_s)

@@ -3,8 +3,8 @@
 A relaxation may combine fractions of two options at a site so that one covers the shortfall of the
 other, which cannot break even with all its capacity sold. Whole stations cannot do that: an option
 earns at most its margin on all its capacity, or on all demand in reach, and public money pays the
-rest of its need. So the payments at a site are at least the sum of this rest over its options,
-weighted by their values.
+rest of its need. So the payments at a site are at least the sum of this rest over the site's
+options, weighted by their values.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def least_payments(frame: Frame) -> list[Floats]:
         energy = (gap.col >= first) & (gap.col < ends)
         c = gap.col[energy] - first
         earned = gap.data[energy] / payment[gap.row[energy]]
-        # Margin on a unit of capacity, and on all demand in reach, by row of capacity.
+        # Margin on a unit of capacity, and on all demand in reach, by capacity row.
         limited = of_row[c] >= 0
         count = capacity.shape[0]
         best, reach = np.zeros(count), np.zeros(count)
@@ -55,7 +55,7 @@ def least_payments(frame: Frame) -> list[Floats]:
         most = np.zeros(first)
         row, option = capacity.row[of_option], capacity.col[of_option]
         np.add.at(most, option, np.minimum(-capacity.data[of_option] * best[row], reach[row]))
-        # Energies without a row of capacity count at every option of their site.
+        # Energies without a capacity row count for every option at their site.
         free = np.zeros(frame.sites)
         np.add.at(
             free, sites[gap.row[energy]][~limited],

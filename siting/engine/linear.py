@@ -77,7 +77,7 @@ def run_model(
 ) -> Answered:
     """Run a native model until it is done or time is up, and return the HiGHS answer.
 
-    `tolerance`: relative gap that suffices for a linear program (interior point method), whose
+    `tolerance`: relative gap at which the interior point method may stop on a linear program, whose
     answer then has no bound; 0: exact.
     """
     if tolerance > 0:

@@ -1,7 +1,7 @@
-"""The worth of a plan after one change: without a station, or with another.
+"""The worth of a plan after one change: without a station, or with another station.
 
-Without a station, the others take the demand they can; the loss is the station's marginal worth. If
-its neighbours have spare capacity, the loss may be small although the station serves much energy.
+Without a station, others take the demand they can; the loss is the station's marginal worth. If its
+neighbours have spare capacity, the loss may be small although the station serves much energy.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from siting.program.program import Program
 
 
 class _Row(NamedTuple):
-    """The plan's worth with one offer."""
+    """An offer at a site, and the plan's worth with it."""
 
     site_id: str
     offer_id: str
@@ -48,9 +48,9 @@ def lost_without(
 ) -> dict[str, float]:
     """Return the worth lost by closing each of some stations while all others stay open.
 
-    The loss is in the program's unit, by site in the order of `site_ids`; 0 if the others can serve
-    all its demand, or if the site has no station. `program`: floors, limits and money are ignored;
-    `offer_ids`: offers that stand, existing ones included; at most one per site.
+    The loss is in the program's unit, by site in the order of `site_ids`. It is 0 if the others can
+    serve all the demand of the station, or if the site has none. `program`: its floors, limits and
+    money are ignored; `offer_ids`: offers that stand, existing ones included; at most one per site.
     """
     kept = program.instance.positions_of(offer_ids)
     values = Marginal(program, offer_ids, only_offers(program.instance, kept))
@@ -60,9 +60,9 @@ def lost_without(
 class Marginal:
     """A plan, and its worth after a change of one station, in the program's unit.
 
-    `program`: budget and limits apply, floors, distances and the viability gap do not; `offers`:
-    ids of the offers that stand in the last slice, existing ones included; `instance`: data to use
-    in place of the program's data; the budget then does not apply.
+    `program`: its budget and limits apply, but not its floors, distances and viability gap;
+    `offers`: ids of the offers that stand in the last slice, existing ones included; `instance`:
+    data to use in place of the program's data; the budget then does not apply.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Marginal:
         self.noise = settings.EXACT * max(abs(self.value), 1e-300)
 
     def loss(self, site: str) -> float:
-        """Return the worth lost without the station at a site; 0 without one."""
+        """Return the worth lost without the station at a site; 0 if there is no station."""
         at = self._position.get(site, -1)
         if at < 0 or self._choice[at] < 0:
             return 0.0
@@ -125,7 +125,7 @@ class Marginal:
         return np.sort(choice[choice >= 0]), value
 
     def offers_at(self, site: str) -> pd.DataFrame:
-        """Return the plan's worth with each offer of a site in turn, the best first.
+        """Return the plan's worth with each offer at a site in turn, the best first.
 
         The columns are ``site_id``, ``offer_id``, ``value``, ``gain`` (compared with the plan) and
         ``subsidy_pkr``.
@@ -139,8 +139,8 @@ class Marginal:
     ) -> pd.DataFrame:
         """Return the best single replacements of some stations, in the columns of `offers_at`.
 
-        Each fits budget and limits once the sites `without` are empty. The table has one row per
-        site, at most `count`; ``gain`` is the gain over the plan with the sites `without` empty.
+        Each replacement fits budget and limits once the sites `without` are empty. There is one row
+        per site, at most `count`; ``gain`` is the gain over the plan with these sites empty.
         `larger`: whether to include other offers at sites that have a station.
         """
         frame, choice = self._frame, self._choice.copy()

@@ -66,7 +66,7 @@ class Master(CutModel):
         self._rates = np.zeros(len(frame.resources))  # the small price on each resource's unit
         self._thrift = np.zeros(self.count)  # the small price on the money of each option
         self._middle: Floats | None = None
-        # Length of each energy's last rest, and the rounds of it that remain.
+        # Length of each energy's last rest, and the rounds of it that remain; see `_rest`.
         self._rests = dict.fromkeys((m.column for m in self.cutter.energies), (0, 0))
         self.add(self.cutter.plain())
         self._price_money()
@@ -87,7 +87,7 @@ class Master(CutModel):
         return list(kinds.values())
 
     def _alike(self, stands: Ints) -> list[Ints]:
-        """Return groups of options with equal new offers; `stands`: their offers (-1: none)."""
+        """Return groups of options with equal new offers; `stands`: offer of each, -1 for none."""
         instance = self.frame.program.instance
         new = np.flatnonzero((stands >= 0) & ~instance.offer_existing[stands])
         if not len(new):
@@ -162,7 +162,7 @@ class Master(CutModel):
             for p, price in cut.prices.items():
                 part = self.cutter.parts[p]
                 of_row[part.rows, part.slice] += dual * price
-        for p, measure in self.cutter.worth_of.items():  # a part served whole
+        for p, measure in self.cutter.worth_of.items():  # where a part is served whole
             part = self.cutter.parts[p]
             most = np.zeros(len(part.rows))
             np.maximum.at(most, part.row, part.worth)
@@ -289,7 +289,7 @@ class Master(CutModel):
     ) -> tuple[float, float, Ints | None]:
         """Solve the integer program under the binding cuts, within a limit on nodes.
 
-        The result is a bound on any choice, the best choice's value by the cuts, and that choice.
+        The result is a bound on any choice, the best choice's value under cuts, and that choice.
         """
         m = self.matrix
         # The cuts that bind at the last optimum, or at the optimum before it.

@@ -1,8 +1,8 @@
 """Parts of a program, which share only the options, and bounds on the parts from prices.
 
-A *part* is the demand of one slice whose charger groups are linked, directly or through others. Let
-each pair have a worth ``v_ij`` per kilowatt-hour and each demand row a price ``p_i`` (both at least
-0). Then for every choice::
+A *part* is the demand of one slice whose charger groups are linked, directly or through other
+groups. Let each pair have a worth ``v_ij`` per kilowatt-hour and each demand row a price ``p_i``
+(both at least 0). Then for every choice::
 
     sum of v_ij x_ij  <=  sum of p_i d_i  +  sum over the stations that stand of  intake(v - p)
 
@@ -55,7 +55,7 @@ class Part:
         self.kind = np.searchsorted(kinds, service.kind[self.rows])
         self.worth = service.worth[service.row[self.pairs], s] * service.factor[self.pairs]
         self.edge = np.searchsorted(self.site, np.arange(self.sites + 1))
-        # Output of each offer by charger group, where there is demand in reach; infinite for
+        # Output of each offer by charger group: 0 if no demand is in reach, infinite for
         # coverage.
         offers = frame.program.offers
         self.capacity = np.zeros((len(instance.offer_ids), len(self.groups)))
@@ -75,7 +75,7 @@ class Part:
         self.able = np.stack([(self.capacity[:, c] > 0).any(axis=1) for c in self.columns], axis=1)
 
     def _hall_sets(self) -> list[tuple[Floats, list[int]]]:
-        """Return, for each set of kinds, each offer's output to it and the kinds outside it."""
+        """Return for each set of kinds each offer's output to these kinds, and the other kinds."""
         unions = {frozenset[int]()}
         for groups in self.columns:
             unions |= {union | set(groups) for union in unions}

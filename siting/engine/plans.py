@@ -25,7 +25,7 @@ class Plans:
         self._generations: list[list[tuple[float, Ints]]] = []  # in each, the best plan first
 
     def add(self, choice: Ints, value: float, generation: int = 0) -> None:
-        """Keep a choice of a generation, unless it is infeasible or kept already."""
+        """Add a choice to a generation, unless it is infeasible or already there."""
         while len(self._generations) <= generation:
             self._generations.append([])
         plans, choice = self._generations[generation], np.sort(choice)
@@ -47,7 +47,7 @@ class Plans:
         """Remove and return pairs of plans of the same generation, earlier generations first.
 
         The best plan is paired with the median one, which is good and usually different. If no
-        generation has two plans, single ones are paired with the incumbent.
+        generation has two plans, single plans are paired with the incumbent.
         """
         out: list[Pair] = []
         for n, plans in enumerate(self._generations):

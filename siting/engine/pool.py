@@ -2,7 +2,7 @@
 
 A cut bounds the service of any choice (`siting.engine.cuts`), for any payments and any aim. So
 programs that differ in money, aim and requirements are integer programs over options and measures
-alone, and each starts with the cuts of all earlier ones. At first, cuts are added to its relaxation
+alone, and each starts with the cuts of all earlier programs. Cuts are first added to the relaxation
 until they hardly lower the bound. Then the integer program is solved repeatedly, with cuts added at
 each optimum, until a choice reaches the bound. Choices are valued exactly, by flows where possible.
 """

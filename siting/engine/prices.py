@@ -25,7 +25,7 @@ from siting.program.resources import BUDGET
 
 
 def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFrame | None:
-    """Return the relaxation's prices for the first aim, in its unit; None without prices.
+    """Return the relaxation's prices for the first aim, in that aim's unit, or None.
 
     `siting.verify.certified` reads this table. `limit_s` is the time limit (s). The result is None
     if the program is too large, time runs out, or prices cannot bound the aim.
@@ -148,7 +148,7 @@ class _Named:
         return str(plan.years[t]) if plan else ""
 
     def _demand(self) -> None:
-        """Take the price of demand from its row, or from the bound of its only column."""
+        """Take the price of demand from its row or, without one, from the bound on its column."""
         frame, service = self.frame, self.frame.service
         merged = np.zeros_like(service.kwh)
         row, when = service.row[frame.energy_pair], frame.energy_slice
@@ -165,13 +165,13 @@ class _Named:
         self.rows += _of_demand(self.program, np.where(of[:, None] >= 0, merged[of], 0.0))
 
     def _limits(self) -> None:
-        """Take the prices of money and limits from the rows of options."""
+        """Take the prices of money and limits from the rows over options."""
         price = self.price[self.frame.rows_of("resource")]
         each = price / resource_units(self.frame, self.frame.matrix)
         self.rows += _of_resources(self.program, each.tolist())
 
     def _subsidies(self) -> None:
-        """Take the prices of money and envelopes from the rows of payments."""
+        """Take the prices of money and envelopes from the rows over payments."""
         rows = self.frame.rows_of("subsidies").tolist()
         years = self.layout.subsidy_column.shape[1]
         for t in range(years if math.isfinite(self.layout.budget_pkr) else 0):

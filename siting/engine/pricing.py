@@ -8,12 +8,12 @@ engine solves, and a bound on all plans::
     L(p)        =  sum of p_r b_r  +  sum over sites of max(0, g_o)  +  sum of max(0, g_c) u_c
     at_most(o)  =  L(p)  -  max(0, g of the best option at its site)  +  g_o
 
-for any prices ``p`` of the rows (Lagrange). Several energies missing from the relaxation may
-promise gains on one demand row; its price first rises by the largest gain, so that the demand
-counts once. ``g`` are the reduced costs of options ``o`` (in ``L``, the largest of each site) and
-of the other columns ``c``, and ``u`` their bounds. No plan is worth more than ``L``, and none with
-option ``o`` more than ``at_most(o)``. So a program with every option whose `at_most` is above the
-incumbent contains an optimum of the whole program.
+for any prices ``p`` of the rows (Lagrange). Here ``g_o`` are the reduced costs of options (in
+``L``, the largest at each site), and ``g_c`` and ``u_c`` the reduced costs and bounds of the other
+columns. If several energies missing from the relaxation promise gains on one demand row, its price
+first rises by the largest gain, so that the demand counts once. No plan is worth more than ``L``,
+and no plan with option ``o`` more than ``at_most(o)``. So a program with every option whose
+`at_most` is above the incumbent contains an optimum of the whole program.
 
 For drives, rows that the relaxation violates are added: links (`siting.engine.flows`), rounded
 floors, and rows of sites (`siting.engine.station_bound`). Each round also computes the bound by
@@ -53,7 +53,7 @@ from siting.engine.station_bound import (
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 
-# Stages of a relaxation of drives: first offers are added, then links, then rows of sites.
+# Stages if the aim is drives: offers are added first, then links, then rows of sites.
 OFFERS, LINKS, SITES = range(3)
 
 
@@ -132,7 +132,7 @@ class Pricing:
         self.site_price = np.zeros(0)
 
     def _read_caps(self) -> None:
-        """Find the row of each subsidy column, and its coefficient there."""
+        """Find the cap row of each subsidy column, and the column's coefficient there."""
         rows = self.matrix.a[self.caps.start : self.caps.stop].tocoo()
         mine = rows.col >= self.count
         self.cap_row = np.full(self.matrix.a.shape[1], -1, dtype=np.int64)
@@ -141,7 +141,7 @@ class Pricing:
         self.cap_by[rows.col[mine]] = rows.data[mine]
 
     def _first(self, some: Ints) -> Flags:
-        """Return `some`, and the cheapest, largest and best-value option of each site."""
+        """Return `some`, and the cheapest, largest and best-value option at each site."""
         frame, instance = self.frame, self.frame.program.instance
         last = frame.options.last
         cost = instance.offer_cost[last]
@@ -309,7 +309,7 @@ class Pricing:
         return known
 
     def _by_sites(self) -> BySites:
-        """Return the bound by sites at the present prices, or half-way to the best earlier ones."""
+        """Return the bound by sites, at the present prices or half-way to the best earlier ones."""
         at, live = self.price, self.live
         by = bound_by(self.frame, self.cutter, at, self.clock, live)
         if by.bound > self.lowest:  # prices oscillate from round to round
@@ -421,7 +421,7 @@ class Pricing:
         return total, total - best[self.frame.site] + gain, reduced, price
 
     def _outbid(self, reduced: Floats) -> Floats:
-        """Return the rise of each demand row's price at which no energy promises a gain."""
+        """Return how far each demand row's price must rise until no energy promises a gain."""
         more = np.zeros(len(self.price))
         row, column, by = self._of_demand
         np.maximum.at(more, row, np.maximum(reduced[column] / by, 0.0))

@@ -34,7 +34,7 @@ def gap_in_words(gap: float) -> str:
 
 
 def gap_figures(gap: float, asked: float) -> tuple[str, str]:
-    """Return a gap and the requested gap, with more decimals if two do not tell them apart.
+    """Return a gap and the requested gap, with extra decimals if two would show them as equal.
 
     >>> gap_figures(0.0123, 0.005), gap_figures(0.00503, 0.005)
     (('1.23%', '0.50%'), ('0.503%', '0.500%'))

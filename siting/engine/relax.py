@@ -113,7 +113,7 @@ class Dive:
     def _ways(
         self, chosen: list[int], lower: Floats, upper: Floats
     ) -> Iterator[tuple[Floats, Floats]]:
-        """Yield bounds with all chosen options fixed, with only the first, and without it."""
+        """Yield bounds that fix all chosen options, that fix the first, and that exclude it."""
         site, first = self.frame.site, chosen[:1]
         for some in (chosen, first) if len(chosen) > 1 else (first,):
             low, high = lower.copy(), upper.copy()

@@ -24,7 +24,7 @@ FAMILIES = ("floor", "kept", "gap")
 
 
 def softened(frame: Frame) -> tuple[Frame, Ints] | None:
-    """Return a frame with shortfalls, and their columns; None if no row can be missed."""
+    """Return a frame with shortfall columns, and these columns; None if no row can be missed."""
     m, rows = frame.matrix, frame.rows_of(*FAMILIES)
     if not len(rows):
         return None
@@ -62,11 +62,11 @@ def viable(
 
     Under the viability gap a relaxation takes more stations than the money can pay for. Stations
     with the largest shortfall get the largest option that costs less (a smaller or later station),
-    or are dropped, until no shortfall remains. In a large program, the option must be cheaper by at
-    least that shortfall: this takes half the time, and smaller steps lose the sales of many
-    stations. If time runs out, all stations with a shortfall are dropped, which takes no customers
-    from the others. `hurried`: whether to check shortfalls at least once, even if time is up;
-    `at_once`: whether to drop all stations with a shortfall at the first check.
+    or are dropped, until no shortfall remains. In a large program, the option must save at least
+    the shortfall: this takes half the time, and with smaller steps many stations would lose sales.
+    If time runs out, all stations with a shortfall are dropped, which takes no customers from the
+    others. `hurried`: whether to check shortfalls at least once, even if time is up; `at_once`:
+    whether to drop all stations with a shortfall at the first check.
     """
     soft = softened(frame)
     assert soft is not None  # rows of the gap exist
@@ -82,7 +82,7 @@ def viable(
     shared = is_shared(cases_of(frame.program.instance, frame.program.gap))[sites]
     need_at = np.zeros(frame.sites)
     np.maximum.at(need_at, frame.site, need.max(axis=1) / frame.layout.money_unit)
-    # Money by which a station shrinks for one unit of its shortfall (PKR).
+    # Money (PKR) that shrinking a station must save for each unit of its shortfall.
     size = np.where(shared, need_at[sites], rows.by_column[:, gap].max(axis=0).toarray().ravel())
     size *= frame.layout.money_unit if frame.large else 0.0
     kept: Ints | None = None

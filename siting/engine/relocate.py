@@ -1,10 +1,9 @@
 """Relocation of stations to free sites nearer to their own customers.
 
-Given the customers of a station, a move saves the sum of their drives to the present site less that
-of their drives to the free one. If an option at the free site is no more expensive and no smaller,
-and all customers reach it, then all limits still hold, and no program has to be solved.
-Without this step, a station could stay at the edge of a city only because the site amid its
-customers was never tried.
+A station that moves keeps its customers; the gain is the fall in the sum of their drives. If an
+option at the free site is no more expensive and no smaller, and all customers reach it, then all
+limits still hold, and no program has to be solved. Without this step, a station could remain at the
+edge of a city only because the site amid its customers was never tried.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from siting.program.money import caps_of, cases_of, is_shared
 def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
     """Return a choice with stations moved to shorten drives; unchanged if no move helps.
 
-    `frame` has the aim of shortest drives, `point` the values of its columns under the choice.
+    `frame` has the aim of shortest drives; `point` has the values of its columns under the choice.
     """
     alike = _Alike(frame)
     gain = _gains(frame, choice, point)
@@ -52,7 +51,7 @@ def relocated_often(
     """Move stations while that shortens drives; return the choice and its value.
 
     The value is signed so that more is better; it is -inf if the choice misses a requirement.
-    `serving`: clock of the service, by default `clock`; another clock lets a late service finish.
+    `serving`: clock for the service, by default `clock`; another clock lets a late service finish.
     """
     best, value = choice, -np.inf
     for _ in range(settings.SERVICE_ROUNDS):
@@ -131,11 +130,11 @@ class _Sales:
         self._shape = len(choice), int(self.customer.max(initial=-1)) + 1, frame.sites
 
     def within(self, value: Floats) -> sparse.csr_array:
-        """Return a value of each energy as a table of customers (rows) and sites."""
+        """Return values of all energies as a table of customers (rows) and sites."""
         return sparse.csr_array((value, (self.customer, self.site)), shape=self._shape[1:])
 
     def by_customer(self, value: Floats) -> sparse.csr_array:
-        """Return a value of each energy sold as a table of stations (rows) and customers."""
+        """Return values of the energies sold as a table of stations (rows) and customers."""
         place = self.station, self.customer[self.used]
         return sparse.csr_array((value, place), shape=self._shape[:2])
 
@@ -166,7 +165,7 @@ class _Alike:
         self.stays = frame.must[frame.site] | instance.offer_existing[frame.options.last]
 
     def at(self, site: int, option: int) -> int | None:
-        """Return the best option of a site that can replace an option, or None."""
+        """Return the best option at a site that can replace the given option, or None."""
         own = self.order[self.edge[site] : self.edge[site + 1]]
         fits = (self.more[own] <= self.more[option]).all(axis=1)
         fits &= (self.less[own] >= self.less[option]).all(axis=1)
@@ -176,7 +175,7 @@ class _Alike:
 
 
 def _gains(frame: Frame, choice: Ints, point: Floats) -> sparse.coo_array:
-    """Return the saving of moving a station (row) to a site (column) in all customers' reach."""
+    """Return the saving if a station (row) moves to a site (column) that its customers reach."""
     now = _Sales(frame, choice, point)
     count, there = now.by_customer(np.ones(len(now.used))), now.within(np.ones(len(now.site)))
     reach = sparse.coo_array(count @ there)

@@ -1,4 +1,4 @@
-"""Remedies of a conflict: changes of requirements, and their wording."""
+"""Remedies for a conflict: changes to requirements, and their wording."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """The root of the search: its bound, and plans made from its relaxation.
 
-1. Under the viability gap, column generation's relaxation (if there is one) is made viable. A large
-   program then goes straight to the turns.
+1. Under the viability gap, the relaxation from column generation (if any) yields viable plans. A
+   large program then goes straight to the turns.
 2. Cuts are added to the master problem in rounds, until they hardly lower the bound. If a whole
    relaxation is known, the rounds pause after a turn.
-3. The relaxation under these cuts is made viable or rounded. Without a fast evaluation, a dive
-   comes first.
+3. The relaxation under these cuts yields viable plans, or is rounded. Without a fast evaluation, a
+   dive comes first.
 
 If there is still no plan, windows repair floors that the constructed plan misses, and a dive starts
 from the whole relaxation.
@@ -106,7 +106,7 @@ def cut_by(inc: Incumbent, rounds: int, stalled: float) -> bool:
 
 
 def _dive(inc: Incumbent) -> None:
-    """Repeat dives from the relaxed master problem, with cuts at new plans, while these improve."""
+    """Dive repeatedly from the relaxed master problem, adding cuts, while plans improve."""
     # If the worth of a choice is the sum over its parts, one dive is enough.
     summed = inc.frame.program.gap is None and inc.frame.aim.of_worth and not inc.frame.reached
     idle, most = 0, 1 if summed else settings.IDLE

@@ -12,7 +12,7 @@ divisor ``q`` and the fractional part ``f`` of ``b / q``, the row ::
     sum of (floor(a_o / q) + min(1, fraction(a_o / q) / f)) y_o  >=  ceil(b / q)
 
 holds for all integer ``y`` that meet the former row. The price of a demand row is 0 or its whole
-worth. The priced rows are some kinds of demand, or the rows that the relaxation serves whole.
+worth. The priced rows are those of some kinds of demand, or those that the relaxation serves whole.
 
 Source: H. Marchand, L. Wolsey: Aggregation and mixed integer rounding to solve MIPs. Operations
 Research 49 (2001), 363-371.
@@ -49,7 +49,7 @@ class RoundedFloors:
 
     def __init__(self, frame: Frame, cutter: Cutter) -> None:
         self.frame, self.cutter = frame, cutter
-        # Each floor, and its rows of options that do not depend on dual prices.
+        # Each floor, and those of its rows over options that do not depend on dual prices.
         self.floors = [
             (floor, [self._knapsack(floor, priced) for priced in self._sets_of_kinds()])
             for floor in self._floors()
@@ -73,7 +73,7 @@ class RoundedFloors:
             yield _Floor(row, worth, of_option, least)
 
     def broken(self, taken: Floats, price: Floats) -> tuple[sparse.csr_array, Floats]:
-        """Return the rows of options that a point violates most, and their lower limits.
+        """Return the rows over options that a point violates most, and their lower limits.
 
         `taken`: value of each option; `price`: duals of the matrix rows at the relaxation's
         optimum.
@@ -97,7 +97,7 @@ class RoundedFloors:
             yield np.repeat(priced[:, None], service.kwh.shape[1], axis=1)
 
     def _served_whole(self, floor: _Floor, price: Floats) -> list[tuple[float, Floats]]:
-        """Return the floor's row with prices on demand whose dual exceeds half its worth."""
+        """Return the floor's row with prices on demand rows whose dual exceeds half their worth."""
         of_floor = abs(float(price[floor.row]))
         if not of_floor:
             return []
@@ -115,7 +115,7 @@ class RoundedFloors:
         return out
 
     def _knapsack(self, floor: _Floor, priced: Flags) -> tuple[float, Floats]:
-        """Return a floor as a row of options: its lower limit and coefficients."""
+        """Return a floor as a row over options: its lower limit and coefficients."""
         frame, cutter = self.frame, self.cutter
         least, amount = floor.least, floor.of_option.copy()
         for p, part in enumerate(cutter.parts):

@@ -1,6 +1,6 @@
 """The solve of one aim: a first plan, a bound, and turns that improve both.
 
-1. A start: an earlier plan, or a greedy one by worth per rupee where evaluation is fast.
+1. A start: an earlier or a constructed plan, filled by worth per rupee if evaluation is fast.
 2. The root: a bound by cuts, and plans from the relaxation (`siting.engine.root`).
 3. Turns until the gap is proven (`siting.engine.schedule`): roundings make plans; crossings and
    windows (large neighbourhood search) improve them; further cuts improve the bound; integer master

@@ -21,7 +21,7 @@ Ended = Literal["done", "turns", "yields"]
 
 @dataclass(eq=False)
 class Step:
-    """A step: `turn` takes one turn, and returns whether another may gain more.
+    """A step: `turn` takes one turn, and returns whether another turn may gain more.
 
     `ready`: whether the step can take a turn now; `growth`: work of a turn, as a multiple of the
     work of the turn before; `left`: the gap to the step's own bound, which may be worse than the
@@ -36,7 +36,7 @@ class Step:
     # Gap closed in the last turn, per unit of work that the next turn is expected to take.
     rate: float = math.inf
     pace: float = 0.0  # gap closed per second of the last turn
-    ended: bool = False  # whether it can gain no more
+    ended: bool = False  # whether further turns can gain nothing
 
 
 def take_turns(

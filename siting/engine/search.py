@@ -31,7 +31,7 @@ def fill(valuer: Valuer, state: State, clock: Clock) -> State:
 
 
 def filling(valuer: Valuer, room: Room | Purse, state: State, clock: Clock) -> Iterator[State]:
-    """Yield the choice after each change that `fill` makes, within a room."""
+    """Yield the choice after each change that `fill` makes, within the limits of `room`."""
     price = room.price
     known = np.full(valuer.count, np.inf)
     while valuer.count and not clock.over:  # without options nothing can be built

@@ -89,7 +89,7 @@ def energies(frame: Frame, point: Floats) -> Floats:
     used = np.zeros_like(service.kwh)
     np.add.at(used, service.row, out)
     share = used / np.where(service.kwh > 0, service.kwh, 1.0)
-    # A row served within the tolerance is served whole.
+    # A row that only the tolerance separates from full service is served whole.
     out = out / np.where(share > 1 - settings.NOISE, share, 1.0)[service.row]
     # Energy below the tolerance of its row's demand is dropped.
     tiny = settings.ARITHMETIC * service.kwh[service.row]
@@ -134,8 +134,8 @@ def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
 def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
     """Return each station's payment, given all stations' shortfalls (below 0: a surplus).
 
-    A business case receives the net sum of its stations' shortfalls and surpluses. The payment
-    goes to the stations with a shortfall, in proportion, and beyond their caps to the others.
+    A business case receives the net sum of its stations' shortfalls and surpluses. The payment goes
+    to the stations with a shortfall, in proportion; any excess over their caps goes to the others.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
 
 
 def paid_ahead(due: Floats, most: Floats, granted: Floats) -> Floats:
-    """Return the sums paid up to each year, as late as the years' money allows (PKR).
+    """Return the sums paid up to each year (PKR), if money is paid as late as limits allow.
 
     `due`: least sum paid up to each year (column), by site (row); the last is the whole payment;
     `most`: most that may be paid up to each year; `granted`: most that may be paid in each year.

@@ -24,7 +24,7 @@ from siting.engine.highs import run_native
 from siting.engine.linear import answered, model_of
 from siting.program.instance import Flags, Floats, Ints
 
-# Families of rows of service and business cases.
+# Families of rows for service and business cases.
 FAMILIES = ("demand", "capacity", "cover", "gap", "cap")
 
 
@@ -55,7 +55,7 @@ class Shortfall:
         used = np.diff(part.indptr) > 0
         self.rows, inner = rows[used], part[np.flatnonzero(used)]
         self.by_option = sparse.csr_array(frame.by_column[:, : frame.count])[self.rows]
-        # Coefficient of a rupee in each row, because rows are scaled.
+        # Coefficient of a rupee in each row; it varies because rows are scaled.
         paid = sparse.csr_array(inner[:, len(self.energies) :])
         self.rupee = np.ones(len(self.rows))
         if paid.shape[1]:
@@ -68,7 +68,7 @@ class Shortfall:
         self.cost = outer.toarray()[0] if self.single else np.zeros(len(self.columns))
         self.a = sparse.csc_array(inner if self.single else sparse.vstack([inner, outer]))
         n = self.a.shape[0]
-        # The second column takes the part of needs above earnings and caps; no measure counts it.
+        # The second column absorbs needs beyond earnings plus caps; no measure counts it.
         lacking = np.zeros(n, dtype=bool)
         if self.money:
             lacking[: len(self.rows)] = np.isin(self.rows, frame.rows_of("gap"))
@@ -274,7 +274,7 @@ class Shortfall:
         weight: dict[int, float],
         price: Floats,
     ) -> tuple[float, Floats]:
-        """Return constant and coefficients, with each site's gap at the best of several prices."""
+        """Return constant and coefficients, at the best of several prices for each site's gap."""
         cutter, frame, layout = self.cutter, self.frame, self.layout
         constant, coefficient = 0.0, np.zeros(cutter.count)
         years = layout.subsidy_column.shape[1]
@@ -318,7 +318,7 @@ class Shortfalls:
         self, points: Sequence[Floats], measured: Floats, breaks: Callable[[Cut], bool],
         *, linked: bool,
     ) -> list[Cut]:  # fmt: skip
-        """Return each group's cut at the first point that yields one.
+        """Return each group's cut at the first point that yields a violated cut.
 
         `points`: values of the options; `measured`: all columns of the master problem; `breaks`:
         test whether the point to cut off violates a cut; `linked`: whether linked parts get a

@@ -49,7 +49,7 @@ class Room:
         return total
 
     def share(self, option: int) -> float:
-        """Return the largest share that an option uses of any row with many options."""
+        """Return the largest share of a limit that an option uses, in rows with many options."""
         wide = self._dense[:, option] / np.maximum(np.abs(self.most[self._wide]), 1e-12)
         finite = np.isfinite(self.most[self._wide])
         return float(wide[finite].max(initial=0.0))
@@ -61,7 +61,7 @@ class Room:
         return self._dense @ taken, self._sparse @ taken
 
     def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
-        """Return which changes of a choice stay within all limits.
+        """Return which changes to a choice stay within all limits.
 
         `choice`: option at each site, -1 if empty; `begun`: whether the choice is still partial, so
         that it need not reach lower limits yet.
@@ -92,7 +92,7 @@ class Room:
         return out
 
     def changed(self, choice: Ints, *changes: int) -> Ints:
-        """Return a choice after changes; a number beyond the last site changes nothing."""
+        """Return a choice after changes; a change numbered beyond the last site has no effect."""
         out = choice.copy()
         for change in changes:
             if change < self.count:
@@ -129,7 +129,7 @@ class Purse:
         return float(self.money[choice[choice >= 0]].sum())
 
     def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
-        """Return which changes of a choice stay within all limits and the money."""
+        """Return which changes to a choice stay within all limits and the money."""
         out = self.room.fits(choice, begun=begun)
         now = np.where(choice >= 0, self.money[choice], 0.0)
         after = self.spent(choice) - now[self.site] + self.money

@@ -161,7 +161,7 @@ class _Solve:
         self.left_out = LeftOut()
         # Bounds on all plans in the first aim, with the prices that prove them.
         self.bounds: Bounds | None = None
-        # The incumbent of the last search, and a bound on plans with options that it lacked.
+        # The incumbent of the last search, and a bound on plans with options missing from it.
         self.inc: Incumbent | None = None
         self.beyond = -math.inf
         self.finish_s = 0.0  # time to reserve for the answer
@@ -352,7 +352,7 @@ class _Solve:
         return self._narrowed(aim, reached)
 
     def _moved(self, aim: Aim, reached: Sequence[Reached], result: Result) -> Result:
-        """Return a result after its stations are moved or resized, with any offers."""
+        """Return a result after moving or resizing its stations, among all offers."""
         clock, began_s = self.clock, self.clock.elapsed_s
         self.choice = result.choice
         frame, before = self._frame(aim, reached, self.whole)
@@ -374,7 +374,7 @@ class _Solve:
         return replace(result, choice=better, value=frame.sign * value)
 
     def _narrowed(self, aim: Aim, reached: Sequence[Reached]) -> Result:
-        """Return the result of one aim over the offers that pricing selects, bounded for all."""
+        """Return the best plan over offers that pricing selects, and a bound over all offers."""
         # For the cost to all, pricing gets most of the time: it gives the bound, and later steps
         # hardly improve a plan whose stations have been moved.
         share = 1 - settings.LAST_SHARE if aim.of_stations else settings.ROOT_SHARE
@@ -457,7 +457,7 @@ class _Solve:
         return frame, priced
 
     def _schedule(self, aim: Aim) -> None:
-        """Start a plan over years from a plan of the last year alone.
+        """Find a first plan over all years, from a plan for the last year alone.
 
         The last year, with all money granted by then, gives the stations of a good plan. Restricted
         to their offers, the program of all years is small; it decides when to build them.
@@ -543,8 +543,8 @@ class _Solve:
     def _won_back(self, reached: Sequence[Reached]) -> list[Reached]:
         """Return the reached aims with the full worth that the final stations can serve.
 
-        Each worth is recovered while all other aims, later ones included, keep their values. The
-        least money for slightly less worth may not pay for the full worth.
+        Each worth is recovered as far as all other aims, later ones included, keep their values:
+        if money was minimised for slightly less worth, it may not pay for the full worth.
         """
         assert self.choice is not None
         out = list(reached)
@@ -560,7 +560,7 @@ class _Solve:
         return out
 
     def _drives_proven(self) -> list[Reached]:
-        """Return the longest drives within the gap; an empty list if the gap is not proven."""
+        """Return the longest drives within the gap as a limit; none if the gap is not proven."""
         aim, result, _ = self.results[-1]
         gap = self._gap_of(aim)
         longest = result.bound / (1 - gap)
@@ -591,7 +591,7 @@ class _Solve:
             )  # fmt: skip
 
     def _prepared(self, aim: Aim) -> Aim:
-        """Return the aim with the bound of each scenario, if it needs them."""
+        """Return the aim, with the bound on each scenario if the aim needs these bounds."""
         if not aim.lacks_best:
             return aim
         scenarios = self.program.scenario_plan
@@ -661,7 +661,7 @@ class _Solve:
         return result_of(self.inc)
 
     def _worked(self, inc: Incumbent, work: Callable[[Incumbent], None]) -> Incumbent:
-        """Call a function on an incumbent, which Ctrl-C may end; return the incumbent.
+        """Call a function on an incumbent, and return the incumbent; Ctrl-C may end the call.
 
         If a solver is stuck, the best plan so far counts.
         """

@@ -8,8 +8,8 @@ option that earns most alone (Lagrangian relaxation)::
 
 where ``v_o`` is the `intake` of option ``o`` at worths less prices, less the price of the resources
 it uses. Under the viability gap the station must break even, at the best of several prices of the
-gap. At an optimum of the master problem, the cuts' prices weighted by their duals give nearly the
-same bound, because ``L`` is convex. This bound also holds for offers that pricing left out.
+gap. At an optimum of the master problem, the mean prices of its cuts, weighted by the duals, give
+nearly the same bound, because ``L`` is convex. It also holds for offers that pricing left out.
 
 Source: A. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming
 Study 2 (1974), 82-114.
@@ -40,7 +40,7 @@ OF_A_SITE = ("one", "demand", "capacity", "cover", "gap", "cap", "paid")
 class Prices:
     """Prices in the unit of the aim, 0 or more."""
 
-    demand: Floats  # price of a kWh/day of each demand row in each slice; nan: not known
+    demand: Floats  # price of a kWh/day by demand row and slice; nan if not known
     money: Floats  # price of a rupee paid, by year
     limits: Floats  # price of a unit of each resource
     # Price of a rupee of gap at each site (row) in each year; None before the search for prices.
@@ -50,7 +50,7 @@ class Prices:
     def of(cls, frame: Frame, m: Matrix, dual: Floats, of_row: Floats, thrift: Floats) -> Prices:
         """Return prices from duals.
 
-        `m`: the matrix with the rows of the duals; `of_row`: prices of the merged rows, scaled;
+        `m`: the matrix whose rows have the duals; `of_row`: prices of the merged rows, scaled;
         `thrift`: extra price of a unit of each resource, scaled.
         """
         size, layout = abs(m.size), frame.layout
@@ -119,9 +119,9 @@ class BySites:
 def bound_by(
     frame: Frame, cutter: Cutter, price: Floats, clock: Clock, live: Flags | None = None
 ) -> BySites:
-    """Return the bounds at the duals of the rows of the frame's relaxation.
+    """Return the bounds at the row duals of the frame's relaxation.
 
-    `cutter`: a cutter of the frame's parts; its measures do not matter. `live`: options of the
+    `cutter`: a cutter for the frame's parts; its measures do not matter. `live`: options of the
     plans that the bound must cover; by default all.
     """
     return _bound(frame, cutter, price, np.maximum(frame.of_demand(price), 0.0), clock, live)
@@ -131,8 +131,8 @@ def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
     """Return one row per site (``<= 0``) that business cases imply; None without the gap.
 
     At these worths, a site's pairs less its payments earn at most as much as its options can earn
-    alone. The relaxation violates this if one option of a site, taken in part, covers the shortfall
-    of another.
+    alone. The relaxation violates this if one option at a site, taken in part, covers the shortfall
+    of another option there.
     """
     rule, layout = frame.program.gap, frame.layout
     if rule is None or is_shared(cases_of(layout.instance, rule)).any():
@@ -170,7 +170,7 @@ def _bound(
     gaps, most = np.zeros((frame.sites, years)), np.zeros(frame.count)
     for t in range(years):
         column = layout.subsidy_column[:, t]
-        # Negative if unspent money lapses, because early payments save dearer money later.
+        # It may be negative if unspent money lapses: early payments save dearer money later.
         rupee = np.where(column >= 0, -reduced[column], 0.0)
         mine = [p for p in worths if cutter.year_of(p) == t]
         at = cutter.in_business(t, mine, worths, of_part, rupee)
@@ -233,7 +233,7 @@ def _lowest(
 def _around(
     lowest: Floats, site: Ints, tried: list[Floats], found: list[Floats], best: Floats
 ) -> tuple[Ints, Floats, Floats]:
-    """Return each site's option with the highest coefficient, and prices next to its best.
+    """Return each site's option with the highest coefficient, and the prices beside its best one.
 
     The best prices so far are written to `best`.
     """

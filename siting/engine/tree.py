@@ -41,7 +41,7 @@ class _Node:
 
 @dataclass(frozen=True, eq=False)
 class _Split:
-    """Two children of a node, the key of their record, and how far each moves the fraction."""
+    """Two children of a node, the key of their record, and how far each moves the split value."""
 
     key: tuple[int, int]
     down: _Node
@@ -72,7 +72,7 @@ class Tree:
     """The tree of one aim: a relaxed master problem, the keeper of results, and the clock.
 
     `plan_at`: makes plans from the relaxed values of the options; `hopeless`: returns the options
-    that no plan above a value has, and a bound on plans with them.
+    in no plan above a value, and a bound on plans with any of them.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Tree:
 
     @property
     def bound(self) -> float:
-        """Bound on all plans from the nodes so far; infinite before the first."""
+        """Bound on all plans from the nodes so far; infinite before the first node."""
         return max(-self._heap[0][0] if self._heap else -math.inf, self._closed)
 
     def run(self, nodes: int) -> None:
@@ -246,7 +246,7 @@ class Tree:
         return _Split((-1 - k, 0), down, up, count - below, below + 1 - count)
 
     def _on_option(self, node: _Node, j: int, taken: Floats) -> _Split:
-        """Branch at the median subsidy of a site's options, so that each child excludes some."""
+        """Branch at the median subsidy of a site's options; each child excludes some of them."""
         options = np.flatnonzero(self._site == j)
         rank = options[np.lexsort((options, self._master.money[options]))]
         share = np.cumsum(taken[rank])

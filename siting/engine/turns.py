@@ -94,7 +94,7 @@ def _too_slow(inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]) -> 
 
 
 def _tree_turns(inc: Incumbent) -> tuple[Callable[[], bool], Callable[[], float]]:
-    """Return two functions: one takes a turn of the tree, one computes the gap to its bound."""
+    """Return two functions: one takes a turn of the tree, one gives the gap to the tree's bound."""
     tree = Tree(inc.master, inc, inc.clock, lambda taken: _plan_at(inc, taken), inc.hopeless)
 
     def turn() -> bool:
@@ -145,7 +145,7 @@ def _rounding_turns(inc: Incumbent) -> Callable[[], bool]:
 
 
 def _starts(inc: Incumbent, optima: Sequence[Floats]) -> Iterator[Start]:
-    """Yield choices made from the optima of the root's cuts as they come, with draws between."""
+    """Yield choices made from optima of the root's cuts as these come, with draws in between."""
     draws = drawn_stations(inc, optima)
     while True:
         yield from whole_stations(inc, inc.relaxations)
@@ -188,7 +188,7 @@ def _program_turns(inc: Incumbent) -> Callable[[], bool]:
     def turn() -> bool:
         before, began, more, worked = inc.best, inc.clock.work, True, 0.0
         with inc.clock.phase("programs", inc.ends):
-            # The cuts at a choice that is no better plan lead to another choice.
+            # If a choice is no better plan, the cuts at it lead to another choice.
             while more and inc.best <= before and settings.MORE_NODES * worked <= settings.TURN:
                 more, worked = solved(), inc.clock.work - began
         return more

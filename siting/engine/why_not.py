@@ -5,9 +5,9 @@
 2. Each requirement is dropped alone while all others stay; large blocks are first dropped as a
    whole, then in halves. If there is then a plan, the least sufficient change is computed, and
    verified by a plan of the program with that change.
-3. The others are dropped permanently, one after the other, as long as a conflict remains. The
-   requirements left form one irreducible conflict.
-4. If no single change suffices, the smallest changes of several requirements are computed, each
+3. Requirements that do not suffice alone are dropped permanently, one after the other, as long as a
+   conflict remains. The requirements left form one irreducible conflict.
+4. If no single change suffices, the smallest changes to several requirements are computed, each
    relative to its figure.
 
 Source: J. Chinneck: Feasibility and Infeasibility in Optimization, Springer 2008, chapters 6 and 7
@@ -237,7 +237,7 @@ class _Diagnosis:
         return sorted(groups, key=lambda members: (not set(members) & set(first), len(members)))
 
     def try_alone(self, group: list[int]) -> None:
-        """Find members of a group that resolve the conflict alone, if all together do."""
+        """Find the members of a group that resolve the conflict alone, if the whole group does."""
         if len(group) == 1 or self.clock.over:
             for k in group:
                 untried = len(self.all) - len(self.mends)
@@ -275,7 +275,7 @@ class _Diagnosis:
         return self.stepped(given, least, max(parts, len(settings.CONFLICT_STEPS)))
 
     def given(self, answer: Answered, aimed: Sequence[int]) -> dict[int, float]:
-        """Return the excesses above 0; if there are none, the first requirement with 0."""
+        """Return the excesses above 0; if there are none, an excess of 0 for `aimed[0]`."""
         none = {aimed[0]: 0.0}
         if not answer.found:
             return none
@@ -298,7 +298,7 @@ class _Diagnosis:
         return Mend({k: excess}, {k: rounded(one, excess)}, self.nowhere, least)
 
     def stepped(self, given: dict[int, float], least: float, parts: float) -> Mend:
-        """Return the smallest tried changes that allow a plan, slightly above the relaxation's."""
+        """Return the smallest tried changes, slightly above the relaxation's, that allow a plan."""
         best = Mend(given, {}, self.nowhere, least)
         for step in settings.CONFLICT_STEPS:
             changed, figures = self.program, {}

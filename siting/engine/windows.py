@@ -1,8 +1,8 @@
 """Windows: large neighbourhood search that frees the stations of a neighbourhood.
 
-A window frees the options of some sites, some energies, and all columns without a site; the rest of
+A window frees the options at some sites, some energies, and all columns without a site; the rest of
 the plan is fixed and moves to the right-hand sides. HiGHS solves this small integer program from
-the incumbent. It is built from the matrix alone, so it works for any combination of blocks.
+the incumbent. It is built from the matrix alone, so it works for any aims and requirements.
 Nearness is shared demand, so no map is needed.
 
 The energies belong to demand rows that a window can change: rows that its stations serve, rows that
@@ -10,14 +10,14 @@ lack service, and rows that one of its sites would serve better. Such a row keep
 and, at first, a few others: near pairs in the window, and pairs with free capacity outside it.
 
 Each window has two neighbourhoods, mostly far apart, so that money can move between them. Windows
-start where relaxation and plan differ. None is repeated until something near it changes. Once all
-windows of a size have been tried, they grow in sites and in pairs per row. Several run in parallel;
-their results are applied in order, so that runs are reproducible.
+start where relaxation and plan differ. A window is repeated only after something near it changes.
+Once all windows of a size have been tried, they grow in sites and in pairs per row. Several run in
+parallel; their results are applied in order, so that runs are reproducible.
 
 A crossing is a window of another kind: it frees the sites where two plans differ, and allows only
-their options. So it may be large, and takes the better parts of both. Plans of a large city are
-crossed area by area. Money then has a price, because otherwise each area would be bound to the
-money that it spends now.
+the options of these plans. So it may be large, and takes the better parts of both. Plans of a large
+city are crossed area by area. Money then has a price, because otherwise each area would be bound to
+the money that it spends now.
 
 Sources: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer
 2010, 399-419. E. Rothberg: An evolutionary algorithm for polishing mixed integer programming
@@ -55,9 +55,9 @@ class _Found:
 class Windows:
     """The windows of one frame, and the plan they improve.
 
-    `point`: values of all columns at the incumbent; `taken`: values of the options in a relaxation;
-    sites where it differs from the plan come first; `threads`, `seed`: number of parallel windows,
-    and the random seed of the solver.
+    `point`: values of all columns at the incumbent; `taken`: values of the options in a relaxation
+    (sites where it differs from the plan come first); `threads`: number of parallel windows;
+    `seed`: random seed of the solver.
     """
 
     def __init__(
@@ -169,7 +169,7 @@ class Windows:
         return self.value - before
 
     def cross(self, pairs: Sequence[tuple[Floats, Ints]], money: Floats) -> list[Floats]:
-        """Combine pairs of plans; return the points, each at least as good as the pair's first.
+        """Combine pairs of plans; return points, each at least as good as its pair's first plan.
 
         HiGHS solves the root node, whose heuristics find most of the gain. Where two plans differ
         at many sites, they are crossed area by area. Money then has a price, so that areas can
@@ -202,7 +202,7 @@ class Windows:
         return points
 
     def _prices(self, money: Floats) -> Floats:
-        """Return the price of each row at prices of money by year."""
+        """Return the price of each row, given the price of money by year."""
         m = self.frame.matrix
         out = np.zeros(m.a.shape[0])
         first = m.family.get("subsidies", slice(0, 0)).start
@@ -210,7 +210,7 @@ class Windows:
         return np.where(m.row_upper > 0, out, 0.0)  # without money there is none to exchange
 
     def _scarce(self, price: Floats) -> Floats:
-        """Return the row prices at the plan: higher where it exceeds the limit, else lower."""
+        """Return row prices: raised where the plan exceeds the row's limit, else lowered."""
         limit = np.where(price > 0, self.frame.matrix.row_upper, 1.0)
         used = np.maximum(self.activity / limit, settings.EXACT)
         return np.where(price > 0, price * used**settings.SCARCITY, 0.0)
@@ -297,7 +297,7 @@ class Windows:
         return columns, columns < count
 
     def _good_pairs(self, inside: Flags) -> Flags:
-        """Return a window's energies with decay: the best of its sites, and a few outside."""
+        """Return a window's energies with decay: the best at its sites, and a few outside it."""
         worth, in_use = self._worth, self.point[self._energies] > 0
         inside = inside & (self._good | in_use)
         outside = self._outside(inside)
@@ -306,8 +306,8 @@ class Windows:
     def _pairs(self, inside: Flags) -> Flags:
         """Return a window's energies: energies in use, and a few that may take their place.
 
-        `inside`: all energies of its sites. Their demand rows are served by its stations, lack
-        service, or would be served better by one of its sites.
+        `inside`: all energies at the window's sites. Only demand rows count that its stations
+        serve, that lack service, or that one of its sites would serve better.
         """
         now = self.point[self._energies]
         in_use, worth = now > 0, self._worth
@@ -327,7 +327,7 @@ class Windows:
         return inside | outside
 
     def _outside(self, inside: Flags) -> Flags:
-        """Return the energies at stations outside a window, in rows with given energies inside."""
+        """Return the energies at stations outside a window, in demand rows with energies inside."""
         rows = np.zeros(len(self.frame.service.kwh), dtype=bool)
         rows[self.frame.energy_row[inside]] = True
         built = np.zeros(self.frame.sites, dtype=bool)
@@ -347,7 +347,7 @@ class Windows:
     def _among_best(
         self, energies: Flags, worth: Floats, count: int, then: Floats | None = None
     ) -> Flags:
-        """Return whether each energy column is among the best of its row and slice.
+        """Return whether each energy column is among the `count` best of its row and slice.
 
         `then`: decides between equal worths.
         """

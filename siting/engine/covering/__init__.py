@@ -1,1 +1,1 @@
-"""A solver of large coverings with one budget: arrays, prices, cuts and search."""
+"""A solver for large coverings with one budget: arrays, prices, cuts and search."""

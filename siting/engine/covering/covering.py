@@ -1,6 +1,6 @@
 """Budgeted covering as arrays: weighted rows, options that cover them, and one budget.
 
-The program states coverage with offers, and classic maximal covering, without PuLP::
+Coverage with offers and classic maximal covering are both instances of this program::
 
     max   sum of w_i y_i over i
     s.t.  y_i <= sum of z_k over the options k that cover i       for each row i
@@ -11,12 +11,12 @@ The program states coverage with offers, and classic maximal covering, without P
 ===========  ====================================================================================
 ``i``        rows, each with the weight ``w_i`` (kWh/day, people, ...)
 ``k``        options, each with the cost ``c_k``: an offer at a site, or a site
-``G``        groups of options, such as the offers of a site; at most one of each can be chosen
+``G``        groups of options, such as the offers at a site; at most one per group can be chosen
 ``B``        budget, in the unit of the costs
 ===========  ====================================================================================
 
-A `Covering` of a city is a few arrays, which suit its own solver (`siting.engine.covering.run`)
-better than a model written row by row. Tests compare it with the same program in PuLP.
+For a city, a `Covering` is a few arrays, which suit the solver in `siting.engine.covering.run`
+better than a model written row by row. Tests compare the solver with the same program in PuLP.
 `siting.engine.covering.reduce` removes the parts that the best plan does not need.
 
 Source: R. Church, C. ReVelle: The maximal covering location problem. Papers of the Regional
@@ -49,7 +49,7 @@ class Covering:
     start: Ints
     option: Ints
     cost: Floats  # cost of each option, 0 or more
-    group: Ints  # group of each option, numbered from 0; a plan has at most one of a group
+    group: Ints  # group of each option, from 0; a plan has at most one option of each group
     budget: float  # most that the chosen options may cost together
     forced: Ints  # positions of the required options
 

@@ -1,13 +1,13 @@
 """The relaxed master problem of a covering: options, and cuts on patches of rows.
 
-The rows are split into patches. The variable ``t_g`` is the weight covered in patch ``g``. Cuts at
-any prices ``0 <= p_i <= w_i`` of its rows bound it::
+The rows are split into patches. The variable ``t_g`` is the weight covered in patch ``g``. Cuts
+bound ``t_g``, and are valid at any row prices ``0 <= p_i <= w_i``::
 
     max   sum of t_g over g
     s.t.  t_g <= sum of (w_i - p_i) + sum over k of z_k x (sum of p_i over i of g that k covers)
           sum of z_k over k in G <= 1,   sum of c_k z_k <= B,   0 <= z <= 1
 
-At a point ``z`` the tightest cut has ``p_i = w_i`` if row ``i`` is covered by less than 1, else 0.
+At a point ``z`` the tightest cut has ``p_i = w_i`` if less than 1 of row ``i`` is covered, else 0.
 Cuts are added to, and removed from, the HiGHS model, which restarts from its last basis. Slack cuts
 are removed from time to time, because few bind at the optimum. Each round separates at a point
 between the optimum of the present cuts and a good inner point, where cuts are deeper.
@@ -37,7 +37,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class _Patch:
-    """The rows from `first` up to, not including, `last`; their options, and the pairs."""
+    """The rows from `first` to before `last`, the options that cover them, and the pairs."""
 
     first: int
     last: int
@@ -48,8 +48,8 @@ class _Patch:
 class PatchModel(CutModel):
     """The relaxed program of a covering without required options, and its cuts on patches.
 
-    `patch`: patch of each row, see `patches_of`; `accuracy`: share of its value by which the
-    optimum may exceed the weight covered.
+    `patch`: patch of each row, see `patches_of`; `accuracy`: share of the optimum by which it may
+    exceed the weight covered.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class PatchModel(CutModel):
         self.add_rows(rows)
 
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
-        """Add the cuts that an optimum violates; return their number, or 0 if it is exact."""
+        """Add the cuts that an optimum violates; return their number, or 0 if accurate enough."""
         value, made = self.cut_at(relaxed.taken, relaxed)
         return 0 if relaxed.bound - value <= self.accuracy * relaxed.bound else made
 
@@ -147,7 +147,7 @@ class PatchModel(CutModel):
 
 
 def patches_of(covering: Covering, most: int) -> Ints:
-    """Return the patch of each row: the first option that covers it, of a few far apart.
+    """Return each row's patch: the first option that covers it, out of a few that are far apart.
 
     There are at most `most` patches; the last has the rows that none of these options covers.
     """

@@ -3,11 +3,11 @@
 A change updates these figures only for the rows that it touches:
 
 - ``gain[k]``: weight that option ``k`` would cover in addition to the plan;
-- ``loss[s]``: weight covered by the option in slot ``s`` alone;
+- ``loss[s]``: weight that only the option in slot ``s`` covers;
 - ``shared[s, k]``: the part of ``loss[s]`` that option ``k`` would cover as well.
 
-So an exchange of ``s`` for ``k`` gains ``gain[k] - loss[s] + shared[s, k]``, and one small matrix
-shows the best exchange. (Resende and Werneck do this for the p-median.)
+Replacing the option in slot ``s`` by ``k`` gains ``gain[k] - loss[s] + shared[s, k]``, so one small
+matrix shows the best exchange. (Resende and Werneck do this for the p-median.)
 
 Source: M. G. C. Resende, R. F. Werneck: A fast swap-based local search procedure for location
 problems. Annals of Operations Research 150 (2007), 205-230.
@@ -43,7 +43,7 @@ class CoveringPlan:
         """Remove all options."""
         rows = len(self.covering.weight)
         self.count = np.zeros(rows, dtype=np.int32)
-        self._slots = np.zeros(rows, dtype=np.int64)  # sum of the slot numbers that cover a row
+        self._slots = np.zeros(rows, dtype=np.int64)  # sum of the numbers of slots covering a row
         self.gain = self._fresh.copy()
         self.slot = np.full(self.options, -1)
         self.holds = np.zeros(0, dtype=np.int64)
@@ -120,12 +120,12 @@ class CoveringPlan:
         return taken[self.covering.group]
 
     def addable(self) -> Flags:
-        """Return whether each option can be added within the budget with a gain."""
+        """Return whether each option fits the budget, gains weight and is not blocked."""
         room = self.covering.most - self.spent
         return (self.gain > self.noise) & (self.covering.cost <= room) & ~self.blocked
 
     def exchanges(self) -> tuple[Ints, Floats]:
-        """Return the slots in use, and the gain of each exchange of a slot for an option.
+        """Return the slots in use, and the gain of giving each slot (row) to each option (column).
 
         The gain is ``-inf`` if the exchange exceeds the budget, or the option is blocked.
         """
@@ -171,7 +171,7 @@ class CoveringPlan:
         return out
 
     def _share(self, rows: Ints, slots: Ints, sign: float) -> None:
-        """Add rows to, or remove them from, the slots that are the only ones to cover them."""
+        """Add rows to, or remove them from, the figures of the slots that alone cover them."""
         option, length = self._pairs_of(rows)
         weight = sign * self.covering.weight[rows]
         self.loss += np.bincount(slots, weight, minlength=len(self.loss))

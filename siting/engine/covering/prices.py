@@ -1,4 +1,4 @@
-"""An upper bound on every plan of a covering from row prices, and the options it excludes.
+"""Row prices of a covering: an upper bound on every plan, and the options that it excludes.
 
 Each row has a price of at most its weight, ``0 <= p_i <= w_i``. Every option that covers the row
 earns this price. Then no plan covers more than::
@@ -7,9 +7,9 @@ earns this price. Then no plan covers more than::
 
 where the second term is relaxed to a knapsack with one option per group: ``min over m >= 0 of  m B
 + sum over groups of max(0, p(k) - m c_k)``. Here ``p(k)`` is the sum of the prices of the rows that
-``k`` covers, and ``m`` is the price of a unit of budget. This is the Lagrangian bound that relaxes
-the rows; at best it equals that of the linear relaxation. If ``k`` is required, the bound falls by
-at least the best value of its group less ``p(k) - m c_k``. If the bound then does not exceed the
+``k`` covers, and ``m`` is the price of a unit of budget. This is the Lagrangian bound with the rows
+relaxed; at best it equals the bound of the linear relaxation. Requiring ``k`` lowers the bound by
+at least the best value of its group less ``p(k) - m c_k``. If the lowered bound does not exceed the
 aim, ``k`` is excluded.
 
 Source: R. D. Galvão, L. G. A. Espejo, B. Boffey: A comparison of Lagrangean and surrogate
@@ -42,7 +42,7 @@ class Knapsack:
     def fill(self, sold: Floats) -> tuple[float, Floats, float]:
         """Return the largest earnings, each option's value, and the price of a unit of budget.
 
-        `sold`: earnings of each option, which are the prices of the rows it covers.
+        `sold`: earnings of each option: the sum of the prices of the rows it covers.
         """
         taken = self._best(sold, 0.0)
         value, spent = float(sold @ taken), float(self.cost @ taken)
@@ -69,14 +69,14 @@ class Knapsack:
         return bound, mixed, worth
 
     def left(self, sold: Floats, worth: float) -> Floats:
-        """Return each group's largest earnings net of costs at the price `worth`, at least 0."""
+        """Return each group's largest earnings less costs at the price `worth`, but at least 0."""
         net = sold - worth * self.cost
         if self._alone:
             return np.maximum(net, 0.0)
         return np.maximum(np.maximum.reduceat(net[self._order], self._heads), 0.0)
 
     def of_option(self, by_group: Floats) -> Floats:
-        """Return the figure of each option's group."""
+        """Return, for each option, the figure of its group."""
         if self._alone:
             return by_group
         out = np.empty(len(self.cost))
@@ -103,10 +103,10 @@ class Prices:
     price: Floats  # price of each row
     bound: float  # bound on the weight of any plan
     taken: Floats  # value of each option in the relaxed program, averaged over the last steps
-    worth: float  # weight per unit of the budget
+    worth: float  # price of a unit of budget, in weight
 
     def loss(self, covering: Covering) -> Floats:
-        """Return, for each option, the least fall of the bound if it is required."""
+        """Return, for each option, the least amount by which requiring it lowers the bound."""
         knapsack = Knapsack(covering.cost, covering.group, covering.budget)
         sold = np.asarray(covering.matrix.T @ self.price, dtype=float)
         left = knapsack.of_option(knapsack.left(sold, self.worth))
@@ -127,7 +127,7 @@ def tighten(covering: Covering, least: float, clock: Clock, *, aim: float, steps
     across = sparse.csr_array(matrix.T)
     knapsack = Knapsack(covering.cost, covering.group, covering.budget)
     price = 0.5 * weight
-    # Start from the bound at prices of 0, so that bound and prices match if no step improves it.
+    # Start from prices of 0 and their bound, so that both match if no step improves the bound.
     best = Prices(np.zeros(len(weight)), float(weight.sum()), np.zeros(len(covering.cost)), 0.0)
     mean = np.zeros(len(covering.cost))
     direction = np.zeros(len(weight))

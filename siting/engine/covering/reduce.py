@@ -4,7 +4,7 @@ These are removed in turn:
 
 - required options, the rest of their groups, and the rows they cover;
 - options that alone exceed the budget, and options that cover nothing;
-- dominated options: another of their group costs no more and covers at least the same rows;
+- dominated options: another option of the group costs no more and covers at least the same rows;
 - rows without weight or options;
 - all but one of the rows with the same options; the row kept gets the weight of all.
 
@@ -98,7 +98,7 @@ def _restricted(covering: Covering, rows: Flags, options: Flags) -> sparse.csr_a
 
 
 def merge_rows(matrix: sparse.csr_array, weight: Floats) -> tuple[sparse.csr_array, Floats, Ints]:
-    """Merge rows with equal options; return merged rows, their weights and each row's position.
+    """Merge rows with equal options; return merged rows, their weights and each row's new position.
 
     The position is -1 for rows without options. Options get random numbers, twice; rows whose sums
     are equal both times are compared option by option. If any differ, new numbers are drawn.
@@ -127,7 +127,7 @@ def merge_rows(matrix: sparse.csr_array, weight: Floats) -> tuple[sparse.csr_arr
 
 
 def _same(matrix: sparse.csr_array, one: Ints, other: Ints) -> bool:
-    """Return whether rows have the same options, pair by pair."""
+    """Return whether each row of `one` has the same options as its counterpart in `other`."""
     differ = one != other
     one, other = one[differ], other[differ]
     if (np.diff(matrix.indptr)[one] != np.diff(matrix.indptr)[other]).any():

@@ -66,7 +66,7 @@ class CoveringRun:
 
     @property
     def proven_at(self) -> float:
-        """Bound on the reduced covering that proves the gap, or excludes any better plan."""
+        """Bound on the reduced covering at which the gap is proven or no plan can be better."""
         least = self.value * (1 + max(self.gap, settings.ARITHMETIC / 10))
         return max(least, self.value + (1 - 2 * settings.STEP_SURE) * self.step) - self.certain
 
@@ -171,7 +171,7 @@ class CoveringRun:
         return replace(prices, price=price, taken=prices.taken[less.option])
 
     def _narrow(self, model: PatchModel, relaxed: Relaxed) -> PatchModel:
-        """Remove options that no plan worth over `proven_at` has, if there are many of them."""
+        """Remove options that are in no plan worth more than `proven_at`, if there are many."""
         left, whole = self.left, self.left.covering
         hopeless, closed = relaxed.hopeless(self.proven_at)
         pairs = np.bincount(whole.option, minlength=len(hopeless))
@@ -243,7 +243,7 @@ def run_covering(covering: Covering, clock: Clock, gap: float, seed: int) -> Cov
 
 
 def _common_step(weight: Floats) -> float:
-    """Return the greatest common divisor of integer weights; else 0."""
+    """Return the greatest common divisor of the weights if all are integers, else 0."""
     total = float(weight.sum())
     if not len(weight) or total <= 0 or total >= 2**53 or (weight != np.rint(weight)).any():
         return 0.0
