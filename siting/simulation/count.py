@@ -147,7 +147,7 @@ class Rules:
     days: int = 10  # number of independent days; one day has no confidence interval
     seed: int = 1
     balk_min: float = 30.0  # the longest expected wait that drivers accept
-    # Coefficient of variation of a session's energy: 0 if equal, 1 if exponential as in Erlang C.
+    # Coefficient of variation of a session's energy: 0 if all are equal, 1 if exponential.
     spread: float = 0.5
     # Hours of the previous day to simulate, 0 to 24; they do not change the counted day's drivers.
     warm_up_h: float = 24.0
@@ -177,7 +177,7 @@ def simulate_days(
     *,
     wait_min: float,
 ) -> Days:
-    """Return independent days, each after a warm-up of its own.
+    """Return independent simulated days, each after its own warm-up.
 
     `rows`: ``vehicle_class`` and ``kwh_day``, one row per place and class; `choices`: the choices
     of each row (`siting.simulation.choices_of`); `wait_min`: a longer wait counts as late

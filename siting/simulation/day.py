@@ -42,7 +42,8 @@ HOUR_MIN = 60.0
 HOURS = 24
 # Outcomes of a driver.
 OUT_OF_REACH, TURNED_AWAY, TURNED_ROUND, CHARGED = range(4)
-# A driver's choices, shortest drive first: drive in minutes, queue, minutes per kWh at its ports.
+# A driver's choices, shortest drive first; each is the drive in minutes, the queue, and the minutes
+# per kWh at its ports.
 Choices = Sequence[tuple[float, int, float]]
 
 
@@ -97,8 +98,8 @@ def draw_drivers(
 
     `rows`: ``vehicle_class`` and ``kwh_day``: demand, one row per place and class; `days`: number
     of successive days; `spread`: coefficient of variation of a session's energy, 0 or more.
-    Columns: ``time_min`` from the first midnight, ``row`` (position in `rows`), ``of`` (position of
-    the class), ``kwh``.
+    Columns: ``time_min`` (minutes from the first midnight), ``row`` (position in `rows`), ``of``
+    (position of the class), ``kwh``.
     """
     of_row = np.array([sessions.classes.index(str(c)) for c in rows["vehicle_class"]], dtype=int)
     energy = rows["kwh_day"].to_numpy(dtype=float)
@@ -133,7 +134,7 @@ def choices_of(
     """Return the choices of each row: every queue in reach with compatible ports.
 
     `rows`: ``place`` and ``vehicle_class``, one row per place and class; `reach`: ``place``,
-    ``site_id``, ``travel_min``; `queues`, `sessions`: the queues and the sessions.
+    ``site_id``, ``travel_min``; `queues`, `sessions`: those to be simulated.
     """
     of_site: dict[str, list[int]] = {}
     for q, site_id in enumerate(queues.table["site_id"].astype(str)):
@@ -242,7 +243,7 @@ def simulate(
 
 
 def sessions_per_day(rows: pd.DataFrame, sessions: Sessions) -> np.ndarray:
-    """Return the sessions a day by class that serve a demand (``kwh_day``)."""
+    """Return the number of sessions a day, by class, that a demand (``kwh_day``) amounts to."""
     kwh = rows.groupby("vehicle_class")["kwh_day"].sum()
     class_kwh = np.array([float(kwh.get(name, 0.0)) for name in sessions.classes])
     count: np.ndarray = class_kwh / sessions.kwh

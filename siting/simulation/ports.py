@@ -33,14 +33,14 @@ def station_ports(
 ) -> pd.DataFrame:
     """Return the ports of each station by charger type, with their power (kW).
 
-    `sites`: ``site_id``, ``offer_id`` and ``chargers`` (as text) of a plan; `offers`: ``offer_id``,
-    ``site_id``, ``existing``, ``ports``, ``availability`` (share of the time with power) of the
-    plan's offers.
+    `sites`: ``site_id``, ``offer_id`` and ``chargers`` (a string) of a plan; `offers`:
+    ``offer_id``, ``site_id``, ``existing``, ``ports``, ``availability`` (share of the time with
+    power) of the plan's offers.
 
     Columns: ``site_id``, ``charger_group``, ``charger``, ``ports``, ``port_kw`` (kW with every port
-    in use), ``battery_kwh`` (in all slots; 0: no swap cabinet), ``availability``; by site, fastest
-    port first. Raises `InputError` naming every station whose chargers cannot be read or are not in
-    the catalogue.
+    in use), ``battery_kwh`` (in all slots; 0: no swap cabinet), ``availability``. Rows are sorted
+    by site and charger group, fastest port first. Raises `InputError` naming every station whose
+    chargers cannot be read or are not in the catalogue.
     """
     types = chargers.set_index(chargers["charger_id"].astype(str)).to_dict("index")
     standing = offers[offers["existing"].astype(bool)].set_index("site_id")["ports"]
