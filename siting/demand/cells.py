@@ -133,7 +133,7 @@ def cells_on_roads(
 
 
 def _also_faults(also: gpd.GeoDataFrame | None) -> list[Fault]:
-    """Return the faults of the layer of places that get a cell without people, if it is given."""
+    """Return the faults of `also`, the places that get a cell even if nobody lives there."""
     if also is None or not len(also):
         return []
     if also.crs is None:

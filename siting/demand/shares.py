@@ -48,7 +48,7 @@ def city_share(
     """Return a city's share of the country's electric vehicles by vehicle class (0 to 1).
 
     The share comes from the first of these that is known: registrations of the class in the city,
-    registrations of all classes together, the column ``share_of_fleet`` of `cities`, the city's
+    registrations of all classes together, the column ``share_of_fleet`` of `cities`, or the city's
     population divided by the urban population of Pakistan. None of them was measured for electric
     vehicles; the ranges span the published estimates.
 

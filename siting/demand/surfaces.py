@@ -162,7 +162,7 @@ def cell_places(
 ) -> pd.DataFrame:
     """Return the places that attract vehicles to each cell, with their weights.
 
-    Arguments: as in `siting.demand.surfaces`. Columns: ``cell_id``, ``name``, ``tag`` (the row of
+    Arguments: as in `siting.demand.surfaces`. Columns: ``cell_id``, ``name``, ``tag`` (its row in
     the table of weights), ``weight`` (of that row) and ``part``: the share of the place that counts
     in this cell, below 1 if the place lies on a border. Per cell, the sum of ``weight`` times
     ``part`` is proportional to ``destination`` of `siting.demand.surfaces`.

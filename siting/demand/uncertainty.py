@@ -148,7 +148,7 @@ def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
 
 
 def energy_quantiles(draws: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean and quantiles of drawn energy by class and in total (kWh/day).
+    """Return the mean and quantiles of sampled energy by class and in total (kWh/day).
 
     `draws`: as `draw_energy` returns them. Columns: ``vehicle_class`` (the last row, ``all``, is
     the total of each draw), ``mean_kwh_day``, ``p05_kwh_day``, ``p50_kwh_day``, ``p95_kwh_day``.
@@ -275,7 +275,7 @@ def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
 
 
 def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:
-    """Return the factors whose product gives the public energy, by zone and vehicle class.
+    """Return the factors from which public energy is computed, by zone and vehicle class.
 
     `case`: ``low``, ``central`` or ``high``, as in `energy_scenarios`. Columns: ``zone_id``,
     ``vehicle_class``; `FACTORS` (vehicles, shares, km/day, kWh/km) and ``charging_efficiency``;

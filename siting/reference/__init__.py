@@ -1,8 +1,8 @@
 """Packaged figures: each row with its unit, source and confidence.
 
 Each subject has one CSV file beside this module. A user's file of the same form can replace it.
-Confidence marks: ``definition`` a figure that follows from another's definition; ``H`` primary data
-or two independent reports, ``M`` one credible report, ``L`` one weak source, ``ASSUMPTION`` no
+Confidence marks: ``definition``: the figure follows from another's definition; ``H``: primary data
+or two independent reports; ``M``: one credible report; ``L``: one weak source; ``ASSUMPTION``: no
 source found.
 """
 
@@ -73,7 +73,7 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
 
 
 def at_preset(rows: pd.DataFrame, preset: str, column: str = "value") -> pd.DataFrame:
-    """Return a table's rows with the figure of a preset in `column`.
+    """Return a table's rows, with the figures of a preset in `column`.
 
     `rows`: a table, with a column ``prudent`` if it has figures for that preset; `preset`: one of
     `PRESETS`; `column`: the column of the figure. Raises `InputError` if the preset is unknown.

@@ -64,8 +64,8 @@ def build_network(
         With the report: ``nodes_read``, ``edges_read``, ``street_km_read`` (each street once, both
         directions together), ``bus_only_ways_dropped``, ``street_km_lost`` and ``share_lost`` (km
         cut off, and their share of the km for cars), ``nodes``, ``edges``, ``street_km``,
-        ``maxspeed_share`` (share of length with posted limits), ``kinds_without_speed`` (kinds on
-        the row ``unclassified``, with km), ``crs``, ``city_group``, ``peak``, ``source``.
+        ``maxspeed_share`` (share of length with posted limits), ``kinds_without_speed`` (kinds of
+        road without a row, with km), ``crs``, ``city_group``, ``peak``, ``source``.
 
     Raises
     ------

@@ -7,8 +7,8 @@ that no wait is cut short. At the day's end
     arrivals = charged + turned away + still waiting            (charged: session began in the day)
 
 The use of ports and the energy are counted for the part of each session within the same 24 hours,
-including sessions that began the day before. Each day is drawn afresh with its own warm-up, so that
-days are independent and
+including sessions that began the day before. Each day is sampled afresh with its own warm-up, so
+that days are independent and
 
     mean over days +- t(0.975, days - 1) x standard deviation over days / sqrt(days)
 

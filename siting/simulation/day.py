@@ -1,4 +1,4 @@
-"""Drivers of a day, drawn at random, and their outcomes at the stations of a plan (SimPy).
+"""Drivers of a day, sampled at random, and their outcomes at the stations of a plan (SimPy).
 
 Formulation
 -----------
@@ -7,9 +7,9 @@ The drivers of class c arrive as a Poisson process whose rate in hour h is
     (energy wanted a day / session_kwh(c)) x share of the day's sessions in hour h
 
 so the number in an hour has a Poisson distribution, arrivals are uniform within the hour, and a
-driver's row (place) is drawn in proportion to the row's energy. The energy of a session has a gamma
-distribution with the class's mean and a given coefficient of variation: 0 means equal energy, 1 an
-exponential distribution as in Erlang C.
+driver's row (place) is sampled in proportion to the row's energy. The energy of a session has a
+gamma distribution with the class's mean and a given coefficient of variation: 0 means equal energy,
+1 an exponential distribution as in Erlang C.
 
 A driver who wants to charge compares all compatible stations in reach, as an app would, and takes
 the one with the shortest sum of drive, expected wait and charging, among stations whose expected
@@ -42,8 +42,7 @@ HOUR_MIN = 60.0
 HOURS = 24
 # Outcomes of a driver.
 OUT_OF_REACH, TURNED_AWAY, TURNED_ROUND, CHARGED = range(4)
-# A driver's choices, shortest drive first; each is the drive in minutes, the queue, and the minutes
-# per kWh at its ports.
+# A driver's choices, shortest drive first: minutes of drive, queue, minutes per kWh at its ports.
 Choices = Sequence[tuple[float, int, float]]
 
 

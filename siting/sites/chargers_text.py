@@ -48,7 +48,7 @@ def added_up(texts: Iterable[str]) -> str:
     whole = " + ".join(map(str, texts))
     try:
         counts, standing_kw = charger_counts(whole)
-    except ValueError:  # words of a user's own table
+    except ValueError:  # a description in a user's own table
         return whole
     stands = [] if standing_kw is None else [f"{standing_kw:g} kW (stands)"]
     return " + ".join([*stands, *(f"{n} x {name}" for name, n in sorted(counts.items()))])
@@ -74,7 +74,7 @@ def told_as(configuration: str, chargers: str) -> str:
     bare = configuration.removeprefix(EXTENDED).removesuffix(UPGRADED)
     try:
         counts, _ = charger_counts(chargers)
-    except ValueError:  # words of a user's own table
+    except ValueError:  # a description in a user's own table
         return configuration
     if not counts or bare != size_name(counts):
         return configuration

@@ -213,7 +213,7 @@ def _own(places: gpd.GeoDataFrame) -> list[str]:
 
 
 def _join(places: gpd.GeoDataFrame, merge_within_m: float) -> np.ndarray:
-    """Return the position of the site that each place joins; its own if it is a site."""
+    """Return, for each place, the position of the site that it joins; a site joins itself."""
     xy = np.column_stack([places.geometry.x, places.geometry.y])
     from scipy.spatial import cKDTree
 

@@ -80,8 +80,8 @@ def make_offers(
         One row per site and configuration, in the order of sites, then of configurations, sizes
         last: ``offer_id``, ``site_id``, ``configuration``, ``chargers``, ``vehicle_classes``,
         ``existing``, ``extends``, ``power_kw`` (of the chargers), ``load_kw`` (on the grid),
-        ``standing_kw`` (the existing part of both), ``upgrade_kw`` (headroom that the upgrade adds:
-        ``load_kw - standing_kw - upgrade_kw`` is within the headroom), ``ports``, ``points``,
+        ``standing_kw`` (the part of both that exists), ``upgrade_kw`` (headroom that the upgrade
+        adds: ``load_kw - standing_kw - upgrade_kw`` is within the headroom), ``ports``, ``points``,
         ``bays_needed``, ``site_bays``, ``neeca_points`` (set by NEECA's rule for the site's known
         bays), ``feeder_id`` where the sites have it, ``headroom_kw``, ``line_km``,
         ``availability``, the cost parts (`siting.sites.costs`), with ``battery_cost_pkr`` (swap
@@ -89,7 +89,7 @@ def make_offers(
         ``subsidy_pkr``, ``grid_item`` (the connection), ``neeca_level``, running costs
         (``annual_fee_pkr``, ``om_pkr_year``, ``land_pkr_year``, ``insurance_pkr_year``),
         ``charger_life_years`` and ``battery_life_years`` (the shortest; blank if none),
-        ``standing_kwh_day`` (the existing part of the capacity), ``capacity_<group>_kwh_day``
+        ``standing_kwh_day`` (the part of the capacity that exists), ``capacity_<group>_kwh_day``
         (`siting.sites.standards`) and ``reason`` (blank where it can be built).
 
     Raises

@@ -68,7 +68,7 @@ def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
 
     Columns: ``name`` (blank where the map has none), ``kind`` (the tag's value), ``source`` and
     ``geometry``; areas become a point inside them. Raises `InputError` if the file cannot be read,
-    no tags are given, or no place has one.
+    no tags are given, or no place has such a tag.
     """
     _require_tags(tags)
     osm = path.name.lower().endswith(OSM_XML)
@@ -81,7 +81,7 @@ def candidates_from_features(features: gpd.GeoDataFrame, tags: Tags) -> gpd.GeoD
 
     `features`: features with OSM keys as columns, as `siting.roads.download_features` or OSMnx give
     them; `tags`: as in `candidates_from_pois`. Result: as `candidates_from_pois`. Raises
-    `InputError` if no tags are given, no place has one, or geometry is missing.
+    `InputError` if no tags are given, no place has such a tag, or geometry is missing.
 
     >>> fuel = gpd.GeoDataFrame(
     ...     {"amenity": ["fuel", "bank"]}, geometry=gpd.points_from_xy([73, 73], [33, 34]), crs=4326

@@ -147,7 +147,7 @@ def shown_offers(
 
 
 def step_text(before: str, after: str) -> str:
-    """Return the difference in chargers between two stations; blank if a text is unreadable.
+    """Return the difference in chargers between two stations; blank if a string is unreadable.
 
     >>> step_text("8 x lev_3 + 1 x dc_60", "12 x lev_3 + 1 x dc_60")
     '4 x lev_3 more'
@@ -164,7 +164,7 @@ def step_text(before: str, after: str) -> str:
 
 
 def _counts(chargers: str) -> tuple[dict[str, int], float | None]:
-    """Return the added chargers and existing power in a text; empty if it is unreadable."""
+    """Return the added chargers and existing power in a string; empty if it is unreadable."""
     try:
         return charger_counts(chargers)
     except ValueError:

@@ -22,8 +22,8 @@ A group can have types of different speed. Its k fastest ports form one queue M/
 minutes (port by port, which weights slow ports more than mean rates would). The other ports of each
 type form a queue of their own, and k is chosen to serve the most energy. A station could mark its
 ports for such queues, and idle slow ports cost nothing, so more or faster ports never lower the
-capacity. In a simulation in which drivers take the fastest free port, eleven pairs and triples of
-types stayed clearly below alpha.
+capacity. In a simulation in which drivers take the fastest free port, eleven combinations of two or
+three types stayed clearly below alpha.
 
 A queue with the mean session of all classes is only approximate. With alpha 0.1, 1 to 8 ports, and
 cars and buses with equal energy and exponential sessions, 0.100 to 0.109 of drivers waited too
@@ -76,7 +76,7 @@ class ServiceStandard:
     # port use; ``rated_share``: a share of the day's output at full power.
     rule: Rule = "rated_share"
     # For rule ``rated_share``: the share of the day's output at full power that is sold, above 0
-    # and at most 1; 0.027 was observed in 2024 (facts: gadinsider.com, quoting a NEPRA hearing).
+    # and at most 1; 0.027 was observed in 2024 (gadinsider.com, quoting a NEPRA hearing).
     utilisation: float = 0.15
     # `wait_min`, `alpha`: at most the share `alpha` of drivers (above 0, below 1) waits longer than
     # `wait_min` minutes
