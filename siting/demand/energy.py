@@ -145,8 +145,8 @@ def city_energy(
 def zone_energy(area: Area) -> pd.DataFrame:
     """Return the public charging demand by zone and vehicle class (kWh/day).
 
-    The area's vehicles are divided among the zones by people and ``ownership``. Columns:
-    ``zone_id``, ``vehicle_class``, ``vehicles``, ``home_share``, ``public_share``,
+    The area's vehicles are divided among zones in proportion to people, weighted by ``ownership``.
+    Columns: ``zone_id``, ``vehicle_class``, ``vehicles``, ``home_share``, ``public_share``,
     ``demand_kwh_day``, ``source``, ``confidence``. Rows are grouped by zone; within a zone, classes
     are in the fleet's order. Raises `InputError` for the faults of `city_energy`, a repeated zone,
     a missing population or an impossible share.

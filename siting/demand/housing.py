@@ -34,7 +34,7 @@ from siting.errors import Fault, refuse
 from siting.files import missing_columns, rows_fault
 from siting.reference import table
 
-# For each effect, the name of the share of such households in the survey behind home_share.
+# For each effect, the figure with the share of such households in the survey of home_share.
 SURVEYED = {"renting_effect": "survey_renting_share", "high_rise_effect": "survey_high_rise_share"}
 EFFECTS = (*SURVEYED, *SURVEYED.values())
 

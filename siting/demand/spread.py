@@ -48,9 +48,9 @@ def spread_demand(
         ``cell_id``, ``home``, ``destination``, ``en_route``: each cell's share of each surface, as
         `siting.demand.surfaces` returns them.
     weights
-        ``vehicle_class``, ``home``, ``destination``, ``en_route``: weights with any sum that divide
-        a class's energy; None: the package's table. If a surface is 0 in all cells of a zone, its
-        weight goes to the others.
+        ``vehicle_class``, ``home``, ``destination``, ``en_route``: weights, with any sum, by which
+        a class's energy is divided; None: the package's table. If a surface is 0 in all cells of a
+        zone, its weight goes to the others.
     depots
         Fleets by depot, as `siting.demand.place_depots` returns them: all the demand of their class
         is placed in the cells of the depots.

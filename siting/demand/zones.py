@@ -57,7 +57,7 @@ def read_zones(
     number of people; None: outlines only, with 0 people each. `id_column`: the id of a zone; by
     default ``zone_id`` or ``id`` if the layer has it, else ``z001`` …. `name_column`: the display
     name; by default ``name`` if the layer has it, else the id. `renting_column`,
-    `high_rise_column`: the share of households that rent, and that live in high-rise buildings, 0
+    `high_rise_column`: the shares of households that rent, and that live in high-rise buildings, 0
     to 1. `ownership_column`: vehicles per head, or a proxy, in any unit.
 
     Columns: ``zone_id``, ``name``, ``people`` (persons), ``renting_share`` and ``high_rise_share``

@@ -121,8 +121,8 @@ class Accounts:
 def break_evens(accounts: Accounts) -> pd.DataFrame:
     """Return the values of each figure at which stations need no public money, or are lost.
 
-    One figure varies while all others stay fixed. The price at a charger group is varied for the
-    stations that sell the most energy at that group.
+    One figure varies while all others stay fixed. The price at a charger group varies only for the
+    stations that sell more at that group than at any other.
 
     `accounts`: the stations that receive public money; all stations if none does.
 
@@ -182,8 +182,8 @@ def swings(
 ) -> pd.DataFrame:
     """Return the change in the stations' total value (PKR) at the low and high end of each figure.
 
-    `ends`: for each figure, a function from its value to the stations, and its low and high ends.
-    Columns: ``name``, ``low_pkr`` and ``high_pkr`` (change of all stations' net present value
+    `ends`: for each figure, a function that returns the accounts at a value, and its low and high
+    ends. Columns: ``name``, ``low_pkr`` and ``high_pkr`` (change of all stations' net present value
     without subsidy), ``swing_pkr`` (the range spanned by both and 0), in the order given. Figures
     with an end that the rules refuse are left out.
     """

@@ -168,7 +168,7 @@ class Answers:
         """Store a valid answer; an empty one waits until the whole area proves not to be empty.
 
         `url`: the request as OSMnx writes it; `ok`: whether the status was good. Raises
-        `UnsoundAnswerError` for an answer of the wrong form, or with a remark on a failure.
+        `UnsoundAnswerError` for an answer of the wrong form, or one that reports a failure.
         """
         trouble = _fault_of(answer)
         if trouble is not None:

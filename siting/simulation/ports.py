@@ -4,10 +4,10 @@ A session of class c that takes e kWh occupies a port of p kW for
 
     minutes(c, p) = 60 e / min(p, limit(c)) / availability
 
-with limit(c) the vehicle's limit: from the table of limits if it has the pair, else the mean power
-in the profile table (session_kwh / session_min). Availability below 1 lengthens the session, as
-short power cuts would. The slot of a swap cabinet is occupied while the energy taken is recharged,
-60 e / p x taper / availability. This applies `siting.sites.standards` to each session.
+with limit(c) the limit of the class at that charger group: from the table of limits, else the mean
+power in the profile table (session_kwh / session_min). Availability below 1 lengthens the session,
+as short power cuts would. The slot of a swap cabinet is occupied while the energy taken is
+recharged, 60 e / p x taper / availability. This applies `siting.sites.standards` to each session.
 """
 
 from __future__ import annotations
