@@ -29,7 +29,7 @@ the sum over the years t of (share of q sold in t) / (1 + r)^t, and need = K (1 
 rate: worth is multiplied by the share, or need and worth are computed at that rate. `gap_terms`
 returns need and worth for the rows of the integer program under the rules `need` and `gap`.
 
-Sources: the Ministry named viability-gap funding (Dunya, 6 Oct 2025), but no formula of it was
+Sources: the Ministry named viability-gap funding (Dunya, 6 Oct 2025), but no formula for it was
 found; the arithmetic is from R. A. Brealey, S. C. Myers, F. Allen, Principles of Corporate Finance,
 chapters 2 and 5.
 """

@@ -18,8 +18,8 @@ quickest station. The queue may have grown by the time of arrival; a driver whos
 exceeds the patience turns round. All others queue, first come, first served, for the ports of one
 charger group of the station. They take the fastest free port and keep it until the session is done.
 
-The expected wait is 0 where a port is free, else (drivers waiting + 1) / (sessions that the group's
-ports complete an hour on average).
+The expected wait is 0 if a port is free, else (drivers waiting + 1) / (the mean number of sessions
+that the group's ports complete in an hour).
 
 Source: P. A. W. Lewis, G. S. Shedler: Simulation of nonhomogeneous Poisson processes by thinning,
 Naval Research Logistics Quarterly 26 (1979), 403-413, section 1 for piecewise rates.
