@@ -88,8 +88,7 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
 
 
 def _largest(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return the largest of the numbers between ``;`` (NaN if blank), and whether one is
-    invalid."""
+    """Return each row's largest number (NaN if blank), and whether any of them is invalid."""
     text = column.astype("str").where(column.notna(), "")
     parts = text.str.split(";").explode().str.strip()
     numbers = pd.to_numeric(parts.where(parts != ""), errors="coerce")
