@@ -73,7 +73,7 @@ def make_cells(
     ------
     InputError
         If a setting is invalid, the layer has no counts or no coordinate reference system, or
-        nobody lives within `max_snap_m` of the roads (perhaps a wrong layer).
+        nobody lives within `max_snap_m` of the roads (the layer may be the wrong one).
     MissingExtraError
         If `shape` is ``h3`` and the package ``h3`` is not installed.
     """
@@ -108,7 +108,7 @@ def make_cells(
 def cells_on_roads(
     shapes: Shapes, people: Floats, network: Network, max_snap_m: float, people_extent: str
 ) -> gpd.GeoDataFrame:
-    """Return the result of `make_cells`, with ids and road nodes, from shapes and populations.
+    """Return cells as `make_cells` does, with ids and road nodes, from shapes and populations.
 
     A cell whose centre is farther than `max_snap_m` from the nearest road gets no node;
     `people_extent` is the extent of the people, for the error message if nobody lives near a road.
@@ -133,7 +133,7 @@ def cells_on_roads(
 
 
 def _also_faults(also: gpd.GeoDataFrame | None) -> list[Fault]:
-    """Return the faults of the places that need cells; an empty list if there are none."""
+    """Return the faults of `also`, the places that get a cell even if nobody lives there."""
     if also is None or not len(also):
         return []
     if also.crs is None:
@@ -196,7 +196,7 @@ def _nearest_zone(shapes: Shapes, key: Ints, empty: Ints, zones: int) -> Ints:
 
 
 def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, Ints]:
-    """Return the squares over a layer, south to north, and each row's square (-1 for a polygon)."""
+    """Return squares that cover a layer, south to north, and each row's square (-1: a polygon)."""
     is_point = (local.geom_type == "Point").to_numpy()
     points = shapely.get_coordinates(local.geometry.to_numpy()[is_point])
     keys = [np.floor(points[:, ::-1] / size_m).astype(np.int64)]
@@ -222,7 +222,7 @@ def squares(keys: npt.NDArray[np.int64], size_m: float) -> Shapes:
 
 
 def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
-    """Return the H3 cells over a layer, south to north, and each row's cell (-1 for a polygon)."""
+    """Return H3 cells that cover a layer, south to north, and each row's cell (-1: a polygon)."""
     import h3
 
     degrees = local.geometry.to_crs(4326)
@@ -254,7 +254,7 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
 
 
 def _named(local: gpd.GeoDataFrame, resolution: int) -> Shapes:
-    """Return the cell that contains each row's hexagon; blank if that is missing or coarser.
+    """Return the cell that contains each row's hexagon; blank if a row has none or a coarser one.
 
     The children of a hexagon stick out of it slightly, but each child has one parent, so nobody is
     counted twice.
@@ -275,7 +275,7 @@ def _require_few(cells: float, what: str, fix: str) -> None:
 
 
 def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Ints, Floats]:
-    """Return row, cell and population of each part of the layer; polygons are divided by area."""
+    """Return row, cell and people of each part of the layer; polygons are divided by area."""
     counts = local["people"].to_numpy(dtype=float)
     is_point = at >= 0
     rows, cells, parts = [np.flatnonzero(is_point)], [at[is_point]], [counts[is_point]]
@@ -295,7 +295,7 @@ def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Int
 def _sums(key: Ints, part: Floats, size: int) -> Floats:
     """Return the sum of the parts of each key.
 
-    The order of summation does not depend on that of the rows, so the last digit is reproducible.
+    The order of summation does not depend on the order of rows, so the last digit is reproducible.
     """
     order = np.lexsort((part, key))
     return np.bincount(key[order], weights=part[order], minlength=size)

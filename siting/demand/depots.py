@@ -20,7 +20,7 @@ OWN = ("km_day", "home_share")  # figures of a class that its depots can replace
 def place_depots(
     fleets: pd.DataFrame, vehicles: pd.DataFrame, cells: gpd.GeoDataFrame, within_m: float
 ) -> pd.DataFrame:
-    """Return fleets with their charging cell and public demand (kWh/day).
+    """Return the fleets, each with the cell of its depot and its public demand (kWh/day).
 
     `fleets`: ``depot``, ``vehicle_class``, ``lon``, ``lat`` (degrees), ``vehicles``, ``km_day``,
     ``public_share`` (0 to 1) and ``source``, where a blank ``km_day`` or ``public_share`` takes the
@@ -67,7 +67,7 @@ def place_depots(
 def with_depots(
     fleet: pd.DataFrame, vehicles: pd.DataFrame, city_share: pd.DataFrame, depots: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return fleet, vehicles and city share with depot data for the classes of `depots`.
+    """Return the first three tables, with the figures of the depots for classes that have depots.
 
     `fleet`, `vehicles`, `city_share`: as in `siting.demand.city_energy`; `depots`: as
     `place_depots` returns them. ``in_area`` marks classes whose vehicles are all in the study area;
@@ -103,7 +103,7 @@ def with_depots(
 
 
 def zones_by_depot(energy: pd.DataFrame, depots: pd.DataFrame) -> pd.DataFrame:
-    """Return energy by zone and class; a class with depots has its energy in their zones.
+    """Return energy by zone and class, moved to the zones of the depots for classes with depots.
 
     `energy`: ``zone_id``, ``vehicle_class``, ``demand_kwh_day`` and perhaps ``vehicles``; `depots`:
     as `place_depots` returns them.

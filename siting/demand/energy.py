@@ -50,7 +50,7 @@ class Area:
 
 
 def zone_kwh(figures: Mapping[str, Array], zones: Housing) -> Array:
-    """Return public energy by zone and class (kWh/day), for each draw if figures are drawn."""
+    """Return public energy by zone and class (kWh/day), for each draw if figures are sampled."""
     whole = (
         figures["country_vehicles"]
         * figures["city_share"]
@@ -93,7 +93,7 @@ def city_energy(
         ``vehicle_class``, ``country_vehicles``, ``city_share``, ``area_share``, ``vehicles`` (in
         the area), ``kwh_km``, ``km_day``, ``charging_efficiency``, ``electric_km_share``,
         ``home_share``, ``public_share``, ``demand_kwh_day``, ``source``, ``confidence`` (the
-        weakest of its parts); in the fleet's order.
+        weakest among the parts). Rows are in the fleet's order.
 
     Raises
     ------
@@ -145,11 +145,11 @@ def city_energy(
 def zone_energy(area: Area) -> pd.DataFrame:
     """Return the public charging demand by zone and vehicle class (kWh/day).
 
-    The area's vehicles are divided among the zones by people and ``ownership``. Columns:
-    ``zone_id``, ``vehicle_class``, ``vehicles``, ``home_share``, ``public_share``,
-    ``demand_kwh_day``, ``source``, ``confidence``; zone by zone, in the fleet's order. Raises
-    `InputError` for the faults of `city_energy`, a repeated zone, a missing population or an
-    impossible share.
+    The area's vehicles are divided among zones in proportion to people, weighted by ``ownership``.
+    Columns: ``zone_id``, ``vehicle_class``, ``vehicles``, ``home_share``, ``public_share``,
+    ``demand_kwh_day``, ``source``, ``confidence``. Rows are grouped by zone; within a zone, classes
+    are in the fleet's order. Raises `InputError` for the faults of `city_energy`, a repeated zone,
+    a missing population or an impossible share.
 
     >>> from siting.demand import city_share, national_fleet, vehicle_figures
     >>> from siting.reference import table
@@ -226,7 +226,7 @@ class Case:
         self.zones = Housing.from_table(area.zones)
         self.figures = demand_figures(area)
         self.classes = area.fleet["vehicle_class"].astype(str).to_list()
-        # Row of each class, by figure, looked up once; a figure common to all classes has one row.
+        # By figure, the row of each class; a figure common to all classes has one row.
         pairs = self.figures[["figure", "vehicle_class"]].itertuples(index=False, name=None)
         row = {pair: at for at, pair in enumerate(pairs)}
         self._rows = {
@@ -247,19 +247,19 @@ class Case:
         return self._other | {name: values[..., at] for name, at in self._rows.items()}
 
     def kwh(self, values: Array) -> Array:
-        """Return energy by zone and class with the figures at the given values (kWh/day)."""
+        """Return energy by zone and class (kWh/day), computed from the given figures."""
         return zone_kwh(self.at(values), self.zones)
 
 
 def _in_area(fleet: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Return, for each class, whether its vehicles are the study area's, not the country's."""
+    """Return, for each class, whether its vehicles are only those of the study area."""
     return fleet.get("in_area", pd.Series(False, index=fleet.index)).to_numpy(dtype=bool)
 
 
 def _aligned(
     fleet: pd.DataFrame, vehicles: pd.DataFrame, city_share: pd.DataFrame, area_share: float
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return use and city share by class in the fleet's order; an error names every fault."""
+    """Return use and city share with classes in the fleet's order; an error names every fault."""
     faults = []
     if not (np.isfinite(area_share) and 0 < area_share <= 1):
         what = f"{area_share:g} of the city's people live in the study area"

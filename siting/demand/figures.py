@@ -1,4 +1,4 @@
-"""Figures by vehicle class, one row each, with overrides and limits."""
+"""Tables of figures by vehicle class: read, overridden by the user, and checked against limits."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def read_figures(
     """Return the figures of all vehicle classes, one row per class and figure, with units.
 
     `path` is a user's own table of the same form, whose rows replace the package's for the same
-    class and figure. `overrides` (class, then figure) replace both, have no range and are marked
-    ``ASSUMPTION``. Classes keep the table's order, with new ones last; figures keep the order of
-    `limits`. An `InputError` names every fault at once.
+    class and figure. `overrides` (keyed by class, then by figure) replace both, have no range and
+    are marked ``ASSUMPTION``. Classes keep the table's order, with new ones last; figures keep the
+    order of `limits`. An `InputError` names every fault at once.
     """
     rows = table(name)
     where = f"{name} table"

@@ -1,4 +1,4 @@
-"""Electric vehicles of Pakistan by year and class, compared with published figures."""
+"""Electric vehicles in Pakistan by year and class, and their comparison with published figures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHARE_TOLERANCE = 0.02
 def national_fleet(
     year: int, scenario: FleetScenario = CENTRAL_SCENARIO, path: Path | None = None
 ) -> pd.DataFrame:
-    """Return the electric vehicles of the country at the end of a year, by class.
+    """Return the number of electric vehicles in the country at the end of a year, by class.
 
     Numbers come from the stock-and-sales model (`fleet_model`) or a user's table. Between two years
     of a table, each figure grows at a constant rate, ``v(t) = v0 * (v1 / v0) ** ((t - t0) / (t1 -
@@ -60,12 +60,12 @@ def fleet_check(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
     This is not a test of the model: its sales, opening stocks and targets were set from these
     figures, so the check shows only that the model reproduces them. Two-wheelers are nine tenths of
     the vehicles, so a matching total says little about cars, buses and rickshaws. The published
-    figures of single classes are not independent of the model either.
+    figures for single classes are not independent of the model either.
 
-    The published 2.2 million is called cumulative, so it is compared both with the vehicles in
-    service in 2030 and with all sold by then. The tolerance is 10 % for numbers of vehicles and 2
-    percentage points for the share of sales. For a class, ``within`` is true if the model's number
-    lies in the published range.
+    The source calls its 2.2 million vehicles cumulative, so this number is compared both with
+    vehicles in service in 2030 and with all vehicles sold by then. The tolerance is 10 % for
+    numbers of vehicles and 2 percentage points for the share of sales. For a class, ``within`` is
+    true if the model's number lies in the published range.
 
     Columns: ``item``, ``model``, ``published``, ``unit``, ``difference``, ``difference_share`` (of
     the published value), ``tolerance`` (in the unit), ``within``, ``source``, ``confidence``.

@@ -34,7 +34,7 @@ from siting.errors import Fault, refuse
 from siting.files import missing_columns, rows_fault
 from siting.reference import table
 
-# For each effect, the share of such households in the survey that gives home_share.
+# For each effect, the figure with the share of such households in the survey of home_share.
 SURVEYED = {"renting_effect": "survey_renting_share", "high_rise_effect": "survey_high_rise_share"}
 EFFECTS = (*SURVEYED, *SURVEYED.values())
 
@@ -43,7 +43,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Housing:
-    """The zones of a study area as arrays: ids, shares of people, of tenants and of high-rises.
+    """The zones of a study area as arrays: ids, and shares of people, tenants and high-rise homes.
 
     Unknown shares are NaN. Ownership is relative to its mean, and 1 if unknown.
     """
@@ -55,7 +55,7 @@ class Housing:
     ownership: Array
 
     def split_by(self, weight: Array) -> Array:
-        """Return each zone's share of the vehicles by class (column), for these ownership weights.
+        """Return the share of each class's vehicles (column) in each zone (row).
 
         >>> zones = pd.DataFrame({"zone_id": ["a", "b"], "people": [3, 1], "ownership": [1, 3]})
         >>> Housing.from_table(zones).split_by(np.array([0.0, 1.0])).tolist()
@@ -66,7 +66,7 @@ class Housing:
 
     @classmethod
     def from_table(cls, zones: pd.DataFrame | None) -> Housing:
-        """Return the zones of a table, checked; None gives one zone with unknown shares."""
+        """Check a table of zones and return them; None gives one zone with unknown shares."""
         if zones is None:
             zones = pd.DataFrame({"zone_id": ["all"], "people": [1.0]})
         refuse(missing_columns(zones, ("zone_id", "people"), "zones"))
@@ -103,7 +103,7 @@ class Housing:
 
 
 def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
-    """Return the share charged at home by zone and class, for each draw if figures are drawn."""
+    """Return the share of energy charged at home by zone and class, for each draw if sampled."""
     weight = figures["housing_weight"][..., None, :]
     home = figures["home_share"][..., None, :]
     for (effect, surveyed), share in zip(

@@ -149,9 +149,9 @@ def people_on_streets(network: Network, total: float) -> gpd.GeoDataFrame:
     This is for zones for which only the total is known. People are assumed to live in proportion to
     street length; the caller must state this assumption.
 
-    `network`: the zone's roads; `total`: number of people in the zone. One row per street of a
-    class in `HOME_STREETS`, with both directions as one: ``people`` and the street's midpoint.
-    Raises `InputError` if there is no such street.
+    `network`: the zone's roads; `total`: number of people in the zone. The result has one row, with
+    ``people`` and the midpoint, for each street of a class in `HOME_STREETS`; both directions count
+    as one street. Raises `InputError` if there is no such street.
     """
     at, lines = streets_once(network, HOME_STREETS)
     length_m = network.edges["length_m"].to_numpy(dtype=float)[at]
@@ -175,7 +175,7 @@ def require_commas(path: Path) -> None:
 
 
 def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
-    """Return the faults of a column of head counts; an empty list if none."""
+    """Return the faults of a column of head counts, if any."""
     where = f"{path}, column {column}"
     if faults := missing_columns(layer, (column,), str(path)):
         return faults
@@ -300,7 +300,7 @@ def along(lines: Shapes, step_m: float) -> tuple[Shapes, Ints, Floats]:
 
 
 def streets_once(network: Network, highway: Collection[str]) -> tuple[Ints, Shapes]:
-    """Return the streets of some classes, with both directions as one: edge positions and lines."""
+    """Return the edges of some classes, one per two-way street: their positions and lines."""
     edges = network.edges
     at = np.flatnonzero(edges["highway"].isin(list(highway)).to_numpy())
     # A normalised line has the same direction whichever way it was drawn.

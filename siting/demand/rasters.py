@@ -51,11 +51,11 @@ def read_raster(
 ) -> gpd.GeoDataFrame:
     """Return the population from a raster: pixel centres (or squares) with a head count.
 
-    `path`: a GeoTIFF of one band, north up, in any coordinate reference system; `area`: polygon, or
-    west, south, east, north, in lon/lat; only pixels with their centre inside count (default: all);
-    `density`: whether the values are persons per km2, not persons per pixel; `nodata`: the value
-    that means no data, if the file does not declare one; `pixel_squares`: whether to return pixels'
-    outlines, so that cells can share their people (`raster_to_cells` is much faster).
+    `path`: a GeoTIFF of one band, north up, in any coordinate reference system; `area`: a polygon,
+    or west, south, east, north, in lon/lat; only pixels whose centre is inside are read (default:
+    all); `density`: whether the values are persons per km2, not persons per pixel; `nodata`: the
+    value that means no data, if the file does not declare one; `pixel_squares`: whether to return
+    pixels' outlines, so that cells can share their people (`raster_to_cells` is much faster).
 
     Columns: ``people`` (persons, above 0) and ``geometry``, EPSG:4326; from north to south, then
     west to east. Raises `InputError` if the file cannot be read, has several bands or is not north

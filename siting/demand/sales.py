@@ -57,7 +57,7 @@ class _Class:
     targets: Mapping[str, Array]
 
     def run(self, years: Array, ends: Mapping[str, str]) -> dict[str, Array]:
-        """Return sales, share, electric sales and stock, with some figures at their range's end."""
+        """Return the `OUTPUTS` by year, with the figures in `ends` at an end of their range."""
         at = {name: ranges[ends.get(name, "value")] for name, ranges in self.figures.items()}
         targets = self.targets[ends.get("electric_share", "value")]
         sales = at["sales_year"] * (1 + at["growth"]) ** (years - BASE_YEAR)
@@ -83,8 +83,8 @@ def s_curve(
 ) -> Array:
     """Return the electric share of sales by year (0 to 1): logistic from target to target.
 
-    `target_years` rise and enclose `years`; `targets` lie above 0 and below `saturation`, the limit
-    of the curve; otherwise `InputError` is raised.
+    `target_years` must rise and enclose `years`; `targets` must lie above 0 and below `saturation`,
+    the limit of the curve; otherwise `InputError` is raised.
 
     >>> s_curve([2026, 2028, 2030], [2026, 2030], [0.2, 0.8], 1.0).round(3).tolist()
     [0.2, 0.5, 0.8]
@@ -101,7 +101,7 @@ def s_curve(
 
 
 def survival(age_years: npt.ArrayLike, life_years: float, shape: float) -> Array:
-    """Return the share of vehicles in service at an age: Weibull, half at `life_years`.
+    """Return the share of vehicles still in service at an age: Weibull, half at `life_years`.
 
     >>> survival([0, 10], life_years=10, shape=2.5).tolist()
     [1.0, 0.5]
@@ -120,8 +120,8 @@ def fleet_model(
 ) -> pd.DataFrame:
     """Return the country's sales, electric share and electric stock by year and class.
 
-    The formulas are in the module docstring. `until`: the last year, 2025 to the last target year
-    of the scenario.
+    The formulas are in the module docstring. `until`: the last year to compute, from 2025 to the
+    scenario's last target year.
 
     Columns: ``year``, ``vehicle_class``; ``sales`` (all fuels, vehicles a year), ``electric_share``
     (of the sales), ``electric_sales`` (vehicles a year), ``stock`` (electric vehicles in service at

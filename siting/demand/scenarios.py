@@ -41,9 +41,9 @@ class FleetScenario:
     # from 2041 on), or one in `path`
     name: str = DEFAULT_SCENARIO
     path: Path | None = None  # scenarios in place of ``siting/reference/scenarios.csv``
-    # Single figures, which then have no range: class, then ``sales_year``, ``growth``,
-    # ``life_years``, ``life_shape``, ``opening_vehicles``, ``opening_age_years``, ``saturation``,
-    # or ``share_2030`` for the target of a year.
+    # Single figures by class, which then have no range: ``sales_year``, ``growth``, ``life_years``,
+    # ``life_shape``, ``opening_vehicles``, ``opening_age_years``, ``saturation``, or ``share_2030``
+    # for the target of a year.
     overrides: Overrides = field(default_factory=dict)
     # Rows that replace those of ``siting/reference/sales.csv`` for the same class and figure.
     sales_path: Path | None = None

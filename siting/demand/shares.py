@@ -17,7 +17,7 @@ from siting.reference import table
 def city_figures(city: str, path: Path | None = None) -> pd.Series:
     """Return the figures of a city: population, DISCO, availability (share) and speed group.
 
-    `city`: its name; case is ignored; `path`: a user's own table of cities in place of the
+    `city`: name of the city (case is ignored); `path`: a user's own table of cities in place of the
     package's, with the same columns. Raises `InputError` if the table has no such city; the message
     lists the table's cities.
 
@@ -28,7 +28,7 @@ def city_figures(city: str, path: Path | None = None) -> pd.Series:
 
 
 def city_like(like: str, city: str, people: float) -> pd.Series:
-    """Return figures for a city outside the table, with another city's power supply and speeds.
+    """Return figures for a city not in the table, with another city's power supply and speeds.
 
     Its share of the fleet is proportional to its own `people`, not to the other city's.
 
@@ -48,12 +48,12 @@ def city_share(
     """Return a city's share of the country's electric vehicles by vehicle class (0 to 1).
 
     The share comes from the first of these that is known: registrations of the class in the city,
-    registrations of all classes together, the column ``share_of_fleet`` of `cities`, the city's
+    registrations of all classes together, the column ``share_of_fleet`` of `cities`, or the city's
     population divided by the urban population of Pakistan. None of them was measured for electric
     vehicles; the ranges span the published estimates.
 
     `cities`: the table of cities, ``siting.reference.table("cities")`` or a user's own; `city`: its
-    name; case is ignored; `path`: a user's own registrations in place of the package's: a CSV with
+    name (case is ignored); `path`: a user's own registrations in place of the package's: a CSV with
     the columns city, vehicle_class (blank: all classes), share, low, high, source, confidence.
 
     Columns: ``vehicle_class``, ``city_share``, ``low``, ``high``, ``source``, ``confidence``.
@@ -96,8 +96,8 @@ def national_stations(people: float) -> dict[str, Any]:
     """Return the policy's number of public stations, and an area's share of them by population.
 
     `people`: population of the area. Result: ``stations`` (of the whole country), ``year``,
-    ``by_people`` (stations, by the area's share of Pakistan's urban population), ``source``,
-    ``confidence`` (of the national number).
+    ``by_people`` (stations, in proportion to the area's share of Pakistan's urban population),
+    ``source``, ``confidence`` (of the national number).
 
     >>> found = national_stations(1_108_872)
     >>> found["stations"], round(found["by_people"])

@@ -42,28 +42,28 @@ def spread_demand(
         energy too, but this energy cannot be served.
     energy
         ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), as `city_energy` returns them; with
-        ``zone_id``, one row per zone and class, spread over the cells of that zone alone. If the
-        cells have no zones, a single zone is the whole area.
+        ``zone_id``, there is one row per zone and class, whose energy goes to the zone's cells
+        only. If the cells have no zones, a single zone is the whole area.
     surfaces
         ``cell_id``, ``home``, ``destination``, ``en_route``: each cell's share of each surface, as
         `siting.demand.surfaces` returns them.
     weights
-        ``vehicle_class``, ``home``, ``destination``, ``en_route``: weights with any sum that divide
-        a class's energy; None: the package's table. If a surface is 0 in all cells of a zone, its
-        weight goes to the others.
+        ``vehicle_class``, ``home``, ``destination``, ``en_route``: weights, with any sum, by which
+        a class's energy is divided; None: the package's table. If a surface is 0 in all cells of a
+        zone, its weight goes to the others.
     depots
         Fleets by depot, as `siting.demand.place_depots` returns them: all the demand of their class
         is placed in the cells of the depots.
     ownership
-        By class, an exponent (default: 0) of the cells' ``relative_wealth``, if present: energy
-        near homes is proportional to population times wealth raised to this exponent.
+        Exponent by class (default: 0). If the cells have ``relative_wealth``, energy near homes is
+        proportional to population times wealth raised to this exponent.
 
     Returns
     -------
     DataFrame
         ``demand_id``, ``cell_id``, ``vehicle_class``, ``demand_kwh_day``; in the order of the
-        cells, then of the classes. Rows without energy are left out. ``attrs["notes"]`` lists
-        weights moved to other surfaces.
+        cells, then of the classes. Rows without energy are left out. ``attrs["notes"]`` lists the
+        weights that were moved to other surfaces.
 
     Raises
     ------
@@ -141,11 +141,11 @@ def spread_demand(
 def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) -> pd.DataFrame:
     """Return the division of each vehicle class's public energy among the surfaces (shares).
 
-    `overrides`: class, then ``home``, ``destination`` and ``en_route``: weights of at least 0 with
-    any sum, in place of the packaged row. Columns: ``vehicle_class``; the three surfaces (sum 1),
-    each with ``…_low`` and ``…_high`` (a user's own weight has no range); ``unit``, ``source``,
-    ``confidence``. Raises `InputError` if a class's weights are all 0, or one is negative or
-    missing.
+    `overrides`: by class, the weights of ``home``, ``destination`` and ``en_route`` in place of the
+    package's: numbers of at least 0 with any sum. Columns: ``vehicle_class``; the three surfaces
+    (sum 1), each with ``…_low`` and ``…_high`` (a user's own weight has no range); ``unit``,
+    ``source``, ``confidence``. Raises `InputError` if a class's weights are all 0, or one is
+    negative or missing.
 
     >>> weights = surface_weights({"car": {"home": 1, "destination": 1, "en_route": 2}})
     >>> float(weights.set_index("vehicle_class").loc["car", "en_route"])
@@ -256,9 +256,9 @@ def map_swings(
 ) -> pd.DataFrame:
     """Return how much each assumption about charging places changes the map, largest first.
 
-    One figure at a time is set to the ends of its range: each class's weight of a surface (others
-    in proportion), and the weight of each kind of place. The effect is half the sum of the absolute
-    changes in the cells' shares of the total. The larger effect of the two ends is returned.
+    One figure at a time is set to the ends of its range: each class's weight of a surface (its
+    other weights change in proportion), and the weight of each kind of place. The effect, the
+    larger of both ends, is half the sum of the absolute changes in the cells' shares of the total.
 
     `cells`, `energy`, `surfaces`, `weights`, `ownership`: as in `siting.demand.spread_demand`;
     demand at depots is not moved. `pois`: places and their weights as in `siting.demand.surfaces`;

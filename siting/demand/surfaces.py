@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 SURFACES = ("home", "destination", "en_route")
 MAIN_ROADS = ("motorway", "trunk", "primary", "secondary")
-# Row of the table for road classes without a row of their own.
+# The road class whose weight applies to classes without a row in the table.
 FALLBACK = "unclassified"
 STEP_M = 200.0
 # Starting places searched at once; memory limits their number in a large city.
@@ -162,10 +162,10 @@ def cell_places(
 ) -> pd.DataFrame:
     """Return the places that attract vehicles to each cell, with their weights.
 
-    Arguments: as in `siting.demand.surfaces`. Columns: ``cell_id``, ``name``, ``tag`` (the row of
+    Arguments: as in `siting.demand.surfaces`. Columns: ``cell_id``, ``name``, ``tag`` (its row in
     the table of weights), ``weight`` (of that row) and ``part``: the share of the place that counts
-    in this cell, below 1 if it lies on a border. Per cell, the sum of ``weight`` times ``part`` is
-    proportional to ``destination`` of `siting.demand.surfaces`.
+    in this cell, below 1 if the place lies on a border. Per cell, the sum of ``weight`` times
+    ``part`` is proportional to ``destination`` of `siting.demand.surfaces`.
     """
     places = poi_points(pois, poi_weights)
     spots = places.geometry.to_crs(cells.crs).to_numpy()

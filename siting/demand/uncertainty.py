@@ -57,7 +57,7 @@ def _keys(case: Case) -> pd.Series[str]:
 
 
 def _end(case: Case, *, more: bool) -> Array:
-    """Return each figure at the end of its range with more energy, or with less."""
+    """Return each figure at the end of its range that gives more energy, or that gives less."""
     figure = case.figures["figure"]
     low, high = case.column("low"), case.column("high")
     values = np.where(figure.isin(LOWERING).to_numpy() == more, low, high)
@@ -73,7 +73,7 @@ def _end(case: Case, *, more: bool) -> Array:
 def energy_scenarios(area: Area) -> pd.DataFrame:
     """Return public energy by scenario (low, central, high), zone and class (kWh/day).
 
-    In ``low``, every figure is at the end with less energy; in ``high``, at the end with more.
+    In ``low``, every figure is at the end of its range that gives less energy; in ``high``, more.
     These are extremes; `draw_energy` returns likely outcomes.
 
     `area`: data of the area. Columns: ``scenario`` (``low``, ``central``, ``high``), ``zone_id``,
@@ -91,7 +91,7 @@ def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None
     Each figure is as often below its central value as above it, with a density that falls linearly
     to its low and high ends. Because ranges are wider upwards, an ordinary triangular density would
     put the median of the draws far above the central demand. A figure's random numbers depend only
-    on the seed and its name, not on other figures. A larger `n` only adds draws.
+    on the seed and the figure's name, not on other figures. A larger `n` only adds draws.
 
     `n`: number of draws, at least 1; `seed`: a whole number of at least 0; `area`: data of the
     area; `paces`: common factors of all fleets, as `fleet_paces` returns them; None: each class's
@@ -148,7 +148,7 @@ def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
 
 
 def energy_quantiles(draws: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean and quantiles of drawn energy by class and in total (kWh/day).
+    """Return the mean and quantiles of sampled energy by class and in total (kWh/day).
 
     `draws`: as `draw_energy` returns them. Columns: ``vehicle_class`` (the last row, ``all``, is
     the total of each draw), ``mean_kwh_day``, ``p05_kwh_day``, ``p50_kwh_day``, ``p95_kwh_day``.
@@ -181,8 +181,8 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
     ``rank`` (from 1, by ``swing_share``), ``figure``, ``vehicle_class`` (blank: all; several: a
     city's shares from one source), ``low_kwh_day`` and ``high_kwh_day`` (totals at the figure's
     ends, the smaller first), ``swing_kwh_day``, ``swing_share`` (of the central total),
-    ``moved_share`` (zones and classes), ``moved_zones_share`` (zones only) and
-    ``moved_cells_share`` (cells, if there are `shares`), each the larger of the two ends,
+    ``moved_share`` (between zones or classes), ``moved_zones_share`` (between zones) and
+    ``moved_cells_share`` (between cells, if `shares` is given), each at the end where it is larger;
     ``source``, ``confidence``. Figures without an effect are left out.
     """
     case = _case(area)
@@ -275,7 +275,7 @@ def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
 
 
 def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:
-    """Return the factors of public energy by zone and vehicle class.
+    """Return the factors from which public energy is computed, by zone and vehicle class.
 
     `case`: ``low``, ``central`` or ``high``, as in `energy_scenarios`. Columns: ``zone_id``,
     ``vehicle_class``; `FACTORS` (vehicles, shares, km/day, kWh/km) and ``charging_efficiency``;

@@ -31,16 +31,16 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
     needs a ``charging_efficiency`` (about 0.9).
 
     `path`: a user's own table with the columns of ``siting/reference/vehicles.csv``; its rows
-    replace the package's for the same class and figure. `overrides`: single figures to change:
-    class, then ``kwh_km``, ``km_day``, ``charging_efficiency``, ``electric_km_share``,
-    ``home_share``, ``housing_weight``, ``ownership_weight`` or ``public_share``. A ``public_share``
-    holds in every zone, whatever its housing. A new class needs ``kwh_km``, ``km_day`` and either
-    ``home_share`` or ``public_share``.
+    replace the package's for the same class and figure. `overrides`: single figures to change, by
+    class: ``kwh_km``, ``km_day``, ``charging_efficiency``, ``electric_km_share``, ``home_share``,
+    ``housing_weight``, ``ownership_weight`` or ``public_share``. A ``public_share`` holds in every
+    zone, whatever its housing. A new class needs ``kwh_km``, ``km_day`` and either ``home_share``
+    or ``public_share``.
 
     Columns: ``vehicle_class``; each figure with ``…_low``, ``…_high``, ``…_source``,
-    ``…_confidence``; ``public_share`` (1 - ``home_share``) with its range; ``source`` and
-    ``confidence`` (the weakest) of the class. Raises `InputError` with every unknown figure,
-    incomplete new class and invalid value.
+    ``…_confidence``; ``public_share`` (1 - ``home_share``) with its range; the class's ``source``
+    and its weakest ``confidence``. Raises `InputError` with every unknown figure, incomplete new
+    class and invalid value.
 
     >>> figures = vehicle_figures(overrides={"car": {"km_day": 35}}).set_index("vehicle_class")
     >>> figures.loc["car", ["kwh_km", "km_day"]].to_list()

@@ -57,13 +57,13 @@ def read_zones(
     number of people; None: outlines only, with 0 people each. `id_column`: the id of a zone; by
     default ``zone_id`` or ``id`` if the layer has it, else ``z001`` …. `name_column`: the display
     name; by default ``name`` if the layer has it, else the id. `renting_column`,
-    `high_rise_column`: the share of households that rent, and that live in high-rise buildings, 0
+    `high_rise_column`: the shares of households that rent, and that live in high-rise buildings, 0
     to 1. `ownership_column`: vehicles per head, or a proxy, in any unit.
 
     Columns: ``zone_id``, ``name``, ``people`` (persons), ``renting_share`` and ``high_rise_share``
     (0 to 1, blank if unknown), ``ownership`` if its column is given, the layer's other columns
-    (prefixed ``user_`` if the name is used here), ``geometry``; in the file's order. The result of
-    `zone_report` is in ``attrs["report"]``.
+    (prefixed ``user_`` if the name is used here), ``geometry``. Rows are in the file's order. The
+    result of `zone_report` is in ``attrs["report"]``.
 
     Raises `InputError` with every fault of the file at once: missing columns; counts as in
     `siting.demand.read_people`; shares outside 0 to 1; missing or repeated ids; geometry that is
@@ -133,10 +133,10 @@ def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
 
     `zones`: polygons with ``zone_id`` and a coordinate reference system.
 
-    Result: ``area_km2`` (of all); ``overlap_km2`` (of all pairs, with slivers); ``overlaps``: one
-    record for each pair of zones that share more than 0.1 % of the smaller one (``zone_id``,
-    ``other_id``, ``overlap_km2``, ``share``); ``gap_km2`` and ``gaps``: holes between zones
-    (``gap_km2``, ``lon``, ``lat`` of a point inside); ``warnings``: strings.
+    Result: ``area_km2`` (of all zones); ``overlap_km2`` (of all pairs, slivers included);
+    ``overlaps``: one record for each pair of zones that share more than 0.1 % of the smaller one
+    (``zone_id``, ``other_id``, ``overlap_km2``, ``share``); ``gap_km2`` and ``gaps``: holes between
+    zones (``gap_km2``, ``lon``, ``lat`` of a point inside); ``warnings``: strings.
 
     >>> two = [shapely.box(73, 33, 73.1, 33.1), shapely.box(73.1, 33, 73.2, 33.1)]
     >>> zones = gpd.GeoDataFrame({"zone_id": ["a", "b"]}, geometry=two, crs=4326)
@@ -196,16 +196,16 @@ def spread_zones(
     the length of residential street, the footprint of buildings or the number of places; the caller
     must state this assumption. Each zone's points sum to its people.
 
-    `zones`: polygons with ``zone_id`` and ``people``, as `read_zones` returns them; and one of
-    `network`: roads, for the length of street inside the zone; `buildings`: footprints (polygons),
-    for their area; each belongs to the zone of a point inside it; `pois`: places, for their number
-    or their column ``weight``.
+    `zones`: polygons with ``zone_id`` and ``people``, as `read_zones` returns them. One of the
+    others is needed, and determines how people are divided: `network` (roads), by length of street;
+    `buildings` (polygons), by area, each in the zone that contains a point inside it; `pois`
+    (places), by number or by their column ``weight``.
 
     Columns: ``zone_id``, ``people``, ``basis`` and ``geometry``. ``basis`` is ``streets``,
-    ``buildings`` or ``pois``, or ``zone`` for the people of a zone with none of these, at one point
-    inside. Such zones are named in the log and in ``attrs["report"]["without"]``. Raises
-    `InputError` for a missing coordinate reference system, missing or negative counts, and repeated
-    zone ids.
+    ``buildings`` or ``pois``. If a zone has none of these, all its people are placed at one point
+    inside it, and ``basis`` is ``zone``. Such zones are named in the log and in
+    ``attrs["report"]["without"]``. Raises `InputError` for a missing coordinate reference system,
+    missing or negative counts, and repeated zone ids.
     """
     _require_zones(zones)
     utm = utm_epsg(zones.to_crs(4326).total_bounds) if network is None else network.crs

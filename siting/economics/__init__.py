@@ -18,10 +18,10 @@ revenue goes to payment and telecom, and h is the rate of income tax:
 The plan's energy is for the target year. Earlier sales follow the demand of the fleet model from
 the opening year on (`sales_path`); later sales stay constant. Flows fall at the ends of years.
 Chargers and swap batteries are replaced at today's price at the end of the last full year of their
-life, if before the horizon, and have no residual value. These assumptions understate a station's
-earnings. Prices are constant, and the discount rate is real. The cost is written off evenly over
-the horizon, and a loss lowers the tax on other income of the firm; both assumptions favour the
-station. A subsidy is not taxed.
+life, if that is before the horizon, and have no residual value. These assumptions understate a
+station's earnings. Prices are constant, and the discount rate is real. The cost is written off
+evenly over the horizon, and a loss lowers the tax on other income of the firm; both assumptions
+favour the station. A subsidy is not taxed.
 
 NPV is linear in q, the sales of the target year: NPV = worth q - need, with worth = (1 - h) 365 m x
 the sum over the years t of (share of q sold in t) / (1 + r)^t, and need = K (1 - h F / n) + (1 - h)
@@ -29,7 +29,7 @@ the sum over the years t of (share of q sold in t) / (1 + r)^t, and need = K (1 
 rate: worth is multiplied by the share, or need and worth are computed at that rate. `gap_terms`
 returns need and worth for the rows of the integer program under the rules `need` and `gap`.
 
-Source: viability-gap funding as named by the Ministry (Dunya 6 Oct 2025), whose formula was not
+Sources: the Ministry named viability-gap funding (Dunya, 6 Oct 2025), but no formula for it was
 found; the arithmetic is from R. A. Brealey, S. C. Myers, F. Allen, Principles of Corporate Finance,
 chapters 2 and 5.
 """

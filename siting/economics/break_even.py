@@ -1,4 +1,4 @@
-"""Break-even values of single figures at which the plan's stations need no public money.
+"""Values of single figures at which the plan's stations break even without public money.
 
 The net present value of a station that sells q is ``worth q - need``
 (`siting.economics.gap_terms`). It is linear in the price of a kWh, the tariff, the lease of a bay,
@@ -35,7 +35,7 @@ _RULES = {
 }
 # Parts of the cost of an offer, varied as a share of the planned cost.
 _COSTS = ("charger_cost_pkr", "grid_cost_pkr", "civil_cost_pkr")
-# Relative change of the net present value below which a figure has no effect.
+# Relative change of the net present value below which a figure counts as without effect.
 _NONE = 1e-6
 # Multiple of a figure's value beyond which a break-even has no meaning.
 FAR = 5.0
@@ -60,7 +60,7 @@ class Accounts:
 
     @property
     def npv_pkr(self) -> Floats:
-        """Net present value of each station without subsidy, at the hurdle of its rule (PKR)."""
+        """Net present value of each station without subsidy, at the hurdle of the rule (PKR)."""
         need, worth = self._terms
         return worth * self.sold_kwh_day - need
 
@@ -121,18 +121,18 @@ class Accounts:
 def break_evens(accounts: Accounts) -> pd.DataFrame:
     """Return the values of each figure at which stations need no public money, or are lost.
 
-    One figure varies while all others stay fixed. The price at a charger group is varied for the
-    stations that sell the most energy at that group.
+    One figure varies while all others stay fixed. The price at a charger group varies only for the
+    stations that sell more at that group than at any other.
 
     `accounts`: the stations that receive public money; all stations if none does.
 
     Columns: ``figure`` (an item of money.csv or works.csv, ``sales``, or a part of the cost),
     ``value``, ``unit``, ``stations`` (their number), ``rising`` (whether a larger value helps
-    them), ``half_no_money_at`` and ``no_money_at`` (the value from which half of them, or all, need
-    no public money), ``first_lost_at`` and ``all_lost_at`` (the value beyond which one station, or
-    every station, has a shortfall above its cap). A value is blank if it does not lie between 0 and
-    `FAR` times the figure's ``value``. Figures without an effect are left out. The figure nearest
-    to a break-even comes first.
+    them), ``half_no_money_at`` and ``no_money_at`` (the value at which half of the stations, or
+    all, begin to need no public money), ``first_lost_at`` and ``all_lost_at`` (the value beyond
+    which one station, or every station, has a shortfall above its cap). A value is blank if it does
+    not lie between 0 and `FAR` times the figure's ``value``. Figures without an effect are left
+    out. The figure nearest to a break-even comes first.
     """
     shares = sold_shares(accounts.offers, accounts.by_group)
     main = shares.idxmax(axis=1).to_numpy() if len(shares) else np.array([])
@@ -168,7 +168,7 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["figure", "value", "unit", "stations", "rising", *ends])
     most = (FAR * table["value"]).where(table["value"] > 0, np.inf)
     table[ends] = table[ends].where((table[ends] >= 0) & table[ends].le(most, axis=0))
-    # Distance to the nearest break-even, as a share of the value; at value 0 all are equally far.
+    # Distance to the nearest break-even, as a share of the value; 1 if the value is 0.
     decides = [end for end in ends if end != "first_lost_at"]
     base = table["value"].where(table["value"] > 0)
     near = table[decides].sub(table["value"], axis=0).abs().div(base, axis=0).min(axis=1)
@@ -180,12 +180,12 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
 def swings(
     accounts: Accounts, ends: Mapping[str, tuple[Callable[[float], Accounts], float, float]]
 ) -> pd.DataFrame:
-    """Return how the low and high end of each figure change the stations' total value (PKR).
+    """Return the change in the stations' total value (PKR) at the low and high end of each figure.
 
-    `ends`: for each figure, a function from its value to the stations, and its low and high ends.
-    Columns: ``name``, ``low_pkr`` and ``high_pkr`` (change of all stations' net present value
-    without subsidy), ``swing_pkr`` (the range of the two and 0), in the order given. Figures with
-    an end that the rules refuse are left out.
+    `ends`: for each figure, a function that returns the accounts at a value, and its low and high
+    ends. Columns: ``name``, ``low_pkr`` and ``high_pkr`` (change of all stations' net present value
+    without subsidy), ``swing_pkr`` (the range spanned by both and 0), in the order given. Figures
+    with an end that the rules refuse are left out.
     """
     now = float(accounts.npv_pkr.sum())
     rows = []

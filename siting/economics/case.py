@@ -51,8 +51,7 @@ def business_case(
     subsidy
         The rule to apply; by default the offers' own ``subsidy_pkr``.
     by_group
-        Sales by charger group (`sold_shares`), each at its price; by default in proportion to
-        capacity.
+        Sales by site and charger group, as in `sold_shares`; by default in proportion to capacity.
     hurdle
         The hurdle at which the shortfall is computed; by default the hurdle of `subsidy`, or NPV 0
         at planned sales.
@@ -60,16 +59,16 @@ def business_case(
     Returns
     -------
     DataFrame
-        One row per offer, in their order: ``site_id``, ``offer_id``, ``sold_kwh_day`` (in the last
-        year; for an offer that extends a station, the part above ``standing_kwh_day``),
+        One row per offer, in the same order: ``site_id``, ``offer_id``, ``sold_kwh_day`` (in the
+        last year; for an offer that extends a station, the part above ``standing_kwh_day``),
         ``margin_pkr_kwh``; for the last year, ``revenue_pkr_year`` (paid by drivers),
         ``sales_tax_pkr_year``, ``energy_pkr_year``, ``payment_pkr_year``, ``om_pkr_year``,
         ``fixed_charge_pkr_year``, ``staff_pkr_year``, ``land_pkr_year``, ``annual_fee_pkr``,
-        ``insurance_pkr_year``, ``income_tax_pkr_year`` (below 0 where a loss lowers other tax),
-        ``net_pkr_year`` (after all of them); ``cost_pkr``, ``replacement_pv_pkr``, ``npv_pkr``,
-        ``payback_years``, ``discounted_payback_years`` (blank: never within the horizon),
-        ``lacking_pkr`` (shortfall of the NPV at the hurdle), ``viability_gap_pkr`` (the same,
-        capped), ``subsidy_pkr``, and with subsidy ``npv_subsidised_pkr``,
+        ``insurance_pkr_year``, ``income_tax_pkr_year`` (below 0 where a loss lowers the tax on
+        other income), ``net_pkr_year`` (after all of these); ``cost_pkr``, ``replacement_pv_pkr``,
+        ``npv_pkr``, ``payback_years``, ``discounted_payback_years`` (blank: never within the
+        horizon), ``lacking_pkr`` (shortfall of the NPV at the hurdle), ``viability_gap_pkr`` (the
+        same, capped), ``subsidy_pkr``, and with subsidy ``npv_subsidised_pkr``,
         ``payback_subsidised_years``, ``discounted_payback_subsidised_years``.
 
     Raises
@@ -101,7 +100,7 @@ def business_case(
     cost = new_offers["cost_pkr"].to_numpy(dtype=float)
 
     def flows_of(share: float) -> tuple[Floats, Floats]:
-        """Return the cash flow of each year before and after tax, at a share of the sales (PKR)."""
+        """Return yearly flows (PKR) at a share of sales: before replacements and tax, and after."""
         yearly = DAYS * share * sold * margin[:, None] - fixed.sum(axis=1).to_numpy()[:, None]
         tax = rules.income_tax * (yearly - again - (cost / rules.years)[:, None])
         return yearly, yearly - again - tax
@@ -158,13 +157,13 @@ def gap_terms(offers: pd.DataFrame, rules: BusinessRules, subsidy: Subsidy) -> p
     """Return the viability gap of each offer as a linear function of its sales (PKR).
 
     With q kWh/day sold in the target year, the shortfall of the business case is ``need_pkr -
-    worth_pkr_kwh_day x q`` if that is above 0, and the payment is at most ``cap_pkr``. Need and
-    worth include the hurdle of the subsidy's rule.
+    worth_pkr_kwh_day x q``, or 0 if that is negative, and the payment is at most ``cap_pkr``. Need
+    and worth include the hurdle of the subsidy's rule.
 
     `offers`: as `siting.sites.make_offers` returns them; `rules`: prices and rates; `subsidy`: the
     rule with its caps (`siting.sites.subsidy_pkr`). Columns: ``offer_id``, ``need_pkr``,
-    ``worth_pkr_kwh_day``, ``cap_pkr``, in the offers' order; for an offer that extends a station,
-    only sales above ``standing_kwh_day`` count.
+    ``worth_pkr_kwh_day``, ``cap_pkr``. Rows are in the offers' order; for an offer that extends a
+    station, only sales above ``standing_kwh_day`` count.
     """
     require_columns(offers)
     need, worth = gap_arrays(offers, rules, subsidy)

@@ -32,7 +32,7 @@ ITEMS = {
     "efficiency_dc": "efficiency_dc",
     "efficiency_other": "efficiency_other",
 }
-# Prefix of the items of money.csv with drivers' prices at a charger group.
+# Prefix of the items of money.csv that hold drivers' price at a charger group.
 PRICE = "price_"
 
 
@@ -40,18 +40,18 @@ PRICE = "price_"
 class BusinessRules:
     """Prices and rates of the business case.
 
-    Make one with `business_rules`, which fills in the packaged figures.
+    Create it with `business_rules`, which fills in the packaged figures.
     """
 
     # Drivers' price by charger group, with sales tax, PKR/kWh; before tax it must exceed the
     # tariff.
     prices_pkr_kwh: Mapping[str, float]
     tariff_pkr_kwh: float  # what the station pays for power, PKR/kWh
-    discount_rate: float  # discount rate a year, 0 to 1; real, since prices are constant
+    discount_rate: float  # yearly discount rate, 0 to 1; real, since prices are constant
     years: int  # horizon, a whole number of at least 1
     payment_share: float  # share of revenue for payment and telecom, 0 to 1
     # `attendant_month_pkr`, `attendants`, `attendants_other`: an attendant's pay in PKR a month,
-    # and the attendants of a new station with DC, and of one without
+    # and the number of attendants at a new station with DC chargers and without
     attendant_month_pkr: float
     attendants: float
     # `efficiency_dc`, `efficiency_other`: energy sold divided by energy bought, for DC chargers and
@@ -109,7 +109,7 @@ def require_prices(
 ) -> None:
     """Check that charger groups in use have a price, and that priced groups exist.
 
-    `rules`: prices and rates; `offers`: the offers, without a business case for existing stations;
+    `rules`: prices and rates; `offers`: the offers, of which existing stations are ignored;
     `known`: all charger groups; `stated`: those with a price set by the user.
     """
     new = offers[~offers["existing"].astype(bool)]
@@ -150,7 +150,7 @@ def at_hurdle(rules: BusinessRules, hurdle: Hurdle) -> BusinessRules:
 
 
 def opening_years(target_year: int, known_from: int = 0) -> range:
-    """Return the opening years of a plan's stations, evenly spread up to the target year.
+    """Return the years, up to the target year, over which openings of stations are evenly spread.
 
     No year is before `known_from`, the first year with known demand.
 
@@ -203,7 +203,7 @@ def money_figures() -> pd.DataFrame:
 def business_rules(*, preset: str = "central", **overrides: Any) -> BusinessRules:
     """Return the packaged prices and rates (PKR/kWh, shares), with a user's overrides.
 
-    `preset`: position of the figures in their ranges (`siting.reference.PRESETS`); `**overrides`:
+    `preset`: where in its range each figure is taken (`siting.reference.PRESETS`); `**overrides`:
     fields of `BusinessRules`; given prices replace all packaged ones. Raises `InputError` with
     every unknown field and invalid figure.
 

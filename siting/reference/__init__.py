@@ -1,8 +1,8 @@
 """Packaged figures: each row with its unit, source and confidence.
 
 Each subject has one CSV file beside this module. A user's file of the same form can replace it.
-Confidence marks: ``definition`` a figure that follows from another's definition; ``H`` primary data
-or two independent reports, ``M`` one credible report, ``L`` one weak source, ``ASSUMPTION`` no
+Confidence marks: ``definition``: the figure follows from another's definition; ``H``: primary data
+or two independent reports; ``M``: one credible report; ``L``: one weak source; ``ASSUMPTION``: no
 source found.
 """
 
@@ -19,7 +19,7 @@ from siting.files import missing_columns, read_csv, rows_fault
 
 # The surest first. A definition adds no doubt: a result is as sure as its other figures.
 CONFIDENCE = ("definition", "H", "M", "L", "ASSUMPTION")
-# Position of a figure in its range: in the middle, or as a careful lender assumes.
+# Where in its range a figure is taken: at its central value, or as a careful lender would.
 PRESETS = ("central", "prudent")
 
 
@@ -45,7 +45,7 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
     if path is None:
         return default
     user_table = read_csv(path)
-    # In a table without figures, the presence of a row is its statement.
+    # In a table without figures, the presence of a row counts as the figure 1.
     by_presence = set(default.select_dtypes("number")) == {"low", "high"}
     for column in default.columns.difference(user_table.columns):
         figure = str(column).removesuffix("_low").removesuffix("_high")
@@ -73,7 +73,7 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
 
 
 def at_preset(rows: pd.DataFrame, preset: str, column: str = "value") -> pd.DataFrame:
-    """Return a table's rows with the figure of a preset in `column`.
+    """Return a table's rows, with the figures of a preset in `column`.
 
     `rows`: a table, with a column ``prudent`` if it has figures for that preset; `preset`: one of
     `PRESETS`; `column`: the column of the figure. Raises `InputError` if the preset is unknown.

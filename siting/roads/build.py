@@ -64,8 +64,8 @@ def build_network(
         With the report: ``nodes_read``, ``edges_read``, ``street_km_read`` (each street once, both
         directions together), ``bus_only_ways_dropped``, ``street_km_lost`` and ``share_lost`` (km
         cut off, and their share of the km for cars), ``nodes``, ``edges``, ``street_km``,
-        ``maxspeed_share`` (of the directed length), ``kinds_without_speed`` (kinds of road that
-        used the row ``unclassified``, with km), ``crs``, ``city_group``, ``peak``, ``source``.
+        ``maxspeed_share`` (share of length with posted limits), ``kinds_without_speed`` (kinds of
+        road without a row, with km), ``crs``, ``city_group``, ``peak``, ``source``.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def build_network(
 
 @dataclass(frozen=True)
 class Streets:
-    """Directed streets as read, sorted by index, one row each."""
+    """Arrays of the directed streets as read, one row per street, sorted by index."""
 
     index: pd.MultiIndex  # u, v, key
     geometry: np.ndarray  # lines, UTM metres
@@ -128,7 +128,7 @@ def network_of(
     peak: bool,
     source: dict[str, Any] | None,
 ) -> Network:
-    """Return the connected network of streets with speeds, without bus-only streets.
+    """Return the largest connected network of the streets that cars may use.
 
     `nodes`: ``geometry`` (UTM metres) by ``node_id``, sorted; `classes`: as
     `siting.roads.speeds.class_speeds` returns it; other arguments and errors: as in
@@ -189,7 +189,7 @@ def network_of(
 
 
 def _length_m(edges: gpd.GeoDataFrame) -> np.ndarray:
-    """Return OSMnx's lengths (great-circle metres), or the line's own where missing."""
+    """Return OSMnx's lengths (great-circle metres); where missing, the length of the line."""
     length = tag_numbers(edges, "length")
     bare = np.isnan(length)
     length[bare] = edges.geometry[bare].length

@@ -32,7 +32,7 @@ def cached_network(folder: Path, key: dict[str, Any], build: Callable[[], Networ
     `folder`: folder of stored networks; created if missing. `key`: everything on which the network
     depends, in JSON types: the source's hash, the speeds, the settings. The versions of this
     package and of OSMnx are added. `build`: called without arguments if nothing is stored under the
-    key. Result: as built; a network that could not be written is still returned, with a warning.
+    key. A network that could not be written is still returned, with a warning.
     """
     full = {**key, "format": FORMAT, "siting": __version__, "osmnx": version("osmnx")}
     text = json.dumps(full, sort_keys=True, ensure_ascii=False)

@@ -1,7 +1,7 @@
 """A `Network` built directly from an OSM file, through arrays, without an OSMnx graph.
 
 The network equals, row by row, the result of `siting.roads.read_file` and `build_network` through
-OSMnx; tests compare both on every extract and on random files.
+OSMnx; tests compare the two on every extract and on random files.
 """
 
 from __future__ import annotations

@@ -95,8 +95,8 @@ def download_features(
     `download`: as in `download_place`.
 
     Columns: ``osm_id`` (``node/…``, ``way/…``, ``relation/…``), a column per tag found,
-    ``geometry``: the feature itself if it is a point, else a point in it. Sorted by kind and id.
-    Raises `InputError` if the polygon is empty, crosses itself or is not in degrees;
+    ``geometry``: the feature itself if it is a point, else a point in it. Rows are sorted by kind
+    and id. Raises `InputError` if the polygon is empty, crosses itself or is not in degrees;
     `DownloadError` as in `download_place`, and if the area has no feature with these tags.
     """
     require_area(polygon)

@@ -1,4 +1,4 @@
-"""Drivable streets by their OpenStreetMap tags."""
+"""Selection of drivable streets by their OpenStreetMap tags."""
 
 from __future__ import annotations
 

@@ -24,10 +24,10 @@ def isochrones(
     """Return the area of each band of driving minutes to the nearest place, one row per band.
 
     The area consists of squares, `SQUARE_M` m wide, up to `ASIDE` squares from a street. Streets
-    are sampled at least every half square, in their driving direction. The corners of areas are
-    simplified, without gaps between bands.
+    are sampled at least every half square, in their driving direction. The outlines of areas are
+    simplified without opening gaps between bands.
 
-    `node_min`: minutes from each node, by ``node_id``; infinite without a path
+    `node_min`: minutes from each node, by ``node_id``; infinite if there is no path
     (`minutes_to_nearest`); `within_min`: upper limits of the bands, minutes, rising. Columns:
     ``over_min``, ``within_min`` (minutes) and ``geometry`` (MultiPolygon, in the network's
     coordinates); empty bands are left out.
@@ -61,7 +61,7 @@ def isochrones(
 
 
 def _street_spots(network: Network, node_min: pd.Series[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Return points (x, y) along the streets that lead to a place, and the minutes from each."""
+    """Return points (x, y) along streets that lead to a place, and the minutes from each to it."""
     edges = network.edges
     on = node_min.reindex(edges.index.get_level_values("v")).to_numpy(dtype=float)
     reached = np.isfinite(on)

@@ -1,4 +1,4 @@
-"""Lines of a network's named roads, from end to end."""
+"""Named roads of a network as lines from end to end."""
 
 from __future__ import annotations
 

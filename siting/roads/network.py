@@ -88,13 +88,13 @@ class Network:
     def from_graph(cls, graph: nx.MultiDiGraph[Any]) -> Self:
         """Return the network of an OSMnx graph with travel times (seconds).
 
-        Nothing is dropped and no speed is changed; `siting.roads.build_network` does that.
+        No street is dropped and no speed is changed, unlike in `siting.roads.build_network`.
 
         Parameters
         ----------
         graph
             An OSMnx graph with ``length`` (m) and ``travel_time`` (s) on every edge, as from
-            `to_graph` or ``osmnx.add_edge_travel_times``; lon/lat is projected to UTM.
+            `to_graph` or ``osmnx.add_edge_travel_times``; a graph in lon/lat is projected to UTM.
 
         Raises
         ------
@@ -145,7 +145,7 @@ class Network:
         Raises
         ------
         InputError
-            If the file is not such a table.
+            If the file is not a table that `to_parquet` wrote.
         """
         return cls(*read_edge_table(Path(path), {}))
 
@@ -155,7 +155,7 @@ def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.Geo
 
     The graph is in lon/lat or projected; an edge without geometry gets a straight line. The index
     of nodes is ``node_id``, the index of edges ``u``, ``v``, ``key``. Raises `InputError` if there
-    is no edge, no coordinate reference system, or a node id that is not a number.
+    is no edge or coordinate reference system, or a node lacks a position or an integer id.
     """
     if "crs" not in graph.graph:
         raise InputError("graph", "has no coordinate reference system", 'set graph.graph["crs"]')
@@ -185,7 +185,7 @@ def edge_faults(
 
 
 def utm_epsg(bounds: Iterable[float]) -> int:
-    """Return the EPSG code of the UTM zone (metres) of the middle of a box in degrees.
+    """Return the EPSG code of the UTM zone (metres) that holds the middle of a box in degrees.
 
     `bounds`: west, south, east, north; the latitude decides only the hemisphere.
 
@@ -243,7 +243,7 @@ def joined_names(values: list[Any]) -> Any:
 def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
     """Return the parts of a network that `Network.to_parquet` wrote, unchanged.
 
-    Fields of `source` that are not blank replace those of the source in the report. An `InputError`
+    Fields of `source` that are not blank replace the same fields in the report. An `InputError`
     names each missing or wrong column.
     """
     try:

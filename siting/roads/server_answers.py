@@ -58,7 +58,7 @@ _NOTHING = Trouble(
     fix="check the place's spelling, or give a polygon or a larger one",
     empty=True,
 )
-# By words in OSMnx's own errors.
+# Troubles, keyed by text in OSMnx's error messages.
 _SAID = {
     "no graph nodes within the requested polygon": Trouble(
         "the answer has no street cars may use inside the area",
@@ -159,7 +159,7 @@ class Answers:
             logger.warning("kept answer %s: %s; asking again", path, trouble.what)
             return None
         if _is_empty(answer):
-            # A tile of a large area may be empty, the whole area rarely: see `doubt_empty`.
+            # A tile of a large area may be empty, but the whole area rarely is: see `doubt_empty`.
             self._used_empty = True
             return answer if self._believe_empty and isinstance(answer, dict) else None
         return answer
@@ -168,7 +168,7 @@ class Answers:
         """Store a valid answer; an empty one waits until the whole area proves not to be empty.
 
         `url`: the request as OSMnx writes it; `ok`: whether the status was good. Raises
-        `UnsoundAnswerError` for an answer of the wrong form, or with a remark on a failure.
+        `UnsoundAnswerError` for an answer of the wrong form, or one that reports a failure.
         """
         trouble = _fault_of(answer)
         if trouble is not None:
@@ -217,7 +217,7 @@ class Answers:
 
 
 def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
-    """Return the meaning of one of `troubles`, or ``None`` if it is not about an answer."""
+    """Return the trouble behind an exception, or ``None`` if it is not about an answer."""
     from osmnx._errors import InsufficientResponseError, ResponseStatusCodeError
 
     if isinstance(err, UnsoundAnswerError):

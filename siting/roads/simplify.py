@@ -1,4 +1,4 @@
-"""Street segments from ways, and their simplification as arrays, identical to OSMnx 2.1.
+"""Street segments of ways, simplified as arrays to the same streets as in OSMnx 2.1.
 
 A way with k + 1 nodes has k segments, and k more in the other direction if it is two-way. At a node
 where drivers have no choice, no street ends: the segments on either side become one edge. The rule
@@ -68,7 +68,7 @@ def segments_of(pieces: Pieces) -> Segments:
     inside = place[1:] == place[:-1]
     a, b, place = refs[:-1][inside], refs[1:][inside], place[1:][inside]
     length_m = _metres(pieces, a, b)
-    # Each way in turn has all segments along it and then, if it is two-way, all against it.
+    # Each way gives all segments along it and then, if it is two-way, all segments against it.
     kind = pieces.kind[chosen]
     ring = np.array([tags.get("junction") == "roundabout" for tags in pieces.tags])
     one_way = (ring | np.array([tags.get("oneway") in _ONE_WAY for tags in pieces.tags]))[kind]
@@ -101,7 +101,7 @@ def _metres(pieces: Pieces, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def simplify(segments: Segments, node_id: np.ndarray) -> Edges:
     """Return the streets between ends, each of one or more segments; lone rings are dropped.
 
-    `node_id` is sorted.
+    `node_id` must be sorted.
     """
     u, v = segments.u, segments.v
     near = _neighbours(u, v, len(node_id))
@@ -131,7 +131,7 @@ def simplify(segments: Segments, node_id: np.ndarray) -> Edges:
 
 
 def _ranges(begin: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Return begin, begin + 1, … for each row, `size` of them, one row after the other."""
+    """Return, for each row in turn, the `size` consecutive integers that start at `begin`."""
     ahead = np.cumsum(size) - size
     return np.repeat(begin - ahead, size) + np.arange(size.sum())
 

@@ -31,7 +31,7 @@ OSM_XML = (".osm", ".osm.gz", ".osm.bz2")
 _PBF = (".osm.pbf", ".pbf")
 _GRAPHML = (".graphml", ".graphml.gz")
 
-# File ending of this package's networks, stored as tables of streets.
+# File extension of networks that this package has stored as tables of streets.
 EDGE_TABLE = ".parquet"
 
 ROAD_SUFFIXES = (*OSM_XML, *_PBF, *_GRAPHML, EDGE_TABLE)
@@ -47,10 +47,10 @@ def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.Mult
     Parameters
     ----------
     path
-        A file ending in one of `ROAD_SUFFIXES`.
+        A file whose extension is one of `ROAD_SUFFIXES`.
     clip
-        A polygon in lon/lat. Streets with any node inside are kept whole, so they may extend beyond
-        it: whole OSM ways of XML and PBF, edges of GraphML. ``None``: no clipping.
+        A polygon in lon/lat; ``None``: no clipping. A street (an OSM way in XML and PBF, an edge in
+        GraphML) with any node inside is kept whole, so it may extend beyond the polygon.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.Mult
     Raises
     ------
     InputError
-        If the file is missing, has another ending, is broken, or holds no drivable street.
+        If the file is missing, has another extension, is broken, or holds no drivable street.
     MissingExtraError
         If a PBF file is given and pyosmium is not installed.
     """
@@ -80,9 +80,9 @@ def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.Mult
 
 
 def is_osm(path: Path) -> bool:
-    """Return whether a road file is OSM XML or PBF, by its ending.
+    """Return whether a road file is OSM XML or PBF, judged by its extension.
 
-    Raises `InputError` if the file is missing or has an unknown ending.
+    Raises `InputError` if the file is missing or has an unknown extension.
     """
     return _checked_suffix(path) in (*OSM_XML, *_PBF)
 

@@ -18,7 +18,7 @@ SANE_KMH = (5.0, 130.0)
 KMH_PER_MPH = 1.609344
 # Speed of a ramp relative to the road it leaves; ASSUMPTION.
 LINK_SHARE = 0.8
-# Row of the table for kinds of road without a row of their own.
+# The kind of road whose speed applies to kinds without a row in the table.
 FALLBACK = "unclassified"
 
 _LIMIT = re.compile(r"(\d+(?:\.\d+)?)\s*(km/?h|kph|kmph|mph)?", re.IGNORECASE)
@@ -99,11 +99,11 @@ def edge_speeds(
 ) -> pd.DataFrame:
     """Return each street's free speed (km/h) and the peak factor of its driving time.
 
-    A plausible posted limit is the free speed. It is a legal ceiling, not an observed speed, so it
-    may be too high on narrow streets; the peak factor of the kind of road multiplies the time in
-    either case. Where streets of several kinds were merged (a list), the kind that is slowest at
-    the peak hour is used; the alphabet breaks ties, because OSMnx gives such lists in no fixed
-    order. `classes` is the result of `class_speeds`. Columns: ``highway`` (one kind),
+    A plausible posted limit is taken as the free speed. A limit is a legal ceiling, not an observed
+    speed, so it may be too high on narrow streets; the peak factor of the kind of road multiplies
+    the time in either case. Where streets of several kinds were merged (a list), the kind that is
+    slowest at the peak hour is used; the alphabet breaks ties, because OSMnx gives such lists in no
+    fixed order. `classes` is the result of `class_speeds`. Columns: ``highway`` (one kind),
     ``speed_kmh``, ``speed_source`` (``maxspeed`` or ``class``), ``peak_factor``.
     """
     paces = classes["peak_factor"] / classes["free_kmh"]

@@ -29,8 +29,8 @@ def strokes(lines: Lines, kind: Ints, grid: float) -> tuple[Lines, Ints]:
     """Return lines joined into strokes: the same roads as fewer, longer lines.
 
     `lines`: linestrings; duplicates, such as the two directions of a street, count once; `kind`: a
-    number per line; only lines of one kind are joined; `grid`: rounding step of coordinates, in
-    their unit. The strokes' coordinates are whole multiples of this step. The second result has,
+    number per line; only lines of the same kind are joined; `grid`: rounding step of coordinates,
+    in their unit. The strokes' coordinates are whole multiples of this step. The second result has,
     for each line, the position of its stroke, or -1 if the line has no length.
     """
     xy, of = shapely.get_coordinates(lines, return_index=True)
@@ -77,7 +77,7 @@ def _joined(parts: Lines, kind: Ints) -> tuple[Lines, Ints]:
 
 
 def _marks(at: Floats, step: Floats, kind: Ints) -> Ints:
-    """Return a number for each end of a line, the same for two ends to join.
+    """Return a number for each end of a line; two ends that must be joined have the same.
 
     `at` is the position of each end, `step` the direction of its line.
     """

@@ -47,7 +47,7 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
     -------
     DataFrame
         ``node_id``, ``target_node_id``, ``travel_min``; a target reaches itself in 0 minutes. Rows
-        by target in the order given, then by node.
+        are sorted by target, in the order given, then by node.
 
     Raises
     ------
@@ -242,14 +242,14 @@ def _require_room(pairs: float, cutoff_min: float) -> None:
 def _blocks(
     network: Network, targets: np.ndarray, limit_min: float
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield, for some targets at a time, their positions, nodes near them, and minutes between.
+    """Yield, for a few targets at a time, their positions, nearby nodes, and the minutes between.
 
     Each search of scipy initialises every node of the matrix, which for a short drive in a large
     city takes longer than the search itself. So neighbouring targets are searched together: one
     search from all of them finds the nodes in reach of any, and the matrix is reduced to these
-    nodes. The minutes are the same to the last bit, since no path within the limit leaves them.
-    scipy searches under Python's lock, so threads gain nothing, and starting another process takes
-    about as long as all the searches of a city.
+    nodes. The minutes are the same to the last bit, since no path within the limit leaves these
+    nodes. scipy searches under Python's lock, so threads gain nothing, and starting another process
+    takes about as long as all the searches of a city.
     """
     streets, _ = drive_matrix(network, back=True)
     if not len(targets):

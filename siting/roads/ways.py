@@ -88,7 +88,7 @@ class Ways:
 def read_xml(file: IO[bytes], path: Path) -> Ways:
     """Return the drivable ways of an OSM XML stream.
 
-    `file` is decompressed. Raises `InputError`, with the line, if it is not XML or not OSM.
+    `file` must be decompressed. Raises `InputError`, with the line, if it is not XML or not OSM.
     """
     ways = Ways()
     parser = expat.ParserCreate()
@@ -203,7 +203,7 @@ class Pieces:
     lon: np.ndarray
     lat: np.ndarray
     way_id: np.ndarray  # one row per piece: the id of its OSM way, or a new id if the way was cut
-    kind: np.ndarray  # its position in `tags`
+    kind: np.ndarray  # position of its tags in `tags`
     size: np.ndarray  # number of nodes
     refs: np.ndarray  # nodes of each piece, one piece after the other, as positions in `node_id`
     tags: list[Tags]

@@ -7,8 +7,8 @@ that no wait is cut short. At the day's end
     arrivals = charged + turned away + still waiting            (charged: session began in the day)
 
 The use of ports and the energy are counted for the part of each session within the same 24 hours,
-including sessions that began the day before. Each day is drawn afresh with its own warm-up, so that
-days are independent and
+including sessions that began the day before. Each day is sampled afresh with its own warm-up, so
+that days are independent and
 
     mean over days +- t(0.975, days - 1) x standard deviation over days / sqrt(days)
 
@@ -147,7 +147,7 @@ class Rules:
     days: int = 10  # number of independent days; one day has no confidence interval
     seed: int = 1
     balk_min: float = 30.0  # the longest expected wait that drivers accept
-    # Coefficient of variation of a session's energy: 0 if equal, 1 if exponential as in Erlang C.
+    # Coefficient of variation of a session's energy: 0 if all are equal, 1 if exponential.
     spread: float = 0.5
     # Hours of the previous day to simulate, 0 to 24; they do not change the counted day's drivers.
     warm_up_h: float = 24.0
@@ -177,7 +177,7 @@ def simulate_days(
     *,
     wait_min: float,
 ) -> Days:
-    """Return independent days, each after a warm-up of its own.
+    """Return independent simulated days, each after its own warm-up.
 
     `rows`: ``vehicle_class`` and ``kwh_day``, one row per place and class; `choices`: the choices
     of each row (`siting.simulation.choices_of`); `wait_min`: a longer wait counts as late

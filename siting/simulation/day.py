@@ -1,4 +1,4 @@
-"""Drivers of a day, drawn at random, and their outcomes at the stations of a plan (SimPy).
+"""Drivers of a day, sampled at random, and their outcomes at the stations of a plan (SimPy).
 
 Formulation
 -----------
@@ -7,9 +7,9 @@ The drivers of class c arrive as a Poisson process whose rate in hour h is
     (energy wanted a day / session_kwh(c)) x share of the day's sessions in hour h
 
 so the number in an hour has a Poisson distribution, arrivals are uniform within the hour, and a
-driver's row (place) is drawn in proportion to the row's energy. The energy of a session has a gamma
-distribution with the class's mean and a given coefficient of variation: 0 means equal energy, 1 an
-exponential distribution as in Erlang C.
+driver's row (place) is sampled in proportion to the row's energy. The energy of a session has a
+gamma distribution with the class's mean and a given coefficient of variation: 0 means equal energy,
+1 an exponential distribution as in Erlang C.
 
 A driver who wants to charge compares all compatible stations in reach, as an app would, and takes
 the one with the shortest sum of drive, expected wait and charging, among stations whose expected
@@ -18,8 +18,8 @@ quickest station. The queue may have grown by the time of arrival; a driver whos
 exceeds the patience turns round. All others queue, first come, first served, for the ports of one
 charger group of the station. They take the fastest free port and keep it until the session is done.
 
-The expected wait is 0 where a port is free, else (drivers waiting + 1) / (sessions that the group's
-ports complete an hour on average).
+The expected wait is 0 if a port is free, else (drivers waiting + 1) / (the mean number of sessions
+that the group's ports complete in an hour).
 
 Source: P. A. W. Lewis, G. S. Shedler: Simulation of nonhomogeneous Poisson processes by thinning,
 Naval Research Logistics Quarterly 26 (1979), 403-413, section 1 for piecewise rates.
@@ -42,7 +42,7 @@ HOUR_MIN = 60.0
 HOURS = 24
 # Outcomes of a driver.
 OUT_OF_REACH, TURNED_AWAY, TURNED_ROUND, CHARGED = range(4)
-# A driver's choices, shortest drive first: drive in minutes, queue, minutes per kWh at its ports.
+# A driver's choices, shortest drive first: minutes of drive, queue, minutes per kWh at its ports.
 Choices = Sequence[tuple[float, int, float]]
 
 
@@ -97,8 +97,8 @@ def draw_drivers(
 
     `rows`: ``vehicle_class`` and ``kwh_day``: demand, one row per place and class; `days`: number
     of successive days; `spread`: coefficient of variation of a session's energy, 0 or more.
-    Columns: ``time_min`` from the first midnight, ``row`` (position in `rows`), ``of`` (position of
-    the class), ``kwh``.
+    Columns: ``time_min`` (minutes from the first midnight), ``row`` (position in `rows`), ``of``
+    (position of the class), ``kwh``.
     """
     of_row = np.array([sessions.classes.index(str(c)) for c in rows["vehicle_class"]], dtype=int)
     energy = rows["kwh_day"].to_numpy(dtype=float)
@@ -133,7 +133,7 @@ def choices_of(
     """Return the choices of each row: every queue in reach with compatible ports.
 
     `rows`: ``place`` and ``vehicle_class``, one row per place and class; `reach`: ``place``,
-    ``site_id``, ``travel_min``; `queues`, `sessions`: the queues and the sessions.
+    ``site_id``, ``travel_min``; `queues`, `sessions`: those to be simulated.
     """
     of_site: dict[str, list[int]] = {}
     for q, site_id in enumerate(queues.table["site_id"].astype(str)):
@@ -242,7 +242,7 @@ def simulate(
 
 
 def sessions_per_day(rows: pd.DataFrame, sessions: Sessions) -> np.ndarray:
-    """Return the sessions a day by class that serve a demand (``kwh_day``)."""
+    """Return the number of sessions a day, by class, that a demand (``kwh_day``) amounts to."""
     kwh = rows.groupby("vehicle_class")["kwh_day"].sum()
     class_kwh = np.array([float(kwh.get(name, 0.0)) for name in sessions.classes])
     count: np.ndarray = class_kwh / sessions.kwh

@@ -5,8 +5,8 @@ Formulation
 The energy of a class that the plan assigns to a station is converted to sessions an hour with the
 class's mean session and share of the day in that hour. A class that fits several charger groups of
 the station is divided among them, in steps of a hundredth, so that they are equally busy. Each
-group is one queue M/M/n, where n is its ports and a its offered load in erlangs (sessions an hour
-times the mean hours at its ports). With C(n, a) of `siting.sites.waiting`,
+group is one queue M/M/n, where n is the number of ports and a the offered load in erlangs (sessions
+an hour times the mean hours at a port). With C(n, a) of `siting.sites.waiting`,
 
     P(wait > t) = C exp(-(n - a) t / s),      mean wait = C s / (n - a),      s = a / rate
 
@@ -36,8 +36,8 @@ def split_load(ports: pd.DataFrame, load: pd.DataFrame, sessions: Sessions) -> p
 
     `ports`: from `siting.simulation.station_ports`; `load`: ``site_id``, ``vehicle_class``,
     ``kwh_day``: energy assigned to each station. Columns: ``site_id``, ``charger_group``,
-    ``vehicle_class``, ``kwh_day``, ``minutes`` (mean at the ports of the group). Energy that fits
-    no port of the station is left out.
+    ``vehicle_class``, ``kwh_day``, ``minutes`` (mean session at the ports of the group). Energy
+    that fits no port of the station is left out.
     """
     rows = []
     by_site = dict(list(ports.groupby("site_id", sort=False)))
@@ -76,14 +76,14 @@ def split_load(ports: pd.DataFrame, load: pd.DataFrame, sessions: Sessions) -> p
 def expected_waits(
     ports: pd.DataFrame, load: pd.DataFrame, sessions: Sessions, wait_min: float
 ) -> pd.DataFrame:
-    """Return the Erlang C waits in the busiest hour of each charger group of each station.
+    """Return the Erlang C waits of each charger group at each station, in the group's busiest hour.
 
     `ports`, `load`, `sessions`: as in `split_load`; `wait_min`: a wait longer than this counts as
     late (minutes).
 
     Columns: ``site_id``, ``charger_group``, ``ports``, ``kwh_day``, ``sessions_day``, ``peak_hour``
     (0 to 23), ``peak_sessions`` and ``erlangs`` (offered load) in that hour, ``late_share`` (P(wait
-    > wait_min)), ``wait_mean_min`` (infinite where the load fills the ports).
+    > wait_min)), ``wait_mean_min`` (infinite if the load is not below the number of ports).
 
     >>> from siting.demand import session_figures
     >>> from siting.sites import compatibility

@@ -4,10 +4,10 @@ A session of class c that takes e kWh occupies a port of p kW for
 
     minutes(c, p) = 60 e / min(p, limit(c)) / availability
 
-with limit(c) the vehicle's limit: from the table of limits if it has the pair, else the mean power
-in the profile table (session_kwh / session_min). Availability below 1 lengthens the session, as
-short power cuts would. The slot of a swap cabinet is occupied while the energy taken is recharged,
-60 e / p x taper / availability. This applies `siting.sites.standards` to each session.
+with limit(c) the limit of the class at that charger group: from the table of limits, else the mean
+power in the profile table (session_kwh / session_min). Availability below 1 lengthens the session,
+as short power cuts would. The slot of a swap cabinet is occupied while the energy taken is
+recharged, 60 e / p x taper / availability. This applies `siting.sites.standards` to each session.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ def station_ports(
 ) -> pd.DataFrame:
     """Return the ports of each station by charger type, with their power (kW).
 
-    `sites`: ``site_id``, ``offer_id`` and ``chargers`` (as text) of a plan; `offers`: ``offer_id``,
-    ``site_id``, ``existing``, ``ports``, ``availability`` (share of the time with power) of the
-    plan's offers.
+    `sites`: ``site_id``, ``offer_id`` and ``chargers`` (a string) of a plan; `offers`:
+    ``offer_id``, ``site_id``, ``existing``, ``ports``, ``availability`` (share of the time with
+    power) of the plan's offers.
 
     Columns: ``site_id``, ``charger_group``, ``charger``, ``ports``, ``port_kw`` (kW with every port
-    in use), ``battery_kwh`` (in all slots; 0: no swap cabinet), ``availability``; by site, fastest
-    port first. Raises `InputError` naming every station whose chargers cannot be read or are not in
-    the catalogue.
+    in use), ``battery_kwh`` (in all slots; 0: no swap cabinet), ``availability``. Rows are sorted
+    by site and charger group, fastest port first. Raises `InputError` naming every station whose
+    chargers cannot be read or are not in the catalogue.
     """
     types = chargers.set_index(chargers["charger_id"].astype(str)).to_dict("index")
     standing = offers[offers["existing"].astype(bool)].set_index("site_id")["ports"]

@@ -1,6 +1,6 @@
 """Tables of figures for stations: chargers, connections, fees, bays, compatible vehicles.
 
-`path` is a user's own table that replaces the package's, with the same columns.
+The argument `path` names a user's own table with the same columns, to replace the package's.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def charging_limits() -> pd.DataFrame:
     """Return the most power (kW) that a vehicle class takes at a charger group, if limited.
 
     Columns: ``charger_group``, ``vehicle_class``, ``limit_kw``, ``low``, ``high``, ``source``,
-    ``confidence``; an absent pair is limited only by the pace of its sessions.
+    ``confidence``; a pair without a row is limited only by the mean power of its sessions.
 
     >>> limits = charging_limits().set_index(["charger_group", "vehicle_class"])
     >>> limits["limit_kw"]["ac", "car"].item()  # the on-board charger
@@ -136,7 +136,7 @@ def time_utilisation(own: Mapping[str, float] | None = None) -> dict[str, float]
     """Return the largest share of the day for which ports may be in use, by charger group.
 
     A port is in use while it draws power; shares are above 0 and at most 1. `own` replaces the
-    packaged shares by charger group; ranges, sources and marks are in
+    packaged shares by charger group; ranges, sources and confidence marks are in
     ``siting.reference.table("time_utilisation")``. Raises `InputError` naming every group of `own`
     that is not a charger group.
 
@@ -155,7 +155,7 @@ def bay_figures() -> pd.DataFrame:
     """Return the car bays that each charger group needs per port or charger.
 
     Columns: ``charger_group``, ``per`` (port or charger), ``bays``, ``low``, ``high``, ``source``,
-    ``confidence``; an absent group needs one bay per port.
+    ``confidence``; a group without a row needs one bay per port.
 
     >>> bay_figures().set_index("charger_group")["bays"]["lev"].item()  # four sockets a car bay
     0.25
@@ -164,14 +164,14 @@ def bay_figures() -> pd.DataFrame:
 
 
 def parking_rule() -> pd.DataFrame:
-    """Return NEECA's parking rule: charging points by the bays of a car park.
+    """Return NEECA's parking rule: charging points by number of bays in a car park.
 
     The reports say that a number of points "can be established", which may be a minimum or a
     maximum. They give 1 point for 5-50 bays, 2 for 50-100 and 3 for 100-150. The steps overlap at
     50 and 100, where the smaller number is taken.
 
-    Columns: ``max_bays`` (infinite: no limit), ``points``, ``source``, ``confidence``, smallest
-    first.
+    Columns: ``max_bays`` (infinite: no limit), ``points``, ``source``, ``confidence``. Rows are
+    sorted by ``max_bays``.
 
     >>> parking_rule()["points"].to_list()
     [0, 1, 2, 3, 3]

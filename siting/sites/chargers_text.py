@@ -12,10 +12,10 @@ _STANDS = re.compile(r"^(?P<kw>\d+(?:\.\d+)?)\s*kW \(stands\)$", re.IGNORECASE)
 
 
 def charger_counts(text: str) -> tuple[dict[str, int], float | None]:
-    """Return the number of chargers of each type in a text, and an existing station's power (kW).
+    """Return the number of chargers of each type in a string, and an existing station's power (kW).
 
-    Types keep the order of the text, and repeated types are summed; the power is None without a
-    part such as ``1 x 60 kW (stands)``. Raises `ValueError` if a part is not ``number x type``.
+    Types keep their order in the string, and repeated types are summed; the power is None if no
+    part is like ``1 x 60 kW (stands)``. Raises `ValueError` if a part is not ``number x type``.
 
     >>> charger_counts("2 x dc_120 + 8 x lev_3")
     ({'dc_120': 2, 'lev_3': 8}, None)
@@ -40,7 +40,7 @@ def charger_counts(text: str) -> tuple[dict[str, int], float | None]:
 
 
 def added_up(texts: Iterable[str]) -> str:
-    """Return the sum of several stations' chargers as a text; unreadable texts are joined.
+    """Return the sum of several stations' chargers as a string; unreadable strings are joined.
 
     >>> added_up(["2 x dc_60 + 8 x lev_3", "4 x lev_3"])
     '2 x dc_60 + 12 x lev_3'
@@ -48,7 +48,7 @@ def added_up(texts: Iterable[str]) -> str:
     whole = " + ".join(map(str, texts))
     try:
         counts, standing_kw = charger_counts(whole)
-    except ValueError:  # words of a user's own table
+    except ValueError:  # a description in a user's own table
         return whole
     stands = [] if standing_kw is None else [f"{standing_kw:g} kW (stands)"]
     return " + ".join([*stands, *(f"{n} x {name}" for name, n in sorted(counts.items()))])
@@ -74,7 +74,7 @@ def told_as(configuration: str, chargers: str) -> str:
     bare = configuration.removeprefix(EXTENDED).removesuffix(UPGRADED)
     try:
         counts, _ = charger_counts(chargers)
-    except ValueError:  # words of a user's own table
+    except ValueError:  # a description in a user's own table
         return configuration
     if not counts or bare != size_name(counts):
         return configuration

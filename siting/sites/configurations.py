@@ -71,7 +71,7 @@ class Rules:
         return self.mixes[group]
 
     def mix_faults(self, types: pd.DataFrame) -> list[Fault]:
-        """Return every fault of the session figures that the capacity of these chargers needs."""
+        """Return every fault of the session figures needed for the capacity of these chargers."""
         swaps = types["battery_kwh"].fillna(0.0) > 0
         needed = types[swaps | (self.service.rule == "waiting")]
         faults: list[Fault] = []
@@ -128,7 +128,7 @@ class OfferFigures(TypedDict, total=False):
 
 
 def given_faults(given: OfferFigures) -> list[Fault]:
-    """Return every fault of the shares, distances and power among the figures."""
+    """Return every fault of the shares, the distance and the power in `given`."""
     shares = {"utilisation": given.get("utilisation", USED_SHARE),
               "availability": given.get("availability", 1.0)}  # fmt: skip
     faults = [
@@ -152,7 +152,7 @@ def rules_of(given: OfferFigures) -> Rules:
 
 
 def bare_configurations(configurations: Configurations, rules: Rules) -> pd.DataFrame:
-    """Return the configurations before site figures (line, upgrade, availability) are applied.
+    """Return the configurations with the costs, load and capacity that do not depend on the site.
 
     An `InputError` names every class without the session figures needed for capacity.
     """

@@ -54,7 +54,7 @@ SHARES = ("om_share", "contingency_share", "design_share", "insurance_share", "b
 class SiteCosts:
     """The costs of a station other than chargers, grid works and fees, and how land is paid for.
 
-    Make one with `site_costs`, which fills in the packaged figures.
+    Create it with `site_costs`, which fills in the packaged figures.
     """
 
     civil_bay_pkr: float  # civil works per car bay in PKR
@@ -78,7 +78,7 @@ class SiteCosts:
     # kWh/day that swap cabinets can sell
     road_battery_2w: float = 0.0
     road_battery_3w: float = 0.0
-    # Position of the package's figures in their ranges (`siting.reference.PRESETS`).
+    # Where in its range each packaged figure is taken (`siting.reference.PRESETS`).
     preset: str = "central"
     # ``lease`` (running cost) or ``upfront`` (part of the cost).
     land: Literal["lease", "upfront"] = "lease"
@@ -120,8 +120,8 @@ def site_costs(**overrides: Any) -> SiteCosts:
     """Return the figures for civil works, land and O&M (PKR), with a user's overrides.
 
     `**overrides`: fields of `SiteCosts`. A given `site_bays` replaces the bays by kind of place;
-    `preset` is the position of all other figures in their ranges. Raises `InputError` with every
-    unknown field and invalid figure.
+    `preset` selects where in its range each remaining figure is taken (`siting.reference.PRESETS`).
+    Raises `InputError` with every unknown field and invalid figure.
 
     >>> site_costs(land="upfront").civil_bay_pkr
     150000.0
@@ -138,7 +138,7 @@ def site_costs(**overrides: Any) -> SiteCosts:
 
 @dataclass(frozen=True)
 class Hurdle:
-    """The test of a business case with public money: NPV 0 at lower sales or a higher return."""
+    """The hurdle for a station with public money: NPV 0 at lower sales or a higher return."""
 
     # Share of planned sales at which a station must break even, above 0 and at most 1.
     sales_share: float = 1.0
@@ -166,8 +166,8 @@ class Subsidy:
     0.0
     """
 
-    # `charger_share`, `grid_share`, `fee_share`, `civil_share`, `land_share`: shares of each cost
-    # part under ``share`` and ``need``, 0 to 1
+    # `charger_share`, `grid_share`, `fee_share`, `civil_share`, `land_share`: subsidised shares of
+    # the cost parts under the rules ``share`` and ``need``, 0 to 1
     charger_share: float = 0.5
     grid_share: float = 0.8
     fee_share: float = 0.0
@@ -181,7 +181,7 @@ class Subsidy:
     rule: Literal["need", "share", "flat", "gap"] = "share"
     flat_pkr: float = 0.0  # rule ``flat``: PKR a station
     gap_cap_share: float = 0.5  # rule ``gap``: the largest share of the cost, 0 to 1
-    # The hurdle under ``need`` and ``gap``; by default NPV 0 as planned.
+    # The hurdle under ``need`` and ``gap``; by default, NPV 0 at planned sales.
     hurdle: Hurdle = Hurdle()
 
     @property
@@ -288,7 +288,7 @@ def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
 
 
 def annual_fee(largest_kw: Floats, fees: pd.DataFrame) -> pd.DataFrame:
-    """Return NEECA's level and annual fee (PKR a year) by the largest charger (kW)."""
+    """Return NEECA's level and annual fee (PKR a year) for the largest charger's power (kW)."""
     levels = fees[fees["item"] == "annual"]
     levels = levels.assign(max_kw=levels["max_kw"].astype(float).fillna(np.inf))
     levels = levels.sort_values("max_kw")
@@ -310,7 +310,7 @@ def bays_needed(number: Floats, types: pd.DataFrame, bays: pd.DataFrame) -> Floa
 
 
 def points_required(site_bays: Floats, rule: pd.DataFrame) -> Floats:
-    """Return the charging points that NEECA's parking rule gives for some bays; 0 for NaN."""
+    """Return the charging points that NEECA's parking rule sets for these bays; 0 for NaN."""
     steps = rule["max_bays"].to_numpy(dtype=float)
     at = np.minimum(np.searchsorted(steps, site_bays, side="left"), len(rule) - 1)
     return np.where(np.isfinite(site_bays), rule["points"].to_numpy(dtype=float)[at], 0.0)

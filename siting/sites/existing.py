@@ -14,9 +14,9 @@ from siting.files import read_layer, rows_fault, texts_of
 # Power of the commonest unit in the open records of early 2026 (Open Charge Map).
 ASSUMED_POWER_KW = 60.0
 
-# Open Charge Map's columns in place of ours, their codes for yes, and the answer if both columns
-# are missing. The codes are not verified: 10 available, 20 in use, 30 out of order for now, 50
-# operational, 75 partly operational; usage 2 private for staff and visitors, 6 private.
+# For two of our columns: Open Charge Map's column, its codes for yes, and the answer if both
+# columns are missing. The codes are not verified: 10 available, 20 in use, 30 out of order for now,
+# 50 operational, 75 partly operational; usage 2 private for staff and visitors, 6 private.
 OCM_ANSWERS = {
     "operational": ("status_type_id", (10, 20, 30, 50, 75), True),
     "private": ("usage_type_id", (2, 6), False),
@@ -88,7 +88,7 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
 
 
 def _largest(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return the largest number in each ``;`` list (NaN if blank), and whether any is invalid."""
+    """Return each row's largest number (NaN if blank), and whether any of them is invalid."""
     text = column.astype("str").where(column.notna(), "")
     parts = text.str.split(";").explode().str.strip()
     numbers = pd.to_numeric(parts.where(parts != ""), errors="coerce")

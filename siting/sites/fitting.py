@@ -35,7 +35,7 @@ class Fitting:
     least_ports: int = 0  # fewest ports that a size may have
 
     def points(self, sites: pd.DataFrame) -> npt.NDArray[np.float64]:
-        """Return the points that NEECA's rule gives for the bays of each site, 0 if unknown."""
+        """Return the points that NEECA's rule sets for the bays of each site, 0 if unknown."""
         known = sites["site_bays"].where(sites["bays_known"].astype(bool))
         return points_required(known.to_numpy(dtype=float), self.parking)
 
@@ -49,9 +49,9 @@ class Fitting:
 def pairs(
     sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules: Fitting
 ) -> tuple[Places, Places, bool]:
-    """Return the rows of sites and of choices that become offers, and whether any size fits.
+    """Return the pairs of a site row and a choice row that become offers, and whether a size fits.
 
-    Rows are in the order of sites, then choices. `sites` are new ones, or existing stations with
+    Pairs are in the order of sites, then choices. `sites` are new sites, or existing stations with
     their ``ports``, ``points`` and ``bays_needed``; `sized` marks the choices that are sizes. A
     site gets the sizes that fit, or the smallest if none fits, and all other choices.
     """
@@ -97,7 +97,7 @@ def _smallest(choices: pd.DataFrame, sized: Flags, least_ports: int) -> int:
 
 
 def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules: Fitting) -> None:
-    """Raise `InputError` because no size fits any site, with the needs of the smallest size."""
+    """Raise `InputError`: no size fits any site; the message says what the smallest size needs."""
     least = rules.least_ports
     most = int(choices["ports"].to_numpy()[sized].max())
     if least > most and "ports" not in sites.columns:
@@ -144,7 +144,7 @@ def with_upgrade(offers: pd.DataFrame, rules: Fitting) -> pd.DataFrame:
 
 
 def with_reasons(offers: pd.DataFrame, sized: Flags, rules: Fitting) -> pd.DataFrame:
-    """Return the offers with faults of bays, points and ports added to their reasons."""
+    """Return the offers, with wrong numbers of bays, points and ports added to their reasons."""
     asked = rules.points(offers)
     points, ports = (offers[c].to_numpy() for c in ("points", "ports"))
     bays, there = (offers[c].to_numpy(float) for c in ("bays_needed", "site_bays"))

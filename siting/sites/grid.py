@@ -77,7 +77,7 @@ def assign_feeders(
 
 
 def _nearest(sites: gpd.GeoDataFrame, layer: gpd.GeoDataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return the layer's row nearest to each site (of ties, the first), and its distance (m)."""
+    """Return the layer's row nearest to each site (the first of ties), and its distance (m)."""
     local = layer.to_crs(sites.crs)
     tree = shapely.STRtree(local.geometry.to_numpy())
     pairs, away_m = tree.query_nearest(

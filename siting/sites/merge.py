@@ -46,8 +46,8 @@ def merge_candidates(
     layers
         Places with ``name``, ``kind``, ``source`` and points; where present, ``existing`` and
         ``existing_power_kw`` (kW), ``existing_ports``, ``headroom_kw`` (kW), ``line_km`` (km),
-        ``bays``, ``availability``, ``user_id`` and ``unfit`` (reason to exclude), and columns of
-        the user's own layer, whose names begin with ``user_``.
+        ``bays``, ``availability``, ``user_id`` and ``unfit`` (the reason to exclude a place), and
+        columns of the user's own layer, whose names begin with ``user_``.
     network
         The roads.
     merge_within_m
@@ -74,7 +74,7 @@ def merge_candidates(
     ------
     InputError
         If a layer lacks a column or lies wholly outside the roads, user ids repeat, or no place is
-        found or left.
+        found or remains.
     """
     places = _stack(layers, network, merge_within_m, max_snap_m)
     snapped = snap(places, network, max_snap_m)
@@ -213,7 +213,7 @@ def _own(places: gpd.GeoDataFrame) -> list[str]:
 
 
 def _join(places: gpd.GeoDataFrame, merge_within_m: float) -> np.ndarray:
-    """Return the position of the site that each place joins; its own if it is a site."""
+    """Return, for each place, the position of the site that it joins; a site joins itself."""
     xy = np.column_stack([places.geometry.x, places.geometry.y])
     from scipy.spatial import cKDTree
 

@@ -55,10 +55,10 @@ def make_offers(
         11 kV line), ``bays`` (default: by kind of place), ``availability`` (share of the time with
         power) and ``existing_ports`` take priority over the defaults; ``feeder_id`` is copied.
     configurations
-        Name, then charger type and number. Each is offered at each site, with a reason if it does
-        not fit. May be empty if there are sizes.
+        By name, the number of chargers of each type. Each is offered at each site, with a reason if
+        it does not fit. May be empty if there are sizes.
     sizes
-        Charger type, then its allowed numbers at a site; they are combined, with at most one type
+        By charger type, the allowed numbers at a site; these are combined, with at most one type
         per charger group (`with_sizes`). A site is offered the sizes that fit or, if none fits, the
         smallest, with the reason.
     least_ports
@@ -77,19 +77,19 @@ def make_offers(
     Returns
     -------
     DataFrame
-        One row per site and configuration, in the order of the sites and then as given, sizes last:
-        ``offer_id``, ``site_id``, ``configuration``, ``chargers``, ``vehicle_classes``,
+        One row per site and configuration, in the order of sites, then of configurations, sizes
+        last: ``offer_id``, ``site_id``, ``configuration``, ``chargers``, ``vehicle_classes``,
         ``existing``, ``extends``, ``power_kw`` (of the chargers), ``load_kw`` (on the grid),
-        ``standing_kw`` (the existing part of both), ``upgrade_kw`` (headroom that the upgrade adds:
-        ``load_kw - standing_kw - upgrade_kw`` is within the headroom), ``ports``, ``points``,
-        ``bays_needed``, ``site_bays``, ``neeca_points`` (of NEECA's rule for the site's known
+        ``standing_kw`` (the part of both that exists), ``upgrade_kw`` (headroom that the upgrade
+        adds: ``load_kw - standing_kw - upgrade_kw`` is within the headroom), ``ports``, ``points``,
+        ``bays_needed``, ``site_bays``, ``neeca_points`` (set by NEECA's rule for the site's known
         bays), ``feeder_id`` where the sites have it, ``headroom_kw``, ``line_km``,
         ``availability``, the cost parts (`siting.sites.costs`), with ``battery_cost_pkr`` (swap
         batteries, a part of the chargers) and the parts of the grid cost, ``cost_pkr``,
         ``subsidy_pkr``, ``grid_item`` (the connection), ``neeca_level``, running costs
         (``annual_fee_pkr``, ``om_pkr_year``, ``land_pkr_year``, ``insurance_pkr_year``),
         ``charger_life_years`` and ``battery_life_years`` (the shortest; blank if none),
-        ``standing_kwh_day`` (the existing part of the capacity), ``capacity_<group>_kwh_day``
+        ``standing_kwh_day`` (the part of the capacity that exists), ``capacity_<group>_kwh_day``
         (`siting.sites.standards`) and ``reason`` (blank where it can be built).
 
     Raises
@@ -173,7 +173,7 @@ def _site_faults(candidates: gpd.GeoDataFrame) -> list[Fault]:
 
 
 def _sites(candidates: gpd.GeoDataFrame, rules: Rules) -> pd.DataFrame:
-    """Return the figures of the sites for their offers, with defaults filled in."""
+    """Return the site figures that offers need, with defaults filled in."""
 
     def known(column: str) -> pd.Series[float]:
         unknown = pd.Series(np.nan, index=candidates.index)

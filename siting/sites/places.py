@@ -62,13 +62,13 @@ def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     """Return the places in a file that have certain OSM tags, as points in lon/lat (EPSG:4326).
 
     `path`: OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``), or any layer with OSM keys as columns;
-    `tags`: key, then the values wanted: ``{"amenity": ["fuel", "parking"], "shop": True}`` takes
+    `tags`: by OSM key, the values wanted: ``{"amenity": ["fuel", "parking"], "shop": True}`` takes
     fuel stations, car parks and every shop. If a place matches several keys, its kind comes from
     the first.
 
     Columns: ``name`` (blank where the map has none), ``kind`` (the tag's value), ``source`` and
     ``geometry``; areas become a point inside them. Raises `InputError` if the file cannot be read,
-    no tags are given, or no place has one.
+    no tags are given, or no place has such a tag.
     """
     _require_tags(tags)
     osm = path.name.lower().endswith(OSM_XML)
@@ -81,7 +81,7 @@ def candidates_from_features(features: gpd.GeoDataFrame, tags: Tags) -> gpd.GeoD
 
     `features`: features with OSM keys as columns, as `siting.roads.download_features` or OSMnx give
     them; `tags`: as in `candidates_from_pois`. Result: as `candidates_from_pois`. Raises
-    `InputError` if no tags are given, no place has one, or geometry is missing.
+    `InputError` if no tags are given, no place has such a tag, or geometry is missing.
 
     >>> fuel = gpd.GeoDataFrame(
     ...     {"amenity": ["fuel", "bank"]}, geometry=gpd.points_from_xy([73, 73], [33, 34]), crs=4326
@@ -285,9 +285,9 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
     A square's best corner is on the best class of road; ties go to the corner with the most
     streets, then to the one nearest the square's centre.
 
-    `spacing_m`: side of the squares in metres; they are aligned to its multiples. Columns: ``name``
-    (of the best street there), ``kind`` ("street"), ``source``, ``geometry``; from south to north,
-    then west to east.
+    `spacing_m`: side of the squares in metres; squares are aligned to multiples of it. Columns:
+    ``name`` (of the best street there), ``kind`` ("street"), ``source``, ``geometry``. Rows run
+    from south to north, then west to east.
     """
     edges = network.edges[["highway", "name"]].reset_index()
     rank = {name: i for i, name in enumerate(CLASS_ORDER)}
@@ -320,9 +320,9 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
 
 
 def excluded_areas(layers: Iterable[tuple[Path, str | None]]) -> gpd.GeoDataFrame:
-    """Return the areas in which no station may be built, from some layers: ``name``, lon/lat.
+    """Return the areas in which no station may be built: ``name`` and polygons in lon/lat.
 
-    `layers`: each layer file of polygons, with the column that names them (default: ``name``).
+    `layers`: for each layer of polygons, its file and the column of names (default: ``name``).
     Raises `InputError` with every fault of every layer.
     """
     faults: list[Fault] = []
@@ -344,7 +344,7 @@ def excluded_areas(layers: Iterable[tuple[Path, str | None]]) -> gpd.GeoDataFram
 
 
 def _read_areas(path: Path) -> gpd.GeoDataFrame:
-    """Return a layer, checked to have polygons only."""
+    """Return a layer; raise `InputError` unless all its shapes are polygons."""
     layer = read_layer(path)
     refuse(shape_faults(layer, path, ("Polygon", "MultiPolygon"), "polygons"))
     return layer

@@ -33,8 +33,8 @@ def with_sizes(
 
     A size with the same chargers as a bundle is left out.
 
-    `bundles`: name, then charger type and number; `sizes`: charger type, then its allowed numbers
-    at a site; `chargers`: as `charger_catalogue` returns it. Raises `InputError` with every unknown
+    `bundles`: by name, the number of chargers of each type; `sizes`: by charger type, its allowed
+    numbers; `chargers`: as `charger_catalogue` returns it. Raises `InputError` with every unknown
     type, invalid number and bundle named like a size; or if there are more than `MOST_SIZES` sizes.
 
     >>> from siting.sites.catalogue import charger_catalogue
@@ -57,7 +57,7 @@ def with_sizes(
 
 
 def _stations(sizes: Sizes, chargers: pd.DataFrame) -> list[dict[str, int]]:
-    """Return each station that the sizes allow; the catalogue's first group varies fastest."""
+    """Return all stations that the sizes allow; the catalogue's first group varies fastest."""
     choices = _by_group(sizes, chargers)
     # The last factor of a product varies fastest.
     combined = product(*([{}, *group] for group in reversed(choices)))
@@ -66,7 +66,7 @@ def _stations(sizes: Sizes, chargers: pd.DataFrame) -> list[dict[str, int]]:
 
 
 def _by_group(sizes: Sizes, chargers: pd.DataFrame) -> list[list[dict[str, int]]]:
-    """Return each charger group's types with their numbers, in catalogue order."""
+    """Return, by charger group, each type with each allowed number, in catalogue order."""
     groups: dict[str, list[dict[str, int]]] = {}
     for charger, group in chargers[["charger_id", "charger_group"]].astype(str).to_numpy().tolist():
         choices = [{charger: int(n)} for n in sorted(sizes.get(charger, ()))]
@@ -147,7 +147,7 @@ def shown_offers(
 
 
 def step_text(before: str, after: str) -> str:
-    """Return the difference in chargers between two stations; blank if a text is unreadable.
+    """Return the difference in chargers between two stations; blank if a string is unreadable.
 
     >>> step_text("8 x lev_3 + 1 x dc_60", "12 x lev_3 + 1 x dc_60")
     '4 x lev_3 more'
@@ -164,7 +164,7 @@ def step_text(before: str, after: str) -> str:
 
 
 def _counts(chargers: str) -> tuple[dict[str, int], float | None]:
-    """Return the added chargers and existing power in a text; empty if it is unreadable."""
+    """Return the added chargers and existing power in a string; empty if it is unreadable."""
     try:
         return charger_counts(chargers)
     except ValueError:
@@ -174,7 +174,7 @@ def _counts(chargers: str) -> tuple[dict[str, int], float | None]:
 def _steps(counts: list[dict[str, int]], made: Flags) -> Floats:
     """Return the number of steps above zero, by station (row) and charger type (column).
 
-    `made` marks stations that are sizes; a number between two of theirs is half a step from each.
+    `made` marks the sizes; a number between two numbers of sizes is half a step from each.
     """
     types = list(dict.fromkeys(charger for added in counts for charger in added))
     rows = [[added.get(charger, 0) for charger in types] for added in counts]

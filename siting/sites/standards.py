@@ -14,20 +14,20 @@ ports, the second with many. A session of class c at a port of p kW takes
     minutes(c, p) = 60 session_kwh(c) / min(p, limit(c))
 
 with p the charger's kW divided by its ports (all in use at once), and limit(c) the vehicle's limit:
-from the table of limits, else session_kwh / session_min of the profile table, which is the mean
-power at a strong charger. The classes of a group are weighted by their number of sessions:
-``energy_kwh_day``, or an equal energy, divided by session_kwh.
+from the table of limits if it has this class and charger group, else session_kwh / session_min of
+the profile table, which is the mean power at a strong charger. The classes of a group are weighted
+by their number of sessions: ``energy_kwh_day``, or an equal energy, divided by session_kwh.
 
 A group can have types of different speed. Its k fastest ports form one queue M/M/k with their mean
 minutes (port by port, which weights slow ports more than mean rates would). The other ports of each
 type form a queue of their own, and k is chosen to serve the most energy. A station could mark its
 ports for such queues, and idle slow ports cost nothing, so more or faster ports never lower the
-capacity. In a simulation in which drivers take the fastest free port, eleven pairs and triples of
-types stayed clearly below alpha.
+capacity. In a simulation in which drivers take the fastest free port, eleven combinations of two or
+three types stayed clearly below alpha.
 
-A queue with the mean over classes is inexact: at alpha 0.1 and 1 to 8 ports, a mix of cars and
-buses (equal energy, each exponential) waited too long in 0.100 to 0.109 of cases; with sessions
-half as variable as an exponential, in 0.078 to 0.100. tests/sites/test_simulation.py repeats both.
+A queue with the mean session of all classes is only approximate. With alpha 0.1, 1 to 8 ports, and
+cars and buses with equal energy and exponential sessions, 0.100 to 0.109 of drivers waited too
+long; with sessions half as variable, 0.078 to 0.100. tests/sites/test_simulation.py repeats both.
 
 Under rule ``rated_share``, the capacity is the sum of kW x 24 h x utilisation over a group's
 chargers. The rule ignores time: at a utilisation of 0.15, a socket of 3.3 kW would have to be in
@@ -65,7 +65,7 @@ RULES = ("waiting", "rated_share")
 
 @dataclass(frozen=True)
 class ServiceStandard:
-    """The part of a charger's output that counts as capacity.
+    """The rule that decides how much of a charger's output counts as capacity.
 
     >>> ServiceStandard("waiting", alpha=1.0)
     Traceback (most recent call last):
@@ -76,10 +76,10 @@ class ServiceStandard:
     # port use; ``rated_share``: a share of the day's output at full power.
     rule: Rule = "rated_share"
     # For rule ``rated_share``: the share of the day's output at full power that is sold, above 0
-    # and at most 1; 0.027 was observed in 2024 (facts: gadinsider.com, quoting a NEPRA hearing).
+    # and at most 1; 0.027 was observed in 2024 (gadinsider.com, quoting a NEPRA hearing).
     utilisation: float = 0.15
-    # `wait_min`, `alpha`: at most the share `alpha` (above 0, below 1) waits longer than `wait_min`
-    # minutes
+    # `wait_min`, `alpha`: at most the share `alpha` of drivers (above 0, below 1) waits longer than
+    # `wait_min` minutes
     wait_min: float = 10.0
     alpha: float = 0.1
     # Share of a battery's energy that a swap gives, above 0 and at most 1; assumption.
@@ -137,11 +137,11 @@ def group_mix(
     """Return the mean session of the vehicles that use a charger group.
 
     `compatibility`: the classes of each group; `sessions`: from `siting.demand.session_figures`;
-    `limits`: from `siting.sites.charging_limits`; the packaged tables by default.
-    `energy_kwh_day`: public energy by class, as weights, of which only the ratios matter. By
-    default, and if all are 0, the classes of the group have equal energy.
+    `limits`: from `siting.sites.charging_limits`; the packaged tables by default. `energy_kwh_day`:
+    public energy by class, used as weights. By default, and if all weights are 0, the classes of
+    the group have equal energy.
 
-    Raises `InputError` if no class uses the group, one has no session figures, or an energy is
+    Raises `InputError` if no class uses the group, a class has no session figures, or an energy is
     negative.
 
     >>> from siting.sites.catalogue import compatibility
@@ -225,9 +225,9 @@ def peak_kwh_per_h(
 ) -> float:
     """Return the most energy (kWh/h) that ports can serve in an hour within the standard.
 
-    By type: number of `ports`, mean `minutes` and mean `kwh` of a session. At most the share
-    `alpha` waits longer than `wait_min`. The result is the best over k, with the k fastest ports in
-    one queue and the rest in one queue per type.
+    The arrays are by type: number of `ports`, mean `minutes` and mean `kwh` of a session. At most
+    the share `alpha` of drivers waits longer than `wait_min`. The result is the best over k, with
+    the k fastest ports in one queue and the rest in one queue per type.
 
     >>> alone = peak_kwh_per_h(np.array([2.0]), np.array([30.0]), np.array([25.0]), 10.0, 0.1)
     >>> more = peak_kwh_per_h(

@@ -17,9 +17,9 @@ LARGEST_AC_KW = 22.0
 def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """Return one offer per existing station; its capacity (kWh/day) assumes power all day.
 
-    A station of up to 22 kW is AC, a larger one DC. If ``existing_ports`` is blank, the station has
-    as many ports as the catalogue's charger in its group with the nearest power. Costs and
-    running costs count as 0. Result: the columns of `sites` (``existing_power_kw``,
+    A station of up to 22 kW is AC, a larger one DC. If ``existing_ports`` is blank, the station is
+    assumed to have the ports of the catalogue's charger in its group whose power is nearest. Costs
+    and running costs count as 0. Result: the columns of `sites` (``existing_power_kw``,
     ``existing_ports`` …), ``configuration`` (existing), ``chargers``, ``vehicle_classes``,
     ``power_kw``, ``load_kw``, ``standing_kw``, ``ports``, ``points``, ``bays_needed``,
     ``standing_kwh_day``, ``capacity_<group>_kwh_day``.

@@ -34,7 +34,7 @@ BISECTIONS = 60  # to 2^-60 of n / s, below the rounding error of a double
 
 
 def erlang_c(servers: Numbers, offered_load: Numbers) -> Floats:
-    """Return the share of arrivals that must wait, 0 to 1; 1 if the load fills the servers.
+    """Return the share of arrivals that must wait, 0 to 1; 1 if the load is at least `servers`.
 
     `servers`: ports, whole numbers of at least 1; `offered_load`: arrivals an hour times mean
     service in hours (erlangs), at least 0. Result: an array of their broadcast shape.
@@ -50,7 +50,7 @@ def erlang_c(servers: Numbers, offered_load: Numbers) -> Floats:
 def largest_arrivals_per_h(
     servers: Numbers, session_min: Numbers, wait_min: Numbers, alpha: Numbers
 ) -> Floats:
-    """Return the most drivers an hour for whom P(wait > `wait_min`) is at most `alpha`.
+    """Return the largest arrival rate (drivers/h) at which P(wait > `wait_min`) is at most `alpha`.
 
     `servers`: ports, at least 1; `session_min`: mean time at the port in minutes, above 0;
     `wait_min`: the wait in minutes, at least 0; `alpha`: the share of drivers who may wait longer,
@@ -85,5 +85,5 @@ def _wait(servers: Floats, load: Floats, wait_in_services: Floats) -> Floats:
 
 
 def _together(*given: Numbers) -> tuple[Floats, ...]:
-    """Return numbers broadcast to one shape."""
+    """Return the given numbers as arrays, broadcast to one shape."""
     return np.broadcast_arrays(*(np.asarray(values, dtype=float) for values in given))

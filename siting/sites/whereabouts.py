@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import shapely
 
-# Largest distances (m) for a site to be at a street, at its corner with another, near a street,
-# near a named place, and in or near a part of the city.
+# Largest distances (m) at which a site counts as at a street, at its corner with another, near a
+# street, near a named place, and in or near a part of the city.
 STREET_M, CORNER_M, NEAR_STREET_M, PLACE_M, PART_M = 150.0, 45.0, 800.0, 400.0, 1500.0
-MIDDLE_M = 250.0  # a site within this distance of a part's point is in it
+MIDDLE_M = 250.0  # a site within this distance of a part's point counts as in the part
 
 
 def with_whereabouts(
@@ -60,7 +60,7 @@ def with_whereabouts(
 
 
 def _streets(points: np.ndarray, edges: gpd.GeoDataFrame) -> list[Sequence[str]]:
-    """Return the names of the nearest street of each point, and of its crossing street."""
+    """Return, for each point, the name of the nearest street, and of a street that crosses it."""
     with_name = edges[edges["name"].fillna("").astype(str).str.strip() != ""]
     lines = np.asarray(with_name.geometry.array)
     names = with_name["name"].astype(str).str.strip().to_numpy()
@@ -83,7 +83,7 @@ def _streets(points: np.ndarray, edges: gpd.GeoDataFrame) -> list[Sequence[str]]
 def _nearest(
     points: np.ndarray, places: gpd.GeoDataFrame, within_m: float
 ) -> list[tuple[str, float]]:
-    """Return the name and distance (m) of the nearest place of each point; blank if none."""
+    """Return the name and distance (m) of the place nearest to each point; blank if none."""
     out = [("", np.inf)] * len(points)
     if not len(places) or not len(points):
         return out
