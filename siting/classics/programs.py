@@ -32,7 +32,7 @@ one ``c_i``, with the sum of their weights::
 **p-median**: with p sites, the least cost of serving every demand from its nearest one. Let ``D_i1
 < ... < D_iK`` be the different costs of serving demand ``i``, weight included. The
 variables do not name the serving site, but the cost of the nearest open one: ``z_ik`` is 1 if no
-site at ``D_ik`` or nearer is open. The usual program, with one variable a pair, has no stronger
+site at ``D_ik`` or nearer is open. The usual program, with a variable per pair, has no stronger
 relaxation. Here all rows together have one entry per pair, and equal costs share a variable.
 Costs beyond the nearest existing site need no variables and rows::
 

@@ -199,7 +199,7 @@ def search_center(instance: PlainInstance, p: int, means: Means) -> Found:
 
 
 def transport(instance: PlainInstance, chosen: Flags) -> Floats | None:
-    """Return the share of its demand that each pair serves at least total cost from open sites.
+    """Return the share of demand on each pair when open sites serve all demand most cheaply.
 
     The result is None if the open sites cannot serve all demand.
     """

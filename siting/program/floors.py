@@ -1,4 +1,4 @@
-"""Floors: shares of demand that must be served, by slice, in the city, zones or classes.
+"""Floors: shares of the demand of the city, its zones or classes that must be served in a slice.
 
 ::
 

@@ -69,7 +69,7 @@ class Layout:
         pairs = np.flatnonzero(kwh[service.row] > 0)
         upper = kwh[service.row[pairs]]
         if self.capacitated:
-            # An energy is at most the largest capacity for its kind of any option at the site.
+            # An energy is at most the largest capacity for its kind that any option there has.
             most = np.zeros((len(self.instance.site_ids), len(service.kinds)))
             np.maximum.at(most, self.options.site, self.delivered(s))
             of_pair = most[service.site, service.kind[service.row]]
@@ -260,9 +260,9 @@ class Layout:
         return self.delivered(s) > 0
 
     def _write_cover(self, rows: Rows, s: int) -> None:
-        """Write the rows that let only stations serve a demand row, or a pair.
+        """Write the rows that let only chosen options serve a demand row or, if separate, a pair.
 
-        Its energy is at most its demand times the number of chosen options that can serve it.
+        The energy is at most the demand times the number of chosen options that can serve it.
         """
         service = self.service
         pairs = np.flatnonzero(self.pair_column[:, s] >= 0)

@@ -50,7 +50,7 @@ class Options:
 
 
 def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) -> Options:
-    """Return the options made from some offers."""
+    """Return every option, over some years, that can be made from the given offers."""
     becomes = _becomes(instance, offers, upgrades=upgrades)
     standing = set(instance.offer_site[instance.offer_existing].tolist())
     rows: list[tuple[int, ...]] = []
