@@ -54,7 +54,7 @@ def copy_embedded_city(folder: Path | str = "siting-demo", nation: bool = False)
     Raises
     ------
     InputError
-        If a file of the city is already in the folder with different content, perhaps your edits.
+        If the folder has files of the city whose content differs, perhaps because you edited them.
 
     Examples
     --------

@@ -129,7 +129,7 @@ class UserTable:
         return texts_of(self.table, column)
 
     def number(self, column: str, what: str, least: float = 0.0) -> pd.Series[float]:
-        """Return a column as numbers, with NaN for blanks; a value below `least` is a fault."""
+        """Return a column as numbers, NaN for blanks; others that are not >= `least` are faults."""
         given = self.text(column)
         read = pd.to_numeric(given.where(given != ""), errors="coerce").astype(float)
         bad = (given != "") & ~(np.isfinite(read) & (read >= least))
@@ -142,7 +142,7 @@ class UserTable:
         self.faults += rows_fault(where, bad, self.path, what, fix)
 
     def require(self, *columns: Iterable[str]) -> None:
-        """Raise an `InputError` if the file has no rows, or none of the columns in a group."""
+        """Raise an `InputError` if the file has no rows, or lacks every column in a group."""
         there = set(self.table.columns)
         lost = tuple(" or ".join(some) for some in columns if there.isdisjoint(some))
         if lost:

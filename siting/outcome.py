@@ -60,7 +60,7 @@ class Outcome(Solved):
         One row per floor and slice: ``floor``, ``slice``, ``need_kwh_day``, ``served_kwh_day``,
         ``share``, ``served_share``.
     best
-        Columns ``scenario`` and ``best``, from which regret is measured; no rows without regret.
+        Columns ``scenario`` and ``best``, from which regret is measured; empty if no aim needs it.
     limits
         Use of each limit: ``limit``, ``kind``, ``unit``, ``used``, ``at_least``, ``at_most``.
     lines

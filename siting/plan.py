@@ -417,7 +417,7 @@ class PlanTables:
 
 
 def make_plan(outcome: Outcome, tables: PlanTables, *, title: str, note: str) -> Plan:
-    """Return the plan made from an outcome, with figures by site and class; nothing is verified.
+    """Return the plan made from an outcome, with figures by site and class, before verification.
 
     Parameters
     ----------

@@ -60,8 +60,8 @@ MOST_PIECES = 12  # largest number of independent pieces; not measured
 SLOW_SUBPROBLEM = 50_000
 MANY_PAIRS = 100_000  # pairs above which construction rounds drives to steps; not measured
 # Number of pairs times sites above which three rules apply: the root adds no cuts if column
-# generation solved the relaxation; shrinking a station must save its shortfall; and exchange does
-# not improve a constructed plan. Measured: the first helps Saddar (6.8e7); the second improves
+# generation solved the relaxation; shrinking a station must save at least its shortfall; exchange
+# does not improve a constructed plan. Measured: the first helps Saddar (6.8e7); the second improves
 # row 18 (5.6e8) by 1 to 4 %, but would cost the embedded city (8e6) 0.3 %.
 LARGE = 50_000_000
 MOST_PRICED_PAIRS = 1_000_000  # pairs up to which prices are stored; measured: 800 MB of memory
@@ -146,8 +146,8 @@ LEVELS = 256  # number of levels to which the worths of many pairs are rounded u
 # Number of pairs whose worths are compared first. If many of these worths differ, the other pairs
 # are not compared. Not measured.
 WORTHS_SEEN = 1_000
-# Number of pairs that each row has in a first linear program. Other pairs are priced in. A cut is
-# valid without them.
+# Number of pairs that each row has in a first linear program. Other pairs are priced in; a cut is
+# valid even without them.
 FIRST_PAIRS = 4  # pairs with the most worth; measured: see RESTS
 # Nearest pairs, in subproblems with money and in the relaxation; measured: see SLOW_SUBPROBLEM
 NEAREST_PAIRS = 8
@@ -205,7 +205,7 @@ AT_ONCE = 3  # largest number of offers per site, or energies per row, added at 
 # instead of 25 s.
 ROUGH = 0.1
 PRICING_ROUNDS = 30  # largest number of rounds of column generation; not measured
-# Gap to which a relaxation is solved, as a share of the gap asked for. Not measured.
+# Gap to which a relaxation is solved, as a share of the requested gap. Not measured.
 RELAXED_GAP = 0.02
 # Number of options per site that are kept besides those in the relaxation. Measured: with 0 the
 # plan of the sectors serves 2 % less (row 20); with 2 the plan is as good as with 5 (row 19).
@@ -243,8 +243,8 @@ HARD_SECONDS = 6.0  # the same if payments are decided by year; not measured
 # Gap to which a window is solved. With decay, or if payments are decided, the first gap is ten
 # times as wide. Measured: windows of four sites need 3 to 15 s for a gap of 0.2 % (row 15).
 WINDOW_GAP = 2e-4
-BEST_SITES = 12  # with decay, number of its best sites that a row keeps; not measured
-# With decay, number of the best stations outside a window that a row keeps. Not measured.
+BEST_SITES = 12  # with decay, number of best sites that a row keeps; not measured
+# With decay, number of best stations outside a window that a row keeps. Not measured.
 BEST = 8
 # Number of pairs that a row first has inside a window, and outside it, besides the pairs in use.
 # Measured (embedded city): a window takes 0.1 s; with all pairs it takes 3 to 15 s.

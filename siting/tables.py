@@ -259,7 +259,7 @@ def data_dictionary() -> pd.DataFrame:
 
 
 def _row_labels(frame: pd.DataFrame, table: Table) -> Labels:
-    """Return a function that labels masked rows by key or, if key columns lack, by row number."""
+    """Return a function that labels masked rows by key or, without key columns, by row number."""
     key = [k for k in table.key if k in frame.columns]
 
     # Only faulty rows are labelled: labelling all rows of a large table would take longer than

@@ -247,7 +247,7 @@ def _lock_of(part: Path) -> Path:
 
 
 def _is_ours(lock: Path) -> bool:
-    """Return whether a file is the lock of a writer of this program, running or killed."""
+    """Return whether a file is the lock of a running or killed writer of this program."""
     try:
         text = lock.read_bytes()[:200]
     except OSError:

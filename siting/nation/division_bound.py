@@ -73,7 +73,7 @@ class Points:
     # Least and most money of the city (PKR); if there are years, `high` is the most of each year.
     low: float
     high: float | Floats
-    use: Mapping[str, Floats] | None = None  # use of further resources by each point, by name
+    use: Mapping[str, Floats] | None = None  # use of each further resource (key) by each point
 
     @property
     def drawn(self) -> Floats:

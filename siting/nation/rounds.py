@@ -134,7 +134,7 @@ class Rounds:
         ]  # fmt: skip
 
     def within(self, money: Floats, most: float) -> Floats:
-        """Return money by year (PKR), cut to the total `most`; the earliest years come first."""
+        """Return money by year (PKR), cut to a total of `most`; the latest years are cut first."""
         return np.diff(np.minimum(np.cumsum(money), most), prepend=0.0)
 
     def high(self, name: str) -> Floats:
@@ -263,7 +263,7 @@ class Rounds:
             keys = ("city", "purpose", "budget_pkr", "money", "prices", "free")
             full = {**{key: getattr(ask, key) for key in keys}, "times": times, **row}
             if ask.envelopes and ask.prices is None:
-                full["bound_kwh_day"] = math.nan  # the bound holds for a part of the envelopes only
+                full["bound_kwh_day"] = math.nan  # it bounds plans within a part of the envelopes
             self.rows.append(full)
             at = f"PKR {_in_millions(ask.money)} m"
             if ask.prices is not None:

@@ -19,7 +19,7 @@
 `ShortestDrives`   ``min  sum of w_s minutes_ij x_ijs``
 `LeastCostToAll`   ``min  sum of w_t c_o over standing offers  +  sum of w_s v_i minutes_ij x_ijs``:
                    facility location (PKR a year), where ``c_o`` is the yearly cost of an offer
-                   and ``v_i`` drivers' yearly cost of a minute's drive per kWh/day, by class
+                   and ``v_i`` the drivers' yearly cost of a minute per kWh/day, by class
 =================  ===============================================================================
 
 Sources: R. Rockafellar, S. Uryasev: Optimization of conditional value-at-risk. Journal of Risk 2
@@ -131,7 +131,7 @@ class Aim(ABC):
         return self.from_best and not self.best
 
     def with_best(self, best: tuple[float, ...]) -> Aim:
-        """Return the aim with the best value of each scenario, if its value is relative to them."""
+        """Return the aim with the best value of each scenario; unchanged if it needs none."""
         return self
 
     def unit(self, worth_unit: str) -> str:

@@ -307,7 +307,7 @@ class Layout:
             paid = self.subsidy_column[:, t]
             o = np.flatnonzero(paid >= 0)
             z = np.flatnonzero((offer >= 0) & (paid[offer] >= 0))
-            # A site of a concession earns for the other sites even if it has no need.
+            # A site in a concession earns for the other sites even if it has no need of its own.
             sites = np.union1d(offer_site[o], np.flatnonzero(is_shared(case)))
             place = np.full(len(self.must), -1, dtype=np.int64)
             cases, place[sites] = np.unique(case[sites], return_inverse=True)

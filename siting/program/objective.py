@@ -47,7 +47,7 @@ class StepDecay:
     Parameters
     ----------
     steps
-        Factor in (0, 1] by the minute from which it applies; the first minute is 0.
+        Factors in (0, 1], keyed by the minute from which each applies; the first minute is 0.
 
     Examples
     --------

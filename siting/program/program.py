@@ -172,7 +172,7 @@ class Program:
         return replace(mine, scenario_plan=scenarios)._with_demand(demand)
 
     def worth(self, worth: pd.Series | Mapping[Hashable, pd.Series], unit: str) -> Program:
-        """Return the program whose worth is people or sessions instead of energy.
+        """Return the program in which worth is counted in people or sessions, not in energy.
 
         Parameters
         ----------
@@ -225,7 +225,7 @@ class Program:
         offer_ids
             Offers of the other plan.
         sites
-            Least number of sites that only one of the two plans has.
+            Least number of sites that have a station in only one of the two plans.
         """
         other = self.instance.offer_site[self.instance.positions_of(offer_ids)]
         return replace(self, distances=(*self.distances, (np.unique(other), int(sites))))

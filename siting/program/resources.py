@@ -13,8 +13,8 @@ left out.
 Either all offers of a bundle stand in the last year, or none does. For its offers ``a, b, c`` the
 rows are ``z_b >= z_a``, ``z_c >= z_b`` and ``z_a >= z_c``.
 
-The distance to another plan is a row too: a least number of sites that only one of the two plans
-has. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions to general integer
+The distance to another plan is a row too: a least number of sites with a station in only one of the
+two plans. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions to general integer
 linear programs. European Journal of Operational Research 184 (2008), 802-809.
 """
 

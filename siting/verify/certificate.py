@@ -386,7 +386,7 @@ class _Bound:
         return out
 
     def _courses(self, at: Numbers, value: Numbers) -> Numbers:
-        """Return a site's largest contribution from a year on, by first year and first offer."""
+        """Return a site's largest contribution from a year (row) on, by its offer then (column)."""
         size, pkr, stands = self.able[at], self.drawn[at], self.stands[at]
         bigger = np.asarray((size[:, None, :] <= size[None, :, :]).all(axis=2), dtype=bool)
         if self.account.gap is None:
