@@ -20,8 +20,8 @@ TOWN_SPACING_M = 500
 # This gives Lahore about a billion rupees. No city's budget for chargers is published.
 BUDGET_PKR_PERSON = 80
 BUDGET_STEP_PKR = 10_000_000
-# A town borrows the figures of its district's city if the library has one, else of the city listed
-# here for its division: the nearest with the same or a neighbouring power company (assumption).
+# A town borrows the figures of the city in its district if the library has one. Otherwise the city
+# listed here lends them: the nearest with the same or a neighbouring power company (assumption).
 _LENT = {
     "Faisalabad": ("Faisalabad", "Sargodha"),
     "Gujranwala": ("Gujranwala",),
@@ -40,11 +40,11 @@ NO_TEXT = ("yes", "no", "on", "off", "true", "false", "null", "y", "n")
 def library() -> pd.DataFrame:
     """Return the cities of the library, one row each, with the inputs of a study.
 
-    Columns: ``city``, ``province``, ``people_2023`` (persons in the city proper), ``zones`` and
-    ``zone_people`` (number of its census tehsils, and persons in them), ``disco`` (its power
+    Columns: ``city``, ``province``, ``people_2023`` (population of the city proper), ``zones``
+    (number of census tehsils in the city), ``zone_people`` (their population), ``disco`` (power
     supplier), ``availability`` with ``…_low`` and ``…_high`` (share of the time with power),
-    ``speed_group`` (the city's rows in the speed table), ``west_deg``, ``south_deg``,
-    ``east_deg``, ``north_deg`` (box around the built-up area, from memory and not surveyed),
+    ``speed_group`` (names the city's rows in the speed table), ``west_deg``, ``south_deg``,
+    ``east_deg``, ``north_deg`` (box around the built-up area, recalled and not surveyed),
     ``place_query`` (blank: the box is used), ``lon``, ``lat`` (centre), ``utm_epsg``, and the
     source and confidence of each figure.
 
@@ -66,7 +66,7 @@ def library() -> pd.DataFrame:
 def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFrame:
     """Return the census zones of a city in 2023: tehsils, or sub-divisions in Karachi.
 
-    `city`: a city of the library or of this table only (Sargodha, Sukkur …); None: all zones.
+    `city`: a city in the library, or one that only this table has (Sargodha, Sukkur …); None: all.
     `whole_district` adds the other tehsils of the city's districts. Columns (blank: not given):
     ``district``, ``division``, ``tehsil``, ``city`` (blank: none), ``area_km2``, ``people_2023``,
     ``urban_people``, ``household_size`` (persons), ``growth_pct_year`` (2017 to 2023),
@@ -90,7 +90,7 @@ def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFra
 
 
 def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
-    """Return census figures of zones, given their names, in the order of the names.
+    """Return the census figures of the named zones, in the order of `names`.
 
     The districts of `city` are searched first; case is ignored. Columns: ``people`` (2023),
     ``renting_share`` (0 to 1, blank: not given) and ``ownership`` (share of households with four
@@ -285,7 +285,7 @@ def _scalar(text: str) -> str:
 
 
 def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.DataFrame, str, bool]:
-    """Return a town's name, census zones and lending city, and whether it is that city."""
+    """Return a town's name, census zones and lending city, and whether the town is that city."""
     if not (wanted.strip() and wanted.isprintable()):
         raise InputError("city", "is blank, or holds characters that cannot be printed")
     lender = None if like is None else str(find_city(like)["city"])

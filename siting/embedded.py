@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def embedded_files(nation: bool = False) -> dict[Path, Path]:
-    """Return the files of the embedded city by their paths in a copy.
+    """Return the files of the embedded city, keyed by the paths that they have in a copy.
 
     With `nation`, the files of the other embedded cities and of their nation are added. Raises
     `InputError` if this installation lacks the files.
@@ -54,7 +54,7 @@ def copy_embedded_city(folder: Path | str = "siting-demo", nation: bool = False)
     Raises
     ------
     InputError
-        If the folder has files of the city with other content, which may be your edits.
+        If the folder has files of the city whose content differs, perhaps because you edited them.
 
     Examples
     --------

@@ -30,7 +30,7 @@ def first_line(err: BaseException) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", most: int = 1) -> str:
-    """Return the fix for an unknown name: similar names, or else `otherwise` or all names.
+    """Return the fix for an unknown name: similar names, else `otherwise`, else all known names.
 
     >>> did_you_mean("LAHOR", ["Lahore", "Multan"]), did_you_mean("x", ["Lahore", "Multan"])
     ('did you mean Lahore?', 'there are: Lahore, Multan')
@@ -52,7 +52,7 @@ class Fault:
 
     where: str  # file, table, column or configuration key, e.g. "people.csv, column people"
     what: str  # what was found there and what was expected
-    # The smallest remedy. A remedy or place that `what` already names is left blank.
+    # The smallest remedy. `fix` and `where` are blank if `what` already names them.
     fix: str = ""
     ids: tuple[str, ...] = ()  # the faulty rows, keys or lines; the first few are shown
 
@@ -144,8 +144,8 @@ def wrong_figures(
 ) -> list[Fault]:
     """Return a fault for each wrong attribute of an object.
 
-    Each item of `figures` has an attribute, whether it is right, the requirement in words, and,
-    unless it is obvious, the fix.
+    Each item of `figures` has the name of an attribute, whether its value is right, the requirement
+    in words and, unless it is obvious, the fix.
 
     >>> wrong_figures("plan", Fault("a", "x"), [("fix", False, "a remedy", "name one")])
     [Fault(where='plan, fix', what="'' is not a remedy", fix='name one', ids=())]
@@ -183,7 +183,7 @@ class SolveError(SitingError, RuntimeError):
 
 
 class StuckError(SolveError):
-    """A solver runs on long after the time limit; its earlier results are valid."""
+    """A solver is still running long after the time limit; its earlier results are valid."""
 
 
 class VerifyError(SitingError, ArithmeticError):

@@ -29,7 +29,7 @@ PAKISTAN_WSEN = (60.0, 23.0, 78.0, 38.0)
 LONLAT_ALIASES = {"longitude": "lon", "latitude": "lat"}
 REPEATED_ID = re.compile(r"Several features with id = (\S+)")
 
-# Exceptions that libraries raise for a file whose content does not match its ending.
+# Exceptions that libraries raise for a file whose content does not match its file extension.
 UNREADABLE = (
     *GEO_ERRORS, OSError, EOFError, zlib.error, SyntaxError, SAXException, ValueError, LookupError,
     TypeError, AttributeError, ArithmeticError, RecursionError,
@@ -50,8 +50,8 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
     needs the columns ``lon`` and ``lat`` (or ``longitude`` and ``latitude``) in degrees. With
     `unique_ids`, a repeated id in a GeoJSON is a fault: GDAL would only warn and renumber. Files
     from OpenStreetMap may repeat ids, because nodes and ways are numbered separately. Raises
-    `InputError` if the file is missing, has an unknown ending, cannot be parsed, is empty, has no
-    coordinate reference system, repeats feature ids, or has points outside Pakistan.
+    `InputError` if the file is missing, has an unknown extension, cannot be parsed, is empty, has
+    no coordinate reference system, repeats feature ids, or has points outside Pakistan.
     """
     suffix, where = path.suffix.lower(), str(path)
     if suffix not in LAYER_SUFFIXES:
@@ -81,7 +81,7 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
 
 
 def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
-    """Return the rows of a user's CSV file, in UTF-8 with commas and a header line.
+    """Return the rows of a user's CSV file, which must be UTF-8 with commas and a header line.
 
     `reading` are further arguments of `pandas.read_csv`. Raises `InputError` if the file is missing
     or cannot be read, or if a line has more values than the header, which would shift columns.
@@ -113,9 +113,9 @@ def texts_of(table: pd.DataFrame, column: str) -> pd.Series[str]:
 
 
 class UserTable:
-    """A user's CSV file that is read by column, and its faults by line.
+    """A user's CSV file, which is read column by column, and its faults, which name lines.
 
-    `texts` are the names of the columns of strings.
+    `texts` are the names of the columns that contain strings.
     """
 
     def __init__(self, path: Path, texts: Iterable[str]) -> None:
@@ -129,7 +129,7 @@ class UserTable:
         return texts_of(self.table, column)
 
     def number(self, column: str, what: str, least: float = 0.0) -> pd.Series[float]:
-        """Return a column as numbers of at least `least`, NaN for blanks; others are faults."""
+        """Return a column as numbers, NaN for blanks; others that are not >= `least` are faults."""
         given = self.text(column)
         read = pd.to_numeric(given.where(given != ""), errors="coerce").astype(float)
         bad = (given != "") & ~(np.isfinite(read) & (read >= least))
@@ -142,7 +142,7 @@ class UserTable:
         self.faults += rows_fault(where, bad, self.path, what, fix)
 
     def require(self, *columns: Iterable[str]) -> None:
-        """Raise an `InputError` if the file has no rows, or no column of one of the groups."""
+        """Raise an `InputError` if the file has no rows, or lacks every column in a group."""
         there = set(self.table.columns)
         lost = tuple(" or ".join(some) for some in columns if there.isdisjoint(some))
         if lost:
@@ -198,7 +198,7 @@ def rows_fault(
 ) -> list[Fault]:
     """Return a fault with the ids of the rows flagged `bad`; an empty list if there are none.
 
-    `ids` are the ids of all rows, or the file if rows are named by line or row number.
+    `ids` are the ids of all rows; if it is a file, rows are named by their line or row number.
 
     >>> rows_fault("sites, column bays", [False, True], ["s1", "s2"], "below 0")
     [Fault(where='sites, column bays', what='below 0', fix='', ids=('s2',))]

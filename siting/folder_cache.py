@@ -37,10 +37,10 @@ def kept[T](
 ) -> T:
     """Return the content of a folder, or build the content and store it there.
 
-    Simultaneous or killed processes never leave a partial folder. A damaged folder is built again,
-    with a warning. Content that cannot be written is still returned. The name of `entry` must
-    differ if anything differs on which the content depends; the folder may be deleted at any time.
-    `read` must raise an error if the folder is damaged. Content built in less than `least_s`
+    Processes that run at the same time or are killed never leave a partial folder. A damaged folder
+    is built again, with a warning. Content that cannot be written is still returned. The name of
+    `entry` must identify everything that the content depends on; the folder may be deleted at any
+    time. `read` must raise an error if the folder is damaged. Content built in less than `least_s`
     seconds is not stored.
     """
     content = _read(entry, read)

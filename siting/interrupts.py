@@ -14,7 +14,7 @@ DISCARDED = "Stopped at once, the plan so far was discarded"
 
 
 class Wish:
-    """The handler of Ctrl-C in a block; see `seen_through`.
+    """The handler that receives Ctrl-C during a block; see `seen_through`.
 
     `at_stake`: whether there is work to lose; otherwise Ctrl-C ends the block at once. `heard`:
     whether Ctrl-C was pressed while there was work to lose. `by_solve`: whether the first solve
@@ -51,7 +51,7 @@ def seen_through(*, by_solve: bool = False) -> Iterator[Wish]:
 def held() -> Iterator[None]:
     """Let Ctrl-C wait for the end of a short block that must not be interrupted.
 
-    One example is starting a process: if interrupted, it reads half of its input and fails.
+    An example is the start of a process, which would read half of its input and fail.
     """
     heard: list[int] = []
     with _handled_by(lambda number, _frame: heard.append(number)):
@@ -74,13 +74,13 @@ def _handled_by(handler: Callable[[int, object], None]) -> Iterator[None]:
 
 
 def stop_wished() -> bool:
-    """Return whether a pressed Ctrl-C waits for a block to end, so that no work should begin."""
+    """Return whether Ctrl-C was pressed and awaits the end of a block; no work should begin."""
     handler = signal.getsignal(signal.SIGINT)
     return isinstance(handler, Wish) and handler.heard
 
 
 def takes_ctrl_c() -> bool:
-    """Return whether Python or a `Wish` handles Ctrl-C, and not the caller."""
+    """Return whether Python or a `Wish` handles Ctrl-C, rather than a handler of the caller."""
     if threading.current_thread() is not threading.main_thread():
         return False
     handler = signal.getsignal(signal.SIGINT)

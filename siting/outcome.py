@@ -47,19 +47,20 @@ class Outcome(Solved):
     slices
         The years and scenarios: ``slice``, ``year``, ``scenario``, ``weight``, ``probability``.
     built, services, demand
-        By ``slice``: the stations (``year``, ``site_id``, ``offer_id``), the service, and the
-        demand (`siting.tables.DEMAND`).
+        Three tables with a column ``slice``: the stations (``year``, ``site_id``, ``offer_id``),
+        the service, and the demand (`siting.tables.DEMAND`).
     served
-        By slice: ``year``, ``scenario``, ``demand_kwh_day``, ``served_kwh_day``,
+        One row per slice: ``year``, ``scenario``, ``demand_kwh_day``, ``served_kwh_day``,
         ``served_share``, ``worth``.
     money
-        ``year``, ``granted_pkr``, ``spent_pkr``; a single row if there are no years.
+        One row per year: ``year``, ``granted_pkr``, ``spent_pkr``; without years, a single row.
     paid
-        Public money drawn by each site up to a year: ``site_id``, ``year``, ``subsidy_pkr``.
+        Public money drawn by each site up to each year: ``site_id``, ``year``, ``subsidy_pkr``.
     floors
-        ``floor``, ``slice``, ``need_kwh_day``, ``served_kwh_day``, ``share``, ``served_share``.
+        One row per floor and slice: ``floor``, ``slice``, ``need_kwh_day``, ``served_kwh_day``,
+        ``share``, ``served_share``.
     best
-        The values from which regret is measured, if it is: ``scenario``, ``best``.
+        Columns ``scenario`` and ``best``, from which regret is measured; empty if no aim needs it.
     limits
         Use of each limit: ``limit``, ``kind``, ``unit``, ``used``, ``at_least``, ``at_most``.
     lines
@@ -130,7 +131,7 @@ class Outcome(Solved):
 
     @property
     def drawn(self) -> dict[str, float]:
-        """Public money (PKR) of each offer that stands in the last slice, by ``offer_id``."""
+        """Public money (PKR) drawn by each offer that stands in the last slice, by ``offer_id``."""
         site = self.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
         paid = self.subsidies
         return {offer: paid.get(site[offer], 0.0) for offer in self.offers}

@@ -81,8 +81,8 @@ def cells_of(
 ) -> tuple[list[str], list[list[str]], list[str]]:
     """Return the headings, cells and CSS classes of declared columns, as `table` takes them.
 
-    `columns` maps a name to its heading and, after a comma, the `format` code of its numbers; ``m``
-    means millions. Strings are unchanged.
+    `columns` maps a column's name to its heading, followed by a comma and the `format` code for
+    numbers; the code ``m`` means millions. Strings are unchanged.
 
     >>> cells_of({"a": "Money,,.0f"}, [{"a": 1200.0}])
     (['Money'], [['1,200']], ['n'])

@@ -55,7 +55,7 @@ class Plan:
     edges
         The roads, for maps.
     outcome
-        The decisions and their proofs: status, bound, gap, seconds.
+        The decisions and their proofs: status, bound, gap, run times.
     checks
         The result of the independent recount (`siting.verify.recount`).
     tables
@@ -90,8 +90,8 @@ class Plan:
     def facts(self) -> dict[str, Any]:
         """The content of a run's ``run.json``, computed on first use; empty without a run.
 
-        The computation takes a quarter of a run's time. It covers the loss without each station,
-        the simulated day, other demand and break-even values.
+        This takes a quarter of a run's time, because it computes what is lost without each station,
+        the simulated day, the results for other demand, and break-even values.
         """
         return {} if self.facts_of is None else self.facts_of(self)
 
@@ -161,7 +161,7 @@ class Plan:
     def export(self, path: Path | str, layers: Sequence[str] = ()) -> Path:
         """Write layers as a file for other programs, and return the path.
 
-        The ending of the path gives the format; see `siting.export.write_exchange`.
+        The file extension determines the format; see `siting.export.write_exchange`.
         """
         return write_exchange(self.layers, Path(path), layers, title=self.title, note=noted(self))
 
@@ -395,7 +395,7 @@ def ask(name: str, *given: Any, **how: Any) -> Any:
 
 
 def status_text(outcome: Outcome) -> str:
-    """Return the status as text, which claims no more than is proven."""
+    """Return the status in words that claim no more than is proven."""
     gap = "unknown"
     if math.isfinite(outcome.gap):
         gap, _ = gap_figures(outcome.gap, outcome.proof.gap_asked)
@@ -417,7 +417,7 @@ class PlanTables:
 
 
 def make_plan(outcome: Outcome, tables: PlanTables, *, title: str, note: str) -> Plan:
-    """Return the plan of an outcome, with figures by site and class, not yet verified.
+    """Return the plan made from an outcome, with figures by site and class, before verification.
 
     Parameters
     ----------
@@ -458,7 +458,7 @@ def _site_table(
     candidates: gpd.GeoDataFrame, built: pd.DataFrame, service: pd.DataFrame, classes: list[str]
 ) -> gpd.GeoDataFrame:
     capacity = capacity_columns(built)
-    # `existing` is the offer's, because the plan may extend or replace an existing station.
+    # `existing` is taken from the offers: a plan may put another offer at an existing station.
     columns = ["site_id", "offer_id", "existing", "configuration", "chargers", "power_kw"]
     built = built[[*columns, "cost_pkr", "subsidy_pkr"]].assign(
         capacity_kwh_day=built[capacity].sum(axis=1)

@@ -1,9 +1,9 @@
 """Numeric constants of `program`, `engine` and `classics`, with their measured effects.
 
 "Alike from a to b" is a measurement: six towns of 60 sites were solved to a gap of 0.5 % with half
-and with double the value (`scripts/vary_settings.py`), and both runs took the CPU time of the run
-with the value itself, to within a fifth. For shares of 0.5 or more, the distance from 1 was halved
-and doubled instead. Large programs were not tried.
+and with double the value (`scripts/vary_settings.py`), and both took the same CPU time as the value
+itself, to within a fifth. For shares of 0.5 or more, the distance from 1 was halved and doubled
+instead. Large programs were not tried.
 
 "Not measured" means that no such range is known. Row numbers are rows of `docs/performance.md`.
 Shares are fractions of 1. Gains and violations are relative. Times (`_S`) are in seconds. Steps of
@@ -25,8 +25,8 @@ SIGNIFICANT = 1e-6
 # Tolerance of limits (a millionth of a rupee, a kilowatt or a station) and of shares that add up to
 # 1, because sums of binary fractions are not exact. Alike from 5e-7 to 2e-6.
 LIMIT_TOLERANCE = 1e-6
-# The tree does not branch on a number of stations that is this close to an integer, and rounding a
-# relaxed covering takes no option below this value. Not measured.
+# The tree does not branch on a number of stations this close to an integer. When a relaxed covering
+# is rounded, no option below this value is taken. Not measured.
 COUNTED = 1e-3
 # If no flows of a plan reach the values of the earlier aims, these values are lowered by these
 # shares, one after another. Not measured.
@@ -54,15 +54,15 @@ SMALL_COLUMNS = 5_000
 # Columns above which a linear program is solved in independent pieces; not measured
 MANY_COLUMNS = 20_000
 MOST_PIECES = 12  # largest number of independent pieces; not measured
-# Number of pairs or columns above which linked parts are separated together only if no other cut is
-# violated, and subproblems with money use the interior point method. Measured (Saddar): such a
-# subproblem takes 1 to 3 s instead of 30 s.
+# Number of pairs above which linked parts are separated together only if no other cut is violated;
+# also the number of columns above which subproblems with money use the interior point method.
+# Measured (Saddar): such a subproblem takes 1 to 3 s instead of 30 s.
 SLOW_SUBPROBLEM = 50_000
 MANY_PAIRS = 100_000  # pairs above which construction rounds drives to steps; not measured
-# Pairs times sites above which the root adds no cuts if column generation solved the relaxation,
-# stations shrink by their shortfall, and exchange does not improve a constructed plan. Measured:
-# the first rule helps Saddar (6.8e7); the second improves row 18 (5.6e8) by 1 to 4 %, but would
-# cost the embedded city (8e6) 0.3 %.
+# Number of pairs times sites above which three rules apply: the root adds no cuts if column
+# generation solved the relaxation; shrinking a station must save at least its shortfall; exchange
+# does not improve a constructed plan. Measured: the first helps Saddar (6.8e7); the second improves
+# row 18 (5.6e8) by 1 to 4 %, but would cost the embedded city (8e6) 0.3 %.
 LARGE = 50_000_000
 MOST_PRICED_PAIRS = 1_000_000  # pairs up to which prices are stored; measured: 800 MB of memory
 MOST_OPTIONS = 2_000_000  # courses above which a program is refused; not measured
@@ -70,9 +70,9 @@ KEPT_BYTES = 200e6  # memory for the values of choices already evaluated; not me
 
 # --- time ---------------------------------------------------------------------------------------
 
-# Shares of the remaining time that a step may take.
-# An aim that is followed by others, a first plan under the viability gap (the other methods give
-# worse plans), and the filter of a conflict. Not measured.
+# Shares of the remaining time that a step may take. The comments name the steps.
+# An aim that is followed by others, a first plan under the viability gap (where other methods give
+# worse plans), and the filtering of a conflict. Not measured.
 MAIN_SHARE = 0.7
 # Cuts at the root, column generation for one aim, and tests of single requirements. Not measured.
 ROOT_SHARE = 0.6
@@ -85,28 +85,28 @@ DRAWN_ROOT_ENDS = 0.25  # the root if payments are decided by year; not measured
 HORIZON_SHARE = 0.65  # one horizon in the search for the shortest drives; not measured
 # Share of the time limit after which only the flows of the final plan are computed; not measured
 ENDS = 0.97
-# If computing these flows takes long, the search ends earlier, by this multiple of their time.
+# If computing these flows takes long, the search ends earlier, by this multiple of that time.
 # Not measured.
 SERVED_AFTER = 3.0
-# Time reserved for the answer, as a multiple of the time to value a plan. Measured: without it
-# Saddar (row 20) exceeded the limit by 6 s.
+# Time reserved for the answer, as a multiple of the time needed to value a plan. Measured: without
+# it Saddar (row 20) exceeded the limit by 6 s.
 FINISH = 8.0
 POLISH_S = 0.5  # fixed time to polish a plan at the end; not measured
 POLISH_SHARE = 0.02  # additional time for this, as a share of the time used; not measured
-RESERVE_S = 2.0  # time for these flows after another solver has found a plan; not measured
+RESERVE_S = 2.0  # time for the final flows after another solver has found a plan; not measured
 # Time to hand a problem to a solver, as a multiple of the time to write the problem. Not measured.
 HANDED_OVER = 2.0
 LEAST_S = 5.0  # shortest time to explain a conflict; not measured
 WAIT_S = 0.05  # time between two checks of a running solver; not measured
-STUCK_S = 60.0  # time after the time limit at which a solver is abandoned; not measured
+STUCK_S = 60.0  # time beyond the time limit after which a solver is abandoned; not measured
 REPORT_EVERY_S = 0.2  # time between two reports of progress; not measured
 # Factor on the iterations of an integer program, because presolve, cuts and heuristics are not
 # iterations. Measured: an iteration takes 2 to 5 times as long as in a linear program, and 7 to 12
 # times in crossings.
 BRANCHED = 5.0
 # Building and presolving a new model counts as this many iterations. Measured: it takes as long as
-# 1,400 in small linear programs, 2,700 to 4,900 in small windows and crossings, and fewer in large
-# programs.
+# 1,400 iterations in small linear programs, 2,700 to 4,900 in small windows and crossings, and
+# fewer in large programs.
 COLD = 2500
 
 # --- cuts ---------------------------------------------------------------------------------------
@@ -121,13 +121,13 @@ STALLED = 2e-5
 LONG_STALLED = 5e-4  # at the root if its cuts are slow; not measured
 NODE_STALLED = 2e-4  # at a node, and for the price of a rupee; not measured
 PRICING_STALLED = 5e-3  # in column generation with links; not measured
-# Rounds of cuts, or dives, end after this number of successive ones with too small a gain.
+# Cuts or dives end after this number of successive rounds or dives with too small a gain.
 # Alike from 1 to 6.
 IDLE = 3
 # The same number until the bound first falls. Measured: this may take a dozen rounds (row 13).
 IDLE_AT_FIRST = 20
 SLACK_ROUNDS = 12  # rounds after which a slack cut is removed; not measured
-MANY_ROWS = 150  # number of cuts from which slack cuts are removed; alike from 75 to 300
+MANY_ROWS = 150  # number of cuts at which the removal of slack cuts begins; alike from 75 to 300
 POOL_MANY = 300  # size of a pool above which slack cuts are left out; not measured
 # Number of successive relaxations after which a slack cut of a pool is left out. Not measured.
 POOL_RESTS = 40
@@ -139,15 +139,15 @@ BACK = 0.8  # in most programs; alike from 0.6 to 0.9
 # In large programs that decide on money, where the constructed plan may be poor. Measured (after
 # one minute, little money): the gap is 5 to 6 %, and with 0.8 it is 79 %.
 LARGE_BACK = 0.35
-FORGOTTEN = 0.05  # in these programs, values below this share are set to 0; not measured
-TOWARDS = 0.3  # step from a choice towards the relaxed optimum for a cut; alike from 0.15 to 0.6
+FORGOTTEN = 0.05  # in these programs, option values below this are set to 0; not measured
+TOWARDS = 0.3  # a cut is sought this far from a choice to the optimum; alike from 0.15 to 0.6
 THRIFT = 0.01  # charge on all public money, as a share of all worth; alike from 0.005 to 0.02
 LEVELS = 256  # number of levels to which the worths of many pairs are rounded up; not measured
 # Number of pairs whose worths are compared first. If many of these worths differ, the other pairs
 # are not compared. Not measured.
 WORTHS_SEEN = 1_000
-# Number of pairs of each row in a first linear program. Other pairs are priced in. A cut is valid
-# without them.
+# Number of pairs that each row has in a first linear program. Other pairs are priced in; a cut is
+# valid even without them.
 FIRST_PAIRS = 4  # pairs with the most worth; measured: see RESTS
 # Nearest pairs, in subproblems with money and in the relaxation; measured: see SLOW_SUBPROBLEM
 NEAREST_PAIRS = 8
@@ -177,15 +177,15 @@ WORST = 0.05
 # first value; the greedy plan tries all of them. Not measured.
 OWN_MONEY = (0.02, 0.2, 1.0)
 NEARER = 0.03  # share of its weight that a kWh loses over the longest drive; not measured
-# Steps to which this loss is rounded in large programs, to merge equal pairs. Not measured.
+# Number of steps into which large programs divide this loss, to merge equal pairs. Not measured.
 NEARER_STEPS = 8
-# Option values from which a relaxation is rounded up. Each value is tried. Not measured.
+# Thresholds: options with at least this relaxed value are rounded up. Each is tried. Not measured.
 ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
 STARTS = 3  # number of plans from which the search starts; not measured
-SOWN = 8  # number of budgets tried for the least expensive first plan; not measured
-# When a relaxation is made viable, the sites with at least this value keep their stations. Each
-# value is tried. Measured (embedded city): 12,664 kWh/day from 0.9, 13,069 from 0.6 or 0.5, 10,059
-# from 0.4.
+SOWN = 8  # number of budgets tried in the search for the cheapest first plan; not measured
+# Thresholds: when a relaxation is made viable, sites with at least this value keep their stations.
+# Each is tried. Measured (embedded city, kWh/day): 12,664 at 0.9, 13,069 at 0.6 or 0.5, 10,059 at
+# 0.4.
 WHOLE_FROM = (0.9, 0.6, 0.5)
 # Cost of an unmet row, as a multiple of the largest possible objective. Alike from 2.5 to 10.
 MISSED_PENALTY = 5.0
@@ -199,15 +199,15 @@ MOST_STEPS = 1_000
 # --- offers priced in ---------------------------------------------------------------------------
 
 MANY_OFFERS = 12  # mean number of offers per site above which offers are priced in; not measured
-AT_ONCE = 3  # largest number of offers of a site, or energies of a row, added at once; not measured
+AT_ONCE = 3  # largest number of offers per site, or energies per row, added at once; not measured
 # Relative gap of the first relaxation, whose prices serve only to find missing columns. Measured:
 # for the cost to all of Saddar (PKR 60 m), two rounds suffice instead of three; row 18 takes 7 s
 # instead of 25 s.
 ROUGH = 0.1
 PRICING_ROUNDS = 30  # largest number of rounds of column generation; not measured
-# Gap to which a relaxation is solved, as a share of the gap asked for. Not measured.
+# Gap to which a relaxation is solved, as a share of the requested gap. Not measured.
 RELAXED_GAP = 0.02
-# Number of options of each site that are kept besides those of the relaxation. Measured: with 0 the
+# Number of options per site that are kept besides those in the relaxation. Measured: with 0 the
 # plan of the sectors serves 2 % less (row 20); with 2 the plan is as good as with 5 (row 19).
 BESIDE = 5
 WIDENED = 4  # largest number of times that missing options are added; not measured
@@ -232,21 +232,21 @@ MOST_VALUED = 60  # largest number of changes that are valued one by one; not me
 
 # --- windows ------------------------------------------------------------------------------------
 
-FIRST_SIZE = 10  # sites of a window; not measured
-# Sites of a window if payments are decided by year. Measured: a window of four sites has 50,000
-# columns (row 15).
+FIRST_SIZE = 10  # number of sites in a window; not measured
+# Number of sites in a window if payments are decided by year. Measured: a window of four sites has
+# 50,000 columns (row 15).
 HARD_SIZE = 6
 GROWTH = 1.6  # factor on the size of windows once all of one size have been tried; not measured
-WINDOW_NODES = 120  # largest number of nodes of a window; not measured
-SECONDS = 15.0  # longest time of a window, a safeguard that seldom binds; not measured
+WINDOW_NODES = 120  # largest number of nodes in the solve of a window; not measured
+SECONDS = 15.0  # longest time to solve a window, a safeguard that seldom binds; not measured
 HARD_SECONDS = 6.0  # the same if payments are decided by year; not measured
 # Gap to which a window is solved. With decay, or if payments are decided, the first gap is ten
 # times as wide. Measured: windows of four sites need 3 to 15 s for a gap of 0.2 % (row 15).
 WINDOW_GAP = 2e-4
-BEST_SITES = 12  # with decay, number of sites kept for a row, best first; not measured
-# With decay, number of stations outside a window kept for a row, best first. Not measured.
+BEST_SITES = 12  # with decay, number of best sites that a row keeps; not measured
+# With decay, number of best stations outside a window that a row keeps. Not measured.
 BEST = 8
-# First number of pairs of a row inside a window, and outside it, besides the pairs in use.
+# Number of pairs that a row first has inside a window, and outside it, besides the pairs in use.
 # Measured (embedded city): a window takes 0.1 s; with all pairs it takes 3 to 15 s.
 WINDOW_PAIRS = 3
 
@@ -255,8 +255,8 @@ WINDOW_PAIRS = 3
 RELIABLE = 2  # trials of a branching after which its estimate is trusted; alike from 1 to 4
 FIRST_NODES = 30  # number of first nodes, where plans are made at every node; not measured
 PLAN_EVERY = 10  # later, number of nodes, rounds or iterations between two plans; not measured
-# Largest number of kinds whose stations are counted, and of such counts tried for branching at a
-# node. Not measured.
+# Largest number of kinds of station that are counted, and of counts on which branching is tried at
+# a node. Not measured.
 MOST_COUNTS = 40
 ROUNDS = 6  # rounds of windows, or of the root's cuts, in a turn; not measured
 # Two plans that differ at more sites than this are crossed in areas of a quarter of this number of
@@ -269,7 +269,7 @@ CROSSED = 60
 # at 3 and 84,418 at 1; with PKR 200 m, 90,333 at 3 and 89,859 at 10. A fixed price of half that in
 # the relaxation gives 84,256 and 88,336.
 SCARCITY = 3.0
-ROUNDINGS = 8  # roundings of relaxations in a turn, as pairs to cross; not measured
+ROUNDINGS = 8  # number of rounded relaxations that a turn makes viable; not measured
 NODES = 40  # nodes of the tree in a turn; measured: 0.1 to 3 s each under the viability gap
 # Work of a turn, in iterations × nonzeros. Measured: with 5e8 the tree of row 20's sectors solved
 # one node per turn.
@@ -286,7 +286,7 @@ FIRST_HORIZON = 3.0  # first horizon, which is also the shortest; not measured
 FIRST_HORIZON_OF_GAP = 10.0  # first horizon under the viability gap; not measured
 LONGEST_HORIZON = 50.0  # longest horizon; not measured
 TURNS = 12  # number of turns at the first horizon; not measured
-# Penalty on a rupee above the money of a year. A rupee that is paid a year early has the weight 1.
+# Penalty on a rupee in excess of a year's money. The penalty on a rupee paid a year early is 1.
 # Not measured.
 OVER = 1e4
 
@@ -315,7 +315,7 @@ MOST_OUT = 10  # largest number of options that a kick removes; not measured
 WORSE = 0.01  # a plan that is worse by less than this may be kicked next; not measured
 # Number of kicks without a better plan, after which the best plan is kicked next. Not measured.
 BACK_AFTER = 200
-# The program is built again once at most this share of its pairs is left. Not measured.
+# The program is rebuilt once no more than this share of its pairs remains. Not measured.
 NARROWER = 0.6
 # Tolerance when a bound is rounded down, as a multiple of the weights' common divisor.
 # Not measured.
@@ -326,15 +326,14 @@ STEP_SURE = 0.01
 # A gap above this value comes first in messages and sets the exit code. Not measured.
 FAR = 1.0
 MOST_TOLD = 1e4  # gap above which a message omits the figure; not measured
-# Number of floors or limits that a message names; it states the number of the others.
-# Not measured.
+# Number of floors or limits that a message names before it counts the others. Not measured.
 LISTED = 6
-REQUIREMENTS_LISTED = 12  # requirements shown although no change of them helps; not measured
+REQUIREMENTS_LISTED = 12  # requirements shown although changing them does not help; not measured
 # A test of a conflict may take the remaining time divided by this number. Not measured.
 CONFLICT_PARTS = 4
 # The figures that are tried exceed those of a relaxation by these shares, one after another. Not
 # measured.
 CONFLICT_STEPS = (0.3, 0.08, 0.02, 0.005)
-# Gap to which the excess over a requirement is solved. Shares are rounded to this step too.
-# Not measured.
+# Gap to which the least excess over a requirement is solved; also the step to which shares are
+# rounded. Not measured.
 CONFLICT_GAP = 1e-4

@@ -193,7 +193,7 @@ def capacity_columns(offers: pd.DataFrame) -> list[str]:
 
 
 def may_be_built(offers: pd.DataFrame) -> pd.Series[bool]:
-    """Return flags of offers that can be built: new ones without a reason against them."""
+    """Return whether each offer can be built: it is new, and there is no reason against it."""
     reason = offers["reason"].fillna("").astype(str).str.strip()
     return (reason == "") & ~offers["existing"].astype(bool)
 
@@ -259,7 +259,7 @@ def data_dictionary() -> pd.DataFrame:
 
 
 def _row_labels(frame: pd.DataFrame, table: Table) -> Labels:
-    """Return a function that labels the rows in a mask by key or, without one, by number."""
+    """Return a function that labels masked rows by key or, without key columns, by row number."""
     key = [k for k in table.key if k in frame.columns]
 
     # Only faulty rows are labelled: labelling all rows of a large table would take longer than

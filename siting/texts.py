@@ -55,7 +55,7 @@ def html_text(text: str) -> str:
 
 
 def json_in_page(data: Any) -> str:
-    r"""Return plain values as JSON that cannot end the page element around it.
+    r"""Return plain values as JSON that cannot close the HTML element that contains it.
 
     Control characters in strings are made visible.
 

@@ -26,7 +26,7 @@ from siting.errors import InputError, OutputError, SitingError, first_line
 from siting.locks import hold, holder
 from siting.texts import cell_text
 
-# Exceptions raised by the libraries for layers.
+# Exceptions raised by the libraries that read and write layers.
 GEO_ERRORS = (
     pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pa.ArrowException,
     shapely.errors.ShapelyError, ProjError,
@@ -159,9 +159,9 @@ class Claim:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a folder to fill, which becomes `path` on success and is deleted on failure.
 
-    First the path is reserved, and what killed writers left next to it is deleted. An empty folder
-    at `path` is replaced; a symbolic link is followed. Raises `InputError` if `path` is not a
-    folder, is not empty, is being written by another process, or is in a stored run; and
+    First the path is reserved, and part folders left beside it by killed writers are deleted. An
+    empty folder at `path` is replaced; a symbolic link is followed. Raises `InputError` if `path`
+    is not a folder, is not empty, is being written by another process, or is in a stored run; and
     `OutputError` if the system refuses to write or the disk is full.
     """
     with claimed_folder(path) as claim:
@@ -247,7 +247,7 @@ def _lock_of(part: Path) -> Path:
 
 
 def _is_ours(lock: Path) -> bool:
-    """Return whether a file is the lock of a writer of this program, running or killed."""
+    """Return whether a file is the lock of a running or killed writer of this program."""
     try:
         text = lock.read_bytes()[:200]
     except OSError:

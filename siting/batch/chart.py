@@ -1,4 +1,4 @@
-"""A chart of the share served by swept value, as an SVG drawing for a page."""
+"""A chart of the share served, by study or over a swept value, as an SVG drawing for a page."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def draw_chart(table: pd.DataFrame, swept: Sequence[str], links: Sequence[str]) 
     """Return a drawing of the share served: lines over a swept number, or a bar per study.
 
     A thin line above each point or bar ends at the proven bound. `table` is as
-    `siting.batch.results_table` returns it; `swept`: its columns of swept keys; `links`: the target
-    of each row (blank: none). The result is an ``svg`` element; empty if no study has a plan.
+    `siting.batch.results_table` returns it; `swept`: its columns of swept keys; `links`: the link
+    of each row (blank: none). The result is an ``svg`` element, or "" if no study has a plan.
     """
     table = table.assign(link=list(links))
     table = table[table["served_share"].notna()]

@@ -57,7 +57,7 @@ class BatchEvent:
 class BatchResult:
     """The result of a batch.
 
-    `table`: one row per study (`siting.batch.results_table`); `out`: its folder, with
+    `table`: one row per study (`siting.batch.results_table`); `out`: the batch's folder, with
     ``results.csv``, ``results.parquet``, ``index.html`` and ``runs/``.
     """
 
@@ -215,7 +215,7 @@ class _Batch:
     def drain(
         self, executor: Executor, todo: Sequence[BatchStudy], threads: Mapping[str, int | None]
     ) -> list[BatchStudy]:
-        """Run studies with solver threads by key; return those left if the executor breaks."""
+        """Run studies with `threads` by study key; return those left if the executor breaks."""
         left: list[BatchStudy] = []
         futures: dict[Future[Row], BatchStudy] = {}
         try:

@@ -34,10 +34,10 @@ class BatchStudy:
     # and version; blank if the configuration cannot be read.
     key: str
     config: str  # the configuration file, as the user named it
-    name: str  # the study's short name, or the file's if it cannot be read
+    name: str  # the study's short name; the file's name if the configuration cannot be read
     sweep: Mapping[str, Any] = field(default_factory=dict)  # the swept values, by key path
     text: str = ""  # the configuration as YAML, with every key and absolute paths
-    fault: str = ""  # why it cannot be read; blank if it can
+    fault: str = ""  # why the configuration cannot be read; blank if it can
 
     @property
     def label(self) -> str:

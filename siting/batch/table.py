@@ -38,8 +38,8 @@ def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any
     swept key, ``status`` (optimal, feasible, failed, waiting), ``stopped`` (why the solver
     stopped), ``served_share`` (0 to 1), ``served_kwh_day``, ``bound_kwh_day`` (blank if the aim is
     not energy), ``gap``, ``proof`` (in words), ``subsidy_pkr``, ``cost_pkr``, ``new_stations``,
-    ``seconds`` (of the stages), ``folder`` (below the batch's), ``note`` (the study's caveat),
-    ``error``.
+    ``seconds`` (of the stages), ``folder`` (relative to the batch's folder), ``note`` (the study's
+    caveat), ``error``.
     """
     swept = list(dict.fromkeys(key for study in studies for key in study.sweep))
     table = pd.DataFrame(

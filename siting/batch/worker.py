@@ -1,4 +1,4 @@
-"""One study of a batch, run in an executor: turns a configuration into a table row.
+"""The task of a batch's workers: run one study, and return its row of the table of results.
 
 The run folder is filled in ``OUT/.work`` and renamed to ``OUT/runs/KEY`` when it is complete. A
 lock keeps two workers from the same study; the system frees the lock when its holder dies.

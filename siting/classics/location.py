@@ -1,4 +1,4 @@
-"""The cost of a set of open sites in the models without capacities, and its improvement.
+"""The cost of a set of open sites in the models without capacities, and the search for better sets.
 
 The set covering, maximal covering, p-median and uncapacitated facility location problems are one
 problem here::
@@ -78,7 +78,7 @@ def total(problem: Location, chosen: Flags) -> float:
 
 
 def nearest(problem: Location, chosen: Flags) -> tuple[Floats, Ints, Floats]:
-    """Return each row's least cost, its site (-1: unserved), and the second least cost."""
+    """Return each row's least cost, the site with that cost (-1: none), and the second least."""
     rows = len(problem.unserved)
     pair = np.flatnonzero(chosen[problem.site])
     first, again = np.unique(problem.row[pair], return_index=True)

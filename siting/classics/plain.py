@@ -88,7 +88,7 @@ class PlainInstance:
         candidates
             One row per site: ``site_id`` and optionally the cost of opening it, the weight it can
             serve (blank: no limit), and ``existing`` (true: open in every plan). A table of offers
-            of one configuration works too, with its column names given below.
+            of a single configuration works too, if its column names are given below.
         reach
             One row per pair: ``demand_id``, ``site_id`` and a cost of 0 or more. A pair that is
             absent is out of reach.

@@ -32,7 +32,7 @@ one ``c_i``, with the sum of their weights::
 **p-median**: with p sites, the least cost of serving every demand from its nearest one. Let ``D_i1
 < ... < D_iK`` be the different costs of serving demand ``i``, weight included. The
 variables do not name the serving site, but the cost of the nearest open one: ``z_ik`` is 1 if no
-site at ``D_ik`` or nearer is open. The usual program, with one variable a pair, has no stronger
+site at ``D_ik`` or nearer is open. The usual program, with a variable per pair, has no stronger
 relaxation. Here all rows together have one entry per pair, and equal costs share a variable.
 Costs beyond the nearest existing site need no variables and rows::
 
@@ -139,7 +139,7 @@ def _start(model: str, instance: PlainInstance, p: int | None = None) -> Classic
 
 
 def lscp(instance: PlainInstance, radius: float, p: int | None = None) -> ClassicProgram:
-    """Return the program that covers every demand with the fewest sites, in PuLP.
+    """Return the PuLP program that covers every demand with the fewest sites.
 
     Every demand that needs serving must have a site within `radius` (in the unit of the costs). `p`
     is the largest number of sites, existing ones included; without `p` there is no limit.
@@ -152,7 +152,7 @@ def lscp(instance: PlainInstance, radius: float, p: int | None = None) -> Classi
 
 
 def mclp(instance: PlainInstance, p: int, radius: float) -> ClassicProgram:
-    """Return the program that covers the most weight with at most p sites, in PuLP.
+    """Return the PuLP program that covers the most weight with at most p sites.
 
     `p` and `radius` are as in `lscp`.
     """
@@ -170,7 +170,7 @@ def mclp(instance: PlainInstance, p: int, radius: float) -> ClassicProgram:
 
 
 def p_median(instance: PlainInstance, p: int) -> ClassicProgram:
-    """Return the program that serves every demand at the least cost from p sites, in PuLP.
+    """Return the PuLP program that serves every demand from p sites at the least cost.
 
     Every demand that needs serving must have a site. `p` is as in `lscp`.
     """
@@ -180,7 +180,7 @@ def p_median(instance: PlainInstance, p: int) -> ClassicProgram:
 
 
 def p_center(instance: PlainInstance, p: int) -> ClassicProgram:
-    """Return the program for the least radius of p sites (in the unit of the costs), in PuLP.
+    """Return the PuLP program for the least radius of p sites (in the unit of the costs).
 
     `p` is as in `lscp`.
     """
@@ -204,7 +204,7 @@ def p_center(instance: PlainInstance, p: int) -> ClassicProgram:
 
 
 def facility_location(instance: PlainInstance, *, capacitated: bool = False) -> ClassicProgram:
-    """Return the program for the least cost of opening sites and serving demand, in PuLP.
+    """Return the PuLP program for the least cost of opening sites and serving demand.
 
     With `capacitated`, sites serve no more weight than their capacity, and demand may be split.
     """

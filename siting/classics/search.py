@@ -3,7 +3,7 @@
 The p-median, facility location and set covering are solved as their integer programs, from a plan
 made by adding and exchanging sites. The p-center is a bisection over the radii (Minieka 1970): a
 set covering problem decides whether p sites cover every demand within a radius; if not, all smaller
-radii are infeasible too. Maximal covering is a covering on a budget of p sites
+radii are infeasible too. Maximal covering is a covering with a budget of p sites
 (`siting.engine.covering`). With capacities, plans are valued by a transport problem.
 
 Source: E. Minieka: The m-center problem. SIAM Review 12 (1970), 138-139.
@@ -95,7 +95,7 @@ def search_program(problem: Location, build: Callable[[], ClassicProgram], means
 
 
 def cover(instance: PlainInstance, radius: float, means: Means) -> Found:
-    """Return the fewest sites with every demand within a radius; the cost is their number.
+    """Return the fewest sites that cover every demand within a radius; the cost is their number.
 
     Every demand of the instance needs serving and has a site within the radius.
     """
@@ -105,7 +105,7 @@ def cover(instance: PlainInstance, radius: float, means: Means) -> Found:
 
 
 def reaches_all(instance: PlainInstance, radius: float, p: int, means: Means) -> Found:
-    """Return p sites with every demand within a radius; the value is 0.
+    """Return p sites that cover every demand within a radius, if they are found; the value is 0.
 
     The bound is 1 if p sites are proven too few.
     """
@@ -121,7 +121,7 @@ def reaches_all(instance: PlainInstance, radius: float, p: int, means: Means) ->
 
 
 def covering_of_plain(instance: PlainInstance, p: int, radius: float) -> Covering:
-    """Return maximal covering with at most p sites as a `Covering` with sites as options."""
+    """Return the maximal covering problem for p sites as a `Covering` whose options are sites."""
     near = instance.within(radius)
     sites = len(instance.site_ids)
     return Covering(
@@ -199,7 +199,7 @@ def search_center(instance: PlainInstance, p: int, means: Means) -> Found:
 
 
 def transport(instance: PlainInstance, chosen: Flags) -> Floats | None:
-    """Return the share of its demand that each pair serves at least total cost from open sites.
+    """Return the share of demand on each pair when open sites serve all demand most cheaply.
 
     The result is None if the open sites cannot serve all demand.
     """

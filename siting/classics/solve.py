@@ -310,7 +310,7 @@ def _stopped(incumbent: Found, clock: Clock) -> Stopped:
 
 
 def _stranded(needed: PlainInstance) -> Fault:
-    """Return the fault of demands that cannot be served in full even with all sites open."""
+    """Return a fault naming the demands that cannot be served in full even with all sites open."""
     rows, sites = len(needed.demand_ids), len(needed.site_ids)
     # An extra site without a limit serves the demand that the others cannot.
     order = np.argsort(np.concatenate([needed.row, np.arange(rows)]), kind="stable")
@@ -393,7 +393,7 @@ def _radius_faults(model: str, radius: float | None) -> list[Fault]:
 
 
 def _reach_faults(instance: PlainInstance, radius: float) -> list[Fault]:
-    """Return the faults of demands that must be served and cannot be."""
+    """Return faults that name the demands that must be served but cannot be."""
     there = np.diff(instance.start) > 0
     nearest = np.full(len(there), math.inf)
     nearest[there] = instance.cost[instance.start[:-1][there]]

@@ -1,4 +1,4 @@
-"""Tasks for one city of a nation, run by an executor: its facts, plans and run folder.
+"""Tasks for one city of a nation, run by an executor: the facts, a plan and the run folder.
 
 Each function does one task and returns a row of plain values. Errors are returned, not raised, so
 that one city cannot stop the others.
@@ -57,7 +57,7 @@ class Ask:
     prices: tuple[float, ...] | None = None
     least_share: float = 0.0  # least share of the demand that must be served
     least_stations: int = 0  # least number of new stations
-    # Envelopes by name: the largest money (PKR), and the charger groups to which it applies.
+    # Envelopes by name: the largest amount (PKR), and the charger groups to which it applies.
     envelopes: Mapping[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
     rupee: bool = False  # whether to return the dual price of each year's budget as well
     # Whether to then shorten drives. This takes all the remaining time, so it is done only for the
@@ -145,7 +145,7 @@ def given_up(config: Config) -> float:
 
 
 def weights_of(config: Config) -> tuple[float, ...]:
-    """Return the weight of a kWh/day by year in a city's program; 1 for a single year."""
+    """Return the weight that a kWh/day has in each year of a city's program; 1 without years."""
     asked = config.program.years
     if asked is None:
         return (1.0,)
@@ -306,7 +306,7 @@ def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, thr
 def write(
     config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int, out: Path
 ) -> Row:
-    """Write a city's run folder for its final money, and return the row of the plan."""
+    """Write a city's run folder for the money finally granted, and return the plan's row."""
     study = _asked(config, granted_ask(ask), limit_s, threads, start)
     plan, _ = write_run(study, out, datetime.now().astimezone())
     return written_row(study, plan)
@@ -325,7 +325,7 @@ def written_row(study: Study, plan: Plan) -> Row:
 
 
 def _as_built(outcome: Outcome) -> tuple[str, ...]:
-    """Return the offers of the last slice, earliest built first, to start a solve from."""
+    """Return the offers of the last slice, earliest built first, as the start of a solve."""
     first = outcome.built.drop_duplicates("site_id")["site_id"].to_list()
     site = outcome.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
     return tuple(sorted(outcome.offers, key=lambda offer: first.index(site[offer])))

@@ -2,15 +2,15 @@
 
 Only money links two cities. A city solved for a budget ``B`` has a proven bound ``U`` on its
 service for that money or less. A city solved at a price ``p`` per rupee has the bound ``L + p b``
-for any money ``b``. If ``U_c(b)`` is the smallest of these, any prices ``pi_r`` bound the nation::
+for any money ``b``. If ``U_c(b)`` is a city's least bound, any prices ``pi_r`` bound the nation::
 
     sum of U_c(b_c)  <=  sum over c of max over b of (U_c(b) - b sum of pi_r over r of c)
                          + sum over r of pi_r x limit_r
 
-where ``b`` is within the limits of its city. A row ``r`` of a city limits its money: to the budget,
-or to the least or most money of its province (the least if ``pi_r`` is below 0). The bound can be
-recomputed from the table of bounds and the prices alone. The best prices are the duals of a linear
-program over the corners of ``U_c``.
+where ``b`` is within the limits on its city's money. A row ``r`` of a city is a limit that counts
+its money: the budget, or the least or most money of its province (the least if ``pi_r`` is below
+0). The bound can be recomputed from the table of bounds and the prices alone. The best prices are
+the duals of a linear program over the corners of ``U_c``.
 
 With money by year, ``b_c`` is the money that a city draws in each year, and ``p`` and ``pi`` have a
 value per year. The budget then has one row per year, for the money granted in that year or, with
@@ -18,7 +18,7 @@ carry-over, up to that year. A city solved at prices ``p_k``, with the most mone
 has the bound ``L_k + p_k b`` for any division; a bound for this money without prices has
 ``p_k = 0``. A bound for smaller budgets applies only up to these budgets in every year. It is not
 of the form ``L_k + p_k b``, so it is left out. ``U_c`` is then concave, and for any weights
-``w_ck`` that are at least 0 and sum to 1, its term is at most ::
+``w_ck`` that are at least 0 and sum to 1, the term of city ``c`` is at most ::
 
     sum of w_ck L_ck
         + sum over years of h_ct x max(0, sum of w_ck p_ckt - sum of pi_r over r of c, t)
@@ -55,7 +55,7 @@ IDLE = 1e-6
 
 @dataclass(frozen=True)
 class Pot:
-    """Money shared by some cities: the nation's budget, or a province's."""
+    """Money shared by some cities: the nation's budget, or the money of a province."""
 
     name: str
     cities: tuple[str, ...]
@@ -73,7 +73,7 @@ class Points:
     # Least and most money of the city (PKR); if there are years, `high` is the most of each year.
     low: float
     high: float | Floats
-    use: Mapping[str, Floats] | None = None  # use of further resources by each point, by name
+    use: Mapping[str, Floats] | None = None  # use of each further resource (key) by each point
 
     @property
     def drawn(self) -> Floats:
@@ -88,7 +88,7 @@ class Divided:
     energy: float  # energy of all cities (kWh/day)
     weights: dict[str, Floats]  # share of each point, by city
     granted: dict[str, Floats]  # money of each city by year (PKR)
-    # Worth of one more rupee in each pot (kWh/day); empty if each city takes one point.
+    # Worth of one more rupee in each pot (kWh/day); empty if each city must take a single point.
     prices: dict[str, float]
 
 
@@ -259,7 +259,7 @@ def price_columns(years: Sequence[int]) -> list[str]:
 
 
 def sloped(bounds: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
-    """Return the bounds that hold for any division: at prices, or for all possible money.
+    """Return the bounds that hold for any division: those at prices, or for all possible money.
 
     `bounds` has ``city``, ``budget_pkr`` (blank: any), ``bound_kwh_day`` and the `price_columns`.
     """

@@ -39,7 +39,7 @@ class NationPlan:
         ``served_YEAR_kwh_day`` and ``wanted_YEAR_kwh_day``.
     splits
         One row per division: ``split``, ``served_kwh_day``, ``drives_min`` (before drives are
-        shortened, in the best division too), ``gini`` (of the cities' shares served),
+        shortened, even in the best division), ``gini`` (of the cities' shares served),
         ``gini_a_head`` (of energy per head), ``less_kwh_day`` and ``less_share`` (the shortfall
         from the plan), ``less_pkr`` (the shortfall in money, at the price of the budget; blank: no
         price), ``complete`` (whether every city has a plan), and ``pkr_CITY``.

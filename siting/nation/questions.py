@@ -64,10 +64,10 @@ def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], 
 def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
     """Return the changes between two stored plans, by city and in total.
 
-    There is one row per city in either plan, and a row ``all``: ``granted_pkr``, ``new_stations``,
-    ``served_kwh_day`` and ``drives_min``, each also as ``…_before`` and ``…_change``, with blanks
-    for a city that is in one plan only. Raises `InputError` if a folder is of another kind or the
-    years differ, and `VerifyError` if the content of a folder is inconsistent.
+    There is a row for each city in either plan, and a row ``all``. Columns: ``granted_pkr``,
+    ``new_stations``, ``served_kwh_day`` and ``drives_min``, each also as ``…_before`` and
+    ``…_change``; figures of a plan without the city are blank. Raises `InputError` if a folder is
+    of another kind or the years differ, and `VerifyError` if a folder's content is inconsistent.
     """
     (then, was_told), (facts, told) = read_nation(before), read_nation(after)
     if then["years"] != facts["years"]:

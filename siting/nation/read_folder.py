@@ -291,7 +291,7 @@ def _run_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) 
 def _by_year_faults(
     folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]
 ) -> Iterator[Fault]:
-    """Yield faults for yearly figures of a city that differ or do not add up."""
+    """Yield faults for yearly figures of a city that differ from its run or do not add up."""
     where, of_city = f"{CITIES}/{row['city']}/years.csv", f"cities.csv, {row['city']}"
     try:
         run = pd.read_csv(folder / where).set_index("year")

@@ -1,4 +1,4 @@
-"""Rounds of questions to the cities, for budgets or at prices, and division of the money."""
+"""Rounds of questions to the cities, for budgets or at prices, and the division of the money."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ Report = Callable[[str], None]
 BUDGET = "the nation's budget"
 # Divisions of the money in proportion to a fact of the cities; None: equal shares.
 SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehicles", "equal": None}
-# The time limit of a city grows with this power of its demand, and is at least this share of the
-# mean limit: large cities are hard and cause most of the nation's gap.
+# A city's time limit grows with its demand to the power `LARGER`, and is at least `LEAST_TIME` of
+# the mean limit: large cities are hard and cause most of the nation's gap.
 LARGER, LEAST_TIME = 0.75, 0.25
 # A city is solved again at the same price with more time if more than `LOOSE` of its energy is
 # unproven; `MOST_TIMES` is the largest multiple of the time limit.
@@ -134,11 +134,11 @@ class Rounds:
         ]  # fmt: skip
 
     def within(self, money: Floats, most: float) -> Floats:
-        """Return money by year (PKR), cut to a total; the earliest years are filled first."""
+        """Return money by year (PKR), cut to a total of `most`; the latest years are cut first."""
         return np.diff(np.minimum(np.cumsum(money), most), prepend=0.0)
 
     def high(self, name: str) -> Floats:
-        """Return the most money of a city by year (PKR); the earliest years are filled first."""
+        """Return the most money of a city by year (PKR), as much as possible in early years."""
         return self.within(self.money, self.limits(name)[1])
 
     def widest(self, name: str) -> Floats:
@@ -188,7 +188,7 @@ class Rounds:
     def ask(
         self, city: str, purpose: str, money: Floats, prices: Floats | None = None, *, free: bool
     ) -> Ask:
-        """Return a question to a city; `free` leaves out the floors, as splits need."""
+        """Return a question to a city; `free` leaves out the floors, as for splits."""
         need, stations = (0.0, 0) if free else self.floors_of(city)
         share = min(need / self.facts[city]["wanted_by_year"][-1], 1.0) if need > 0 else 0.0
         # At a price, a city may use the whole of each envelope. Otherwise it may use only its part,
@@ -263,7 +263,7 @@ class Rounds:
             keys = ("city", "purpose", "budget_pkr", "money", "prices", "free")
             full = {**{key: getattr(ask, key) for key in keys}, "times": times, **row}
             if ask.envelopes and ask.prices is None:
-                full["bound_kwh_day"] = math.nan  # the bound holds for a part of the envelopes only
+                full["bound_kwh_day"] = math.nan  # it bounds plans within a part of the envelopes
             self.rows.append(full)
             at = f"PKR {_in_millions(ask.money)} m"
             if ask.prices is not None:
@@ -285,7 +285,7 @@ class Rounds:
         return tuple(best["offers"])
 
     def plans(self, name: str, *, floors: bool = False) -> list[Row]:
-        """Return a city's rows that have a plan; with `floors`, one that meets its floors."""
+        """Return a city's answers that have a plan; with `floors`, a plan that meets its floors."""
         rows = [r for r in self.rows if r["city"] == name and "served_kwh_day" in r]
         if not floors:
             return rows
@@ -426,7 +426,7 @@ class Rounds:
             self.answer(asks)
 
     def _rupees(self, name: str) -> list[Floats]:
-        """Return prices by year to try in a city; empty if there are none or all were tried.
+        """Return prices by year to try in a city; empty if there are none or all have been tried.
 
         Prices by year from the known plans jump between extremes. Once the money is well divided,
         the dual price of a year is about the same in the relaxation of each city. Therefore the

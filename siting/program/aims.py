@@ -19,7 +19,7 @@
 `ShortestDrives`   ``min  sum of w_s minutes_ij x_ijs``
 `LeastCostToAll`   ``min  sum of w_t c_o over standing offers  +  sum of w_s v_i minutes_ij x_ijs``:
                    facility location (PKR a year), where ``c_o`` is the yearly cost of an offer
-                   and ``v_i`` drivers' yearly cost of a minute's drive per kWh/day, by class
+                   and ``v_i`` the drivers' yearly cost of a minute per kWh/day, by class
 =================  ===============================================================================
 
 Sources: R. Rockafellar, S. Uryasev: Optimization of conditional value-at-risk. Journal of Risk 2
@@ -110,7 +110,7 @@ class Aim(ABC):
     of_drives: ClassVar[bool] = False  # the value depends on the drive from each cell
     of_scenarios: ClassVar[bool] = False  # the value is a function of the scenarios' worths
     of_stations: ClassVar[bool] = False  # the value includes the cost of stations besides drives
-    # Whether the value is relative to the best value of each scenario alone, `best`.
+    # Whether the value is relative to `best`, the best value of each scenario on its own.
     from_best: ClassVar[bool] = False
     best: tuple[float, ...] = ()
     groups: tuple[Floor, ...] = ()  # groups of demand whose shares the aim compares
@@ -131,7 +131,7 @@ class Aim(ABC):
         return self.from_best and not self.best
 
     def with_best(self, best: tuple[float, ...]) -> Aim:
-        """Return the aim with the best value of each scenario, if its value is relative to them."""
+        """Return the aim with the best value of each scenario; unchanged if it needs none."""
         return self
 
     def unit(self, worth_unit: str) -> str:
@@ -162,7 +162,7 @@ class Aim(ABC):
         return None
 
     def goal(self, layout: Layout) -> Goal | None:
-        """Return the aim, without money, as a function of scenario worths (None: it is not one)."""
+        """Return the aim less its money as a function of scenario worths; None if it is not one."""
         chance = np.array(layout.probabilities)
         return (lambda worth: np.tensordot(chance, worth, axes=1)) if self.of_worth else None
 
@@ -303,7 +303,7 @@ class LeastRegret(Aim):
     words = "the least worst regret over the scenarios"
     of_scenarios = True
     from_best = True
-    # Best value of each scenario alone; computed by the engine if empty.
+    # Best value of each scenario on its own; the engine computes the values if empty.
     best: tuple[float, ...] = ()
 
     def with_best(self, best: tuple[float, ...]) -> LeastRegret:
@@ -442,7 +442,7 @@ class LeastCostToAll(Aim):
         return np.array([self.cost_pkr_year[str(o)] for o in instance.offer_ids], dtype=float)
 
     def minute_of_classes(self, instance: Instance) -> Floats:
-        """Return the cost of a minute by vehicle class (PKR a year per kWh/day)."""
+        """Return the cost of a minute's drive by vehicle class (PKR a year per kWh/day)."""
         return np.array([self.pkr_kwh_min.get(k, 0.0) for k in instance.class_names], dtype=float)
 
     def parts(self, answer: _Answer) -> Mapping[str, float]:

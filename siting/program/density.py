@@ -1,4 +1,4 @@
-"""Density: a station in every square, or along every stretch of a road, as lower limits.
+"""Density: lower limits that require a station in every square or stretch of a road.
 
 For each area ``a`` (a square of the map or a stretch of a road) and the sites ``J_a`` in or near
 it::
@@ -7,7 +7,7 @@ it::
 
 An existing station satisfies the row. Squares without a candidate are left out. A road is cut into
 stretches of equal length, at most the configured length. Every stretch needs a station, so two
-neighbouring stations on a road are at most two stretches apart. A minimum of power per vehicle is
+neighbouring stations on a road are at most two stretches apart. A minimum power per vehicle is
 another lower limit::
 
     sum of kW_o z_o over all offers      >=  kW per vehicle x vehicles
@@ -33,7 +33,7 @@ from siting.program.obligations import offers_left
 
 
 def squares(points: gpd.GeoSeries, square_m: float) -> pd.Series:
-    """Return the name of each point's square, by the points' index.
+    """Return the name of the square of each point, with the points' index.
 
     Points are in a coordinate system in metres; ``square 1 km E2 N1`` is in the second column from
     the west and the first row from the south, counted from the outermost points.

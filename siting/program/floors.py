@@ -1,4 +1,4 @@
-"""Floors: shares of demand that must be served, by slice, in the city, zones or classes.
+"""Floors: for the city, its zones or its classes, the share of demand that must be served.
 
 ::
 
@@ -48,7 +48,7 @@ class Floor:
 def groups_of(
     instance: Instance, of: pd.Series | str | None, zones: pd.Series | None = None
 ) -> dict[str, Flags]:
-    """Return for each group of a partition whether each demand row is in it.
+    """Return, for each group of a partition by name, flags of the demand rows in the group.
 
     `of` is None for the city, ``"class"`` for vehicle classes, ``"zone"`` for `zones`, or a series
     of group names by ``demand_id``, in which rows without a group are blank or absent.

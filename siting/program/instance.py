@@ -249,7 +249,7 @@ class Instance:
     def contradictions(self) -> list[Fault]:
         """Return a fault for each limit that existing and required stations alone exceed.
 
-        The sum takes the least use at each of these sites, so no plan can keep these limits.
+        The least use at each of these sites is summed, so no plan can keep these limits.
         """
         must, money = np.flatnonzero(self.must_sites), self.offer_subsidy
         faults = []

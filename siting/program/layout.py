@@ -69,7 +69,7 @@ class Layout:
         pairs = np.flatnonzero(kwh[service.row] > 0)
         upper = kwh[service.row[pairs]]
         if self.capacitated:
-            # An energy is at most the largest capacity for its kind of any option at the site.
+            # An energy is at most the largest capacity for its kind that any option there has.
             most = np.zeros((len(self.instance.site_ids), len(service.kinds)))
             np.maximum.at(most, self.options.site, self.delivered(s))
             of_pair = most[service.site, service.kind[service.row]]
@@ -260,9 +260,9 @@ class Layout:
         return self.delivered(s) > 0
 
     def _write_cover(self, rows: Rows, s: int) -> None:
-        """Write the rows that let only stations serve a demand row, or a pair.
+        """Write the rows that let only chosen options serve a demand row or, if separate, a pair.
 
-        Its energy is at most its demand times the number of chosen options that can serve it.
+        The energy is at most the demand times the number of chosen options that can serve it.
         """
         service = self.service
         pairs = np.flatnonzero(self.pair_column[:, s] >= 0)
@@ -307,7 +307,7 @@ class Layout:
             paid = self.subsidy_column[:, t]
             o = np.flatnonzero(paid >= 0)
             z = np.flatnonzero((offer >= 0) & (paid[offer] >= 0))
-            # A site of a concession earns for the other sites even if it has no need.
+            # A site in a concession earns for the other sites even if it has no need of its own.
             sites = np.union1d(offer_site[o], np.flatnonzero(is_shared(case)))
             place = np.full(len(self.must), -1, dtype=np.int64)
             cases, place[sites] = np.unique(case[sites], return_inverse=True)

@@ -100,8 +100,8 @@ def feeders(
 ) -> tuple[Limit, ...]:
     """Return one limit for each 11 kV feeder, on the total power of its new chargers (kW).
 
-    Existing stations use none of the headroom; an extension uses its additional power. Sites
-    without a feeder are not limited.
+    Existing stations use none of the headroom; an extension uses headroom only for the power that
+    it adds. Sites without a feeder are not limited.
 
     `feeder_of_site`: the feeder of each ``site_id``; missing if unknown; `headroom_kw`: spare power
     of each feeder (kW).

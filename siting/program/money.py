@@ -46,7 +46,7 @@ MONEY: Mapping[MoneyKind, str] = {"subsidy_pkr": "public money", "cost_pkr": "co
 
 @dataclass(frozen=True)
 class GapRule:
-    """The rule that sets a subsidy.
+    """The rule by which public money fills the viability gap.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ class GapRule:
         Present value of the margin on one kWh/day over a station's life (PKR), by vehicle class, or
         one number for all.
     cap
-        Most public money for an offer: a share of its need in (0, 1], the same for all, or PKR by
-        ``offer_id``.
+        Most public money for an offer: either a share of its need in (0, 1], the same for all
+        offers, or PKR by ``offer_id``.
     sales_share
         The hurdle: the share of its planned sales at which a station must break even, in (0, 1].
     concessions

@@ -8,7 +8,7 @@ A kilowatt-hour of demand row ``i`` served at site ``j`` has the worth::
 where ``d_i`` is the demand of the row (kWh/day) and ``W_i`` its people or its sessions a day; ``w_i
 = 1`` for energy. A row without demand has no worth.
 
-Decay of the drive ``t`` (min):
+Decay as a function of the drive ``t`` (min):
 
 ===============  ====================================================================
 `StepDecay`      the factor of the last step that begins at or before ``t``
@@ -47,7 +47,7 @@ class StepDecay:
     Parameters
     ----------
     steps
-        Factor in (0, 1] by the minute from which it applies; the first minute is 0.
+        Factors in (0, 1], keyed by the minute from which each applies; the first minute is 0.
 
     Examples
     --------
@@ -163,14 +163,14 @@ class GaussianDecay:
 
 @dataclass(frozen=True)
 class NearerFirst:
-    """The program's decay less a share that grows linearly with the drive; only for the engine.
+    """The program's decay less a share that grows linearly with the drive; for the engine only.
 
     >>> NearerFirst(None, 20.0).factor(np.array([0.0, 5.0]))
     array([1.  , 0.75])
     """
 
     before: Decay | None  # the decay of the program; None without one
-    horizon_min: float  # drive (min) at which that share is 1
+    horizon_min: float  # drive (min) at which the deducted share is 1
 
     def factor(self, minutes: Floats) -> Floats:
         """Return the weight of a kWh after a drive, 0 to 1."""

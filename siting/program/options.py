@@ -50,7 +50,7 @@ class Options:
 
 
 def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) -> Options:
-    """Return the options made from some offers."""
+    """Return every option over a number of years that can be made from the given offers."""
     becomes = _becomes(instance, offers, upgrades=upgrades)
     standing = set(instance.offer_site[instance.offer_existing].tolist())
     rows: list[tuple[int, ...]] = []
@@ -100,7 +100,7 @@ def _becomes(instance: Instance, offers: Ints, *, upgrades: bool) -> dict[int, l
 
 
 def _courses(o: int, years: int, becomes: dict[int, list[int]]) -> Iterator[tuple[int, ...]]:
-    """Yield the courses over some years that begin with an offer."""
+    """Yield every course over a number of years that begins with an offer."""
     if years == 1:
         yield (o,)
         return

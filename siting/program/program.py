@@ -106,7 +106,7 @@ class Program:
     # Worth of each whole demand row in each slice, if it differs between slices.
     worth_by_slice: Floats | None = None
     floors: tuple[Floor, ...] = ()  # the required shares
-    # Other plans, as positions of their sites, each with the least number of differing sites.
+    # Other plans: for each, the positions of its sites and the least number of differing sites.
     distances: tuple[tuple[Ints, int], ...] = ()
     # The rule by which subsidies fill the viability gap; None: offers have fixed subsidies.
     gap: GapRule | None = None
@@ -140,8 +140,8 @@ class Program:
         budgets_pkr
             Public money granted in each year (PKR); the instance's own budget is ignored.
         demand
-            Demand in each year (kWh/day by ``demand_id``); None: the same in all years. A program
-            with scenarios takes it in the block added second, by (year, scenario).
+            Demand in each year (kWh/day by ``demand_id``); None: the same in all years. With years
+            and scenarios, the block that is added second takes demand by (year, scenario).
         rules
             ``carry_over``, ``upgrades``, ``discount_rate``, ``last_period_years``, as for
             `siting.program.slices.Years.of`.
@@ -172,7 +172,7 @@ class Program:
         return replace(mine, scenario_plan=scenarios)._with_demand(demand)
 
     def worth(self, worth: pd.Series | Mapping[Hashable, pd.Series], unit: str) -> Program:
-        """Return the program whose worth is people or sessions instead of energy.
+        """Return the program in which worth is counted in people or sessions, not in energy.
 
         Parameters
         ----------
@@ -225,7 +225,7 @@ class Program:
         offer_ids
             Offers of the other plan.
         sites
-            Least number of sites that only one of the two plans has.
+            Least number of sites that have a station in only one of the two plans.
         """
         other = self.instance.offer_site[self.instance.positions_of(offer_ids)]
         return replace(self, distances=(*self.distances, (np.unique(other), int(sites))))

@@ -21,7 +21,7 @@ class OutOfTimeError(Exception):
 def pulp_problem(
     matrix: Matrix, name: str, stop: Callable[[], bool] = lambda: False
 ) -> pulp.LpProblem:
-    """Return a matrix as a PuLP problem, its variables in the order of the columns.
+    """Return a matrix as a PuLP problem, with variables in the order of the columns.
 
     `stop` is called at every row; if it returns true `OutOfTimeError` is raised.
     """

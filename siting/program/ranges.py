@@ -4,7 +4,7 @@ A solver drops coefficients below 1e-9 and allows rows an error of 1e-7, both re
 largest demand row, the unit of energies. Demand rows below 2e-9 of the largest would vanish, or be
 served without a station; they are set to 0. Rows below 1e-7 that have noticeable worth (such as
 many people with almost no demand) would make the answer wrong, and so would floors on groups with
-hardly more demand. An error names them.
+less than 1e-6 of the demand of the largest row. An error names such rows and floors.
 """
 
 from __future__ import annotations

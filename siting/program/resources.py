@@ -13,8 +13,8 @@ left out.
 Either all offers of a bundle stand in the last year, or none does. For its offers ``a, b, c`` the
 rows are ``z_b >= z_a``, ``z_c >= z_b`` and ``z_a >= z_c``.
 
-The distance to another plan is a row too: a least number of sites that only one of the two plans
-has. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions to general integer
+The distance to another plan is a row too: a least number of sites with a station in only one of the
+two plans. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions to general integer
 linear programs. European Journal of Operational Research 184 (2008), 802-809.
 """
 
@@ -80,7 +80,7 @@ class Resources:
 
 
 class ResourceRows:
-    """The collector of a program's rows over its options: the rows that can bind, or all."""
+    """The collector of a program's rows over its options: rows that can bind, or `every` row."""
 
     def __init__(self, options: Options, *, every: bool = False) -> None:
         self.options, self.every = options, every
@@ -119,7 +119,7 @@ class ResourceRows:
     def add_limits(self, instance: Instance, subsidy: Floats | None) -> None:
         """Add the instance's limits, given the money drawn by each offer (PKR).
 
-        Under the viability gap `subsidy` is None, and limits per rupee are not rows over options.
+        Under the viability gap (`subsidy` is None), limits per rupee are not rows over options.
         """
         for limit in instance.limits:
             amount = instance.amounts_of(limit)
@@ -136,7 +136,7 @@ class ResourceRows:
             self.add(limit.name, limit.kind, limit.unit, end, at_most=limit.at_most, at_least=least)
 
     def add_distance(self, name: str, standing: Ints, sites: int) -> None:
-        """Require a plan that differs at `sites` sites or more from the plan at `standing`."""
+        """Require a plan that differs at `sites` sites or more from one with sites `standing`."""
         use = np.where(np.isin(self.options.site, standing), -1.0, 1.0)
         self.add(name, "distance", "sites", use, at_least=float(sites - len(standing)))
 

@@ -65,7 +65,7 @@ class Rows:
     ) -> None:
         """Add rows numbered from 0, each scaled to its largest coefficient.
 
-        `row`, `column`, `value`: the coefficients; `lower`, `upper`: bounds, at least one of them.
+        `row`, `column`, `value`: the coefficients; `lower`, `upper`: the bounds, one or both given.
         """
         count = len(next(side for side in (lower, upper) if side is not None))
         if not count:

@@ -119,7 +119,7 @@ class Merging:
     def _in_reach(
         self, demand_kwh: Floats, offers: Ints
     ) -> tuple[Ints, tuple[Groups, ...], Ints, list[tuple[Ints, Floats, Floats]]]:
-        """Return each row's kind, all kinds, the number of each row's site list, and all lists."""
+        """Return each row's kind, all kinds, the index of each row's site list, and all lists."""
         instance, decay, by_cell = self.instance, self.decay, self.by_cell
         sets = [tuple(np.flatnonzero(uses).tolist()) for uses in instance.uses]
         alive = demand_kwh.max(axis=1, initial=0.0) > 0
@@ -157,7 +157,7 @@ class Merging:
 def capacity_sets(kinds: tuple[Groups, ...]) -> tuple[tuple[tuple[int, ...], Groups], ...]:
     """Return the sets of kinds that need a capacity row, each with its charger groups.
 
-    An absent kind of demand has no groups.
+    A kind that is not in demand is given as an empty tuple.
 
     Cars use groups 0 and 1, buses 1, two-wheelers 2; each row is (kinds, groups):
 

@@ -58,7 +58,7 @@ class Years:
         """Return the years with their weights.
 
         `budgets_pkr`: public money granted in each year (PKR), in order of years; `discount_rate`:
-        discount rate of a kWh/day, 0 to 1 a year; `last_period_years`: length of the last period in
+        yearly discount rate of a kWh/day, 0 to 1; `last_period_years`: length of the last period in
         years; every other period ends when the next year begins.
 
         >>> Years.of({2027: 5e6, 2030: 5e6}, discount_rate=0.1).weights

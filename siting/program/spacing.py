@@ -37,7 +37,7 @@ def spacing(
     """Return the limits that keep new stations at least `min_m` metres from other stations.
 
     `candidates`: the sites (`siting.tables.CANDIDATES`), in a coordinate system in metres; `min_m`:
-    least straight-line distance (m); `kinds`: kinds of candidates under the rule, e.g.
+    least straight-line distance (m); `kinds`: kinds of candidate to which the rule applies, e.g.
     ``["fuel"]``; all by default. Existing stations of any kind exclude new stations.
     """
     refuse(_faults(candidates, offers, min_m, kinds))
@@ -98,7 +98,7 @@ def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
         clique = [a, b]
         common = near[a] & near[b]
         while common:
-            # Add the point that keeps the most others possible; of equals, the first.
+            # Add the point that leaves the most other points possible; among equals, the first.
             best = min(common, key=lambda c: (-len(near[c] & common), c))
             clique.append(best)
             common &= near[best]

@@ -38,7 +38,7 @@ class Decay:
 
     # ``step``, ``linear``, ``exponential`` or ``gaussian``.
     kind: Literal["step", "linear", "exponential", "gaussian"]
-    # ``step``: the factors, by the minute from which each applies; ``linear``: ``full_min``,
+    # ``step``: factors, keyed by the minute from which each applies; ``linear``: ``full_min``,
     # ``end_min``, ``least``; ``exponential``: ``scale_min``; ``gaussian``: ``sigma_min``.
     numbers: Mapping[str, float] | Mapping[float, float]
 
@@ -93,14 +93,14 @@ class Aim:
     # The figure of the aim: ``subsidy_pkr`` or ``cost_pkr`` for ``least_money`` and ``net_worth``,
     # ``served`` or ``unserved`` for ``tail``.
     of: str = ""
-    # ``net_worth``: the charge on a rupee, in `unit`; by year if it differs between years.
+    # ``net_worth``: the worth deducted per rupee, in `unit`; by year if it differs between years.
     least_gain: float | Mapping[int, float] = 0.0
     alpha: float = 0.0  # ``tail``: the share of outcomes that are not among the worst
-    # ``least_regret``: ``scenario``, ``best`` (from which regret is measured) and, if claimed,
-    # ``found`` (the worth of a plan for this scenario alone) and ``regret``.
+    # ``least_regret``: columns ``scenario``, ``best`` (from which regret is measured) and, if
+    # claimed, ``found`` (worth of a plan made for the scenario alone) and ``regret``.
     best: pd.DataFrame | None = None
-    # ``worst_share``: `members` has ``floor`` and ``demand_id``; the default is the account's.
-    # `slices` are by default the slices of the last year.
+    # ``worst_share``: `members` has ``floor`` and ``demand_id``; None: the account's `members`.
+    # `slices`: names of the slices compared; None: those of the last year.
     members: pd.DataFrame | None = None
     slices: Sequence[str] | None = None
     to_all: ToAll | None = None  # ``least_cost_to_all``: the costs

@@ -46,11 +46,11 @@ COLUMNS = ("row", "name", "slice", "price")
 ROWS = ("demand", "resource", "money", "floor", "gap")
 BOUND = "bound"
 PROVABLE = ("most_worth", "net_worth", "least_money")
-# Largest number of demand rows × sites in reach, over all slices, for which sums use fractions.
+# Largest number of pairs (demand row, site in reach) of all slices for which sums use fractions.
 EXACT_PAIRS = 5_000
 # Further prices tried for a site's gap, as shares of the price of a rupee. The price that a run
-# stores is the best one for a single offer of the site. Measured (embedded city, 64 sockets): with
-# halves the bound is 18,169 kWh/day, with tenths it is the run's 13,770.
+# stores is the best one for a single offer of the site. Measured (embedded city, 64 sockets): in
+# steps of 0.5 the bound is 18,169 kWh/day; in steps of 0.1 it is 13,770, as in the run.
 GAP_PRICES = tuple(n / 10 for n in range(11))
 EPSILON = 2.0**-52
 # An offer is impossible if its need exceeds the money by more than this share.
@@ -121,7 +121,7 @@ class _Bound:
         self.near: dict[str, list[tuple[Any, float]]] = {}
         for site, cell, f in zip(near["site_id"], near["cell_id"], factor.tolist(), strict=True):
             self.near.setdefault(str(site), []).append((cell, f))
-        # Rounding errors are bounded by the sum of absolute values and the longest sum's length.
+        # Rounding errors are bounded by the sum of absolute values times the longest sum's length.
         self.size, self.longest = 0.0, pairs + len(book.offers) + len(prices)
         classes = sorted(set(book.plugs["vehicle_class"]) | set(book.demand["vehicle_class"]))
         self.class_at = {name: k for k, name in enumerate(classes)}
@@ -136,7 +136,7 @@ class _Bound:
         return out.reshape(plain.shape)
 
     def _price(self, kind: str, name: str, when: str) -> float:
-        """Return the price of a row, at least 0; a missing price is 0."""
+        """Return the price of a row; a missing or negative price counts as 0."""
         return max(self.price[kind].get((name, when), 0.0), 0.0)
 
     def _granted(self, year: Any) -> float:
@@ -195,7 +195,7 @@ class _Bound:
         return total
 
     def _floors(self) -> Any:
-        """Return the value of the floors at their prices, at most 0."""
+        """Return the term of the floors: minus the energy that each requires, times its price."""
         total, members = self.numbers([0.0])[0], self.book.members
         floors = self.book.floors[["floor", "slice", "share"]]
         for floor, when, share in floors.itertuples(index=False, name=None):
@@ -300,7 +300,7 @@ class _Bound:
         return each, rupee
 
     def _by_year(self, site: str, at: Numbers) -> Numbers:
-        """Return the contribution of each offer of a site (column) in each year (row)."""
+        """Return the contribution of each offer at a site (columns) in each year (rows)."""
         years = self.book.years
         price = self.numbers([self._money_price(year) for year in years] + [0.0])
         given = 1.0 if self.aim.kind == "least_money" else self.aim.least_gain
@@ -386,7 +386,7 @@ class _Bound:
         return out
 
     def _courses(self, at: Numbers, value: Numbers) -> Numbers:
-        """Return a site's largest contribution from a year on, by first year and first offer."""
+        """Return a site's largest contribution from a year (row) on, by its offer then (column)."""
         size, pkr, stands = self.able[at], self.drawn[at], self.stands[at]
         bigger = np.asarray((size[:, None, :] <= size[None, :, :]).all(axis=2), dtype=bool)
         if self.account.gap is None:
@@ -404,7 +404,7 @@ class _Bound:
 
 @dataclass(frozen=True, eq=False)
 class _Sets:
-    """The sets of charger groups that can bind: the groups of each class, and their unions."""
+    """The sets of charger groups that can bind: unions of the sets that classes can use."""
 
     inside: npt.NDArray[np.int64]  # whether a set (row) has a group (column)
     beside: npt.NDArray[np.int64]  # whether a class (column) can use a group outside a set (row)

@@ -61,8 +61,8 @@ def _check_budget(book: Book, ledger: Ledger) -> None:
 def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
     """Check that each station draws its shortfall in each year, within its cap.
 
-    The stations of a concession are one case. If unspent money lapses with its year, it may be
-    paid ahead for a later shortfall.
+    The stations of a concession share one case. If unspent money lapses with its year, it may be
+    paid ahead of a later shortfall.
     """
     rows = book.service.merge(book.slices[["slice", "probability"]], on="slice")
     margin = rows["vehicle_class"].map(gap.counted_pkr).astype(float)

@@ -1,4 +1,4 @@
-"""The recount: all checks of a plan in order, and the checks of limits and other plans."""
+"""The recount: all checks of a plan in order; limits and other plans are checked here."""
 
 from __future__ import annotations
 

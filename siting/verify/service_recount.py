@@ -57,7 +57,7 @@ def check_service(book: Book, ledger: Ledger) -> None:
 
 
 def _check_capacity(book: Book, ledger: Ledger) -> None:
-    """Check that each station's chargers can serve its load, split well among the groups."""
+    """Check that each station's chargers can serve its load in some split among their groups."""
     key = ["slice", "site_id"]
     load = book.service.groupby([*key, "vehicle_class"])["served_kwh_day"].sum().reset_index()
     whole = load.groupby(key)["served_kwh_day"].sum().reset_index()
@@ -142,7 +142,7 @@ def _check_claimed(book: Book, ledger: Ledger) -> None:
 
 
 def worth_of(book: Book, rows: pd.DataFrame, kwh: str, *, drives: bool) -> pd.Series:
-    """Return the worth of the energy in a column by slice, with or without decay."""
+    """Return the worth, by slice, of the energy in the column `kwh`; `drives`: with decay."""
     a = book.account
     worth = rows[kwh].to_numpy(dtype=float) * book.per_kwh(rows)
     if drives and a.decay is not None:
