@@ -226,7 +226,7 @@ class Cutter:
         return [self.single(self.worth_of[p], [(p, worth, price)]) for price in prices]
 
     def of_energies(self, taken: Floats, energies: Sequence[Measure]) -> list[Cut]:
-        """Return the cuts on energies in floors and aims."""
+        """Return the cuts on the energies that count towards floors and aims."""
         out: list[Cut] = []
         for m in energies:
             alternatives = []

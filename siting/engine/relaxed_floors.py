@@ -24,7 +24,7 @@ FAMILIES = ("floor", "kept", "gap")
 
 
 def softened(frame: Frame) -> tuple[Frame, Ints] | None:
-    """Return a frame with shortfall columns, and these columns; None if no row can be missed."""
+    """Return a frame with shortfall columns, and their positions; None if no row may fall short."""
     m, rows = frame.matrix, frame.rows_of(*FAMILIES)
     if not len(rows):
         return None

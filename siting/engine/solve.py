@@ -718,6 +718,6 @@ class _Solve:
 
 
 def _offers_of(courses: Courses, some: Ints) -> Ints:
-    """Return the offers that occur in some options, in order."""
+    """Return the offers that occur in the given options, in order."""
     offer = np.unique(courses.offer[some])
     return offer[offer >= 0]

@@ -251,7 +251,7 @@ class _Diagnosis:
             self.try_alone(group[half:])
 
     def mend(self, held: Collection[int], aimed: list[int], parts: float = 1) -> Mend | None:
-        """Return the least changes that suffice while others stay; None if there are none."""
+        """Return the least changes that make a plan possible, the others kept; None if none do."""
         first = aimed[0]
         short = self.asked[first].short if len(aimed) == 1 else 0.0
         if self.clock.over:

@@ -93,7 +93,7 @@ class Divided:
 
 
 def corners(bounds: pd.DataFrame, low: float, high: float) -> Points:
-    """Return the corners of a city's bound as a function of its money.
+    """Return the breakpoints of a city's bound as a function of its money.
 
     `bounds` has the bounds of one city: ``budget_pkr`` (blank: any budget), ``price`` (kWh/day per
     PKR, blank: no price) and ``bound_kwh_day``. `low` and `high` are the limits of its money (PKR).

@@ -291,7 +291,7 @@ def _licence(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
 
 
 def _forms(fields: Callable[..., list[tuple[str, Text]]], use: str) -> Callable[..., None]:
-    """Return a writer of one form per station, with its place, its chargers and the `fields`."""
+    """Return a function that writes one form per station: place, chargers and the `fields`."""
 
     def write(word: Word, run: _Run) -> None:
         word.say(f"One page per station, for {use}.")

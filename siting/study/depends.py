@@ -29,7 +29,7 @@ STAGES: Mapping[str, Stage[Any]] = {
     for name, made in vars(room).items()
     if isinstance(made, Stage)
 }
-# The groups of stages that a run folder stores, by their names in its record.
+# The groups of stages that a run folder stores, as its record names them.
 STORED = tuple(dict.fromkeys(made.stored for made in STAGES.values() if made.stored))
 
 
