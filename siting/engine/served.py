@@ -54,8 +54,10 @@ def reached_again(
 ) -> tuple[Frame, Answered] | None:
     """Return an aim's frame in which a choice is a plan, and its service; None if impossible.
 
-    A value reached within a solver's tolerances, row by row, cannot always be reached again. All values except the first `required` ones are lowered: by the first share in `settings.LOSSES` that makes the choice feasible. `by_cell`: whether cells are kept apart; the tightest tolerances are then
-    tried first.
+    A value reached within a solver's tolerances, row by row, cannot always be reached again. All
+    values except the first `required` ones are lowered: by the first share in `settings.LOSSES`
+    that makes the choice feasible. `by_cell`: whether cells are kept apart; the tightest tolerances
+    are then tried first.
     """
     for loss in settings.LOSSES:
         kept = [*reached[:required], *(lowered(one, loss) for one in reached[required:])]
