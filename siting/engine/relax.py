@@ -113,7 +113,7 @@ class Dive:
     def _ways(
         self, chosen: list[int], lower: Floats, upper: Floats
     ) -> Iterator[tuple[Floats, Floats]]:
-        """Yield bounds to try in turn: all chosen options fixed, the first fixed, the first excluded."""
+        """Yield bounds to try: all chosen options fixed, the first fixed, the first excluded."""
         site, first = self.frame.site, chosen[:1]
         for some in (chosen, first) if len(chosen) > 1 else (first,):
             low, high = lower.copy(), upper.copy()
