@@ -210,7 +210,7 @@ def figures(
 
 
 @stage(
-    "offers: configurations sizes chargers_csv grid_csv upgrade costs service",
+    "offers: chargers_csv grid_csv upgrade costs service",
     "money",
     "program.limits",
     "roads: speeds speeds_csv",
