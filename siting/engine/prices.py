@@ -161,8 +161,8 @@ class _Named:
         first = self.a.indices[self.a.indptr[named]] - frame.count
         merged[row[first], when[first]] = np.maximum(self.price[named], 0.0)
         merged /= self.layout.energy_unit
-        of = service.row_of_demand
-        self.rows += _of_demand(self.program, np.where(of[:, None] >= 0, merged[of], 0.0))
+        priced = service.of_each(merged, missing=0.0)
+        self.rows += _of_demand(self.program, priced)
 
     def _limits(self) -> None:
         """Take the prices of money and limits from the rows over options."""

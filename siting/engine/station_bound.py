@@ -54,8 +54,7 @@ class Prices:
         `thrift`: extra price of a unit of each resource, scaled.
         """
         size, layout = abs(m.size), frame.layout
-        of = frame.service.row_of_demand
-        demand = np.where(of[:, None] >= 0, of_row[of], np.nan) * size / layout.energy_unit
+        demand = frame.service.of_each(of_row, missing=np.nan) * size / layout.energy_unit
         money = price_of_money(frame, m, dual)
         dear = np.maximum(dual[m.family.get("resource", slice(0, 0))], 0.0)
         return cls(demand, money, thrift * size + dear * size / resource_units(frame, m))

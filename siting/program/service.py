@@ -65,6 +65,13 @@ class Service:
         """Whether worth falls with the drive."""
         return bool((self.factor != 1.0).any())
 
+    def of_each(self, values: Floats, *, missing: float) -> Floats:
+        """Return values of merged rows, by slice, for each demand row; `missing` without one."""
+        out = np.full((len(self.row_of_demand), values.shape[1]), missing)
+        reached = self.row_of_demand >= 0
+        out[reached] = values[self.row_of_demand[reached]]
+        return out
+
 
 @dataclass(frozen=True, eq=False)
 class Merging:
