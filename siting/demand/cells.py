@@ -77,7 +77,7 @@ def make_cells(
     MissingExtraError
         If `shape` is ``h3`` and the package ``h3`` is not installed.
     """
-    refuse(_faults(people, size_m, shape, max_snap_m, h3_resolution) + _also_faults(also))
+    refuse(_faults(people, size_m, shape, max_snap_m, h3_resolution) + also_faults(also))
     local = people.to_crs(network.crs)
     if also is not None and len(also):
         local = _with_places(local, also)
@@ -132,7 +132,7 @@ def cells_on_roads(
     return cells[["cell_id", "people", "node_id", "snap_m", "geometry"]]
 
 
-def _also_faults(also: gpd.GeoDataFrame | None) -> list[Fault]:
+def also_faults(also: gpd.GeoDataFrame | None) -> list[Fault]:
     """Return the faults of `also`, the places that get a cell even if nobody lives there."""
     if also is None or not len(also):
         return []

@@ -8,6 +8,7 @@ range and are the same in every year and scenario.
 from __future__ import annotations
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import shapely
 
@@ -29,8 +30,8 @@ def place_depots(
     farther than this (m) from every cell are outside the study area.
 
     Result: the columns of `fleets`, with blanks filled in, and ``cell_id``, ``zone_id`` (``all``
-    without zones), ``demand_kwh_day``. Raises `InputError` naming every depot outside the study
-    area and every class without figures.
+    without zones), ``demand_kwh_day``. Raises `InputError` naming every depot without a place in
+    the study area or without vehicles, and every class without figures.
 
     >>> from siting.demand import vehicle_figures
     >>> cells = gpd.GeoDataFrame(
@@ -43,14 +44,33 @@ def place_depots(
     [4160.0]
     """
     points = gpd.GeoSeries(gpd.points_from_xy(fleets["lon"], fleets["lat"]), crs=4326)
-    at, shapes = points.to_crs(cells.crs).to_numpy(), cells.geometry.to_numpy()
-    nearest = shapely.STRtree(shapes).nearest(at)
-    far = ~(shapely.distance(at, shapes[nearest]) <= within_m)
-    where, classes = "fleets by depot", fleets["vehicle_class"].astype(str)
-    fix = "move it, or leave it out: a class without depots is modelled"
-    faults = rows_fault(where, far, fleets["depot"], "outside the study area", fix)
-    without, what = ~classes.isin(vehicles["vehicle_class"]), "a class without figures"
-    refuse(faults + rows_fault(where, without, classes, what, "give it some, or use one that has"))
+    at = points.to_crs(cells.crs).to_numpy()
+    places = fleets[["lon", "lat"]].to_numpy(dtype=float)
+    known = np.isfinite(places).all(axis=1)
+    nearest = np.zeros(len(fleets), dtype=int)
+    shapes = cells.geometry.to_numpy()
+    nearest[known] = shapely.STRtree(shapes).nearest(at[known])
+    away_m = np.full(len(fleets), np.inf)
+    away_m[known] = shapely.distance(at[known], shapes[nearest[known]])
+    name = fleets["depot"].astype(str)
+    number = fleets["vehicles"].to_numpy(dtype=float)
+    lost = "move it, or leave it out: a class without depots is modelled"
+    checks = (
+        (~known, "no place", "give lon and lat in degrees", name),
+        (known & ~(away_m <= within_m), "outside the study area", lost, name),
+        (~(np.isfinite(number) & (number > 0)), "no number of vehicles above 0", "", name),
+        (
+            ~fleets["vehicle_class"].isin(vehicles["vehicle_class"]).to_numpy(),
+            "a class without figures",
+            "give it some, or use one that has",
+            fleets["vehicle_class"].astype(str),
+        ),
+    )
+    refuse(
+        fault
+        for bad, what, fix, ids in checks
+        for fault in rows_fault("fleets by depot", bad, ids, what, fix)
+    )
     use = vehicles.set_index("vehicle_class").loc[fleets["vehicle_class"]].reset_index()
     out = fleets.reset_index(drop=True)
     out["km_day"] = out["km_day"].astype(float).fillna(use["km_day"].astype(float))

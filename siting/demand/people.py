@@ -151,8 +151,11 @@ def people_on_streets(network: Network, total: float) -> gpd.GeoDataFrame:
 
     `network`: the zone's roads; `total`: number of people in the zone. The result has one row, with
     ``people`` and the midpoint, for each street of a class in `HOME_STREETS`; both directions count
-    as one street. Raises `InputError` if there is no such street.
+    as one street. Raises `InputError` if the total is not above 0, or there is no such
+    street.
     """
+    if not (np.isfinite(total) and total > 0):
+        raise InputError("people", f"a total of {total} persons", "give a number above 0")
     at, lines = streets_once(network, HOME_STREETS)
     length_m = network.edges["length_m"].to_numpy(dtype=float)[at]
     if not length_m.sum() > 0:

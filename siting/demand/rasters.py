@@ -19,7 +19,7 @@ import pyproj
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from siting.demand.cells import MOST_CELLS, Floats, cells_on_roads, squares
+from siting.demand.cells import MOST_CELLS, Floats, also_faults, cells_on_roads, squares
 from siting.errors import Fault, InputError, MissingExtraError, refuse
 from siting.files import extent, unreadable_in_words
 from siting.roads import Network
@@ -98,6 +98,12 @@ def raster_to_cells(
     east, north, in lon/lat (default: the box around the roads, `max_snap_m` wider on each side).
     Result and errors: as in these two functions.
     """
+    faults = [
+        Fault(name, f"{value:g} m is not above 0", "give metres above 0")
+        for name, value in (("size_m", size_m), ("max_snap_m", max_snap_m))
+        if not (np.isfinite(value) and value > 0)
+    ]
+    refuse(faults + also_faults(also))
     around = _around(network, max_snap_m) if area is None else _polygon(area)
     window = read_window(path, around, density, nodata)
     keys, people = [np.zeros((0, 2), dtype=np.int64)], [np.zeros(0)]

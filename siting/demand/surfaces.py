@@ -22,7 +22,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from siting.demand.cells import Floats
 from siting.demand.people import along, streets_once
-from siting.errors import InputError, refuse
+from siting.errors import Fault, InputError, refuse
 from siting.files import missing_columns, rows_fault
 from siting.reference import table
 from siting.roads import Network
@@ -212,13 +212,19 @@ def traffic(
     the longest trip, minutes; ``inf`` for no limit.
 
     Columns: ``weight``, ``highway`` (the row of `road_weights`) and a point, one row per piece of
-    road of at most 200 m, in the network's coordinates. Raises `InputError` if a weight is invalid,
-    or the table lacks ``unclassified``.
+    road of at most 200 m, in the network's coordinates. Raises `InputError` if a setting or a
+    weight is invalid, or the table lacks ``unclassified``.
     """
+    faults = []
+    if trips < 1:
+        faults.append(Fault("trips", f"{trips} is not a number of places", "give 1 or more"))
+    if not trip_min > 0:
+        faults.append(Fault("trip_min", f"{trip_min:g} minutes is not above 0"))
     figures = _weights(road_weights, "road_weights", ("highway",))
     of_class = figures.set_index("highway")["weight"].astype(float)
     if FALLBACK not in of_class.index:
-        raise InputError("road_weights, column highway", f"no row {FALLBACK}", "add it")
+        faults.append(Fault("road_weights, column highway", f"no row {FALLBACK}", "add it"))
+    refuse(faults)
     flow = _flows(network, _at_nodes(network, cells), trips, trip_min, seed)
     kinds = network.edges["highway"].astype(str)
     kinds = kinds.where(kinds.isin(of_class.index), kinds.str.removesuffix("_link"))

@@ -12,7 +12,7 @@ import pandas as pd
 import shapely
 
 from siting.errors import Fault, refuse
-from siting.files import missing_columns, rows_fault, texts_of
+from siting.files import missing_columns, rows_fault
 
 
 def nearest_line_km(
@@ -25,7 +25,7 @@ def nearest_line_km(
     streets divided by the straight distance, at least 1.
 
     Result: a copy with ``line_km`` (km). Raises `InputError` with every fault: no shapes, a missing
-    or geographic coordinate system.
+    or geographic coordinate system, a detour below 1.
 
     >>> site = gpd.GeoDataFrame(
     ...     {"site_id": ["s1"]}, geometry=[shapely.Point(0, 400)], crs=32643
@@ -34,7 +34,10 @@ def nearest_line_km(
     >>> float(nearest_line_km(site, line)["line_km"].iloc[0])  # 0.4 km x 1.3
     0.52
     """
-    refuse(_layer_faults(candidates, network, "11 kV network"))
+    faults = _layer_faults(candidates, network, "11 kV network")
+    if not (np.isfinite(detour) and detour >= 1):
+        faults.append(Fault("line_detour", f"{detour} is not a factor of at least 1"))
+    refuse(faults)
     _, away_m = _nearest(candidates, network)
     measured = pd.Series(away_m / 1000 * detour, index=candidates.index)
     line_km = candidates.get("line_km", measured).astype(float).fillna(measured)
@@ -63,7 +66,11 @@ def assign_feeders(
     >>> assign_feeders(site, areas)[["feeder_id", "headroom_kw", "feeder_m"]].values.tolist()
     [['f1', 150.0, 0.0]]
     """
-    refuse(_layer_faults(candidates, feeders, "feeders") + _feeder_faults(feeders))
+    faults = _layer_faults(candidates, feeders, "feeders")
+    faults += _feeder_faults(feeders)
+    if not within_m >= 0:
+        faults.append(Fault("within_m", f"{within_m} is not metres of at least 0"))
+    refuse(faults)
     ordered = feeders.assign(feeder_id=feeders["feeder_id"].astype(str))
     ordered = ordered.sort_values("feeder_id", kind="stable", ignore_index=True)
     at, away_m = _nearest(candidates, ordered)
@@ -105,7 +112,7 @@ def _layer_faults(candidates: gpd.GeoDataFrame, layer: gpd.GeoDataFrame, name: s
 def _feeder_faults(feeders: gpd.GeoDataFrame) -> list[Fault]:
     if faults := missing_columns(feeders, ("feeder_id", "headroom_kw"), "feeders"):
         return faults
-    ids = texts_of(feeders, "feeder_id")
+    ids = feeders["feeder_id"].astype("str").where(feeders["feeder_id"].notna(), "").str.strip()
     twice = ids.duplicated(keep=False) & (ids != "")
     spare = pd.to_numeric(feeders["headroom_kw"], errors="coerce").to_numpy(float, na_value=np.nan)
     bad = ~(np.isfinite(spare) & (spare >= 0))

@@ -287,8 +287,10 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
 
     `spacing_m`: side of the squares in metres; squares are aligned to multiples of it. Columns:
     ``name`` (of the best street there), ``kind`` ("street"), ``source``, ``geometry``. Rows run
-    from south to north, then west to east.
+    from south to north, then west to east. Raises `InputError` if the spacing is not above 0.
     """
+    if not (np.isfinite(spacing_m) and spacing_m > 0):
+        raise InputError("spacing_m", f"{spacing_m} is not a distance", "give metres above 0")
     edges = network.edges[["highway", "name"]].reset_index()
     rank = {name: i for i, name in enumerate(CLASS_ORDER)}
     edges["rank"] = edges["highway"].map(rank).fillna(len(rank))

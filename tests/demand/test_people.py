@@ -170,6 +170,12 @@ def test_a_longer_street_holds_more_and_a_parallel_one_counts():
     assert people["people"].max() == pytest.approx(1000 * bent.length / (bent.length + 400))
 
 
+@pytest.mark.parametrize("total", [0, -3, float("nan")])
+def test_a_total_that_makes_no_sense(total):
+    with pytest.raises(InputError, match="total"):
+        people_on_streets(grid_network(), total)
+
+
 def test_no_street_where_people_live():
     with pytest.raises(InputError, match="it has: motorway"):
         people_on_streets(grid_network(highway="motorway"), 100)

@@ -229,6 +229,8 @@ def test_a_picture_is_no_raster_of_people(tmp_path):
 @pytest.mark.parametrize(
     ("change", "word"),
     [
+        ({"size_m": 0}, "size_m"),
+        ({"max_snap_m": float("nan")}, "max_snap_m"),
         ({"size_m": 1e-3}, "raise size_m"),
         ({"area": (73.0, 33.0, 73.0, 33.0)}, "area"),
         ({"area": (320_000.0, 3_720_000.0, 321_000.0, 3_721_000.0)}, "degrees"),

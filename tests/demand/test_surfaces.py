@@ -224,6 +224,9 @@ def test_main_roads_have_points_every_200_m_at_most_once():
 @pytest.mark.parametrize(
     ("change", "word"),
     [
+        ({"trips": 0}, "trips"),
+        ({"trip_min": 0}, "trip_min"),
+        ({"trip_min": float("nan")}, "trip_min"),
         ({"road_weights": EVEN.assign(highway="primary")}, "no row unclassified"),
         ({"road_weights": EVEN.assign(weight=-1)}, "unclassified"),
         ({"road_weights": pd.concat([EVEN, EVEN])}, "twice"),
