@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from siting.simulation import Queues, Sessions, choices_of, draw_drivers, simulate
-from siting.sites import erlang_c
 
 KWH = 10.0
 
@@ -46,10 +45,3 @@ def batch_mean(values, batches=40):
     values = np.asarray(values, dtype=float)
     each = [batch.mean() for batch in np.array_split(values[len(values) // 20 :], batches)]
     return float(np.mean(each)), float(np.std(each, ddof=1) / batches**0.5)
-
-
-def wait_probability(servers, arrivals_per_h, session_min, wait_min):
-    """Return the share of drivers who wait longer than `wait_min`, 0 to 1."""
-    load = np.asarray(arrivals_per_h) * session_min / 60
-    spare = np.maximum(servers - load, 0.0)
-    return erlang_c(servers, load) * np.exp(-spare * np.asarray(wait_min) / session_min)

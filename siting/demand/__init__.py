@@ -4,8 +4,8 @@ from siting.demand.cells import make_cells
 from siting.demand.depots import depot_shares, place_depots, with_depots, zones_by_depot
 from siting.demand.energy import Area, city_energy, demand_figures, zone_energy
 from siting.demand.fleet import fleet_check, national_fleet
-from siting.demand.housing import EFFECTS
-from siting.demand.people import people_on_streets, read_people
+from siting.demand.housing import EFFECTS, housing_effects
+from siting.demand.people import people_on_streets, read_h3, read_people
 from siting.demand.profiles import HOURS, session_figures, session_load
 from siting.demand.rasters import raster_to_cells, read_raster
 from siting.demand.sales import fleet_figures, fleet_model, stock_of_figures
@@ -19,9 +19,11 @@ from siting.demand.shares import city_figures, city_like, city_share, national_s
 from siting.demand.spread import map_swings, spread_demand, surface_weights
 from siting.demand.surfaces import (
     cell_places,
+    destination_shares,
     poi_points,
     road_points,
     surfaces,
+    traffic,
 )
 from siting.demand.uncertainty import (
     FACTORS,
@@ -35,7 +37,7 @@ from siting.demand.uncertainty import (
 )
 from siting.demand.vehicles import vehicle_figures
 from siting.demand.wealth import relative_wealth
-from siting.demand.zones import clip_zones, read_zones, spread_zones
+from siting.demand.zones import clip_zones, read_zones, spread_zones, zone_report
 
 __all__ = [
     "DEFAULT_SCENARIO",
@@ -54,6 +56,7 @@ __all__ = [
     "clip_zones",
     "demand_figures",
     "depot_shares",
+    "destination_shares",
     "draw_energy",
     "energy_factors",
     "energy_quantiles",
@@ -62,6 +65,7 @@ __all__ = [
     "fleet_figures",
     "fleet_model",
     "fleet_paces",
+    "housing_effects",
     "make_cells",
     "map_swings",
     "national_fleet",
@@ -70,6 +74,7 @@ __all__ = [
     "place_depots",
     "poi_points",
     "raster_to_cells",
+    "read_h3",
     "read_people",
     "read_raster",
     "read_zones",
@@ -84,8 +89,10 @@ __all__ = [
     "stock_of_figures",
     "surface_weights",
     "surfaces",
+    "traffic",
     "vehicle_figures",
     "with_depots",
     "zone_energy",
+    "zone_report",
     "zones_by_depot",
 ]

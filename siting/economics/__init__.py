@@ -36,7 +36,7 @@ chapters 2 and 5.
 
 from siting.economics.break_even import Accounts, break_evens, swings
 from siting.economics.case import business_case, gap_terms, worth_pkr_kwh_day
-from siting.economics.cash_flows import margin_pkr_kwh
+from siting.economics.cash_flows import margin_pkr_kwh, payback_years, present_value_factor
 from siting.economics.rules import (
     ITEMS,
     PRICE,
@@ -46,10 +46,11 @@ from siting.economics.rules import (
     business_rules,
     money_figures,
     opening_years,
+    ramp,
     require_prices,
     sales_path,
 )
-from siting.economics.to_all import CostToAll, cost_to_all, values_of_time
+from siting.economics.to_all import CostToAll, cost_to_all, values_of_time, yearly_costs
 
 __all__ = [
     "ITEMS",
@@ -67,9 +68,13 @@ __all__ = [
     "margin_pkr_kwh",
     "money_figures",
     "opening_years",
+    "payback_years",
+    "present_value_factor",
+    "ramp",
     "require_prices",
     "sales_path",
     "swings",
     "values_of_time",
     "worth_pkr_kwh_day",
+    "yearly_costs",
 ]

@@ -230,9 +230,9 @@ class _Solve:
                     try:
                         result = self._searched(aim, reached)
                     except StuckError:
-                        if not n:
+                        result = self._as_it_stands(aim, reached) if n else None
+                        if result is None:
                             raise
-                        result = self._as_it_stands(aim, reached)
                 if not reached and self.effort.least_gain > 0:
                     result, self.left_out = trimmed(
                         self.program, aim, result, self.clock,
@@ -336,11 +336,11 @@ class _Solve:
             result = self._found(aim, reached)
         return self._moved(aim, reached, result)
 
-    def _as_it_stands(self, aim: Aim, reached: Sequence[Reached]) -> Result:
-        """Return the present plan as the result of a later aim, without a bound."""
+    def _as_it_stands(self, aim: Aim, reached: Sequence[Reached]) -> Result | None:
+        """Return the present plan as a later aim's result, without a bound; None if invalid."""
         frame, value = self._frame(aim, reached)
         if self.choice is None or not math.isfinite(value):
-            raise StuckError(Fault("program", "a solver does not stop", "give another solver.seed"))
+            return None
         return Result(self.choice, frame.sign * value, frame.sign * math.inf, "time limit")
 
     def _found(self, aim: Aim, reached: Sequence[Reached]) -> Result:
@@ -421,10 +421,9 @@ class _Solve:
 
         The first aim's best prices are kept for the certificate.
         """
-        if not self.results and aim.of_worth:
-            before = self.bounds
-            if before is None or bounds.bound < before.bound:
-                self.bounds = bounds
+        first = not self.results and aim.of_worth
+        if first and (self.bounds is None or bounds.bound < self.bounds.bound):
+            self.bounds = bounds
         return priced.or_less(bounds.bound, bounds.at_most)
 
     def _priced(self, aim: Aim, reached: Sequence[Reached]) -> tuple[Frame, Priced | None]:

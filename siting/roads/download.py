@@ -12,11 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 import geopandas as gpd
 from shapely import MultiPolygon, Polygon
 
-from siting.errors import DownloadError, InputError
+from siting.errors import DownloadError, Fault, InputError, refuse
 from siting.roads.server_answers import Answers, Trouble, trouble_of, troubles
 
 if TYPE_CHECKING:
@@ -46,6 +47,22 @@ class Download:
     # Seconds before the first retry; doubled for each further one, up to a minute. A longer wait
     # that a server requests (``Retry-After``) is respected, up to a minute.
     pause_s: float = 5
+
+    def __post_init__(self) -> None:
+        """Check all settings at once."""
+        faults = []
+        for name in ("overpass_url", "nominatim_url"):
+            address = getattr(self, name)
+            url = urlsplit(address)
+            if url.scheme not in ("http", "https") or not url.netloc:
+                faults.append(Fault(f"download.{name}", f"{address!r} is not an http address"))
+        if not self.timeout_s > 0:
+            faults.append(Fault("download.timeout_s", f"{self.timeout_s:g} s is not above 0"))
+        if self.retries < 0:
+            faults.append(Fault("download.retries", f"{self.retries} is below 0"))
+        if not self.pause_s >= 0:
+            faults.append(Fault("download.pause_s", f"{self.pause_s:g} s is below 0"))
+        refuse(faults)
 
 
 def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:

@@ -8,6 +8,7 @@ from siting.sites.catalogue import (
     compatibility,
     fee_figures,
     grid_figures,
+    parking_rule,
     time_utilisation,
 )
 from siting.sites.costs import (
@@ -38,7 +39,7 @@ from siting.sites.places import (
 )
 from siting.sites.sizes import shown_offers, with_sizes
 from siting.sites.standards import ServiceStandard, group_mix
-from siting.sites.waiting import erlang_c
+from siting.sites.waiting import erlang_c, largest_arrivals_per_h, wait_probability
 from siting.sites.whereabouts import with_whereabouts
 
 __all__ = [
@@ -70,14 +71,17 @@ __all__ = [
     "fee_figures",
     "grid_figures",
     "group_mix",
+    "largest_arrivals_per_h",
     "make_offers",
     "merge_candidates",
     "nearest_line_km",
+    "parking_rule",
     "read_destinations",
     "shown_offers",
     "site_costs",
     "subsidy_pkr",
     "time_utilisation",
+    "wait_probability",
     "with_dearer",
     "with_sizes",
     "with_whereabouts",

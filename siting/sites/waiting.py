@@ -22,8 +22,12 @@ steady state, so the wait is overstated and the capacity understated.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 import numpy.typing as npt
+
+from siting.errors import Fault, refuse
 
 Numbers = npt.ArrayLike
 Floats = npt.NDArray[np.float64]
@@ -31,20 +35,50 @@ Floats = npt.NDArray[np.float64]
 MINUTES = 60.0
 HOURS_A_DAY = 24.0
 BISECTIONS = 60  # to 2^-60 of n / s, below the rounding error of a double
+WHOLE, LEAST, ABOVE = "a whole number of at least 1", "a number of at least 0", "a number above 0"
+INSIDE = "a share above 0 and below 1"
+_GOOD: Mapping[str, Callable[[Floats], npt.NDArray[np.bool_]]] = {
+    WHOLE: lambda v: np.isfinite(v) & (v >= 1) & (v == np.round(v)),
+    LEAST: lambda v: np.isfinite(v) & (v >= 0),
+    ABOVE: lambda v: np.isfinite(v) & (v > 0),
+    INSIDE: lambda v: (v > 0) & (v < 1),
+}
 
 
 def erlang_c(servers: Numbers, offered_load: Numbers) -> Floats:
     """Return the share of arrivals that must wait, 0 to 1; 1 if the load is at least `servers`.
 
     `servers`: ports, whole numbers of at least 1; `offered_load`: arrivals an hour times mean
-    service in hours (erlangs), at least 0. Result: an array of their broadcast shape.
+    service in hours (erlangs), at least 0. Result: an array of their broadcast shape. Raises
+    `InputError` if a number is invalid, with every fault.
 
     >>> float(erlang_c(1, 0.5))  # one server: the load itself
     0.5
     >>> [round(float(p), 4) for p in erlang_c([2, 10], [1.0, 8.0])]
     [0.3333, 0.4092]
     """
-    return _erlang_c(*_together(servers, offered_load))
+    return _erlang_c(*_checked(servers=(servers, WHOLE), offered_load=(offered_load, LEAST)))
+
+
+def wait_probability(
+    servers: Numbers, arrivals_per_h: Numbers, session_min: Numbers, wait_min: Numbers
+) -> Floats:
+    """Return P(wait > t), the share of drivers who wait longer than `wait_min`, 0 to 1.
+
+    `servers`: ports, at least 1; `arrivals_per_h`: drivers an hour, at least 0; `session_min`: mean
+    time at the port in minutes, above 0; `wait_min`: the wait in minutes, at least 0. Result: an
+    array of their broadcast shape. Raises `InputError` if a number is invalid, with every fault.
+
+    >>> round(float(wait_probability(2, 2.0, 30.0, 10.0)), 6)  # C(2, 1) e^(-1/3)
+    0.238844
+    """
+    n, rate, service, wait = _checked(
+        servers=(servers, WHOLE),
+        arrivals_per_h=(arrivals_per_h, LEAST),
+        session_min=(session_min, ABOVE),
+        wait_min=(wait_min, LEAST),
+    )
+    return _wait(n, rate * service / MINUTES, wait / service)
 
 
 def largest_arrivals_per_h(
@@ -54,12 +88,18 @@ def largest_arrivals_per_h(
 
     `servers`: ports, at least 1; `session_min`: mean time at the port in minutes, above 0;
     `wait_min`: the wait in minutes, at least 0; `alpha`: the share of drivers who may wait longer,
-    strictly between 0 and 1. Result: drivers an hour, below ``60 servers / session_min``.
+    strictly between 0 and 1. Result: drivers an hour, below ``60 servers / session_min``. Raises
+    `InputError` if a number is invalid, with every fault.
 
     >>> round(float(largest_arrivals_per_h(1, 30.0, 0.0, 0.1)), 6)  # M/M/1: C = rho = 0.1
     0.2
     """
-    n, service, wait, share = _together(servers, session_min, wait_min, alpha)
+    n, service, wait, share = _checked(
+        servers=(servers, WHOLE),
+        session_min=(session_min, ABOVE),
+        wait_min=(wait_min, LEAST),
+        alpha=(alpha, INSIDE),
+    )
     low, high = np.zeros(n.shape), n.astype(float)
     for _ in range(BISECTIONS):
         load = (low + high) / 2
@@ -84,6 +124,16 @@ def _wait(servers: Floats, load: Floats, wait_in_services: Floats) -> Floats:
     return np.asarray(_erlang_c(servers, load) * np.exp(-spare * wait_in_services))
 
 
-def _together(*given: Numbers) -> tuple[Floats, ...]:
-    """Return the given numbers as arrays, broadcast to one shape."""
-    return np.broadcast_arrays(*(np.asarray(values, dtype=float) for values in given))
+def _checked(**given: tuple[Numbers, str]) -> tuple[Floats, ...]:
+    """Return numbers broadcast to one shape, each checked by its named test in `_GOOD`.
+
+    Raises `InputError` with every number that fails.
+    """
+    faults = []
+    for name, (values, what) in given.items():
+        each = np.atleast_1d(np.asarray(values, float))
+        odd = each[~_GOOD[what](each)]
+        if len(odd):
+            faults.append(Fault(name, f"not {what}", "", tuple(f"{value:g}" for value in odd)))
+    refuse(faults)
+    return np.broadcast_arrays(*(np.asarray(values, float) for values, _ in given.values()))

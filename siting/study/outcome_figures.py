@@ -420,18 +420,18 @@ def cost_lines(table: pd.DataFrame, value_pkr_h: Mapping[str, float], *, years: 
 def _at_other_values(cost: Mapping[str, float]) -> str:
     """Return in words the stations' cost to all at twice and half the value of time.
 
-    >>> _at_other_values({"stations": 90.0, "drivers' time": 10.0, "all": 100.0})
-    "this plan costs all PKR 110.00 m a year at twice the value (drivers' time 18% of it), PKR \
-95.00 m at half (5%), against 10% at the value used; another value may give another plan"
+    >>> _at_other_values({"stations": 90.0, "drivers' time": 10.0})
+    "at twice the value this plan's cost to all is PKR 110.00 m a year (drivers' time 18% of it), \
+at half PKR 95.00 m (5%, against 10% at the value used); another value may give another plan"
     """
-    time, said = cost[DRIVERS_TIME], list[str]()
-    for factor, words in ((2.0, "at twice the value"), (0.5, "at half")):
-        whole = cost["stations"] + factor * time
-        share = f"{factor * time / whole if whole > 0 else 0.0:.0%}"
-        share = share if said else f"drivers' time {share} of it"
-        said.append(f"PKR {whole:,.2f} m {'' if said else 'a year '}{words} ({share})")
-    said.append(f"against {time / cost['all'] if cost['all'] > 0 else 0.0:.0%} at the value used")
-    return f"this plan costs all {', '.join(said)}; another value may give another plan"
+    stations, time = cost["stations"], cost[DRIVERS_TIME]
+    whole = {factor: stations + factor * time for factor in (2.0, 1.0, 0.5)}
+    share = {n: f"{n * time / pkr if pkr > 0 else 0.0:.0%}" for n, pkr in whole.items()}
+    return (
+        f"at twice the value this plan's cost to all is PKR {whole[2.0]:,.2f} m a year (drivers' "
+        f"time {share[2.0]} of it), at half PKR {whole[0.5]:,.2f} m ({share[0.5]}, against "
+        f"{share[1.0]} at the value used); another value may give another plan"
+    )
 
 
 # --- years ---------------------------------------------------------------------------------------

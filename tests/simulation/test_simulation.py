@@ -6,15 +6,7 @@ from math import factorial
 import numpy as np
 import pandas as pd
 import pytest
-from queue_town import (
-    KWH,
-    batch_mean,
-    port_table,
-    steady_log,
-    steady_queue,
-    steady_sessions,
-    wait_probability,
-)
+from queue_town import KWH, batch_mean, port_table, steady_log, steady_queue, steady_sessions
 
 from siting.simulation import (
     Queues,
@@ -34,7 +26,7 @@ from siting.simulation import (
 )
 from siting.simulation.count import _mean, _ratio
 from siting.simulation.day import CHARGED, OUT_OF_REACH, TURNED_AWAY, TURNED_ROUND
-from siting.sites import erlang_c
+from siting.sites import erlang_c, wait_probability
 
 
 def waits(log):

@@ -4,11 +4,9 @@ import heapq
 
 import numpy as np
 import pytest
-from queue_town import wait_probability
 
-from siting.sites import compatibility, group_mix
+from siting.sites import compatibility, group_mix, largest_arrivals_per_h, wait_probability
 from siting.sites.standards import peak_kwh_per_h
-from siting.sites.waiting import largest_arrivals_per_h
 
 BATCHES = 40
 
