@@ -78,15 +78,15 @@ class Sower:
     def run(self, clock: Clock) -> Ints:
         """Choose options until no useful one fits, and return the choice.
 
-        Once time is up, only a few more rounds follow, or as many as unmet floors and limits need.
+        Once time is up, only one more round follows, or as many as unmet floors and limits need.
         Each of these chooses all options that fit and share no demand.
         """
         self._keep()
-        hurried = 0
-        while hurried < settings.HURRIED or self._lacks():
-            if not self._take_best(0.0 if clock.over else settings.TOGETHER):
+        late = False
+        while not late or self._lacks():
+            late = clock.over
+            if not self._take_best(0.0 if late else settings.TOGETHER):
                 break
-            hurried += int(clock.over)
         self._keep()
         return np.sort(self.choice[self.choice >= 0])
 

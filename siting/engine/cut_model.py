@@ -182,21 +182,20 @@ class CutModel(ABC):
         return float(self.model.getInfo().objective_function_value)
 
     def tighten(
-        self, rounds: int, stalled: float, enough: float = -math.inf,
+        self, rounds: float, stalled: float, enough: float = -math.inf,
         passed: list[Floats] | None = None,
     ) -> tuple[Relaxed | None, float]:  # fmt: skip
         """Return the optimum after some rounds of cuts, and the lowest bound of any round.
 
-        `passed`: list to which the option values of the earlier optima are added.
+        `rounds`: largest number of rounds; `passed`: list to which the option values of the earlier optima are added.
         """
         relaxed = self.solve()
         if relaxed is None:
             return None, math.inf
         first = low = relaxed.bound
-        weak = 0
-        for _ in range(rounds):
-            if relaxed.bound <= enough or self.clock.over:
-                break
+        weak = count = 0
+        while count < rounds and relaxed.bound > enough and not self.clock.over:
+            count += 1
             if not self.separate(relaxed, deep=weak > 0):
                 break
             after = self.solve()

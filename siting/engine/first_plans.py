@@ -68,7 +68,7 @@ def sow(inc: Incumbent) -> None:
         return
     money = inc.frame.money
     low, high = 0.0, float(money[choice].sum())
-    for _ in range(settings.SOWN):
+    for _ in range(settings.HALVINGS):
         if inc.done:
             return
         most = (low + high) / 2

@@ -18,8 +18,7 @@ smaller sum. Sums are tried in descending order: if the largest amount spent is 
 to ``C`` give the same plan, so the next sum is just below ``C``. The order of options does not
 depend on the sum. So a larger budget includes all plans of a smaller one, and **more money never
 makes the plan worse**. This holds for programs of one year whose aim is worth, or worth net of
-money, if choices are valued fast or the viability gap applies, unless time or `MOST_STEPS` ends the
-list of sums early. It does not hold where the greedy choice misses lower limits or required sites,
+money, if choices are valued fast or the viability gap applies, unless time ends the list of sums early. It does not hold where the greedy choice misses lower limits or required sites,
 nor for the worth that ``least_gain`` and later aims give up within the gap. For other programs,
 construction or the relaxation gives the plan, and more money may give a worse one.
 
@@ -69,7 +68,7 @@ def for_any_money(valuer: Valuer, clock: Clock) -> Iterator[State]:
 
 def _for_less_and_less(valuer: Valuer, purse: Purse, clock: Clock) -> Iterator[State]:
     states = [valuer.at(valuer.frame.by_site(valuer.frame.kept))]
-    for _ in range(settings.MOST_STEPS):
+    while True:
         states += filling(valuer, purse, states[-1], clock)
         yield states[-1]
         spent = [purse.spent(state.choice) for state in states]
@@ -92,7 +91,7 @@ def sown_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Int
     for most, least in ((there, 0.0), (np.inf, there)):
         for own_money in settings.OWN_MONEY:
             below = most * (1 + settings.EXACT)
-            for _ in range(settings.MOST_STEPS):
+            while True:
                 sower = Sower(cutter, room)
                 sower.own_money = own_money
                 sower.granted = np.array([below * (1 - settings.EXACT)])

@@ -266,7 +266,7 @@ class Incumbent:
     @property
     def ends(self) -> float:
         """Share of the whole time limit after which only the answer's service is computed."""
-        served = settings.SERVED_AFTER * self._serve_s / self._whole_s
+        served = settings.AGAIN * self._serve_s / self._whole_s
         return max(min(settings.ENDS, 1 - served), 0.5)
 
     @property

@@ -103,11 +103,11 @@ def _written(frame: Frame, clock: Clock) -> tuple[pulp.LpProblem, list[str]] | N
     """Return the PuLP problem and its column names; None if time is too short."""
     began_s = clock.elapsed_s
     try:
-        with clock.phase("build", clock.share_after(1 / (1 + settings.HANDED_OVER))):
+        with clock.phase("build", clock.share_after(1 / (1 + settings.AGAIN))):
             prob = pulp_problem(frame.matrix, frame.program.model, lambda: clock.over)
     except OutOfTimeError:
         return None
-    if clock.left_s <= settings.HANDED_OVER * (clock.elapsed_s - began_s):
+    if clock.left_s <= settings.AGAIN * (clock.elapsed_s - began_s):
         return None
     return prob, column_names(frame.matrix)
 

@@ -43,7 +43,7 @@ class Task[T]:
         """
         while self._thread.is_alive():
             try:
-                self._thread.join(settings.WAIT_S)
+                self._thread.join(settings.REPORT_EVERY_S)
                 clock.report()
             except KeyboardInterrupt:
                 if clock.interrupted:
@@ -68,7 +68,7 @@ class Task[T]:
         """End the task now, finished or not; a task that is stuck is abandoned."""
         self.clock.end()
         while self._thread.is_alive() and not self._stuck:
-            self._thread.join(settings.WAIT_S)
+            self._thread.join(settings.REPORT_EVERY_S)
 
     @property
     def _stuck(self) -> bool:

@@ -63,7 +63,7 @@ def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
         return worth
     master = Master(frame, parts_of(frame), Clock(limit_s), seed=seed)
     master.forget_money()
-    found, _ = master.tighten(settings.CUT_ROUNDS, settings.NODE_STALLED)
+    found, _ = master.tighten(math.inf, settings.NODE_STALLED)
     if found is None or found.bound == -math.inf:
         return worth
     plan = program.year_plan

@@ -238,7 +238,7 @@ class Pricing:
         enough = best + gap * abs(best) if math.isfinite(best) else -math.inf
         # Where a round takes seconds, rough prices are enough to find the first columns.
         rough = len(frame.energy_pair) > settings.MANY_PAIRS
-        for _ in range(settings.PRICING_ROUNDS):
+        while True:
             columns = self._columns()
             found = self._solve(columns, settings.ROUGH if rough else 0.0)
             if rough and not found.optimal:
@@ -306,7 +306,6 @@ class Pricing:
                 new |= self._split(columns, found.point, by)
             if not new:
                 return known
-        return known
 
     def _by_sites(self) -> BySites:
         """Return the bound by sites, at the present prices or half-way to the best earlier ones."""

@@ -95,12 +95,9 @@ class Dive:
     def from_here(self, taken: Floats) -> Ints | None:
         """Return the choice that the dive reaches; None if it fails."""
         lower, upper = np.zeros(len(taken)), np.ones(len(taken))
-        for _ in range(settings.MOST_STEPS):
+        while (chosen := self._next(taken, lower, upper)) is not None:
             if self.clock.over:
                 return None
-            chosen = self._next(taken, lower, upper)
-            if chosen is None:
-                break
             for low, high in self._ways(chosen, lower, upper):
                 after = self._again(low, high)
                 if after is not None:

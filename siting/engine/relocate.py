@@ -54,7 +54,7 @@ def relocated_often(
     `serving`: clock for the service, by default `clock`; another clock lets a late service finish.
     """
     best, value = choice, -np.inf
-    for _ in range(settings.SERVICE_ROUNDS):
+    while True:
         served = frame.serve(np.sort(choice), serving or clock)
         if not served.found or frame.signed(served.objective) <= value:
             break

@@ -30,7 +30,7 @@ from siting.engine.windows import Windows
 def search_root(inc: Incumbent) -> None:
     """Compute a bound by cuts, and make plans from the relaxation."""
     if inc.known is not None and inc.master.cutter.money:
-        with inc.clock.phase("viable", inc.until(0.3)):
+        with inc.clock.phase("viable", inc.until(settings.START_SHARE)):
             round_viable(inc, whole_stations(inc, [inc.known.taken]))
         # In a large program the first rounds of cuts take longer than the whole relaxation did.
         if inc.done or inc.heavy:
@@ -38,29 +38,26 @@ def search_root(inc: Incumbent) -> None:
     if inc.choice is not None:
         inc.master.begin_at(inc.choice)
     long = inc.heavy and inc.master.by_programs
-    stalled, ends = (
-        (settings.LONG_STALLED, settings.LONG_ROOT_ENDS)
-        if long
-        else (settings.STALLED, settings.ROOT_SHARE)
-    )
-    if inc.frame.drawn_by_year:  # these cuts are slow and weak
-        ends = settings.DRAWN_ROOT_ENDS
-    cut(inc, stalled, ends)
+    slow = long or inc.frame.drawn_by_year
+    cut(
+        inc, settings.NODE_STALLED if long else settings.STALLED,
+        settings.START_SHARE if slow else settings.ROOT_SHARE,
+    )  # fmt: skip
     if inc.root is None or inc.done:
         return
     inc.taken = inc.root.taken
     before, money = inc.best, bool(inc.master.cutter.money)
     if money:
-        with inc.clock.phase("viable", inc.until(0.6)):
+        with inc.clock.phase("viable", inc.until(settings.ROOT_SHARE)):
             round_viable(inc, whole_stations(inc, [inc.root.taken]))
         if inc.best > before:  # further steps would not improve on that
             return
     # With a fast evaluation, the constructed plan is as good as a dive, and faster.
     if not money and (inc.valuer is None or inc.choice is None):
-        with inc.clock.phase("dive", min(inc.until(0.6), inc.ends)):
+        with inc.clock.phase("dive", inc.until(settings.ROOT_SHARE)):
             _dive(inc)
     if not inc.heavy:
-        with inc.clock.phase("rounding", inc.until(0.3)):
+        with inc.clock.phase("rounding", inc.until(settings.START_SHARE)):
             round_plans(inc, inc.root.taken)
 
 
@@ -72,14 +69,14 @@ def cut(inc: Incumbent, stalled: float, ends: float) -> None:
     began = inc.clock.work
     with inc.clock.phase("cuts", inc.until(ends)):
         if inc.known is None:
-            cut_by(inc, settings.CUT_ROUNDS, stalled)
+            cut_by(inc, math.inf, stalled)
         else:
             while cut_by(inc, settings.ROUNDS, stalled):
                 if inc.clock.over or inc.clock.work > began + settings.TURN:
                     return
 
 
-def cut_by(inc: Incumbent, rounds: int, stalled: float) -> bool:
+def cut_by(inc: Incumbent, rounds: float, stalled: float) -> bool:
     """Add cuts for some rounds; return whether more rounds may lower the bound further."""
     before, known = inc.root, inc.known
     # Optima above the bound of a known relaxation make poor plans.
@@ -130,7 +127,7 @@ def relax(inc: Incumbent) -> None:
     """
     if inc.known is not None and inc.choice is not None:
         return
-    with inc.clock.phase("relaxation", inc.until(0.6)):
+    with inc.clock.phase("relaxation", inc.until(settings.ROOT_SHARE)):
         if inc.frame.aim.of_drives and inc.frame.program.capacitated:
             start = np.zeros(0, dtype=np.int64) if inc.choice is None else inc.choice
             priced = Pricing(
@@ -162,7 +159,7 @@ def soften(inc: Incumbent) -> None:
     if soft is None:
         return
     frame, columns = soft
-    with inc.clock.phase("floors", inc.until(0.4)):
+    with inc.clock.phase("floors", inc.until(settings.START_SHARE)):
         served = frame.serve(inc.sown, inc.clock)
         if not served.found:
             return

@@ -177,7 +177,7 @@ def result_of(inc: Incumbent) -> Result:
         why = "interrupted" if inc.clock.interrupted else "no plan found in the time given"
         raise SolveError(Fault("solver", why, "give it more time, or relax the requirements"))
     if inc.valuer is not None:
-        polish_clock = Clock(settings.POLISH_S + settings.POLISH_SHARE * inc.clock.elapsed_s)
+        polish_clock = Clock(settings.RESERVE_S)
         state = polish(inc.valuer, inc.valuer.at(inc.frame.by_site(inc.choice)), polish_clock)
         if inc.valuer.allowed(state.choice):
             inc.choice, inc.best = np.sort(state.choice[state.choice >= 0]), state.value

@@ -83,12 +83,10 @@ def exchange(valuer: Valuer, state: State, clock: Clock, *, enough: float = np.i
     first; the first improvement is applied, and the remaining resources are filled. A site that
     loses no worth by stepping down does so at once, because its money can be used elsewhere.
     """
-    for _ in range(settings.PASSES):
-        if clock.over or state.value >= enough:
-            return state
+    while not clock.over and state.value < enough:
         better = _one_exchange(valuer, state, clock)
         if better is None:
-            return state
+            break
         state = fill(valuer, better, clock)
     return state
 
@@ -104,7 +102,7 @@ def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
         down[count:] |= np.isfinite(state.upper[count:])
         down &= valuer.room.fits(choice)
     loss = np.where(down, (state.value - state.upper) / np.where(saved > 0, saved, 1.0), np.inf)
-    steps = np.argsort(loss, kind="stable")[: min(int(down.sum()), settings.STEPS_DOWN_A_PASS)]
+    steps = np.argsort(loss, kind="stable")[: min(int(down.sum()), settings.TRIES)]
     bounds, after_down = [], []
     for change in steps.tolist():
         if clock.over:
@@ -119,7 +117,7 @@ def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
     if not bounds:
         return None
     upper = np.stack(bounds)
-    for _ in range(settings.TRIES_A_PASS):
+    for _ in range(settings.TRIES):
         at = int(upper.argmax())
         if upper.flat[at] <= state.value + 2 * valuer.noise or clock.over:
             return None

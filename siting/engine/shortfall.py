@@ -369,9 +369,8 @@ class Shortfalls:
                 one.aim_at(point, measured)
             run_native([one.model for one in together], self.clock)
             again = together
-            for _ in range(settings.PRICE_IN_ROUNDS):
-                again = [one for one in again if one.price_in()]
-                if not again or self.clock.over:
+            while again := [one for one in again if one.price_in()]:
+                if self.clock.over:
                     break
                 run_native([one.model for one in again], self.clock)
             out += [(one, one.cut(point, measured)) for one in together]

@@ -27,8 +27,6 @@ class Room:
         use = resources.use
         wide = np.diff(use.indptr) > settings.DENSE * max(self.count, 1)
         wide |= np.isfinite(self.least)
-        if (wide & ~np.isfinite(self.least)).sum() > settings.MOST_DENSE:
-            wide = np.isfinite(self.least)
         self._wide, self._narrow = np.flatnonzero(wide), np.flatnonzero(~wide)
         self._dense = use[self._wide].toarray()
         self._sparse = sparse.csr_array(use[self._narrow])

@@ -212,11 +212,11 @@ def _lowest(
     lowest = found[0]
     if cutter.shared.any() or not top:
         return lowest, best
-    for n in range(len(settings.BOUND_GAP_PRICES) + 2 * settings.HALVINGS):
+    for n in range(len(settings.GAP_PRICES) + 2 * settings.HALVINGS):
         if clock.over:
             break
-        if n < len(settings.BOUND_GAP_PRICES):
-            tried.append(np.full(sites, settings.BOUND_GAP_PRICES[n] * top))
+        if n < len(settings.GAP_PRICES):
+            tried.append(np.full(sites, settings.GAP_PRICES[n] * top))
         else:
             counts, low, high = _around(lowest, site, tried, found, best)
             after = best.copy()

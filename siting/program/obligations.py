@@ -27,7 +27,7 @@ from siting.program.limits import Limit
 
 def tolerance(at_most: float) -> float:
     """Return the tolerance of a limit, in its unit."""
-    return settings.LIMIT_TOLERANCE + settings.ROUNDING * at_most
+    return settings.SIGNIFICANT + settings.ROUNDING * at_most
 
 
 def extends(offers: pd.DataFrame) -> pd.Series[bool]:

@@ -104,7 +104,7 @@ class Scenarios:
         bad = [f"{name}: {p}" for name, p in probabilities.items() if not 0 <= p < math.inf]
         faults += naming("probabilities", "not a share", bad, "give 0 to 1")
         total = math.fsum(probabilities.values())
-        if not bad and probabilities and abs(total - 1) > settings.LIMIT_TOLERANCE:
+        if not bad and probabilities and abs(total - 1) > settings.SIGNIFICANT:
             fix = "divide each by the sum if their proportions are right"
             faults.append(Fault("probabilities", f"sum to {total:g}, not 1", fix))
         refuse(faults)

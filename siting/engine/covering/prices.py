@@ -52,7 +52,7 @@ class Knapsack:
         none = np.where(self.cost > 0, -1.0, sold)
         under_taken = self._best(none, 0.0)
         under = (float(sold @ under_taken), 0.0, under_taken)
-        for _ in range(settings.MOST_STEPS):
+        while True:
             worth = (over[0] - under[0]) / (over[1] - under[1])
             line = over[0] + worth * (self.budget - over[1])
             taken = self._best(sold, worth)
