@@ -1,7 +1,7 @@
-"""The figures that decide a plan: break-evens, and the effect of each figure.
+"""Find the figures that decide a plan: the break-evens, and the effect of each figure.
 
-All figures come from formulas on the stations' accounts (`siting.economics.break_even`), without
-another solve.
+All results come from formulas on the stations' accounts (`siting.economics.break_even`). Nothing
+is solved again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from siting.tables import capacity_columns
 # Largest number of sentences on break-evens; the nearest break-evens come first.
 MOST = 10
 RUPEE = 1.0
-BREAK_EVEN = "break even with the most that may be paid"
+BREAK_EVEN = "break even with the largest subsidy"
 NAMES = {
     "price_lev": "Price at sockets for two- and three-wheelers",
     "price_lev_dc": "Price at 12 kW points for two- and three-wheelers",
@@ -90,7 +90,7 @@ def station_accounts(
 
 @stage()
 def break_evens(station_accounts: Accounts | None) -> Table:
-    """Break-evens, in words, of new stations with public money; if none has any, of all new ones.
+    """Break-evens, in words, of the new stations with public money, or of all if none has any.
 
     Columns: as in `siting.economics.break_evens`, then ``draw`` (whether the stations draw public
     money) and ``text``. The nearest break-even comes first.
@@ -124,16 +124,16 @@ def _sentence(row: Mapping[Any, Any], draw: bool) -> str:
     >>> _sentence(row, True)
     'Price at sockets for two- and three-wheelers, PKR 75 a kWh in the plan: from 77 on half of \
 the 45 stations that draw public money need none, from 79.4 on all; below 68.8 none of them can \
-break even with the most that may be paid'
+break even with the largest subsidy'
     >>> _sentence({**row, "stations": 1, "half_no_money_at": 79.31}, True)
     'Price at sockets for two- and three-wheelers, PKR 75 a kWh in the plan: from 79.4 on the one \
 station that draws public money needs none; below 68.8 it cannot break even with \
-the most that may be paid'
+the largest subsidy'
     """
     rising, unit = bool(row["rising"]), str(row["unit"])
 
     def at(end: str, *, up: bool) -> str:
-        # The figure is rounded in the direction that keeps the sentence true.
+        # The figure is rounded in the direction in which the sentence stays true.
         return "" if math.isnan(row[end]) else _told(row[end], unit, up=up)
 
     said = NAMES.get(str(row["figure"]), str(row["figure"]))
@@ -177,7 +177,7 @@ the most that may be paid'
 
 
 def _told(value: float, unit: str, *, up: bool) -> str:
-    """Return a figure to three digits, rounded up or down; shares in per cent.
+    """Return a figure rounded up or down to three digits; a share is returned in per cent.
 
     >>> _told(79.31, "PKR/kWh", up=True), _told(0.8234, "share", up=False)
     ('79.4', '82%')
@@ -200,8 +200,8 @@ def _rounded(value: float, places: int, *, up: bool) -> float:
 
 # --- effect of each figure -----------------------------------------------------------------------
 
-# `At` returns the accounts at a given value of one figure. `Moved` yields, for each figure, its
-# row, which has both ends of its range, and its `At`.
+# `At` returns the accounts at a given value of one figure. `Moved` yields the row of each figure,
+# with both ends of its range, and the `At` of the figure.
 At = Callable[[float], Accounts]
 Moved = Iterator[tuple[Mapping[Hashable, Any], At]]
 
@@ -214,12 +214,12 @@ def figure_swings(
     sourced_figures: Table,
     area: people_to_energy.Area,
 ) -> Table:
-    """The change in the new stations' value as each figure alone moves through its range (PKR).
+    """The change in the new stations' value (PKR) if one figure moves through its range.
 
     Columns: ``figure``, ``of`` and ``table`` as in `assumptions`; ``low_pkr``, ``high_pkr`` and
     ``swing_pkr`` as in `siting.economics.swings`. The largest swing comes first. Figures of the
-    demand change the stations' sales, up to their capacity. Figures without an effect in these
-    formulas (waits, drives, places of demand) are left out.
+    demand change the stations' sales, up to their capacity. Figures that these formulas do not
+    use (waits, drives, places of demand) are left out.
     """
     columns = ["figure", "of", "table", "low_pkr", "high_pkr", "swing_pkr"]
     if station_accounts is None:
@@ -244,7 +244,7 @@ def figure_swings(
 
 
 def _rows(figures: pd.DataFrame, figure: str) -> list[dict[Hashable, Any]]:
-    """Return the rows of a figure that have a range, as records."""
+    """Return, as records, the rows of a figure that have a range."""
     rows = figures[(figures["figure"] == figure) & (figures["low"] < figures["high"])]
     return rows.to_dict("records")
 
@@ -330,7 +330,7 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
     types = sites.charger_catalogue(config.offers.chargers_csv)
     types = types.set_index(types["charger_id"].astype(str))
     built = pd.DataFrame(counts, index=offers.index, columns=types.index).fillna(0.0)
-    standing = types[(built > 0).any().to_numpy()]  # no other type changes a cost
+    standing = types[(built > 0).any().to_numpy()]  # only the types in use affect a cost
     for row in _rows(figures, "bays"):
         if str(row["of"]).split()[0] in set(standing["charger_group"]):
             yield row, _with_bays(accounts, built, types, str(row["of"]))
@@ -340,7 +340,7 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
 
 
 def _with_bays(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, of: str) -> At:
-    """Return the accounts as a function of the bays per port, or per cabinet, of a group."""
+    """Return the accounts as a function of a group's bays per port or per cabinet."""
     offers, rules, per = accounts.offers, sites.bay_figures(), built.to_numpy(dtype=float)
     now = bays_needed(per, types, rules)
     here = rules["charger_group"] == of.split()[0]
@@ -375,7 +375,7 @@ def _with_life(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, cha
 def _moved_demand(
     plan: Plan, accounts: Accounts, figures: pd.DataFrame, ends: pd.DataFrame
 ) -> Moved:
-    """Yield each demand figure, with its range and its accounts in terms of the total energy."""
+    """Yield each demand figure, with its range and the accounts as a function of total energy."""
     offers = accounts.offers
     served = plan.service.pivot_table(
         index="site_id", columns="vehicle_class", values="served_kwh_day", aggfunc="sum"

@@ -115,7 +115,7 @@ def read_area(path: Path) -> Polygon | MultiPolygon:
     found=lambda p: None if p is None else f"{len(p):,} places that draw vehicles",
 )
 def places(config: Config, network: Network, poi_weights: Table) -> Layer | None:
-    """Places that draw vehicles, such as markets, with OSM keys, lon/lat; None without surfaces."""
+    """Places that draw vehicles, such as markets, with OSM keys, lon/lat; None if not set up."""
     surfaces = config.demand.surfaces
     if surfaces is None or surfaces.places is None:
         return None
