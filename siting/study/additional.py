@@ -84,8 +84,8 @@ def public_money(
 ) -> dict[str, Any]:
     """Return the fields of ``run.json`` on public money at new stations (PKR of one year).
 
-    `case` is the business case of each new station. `vehicles` is the area's vehicles by class. Keys:
-    ``pkr_per_usd``; ``new_stations`` and ``stations_without_need`` (new stations that need no
+    `case` is the business case of each new station, and `vehicles` the area's vehicles by class.
+    Keys: ``pkr_per_usd``; ``new_stations`` and ``stations_without_need`` (new stations that need no
     public money); ``npv_without_subsidy_pkr``, ``lacking_pkr``, ``subsidy_pkr``,
     ``subsidy_beyond_need_pkr``; ``subsidy_pkr_per_kwh_day`` (per kWh/day sold) and
     ``subsidy_pkr_per_car`` (per car served; each station's subsidy is divided among vehicle classes

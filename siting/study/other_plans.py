@@ -1,6 +1,6 @@
 """Further plans: near-optimal, best for one scenario, made year by year, or of given offers.
 
-They are solved in the time left. A plan not found in time is None.
+These plans are solved in the time left. A plan that is not found in time is None.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Effort:
 
     config: Config
     progress: Callable[[Progress], None] | None = None
-    over: bool = False  # whether Ctrl-C was pressed; then nothing more is solved
+    over: bool = False  # whether Ctrl-C was pressed, after which nothing more is solved
     begun: float = field(default_factory=time.perf_counter)
 
     @property
@@ -74,7 +74,7 @@ def only_these(
 
 
 def best_by_scenario(program: Program, effort: Effort, start: Sequence[str]) -> list[Answer] | None:
-    """Return the best plan for each single scenario; None if one was not found in time."""
+    """Return the best plan for each scenario alone; None if one of them was not found in time."""
     assert program.scenario_plan is not None
     count = len(program.scenario_plan.names)
     best_plans = []
@@ -169,7 +169,7 @@ def _one_year(
     *,
     last: bool,
 ) -> Asked:
-    """Return a single year's inputs; rules for the last year hold only if the year is `last`."""
+    """Return the inputs of a single year; rules on the last year apply only if it is `last`."""
     keys: dict[str, object] = {"years": None, "budget_pkr": budget_pkr}
     # Money drawn in earlier years is spent.
     gone = [sum(limit.use.get(o, 0.0) * pkr for o, pkr in drawn.items()) for limit in asked.limits]
