@@ -118,7 +118,7 @@ places = read_sources.places
 def unpeopled(
     config: Config, network: Network, places: Layer | None, poi_weights: Table
 ) -> Layer | None:
-    """Points at places and on main roads, where demand needs no residents; None without surfaces."""
+    """Points with demand but no residents, at places and on main roads; None without surfaces."""
     if config.demand.surfaces is None:
         return None
     layers = [people_to_energy.road_points(network)]
