@@ -36,10 +36,10 @@ from siting.study.runs import write_run
 from siting.study.to_program import DRIVES, MILLION, aims_of, program_of
 from siting.tables import mean_drive_min
 
-# Number of studies that a process keeps in memory, because a study's tables take seconds to compute
-# and a city gets many questions.
+# A process keeps this number of studies in memory, because their tables take seconds to compute and
+# a city gets many questions.
 MOST_KEPT = 4
-# Two questions are the same if their budgets or prices differ by less than this share.
+# Two questions count as equal if their budgets or prices differ by less than this share.
 NEAR = 2e-3
 _kept: dict[str, Study] = {}
 # A worker with several threads takes one question at a time, as in `siting.batch.worker`.
@@ -60,8 +60,8 @@ class Ask:
     # Envelopes by name: the largest amount (PKR), and the charger groups to which it applies.
     envelopes: Mapping[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
     rupee: bool = False  # whether to return the dual price of each year's budget as well
-    # Whether to shorten drives afterwards. Shortening takes all the remaining time, so only the
-    # final plan has it.
+    # Whether to shorten drives afterwards. Shortening takes all the remaining time, so it is done
+    # only for the final plan.
     shorten: bool = False
 
     @property
@@ -230,8 +230,8 @@ def facts_of(study: Study) -> Row:
     }
     try:
         instance = study.instance
-        # Reach is the same in all years, but rows without demand have no pairs. If all rows have a
-        # demand of 1, they have the pairs of all years.
+        # Reach is the same in all years, but rows without demand have no pairs. With a demand of 1,
+        # every row gets its pairs.
         last = replace(instance, demand_kwh=np.ones(len(instance.demand_kwh)))
         ids = set(instance.demand_ids[last.served_pairs].astype(str))
         reachable = [
@@ -245,7 +245,7 @@ def facts_of(study: Study) -> Row:
 
 
 def asked_of(config: Config, ask: Ask, limit_s: float, threads: int) -> Config:
-    """Return a city's configuration for a question, with a time limit (s)."""
+    """Return a city's configuration for a question, with `limit_s` as its time limit."""
     solver = {"time_limit_s": limit_s, "threads": min(threads, config.solver.threads)}
     asked = ask.of(config)
     return asked.model_copy(update={"solver": asked.solver.model_copy(update=solver)})
@@ -306,7 +306,7 @@ def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, thr
 def write(
     config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int, out: Path
 ) -> Row:
-    """Write a city's run folder for the money finally granted, and return the plan's row."""
+    """Write the run folder of a city for its final grant, and return the plan's row."""
     study = _asked(config, granted_ask(ask), limit_s, threads, start)
     plan, _ = write_run(study, out, datetime.now().astimezone())
     return written_row(study, plan)

@@ -36,7 +36,7 @@ class Nation(Rounds):
     today
         The current date. The target year must not be before this date.
     earlier
-        Folder of an earlier plan, whose answers are reused for unchanged cities.
+        Folder of an earlier plan; its answers are reused for unchanged cities.
 
     Examples
     --------

@@ -3,7 +3,7 @@
 Only money links two cities. If a city was solved for a budget ``B``, it has a proven bound ``U`` on
 its service for ``B`` or less. If it was solved at a price ``p`` per rupee, it has the bound
 ``L + p b`` for any money ``b``. Let ``U_c(b)`` be the least bound of city ``c`` for money ``b``.
-Any prices ``pi_r`` then give a bound for the nation::
+Any prices ``pi_r`` then give a bound on the nation's service::
 
     sum of U_c(b_c)  <=  sum over c of max over b of (U_c(b) - b sum of pi_r over r of c)
                          + sum over r of pi_r x limit_r
@@ -16,10 +16,10 @@ best prices are the duals of a linear program over the corners of ``U_c``.
 With money by year, ``b_c`` is the money that city ``c`` draws in each year, and ``p`` and ``pi``
 have a value per year. The budget then has one row per year, for the money granted in that year or,
 with carry-over, up to that year. If a city was solved at prices ``p_k`` with the most money that it
-may get, the bound ``L_k + p_k b`` holds for any division. Without prices, ``p_k`` is 0. A bound for
-less money holds only up to that money in each year. It does not have this form, so it is left out.
-``U_c`` is then concave. For any weights ``w_ck`` that are at least 0 and sum to 1, the term of city
-``c`` is at most ::
+may get, the bound ``L_k + p_k b`` holds for any division. If it was solved for this money without
+prices, ``p_k`` is 0. A bound for less money holds only up to that money in each year and does not
+have this form, so it is left out. ``U_c`` is then concave. For any weights ``w_ck`` that are at
+least 0 and sum to 1, the term of city ``c`` is at most ::
 
     sum of w_ck L_ck
         + sum over years of h_ct x max(0, sum of w_ck p_ckt - sum of pi_r over r of c, t)
@@ -84,7 +84,7 @@ class Points:
 
 @dataclass(frozen=True, eq=False)
 class Divided:
-    """A division of the money: its energy, each city's points and money, and prices."""
+    """A division of the money: its energy, the points and money of each city, and the prices."""
 
     energy: float  # energy of all cities (kWh/day)
     weights: dict[str, Floats]  # share of each point that the city takes, by city
@@ -229,7 +229,7 @@ def added_up(
 def certificate(
     bounds: pd.DataFrame, limits: Mapping[str, tuple[float, float]], pots: Sequence[Pot]
 ) -> pd.DataFrame:
-    """Return the certificate of a table of bounds with the smallest sum.
+    """Return the certificate with the smallest sum that a table of bounds allows.
 
     `bounds` has ``city`` and the columns that `corners` needs; `limits` are the least and most
     money of each city (PKR). Cities without a bound are left out.
@@ -260,7 +260,7 @@ def price_columns(years: Sequence[int]) -> list[str]:
 
 
 def sloped(bounds: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
-    """Return the bounds that hold for any division: at prices, or for all possible money.
+    """Return the bounds that hold for any division: those at prices or for all possible money.
 
     `bounds` has ``city``, ``budget_pkr`` (blank: any), ``bound_kwh_day`` and the `price_columns`.
     """

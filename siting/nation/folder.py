@@ -248,7 +248,7 @@ def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
         raise InputError(str(path), what, "name what siting nation wrote") from err
     before, now = told.get("years", []), _years(studies)
     if before != now:
-        what = f"is of {years_in_words(before)}, this nation of {years_in_words(now)}"
+        what = f"has {years_in_words(before)}, but this nation has {years_in_words(now)}"
         raise InputError(str(path), what, "leave --from out, or use the same years")
     return [as_answered(row) for row in rows]
 

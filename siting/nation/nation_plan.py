@@ -47,7 +47,7 @@ class NationPlan:
         One row per share of the nation's budget: ``budget_pkr``, ``served_kwh_day`` (from known
         plans), ``bound_kwh_day``.
     asks
-        Every question to a city, with the plan and the bound that answer it.
+        Every question to a city, with its answer: a plan and a bound.
     terms
         The certificate (`siting.nation.division_bound.added_up`).
     pots
@@ -236,7 +236,7 @@ def _split_row(
 
 
 def _frontier(nation: Rounds) -> pd.DataFrame:
-    """Return the energy that known plans serve, and its bound, for several shares of the budget."""
+    """Return the energy of known plans, and the bound on it, for several shares of the budget."""
     rows = []
     others = nation.pots[len(nation.budgets()) :]
     for part in PARTS:

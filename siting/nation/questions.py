@@ -72,7 +72,7 @@ def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
     (then, was_told), (facts, told) = read_nation(before), read_nation(after)
     if then["years"] != facts["years"]:
         words = [years_in_words(one["years"]) for one in (then, facts)]
-        what = f"{before} is of {words[0]}, {after} of {words[1]}: their energy cannot be compared"
+        what = f"{before} has {words[0]}, {after} has {words[1]}: their energy cannot be compared"
         raise InputError("compare", what, "compare plans of the same years")
     old, new = (tables["cities"].set_index("city") for tables in (was_told, told))
     names = list(dict.fromkeys([*new.index, *old.index]))

@@ -162,7 +162,7 @@ class Rounds:
         return least, min(asked.most(budget), budget)
 
     def floors_of(self, name: str) -> tuple[float, int]:
-        """Return the least energy (kWh/day) and the least number of new stations of a city."""
+        """Return a city's floors: its least energy (kWh/day) and least number of new stations."""
         need = self.config.least_kwh_day_a_head * self.facts[name].get("people", 0.0)
         return need, int(self.asked[name].takes_part == "must")
 
@@ -172,7 +172,7 @@ class Rounds:
         return [name for name in self.studies if name not in self.failed]
 
     def split(self, split: str) -> dict[str, Floats]:
-        """Return the money of each city by year (PKR) in a split, such as one by population."""
+        """Return the money of each city by year (PKR) in a split, such as that by population."""
         key = SPLITS[split]
         weight = {
             n: 0.0 if self.asked[n].takes_part == "never"
@@ -499,7 +499,7 @@ class Rounds:
 
 
 def _loose(row: Row) -> bool:
-    """Return whether the gap of a solve at a price is more than 5 % of the energy."""
+    """Return whether the gap of a solve at a price is more than `LOOSE` of its energy."""
     if row["prices"] is None or "served_kwh_day" not in row:
         return False
     net = row["served_kwh_day"] - np.array(row["prices"]) @ row["drawn_by_year"]

@@ -28,9 +28,9 @@ from siting.study.stored_run import plan_from_run
 from siting.writing import require_free, write_whole
 
 PARTS = {
-    "charger_cost_pkr": "chargers, batteries to swap in",
+    "charger_cost_pkr": "chargers and swap batteries",
     "connection_cost_pkr": "connections to the grid", "line_cost_pkr": "11 kV lines",
-    "upgrade_cost_pkr": "feeders made stronger", "fee_cost_pkr": "licence and other fees",
+    "upgrade_cost_pkr": "feeder upgrades", "fee_cost_pkr": "licence and other fees",
     "civil_cost_pkr": "civil works", "land_cost_pkr": "land",
     "design_cost_pkr": "design and permits", "contingency_cost_pkr": "contingency",
     "deposit_cost_pkr": "security deposit of the connection",

@@ -1,4 +1,4 @@
-"""The additional effect of public money, and the stations that are viable without it.
+"""How much public money is additional, and which stations are viable without it.
 
 A station needs no public money if its NPV without subsidy is at least 0. If public money fills the
 viability gap, the station must also pass the hurdle. Payments beyond a station's shortfall are not
@@ -24,7 +24,7 @@ def lots_of(case: pd.DataFrame, concessions: Mapping[str, str]) -> pd.DataFrame:
     Columns: ``concession``, ``stations``, ``cost_pkr``, ``lacking_pkr`` (sum of its stations'
     shortfalls), ``subsidy_pkr``, ``npv_pkr`` (without subsidy), ``npv_subsidised_pkr`` (with it).
     """
-    # Pandas leaves out stations without a concession.
+    # `groupby` leaves out stations without a concession.
     by_lot = case.assign(concession=case["site_id"].map(dict(concessions))).groupby("concession")
     sums = ["cost_pkr", "lacking_pkr", "subsidy_pkr", "npv_pkr", "npv_subsidised_pkr"]
     table = by_lot[sums].sum()

@@ -222,7 +222,7 @@ def _nearest(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the position of the nearest of `others` to each site, and the distance (m).
 
-    Without others, the results are -1 and NaN. With `same_sites`, `others` are the sites
+    If there are no others, the results are -1 and NaN. With `same_sites`, `others` are the sites
     themselves, and a site is not its own neighbour.
     """
     count = len(sites)
@@ -257,7 +257,7 @@ def _apart(name: str) -> str:
 
 
 def _lost_text(served_kwh: float, lost_kwh: float) -> str:
-    """Return in words the loss (kWh/day) without a station that serves a given energy.
+    """Return in words how much of a station's energy (kWh/day) would be lost without the station.
 
     >>> _lost_text(200.0, 41.0)[:63]
     'As things stand, without it 41 of its 200 kWh/day would go unse'
@@ -284,7 +284,7 @@ def _lost_text(served_kwh: float, lost_kwh: float) -> str:
 
 
 def _replanned_text(again: Replanned, lost_kwh: float) -> str:
-    """Return in words the loss if the station's money goes elsewhere.
+    """Return in words the loss if the station's money is spent elsewhere.
 
     >>> _replanned_text(Replanned(3.0, "s0002:hub"), 41.0)
     'After a re-plan at most 3.0 kWh/day would be lost: with hub at s0002 instead.'

@@ -59,7 +59,7 @@ def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
 
 
 def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any]:
-    """Return the place number of each point; points linked by steps of `within_m` share a place.
+    """Return each point's place number; points linked by steps up to `within_m` share a place.
 
     >>> place_of(np.array([[0.0, 0.0], [200.0, 0.0], [400.0, 0.0], [900.0, 0.0]]), 300.0).tolist()
     [0, 0, 0, 1]
@@ -134,7 +134,7 @@ def binding(
 
 @stage()
 def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
-    """The sales of existing stations with and without the new ones; empty if either are missing.
+    """Sales of existing stations with and without the new ones; empty if either kind is missing.
 
     Keys: ``stations`` (their number); ``alone_kwh_day`` (sales in the target year if nothing were
     built); ``kwh_day`` (sales under the plan, with extensions); ``idle`` (number of existing
@@ -226,7 +226,7 @@ def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> li
 
 
 def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
-    """Return messages on charger groups that cannot break even with the largest subsidy."""
+    """Return messages on charger groups that cannot break even even with the largest subsidy."""
     need = asked.need
     if need is None:
         return []

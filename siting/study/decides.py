@@ -92,7 +92,7 @@ def station_accounts(
 def break_evens(station_accounts: Accounts | None) -> Table:
     """Break-evens, in words, of the new stations with public money, or of all if none has any.
 
-    Columns: as in `siting.economics.break_evens`, then ``draw`` (whether the stations draw public
+    Columns: those of `siting.economics.break_evens`, ``draw`` (whether the stations draw public
     money) and ``text``. The nearest break-even comes first.
     """
     if station_accounts is None:
@@ -103,7 +103,7 @@ def break_evens(station_accounts: Accounts | None) -> Table:
         offers = of.offers[paid].reset_index(drop=True)
         of = replace(of, offers=offers, sold_kwh_day=of.sold_kwh_day[paid])
     table = economics.break_evens(of)
-    # Sales are at most the capacity.
+    # Sales cannot exceed the capacity.
     capacity = of.offers[capacity_columns(of.offers)].sum(axis=1)
     able = capacity.to_numpy() - of.offers["standing_kwh_day"]
     most = float(np.min(able / np.maximum(of.sold_kwh_day, 1e-9)))
@@ -122,12 +122,12 @@ def _sentence(row: Mapping[Any, Any], draw: bool) -> str:
     ...     "rising": True, "half_no_money_at": 77.0, "no_money_at": 79.31,
     ...     "first_lost_at": 75.0, "all_lost_at": 68.84}
     >>> _sentence(row, True)
-    'Price at sockets for two- and three-wheelers, PKR 75 a kWh in the plan: from 77 on half of \
-the 45 stations that draw public money need none, from 79.4 on all; below 68.8 none of them can \
-break even with the largest subsidy'
+    'Price at sockets for two- and three-wheelers, PKR 75 a kWh in the plan: from 77 on, half of \
+the 45 stations that draw public money need none, and from 79.4 on, none needs any; below 68.8, \
+none of them can break even with the largest subsidy'
     >>> _sentence({**row, "stations": 1, "half_no_money_at": 79.31}, True)
-    'Price at sockets for two- and three-wheelers, PKR 75 a kWh in the plan: from 79.4 on the one \
-station that draws public money needs none; below 68.8 it cannot break even with \
+    'Price at sockets for two- and three-wheelers, PKR 75 a kWh in the plan: from 79.4 on, the one \
+station that draws public money needs none; below 68.8, it cannot break even with \
 the largest subsidy'
     """
     rising, unit = bool(row["rising"]), str(row["unit"])
@@ -151,28 +151,28 @@ the largest subsidy'
         side = "from {} on" if rising else "at {} or less"
         half, whole = (at(end, up=rising) for end in ("half_no_money_at", "no_money_at"))
         if half and half != whole:
-            parts.append(f"{side.format(half)} half of {many} need none")
-            parts[-1] += f", {side.format(whole)} all" if whole else ""
+            parts.append(f"{side.format(half)}, half of {many} need none")
+            parts[-1] += f", and {side.format(whole)}, none needs any" if whole else ""
         elif whole:
             none = f"{many} needs none" if one else f"none of {many} needs any"
-            parts.append(f"{side.format(whole)} {none}")
+            parts.append(f"{side.format(whole)}, {none}")
     else:
         half, whole = (at(end, up=not rising) for end in ("half_no_money_at", "no_money_at"))
         if whole:
             first = many if one else f"the first of {many}"
-            parts.append(f"{word} {whole} {first} needs public money")
-            parts[-1] += f", {word} {half} half of them" if half and half != whole else ""
+            parts.append(f"{word} {whole}, {first} needs public money")
+            parts[-1] += f", and {word} {half}, half of them" if half and half != whole else ""
     first, last = (at(end, up=not rising) for end in ("first_lost_at", "all_lost_at"))
     if first == _told(row["value"], unit, up=not rising):
         first = ""  # some stations already draw the largest subsidy allowed
     if first and first != last:
         of = "them" if parts else many
-        parts.append(f"{word} {first} the first of {of} cannot {BREAK_EVEN}")
+        parts.append(f"{word} {first}, the first of {of} cannot {BREAK_EVEN}")
     if last:
         none = f"none of {'them' if parts else many} can"
         if one:
             none = f"{'it' if parts else many} cannot"
-        parts.append(f"{word} {last} {none} {BREAK_EVEN}")
+        parts.append(f"{word} {last}, {none} {BREAK_EVEN}")
     return f"{said}: {'; '.join(parts)}"
 
 
@@ -250,7 +250,7 @@ def _rows(figures: pd.DataFrame, figure: str) -> list[dict[Hashable, Any]]:
 
 
 def _moved_money(accounts: Accounts, figures: pd.DataFrame) -> Moved:
-    """Yield each figure of the business case, with the accounts as a function of it."""
+    """Yield each figure of the business case, with the accounts as a function of the figure."""
     fields = {item: name for name, item in economics.ITEMS.items()}
 
     def moved(item: str, value: float) -> Accounts:
@@ -266,13 +266,13 @@ def _moved_money(accounts: Accounts, figures: pd.DataFrame) -> Moved:
 
 
 def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> Moved:
-    """Yield each figure behind the cost, with the accounts as a function of it."""
+    """Yield each figure behind the cost, with the accounts as a function of the figure."""
     offers = accounts.offers
 
     def dearer(
         row: Mapping[Any, Any], column: str, per_pkr: pd.Series[float], om_share: bool = False
     ) -> At:
-        """Return the accounts as a function of a figure; `column` rises by `per_pkr` per unit."""
+        """Return the accounts as a function of a figure that adds `per_pkr` a unit to `column`."""
 
         def at(value: float) -> Accounts:
             added = (value - float(row["value"])) * per_pkr

@@ -273,7 +273,7 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
         "plan": float(new["served_kwh_day"].sum()) / float(drawn.sum()),
         "least_station": str(rate.index[0]),
         "least": float(rate.iloc[0]),
-        # Rounding must not put a station at the threshold below it.
+        # A station that just meets the threshold must not fail because of rounding.
         "below": [str(site) for site in rate.index[rate < least * (1 - 1e-6)]],
     }
 

@@ -40,7 +40,7 @@ class Effort:
         return self.config.solver.time_limit_s - (time.perf_counter() - self.begun)
 
     def solve(self, program: Program, share: float = 1.0, start: Sequence[str] = ()) -> Answer:
-        """Return the answer of a program, in a share of the time left."""
+        """Return the answer of a program, solved within a share of the time left."""
         limit_s = share * self.left_s
         answer = answer_of(program, self.config, limit_s, start=start, progress=self.progress)
         self.over |= answer.proof.stopped == "interrupted"
@@ -49,7 +49,7 @@ class Effort:
     def attempt(
         self, program: Program, share: float = 1.0, start: Sequence[str] = ()
     ) -> Answer | None:
-        """Return the answer; None if no plan exists, or none was found in time."""
+        """Return the answer; None if there is no plan, or if no plan was found in time."""
         if self.over or stop_wished() or self.left_s <= 0:
             return None
         try:
@@ -171,7 +171,7 @@ def _one_year(
 ) -> Asked:
     """Return the inputs of a single year; rules on the last year apply only if it is `last`."""
     keys: dict[str, object] = {"years": None, "budget_pkr": budget_pkr}
-    # Money drawn in earlier years is spent.
+    # Money that was drawn in earlier years is no longer available.
     gone = [sum(limit.use.get(o, 0.0) * pkr for o, pkr in drawn.items()) for limit in asked.limits]
     limits = tuple(
         replace(limit, at_most=max(limit.at_most - pkr, 0.0)) if limit.per_rupee else limit

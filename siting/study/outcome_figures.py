@@ -195,7 +195,7 @@ class _Told:
         self.lines.append(Line("price_of_fairness", "Price of fairness", price))
 
     def _more_budget(self, usual: Answer, share: float) -> str:
-        """Return in words the extra budget that serves as much, with `share` in every zone."""
+        """Return in words the extra budget needed to serve as much, with `share` in every zone."""
         wanted_kwh = usual.demand_kwh_day
         program = replace(usual.program, aims=(LeastMoney(),), floors=()).without_budget()
         city = (1 - 1e-6) * usual.served_kwh_day / wanted_kwh if wanted_kwh else 0.0
@@ -339,7 +339,7 @@ def lines_of(
     if "scenarios" in tables:
         table = tables["scenarios"]
         for row in table.itertuples():
-            text = f"{row.served_kwh_day:,.0f} kWh/day, what it gives up was {NOT_FOUND}"
+            text = f"{row.served_kwh_day:,.0f} kWh/day, the energy given up was {NOT_FOUND}"
             if "regret_share" in table.columns:
                 text = f"{row.served_kwh_day:,.0f} kWh/day, gives up at most {row.regret_share:.1%}"
             label = f"If {row.scenario} (p {row.probability:g})"
@@ -372,7 +372,7 @@ def lines_of(
 def then_line(one: AimProof, outcome: Outcome) -> Line:
     """Return the proof of a later aim as a headline figure.
 
-    Drives are given as mean minutes per driver if the plan has a single slice.
+    Drives are shown as mean minutes per driver if the plan has a single slice.
     """
     proof, served = one.proof, outcome.served_kwh_day
     if one.aim == "shortest drives" and len(outcome.slices) == 1 and served > 0:
@@ -400,7 +400,7 @@ def _robust(answer: Answer, best_plans: Sequence[Answer]) -> pd.DataFrame:
 
 
 def cost_lines(table: pd.DataFrame, value_pkr_h: Mapping[str, float], *, years: bool) -> list[Line]:
-    """Return headline figures on the cost of stations and of drivers' time, and on its value."""
+    """Return headline figures on the cost of stations and of drivers' time, and on time values."""
     cost = {part: pkr / MILLION for part, pkr in zip(table["part"], table["pkr_year"], strict=True)}
     values = value_pkr_h.items()
     minute = ", ".join(f"{pkr / 60:.2f} ({name.replace('_', ' ')})" for name, pkr in values)
@@ -418,7 +418,7 @@ def cost_lines(table: pd.DataFrame, value_pkr_h: Mapping[str, float], *, years: 
 
 
 def _at_other_values(cost: Mapping[str, float]) -> str:
-    """Return in words the stations' cost to all at twice and half the value of time.
+    """Return in words the plan's cost to all at twice and at half the value of time.
 
     >>> _at_other_values({"stations": 90.0, "drivers' time": 10.0})
     "at twice the value this plan's cost to all is PKR 110.00 m a year (drivers' time 18% of it), \
@@ -438,7 +438,7 @@ at half PKR 95.00 m (5%, against 10% at the value used); another value may give 
 
 
 def built_by_year(outcome: Outcome, program: Program) -> pd.DataFrame:
-    """Return the stations of each year, with the year built and the payments in the year (PKR)."""
+    """Return the stations in each year, with their year of building and payments (PKR)."""
     built = outcome.built.drop_duplicates(["year", "site_id"])[["year", "offer_id", "site_id"]]
     paid = outcome.paid.set_index(["site_id", "year"])["subsidy_pkr"]
     instance = program.instance

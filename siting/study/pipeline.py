@@ -47,7 +47,7 @@ class Study:
         Called with an `Event` when a stage is done, and at intervals while solving;
         ``siting.show_progress()``, the default in a notebook, shows the events.
     today
-        The target year must not be before this date.
+        The current date. The target year must not be before this date.
     tables
         Known tables, by the name of their stage.
     keys
@@ -62,7 +62,7 @@ class Study:
     reused
         Stages taken from a run folder instead of computed.
     start
-        Offers of the run folder's plan, the warm start of a solve.
+        Offers of the run folder's plan, used as the warm start of a solve.
     spare
         The time left for further results of the plan.
 
@@ -204,7 +204,7 @@ class Study:
         return self.config.program.budget_pkr
 
     def __repr__(self) -> str:
-        """Return the study's name and what has been computed so far."""
+        """Return the study's name and the stages that have been computed so far."""
         done = ", ".join(self.seconds) or "nothing yet"
         return f"Study {self.config.name!r} ({self.config.title}); computed: {done}"
 
@@ -294,7 +294,7 @@ class Study:
         Raises
         ------
         ConfigError, InputError
-            With every fault of the given keys.
+            If a given key or value has a fault. The error lists every fault.
 
         Examples
         --------
@@ -371,14 +371,14 @@ class Study:
         return other
 
     def award(self, bids: Path | str | pd.DataFrame, **how: Any) -> Any:
-        """Return the award of bids for places by the rules of this study.
+        """Return the award of bids for places according to the rules of this study.
 
         Parameters
         ----------
         bids
             A CSV of bids, or a table with the same columns.
         how
-            As for `siting.award`.
+            The other parameters of `siting.award`.
 
         Examples
         --------

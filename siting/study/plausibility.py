@@ -1,4 +1,4 @@
-"""Warn of doubtful input: population that contradicts the census, location, and cell size."""
+"""Warn of doubtful input: an implausible population, a wrong location, or coarse cells."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from siting.config import Config
 
 # Layers of another year or of built-up land only may differ from the census by this ratio.
 NEAR = 1.25
-# Largest plausible ratio of densities. Cells cover only inhabited land; tehsils have empty land.
+# Cells may be denser than tehsils by this ratio, because tehsils include uninhabited land.
 DENSER = 1.5
 # Roads that cover this share of a city's bounding box count as covering the whole city.
 WHOLE = 0.9
-# Largest distance (km) of the roads' centroid from a city's box, because boxes are inexact.
+# The roads' centroid may lie this far (km) from a city's bounding box, because boxes are inexact.
 FAR_KM = 10.0
-# Largest ratio of the drive across half a cell to the cutoff. Drives start at the cell's centre.
+# Cells are too coarse if the drive across half a cell exceeds this share of the cutoff.
 COARSE = 1 / 3
 
 
@@ -82,7 +82,7 @@ def _grain(side_km: float, drive_kmh: float, cutoff_min: float) -> list[str]:
     return [
         f"cells are {side_km:,.1f} km wide: half a cell takes {half_min:.1f} min at the roads' "
         f"mean {drive_kmh:.0f} km/h, over a third of reach.cutoff_min ({cutoff_min:g}), so that "
-        f"drives from their centres say little; use cells of {fit_m:,.0f} m or less (demand.cells)"
+        f"drives from their centres are crude; use cells of {fit_m:,.0f} m or less (demand.cells)"
     ]
 
 

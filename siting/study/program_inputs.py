@@ -44,7 +44,7 @@ class Need:
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """A configuration with the tables that its program is made from."""
+    """A configuration with the tables from which its program is made."""
 
     # Only the keys `program`, `solver`, `offers.subsidy` and `reach.cutoff_min` are read.
     config: Config
@@ -107,7 +107,7 @@ class Asked:
 
     @property
     def budgeted(self) -> bool:
-        """Whether the budget limits the plan; it does unless least money is the first aim."""
+        """Whether the budget limits the plan; false if least money is the first aim."""
         return self.config.program.first_aims[:1] != ("least_cost",)
 
 
@@ -178,7 +178,7 @@ def money_of(config: Config) -> float:
 
 
 def _same_rows[K](tables: Mapping[K, pd.DataFrame], *others: pd.DataFrame) -> dict[K, pd.DataFrame]:
-    """Return `tables` with the rows of all tables in each; added rows have 0 kWh/day."""
+    """Return `tables`, each with the rows of all of them; added rows have 0 kWh/day."""
     columns = ["demand_id", "cell_id", "vehicle_class"]
     rows = pd.concat([t[columns] for t in (*tables.values(), *others)])
     rows = rows.drop_duplicates("demand_id").sort_values("demand_id", ignore_index=True)

@@ -57,7 +57,7 @@ def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict
 
 
 def input_records(config: Config) -> dict[str, dict[str, Any]]:
-    """Return kind, source and licence of each input that has a section, by the section's key."""
+    """Return the kind, source and licence of each input with a section, by the section's key."""
     surfaces, sites_of = config.demand.surfaces, config.candidates
     about: dict[str, Any] = {
         "roads.source": config.roads.source,
@@ -88,7 +88,7 @@ def input_records(config: Config) -> dict[str, dict[str, Any]]:
 def contents(
     network_sha256: str, cells: Layer, demand: Table, candidates: Layer, offers: Table, reach: Table
 ) -> dict[str, str]:
-    """The SHA-256 of each stage's table, for comparing runs.
+    """The SHA-256 of each main table, by which runs can be compared.
 
     Downloads have no input file. The hashes of roads and candidates identify them instead.
     """
@@ -464,6 +464,6 @@ def money_figures(config: Config) -> list[Table]:
 
 
 def _by_item(section: Any, items: Mapping[str, str]) -> dict[str, float]:
-    """Return the values that a section sets, by the table item that they replace."""
+    """Return the values that a section sets, by the table item that each value replaces."""
     given = own_figures(section)
     return {item: float(given[name]) for name, item in items.items() if name in given}

@@ -193,7 +193,7 @@ def own_account(asked: Asked, outcome: Outcome, sites: pd.DataFrame) -> Account:
 
 
 def _inputs_of(asked: Asked) -> dict[str, Any]:
-    """Return the input tables of an account; if public money fills gaps, costs are needs."""
+    """Return the input tables of an account; under the viability gap, needs replace costs."""
     offers = asked.offers
     if asked.need is not None:
         offers = asked.need.offers
@@ -237,7 +237,7 @@ def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:
 
 
 def _best(outcome: Outcome) -> pd.DataFrame:
-    """Return the best known worth in each scenario, including the plan's, to measure regret."""
+    """Return the most worth of any known plan in each scenario, from which regret is measured."""
     rows = outcome.served.merge(outcome.slices[["slice", "weight"]], on="slice")
     got = (rows["worth"] * rows["weight"]).groupby(rows["scenario"]).sum()
     best = np.maximum(outcome.best["best"], outcome.best["scenario"].map(got))

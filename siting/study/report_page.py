@@ -88,7 +88,7 @@ def record_of_plan(study: Study, plan: Plan) -> RunRecord:
 
 
 def shown_beside(study: Study, plan: Plan) -> dict[str, Any]:
-    """Return the tables that a plan's layers also show (`siting.export.layers_of`)."""
+    """Return the further tables that a plan's layers show (`siting.export.layers_of`)."""
     return {
         "cells": with_zones(plan.cells, study.cell_zones),
         "offers": study.shown_offers,

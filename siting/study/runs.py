@@ -30,7 +30,7 @@ from siting.study.stored_run import seal_again, study_of, write_stages
 from siting.study.to_people import outline
 from siting.writing import claimed_folder, require_free, write_plain_csv, write_text
 
-# Sales slower and faster than planned; the probabilities are an assumption.
+# Scenarios with slower and faster sales than planned. Their probabilities are assumed.
 ROBUST = (
     "program.scenarios={of: {slow: {probability: 0.3, fleet: slow}, planned: {probability: 0.5}, "
     "fast: {probability: 0.2, fleet: fast}}}"
@@ -141,9 +141,9 @@ def run_to_folder(
     now: datetime,
     progress: Report | None = None,
 ) -> tuple[Plan, Path]:
-    """Return the plan and its run folder, ``runs_dir/NAME-TIME`` by default.
+    """Make a plan and its run folder, by default ``runs_dir/NAME-TIME``; return both.
 
-    A robust plan is for slow, planned and fast sales at once (`ROBUST`).
+    A robust plan is made for slow, planned and fast sales at once (`ROBUST`).
     """
     if robust:
         overrides = [*overrides, robust_override(load(config, overrides, now.date()))]
@@ -243,7 +243,7 @@ def check(
     config, overrides, progress
         As in `run`.
     today
-        The target year must not be before this date.
+        The current date. The target year must not be before this date.
     """
     report = CheckReport()
     try:

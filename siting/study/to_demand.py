@@ -193,7 +193,7 @@ def city_people(config: Config, city: Row) -> float:
 def area_share(cells: Layer, city_people: float) -> float:
     """The share of the city's population that lives in the study area, 0 to 1."""
     share = float(cells["people"].sum()) / city_people
-    # A layer of the whole city may exceed the table by a rounding error.
+    # The population of a layer of the whole city may exceed the table's by a rounding error.
     return min(share, 1.0) if share < 1.0 + 1e-6 else share
 
 
@@ -269,7 +269,7 @@ def fleet_share(fleet_tables: tuple[Table, Table, Table]) -> Table:
 
 @stage("demand.housing")
 def housing(config: Config) -> dict[str, float]:
-    """The effects of housing on charging at home, as far as the configuration sets them."""
+    """The effects of housing on charging at home that the configuration overrides."""
     return own_figures(config.demand.housing)
 
 
@@ -377,7 +377,7 @@ def demand(
 
 
 def ownership_of(vehicles: Table) -> dict[str, float]:
-    """Return the weight (0 to 1) of ownership, as against population, by vehicle class."""
+    """Return the weight of ownership relative to population (0 to 1), by vehicle class."""
     rows = vehicles.set_index("vehicle_class").reindex(columns=["ownership_weight"])
     weights = rows["ownership_weight"].astype(float).fillna(0.0)
     return {str(name): float(weight) for name, weight in weights.items()}

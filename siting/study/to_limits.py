@@ -237,7 +237,7 @@ def _need_offers(
 def _shares_by_chargers(
     config: Config, offers: pd.DataFrame, envelopes: Mapping[str, tuple[str, ...]]
 ) -> dict[str, dict[str, float]]:
-    """Return the share of each offer's subsidy that each envelope pays, by cost of chargers."""
+    """Return the share of each offer's subsidy that each envelope pays, from charger costs."""
     chargers = sites.charger_catalogue(config.offers.chargers_csv).set_index("charger_id")
     price = chargers["capex_pkr"].astype(float).to_dict()
     asked = {group for groups in envelopes.values() for group in groups}

@@ -21,7 +21,7 @@ MOST_OUTSIDE = 0.05
 
 @dataclass(frozen=True)
 class People:
-    """The population by place, the population outside the area, and the zones with the counts."""
+    """The population by place, the population outside the area, and the zones with their counts."""
 
     rows: gpd.GeoDataFrame  # people and geometry, lon/lat; zone_id if counted by zone
     outside: gpd.GeoDataFrame  # the same columns, for the population left out
