@@ -226,7 +226,7 @@ def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> li
 
 
 def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
-    """Return messages on charger groups that cannot break even even with the largest subsidy."""
+    """Return messages on charger groups that the largest subsidy cannot make viable."""
     need = asked.need
     if need is None:
         return []

@@ -30,7 +30,7 @@ NOT_FOUND = "not found in time"
 def mandate_limits(
     config: Config, candidates: gpd.GeoDataFrame, offers: pd.DataFrame
 ) -> Iterator[Limit]:
-    """Yield the limits of each mandate: one per owner or, if the mandate has areas, per area too.
+    """Yield the limits of each mandate: one per owner or, with areas, one per owner and area.
 
     An `InputError` names every column that no layer of candidates has.
     """

@@ -116,7 +116,7 @@ def dropped(sites_found: tuple[Layer, Layer, Table]) -> Layer:
 
 @stage(stored="candidates")
 def empty_sources(sites_found: tuple[Layer, Layer, Table]) -> Table:
-    """Candidate sources that yielded no place. Columns: ``key``, and ``what`` was not found."""
+    """Candidate sources that yielded no place, with the ``key`` of each and ``what`` is missing."""
     return sites_found[2]
 
 
