@@ -1,7 +1,7 @@
-"""Checks of what a run claims outside its tables: the form and, if possible, the value.
+"""Check the form and, if possible, the value of what a run claims outside its tables.
 
 The checks keep edited text from passing as results. If only another solve could confirm a claim,
-only its form is checked; `Verified` lists such claims.
+only the form of the claim is checked, and `Verified` lists the claim.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ OTHER_SOLVES = ("mandates", "scenarios", "robust", "alternatives", "alternative_
 Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+!_-]{0,39}$")]
 Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
-# Warnings that a replan puts before a run's own (`siting.review.replan`).
+# Warnings of a replan, which come before the run's other warnings (`siting.review.replan`).
 OF_A_REPLAN = re.compile(
     r"\S+ was required before and is dropped now"
     r"|\S+ was dropped before and is required now"
@@ -92,7 +92,7 @@ def edited(where: str, what: str = NOT_SO, ids: tuple[str, ...] = ()) -> Fault:
 
 
 class Replanned(BaseModel):
-    """What a replan's ``run.json`` records about the earlier run and the changes."""
+    """The record of the earlier run and of the changes in a replan's ``run.json``."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -122,7 +122,7 @@ class OfTheMoment(BaseModel):
 
 
 def of_the_moment_faults(told: OfTheMoment, where: str, stages: Sequence[str]) -> list[Fault]:
-    """Return the faults of a run's time of writing, run times and list of packages."""
+    """Return the faults in a run's time of writing, run times and list of packages."""
     faults = time_faults(told.written, where)
     odd = (name for name in told.seconds if name not in stages)
     faults += naming(f"{where}, key seconds", "are not stages of a run", odd, MENDED)
@@ -144,7 +144,7 @@ def time_faults(told: str, where: str) -> list[Fault]:
 
 
 def outcome_faults(study: Study) -> tuple[list[Fault], list[str]]:
-    """Return the faults of the stored outcome, and what only another solve could confirm."""
+    """Return the faults of the stored outcome, and the claims that would need another solve."""
     outcome, asked, config = study.outcome, study.asked, study.config
     where = f"{FOLDER}/{MANIFEST}, key outcome"
     unit = study.program.worth_unit
@@ -219,7 +219,7 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
         }
         again |= year_tables(asked, outcome, program, services)
         if keys.scenarios is not None:
-            # The service under the configuration's own demand needs another solve.
+            # The service for the configuration's own demand would need another solve.
             del again["year_cells"]
             served = [c for c in again["years"].columns if c.startswith("served_")]
             again["years"] = again["years"].drop(columns=served)
@@ -240,7 +240,7 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
 
 
 def _cost_to_all(asked: Asked, outcome: Outcome, pkr_year: float) -> pd.DataFrame:
-    """Divide the yearly cost to all, which the recount checks, into stations and drivers' time."""
+    """Return the yearly cost to all, already recounted, divided into stations and drivers' time."""
     rows = outcome.services.merge(outcome.slices[["slice", "weight", "probability"]], on="slice")
     minute = rows["vehicle_class"].astype(str).map(asked.to_all.pkr_kwh_min).astype(float)
     counts = rows["weight"] * rows["probability"] * minute
@@ -269,7 +269,7 @@ def input_faults(study: Study) -> Iterator[Fault]:
 
 
 def same_table(stored: Any, anew: Any) -> bool:
-    """Return whether two stage results, mostly tables, are equal, notes included."""
+    """Return whether two stage results (usually tables) are equal, including their notes."""
     if not isinstance(stored, pd.DataFrame):
         return bool(stored == anew)
     if (stored.attrs.get("notes") or []) != (anew.attrs.get("notes") or []):
@@ -312,7 +312,7 @@ def set_faults(folder: Path, stored: Iterable[str], again: Iterable[str]) -> lis
 
 
 def json_faults(path: Path, read: Any) -> list[Fault]:
-    """Return a fault if a JSON file is not what writing `read` gives, e.g. repeats a key."""
+    """Return a fault if a JSON file differs from `read` written again, e.g. if it repeats a key."""
     if path.read_bytes() == json_text(read).encode():
         return []
     return [edited(str(path), "is not in the form in which it was written")]

@@ -1,4 +1,4 @@
-"""The origin of a plan's figures: chains from a figure back to the rows of tables.
+"""Trace the figures of a plan: a chain leads from a figure back to the rows of tables.
 
 For one vehicle class in one cell, the chain of the demand is::
 
@@ -38,7 +38,7 @@ UNITS = {
 
 @dataclass(frozen=True)
 class _Surface:
-    """A surface that spreads energy over cells: its weight, and one cell's share of it."""
+    """A surface that spreads energy over cells: its weight, and the share of one cell."""
 
     name: str
     weight: float
@@ -60,14 +60,15 @@ def trace(
     Parameters
     ----------
     folder
-        A run folder, or a `Traced` made from one.
+        A run folder, or a `Traced` made from a run folder.
     wanted
         The id of a cell, or the id or name of a station.
     vehicle_class
         The class of a cell's demand or of a station's service; all classes by default.
     year, scenario
-        A year of the plan, by default the last; and a scenario of the plan. Without a scenario,
-        the figures are for the configuration's own demand.
+        A year of the plan (by default, the last) and a scenario of the plan. Without a scenario,
+        the figures are for the configuration's own demand in its target year, and for the first
+        scenario by name in any other year.
 
     Raises
     ------
@@ -95,7 +96,7 @@ def trace(
 def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
     """Return the chain of one class's demand in a cell (kWh/day).
 
-    `at` gives the year and the scenario.
+    `at`: the year and the scenario.
     """
     table = run.config.demand.table
     if table is not None:
@@ -174,7 +175,7 @@ def _inputs(run: Traced) -> pd.DataFrame:
 
 
 def _zone(run: Traced, cell: str) -> tuple[str, np.ndarray]:
-    """Return a cell's zone (blank if energy is not divided by zone), and which cells it has."""
+    """Return the zone of a cell (blank without zones), and whether each cell is in this zone."""
     cells = run.table("cells")
     if "zone_id" not in cells.columns:
         return "", np.ones(len(cells), dtype=bool)
@@ -222,7 +223,7 @@ def _factor(run: Traced, name: str, vehicle_class: str, value: float, zone: str)
 
 
 def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> list[_Surface]:
-    """Return the surfaces that spread a class's energy, with one cell's share of each."""
+    """Return the surfaces that spread the energy of a class, each with the share of one cell."""
     cells = run.table("cells")
     if (depots := _depots(run, vehicle_class)) is not None:
         depots = depots[depots["cell_id"].isin(cells.loc[inside, "cell_id"])]
@@ -232,7 +233,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
         return [_Surface("depots", 1.0, share, words, ())]
     at = int(np.flatnonzero((cells["cell_id"].astype(str) == cell).to_numpy())[0])
     people = cells["people"].to_numpy(dtype=float)
-    # A home's weight is its relative wealth to the power of the class's ownership weight.
+    # Homes have as weight their relative wealth, raised to the class's ownership weight.
     follows = run.figure("ownership_weight", vehicle_class)
     times = np.ones(len(cells))
     if follows is not None and "relative_wealth" in cells.columns:

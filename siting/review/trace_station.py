@@ -1,4 +1,4 @@
-"""The origin of a station's figures: service, capacity, load, cost, subsidy and earnings."""
+"""Trace the figures of a station: service, capacity, load, cost, subsidy and earnings."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ _SESSION = ("session_kwh", "session_min", "peak_hour_share")
 def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> Trace:
     """Return the chains behind a station's figures.
 
-    `at` gives the year and the scenario. Raises `InputError` if the site has no station in that
-    year.
+    `at`: the year and the scenario. Raises `InputError` if the site has no station in that year.
     """
     # Stations are the same in every scenario of a year, so any slice of the year lists them.
     slices = run.table("outcome_slices")
@@ -72,7 +71,7 @@ def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> 
 
 
 def _counts(run: Traced, configuration: str) -> dict[str, int]:
-    """Return the number of chargers of each type in a configuration; empty if it has none."""
+    """Return the number of chargers of each type in a configuration; empty without chargers."""
     name = configuration.removeprefix(EXTENDED).removesuffix(UPGRADED)
     return configurations_of(run.config.offers, run.table("chargers")).get(name, {})
 
@@ -138,7 +137,7 @@ def _waiting(
     energy: pd.Series[float],
     availability: float,
 ) -> Step:
-    """Return the step for a charger group's capacity, computed again by the waiting standard."""
+    """Return the step that computes a group's capacity again under the waiting standard."""
     sessions = pd.DataFrame(
         [{"vehicle_class": str(name)} | {key: run.value(key, str(name)) for key in _SESSION}
          for name in energy.index]
@@ -328,7 +327,7 @@ def _subsidy(
 ) -> Chain:
     """Return the chain of the public money that a station draws.
 
-    `lacking` is the shortfall of its business case (PKR).
+    `lacking`: the shortfall of the station's business case (PKR).
     """
     rule = subsidy_of(run.config)
     paid = run.table("outcome_paid")
