@@ -258,8 +258,7 @@ def _findings(
         lines.append(
             f"{over.sum():,} of {len(stations):,} stations are allotted {times:,.1f} times the "
             f"energy that keeps {1 - standard.alpha:.0%} of waits within "
-            f"{standard.wait_min:g} min (Erlang C): "
-            + _why(standard, plan.outcome.model)
+            f"{standard.wait_min:g} min (Erlang C): " + _why(standard, plan.outcome.model)
         )
         more = ", more than simulated, assuming that nobody turns away and the peak lasts"
         lines.append(
