@@ -38,7 +38,7 @@ def render(table: pd.DataFrame, out: Path) -> str:
     chart = (
         "<h2>Share of the energy wanted that is served</h2>"
         f'<figure>{drawing}<figcaption id="chart-words">{html_text(chart_words(table, swept))} '
-        "Thin lines end at the bound, which no plan for the money can exceed.</figcaption></figure>\n"
+        "Thin lines end at the bound, which no plan for the money exceeds.</figcaption></figure>\n"
     )
     notes = "".join(
         f'<p class="note"><b>{html_text(name)}</b>: {html_text(note)}</p>\n'

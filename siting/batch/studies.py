@@ -41,7 +41,7 @@ class BatchStudy:
 
     @property
     def label(self) -> str:
-        """The swept values by which the study differs from others of its configuration, in words."""
+        """The swept values in words, which tell the studies of one configuration apart."""
         return sweep_words(self.sweep)
 
 

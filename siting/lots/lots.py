@@ -263,7 +263,7 @@ class _New:
         return kwh, np.maximum(-npv, 0.0)
 
     def alike(self, lots: int, within: float) -> tuple[float, bool]:
-        """Return the spread found for a number of lots, and whether `within` is proven impossible."""
+        """Return the spread found for `lots` lots, and whether `within` is proven too small."""
         least = least_spread((self.kwh / self.parts)[self.at], lots)
         if least > within:
             return least, True

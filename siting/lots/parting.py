@@ -272,7 +272,7 @@ class _Search:
         return members - two, two
 
     def _moved(self, turn: int, a: int, b: int, i: int) -> dict[int, set[int]] | None:
-        """Return the lots that a turn changes, with their stations; None if a lot would fall apart."""
+        """Return the lots that a turn changes, by number; None if a lot would fall apart."""
         if turn % 40 == 0:  # two lots merge, and the merged lot or another lot is split
             other = turn // 40 % (2 * self.lots)
             both = self.members[a] | self.members[b]

@@ -1,4 +1,4 @@
-"""The recount: all checks of a plan in order; limits and other plans are checked here."""
+"""Recount a plan: make all checks in order, including the checks of limits and other plans."""
 
 from __future__ import annotations
 
@@ -94,9 +94,9 @@ def _check_resources(book: Book, ledger: Ledger) -> None:
         used, end = float(sums.loc[name].max()), float(sums.loc[name].iloc[-1])
         if np.isfinite(most):
             ledger.row(f"{name}, {unit}", used, most)
-            what = f"{shown(used)} {unit} used, {shown(most)} {unit} there"
+            what = f"{shown(used)} {unit} used, {shown(most)} {unit} available"
             ledger.wrong(above(used, most, part[name]), f"limit {name}", what)
         if least > 0:
             ledger.row(f"{name} at least, {unit}", end, least)
-            what = f"{shown(end)} {unit} used, at least {shown(least)} {unit} asked"
+            what = f"{shown(end)} {unit} used, at least {shown(least)} {unit} required"
             ledger.wrong(above(least, end, part[name]), f"limit {name}", what)
