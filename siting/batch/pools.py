@@ -102,7 +102,7 @@ def dask_pool(address: str) -> Iterator[tuple[Executor, int]]:
             fault = Fault(f"--dask {address}", what, f"start some: dask worker {address}")
             raise InputError(fault) from err
         workers = client.scheduler_info(n_workers=-1)["workers"]
-        # If the only worker is lost by now, another worker will replace it.
+        # If the only worker has been lost by now, another worker will replace it.
         threads = min((int(w["nthreads"]) for w in workers.values()), default=1)
         yield client.get_executor(), threads
     finally:

@@ -58,11 +58,11 @@ class Evaluation(Shown):
     title, note
         The title and the note of the study.
     theirs, best
-        The two plans, both recounted; `best` is None if no plan keeps the rules for the money.
+        The two plans, both recounted; `best` is None if no plan for this money keeps the rules.
     scores
         The figures of each plan (`siting.review.score.score`); ``theirs`` comes first.
     broken
-        The rules that the outside plan breaks, in words. It is scored even if it breaks rules.
+        The rules that the outside plan breaks, in words. Such a plan is scored too.
     notes
         Further notes for readers.
     checks

@@ -174,8 +174,8 @@ def explain_site(
     alternatives
         Number of near-optimal plans in which to look for a station at the place.
     time_limit_s
-        Time limit (s) of two solves each: one for all near-optimal plans together, and one for the
-        best plan with the opposite decision at the place.
+        Time limit (s), which applies twice: to all near-optimal plans together, and to the best
+        plan with the opposite decision at the place.
 
     Raises
     ------
@@ -571,7 +571,7 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
     lost = stations["site_id"].map(run.losses).astype(float).fillna(0.0)
     stations["marginal_kwh_day"] = lost
     stations["pkr_per_kwh_day"] = stations["subsidy_pkr"] / lost.where(lost > 1e-9)
-    # A station without marginal energy has no price per kWh and is the most doubtful: it is first.
+    # A station without marginal energy has no price per kWh. As the most doubtful, it comes first.
     stations = stations.sort_values(
         ["pkr_per_kwh_day", "subsidy_pkr", "site_id"],
         ascending=[False, False, True],

@@ -34,7 +34,7 @@ from siting.study.to_program import program_of
 from siting.writing import claimed_folder
 
 MOST_BUDGETS = 200
-# Zones for the figures by zone if the program has no zones.
+# If the program has no zones, the figures by zone are for these squares.
 SQUARES = GridZones(kind="grid")
 
 
@@ -70,8 +70,8 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
 
     Roads, demand, offers and reach are computed once. Each solve starts from the plan for the next
     smaller budget, and keeps this plan if it finds no better plan. A larger budget therefore never
-    has a worse plan. The bound for a budget also holds for every smaller budget. (Under the aim
-    regret, neither is true.) With years, each year keeps its share of the budget. Infeasible
+    has a worse plan. The bound for a budget also holds for every smaller budget. Under the aim
+    regret, neither statement holds. With years, each year keeps its share of the budget. Infeasible
     budgets are left out.
 
     Parameters
@@ -245,7 +245,7 @@ def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> N
 
 
 def zones_for(study: Study, demand: pd.DataFrame) -> pd.Series:
-    """Return the zone of each ``demand_id``: a zone of the program, or a square without zones."""
+    """Return the zone of each ``demand_id``: a zone of the program or, without zones, a square."""
     zones = zone_of_cells(study.config.program.zones or SQUARES, study.cells)
     assert zones is not None  # squares are always defined
     return zone_of_demand(demand, zones)

@@ -177,7 +177,10 @@ def counts_of(
 def _asked(
     layer: gpd.GeoDataFrame, path: Path, catalogue: Catalogue
 ) -> tuple[str, list[dict[str, int] | str]] | None:
-    """Return the names of the charger columns, and the chargers (or fault) of each row, if any."""
+    """Return the names of the charger columns, and the chargers or the fault of each row.
+
+    The result is None if the layer has no charger columns.
+    """
     columns = set(map(str, layer.columns))
     if "chargers" in columns and pd.to_numeric(layer["chargers"], errors="coerce").isna().all():
         return f"{path}, column chargers", [_in_words(v) for v in layer["chargers"]]
@@ -302,7 +305,7 @@ def _stand_faults(
 ) -> list[Fault]:
     stands = ours["existing"].to_numpy(dtype=bool)
     stray = theirs["existing"].to_numpy(dtype=bool) & ~((match >= 0) & stands[match])
-    what = "said to be existing, but the study knows no station there"
+    what = "said to be existing, but the study has no station there"
     fix = "add it to candidates.existing, or set existing to false"
     return rows_fault(f"{where}, column existing", stray, theirs["their_id"], what, fix)
 

@@ -135,7 +135,7 @@ def replan(
     InputError
         If the folder cannot be used, a site is unknown, or the changes contradict each other.
     InfeasibleError
-        If no plan meets the changed requirements; the faults name those in conflict.
+        If no plan meets the changed requirements; the faults name the requirements in conflict.
 
     Examples
     --------
@@ -214,7 +214,7 @@ def replan(
 
 
 def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
-    """Return the stations that differ between two plans, largest subsidy first.
+    """Return the stations that differ between two plans, with the largest subsidy first.
 
     The columns are those of `Replan.changes`. Both plans must use the same site ids.
     """

@@ -289,8 +289,8 @@ def same_table(stored: Any, anew: Any) -> bool:
 def file_faults(folder: Path, again: Path, names: Iterable[str]) -> list[Fault]:
     """Return a fault for each file of a folder that differs from the file written again.
 
-    Two GeoPackages are compared by their tables, views and triggers, because their bytes
-    differ each time they are written. Other files are compared byte by byte.
+    GeoPackages are compared by their tables, views and triggers, because their bytes differ each
+    time they are written. Other files are compared byte by byte.
     """
     faults: list[Fault] = []
     for name in names:

@@ -57,7 +57,7 @@ FIGURES = {
 def score(plan: Plan, waiting: Waiting, risk: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the figures of a plan as JSON values, in the order of display.
 
-    Keys: ``served_kwh_day``, ``served_share``, ``classes`` (one per class), ``new_stations``,
+    Keys: ``served_kwh_day``, ``served_share``, ``classes`` (one entry per class), ``new_stations``,
     ``existing_stations``, ``power_kw``, ``subsidy_pkr``, ``cost_pkr``, ``subsidy_pkr_per_kwh_day``;
     ``mean_travel_min``; ``late_share`` (share of drivers who, according to Erlang C, would wait
     longer than ``wait_min`` in the busiest hour of their station) and ``late_stations`` (number of

@@ -32,8 +32,9 @@ ASSUMPTIONS = (
     "a day of warm-up before each of {rules.days} independent days; +- is the half-width of a 95 % "
     "confidence interval over days",
     "drivers put up with an expected wait of {rules.balk_min:g} min (assumption)",
-    "a session's energy spreads by {rules.spread:g} of its mean (assumption; Erlang C: 1)",
-    "sessions are stretched by the availability, as if the power were off for short spells",
+    "the standard deviation of a session's energy is {rules.spread:g} of the mean (assumption; 1 "
+    "in Erlang C)",
+    "outages lengthen all sessions evenly, as if the power were off for many short times",
     "drivers know the queue when they set out and do not give up once they queue",
 )
 
@@ -59,7 +60,7 @@ class SimulatedDay(Shown):
         ``case``, ``site_id``, and the share of the site's ports in use in each hour, ``h00`` to
         ``h23``.
     lines
-        Agreements and differences between simulation and program, with reasons, in words.
+        Where simulation and program agree or differ, and why, in words.
     facts
         Content of ``simulation.json``.
     """
@@ -233,7 +234,7 @@ def _findings(
     peaks: dict[str, tuple[float, float]],
     expected: pd.DataFrame,
 ) -> list[str]:
-    """Return the agreements and differences between simulation and program, in words.
+    """Return in words where simulation and program agree or differ, and why.
 
     `peaks`: for each case, the share of late drivers in the busiest hour, and the half-width of the
     95 % confidence interval.

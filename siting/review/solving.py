@@ -1,4 +1,4 @@
-"""Further solves of a program: with other budgets, and for near-optimal plans."""
+"""Solve a program again, with another budget or for near-optimal plans."""
 
 from __future__ import annotations
 

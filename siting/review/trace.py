@@ -207,7 +207,7 @@ def _factor(run: Traced, name: str, vehicle_class: str, value: float, zone: str)
     unit = UNITS.get(name, "")
     if name == "zone_share":
         return Factor(name, zone or "all", value, unit, "stages/energy_factors.parquet",
-                      said="people of the zone over the area's, cars by ownership too")  # fmt: skip
+                      said="the zone's share of people in the area (cars: and ownership)")  # fmt: skip
     if name != "public_share":
         return run.worked_out(name, vehicle_class, value, unit, "stages/energy_factors.parquet")
     home = run.figure("home_share", vehicle_class)
@@ -217,7 +217,7 @@ def _factor(run: Traced, name: str, vehicle_class: str, value: float, zone: str)
     if zone:
         effects = run.figures[run.figures["figure"].isin(["renting_effect", "high_rise_effect"])]
         moved = ", ".join(f"{r['figure']} {r['value']:g}" for r in effects.to_dict("records"))
-        said += f": home_share {home.value:g} of the class, by the housing of the zone ({moved})"
+        said += f": home_share {home.value:g} of the class, adjusted for housing ({moved})"
     low, high = (None if end is None else 1 - end for end in (home.high, home.low))
     return replace(home, figure=name, value=value, unit=unit, low=low, high=high, said=said)
 
@@ -233,7 +233,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
         return [_Surface("depots", 1.0, share, words, ())]
     at = int(np.flatnonzero((cells["cell_id"].astype(str) == cell).to_numpy())[0])
     people = cells["people"].to_numpy(dtype=float)
-    # Homes have as weight their relative wealth, raised to the class's ownership weight.
+    # The weight of a home is its relative wealth to the power of the class's ownership weight.
     follows = run.figure("ownership_weight", vehicle_class)
     times = np.ones(len(cells))
     if follows is not None and "relative_wealth" in cells.columns:
@@ -255,7 +255,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
     if not kept.sum() > 0:
         kept = known.astype(float)
     if not known.any():
-        return [_Surface("cells", 1.0, 1 / inside.sum(), "all cells alike, without data", ())]
+        return [_Surface("cells", 1.0, 1 / inside.sum(), "no data: all cells are equal", ())]
     kept = kept / kept.sum()
     share = given[at] / np.where(known, total, 1.0)
     ways = []
@@ -263,7 +263,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
         words = _surface_words(run, cell, name, float(total[i]), float(people[at]), times[at])
         words = f"weight {kept[i]:.4g} x {share[i]:.6g}: {words}"
         if not np.isclose(kept[i], weight[i]):
-            words += f" (weight {weight[i]:.4g} in the table; weight without data went to others)"
+            words += f" (weight {weight[i]:.4g} in the table; surfaces without data get none)"
         factors = (*run.figures_of([name], vehicle_class), *_surface_factors(run, cell, name))
         ways.append(_Surface(name, float(kept[i]), float(share[i]), words, factors))
     return ways
@@ -329,7 +329,7 @@ def _surface_factors(run: Traced, cell: str, name: str) -> tuple[Factor, ...]:
             kind = str(column).removeprefix("en_route_")
             known = run.figure("road_weight", kind)
             if kind != column and known is not None and part > 0:
-                said = f"{part:.6g} of the area's traffic, weighed"
+                said = f"{part:.6g} of the area's traffic, weighted"
                 factors.append(run.worked_out("road_weight", kind, known.value, "", "", said))
         return tuple(factors)
     return ()

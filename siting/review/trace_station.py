@@ -359,13 +359,13 @@ def _subsidy(
             words += f" to break even at {rule.hurdle.sales_share:.0%} of its sales"
         words += f": {lacking:,.0f}"
         if run.config.offers.subsidy.concessions is not None:
-            words += ", in a concession shared with what its other stations lack and earn"
+            words += ", shared in a concession with the shortfall and surplus of its other stations"
         elif abs(lacking - drawn) <= PAISA:  # the table of business cases is rounded
             stored = drawn
         else:
             words += (
-                f", and {drawn - lacking:,.0f} more: the program reckons each vehicle class at the "
-                "lowest margin of the chargers it can use"
+                f", and {drawn - lacking:,.0f} more: the program uses, for each vehicle class, the "
+                "lowest margin of the chargers that the class can use"
             )
     step = Step("subsidy_pkr", words, value, "PKR", stored, factors)
     return Chain(f"public money, rule {rule.rule}", (step,))

@@ -201,7 +201,7 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
     if above(low, high):
         what = (
             f"the certificate proves that no plan reaches more than {shown(proven.bound)} "
-            f"{proof.unit}, but the run says that its own reaches {shown(proof.objective)}"
+            f"{proof.unit}, but the run says that its plan reaches {shown(proof.objective)}"
         )
         faults.append(edited(where, what))
     refuse(faults)
@@ -378,6 +378,6 @@ def _page(
     for language in (None, "en", "ur"):
         if page_of(run, curve, language).encode() == stands:
             words = {"en": ", in English", "ur": ", in Urdu"}.get(language or "", "")
-            return [], f"; so does {REPORT}{words}{', with its curve' * (curve is not None)}"
+            return [], f"; so is {REPORT}{words}{', with its curve' * (curve is not None)}"
     more = "" if curve else "; if it has a budget curve, name that folder with --frontier"
     return [Fault(str(path), "is not the page of this run", fix + more)], ""

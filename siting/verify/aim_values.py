@@ -1,4 +1,4 @@
-"""The check of the aims: each value, bound and gap is computed again."""
+"""Check the aims: compute each value, bound and gap again."""
 
 from __future__ import annotations
 

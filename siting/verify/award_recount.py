@@ -91,7 +91,7 @@ def _check_asks(account: AwardAccount, bids: pd.DataFrame, ledger: Ledger) -> No
             ledger.broken(f"{name}, column {column}", what, known["bid"], wrong)
         low, high = (table[f"critical_{end}_pkr"].to_numpy(float) for end in ("low", "high"))
         asked = np.isfinite(low)
-        what = "bids whose critical ask ends below where it begins"
+        what = "bids whose upper critical ask is below the lower one"
         ledger.broken(f"{name}, column critical_high_pkr", what, table["bid"],
                       asked & above(low, high))  # fmt: skip
         apart = table["proven"].to_numpy(bool) != (asked & (high - low < 1))

@@ -1,4 +1,4 @@
-"""The check of the stations: valid offers, at most one per site, and no closures."""
+"""Check the stations: valid offers, at most one per site, and no closures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check of money: cost and subsidy of offers, the budgets, and the viability gap."""
+"""Check the money: cost and subsidy of offers, the budgets, and the viability gap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check of service: drives, plugs, demand, capacity, and shares served under floors."""
+"""Check the service: drives, plugs, demand, capacity, and shares served under floors."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _check_coverage(book: Book, ledger: Ledger) -> None:
     served = float(book.service["served_kwh_day"].sum())
     ledger.row("energy within reach of a compatible station, kWh/day", served, covered)
     off = book.account.serves_all and differs(served, covered)
-    what = f"{shown(served)} kWh/day served, {shown(covered)} within reach of what is built"
+    what = f"{shown(served)} kWh/day served, {shown(covered)} within reach of the stations"
     ledger.wrong(off, "service, column served_kwh_day", what)
 
 

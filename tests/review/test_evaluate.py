@@ -311,7 +311,7 @@ def test_points_outside_far_from_a_road_and_unknown_existing_ones(town, tmp_path
     text = "\n".join(map(str, caught.value.faults))
     assert "outside the area of the study" in text
     assert "more than 250 m from the nearest road (far:" in text
-    assert "the study knows no station there (old)" in text
+    assert "the study has no station there (old)" in text
     assert len(caught.value.faults) == 3
 
 

@@ -195,7 +195,7 @@ def test_coverage_serves_without_a_limit_of_its_own():
     part = replace(plain(), model="coverage")
     passes(part)
     text = faults_of(replace(part, serves_all=True))
-    assert "13 kWh/day served, 17 within reach of what is built" in text
+    assert "13 kWh/day served, 17 within reach of the stations" in text
     over = changed(cover, "service", 0, "served_kwh_day", 10.0 * TOO_MUCH)
     assert "more than is wanted (d1)" in faults_of(over)
 
@@ -263,7 +263,7 @@ def test_plans_differ_by_as_many_sites_as_they_should():
     near, far = OtherPlan(["s1:big"], 1), OtherPlan(["s2:fast"], 2)
     passes(replace(plain(), others=[far]))
     text = faults_of(replace(plain(), others=[far, near]))
-    assert text == "the other plan: differs by 0 sites, not by 1"
+    assert text == "the other plan: differs by 0 sites, but must by 1 or more"
     gone = OtherPlan(["s9:x", "s2:fast"], 2, "plan 1")
     assert "plan 1: 1 not in the offers (s9:x)" in faults_of(replace(plain(), others=[gone]))
 
