@@ -207,7 +207,7 @@ def _factor(run: Traced, name: str, vehicle_class: str, value: float, zone: str)
     unit = UNITS.get(name, "")
     if name == "zone_share":
         return Factor(name, zone or "all", value, unit, "stages/energy_factors.parquet",
-                      said="zone's share of the area's people (cars: by ownership too)")  # fmt: skip
+                      said="share of the area's people (cars: by ownership too)")  # fmt: skip
     if name != "public_share":
         return run.worked_out(name, vehicle_class, value, unit, "stages/energy_factors.parquet")
     home = run.figure("home_share", vehicle_class)
