@@ -63,8 +63,8 @@ def read_bids(
     far = lon.notna() & lat.notna() & ~(lon.between(west, east) & lat.between(south, north))
     degrees = "give degrees with a decimal point"
     for column, what, fix, bad in (
-        ("bidder", "blank", "say who bids", out["bidder"] == ""),
-        ("bid", "a bundle of two bidders", "give each its own",
+        ("bidder", "blank", "name the bidder", out["bidder"] == ""),
+        ("bid", "a bundle of two bidders", "give each a bundle of its own",
          by["bidder"].transform("nunique") > 1),
         ("ask_pkr", "bids without a price",
          "give ask_pkr, or rent_pkr if the bid pays a rent and asks for no money",

@@ -303,15 +303,15 @@ def _without(run: Explained, site: str, limit_s: float, figures: dict[str, Any])
     if site in run.study.required_sites:
         return "not asked: the configuration requires a station here (required_sites)"
     given = replace(run.asked, forbidden=(*run.asked.forbidden, site))
-    again = _again(run, given, limit_s, "no plan meets what is asked with nothing here")
+    again = _again(run, given, limit_s, "no plan without a station here meets the requirements")
     if isinstance(again, str):
         return again
     figures["planned_without"] = again.figures
     proven = again.proven("plan without it")
     if again.same:
-        return f"another plan, with nothing here, {again.reaches} as much ({proven})"
+        return f"another plan without a station here {again.reaches} as much ({proven})"
     which = "a plan" if again.more > 0 else "the best plan found"
-    return f"{which} with nothing here {again.difference} ({proven})"
+    return f"{which} without a station here {again.difference} ({proven})"
 
 
 # --- a place without a station -------------------------------------------------------------------
@@ -345,7 +345,7 @@ def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
 def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]) -> str:
     """Describe the best plan with a station at a site."""
     given = replace(run.asked, required=(*run.asked.required, site))
-    again = _again(run, given, limit_s, "it cannot stand together with all other requirements")
+    again = _again(run, given, limit_s, "a station here contradicts the other requirements")
     if isinstance(again, str):
         return again
     figures["required"] = again.figures
@@ -357,7 +357,7 @@ def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]
     where += " …" if len(gone) > 4 else ""
     proven = again.proven("plan with it")
     if again.same:
-        return f"it could as well: a plan {where} {again.reaches} as much ({proven})"
+        return f"it could have one: a plan {where} {again.reaches} as much ({proven})"
     if again.more > 0:
         return (
             f"a better plan was missed within the requested gap: one {where} {again.difference} "

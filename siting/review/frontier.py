@@ -124,7 +124,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
             answer = Effort(config, study.solve_progress).solve(program, start=start)
         except InfeasibleError as err:
             impossible = err
-            study.tell("frontier", f"PKR {budget / 1e6:,.1f} m: no plan meets what is asked")
+            study.tell("frontier", f"PKR {budget / 1e6:,.1f} m: no plan meets the requirements")
             continue
         # At each budget, regret is measured from a different best value. A plan or bound for one
         # budget therefore does not hold for another.

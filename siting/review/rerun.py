@@ -161,7 +161,7 @@ def _read(folder: Path) -> tuple[dict[str, Any], list[str]]:
 
 def _inputs(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> Compared:
     was, is_ = ({record["key"]: record for record in records} for records in (before, now))
-    lines = [f"{key}: is none now" for key in was if key not in is_]
+    lines = [f"{key}: is no input now" for key in was if key not in is_]
     lines += [f"{key}: was not an input then" for key in is_ if key not in was]
     for key in (key for key in was if key in is_):
         digits = [record[key].get("sha256") for record in (was, is_)]

@@ -37,7 +37,7 @@ from siting.study.to_program import aim_in_words, blocks_of
 
 # Columns of a GeoPackage that contain the time of writing.
 WHEN = ("last_change", "update_time")
-NOT_SO, NOT_OTHERS = "is not what the run's tables give", "is not what the run's other tables give"
+NOT_SO, NOT_OTHERS = "differs from the run's tables", "differs from the run's other tables"
 MENDED = "files were edited together: make the run again with `siting run`"
 # Largest difference allowed between the clocks of two machines.
 CLOCKS_APART = timedelta(days=1)
@@ -133,7 +133,7 @@ def of_the_moment_faults(told: OfTheMoment, where: str, stages: Sequence[str]) -
 
 def time_faults(told: str, where: str) -> list[Fault]:
     """Return a fault if a time has the wrong form or is in the future."""
-    what = f"{told!r} is not a time as a run writes it"
+    what = f"{told!r} is not a time in the form that a run writes"
     with suppress(ValueError):
         time = datetime.fromisoformat(told)
         if time.tzinfo is not None and time.isoformat(timespec="seconds") == told:
@@ -158,7 +158,7 @@ def outcome_faults(study: Study) -> tuple[list[Fault], list[str]]:
         "guarantee": (outcome.guarantee, ("", ONE_PRICE, BUDGETED)),
     }
     faults = [
-        edited(f"{where}.{key}", f"{said!r:.60} is not what this run can say")
+        edited(f"{where}.{key}", f"{said!r:.60} is impossible for this run")
         for key, (said, can) in can_be.items()
         if said not in can
     ]
@@ -229,13 +229,13 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
     there = outcome.tables
     optional = {*OTHER_SOLVES, "viability", *(["year_cells"] if keys.scenarios else [])}
     faults = [
-        edited(f"{FOLDER}, table_{name}", "is not a table of a run like this")
+        edited(f"{FOLDER}, table_{name}", "is not a table of such a run")
         for name in there
         if name not in again and name not in optional
     ]
     for name, table in again.items():
         if name not in there or not same_table(there[name].reindex(columns=table.columns), table):
-            faults.append(edited(f"{FOLDER}, table_{name}", "is not what the plan gives"))
+            faults.append(edited(f"{FOLDER}, table_{name}", "differs from the plan"))
     return faults
 
 
@@ -307,7 +307,7 @@ def file_faults(folder: Path, again: Path, names: Iterable[str]) -> list[Fault]:
 def set_faults(folder: Path, stored: Iterable[str], again: Iterable[str]) -> list[Fault]:
     """Return a fault for stored files that were not written again, and one for missing files."""
     more, less = sorted({*stored} - {*again}), sorted({*again} - {*stored})
-    faults = naming(str(folder), "are not files of a run like this", more, MENDED)
+    faults = naming(str(folder), "are not files of such a run", more, MENDED)
     return faults + naming(str(folder), "lacks", less, MENDED)
 
 

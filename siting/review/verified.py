@@ -247,13 +247,13 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
             people_notes = read_people(config, study.network).notes if noted else ()
             if study.people_read.notes != people_notes:
                 where = f"{FOLDER}/{MANIFEST}, key people_notes"
-                faults.append(edited(where, "differs from what reading the population gives"))
+                faults.append(edited(where, "differs from the notes of the population data"))
         with _inputs_there("the list of figures", faults):
             given = {k: t for k, t in stored.items() if k != "outcome"}
             figures = Study(config, tables=given).sourced_figures
             if _records(study.sourced_figures) != _records(figures):
                 where = "run.json, key assumptions"
-                faults.append(edited(where, "are not those of the tables they name"))
+                faults.append(edited(where, "differ from the tables that they name"))
     faults += input_faults(study)
     told, rests = outcome_faults(study)
     faults += told
