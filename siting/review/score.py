@@ -34,7 +34,9 @@ FIGURES = {
     "power_kw": Figure("kW"),
     "subsidy_pkr": Figure("PKR", "Subsidy, PKR m", ",.2f", 1e6),
     "cost_pkr": Figure("PKR", "Cost in all, PKR m", ",.2f", 1e6),
-    "subsidy_pkr_per_kwh_day": Figure("PKR per kWh/day of new stations", "Subsidy per kWh/day, PKR"),
+    "subsidy_pkr_per_kwh_day": Figure(
+        "PKR per kWh/day of new stations", "Subsidy per kWh/day, PKR"
+    ),
     "risk_case": Figure(""),
     "risk_stations": Figure("stations below NPV 0 in that case", "Below NPV 0, {risk_case}"),
     "risk_subsidy_pkr": Figure("PKR", "  their subsidy, PKR m", ",.2f", 1e6),
