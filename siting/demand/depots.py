@@ -63,7 +63,7 @@ def place_depots(
         (
             ~fleets["vehicle_class"].isin(vehicles["vehicle_class"]).to_numpy(),
             "a class without figures",
-            "give it some, or use one that has",
+            "add its figures, or use a class that has some",
             fleets["vehicle_class"].astype(str),
         ),
     )

@@ -83,7 +83,7 @@ def read_figures(
         for figure, limit in limits.items():
             row = row_of.get((vehicle, figure))
             if row is None and limit.default is not None:
-                row = _assumed(limit.default, "the value of a class that does not state it")
+                row = _assumed(limit.default, "default for a class that states no value")
             if row is None:
                 lacking.append(figure)
             else:

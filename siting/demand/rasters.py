@@ -263,16 +263,16 @@ def read_window(
     if density:
         people = people * _pixel_km2(crs, north, at.a, at.e, high)[:, None]
     elif DENSITY_WORDS.search(said):
-        text = "%s is read as persons per pixel, but calls itself %r: give density=True if its "
-        log.warning(text + "values are persons per km2", path.name, said)
+        text = "%s is read as persons per pixel, but describes itself as %r: give "
+        log.warning(text + "density=True if its values are persons per km2", path.name, said)
     return Window(people, west, north, at.a, at.e, crs, area_in_crs)
 
 
 def _require_usable(source: Any, path: Path) -> None:
     faults = []
     if source.count != 1:
-        what = f"has {source.count} bands, one is wanted"
-        faults.append(Fault(str(path), what, "save the band with the people by itself"))
+        what = f"has {source.count} bands instead of one"
+        faults.append(Fault(str(path), what, "save the band with the people in its own file"))
     if np.dtype(source.dtypes[0]).kind == "c":
         faults.append(Fault(str(path), "holds complex numbers", "give real ones"))
     if source.crs is None:
