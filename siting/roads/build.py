@@ -40,8 +40,8 @@ def build_network(
     """Return the network of a city: streets in metres (UTM) with speeds and driving minutes.
 
     ``travel_min = length_m / 1000 / speed_kmh * 60 * peak_factor``. Bus-only streets are dropped;
-    one-way and parallel streets are kept. The largest strongly connected part is kept; the report
-    states the loss.
+    one-way and parallel streets are kept. Only the largest strongly connected part remains, and the
+    report states the loss.
 
     Parameters
     ----------
@@ -70,8 +70,8 @@ def build_network(
     Raises
     ------
     InputError
-        If the graph has no street for cars, a length below 0, or no two mutually reachable places;
-        or the speeds table is invalid (see `class_speeds`).
+        If the graph has no street for cars, a negative length or no two mutually reachable places,
+        or if the speeds table is invalid (see `class_speeds`).
 
     Examples
     --------
@@ -189,7 +189,7 @@ def network_of(
 
 
 def _length_m(edges: gpd.GeoDataFrame) -> np.ndarray:
-    """Return OSMnx's lengths (great-circle metres); where missing, the length of the line."""
+    """Return OSMnx's lengths (great-circle metres) or, if missing, the lengths of the lines."""
     length = tag_numbers(edges, "length")
     bare = np.isnan(length)
     length[bare] = edges.geometry[bare].length
@@ -224,8 +224,8 @@ def _strongest_part(
 def _street_km(index: pd.MultiIndex, length_m: np.ndarray) -> float:
     """Return the total length of streets (km), with both directions of a street counted once.
 
-    Directions belong to one street if they join the same nodes and their lengths, which were summed
-    in different orders, agree to a tenth of a metre.
+    Two directions belong to one street if they join the same nodes and their lengths agree to a
+    tenth of a metre. They may differ slightly, because they were summed in different orders.
     """
     u, v = index.get_level_values("u").to_numpy(), index.get_level_values("v").to_numpy()
     street = {"a": np.minimum(u, v), "b": np.maximum(u, v), "tenths": np.round(length_m * 10)}

@@ -27,10 +27,10 @@ def isochrones(
     are sampled at least every half square, in their driving direction. The outlines of areas are
     simplified without opening gaps between bands.
 
-    `node_min`: minutes from each node, by ``node_id``; infinite if there is no path
-    (`minutes_to_nearest`); `within_min`: upper limits of the bands, minutes, rising. Columns:
-    ``over_min``, ``within_min`` (minutes) and ``geometry`` (MultiPolygon, in the network's
-    coordinates); empty bands are left out.
+    `node_min` has the minutes from each node by ``node_id``, as `minutes_to_nearest` returns them;
+    they are infinite if there is no path. `within_min` has the upper limits of the bands in
+    minutes, in rising order. Columns: ``over_min``, ``within_min`` (minutes) and ``geometry``
+    (MultiPolygon, in the network's coordinates). Empty bands are left out.
     """
     spots, minutes = _street_spots(network, node_min)
     near = minutes <= within_min[-1]

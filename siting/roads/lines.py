@@ -24,11 +24,11 @@ BESIDE_M = 200.0
 def road_lines(
     network: Network, names: Sequence[str], key: str
 ) -> dict[str, list[shapely.LineString]]:
-    """Return each road's line from end to end, in metres; several lines if the road has gaps.
+    """Return each road as one line from end to end (m), or as several lines if it has gaps.
 
-    The line of a road is the longest of the shortest paths along its streets; parallel parts (the
-    other carriageway, ramps) count as part of it. Case in `names` is ignored. An `InputError` that
-    names `key` lists every name without a road.
+    The line of a road is the longest of the shortest paths along its streets. Parallel parts (the
+    other carriageway, ramps) do not form separate lines. Case in `names` is ignored. An
+    `InputError` that names `key` lists every name without a road.
     """
     edges = network.edges
     called = edges["name"].fillna("").astype(str).str.casefold()
@@ -78,7 +78,7 @@ def _ends_to_ends(edges: gpd.GeoDataFrame) -> list[shapely.LineString]:
     lines = []
     for part in nx.connected_components(graph):
         piece = graph.subgraph(part)
-        # Two searches find a longest path; the result is exact if the road has no rings.
+        # Two searches find the longest path. The result is exact if the road has no rings.
         first = _farthest(piece, min(part))[-1]
         way = _farthest(piece, first)
         steps = [piece[a][b]["line"] for a, b in pairwise(way)]
