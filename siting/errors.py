@@ -79,7 +79,8 @@ class SitingError(Exception):
     Parameters
     ----------
     faults
-        One fault, several faults or a plain message; if `what` is given, the place of the fault.
+        One fault, several faults or a plain message. If `what` is given, it is the place of the
+        fault.
     what, fix, ids
         The parts of a single fault, as in `Fault`.
 
@@ -128,7 +129,7 @@ def refuse(faults: Iterable[Fault]) -> None:
 def naming(
     where: str, what: str, ids: Iterable[object], fix: str = "", *, count: bool = False
 ) -> list[Fault]:
-    """Return a fault that names each id once; an empty list if there are no ids.
+    """Return a list of one fault that names each id once, or an empty list without ids.
 
     With `count`, the number of ids precedes `what`.
 

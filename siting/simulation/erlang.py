@@ -5,7 +5,7 @@ sessions per hour. The conversion uses the class's mean session and its share of
 in the hour. If a class fits several charger groups of the station, it is divided among them, in
 steps of a hundredth, so that they are equally busy. Each group is one M/M/n queue, where n is the
 number of ports and a is the offered load in erlangs (sessions per hour times the mean hours at a
-port). With C(n, a) as in `siting.sites.waiting`,
+port). With the probability of waiting C(n, a) from `siting.sites.waiting`,
 
     P(wait > t) = C exp(-(n - a) t / s),      mean wait = C s / (n - a),      s = a / rate
 
@@ -152,6 +152,6 @@ def standard_kwh_day(
 
 
 def _mean_minutes(sessions: Sessions, of: int, group: int, ports: pd.DataFrame) -> float:
-    """Return the mean minutes of a class over the ports of a group, with each port counted once."""
+    """Return the mean minutes of a session of a class, over all ports of a group."""
     count = ports["ports"].to_numpy(dtype=float)
     return float(sessions.minutes(of, group, ports) @ count / count.sum())
