@@ -309,7 +309,7 @@ def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.Da
         similar = did_you_mean(wanted, [*cities, *spare, *zones["tehsil"]])
         fix = f"siting new {wanted.strip()!r} --like CITY --people N describes any town"
         fix = f"{similar}; {fix}" if similar.startswith("did") else fix
-        raise InputError("city", f"the library has no {wanted}, nor the census", fix)
+        raise InputError("city", f"neither the library nor the census has {wanted}", fix)
     districts = list(dict.fromkeys(rows["district"]))
     if len(rows["city"].unique()) > 1 or (len(districts) > 1 and not rows["city"].iloc[0]):
         what = f"the census has a tehsil {wanted} in several districts"

@@ -55,7 +55,7 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
     """
     suffix, where = path.suffix.lower(), str(path)
     if suffix not in LAYER_SUFFIXES:
-        what = f"ending {suffix or '(none)'} is not that of a layer file"
+        what = f"{suffix or '(none)'} is not the extension of a layer file"
         raise InputError(where, what, f"use one of {', '.join(LAYER_SUFFIXES)}")
     if not path.is_file():
         raise InputError(where, "no such file")

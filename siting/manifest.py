@@ -1,9 +1,9 @@
 """The manifest of a run folder, `stages/stages.json`, and the faults of damaged folders.
 
-The manifest has the SHA-256 of every file of the run except ``report.html``, which may be written
-again, and a hash of the manifest itself. Hashes reveal accidents, but not edits that also change
-the hashes. To reveal such edits, `siting verify` recounts the run. The manifest of a nation lists
-all files below its folder.
+The manifest has a hash of itself, and the SHA-256 of every file of the run except ``report.html``,
+which may be written again. Hashes reveal accidents, but not edits that also change the hashes. To
+reveal such edits, `siting verify` recounts the run. The manifest of a nation lists all files below
+its folder.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def as_form[T: BaseModel](form: type[T], data: Any, where: str, again: str = AGA
         raise InputError(
             Fault(
                 f"{where}, key {'.'.join(map(str, one['loc']))}" if one["loc"] else where,
-                f"{one['input']!r:.60} is of another form: {one['msg'][:1].lower()}{one['msg'][1:]}"
+                f"{one['input']!r:.60} has the wrong form: {one['msg'][:1].lower()}{one['msg'][1:]}"
                 if one["type"] != "missing"
                 else "is missing",
                 again,

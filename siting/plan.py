@@ -90,8 +90,8 @@ class Plan:
     def facts(self) -> dict[str, Any]:
         """The content of a run's ``run.json``, computed on first use; empty without a run.
 
-        Computing them takes a quarter of a run's time, because they include the loss without each
-        station, the simulated day, the results for other demand, and break-even values.
+        Computing the facts takes a quarter of a run's time, because they include the loss without
+        each station, the simulated day, the results for other demand, and break-even values.
         """
         return {} if self.facts_of is None else self.facts_of(self)
 
@@ -205,7 +205,7 @@ class Plan:
         if cheapest > self.budget_pkr:
             return f"nothing: the cheapest offer needs PKR {cheapest / 1e6:,.2f} m of subsidy"
         if self.outcome.status != "optimal":
-            return "nothing: no better plan was found, but it is not proven that there is none"
+            return "nothing: no better plan was found, but one may exist"
         return "nothing: no offer serves more than the existing stations"
 
     def plot(self, what: str = "map") -> Figure:
@@ -313,7 +313,7 @@ class Plan:
     ) -> Any:
         """Return the score of a layer of stations drawn elsewhere: see `siting.evaluate`.
 
-        `sites`: the layer, as a file or in memory.
+        `sites` is the layer, as a file or in memory.
         """
         return ask("evaluate", self, sites, names=names, same_stations=same_stations)
 
@@ -354,7 +354,7 @@ class Plan:
         if m["subsidy_pkr"] > 0 and each:
             lines.append(("Subsidy for what it adds", ", ".join(each)))
         if m["subsidy_beyond_need_pkr"] > 0.005 * m["subsidy_pkr"]:
-            beyond = f"PKR {m['subsidy_beyond_need_pkr'] / 1e6:,.2f} m is more than stations lack"
+            beyond = f"PKR {m['subsidy_beyond_need_pkr'] / 1e6:,.2f} m beyond the viability gap"
             lines.append(("Not additional", beyond))
         return lines
 

@@ -236,7 +236,7 @@ def validate(frame: pd.DataFrame, table: Table, where: str = "") -> None:
     Raises
     ------
     InputError
-        If the table has faults; the error names the column and first faulty rows of each.
+        If the table has faults. The error names the column and the first rows of each fault.
 
     Examples
     --------

@@ -108,7 +108,7 @@ def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = 
     `write` fills a part file, which is then renamed. The folder of `path` is created if missing,
     and a symbolic link is followed. An existing file is replaced only with `replace`, which is for
     siting's own files. Raises `InputError` if `path` is a folder, a device or a pipe, or is not
-    free (`require_free`); and `OutputError` if the system refuses to write or the disk is full.
+    free (`require_free`). Raises `OutputError` if the system refuses to write or the disk is full.
     """
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()
@@ -162,7 +162,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     First the path is reserved, and part folders left beside it by killed writers are deleted. An
     empty folder at `path` is replaced, and a symbolic link is followed. Raises `InputError` if
     `path` is not a folder, is not empty, is being written by another process, or is in a stored
-    run; and `OutputError` if the system refuses to write or the disk is full.
+    run. Raises `OutputError` if the system refuses to write or the disk is full.
     """
     with claimed_folder(path) as claim:
         yield claim.part

@@ -36,10 +36,10 @@ def make_cells(
     """Return demand cells with their population and the road node where trips begin.
 
     The people of a point belong to the cell that contains the point. The people of a polygon are
-    divided among its cells in proportion to area. If the cells are H3 hexagons, rows with a column
-    ``h3`` of the same or a finer resolution (`read_people`) are assigned to cells by name. The
-    total population does not change. Cells that are too far from a road remain in the table,
-    without a node.
+    divided among its cells in proportion to area. If the people are in H3 hexagons (column ``h3``)
+    and the cells are H3 hexagons of the same or a coarser resolution, people are assigned to cells
+    by name. The total population does not change. Cells that are too far from a road remain in the
+    table, without a node.
 
     Parameters
     ----------
@@ -69,14 +69,14 @@ def make_cells(
     -------
     GeoDataFrame
         ``cell_id`` (from south to north, then west to east), ``people``, ``node_id``, ``snap_m``
-        (m) and the cell's polygon, in the network's coordinate reference system; ``zone_id`` where
+        (m) and the cell's polygon, in the network's coordinate reference system; ``zone_id`` if
         `people` has it. Cells without people and without a place of `also` are left out.
 
     Raises
     ------
     InputError
         If a setting is invalid, the layer has no counts or no coordinate reference system, or
-        nobody lives within `max_snap_m` of the roads (the layer may be the wrong one).
+        nobody lives within `max_snap_m` of the roads (perhaps the layer is of another place).
     MissingExtraError
         If `shape` is ``h3`` and the package ``h3`` is not installed.
     """
@@ -199,7 +199,7 @@ def _nearest_zone(shapes: Shapes, key: Ints, empty: Ints, zones: int) -> Ints:
 
 
 def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, Ints]:
-    """Return squares that cover a layer, south to north, and each row's square (-1: a polygon)."""
+    """Return squares that cover a layer, from south to north, and each row's square (-1: none)."""
     is_point = (local.geom_type == "Point").to_numpy()
     points = shapely.get_coordinates(local.geometry.to_numpy()[is_point])
     keys = [np.floor(points[:, ::-1] / size_m).astype(np.int64)]
@@ -225,7 +225,7 @@ def squares(keys: npt.NDArray[np.int64], size_m: float) -> Shapes:
 
 
 def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
-    """Return H3 cells that cover a layer, south to north, and each row's cell (-1: a polygon)."""
+    """Return H3 cells that cover a layer, from south to north, and each row's cell (-1: none)."""
     import h3
 
     degrees = local.geometry.to_crs(4326)

@@ -55,7 +55,7 @@ def place_depots(
     away_m[known] = shapely.distance(at[known], shapes[nearest[known]])
     name = fleets["depot"].astype(str)
     number = fleets["vehicles"].to_numpy(dtype=float)
-    lost = "move it, or leave it out: a class without depots is modelled"
+    lost = "move it, or leave it out: a class without depots uses the fleet model"
     checks = (
         (~known, "no place", "give lon and lat in degrees", name),
         (known & ~(away_m <= within_m), "outside the study area", lost, name),
@@ -90,10 +90,10 @@ def with_depots(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return the fleet, vehicle and city-share tables, with depot figures for classes with depots.
 
-    `fleet`, `vehicles`, `city_share`: as in `siting.demand.city_energy`; `depots`: as
-    `place_depots` returns them. A new column ``in_area`` of the fleet marks classes whose vehicles
-    all belong to the study area. Their city share is 1. Their km a day and home share are means
-    over the fleets, and do not depend on housing.
+    The first three arguments are as in `siting.demand.city_energy`. `depots` is the result of
+    `place_depots`. A new column ``in_area`` of the fleet table marks classes whose vehicles all
+    belong to the study area. The city share of these classes is 1. Their km a day and home share
+    are means over the fleets of the class, and do not depend on housing.
     """
     fleet = fleet.assign(in_area=fleet["vehicle_class"].isin(depots["vehicle_class"]))
     vehicles, city_share = vehicles.copy(), city_share.copy()

@@ -243,7 +243,7 @@ class Case:
         return self.figures[name].to_numpy(dtype=float)
 
     def at(self, values: Array) -> dict[str, Array]:
-        """Return each figure by class, given values for all rows; the first axis is for draws."""
+        """Return each figure by class, from values of all figures (draws are on the first axis)."""
         return self._other | {name: values[..., at] for name, at in self._rows.items()}
 
     def kwh(self, values: Array) -> Array:
@@ -262,7 +262,7 @@ def _aligned(
     """Check the tables, and return use and city share with classes in the fleet's order."""
     faults = []
     if not (np.isfinite(area_share) and 0 < area_share <= 1):
-        what = f"{area_share:g} of the city's people live in the study area"
+        what = f"a share of {area_share:g} of the city's people lives in the study area"
         fix = "it must be above 0 and at most 1: check that the people layer ends at the city"
         faults.append(Fault("area_share", what, fix))
     classes = fleet["vehicle_class"].astype(str)

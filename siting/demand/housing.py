@@ -1,7 +1,7 @@
 """Effects of ownership on a zone's vehicles, and of housing on charging at home.
 
-A zone has p people and o vehicles per head. A proxy may replace o, such as the share of households
-with four rooms or more. The zone's share of the area's vehicles of a class is
+A zone has p people and o vehicles per head. A proxy, such as the share of households with four
+rooms or more, may replace o. The zone's share of the area's vehicles of a class is
 
     p o^a / sum over the zones of p o^a        a: the class's ``ownership_weight`` (0: by people)
 
@@ -120,9 +120,9 @@ def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
 def housing_effects(effects: Mapping[str, float] | None = None) -> pd.DataFrame:
     """Return the effects of renting and high-rise living on charging at home.
 
-    `effects`: your own values of ``renting_effect``, ``high_rise_effect``, ``survey_renting_share``
-    or ``survey_high_rise_share``, 0 to 1. Columns: ``figure``, ``value``, ``low``, ``high``,
-    ``unit``, ``source``, ``confidence``.
+    `effects` has your own values (0 to 1) of ``renting_effect``, ``high_rise_effect``,
+    ``survey_renting_share`` or ``survey_high_rise_share``. Columns: ``figure``, ``value``, ``low``,
+    ``high``, ``unit``, ``source``, ``confidence``.
 
     >>> housing_effects({"high_rise_effect": 0})["value"].to_list()
     [0.5, 0.0, 0.28, 0.05]

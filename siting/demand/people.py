@@ -63,9 +63,9 @@ def read_people(
     Raises
     ------
     InputError
-        It names every fault of the file at once: semicolons in place of commas; a missing column;
-        counts that are missing, negative, not numbers or written with a decimal comma; no people;
-        repeated ids; geometry that is missing, broken or of lines.
+        If the file has faults; the message names all of them: semicolons in place of commas; a
+        missing column; counts that are missing, negative, not numbers or written with a decimal
+        comma; no people; repeated ids; geometry that is missing, broken or of lines.
     """
     require_commas(path)
     if _h3_column(path) is not None and raster_deg is None:
@@ -226,7 +226,7 @@ def shape_faults(
 ) -> list[Fault]:
     """Return the faults of rows with missing, broken or unwanted geometry.
 
-    `kinds`: the geometry types to accept; `wanted`: these types in words.
+    `kinds` are the accepted geometry types. `wanted` names them in words.
     """
     shapes = layer.geometry
     missing = (shapes.isna() | shapes.is_empty).to_numpy()
@@ -248,7 +248,7 @@ def shape_faults(
 
 
 def _h3_column(path: Path) -> str | None:
-    """Return the name of a table's H3 column; ``None`` without one, or if it has coordinates."""
+    """Return the name of a table's H3 column; ``None`` if it has none, or has coordinates."""
     names: Collection[str] = ()
     try:
         if path.suffix.lower() == ".csv":

@@ -96,9 +96,10 @@ def raster_to_cells(
     not change.
 
     `path`, `density` and `nodata` are as in `read_raster`; `network`, `size_m`, `max_snap_m` and
-    `also` are as in `siting.demand.make_cells`. The result and the errors are those of these two
-    functions. People are counted in `area`: a polygon, or west, south, east and north, in lon/lat.
-    By default, it is the box around the roads, extended by `max_snap_m` on each side.
+    `also` are as in `siting.demand.make_cells`. The result is as in `siting.demand.make_cells`, and
+    the errors are those of both functions. People are counted in `area`: a polygon, or west, south,
+    east and north, in lon/lat. The default is the box around the roads, extended by `max_snap_m` on
+    each side.
     """
     faults = [
         Fault(name, f"{value:g} m is not above 0", "give metres above 0")
@@ -348,7 +349,7 @@ def _persons(
 
 
 def _pixel_km2(crs: pyproj.CRS, north: float, width: float, height: float, rows: int) -> Floats:
-    """Return the area of one pixel in each row, km2."""
+    """Return the area (km2) of one pixel in each row."""
     if not crs.is_geographic:
         metres = crs.axis_info[0].unit_conversion_factor
         return np.full(rows, abs(width * height) * metres**2 / 1e6)

@@ -205,7 +205,7 @@ def _frame(vehicle: _Class, until: int) -> pd.DataFrame:
 
 
 def _combined(central: Array, alone: Array, sign: int) -> Array:
-    """Return an end of a range: the root of the sum of squares of the single figures' effects."""
+    """Return an end of a range, combining single figures' effects as the root sum of squares."""
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(alone / central)
     spread = np.sqrt((np.where(np.isnan(logs), 0.0, logs) ** 2).sum(axis=0))

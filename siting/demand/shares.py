@@ -30,7 +30,8 @@ def city_figures(city: str, path: Path | None = None) -> pd.Series:
 def city_like(like: str, city: str, people: float) -> pd.Series:
     """Return figures for a city that is not in the table, with another city's power and speeds.
 
-    The new city's share of the fleet is proportional to its own `people`, not to those of `like`.
+    The new city's share of the fleet is proportional to its own `people`, not to the people of
+    `like`.
 
     >>> city_like("peshawar", "Haripur", 147_765)[["city", "people_2023", "disco"]].to_list()
     ['Haripur', 147765, 'PESCO']

@@ -43,7 +43,8 @@ def spread_demand(
     energy
         ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), as `city_energy` returns them. With a
         column ``zone_id``, there is one row per zone and class, and its energy goes only to the
-        cells of the zone. If the cells have no zones, a single zone is the whole area.
+        cells of the zone. If the cells have no zones, `energy` may have a single zone, which is the
+        whole area.
     surfaces
         ``cell_id``, ``home``, ``destination``, ``en_route``: each cell's share of each surface, as
         `siting.demand.surfaces` returns them.
@@ -111,7 +112,7 @@ def spread_demand(
     spread = np.zeros((len(cells), len(classes)))
     for zone in dict.fromkeys(zones):
         at, rows_of = np.flatnonzero(of_cell == zone), np.flatnonzero(zones == zone)
-        if not len(at):  # a zone without demand; any other zone without cells was refused
+        if not len(at):  # a zone without demand; a zone with demand but no cells was refused
             continue
         mixes = _mixes(shares[at], division[column[rows_of]], owned[at][:, column[rows_of]])
         for row, mix, moved in zip(rows_of, *mixes, strict=True):
@@ -180,7 +181,7 @@ def _mixes(
         kept = np.where(known, weight, 0.0)
         if kept.sum() > 0:
             mix = each @ (kept / kept.sum())
-        elif known.any():  # no surface with a weight is known: weigh the known ones equally
+        elif known.any():  # weighted surfaces are unknown: weigh known ones equally
             mix = each @ (known / known.sum())
         else:
             mix = np.full(len(shares), 1 / len(shares))
@@ -258,8 +259,8 @@ def map_swings(
 
     One figure at a time is set to both ends of its range. The figures are each class's weight of
     each surface, and the weight of each kind of place. If a class's weight of a surface changes,
-    its other weights are scaled to keep their sum. The effect is half the sum of the absolute
-    changes in the cells' shares of the total, at the end where it is larger.
+    its other weights are scaled to keep the sum of its weights. The effect is half the sum of the
+    absolute changes in the cells' shares of the total, at the end where it is larger.
 
     `cells`, `energy`, `surfaces`, `weights`, `ownership`: as in `siting.demand.spread_demand`.
     `energy` must not have classes with depots, because surfaces do not affect them. `pois` are

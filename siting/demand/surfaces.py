@@ -115,9 +115,10 @@ def _destinations(
 def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> gpd.GeoDataFrame:
     """Return the places that attract vehicles, as points with a relative weight.
 
-    `pois`: OSM features with their keys as columns. `weights`: ``osm_key``, ``osm_value`` (``*``:
-    any value but ``no``) and ``weight``; None: the package's table. A place with several tags
-    counts once, with its heaviest tag. A value named in the table has priority over ``*``.
+    `pois` are OSM features with their keys as columns. `weights` has ``osm_key``, ``osm_value``
+    (``*``: any value but ``no``) and ``weight``; None means the package's table. A place with
+    several tags counts once, with its heaviest tag. A value named in the table has priority over
+    ``*``.
 
     Columns: ``weight``, ``tag`` (the row of the table with this weight: ``amenity=bank``,
     ``shop=*``), ``name`` (blank: none) and a point, in the coordinate reference system of `pois`.

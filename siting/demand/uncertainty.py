@@ -57,7 +57,7 @@ def _keys(case: Case) -> pd.Series[str]:
 
 
 def _end(case: Case, *, more: bool) -> Array:
-    """Return each figure at the end of its range with more energy or, without `more`, less."""
+    """Return each figure at the end of its range that raises energy (`more`) or lowers it."""
     figure = case.figures["figure"]
     low, high = case.column("low"), case.column("high")
     values = np.where(figure.isin(LOWERING).to_numpy() == more, low, high)

@@ -132,9 +132,9 @@ def read_zones(
 def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
     """Return overlaps and gaps of zones in km2, with the zones' ids.
 
-    `zones`: polygons with ``zone_id`` and a coordinate reference system.
+    `zones` are polygons with ``zone_id`` and a coordinate reference system.
 
-    Result: ``area_km2`` (of all zones); ``overlap_km2`` (of all pairs, slivers included);
+    The result has ``area_km2`` (of all zones); ``overlap_km2`` (of all pairs, slivers included);
     ``overlaps``: one record for each pair of zones that share more than 0.1 % of the smaller one
     (``zone_id``, ``other_id``, ``overlap_km2``, ``share``); ``gap_km2`` and ``gaps``: holes between
     zones (``gap_km2``, ``lon``, ``lat`` of a point inside); ``warnings``: strings.
@@ -191,7 +191,7 @@ def spread_zones(
     buildings: gpd.GeoDataFrame | None = None,
     pois: gpd.GeoDataFrame | None = None,
 ) -> gpd.GeoDataFrame:
-    """Return the zones' people spread inside each zone: points in lon/lat with counts.
+    """Return the zones' people spread inside each zone, as points in lon/lat with counts.
 
     Use this function if only the total of each zone is known. The number of people is assumed to be
     proportional to the length of residential streets, the footprint of buildings or the number of
@@ -308,8 +308,8 @@ def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.Geo
 
     People are assumed to be spread evenly over a zone. The caller must state this assumption.
 
-    `zones`: polygons in lon/lat with ``zone_id`` and ``people``, as `siting.demand.read_zones`
-    returns them; `area`: polygon in lon/lat. The result has the zones that reach into the area,
+    `zones` are polygons in lon/lat with ``zone_id`` and ``people``, as `siting.demand.read_zones`
+    returns them. `area` is a polygon in lon/lat. The result has the zones that reach into the area,
     clipped, with the same columns and ``area_share``: the share of the zone's area that is inside
     (0 to 1). ``people`` is multiplied by this share. Raises `InputError` if no zone reaches into
     the area.

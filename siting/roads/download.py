@@ -1,7 +1,7 @@
 """Streets, places and points of interest from OpenStreetMap's servers, through OSMnx.
 
-Every answer is stored in a folder in OSMnx's format, so that a later run works offline. Only
-complete, valid answers are stored.
+Complete and valid answers are stored in a folder in OSMnx's format, so that later runs work
+offline.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class Download:
     # Folder of stored answers, in OSMnx's format and with OSMnx's file names. The folder of OSMnx's
     # own cache works too.
     cache_dir: Path
-    # `overpass_url`, `nominatim_url`: the servers, whose answers are stored separately.
+    # Addresses of the servers. The answers of each server are stored separately.
     overpass_url: str = "https://overpass-api.de/api"
     nominatim_url: str = "https://nominatim.openstreetmap.org/"
     timeout_s: float = 180  # a try fails after this many seconds without data
     # Retries after temporary failures: too many requests, overload, a broken answer.
     retries: int = 3
-    # Seconds before the first retry. They double for each further retry, up to a minute. A longer
-    # wait that a server requests (``Retry-After``) is respected, up to a minute.
+    # Seconds before the first retry. The wait doubles for each further retry, up to a minute. A
+    # longer wait that a server requests (``Retry-After``) is respected, up to a minute.
     pause_s: float = 5
 
     def __post_init__(self) -> None:
@@ -107,9 +107,9 @@ def download_features(
 ) -> gpd.GeoDataFrame:
     """Return the points of interest of an area as points in lon/lat (EPSG:4326).
 
-    `polygon`: the area in lon/lat. `tags`: OSM tags to look for, e.g. ``{"amenity": ["fuel",
-    "parking"], "shop": "mall"}``; features with any of these tags are returned. `download`: as in
-    `download_place`.
+    `polygon` is the area in lon/lat. `tags` are the OSM tags to look for, e.g. ``{"amenity":
+    ["fuel", "parking"], "shop": "mall"}``; features with any of these tags are returned. `download`
+    is as in `download_place`.
 
     Columns: ``osm_id`` (``node/…``, ``way/…``, ``relation/…``), a column per tag found, and
     ``geometry``: the feature itself if it is a point, else a point in it. Rows are sorted by kind

@@ -41,7 +41,7 @@ _ALLOWED = frozenset({"yes", "designated", "official", "permissive", "destinatio
 def is_drivable(tags: Mapping[str, Any]) -> bool:
     """Return whether OSMnx's "drive" network would include a way with these tags.
 
-    If streets were merged, a tag may be a list. The street is excluded if any of the values is.
+    If streets were merged, a tag may be a list. One excluded value excludes the whole street.
 
     >>> is_drivable({"highway": "residential"}), is_drivable({"highway": "footway"})
     (True, False)

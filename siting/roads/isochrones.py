@@ -13,7 +13,7 @@ from shapely import MultiPolygon
 
 from siting.roads.network import Network
 
-# Side of the squares that form an area (m), and their number on each side of a street.
+# Side of the squares that form an area (m), and the number of squares on each side of a street.
 SQUARE_M = 100.0
 ASIDE = 2
 
@@ -61,7 +61,7 @@ def isochrones(
 
 
 def _street_spots(network: Network, node_min: pd.Series[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Return points (x, y) along streets that lead to a place, and the minutes from each to it."""
+    """Return points (x, y) along streets that lead to a place, and the minutes to the place."""
     edges = network.edges
     on = node_min.reindex(edges.index.get_level_values("v")).to_numpy(dtype=float)
     reached = np.isfinite(on)

@@ -52,7 +52,8 @@ def lines_of_layer(
 ) -> dict[str, list[shapely.LineString]]:
     """Return the lines of a layer by name, in the coordinate system `crs` (metres).
 
-    Raises `InputError` naming `key` for a missing column, no rows, or a shape that is not a line.
+    An `InputError` names `key` if the column is missing, there are no rows, or a shape is not a
+    line.
     """
     layer = read_layer(path)
     refuse(missing_columns(layer, (name_column,), f"{key}, {path}"))

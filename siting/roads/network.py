@@ -180,7 +180,7 @@ def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.Geo
 def edge_faults(
     where: str, index: pd.MultiIndex, bad: np.ndarray, what: str, fix: str = ""
 ) -> list[Fault]:
-    """Return a fault with the number and ids of the bad streets; an empty list if none is bad."""
+    """Return a list of one fault with the number and ids of the bad streets, or an empty list."""
     ids = tuple("-".join(map(str, uvk)) for uvk in index[bad])
     return [Fault(where, f"{len(ids):,} {what}", fix, ids)] if ids else []
 

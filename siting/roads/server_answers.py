@@ -144,7 +144,7 @@ class Answers:
     def load(self, url: str) -> Any:
         """Return the stored answer to a request, or ``None``.
 
-        `url`: the request as OSMnx writes it, query included.
+        `url` is the request as OSMnx writes it, including the query.
         """
         self.server = url.split("?")[0]
         path = self._path(url)

@@ -137,7 +137,7 @@ def _ranges(begin: np.ndarray, size: np.ndarray) -> np.ndarray:
 
 
 def _key(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Return the number of each row among adjacent rows with the same ends."""
+    """Return the position of each row within its run of adjacent rows with the same ends."""
     fresh = np.ones(len(u), dtype=bool)
     fresh[1:] = (u[1:] != u[:-1]) | (v[1:] != v[:-1])
     first = np.flatnonzero(fresh)

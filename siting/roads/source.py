@@ -160,7 +160,7 @@ def _checked_suffix(path: Path) -> str:
     name = path.name.lower()
     suffix = next((suffix for suffix in ROAD_SUFFIXES if name.endswith(suffix)), None)
     if suffix is None:
-        what = f"ending {''.join(path.suffixes[-2:]) or '(none)'} is not a known road file"
+        what = f"{''.join(path.suffixes[-2:]) or '(none)'} is not the extension of a road file"
         raise InputError(str(path), what, "use one of " + ", ".join(ROAD_SUFFIXES))
     if not path.is_file():
         raise InputError(str(path), "no such file")

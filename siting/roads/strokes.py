@@ -1,9 +1,9 @@
 """Roads as a few long lines (strokes), for maps and not for routing.
 
-At a crossing, the two streets that form the straightest line are joined. Cartography calls the
-result strokes: R. C. Thomson, D. E. Richardson: The "good continuation" principle of perceptual
-organization applied to the generalization of road networks. Proceedings of the 19th International
-Cartographic Conference (1999), 1215-1223.
+At a crossing, the two streets that form the straightest line are joined. In cartography, the
+resulting lines are called strokes. Source: R. C. Thomson, D. E. Richardson: The "good continuation"
+principle of perceptual organization applied to the generalization of road networks. Proceedings of
+the 19th International Cartographic Conference (1999), 1215-1223.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Lines = npt.NDArray[np.object_]
 
 # Number of bits of a position on the grid; enough for 10,000 km in centimetres.
 _BITS = 31
-# Ends of lines are distinguished by two digits of this base, as fractions of a grid step.
+# Base of the two digits that distinguish ends of lines. They are added as fractions of a grid step.
 _MARK = 2**11
 
 
@@ -79,7 +79,7 @@ def _joined(parts: Lines, kind: Ints) -> tuple[Lines, Ints]:
 def _marks(at: Floats, step: Floats, kind: Ints) -> Ints:
     """Return a number for each end of a line; ends that must be joined have equal numbers.
 
-    `at` is the position of each end, `step` the direction of its line.
+    `at` is the position of each end, and `step` is the direction of its line.
     """
     x, y = at.astype(np.int64).T
     place, _ = pd.factorize(x * 2**_BITS + y)

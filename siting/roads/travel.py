@@ -32,7 +32,8 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
     """Return the driving minutes from each node to each target node within the cutoff.
 
     Dijkstra's algorithm (scipy, bounded) runs from each target on the network with all streets
-    reversed, so that the drives lead to the target. Of parallel streets, the quickest counts.
+    reversed, so that the drives lead to the target. Among parallel streets, only the quickest
+    counts.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
     targets
         ``node_id`` of the targets; a repeated target counts once.
     cutoff_min
-        Longest drive, minutes.
+        Longest drive in minutes.
 
     Returns
     -------
@@ -138,7 +139,7 @@ def reach(
     candidates
         ``site_id``, ``node_id``, ``snap_m``; see `siting.tables.CANDIDATES`.
     cutoff_min
-        The longest drive that counts, minutes, access included.
+        The longest drive that counts, in minutes, including access.
     access_kmh
         Speed between the place and its road node, km/h.
     progress
@@ -236,8 +237,8 @@ def free_bytes() -> float:
 def _require_room(pairs: float, cutoff_min: float) -> None:
     need, free = pairs * BYTES_A_PAIR, free_bytes()
     if need > free:
-        what = f"within {cutoff_min:g} minutes lie about {pairs:,.0f} pairs of cells and sites, "
-        what += f"which take {need / 1e9:,.1f} GB of memory; {free / 1e9:,.1f} GB are free"
+        what = f"about {pairs:,.0f} pairs of cells and sites lie within {cutoff_min:g} minutes "
+        what += f"and take {need / 1e9:,.1f} GB of memory, but only {free / 1e9:,.1f} GB are free"
         raise InputError("reach.cutoff_min", what, "lower it, or take larger cells or fewer sites")
 
 
@@ -273,7 +274,7 @@ def _blocks(
 def drive_matrix(network: Network, *, back: bool = False) -> tuple[csr_array, np.ndarray]:
     """Return a sparse matrix of the minutes from u to v, and the street of each entry.
 
-    Of parallel streets, the quickest counts. With `back`, the drives are from v to u.
+    Among parallel streets, only the quickest counts. With `back`, the drives are from v to u.
     """
     index = network.nodes.index
     u = index.get_indexer(network.edges.index.get_level_values("u"))

@@ -213,7 +213,7 @@ class Pieces:
 def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
     """Return the selected ways, cut where the file lacks a node.
 
-    A way is kept, whole, if any of its nodes lies inside `clip` (lon/lat; ``None``: all). Raises
+    A way is kept whole if any of its nodes lies inside `clip` (lon/lat; ``None``: all). Raises
     `InputError` if there is no drivable way, if there is none in the polygon, or if a node has
     impossible coordinates. The message names the file `path`.
     """

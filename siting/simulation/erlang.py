@@ -1,11 +1,13 @@
 """Expected waits by Erlang C at each station, for the drivers that a plan assigns there.
 
-Formulation ----------- The energy of a class that the plan assigns to a station is converted to
-sessions per hour. The conversion uses the class's mean session and its share of the day's sessions
-in the hour. If a class fits several charger groups of the station, it is divided among them, in
-steps of a hundredth, so that they are equally busy. Each group is one M/M/n queue, where n is the
-number of ports and a is the offered load in erlangs (sessions per hour times the mean hours at a
-port). With the probability of waiting C(n, a) from `siting.sites.waiting`,
+Formulation
+-----------
+The energy of a class that the plan assigns to a station is converted to sessions per hour. The
+conversion uses the class's mean session and its share of the day's sessions in the hour. If a class
+fits several charger groups of the station, it is divided among them, in steps of a hundredth, so
+that they are equally busy. Each group is one M/M/n queue, where n is the number of ports and a is
+the offered load in erlangs (sessions per hour times the mean hours at a port). With the probability
+of waiting C(n, a) from `siting.sites.waiting`,
 
     P(wait > t) = C exp(-(n - a) t / s),      mean wait = C s / (n - a),      s = a / rate
 
