@@ -21,7 +21,7 @@ TOWN_SPACING_M = 500
 BUDGET_PKR_PERSON = 80
 BUDGET_STEP_PKR = 10_000_000
 # If the library has a city in a town's district, the town borrows the figures of that city.
-# Otherwise it borrows those of the city listed here, which is the nearest with the same or a
+# Otherwise it borrows the figures of the city listed here, which is the nearest with the same or a
 # neighbouring power company (assumption).
 _LENT = {
     "Faisalabad": ("Faisalabad", "Sargodha"),

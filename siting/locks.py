@@ -72,7 +72,7 @@ def hold(path: Path, wait_s: float = 0.0) -> Lock | None:
     except OSError as err:
         if err.errno not in _NO_LOCKS:
             raise
-        held = None  # the file system has no locks, so two processes may be holders at once
+        held = None  # no locks on this file system, so two processes may hold the lock
     with suppress(OSError):  # the lock works without the text, which only names the holder
         path.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
     return Lock(path, held)

@@ -3,7 +3,7 @@
 The manifest has a hash of itself, and the SHA-256 of every file of the run except ``report.html``,
 which may be written again. Hashes reveal accidents, but not edits that also change the hashes. To
 reveal such edits, `siting verify` recounts the run. The manifest of a nation lists all files below
-its folder.
+the nation's folder.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ class Plan:
 
     @property
     def new_sites(self) -> gpd.GeoDataFrame:
-        """The new stations, without existing ones."""
+        """The new stations only."""
         return self.sites[~self.sites["existing"]]
 
     @property

@@ -70,7 +70,7 @@ def zone_kwh(figures: Mapping[str, Array], zones: Housing) -> Array:
 def city_energy(
     fleet: pd.DataFrame, vehicles: pd.DataFrame, city_share: pd.DataFrame, area_share: float = 1.0
 ) -> pd.DataFrame:
-    """Return the public charging demand of a study area, one row per vehicle class (kWh/day).
+    """Return the public charging demand (kWh/day) of a study area, one row per vehicle class.
 
     The area is treated as one zone with unknown housing. For several zones, use `zone_energy`.
 

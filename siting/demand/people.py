@@ -57,8 +57,8 @@ def read_people(
     Returns
     -------
     GeoDataFrame
-        ``people`` (persons) and ``geometry``, with the file's rows in their order. A table of
-        hexagons also has ``h3``. Other columns of the file are named ``user_NAME``.
+        ``people`` (persons) and ``geometry``, in the order of the file's rows. A table of hexagons
+        also has ``h3``. Other columns of the file are named ``user_NAME``.
 
     Raises
     ------

@@ -181,7 +181,7 @@ def _mixes(
         kept = np.where(known, weight, 0.0)
         if kept.sum() > 0:
             mix = each @ (kept / kept.sum())
-        elif known.any():  # weighted surfaces are unknown: weigh known ones equally
+        elif known.any():  # no weighted surface is known: weigh the known surfaces equally
             mix = each @ (known / known.sum())
         else:
             mix = np.full(len(shares), 1 / len(shares))

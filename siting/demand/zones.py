@@ -68,8 +68,8 @@ def read_zones(
 
     Raises `InputError` with every fault of the file at once: missing columns; counts as in
     `siting.demand.read_people`; shares outside 0 to 1; missing or repeated ids; geometry that is
-    missing, broken or not a polygon; zones that overlap by more than 0.1 % of the smaller one, with
-    their ids and the overlap in km2.
+    missing, broken or not a polygon; zones that overlap by more than 0.1 % of the smaller zone,
+    with their ids and the overlap in km2.
     """
     require_commas(path)
     layer = read_layer(path)
@@ -135,7 +135,7 @@ def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
     `zones` are polygons with ``zone_id`` and a coordinate reference system.
 
     The result has ``area_km2`` (of all zones); ``overlap_km2`` (of all pairs, slivers included);
-    ``overlaps``: one record for each pair of zones that share more than 0.1 % of the smaller one
+    ``overlaps``: one record for each pair of zones that share more than 0.1 % of the smaller zone
     (``zone_id``, ``other_id``, ``overlap_km2``, ``share``); ``gap_km2`` and ``gaps``: holes between
     zones (``gap_km2``, ``lon``, ``lat`` of a point inside); ``warnings``: strings.
 

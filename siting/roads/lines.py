@@ -93,7 +93,7 @@ def _ends_to_ends(edges: gpd.GeoDataFrame) -> list[shapely.LineString]:
 
 
 def _farthest(graph: nx.Graph[int], start: int) -> list[int]:
-    """Return the shortest path from a node to the farthest one."""
+    """Return the shortest path from a node to the node that is farthest away."""
     import networkx as nx
 
     ways = nx.single_source_dijkstra_path(graph, start, weight="length_m")

@@ -48,7 +48,7 @@ class Trouble:
 
     what: str
     may_pass: bool = True  # a retry may help
-    fix: str = ""  # a remedy other than the usual one
+    fix: str = ""  # a remedy that replaces the usual remedy
     wait_s: float = 0.0  # seconds the server asks to wait
     empty: bool = False  # the answer was valid but empty
 

@@ -178,7 +178,7 @@ def _paths(
     A path stops where no segment continues in its direction.
     """
     nodes = len(node_id)
-    pairs, segment = np.unique(_pair(u, v, nodes), return_index=True)  # the first of parallel ones
+    pairs, segment = np.unique(_pair(u, v, nodes), return_index=True)  # first of parallel segments
     # The two neighbours of a node that is not an end, and the segment to each (-1: missing).
     neighbour, count = near
     node = np.flatnonzero(~end)

@@ -135,7 +135,8 @@ def choices_of(
     """Return the choices of each row: every queue in reach with compatible ports.
 
     `rows` has ``place`` and ``vehicle_class``, with one row per place and class. `reach` has
-    ``place``, ``site_id``, ``travel_min``. `queues` and `sessions` are those to simulate.
+    ``place``, ``site_id``, ``travel_min``. `queues` and `sessions` are the queues and sessions to
+    simulate.
     """
     of_site: dict[str, list[int]] = {}
     for q, site_id in enumerate(queues.table["site_id"].astype(str)):
