@@ -54,7 +54,7 @@ def reach_fault(
     reach: pd.DataFrame,
     cutoff_min: float | None,
 ) -> Fault:
-    """Return the fault that no demand reaches a usable station, with its reason and a remedy."""
+    """Return the fault that no demand reaches a usable station, with its cause and a remedy."""
     rows = demand[demand["demand_kwh_day"] > 0]
     pairs = reach[
         reach["cell_id"].astype(str).isin(set(rows["cell_id"].astype(str)))
