@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-# Width of a road (points) and its colour, in drawing order; other roads are streets.
+# Width (points) and colour of roads, in drawing order; other roads are drawn as streets.
 _ROADS = {
     "street": (0.35, "#cfd3d8"),
     "tertiary": (0.7, "#c3c8ce"),
@@ -26,7 +26,7 @@ _ROADS = {
     "trunk": (2.2, "#858c96"),
     "motorway": (2.2, "#858c96"),
 }
-# Colours of cells with little and much demand, for none, half and all of it served.
+# Colours of cells with little and with much demand, if none, half or all of it is served.
 _SHADES = np.array(
     [
         [[253, 241, 226], [222, 110, 56]],
@@ -80,7 +80,7 @@ def find_ground(
 
 
 def energy_wanted(cells: gpd.GeoDataFrame) -> tuple[Array, str]:
-    """Return the demand by which each cell is coloured, and its unit."""
+    """Return the demand that sets the colour of each cell, and its unit."""
     energy: Array = cells["demand_kwh_day"].to_numpy(dtype=float)
     area_km2: Array = np.asarray(shapely.area(np.asarray(cells.geometry.array))) / 1e6
     if (area_km2 > 0).all():

@@ -60,7 +60,7 @@ def write_qgis_project(
 ) -> None:
     """Write a QGIS project with the layers of ``plan.gpkg`` in the same folder.
 
-    The first of `layers` is drawn on top; tables are skipped; each layer uses the first of its
+    The first of `layers` is drawn on top, and tables are skipped. Each layer uses the first of its
     `styles`. `title`, `note` and `credit` (owner, licence and date of the data) are on the print
     page.
     """
@@ -128,9 +128,9 @@ def _crs(into: Element, authid: str) -> None:
 def _page(
     title: str, note: str, credit: str, bounds: Sequence[float], heads: Mapping[str, str]
 ) -> Element:
-    """Return a landscape A4 page, ``qgis_page.xml``, with text, map, legend and scale.
+    """Return a landscape A4 page from ``qgis_page.xml``, with text, map, legend and scale.
 
-    `heads`: titles in the legend, by layer.
+    `heads` are the titles in the legend, by layer.
     """
     layout = ET.fromstring((files("siting.export") / "qgis_page.xml").read_text(encoding="utf-8"))
     extent, tree, bar = (

@@ -313,8 +313,8 @@ class LeastRegret(Aim):
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
         """Return the regret: a column that is at least the regret in each scenario."""
         if len(self.best) != len(layout.probabilities):
-            what = "has no figure for the best plan of each scenario alone"
-            raise InputError("least regret", what, "solve it first; the answer's program has them")
+            what = "lacks the best value of each scenario planned for alone"
+            raise InputError("least regret", what, "solve first, then use the answer's program")
         unit = layout.worth_unit
         regret = layout.columns.more(f"{prefix}regret", 0.0, max((0.0, *self.best)) / unit)
         for k, best in enumerate(self.best):

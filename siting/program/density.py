@@ -109,7 +109,7 @@ def one_in_each(
     }
     empty = [name for name, offers_there in use.items() if not offers_there]
     what = f"{'stretches' if kind == 'stretch' else f'{kind}s'} without a candidate that can meet"
-    fix = "add candidates there (offers.csv has the reasons for the others), or widen the rule"
+    fix = "add candidates there (offers.csv has the reason for each offer), or widen the rule"
     refuse(naming(where, f"{what} the rule", empty, fix, count=True))
     return tuple(
         Limit(name, kind, "stations", math.inf, offers_there, at_least=1.0)

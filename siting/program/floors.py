@@ -83,7 +83,7 @@ def groups_of(
         what = f"{len(empty):,} zones have no demand" if groups else "no demand row has a zone"
         raise InputError("zones", what, "leave them out, or correct the zones", empty)
     if CITY in groups:
-        what = f"a zone is called {CITY!r}, the whole area"
+        what = f"a zone is called {CITY!r}, which means the whole area"
         raise InputError("zones", what, "give the zone another name")
     return groups
 

@@ -86,8 +86,8 @@ def site_faults(offers: pd.DataFrame, required: set[str], forbidden: set[str]) -
     for where, ids, what, fix in (
         ("required", required - known, "without any offer", "check the names"),
         ("forbidden", forbidden - known, "without any offer", "check the names"),
-        ("required", without, f"with every offer ruled out{why}", "lift what rules them out"),
-        ("required", required & forbidden, "forbidden as well", "say one or the other"),
+        ("required", without, f"with every offer ruled out{why}", "allow some of these offers"),
+        ("required", required & forbidden, "forbidden as well", "name it in one list only"),
         ("forbidden", forbidden & standing, kept, out),
     ):
         faults += naming(f"{where} sites", what, sorted(ids), fix, count=True)

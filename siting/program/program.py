@@ -404,9 +404,9 @@ class Program:
         keys = self._keys()
         missing = [key for key in keys if key not in given]
         extra = [key for key in given if key not in keys]
-        fix = "give it for each row of each"
+        fix = "give one series for each"
         faults = naming(what, f"years or scenarios without {what}", missing, fix)
-        fix = "leave them out, or set them first"
+        fix = "leave them out, or first add years or scenarios"
         return faults + naming(what, "unknown years or scenarios", extra, fix)
 
     def _with_demand(self, demand: Demand | None) -> Program:
@@ -420,8 +420,8 @@ class Program:
             stray = tuple(sorted(set(index) ^ set(ids)))
             values = pd.Series(given.to_numpy(dtype=float, na_value=np.nan), index=index)
             if stray or index.has_duplicates:
-                what = f"{len(stray):,} demand rows are not in both it and the instance"
-                fix = "give each the same demand_ids, with 0 kWh/day where there is none"
+                what = f"{len(stray):,} demand_ids are missing here or in the instance"
+                fix = "name each demand_id of the instance once, with 0 kWh/day for no demand"
                 faults.append(Fault(f"demand of {key}", what, fix, stray))
                 continue
             column = values.reindex(ids).to_numpy(dtype=float)
