@@ -44,7 +44,7 @@ class BatchLines(LiveLine):
 
 
 def print_studies(studies: Sequence[BatchStudy], out: Path) -> None:
-    """Print the studies of a batch without running it: run folder or fault of each."""
+    """Print the studies of a batch without running them: the run folder or the fault of each."""
     console = Screen()
     heads = {"Study": "name", "Sweep": "label", "Run folder": "key"}
     columns = [Column(head, attrgetter(at), overflow="fold") for head, at in heads.items()]
