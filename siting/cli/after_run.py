@@ -261,7 +261,7 @@ def lots(
     loss: float = typer.Option(
         0.05,
         metavar="SHARE",
-        help="Share of its energy that a station may lose anywhere in its search area.",
+        help="Largest share of its energy that a station may lose within its search area.",
     ),
     radius: float = typer.Option(
         1000.0, metavar="M", help="Largest radius of a search area, metres."
@@ -323,7 +323,7 @@ def evaluate(
     ),
     out: Path | None = to_folder("By default runs/NAME-evaluate-TIME."),
 ) -> Reply:
-    """Score a plan made by hand or another tool against the best plan for the same money.
+    """Score a plan made by hand or by another tool against the best plan for the same money.
 
     Exit 3: a gap over 100 %.
     """

@@ -264,7 +264,7 @@ def draw_simulation(
 ) -> None:
     """Draw a simulated day as a PNG: use, lateness and waits by hour, and energy by station.
 
-    `hours` has ``case``, ``hour``, ``use_share``, ``late_share``, ``wait_mean_min``; `stations` has
+    `hours` has ``case``, ``hour``, ``use_share``, ``late_share``, ``wait_mean_min``. `stations` has
     ``allotted_kwh_day``, ``planned_delivered_kwh_day``, ``free_delivered_kwh_day``.
     """
     figure = new_figure(10.5, 7, layout="constrained")

@@ -152,7 +152,7 @@ def _add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
     if not rows:
         return
     table = pd.DataFrame(rows, columns=_STYLE_COLUMNS)
-    # QGIS sorts styles by this time. A fixed time makes the file of a plan always the same.
+    # QGIS sorts styles by this time. The time is fixed, so that a plan always gives the same file.
     table["update_time"] = pd.Timestamp("2000-01-01")
     options = {"FID": "id", "DESCRIPTION": "How QGIS draws the layers; read by QGIS itself."}
     pyogrio.write_dataframe(table, path, layer=STYLES_TABLE, driver="GPKG", append=True, **options)

@@ -65,7 +65,7 @@ def _round(coordinates: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _mend(exact: BaseGeometry, drawn: BaseGeometry) -> BaseGeometry:
-    """Return a valid shape on the grid in place of one that rounding made invalid."""
+    """Return a valid shape on the grid in place of a shape that rounding made invalid."""
     if exact.geom_type in ("LineString", "MultiLineString"):
         return _mend_line(drawn)
     valid = exact
@@ -79,7 +79,7 @@ def _mend(exact: BaseGeometry, drawn: BaseGeometry) -> BaseGeometry:
 
 
 def _mend_line(drawn: BaseGeometry) -> BaseGeometry:
-    """Return the parts of a line that still have a length or, without any, one grid step."""
+    """Return the parts of a line that still have a length; if none has, a line of one grid step."""
     parts = shapely.get_parts(drawn)
     lasting = parts[shapely.is_valid(parts)]
     if len(lasting) > 1:

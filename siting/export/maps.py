@@ -47,7 +47,7 @@ def plan_figure(
 
     The more energy a cell wants (per km², or per cell if cells are points), the darker it is. Its
     colour goes from orange to green with the share served. New stations are circles and existing
-    ones diamonds, with areas in proportion to their power.
+    stations are diamonds, with areas in proportion to their power.
 
     `edges` are roads with ``highway``, in a projected coordinate reference system (metres).
     `cells_layer` is made by `demand_layer`. `sites` are stations with ``existing`` and
@@ -191,7 +191,7 @@ def draw_side_by_side(
 def draw_differences(
     path: Path, *, edges: gpd.GeoDataFrame, sites: gpd.GeoDataFrame, title: str, note: str = ""
 ) -> None:
-    """Draw the differences between plans as a PNG: stations in all, changed, or only in some.
+    """Draw the differences between plans as a PNG: stations in all plans, changed, or in some.
 
     `edges` are roads with ``highway``, in a projected coordinate reference system (metres). `sites`
     are stations with ``status`` (all, changed, some), ``in_runs`` and ``existing``.
@@ -237,7 +237,7 @@ def draw_demand(
     title: str,
     note: str = "",
 ) -> None:
-    """Draw maps of the energy wanted (PNG, SVG or PDF): one for all classes, and one for each.
+    """Draw maps of the energy wanted (PNG, SVG or PDF): one for all classes, and one per class.
 
     Each map has its own scale, up to about the 97th percentile of its cells with demand.
 

@@ -47,7 +47,7 @@ _ID = "siting_plan_layer_"  # QGIS rejects short ids
 # Labels and scale bar of the page, found by QGIS's numbers for item types.
 _LABEL, _SCALE_BAR = "LayoutItem[@type='65641']", "LayoutItem[@type='65646']"
 _MAP_MM = (205.0, 168.0)
-_BAR_MM = 48.0  # width of the scale bar; 60 mm with its figures
+_BAR_MM = 48.0  # width of the scale bar; 60 mm with its labels
 
 
 def write_qgis_project(

@@ -61,7 +61,7 @@ _WORTH = r"\sum_{ijs} w_s a_{ij} v_{is} x_{ijs}"
 
 
 class _Answer(Protocol):
-    """The figures that aims read from an answer; `siting.engine.answer.Answer` has them."""
+    """The figures of an answer that aims read (see `siting.engine.answer.Answer`)."""
 
     @property
     def instance(self) -> Instance: ...
@@ -110,7 +110,7 @@ class Aim(ABC):
     of_drives: ClassVar[bool] = False  # the value depends on the drive from each cell
     of_scenarios: ClassVar[bool] = False  # the value is a function of the scenarios' worths
     of_stations: ClassVar[bool] = False  # the value includes the cost of stations and of drives
-    # Whether the value is relative to `best`: the best value in each scenario planned for alone.
+    # Whether the value is relative to `best`, the best value of any plan in each scenario.
     from_best: ClassVar[bool] = False
     best: tuple[float, ...] = ()
     groups: tuple[Floor, ...] = ()  # groups of demand whose shares the aim compares
@@ -131,7 +131,7 @@ class Aim(ABC):
         return self.from_best and not self.best
 
     def with_best(self, best: tuple[float, ...]) -> Aim:
-        """Return the aim with the best value of each scenario, or unchanged if it needs none."""
+        """Return the aim with the best value of each scenario, if the aim needs these values."""
         return self
 
     def unit(self, worth_unit: str) -> str:
@@ -158,11 +158,14 @@ class Aim(ABC):
         return np.zeros(0, dtype=np.int64), np.zeros(0)
 
     def minute_of_classes(self, instance: Instance) -> Floats | None:
-        """Return the weight of a minute of driving by vehicle class; None if there are none."""
+        """Return the weight of a minute of driving by vehicle class; None if the aim has none."""
         return None
 
     def goal(self, layout: Layout) -> Goal | None:
-        """Return the aim without money, as a function of scenario worths; None if there is none."""
+        """Return the aim, without its money terms, as a function of scenario worths.
+
+        None if the aim is not such a function.
+        """
         chance = np.array(layout.probabilities)
         return (lambda worth: np.tensordot(chance, worth, axes=1)) if self.of_worth else None
 
@@ -303,7 +306,7 @@ class LeastRegret(Aim):
     words = "the least worst regret over the scenarios"
     of_scenarios = True
     from_best = True
-    # The best value in each scenario planned for alone; if empty, the engine computes it.
+    # The best value of any plan in each scenario; if empty, the engine computes the values.
     best: tuple[float, ...] = ()
 
     def with_best(self, best: tuple[float, ...]) -> LeastRegret:
@@ -313,8 +316,8 @@ class LeastRegret(Aim):
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
         """Return the regret: a column that is at least the regret in each scenario."""
         if len(self.best) != len(layout.probabilities):
-            what = "lacks the best value of each scenario planned for alone"
-            raise InputError("least regret", what, "solve first, then use the answer's program")
+            what = "lacks the best value of any plan in each scenario"
+            raise InputError("least regret", what, "solve it, and use the program of the answer")
         unit = layout.worth_unit
         regret = layout.columns.more(f"{prefix}regret", 0.0, max((0.0, *self.best)) / unit)
         for k, best in enumerate(self.best):

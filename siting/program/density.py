@@ -5,7 +5,7 @@ it::
 
     sum of z_o over the offers of all sites of J_a   >=  1          for each area a
 
-An existing station satisfies the row. Squares without a candidate are left out. A road is cut into
+An existing station satisfies its row. Squares without a candidate are left out. A road is cut into
 stretches of equal length, none longer than the configured length. Every stretch needs a station, so
 two neighbouring stations on a road are at most two stretches apart. A minimum power per vehicle is
 another lower limit::
@@ -60,7 +60,7 @@ def stretches(
 
     A point near a line belongs to the nearest stretch of that line. Stretches without points are
     listed too. `lines` are lines by name, in the points' coordinate system (m). No stretch is
-    longer than `every_m` (m). Points within `within_m` of a line (m) are near it.
+    longer than `every_m` metres. Points at most `within_m` metres from a line are near the line.
 
     >>> road = shapely.LineString([(0, 0), (150, 0)])
     >>> at = gpd.GeoSeries(gpd.points_from_xy([10.0, 140.0], [5.0, 0.0]), crs=32642)
@@ -122,7 +122,7 @@ def power(
 ) -> Limit:
     """Return the lower limit on charging power (kW), existing stations included.
 
-    `power_kw` is the power of each offer (kW), by ``offer_id``; a missing offer has 0.
+    `power_kw` is the power of each offer (kW), by ``offer_id``; missing offers have no power.
     `at_least_kw` is the least total power (kW).
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"]})

@@ -90,7 +90,7 @@ class Instance:
     required_sites: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
-        """Make the arrays read-only, because stages share them."""
+        """Make the arrays read-only, because the stages of a study share them."""
         for value in vars(self).values():
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
@@ -111,11 +111,11 @@ class Instance:
     ) -> Instance:
         """Return the instance made from tables; the tables stay unchanged.
 
-        Offers with a ``reason`` are ruled out and left out. An existing station is kept or
-        extended, so only its extensions (where ``extends`` is true) remain as other offers at its
-        site. The capacity and power of an extension include those of the station. Its cost is only
-        that of the addition. In the last year, either all or none of the offers with the same
-        ``bundle`` stand. An ``opens_year`` above 0 is the year in which an offer must open.
+        Offers with a ``reason`` cannot be built and are left out. At the site of an existing
+        station, only the station and its extensions (``extends`` is true) remain. The capacity and
+        power of an extension include those of the station; the cost is only that of the addition.
+        In the last year, either all or none of the offers with the same ``bundle`` stand. An
+        ``opens_year`` above 0 is the year in which an offer must open.
 
         Parameters
         ----------

@@ -39,7 +39,7 @@ class Matrix:
     row_lower: Floats
     row_upper: Floats
     layout: Layout  # the meaning of the columns
-    family: dict[str, slice]  # range of the rows of each family present, in order
+    family: dict[str, slice]  # range of rows of each family that is present
     # offset, size: the aim's value in its own unit is ``offset + size x (cost times columns)``;
     # `size` is negative if less is better.
     offset: float

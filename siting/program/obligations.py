@@ -9,7 +9,7 @@ At a site of ``E`` the offers are the existing station and its extensions; one o
 Offers at forbidden sites are left out before the program is built.
 
 `siting.program.references` reports invalid input. `Instance.contradictions` reports each limit that
-the stations at ``E`` and ``R`` break even at their least use. The engine finds conflicts between
+the stations at ``E`` and ``R`` exceed with their least use. The engine finds conflicts between
 limits.
 """
 
@@ -31,7 +31,7 @@ def tolerance(at_most: float) -> float:
 
 
 def extends(offers: pd.DataFrame) -> pd.Series[bool]:
-    """Return whether each offer extends an existing station; all False without the column."""
+    """Return whether each offer extends an existing station; False if the column is absent."""
     return offers.get("extends", pd.Series(False, index=offers.index)).eq(True)
 
 

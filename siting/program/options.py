@@ -78,7 +78,7 @@ def opening(options: Options, opens: Ints, years: Ints) -> Options:
 
 
 def _becomes(instance: Instance, offers: Ints, *, upgrades: bool) -> dict[int, list[int]]:
-    """Return the offers that can follow each offer a year later, itself included."""
+    """Return, for each offer, the offers that can stand a year later, the same offer included."""
     out: dict[int, list[int]] = {}
     site = instance.offer_site[offers]
     order = np.argsort(site, kind="stable")

@@ -271,7 +271,7 @@ class Program:
         return replace(program, scenario_plan=scenario, aims=(MostWorth(),))
 
     def only_last_year(self) -> Program:
-        """Return the program with only the last year, and all money granted up to it."""
+        """Return the program with only the last year, and all money granted up to that year."""
         if self.year_plan is None:
             return self
         last = len(self.year_plan.years) - 1
@@ -529,7 +529,7 @@ class Program:
         rows = ResourceRows(made)
         rows.add_money(self.instance.offer_subsidy, 0.0, self.year_plan)
         money = rows.made()
-        # Leave out courses that exceed the years' money on their own.
+        # Leave out courses that alone cost more than the money of the years.
         over = np.zeros(len(made), dtype=bool)
         use = money.use.tocoo()
         over[use.col[use.data > (money.at_most + money.slack)[use.row]]] = True

@@ -13,9 +13,9 @@ choice of options can break is left out.
 Either all offers of a bundle stand in the last year, or none does. For a bundle of the offers ``a,
 b, c`` the rows are ``z_b >= z_a``, ``z_c >= z_b`` and ``z_a >= z_c``.
 
-The distance to another plan is a row too: a least number of sites with a station in only one of the
-two plans. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions to general integer
-linear programs. European Journal of Operational Research 184 (2008), 802-809.
+The distance to another plan is a row too. It requires a least number of sites with a station in
+only one of the two plans. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions to
+general integer linear programs. European Journal of Operational Research 184 (2008), 802-809.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class ResourceRows:
             self.add(limit.name, limit.kind, limit.unit, end, at_most=limit.at_most, at_least=least)
 
     def add_distance(self, name: str, standing: Ints, sites: int) -> None:
-        """Require a plan that differs at `sites` or more sites from the plan with `standing`."""
+        """Require at least `sites` sites that differ from a plan with stations at `standing`."""
         use = np.where(np.isin(self.options.site, standing), -1.0, 1.0)
         self.add(name, "distance", "sites", use, at_least=float(sites - len(standing)))
 

@@ -27,7 +27,7 @@ class Columns:
         self.names: dict[int, str] = {}  # names of the columns that aims add
 
     def add(self, upper: Floats) -> Ints:
-        """Add columns with lower bound 0 and these upper bounds; return their positions."""
+        """Add columns with lower bound 0 and the given upper bounds; return their positions."""
         first = self.count
         self.count += len(upper)
         self._lower.append(np.zeros(len(upper)))

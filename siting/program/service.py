@@ -44,13 +44,13 @@ class Service:
     worth: Floats  # worth of a kWh/day of a row in each slice, before decay
     # Present value of a kWh/day sold to a row (PKR); 0 where the program does not need it.
     margin: Floats
-    vehicle_class: Ints  # position of the vehicle class of the first demand row in a row
+    vehicle_class: Ints  # position of the vehicle class of each row's first demand row
     floor: Flags  # whether each merged row (column) is in each floor (row)
     # start, site: the sites ``site[start[i]:start[i + 1]]``, one or more, can serve row ``i``.
     start: Ints
     site: Ints
     factor: Floats  # weight of a kWh after the drive of each pair, 0 to 1
-    minutes: Floats  # drive of each pair (min), from the cell of its first demand row
+    minutes: Floats  # drive of each pair (min), from the cell of the row's first demand row
     # The merged row of each demand row; -1 if it has no demand or no site in reach.
     row_of_demand: Ints
 

@@ -33,7 +33,7 @@ _FAIRNESS = {
 class Frontier:
     """A stored budget curve."""
 
-    rows: pd.DataFrame  # one per budget, rising
+    rows: pd.DataFrame  # one row per budget, from the lowest
     # Sections of the configuration that differ from the run's; the budget is ignored.
     differs: tuple[str, ...]
 

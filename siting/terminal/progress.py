@@ -111,7 +111,7 @@ def _show_table(display: Callable[..., Any], cell: Callable[[], int]) -> Report:
 
 
 def _notebook() -> tuple[Callable[..., Any], Callable[[], int]] | None:
-    """Return the display function and running cell number of a notebook; None outside one."""
+    """Return a notebook's display function and running cell number; None outside a notebook."""
     shell = notebook()
     if shell is None:
         return None
