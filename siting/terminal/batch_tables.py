@@ -77,7 +77,7 @@ def print_batch(result: BatchResult) -> None:
     far = table[done & table["gap"].map(is_far)]
     if len(far):
         console.warn_if_far(far["gap"].max(skipna=False))
-        console.say(f"This affects {len(far):,} of {int(done.sum()):,} studies; the worst is shown.")
+        console.say(f"Affected: {len(far):,} of {int(done.sum()):,} studies; the worst is shown.")
     swept = swept_of(table)
     several = len(set(table.loc[done, "name"])) > 1
     columns = [Column("Study", "name", overflow="fold")] if several or not swept else []
