@@ -81,7 +81,7 @@ def caps_of(instance: Instance, rule: GapRule) -> Floats:
             raise InputError("cap", f"is {rule.cap}", fix)
         return rule.cap * need
     missing = [o for o in instance.offer_ids if o not in rule.cap]
-    faults = naming("cap", "offers without a sum", missing, "give PKR for each offer")
+    faults = naming("cap", "offers without an amount", missing, "give PKR for each offer")
     given = np.array([float(rule.cap.get(o, 0.0)) for o in instance.offer_ids])
     bad = instance.offer_ids[~(given >= 0)]
     refuse(faults + naming("cap", "not PKR of at least 0", bad, "give PKR"))
@@ -128,7 +128,7 @@ def margins_of(instance: Instance, rule: GapRule) -> Floats:
     bad = sorted(k for k, v in by_class.items() if not (math.isfinite(v) and v >= 0))
     fix = f"there are: {', '.join(names)}"
     faults = naming("margin_pkr", "unknown vehicle classes", unknown, fix)
-    faults += naming("margin_pkr", "vehicle classes without one", missing, "add it")
+    faults += naming("margin_pkr", "vehicle classes without a margin", missing, "add it")
     faults += naming("margin_pkr", "not a number of 0 or more", bad, "give PKR")
     if not 0 < rule.sales_share <= 1:
         faults.append(Fault("hurdle", f"is {rule.sales_share}", "give a share above 0, up to 1"))

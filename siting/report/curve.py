@@ -47,7 +47,7 @@ def read_frontier(folder: Path, run: RunRecord) -> Frontier:
     for name in ("frontier.csv", "frontier.json", "config.yaml"):
         if not (folder / name).is_file():
             what = f"is not a folder that siting frontier wrote: it has no {name}"
-            raise InputError(str(folder), what, "name one, or leave it out")
+            raise InputError(str(folder), what, "name a folder of `siting frontier`, or none")
     facts = read_json(folder / "frontier.json")
     rows = _budgets(folder / "frontier.csv")
     faults = []
