@@ -120,7 +120,7 @@ def lacking(run: RunRecord) -> list[str]:
             lines.append(f"No {what} is stated for: {', '.join(names)}.")
     kinds = sorted({row["what"].lower() for row in rows})
     if "existing stations" not in kinds:
-        lines.append("No layer of existing stations was given: stations that stand today are not counted.")
+        lines.append("No layer of existing stations was given, so no station of today is counted.")
     if run.settings["offers"]["feeders"] is None:
         lines.append(
             "No layer of feeders was given: the spare power of the grid is one assumed figure for "
