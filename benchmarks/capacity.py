@@ -250,7 +250,7 @@ def by_highs(make: str, given: dict[str, Any], gap: float, limit_s: float) -> di
 
 
 def value_of(instance: Any, offers: np.ndarray) -> tuple[float, bool]:
-    """Return the most energy that offers serve (kWh/day), and whether they are within the budget."""
+    """Return the most energy that offers serve (kWh/day), and whether they keep to the budget."""
     spent = float(instance.offer_subsidy[offers].sum())
     paid = spent <= instance.budget_pkr * (1 + 1e-12) + 1e-6
     return most_served(instance, offers), paid
