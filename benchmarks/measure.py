@@ -163,7 +163,7 @@ def _is_traceback(said: list[str]) -> bool:
 def _wait(
     process: subprocess.Popen[bytes], until: float
 ) -> tuple[float | None, resource.struct_rusage, int]:
-    """Wait for a process, and return its group's CPU seconds if killed, its usage and its status."""
+    """Wait for a process; return its group's CPU seconds if killed, its usage and its status."""
     spent_s: float | None = None
     pause = 0.005
     try:
