@@ -1,4 +1,4 @@
-"""Write the city's files, always with the same bytes: OSM XML, people as CSV, chargers as GeoJSON."""
+"""Write the city as OSM XML, people as CSV and chargers as GeoJSON; always the same bytes."""
 
 from __future__ import annotations
 
