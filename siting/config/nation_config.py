@@ -71,7 +71,7 @@ class CityOfNation(MoneyRange):
     """role of the city in the plan; must: it gets at least one new station; never: it gets no
     public money"""
     province: Text | None = None
-    """province of the city; default: the packaged one of demand.city"""
+    """province of the city; default: the province of demand.city in the packaged table"""
 
 
 FileOrCity = Annotated[
@@ -85,7 +85,7 @@ class ClassEnvelope(Section):
     budget_pkr: Rupees = Field(ge=0)
     """largest sum that these chargers draw, PKR"""
     charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(min_length=1)
-    """groups of the charger catalogue that draw on it (lev, ac, dc …)"""
+    """groups of the charger catalogue that draw on the envelope (lev, ac, dc …)"""
 
 
 class NationSolver(Section):
@@ -116,7 +116,7 @@ class NationConfig(Section):
     note: str = ""
     """caveat repeated in every output"""
     budget_pkr: Rupees | None = Field(None, gt=0, le=1e14)
-    """public money of all cities together, PKR; either this or years"""
+    """public money of all cities together, PKR; give either budget_pkr or years"""
     years: Years | None = None
     """public money by year, in place of budget_pkr; every city's plan gets these years, and shares,
     floors and ceilings apply to the sum over the years; default: one sum"""

@@ -39,14 +39,15 @@ def load(
         Strings ``key.path=value`` with the value as YAML, applied in order. A number in the path,
         counted from 0, names an item of a list.
     today
-        Today's date: an earlier target year is a fault; ``None`` for no such check.
+        Today's date; a target year before it is a fault. ``None`` skips this check.
     check_files
         Whether the files that the configuration names must exist.
 
     Raises
     ------
     ConfigError
-        With one fault for each error: its file, line and key, and the values found and expected.
+        With one fault for each error, which states file, line, key, and the values found and
+        expected.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Settings that cannot be combined, in one table for the check and the docs.
+"""Settings that cannot be combined, in one table for both the check and the documentation.
 
 A setting is written as ``key: values``. The values are one value, several joined by ``or``,
 ``given`` (any value) or ``not VALUE`` (any other value).
@@ -102,7 +102,7 @@ def clashes(config: Any) -> list[Refusal]:
 
 
 def says(config: Any, setting: str) -> bool:
-    """Return whether a configuration has a setting, which is written as in the table."""
+    """Return whether a configuration has a setting, which is written as in `REFUSALS`."""
     key, _, values = setting.partition(": ")
     value = config
     for name in key.split("."):

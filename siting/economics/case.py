@@ -157,9 +157,9 @@ def business_case(
 def gap_terms(offers: pd.DataFrame, rules: BusinessRules, subsidy: Subsidy) -> pd.DataFrame:
     """Return the viability gap of each offer as a linear function of its sales (PKR).
 
-    If an offer sells q kWh/day in the target year, the shortfall of its business case is ``need_pkr
-    - worth_pkr_kwh_day x q``, or 0 if that is negative. The payment is at most ``cap_pkr``. Need
-    and worth are computed at the hurdle of the subsidy's rule.
+    If an offer sells q kWh/day in the target year, its shortfall is ``need_pkr - worth_pkr_kwh_day
+    x q``, or 0 if that is negative. The payment is at most ``cap_pkr``. Need and worth are computed
+    at the hurdle of the subsidy's rule.
 
     `offers`: as `siting.sites.make_offers` returns them; `rules`: prices and rates; `subsidy`: the
     rule with its caps (`siting.sites.subsidy_pkr`). Columns: ``offer_id``, ``need_pkr``,
