@@ -55,7 +55,7 @@ class Figures(Section):
 
 
 class Wealth(Section):
-    """Relative wealth by place, which moves vehicles to wealthier places but keeps totals."""
+    """Relative wealth by place; vehicles move to wealthier places, and totals stay the same."""
 
     path: WealthFile
     """GeoTIFF of one band (needs the extra raster), or layer of points, such as Meta's Relative
@@ -139,12 +139,12 @@ class Surfaces(Section):
 
 
 class Housing(Section):
-    """The effects of renting and high-rise living on home charging, in zones with data on them."""
+    """The effects of renting and high-rise living on home charging, in zones with these data."""
 
     renting_effect: Share | None = None
-    """share of home charging that is lost by renting; default: the figure in the table"""
+    """share of their home charging that tenants lose; default: the figure in the table"""
     high_rise_effect: Share | None = None
-    """share of home charging that is lost by living in a high-rise; default: the figure in the
+    """share of their home charging that households in high-rises lose; default: the figure in the
     table"""
     survey_renting_share: Share | None = None
     """share of tenants in the survey behind home_share; a zone with the same share of tenants uses

@@ -194,7 +194,7 @@ def _path(check: Callable[[Path, bool], None]) -> BeforeValidator:
 def _file(*suffixes: str) -> BeforeValidator:
     def check(path: Path, must_exist: bool) -> None:
         if not path.name.lower().endswith(suffixes):
-            what = f"ending of {path.name} cannot be read"
+            what = f"the ending of {path.name} is not accepted"
             refuse([((), what, "use one of " + ", ".join(suffixes))])
         if must_exist and not path.is_file():
             refuse([((), missing_file(path), "")])

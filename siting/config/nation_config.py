@@ -110,7 +110,7 @@ class NationConfig(Section):
     """A nation: cities that share a budget."""
 
     name: Annotated[str, Field(pattern=RUN_NAME)] = Field(max_length=80)
-    """short name; names the folder"""
+    """short name of the nation; its folder gets this name"""
     title: Text = Field(default_factory=lambda data: data.get("name", "untitled"))
     """name shown in outputs"""
     note: str = ""
@@ -119,7 +119,7 @@ class NationConfig(Section):
     """public money of all cities together, PKR; give either budget_pkr or years"""
     years: Years | None = None
     """public money by year, in place of budget_pkr; every city's plan gets these years, and shares,
-    floors and ceilings apply to the sum over the years; default: one sum"""
+    floors and ceilings apply to the sum over the years; default: a single sum"""
     cities: Annotated[tuple[FileOrCity, ...], Field(strict=False)] = Field(min_length=2)
     """the cities, each a configuration file or a section that names one"""
     set: Overrides = ()
@@ -129,7 +129,7 @@ class NationConfig(Section):
     least_kwh_day_a_head: KwhHead = Field(0, ge=0, le=100)
     """least energy served per inhabitant in every city; with years: in the last year"""
     envelopes: Mapping[TableName, ClassEnvelope] = Field({})
-    """ceilings on the money for some chargers over all cities"""
+    """ceilings on the public money for some chargers, in all cities together"""
     solver: NationSolver = NationSolver()
     """solver settings"""
     output: NationOutput = NationOutput()
@@ -151,9 +151,9 @@ def load_nation(
     With money by year, every city's plan gets the nation's years.
 
     `path`: the YAML file. Relative paths in it are resolved against its folder. `overrides`:
-    ``key.path=value`` strings that replace keys of the file; `today`: today's date, to refuse
-    earlier years; None: no check. Raises `ConfigError` with every fault of the nation's and the
-    cities' files.
+    ``key.path=value`` strings that replace keys of the file; `today`: today's date (earlier years
+    are refused; None skips this check). Raises `ConfigError` with every fault of the nation's and
+    the cities' files.
     """
     cities: list[Config] = []
     provinces: list[str] = []
@@ -250,7 +250,7 @@ def _cities_apart(cities: Sequence[Config]) -> Iterator[Refusal]:
             yield ("cities", i), what, "leave one out"
         if city.year != cities[0].year:
             what = f"{city.name} is for {city.year}, {cities[0].name} for {cities[0].year}"
-            yield ("cities", i), what, f"one year for all: set: [year={cities[0].year}]"
+            yield ("cities", i), what, f"use one year for all cities: set: [year={cities[0].year}]"
 
 
 def _plain_questions(cities: Sequence[Config]) -> Iterator[Refusal]:

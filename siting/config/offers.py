@@ -275,8 +275,8 @@ class Money(Section):
     """Prices and rates of a station's business case; None: the package's figure."""
 
     prices_pkr_kwh: Annotated[Mapping[TableName, Price], Field(min_length=1)] | None = None
-    """price to drivers by charger group, including sales tax, PKR/kWh; required for every group in
-    the configurations"""
+    """price that drivers pay, by charger group, including sales tax, PKR/kWh; required for every
+    group in the configurations"""
     pkr_per_usd: float | None = Field(None, gt=0, le=100_000)
     """exchange rate, PKR per US dollar, which changes the imported share of the prices of chargers
     and swap batteries; default: 280, the rate of the catalogue"""

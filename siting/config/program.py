@@ -48,7 +48,7 @@ class StepDecay(Section):
     kind: Literal["step"]
     """in steps"""
     factors: Mapping[MinutesKey, PositiveShare] = Field(min_length=1)
-    """factor by the length of drive (min) from which it applies"""
+    """factors, each with the drive (min) from which it applies"""
 
 
 class LinearDecay(Section):
@@ -118,7 +118,7 @@ Zones = Annotated[GridZones | LayerZones | ZonesOfPeople, Field(discriminator="k
 
 
 class LeastCost(Section):
-    """The least expensive plan that serves a given share, in place of the best plan for money."""
+    """The cheapest plan that serves a given share, in place of the best plan for a budget."""
 
     served_share: PositiveShare
     """share of the demand that must be served"""
@@ -356,13 +356,13 @@ class Limits(Section):
         for name, rule in self.at_least.items():
             sites = len(set(rule.sites))
             if rule.stations > sites:
-                what = f"{rule.stations} of {sites} sites"
-                yield ("at_least", name, "stations"), what, "require at most their number"
+                what = f"more stations ({rule.stations}) than sites ({sites})"
+                yield ("at_least", name, "stations"), what, "require at most one station per site"
 
     def _money_twice(self) -> Iterator[Refusal]:
         """Yield the faults of splits and envelopes that reserve money."""
         if self.split and self.split_like != "none":
-            what = "splits the budget again, besides limits.split"
+            what = "splits the budget a second time, besides limits.split"
             yield ("split_like",), what, "leave one out"
         whole = sum(self.split.values())
         if whole > 1 + 1e-9:

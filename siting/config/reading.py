@@ -115,7 +115,7 @@ def _read_file(path: Path, model: type[BaseModel]) -> tuple[dict[str, Any], Orig
         if not path.is_file():
             raise ConfigError(str(path), missing_file(path).replace(f": {path}", "", 1))
         if path.suffix.lower() not in YAML_SUFFIXES:
-            what = f"ending {path.suffix or '(none)'} is not that of a configuration"
+            what = f"the ending {path.suffix or '(none)'} is not that of a configuration"
             raise ConfigError(str(path), what, f"use {' or '.join(YAML_SUFFIXES)}")
         if path.stat().st_size > MAX_BYTES:
             what = f"is larger than {MAX_BYTES:,} bytes, too large for a configuration"

@@ -52,7 +52,7 @@ class Roads(Section):
     speeds_csv: CsvFile | None = None
     """speed table in place of the packaged one, with the same columns"""
     peak: bool = True
-    """whether to slow the roads to the peak hour; true errs on the safe side"""
+    """whether driving times are those of the peak hour; true errs on the safe side"""
 
 
 class Download(Section):
@@ -128,7 +128,7 @@ class Solver(Section):
     time_limit_s: Seconds = Field(120, gt=0, le=604_800)
     """time after which the solver stops with the best plan so far, s"""
     threads: int = Field(2, ge=1, le=1024)
-    """processor cores to use"""
+    """number of processor cores to use"""
     seed: int = Field(1, ge=0, le=2_147_483_647)
     """random seed of the solver"""
 
@@ -156,7 +156,7 @@ class Cap(Section):
     """column of the bids: bidder, or a column of your own such as province; zone means
     program.zones if the bids have no column zone"""
     value: Text | None = None
-    """value that the limit applies to; default: every value, each on its own"""
+    """value that the limit applies to; default: the limit applies to each value separately"""
     stations: int | None = Field(None, ge=0, le=1_000_000)
     """largest number of stations"""
     pkr: Rupees | None = Field(None, ge=0, le=1e14)
@@ -185,7 +185,7 @@ class Config(Section):
     """One study: a city, its roads, people and sites, the money, and the solver."""
 
     name: Annotated[str, Field(pattern=RUN_NAME)] = Field(max_length=80)
-    """short name of the study; names its run folder"""
+    """short name of the study; its run folder gets this name"""
     title: Text = Field(default_factory=lambda data: data.get("name", "untitled"))
     """name of the study in outputs; default: its short name"""
     note: str = ""

@@ -106,8 +106,8 @@ class RoadsFile(Section):
     kind: Literal["file"]
     """roads from a file"""
     path: RoadFile
-    """OSM file (PBF; XML, plain or compressed as gz or bz2), GraphML file of OSMnx, or Parquet file
-    of a network of this package, whose own speeds are used"""
+    """OSM file (PBF, or XML, which may be compressed as gz or bz2), GraphML file of OSMnx, or
+    Parquet file of a network of this package, whose own speeds are used"""
     clip: PolygonFile | None = None
     """layer file with a polygon; roads outside it are left out; default: all roads of the file"""
     licence: Licence = ""
@@ -137,11 +137,11 @@ class PeoplePoints(Section):
     """People from a layer of points, or of areas, whose people are placed at their centres."""
 
     kind: Literal["points"]
-    """people counted at the points of a layer file"""
+    """people at the points of a layer file"""
     path: LayerFile
     """layer file with one row per point"""
     column: Text = "people"
-    """column that holds the number of people"""
+    """column with the number of people"""
     raster_deg: Degrees | None = Field(None, gt=0, le=1)
     """width of a raster cell, degrees, if the points are centres of raster cells, over which people
     are spread; default: all people live at the point"""
@@ -175,7 +175,7 @@ class PeopleZones(Section):
     and people, renting and ownership (estimated from rooms) come from the census tehsil of the same
     name"""
     column: Text = "people"
-    """column that holds the number of people"""
+    """column with the number of people"""
     id_column: Text | None = None
     """column with the id of a zone; default: zone_id or id, else numbers"""
     name_column: Text | None = None
@@ -231,9 +231,9 @@ class PlacesOsmFile(Section):
     """Destinations from the points of interest in an OSM file."""
 
     kind: Literal["osm_file"]
-    """points of interest of an OSM file"""
+    """points of interest in an OSM file"""
     path: OsmFile
-    """OSM file (XML plain, gz or bz2; PBF)"""
+    """OSM file (PBF, or XML, which may be compressed as gz or bz2)"""
     source: Source = OSM_SOURCE
     licence: Licence = OSM_LICENCE
     attribution: Attribution = OSM_ATTRIBUTION
@@ -314,9 +314,9 @@ class SitesOsmFile(Section):
     """Candidates from the points of interest in an OSM file."""
 
     kind: Literal["osm_file"]
-    """points of interest of an OSM file"""
+    """points of interest in an OSM file"""
     path: OsmFile
-    """OSM file (XML plain, gz or bz2; PBF)"""
+    """OSM file (PBF, or XML, which may be compressed as gz or bz2)"""
     tags: CandidateTags
     source: Source = OSM_SOURCE
     licence: Licence = OSM_LICENCE

@@ -73,7 +73,7 @@ class BrokenYamlError(ValueError):
 
 @dataclass(frozen=True)
 class Slip:
-    """A fault of the text that does not prevent reading the rest."""
+    """A fault of the text that does not stop the reader."""
 
     key: Key
     line: int
@@ -155,7 +155,7 @@ class _Walk:
     def value(self, node: yaml.Node, key: Key, above: tuple[int, ...]) -> Any:
         self.count += 1
         if self.count > MAX_VALUES:
-            raise _broken(node, f"more than {MAX_VALUES:,} values, aliases followed")
+            raise _broken(node, f"more than {MAX_VALUES:,} values, with aliases expanded")
         if id(node) in above:
             raise _broken(node, "an alias inside the part that it repeats")
         above = (*above, id(node))

@@ -75,7 +75,7 @@ def business_case(
     Raises
     ------
     InputError
-        With every missing column, invalid figure and repeated site, or a wrong number of years.
+        If columns are missing, figures are invalid, sites repeat, or the number of years is wrong.
 
     Examples
     --------

@@ -70,7 +70,7 @@ class BusinessRules:
     income_tax: float = 0.0  # share of the profit, 0 to below 1
 
     def __post_init__(self) -> None:
-        """Check all figures at once."""
+        """Raise `InputError` with every invalid figure."""
         least = "a number of at least 0"
         efficient = "a share above 0 and at most 1"
         faults = wrong_figures("business rules", self, [

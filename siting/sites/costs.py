@@ -1,4 +1,4 @@
-"""The cost parts of an offer (PKR): grid, fees, civil works, land, running, subsidy.
+"""The cost parts of an offer (PKR): grid, fees, civil works, land, running costs, subsidy.
 
     load        = sum over the chargers of min(kW, ports x fastest vehicle) x (most ports in use
                   / ports), by charger group (`siting.sites.load`)
@@ -282,7 +282,7 @@ def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
             "needs_line": tier["kva"].notna().to_numpy(),
             "reason": [
                 "" if place < len(tiers) else
-                f"needs {power:,.0f} kW, largest transformer tier {limits[-1]:,.0f} kW"
+                f"needs {power:,.0f} kW, above the largest transformer tier, {limits[-1]:,.0f} kW"
                 for power, place in zip(power_kw, at, strict=True)
             ],
         }

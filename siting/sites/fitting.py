@@ -101,7 +101,7 @@ def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules:
     least = rules.least_ports
     most = int(choices["ports"].to_numpy()[sized].max())
     if least > most and "ports" not in sites.columns:
-        what = f"{least:,} is above the ports of every size, {most:,} at most"
+        what = f"{least:,} is more than the ports of any size, at most {most:,}"
         raise InputError("offers.least_ports", what, "lower it, or list larger numbers")
     smallest = choices.iloc[_smallest(choices, sized, least)]
     bays, kw = float(smallest["bays_needed"]), float(smallest["load_kw"])
@@ -137,7 +137,7 @@ def with_upgrade(offers: pd.DataFrame, rules: Fitting) -> pd.DataFrame:
         out.loc[over, "configuration"] += UPGRADED
         return out
     out.loc[over, "reason"] = [
-        f"needs {power:,.0f} kW, headroom {spare:,.0f} kW"
+        f"needs {power:,.0f} kW, more than the headroom of {spare:,.0f} kW"
         for power, spare in zip(added[over], out["headroom_kw"][over], strict=True)
     ]
     return out
@@ -155,9 +155,9 @@ def with_reasons(offers: pd.DataFrame, sized: Flags, rules: Fitting) -> pd.DataF
         said = [reason[row]] if reason[row] else []
         if bays[row] > there[row]:
             said.append(f"needs {bays[row]:,.0f} bays, the site has {there[row]:g}")
-        of = f"{asked[row]:g} {'of' if few[row] else 'at'} {there[row]:g} bays"
+        of = f"{asked[row]:g} {'for' if few[row] else 'at'} {there[row]:g} bays"
         if few[row] or many[row]:
-            verb = "asks" if few[row] else "allows"
+            verb = "requires" if few[row] else "allows"
             said.append(f"{points[row]} charging points, NEECA {verb} {of}")
         if small[row]:
             said.append(f"{ports[row]} ports, fewer than {rules.least_ports}")

@@ -103,7 +103,7 @@ def _layer_faults(candidates: gpd.GeoDataFrame, layer: gpd.GeoDataFrame, name: s
         what = "not in a projected coordinate system"
         faults.append(Fault("candidates", what, "use one in metres, as merge_candidates does"))
     if layer.empty:
-        return [*faults, Fault(name, "has no rows", "give a layer with some, or none at all")]
+        return [*faults, Fault(name, "has no rows", "give a layer that has rows, or no layer")]
     if layer.crs is None:
         faults.append(Fault(name, "has no coordinate reference system", "declare it"))
     missing = layer.geometry.isna() | layer.geometry.is_empty

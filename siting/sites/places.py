@@ -145,7 +145,7 @@ def candidates_from_layer(
 
 def _require_tags(tags: Tags) -> None:
     if not any(wanted is not False for wanted in tags.values()):
-        raise InputError("tags", "none are given", 'ask for some, e.g. amenity: ["fuel"]')
+        raise InputError("tags", "none are given", 'name some, e.g. amenity: ["fuel"]')
 
 
 def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd.GeoDataFrame:

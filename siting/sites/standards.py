@@ -14,9 +14,9 @@ the smaller one with few ports, the second with many. A session of class c at a 
     minutes(c, p) = 60 session_kwh(c) / min(p, limit(c))
 
 Here p is the charger's kW divided by its ports (all in use at once), and limit(c) is the vehicle's
-limit. It is taken from the table of limits if this has the class and the charger group. Otherwise
-it is session_kwh / session_min of the profile table, the mean power at a strong charger. The
-classes of a group are weighted by their number of sessions, which is ``energy_kwh_day`` (or an
+limit. It comes from the table of limits if that table has the class and the charger group.
+Otherwise it is session_kwh / session_min of the profile table, the mean power at a strong charger.
+The classes of a group are weighted by their number of sessions, which is ``energy_kwh_day`` (or an
 equal energy) divided by session_kwh.
 
 A group can have charger types of different speeds. Its k fastest ports form one queue M/M/k with
@@ -75,8 +75,9 @@ class ServiceStandard:
     siting.errors.InputError: service, alpha: 1.0 is not a share above 0 and below 1
     """
 
-    # ``waiting``: the energy served with few long waits in the peak hour and within the limit on
-    # port use; ``rated_share``: a share of the day's output at full power.
+    # Under ``waiting``, capacity is the energy served with few long waits in the peak hour and
+    # within the limit on port use. Under ``rated_share``, it is a share of the day's output at full
+    # power.
     rule: Rule = "rated_share"
     # For rule ``rated_share``: the share of the day's output at full power that is sold, above 0
     # and at most 1; 0.027 was observed in 2024 (gadinsider.com, quoting a NEPRA hearing).

@@ -223,7 +223,7 @@ def test_a_smallest_station_above_every_site_or_size_is_told():
         "offers.least_ports: no site can hold a station of 20 ports: the smallest, 48 x lev_3, "
         "needs 12 bays and 64.8 kW; the sites have at most 2 bays and 800 kW; lower it, or give"
     )
-    with pytest.raises(InputError, match="60 is above the ports of every size, 48 at most"):
+    with pytest.raises(InputError, match="60 is more than the ports of any size, at most 48"):
         make_offers(places, {}, sizes={"lev_3": [4, 48]}, least_ports=60, **TABLES)
 
 
