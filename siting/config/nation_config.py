@@ -219,7 +219,7 @@ def _years(config: NationConfig, cities: Sequence[Config]) -> Iterator[Refusal]:
     last = max(config.years.budgets_pkr)
     for i, city in enumerate(cities):
         if city.year != last:
-            what = f"{city.name} is for {city.year}, the nation's years end in {last}"
+            what = f"{city.name} is for {city.year}, but the nation's years end in {last}"
             yield ("cities", i), what, f"end in its year, or set: [year={last}]"
         before = clashes(city)
         for refusal in clashes(_in_years(city, config)):

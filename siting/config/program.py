@@ -178,7 +178,7 @@ class Years(Section):
     def _refusals(self) -> Iterator[Refusal]:
         years = list(self.budgets_pkr)
         if years != sorted(years):
-            yield ("budgets_pkr",), "the years do not rise", "put them in order"
+            yield ("budgets_pkr",), "the years are not in ascending order", "put them in order"
 
 
 class Future(Section):
@@ -380,7 +380,7 @@ class Limits(Section):
             yield ("envelopes",), what, "name each charger group in one of them"
         if len(kept) > MOST_KEPT:
             what = f"money is kept in {len(kept)} envelopes, but at most {MOST_KEPT} are allowed"
-            yield ("envelopes",), what, "put some together"
+            yield ("envelopes",), what, "merge some of them"
 
 
 class Program(Section):
@@ -463,7 +463,7 @@ class Program(Section):
             for name in kept:
                 yield ("limits", "envelopes", name, "rule"), what, "leave it out"
         elif whole > money:
-            what = f"PKR {whole:,.0f} are reserved of a budget of PKR {money:,.0f}"
+            what = f"PKR {whole:,.0f} are reserved from a budget of PKR {money:,.0f}"
             yield ("limits", "envelopes"), what, "keep less, or raise the budget"
         for aim in self.aims:
             if aim not in asked:

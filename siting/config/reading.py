@@ -67,7 +67,7 @@ def load(
         if today is None or ("year",) in faulty or year >= today.year:
             return []
         what = f"{year}{'' if 'year' in data else ' (the default)'} is before this year"
-        return [(("year",), f"{what}, {today.year}", "name a year to come")]
+        return [(("year",), f"{what}, {today.year}", "choose this year or a later one")]
 
     return load_as(Config, path, overrides, also=past, check_files=check_files)
 

@@ -225,10 +225,10 @@ class Config(Section):
         years, opening = self.program.years, self.money.opening_year
         if years is not None and max(years.budgets_pkr) != self.year:
             what = f"ends in {max(years.budgets_pkr)}, not in the target year {self.year}"
-            yield ("program", "years", "budgets_pkr"), what, "set year to its last year"
+            yield ("program", "years", "budgets_pkr"), what, "set year to the last year of the plan"
         if opening is not None and opening > self.year:
             what = f"is {opening}, after the target year {self.year}"
-            fix = f"stations of the plan open by {self.year}; set it to that or earlier"
+            fix = f"stations of the plan open by {self.year}; choose that year or an earlier one"
             yield ("money", "opening_year"), what, fix
         known = self.demand.vehicle_classes
         for section, key in (("program", "class_floors"), ("money", "value_of_time_pkr_h")):

@@ -229,7 +229,7 @@ def _sold(offers: pd.DataFrame, served: pd.Series | pd.DataFrame, rules: Busines
     faults += rows_fault("served_kwh_day", sites.duplicated(), sites, "a site is given twice")
     values = table.to_numpy(dtype=float, na_value=np.nan)
     bad = ~(np.isfinite(values) & (values >= 0)).all(axis=1)
-    faults += rows_fault("served_kwh_day", bad, sites, "not kWh/day of at least 0")
+    faults += rows_fault("served_kwh_day", bad, sites, "not sales of at least 0 kWh/day")
     if table.shape[1] not in (1, years):
         what = f"{table.shape[1]} columns for a horizon of {years} years"
         faults.append(Fault("served_kwh_day", what, "give one, or one per year"))

@@ -90,7 +90,7 @@ def values_of_time(own: Mapping[str, float] | None = None) -> pd.DataFrame:
     given = dict(own or {})
     bad = tuple(name for name, pkr in given.items() if not 0 <= pkr < np.inf)
     if bad:
-        raise InputError(VALUE_KEY, "not PKR an hour of at least 0", "", bad)
+        raise InputError(VALUE_KEY, "not a value of at least PKR 0 an hour", "", bad)
     rows = table("time_values")
     stated = pd.DataFrame(
         [(k, v, v, v, "PKR/h", "set in the configuration", "ASSUMPTION") for k, v in given.items()],

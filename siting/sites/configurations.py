@@ -140,7 +140,7 @@ def given_faults(given: OfferFigures) -> list[Fault]:
     if km is not None and not 0 <= km < np.inf:
         faults.append(Fault("line_km", f"{km} is not a distance", "give 0 km or more"))
     if not 0 <= kw < np.inf:
-        faults.append(Fault("headroom_kw", f"{kw} is not kW of at least 0"))
+        faults.append(Fault("headroom_kw", f"{kw} is not a power of at least 0 kW"))
     return faults
 
 

@@ -96,16 +96,16 @@ class SiteCosts:
     def __post_init__(self) -> None:
         """Raise `InputError` with every invalid figure."""
         amounts = {
-            "PKR of at least 0": (
+            "an amount of at least PKR 0": (
                 "civil_bay_pkr", "land_bay_month_pkr", "land_bay_upfront_pkr", "deposit_pkr_kw"
             ),
-            "kWh of at least 0 for each kWh a day": ("road_battery_2w", "road_battery_3w"),
+            "at least 0 kWh for each kWh a day": ("road_battery_2w", "road_battery_3w"),
         }  # fmt: skip
         faults = wrong_figures("site costs", self, [
             *((name, 0 <= getattr(self, name) < np.inf, what)
               for what, names in amounts.items() for name in names),
             *((name, 0 <= getattr(self, name) <= 1, "a share", "give 0 to 1") for name in SHARES),
-            ("site_bays", self.site_bays >= 0, "bays of at least 0"),
+            ("site_bays", self.site_bays >= 0, "at least 0 bays"),
             ("line_detour", 1 <= self.line_detour < np.inf, "a factor of at least 1"),
             ("land", self.land in LAND, "a way to pay", "use " + " or ".join(LAND)),
             ("neeca_points", self.neeca_points in POINTS_RULES, "a reading of the parking rule",
@@ -113,7 +113,7 @@ class SiteCosts:
         ])  # fmt: skip
         odd = tuple(f"{kind}: {bays}" for kind, bays in self.bays_by_kind.items() if not bays >= 0)
         if odd:
-            faults.append(Fault("site costs, bays_by_kind", "not bays of at least 0", "", odd))
+            faults.append(Fault("site costs, bays_by_kind", "not at least 0 bays", "", odd))
         refuse(faults)
 
 
@@ -204,7 +204,7 @@ class Subsidy:
 
     def __post_init__(self) -> None:
         """Raise `InputError` with every invalid share and sum."""
-        cap, pkr = self.cap_per_station_pkr, "PKR of at least 0"
+        cap, pkr = self.cap_per_station_pkr, "an amount of at least PKR 0"
         shares = [f"{of}_share" for of in ("charger", "grid", "fee", "civil", "land", "gap_cap")]
         refuse(wrong_figures("subsidy", self, [
             *((name, 0 <= getattr(self, name) <= 1, "a share", "give 0 to 1") for name in shares),

@@ -71,7 +71,7 @@ def assign_feeders(
     faults = _layer_faults(candidates, feeders, "feeders")
     faults += _feeder_faults(feeders)
     if not within_m >= 0:
-        faults.append(Fault("within_m", f"{within_m} is not metres of at least 0"))
+        faults.append(Fault("within_m", f"{within_m} is not a distance of at least 0 m"))
     refuse(faults)
     ordered = feeders.assign(feeder_id=feeders["feeder_id"].astype(str))
     ordered = ordered.sort_values("feeder_id", kind="stable", ignore_index=True)
@@ -122,7 +122,7 @@ def _feeder_faults(feeders: gpd.GeoDataFrame) -> list[Fault]:
     return [
         *rows_fault(where, ids == "", _rows(feeders), "blank"),
         *rows_fault(where, twice, ids, "given twice", "one row per feeder"),
-        *rows_fault("feeders, column headroom_kw", bad, ids, "not kW of at least 0"),
+        *rows_fault("feeders, column headroom_kw", bad, ids, "not a power of at least 0 kW"),
     ]
 
 

@@ -36,9 +36,9 @@ COORDINATES = ("lon", "lat", "longitude", "latitude")  # columns of a CSV with t
 
 # For each optional figure of a site: its meaning, whether it must be above 0, its largest value.
 SITE_FIGURES = {
-    "headroom_kw": ("kW of at least 0", False, np.inf),
-    "line_km": ("km of at least 0", False, np.inf),
-    "bays": ("bays of at least 0", False, np.inf),
+    "headroom_kw": ("a power of at least 0 kW", False, np.inf),
+    "line_km": ("a distance of at least 0 km", False, np.inf),
+    "bays": ("at least 0 bays", False, np.inf),
     "availability": ("a share of time above 0 and at most 1", True, 1.0),
 }
 
@@ -158,7 +158,7 @@ def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd
         kind = kind.mask(kind.isna() & tagged, value)
     chosen = kind.notna()
     if not chosen.any():
-        raise NoPlaceError(where, f"no place is {_in_words(tags)}", _present(layer, tags))
+        raise NoPlaceError(where, f"no place has the tag {_in_words(tags)}", _present(layer, tags))
     picked = layer[chosen]
     _require_shapes(picked, Path(where))
     return _places(picked, "name", kind[chosen].astype(str), source)
@@ -185,7 +185,7 @@ def read_destinations(path: Path, tags: Tags) -> gpd.GeoDataFrame:
         try:
             return osmnx.features_from_xml(path, tags=wanted).reset_index()
         except InsufficientResponseError as err:
-            raise NoPlaceError(str(path), f"no place is {_in_words(tags)}") from err
+            raise NoPlaceError(str(path), f"no place has the tag {_in_words(tags)}") from err
 
 
 def _places(

@@ -100,7 +100,7 @@ class ServiceStandard:
         faults = wrong_figures("service", self, [
             ("rule", self.rule in RULES, "a rule", "use " + " or ".join(RULES)),
             ("utilisation", 0 < self.utilisation <= 1, sold),
-            ("wait_min", 0 <= self.wait_min < np.inf, "minutes of at least 0"),
+            ("wait_min", 0 <= self.wait_min < np.inf, "a wait of at least 0 minutes"),
             ("alpha", 0 < self.alpha < 1, "a share above 0 and below 1"),
             ("swap_depth", 0 < self.swap_depth <= 1, sold),
             ("swap_taper", 1 <= self.swap_taper < np.inf, "a factor of at least 1"),
@@ -169,7 +169,7 @@ def group_mix(
         fix = "add one, or use the rule rated_share"
         faults.append(Fault("session figures", what, fix, lacking))
     if odd:
-        faults.append(Fault("energy_kwh_day", "not kWh of at least 0", "", odd))
+        faults.append(Fault("energy_kwh_day", "not an energy of at least 0 kWh", "", odd))
     refuse(faults)
     energy = np.array([float(weights.get(name, 0.0)) for name in classes])
     if not energy.any():

@@ -293,7 +293,9 @@ def test_a_year_gone_by(tmp_path: Path) -> None:
     assert load(path, today=date(2031, 12, 31)).year == 2031
     assert faults(path, today=date(2032, 1, 1)) == [
         Fault(
-            "town.yaml, line 4, key year", "2031 is before this year, 2032", "name a year to come"
+            "town.yaml, line 4, key year",
+            "2031 is before this year, 2032",
+            "choose this year or a later one",
         )
     ]
     path = write_study(tmp_path, MINIMAL)

@@ -174,7 +174,7 @@ def test_bays_by_kind_are_within_their_ranges_and_marked():
     assert rows["kind"].is_unique
     assert ((rows["low"] <= rows["bays"]) & (rows["bays"] <= rows["high"])).all()
     assert (rows["confidence"] == "ASSUMPTION").all()
-    with pytest.raises(InputError, match="bays_by_kind: not bays of at least 0"):
+    with pytest.raises(InputError, match="bays_by_kind: not at least 0 bays"):
         site_costs(bays_by_kind={"fuel": -1.0})
 
 
@@ -327,5 +327,5 @@ def test_batteries_on_the_road_can_be_set_and_not_below_zero():
     costs = site_costs(road_battery_2w=0.0)
     bare = make_offers(sites(None), two, service=WAITING, costs=costs, **TABLES)
     assert bare["battery_cost_pkr"].item() == pytest.approx(2 * 17.5 * 40_000)
-    with pytest.raises(InputError, match=r"road_battery_3w: -1 is not kWh of at least 0"):
+    with pytest.raises(InputError, match=r"road_battery_3w: -1 is not at least 0 kWh"):
         site_costs(road_battery_3w=-1)
