@@ -106,8 +106,8 @@ class RoadsFile(Section):
     kind: Literal["file"]
     """roads from a file"""
     path: RoadFile
-    """OSM file (PBF, or XML, which may be compressed as gz or bz2), GraphML file of OSMnx, or
-    Parquet file of a network of this package, whose own speeds are used"""
+    """OSM file (PBF or XML), GraphML file of OSMnx, or Parquet file of a network of this package;
+    XML may be compressed (gz, bz2); a Parquet network keeps its own speeds"""
     clip: PolygonFile | None = None
     """layer file with a polygon; roads outside it are left out; default: all roads of the file"""
     licence: Licence = ""
@@ -233,7 +233,7 @@ class PlacesOsmFile(Section):
     kind: Literal["osm_file"]
     """points of interest in an OSM file"""
     path: OsmFile
-    """OSM file (PBF, or XML, which may be compressed as gz or bz2)"""
+    """OSM file: PBF or XML, which may be compressed as gz or bz2"""
     source: Source = OSM_SOURCE
     licence: Licence = OSM_LICENCE
     attribution: Attribution = OSM_ATTRIBUTION
@@ -316,7 +316,7 @@ class SitesOsmFile(Section):
     kind: Literal["osm_file"]
     """points of interest in an OSM file"""
     path: OsmFile
-    """OSM file (PBF, or XML, which may be compressed as gz or bz2)"""
+    """OSM file: PBF or XML, which may be compressed as gz or bz2"""
     tags: CandidateTags
     source: Source = OSM_SOURCE
     licence: Licence = OSM_LICENCE

@@ -14,10 +14,10 @@ from siting.files import read_layer, rows_fault, texts_of
 # Power of the most common charger in the open records of early 2026 (Open Charge Map).
 ASSUMED_POWER_KW = 60.0
 
-# For each of two columns: the column of Open Charge Map, its codes that mean yes, and the answer if
-# both columns are missing. These meanings of the codes are not verified: 10 available, 20 in use,
-# 30 out of order for now, 50 operational, 75 partly operational; usage 2 private for staff and
-# visitors, 6 private.
+# For two of our columns: the matching column of Open Charge Map, its codes that mean yes, and the
+# answer if both columns are missing. These meanings of the codes are not verified: 10 available, 20
+# in use, 30 out of order for now, 50 operational, 75 partly operational; usage 2 private for staff
+# and visitors, 6 private.
 OCM_ANSWERS = {
     "operational": ("status_type_id", (10, 20, 30, 50, 75), True),
     "private": ("usage_type_id", (2, 6), False),

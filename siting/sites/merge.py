@@ -17,7 +17,8 @@ from siting.sites.places import OWN, OWN_ID
 
 log = logging.getLogger(__name__)
 
-# Optional fields of a place. A field that a site lacks comes from the first joined place with it.
+# Optional fields of a place. A field that a site lacks comes from the first joined place that has
+# it.
 FIGURES = ("headroom_kw", "line_km", "bays", "availability", "existing_ports")
 
 REQUIRED = ("name", "kind", "source", "geometry")

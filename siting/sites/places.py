@@ -32,7 +32,7 @@ ID_COLUMNS = ("site_id", "id")
 OWN = "user_"
 OWN_ID = f"{OWN}id"
 
-COORDINATES = ("lon", "lat", "longitude", "latitude")  # columns of a CSV with the coordinates
+COORDINATES = ("lon", "lat", "longitude", "latitude")  # coordinate columns of a CSV
 
 # For each optional figure of a site: its meaning, whether it must be above 0, its largest value.
 SITE_FIGURES = {
