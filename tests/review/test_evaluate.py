@@ -199,7 +199,7 @@ def test_every_broken_rule_is_named_and_the_plan_scored_all_the_same(town, tmp_p
     found = evaluate(Study(town), theirs)
     text = "\n".join(found.broken)
     assert "rocket: no such charger or configuration" in text
-    assert "needs 1 kW, headroom 0 kW" in text
+    assert "needs 1 kW, more than the headroom of 0 kW" in text
     assert "budget: PKR 0.00 m of subsidy, but PKR 0.00 m is available" in text
     assert "number new stations: 2 stations used, 1 stations available" in text
     assert "spacing: 2 stations stand nearer than 10000 m" in text
