@@ -1,7 +1,8 @@
-"""All benchmarks in one go: ``python -m benchmarks [--short] [--only roads,reach] [--out FILE]``.
+"""Run all benchmarks: ``python -m benchmarks [--short] [--only roads,reach] [--out FILE]``.
 
-Run from the repository root in the development environment. Prints the table of goals and writes
-the page. Ends with 1 where a value is wrong, naming row, expected and found; never because of time.
+Run the module from the repository root in the development environment. It prints the table of goals
+and writes the page. If a value is wrong, it prints the row, the expected and the found value, and
+the exit code is 1. A slow run does not change the exit code.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ KEPT = Path(__file__).with_name("measured.json")
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmarks and return the exit code."""
     given = _parser().parse_args(arguments)
-    # On SIGTERM it must end its child processes, as on Ctrl-C.
+    # SIGTERM must end the child processes, as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     chosen = list(ROWS) if given.only is None else given.only.split(",")
     unknown = [name for name in chosen if name not in ROWS]
@@ -89,13 +90,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def measured(name: str, asked: Asked) -> Finding:
-    """Run one benchmark, and print what it found."""
+    """Run one benchmark and print its results."""
     print(f"{name} ...", flush=True)
     before, began = load_now(), time.perf_counter()
     module, function = ROWS[name].split(":")
     try:
         finding: Finding = getattr(importlib.import_module(module), function)(asked)
-    except Exception as err:  # a failing row must not stop the others
+    except Exception as err:  # a failing row must not stop the other rows
         finding = Finding(name, name)
         finding.wrong.append(f"expected a measurement, found {type(err).__name__}: {err}")
     finding.date = datetime.now(UTC).strftime("%Y-%m-%d")

@@ -1,14 +1,15 @@
-"""Ablation: each maker of plans of the engine switched off by turns, row by row.
+"""Switch off each of the engine's makers of plans in turn, and compare the results by row.
 
     nice -n 19 python -m benchmarks.ablation [rows] [makers]
 
-Rows and makers are separated by ``|``; ``all`` stands for every row, ``+`` joins makers that are
-switched off together. A maker is switched off by
-replacing its entry by one that does nothing; the engine itself is as shipped. A run is a process of
-its own on one thread, and the engine's clock counts its CPU seconds, so that a busy machine changes
-little. Every row is first solved with all makers, which are counted; a maker that a row never calls
-is not run there. Where the first seed differs, two more follow. Runs are kept in `KEPT`, and those
-that stand there are not repeated; the page is written from it after every run.
+Separate rows and makers by ``|``. ``all`` means every row, and ``+`` joins makers that are switched
+off together. To switch off a maker, its entry is replaced by a function that does nothing; the rest
+of the engine does not change. Each run is a separate process with one thread. The engine's clock
+counts the CPU seconds of this process, so other work on the machine has little effect. Every row is
+first solved with all makers, and the calls of each maker are counted. A maker that a row never
+calls is not switched off for this row. If the results of the first seed differ, two more seeds
+follow. Runs are stored in `KEPT`, and stored runs are not repeated. The page is written from `KEPT`
+after every run.
 """
 
 from __future__ import annotations
@@ -40,13 +41,13 @@ KEPT = Path(__file__).with_name("ablation.jsonl")
 FOLDER = Path(os.environ.get("ABLATION_FOLDER", Path(tempfile.gettempdir()) / "siting-ablation"))
 SEEDS, WORKERS = (1, 2, 3), int(os.environ.get("ABLATION_WORKERS", "2"))
 REAL_S, TOWN_S, CITY_S = 25.0, 10.0, 60.0  # CPU seconds at most
-VALUE, POINTS = 0.001, 0.2  # from which a value (share) and a gap (points) differ
+VALUE, POINTS = 0.001, 0.2  # smallest difference of values (share) and gaps (points)
 
 REAL = (
     "islamabad", "real-karachi-saddar", "real-karachi-landhi", "real-lahore-central",
     "real-islamabad-sectors",
 )  # fmt: skip
-# Medium towns of the tests: blocks, seed, settings; solved as large programs are.
+# Medium towns of the tests, solved like large programs: blocks, seed, settings.
 LARGE: dict[str, Any] = {"WHOLE_FIRST": -1}
 TOWNS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "decay": ("decay", 2, LARGE),
@@ -82,17 +83,17 @@ def nothing(*_args: Any, **_given: Any) -> None:
 
 
 def no_rounds(*_args: Any) -> Iterator[None]:
-    """Have no round."""
+    """Return an iterator without rounds."""
     return iter(())
 
 
 def no_turns(*_args: Any) -> Callable[[], bool]:
-    """Have no turn."""
+    """Return a turn that does nothing."""
     return lambda: False
 
 
 def as_given(at: int) -> Callable[..., Any]:
-    """Return an argument unchanged."""
+    """Return a function that returns one of its arguments unchanged."""
     return lambda *args, **_given: args[at]
 
 
@@ -106,7 +107,7 @@ def _untrimmed(_program: Any, _aim: Any, result: Any, *_args: Any, **_given: Any
     return result, LeftOut()
 
 
-# Entry of each maker, and what stands in for it.
+# Entry of each maker, and the function that replaces it.
 MAKERS: dict[str, tuple[str, Callable[..., Any]]] = {
     "construction": ("first_plans:sow", nothing),
     "construction at first prices": ("first_plans:sow_at_prices", nothing),
@@ -138,9 +139,9 @@ MAKERS: dict[str, tuple[str, Callable[..., Any]]] = {
     "covering: plans at nodes": ("covering.run:CoveringRun.plan_at", nothing),
 }
 
-# Makers that only return another plan; they do nothing else.
+# Makers whose only effect is to return another plan.
 PURE = {"polish", "moving to nearer sites", "moving one by one", "trim"}
-# Of entries that are called always: whether there is anything to do.
+# For entries that are always called: whether they have anything to do.
 REACHED: dict[str, Callable[..., Any]] = {
     "horizons": lambda _args, goes: goes,
     "start without concessions": lambda args, _: (
@@ -151,7 +152,7 @@ REACHED: dict[str, Callable[..., Any]] = {
 
 
 def replaced(maker: str, make: Callable[[Any], Any]) -> None:
-    """Replace a maker's entry, in every module that imported it."""
+    """Replace the entry of a maker in every module that imported it."""
     module, _, path = MAKERS[maker][0].partition(":")
     *owners, name = path.split(".")
     owner = importlib.import_module(f"siting.engine.{module}")
@@ -164,7 +165,7 @@ def replaced(maker: str, make: Callable[[Any], Any]) -> None:
 
 
 class Counts:
-    """Calls of each maker, and the incumbents found within it."""
+    """The number of calls of each maker, and of incumbents found during its calls."""
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
@@ -232,7 +233,7 @@ class Counts:
 
 
 def _changed(before: Any, after: Any) -> bool:
-    """Return whether a choice, state or result is another one."""
+    """Return whether two choices, states or results differ."""
     import numpy as np
 
     def choice(of: Any) -> Any:
@@ -246,14 +247,14 @@ def _changed(before: Any, after: Any) -> bool:
 
 
 def asked(row: str) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-    """Return a row's program, options of the solve and settings; programs of files are kept."""
+    """Return the program, solve options and settings of a row; programs from files are cached."""
     if row in TOWNS:
         sys.path.append(str(ROOT / "tests"))
         medium_case = importlib.import_module("medium_cases").medium_case
         program_of = importlib.import_module("program_cases").program_of
         blocks, seed, other = TOWNS[row]
         case = medium_case(tuple(blocks.split(", ")), "plain", seed)
-        if other.get("bare"):  # nothing stands
+        if other.get("bare"):  # without existing stations
             stands = case.offers.groupby("site_id")["existing"].transform("any")
             there = case.offers[~stands].reset_index(drop=True)
             reach = case.reach[case.reach["site_id"].isin(there["site_id"])]
@@ -297,7 +298,7 @@ class _CpuTime(types.ModuleType):
 
 
 def run(task: tuple[str, str, int]) -> dict[str, Any]:
-    """Solve a row without a maker (all, where it is empty) and return what it gave."""
+    """Solve a row without a maker (empty: with all makers), and return the results."""
     row, maker, seed = task
     warnings.simplefilter("ignore")
     from siting import settings
@@ -334,13 +335,13 @@ def run(task: tuple[str, str, int]) -> dict[str, Any]:
 # --- the table ---------------------------------------------------------------------------------
 
 Runs = dict[tuple[str, str], list[dict[str, Any]]]
-# By seed and aim: value (share), gap (points), whether both runs prove the gap asked for.
+# By seed and aim: change of value (share) and gap (points), and whether both runs prove the gap.
 Changes = list[list[tuple[float, float, bool]]]
-ASKED = {"most worth": 0.5, "best worst share": 0.5, "least money": 0.5}  # gap, %; 5 for others
+ASKED = {"most worth": 0.5, "best worst share": 0.5, "least money": 0.5}  # requested, %; others 5
 
 
 def kept() -> Runs:
-    """Return the runs kept, by row and maker switched off ("" for none)."""
+    """Return the stored runs by row and by the maker switched off ("" for none)."""
     lines = KEPT.read_text(encoding="utf-8").splitlines() if KEPT.is_file() else []
     found = {(one["row"], one["off"], one["seed"]): one for one in map(json.loads, lines)}
     runs: Runs = {}
@@ -350,9 +351,9 @@ def kept() -> Runs:
 
 
 def changes(runs: Runs, row: str, maker: str) -> Changes | None:
-    """Return by seed, for each aim, the change of value and gap without a maker.
+    """Return the change of value and gap without a maker, by seed and aim.
 
-    A lower value is worse whatever the aim; None where a run gave no plan.
+    A negative change of value is worse for every aim. Returns None if a run found no plan.
     """
     base = {one["seed"]: one for one in runs.get((row, ""), [])}
     out = []
@@ -376,17 +377,17 @@ def changes(runs: Runs, row: str, maker: str) -> Changes | None:
 
 
 def differs(found: Changes | None) -> bool:
-    """Return whether a first seed calls for others."""
+    """Return whether the first seed differs enough to run more seeds."""
     return found is None or any(
         abs(value) > VALUE or abs(points) > POINTS for one in found for value, points, _ in one
     )
 
 
 def verdict(found: Changes | None) -> str:
-    """Return whether a row is worse, better or alike without a maker, in the mean of its seeds."""
+    """Return whether the mean over seeds is worse, better or alike without a maker."""
     if found is None:
         return "worse"
-    for aim in zip(*found, strict=True):  # an earlier aim decides
+    for aim in zip(*found, strict=True):  # the first aim that differs decides
         if all(proven for *_, proven in aim):
             continue
         value, points = (mean(one[k] for one in aim) for k in (0, 1))
@@ -402,7 +403,7 @@ def page(runs: Runs) -> str:
     from benchmarks.page import _table
 
     short, long = [], []
-    others = {off for _, off in runs} - {"", *MAKERS}  # together, and those that have left
+    others = {off for _, off in runs} - {"", *MAKERS}  # joined or former makers
     for maker in (*MAKERS, *sorted(others)):
         rows = [row for row in ROWS if any(b["calls"].get(part) for part in maker.split("+")
                                            for b in runs.get((row, ""), []))]  # fmt: skip
@@ -517,7 +518,7 @@ relaxation and of the exchange of coverings are not counted: their plans are val
 
 
 def main(rows: str = "all", makers: str = "") -> None:
-    """Run what is not kept yet, and write the page."""
+    """Run the missing runs, and write the page."""
     chosen = list(ROWS) if rows == "all" else rows.split("|")
     some = makers.split("|") if makers else list(MAKERS)
     plan: list[Callable[[Runs], list[tuple[str, str, int]]]] = [
@@ -534,12 +535,12 @@ def main(rows: str = "all", makers: str = "") -> None:
     for step in plan:
         runs = kept()
         tasks = step(runs)
-        # Each is set against the run with all makers and its own seed.
+        # Each run is compared with the run with all makers and the same seed.
         tasks = list(dict.fromkeys([*((r, "", seed) for r, _, seed in tasks), *tasks]))
         done = {(o["row"], o["off"], o["seed"]) for many in runs.values() for o in many}
         tasks = [one for one in tasks if one not in done]
         for row in {row for row, *_ in tasks}:
-            asked(row)  # programs are made before they are timed
+            asked(row)  # the time of making programs is not measured
         with multiprocessing.get_context("fork").Pool(WORKERS, maxtasksperchild=1) as pool:
             for one in pool.imap_unordered(run, tasks):
                 with KEPT.open("a", encoding="utf-8") as file:
@@ -551,7 +552,7 @@ def main(rows: str = "all", makers: str = "") -> None:
 def _calls(runs: Runs, row: str, maker: str) -> bool:
     base = runs.get((row, ""), [])
     if maker in PURE and not any(one["gains"].get(maker) for one in base):
-        return False  # it returned what it was given
+        return False  # it always returned the plan it was given
     return any(one["calls"].get(part) for one in base for part in maker.split("+"))
 
 

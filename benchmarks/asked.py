@@ -1,4 +1,4 @@
-"""The setting of a benchmark: its size, its time and its peers."""
+"""The settings of a benchmark run: sizes, time and peers."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ MOST_STRETCHED = 4.0
 
 @dataclass(frozen=True)
 class Asked:
-    """The setting of a run.
+    """The settings of a run.
 
     Parameters
     ----------
     folder
         Folder for intermediate files.
     short
-        Whether sizes are small, and only values are judged.
+        Whether to use small sizes and to check only values, not times.
     until
-        Second of `time.monotonic` at which the whole run must end.
+        Value of `time.monotonic` (s) at which the whole run must end.
     fetch
-        Whether to fetch conflicting peers into environments of their own.
+        Whether to install conflicting peers into separate environments.
     """
 
     folder: Path
@@ -37,7 +37,7 @@ class Asked:
 
     @property
     def left_s(self) -> float:
-        """Seconds left for the whole run."""
+        """The remaining seconds of the whole run."""
         return max(self.until - time.monotonic(), 0.0)
 
     def size(self, full: Any, small: Any) -> Any:
@@ -47,7 +47,8 @@ class Asked:
     def stretched(self, limit_s: float) -> float:
         """Return the wall seconds in which a solver now gets about `limit_s` CPU seconds.
 
-        Solvers stop by wall time. With more busy processes than cores, each gets a part of a core.
+        Solvers stop by wall time. If more processes than cores are busy, each process gets only a
+        part of a core.
         """
         if self.short:
             return limit_s
@@ -55,10 +56,10 @@ class Asked:
         return limit_s * min(max(load_now() / cores, 1.0), MOST_STRETCHED)
 
     def call(self, target: str, limit_s: float, /, **given: Any) -> Done:
-        """Call a function in its own process, within its limit and the time left.
+        """Call a function in a separate process, within its limit and the time left.
 
-        The short run judges no times and calls it in this process, because imports would take most
-        of its time.
+        The short run does not measure times. It calls the function in this process, because imports
+        would take most of the time.
         """
         limit_s = min(limit_s, self.left_s)
         if limit_s <= 1:
@@ -75,7 +76,7 @@ class Asked:
 def real_data() -> Path | None:
     """Return the folder with real extracts (SITING_TEST_DATA); None if it is missing.
 
-    As in the tests, the folder beside the repository counts too.
+    By default it is the folder ``shared`` beside the repository, as in the tests.
     """
     folder = Path(os.environ.get("SITING_TEST_DATA", ROOT.parent / "shared")) / "data"
     return folder if (folder / "README.md").is_file() else None

@@ -1,9 +1,10 @@
 """Row 21: an award among 300 bids of 40 bidders on the real roads of Saddar, Karachi.
 
-Bids are drawn with a seed: a candidate, one of six sets of chargers, an ask of a fifth to seven
-tenths of the cost. Every tenth is a bundle of two places, every eighth an alternative. No bidder
-may win more than a fifth of the money. The winners are compared with the proven bound. A critical
-ask counts as within 5 % if its two figures differ by at most that share of the larger.
+Bids are drawn with a seed. Each bid has a candidate, one of six sets of chargers, and an ask of a
+fifth to seven tenths of the cost. Every tenth bid is a bundle of two places, and every eighth bid
+is an alternative. No bidder may win more than a fifth of the money. The winners are compared with
+the proven bound. A critical ask counts as known within 5 % if its lower and upper figures differ by
+at most 5 % of the upper figure.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def awarded(
     limit_s: float,
     asks_s: float,
 ) -> dict[str, Any]:
-    """Award drawn bids and return the proven figures and the seconds."""
+    """Make an award among random bids, and return the proven figures and the seconds."""
     import time
 
     from siting import Study
@@ -86,7 +87,7 @@ def awarded(
     known = made.losers[made.losers["critical_high_pkr"].notna()]
     low = known["critical_low_pkr"].clip(lower=0.0)
     high = known["critical_high_pkr"].clip(lower=0.0)
-    # With a gap left, a bid below its critical ask may still improve the award.
+    # If a gap remains, a bid below its critical ask may still improve the award.
     wrong = known.loc[(low > known["ask_pkr"]) & (proof.gap <= 1e-9), "bid"].tolist()
     return {
         "gap": proof.gap,

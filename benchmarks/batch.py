@@ -1,13 +1,13 @@
-"""Seconds that kept stages save in a sweep, and how much sooner two Dask workers are done than one.
+"""Measure the seconds that cached stages save in a sweep, and the speed-up of two Dask workers.
 
-Run from the repository root, in a virtual environment with the extra ``dask``::
+Run the module from the repository root, in a virtual environment with the extra ``dask``::
 
     python -m benchmarks.batch configs/islamabad.yaml --set solver.method=greedy
 
-First the stages up to the program are computed, without and with kept stages. Then the budgets are
-swept on Dask clusters on loopback with one and with two worker processes, in turn: one solver
-thread each, new folders, imports done. The machine's load before is printed, because a second
-worker needs a free core.
+First the stages up to the program are computed, without and with cached stages. Then the budgets
+are swept on local Dask clusters with one and with two worker processes, in turn. Each worker has
+one solver thread, a new folder, and all imports done. The load of the machine before each sweep is
+printed, because a second worker needs a free core.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from benchmarks.measure import same_offers
 from siting import Study
 from siting.batch import dask_pool, list_studies, run_batch
 
-# Capacities and offers of the first measurements, independent of today's defaults.
+# Capacities and offers as in the first measurements, independent of the current defaults.
 SAME_QUESTION = ("offers.service.rule=rated_share", same_offers())
 SHARED = ("roads", "surfaces", "reach")
 
@@ -74,7 +74,7 @@ def main():
             dask_pool(one_at) as (one, _), dask_pool(two_at) as (two, _),
         ):  # fmt: skip
             ratios = []
-            # In turn, because the machine's load changes.
+            # The two clusters alternate, because the load of the machine changes.
             for i in range(asked.repeats):
                 alone, both = (
                     swept(studies, executor, folder / f"out-{i}-{n}")

@@ -1,6 +1,6 @@
-"""Blocks of the program on the real roads of Saddar, Karachi: together and alone.
+"""Solve the blocks of the program on the real roads of Saddar, Karachi, together and alone.
 
-Studies, peer and checks come from `benchmarks.programme`. The short run has the same blocks on its
+Studies, peer and checks come from `benchmarks.programme`. The short run uses the same blocks in its
 small made-up city.
 """
 
@@ -14,7 +14,7 @@ from benchmarks.asked import Asked
 from benchmarks.programme import compared, saddar_name, saddar_work
 from benchmarks.record import Finding
 
-# Share of 2030's demand by year.
+# Demand of each year as a share of the demand of 2030.
 SHARES = {"2027": 0.35, "2028": 0.55, "2029": 0.75, "2030": 1.0}
 DECAY = {"kind": "exponential", "scale_min": 5}
 FUTURES = {
@@ -28,7 +28,7 @@ MONEY = {
     "discount_rate": 0.15,
     "income_tax": 0,
 }
-# Configuration keys of each block alone; `GAPS` has the gap asked for.
+# Configuration keys of each block alone; `GAPS` has the requested gaps.
 ALONE: dict[str, dict[str, Any]] = {
     "years": {},
     "viability": {"offers.subsidy": {"rule": "gap"}, "money": MONEY},
@@ -41,7 +41,7 @@ PEER = "years"
 
 
 def together(asked: Asked) -> Finding:
-    """Measure row 15: two runs of ours, one of them for a plan within the minute."""
+    """Measure row 15: two runs of the package, one of them with a limit of a minute."""
     where = saddar_name(asked)
     finding = Finding("together", f"{where}: years, floors, envelope, number and decay together")
     finding.figures = {f"together_{k}": None for k in ("plan_s", "gap_pct", "late_s")}
@@ -71,7 +71,7 @@ def together(asked: Asked) -> Finding:
     }
     limit_s = asked.size(60, 3)
     early = compared(asked, finding, "within a minute", work, 0.02, limit_s, peer=False)
-    # On a busy machine the limit is stretched; seconds are scaled back to an idle one.
+    # On a busy machine the limit is stretched; seconds are scaled back to those of an idle machine.
     part = limit_s / asked.stretched(limit_s)
     late: list[float] = []
     if early is not None:
@@ -116,5 +116,5 @@ def overrides_of(blocks: dict[str, Any]) -> list[str]:
 
 
 def years_of(money: float) -> dict[str, list[float]]:
-    """Return money (million PKR, the same each year) and share of the demand by year."""
+    """Return by year the money (million PKR, equal in all years) and the share of the demand."""
     return {year: [money / len(SHARES), share] for year, share in SHARES.items()}

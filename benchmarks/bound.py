@@ -1,4 +1,4 @@
-"""The linear relaxation of M: ours against HiGHS on all rows."""
+"""Solve the linear relaxation of M with the package, and with HiGHS on all rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.asked import Asked
 from benchmarks.measure import median_watch, watch
 from benchmarks.record import Finding, ratio
 
-# Our bound falls to within this share of the optimum.
+# The package's bound must fall to within this share of the optimum.
 ACCURACY = 5e-7
 
 
@@ -47,7 +47,7 @@ def measure(asked: Asked) -> Finding:
 
 
 def by_highs(name: str, method: str) -> dict[str, Any]:
-    """Time HiGHS on the relaxation with a row per demand."""
+    """Time HiGHS on the relaxation with one row for each demand."""
     import highspy
     from scipy import sparse
 
@@ -87,7 +87,7 @@ def by_highs(name: str, method: str) -> dict[str, Any]:
 
 
 def by_siting(name: str) -> dict[str, Any]:
-    """Time the package's relaxation."""
+    """Time the package on the relaxation."""
     from benchmarks.covering import lp_bound
     from siting import Program
     from siting.engine.cover import covering_of

@@ -1,9 +1,9 @@
-"""Seconds to build the maximal covering model in PuLP, against spopt.
+"""Compare the seconds that the package and spopt take to build the maximal covering model in PuLP.
 
-For the goal, spopt (which pins PuLP below 4) starts from a dense matrix of minutes and the package
-from its own instance, both in memory. The package's time from a user's three tables, checks
-included, is shown too. The model has ten facilities of cost 1, because spopt has no budget. Both
-models are then solved, and no plan may exceed the other's bound.
+For the goal, spopt (which requires PuLP below 4) starts from a dense matrix of minutes, and the
+package from its own instance. Both are in memory. The time of the package from a user's three
+tables, with checks, is shown too. The model opens ten facilities of cost 1, because spopt has no
+budget. Both models are then solved, and neither plan may exceed the bound of the other model.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def measure(asked: Asked) -> Finding:
 
 
 def by_siting(name: str, limit_s: float) -> dict[str, Any]:
-    """Time the way from tables to model, then solve."""
+    """Time the steps from tables to the model, and then solve the model."""
     import pandas as pd
 
     from siting.classics import PlainInstance, mclp, solve_classic

@@ -1,4 +1,4 @@
-"""Capacitated programs proven: S with charger counts, and offers on real roads of Karachi.
+"""Prove capacitated programs: S with charger counts, and offers on real roads of Karachi.
 
 The peer is HiGHS on the whole program in PuLP (`siting.Program.to_pulp`), without a warm start. A
 separate linear program values every plan again (`benchmarks.revalue`).
@@ -18,11 +18,11 @@ from benchmarks.measure import watch
 from benchmarks.record import Finding, Line
 from benchmarks.revalue import most_served
 
-COUNTS = 8  # most chargers at a site
+COUNTS = 8  # largest number of chargers at a site
 CHARGER_COST = 0.25  # million rupees
 SHARE = 60  # a charger serves 1/60 of all demand
 EXTRACT = "karachi/karachi_saddar_town_drive_20241231.osm.bz2"
-# Cost (million rupees), kWh/day for two- and three-wheelers, for cars.
+# Cost (million rupees), and kWh/day for two- and three-wheelers and for cars.
 CONFIGURATIONS = (
     (1.0, 400, 0), (2.2, 900, 0), (7.0, 0, 450), (13.0, 0, 1000), (9.0, 500, 450),
     (17.0, 1000, 1000),
@@ -140,7 +140,7 @@ def charger_instance(name: str) -> Any:
 
 
 def karachi_instance(path: str, sites: int, cells: int, budget: float) -> Any:
-    """Return offers at crossings of the real extract, and made-up demand of two classes."""
+    """Return offers at crossings of the real extract, with made-up demand of two classes."""
     import pandas as pd
 
     from siting import Instance, roads
@@ -201,7 +201,7 @@ def karachi_instance(path: str, sites: int, cells: int, budget: float) -> Any:
 
 
 def by_siting(make: str, given: dict[str, Any], gap: float, limit_s: float) -> dict[str, Any]:
-    """Time `siting.solve` on a capacitated instance, and value its plan again."""
+    """Time `siting.solve` on a capacitated instance, and value the plan again."""
     from siting import Program, solve
 
     instance = globals()[make](**given)
@@ -250,7 +250,7 @@ def by_highs(make: str, given: dict[str, Any], gap: float, limit_s: float) -> di
 
 
 def value_of(instance: Any, offers: np.ndarray) -> tuple[float, bool]:
-    """Return the most that offers serve (kWh/day), and whether they fit the budget."""
+    """Return the most energy that offers serve (kWh/day), and whether they keep to the budget."""
     spent = float(instance.offer_subsidy[offers].sum())
     paid = spent <= instance.budget_pkr * (1 + 1e-12) + 1e-6
     return most_served(instance, offers), paid

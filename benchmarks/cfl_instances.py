@@ -1,10 +1,11 @@
 """The maximal covering instances published by Cordeau, Furini and Ljubic (2019).
 
-Their generator draws from the C library's ``rand()``: positions of facilities, then of customers,
-both uniform in a square of side 30 with six decimals, then costs of facilities, then demands in
-1..100. glibc's ``rand()`` is an additive feedback generator, ``r_i = r_{i-3} + r_{i-31}`` modulo
-2^32 without its lowest bit. A matrix advances its state, so that any stretch of the stream can be
-drawn directly, in many lanes at once. Ten million customers then need little memory.
+Their generator draws from the C library's ``rand()``. It draws the positions of the facilities and
+then of the customers (uniform in a square of side 30, with six decimals), then the costs of the
+facilities, and then the demands in 1..100. glibc's ``rand()`` is an additive feedback generator:
+``r_i = r_{i-3} + r_{i-31}`` modulo 2^32, without the lowest bit. A matrix advances its state, so
+any part of the stream can be drawn directly, in many lanes at once. Ten million customers therefore
+need little memory.
 
 Source: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition for very large scale partial set
 covering and maximal covering location problems. European Journal of Operational Research 275
@@ -25,7 +26,7 @@ LANES = 1024
 
 
 class GlibcRand:
-    """Any stretch of the stream of glibc's ``rand()`` after ``srand(seed)``.
+    """The stream of glibc's ``rand()`` after ``srand(seed)``, from which any part can be drawn.
 
     Examples
     --------
@@ -46,13 +47,13 @@ class GlibcRand:
         self._state = _power(step, THROWN_AWAY) @ state
 
     def draw(self, start: int, count: int) -> np.ndarray:
-        """Return the draws ``start`` to ``start + count - 1``."""
+        """Return draws ``start`` to ``start + count - 1`` of the stream."""
         lanes = min(LANES, max(count // LAG, 1))
         length = -(-count // lanes)
         states = np.empty((LAG, lanes), dtype=np.uint32)
         states[:, 0] = _power(self._step, start) @ self._state
         jump, filled = _power(self._step, length), 1
-        while filled < lanes:  # twice as many lanes each time
+        while filled < lanes:  # each pass doubles the number of lanes
             more = min(filled, lanes - filled)
             states[:, filled : filled + more] = jump @ states[:, :more]
             filled, jump = filled + more, jump @ jump
@@ -76,7 +77,7 @@ def _power(matrix: np.ndarray, exponent: int) -> np.ndarray:
 def cfl_chunks(
     customers: int, radius: float, seed: int = 1, chunk: int = 200_000
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield demands and flags of cover (customer by facility) for chunks of customers."""
+    """Yield demands and Boolean coverage (customer by facility) for each chunk of customers."""
     rand = GlibcRand(seed)
     facility = _positions(rand.draw(0, 2 * FACILITIES))
     demands_from = 2 * FACILITIES + 2 * customers + FACILITIES
@@ -100,6 +101,6 @@ def _positions(draws: np.ndarray) -> np.ndarray:
 def cfl_covering(
     customers: int, radius: float, budget: float, seed: int = 1, chunk: int = 200_000
 ) -> Covering:
-    """Return a published instance: 100 facilities of cost 1, equal customers merged."""
+    """Return a published instance with 100 facilities of cost 1; equal customers are merged."""
     chunks = cfl_chunks(customers, radius, seed, chunk)
     return covering_from_chunks(chunks, np.ones(FACILITIES), budget)

@@ -1,10 +1,10 @@
-"""A city of Karachi's size through all stages, from its files to the recounted plan.
+"""Run all stages of a city of Karachi's size, from its files to the recounted plan.
 
-The city is made up: roads as OSM XML, people at its corners, two thousand places. The measured run
-finds the roads in the cache, like every run after the first. The first program is coverage with
-one vehicle class and money for some twenty stations, like M, for which the goal was set. Others
-have money for some seventy stations, or capacities. All CPU seconds of the process count, imports
-included.
+The city is made up. It has roads as OSM XML, people at its corners, and two thousand places. The
+measured run finds the roads in the cache, like every run after the first. The first program is
+coverage with one vehicle class and money for some twenty stations, like M, for which the goal was
+set. The other programs have money for some seventy stations, or capacities. The measured time is
+the CPU time of the whole process, with imports.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _run(
     if found is None:
         return None
     line = finding.lines[-1]
-    if not asked.short:  # the whole process, imports included
+    if not asked.short:  # the whole process, with imports
         line.cpu_s, line.wall_s, line.peak_mb = done.cpu_s, done.wall_s, done.peak_mb
     finding.expect_bound(f"{way}: bound", found["value"], found["bound"])
     finding.expect(f"{way}: recounted", True, found["checks"] > 0)  # a check that fails raises
@@ -130,7 +130,7 @@ def prepare(folder: str, side: int, places: int, budget: float) -> dict[str, Any
 
 
 def write_files(root: Path, side: int, places: int, seed: int, people: float | None = None) -> None:
-    """Write roads, people at the corners (to a given total, or by density) and places."""
+    """Write roads, places, and people at the corners; `people` is their total, if it is fixed."""
     city = made_city.make_city(side)
     if not (root / "city.osm").is_file():
         made_city.write_osm(city, root / "city.osm")
@@ -140,7 +140,7 @@ def write_files(root: Path, side: int, places: int, seed: int, people: float | N
 def write_tables(
     root: Path, city: made_city.City, places: int, seed: int, people: float | None = None
 ) -> None:
-    """Write a city's people and places, as `write_files` does."""
+    """Write the people and places of a city, as for `write_files`."""
     import pandas as pd
 
     lon, lat = made_city.lonlat(city)
@@ -157,7 +157,7 @@ def write_tables(
 
 
 def stages(config: str, overrides: list[str] | None = None, last: str = "plan") -> dict[str, Any]:
-    """Run the stages of a study one after the other."""
+    """Run the stages of a study in order."""
     from siting.study import Study
 
     each: dict[str, float] = {}

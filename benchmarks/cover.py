@@ -1,4 +1,4 @@
-"""S, M and L solved to a proven gap by the package and by the textbook's model."""
+"""Solve S, M and L to a proven gap with the package and with the textbook model."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from benchmarks.record import Finding, ratio
 
 HIGHS, CBC = "HiGHS", "COIN_CMD"
 CBC_PACKAGES = ("pulp[cbc]>=4.2", "numpy", "scipy")
-# In the full run and in the short one.
+# Values in the full run and in the short run.
 NAMES = {
     "small": ("S", "tiny"),
     "medium": ("M", "100,80,600,4,5"),
     "large": ("L", "120,150,2000,4,10"),
 }
-# Best values of any peer or prototype; ours must be within its proven gap.
+# Best values of any peer or prototype; the package's value must be within its proven gap of them.
 BEST_KNOWN = {"S": 159_991.0, "M": 867_312.0, "L": 4_424_100.0}
 
 
@@ -109,7 +109,7 @@ def _peer(asked: Asked, finding: Finding, solver: str, limit_s: float) -> dict[s
         f"naive PuLP + {'CBC' if solver == CBC else solver}",
         asked.call(
             "benchmarks.peer_pulp:solve",
-            limit_s + 30,  # CBC overruns its own limit
+            limit_s + 30,  # CBC exceeds its own limit
             name=asked.size(*NAMES[finding.row]),
             solver=solver,
             limit_s=limit_s,
@@ -128,7 +128,7 @@ def _peer(asked: Asked, finding: Finding, solver: str, limit_s: float) -> dict[s
 
 
 def _over(finding: Finding, peer: dict[str, Any] | None, ours_s: float, name: str) -> float | None:
-    """Return our speed-up over the peer; a lower bound if the peer did not finish."""
+    """Return the package's speed-up over the peer, or a lower bound if the peer did not finish."""
     if peer is None:
         line = next((one for one in finding.lines if name in one.way), None)
         slow = line is not None and line.found.startswith("not finished") and line.cpu_s
@@ -144,7 +144,7 @@ def _over(finding: Finding, peer: dict[str, Any] | None, ours_s: float, name: st
 def by_siting(
     name: str, gap: float, limit_s: float, times: int, model: str = "coverage"
 ) -> dict[str, Any]:
-    """Time `siting.solve`, and recount its plan from the arrays."""
+    """Time `siting.solve`, and recount the plan from the arrays."""
     from siting import Program, solve
 
     of = cover_city.arrays(cover_city.size_of(name))

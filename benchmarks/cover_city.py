@@ -1,8 +1,8 @@
-"""Covering instances of the made-up city: S, M and L, and any size between them.
+"""Make covering instances of the made-up city: S, M, L, and any size between them.
 
-Candidates cost 0.7 to 1.6 million rupees, all subsidy. A demand is covered by the candidates its
-drivers reach in ten minutes (eight for L). `arrays` needs only numpy and scipy, so that a peer in
-an environment of its own gets the same instance.
+Candidates cost 0.7 to 1.6 million rupees, and the subsidy is the whole cost. A demand is covered by
+the candidates that its drivers can reach in ten minutes (eight for L). `arrays` needs only numpy
+and scipy, so a peer in a separate environment gets the same instance.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MILLION = 1e6
 
 @dataclass(frozen=True)
 class Size:
-    """The size of an instance: corners a side, sites, demands, minutes, budget in millions."""
+    """The size of an instance: corners per side, sites, demands, minutes, budget in millions."""
 
     side: int
     sites: int
@@ -41,7 +41,7 @@ SIZES = {
 
 @dataclass(frozen=True, eq=False)
 class Arrays:
-    """A covering: minutes (demands x sites), weights, costs in millions, and the budget."""
+    """A covering instance: minutes (demands x sites), weights, costs in millions, and budget."""
 
     minutes: Any
     weight: np.ndarray
@@ -64,7 +64,7 @@ def arrays(size: Size) -> Arrays:
 
 
 def size_of(name: str) -> Size:
-    """Return a size by name, or from ``side,sites,demands,minutes,budget``."""
+    """Return a size by its name, or from a text ``side,sites,demands,minutes,budget``."""
     if name in SIZES:
         return SIZES[name]
     side, sites, demands, minutes, budget = name.split(",")
@@ -72,7 +72,7 @@ def size_of(name: str) -> Size:
 
 
 def instance(of: Arrays) -> Instance:
-    """Return the package's instance: one offer a site, one class, one charger group."""
+    """Return the package's instance with one offer per site, one class and one charger group."""
     from siting import Instance
 
     demands, sites = of.minutes.shape
@@ -107,6 +107,6 @@ def _ids(letter: str, number: int) -> np.ndarray:
 
 
 def value_of(of: Arrays, taken: np.ndarray) -> tuple[float, float]:
-    """Return the weight that given sites cover, and their cost in millions."""
+    """Return the weight that some sites cover, and their cost in millions."""
     covered = np.diff(of.minutes[:, taken].tocsr().indptr) > 0
     return float(of.weight[covered].sum()), float(of.cost[taken].sum())

@@ -1,7 +1,7 @@
-"""Coverings for the published instances and the tests, made from chunks of rows.
+"""Make coverings from chunks of rows, for the published instances and the tests.
 
-`siting.engine.cover` solves programs of coverage, `siting.classics` maximal covering; both run
-`siting.engine.covering.run`, like this module.
+`siting.engine.cover` solves coverage programs, and `siting.classics` solves maximal covering. Like
+this module, both use `siting.engine.covering.run`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class CoveringSolution:
-    """The options chosen, in order, and the proof of their value."""
+    """The chosen options in order, and the proof of their value."""
 
     chosen: Ints
     proof: Proof
@@ -45,7 +45,7 @@ def solve_covering(
     seed: int = 1,
     progress: Callable[[Progress], None] | None = None,
 ) -> CoveringSolution:
-    """Return the options that cover most weight within the budget, recounted."""
+    """Return the options that cover the most weight within the budget, with a recounted value."""
     clock = Clock(time_limit_s, progress)
     run = run_covering(covering, clock, gap, seed)
     value = covering.value(run.chosen)
@@ -62,7 +62,7 @@ def solve_covering(
 
 
 def lp_bound(covering: Covering, *, accuracy: float = 1e-6, time_limit_s: float = 600.0) -> float:
-    """Return an upper bound on the linear relaxation's optimum, to an accuracy (a share)."""
+    """Return an upper bound on the optimum of the linear relaxation, to a relative accuracy."""
     clock = Clock(time_limit_s)
     run = CoveringRun(covering, clock, 0.0, 1)
     if not len(run.left.covering.weight):
@@ -75,10 +75,10 @@ def lp_bound(covering: Covering, *, accuracy: float = 1e-6, time_limit_s: float 
 def covering_from_chunks(
     chunks: Iterable[tuple[Floats, Flags]], cost: Floats, budget: float
 ) -> Covering:
-    """Return the covering of very many rows; rows with the same options are merged.
+    """Return the covering of a very large number of rows; rows with the same options are merged.
 
-    Each chunk is merged before the next is read, so that memory never holds all rows. Rows without
-    weight or options are left out.
+    Each chunk is merged before the next one is read, so the rows are never all in memory. Rows
+    without weight or without options are left out.
     """
     options = len(cost)
     words, weight = np.zeros((0, max(-(-options // 64), 1)), np.uint64), np.zeros(0)
@@ -96,7 +96,7 @@ def covering_from_chunks(
 
 
 def _packed(covers: Flags) -> npt.NDArray[np.uint64]:
-    """Return the rows of a matrix of flags as bits, in words of 64."""
+    """Return the rows of a Boolean matrix as bits in 64-bit words."""
     rows, options = covers.shape
     out = np.zeros((rows, 8 * max(-(-options // 64), 1)), dtype=np.uint8)
     # Packing along the options is fast because an option's flags are contiguous.
@@ -108,7 +108,7 @@ def _packed(covers: Flags) -> npt.NDArray[np.uint64]:
 def _distinct(
     words: npt.NDArray[np.uint64], weight: Floats
 ) -> tuple[npt.NDArray[np.uint64], Floats]:
-    """Return the distinct rows of bits, in any order, and the sums of their weights.
+    """Return the distinct rows of bits, in any order, with the sums of their weights.
 
     Rows are sorted by a random sum of their words, or by all words if different rows have the same
     sum.

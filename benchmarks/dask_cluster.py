@@ -1,4 +1,4 @@
-"""A Dask cluster on loopback, whose processes are stopped by id."""
+"""Start a local Dask cluster, and stop its processes by id."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 @contextmanager
 def cluster(count: int, folder: Path) -> Iterator[str]:
-    """Yield the address of a cluster of `count` processes with the package imported."""
+    """Yield the address of a cluster of `count` processes that have imported the package."""
     file = folder / f"scheduler-{count}.json"
     with ExitStack() as stack:
         stack.enter_context(
@@ -39,7 +39,7 @@ def cluster(count: int, folder: Path) -> Iterator[str]:
 
 @contextmanager
 def _program(*words: str) -> Iterator[None]:
-    """Start a program of Dask; stop it by its process id."""
+    """Start one of Dask's programs, and stop it by its process id."""
     command = [sys.executable, "-m", f"distributed.cli.dask_{words[0]}", *words[1:]]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

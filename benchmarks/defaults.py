@@ -1,7 +1,7 @@
-"""The default program (need, waits, sizes, then cost to all), both aims, real places.
+"""Solve the default program (need, waits, sizes, then cost to all) for real places, with both aims.
 
-The package makes the study from its configuration and solves it on two threads within a wall time.
-`benchmarks.revalue` values every plan again.
+The package makes the study from its configuration, and solves it with two threads within a
+wall-clock limit. `benchmarks.revalue` values every plan again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks.record import Finding, Line
 REAL = (
     "real-karachi-saddar", "real-karachi-landhi", "real-lahore-central", "real-islamabad-sectors",
 )  # fmt: skip
-SHARES = (0.0, 0.25, 1.0)  # of the money of the configuration
+SHARES = (0.0, 0.25, 1.0)  # shares of the configuration's budget
 REAL_S, DEMO_S, CITY_S = 60.0, 40.0, 300.0
 CITY_MONEY = (0, 20, 200, 1000)  # million rupees
 WORST = ("energy_gap_pct", "cost_gap_pct", "late_s")
@@ -37,7 +37,7 @@ def demo(asked: Asked) -> Finding:
 
 
 def places(asked: Asked) -> Finding:
-    """Measure row 20: real places under the defaults, for three sums of money."""
+    """Measure row 20: real places under the defaults, with three budgets each."""
     finding = Finding("places", "real places under the defaults")
     finding.figures = _figures(finding)
     if asked.short:
@@ -76,7 +76,7 @@ def _measured(
     asked: Asked, finding: Finding, what: str, config: str, overrides: list[str], limit_s: float,
     share: float = 1.0,
 ) -> None:  # fmt: skip
-    """Add one plan's line, and update the widest gaps and the longest delay."""
+    """Add the line of a plan, and update the widest gaps and the longest delay."""
     done = asked.call(
         "benchmarks.defaults:answered", 3 * limit_s + 120, config=config,
         overrides=[*overrides, f"output.cache_dir={asked.folder / 'cache'}"],
@@ -96,7 +96,7 @@ def _figures(finding: Finding) -> dict[str, float | None]:
 
 
 def answered(config: str, overrides: list[str], limit_s: float, share: float) -> dict[str, Any]:
-    """Make a plan by the defaults, and return the gaps of its aims."""
+    """Make a plan with the defaults, and return the gaps of its aims."""
     from benchmarks.revalue import recounted
     from siting.study import Study
     from siting.study.to_program import answer_of

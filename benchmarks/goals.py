@@ -1,4 +1,4 @@
-"""The goals: their limits, and whether measured figures reach them."""
+"""The goals, their limits, and the verdicts on measured figures."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Figures = Mapping[str, float | None]
 
 @dataclass(frozen=True)
 class Check:
-    """One figure of a goal: its name, its limit, and its words."""
+    """One figure of a goal, with its name, its limit and its text."""
 
     figure: str
     side: Literal["at least", "at most"]
     limit: float
-    words: str  # with {} for the figure
+    words: str  # contains {} for the figure
 
     def holds(self, value: float) -> bool:
         """Return whether a measured figure is on the right side of the limit."""
@@ -26,7 +26,7 @@ class Check:
         return value >= self.limit if self.side == "at least" else value <= self.limit
 
     def text(self, value: float) -> str:
-        """Return a figure in words."""
+        """Return a figure in its text."""
         return self.words.format(number(value))
 
 
@@ -41,10 +41,10 @@ class Goal:
     checks: tuple[Check, ...]
 
     def judged(self, figures: Figures) -> tuple[str, str]:
-        """Return the measured figures in words, and the verdict (yes, no, in part …).
+        """Return the measured figures as text, and the verdict (yes, no, in part …).
 
         Missing figures are shown as "?". A goal is reached only if all its figures are measured and
-        hold.
+        within their limits.
         """
         words, held, missing = [], 0, 0
         for check in self.checks:
@@ -67,7 +67,7 @@ class Goal:
 
 
 def number(value: float) -> str:
-    """Return a figure with about three significant digits.
+    """Return a figure as text with about three significant digits.
 
     >>> [number(v) for v in (1234.5, 21.37, 2.31, 0.0049)]
     ['1,234', '21.4', '2.31', '0.0049']
@@ -93,7 +93,7 @@ def _most(figure: str, limit: float, words: str) -> Check:
 
 
 def _by_default(name: str, row: str, work: str, energy_gap_pct: float) -> Goal:
-    """Return a goal for the default program, at its widest gaps."""
+    """Return a goal for the widest gaps of the default program."""
     asked = f"requested gaps proven: energy {energy_gap_pct:g} %, cost to all 5 %"
     checks = (
         _most(f"{row}_energy_gap_pct", energy_gap_pct, "energy {} %"),

@@ -1,9 +1,9 @@
-"""Time and memory by size: demand 10³ to 10⁶, candidates 10² to 10⁴; reach and solve.
+"""Measure time and memory of reach and solve for 10³ to 10⁶ demands and 10² to 10⁴ candidates.
 
-Places are corners of the made-up city, reach is ten minutes. Several demands share a corner if
-there are more demands than corners. The budget is a hundredth of the cost of all candidates,
-between 5 and 40 million. A cell of the table that runs out of time shows its gap; one that runs out
-of memory says so.
+Places are corners of the made-up city, and drivers reach ten minutes far. Several demands share a
+corner if there are more demands than corners. The budget is a hundredth of the cost of all
+candidates, but at least 5 and at most 40 million. If a solve runs out of time, its cell of the
+table shows the gap; if it runs out of memory, the cell shows a note.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def coverage(asked: Asked) -> Finding:
 
 
 def capacitated(asked: Asked) -> Finding:
-    """Measure the capacitated program, up to its limits."""
+    """Measure the capacitated program up to the sizes that it can solve."""
     finding = Finding("growth_capacity", f"capacities and charger counts to {GAP:.0%} as it grows")
     return _grown(asked, finding, "capacitated", asked.size(CAPACITATED, ((100, 10), (200, 10))))
 
@@ -68,7 +68,7 @@ def _grown(asked: Asked, finding: Finding, model: str, cells: list[tuple[int, in
 def _cell(
     asked: Asked, finding: Finding, model: str, demands: int, sites: int
 ) -> tuple[list[str], str]:
-    """Return a row of the table, and the reason if it has no answer."""
+    """Return a row of the table, with the reason if there is no answer."""
     limit_s = asked.stretched(LIMIT_S)
     given = {
         "side": asked.size(made_city.SIDE, 60), "sites": sites, "demands": demands,
@@ -106,7 +106,7 @@ def _reach_texts(finding: Finding, reach: Any) -> list[str]:
 
 
 def reached(side: int, sites: int, demands: int, minutes: float) -> dict[str, Any]:
-    """Time `siting.roads.reach` from cells to sites, by their numbers."""
+    """Time `siting.roads.reach` for a number of cells and a number of sites."""
     import pandas as pd
 
     from siting.roads import reach
@@ -126,7 +126,7 @@ def reached(side: int, sites: int, demands: int, minutes: float) -> dict[str, An
 def solved(
     side: int, sites: int, demands: int, minutes: float, model: str, limit_s: float
 ) -> dict[str, Any]:
-    """Time `siting.solve` by numbers of demands and sites."""
+    """Time `siting.solve` for a number of demands and a number of sites."""
     from benchmarks import capacity
     from siting import Program, solve
 

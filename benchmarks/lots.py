@@ -1,8 +1,9 @@
-"""Twelve lots of the embedded city and Saddar: connected by road, values within 10 %.
+"""Divide the embedded city and Saddar into twelve lots, connected by road, with values within 10 %.
 
-Measured on plans whose stations are no larger than a lot's share (`SIZES`). Default plans, where a
-station may serve more, are shown too, with a lower bound on any division's spread. networkx's
-Voronoi cells decide whether a lot is in one piece; sums come from the plan's table.
+The goal is measured on plans in which no station is larger than the share of a lot (`SIZES`).
+Default plans, in which a station may be larger, are shown too, with a lower bound on the spread of
+any division. networkx's Voronoi cells show whether a lot is connected. Sums come from the table of
+the plan.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def measure(asked: Asked) -> Finding:
 
 
 def parted(config: str, overrides: list[str], lots: int, limit_s: float) -> dict[str, Any]:
-    """Make a plan, divide it into lots, and check them independently."""
+    """Make a plan, divide it into lots, and check the lots independently."""
     import networkx as nx
 
     from siting.lots import part_into_lots

@@ -1,4 +1,4 @@
-"""The machine of the benchmarks: cores, memory, versions and load; no names, no paths."""
+"""Describe the machine of the benchmarks (cores, memory, versions, load) without names or paths."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PACKAGES = (
 
 
 def describe() -> dict[str, Any]:
-    """Return the machine in JSON types."""
+    """Return a description of the machine in JSON types."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory_gb = 0.0
     with suppress(ValueError, OSError, AttributeError):
@@ -32,7 +32,7 @@ def describe() -> dict[str, Any]:
 
 
 def load_now() -> float:
-    """Return the average number of processes wanting a core in the last minute."""
+    """Return the average number of running or waiting processes in the last minute."""
     try:
         return round(os.getloadavg()[0], 2)
     except (OSError, AttributeError):

@@ -1,11 +1,11 @@
-"""A made-up city of any size, the same for the same seed: streets, an OSM file, and cover.
+"""Make up a city of any size: streets, places, an OSM file. The same seed gives the same city.
 
-Corners are about 90 m apart on a jittered grid. Every 40th street is a main road (60 km/h), every
-8th another artery (40), the rest are side streets (22). Blocks are deleted, mostly small ones; part
-of the streets are one-way; streets are up to a quarter longer than the straight line. The largest
-part in which every corner reaches every other is kept. With 400 corners a side it has 158,495
-corners and 473,484 directed streets, about as many as OSMnx gives for Karachi. Only its size is
-realistic.
+Corners are about 90 m apart on an irregular grid. Every 40th street is a main road (60 km/h), every
+8th is another artery (40 km/h), and the rest are side streets (22 km/h). Some street sections are
+removed, mostly from side streets. Some streets are one-way, and streets are up to a quarter longer
+than the straight line. The city is the largest part in which every corner can be reached from every
+other corner. With 400 corners per side it has 158,495 corners and 473,484 directed streets, about
+as many as OSMnx finds for Karachi. Only the size is realistic.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ Ints = npt.NDArray[np.int64]
 
 SIDE = 400
 SPACING_M = 90.0
-# The city's south-west corner, UTM zone 42 N, which puts it in Sindh.
+# South-west corner of the city in UTM zone 42 N; the city is therefore in Sindh.
 EAST_M, NORTH_M, ZONE = 300_000.0, 2_750_000.0, 32642
 
 
 @dataclass(frozen=True, eq=False)
 class City:
-    """Corners (m) and streets between them: from, to, metres, km/h, and whether one-way."""
+    """Corners (m) and the streets between them: start, end, metres, km/h, and whether one-way."""
 
     x: Floats
     y: Floats
@@ -46,7 +46,7 @@ class City:
 
     @cached_property
     def seconds(self) -> sparse.csr_array:
-        """Seconds from corner to corner, one entry a directed street."""
+        """Seconds from corner to corner, with one entry for each directed street."""
         back = ~self.oneway
         time_s = self.length_m / (self.speed_kmh / 3.6)
         u = np.concatenate([self.start, self.end[back]])
@@ -59,7 +59,7 @@ class City:
 
 
 def make_city(side: int = SIDE, seed: int = 7) -> City:
-    """Return a city of side x side corners without those cut off."""
+    """Return a city of side x side corners, without corners that are cut off."""
     rng = np.random.default_rng(seed)
     row, column = np.divmod(np.arange(side * side), side)
     shake = (side, side)
@@ -98,7 +98,7 @@ def make_city(side: int = SIDE, seed: int = 7) -> City:
 
 
 def density(city: City, rng: np.random.Generator) -> Floats:
-    """Return the density of people at each corner: a centre, twelve smaller ones, the rest."""
+    """Return the density of people at each corner, with a centre and twelve smaller centres."""
     x, y = city.x, city.y
     places = np.column_stack([rng.uniform(x.min(), x.max(), 12), rng.uniform(y.min(), y.max(), 12)])
     dense = np.exp(-np.hypot(x - x.mean(), y - y.mean()) / 9000.0) + 0.02
@@ -109,7 +109,7 @@ def density(city: City, rng: np.random.Generator) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """Corners of candidates and demands, with costs and energy wanted."""
+    """The corners of candidates and demands, with the costs and the energy wanted."""
 
     candidate: Ints
     demand: Ints
@@ -118,7 +118,7 @@ class Places:
 
 
 def make_places(city: City, candidates: int, demands: int, seed: int = 3) -> Places:
-    """Return candidates (cost 0.7 to 1.6 each) and demands, both denser where people live."""
+    """Return candidates (cost 0.7 to 1.6 each) and demands; both are denser where people live."""
     rng = np.random.default_rng(seed)
     dense = density(city, rng)
     share = dense / dense.sum()
@@ -126,7 +126,7 @@ def make_places(city: City, candidates: int, demands: int, seed: int = 3) -> Pla
 
     def drawn(number: int, power: float) -> Ints:
         chance = share**power
-        again = number > corners  # more than corners: some have several
+        again = number > corners  # if there are too few corners, some have several
         return rng.choice(corners, number, replace=again, p=chance / chance.sum())
 
     candidate = drawn(candidates, 0.5)
@@ -138,7 +138,7 @@ def make_places(city: City, candidates: int, demands: int, seed: int = 3) -> Pla
 
 def within(city: City, places: Places, limit_s: float) -> sparse.csr_array:
     """Return the driving seconds from demands (rows) to candidates within a limit."""
-    streets = city.seconds.T.tocsr()  # reversed: trips end at the candidate
+    streets = city.seconds.T.tocsr()  # reversed, because trips end at the candidate
     at = np.argsort(places.demand, kind="stable")
     corner = places.demand[at]
     first = np.searchsorted(corner, np.arange(len(city.x) + 1))
@@ -203,7 +203,7 @@ def lonlat(city: City) -> tuple[Floats, Floats]:
 
 
 def write_osm(city: City, path: Path, seed: int = 1) -> None:
-    """Write the city as OSM XML, tagged like real streets: names, limits, split ways, -1."""
+    """Write the city as OSM XML with tags as in real data: names, limits, split ways, oneway=-1."""
     rng = np.random.default_rng(seed)
     lon, lat = lonlat(city)
     streets = len(city.start)

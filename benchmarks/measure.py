@@ -1,10 +1,10 @@
-"""One call in a process of its own, limited in time and memory, with its seconds and peak.
+"""Call a function in a separate process with limits, and measure its time and memory.
 
-`call` starts ``python -m benchmarks.measure`` with the name of a function. It returns the
-function's result with the CPU seconds, wall seconds and peak memory of the process and its
-children. At the limit the process is killed with all its children, so that no solver runs on. Work
-for a package that conflicts with this environment (spopt pins an older PuLP) runs in an environment
-that ``uv`` makes for the call; this module therefore imports only Python's own library.
+`call` starts ``python -m benchmarks.measure`` with the name of a function. It returns the result of
+the function, with the CPU seconds, wall seconds and peak memory of the process and its children. At
+the time limit the process is killed with all its children, so that no solver continues. If a
+package conflicts with this environment (spopt requires an older PuLP), ``uv`` makes a separate
+environment for the call. This module therefore imports only Python's standard library.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-# The goals' rule for capacities, independent of the package's default.
+# The rule for capacities in the goals, independent of the package's default.
 SAME_QUESTION = ("offers.service.rule=rated_share",)
-# The goals' second aim.
+# The second aim in the goals.
 SAME_DRIVES = "program.then=[shortest_drives]"
-NOT_MADE = 125  # exit code of a child that cannot import its package
+NOT_MADE = 125  # exit code if the package cannot be imported
 
 
-# The goals' six sets of chargers.
+# The six sets of chargers in the goals.
 BUNDLES = {
     "lev_hub": {"lev_3": 12},
     "neighbourhood": {"lev_3": 6, "ac_22": 2},
@@ -47,13 +47,13 @@ BUNDLES = {
 
 
 def same_offers() -> str:
-    """Return the configuration key of the goals' six sets of chargers."""
+    """Return the configuration key for the six sets of chargers in the goals."""
     return f"offers.configurations={json.dumps(BUNDLES)}"
 
 
 @dataclass(frozen=True)
 class Done:
-    """The result of a call: its value or the failure, seconds and memory."""
+    """The result of a call: its value or the reason of its failure, the seconds and the memory."""
 
     value: dict[str, Any] | None
     cpu_s: float
@@ -63,7 +63,7 @@ class Done:
 
     @property
     def missing(self) -> bool:
-        """Whether the package of the call was not available."""
+        """Whether the package that the call needs was not available."""
         return self.why.startswith("not installed")
 
 
@@ -76,18 +76,18 @@ def call(
     memory_mb: int | None = None,
     **given: Any,
 ) -> Done:
-    """Run ``module:function`` with keyword arguments in a process of its own and wait for it.
+    """Run ``module:function`` with keyword arguments in a separate process, and wait for it.
 
     Parameters
     ----------
     target
         The function; it returns a dictionary of JSON types.
     limit_s
-        Wall seconds after which it is killed with its children.
+        Wall seconds after which the process is killed with its children.
     needs
-        Packages of a separate environment; empty for this one.
+        Packages of a separate environment; empty: use this environment.
     memory_mb
-        Largest address space of the process.
+        Largest address space of the process, MB.
     given
         Arguments, of JSON types.
     """
@@ -130,12 +130,12 @@ def call(
 
 
 def call_here(target: str, given: dict[str, Any]) -> Done:
-    """Call a function in this process, for quick values; time and memory then mean little."""
+    """Call a function in this process to get its value quickly; time and memory are unreliable."""
     module, name = target.split(":")
-    # In a new thread, because HiGHS keeps the number of threads of a thread's first run.
+    # A new thread is needed, because HiGHS keeps the thread count of its first run in a thread.
     with ThreadPoolExecutor(1) as own, watch() as seen:
         value = own.submit(getattr(importlib.import_module(module), name), **given).result()
-    # As JSON, like a separate process's result.
+    # The result is converted to JSON, like that of a separate process.
     return Done(json.loads(json.dumps(value)), seen.cpu_s, seen.wall_s, seen.peak_mb)
 
 
@@ -163,7 +163,7 @@ def _is_traceback(said: list[str]) -> bool:
 def _wait(
     process: subprocess.Popen[bytes], until: float
 ) -> tuple[float | None, resource.struct_rusage, int]:
-    """Wait for a process; return its group's CPU seconds if killed, its use and status."""
+    """Wait for a process; return its group's CPU seconds if killed, its usage and its status."""
     spent_s: float | None = None
     pause = 0.005
     try:
@@ -182,7 +182,7 @@ def _wait(
         process.wait()
         raise
     process.returncode = os.waitstatus_to_exitcode(status)
-    with suppress(ProcessLookupError):  # children left behind
+    with suppress(ProcessLookupError):  # children that still run
         os.killpg(process.pid, signal.SIGKILL)
     return spent_s, usage, status
 
@@ -190,7 +190,7 @@ def _wait(
 def _group_seconds(group: int) -> float:
     """Return the CPU seconds of all running processes of a group, such as solvers.
 
-    Children of a killed process that it has not waited for are counted nowhere else.
+    If a killed process has not waited for its children, their time is counted nowhere else.
     """
     ticks = 0
     for path in Path("/proc").glob("[0-9]*/stat"):
@@ -206,7 +206,7 @@ def _group_seconds(group: int) -> float:
 
 @dataclass
 class Watch:
-    """CPU seconds (of this process and of those it waited for), wall seconds and memory."""
+    """CPU seconds of this process and of its finished children, wall seconds, and memory."""
 
     cpu_s: float = 0.0
     wall_s: float = 0.0
@@ -215,7 +215,7 @@ class Watch:
     marks: dict[str, float] = field(default_factory=dict)
 
     def facts(self, **more: Any) -> dict[str, Any]:
-        """Return the measurements and more entries as a dictionary; memory is above the base."""
+        """Return the measurements and further entries as a dictionary; memory excludes the base."""
         return {
             "cpu_s": self.cpu_s,
             "wall_s": self.wall_s,
@@ -224,18 +224,18 @@ class Watch:
         }
 
 
-# Memory peaks before each reset.
+# Peak memory before each reset.
 _PEAKS: list[float] = []
 
 
 @contextmanager
 def watch() -> Iterator[Watch]:
-    """Measure a block of code; blocks may be nested."""
+    """Measure a block of code. Blocks may be nested."""
     seen = Watch(base_mb=_status_mb("VmRSS"))
     before = len(_PEAKS) + 1
     _PEAKS.append(_status_mb("VmHWM"))
     with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets the peak
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets the peak memory
     cpu, wall = cpu_seconds(), time.perf_counter()
     try:
         yield seen
@@ -245,7 +245,7 @@ def watch() -> Iterator[Watch]:
 
 
 def median_watch(work: Callable[[], Any], times: int = 3) -> tuple[Watch, Any]:
-    """Return the median measurements of several runs, and the last run's value."""
+    """Return the median times and the largest memory of several runs, and the last run's value."""
     seen, value = [], None
     for _ in range(times):
         value = None
@@ -261,13 +261,13 @@ def median_watch(work: Callable[[], Any], times: int = 3) -> tuple[Watch, Any]:
 
 
 def cpu_seconds() -> float:
-    """Return CPU seconds of this process and of its finished children."""
+    """Return the CPU seconds of this process and of its finished children."""
     both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in both)
 
 
 def _status_mb(name: str) -> float:
-    """Return resident memory (MB), now or at its peak; the peak if `/proc` is missing."""
+    """Return the present or the peak resident memory (MB); without `/proc`, always the peak."""
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
             if line.startswith(name + ":"):

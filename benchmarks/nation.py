@@ -1,9 +1,9 @@
-"""A nation of made-up cities with money by year: the proven gap, and its growth.
+"""Solve nations of made-up cities, with money by year and in one sum, and measure the proven gap.
 
-The goal covers the years 2027 to 2030 with equal money in each. The smaller nations are also
-planned with all money in one sum. The cities have the people of the package's library and are
-otherwise made up, the largest of Karachi's size. Together they have ten thousand candidates. Time
-is the command's; memory is its largest process's.
+The goal covers the years 2027 to 2030, with equal money in each year. Smaller nations are also
+planned with all money in one sum. The populations of the cities come from the package's library.
+Everything else is made up; the largest city has the size of Karachi. Together the cities have ten
+thousand candidates. The time is that of the command, and the memory is that of its largest process.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from benchmarks.record import Finding, Table
 
 MILLION = 1e6
 CANDIDATES, BUDGET, APART_M = 10_000, 2_000 * MILLION, 60_000.0
-# Smaller nations have public money and candidates in proportion to people.
+# In smaller nations public money and candidates are in proportion to people.
 SIZES = (3, 6, 11)
 YEARS = range(2027, 2031)
 WORKERS = (1, 2, 4)
@@ -64,7 +64,7 @@ def measure(asked: Asked) -> Finding:
         return finding
     rows = []
     work = {"folder": given["folder"], "limit_s": asked.stretched(seconds)}
-    # The goal's nation first, in case time runs out.
+    # The nation of the goal comes first, because time may run out.
     asks = [(max(sizes), True), *((n, by_year) for n in sizes[:-1] for by_year in (False, True))]
     for count, by_year in asks:
         money = "by year" if by_year else "one sum"
@@ -93,7 +93,7 @@ def measure(asked: Asked) -> Finding:
 
 
 def _on_dask(asked: Asked, finding: Finding) -> Table:
-    """Plan the schematic cities on clusters of more and more workers."""
+    """Plan the schematic cities on clusters with increasing numbers of workers."""
     rows, alone_s = [], math.nan
     for workers in asked.size(WORKERS, (1,)):
         what = f"schematic cities, {workers} Dask workers"
@@ -109,7 +109,7 @@ def _on_dask(asked: Asked, finding: Finding) -> Table:
 
 
 def _people(count: int) -> dict[str, float]:
-    """Return the people of the library's largest cities."""
+    """Return the populations of the largest cities in the library."""
     from siting.reference import table
 
     rows = table("cities").sort_values("people_2023", ascending=False, kind="stable").head(count)
@@ -118,7 +118,7 @@ def _people(count: int) -> dict[str, float]:
 
 
 def prepare(folder: str, count: int, short: bool) -> dict[str, Any]:
-    """Write the files of the cities, the largest first."""
+    """Write the files of the cities, beginning with the largest city."""
     people = _people(count)
     offers = same_offers().partition("=")[2]
     most, whole = max(people.values()), sum(people.values())

@@ -1,4 +1,4 @@
-"""The page of results, from stored findings: machine, goals, growth, details, misses."""
+"""Write the page of results from stored findings: machine, goals, growth, details, shortfalls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.goals import GOALS
 from benchmarks.record import Finding, Line
 
 SHORTFALLS = Path(__file__).with_name("falls_short.md")
-BUSY = 2  # processes per core
+BUSY = 2  # processes per core from which the machine counts as busy
 VERDICTS = {"yes": "**yes**", "no": "no", "in part": "in part"}
 
 
@@ -72,7 +72,7 @@ def lines_table(lines: list[Line]) -> str:
 
 
 def wrong_lines(finding: Finding) -> list[str]:
-    """Return the wrong values of a finding, each with the row's name."""
+    """Return the wrong values of a finding, each with the name of the row."""
     return [f"{finding.row}: {text}" for text in finding.wrong]
 
 

@@ -1,4 +1,4 @@
-"""A compiled Dijkstra with a binary heap, a lower limit for travel times; needs numba."""
+"""Time a Dijkstra search compiled with numba, as a lower limit for the time of travel times."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.reach import MINUTES, head_facts, minutes_matrix, targets_of
 
 @numba.njit(cache=False)
 def _search(start, near, weight, targets, limit):  # type: ignore[no-untyped-def]
-    """Return for all targets the number of nodes within the limit, the nodes and distances."""
+    """Return the number of nodes within the limit of each target, the nodes and their distances."""
     nodes = len(start) - 1
     best = np.full(nodes, np.inf)
     done = np.zeros(nodes, np.bool_)
@@ -32,7 +32,7 @@ def _search(start, near, weight, targets, limit):  # type: ignore[no-untyped-def
             here_far, here = heap_far[0], heap_node[0]
             length -= 1
             last_far, last, at = heap_far[length], heap_node[length], 0
-            while True:  # sift the last one down
+            while True:  # move the last entry down the heap
                 child = 2 * at + 1
                 if child >= length:
                     break
@@ -74,7 +74,7 @@ def _search(start, near, weight, targets, limit):  # type: ignore[no-untyped-def
 
 
 def by_kernel(side: int, sites: int, first: int) -> dict[str, Any]:
-    """Time the kernel, compiled beforehand."""
+    """Time the kernel after it has been compiled."""
     city = made_city.make_city(side)
     matrix, targets = minutes_matrix(city), targets_of(city, sites)
     parts = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64), matrix.data

@@ -1,7 +1,7 @@
-"""The textbook's covering model in PuLP, solved by HiGHS or CBC.
+"""Solve the textbook covering model in PuLP with HiGHS or CBC.
 
-Runs in this environment or in another one with ``pulp[cbc]``. The gap is computed from the bound,
-because PuLP's status "Optimal" does not tell it.
+The module runs in this environment or in a separate environment with ``pulp[cbc]``. The gap is
+computed from the bound, because PuLP's status "Optimal" does not state the gap.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ GAP = 0.005
 
 
 def model_of(of: cover_city.Arrays) -> tuple[pulp.LpProblem, list[pulp.LpVariable]]:
-    """Return the model: one row per demand, one for the budget."""
+    """Return the model, with one row for each demand and one for the budget."""
     demands, sites = of.minutes.shape
     prob = pulp.LpProblem("naive", pulp.LpMaximize)
     z = [prob.add_variable(f"z{j}", cat="Binary") for j in range(sites)]

@@ -1,4 +1,4 @@
-"""spopt's maximal covering model, in an environment of its own."""
+"""Build and solve spopt's maximal covering model in a separate environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.measure import cpu_seconds, watch
 
 
 def build(name: str, limit_s: float) -> dict[str, Any]:
-    """Time ``MCLP.from_cost_matrix``, then solve with CBC."""
+    """Time ``MCLP.from_cost_matrix``, and then solve the model with CBC."""
     size = cover_city.size_of(name)
     of = cover_city.arrays(size)
     dense = np.full(of.minutes.shape, 2 * size.minutes)

@@ -1,9 +1,9 @@
-"""Programmes: all vehicle classes, six charger sets, rising sums of public money.
+"""Solve programmes with all vehicle classes, six charger sets and increasing public money.
 
-A made-up city of Karachi's size (row 13) and the real roads of Saddar, Karachi (row 14). The
-package makes the study from files; only the solve is measured, on two threads within a wall time.
-The peer is HiGHS on the whole program in PuLP (``method: milp``), in the same time, for one of the
-sums. `benchmarks.revalue` values every plan again.
+Row 13 is a made-up city of Karachi's size, and row 14 has the real roads of Saddar, Karachi. The
+package makes the study from files. Only the solve is measured, with two threads and a wall-clock
+limit. For one of the sums the peer, HiGHS, solves the whole program in PuLP (``method: milp``) in
+the same time. `benchmarks.revalue` values every plan again.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from benchmarks.record import Finding, Line
 
 MILLION = 1e6
 PEOPLE, PLACES, SEED = 16e6, 2000, 99
-# Million rupees, and the gap asked for each (%).
+# Million rupees: requested gap (%).
 CITY_GAPS = {200: 0.2, 500: 0.5, 1000: 1.5, 2000: 2.0}
 SADDAR_GAP = 0.5
 SADDAR_BUDGETS = tuple(range(30, 130, 10))
-# The small city of the short run, and the factor on money there.
+# The small city of the short run, and the factor on its money.
 SMALL_SIDE, SMALL_PLACES, SMALL_PEOPLE, SMALL_MONEY = 50, 40, 250e3, 0.02
 THREADS = 2
 EXTRACT = "karachi/karachi_saddar_town_drive_20241231.osm.bz2"
@@ -95,11 +95,11 @@ def saddar(asked: Asked) -> Finding:
     return finding
 
 
-# --- what is worked on -------------------------------------------------------------------------
+# --- cities and places -------------------------------------------------------------------------
 
 
 def made_up(asked: Asked, finding: Finding) -> str | None:
-    """Write the made-up city, and return its configuration; None if that failed."""
+    """Write the made-up city, and return its configuration, or None if the writing failed."""
     side, places, people = asked.size(
         (made_city.SIDE, PLACES, PEOPLE), (SMALL_SIDE, SMALL_PLACES, SMALL_PEOPLE)
     )
@@ -124,15 +124,15 @@ def prepare(folder: str, side: int, places: int, people: float) -> dict[str, Any
 
 
 def saddar_name(asked: Asked) -> str:
-    """Return the name of the place used for a row about Saddar."""
+    """Return the name of the place that a row about Saddar uses."""
     name: str = asked.size("Real roads of Saddar, Karachi", "a small made-up city")
     return name
 
 
 def saddar_work(asked: Asked, finding: Finding) -> dict[str, Any] | None:
-    """Return the configuration of Saddar with its overrides; the small city in the short run.
+    """Return the configuration of Saddar (in the short run, of the small city) with its overrides.
 
-    Returns None and adds a note if the extract is missing.
+    If the extract is missing, it returns None and adds a note.
     """
     if asked.short:
         config = made_up(asked, finding)
@@ -153,7 +153,8 @@ def saddar_work(asked: Asked, finding: Finding) -> dict[str, Any] | None:
     return {"config": str(whole), "overrides": overrides}
 
 
-# --- ours and the peer -------------------------------------------------------------------------
+# --- the package and its peer
+# -------------------------------------------------------------------------
 
 
 def compared(
@@ -166,24 +167,24 @@ def compared(
     *,
     peer: bool,
 ) -> dict[str, Any] | None:
-    """Solve a program, optionally also by the peer, check both, and return our result.
+    """Solve a program, optionally with the peer too, check both results, and return the package's.
 
     Parameters
     ----------
     asked, finding
-        Size and time; the finding for lines, notes and wrong values. A missing plan is not a wrong
-        value.
+        The settings of the run, and the finding that gets lines, notes and wrong values. A missing
+        plan is not a wrong value.
     what
         The program's name.
     work
-        ``config``, ``overrides`` and, with years, ``years``, for `answered`.
+        Arguments of `answered`: ``config``, ``overrides`` and, in a plan over years, ``years``.
     gap, limit_s
-        Gap to stop at, and wall seconds.
+        Requested gap, and limit in wall seconds.
     peer
-        Whether HiGHS gets the whole program too.
+        Whether HiGHS solves the whole program too.
     """
     limit_s = asked.stretched(limit_s)
-    call_s = 2 * limit_s + 240  # files and stages before, the value after
+    call_s = 2 * limit_s + 240  # also for the work before and after the solve
     given = {**work, "gap": gap, "limit_s": limit_s}
     target = "benchmarks.programme:answered"
     ours = finding.add(f"siting, {what}", asked.call(target, call_s, **given))
@@ -204,9 +205,9 @@ def compared(
 def judge(
     finding: Finding, what: str, ours: dict[str, Any], theirs: dict[str, Any] | None, gap: float
 ) -> None:
-    """Compare claimed values with recounted ones, and each bound with each plan.
+    """Compare claimed values with recounted values, and each bound with each plan.
 
-    Shorter drives may cost a fifth of the gap asked for. A plan may then claim less than its
+    Shorter drives may cost a fifth of the requested gap. A plan may therefore claim less than its
     stations could serve, but never more.
     """
     plans = [("ours", ours)]
@@ -235,7 +236,7 @@ def answered(
     method: str = "exact",
     years: dict[str, list[float]] | None = None,
 ) -> dict[str, Any]:
-    """Make a study's program, time its solve, and value the plan again.
+    """Make the program of a study, time its solve, and value the plan again.
 
     Parameters
     ----------
@@ -244,7 +245,7 @@ def answered(
     gap, limit_s, method
         As for `siting.solve`.
     years
-        Million rupees (carried over) and share of the demand by year; None: as configured.
+        By year: million rupees (carried over) and share of the demand. None: as configured.
     """
     import pandas as pd
 
@@ -253,7 +254,7 @@ def answered(
     from siting.errors import SolveError
     from siting.study import Study
 
-    # With decay there is no second aim, as when the goals were set.
+    # With decay there is no second aim, because the goals were set without one.
     near = any(key.startswith("program.decay=") for key in overrides)
     same = [*SAME_QUESTION, same_offers(), *([] if near else [SAME_DRIVES])]
     program = Study(config, [*same, *overrides]).program
@@ -281,7 +282,7 @@ def answered(
         return seen.facts(**none, sizes=sizes, found=f"no plan: {why}")
     found, proof = recounted(answer), answer.proof
     less = program.all_aims[0].name == "least regret"
-    # Regret may be 0, so its gap is measured against the energy served.
+    # Regret may be 0, so its gap is divided by the energy served.
     scale = max(answer.served_kwh_day if less else abs(found.value), 1e-12)
     bound = proof.bound if math.isfinite(proof.bound) else None
     share = math.inf if bound is None else abs(bound - found.value) / scale

@@ -1,7 +1,7 @@
-"""The instances of Cordeau, Furini and Ljubic with 10⁴ to 10⁷ customers, solved to 1e-6.
+"""Solve the instances of Cordeau, Furini and Ljubic with 10⁴ to 10⁷ customers to a gap of 1e-6.
 
-Seconds run from drawing the customers to the proven optimum: drawing, cover, merging customers of
-equal cover, and solving.
+The time runs from drawing the customers to the proven optimum. It includes finding the facilities
+that cover each customer, merging customers with the same facilities, and solving.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from benchmarks.measure import cpu_seconds, watch
 from benchmarks.record import Finding
 
 GAP = 1e-6
-# Customers (a power of ten), radius, budget: optimum; seed 1.
+# Customers (power of ten), radius, budget: optimum for seed 1.
 OPTIMA = {
     (4, 5.5, 10): 441_545,
     (4, 5.5, 15): 498_935,
@@ -68,7 +68,7 @@ def measure(asked: Asked) -> Finding:
 
 
 def by_siting(customers: int, radius: float, budget: int, limit_s: float) -> dict[str, Any]:
-    """Time an instance from its draws to its optimum."""
+    """Time an instance from drawing it to its proven optimum."""
     from benchmarks.cfl_instances import cfl_covering
     from benchmarks.covering import solve_covering
 

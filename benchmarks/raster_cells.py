@@ -1,12 +1,12 @@
-"""Seconds and memory from a raster to demand cells over a big made-up city.
+"""Measure time and memory from a raster to demand cells in a large made-up city.
 
-Run from the repository root, in a virtual environment with the extra ``raster``::
+Run the module from the repository root, in a virtual environment with the extra ``raster``::
 
     python benchmarks/raster_cells.py
 
-The raster is 1,000 x 1,000 pixels of 3 arc-seconds (as WorldPop), the city a grid of 388 x 388
-corners 200 m apart. Both are made up with a real city's sizes. The lower limit is
-``numpy.bincount`` alone on pixels with known cells: no count is quicker.
+The raster has 1,000 x 1,000 pixels of 3 arc-seconds, like WorldPop. The city is a grid of 388 x 388
+corners 200 m apart. Both are made up, with the size of a real city. ``numpy.bincount`` alone, on
+pixels whose cells are known, gives a lower limit for the time: no faster count is known.
 """
 
 import resource

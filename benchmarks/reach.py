@@ -1,8 +1,8 @@
-"""Travel times to every site within ten minutes: ours, networkx, scipy, a compiled kernel.
+"""Time the travel times to all sites within ten minutes: package, networkx, scipy, numba.
 
-Each way has its own process, on the made-up city. networkx works on a MultiDiGraph with attributes,
-as OSMnx gives it, for the first sites only; its time is scaled up by their number. All ways must
-agree on the pairs of these first sites, and on minutes up to rounding.
+Each method runs in a separate process on the made-up city. networkx uses a MultiDiGraph with
+attributes, like OSMnx, and only the first sites; its time is multiplied to cover all sites. All
+methods must find the same pairs for these first sites, with equal minutes up to rounding.
 """
 
 from __future__ import annotations
@@ -65,12 +65,12 @@ def measure(asked: Asked) -> Finding:
 
 
 def targets_of(city: made_city.City, sites: int) -> np.ndarray:
-    """Return the corners of the sites, without repeats."""
+    """Return the corners of the sites, without repetition."""
     return np.random.default_rng(2).choice(len(city.x), sites, replace=False)
 
 
 def minutes_matrix(city: made_city.City) -> Any:
-    """Return minutes from corner to corner on reversed streets, as in our network."""
+    """Return minutes from corner to corner on reversed streets, as in the package's network."""
     from scipy import sparse
 
     back = ~city.oneway
@@ -106,7 +106,7 @@ def by_siting(side: int, sites: int, first: int) -> dict[str, Any]:
 
 
 def by_scipy(side: int, sites: int, first: int) -> dict[str, Any]:
-    """Time scipy's bounded Dijkstra, unmodified."""
+    """Time scipy's Dijkstra with a limit on the distance, without changes."""
     from scipy.sparse.csgraph import dijkstra
 
     city = made_city.make_city(side)
@@ -129,7 +129,7 @@ def by_scipy(side: int, sites: int, first: int) -> dict[str, Any]:
 def head_facts(
     seen: Any, head: np.ndarray, target: np.ndarray, node: np.ndarray, minutes: np.ndarray
 ) -> dict[str, Any]:
-    """Return the measurements, with the pairs of the first sites."""
+    """Return the measurements, with a hash of the pairs of the first sites."""
     at = np.isin(target, head)
     return seen.facts(
         pairs=len(target),
@@ -139,7 +139,7 @@ def head_facts(
 
 
 def by_networkx(side: int, sites: int, first: int, multi: bool) -> dict[str, Any]:
-    """Time networkx on the first sites and scale up."""
+    """Time networkx on the first sites, and multiply the time to cover all sites."""
     import networkx as nx
 
     city = made_city.make_city(side)

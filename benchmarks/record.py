@@ -1,4 +1,4 @@
-"""The findings of benchmarks, and the file that keeps them between runs."""
+"""The findings of benchmarks, and the file that stores them between runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.measure import Done
 
 @dataclass
 class Line:
-    """One way of doing a piece of work: its time, memory and result."""
+    """One method for a piece of work, with its time, memory and result."""
 
     way: str
     cpu_s: float | None = None
@@ -23,7 +23,7 @@ class Line:
 
 @dataclass
 class Table:
-    """A table of a finding, its cells as texts."""
+    """A table of a finding, with cells of text."""
 
     title: str
     columns: list[str]
@@ -39,19 +39,19 @@ class Finding:
     row
         Name of the benchmark.
     title
-        The work, with its sizes.
+        The work and its sizes.
     figures
         Numbers for the goals; ``None`` if not measured.
     lines
-        The ways compared.
+        The methods compared.
     wrong
         Wrong values, as "what: expected …, found …".
     notes
         Notes for readers, such as missing parts and reasons.
     tables
-        Tables of the finding, such as cost as the work grows.
+        Tables of the finding, such as the cost of growing work.
     date, minutes, load
-        When it ran, how long it took, and the load before and after.
+        Date and duration of the benchmark, and the load before and after it.
     """
 
     row: str
@@ -66,10 +66,10 @@ class Finding:
     load: tuple[float, float] = (0.0, 0.0)
 
     def add(self, way: str, done: Done, found: str = "") -> dict[str, Any] | None:
-        """Add a line for a call, and return its value or None.
+        """Add a line for a call, and return the value of the call or None.
 
-        A failed way is a wrong value, unless it was only missing or too slow: a benchmark must not
-        pass because its work failed.
+        A failed call counts as a wrong value, so that no benchmark passes because its work failed.
+        Calls that were too slow, or lacked their package, are not wrong values.
         """
         value = done.value
         if value is None:
@@ -91,7 +91,7 @@ class Finding:
         return value
 
     def expect(self, what: str, expected: Any, found: Any, off: float = 0.0) -> None:
-        """Compare a value with the expected one, to a relative tolerance."""
+        """Compare a value with the expected value, to a relative tolerance `off`."""
         if isinstance(expected, float) and isinstance(found, int | float):
             good = abs(found - expected) <= off * max(abs(expected), 1e-12)
         else:
@@ -100,13 +100,13 @@ class Finding:
             self.wrong.append(f"{what}: expected {expected}, found {found}")
 
     def expect_bound(self, what: str, plan: float, bound: float) -> None:
-        """Compare a bound with a plan's value, which must not exceed it."""
+        """Check that the value of a plan does not exceed the bound."""
         if bound < plan * (1 - 1e-6):
             self.wrong.append(f"{what}: expected a bound of at least {plan}, found {bound}")
 
 
 def ratio(theirs: float | None, ours: float | None) -> float | None:
-    """Return the ratio of their figure to ours; None if either is unknown."""
+    """Return the ratio of the peer's figure to the package's; None if either is unknown."""
     if theirs is None or ours is None:
         return None
     return theirs / max(ours, 1e-9)
@@ -119,7 +119,7 @@ def save(path: Path, machine: dict[str, Any], findings: dict[str, Finding]) -> N
 
 
 def load(path: Path) -> dict[str, Finding]:
-    """Return the findings kept in a file; empty without a file."""
+    """Return the findings stored in a file; empty if there is no file."""
     if not path.is_file():
         return {}
     whole = json.loads(path.read_text(encoding="utf-8"))

@@ -1,7 +1,8 @@
-"""The value of a plan, recounted from the data: one linear program of flows per slice.
+"""Recount the value of a plan from the data, with one linear program of flows for each slice.
 
-It shares no row with `siting.program`. From a program it reads the question (demand, offers, reach,
-money, limits, floors), from an answer the stations by slice. It reports every rule broken.
+The module shares no row with `siting.program`. It reads the question (demand, offers, reach, money,
+limits, floors) from a program, and the stations of each slice from an answer. It reports every
+broken rule.
 """
 
 from __future__ import annotations
@@ -15,22 +16,22 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
 
-# Tolerance of a linear program, as a share; and rupees that count as none.
+# Relative tolerance of a linear program, and rupees that count as zero.
 OFF, RUPEE = 1e-6, 1.0
 MILLION = 1e6
 
 
 @dataclass(frozen=True, eq=False)
 class Flows:
-    """Possible flows from demand rows to the charger groups of standing stations."""
+    """The possible flows from demand rows to the charger groups of stations."""
 
-    demand: np.ndarray  # position of the demand row, by flow
+    demand: np.ndarray  # position of the demand row of each flow
     place: np.ndarray  # station x groups + group
     minutes: np.ndarray
-    capacity: np.ndarray  # by place, kWh/day
+    capacity: np.ndarray  # of each place, kWh/day
 
     def rows(self, demand_kwh: np.ndarray) -> tuple[sparse.csr_array, np.ndarray]:
-        """Return rows for demand and charger groups, limited by energy and capacity."""
+        """Return rows that limit the flows by the demand and by the capacity of charger groups."""
         wanted, flow = len(demand_kwh), np.arange(len(self.demand))
         at = (np.r_[self.demand, wanted + self.place], np.r_[flow, flow])
         shape = (wanted + len(self.capacity), len(flow))
@@ -42,14 +43,14 @@ class Flows:
 
 @dataclass(frozen=True, eq=False)
 class Recounted:
-    """The value of a plan for its program's first aim, and the rules broken."""
+    """The value of a plan for the first aim of its program, and the broken rules."""
 
     value: float
     broken: list[str] = field(default_factory=list)
 
 
 def flows_of(instance: Any, offers: np.ndarray) -> Flows:
-    """Return the flows that offers allow, one offer per site."""
+    """Return the flows that offers allow, with one offer for each site."""
     groups = len(instance.group_names)
     station = np.full(len(instance.site_ids), -1)
     station[instance.offer_site[offers]] = np.arange(len(offers))
@@ -78,10 +79,10 @@ def most_served(instance: Any, offers: np.ndarray) -> float:
 
 
 def recounted(answer: Any) -> Recounted:
-    """Return the value of an answer's plan for its first aim, and the rules broken.
+    """Return the value of an answer's plan for its first aim, and the broken rules.
 
-    The first aim is the most energy (with decay, years, scenarios, the viability gap) or the least
-    regret.
+    The first aim must be the most energy (also with decay, years, scenarios or the viability gap)
+    or the least regret.
     """
     program = answer.program
     instance = program.instance
@@ -104,7 +105,7 @@ def recounted(answer: Any) -> Recounted:
 
 
 def _broken(program: Any, stand: list[np.ndarray]) -> list[str]:
-    """Return broken rules on stations: one a site, no closing, money, limits, sites."""
+    """Return the broken rules on stations: one per site, no closing, money, limits, sites."""
     instance, out = program.instance, []
     by_year = [stand[[s.year for s in program.slices].index(t)] for t in _years(program)]
     for one, offers in zip(program.slices, stand, strict=True):
@@ -166,7 +167,7 @@ def _slice_value(program: Any, s: int, offers: np.ndarray) -> tuple[float, list[
     if program.gap is not None:
         matrix, limits, upper = _with_gap(program, offers, flows, matrix, limits)
         worth = np.r_[worth, np.zeros(len(offers))]
-    if not len(worth):  # no station yet, or no demand in reach of one
+    if not len(worth):  # no station yet, or no demand within reach
         short = bool((limits < 0).any())
         return 0.0, [f"{one.name or 'the plan'}: floors are not met"] * short
     bounds = np.c_[np.zeros(len(worth)), upper]
@@ -179,10 +180,10 @@ def _slice_value(program: Any, s: int, offers: np.ndarray) -> tuple[float, list[
 def _with_gap(
     program: Any, offers: np.ndarray, flows: Flows, rows: Any, limits: np.ndarray
 ) -> tuple[Any, np.ndarray, np.ndarray]:
-    """Return rows with public money paid to each station (million PKR) beside the flows.
+    """Return rows with the flows and the public money paid to each station (million PKR).
 
-    A station's need is covered by its margin on sales and by public money. Public money pays at
-    most a share of the need, and at most the budget in all.
+    The margin on sales and public money together cover the need of a station. Public money pays at
+    most a share of the need, and in all at most the budget.
     """
     instance, rule = program.instance, program.gap
     need = instance.offer_cost[offers] / MILLION

@@ -1,10 +1,10 @@
-"""Seconds and memory from an OSM file or our cache to a network, against OSMnx.
+"""Compare time and memory of OSMnx and the package from an OSM file or a cache to a network.
 
-The file is the made-up city as OSM XML, some 50 MB, or a user's extract
-(``python -m benchmarks.roads FILE``). OSMnx runs ``graph_from_xml``, speeds, travel times and the
-largest strongly connected part. The package turns OSMnx's simplified graph into a network, which
-must equal the one read directly: ids, lengths, minutes and every corner. Memory excludes that of
-imports.
+The file is the made-up city as OSM XML (some 50 MB), or a user's extract (``python -m
+benchmarks.roads FILE``). OSMnx runs ``graph_from_xml``, adds speeds and travel times, and takes the
+largest strongly connected part. The package turns OSMnx's simplified graph into a network. This
+network must equal the one read directly, in ids, lengths, minutes and every corner. The memory of
+imports is not counted.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def measure(asked: Asked) -> Finding:
 
 
 def compare(asked: Asked, path: Path) -> Finding:
-    """Measure one file in every way."""
+    """Measure all methods on one file."""
     finding = Finding("roads", "from a road file to a network")
     graphml, cache = asked.folder / "city.graphml", asked.folder / "roads"
     given = {"path": str(path)}
@@ -92,7 +92,7 @@ def network_digest(network: Any) -> str:
 
 
 def by_siting(path: str, cache: str) -> dict[str, Any]:
-    """Time the direct reader, then store the network."""
+    """Time the package's direct reader, and store the network."""
     import siting.study  # noqa: F401  # imports are not measured
     from siting import roads
     from siting.reference import table
@@ -107,7 +107,7 @@ def by_siting(path: str, cache: str) -> dict[str, Any]:
 
 
 def from_cache(cache: str) -> dict[str, Any]:
-    """Time the network from our cache."""
+    """Time the package's load of the network from its cache."""
     from siting import roads
 
     def missing() -> roads.Network:
@@ -120,7 +120,7 @@ def from_cache(cache: str) -> dict[str, Any]:
 
 
 def by_osmnx(path: str, graphml: str) -> dict[str, Any]:
-    """Time OSMnx, then make its graph a network and save it."""
+    """Time OSMnx, convert its graph into a network, and save the graph."""
     import osmnx as ox
 
     import siting.study  # noqa: F401
@@ -137,7 +137,7 @@ def by_osmnx(path: str, graphml: str) -> dict[str, Any]:
 
 
 def from_graphml(graphml: str) -> dict[str, Any]:
-    """Time OSMnx's load of its saved graph."""
+    """Time OSMnx's load of the saved graph."""
     import osmnx as ox
 
     with watch() as seen:
@@ -146,7 +146,7 @@ def from_graphml(graphml: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Compare the ways on a user's files."""
+    """Compare the methods on a user's files."""
     for name in sys.argv[1:]:
         with tempfile.TemporaryDirectory() as folder:
             asked = Asked(Path(folder), False, time.monotonic() + 3600)

@@ -1,4 +1,4 @@
-"""Seconds until ``siting --help`` has printed."""
+"""Measure the seconds until ``siting --help`` has printed the help."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def measure(asked: Asked) -> Finding:
 
 
 def helped(times: int) -> dict[str, Any]:
-    """Time the command in separate processes, and the time of its imports."""
+    """Time the command in separate processes, and measure the time of its imports."""
     command = [sys.executable, "-m", "siting.cli", "--help"]
     cpu, wall, text = [], [], ""
     for _ in range(times):

@@ -1,10 +1,11 @@
-"""Build the schematic Faisalabad and Quetta in data/ from public facts; always the same bytes.
+"""Build the schematic Faisalabad and Quetta in data/ from public facts.
 
     python scripts/build_cities.py
 
-Faisalabad is a radial city of the plain, Quetta lies along a hill valley. They are joined and
-written like the grid of `scripts/build_islamabad.py`. Building needs only Python. data/README.md
-lists facts and assumptions.
+Every build gives the same bytes. Faisalabad is a radial city in the plain, and Quetta lies in a
+valley between hills. Their roads are joined and written like the grid of
+`scripts/build_islamabad.py`. The build needs only Python's standard library. data/README.md lists
+the facts and the assumptions.
 """
 
 from __future__ import annotations
@@ -40,9 +41,9 @@ class City:
     people
         People of the city proper, census of 2023.
     lines, spots
-        Its roads, and the places beside them.
+        Its roads, and the places beside these roads.
     homes
-        Where people live: place, share (any scale), part of the city.
+        The points where people live: place, relative number of people, part of the city.
     """
 
     name: str
@@ -54,7 +55,7 @@ class City:
     homes: list[tuple[Point, float, str]]
 
     def write(self, folder: Path) -> str:
-        """Write its roads and people into a folder; return the counts in words."""
+        """Write its roads and people into a folder, and return their numbers as text."""
         folder.mkdir(parents=True, exist_ok=True)
         at = partial(frame.lonlat_about, self.lon, self.lat)
         note = (
@@ -87,10 +88,10 @@ def _place(key: str, value: str, name: str, x: float, y: float) -> places.Place:
     return places.Place(tags, x, y)
 
 
-# --- Faisalabad: eight bazaars about a clock tower -----------------------------------------------
+# --- Faisalabad: eight bazaars round a clock tower -----------------------------------------------
 
-# Anticlockwise from east: the bazaar, and the road beyond it. The names are facts; their positions
-# follow the towns that they are named for.
+# Anticlockwise from east: the bazaar, and the road beyond it. The names are facts. The position of
+# each road follows the town in its name.
 BAZAARS = (
     ("Rail Bazaar", "Jaranwala Road"),
     ("Kutchery Bazaar", "Sheikhupura Road"),
@@ -102,11 +103,11 @@ BAZAARS = (
     ("Karkhana Bazaar", "Satiana Road"),
 )
 GATE_M, EDGE_M = 420.0, 6800.0
-# Rings by radius (m), with their class; streets between them separate the blocks.
+# Class of each ring road, by radius (m); streets between the rings separate the blocks.
 RINGS = {120: "tertiary", 420: "secondary", 900: "tertiary", 1500: "secondary", 2300: "tertiary",
          3200: "primary", 4300: "tertiary", 5500: "secondary", 6800: "tertiary"}  # fmt: skip
 LANES = (650, 1200, 1900, 2750, 3750, 4900, 6150)
-# Relative density of people inside a radius; ASSUMPTION.
+# Relative density of people within each radius (m); ASSUMPTION.
 DENSITY = {900: 0.7, 2300: 1.0, 4300: 0.7, 5500: 0.45, 6800: 0.25}
 
 
@@ -159,7 +160,7 @@ def faisalabad() -> City:
 
 # --- Quetta: a valley between hills --------------------------------------------------------------
 
-# Northing, west and east edge of the valley floor (m); ASSUMPTION, after the hills' names.
+# Northing, and west and east edges of the valley floor (m); ASSUMPTION from the hills' names.
 VALLEY = ((-9000, -1900, 1300), (-5000, -3100, 1900), (-1000, -5000, 3300), (3000, -4600, 3600),
           (6000, -4700, 1200), (8500, -4200, -1500))  # fmt: skip
 BLOCK_M = 430
@@ -239,7 +240,7 @@ def quetta() -> City:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Build both."""
+    """Build both cities."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="where the folders go")
     args = parser.parse_args(argv)

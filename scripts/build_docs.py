@@ -1,4 +1,4 @@
-"""Write the pages of docs/ that are made from code; run after changes of keys or verbs."""
+"""Write the pages of docs/ that are made from code. Run it after changes of keys or verbs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MADE = "<!-- Made by scripts/build_docs.py from {}; do not edit. -->"
 
 
 def tables_page() -> str:
-    """Return the data dictionary as Markdown: a section per table, a row per column."""
+    """Return the data dictionary as Markdown, with a section per table and a row per column."""
     lines = [
         "# Tables",
         "",
@@ -49,7 +49,7 @@ def tables_page() -> str:
 
 
 def cli_page() -> str:
-    """Return every verb of the command line as Markdown, with its arguments and options."""
+    """Return all verbs of the command line as Markdown, with their arguments and options."""
     root: Any = typer.main.get_command(app)
     verbs = {name: verb for name, verb in root.commands.items() if not verb.hidden}
     lines = [
@@ -114,7 +114,7 @@ def _option_row(param: Any) -> str:
     return f"| {name} | {shown} | {(param.help or '').replace('|', chr(92) + '|')} |"
 
 
-# Pages of names that belong together: title, and names.
+# Pages of public names: title, and the names on the page.
 TOPICS = {
     "study": ("Studies", ("Study",)),
     "running": (
@@ -153,7 +153,7 @@ TOPICS = {
 }
 
 
-# The nine names most used, each with its page.
+# The nine most used names, each with its page.
 NINE = {
     **{"Study": "study", "Study.with_": "study", "Study.plan": "study"},
     **dict.fromkeys(("Plan.plot", "Plan.explore", "Plan.explain", "Plan.replan"), "plan"),
@@ -162,7 +162,7 @@ NINE = {
 
 
 def _nine(name: str) -> str:
-    """Return the first line of the documentation of one of the nine names."""
+    """Return the first line of the docstring of one of the nine names."""
     found: Any = siting
     for part in name.split("."):
         found = getattr(found, part)
@@ -170,7 +170,7 @@ def _nine(name: str) -> str:
 
 
 def api_pages() -> dict[str, str]:
-    """Return Markdown pages of the public names by topic, and the first page."""
+    """Return Markdown pages of the public names, one for each topic, and their first page."""
     there = [name for name in siting.__all__ if not name.startswith("_")]
     told = sorted(name for _, names in TOPICS.values() for name in names)
     if told != sorted(there):
@@ -222,9 +222,9 @@ def _directive(name: str) -> list[str]:
     thing = getattr(siting, name)
     if not inspect.isclass(thing):
         return [f".. autofunction:: siting.{name}", ""]
-    # Members inherited from siting are shown, those from pydantic and Python are not.
+    # Members inherited from siting's classes are shown; those of pydantic and Python are not.
     strangers = [c.__name__ for c in thing.__mro__[1:] if not c.__module__.startswith("siting")]
-    # The stages of a study have their own table.
+    # The stages of a study have a separate table.
     stages = STAGES if name == "Study" else ()
     hidden = ["model_config", *(stage for stage in stages if stage in vars(thing))]
     inherited = f"   :inherited-members: {', '.join(strangers)}"
@@ -238,7 +238,7 @@ def _directive(name: str) -> list[str]:
 
 
 def formulations_page() -> str:
-    """Return the module docstrings that state the programs, as Markdown."""
+    """Return as Markdown the module docstrings that state the programs."""
     lines = [
         "# The programs, written out",
         "",
@@ -257,13 +257,13 @@ def formulations_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-# Files with a shorter docstring state no program of their own.
+# A file with a shorter docstring does not state a program.
 LEAST_LINES = 6
 
 
 def _formulated() -> dict[str, list[Path]]:
     siting = ROOT / "siting"
-    # In the order of `siting.program.program`, decisions first.
+    # In the order of `siting.program.program`; decisions come first.
     first = ("program", "options", "resources", "limits", "spacing")
     then = ("earmarks", "density", "service", "objective", "floors", "money", "slices")
     places = {f"{name}.py": n for n, name in enumerate((*first, *then))}

@@ -1,11 +1,12 @@
-"""Build the schematic Islamabad in data/islamabad from public facts; always the same bytes.
+"""Build the schematic Islamabad in data/islamabad from public facts.
 
     python scripts/build_islamabad.py                        write the files
     python scripts/build_islamabad.py --check DIR            and compare them with real data
     python scripts/build_islamabad.py --check DIR --picture overlay.png
 
-Building needs only Python. ``--check`` needs the project's own dependencies and a folder with real
-OSM data of Islamabad (``islamabad_sectors_drive_20250515.graphml.gz`` and
+Every build gives the same bytes and needs only Python's standard library. ``--check`` needs the
+dependencies of the project and a folder with real OSM data of Islamabad
+(``islamabad_sectors_drive_20250515.graphml.gz`` and
 ``islamabad_rawalpindi_amenities_osm_20251208.geojson``); ``--picture`` needs matplotlib too.
 """
 
@@ -23,7 +24,7 @@ DEFAULT_OUT = Path(__file__).resolve().parent.parent / "data" / "islamabad"
 
 
 def build() -> tuple[list[network.Way], list[places.Place], list[people.PeoplePoint]]:
-    """Return the city: ways in the grid, places beside them, people around them."""
+    """Return the city: ways in the grid, places beside the ways, and people."""
     lines = [line for road in mainroads.ROADS for line in mainroads.carriageways(road)]
     lines += mainroads.links()
     for sector in plan.sectors():
@@ -32,7 +33,7 @@ def build() -> tuple[list[network.Way], list[places.Place], list[people.PeoplePo
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Build, and on request check and draw."""
+    """Build the city, and on request compare and draw it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="where the files go")
     parser.add_argument("--check", type=Path, metavar="DIR", help="folder with real OSM data")

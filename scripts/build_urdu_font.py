@@ -1,8 +1,9 @@
-"""Cut Noto Naskh Arabic down to Urdu's letters, for the report; always the same bytes.
+"""Reduce Noto Naskh Arabic to the letters of Urdu, for the report.
 
     python scripts/build_urdu_font.py NotoNaskhArabic-Regular.ttf
 
-Needs fonttools and brotli; writes siting/report/urdu.woff2 and prints its SHA-256.
+The script needs fonttools and brotli. It writes siting/report/urdu.woff2, always with the same
+bytes, and prints its SHA-256.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from fontTools import subset
 
-# Urdu's letters and marks, and the digits and signs among them.
+# The letters and marks of Urdu, with the digits and signs used among them.
 LETTERS = (
     "ءآأؤئابةتثجحخدذرزسشصضطظعغفقلمنهويٹپچڈڑژکگںھہۂۃیےۓ"
     "ًٌٍَُِّْٰٔ،؛؟۔٪٫٬۰۱۲۳۴۵۶۷۸۹0123456789.,:;%()+-–—−/ \u200c\u200d\u2066\u2067\u2068\u2069"
@@ -20,7 +21,7 @@ REPORT = Path(__file__).resolve().parent.parent / "siting" / "report"
 
 
 def main() -> None:
-    """Write the font, and print its size and hash."""
+    """Write the font file, and print its size and hash."""
     out = REPORT / "urdu.woff2"
     codes = ",".join(f"U+{ord(letter):04X}" for letter in LETTERS)
     options = [f"--unicodes={codes}", "--layout-features=*", "--flavor=woff2", "--no-hinting"]

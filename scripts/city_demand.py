@@ -1,4 +1,4 @@
-"""Print public charging energy by city and year, as in docs/demand.md."""
+"""Print the table of public energy by city and year in docs/demand.md."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCENARIOS = ("nev-2025-30", "slow", "fast")
 
 
 def energy(city: str, year: int, scenario: str = "nev-2025-30") -> tuple[float, float, float]:
-    """Return low, central and high public energy of a city in a year (MWh/day)."""
+    """Return the low, central and high public energy of a city in a year (MWh/day)."""
     fleet = national_fleet(year, FleetScenario(scenario))
     shares = city_share(table("cities"), city, fleet["vehicle_class"])
     central = city_energy(fleet, vehicle_figures(), shares)["demand_kwh_day"].sum()
@@ -31,7 +31,7 @@ def energy(city: str, year: int, scenario: str = "nev-2025-30") -> tuple[float, 
 
 
 def main() -> None:
-    """Print one Markdown row per city."""
+    """Print one row of the Markdown table for each city."""
     rows = []
     for city in library()["city"]:
         row = {"city": city}

@@ -1,4 +1,4 @@
-"""The configuration pages of docs/, made from the sections of siting/config."""
+"""Make the configuration pages of docs/ from the sections of siting/config."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _MADE = "<!-- Made by scripts/config_pages.py from siting/config; do not edit. -
 
 
 def reference() -> dict[str, str]:
-    """Return the Markdown pages of every key (type, unit, default, meaning), by their path.
+    """Return Markdown pages, by path, that list every key with type, unit, default and meaning.
 
-    A section with subsections has its own page, ``config/SECTION.md``; the others are on
-    ``config.md``, with the refused combinations.
+    A section with subsections has its own page, ``config/SECTION.md``. The other sections and the
+    refused combinations are on ``config.md``.
     """
     parts: dict[str, list[str]] = {}
     for key, table in _tables(Config):
@@ -66,7 +66,7 @@ def reference() -> dict[str, str]:
 
 
 def nation_reference() -> str:
-    """Return a Markdown page of every key of a nation."""
+    """Return a Markdown page that lists every key of a nation."""
     lines = [
         "# Keys of a nation",
         "",
@@ -80,7 +80,7 @@ def nation_reference() -> str:
 
 
 def _tables(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
-    """Yield the table of each section as Markdown, with the section's key path."""
+    """Yield the key path of each section and its table as Markdown."""
     root = schema(model)
     for key, title, section in _sections(root, root, ""):
         lines = [f"## {title}", "", section.get("description", ""), ""]
@@ -96,7 +96,7 @@ def _tables(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
 def _sections(
     section: dict[str, Any], root: dict[str, Any], key: str
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield key path, title and schema of each section; unions add their keyword."""
+    """Yield key path, title and schema of each section; the title of a union names its keyword."""
     selector = next((name for name in SELECTORS if name in section["properties"]), None)
     word = f", {selector}: {section['properties'][selector]['const']}" if selector else ""
     yield key, (f"`{key}`{word}" if key else "At the top"), section
@@ -115,7 +115,7 @@ def _choices(part: dict[str, Any]) -> list[dict[str, Any]]:
     choices: list[dict[str, Any]] = part.get("anyOf") or part.get("oneOf") or []
     if not choices:
         return [part]
-    # An optional section of several kinds is a nested choice.
+    # In an optional section with several kinds, the choice is nested.
     return [c for choice in choices if choice.get("type") != "null" for c in _choices(choice)]
 
 
@@ -129,7 +129,7 @@ def _unit(part: dict[str, Any]) -> str:
 
 
 def _type(part: dict[str, Any], root: dict[str, Any]) -> str:
-    """Return the allowed type in words."""
+    """Return the allowed type as text."""
     if "anyOf" in part:
         (part,) = [choice for choice in part["anyOf"] if choice.get("type") != "null"]
     if "oneOf" in part:
@@ -172,7 +172,7 @@ def _type(part: dict[str, Any], root: dict[str, Any]) -> str:
 
 
 def _grouped(limit: float) -> str:
-    """Return a limit as written in a configuration; a year gets no underscore."""
+    """Return a limit as it is written in a configuration; years have no underscore."""
     return f"{limit:_.15g}" if limit >= 10_000 else f"{limit:g}"
 
 

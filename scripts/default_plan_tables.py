@@ -1,13 +1,13 @@
-"""Print the tables of docs/default-plan.md: the default question at five places, by costs.
+"""Print the tables of docs/default-plan.md: the default question for five places and three costs.
 
-The costs are central, prudent, and central with every DC charger at the price of the oil companies'
-council.
+The costs are central, prudent, or central with the oil companies' council's price for every DC
+charger.
 
     uv run python scripts/default_plan_tables.py > tables.md
 
-The embedded city is always planned, real places only if SITING_TEST_DATA (by default the folder
-``shared`` beside the project) has their data. Runs are kept under ``--out``; existing runs are
-read, not repeated.
+The embedded city is always planned. Real places are planned only if SITING_TEST_DATA (by default
+the folder ``shared`` beside the project) has their data. Runs are stored under ``--out``, and
+stored runs are not repeated.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SLOW = "scenario slow"
 MOST_BREAK_EVENS = 4
 # Charger groups of two- and three-wheelers.
 LIGHT = ("lev", "lev_dc", "swap_2w", "swap_3w")
-# Figures to compare a plan with, their source and mark as in the project's facts.
+# Reference figures for a plan, with source and mark of confidence.
 BESIDE = {
     "places": "policy: 32 (3,000 stations in 2030, APP 30 Nov 2025 [H], over 93.8 m urban people); "
     "NEECA: 0.8 (71-72 licences, autumn 2025 [M])",
@@ -68,7 +68,7 @@ BESIDE_NAMES = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Plan each place and print the tables as Markdown."""
+    """Plan each place, and print the tables as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "default-plan")
     parser.add_argument("--places", nargs="+", choices=PLACES, default=list(PLACES))
@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def costs_of(preset: str, out: Path) -> list[str]:
-    """Return the keys of a preset of costs, or of the council's price of a DC charger."""
+    """Return the overrides for a preset of costs, or for the council's price of a DC charger."""
     if preset != COUNCIL:
         return [f"offers.costs.preset={preset}"]
     dear = reference.table("chargers").astype({"capex_pkr": float})
@@ -133,7 +133,7 @@ def costs_of(preset: str, out: Path) -> list[str]:
 
 
 def configuration(place: str, out: Path) -> Path:
-    """Return the configuration of a place, with its data from SITING_TEST_DATA."""
+    """Return the configuration file of a place, with data from SITING_TEST_DATA."""
     given = ROOT / "configs" / f"{place}.yaml"
     data = os.environ.get("SITING_TEST_DATA")
     if data is None or SHARED not in given.read_text(encoding="utf-8"):
@@ -146,13 +146,13 @@ def configuration(place: str, out: Path) -> Path:
 
 
 def facts(folder: Path) -> dict[str, Any]:
-    """Return the run.json of a run folder."""
+    """Return the content of run.json in a run folder."""
     read: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     return read
 
 
 def plan_row(place: str, preset: str, folder: Path) -> dict[str, str]:
-    """Return a plan's row of the page."""
+    """Return the table row of a plan."""
     run = facts(folder)
     risk = next((row for row in run["what_if"] if row["key"] == SLOW), {"why_not": "not asked"})
     at_risk = risk["why_not"]
@@ -183,7 +183,7 @@ def plan_row(place: str, preset: str, folder: Path) -> dict[str, str]:
 
 
 def set_row(place: str, preset: str, name: str, folder: Path) -> dict[str, str]:
-    """Return the row of one set of chargers at a place."""
+    """Return the table row of a set of chargers at a place."""
     run = facts(folder)
     return {
         "place": PLACES[place],
@@ -199,7 +199,7 @@ def set_row(place: str, preset: str, name: str, folder: Path) -> dict[str, str]:
 
 
 def beside(folder: Path) -> dict[str, str]:
-    """Return the figures of a plan that `BESIDE` has references for."""
+    """Return those figures of a plan for which `BESIDE` has references."""
     run = facts(folder)
     sites = pd.read_csv(folder / "sites.csv")
     offers = pd.read_csv(folder / "offers.csv").set_index("offer_id")

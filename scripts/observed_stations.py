@@ -1,4 +1,4 @@
-"""The business case of observed stations: the table of docs/business-case.md.
+"""Print the business case of observed stations, for the table of docs/business-case.md.
 
 python scripts/observed_stations.py
 """
@@ -13,20 +13,20 @@ import pandas as pd
 from siting import reference, sites
 from siting.economics import business_case, business_rules
 
-# Sales of a station (kWh/day): Pakistan 2024, India 2024/25, and 15 % of the day at 60 kW.
+# Sales of a station (kWh/day): Pakistan 2024, India 2024-25, and 60 kW for 15 % of the day.
 SALES = {"Pakistan 2024": 32, "India 2024-25": 88, "15 % of the day": 216}
 TARIFFS = {
-    # Delivered tariff, and the price with the margin then allowed (PKR/kWh).
+    # Tariff as delivered, and price including the largest margin allowed at that time (PKR/kWh).
     "until April 2025": (71.10, 95.54),
     "as now": (None, None),
 }
 
-# Sales of 2027-2030 as shares of 2030's, from the embedded city.
+# Sales of 2027 to 2030 as shares of the sales of 2030, from the embedded city.
 PATH = (0.544, 0.744, 0.904, 1.0)
 
 
 def station(chargers: dict[str, int]) -> pd.DataFrame:
-    """Return the offer of a set of chargers at a new site in a city."""
+    """Return the offer with a set of chargers at a new site in a city."""
     site = {"site_id": ["s1"], "name": "", "kind": "fuel", "existing": False,
             "existing_power_kw": 0.0, "source": "", "node_id": 1, "snap_m": 0.0}  # fmt: skip
     return sites.make_offers(
@@ -40,7 +40,7 @@ def station(chargers: dict[str, int]) -> pd.DataFrame:
 
 
 def observed() -> pd.DataFrame:
-    """Return the case of a station with one dc_60 by tariff and kWh/day sold, PKR m."""
+    """Return the business case of a station with one dc_60, by tariff and kWh/day sold (PKR m)."""
     built = station({"dc_60": 1})
     plain = business_rules()
     rows = []
@@ -57,7 +57,7 @@ def observed() -> pd.DataFrame:
 
 
 def lines() -> list[str]:
-    """Return the rows of the page's table, as Markdown."""
+    """Return the rows of the table as Markdown."""
     return [
         f"| {r.tariff} | {r.sales} | {r.kwh_day} | {r.margin:.1f} | {r.net_m:.2f} | "
         f"{r.npv_m:.1f} | {'never' if pd.isna(r.payback) else f'{r.payback:.1f}'} |"
@@ -66,7 +66,7 @@ def lines() -> list[str]:
 
 
 def socket_hub_price(kwh_day: float) -> float:
-    """Return the price at which 12 sockets with these sales are worth building (PKR/kWh)."""
+    """Return the price at which 12 sockets with these sales break even (PKR/kWh)."""
     built = station({"lev_3": 12})
     found = []
     for price in (100.0, 200.0):

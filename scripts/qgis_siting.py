@@ -1,8 +1,9 @@
-"""A QGIS Processing script: runs a configuration and adds its plan to the map.
+"""Run a configuration from QGIS (a Processing script), and add the plan to the map.
 
-In QGIS: Processing Toolbox, the Python icon, "Add Script to Toolbox…", this file. It then appears
-under Scripts, Siting. QGIS needs none of siting's packages: the script starts the program `siting`
-as in a terminal and shows its output in the log.
+In QGIS, open the Processing Toolbox, choose the Python icon and "Add Script to Toolbox…", and
+select this file. The script then appears under Scripts, Siting. QGIS needs no packages of siting,
+because the script starts the program `siting` as in a terminal. It shows the output of the program
+in the log.
 """
 
 import os
@@ -21,12 +22,12 @@ from qgis.core import (
     QgsVectorLayer,
 )
 
-# Layers for the map, the top one first.
+# Layers for the map, beginning with the top layer.
 SHOWN = ("sites", "roads", "isochrones", "demand")
 
 
 class RunSiting(QgsProcessingAlgorithm):
-    """A run of a configuration into a new or empty folder."""
+    """An algorithm that runs a configuration into a new or empty folder."""
 
     def name(self):
         return "siting_run"
@@ -94,9 +95,9 @@ class RunSiting(QgsProcessingAlgorithm):
         return {"OUT": out, "PLAN": str(plan)}
 
     def _follow(self, command, feedback):
-        """Run a command, show its output, and stop it if the user asks."""
+        """Run a command, show its output, and stop the command if the user cancels."""
         said = []
-        # With QGIS's Python paths, siting's Python would not find its packages.
+        # With the Python paths of QGIS, the Python of siting would not find its packages.
         env = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
         try:
             process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Draw the picture of the README: the plan of the embedded city."""
+"""Draw the picture in the README, the plan of the embedded city."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main(config: Path = ROOT / "configs" / "islamabad.yaml", out: Path | None = None) -> None:
-    """Draw the plan of a configuration as PNG."""
+    """Draw the plan of a configuration as a PNG file."""
     plan = siting.run(config)
     out = out or ROOT / "docs" / "images" / f"{config.stem}.png"
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -21,7 +21,7 @@ def main(config: Path = ROOT / "configs" / "islamabad.yaml", out: Path | None = 
         note=" ".join(filter(None, (plan.note, plan.facts["roads"]["source"]["attribution"]))),
         subtitle=f"Public charging in {plan.facts['year']}: {dict(plan.headline())['Subsidy']}",
     )
-    out.unlink(missing_ok=True)  # the package writes over no file
+    out.unlink(missing_ok=True)  # the package replaces no file
     save_figure(figure, out)
 
 

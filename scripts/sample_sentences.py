@@ -1,7 +1,7 @@
-"""Print a random sample of sentences of the documentation, to be judged by a reader.
+"""Print a random sample of sentences from the documentation, for a reader to judge.
 
-``python scripts/sample_sentences.py 150 31`` prints 150 sentences with seed 31. Pages made from
-code, code blocks and the changelog are left out.
+``python scripts/sample_sentences.py 150 31`` prints 150 sentences with seed 31. Code blocks, the
+changelog, and pages made from code are left out.
 """
 
 import random
@@ -14,7 +14,7 @@ MADE = re.compile(r"^(<!-- Made by|Written by `python)", re.MULTILINE)
 
 
 def sentences() -> list[str]:
-    """Return every sentence with its page; cells of tables count if they have eight words."""
+    """Return every sentence with its page; table cells are included from eight words."""
     found = []
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
     for page in pages:

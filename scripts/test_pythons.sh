@@ -1,6 +1,6 @@
 #!/bin/sh
-# Run the quick tests on Python 3.12, 3.13 and 3.14, or on those named, each in an environment of its
-# own. Needs uv, which fetches a Python that is not there. Arguments: versions; default all three.
+# Run the quick tests on Python 3.12, 3.13 and 3.14, or only on the versions in the arguments, each
+# in a separate environment. The script needs uv, which downloads a Python version that is missing.
 set -eu
 cd "$(dirname "$0")/.."
 for version in "${@:-3.12 3.13 3.14}"; do

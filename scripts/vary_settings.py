@@ -1,11 +1,12 @@
-"""Halve and double settings of the engine on medium towns, to see which ones matter.
+"""Halve and double settings of the engine on medium towns, to find the settings that matter.
 
     nice -n 19 uv run python scripts/vary_settings.py cuts windows > out.md
 
-Arguments are sections of `siting/settings.py`, by their first word. Towns are planned to a gap of
-0.5 % as if they were large (`WHOLE_FIRST`), on one thread. A line has a setting, the number of
-towns that read it, and for half and double of it the largest change of an aim and the CPU time
-relative to the unchanged setting. For shares from 0.5 up, the distance from 1 is varied instead.
+The arguments are the first words of sections of `siting/settings.py`. Towns are planned to a gap of
+0.5 % as if they were large (`WHOLE_FIRST`), with one thread. Each line has a setting and the number
+of towns that read it. For half and double the setting, it has the largest change of an aim, and the
+CPU time relative to the unchanged setting. For a share of 0.5 or more, the distance from 1 is
+halved and doubled instead.
 """
 
 import re
@@ -31,16 +32,16 @@ READ: set[str] = set()
 
 
 class Heard(types.ModuleType):
-    """The settings module, which records every name read."""
+    """The settings module, which records the name of every setting that is read."""
 
     def __getattribute__(self, name: str) -> object:
-        """Return a setting."""
+        """Record the name, and return the setting."""
         READ.add(name)
         return super().__getattribute__(name)
 
 
 def planned(features: str, seed: int) -> tuple[list[float], float]:
-    """Return the value of each aim in a town, and the CPU seconds."""
+    """Return the values of all aims in a town, and the CPU seconds."""
     began = time.process_time()
     case = medium_case(tuple(features.split(", ")), "plain", seed)
     answer = solve(program_of(case), gap=0.005, time_limit_s=20.0, threads=1)
@@ -48,7 +49,7 @@ def planned(features: str, seed: int) -> tuple[list[float], float]:
 
 
 def varied(value: float) -> tuple[float, float]:
-    """Return half and double of a setting.
+    """Return half and double a setting.
 
     >>> varied(5), varied(0.1), varied(0.75)
     ((2, 10), (0.05, 0.2), (0.5, 0.875))
@@ -59,7 +60,7 @@ def varied(value: float) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Print a table of the settings in the sections asked for."""
+    """Print a table of the settings in the requested sections."""
     settings.__class__ = Heard
     settings.WHOLE_FIRST = -1
     text = Path(settings.__file__).read_text(encoding="utf-8")

@@ -48,7 +48,7 @@ _NAMES = {
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 
-# Public names that differ from the names in the modules; `load` alone would be vague here.
+# Public names that differ from the names in the modules, which would be vague here.
 _OTHER_NAMES = {"load_config": "load", "read_roads": "read_file"}
 
 __all__ = ["__version__", *sorted(_HOMES)]

@@ -20,8 +20,9 @@ TOWN_SPACING_M = 500
 # This gives Lahore about a billion rupees. No city's budget for chargers is published.
 BUDGET_PKR_PERSON = 80
 BUDGET_STEP_PKR = 10_000_000
-# A town borrows the figures of the city in its district if the library has one. Otherwise the city
-# listed here lends them: the nearest with the same or a neighbouring power company (assumption).
+# If the library has a city in a town's district, the town borrows the figures of that city.
+# Otherwise it borrows the figures of the city listed here, which is the nearest with the same or a
+# neighbouring power company (assumption).
 _LENT = {
     "Faisalabad": ("Faisalabad", "Sargodha"),
     "Gujranwala": ("Gujranwala",),
@@ -44,7 +45,7 @@ def library() -> pd.DataFrame:
     (number of census tehsils in the city), ``zone_people`` (their population), ``disco`` (power
     supplier), ``availability`` with ``…_low`` and ``…_high`` (share of the time with power),
     ``speed_group`` (names the city's rows in the speed table), ``west_deg``, ``south_deg``,
-    ``east_deg``, ``north_deg`` (box around the built-up area, recalled and not surveyed),
+    ``east_deg``, ``north_deg`` (box around the built-up area, estimated and not surveyed),
     ``place_query`` (blank: the box is used), ``lon``, ``lat`` (centre), ``utm_epsg``, and the
     source and confidence of each figure.
 
@@ -66,11 +67,11 @@ def library() -> pd.DataFrame:
 def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFrame:
     """Return the census zones of a city in 2023: tehsils, or sub-divisions in Karachi.
 
-    `city`: a city in the library, or one that only this table has (Sargodha, Sukkur …); None: all.
-    `whole_district` adds the other tehsils of the city's districts. Columns (blank: not given):
-    ``district``, ``division``, ``tehsil``, ``city`` (blank: none), ``area_km2``, ``people_2023``,
-    ``urban_people``, ``household_size`` (persons), ``growth_pct_year`` (2017 to 2023),
-    ``households``, three shares of the households (0 to 1), namely ``renting_share``,
+    `city` is a city of the library, or a city that only this table has (Sargodha, Sukkur …); None
+    means all cities. `whole_district` adds the other tehsils of the city's districts. Columns
+    (blank: unknown): ``district``, ``division``, ``tehsil``, ``city`` (blank: none), ``area_km2``,
+    ``people_2023``, ``urban_people``, ``household_size`` (persons), ``growth_pct_year`` (2017 to
+    2023), ``households``, three shares of the households (0 to 1), namely ``renting_share``,
     ``rooms4_share`` (with four rooms or more) and ``grid_share`` (lit by grid electricity),
     ``high_rise_buildings`` (residential), ``economic_structures``, ``source``, ``confidence``.
     Raises `InputError` if the table has no such city.
@@ -93,9 +94,9 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
     """Return the census figures of the named zones, in the order of `names`.
 
     The districts of `city` are searched first; case is ignored. Columns: ``people`` (2023),
-    ``renting_share`` (0 to 1, blank: not given) and ``ownership`` (share of households with four
-    rooms or more, as a proxy for vehicles). An `InputError` that names `where` lists every name
-    that the census table lacks or has in several districts.
+    ``renting_share`` (0 to 1, blank: unknown) and ``ownership`` (share of households with four
+    rooms or more, as a proxy for vehicles). An `InputError` that names `where` lists each name that
+    the census table does not have, or has in several districts.
 
     >>> census_zones(["Model Town"], "lahore", "zones")["people"].to_list()
     [3244906.0]
@@ -142,14 +143,15 @@ def new_config(
 ) -> str:
     """Return a commented configuration (YAML) for a first study of a city.
 
-    Roads come from the library's place query or, if the query is blank, from its box. The census
-    population is spread along streets. Candidates are fuel stations, car parks and malls from
-    OpenStreetMap, and a grid of street corners. A tehsil or city that is in the census but not in
-    the library borrows the figures of a nearby city in the library, or of the city in `like`. Any
-    other town needs both `like`, a similar city of the library, and `people`. `people` always
-    replaces the census total. With a `roads_file`, nothing is downloaded: roads and candidates come
-    from the file, street corners are denser, and demand follows population. Case is ignored.
-    Raises `InputError` if several towns have the name, or an unknown town lacks `like` or `people`.
+    Roads come from the library's place query for the city or, if it is blank, from the city's box.
+    The census population is spread along streets. Candidates are fuel stations, car parks and malls
+    from OpenStreetMap, and a grid of street corners. A tehsil or city that is in the census but not
+    in the library borrows the figures of a nearby city in the library, or of the city in `like`.
+    Any other town needs both `like`, a similar city of the library, and `people`. `people` always
+    replaces the census total. With a `roads_file`, nothing is downloaded. Roads and candidates come
+    from the file, street corners are denser, and demand is proportional to population. Case is
+    ignored. Raises `InputError` if several towns have the name, or an unknown town lacks `like` or
+    `people`.
 
     >>> print(new_config("multan").splitlines()[0])
     # Multan: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
@@ -217,7 +219,7 @@ def new_config(
     lent, like_line = "", ""
     of = f", tehsil of {districts}" if districts and not in_library else ""
     if not in_library:
-        like_line = f"\n  like: {lender.lower()}   # whose figures stand in for its own"
+        like_line = f"\n  like: {lender.lower()}   # the city that lends its figures"
         lent = f"""\
 # The package has no figures of {name} itself: power, speeds and vehicles a head are those of
 # {lender} (assumption; the countryside has fewer vehicles a head).
@@ -307,7 +309,7 @@ def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.Da
         similar = did_you_mean(wanted, [*cities, *spare, *zones["tehsil"]])
         fix = f"siting new {wanted.strip()!r} --like CITY --people N describes any town"
         fix = f"{similar}; {fix}" if similar.startswith("did") else fix
-        raise InputError("city", f"the library has no {wanted}, nor the census", fix)
+        raise InputError("city", f"neither the library nor the census has {wanted}", fix)
     districts = list(dict.fromkeys(rows["district"]))
     if len(rows["city"].unique()) > 1 or (len(districts) > 1 and not rows["city"].iloc[0]):
         what = f"the census has a tehsil {wanted} in several districts"

@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def embedded_files(nation: bool = False) -> dict[Path, Path]:
-    """Return the files of the embedded city, keyed by the paths that they have in a copy.
+    """Return the files of the embedded city, keyed by their paths in a copy.
 
     With `nation`, the files of the other embedded cities and of their nation are added. Raises
     `InputError` if this installation lacks the files.
@@ -37,7 +37,8 @@ def embedded_files(nation: bool = False) -> dict[Path, Path]:
 def copy_embedded_city(folder: Path | str = "siting-demo", nation: bool = False) -> Path:
     """Copy the embedded, schematic Islamabad to a folder; return the configuration file.
 
-    It can be run offline. Runs go to ``runs/`` in the folder, and parsed roads to ``cache/``.
+    The copy runs offline. Runs are written to ``runs/`` in the folder, and parsed roads to
+    ``cache/``.
 
     Parameters
     ----------

@@ -79,7 +79,8 @@ class SitingError(Exception):
     Parameters
     ----------
     faults
-        One fault, several faults or a plain message; if `what` is given, the place of the fault.
+        One fault, several faults or a plain message. If `what` is given, `faults` is the place of
+        the fault.
     what, fix, ids
         The parts of a single fault, as in `Fault`.
 
@@ -128,7 +129,7 @@ def refuse(faults: Iterable[Fault]) -> None:
 def naming(
     where: str, what: str, ids: Iterable[object], fix: str = "", *, count: bool = False
 ) -> list[Fault]:
-    """Return a fault that names each id once; an empty list if there are no ids.
+    """Return a list of one fault that names each id once, or an empty list if there are no ids.
 
     With `count`, the number of ids precedes `what`.
 
@@ -160,7 +161,7 @@ def wrong_figures(
 
 
 def refuse_unknown(where: str, of: Any, given: Iterable[str]) -> None:
-    """Raise an `InputError` with every given name that is not a field of a dataclass."""
+    """Raise an `InputError` that lists every given name that is not a field of a dataclass."""
     known = [field.name for field in fields(of)]
     fix = "use " + ", ".join(known)
     refuse(Fault(f"{where}, {name}", "no such figure", fix) for name in given if name not in known)

@@ -55,7 +55,7 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
     """
     suffix, where = path.suffix.lower(), str(path)
     if suffix not in LAYER_SUFFIXES:
-        what = f"ending {suffix or '(none)'} is not that of a layer file"
+        what = f"{suffix or '(none)'} is not the extension of a layer file"
         raise InputError(where, what, f"use one of {', '.join(LAYER_SUFFIXES)}")
     if not path.is_file():
         raise InputError(where, "no such file")
@@ -83,8 +83,9 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
 def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
     """Return the rows of a user's CSV file, which must be UTF-8 with commas and a header line.
 
-    `reading` are further arguments of `pandas.read_csv`. Raises `InputError` if the file is missing
-    or cannot be read, or if a line has more values than the header, which would shift columns.
+    `reading` has further arguments for `pandas.read_csv`. Raises `InputError` if the file is
+    missing or cannot be read, or if a line has more values than the header, which would shift
+    columns.
     """
     if not path.is_file():
         raise InputError(str(path), "no such file")
@@ -113,7 +114,7 @@ def texts_of(table: pd.DataFrame, column: str) -> pd.Series[str]:
 
 
 class UserTable:
-    """A user's CSV file, which is read column by column, and its faults, which name lines.
+    """A user's CSV file, read column by column; its faults name lines of the file.
 
     `texts` are the names of the columns that contain strings.
     """
@@ -129,7 +130,7 @@ class UserTable:
         return texts_of(self.table, column)
 
     def number(self, column: str, what: str, least: float = 0.0) -> pd.Series[float]:
-        """Return a column as numbers, NaN for blanks; others that are not >= `least` are faults."""
+        """Return a column as numbers, NaN if blank; record a fault for values not >= `least`."""
         given = self.text(column)
         read = pd.to_numeric(given.where(given != ""), errors="coerce").astype(float)
         bad = (given != "") & ~(np.isfinite(read) & (read >= least))
@@ -196,9 +197,9 @@ def row_labels(path: Path, rows: Iterable[int]) -> tuple[str, ...]:
 def rows_fault(
     where: str, bad: npt.ArrayLike, ids: npt.ArrayLike | Path, what: str, fix: str = ""
 ) -> list[Fault]:
-    """Return a fault with the ids of the rows flagged `bad`; an empty list if there are none.
+    """Return a list of one fault with the ids of the rows flagged `bad`, or an empty list.
 
-    `ids` are the ids of all rows; if it is a file, rows are named by their line or row number.
+    `ids` are the ids of all rows. If `ids` is a file, rows are named by their line or row number.
 
     >>> rows_fault("sites, column bays", [False, True], ["s1", "s2"], "below 0")
     [Fault(where='sites, column bays', what='below 0', fix='', ids=('s2',))]
@@ -235,7 +236,7 @@ def _read_file(path: Path, unique_ids: bool) -> gpd.GeoDataFrame:
                 warning.message, warning.category, warning.filename, warning.lineno
             )
         elif unique_ids and "id" not in layer.columns:  # the caller checks a column of ids
-            what = f"{repeated[1]} is the id of several features, perhaps among others"
+            what = f"{repeated[1]} is the id of several features; other ids may repeat too"
             raise InputError(f"{path}, feature id", what, "give each feature its own id")
     return layer
 

@@ -18,7 +18,7 @@ from siting.writing import whole_folder
 
 logger = logging.getLogger(__name__)
 
-# Longest wait (s) for another process that builds the same content; then both build it.
+# Longest wait (s) for another process that builds the same content. After that, both build it.
 WAIT_S = 900.0
 # Errors that mean that a folder cannot be read or written.
 _WRONG = (

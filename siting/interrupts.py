@@ -1,4 +1,4 @@
-"""Ctrl-C during work worth keeping: the first press lets it finish, the second ends it."""
+"""Ctrl-C during work worth keeping: the first press lets the work finish, the second ends it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ DISCARDED = "Stopped at once, the plan so far was discarded"
 class Wish:
     """The handler that receives Ctrl-C during a block; see `seen_through`.
 
-    `at_stake`: whether there is work to lose; otherwise Ctrl-C ends the block at once. `heard`:
-    whether Ctrl-C was pressed while there was work to lose. `by_solve`: whether the first solve
-    that has a plan sets `at_stake`.
+    `at_stake` means that there is work to lose; otherwise Ctrl-C ends the block at once. `heard`
+    means that Ctrl-C was pressed while there was work to lose. `by_solve` means that the first
+    solve that has a plan sets `at_stake`.
     """
 
     def __init__(self, *, by_solve: bool) -> None:
@@ -51,7 +51,7 @@ def seen_through(*, by_solve: bool = False) -> Iterator[Wish]:
 def held() -> Iterator[None]:
     """Let Ctrl-C wait for the end of a short block that must not be interrupted.
 
-    An example is the start of a process, which would read half of its input and fail.
+    For example, a process that is interrupted at its start would read half of its input and fail.
     """
     heard: list[int] = []
     with _handled_by(lambda number, _frame: heard.append(number)):
@@ -74,7 +74,7 @@ def _handled_by(handler: Callable[[int, object], None]) -> Iterator[None]:
 
 
 def stop_wished() -> bool:
-    """Return whether Ctrl-C was pressed and awaits the end of a block; no work should begin."""
+    """Return whether a Ctrl-C waits for the end of a block, so that no work should begin."""
     handler = signal.getsignal(signal.SIGINT)
     return isinstance(handler, Wish) and handler.heard
 

@@ -1,4 +1,4 @@
-"""Locks on files, each with one holder; the system frees the locks of processes that end."""
+"""Locks on files, each with one holder. The system frees the locks of processes that end."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 class Lock:
     """A lock that is held; see `hold`.
 
-    `held`: the lock of the file system; None on a file system without locks. `sure`: whether no
-    other process can also hold the lock.
+    `held` is the lock of the file system, or None on a file system without locks. `sure` means that
+    no other process can hold the lock at the same time.
     """
 
     def __init__(self, path: Path, held: FileLock | None) -> None:
@@ -31,7 +31,7 @@ class Lock:
             return
         self._over = True
         # The file is deleted before the release, so that nobody locks a file about to be deleted.
-        # Windows cannot delete an open file, so there it is deleted after the release.
+        # Windows cannot delete an open file, so on Windows the file is deleted after the release.
         with suppress(OSError):
             self.path.unlink()
         if self.held is not None:
@@ -50,11 +50,11 @@ class Lock:
 
 
 def hold(path: Path, wait_s: float = 0.0) -> Lock | None:
-    """Return a lock on a file; None if another process or thread still holds it after the wait.
+    """Return a lock on a file, or None if another process or thread holds it after the wait.
 
-    The system frees the lock of a killed process; the file that remains locks nobody out. On a
-    shared file system with locks, the lock also works between machines. The file at `path` must be
-    used only for this lock; it is created, with its folder, if missing.
+    The system frees the lock of a killed process, so the remaining file blocks nobody. On a shared
+    file system with locks, the lock also works between machines. The file at `path` must be used
+    only for this lock. It is created if missing, with its folder.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -72,7 +72,7 @@ def hold(path: Path, wait_s: float = 0.0) -> Lock | None:
     except OSError as err:
         if err.errno not in _NO_LOCKS:
             raise
-        held = None  # the file system has no locks, so two processes may be holders at once
+        held = None  # no locks on this file system, so two processes may hold the lock
     with suppress(OSError):  # the lock works without the text, which only names the holder
         path.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
     return Lock(path, held)

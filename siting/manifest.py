@@ -1,9 +1,9 @@
 """The manifest of a run folder, `stages/stages.json`, and the faults of damaged folders.
 
-The manifest has the SHA-256 of every file of the run except ``report.html``, which may be written
-again, and a hash of the manifest itself. Hashes reveal accidents, but not edits that also change
-the hashes; `siting verify` recounts the run to reveal those. The manifest of a nation lists all
-files below its folder.
+The manifest has a hash of itself, and the SHA-256 of every file of the run except ``report.html``,
+which may be written again. Hashes reveal accidents, but not edits that also change the hashes. To
+reveal such edits, `siting verify` recounts the run. The manifest of a nation lists all files below
+the nation's folder.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MANIFEST = "stages.json"
 AGAIN = "make the run again with `siting run`"
 # Files in the run folder on which the stages depend.
 WHOLE = ("config.yaml", "run.json")
-# The report has no hash: it may be written again from the other files, and then differ.
+# The report has no hash, because it may be written again from the other files and then differ.
 REPORT = "report.html"
 SEAL = "sha256_of_this"
 
@@ -37,7 +37,7 @@ SEAL = "sha256_of_this"
 def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Return a manifest with the hashes of a run folder's files, and its own hash.
 
-    `record` is the rest of the manifest's content. The folder must already have the stages.
+    `record` is the rest of the manifest's content. The folder must already contain the stages.
     """
     here = sorted(path for path in folder.iterdir() if path.is_file() and _hashed(path.name))
     complete = {
@@ -51,7 +51,7 @@ def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 def sealed_below(record: Mapping[str, Any], folder: Path, but: Sequence[str]) -> dict[str, Any]:
     """Return a manifest with the hashes of all files below a folder, and its own hash.
 
-    `but`: files that get no hash, such as the manifest itself.
+    `but` lists files that get no hash, such as the manifest itself.
     """
     names = [
         name
@@ -108,7 +108,7 @@ def as_form[T: BaseModel](form: type[T], data: Any, where: str, again: str = AGA
         raise InputError(
             Fault(
                 f"{where}, key {'.'.join(map(str, one['loc']))}" if one["loc"] else where,
-                f"{one['input']!r:.60} is of another form: {one['msg'][:1].lower()}{one['msg'][1:]}"
+                f"{one['input']!r:.60} has the wrong form: {one['msg'][:1].lower()}{one['msg'][1:]}"
                 if one["type"] != "missing"
                 else "is missing",
                 again,
@@ -131,8 +131,8 @@ def read_manifest(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return ``stages.json`` and ``run.json`` of a run folder whose files are unchanged.
 
-    `tables`: tables that the folder must have. An `InputError` names the faults: a folder that is
-    not a run, a different format, or missing or edited files.
+    `tables` are tables that the folder must have. An `InputError` names the faults: the folder is
+    not a run, its format is different, or files are missing or edited.
     """
     if not folder.is_dir():
         raise InputError(str(folder), "no such run folder", "name one that siting run wrote")

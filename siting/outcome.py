@@ -60,13 +60,14 @@ class Outcome(Solved):
         One row per floor and slice: ``floor``, ``slice``, ``need_kwh_day``, ``served_kwh_day``,
         ``share``, ``served_share``.
     best
-        Columns ``scenario`` and ``best``, from which regret is measured; empty if no aim needs it.
+        Columns ``scenario`` and ``best``: the best values, from which regret is measured. Empty if
+        no aim needs regret.
     limits
-        Use of each limit: ``limit``, ``kind``, ``unit``, ``used``, ``at_least``, ``at_most``.
+        The use of each limit: ``limit``, ``kind``, ``unit``, ``used``, ``at_least``, ``at_most``.
     lines
         Headline figures: field, label, text.
     tables
-        Further tables by name; each is written as a CSV file.
+        Further tables by name. Each is written as a CSV file.
     prices
         As in `siting.Answer`; a run folder does not store them.
     """
@@ -103,7 +104,7 @@ class Outcome(Solved):
 
     @property
     def bound_kwh_day(self) -> float | None:
-        """Bound on the energy of any plan (kWh/day); None unless the aim is energy in one slice."""
+        """Bound on any plan's energy (kWh/day); None with decay, several slices or another aim."""
         energy = self.proofs[0].aim == "most worth" and self.proof.unit == ENERGY_UNIT
         if not energy or len(self.slices) > 1 or "decay" in self.blocks:
             return None
@@ -111,7 +112,7 @@ class Outcome(Solved):
 
     @property
     def drives_min(self) -> tuple[float, float]:
-        """Mean and 90th percentile of the drive in the target year (min), weighted by kWh served.
+        """Mean and 90th percentile of drives in the target year (min), weighted by kWh served.
 
         NaN if nothing is served.
         """
@@ -131,7 +132,7 @@ class Outcome(Solved):
 
     @property
     def drawn(self) -> dict[str, float]:
-        """Public money (PKR) drawn by each offer that stands in the last slice, by ``offer_id``."""
+        """Public money (PKR) drawn by each offer of the plan in the last slice, by ``offer_id``."""
         site = self.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
         paid = self.subsidies
         return {offer: paid.get(site[offer], 0.0) for offer in self.offers}

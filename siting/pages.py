@@ -82,7 +82,7 @@ def cells_of(
     """Return the headings, cells and CSS classes of declared columns, as `table` takes them.
 
     `columns` maps a column's name to its heading, followed by a comma and the `format` code for
-    numbers; the code ``m`` means millions. Strings are unchanged.
+    numbers. The code ``m`` means millions. Strings are unchanged.
 
     >>> cells_of({"a": "Money,,.0f"}, [{"a": 1200.0}])
     (['Money'], [['1,200']], ['n'])

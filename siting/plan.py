@@ -61,7 +61,7 @@ class Plan:
     tables
         Further tables by name: business case, zones, years, scenarios, alternatives.
     money
-        How far public money at new stations is additional, as in ``run.json``.
+        The figures in ``run.json`` on whether public money at new stations is additional.
     study
         The `siting.Study` that made the plan and answers questions about it, or None.
     facts_of
@@ -90,14 +90,14 @@ class Plan:
     def facts(self) -> dict[str, Any]:
         """The content of a run's ``run.json``, computed on first use; empty without a run.
 
-        This takes a quarter of a run's time, because it computes what is lost without each station,
-        the simulated day, the results for other demand, and break-even values.
+        Computing the facts takes a quarter of a run's time, because they include the loss without
+        each station, the simulated day, the results for other demand, and break-even values.
         """
         return {} if self.facts_of is None else self.facts_of(self)
 
     @property
     def new_sites(self) -> gpd.GeoDataFrame:
-        """The new stations, without existing ones."""
+        """The new stations only."""
         return self.sites[~self.sites["existing"]]
 
     @property
@@ -155,7 +155,7 @@ class Plan:
         if not isinstance(layers.get(layer), gpd.GeoDataFrame):
             drawn = [name for name, one in layers.items() if isinstance(one, gpd.GeoDataFrame)]
             fix = f"there are: {', '.join(drawn)}"
-            raise InputError("layer", f"{layer!r} is none with geometry", fix)
+            raise InputError("layer", f"{layer!r} is not a layer with geometry", fix)
         return geojson_of(gpd.GeoDataFrame(layers[layer]), name=layer, note=noted(self))
 
     def export(self, path: Path | str, layers: Sequence[str] = ()) -> Path:
@@ -205,8 +205,8 @@ class Plan:
         if cheapest > self.budget_pkr:
             return f"nothing: the cheapest offer needs PKR {cheapest / 1e6:,.2f} m of subsidy"
         if self.outcome.status != "optimal":
-            return "nothing: no better plan was found, but it is not proven that there is none"
-        return "nothing: no offer serves more than what stands already"
+            return "nothing: no better plan was found, but one may exist"
+        return "nothing: no offer serves more than the existing stations"
 
     def plot(self, what: str = "map") -> Figure:
         """Return a picture of the plan as a Matplotlib figure, for display in a notebook.
@@ -252,8 +252,9 @@ class Plan:
         """Return the reasons for the decision at a site or, without `site`, for the whole plan.
 
         With `site` (id or name), the result is that of `siting.explain_site`; otherwise that of
-        `siting.explain_plan`. `alternatives`: number of near-optimal plans to compare.
-        `time_limit_s`: time limit of each solve, by default 30 s for a site and 20 s for the plan.
+        `siting.explain_plan`. `alternatives` is the number of near-optimal plans to compare.
+        `time_limit_s` is the time limit of each solve, by default 30 s for a site and 20 s for the
+        plan.
         """
         limit = {} if time_limit_s is None else {"time_limit_s": time_limit_s}
         if site is None:
@@ -273,7 +274,7 @@ class Plan:
     def explore(self, height_px: int = 720) -> Any:
         """Return the report's interactive map, `height_px` high: see `siting.explore`.
 
-        It needs no network; ``.save("map.html")`` writes it.
+        The map needs no network. To write it, call ``.save("map.html")``.
         """
         return ask("explore", self, height_px)
 
@@ -312,7 +313,7 @@ class Plan:
     ) -> Any:
         """Return the score of a layer of stations drawn elsewhere: see `siting.evaluate`.
 
-        `sites`: the layer, as a file or in memory.
+        `sites` is the layer, as a file or in memory.
         """
         return ask("evaluate", self, sites, names=names, same_stations=same_stations)
 
@@ -353,7 +354,7 @@ class Plan:
         if m["subsidy_pkr"] > 0 and each:
             lines.append(("Subsidy for what it adds", ", ".join(each)))
         if m["subsidy_beyond_need_pkr"] > 0.005 * m["subsidy_pkr"]:
-            beyond = f"PKR {m['subsidy_beyond_need_pkr'] / 1e6:,.2f} m is more than stations lack"
+            beyond = f"PKR {m['subsidy_beyond_need_pkr'] / 1e6:,.2f} m beyond the viability gap"
             lines.append(("Not additional", beyond))
         return lines
 
@@ -458,7 +459,8 @@ def _site_table(
     candidates: gpd.GeoDataFrame, built: pd.DataFrame, service: pd.DataFrame, classes: list[str]
 ) -> gpd.GeoDataFrame:
     capacity = capacity_columns(built)
-    # `existing` is taken from the offers: a plan may put another offer at an existing station.
+    # `existing` is taken from the offers, because a plan may build another offer at an existing
+    # station.
     columns = ["site_id", "offer_id", "existing", "configuration", "chargers", "power_kw"]
     built = built[[*columns, "cost_pkr", "subsidy_pkr"]].assign(
         capacity_kwh_day=built[capacity].sum(axis=1)

@@ -1,7 +1,7 @@
 """The tables that stages exchange: columns, units and meanings, and a check.
 
 A stage takes whole tables and returns whole tables. The specifications below are the contract
-between stages. The documentation takes its data dictionary from them; `validate` checks tables
+between stages. The documentation takes its data dictionary from them, and `validate` checks tables
 against them.
 """
 
@@ -95,11 +95,11 @@ CANDIDATES = Table(
         _id("site_id", "name of the site, s…"),
         Column("name", "text", "", "display name of the site", nullable=True),
         Column("kind", "text", "", "fuel, parking, mall, existing, street …"),
-        Column("existing", "flag", "", "whether a station is in service there already"),
+        Column("existing", "flag", "", "whether the site already has a station in service"),
         _number("existing_power_kw", "kW", "power of the existing station; 0 for a new site"),
         Column("source", "text", "", "source of the row"),
-        _node("road node by which drivers reach it"),
-        _number("snap_m", "m", "straight distance to that road node"),
+        _node("road node from which drivers reach the site"),
+        _number("snap_m", "m", "straight distance from the site to that road node"),
     ),
     key=("site_id",),
     geometry=("Point",),
@@ -118,7 +118,7 @@ OFFERS = Table(
         _id("site_id", "the site"),
         _id("configuration", "name of the set of chargers"),
         Column("chargers", "text", "", "the chargers in words, e.g. 2 x dc_60"),
-        Column("existing", "flag", "", "whether it is an existing station, kept at no cost"),
+        Column("existing", "flag", "", "whether the offer is an existing station, kept at no cost"),
         _number("power_kw", "kW", "rated power of the chargers"),
         _number("charger_cost_pkr", "PKR", "chargers, installation and taxes included"),
         _number("grid_cost_pkr", "PKR", "connection, transformer and 11 kV line"),
@@ -127,9 +127,9 @@ OFFERS = Table(
         _number(
             "subsidy_pkr",
             "PKR",
-            "public money that it draws (rules need and gap: the most)",
+            "public money for the offer (the largest amount, under the rules need and gap)",
         ),
-        Column("reason", "text", "", "why it cannot be built; blank if it can", nullable=True),
+        Column("reason", "text", "", "why the offer cannot be built, if so", nullable=True),
     ),
     key=("offer_id",),
     capacity_columns=True,
@@ -147,7 +147,7 @@ COMPATIBILITY = Table(
 
 REACH = Table(
     "reach",
-    "one row per cell and site that its drivers reach within the cutoff; absent: out of reach",
+    "one row per cell and site that its drivers reach within the cutoff",
     (
         _id("cell_id", "the cell"),
         _id("site_id", "the site"),
@@ -199,7 +199,7 @@ def may_be_built(offers: pd.DataFrame) -> pd.Series[bool]:
 
 
 def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Fault]:
-    """Return every deviation of a table from its specification; an empty list if none.
+    """Return a fault for each deviation of a table from its specification.
 
     `frame` is not changed. The faults name `where`, by default the specification's name.
     """
@@ -236,7 +236,7 @@ def validate(frame: pd.DataFrame, table: Table, where: str = "") -> None:
     Raises
     ------
     InputError
-        If the table has faults; the error names the column and first faulty rows of each.
+        If the table has faults. The error names the column and the first rows of each fault.
 
     Examples
     --------
@@ -330,7 +330,7 @@ def _geometry_faults(frame: pd.DataFrame, table: Table, labels: Labels, where: s
 
 
 def _flagged(place: str, what: str, mask: np.ndarray, labels: Labels) -> list[Fault]:
-    """Return a fault that names each row in a mask once; an empty list if there are none."""
+    """Return a list of one fault that names each row in a mask once, or an empty list."""
     return [Fault(place, what, "", tuple(dict.fromkeys(labels(mask))))] if mask.any() else []
 
 

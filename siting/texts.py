@@ -3,7 +3,7 @@ r"""Users' strings made safe for their destination: always text, never markup or
 Every writer uses these rules. Characters that a file cannot contain, or that would control a
 terminal, are written in visible form (``\x0b``). The tables in ``stages/`` keep strings unchanged.
 
-The scripts of pages use a ``Map`` for keys that are names, because a plain object has its own keys.
+The scripts of pages use a ``Map`` if keys are names, because a plain object already has some keys.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import json
 import re
 from typing import Any
 
-# Characters that move the cursor, colour the screen or reverse the direction of writing, lone
-# surrogates, and non-characters.
+# Characters that move the cursor, colour the screen or reverse the direction of writing; also lone
+# surrogates and non-characters.
 CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
@@ -25,7 +25,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def counted(number: float, what: str) -> str:
-    """Return a number with its noun, in the plural unless the number is 1.
+    """Return a number with its noun, in the plural for numbers other than 1.
 
     >>> counted(1, "site"), counted(2500, "site")
     ('1 site', '2,500 sites')
@@ -82,8 +82,8 @@ def kml_text(value: Any) -> Any:
 def cell_text(value: Any) -> Any:
     """Return a string for a spreadsheet, with formulas quoted; other values are unchanged.
 
-    A carriage return becomes a line feed: Python 3.12 does not quote it in a CSV, so that readers
-    would end the row there.
+    A carriage return becomes a line feed. Python 3.12 does not quote a carriage return in a CSV, so
+    readers would end the row there.
 
     >>> cell_text("=1+1"), cell_text("Pump"), cell_text(-2.5)
     ("'=1+1", 'Pump', -2.5)

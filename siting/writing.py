@@ -65,7 +65,7 @@ def write_plain_csv(
 ) -> None:
     """Write a table as CSV, whole or not at all, with formulas quoted (`cell_text`).
 
-    The index is not written; `writing` are further arguments of `pandas.DataFrame.to_csv`.
+    The index is not written. `writing` has further arguments for `pandas.DataFrame.to_csv`.
     """
     texts = {
         name: frame[name].map(cell_text, na_action="ignore")
@@ -105,10 +105,10 @@ def _require_outside_runs(path: Path, place: Path) -> None:
 def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = False) -> None:
     """Write a file whole or not at all.
 
-    `write` fills a part file, which is then renamed. The folder of `path` is created if missing; a
-    symbolic link is followed. An existing file is replaced only with `replace`, which is for
+    `write` fills a part file, which is then renamed. The folder of `path` is created if missing,
+    and a symbolic link is followed. An existing file is replaced only with `replace`, which is for
     siting's own files. Raises `InputError` if `path` is a folder, a device or a pipe, or is not
-    free (`require_free`); and `OutputError` if the system refuses to write or the disk is full.
+    free (`require_free`). Raises `OutputError` if the system refuses to write or the disk is full.
     """
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()
@@ -160,9 +160,9 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a folder to fill, which becomes `path` on success and is deleted on failure.
 
     First the path is reserved, and part folders left beside it by killed writers are deleted. An
-    empty folder at `path` is replaced; a symbolic link is followed. Raises `InputError` if `path`
-    is not a folder, is not empty, is being written by another process, or is in a stored run; and
-    `OutputError` if the system refuses to write or the disk is full.
+    empty folder at `path` is replaced, and a symbolic link is followed. Raises `InputError` if
+    `path` is not a folder, is not empty, is being written by another process, or is in a stored
+    run. Raises `OutputError` if the system refuses to write or the disk is full.
     """
     with claimed_folder(path) as claim:
         yield claim.part
@@ -260,7 +260,7 @@ def _is_ours(lock: Path) -> bool:
 def scratch_folder() -> Iterator[Path]:
     """Yield a temporary folder in the system's folder for temporary files (``TMPDIR``).
 
-    Raises `OutputError` if it cannot be written; the error names the folder, not a file in it.
+    If it cannot be written, an `OutputError` names the folder, not a file in it.
     """
     place = ""
     try:

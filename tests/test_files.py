@@ -100,7 +100,7 @@ def test_layers_of_any_crs_come_back_in_lonlat(tmp_path, suffix):
         ("a.csv", "", "cannot be read as CSV"),
         ("a.csv", "lon,lat\n33.7,73.05\n", "longitude and latitude are swapped (line 2)"),
         ("a.csv", "lon,lat\n73,33\n0,0\n", "1 of 2 rows: outside Pakistan"),
-        ("a.txt", "x", "ending .txt is not that of a layer file"),
+        ("a.txt", "x", ".txt is not the extension of a layer file"),
         ("a.geojson", "{nonsense", "cannot be read"),
         ("a.geojson", '{"type":"FeatureCollection","features":[]}', "has no rows"),
         ("a.parquet", "nonsense", "cannot be read"),

@@ -1,6 +1,7 @@
-"""The schematic Islamabad: an OSM file, places, people and chargers from public facts.
+"""Draw the schematic Islamabad from public facts: roads, places, people and chargers.
 
-`frame` and `plan` hold the facts, `mainroads` and `streets` draw lines from them, `network` joins
-the lines at crossings, `places` and `people` set points beside them, `output` writes. `check` and
-`picture` compare the result with real data, and alone need more than Python's own library.
+`frame` and `plan` have the facts. `mainroads` and `streets` draw lines from these facts, `network`
+joins the lines at crossings, `places` and `people` put points beside the lines, and `output` writes
+the files. `check` and `picture` compare the result with real data. Only these two modules need more
+than Python's standard library.
 """

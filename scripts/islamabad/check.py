@@ -1,6 +1,7 @@
-"""The schematic city compared with real data: markets, main roads, addresses, people.
+"""Compare the schematic city with real data: markets, main roads, addresses, people.
 
-Needs geopandas, osmnx and a folder with extracts of OpenStreetMap, which are only read.
+The module needs geopandas, osmnx and a folder with extracts of OpenStreetMap. It does not change
+the extracts.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ UTM = 32643
 NEAR_M = 150.0
 _STEP_M = 20.0
 
-# Name in the schematic city: names of the same road in OpenStreetMap.
+# Name in the schematic city, and names of the same road in OpenStreetMap.
 REAL_NAMES = {
     "Srinagar Highway": ("سرینگر ہائی وے",),
     "Faisal Avenue": ("Faisal Avenue", "Faisal Avenue Underpass"),
@@ -46,7 +47,7 @@ REAL_NAMES = {
     "Margalla Road": ("خیابان اقبال",),
     "Faiz Ahmed Faiz Road": ("Faiz Ahmed Faiz Road",),
 }
-# Roads missing in the extract, with their form in addresses.
+# Roads that the extract lacks, and their names in addresses.
 ADDRESSES = {
     "7th Avenue": "7th Avenue",
     "Ataturk Avenue": "Ataturk",
@@ -61,7 +62,7 @@ ADDRESSES = {
 }
 
 _MARKAZ = re.compile(r"\b([C-I])[ -]?(\d{1,2})(?:[-/]\d)?,?\s*mark[ae]z", re.IGNORECASE)
-# Markets that are a sector's markaz under another name.
+# Markets that are the markaz of a sector under another name.
 _MARKET_NAMES = {"melody market": "G-6", "super market, f-6": "F-6", "karachi company": "G-9"}
 
 
@@ -76,7 +77,8 @@ class Real:
     amenities
         Places with ``name``, ``address`` and ``geometry``.
     markaz
-        Sector to the median of the places that name its markaz, in lon/lat, and their number.
+        For each sector, the median position (lon/lat) of the places that name its markaz, and the
+        number of these places.
     worldpop
         Cell centres with ``population``.
     """
@@ -124,7 +126,7 @@ def _named_markaz(text: str) -> set[str]:
 
 
 def markaz_deviations(real: Real) -> pd.DataFrame:
-    """Return the distance of each schematic markaz from the real one (m), by sector."""
+    """Return by sector the distance between the schematic and the real markaz (m)."""
     rows = []
     for sector in p.sectors():
         if sector.markaz is None or sector.name not in real.markaz:
@@ -138,7 +140,7 @@ def markaz_deviations(real: Real) -> pd.DataFrame:
 
 
 def drawn(ways: list[Way]) -> dict[str, gpd.GeoSeries]:
-    """Return the schematic ways in UTM metres by road name."""
+    """Return the schematic ways by road name, in UTM metres."""
     lines = defaultdict(list)
     for way in ways:
         lines[way.tags["name"]].append(shapely.LineString([to_lonlat(*node) for node in way.nodes]))
@@ -146,14 +148,14 @@ def drawn(ways: list[Way]) -> dict[str, gpd.GeoSeries]:
 
 
 def road_deviations(real: Real, ways: list[Way]) -> pd.DataFrame:
-    """Return how well each main road fits the real one, where the extract has that road.
+    """Return how well the main roads fit those real roads that the extract contains.
 
     Returns
     -------
     DataFrame
-        By road: ``km`` drawn between the real road's ends (both carriageways), its ``near_share``
-        within `NEAR_M` of the real road of the same name, ``p95_m`` the 95th percentile of the
-        distance, and the same two figures from the real road to the drawn one.
+        By road: ``km`` drawn between the ends of the real road (both carriageways), ``near_share``
+        of this length within `NEAR_M` of the real road of the same name, ``p95_m`` (the 95th
+        percentile of the distance), and the same two figures from the real road to the drawn road.
     """
     schematic = drawn(ways)
     rows = []
@@ -178,7 +180,7 @@ def road_deviations(real: Real, ways: list[Way]) -> pd.DataFrame:
 
 
 def _between_ends(line: shapely.Geometry) -> shapely.Polygon:
-    """Return the area between a road's ends, far to both sides."""
+    """Return a wide area on both sides of a road, from end to end."""
     corners = shapely.get_coordinates(shapely.minimum_rotated_rectangle(line))
     if np.hypot(*(corners[1] - corners[0])) < np.hypot(*(corners[2] - corners[1])):
         corners = corners[1:]
@@ -196,9 +198,9 @@ def _distances(line: shapely.Geometry, other: shapely.Geometry) -> np.ndarray:
 
 
 def address_deviations(real: Real, ways: list[Way]) -> pd.DataFrame:
-    """Return the distance of places from the drawn road in their address (m).
+    """Return the distance between places and the drawn road of their address (m).
 
-    Only places within 1 km count, because some roads continue beyond the drawn part.
+    Only places within 1 km are included, because some roads continue beyond the drawn part.
     """
     schematic = drawn(ways)
     rows = []
@@ -213,7 +215,7 @@ def address_deviations(real: Real, ways: list[Way]) -> pd.DataFrame:
 
 
 def people_by_sector(real: Real) -> pd.DataFrame:
-    """Return people by sector: here, and in WorldPop's cells with their centre in the sector."""
+    """Return people by sector, in the schematic city and in WorldPop's cells with centres there."""
     grid = np.array([to_grid(point.x, point.y) for point in real.worldpop.geometry])
     count = real.worldpop["population"].to_numpy()
     here: dict[str, int] = defaultdict(int)

@@ -1,9 +1,9 @@
-"""The sector grid's own coordinates, in metres, and their conversion to and from lon/lat.
+"""Convert between the coordinates of the sector grid, in metres, and longitude and latitude.
 
-``u`` runs along the sector rows against the column numbers (from sector 16 towards sector 5, about
-east-north-east), ``v`` across them, from row I towards row C (about north-north-west, to the
-Margalla hills). Only the standard library is used, so that the bytes written do not depend on the
-version of a projection library.
+``u`` runs along the rows of sectors against the column numbers, from sector 16 towards sector 5
+(about east-north-east). ``v`` runs across the rows, from row I towards row C (about
+north-north-west, to the Margalla hills). The module uses only the standard library, so the written
+bytes do not depend on the version of a projection library.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 # The origin is a round number near the crossing of Jinnah Avenue and Faisal Avenue. The rotation is
-# the median heading of the real streets in sectors F-7 to G-10, anticlockwise from east.
+# the median direction of the real streets in sectors F-7 to G-10, anticlockwise from east.
 ORIGIN_LON, ORIGIN_LAT = 73.05, 33.71
 ROTATION_DEG = 32.05
 
@@ -20,7 +20,7 @@ _SIN = math.sin(math.radians(ROTATION_DEG))
 
 
 def _lat_degree_m(lat: float) -> float:
-    # Length of a degree of latitude on the WGS 84 ellipsoid, by the usual cosine series.
+    # Length of a degree of latitude on the WGS 84 ellipsoid, from the usual cosine series.
     rad = math.radians(lat)
     return 111132.954 - 559.822 * math.cos(2 * rad) + 1.175 * math.cos(4 * rad)
 
@@ -31,13 +31,13 @@ def _lon_degree_m(lat: float) -> float:
 
 
 def lonlat_about(lon: float, lat: float, east: float, north: float) -> tuple[float, float]:
-    """Return lon and lat, to 7 decimals, of a point at a distance (m) from another."""
+    """Return lon and lat, to 7 decimals, of a point at given distances (m) from another point."""
     up = lat + north / _lat_degree_m(lat)
     return round(lon + east / _lon_degree_m(up), 7), round(up, 7)
 
 
 def to_lonlat(u: float, v: float) -> tuple[float, float]:
-    """Return longitude and latitude in degrees, to 7 decimals, of a point of the grid.
+    """Return the longitude and latitude of a point of the grid, in degrees to 7 decimals.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def to_lonlat(u: float, v: float) -> tuple[float, float]:
 
 
 def to_grid(lon: float, lat: float) -> tuple[float, float]:
-    """Return a point's grid coordinates, in metres along and across the sector rows.
+    """Return the grid coordinates of a point, in metres along and across the sector rows.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""The main roads: names, classes, speed limits and courses, and their carriageways.
+"""The main roads with names, classes, speed limits and courses, and their carriageways.
 
-Limits are of December 2023 (propakistani.pk, 21 Dec 2023): Srinagar Highway, Expressway and
-Murree Road 80; Jinnah, Constitution, Faisal, 7th and 9th Avenue 70; IJP Road 60; other major roads
-50; service roads 40; streets in the sectors 30 km/h. No figure was found for the Grand Trunk Road,
-so the speed table of its road class decides.
+The limits are those of December 2023 (propakistani.pk, 21 Dec 2023): Srinagar Highway, Expressway
+and Murree Road 80; Jinnah, Constitution, Faisal, 7th and 9th Avenue 70; IJP Road 60; other major
+roads 50; service roads 40; streets in the sectors 30 km/h. No figure was found for the Grand Trunk
+Road, so the speed of its road class applies.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from . import plan as p
 
 Point = tuple[float, float]
 
-# Length drawn past a junction, so that a road reaches the far carriageway; joining the lines cuts
-# off the surplus.
+# Length drawn past a junction, so that a road reaches the far carriageway. Joining the lines cuts
+# off the rest.
 OVERSHOOT_M = 60.0
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line to be joined with the others: one carriageway, or a two-way street.
+    """A line to be joined with the other lines: one carriageway, or a two-way street.
 
     Parameters
     ----------
     tags
         Its OSM tags.
     points
-        Its course in the grid, metres; a one-way line runs from first to last.
+        Its course in the grid, metres; a one-way line runs from the first to the last point.
     trim_start, trim_end
         Whether a loose end is cut back to the last crossing.
     """
@@ -51,9 +51,9 @@ class Road:
     highway
         Its OSM class.
     limit_kmh
-        Its speed limit for cars; ``None`` where no figure was found.
+        Its speed limit for cars; ``None`` if no figure was found.
     points
-        The course of its middle in the grid, metres.
+        The course of its centre line in the grid, metres.
     half_gap_m
         Half the distance between its carriageways; 0 for one two-way carriageway.
     ends
@@ -233,7 +233,7 @@ ROADS = (
         ("turn", "turn"),
     ),
     Road("Faiz Ahmed Faiz Road", "secondary", 50, ((p.NINTH, -3313), (p.FAISAL, -3313)), 0),
-    # No public name is known for certain for the roads below.
+    # No certain public name is known for the roads below.
     Road("F-10/F-11 avenue", "secondary", 50, ((p.LINE_10_11, p.IJP), (p.LINE_10_11, 3390)), 0),
     Road("F-11/F-12 avenue", "secondary", 50, ((p.LINE_11_12, p.IJP), (p.LINE_11_12, 5225)), 0),
     Road(
@@ -268,8 +268,8 @@ LINKS = (
 def carriageways(road: Road) -> list[Line]:
     """Return a road's lines: two one-way carriageways, or one line for both directions.
 
-    Pakistan drives on the left: the carriageway along the course lies left of the middle, the
-    opposite one right.
+    Pakistan drives on the left. The carriageway along the course therefore lies to the left of the
+    centre line, and the opposite carriageway to the right.
     """
     meets = [end == "meet" for end in road.ends]
     course = _lengthened(road.points, *(OVERSHOOT_M if meet else 0.0 for meet in meets))
@@ -319,7 +319,7 @@ def _towards(point: Point, other: Point, by_m: float) -> Point:
 
 
 def _beside(points: tuple[Point, ...], left_m: float) -> tuple[Point, ...]:
-    """Return the course shifted to its left, mitred at the bends."""
+    """Return the course shifted to the left, with mitred bends."""
     out = []
     for i, (u, v) in enumerate(points):
         normals = []

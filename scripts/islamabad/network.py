@@ -1,4 +1,4 @@
-"""Lines joined at crossings: nodes, and the ways through them."""
+"""Join lines at their crossings into nodes and ways."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from .mainroads import Line, Point
 
-# A crossing this near to a line's end counts as that end. Nodes are rounded to whole metres, so
-# that lines that meet share one; nodes nearer than MERGE_M to each other are merged.
+# A crossing this near to the end of a line counts as that end. Nodes are rounded to whole metres,
+# so that lines that meet share a node. Nodes nearer than MERGE_M to each other are merged.
 TOUCH_M = 0.75
 MERGE_M = 8
 
@@ -19,17 +19,17 @@ Node = tuple[int, int]
 
 @dataclass(frozen=True)
 class Way:
-    """An OSM way: its tags and the nodes it runs through, in order."""
+    """An OSM way, with its tags and its nodes in order."""
 
     tags: dict[str, str]
     nodes: tuple[Node, ...]
 
 
 def join(lines: list[Line]) -> list[Way]:
-    """Return the ways of the lines with a node wherever two of them cross or touch.
+    """Return the ways of the lines, with a node wherever two lines cross or touch.
 
-    All crossings are at grade, bridges included: a car can turn at each. Ends that may be trimmed
-    are cut back to their last crossing.
+    All crossings, even at bridges, are at grade: a car can turn at each crossing. Ends that may be
+    trimmed are cut back to their last crossing.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def join(lines: list[Line]) -> list[Way]:
     Raises
     ------
     ValueError
-        If two lines overlap by more than a touch, because the plan is then wrong.
+        If two lines overlap in more than a point, because the plan is then wrong.
     """
     crossings: list[list[tuple[float, Node]]] = [[] for _ in lines]
     pieces = [
@@ -72,7 +72,7 @@ def join(lines: list[Line]) -> list[Way]:
 
 
 def _merged(nodes: set[Node]) -> dict[Node, Node]:
-    """Return for each node its merged node: the first within reach, from the south-west."""
+    """Return for each node its merged node: the first node within reach, from the south-west."""
     kept: dict[Node, list[Node]] = {}
     out = {}
     for node in sorted(nodes):
@@ -107,7 +107,7 @@ def _segments(points: tuple[Point, ...]) -> list[tuple[float, Point, Point]]:
 
 
 def _crossing(a: Point, b: Point, c: Point, d: Point) -> Point | None:
-    """Return the point where two segments cross or touch, or None."""
+    """Return the point at which two segments cross or touch, or None."""
     r, s = (b[0] - a[0], b[1] - a[1]), (d[0] - c[0], d[1] - c[1])
     long_r, long_s = math.hypot(*r), math.hypot(*s)
     sine = (r[0] * s[1] - r[1] * s[0]) / (long_r * long_s)
@@ -125,7 +125,7 @@ def _crossing(a: Point, b: Point, c: Point, d: Point) -> Point | None:
 def _touch(
     a: Point, b: Point, c: Point, d: Point, r: Point, w: Point, long_r: float
 ) -> Point | None:
-    """Return the end that two parallel segments share, or None if they are apart."""
+    """Return the end point that two parallel segments share, or None if they do not meet."""
     if abs(r[0] * w[1] - r[1] * w[0]) / long_r > TOUCH_M:
         return None
     unit = (r[0] / long_r, r[1] / long_r)
@@ -139,7 +139,7 @@ def _touch(
 
 
 def _through(line: Line, met: list[tuple[float, Node]]) -> tuple[Node, ...]:
-    """Return a line's nodes in order: its points and crossings, trimmed if allowed."""
+    """Return the nodes of a line in order: its points and crossings, trimmed if this is allowed."""
     own, at = [], 0.0
     for i, point in enumerate(line.points):
         if i:

@@ -1,4 +1,4 @@
-"""The city's files: OSM XML, a CSV of people, GeoJSON of chargers; always the same bytes."""
+"""Write the city as OSM XML, people as CSV and chargers as GeoJSON; always the same bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OSM_FILE = "islamabad_schematic.osm.bz2"
 PEOPLE_FILE = "people.csv"
 CHARGERS_FILE = "existing_chargers.geojson"
 
-# Arbitrary ids: nothing here is an OpenStreetMap object.
+# The ids are arbitrary, because nothing here is an OpenStreetMap object.
 FIRST_NODE, FIRST_PLACE, FIRST_WAY = 1_000_001, 2_000_001, 3_000_001
 
 LonLat = Callable[[float, float], tuple[float, float]]
@@ -29,7 +29,7 @@ _NOTE = (
 
 
 def write(folder: Path, ways: list[Way], places: list[Place], people: list[PeoplePoint]) -> None:
-    """Write the three files into a folder, made if it is missing."""
+    """Write the three files into a folder, which is created if it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
     xml = osm_xml(ways, places).encode()
     (folder / OSM_FILE).write_bytes(bz2.compress(xml, 9))
@@ -40,7 +40,7 @@ def write(folder: Path, ways: list[Way], places: list[Place], people: list[Peopl
 def osm_xml(
     ways: list[Way], places: list[Place], note: str = _NOTE, to_lonlat: LonLat = to_lonlat
 ) -> str:
-    """Return the OSM XML document: road nodes, then places, then ways."""
+    """Return the OSM XML document with road nodes, then places, then ways."""
     nodes = sorted(
         {node for way in ways for node in way.nodes}, key=lambda node: (node[1], node[0])
     )
@@ -76,7 +76,7 @@ def _tags(tags: dict[str, str]) -> list[str]:
 
 
 def people_csv(people: list[PeoplePoint], to_lonlat: LonLat = to_lonlat) -> str:
-    """Return the CSV of people, one row per point."""
+    """Return the CSV of people, with one row for each point."""
     rows = ["lon,lat,people,sector,sector_type,source"]
     for point in people:
         lon, lat = to_lonlat(point.u, point.v)
@@ -87,7 +87,7 @@ def people_csv(people: list[PeoplePoint], to_lonlat: LonLat = to_lonlat) -> str:
 
 
 def chargers_geojson() -> str:
-    """Return the existing chargers as GeoJSON (RFC 7946), a feature per line."""
+    """Return the existing chargers as GeoJSON (RFC 7946), with one feature on each line."""
     features = []
     for ocm_id, name, lat, lon, power_kw, price, operational, remark in CHARGERS:
         features.append(

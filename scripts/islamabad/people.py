@@ -1,4 +1,4 @@
-"""Where people live: the census total spread over the sectors by their use."""
+"""Spread the census total of people over the sectors, according to the use of each sector."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from . import streets
 # Urban Islamabad, 7th Population and Housing Census 2023, Pakistan Bureau of Statistics.
 CENSUS_2023_URBAN = 1_108_872
 
-# ASSUMPTION: density of people by kind of sector, relative to the densest. The order follows plot
-# sizes (small plots and flats in most of rows G and I and in E-11, villas in F and E-7, hostels and
-# staff housing on the campuses); the figures come from no count.
+# ASSUMPTION: density of people by kind of sector, relative to the densest kind. The order follows
+# plot sizes: small plots and flats in most of rows G and I and in E-11, villas in F and E-7,
+# hostels and staff housing on the campuses. The figures do not come from a count.
 RELATIVE_DENSITY = {
     "residential_dense": 1.0,
     "residential_low": 0.4,
@@ -40,9 +40,9 @@ class PeoplePoint:
 
 
 def people() -> list[PeoplePoint]:
-    """Return the points, 16 per sector, whose people sum exactly to the census total.
+    """Return 16 points per sector; their people sum exactly to the census total.
 
-    A sector's share is its area inside the service roads times `RELATIVE_DENSITY`; the largest
+    The share of a sector is its area inside the service roads times `RELATIVE_DENSITY`. The largest
     remainders are rounded up to whole people.
     """
     spots: list[tuple[float, float, str, str]] = []
@@ -59,7 +59,7 @@ def people() -> list[PeoplePoint]:
 
 
 def shared_out(people: int, weights: list[float]) -> list[int]:
-    """Return whole people by weight, with the largest remainders rounded up."""
+    """Divide whole people in proportion to weights; the largest remainders are rounded up."""
     total = sum(weights)
     exact = [people * weight / total for weight in weights]
     counts = [int(share) for share in exact]

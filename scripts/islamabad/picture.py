@@ -1,4 +1,4 @@
-"""A picture of the schematic city over real streets."""
+"""Draw the schematic city over real streets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COLOUR = {"trunk": "#b2182b", "primary": "#d6604d", "secondary": "#f4a582"}
 
 
 def draw(path: Path, real: Real, ways: list[Way], places: list[Place]) -> None:
-    """Write a picture: real streets and markets in blue, the schematic ones in red and grey."""
+    """Write a picture with real streets and markets in blue, and schematic ones in red and grey."""
     figure, axes = plt.subplots(figsize=(22, 17))
     real.edges.plot(ax=axes, color="#9ecae1", linewidth=0.5, zorder=1)
     named = real.edges[real.edges["names"].map(lambda names: names != {"nan"})]

@@ -1,7 +1,7 @@
-"""Places where a charger could stand, and the existing chargers: points beside the roads.
+"""Points beside the roads: places where a charger could stand, and existing chargers.
 
-Names ending in "(schematic)" mean a kind of place typical of such a market or junction, not a real
-one. The few real names belong to well-known places, and are marked.
+A name that ends in "(schematic)" is not that of a real place, but of a kind of place typical of the
+market or junction. The few real names belong to well-known places and are marked.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Place:
     v: float
 
 
-# Junctions with a fuel station near one corner: name, place, offset to the corner.
+# Junctions with a fuel station near one corner: name, place, and offset to the corner.
 _FUEL_JUNCTIONS = (
     ("Srinagar Highway at Grand Trunk Road", (-13180, p.SRINAGAR), (120, 60)),
     ("Srinagar Highway at G-13", (p.LINE_12_13, p.SRINAGAR), (-60, 60)),
@@ -51,8 +51,8 @@ _FUEL_JUNCTIONS = (
 # Real malls (The Centaurus: longitude and latitude to 4 decimals; Safa Gold: at its market).
 _CENTAURUS = (73.0499, 33.7079)
 
-# Islamabad in the facts about existing chargers: Open Charge Map, survey of Feb to Apr 2026.
-# Id, name, latitude, longitude, kW of the largest unit, PKR/kWh, operational, remark.
+# Existing chargers of Islamabad: Open Charge Map, survey of Feb to Apr 2026. Id, name, latitude,
+# longitude, kW of the largest unit, PKR/kWh, operational, remark.
 CHARGERS: tuple[
     tuple[int, str, float, float, float | None, float | None, bool, str | None], ...
 ] = (
@@ -66,7 +66,7 @@ CHARGERS: tuple[
 
 
 def places() -> list[Place]:
-    """Return every place, sector by sector, then along the main roads."""
+    """Return all places, first by sector and then along the main roads."""
     out: list[Place] = []
     for sector in p.sectors():
         if sector.markaz is not None:
@@ -116,7 +116,7 @@ def _market(sector: p.Sector) -> list[Place]:
 
 
 def _park(sector: p.Sector) -> list[Place]:
-    """Return the car parks of Fatima Jinnah Park, one at each corner inside it."""
+    """Return the car parks of Fatima Jinnah Park, one at each of its inner corners."""
     name = "Fatima Jinnah Park (F-9) parking"
     corners = [(u, v) for u in (sector.west + 70, sector.east - 70)
                for v in (sector.south + 60, sector.north - 60)]  # fmt: skip

@@ -1,17 +1,17 @@
-"""The sector plan: positions of rows and columns, the sectors, and the use of each.
+"""The sector plan: positions of rows and columns, and the sectors with their uses.
 
-The lines are round figures (10 m for measured roads, about 50 m elsewhere) read off real roads and
-addresses; README.md beside the data has their accuracy.
+The positions of the lines come from real roads and addresses, rounded to 10 m for measured roads
+and to about 50 m elsewhere. README.md beside the data states their accuracy.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Lines between the columns: u in metres. Column 8 lies between NINTH and FAISAL.
+# Lines between the columns (u in metres). Column 8 lies between NINTH and FAISAL.
 ATATURK, SEVENTH, FAISAL, NINTH, TENTH = 4060, 2155, 241, -1682, -3672
 LINE_10_11, LINE_11_12, LINE_12_13, LINE_13_14, LINE_14_15 = -5580, -7440, -9370, -11300, -13230
-# Lines between the rows: v in metres.
+# Lines between the rows (v in metres).
 LINE_C_D, LINE_D_E, MARGALLA = 5300, 3390, 1440
 NAZIMUDDIN, JINNAH, FAZL_E_HAQ, IBN_E_SINA = -130, -303, -440, -476
 SUHRWARDY, SRINAGAR, LINE_H_I, IJP = -2180, -2270, -4320, -6200
@@ -28,7 +28,7 @@ _COLUMNS = {
     13: (LINE_13_14, LINE_12_13),
     14: (LINE_14_15, LINE_13_14),
 }
-# South and north line of each row; rows F and G depend on the column, see `_rows`.
+# South and north lines of each row. In rows F and G they depend on the column: see `_rows`.
 _ROWS = {
     "D": (LINE_D_E, LINE_C_D),
     "E": (MARGALLA, LINE_D_E),
@@ -52,8 +52,8 @@ class Sector:
     markaz
         The centre of its market, metres in the grid; ``None`` without a market.
     open_to
-        The sides (of ``WESN``) whose road its streets reach; other sides have no road, or one
-        without side streets.
+        The sides (letters of ``WESN``) on which the streets of the sector reach the road. Other
+        sides have no road, or a road without side streets.
     """
 
     row: str
@@ -72,8 +72,8 @@ class Sector:
         return f"{self.row}-{self.column}"
 
 
-# Known market positions in the grid, rounded, after places in OpenStreetMap whose address names the
-# market; others are in the sector's middle.
+# Known positions of markets in the grid, rounded, from places in OpenStreetMap with the market in
+# their address. Other markets are in the middle of their sector.
 _MARKAZ: dict[str, tuple[float, float]] = {
     "F-6": (3300, 570),
     "F-7": (1180, 660),
@@ -93,9 +93,9 @@ _MARKAZ: dict[str, tuple[float, float]] = {
     "E-11": (-6680, 2750),
 }
 
-# Sector: kind, sides open, has a market. Left out: E-8 and E-9 (navy and air force, closed),
-# C-, E-10, E-12, F-12, G-12, G-14, H-13, I-12, I-13, I-15 to I-17 (unbuilt, partly built, or
-# private estates off the grid).
+# Sector: kind, open sides, whether it has a market. Left out: E-8 and E-9 (navy and air force,
+# closed), C-, E-10, E-12, F-12, G-12, G-14, H-13, I-12, I-13, I-15 to I-17 (unbuilt, partly built,
+# or private estates off the grid).
 _SECTORS: dict[str, tuple[str, str, bool]] = {
     "D-12": ("residential_low", "ES", True),
     "E-7": ("residential_low", "WS", False),
@@ -126,7 +126,7 @@ _SECTORS: dict[str, tuple[str, str, bool]] = {
     "I-11": ("residential_dense", "WESN", True),
     "I-14": ("residential_dense", "N", True),
 }
-# Sectors smaller than their cell of the grid: west, east, south, north.
+# Sectors that are smaller than their cell of the grid: west, east, south, north.
 _BOUNDS: dict[str, tuple[float, float, float, float]] = {
     "E-7": (FAISAL, 1950, MARGALLA, 2450),
     "F-5": (ATATURK, 4640, -230, 1340),
@@ -144,7 +144,7 @@ def _rows(row: str, column: int) -> tuple[float, float]:
 
 
 def sectors() -> list[Sector]:
-    """Return every drawn sector, by row and column."""
+    """Return all drawn sectors, by row and column."""
     out = []
     for name, (kind, open_to, has_markaz) in _SECTORS.items():
         row, column = name[0], int(name[2:])

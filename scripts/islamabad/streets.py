@@ -1,9 +1,9 @@
-"""The streets inside a sector by one rule: service roads, market ring, spines, streets.
+"""Draw the streets inside a sector by one rule: service roads, market ring, spines, streets.
 
 Every sector has a service road along each side. A sector with a market also has a ring road around
-it and a spine road from the ring to each side. The spines divide the sector into four sub-sectors,
-numbered clockwise from the south-west as in the real city. Streets fill each sub-sector in one of
-four patterns, chosen by row, column and number.
+the market, and a spine road from the ring to each side. The spines divide the sector into four
+sub-sectors, numbered clockwise from the south-west as in the real city. Streets fill each
+sub-sector in one of four patterns, chosen by row, column and number.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ SERVICE_INSET_M = 75.0
 SRINAGAR_INSET_M = 105.0
 RING_HALF_M = 180.0
 
-# Streets of a sub-sector along u and v, by pattern: a few real sub-sectors are nearly square, most
-# are long rows.
+# Numbers of streets of a sub-sector along u and v, by pattern. A few real sub-sectors are nearly
+# square; most have long rows.
 _PATTERNS = ((3, 3), (2, 5), (5, 2), (4, 4))
 
-# Positions of a side's two gates. Facing sides differ, so that gates of neighbours do not meet on
-# the road between them.
+# Positions of the two gates of each side. Facing sides differ, so that the gates of neighbouring
+# sectors do not meet on the road between them.
 _GATES = {"W": (0.25, 0.75), "E": (0.2, 0.8), "S": (0.25, 0.75), "N": (0.2, 0.8)}
 
 _SPINE = {"highway": "tertiary", "maxspeed": "50", "source": "schematic"}
@@ -43,7 +43,7 @@ def inside(sector: Sector) -> Box:
 
 
 def streets(sector: Sector) -> list[Line]:
-    """Return all lines inside a sector; none in a park."""
+    """Return all lines inside a sector; a park has none."""
     if sector.kind == "park":
         return []
     box = inside(sector)
@@ -111,7 +111,7 @@ def _service_roads(sector: Sector, box: Box) -> list[Line]:
 
 
 def _outward(sector: Sector, box: Box, side: str, at: float) -> tuple[Point, Point]:
-    """Return a point of a service road, and a target beyond the road outside."""
+    """Return a point of a service road, and a target point beyond the road outside the sector."""
     west, east, south, north = box
     if side in "WE":
         edge, line = (west, sector.west) if side == "W" else (east, sector.east)
@@ -162,7 +162,7 @@ def _sub_sector(sector: Sector, number: int) -> list[Line]:
     west, east, south, north = sub_sector_box(sector, number)
     ring_west, ring_east, ring_south, ring_north = ring(sector)
     if east - west < 2 * RING_HALF_M or north - south < 2 * RING_HALF_M:
-        return []  # the market is too near the side for streets
+        return []  # the market is too near the side to leave room for streets
     along, across = _pattern(sector, number)
     out = []
     for i in range(1, across + 1):

@@ -1,4 +1,4 @@
-"""Awards: the program chooses among bids, and gives each bid its critical ask."""
+"""Award bids: choose the winners with the program, and compute each bid's critical ask."""
 
 from siting.awards.award import award, award_to_folder
 from siting.awards.award_page import Award

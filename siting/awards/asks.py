@@ -1,7 +1,7 @@
 """The award of bids, and the critical ask of each bid: the largest ask that would have won.
 
-A bid wins at an ask if a plan with the bid is worth more than the best plan without it, or is worth
-as much for less public money. Let ``W`` and ``M`` be the worth and the money of the best plan
+A bid wins at an ask if a plan with the bid is worth more than the best plan without it, or has the
+same worth for less public money. Let ``W`` and ``M`` be the worth and the money of the best plan
 without the bid, ``B`` the available money of each kind, and ``P`` a plan with the bid. The critical
 ask is then the larger of two values, each a maximum over the ask ``a`` and the plan ``P``::
 
@@ -10,9 +10,9 @@ ask is then the larger of two values, each a maximum over the ask ``a`` and the 
 
 "Others" is the money that the other bids of the plan draw from the budget, each year and each cap.
 Each maximum is an integer program over options and measures (`siting.engine.pool`), with the ask as
-a column. Its cuts hold at any ask, so all bids share them. Its bound, which tightens as it is
-solved, is an upper limit on the critical ask. In every plan that is found, the money left for the
-bid is a lower limit.
+a column. The cuts of this program hold at any ask, so all bids share them. The program's bound is
+an upper limit on the critical ask, and becomes tighter during the solve. In every plan found, the
+money that is left for the bid is a lower limit.
 
 Source: R. B. Myerson: Optimal auction design. Mathematics of Operations Research 6 (1981), 58-73 (a
 bidder who is paid the critical ask gains nothing by asking for more than he needs).
@@ -34,9 +34,9 @@ from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 from siting.program.resources import ResourceRows, Resources
 
-# Worths that differ by a smaller share count as equal, because solvers are hardly more precise.
+# Worths are equal if they differ by a smaller share, because solvers are hardly more precise.
 SAME = 1e-5
-# Share of worth by which rounding may make a plan seem worse than an equally good award.
+# Rounding may reduce the computed worth of a plan by up to this share.
 EXACT = 1e-9
 # Shares of the remaining time for the steps of finding the best plan.
 SOON, FIRST, SECOND = 0.2, 0.6, 0.6
@@ -79,7 +79,7 @@ class Best:
     worth_bound: float
     money_pkr: float
     money_bound_pkr: float
-    choice: Ints  # options of the market's program
+    choice: Ints  # the chosen options of the market's program
 
     @property
     def proven(self) -> bool:
@@ -142,7 +142,7 @@ class Market:
         if most.choice is None:
             self.none_without = most.bound == -math.inf
             return None
-        # While money is minimised, worth may fall by a tolerance, wider if a bid is left out.
+        # While money is minimised, worth may fall by a tolerance (wider if a bid is left out).
         least = most.value * (1 - (EXACT if without is None else SAME))
         with clock.within(clock.share_after(SECOND)):
             cheap = self._cheapest(self.drawn, gone, least)
@@ -156,7 +156,7 @@ class Market:
     def ask(self, bid: Bid, worth: float, money_pkr: float, *, limit_s: float = math.inf) -> Ask:
         """Return the critical ask of a bid in whole rupees.
 
-        `worth` and `money_pkr` belong to the best plan without the bid.
+        `worth`, `money_pkr`: the worth and money of the best plan without the bid.
         """
         clock, until = self.pool.clock, self._until(limit_s)
         hair = SAME * abs(worth)
@@ -171,7 +171,7 @@ class Market:
     # --- the programs ----------------------------------------------------------------------------
 
     def _ask(self, bid: Bid, worth: float, most_pkr: float) -> Ask:
-        """Return the largest ask over plans worth at least `worth` that draw at most `most_pkr`."""
+        """Return the bid's largest ask in plans with this worth or more and this money or less."""
         pool, options = self.pool, self.options
         at = self.program.instance.positions_of(bid.offers)
         order = np.argsort(np.array(bid.offers, dtype=object), kind="stable")
@@ -265,7 +265,7 @@ class Market:
         return Found(found.choice, found.value * unit, found.bound * unit)
 
     def _tied(self, choice: Ints, gone: Flags, worth: float) -> Ints:
-        """Return the choice that wins a tie with this one: least money, least cost, first ids."""
+        """Return the best of equally good choices: least money, then least cost, then first ids."""
         rows: list[Condition] = []
         rank: Floats = np.arange(1.0, len(self.drawn) + 1.0)
         for price in (self.drawn, self.program.instance.offer_cost, rank):

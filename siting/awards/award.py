@@ -1,4 +1,4 @@
-"""An award: winners, the worth that each adds, critical asks, and payments by rule."""
+"""Make an award: winners, the worth that each adds, critical asks, and payments by rule."""
 
 from __future__ import annotations
 
@@ -65,8 +65,9 @@ def award(
 ) -> Award:
     """Return the winning bids, and the critical ask of each bid.
 
-    The award has the most worth within the public money and, among equals, draws the least. The
-    configuration sets demand, budget, years, floors, feeders, limits and existing stations.
+    The award has the most worth within the public money. Among awards of equal worth, it draws the
+    least money. The configuration sets demand, budget, years, floors, feeders, limits and existing
+    stations.
 
     Parameters
     ----------
@@ -79,13 +80,13 @@ def award(
     gap
         Requested gap of the award; with 0, no better award is possible.
     time_limit_s
-        Seconds for the award; by default the configuration's.
+        Time limit (s) for the award; by default, the limit in the configuration.
     asks_s
-        Seconds for all critical asks; by default five times the time limit. With 0, no critical ask
-        is computed.
+        Time limit (s) for all critical asks; by default, five times the limit for the award. With
+        0, no critical ask is computed.
     asked_of
-        Number of losers whose critical asks are computed, lowest ask per kWh/day of capacity
-        first; None: all losers.
+        Number of losing bids whose critical asks are computed; None: all. Bids with the lowest ask
+        per kWh/day of capacity come first.
     second_prices
         Whether the critical asks of winners are computed too, in half of `asks_s`.
     out
@@ -100,8 +101,8 @@ def award(
     Raises
     ------
     SitingError
-        If the configuration or the bids have faults. The error, of a subclass, names every fault of
-        the configuration, or every fault of the bids by line.
+        If the configuration or the bids have faults. The error lists every fault of the
+        configuration, or every fault of the bids with its line.
 
     Examples
     --------
@@ -162,10 +163,10 @@ def _study_of(
 
 
 def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
-    """Return the bids in a study that is solved for the award, and their market.
+    """Return the bids with a study that is solved for the award, and the market of the bids.
 
-    If the market finds no plan, or another solver is configured, the study is not solved yet. It is
-    later solved as usual and, if there is no plan, names the rules in conflict.
+    If the market finds no plan, or another solver is configured, the study is not solved here. It
+    is solved later as usual; if there is no plan, that solve names the rules in conflict.
     """
     study, begun = bidding.study, time.perf_counter()
     solver = study.config.solver
@@ -196,7 +197,7 @@ def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
 def _asks(
     bidding: Bidding, market: Market, limit_s: float, asked_of: int | None, *, winners: bool
 ) -> dict[str, Ask]:
-    """Return critical asks by bid: winners first, in a share of the time, then losers."""
+    """Return critical asks by bid; winners come first and get a share of the time, then losers."""
     study, outcome, clock = bidding.study, bidding.study.outcome, market.pool.clock
     stands = set(outcome.offers)
     won = [b for b, bid in bidding.bids.items() if bid.offers[0] in stands]
@@ -301,7 +302,7 @@ def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
 
 
 def _adds(study: Study, market: Market, won: pd.DataFrame) -> dict[str, float]:
-    """Return the worth that the award would lose without each winner, all others unchanged."""
+    """Return, by winner, the worth that the award would lose if only this winner were missing."""
     built, plan = study.outcome.built, study.program.year_plan
 
     def worth(gone: Collection[str]) -> float:
@@ -354,7 +355,7 @@ def _notes(study: Study, asks: Mapping[str, Ask], table: pd.DataFrame) -> tuple[
     if outcome.proof.gap > SAME:
         out.append(
             f"the award is proven within {outcome.gap:.2%}: critical asks are computed against "
-            "this award, and a bid above its own may still be part of a better one"
+            "this award; a bid above its critical ask may still be part of a better award"
         )
     ready = table[~table["bid"].isin(asks)]
     if len(ready):

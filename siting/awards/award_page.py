@@ -17,7 +17,7 @@ from siting.texts import html_text
 
 # Reasons why a bid lost: its ask was too high, or its critical ask was not computed in time.
 TOO_MUCH = "asked PKR "
-NOT_IN_TIME = "others serve more for the money; its critical ask was not computed in time"
+NOT_IN_TIME = "other bids serve more for the money; its critical ask was not computed in time"
 # Table headings by column, with number formats.
 _BID = {"mark": "No.", "bid": "Bid", "bidder": "Bidder", "name": "Place", "chargers": "Chargers",
         "money": "Ask (PKR),s", "critical": "Critical ask (PKR),s"}  # fmt: skip
@@ -26,8 +26,8 @@ _PAID = {"rule": "Rule", "paid": "Public money (PKR),s", "share": "Of the budget
          "means": "What it means"}  # fmt: skip
 _MEANS = {
     "pay as bid": "each winner is paid what it asked for",
-    "pay the critical ask": "each winner is paid the most it could have asked for and won: nobody "
-    "gains by asking for more than it needs",
+    "pay the critical ask": "each winner is paid the most at which it would still have won: no "
+    "bidder gains by asking for more than it needs",
     "rents paid": "what winners pay for their places",
 }
 _WON = '<svg viewBox="0 0 18 18" class="won"><circle cx="9" cy="9" r="7"/></svg>'
@@ -51,7 +51,7 @@ class Award(Shown):
         One row per place of each bid, with its point, for a map.
     payments
         Public money by rule (``pay as bid``, ``pay the critical ask``): ``low_pkr``, ``high_pkr``;
-        rents have a row of their own.
+        rents are in a separate row.
     notes
         Further notes for a reader.
     folder
@@ -106,13 +106,13 @@ number.</figcaption></figure>
 {table_of(_PAID, _paid(made.payments, outcome.budget_pkr))}</section>
 <h2>Winners</h2>
 {_table({**_BID, **adds}, winners)}
-<p class="quiet">What a winner adds is the loss of the award without it, all other winners
-unchanged.</p>
+<p class="quiet">What a winner adds is the worth that the award would lose if only this winner
+were missing.</p>
 <h2>Losers</h2>
 {_table(_LOST, losers)}
-<p class="quiet">The critical ask is the largest ask at which a bid would have won, all other bids
-unchanged; at a rupee more it would have lost. If two figures are given, the critical ask is between
-them.</p>
+<p class="quiet">The critical ask is the largest ask at which a bid would have won against the
+same other bids; at a rupee more it would have lost. If two figures are shown, the critical ask is
+between them.</p>
 <section><h2>How it was decided</h2>
 <ul>{points_of(made.notes)}</ul></section>"""
     return sheet(f"{plan.title}: award", body)
@@ -141,7 +141,7 @@ def _told(bids: pd.DataFrame, letter: str) -> pd.DataFrame:
 
 
 def between(low: float, high: float, unit: float = 1.0, form: str = ",.0f") -> str:
-    """Return an amount of money as text, in a unit; both limits if they differ.
+    """Return an amount of money as text, in a unit; it has both limits if they differ.
 
     >>> between(1e6, 2e6), between(-1.0, -1.0), between(5.0, 5.0)
     ('1,000,000 to 2,000,000', 'none', '5')

@@ -1,4 +1,4 @@
-"""Bids as offers and limits of a study: the study gives the cost, the ask is the subsidy."""
+"""Turn bids into offers and limits of a study; the ask of a bid is the subsidy of its offer."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class Bidding:
     above: frozenset[str]
     # One row per place: ``bid``, ``bidder``, ``site_id``, ``offer_id``, ``configuration``,
     # ``ask_pkr``, ``rent_pkr``, ``cost_pkr``, ``power_kw``, ``year``, ``one_of``, ``why_not`` (why
-    # the bid cannot win at all), ``reserve_pkr`` and the columns to which caps refer.
+    # the bid cannot win), ``reserve_pkr`` and the columns to which caps refer.
     places: pd.DataFrame
 
 
 def bidding_of(
     study: Study, path: Path, *, gap: float, time_limit_s: float | None, progress: Report | None
 ) -> Bidding:
-    """Return the bids of a file in a study; an error names every fault of file or study."""
+    """Return the bids of a file as offers of a study; an error lists every fault of either."""
     _require_answerable(study.config)
     catalogue = charger_catalogue(study.config.offers.chargers_csv)
     bids, file = read_bids(path, study.config, catalogue)
@@ -123,7 +123,7 @@ def _config_of(
 
 
 def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
-    """Return the places of bids with offer, cost (PKR), power (kW) and reasons against a bid."""
+    """Return the places of bids with offer, cost (PKR), power (kW), and why a bid cannot win."""
     offers, reserve = study.offers, study.config.award
     new = offers[~offers["existing"].to_numpy(bool)]
     key = pd.MultiIndex.from_arrays([new["site_id"].astype(str), bare_names(new)])

@@ -1,9 +1,10 @@
-"""A user's bids: a CSV that is read as a whole, so that an error names every faulty line.
+"""Read a user's bids from a CSV file; an error lists every faulty line.
 
-Each line is a place: ``bidder``, ``lon``, ``lat`` and its chargers (``chargers`` in words or
-``configuration``), with ``ask_pkr`` or ``rent_pkr``. Lines with the same ``bid`` are a bundle,
-which wins or loses as a whole; its money is the sum over its lines. At most one bid with the same
-``one_of`` wins. Optional columns are ``name``, ``year`` (of opening) and any in ``award.caps``.
+Each line is a place with ``bidder``, ``lon``, ``lat``, the chargers (``chargers`` in words, or
+``configuration``), and ``ask_pkr`` or ``rent_pkr``. Lines with the same ``bid`` are a bundle, which
+wins or loses as a whole; the money of a bundle is the sum over its lines. Of a bidder's bids with
+the same ``one_of``, at most one wins. Optional columns are ``name``, ``year`` (of opening) and the
+columns that ``award.caps`` names.
 """
 
 from __future__ import annotations
@@ -62,13 +63,13 @@ def read_bids(
     far = lon.notna() & lat.notna() & ~(lon.between(west, east) & lat.between(south, north))
     degrees = "give degrees with a decimal point"
     for column, what, fix, bad in (
-        ("bidder", "blank", "say who bids", out["bidder"] == ""),
-        ("bid", "a bundle of two bidders", "give each its own",
+        ("bidder", "blank", "name the bidder", out["bidder"] == ""),
+        ("bid", "a bundle of two bidders", "give each a bundle of its own",
          by["bidder"].transform("nunique") > 1),
         ("ask_pkr", "bids without a price",
-         "give ask_pkr, or rent_pkr where a rent is paid and no money is asked for",
+         "give ask_pkr, or rent_pkr if the bid pays a rent and asks for no money",
          ~priced.groupby(out["bid"]).transform("any")),
-        ("ask_pkr", f"asks for more than all the money there is (PKR {money:,.0f})",
+        ("ask_pkr", f"asks for more than the whole budget (PKR {money:,.0f})",
          "leave the bid out, or raise program.budget_pkr", asks > money),
         ("rent_pkr", "asks for money and pays a rent", "bid the difference",
          (asks > 0) & (rents > 0)),
@@ -101,7 +102,7 @@ def placed(
 
     A place within ``candidates.merge_within_m`` of a site of the study is matched to the site. Any
     other place is matched to the nearest new site within this distance, or becomes a new site. An
-    `InputError` names every fault of the bids, including those found by `read_bids`.
+    `InputError` names every fault of the bids, including the faults that `read_bids` found.
     """
     settings, ours = study.config.candidates, study.candidates
     rows = np.flatnonzero(np.isfinite(bids.geometry.x) & np.isfinite(bids.geometry.y))

@@ -1,4 +1,4 @@
-"""Batches: sweeps and many studies on any executor, with a table and a page of results."""
+"""Run many studies and sweeps on any executor, with a table and a page of the results."""
 
 from siting.batch.pools import dask_pool, local_pool
 from siting.batch.run_studies import BatchEvent, BatchResult, run_batch

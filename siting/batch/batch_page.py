@@ -23,8 +23,8 @@ _STATUS = {"feasible": "not proven optimal", "waiting": "not finished"}
 def write_page(table: pd.DataFrame, out: Path) -> None:
     """Write ``index.html`` into a batch's folder, whole or not at all.
 
-    The page is self-contained and links to the studies' reports in subfolders. `table` is as
-    `siting.batch.results_table` returns it.
+    The page is self-contained and links to the studies' reports in subfolders. `table`: the
+    result of `siting.batch.results_table`.
     """
     write_text(out / PAGE, render(table, out), replace=True)
 
@@ -38,7 +38,7 @@ def render(table: pd.DataFrame, out: Path) -> str:
     chart = (
         "<h2>Share of the energy wanted that is served</h2>"
         f'<figure>{drawing}<figcaption id="chart-words">{html_text(chart_words(table, swept))} '
-        "A thin line ends at what no plan for the money can exceed.</figcaption></figure>\n"
+        "Thin lines end at the bound, which no plan for the money exceeds.</figcaption></figure>\n"
     )
     notes = "".join(
         f'<p class="note"><b>{html_text(name)}</b>: {html_text(note)}</p>\n'
@@ -47,8 +47,8 @@ def render(table: pd.DataFrame, out: Path) -> str:
     body = f"""<p>{html_text(status_words(table))}</p>
 {chart if drawing else ""}<h2>Results</h2>
 {_table(table, swept, links)}
-{notes}<p class="quiet">The same as figures: <a href="results.csv">results.csv</a>,
-<a href="results.parquet">results.parquet</a>. Seconds are those of the stages.</p>"""
+{notes}<p class="quiet">The same results as tables: <a href="results.csv">results.csv</a>,
+<a href="results.parquet">results.parquet</a>. The seconds are the time of all stages.</p>"""
     return pages.page(f"{len(table):,} {'study' if len(table) == 1 else 'studies'}", style, body)
 
 

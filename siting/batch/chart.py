@@ -1,4 +1,4 @@
-"""A chart of the share served, by study or over a swept value, as an SVG drawing for a page."""
+"""Draw the share served as an SVG chart: one bar per study, or lines over a swept value."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ MOST_LINES = len(COLOURS)
 def draw_chart(table: pd.DataFrame, swept: Sequence[str], links: Sequence[str]) -> str:
     """Return a drawing of the share served: lines over a swept number, or a bar per study.
 
-    A thin line above each point or bar ends at the proven bound. `table` is as
-    `siting.batch.results_table` returns it; `swept`: its columns of swept keys; `links`: the link
-    of each row (blank: none). The result is an ``svg`` element, or "" if no study has a plan.
+    A thin line above each point or bar ends at the proven bound. `table`: the
+    result of `siting.batch.results_table`; `swept`: its columns of swept keys; `links`: the link of
+    each row, or blank. The result is an ``svg`` element, or "" if no study has a plan.
     """
     table = table.assign(link=list(links))
     table = table[table["served_share"].notna()]

@@ -37,10 +37,10 @@ def share_threads(workers: int) -> int:
 
 @contextmanager
 def local_pool(workers: int) -> Iterator[Executor]:
-    """Yield an executor with new processes, which all end with the block.
+    """Yield an executor with new processes, which all end when the block ends.
 
-    They also end if this process dies, because each watches a pipe that only this process keeps
-    open. Only this process handles Ctrl-C.
+    The processes also end if this process dies, because each of them watches a pipe that only this
+    process keeps open. Only this process handles Ctrl-C.
     """
     context = _context()
     there, here = context.Pipe(duplex=False)
@@ -102,7 +102,7 @@ def dask_pool(address: str) -> Iterator[tuple[Executor, int]]:
             fault = Fault(f"--dask {address}", what, f"start some: dask worker {address}")
             raise InputError(fault) from err
         workers = client.scheduler_info(n_workers=-1)["workers"]
-        # The only worker may be lost by now; another will replace it.
+        # If the only worker has been lost by now, another worker will replace it.
         threads = min((int(w["nthreads"]) for w in workers.values()), default=1)
         yield client.get_executor(), threads
     finally:

@@ -1,4 +1,4 @@
-"""A batch: runs every study once on any executor; a restart runs only unfinished studies."""
+"""Run every study of a batch once, on any executor; a restart runs only unfinished studies."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ Row = dict[str, Any]
 class BatchEvent:
     """A progress report."""
 
-    # `done`, `total`: number of finished studies (including failed ones) and of all studies
+    # `done`, `total`: numbers of finished studies (including failed studies) and of all studies
     done: int
     total: int
-    # `study`, `row`: the study that just finished and its row; None if no study did
+    # `study`, `row`: the study that just finished and its row; None if no study just finished
     study: BatchStudy | None = None
     row: Mapping[str, Any] | None = None
     running: tuple[str, ...] = ()  # names of the run folders of studies in progress
@@ -85,24 +85,24 @@ def run_batch(
 ) -> BatchResult:
     """Run every study once, and write and return the table of results.
 
-    Each study gets a run folder, ``OUT/runs/KEY``, which is complete from the start. Its name
-    depends on the content of configuration and inputs. A study with a folder is not run again, so a
-    killed batch continues where it stopped. A failed study does not stop the others.
+    Each study gets a run folder, ``OUT/runs/KEY``, which appears only when it is complete. Its name
+    depends on the content of the configuration and inputs. A study that has a folder is not run
+    again, so a killed batch continues where it stopped. A failed study does not stop the others.
 
     Parameters
     ----------
     studies
-        As `list_studies` returns them.
+        The studies, as `list_studies` returns them.
     executor
         Where to run the studies; its machines must see `out` and the inputs under the same paths.
-        None: processes of this machine, started and ended here.
+        If None, processes of this machine are used, which end with the call.
     out
         The batch's folder.
     workers
-        Number of processes if there is no executor; None: one per core.
+        Number of processes if there is no executor; if None, one per core.
     threads
-        Solver threads of each study; None: as configured, but without an executor at most the
-        study's share of the cores.
+        Solver threads of each study. If None, each study uses its configured number; without an
+        executor, it uses at most its share of the cores.
     retry
         Whether to try again studies that failed before because of their own inputs.
     progress
@@ -153,7 +153,7 @@ def run_batch(
 def _locally(
     batch: _Batch, todo: Sequence[BatchStudy], workers: int | None, threads: int | None
 ) -> None:
-    """Run studies in processes of this machine, and continue if one is killed."""
+    """Run studies in processes of this machine, and continue if a process is killed."""
     count = min(workers or cores(), len(todo))
     most = share_threads(count)
     asked = {s.key: int(read(s.text).value["solver"]["threads"]) for s in todo}
@@ -185,7 +185,7 @@ class _Batch:
         write_text(out / WORK / TOKEN, self.token, replace=True)
 
     def find_finished(self, *, retry: bool) -> None:
-        """Collect unreadable studies, and those finished by an earlier start."""
+        """Collect unreadable studies, and studies that an earlier start finished."""
         for i, study in enumerate(self.studies):
             if study.fault:
                 self.take(i, {"status": "failed", "error": study.fault}, kept=False)
@@ -215,7 +215,7 @@ class _Batch:
     def drain(
         self, executor: Executor, todo: Sequence[BatchStudy], threads: Mapping[str, int | None]
     ) -> list[BatchStudy]:
-        """Run studies with `threads` by study key; return those left if the executor breaks."""
+        """Run studies with `threads` by study key; return studies left if the executor breaks."""
         left: list[BatchStudy] = []
         futures: dict[Future[Row], BatchStudy] = {}
         try:

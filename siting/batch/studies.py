@@ -1,4 +1,4 @@
-"""The studies of a batch: every configuration with every combination of swept values."""
+"""List the studies of a batch: every configuration with every combination of swept values."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class BatchStudy:
 
     @property
     def label(self) -> str:
-        """The swept values that set the study apart from others of its configuration, in words."""
+        """The swept values in words, which tell the studies of one configuration apart."""
         return sweep_words(self.sweep)
 
 
@@ -53,8 +53,8 @@ def list_studies(
 ) -> list[BatchStudy]:
     """Return the studies of a batch: each configuration with each combination of swept values.
 
-    A configuration that cannot be read is a study with a fault, so that it does not stop the rest.
-    Studies with the same keys and the same bytes of inputs are listed once.
+    A configuration that cannot be read becomes a study with a fault, and does not stop the others.
+    Studies with the same keys and the same content of inputs are listed once.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def list_studies(
         Values to try, by key path; they are added to the section ``sweep`` of each file, and
         replace its values for the same key.
     today
-        Today's date: an earlier target year is a fault.
+        Today's date. A target year in the past is a fault.
     """
     studies: dict[tuple[str, ...], BatchStudy] = {}
     hashes: dict[Path, str] = {}
@@ -98,7 +98,7 @@ def _study(
 ) -> BatchStudy:
     try:
         config = load(path, [*overrides, "sweep={}", *as_overrides(chosen)], today)
-        if chosen:  # else the reports of a sweep would look alike
+        if chosen:  # otherwise, all reports of a sweep would have one title
             config = config.model_copy(update={"title": f"{config.title}: {sweep_words(chosen)}"})
         key = f"{config.name}-{study_sha256(config, hashes)[:16]}"
     except SitingError as err:
@@ -107,10 +107,10 @@ def _study(
 
 
 def study_sha256(config: Config, hashes: dict[Path, str] | None = None) -> str:
-    """Return the SHA-256 of everything a study's plan depends on, as 64 hexadecimal digits.
+    """Return the SHA-256 of everything on which a study's plan depends (64 hexadecimal digits).
 
-    It covers the configuration (except keys for folders and speed), the name and bytes of every
-    input file, and the version of this package. New hashes of files are added to `hashes`.
+    The hash covers the configuration (except keys for folders and speed), the name and bytes of
+    every input file, and the version of this package. New hashes of files are added to `hashes`.
     """
     hashes = {} if hashes is None else hashes
     data = config.model_dump(mode="json", exclude=_NOT_CONTENT)
@@ -150,7 +150,7 @@ def value_words(value: Any) -> str:
 
 
 def short_words(value: Any) -> str:
-    """Return a value for an axis or a narrow column: 40 m for forty million.
+    """Return a value in short form for an axis or a narrow column: 40 m for forty million.
 
     >>> short_words(4e7), short_words(2030.0), short_words("low")
     ('40 m', '2030', 'low')

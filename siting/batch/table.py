@@ -63,7 +63,7 @@ def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any
         values = table[key]
         kinds = {bool if isinstance(v, bool) else str if isinstance(v, str) else float
                  for v in values.dropna()}  # fmt: skip
-        # Columns of numbers alone stay numeric; all others are strings in both files.
+        # Columns that have only numbers stay numeric. All others are strings in both files.
         words = values.map(lambda v: str(v).lower() if isinstance(v, bool) else str(v), "ignore")
         table[key] = values.astype(float) if kinds == {float} else words
     return table

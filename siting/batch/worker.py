@@ -1,7 +1,7 @@
 """The task of a batch's workers: run one study, and return its row of the table of results.
 
 The run folder is filled in ``OUT/.work`` and renamed to ``OUT/runs/KEY`` when it is complete. A
-lock keeps two workers from the same study; the system frees the lock when its holder dies.
+lock keeps two workers from running the same study. The system frees the lock if its worker dies.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from siting.writing import write_text
 RUNS, FAILED, WORK = "runs", "failed", ".work"
 TOKEN = "batch.json"
 
-# Errors that would recur; after any other error the next start tries the study again.
+# Errors that would occur again. After any other error, the next start tries the study again.
 LASTING = (ConfigError, InfeasibleError, InputError, SolveError, VerifyError)
 # Longest wait for another worker on the same study (s).
 WAIT_S = 3600.0
 
-# Solvers use all threads of a study, and OSMnx keeps its settings once per process: a worker with
-# several threads takes one study at a time.
+# Solvers use all threads of a study, and OSMnx has one set of settings per process. A worker with
+# several threads therefore takes one study at a time.
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -48,9 +48,9 @@ def work(task: Mapping[str, Any]) -> dict[str, Any]:
 
     `task` has ``key`` (the run folder's name), ``text`` (the configuration), ``out`` (the batch's
     folder, accessible from this machine), ``token`` (of the batch), ``siting`` (the caller's
-    version) and ``threads`` (solver threads; None: the configuration's). The row is as in `row_of`;
-    a failed study has ``status`` failed and ``error``: errors are returned, not raised, so that one
-    study cannot stop the others.
+    version) and ``threads`` (solver threads; None: the configuration's). The row is that of
+    `row_of`. A failed study has the ``status`` failed and an ``error``. Errors are returned rather
+    than raised, so that one study cannot stop the others.
     """
     start = time.perf_counter()
     try:
@@ -92,8 +92,8 @@ def _make(task: Mapping[str, Any], out: Path, folder: Path, lock: Lock) -> dict[
         config = load(part / "study.yaml", today=datetime.now().astimezone().date())
         if not folder.name.endswith(study_sha256(config)[:16]):
             raise OSError(
-                "the input files are not those that the batch was listed with: changed since, or "
-                "another copy on this machine; start the batch again"
+                "the input files differ from those that the batch started with: they were changed, "
+                "or this machine has another copy; start the batch again"
             )
         if task["threads"] is not None:
             solver = config.solver.model_copy(update={"threads": int(task["threads"])})

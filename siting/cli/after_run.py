@@ -1,4 +1,4 @@
-"""Verbs on runs, from ``runs`` to ``papers``, and evaluate, compare, simulate."""
+"""Verbs for stored runs, from ``runs`` to ``papers``, and evaluate, compare and simulate."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def replan(
     require: list[str] | None = option(
         "--require", "SITE", "A site that must get a station, or a list [A,B]."
     ),
-    budget: float | None = option("--budget", "PKR", "Another budget.", min=0),
+    budget: float | None = option("--budget", "PKR", "The new budget.", min=0),
     add: Path | None = option("--add", "LAYER", "Further places where a station could stand."),
     answers: Path | None = option(
         "--answers", "CSV", "Sanctions, refusals, requests and withdrawals (CSV)."
@@ -261,7 +261,7 @@ def lots(
     loss: float = typer.Option(
         0.05,
         metavar="SHARE",
-        help="Share of its energy that a station may lose anywhere in its search area.",
+        help="Largest share of its energy that a station may lose within its search area.",
     ),
     radius: float = typer.Option(
         1000.0, metavar="M", help="Largest radius of a search area, metres."
@@ -316,14 +316,14 @@ def evaluate(
     names: list[str] | None = option(
         "--map-config",
         "THEIRS=OURS",
-        "The layer's name of a configuration or charger, and the study's.",
+        "Name of a configuration or charger in the layer, and in the study.",
     ),
     same_stations: bool = typer.Option(
-        False, "--same-stations", help="Allow the best plan no more new stations than theirs."
+        False, "--same-stations", help="Limit the best plan to as many new stations as theirs."
     ),
     out: Path | None = to_folder("By default runs/NAME-evaluate-TIME."),
 ) -> Reply:
-    """Score a plan made by hand or another tool against the best plan for the same money.
+    """Score a plan made by hand or by another tool against the best plan for the same money.
 
     Exit 3: a gap over 100 %.
     """

@@ -38,13 +38,13 @@ GROUPS = (BEGIN, PLAN, AFTER, TRUST)
 
 # A verb without output reports after this time (s) that it is at work.
 FIRST_LINE_S = 0.5
-# Exit code of a plan that is written and whose gap is above 100 %.
+# Exit code if a plan is written and its gap is above 100 %.
 FAR_FROM_PROVEN = 3
 
 
 @dataclass
 class Said:
-    """The verb, whether it prints JSON, and whether this JSON is already on stdout."""
+    """The running verb, whether it prints JSON, and whether its JSON is already on stdout."""
 
     verb: str = ""
     asked: bool = False
@@ -58,7 +58,7 @@ _UsageError: Any = typer.BadParameter.__mro__[1]
 
 
 class Verbs(TyperGroup):
-    """The verbs, which ``--help`` lists by group; usage errors are JSON too if requested."""
+    """The verbs, listed by group in ``--help``; usage errors are printed as JSON if requested."""
 
     def make_context(self, info_name: Any, args: list[str], *more: Any, **named: Any) -> Any:
         """Begin a command, and note whether it asks for JSON."""
@@ -95,7 +95,7 @@ app = typer.Typer(
 def option(name: str, metavar: str, help_: str, default: Any = None, **rules: Any) -> Any:
     """Return an option of a verb, as typer reads it from a parameter's default.
 
-    `rules`: the option's limits and parser. The option is required if `default` is ``...``.
+    `rules` are the option's limits and parser. The option is required if `default` is ``...``.
     """
     return typer.Option(default, name, metavar=metavar, help=help_, **rules)
 
@@ -130,7 +130,7 @@ Budget = Annotated[
     option(
         "--budget",
         "PKR",
-        "Public money, in place of the file's: 5e6, 5m, 50 lakh, 2cr.",
+        "Public money, replacing the file's budget: 5e6, 5m, 50 lakh, 2cr.",
         default=...,
         parser=_rupees,
     ),
@@ -157,8 +157,8 @@ Run = Annotated[
 class Reply:
     """The result of a verb: its JSON, its text for the terminal, and its exit code.
 
-    `gaps`: gaps of the plans written; if one is above 100 %, the verb ends with
-    `FAR_FROM_PROVEN`. `always`: whether the text is printed despite ``--quiet``.
+    `gaps` are the gaps of the plans written. If a gap is above 100 %, the verb ends with
+    `FAR_FROM_PROVEN`. If `always` is true, the text is printed despite ``--quiet``.
     """
 
     json: Callable[[], Any]
@@ -192,12 +192,12 @@ def verb(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator that makes a function a verb, with an example in its help.
 
-    The function returns a `Reply`, which is printed as ``--json`` and ``--quiet`` require; errors
+    The function returns a `Reply`, which is printed as ``--json`` and ``--quiet`` require. Errors
     are printed with their remedies.
 
-    `group`: the verb's group in ``--help``; `solver`: options among ``budget``, ``gap`` and
-    ``time_limit`` that become overrides; `quiet`: whether the verb has ``--quiet``; `bare`: whether
-    the function prints and explains errors itself.
+    `group` is the verb's group in ``--help``. `solver` are the options among ``budget``, ``gap``
+    and ``time_limit`` that become overrides. `quiet` adds the option ``--quiet``. If `bare` is
+    true, the function itself prints its result and explains errors.
     """
 
     def make(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -395,7 +395,7 @@ def progress() -> Progress | None:
 def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
     """Turn known errors into messages and an exit code; reraise all others.
 
-    Both are also printed as JSON if requested. Yields the progress display; None if `quiet`.
+    All errors are also printed as JSON if requested. Yields the progress display; None if `quiet`.
     """
     level = logging.ERROR if quiet else logging.WARNING
     handler = logging.StreamHandler()

@@ -58,7 +58,7 @@ def run(
         "--write-lp", "FILE", "Write the whole program as a new .lp file, then solve."
     ),
     robust: bool = typer.Option(
-        False, "--robust", help="One plan for slow, planned and fast sales (0.3, 0.5, 0.2) at once."
+        False, "--robust", help="One plan for slow, planned and fast sales (chances 0.3, 0.5, 0.2)."
     ),
 ) -> Reply:
     """Make a plan: read, solve, recount, write the run folder. Exit 3: a gap over 100 %."""
@@ -198,7 +198,7 @@ def frontier(
 @verb(PLAN, "siting nation configs/nation.yaml --budget 3e8", solver=("gap", "time_limit"))
 def nation(
     config: Path = typer.Argument(
-        ..., metavar="CONFIG", help="The nation's YAML file; or a folder it wrote, to verify it."
+        ..., metavar="CONFIG", help="The nation's YAML file, or a nation's folder to verify."
     ),
     *,
     overrides: Overrides = None,
@@ -218,7 +218,7 @@ def nation(
         "--compare", "DIR", "For a nation's folder: changes against another folder."
     ),
 ) -> Reply:
-    """Divide one budget among cities, with a bound on every division, or check such a folder."""
+    """Divide one budget among cities, with a bound on all divisions, or check a nation's folder."""
     if not config.is_dir():
         if explain or compare:
             option = "--explain" if explain else "--compare"

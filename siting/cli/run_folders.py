@@ -1,4 +1,4 @@
-"""Run folders: a list of the nearby ones, newest first, and a search by name."""
+"""Run folders: a list of nearby runs, newest first, and a search for a run by name."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def _all_folders(here: Path = Path()) -> list[RunFolder]:
 def run_folder(wanted: Path, here: Path = Path()) -> Path:
     """Return the run folder for a path, a name, the start of a name, or ``@latest``.
 
-    The name of a study (``haripur``) means its newest run. Raises `InputError` if no run, or more
-    than one, has the name; a path is returned unchanged, even if nothing exists there.
+    The name of a study (``haripur``) means its newest run. A path is returned unchanged, even if
+    nothing exists there. Raises `InputError` if no run, or more than one run, has the name.
     """
     word = str(wanted)
     if wanted.is_dir() or (wanted.name != word and word != LATEST):

@@ -1,4 +1,4 @@
-"""Configurations changed by, or built from, keys given in Python under their names in YAML."""
+"""Change or build configurations in Python, with keys named as in the YAML file."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from siting.config.sections import Config
 from siting.config.yaml_text import Key
 from siting.errors import ConfigError, Fault, SitingError
 
-# Function that stores an object that YAML cannot hold, and returns its file.
+# Function that writes an object to a file, because YAML cannot express it, and returns the file.
 Place = Callable[[Key, Any, Path], Path]
 PLAIN = (bool, int, float, str, Path, type(None))
-# Sections that may be given as a file or table, and how the section is made from it.
+# Sections that accept a file or table, each with the keys made from that file or table.
 SOURCES: Mapping[Key, Callable[[Any], Any]] = {
     ("roads",): lambda one: {"source": {"kind": "file", "path": one}},
     ("demand",): lambda one: {"table": one},
@@ -30,7 +30,7 @@ SOURCES: Mapping[Key, Callable[[Any], Any]] = {
     ("candidates", "exclude"): lambda one: _layers(one),
     ("candidates", "existing"): lambda one: {"path": one},
 }
-# Initial keys of a study without a file; folders are in the working directory.
+# First keys of a study without a configuration file; folders are in the working directory.
 BEGIN: Mapping[str, Any] = {
     "name": "study",
     "download": {"cache_dir": "cache/osmnx"},
@@ -41,14 +41,15 @@ BEGIN: Mapping[str, Any] = {
 def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Config:
     """Return a configuration with the given keys changed, checked as a whole.
 
-    `config`: the configuration to change; None to begin with an empty one. `words`: values by key
-    path (``"reach.cutoff_min"``), or the key alone if only one section has it (``cutoff_min``). The
-    value of a section is a dict of changes; a list or a table of names replaces the old one. A file
-    or a table given for ``roads``, ``people``, ``candidates``, ``exclude``, ``existing``,
-    ``demand`` or ``reach`` is the source of its data. Paths are relative to the working directory.
-    `place` makes a file from a table or graph.
+    `config`: the configuration to change; None to begin with an empty one. `words`: new values by
+    key path (``"reach.cutoff_min"``), or by the key alone if only one section has that key
+    (``cutoff_min``). The value of a section is a dict of changes. A list, or a mapping of names
+    that the user chooses, replaces the old one. For ``roads``, ``people``, ``candidates``,
+    ``exclude``, ``existing``, ``demand`` and ``reach``, the value can also be a file or table with
+    the data. Relative paths start from the working directory. `place` writes a table or graph to a
+    file.
 
-    Raises `ConfigError` with every fault, by key; `InputError` naming every invalid table.
+    Raises `ConfigError` with every fault, by key, or `InputError` naming every invalid table.
     """
     faults: list[Fault] = []
     change: Any = {}
@@ -80,7 +81,7 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
 
 
 def _cache_dir(data: Mapping[str, Any]) -> Path:
-    """Return the folder for tables; report the faults of the section ``output``."""
+    """Return the folder for tables; raise `ConfigError` if the section ``output`` has faults."""
     try:
         return Path(data["output"]["cache_dir"]).absolute()
     except (TypeError, ValueError, LookupError):
@@ -124,7 +125,7 @@ def _key_of(word: str) -> Key:
 
 
 def _given_whole(change: Any, key: Key) -> Key:
-    """Return the path of a key's enclosing section if that was given as a whole; else ()."""
+    """Return the path of the section around a key if that section was given as a whole; else ()."""
     for n, name in enumerate(key[:-1], 1):
         change = change.get(str(name), {})
         if not isinstance(change, Mapping):
@@ -143,7 +144,7 @@ def _layers(given: Any, **more: str) -> list[Any]:
 
 
 def _over(under: Any, over: Any) -> Any:
-    """Return the section `under`, with the values of `over` in place of its own."""
+    """Return the section `under`, in which the values of `over` replace the old ones."""
     if not (isinstance(under, Mapping) and isinstance(over, Mapping)):
         return over
     return {**under, **{name: _over(under.get(name), value) for name, value in over.items()}}

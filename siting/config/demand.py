@@ -30,24 +30,24 @@ from siting.config.sources import CellShape, Licence, PeopleSource, PlaceSource,
 
 
 class Figures(Section):
-    """Figures of one vehicle class that replace the packaged table's."""
+    """Figures of one vehicle class that replace those of the packaged table."""
 
     km_day: KmDay | None = Field(None, gt=0, le=1000)
-    """distance a vehicle drives per day, km; default: the table's"""
+    """distance a vehicle drives per day, km; default: the figure in the table"""
     kwh_km: KwhKm | None = Field(None, gt=0, le=10)
-    """energy per km, kWh; default: the table's, from the wall"""
+    """energy per km, kWh; default: the figure in the table, measured at the wall"""
     charging_efficiency: PositiveShare | None = None
-    """share of the energy from the wall that kwh_km counts, below 1 if kwh_km is measured at the
-    battery; default: the table's"""
+    """kwh_km as a share of the energy from the wall; below 1 if kwh_km is measured at the battery;
+    default: the figure in the table"""
     electric_km_share: Share | None = None
-    """share of the distance driven on electricity, below 1 where plug-in hybrids are among the
-    vehicles; default: the table's"""
+    """share of the distance driven on electricity; below 1 if some vehicles are plug-in hybrids;
+    default: the figure in the table"""
     home_share: Share | None = None
-    """share of the energy that the surveyed households charge at home or depot; default: the
-    table's"""
+    """share of the energy that the surveyed households charge at home or depot; default: the figure
+    in the table"""
     public_share: Share | None = None
     """share of the energy charged in public, not adjusted for housing; replaces home_share;
-    default: the table's"""
+    default: the figure in the table"""
 
     def _refusals(self) -> Iterator[Refusal]:
         if self.home_share is not None and self.public_share is not None:
@@ -55,16 +55,16 @@ class Figures(Section):
 
 
 class Wealth(Section):
-    """Relative wealth by place: it moves vehicles to wealthier places; totals stay the same."""
+    """Relative wealth by place; vehicles move to wealthier places, and totals stay the same."""
 
     path: WealthFile
     """GeoTIFF of one band (needs the extra raster), or layer of points, such as Meta's Relative
-    Wealth Index in CSV: each cell uses the figure nearest its centre"""
+    Wealth Index in CSV; each cell uses the figure nearest to its centre"""
     column: Text = "rwi"
-    """column of the layer that holds the figure"""
+    """column of the layer with the figure"""
     index: bool = False
-    """whether the figures are an index around zero, such as Meta's (its exponential is used);
-    false: vehicles per head, or a proxy for them, at least 0"""
+    """whether the figures are an index around zero, such as Meta's, whose exponential is used;
+    false: the figures are vehicles per head or a proxy for them, at least 0"""
     nodata: float | None = None
     """value that marks missing data, if the raster does not declare one"""
     source: Source = ""
@@ -87,26 +87,26 @@ class SurfaceWeights(Section):
 
 
 class DepotFleet(Section):
-    """A fleet known by depot; its vehicles replace the modelled vehicles of its class.
+    """A fleet with a known depot; its vehicles replace the modelled vehicles of its class.
 
-    Its public charging demand is at the depot.
+    The fleet's public charging demand is at the depot.
     """
 
     depot: Text
     """name of the depot"""
     vehicle_class: TableName
-    """class of its vehicles"""
+    """vehicle class of the fleet"""
     lon: Degrees
     """longitude of the depot, degrees"""
     lat: Degrees
     """latitude of the depot, degrees"""
     vehicles: int = Field(ge=1, le=1_000_000)
-    """electric vehicles of the depot in the target year"""
+    """number of electric vehicles at the depot in the target year"""
     km_day: KmDay | None = Field(None, gt=0, le=1000)
-    """distance each vehicle drives per day, km; default: the class's"""
+    """distance each vehicle drives per day, km; default: the figure of the class"""
     public_share: Share | None = None
-    """share of the energy charged in public; the rest is charged in the depot; default: the
-    class's"""
+    """share of the energy charged in public; the rest is charged in the depot; default: the figure
+    of the class"""
     source: str = ""
     """source of the fleet's data"""
 
@@ -125,7 +125,7 @@ class Surfaces(Section):
     """source of destinations; default: no destinations, and their weight goes to homes and
     traffic"""
     weights: Mapping[TableName, SurfaceWeights] = Field({})
-    """weights of the three kinds of place, by vehicle class; default: the table's"""
+    """weights of the three kinds of place, by vehicle class; default: the weights in the table"""
     poi_weights_csv: CsvFile | None = None
     """weights of places by OSM tag, instead of the packaged table"""
     road_weights_csv: CsvFile | None = None
@@ -139,17 +139,19 @@ class Surfaces(Section):
 
 
 class Housing(Section):
-    """The effects of renting and high-rise living on home charging, in zones with such data."""
+    """The effects of renting and high-rise living on home charging, in zones with these data."""
 
     renting_effect: Share | None = None
-    """share of home charging that renting takes away; default: the table's"""
+    """share of their home charging that tenants lose; default: the figure in the table"""
     high_rise_effect: Share | None = None
-    """share of home charging that high-rises take away; default: the table's"""
+    """share of their home charging that households in high-rises lose; default: the figure in the
+    table"""
     survey_renting_share: Share | None = None
-    """share of tenants in the survey behind home_share: a zone with this share uses home_share
-    unchanged; default: the table's"""
+    """share of tenants in the survey behind home_share; a zone with the same share of tenants uses
+    home_share unchanged; default: the figure in the table"""
     survey_high_rise_share: Share | None = None
-    """share of households in high-rises in that survey; default: the table's"""
+    """share of households in high-rises in the survey behind home_share; default: the figure in the
+    table"""
 
 
 class Demand(Section):
@@ -160,14 +162,14 @@ class Demand(Section):
     cells: CellShape = SquareCells()
     """shape and size of the demand cells"""
     city: Text
-    """city in the city table, which gives population, share of the fleet and availability; any name
-    if like is given"""
+    """city in the city table, which has its population, share of the fleet and availability; if
+    like is given, any name is allowed"""
     like: Text | None = None
     """city of the city table whose power supply and speeds are used for a city that is not in the
     table; requires city_people, which sets its share of the fleet"""
     city_people: People | None = Field(None, gt=0, le=1e9)
-    """population of the whole city, to compute the study area's share of it; default: the city
-    table's"""
+    """population of the whole city, from which the study area's share of it is computed; default:
+    the figure in the city table"""
     fleet_share: Mapping[TableName, Share] | None = None
     """the city's share of the national electric fleet by vehicle class, 0 to 1; default: from
     registrations, else from population"""
@@ -178,30 +180,31 @@ class Demand(Section):
     """vehicle classes to plan for"""
     scenario: Text = "nev-2025-30"
     """named scenario of the national fleet: nev-2025-30, nev-2019, slow, fast, or net-zero-2060 (a
-    projection), or one of scenarios_csv; not used where fleet_csv is given"""
+    projection), or one of scenarios_csv; not used if fleet_csv is given"""
     case: Literal["low", "central", "high"] = "central"
-    """position of every figure in its range; low: the end that gives less energy; high: the end
-    that gives more energy"""
+    """value taken from the range of every figure; low: the end of the range with less energy; high:
+    the end with more energy"""
     scenarios_csv: CsvFile | None = None
     """electric share of sales by scenario, in place of the packaged table"""
     sales_csv: CsvFile | None = None
-    """figures of sales and survival that replace the packaged table's rows"""
+    """figures of sales and survival that replace rows of the packaged table"""
     fleet_figures: Mapping[TableName, Mapping[TableName, float]] = Field({})
-    """single figures of the fleet model, by vehicle class, that replace the tables': sales_year,
-    growth, life_years, life_shape, opening_vehicles, opening_age_years, saturation, share_2030 …"""
+    """single figures of the fleet model, by vehicle class, that replace those of the tables:
+    sales_year, growth, life_years, life_shape, opening_vehicles, opening_age_years, saturation,
+    share_2030 …"""
     fleet_csv: CsvFile | None = None
     """national electric fleet by year, in place of the fleet model"""
     fleets: Annotated[tuple[DepotFleet, ...], Field(strict=False)] = ()
     """fleets known by depot, such as a city's buses; they replace all modelled vehicles of their
     classes in the study area"""
     registrations_csv: CsvFile | None = None
-    """city shares of registrations, in place of the packaged table"""
+    """each city's share of registrations, in place of the packaged table"""
     vehicles_csv: CsvFile | None = None
-    """figures of the vehicle classes that replace the packaged table's rows"""
+    """figures of the vehicle classes that replace rows of the packaged table"""
     profiles_csv: CsvFile | None = None
     """sessions and hours of charging, in place of the packaged table"""
     figures: Mapping[TableName, Figures] = Field({})
-    """single figures, by vehicle class, that replace the table's"""
+    """single figures, by vehicle class, that replace those of the table"""
     housing: Housing = Housing()
     """effect of housing on charging at home, by zone"""
     table: LayerFile | None = None
@@ -209,8 +212,8 @@ class Demand(Section):
     or a layer whose rows go to the nearest cell within reach.max_snap_m; columns demand_kwh_day and
     vehicle_class (not needed for a single class)"""
     wealth: Wealth | None = None
-    """relative wealth by place: it moves cars to better-off homes within zones, and between zones
-    if they have no ownership_column; default: cars follow population"""
+    """relative wealth by place, which moves cars to wealthier homes within zones, and between zones
+    that have no ownership_column; default: cars follow population"""
     surfaces: Surfaces | None = None
     """places of public charging; default: all energy is near homes"""
 

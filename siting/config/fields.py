@@ -1,8 +1,8 @@
 """The base of sections, field types with units, and checks of file names.
 
-Values are not converted: ``"12"`` is not 12 and ``yes`` is not true; but a decimal may be written
-as an integer. Relative paths are resolved against the folder of the configuration file, which the
-reader passes in the validation context ``{"folder": Path, "check_files": bool}``.
+Values are not converted: ``"12"`` is not 12, and ``yes`` is not true. However, an integer may be
+written for a decimal number. Relative paths are resolved against the folder of the configuration
+file, which the reader passes in the validation context ``{"folder": Path, "check_files": bool}``.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Section(BaseModel):
         extra="forbid",
         strict=True,
         allow_inf_nan=False,
-        # Defaults are checked too, so that default folders are resolved like folders in the file.
+        # Defaults are checked too, which resolves default folders like folders in the file.
         validate_default=True,
         revalidate_instances="always",
         field_title_generator=lambda name, _: name,
@@ -194,7 +194,7 @@ def _path(check: Callable[[Path, bool], None]) -> BeforeValidator:
 def _file(*suffixes: str) -> BeforeValidator:
     def check(path: Path, must_exist: bool) -> None:
         if not path.name.lower().endswith(suffixes):
-            what = f"ending of {path.name} cannot be read"
+            what = f"the ending of {path.name} is not accepted"
             refuse([((), what, "use one of " + ", ".join(suffixes))])
         if must_exist and not path.is_file():
             refuse([((), missing_file(path), "")])

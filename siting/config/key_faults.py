@@ -20,8 +20,8 @@ from siting.config.yaml_text import Key
 SELECTORS = ("kind", "shape")
 # Keys that are often set in the wrong place, and where they belong.
 ELSEWHERE = {
-    ("demand.people", "h3"): "a table with a column h3 is kind: points; hexagons as demand cells "
-    "are demand.cells.shape: h3",
+    ("demand.people", "h3"): "for a table with a column h3, write kind: points; for hexagonal "
+    "cells, write demand.cells.shape: h3",
 }
 
 
@@ -44,12 +44,12 @@ class Origins:
     overrides: dict[Key, str] = field(default_factory=dict)
 
     def _nearest(self, key: Key) -> Key:
-        """Return the key or, if unknown, the nearest known section around it; else ()."""
+        """Return the key or, if it is unknown, the nearest known section around it; () if none."""
         parts = (key[:length] for length in range(len(key), 0, -1))
         return next((part for part in parts if part in self.overrides or part in self.lines), ())
 
     def where(self, key: Key) -> str:
-        """Return the place of a key or, if unknown, of the nearest section around it."""
+        """Return the place of a key or, if it is unknown, of the nearest section around it."""
         part = self._nearest(key)
         if part in self.overrides:
             label = self.overrides[part]

@@ -71,7 +71,7 @@ class CityOfNation(MoneyRange):
     """role of the city in the plan; must: it gets at least one new station; never: it gets no
     public money"""
     province: Text | None = None
-    """province of the city; default: the packaged one of demand.city"""
+    """province of the city; default: the province of demand.city in the packaged table"""
 
 
 FileOrCity = Annotated[
@@ -85,7 +85,7 @@ class ClassEnvelope(Section):
     budget_pkr: Rupees = Field(ge=0)
     """largest sum that these chargers draw, PKR"""
     charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(min_length=1)
-    """groups of the charger catalogue that draw on it (lev, ac, dc …)"""
+    """groups of the charger catalogue that draw on the envelope (lev, ac, dc …)"""
 
 
 class NationSolver(Section):
@@ -110,16 +110,16 @@ class NationConfig(Section):
     """A nation: cities that share a budget."""
 
     name: Annotated[str, Field(pattern=RUN_NAME)] = Field(max_length=80)
-    """short name; names the folder"""
+    """short name of the nation; its folder gets this name"""
     title: Text = Field(default_factory=lambda data: data.get("name", "untitled"))
     """name shown in outputs"""
     note: str = ""
     """caveat repeated in every output"""
     budget_pkr: Rupees | None = Field(None, gt=0, le=1e14)
-    """public money of all cities together, PKR; either this or years"""
+    """public money of all cities together, PKR; give either budget_pkr or years"""
     years: Years | None = None
     """public money by year, in place of budget_pkr; every city's plan gets these years, and shares,
-    floors and ceilings apply to the sum over the years; default: one sum"""
+    floors and ceilings apply to the sum over the years; default: a single sum"""
     cities: Annotated[tuple[FileOrCity, ...], Field(strict=False)] = Field(min_length=2)
     """the cities, each a configuration file or a section that names one"""
     set: Overrides = ()
@@ -129,7 +129,7 @@ class NationConfig(Section):
     least_kwh_day_a_head: KwhHead = Field(0, ge=0, le=100)
     """least energy served per inhabitant in every city; with years: in the last year"""
     envelopes: Mapping[TableName, ClassEnvelope] = Field({})
-    """ceilings on the money for some chargers over all cities"""
+    """ceilings on the public money for some chargers, in all cities together"""
     solver: NationSolver = NationSolver()
     """solver settings"""
     output: NationOutput = NationOutput()
@@ -151,9 +151,9 @@ def load_nation(
     With money by year, every city's plan gets the nation's years.
 
     `path`: the YAML file. Relative paths in it are resolved against its folder. `overrides`:
-    ``key.path=value`` strings that replace keys of the file; `today`: today's date, to refuse
-    earlier years; None: no check. Raises `ConfigError` with every fault of the nation's and the
-    cities' files.
+    ``key.path=value`` strings that replace keys of the file; `today`: today's date (earlier years
+    are refused; None skips this check). Raises `ConfigError` with every fault of the nation's and
+    the cities' files.
     """
     cities: list[Config] = []
     provinces: list[str] = []
@@ -219,7 +219,7 @@ def _years(config: NationConfig, cities: Sequence[Config]) -> Iterator[Refusal]:
     last = max(config.years.budgets_pkr)
     for i, city in enumerate(cities):
         if city.year != last:
-            what = f"{city.name} is for {city.year}, the nation's years end in {last}"
+            what = f"{city.name} is for {city.year}, but the nation's years end in {last}"
             yield ("cities", i), what, f"end in its year, or set: [year={last}]"
         before = clashes(city)
         for refusal in clashes(_in_years(city, config)):
@@ -250,7 +250,7 @@ def _cities_apart(cities: Sequence[Config]) -> Iterator[Refusal]:
             yield ("cities", i), what, "leave one out"
         if city.year != cities[0].year:
             what = f"{city.name} is for {city.year}, {cities[0].name} for {cities[0].year}"
-            yield ("cities", i), what, f"one year for all: set: [year={cities[0].year}]"
+            yield ("cities", i), what, f"use one year for all cities: set: [year={cities[0].year}]"
 
 
 def _plain_questions(cities: Sequence[Config]) -> Iterator[Refusal]:

@@ -25,7 +25,7 @@ from siting.config.fields import (
     refuse,
 )
 
-# Configuration name of existing stations; no configuration of the user may have it.
+# Configuration name of existing stations, which is reserved.
 EXISTING = "existing"
 RupeesKwh = Annotated[float, Field(json_schema_extra={"unit": "PKR/kWh"})]
 RupeesHour = Annotated[float, Field(json_schema_extra={"unit": "PKR/h"})]
@@ -49,32 +49,32 @@ class Service(Section):
     """The service standard: the part of a charger's output that counts as capacity."""
 
     rule: Annotated[Literal["waiting", "rated_share"], BeforeValidator(_renamed)] = "waiting"
-    """waiting: energy that can be served with few long waits in the peak hour (Erlang C) and ports
-    in use for at most time_utilisation of the day; rated_share: the share offers.utilisation of the
-    day's output at full power"""
+    """waiting: capacity is the energy served while few drivers wait long in the peak hour (Erlang
+    C) and ports are in use for at most time_utilisation of the day; rated_share: capacity is the
+    share offers.utilisation of the day's output at full power"""
     wait_min: Minutes = Field(10, ge=0, le=240)
-    """longest wait that still counts as served well, min"""
+    """longest acceptable wait, min"""
     alpha: InnerShare = Field(0.1, gt=0, lt=1)
     """share of drivers who may wait longer than wait_min in the peak hour"""
     swap_depth: PositiveShare = 0.8
-    """share of a battery's energy delivered by a swap; ASSUMPTION"""
+    """share of a battery's energy that a swap delivers; ASSUMPTION"""
     swap_taper: float = Field(1.15, ge=1, le=10)
     """recharging time of a battery, as a multiple of the time at full power"""
     time_utilisation: Mapping[TableName, PositiveShare] = Field({})
-    """largest share of the day that a port is in use and drawing power, by charger group, under
-    rule waiting; groups not listed: the package's table (ASSUMPTION: lev 0.30, ac 0.20, dc 0.25,
-    swap 0.60)"""
+    """largest share of the day that a port is in use and draws power, by charger group, for rule
+    waiting; groups not listed use the package's table (ASSUMPTION: lev 0.30, ac 0.20, dc 0.25, swap
+    0.60)"""
 
 
 class SiteCosts(Section):
-    """Costs of a station other than chargers, grid works and fees; None: the package's figure."""
+    """Costs of a station besides chargers, grid works and fees; None: the package's figure."""
 
     preset: Literal["central", "prudent"] = "central"
-    """position of the package's costs in their ranges; prudent: the assumptions of a careful lender
-    (load of the fastest vehicles at every port, contingency, design, insurance, deposit, fixed
-    charges, sales tax, staff at sockets, NEECA's fee)"""
+    """values taken from the ranges of the package's costs; prudent: the values that a careful
+    lender would assume (for the load of the fastest vehicles at every port, contingency, design,
+    insurance, deposit, fixed charges, sales tax, staff at sockets and NEECA's fee)"""
     civil_bay_pkr: Rupees | None = Field(None, ge=0)
-    """civil works of a car bay, PKR"""
+    """cost of the civil works for a car bay, PKR"""
     land: Literal["lease", "upfront"] = "lease"
     """whether land is leased (a running cost) or paid for at the start"""
     land_bay_month_pkr: RupeesMonth | None = Field(None, ge=0)
@@ -82,31 +82,32 @@ class SiteCosts(Section):
     land_bay_upfront_pkr: Rupees | None = Field(None, ge=0)
     """price of a bay bought at the start, PKR"""
     om_share: Share | None = None
-    """operation and maintenance a year, share of the chargers' cost"""
+    """yearly operation and maintenance, as a share of the chargers' cost"""
     road_battery_2w: float | None = Field(None, ge=0, le=100)
-    """battery capacity on the road for each kWh per day that swap cabinets for two-wheelers can
-    sell, kWh; default: the package's figure"""
+    """capacity of batteries on the road, kWh, for each kWh per day that swap cabinets for
+    two-wheelers can sell; default: the package's figure"""
     road_battery_3w: float | None = Field(None, ge=0, le=100)
-    """battery capacity on the road for each kWh per day that three-wheelers' cabinets can sell"""
+    """capacity of batteries on the road, kWh, for each kWh per day that swap cabinets for
+    three-wheelers can sell"""
     site_bays: float | None = Field(None, ge=0)
-    """bays available at a site whose layer has no column bays; default: by kind of place, from the
-    package's table (ASSUMPTION: fuel 8, parking 20, mall 20, street 4 ...)"""
+    """bays available at a site whose layer has no column bays; default: the figure for its kind in
+    the package's table (ASSUMPTION: fuel 8, parking 20, mall 20, street 4 ...)"""
     line_detour: float | None = Field(None, ge=1, le=10)
     """length of an 11 kV line, as a multiple of the straight distance"""
     contingency_share: Share | None = None
-    """contingency, share of chargers, grid works, civil works and design"""
+    """contingency, as a share of the cost of chargers, grid works, civil works and design"""
     design_share: Share | None = None
-    """design, survey and permits, share of grid and civil works"""
+    """design, survey and permits, as a share of the cost of grid works and civil works"""
     insurance_share: Share | None = None
-    """insurance a year, share of chargers, grid and civil works"""
+    """yearly insurance, as a share of the cost of chargers, grid works and civil works"""
     deposit_pkr_kw: RupeesKw | None = Field(None, ge=0, le=1_000_000)
-    """DISCO's security deposit, PKR for each kW of load"""
+    """security deposit for the distribution company (DISCO), PKR for each kW of load"""
     busy_share: PositiveShare | None = None
     """share of the busiest hour during which the connection can supply every port in use; 1: it can
     supply all ports at once"""
     neeca_points: PointsRule = "none"
-    """how NEECA's parking rule is read at sites with known bays: none (no effect), minimum or
-    maximum of charging points; published reports allow both readings"""
+    """how NEECA's parking rule is read at sites with known bays: as a minimum or a maximum number
+    of charging points, or not at all (none); published reports allow both readings"""
 
 
 # Default hurdle: a station must break even at this share of its planned sales.
@@ -117,14 +118,14 @@ class Hurdle(Section):
     """The hurdle of a business case with public money, under the rules need and gap."""
 
     sales_share: PositiveShare | None = None
-    """share of its planned sales at which a station must break even; default: 0.7, or 1 where
+    """share of its planned sales at which a station must break even; default: 0.7, or 1 if
     real_return is given; ASSUMPTION"""
     real_return: Share | None = None
     """least real return a year, after tax; default: money.discount_rate"""
 
 
 class Concessions(Section):
-    """Sites whose stations are one business case: the surplus of one carries the others."""
+    """Sites whose stations form one business case, so that surpluses cover losses."""
 
     sites: Mapping[Text, Annotated[tuple[Text, ...], Field(strict=False)]] = Field({})
     """sites of each concession, by id or name"""
@@ -141,10 +142,10 @@ class Concessions(Section):
 
 
 class Subsidy(Section):
-    """The budget's share of a station's cost; the rest is the investor's."""
+    """The budget's share of a station's cost; the investor pays the rest."""
 
     charger_share: Share = 0.5
-    """share of the chargers' cost that the budget pays; ASSUMPTION, no rule per station is
+    """share of the chargers' cost that the budget pays; ASSUMPTION, as no rule for a station is
     published"""
     grid_share: Share = 0.8
     """share of the grid works' cost that the budget pays; ASSUMPTION, as in India's PM E-DRIVE"""
@@ -155,22 +156,22 @@ class Subsidy(Section):
     land_share: Share = 0.0
     """share of the price of land bought at the start that the budget pays; ASSUMPTION"""
     rule: Literal["need", "share", "flat", "gap"] | None = None
-    """need: the shortfall of the business case, up to the shares of the cost parts; share: those
-    shares, even if the shortfall is smaller; flat: the same sum for every station; gap: the
-    shortfall, up to gap_cap_share; default: need, except that share applies under program.model
-    coverage, where sales are unknown, and in a nation's years"""
+    """need: the budget pays the shortfall of the business case, up to the shares of the cost parts;
+    share: it pays these shares, even if the shortfall is smaller; flat: it pays the same sum for
+    every station; gap: it pays the shortfall, up to gap_cap_share of the cost; default: share under
+    program.model coverage, where sales are unknown, and in a nation with years; otherwise need"""
     flat_pkr: Rupees = Field(0, ge=0)
     """sum paid to each station under rule flat, PKR"""
     gap_cap_share: Share = 0.5
-    """largest share of a station's cost that rule gap pays; ASSUMPTION, the formula is not
+    """largest share of a station's cost that rule gap pays; ASSUMPTION, as no formula is
     published"""
     cap_per_station_pkr: Rupees | None = Field(None, ge=0)
     """largest sum that the budget pays for one station, PKR; default: no cap"""
     hurdle: Hurdle = Hurdle()
-    """hurdle of a station with public money under rules need and gap; without a hurdle, a station
-    breaks even only if it sells everything planned"""
+    """hurdle of a station with public money under rules need and gap; without the hurdle, a station
+    would break even only if it sold everything planned"""
     concessions: Concessions | None = None
-    """stations that are one business case under rules need and gap; default: each station is its
+    """stations that form one business case under rules need and gap; default: each station is its
     own business case"""
 
 
@@ -197,7 +198,7 @@ SIZES: Mapping[str, tuple[int, ...]] = {
     "dc_120": (1, 2, 4),
     "dc_180": (1, 2, 4),
 }
-# Choices at a site if the configuration gives none.
+# Choices at a site if the configuration sets none.
 BY_DEFAULT = Choices({}, SIZES)
 
 
@@ -205,45 +206,46 @@ class Offers(Section):
     """The possible stations, and the budget's share of their cost."""
 
     configurations: Configurations | None = None
-    """sets of chargers that can be built at a site: by name, the number of chargers of each type;
-    default: no sets, the plan chooses among sizes"""
+    """sets of chargers that can be built at a site, by name, each with the number of chargers of
+    each type; default: no sets, so the plan chooses among sizes"""
     sizes: Sizes | None = None
-    """allowed numbers of chargers at a site, by charger type, in every combination of one type per
-    charger group; added to the configurations if both are given; default without configurations:
-    lev_3 4, 8, 12, 16, 24, 32, 48, 64; ac_22 2, 4; dc_60 1, 2, 3, 4; dc_120 1, 2, 4; dc_180 1, 2,
-    4"""
+    """allowed numbers of chargers at a site, by charger type; a size combines them, with at most
+    one type per charger group; sizes are added to the configurations if both are given; default if
+    there are no configurations: lev_3 4, 8, 12, 16, 24, 32, 48, 64; ac_22 2, 4; dc_60 1, 2, 3, 4;
+    dc_120 1, 2, 4; dc_180 1, 2, 4"""
     least_ports: int = Field(0, ge=0, le=1000)
-    """fewest ports of a station made of sizes; 0: any number"""
+    """least number of ports of a size; 0: any number"""
     table_csv: CsvFile | None = None
-    """your own offers, instead of the computed ones, with the columns of a study's offers; rows may
+    """your own table of offers, in place of the computed table and with the same columns; rows may
     be changed, left out or added"""
     chargers_csv: CsvFile | None = None
-    """charger catalogue in place of the packaged one, same columns"""
+    """charger catalogue in place of the packaged one, with the same columns"""
     grid_csv: CsvFile | None = None
     """costs of grid works, in place of the packaged table"""
     headroom_kw: Kilowatts = Field(800, ge=0, le=100_000)
-    """spare grid power at a site, kW; ASSUMPTION (200 to 2,000 for an 11 kV feeder), feeder loads
-    are not public"""
+    """spare grid power at a site, kW; ASSUMPTION (200 to 2,000 for an 11 kV feeder), as feeder
+    loads are not public"""
     utilisation: PositiveShare = 0.15
     """share of the day's output at full power that service.rule rated_share counts as capacity;
     ASSUMPTION for 2030 (0.05 to 0.25)"""
     availability: PositiveShare | None = None
-    """share of the time that grid and charger work; default: the city table's"""
+    """share of the time that grid and charger work; default: the figure in the city table"""
     service: Service = Service()
     """part of a charger's output that counts as capacity"""
     costs: SiteCosts = SiteCosts()
     """civil works, land, bays and upkeep"""
     existing_policy: Literal["keep", "extend", "ignore"] = "keep"
-    """existing stations: keep them unchanged, allow extensions, or plan as if there were none"""
+    """treatment of existing stations; keep: leave them unchanged; extend: allow extensions; ignore:
+    plan as if there were none"""
     upgrade: bool = False
     """whether power beyond the headroom can be bought, at the grid table's price"""
     lines: LayerFile | None = None
     """layer of the 11 kV network or substations, to measure the length of new lines; default: the
-    grid table's distance"""
+    distance in the grid table"""
     feeders: LayerFile | None = None
-    """layer of feeders with feeder_id and headroom_kw; default: a feeder for each site"""
+    """layer of feeders with feeder_id and headroom_kw; default: each site has its own feeder"""
     feeder_within_m: Metres | None = Field(None, gt=0, le=100_000)
-    """farthest feeder that counts for a site, m; default: any"""
+    """largest distance between a site and its feeder, m; default: any distance"""
     subsidy: Subsidy = Subsidy()
     """the budget's share of a station's cost"""
 
@@ -273,40 +275,40 @@ class Money(Section):
     """Prices and rates of a station's business case; None: the package's figure."""
 
     prices_pkr_kwh: Annotated[Mapping[TableName, Price], Field(min_length=1)] | None = None
-    """price to drivers by charger group, including sales tax, PKR/kWh; required for every group in
-    the configurations"""
+    """price that drivers pay, by charger group, including sales tax, PKR/kWh; required for every
+    group in the configurations"""
     pkr_per_usd: float | None = Field(None, gt=0, le=100_000)
-    """PKR per US dollar: the rate changes the prices of chargers and swap batteries by their
-    imported share; default: the catalogue's, 280"""
+    """exchange rate, PKR per US dollar, which changes the imported share of the prices of chargers
+    and swap batteries; default: 280, the rate of the catalogue"""
     tariff_pkr_kwh: RupeesKwh | None = Field(None, gt=0, le=1000)
-    """the station's price of power, PKR/kWh"""
+    """price that the station pays for power, PKR/kWh"""
     fixed_pkr_kw_month: RupeesMonth | None = Field(None, ge=0, le=100_000)
     """fixed and demand charges, PKR a month for each kW of load"""
     sales_tax: Share | None = None
     """sales tax, as a share of the price before tax"""
     income_tax: Share | None = Field(None, lt=1)
-    """income tax, share of the profit"""
+    """income tax, as a share of the profit"""
     discount_rate: Share | None = None
     """real discount rate per year, after tax (all prices are in rupees of one year)"""
     years: int | None = Field(None, ge=1, le=40)
     """horizon of the business case, years"""
     payment_share: Share | None = None
-    """share of revenue for payment and telecom"""
+    """share of revenue that payment and telecom services cost"""
     attendant_month_pkr: RupeesMonth | None = Field(None, ge=0)
     """pay of an attendant, PKR a month"""
     attendants: float | None = Field(None, ge=0, le=100)
-    """attendants of a new station with DC"""
+    """number of attendants at a new station with DC chargers"""
     attendants_other: float | None = Field(None, ge=0, le=100)
-    """attendants of a new station without DC"""
+    """number of attendants at a new station without DC chargers"""
     opening_year: int | None = Field(None, ge=2025, le=2060, json_schema_extra={"unit": "year"})
     """year in which stations open; their sales grow with the fleet model's demand until the target
     year; default: openings are spread evenly over the four years up to the target year"""
     sales_path: Annotated[tuple[Share, ...], Field(strict=False, min_length=1)] | None = None
-    """sales of each year of operation relative to the target year, in place of the path from the
-    fleet model; the last value also applies to later years"""
+    """sales of each year of operation, as a share of the target year's, in place of the path from
+    the fleet model; the last value also applies to later years"""
     value_of_time_pkr_h: Mapping[TableName, ValueOfTime] = Field({})
-    """value of a driver's hour by vehicle class, PKR, for least_cost_to_all; default: the package's
-    figure"""
+    """value of a driver's hour by vehicle class, PKR, used by least_cost_to_all; default: the
+    package's figure"""
 
     @model_validator(mode="before")
     @classmethod

@@ -48,7 +48,7 @@ class StepDecay(Section):
     kind: Literal["step"]
     """in steps"""
     factors: Mapping[MinutesKey, PositiveShare] = Field(min_length=1)
-    """factor by the minutes of drive from which it applies"""
+    """factors, each with the drive (min) from which it applies"""
 
 
 class LinearDecay(Section):
@@ -57,9 +57,9 @@ class LinearDecay(Section):
     kind: Literal["linear"]
     """along a straight line"""
     full_min: Minutes = Field(0, ge=0, le=240)
-    """drive up to which a kWh counts in full"""
+    """longest drive at which a kWh counts in full, min"""
     end_min: Minutes = Field(gt=0, le=240)
-    """drive at which the line ends"""
+    """drive at which the line ends, min"""
     least: PositiveShare = 0.5
     """factor at the end of the line and beyond"""
 
@@ -102,7 +102,7 @@ class LayerZones(Section):
     kind: Literal["layer"]
     """polygons of a layer"""
     path: PolygonFile
-    """layer file with one polygon a zone"""
+    """layer file with one polygon per zone"""
     name_column: Text = "name"
     """column with the zone's name"""
 
@@ -118,7 +118,7 @@ Zones = Annotated[GridZones | LayerZones | ZonesOfPeople, Field(discriminator="k
 
 
 class LeastCost(Section):
-    """The least expensive plan that serves a share, in place of the best plan for the budget."""
+    """The cheapest plan that serves a given share, in place of the best plan for a budget."""
 
     served_share: PositiveShare
     """share of the demand that must be served"""
@@ -129,22 +129,23 @@ class LeastCost(Section):
 
 
 class LeastGain(Section):
-    """The least gain of public money: stations below it are not built, which saves money."""
+    """The least gain of public money; a station with a smaller gain is not built."""
 
     per_million: Annotated[
         float, Field(json_schema_extra={"unit": "kWh/day, people or sessions/day per PKR m"})
     ] = Field(10.0, ge=0, le=1e9)
-    """least gain of PKR 1 m, in the unit of the objective; 0: no limit; 10 kWh/day is PKR 27 of
-    public money for each kWh in ten years, about the cost of the energy; ASSUMPTION"""
+    """least gain of PKR 1 m, in the unit of the objective; 0: no limit; at 10 kWh/day, public money
+    is PKR 27 for each kWh of ten years, about the cost of the energy; ASSUMPTION"""
     per_million_by_year: Mapping[YearKey, Annotated[float, Field(ge=0, le=1e9)]] | None = None
     """least gain by the year in which money is drawn, in place of per_million; only with
     program.years and rule: always"""
     rule: Literal["within_gap", "always"] = "within_gap"
-    """within_gap: remove stations below the least gain while the plan stays within solver.gap; with
-    years, or if public money follows the business case, only refuse more money for shorter drives;
-    no effect under coverage; always: part of the aim, whatever energy it costs"""
+    """within_gap: stations below the least gain are removed while the plan stays within solver.gap;
+    with years, or if public money follows the business case, only extra money for shorter drives is
+    refused; under coverage, the rule has no effect; always: the least gain is part of the aim,
+    however much energy is lost"""
     money: Literal["subsidy_pkr", "cost_pkr"] = "subsidy_pkr"
-    """money that rule always counts: public money, or the whole cost"""
+    """money that counts under rule always: public money, or the whole cost"""
 
     @property
     def always(self) -> bool:
@@ -170,25 +171,25 @@ class Years(Section):
     upgrades: bool = False
     """whether a station can be upgraded later, at the cost of the difference"""
     discount_rate: Share = 0.08
-    """yearly discount of a kWh; ASSUMPTION"""
+    """yearly rate at which a kWh is discounted; ASSUMPTION"""
     last_period_years: int = Field(1, ge=1, le=30)
-    """number of years that the last year stands for"""
+    """number of years that the last year represents"""
 
     def _refusals(self) -> Iterator[Refusal]:
         years = list(self.budgets_pkr)
         if years != sorted(years):
-            yield ("budgets_pkr",), "the years do not rise", "put them in order"
+            yield ("budgets_pkr",), "the years are not in ascending order", "put them in order"
 
 
 class Future(Section):
     """One scenario of demand."""
 
     probability: PositiveShare
-    """probability of the scenario; all add up to 1"""
+    """probability of the scenario; the probabilities of all scenarios add up to 1"""
     fleet: Text | None = None
     """scenario of the national fleet; default: demand.scenario"""
     case: Literal["low", "central", "high"] | None = None
-    """position of the figures in their ranges; default: demand.case"""
+    """value taken from the range of every figure; default: demand.case"""
 
 
 class Scenarios(Section):
@@ -200,7 +201,7 @@ class Scenarios(Section):
     """expected: most energy on average; regret: smallest maximum regret; cvar: best average of the
     worst outcomes"""
     alpha: InnerShare = Field(0.8, gt=0, lt=1)
-    """share of outcomes that cvar leaves out"""
+    """share of outcomes, from the best down, that cvar leaves out"""
     cvar_of: Literal["unserved", "served"] = "unserved"
     """outcome that cvar counts"""
 
@@ -230,15 +231,16 @@ class Envelope(Section):
     """groups of the charger catalogue that draw on the envelope (lev, ac, dc, swap_2w …); an
     offer's subsidy is divided among its groups by the cost of their chargers"""
     rule: Literal["ceiling", "kept", "both"] = "ceiling"
-    """ceiling: these groups draw at most this money; kept: only they draw on it, and they may also
-    draw on the rest; both: only they draw on it, and they draw on nothing else"""
+    """ceiling: these groups draw at most the money of the envelope; kept: only these groups draw on
+    the envelope, and they may also draw on the rest of the budget; both: only these groups draw on
+    the envelope, and they draw on nothing else"""
 
 
 class AreaEnvelopes(Section):
     """Public money reserved for areas: provinces, districts, union councils."""
 
     path: PolygonFile
-    """layer file with one polygon an area"""
+    """layer file with one polygon per area"""
     name_column: Text = "name"
     """column with the area's name"""
     budgets_pkr: Mapping[Text, Rupees] = Field(min_length=1)
@@ -254,26 +256,26 @@ class AtLeast(Section):
     sites: Sites = Field(min_length=1)
     """sites that count, by id or name"""
     stations: int = Field(1, ge=1, le=1_000_000)
-    """least number of stations among them"""
+    """least number of stations at these sites"""
 
 
 class Density(Section):
     """A station, old or new, in every square of the map."""
 
     square_km: Kilometres = Field(gt=0, le=1000)
-    """edge of a square, km; only squares with a candidate count; 3 in Pakistan's NEVP of 2019 and
-    India's guidelines of 2022, 1 in towns by 2030 in India's guidelines of 2024"""
+    """edge of a square, km; only squares with a candidate count; Pakistan's NEVP of 2019 and
+    India's guidelines of 2022 set 3; India's guidelines of 2024 set 1 in towns by 2030"""
 
 
 class Corridors(Section):
     """A station, old or new, along every stretch of some roads."""
 
     every_km: Kilometres = Field(gt=0, le=1000)
-    """longest stretch, km; each must have a station"""
+    """greatest length of a stretch, km; each stretch must have a station"""
     roads: Sites = ()
     """names of roads, as on the map"""
     path: PolygonFile | None = None
-    """layer file with one line a road, in place of names or in addition"""
+    """layer file with one line per road, in place of names or in addition to them"""
     name_column: Text = "name"
     """column of the layer with the road's name"""
     within_km: Kilometres = Field(1.0, gt=0, le=100)
@@ -292,49 +294,51 @@ class Mandate(Section):
     share: PositiveShare
     """share of each owner's places, rounded up"""
     by: Text | None = None
-    """column of areas, such as province, in each of which the share applies; default: one area"""
+    """column of areas, such as province; the share applies in each area; default: one area"""
     pooled: bool = False
-    """whether owners may trade obligations: one share then applies to all their places together"""
+    """whether owners may trade obligations; the share then applies to the places of all owners
+    together"""
     money: Literal["public", "owner"] = "public"
-    """public: paid like any station; owner: built by the owner, without public money"""
+    """public: the station is paid for like any other; owner: the owner builds it without public
+    money"""
 
 
 class Limits(Section):
     """The requirements on a plan besides the budget."""
 
     most_new_stations: int | None = Field(None, ge=0, le=1_000_000)
-    """most new stations; default: any number"""
+    """largest number of new stations; default: any number"""
     spacing_m: Metres | None = Field(None, gt=0, le=100_000)
-    """least distance between new stations, and to old ones"""
+    """least distance of a new station from every other station, new or old, m"""
     spacing_kinds: Sites = ()
     """kinds of site that the spacing applies to; default: all"""
     required_sites: Sites = ()
-    """sites that must get a station: id or name"""
+    """sites that must get a station, by id or name"""
     forbidden_sites: Sites = ()
-    """sites that must get no station: id or name"""
+    """sites that must get no station, by id or name"""
     envelopes: Mapping[TableName, Envelope] = Field({})
     """money reserved for groups of chargers, within the budget"""
     areas: AreaEnvelopes | None = None
     """money reserved for areas, within the budget; default: none"""
     at_least: Mapping[TableName, AtLeast] = Field({})
-    """least numbers of stations among some sites, by a name that you choose"""
+    """least numbers of stations among some sites; you choose the name of each rule"""
     mandates: Mapping[TableName, Mandate] = Field({})
-    """shares of owners' places that must have a station, by a name that you choose"""
+    """shares of owners' places that must have a station; you choose the name of each rule"""
     split: Mapping[TableName, PositiveShare] = Field({})
-    """share of the budget by charger group, e.g. {lev: 0.3, dc: 0.5}: both reserved for the
-    group and its ceiling; groups not named share the rest"""
+    """share of the budget by charger group, e.g. {lev: 0.3, dc: 0.5}; this money is reserved for
+    the group, which can draw no more; all other groups draw on the rest"""
     split_like: Literal["none", "pm_e_drive"] = "none"
-    """a packaged split (splits.csv); pm_e_drive: India's split of 2025, 29 % for light vehicles,
-    71 % for cars, buses and trucks"""
+    """packaged split to apply (splits.csv); pm_e_drive: India's split of 2025, with 29 % for light
+    vehicles and 71 % for cars, buses and trucks"""
     density: Density | None = None
-    """a station in every square where a candidate stands; default: no rule"""
+    """a station in every square that has a candidate; default: no rule"""
     corridors: Corridors | None = None
     """a station along every stretch of some roads; default: no rule"""
     least_kw_per_ev: Kilowatts | None = Field(None, gt=0, le=1000)
-    """least charging power for each electric vehicle of ev_classes in the area, old stations
-    included, kW; 1.3 in the EU's AFIR; default: only reported"""
+    """least charging power for each electric vehicle of ev_classes in the area, including old
+    stations, kW; the EU's AFIR sets 1.3; default: the power is only reported"""
     ev_classes: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)] = ("car",)
-    """vehicle classes that least_kw_per_ev counts"""
+    """vehicle classes that count for least_kw_per_ev"""
 
     @property
     def kept(self) -> dict[str, Envelope]:
@@ -352,13 +356,13 @@ class Limits(Section):
         for name, rule in self.at_least.items():
             sites = len(set(rule.sites))
             if rule.stations > sites:
-                what = f"{rule.stations} of {sites} sites"
-                yield ("at_least", name, "stations"), what, "require at most their number"
+                what = f"more stations ({rule.stations}) than sites ({sites})"
+                yield ("at_least", name, "stations"), what, "require at most one station per site"
 
     def _money_twice(self) -> Iterator[Refusal]:
         """Yield the faults of splits and envelopes that reserve money."""
         if self.split and self.split_like != "none":
-            what = "splits the budget again, besides limits.split"
+            what = "splits the budget a second time, besides limits.split"
             yield ("split_like",), what, "leave one out"
         whole = sum(self.split.values())
         if whole > 1 + 1e-9:
@@ -376,14 +380,14 @@ class Limits(Section):
             yield ("envelopes",), what, "name each charger group in one of them"
         if len(kept) > MOST_KEPT:
             what = f"money is kept in {len(kept)} envelopes, but at most {MOST_KEPT} are allowed"
-            yield ("envelopes",), what, "put some together"
+            yield ("envelopes",), what, "merge some of them"
 
 
 class Program(Section):
     """The decision and its money."""
 
     model: Literal["capacitated", "coverage"] = "capacitated"
-    """capacitated: a station serves at most the output of its chargers; coverage: all demand in
+    """capacitated: a station serves at most the capacity of its chargers; coverage: all demand in
     reach counts as served"""
     budget_pkr: Rupees = Field(ge=0, le=1e14)
     """total public money that may be spent, PKR"""
@@ -393,7 +397,7 @@ class Program(Section):
     objective: Literal["energy", "people", "sessions"] = "energy"
     """quantity served that the plan maximises"""
     decay: Decay | None = None
-    """decay of a kWh's worth with the drive; default: none"""
+    """decay of a kWh's worth with the length of the drive; default: no decay"""
     zones: Zones | None = None
     """zones for floors, fairness and the district table; default: no zones"""
     zone_floor: Share = 0.0
@@ -409,19 +413,19 @@ class Program(Section):
     fairness: Literal["none", "max_min"] = "none"
     """max_min: maximise the least share served in any zone, then the total served"""
     least_cost: LeastCost | None = None
-    """the least expensive plan that serves a given share, as first aim without a budget;
-    default: the best plan for the budget"""
+    """first aim: the least expensive plan that serves a given share, without a budget; default: the
+    best plan for the budget"""
     aims: Annotated[tuple[FirstAim, ...], Field(strict=False), AfterValidator(no_repeat)] = ()
-    """order of the first aims, where more than one of fairness, least_cost and a criterion regret
-    or cvar is set; each keeps the values of the aims before it"""
+    """order of the first aims, if more than one of fairness, least_cost and a criterion regret or
+    cvar is set; each aim keeps the values that earlier aims reached"""
     then: LaterAims | None = None
-    """later aims in order, among plans of equal value (to a fifth of solver.gap): most_worth (the
-    objective), least_money (public money), shortest_drives (without more public money, unless
+    """later aims in order, among plans of equal value (within a fifth of solver.gap): most_worth
+    (the objective), least_money (public money), shortest_drives (without more public money, unless
     least_gain is 0), least_cost_to_all (yearly cost of stations and drivers' time, also without
     more public money); default: least_cost_to_all, but no later aim if decay already counts drives
     or the method is greedy"""
     least_gain: LeastGain = LeastGain()
-    """least gain of a further PKR 1 m, so that money with little gain is saved"""
+    """least gain that a further PKR 1 m must bring; money with a smaller gain is saved"""
     years: Years | None = None
     """a plan over several years; default: one year"""
     scenarios: Scenarios | None = None
@@ -459,7 +463,7 @@ class Program(Section):
             for name in kept:
                 yield ("limits", "envelopes", name, "rule"), what, "leave it out"
         elif whole > money:
-            what = f"PKR {whole:,.0f} are reserved of a budget of PKR {money:,.0f}"
+            what = f"PKR {whole:,.0f} are reserved from a budget of PKR {money:,.0f}"
             yield ("limits", "envelopes"), what, "keep less, or raise the budget"
         for aim in self.aims:
             if aim not in asked:

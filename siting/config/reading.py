@@ -39,14 +39,15 @@ def load(
         Strings ``key.path=value`` with the value as YAML, applied in order. A number in the path,
         counted from 0, names an item of a list.
     today
-        Today's date: an earlier target year is a fault; ``None`` for no such check.
+        Today's date; a target year before it is a fault. ``None`` skips this check.
     check_files
         Whether the files that the configuration names must exist.
 
     Raises
     ------
     ConfigError
-        With one fault for each error: its file, line and key, and the values found and expected.
+        With one fault for each error, which states file, line, key, and the values found and
+        expected.
 
     Examples
     --------
@@ -66,7 +67,7 @@ def load(
         if today is None or ("year",) in faulty or year >= today.year:
             return []
         what = f"{year}{'' if 'year' in data else ' (the default)'} is before this year"
-        return [(("year",), f"{what}, {today.year}", "name a year to come")]
+        return [(("year",), f"{what}, {today.year}", "choose this year or a later one")]
 
     return load_as(Config, path, overrides, also=past, check_files=check_files)
 
@@ -114,7 +115,7 @@ def _read_file(path: Path, model: type[BaseModel]) -> tuple[dict[str, Any], Orig
         if not path.is_file():
             raise ConfigError(str(path), missing_file(path).replace(f": {path}", "", 1))
         if path.suffix.lower() not in YAML_SUFFIXES:
-            what = f"ending {path.suffix or '(none)'} is not that of a configuration"
+            what = f"the ending {path.suffix or '(none)'} is not that of a configuration"
             raise ConfigError(str(path), what, f"use {' or '.join(YAML_SUFFIXES)}")
         if path.stat().st_size > MAX_BYTES:
             what = f"is larger than {MAX_BYTES:,} bytes, too large for a configuration"

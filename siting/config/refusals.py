@@ -1,4 +1,4 @@
-"""Settings that cannot be combined, in one table for the check and the docs.
+"""Settings that cannot be combined, in one table for both the check and the documentation.
 
 A setting is written as ``key: values``. The values are one value, several joined by ``or``,
 ``given`` (any value) or ``not VALUE`` (any other value).
@@ -44,7 +44,7 @@ REFUSALS: tuple[Clash, ...] = (
     Clash(
         "offers.subsidy.rule: need or gap",
         "program.least_gain.per_million_by_year: given",
-        "viability gaps would be paid in the year in which a rupee counts least",
+        "viability gaps would be paid in the year in which money counts least for the aim",
         "leave it out, or take offers.subsidy.rule: share",
     ),
     Clash(
@@ -56,13 +56,13 @@ REFUSALS: tuple[Clash, ...] = (
     Clash(
         "offers.subsidy.rule: share or flat",
         "offers.subsidy.concessions: given",
-        "every station is paid by itself, whatever its shortfall",
+        "each station gets its own subsidy, whatever its shortfall",
         "leave it out, or take offers.subsidy.rule: need",
     ),
     Clash(
         "program.years: given",
         "offers.subsidy.concessions: given",
-        "a surplus of one year is not paid back in a later one",
+        "money paid in one year is not paid back in a later year with a surplus",
     ),
     Clash(
         "program.model: coverage",
@@ -102,7 +102,7 @@ def clashes(config: Any) -> list[Refusal]:
 
 
 def says(config: Any, setting: str) -> bool:
-    """Return whether a configuration has a setting, which is written as in the table."""
+    """Return whether a configuration has a setting, which is written as in `REFUSALS`."""
     key, _, values = setting.partition(": ")
     value = config
     for name in key.split("."):

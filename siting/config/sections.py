@@ -47,12 +47,12 @@ class Roads(Section):
     source: RoadSource = Field(discriminator="kind")
     """source of the roads"""
     speeds: Literal["karachi_lahore", "islamabad_rawalpindi", "other"] | None = None
-    """column of the speed table for roads without a plausible maxspeed; default: the column of
+    """city group of the speed table, for roads without a plausible maxspeed; default: the group of
     demand.city"""
     speeds_csv: CsvFile | None = None
-    """speed table to use in place of the packaged one, same columns"""
+    """speed table in place of the packaged one, with the same columns"""
     peak: bool = True
-    """whether to slow the roads to the peak hour; true errs on the safe side"""
+    """whether driving times are those of the peak hour; true errs on the safe side"""
 
 
 class Download(Section):
@@ -63,9 +63,9 @@ class Download(Section):
     nominatim_url: Address = "https://nominatim.openstreetmap.org/"
     """Nominatim server; the public one by default"""
     timeout_s: WholeSeconds = Field(180, ge=1, le=3600)
-    """time-out of an answer, s; OSMnx's own default"""
+    """longest wait for an answer of the server, s; the default is that of OSMnx"""
     retries: int = Field(3, ge=0, le=20)
-    """retries after a temporary failure"""
+    """number of retries after a temporary failure"""
     cache_dir: Folder = Path("cache/osmnx")
     """folder that keeps downloaded data"""
 
@@ -87,26 +87,29 @@ class Candidates(Section):
     existing: Existing | None = None
     """stations already in service; default: none"""
     merge_within_m: Metres = Field(60, ge=0, le=5000)
-    """sites closer together than this become one, m; ASSUMPTION, about a forecourt"""
+    """distance within which sites become one, m; ASSUMPTION, about the length of a forecourt"""
     max_snap_m: Metres = Field(250, gt=0, le=10_000)
-    """sites further from a road than this are left out and reported, m; ASSUMPTION"""
+    """largest distance of a site from a road, m; sites further away are left out and reported;
+    ASSUMPTION"""
     exclude: Annotated[tuple[ExcludedArea, ...], Field(strict=False)] = ()
-    """areas where no station may be built: places inside are left out and listed; existing stations
-    stay"""
+    """areas where no station may be built; places inside are left out and listed, but existing
+    stations stay"""
 
 
 class Reach(Section):
     """The reach of drivers."""
 
     cutoff_min: Minutes = Field(10, gt=0, le=240)
-    """longest drive to a station that counts as served, access included, min; ASSUMPTION"""
+    """longest drive to a station for which demand counts as served, including access, min;
+    ASSUMPTION"""
     access_kmh: Kmh = Field(15, gt=0, le=130)
-    """speed on the straight leg between cell or site and road, km/h; ASSUMPTION"""
+    """speed on the straight line between a cell or site and the road, km/h; ASSUMPTION"""
     max_snap_m: Metres = Field(600, gt=0, le=10_000)
-    """cells whose centre is further from a road than this are out of reach, m; ASSUMPTION"""
+    """largest distance of a cell's centre from a road, m; cells further away are out of reach;
+    ASSUMPTION"""
     table_csv: CsvFile | None = None
-    """your own drives, in place of drives over the roads: cell_id, site_id, travel_min; drives
-    above cutoff_min do not count"""
+    """your own table of drives, in place of drives computed on the roads, with the columns cell_id,
+    site_id and travel_min; drives above cutoff_min do not count"""
 
 
 class Solver(Section):
@@ -115,16 +118,17 @@ class Solver(Section):
     name: Text = "HiGHS"
     """the solver's name in PuLP"""
     method: Literal["exact", "greedy", "milp"] = "exact"
-    """exact: solve until the gap is proven; greedy: a good plan quickly, with a bound; milp: pass
-    the whole program to the solver through PuLP"""
+    """exact: solve until the gap is proven; greedy: find a good plan quickly, with a bound; milp:
+    pass the whole program to the solver through PuLP"""
     gap: Gap = Field(0.005, ge=0, lt=1)
-    """proven relative gap at which to stop"""
+    """proven relative gap at which the solver stops"""
     drives_gap: Gap = Field(0.05, ge=0, lt=1)
-    """proven relative gap of shortest_drives and least_cost_to_all; 0 where gap is 0"""
+    """proven relative gap at which the aims shortest_drives and least_cost_to_all stop; it is 0 if
+    gap is 0"""
     time_limit_s: Seconds = Field(120, gt=0, le=604_800)
-    """stop after this time with the best plan so far, s"""
+    """time after which the solver stops with the best plan so far, s"""
     threads: int = Field(2, ge=1, le=1024)
-    """processor cores to use"""
+    """number of processor cores to use"""
     seed: int = Field(1, ge=0, le=2_147_483_647)
     """random seed of the solver"""
 
@@ -142,23 +146,23 @@ class Report(Section):
     """The settings of a run's report."""
 
     language: Literal["en", "ur"] = "en"
-    """en: English; ur: Urdu, right to left, as far as it is translated; the rest stays English"""
+    """en: English; ur: Urdu, right to left; parts without a translation stay in English"""
 
 
 class Cap(Section):
-    """A limit on the winning bids with the same value in a column, such as bidder or province."""
+    """A limit on all winning bids that share a value in a column, such as bidder or province."""
 
     column: Text
     """column of the bids: bidder, or a column of your own such as province; zone means
-    program.zones where the bids have no such column"""
+    program.zones if the bids have no column zone"""
     value: Text | None = None
-    """value that the limit applies to; default: each value"""
+    """value that the limit applies to; default: the limit applies to each value separately"""
     stations: int | None = Field(None, ge=0, le=1_000_000)
     """largest number of stations"""
     pkr: Rupees | None = Field(None, ge=0, le=1e14)
-    """most public money, PKR"""
+    """largest amount of public money, PKR"""
     budget_share: PositiveShare | None = None
-    """most public money, as a share of the budget"""
+    """largest amount of public money, as a share of the budget"""
 
     def _refusals(self) -> Iterator[Refusal]:
         if self.stations is None and self.pkr is None and self.budget_share is None:
@@ -169,18 +173,19 @@ class Award(Section):
     """The rules of `siting award` for bidders."""
 
     caps: Mapping[TableName, Cap] = Field({})
-    """limits on what a bidder, province or zone wins, by a name that you choose"""
+    """limits on the winning bids of a bidder, province or zone; you choose the name of each
+    limit"""
     reserve_share: PositiveShare = 1.0
-    """reserve price of a bid: the most it may ask, as a share of its cost"""
+    """reserve price of a bid: the largest amount it may ask for, as a share of its cost"""
     reserve_pkr_kw: RupeesKw | None = Field(None, ge=0, le=1e9)
-    """reserve price of a bid, PKR for each kW; default: no such price"""
+    """reserve price of a bid, PKR for each kW; default: no reserve price per kW"""
 
 
 class Config(Section):
     """One study: a city, its roads, people and sites, the money, and the solver."""
 
     name: Annotated[str, Field(pattern=RUN_NAME)] = Field(max_length=80)
-    """short name of the study; names its run folder"""
+    """short name of the study; its run folder gets this name"""
     title: Text = Field(default_factory=lambda data: data.get("name", "untitled"))
     """name of the study in outputs; default: its short name"""
     note: str = ""
@@ -220,10 +225,10 @@ class Config(Section):
         years, opening = self.program.years, self.money.opening_year
         if years is not None and max(years.budgets_pkr) != self.year:
             what = f"ends in {max(years.budgets_pkr)}, not in the target year {self.year}"
-            yield ("program", "years", "budgets_pkr"), what, "set year to its last year"
+            yield ("program", "years", "budgets_pkr"), what, "set year to the last year of the plan"
         if opening is not None and opening > self.year:
             what = f"is {opening}, after the target year {self.year}"
-            fix = f"stations of the plan open by {self.year}; set it to that or earlier"
+            fix = f"stations of the plan open by {self.year}; choose that year or an earlier one"
             yield ("money", "opening_year"), what, fix
         known = self.demand.vehicle_classes
         for section, key in (("program", "class_floors"), ("money", "value_of_time_pkr_h")):

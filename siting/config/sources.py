@@ -45,8 +45,8 @@ class RoadsPlace(Section):
     kind: Literal["place"]
     """roads of a named place"""
     query: Text
-    """name in Nominatim, e.g. "Saddar, Karachi, Pakistan"; the roads inside its outline are
-    taken"""
+    """name in Nominatim, e.g. "Saddar, Karachi, Pakistan"; roads inside the outline of the place
+    are used"""
     licence: Licence = OSM_LICENCE
     attribution: Attribution = OSM_ATTRIBUTION
 
@@ -106,10 +106,10 @@ class RoadsFile(Section):
     kind: Literal["file"]
     """roads from a file"""
     path: RoadFile
-    """OSM file (XML plain, gz or bz2; PBF), GraphML of OSMnx, or a network of this package as
-    Parquet, whose own speeds are used"""
+    """OSM file (PBF or XML), GraphML file of OSMnx, or Parquet file of a network of this package;
+    XML may be compressed (gz, bz2); a Parquet network keeps its own speeds"""
     clip: PolygonFile | None = None
-    """layer file with the polygon to clip the roads to; default: the whole file"""
+    """layer file with a polygon; roads outside it are left out; default: all roads of the file"""
     licence: Licence = ""
     attribution: Attribution = ""
 
@@ -134,20 +134,20 @@ RoadSource = RoadsPlace | RoadsBbox | RoadsPolygon | RoadsFile
 
 
 class PeoplePoints(Section):
-    """People from a layer: points, or areas taken at their centres."""
+    """People from a layer of points, or of areas, whose people are placed at their centres."""
 
     kind: Literal["points"]
-    """people counted at the points of a layer file"""
+    """people at the points of a layer file"""
     path: LayerFile
     """layer file with one row per point"""
     column: Text = "people"
-    """column that holds the number of people"""
+    """column with the number of people"""
     raster_deg: Degrees | None = Field(None, gt=0, le=1)
-    """width of a raster cell, degrees, if the points are centres of raster cells: its people are
-    spread over the cell; default: all live at the point"""
+    """width of a raster cell, degrees, if the points are centres of raster cells, over which people
+    are spread; default: all people live at the point"""
     clip_to_roads: bool = False
-    """whether to leave out people outside the outline of the roads, for a layer wider than the
-    study; false: all count, but people too far from a road cannot be served"""
+    """whether to leave out people outside the outline of the roads, for a layer larger than the
+    study area; false: all people count, but those too far from a road cannot be served"""
     source: Source = ""
     licence: Licence = ""
 
@@ -169,14 +169,15 @@ class PeopleZones(Section):
     kind: Literal["zones"]
     """people counted by zone, in polygons of a layer"""
     path: PolygonFile
-    """layer file with one polygon a zone"""
+    """layer file with one polygon per zone"""
     counts: Literal["column", "census"] = "column"
-    """column: a column of the layer counts the people; census: the layer has outlines only, and
-    people, renting and ownership (by rooms) come from the census tehsil of the same name"""
+    """column: a column of the layer has the number of people; census: the layer has only outlines,
+    and people, renting and ownership (estimated from rooms) come from the census tehsil of the same
+    name"""
     column: Text = "people"
-    """column that holds the number of people"""
+    """column with the number of people"""
     id_column: Text | None = None
-    """column that names a zone; default: zone_id or id, else numbers"""
+    """column with the id of a zone; default: zone_id or id, else numbers"""
     name_column: Text | None = None
     """column with the zone's display name; default: name, else the id"""
     renting_column: Text | None = None
@@ -184,17 +185,17 @@ class PeopleZones(Section):
     high_rise_column: Text | None = None
     """column with the share of households in high-rises; default: unknown"""
     ownership_column: Text | None = None
-    """column with vehicles a head, or a proxy, in any unit; moves cars to zones with higher values,
-    with the same total; default: cars follow population"""
+    """column with vehicles per head, or a proxy, in any unit; cars move to zones with higher
+    values, and their total stays the same; default: cars follow population"""
     spread_by: Literal["streets", "buildings", "places"] = "streets"
     """basis for spreading people inside a zone: length of residential street, footprint of
     buildings, or places"""
     spread_path: SpreadFile | None = None
-    """layer or OSM file with the buildings, or the places and their column weight; not for
-    streets"""
+    """layer or OSM file with the buildings, or with places and a column weight; not used if
+    spread_by is streets"""
     clip_to_roads: bool = False
-    """whether a zone's people count in proportion to its area inside the outline of the roads;
-    false: all its people count"""
+    """whether the people of a zone count in proportion to the share of its area inside the outline
+    of the roads; false: all people of the zone count"""
     source: Source = ""
     licence: Licence = ""
 
@@ -230,9 +231,9 @@ class PlacesOsmFile(Section):
     """Destinations from the points of interest in an OSM file."""
 
     kind: Literal["osm_file"]
-    """points of interest of an OSM file"""
+    """points of interest in an OSM file"""
     path: OsmFile
-    """OSM file (XML plain, gz or bz2; PBF)"""
+    """OSM file: PBF or XML, which may be compressed as gz or bz2"""
     source: Source = OSM_SOURCE
     licence: Licence = OSM_LICENCE
     attribution: Attribution = OSM_ATTRIBUTION
@@ -279,7 +280,7 @@ class H3Cells(Section):
     shape: Literal["h3"]
     """hexagons of the H3 grid"""
     resolution: int = Field(8, ge=5, le=12)
-    """H3 resolution; 8 has hexagons of about 0.5 km edge"""
+    """H3 resolution; at 8, the edge of a hexagon is about 0.5 km"""
 
 
 def _square_unless_told(value: Any) -> Any:
@@ -298,9 +299,7 @@ CellShape = Annotated[
 
 CandidateTags = Annotated[
     Tags,
-    Field(
-        min_length=1, description="OSM tags that make a candidate: for each key its accepted values"
-    ),
+    Field(min_length=1, description="OSM tags of candidates: the accepted values of each key"),
 ]
 OwnIds = Annotated[
     Text | None,
@@ -315,9 +314,9 @@ class SitesOsmFile(Section):
     """Candidates from the points of interest in an OSM file."""
 
     kind: Literal["osm_file"]
-    """points of interest of an OSM file"""
+    """points of interest in an OSM file"""
     path: OsmFile
-    """OSM file (XML plain, gz or bz2; PBF)"""
+    """OSM file: PBF or XML, which may be compressed as gz or bz2"""
     tags: CandidateTags
     source: Source = OSM_SOURCE
     licence: Licence = OSM_LICENCE
@@ -362,7 +361,7 @@ class SitesParcels(Section):
     kind: Literal["parcels"]
     """land parcels, polygons of a layer file"""
     path: PolygonFile
-    """layer file with one polygon a parcel"""
+    """layer file with one polygon per parcel"""
     name_column: Text | None = None
     """column with the parcel's name; default: name, else no names"""
     id_column: OwnIds = None
@@ -371,8 +370,8 @@ class SitesParcels(Section):
     kind_column: Text | None = None
     """column with each parcel's kind; default: all are site_kind"""
     min_area_m2: Annotated[float, Field(json_schema_extra={"unit": "m2"})] = Field(200, ge=0)
-    """least area of a parcel, m2; smaller ones are left out and listed; ASSUMPTION, about six car
-    bays with their aisle"""
+    """least area of a parcel, m2; smaller parcels are left out and listed; ASSUMPTION, about six
+    car bays with their aisle"""
     source: Source = ""
     licence: Licence = ""
 
@@ -389,7 +388,7 @@ class ExcludedArea(Section):
 
 
 class SitesStreets(Section):
-    """Candidates along the streets, for a city without better ones."""
+    """Candidates along the streets, for a city without better candidates."""
 
     kind: Literal["streets"]
     """road nodes spread evenly over the network"""

@@ -22,7 +22,7 @@ _SAID = {"string_pattern_mismatch": "is not a key path", "too_short": "the list 
 
 
 def even_steps(text: str) -> list[int | float] | None:
-    """Return the evenly spaced values of ``low:high:count``; None for another string.
+    """Return the evenly spaced values of ``low:high:count``; None for any other string.
 
     Whole values are integers, so that years remain years. Ends may have a unit of rupees (``2cr``).
 
@@ -44,7 +44,7 @@ def even_steps(text: str) -> list[int | float] | None:
 def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
     """Return the values to try by key path, from ``key.path=[value, value]`` strings.
 
-    Instead of the list, a string may have ``low:high:count`` (`even_steps`). Raises `ConfigError`
+    In place of the list, a string may have ``low:high:count`` (`even_steps`). Raises `ConfigError`
     with every string that is invalid, repeats a key or value, or has a list or mapping as a value.
 
     >>> parse_sweeps(["program.budget_pkr=[4e7, 60_000_000]", "demand.scenario=[low]"])

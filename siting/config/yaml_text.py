@@ -1,8 +1,8 @@
-"""Conversion between YAML text and plain values; reading also gives the line of every key.
+"""Conversion between YAML text and plain values; `read` also returns the line of every key.
 
 Only ``true`` and ``false`` are booleans: ``no``, ``on`` and ``yes`` are strings, and so are dates
-and times. ``1e9``, ``1.2e9`` and ``120_000_000`` are numbers. Keys are strings as written. A
-repeated key is a fault, although common readers silently take the last one.
+and times. ``1e9``, ``1.2e9`` and ``120_000_000`` are numbers. Keys are strings as written. Common
+readers silently take the last of several equal keys; here, a repeated key is a fault.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """A YAML writer that quotes strings which this reader or a common one would misread."""
+    """A YAML writer that quotes every string that this or a common reader would misread."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -73,7 +73,7 @@ class BrokenYamlError(ValueError):
 
 @dataclass(frozen=True)
 class Slip:
-    """A fault of the text that does not prevent reading the rest."""
+    """A fault of the text that does not stop the reader."""
 
     key: Key
     line: int
@@ -93,8 +93,8 @@ class Document:
 def read(text: str) -> Document:
     r"""Return the value of a YAML text with the line of every key.
 
-    Raises `BrokenYamlError` if it cannot be parsed, holds several documents, or has too much
-    nesting or repetition.
+    Raises `BrokenYamlError` if the text cannot be parsed, has several documents, or exceeds the
+    limits on nesting and repetition.
 
     >>> document = read("program:\n  budget_pkr: 1.2e8\n  peak: no")
     >>> document.value
@@ -125,8 +125,8 @@ def read(text: str) -> Document:
 def write(value: Any, *, one_line: bool = False) -> str:
     """Return YAML text that `read` turns into the same value again; keys keep their order.
 
-    `value` holds strings, numbers, booleans and ``None`` in lists and mappings. `one_line` gives
-    a single line.
+    `value` consists of strings, numbers, booleans and ``None``, in lists and mappings. With
+    `one_line`, the text has a single line.
 
     >>> print(write({"year": 2030, "note": "yes", "tags": ["fuel"]}), end="")
     year: 2030
@@ -155,7 +155,7 @@ class _Walk:
     def value(self, node: yaml.Node, key: Key, above: tuple[int, ...]) -> Any:
         self.count += 1
         if self.count > MAX_VALUES:
-            raise _broken(node, f"more than {MAX_VALUES:,} values, aliases followed")
+            raise _broken(node, f"more than {MAX_VALUES:,} values, with aliases expanded")
         if id(node) in above:
             raise _broken(node, "an alias inside the part that it repeats")
         above = (*above, id(node))

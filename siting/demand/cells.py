@@ -35,45 +35,48 @@ def make_cells(
 ) -> gpd.GeoDataFrame:
     """Return demand cells with their population and the road node where trips begin.
 
-    A point's people belong to the cell that contains it; a polygon's are divided among its cells by
-    area. Hexagons with a column ``h3`` (`read_people`) are assigned to cells by name if the cells
-    are hexagons of the same or a coarser resolution. The total population does not change. Cells
-    too far from a road stay in the table without a node.
+    The people of a point belong to the cell that contains the point. The people of a polygon are
+    divided among its cells in proportion to area. If the people are in H3 hexagons (column ``h3``)
+    and the cells are H3 hexagons of the same or a coarser resolution, people are assigned to cells
+    by name. The total population does not change. Cells that are too far from a road remain in the
+    table, without a node.
 
     Parameters
     ----------
     people
-        Points or polygons with a column ``people``, in any coordinate reference system. With a
-        column ``zone_id``, a cell that several zones share becomes one row per zone, with the
-        people who live in both the cell and the zone.
+        Points or polygons with a column ``people``, in any coordinate reference system. If there is
+        a column ``zone_id``, a cell with people of several zones has one row for each zone, with
+        the people of that zone.
     network
         The roads.
     size_m
-        Side of the squares in metres. The squares are aligned to multiples of the side in the
-        network's UTM zone, so that two layers or two runs use the same squares.
+        Side of the squares in metres. Their corners lie at multiples of the side in the network's
+        UTM zone, so different layers and runs use the same squares.
     shape
         ``square`` or ``h3`` (needs the extra ``h3``).
     max_snap_m
-        Cells whose centre is farther than this from the nearest road get no node.
+        Largest distance in metres from a cell's centre to the nearest road. Cells that are farther
+        away get no node.
     h3_resolution
-        Resolution of the hexagons, 0 to 15; 8 has edges of about 0.5 km. Only for ``h3``.
+        Resolution of the hexagons, from 0 to 15 (only for ``h3``). The edges of hexagons at
+        resolution 8 are about 0.5 km long.
     also
-        Places that get a cell even without people: markets, offices, main roads. A shape is
-        represented by a point inside it. With zones, empty cells take the zone of the nearest
-        people.
+        Places that get a cell even if nobody lives there: markets, offices, main roads. A shape is
+        represented by a point inside it. If the people have zones, a cell without people gets the
+        zone of the nearest cell with people.
 
     Returns
     -------
     GeoDataFrame
         ``cell_id`` (from south to north, then west to east), ``people``, ``node_id``, ``snap_m``
-        (m) and the cell's polygon, in the network's coordinate reference system; ``zone_id`` where
-        `people` has it. Cells with neither people nor a place of `also` are left out.
+        (m) and the cell's polygon, in the network's coordinate reference system; ``zone_id`` if
+        `people` has it. Cells without people and without a place of `also` are left out.
 
     Raises
     ------
     InputError
         If a setting is invalid, the layer has no counts or no coordinate reference system, or
-        nobody lives within `max_snap_m` of the roads (the layer may be the wrong one).
+        nobody lives within `max_snap_m` of the roads (perhaps the layer is of another place).
     MissingExtraError
         If `shape` is ``h3`` and the package ``h3`` is not installed.
     """
@@ -108,10 +111,10 @@ def make_cells(
 def cells_on_roads(
     shapes: Shapes, people: Floats, network: Network, max_snap_m: float, people_extent: str
 ) -> gpd.GeoDataFrame:
-    """Return cells as `make_cells` does, with ids and road nodes, from shapes and populations.
+    """Return cells with ids and road nodes, as in `make_cells`, from shapes and populations.
 
-    A cell whose centre is farther than `max_snap_m` from the nearest road gets no node;
-    `people_extent` is the extent of the people, for the error message if nobody lives near a road.
+    A cell whose centre is farther than `max_snap_m` from the nearest road gets no node. If nobody
+    lives near a road, the error message states `people_extent`, the extent of the people.
     """
     cells = gpd.GeoDataFrame({"people": people}, geometry=shapes, crs=network.crs)
     snapped = snap(cells, network, max_snap_m)  # by centre
@@ -196,7 +199,7 @@ def _nearest_zone(shapes: Shapes, key: Ints, empty: Ints, zones: int) -> Ints:
 
 
 def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, Ints]:
-    """Return squares that cover a layer, south to north, and each row's square (-1: a polygon)."""
+    """Return squares that cover a layer, from south to north, and each row's square (-1: none)."""
     is_point = (local.geom_type == "Point").to_numpy()
     points = shapely.get_coordinates(local.geometry.to_numpy()[is_point])
     keys = [np.floor(points[:, ::-1] / size_m).astype(np.int64)]
@@ -216,13 +219,13 @@ def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, Ints]:
 
 
 def squares(keys: npt.NDArray[np.int64], size_m: float) -> Shapes:
-    """Return grid squares by row and column, counted north and east from the origin."""
+    """Return the grid squares of some rows and columns, counted north and east from the origin."""
     y, x = keys.T * size_m
     return np.asarray(shapely.box(x, y, x + size_m, y + size_m), dtype=object)
 
 
 def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
-    """Return H3 cells that cover a layer, south to north, and each row's cell (-1: a polygon)."""
+    """Return H3 cells that cover a layer, from south to north, and each row's cell (-1: none)."""
     import h3
 
     degrees = local.geometry.to_crs(4326)
@@ -240,7 +243,8 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
         inside = set(h3.geo_to_cells(shape, resolution))
         corners = shapely.get_coordinates(shapely.segmentize(shape, edge_deg / 2))
         inside |= {h3.latlng_to_cell(lat, lon, resolution) for lon, lat in corners}
-        # H3 returns cells whose centre is inside; the ring adds cells that the shape only touches.
+        # H3 returns only cells whose centre is inside. The neighbours of these cells are added,
+        # because the shape may touch them.
         names.update(ring for name in inside for ring in h3.grid_disk(name, 1))
     order = sorted(names)
     rings = [np.array(h3.cell_to_boundary(name))[:, ::-1] for name in order]
@@ -254,10 +258,10 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
 
 
 def _named(local: gpd.GeoDataFrame, resolution: int) -> Shapes:
-    """Return the cell that contains each row's hexagon; blank if a row has none or a coarser one.
+    """Return the name of the cell that contains each row's hexagon.
 
-    The children of a hexagon stick out of it slightly, but each child has one parent, so nobody is
-    counted twice.
+    The name is blank if a row has no hexagon, or a coarser one. A hexagon's children extend
+    slightly beyond it, but each child has only one parent, so nobody is counted twice.
     """
     import h3
 
@@ -275,14 +279,15 @@ def _require_few(cells: float, what: str, fix: str) -> None:
 
 
 def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Ints, Floats]:
-    """Return row, cell and people of each part of the layer; polygons are divided by area."""
+    """Return the row, cell and people of each part of the layer, with polygons divided by area."""
     counts = local["people"].to_numpy(dtype=float)
     is_point = at >= 0
     rows, cells, parts = [np.flatnonzero(is_point)], [at[is_point]], [counts[is_point]]
     polygons: Shapes = local.geometry.to_numpy()[~is_point]
     if len(polygons):
         which, cell, area = _overlaps(polygons, shapes)
-        # Dividing by the sum of the pieces, not by the polygon's area, preserves the population.
+        # Dividing by the summed area of the pieces, not by the polygon's area, preserves the
+        # population.
         whole = np.bincount(which, weights=area, minlength=len(polygons))
         ids = local.index[~is_point]
         refuse(rows_fault("people, geometry", ~(whole > 0), ids, "polygons without area"))

@@ -1,8 +1,8 @@
-"""Fleets whose depots are known, which replace the fleet model for their vehicle class.
+"""Fleets with known depots, which replace the fleet model for their vehicle classes.
 
 The public charging energy of a depot's vehicles (`siting.demand.energy`) is placed at the depot.
-Charging inside the depot is not public demand. Owners state their fleets, so the numbers have no
-range and are the same in every year and scenario.
+Charging inside the depot is not public demand. Owners state the sizes of their fleets, so these
+numbers have no range and are the same in every year and scenario.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ def place_depots(
 ) -> pd.DataFrame:
     """Return the fleets, each with the cell of its depot and its public demand (kWh/day).
 
-    `fleets`: ``depot``, ``vehicle_class``, ``lon``, ``lat`` (degrees), ``vehicles``, ``km_day``,
-    ``public_share`` (0 to 1) and ``source``, where a blank ``km_day`` or ``public_share`` takes the
-    class's value; `vehicles`: use and energy by class, as `siting.demand.vehicle_figures` returns
-    them; `cells`: demand cells, with ``zone_id`` where the area has zones; `within_m`: depots
-    farther than this (m) from every cell are outside the study area.
+    `fleets` has the columns ``depot``, ``vehicle_class``, ``lon``, ``lat`` (degrees), ``vehicles``,
+    ``km_day``, ``public_share`` (0 to 1) and ``source``. A blank ``km_day`` or ``public_share`` is
+    replaced by the class's value. `vehicles` has use and energy by class, as
+    `siting.demand.vehicle_figures` returns them. `cells` are the demand cells, with ``zone_id`` if
+    the area has zones. A depot that is more than `within_m` metres from every cell is outside the
+    study area.
 
-    Result: the columns of `fleets`, with blanks filled in, and ``cell_id``, ``zone_id`` (``all``
-    without zones), ``demand_kwh_day``. Raises `InputError` naming every depot without a place in
-    the study area or without vehicles, and every class without figures.
+    The result has the columns of `fleets`, with blanks filled in, and ``cell_id``, ``zone_id``
+    (``all`` without zones), ``demand_kwh_day``. An `InputError` names every depot that is not in
+    the study area or has no vehicles, and every class without figures.
 
     >>> from siting.demand import vehicle_figures
     >>> cells = gpd.GeoDataFrame(
@@ -54,7 +55,7 @@ def place_depots(
     away_m[known] = shapely.distance(at[known], shapes[nearest[known]])
     name = fleets["depot"].astype(str)
     number = fleets["vehicles"].to_numpy(dtype=float)
-    lost = "move it, or leave it out: a class without depots is modelled"
+    lost = "move it, or leave it out: a class without depots uses the fleet model"
     checks = (
         (~known, "no place", "give lon and lat in degrees", name),
         (known & ~(away_m <= within_m), "outside the study area", lost, name),
@@ -62,7 +63,7 @@ def place_depots(
         (
             ~fleets["vehicle_class"].isin(vehicles["vehicle_class"]).to_numpy(),
             "a class without figures",
-            "give it some, or use one that has",
+            "add its figures, or use a class that has some",
             fleets["vehicle_class"].astype(str),
         ),
     )
@@ -87,12 +88,12 @@ def place_depots(
 def with_depots(
     fleet: pd.DataFrame, vehicles: pd.DataFrame, city_share: pd.DataFrame, depots: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return the first three tables, with the figures of the depots for classes that have depots.
+    """Return the fleet, vehicle and city-share tables, with depot figures for classes with depots.
 
-    `fleet`, `vehicles`, `city_share`: as in `siting.demand.city_energy`; `depots`: as
-    `place_depots` returns them. ``in_area`` marks classes whose vehicles are all in the study area;
-    their city share is 1. A class's km a day and home share are means over its fleets and do not
-    depend on housing.
+    The first three arguments are as in `siting.demand.city_energy`. `depots` is the result of
+    `place_depots`. A new column ``in_area`` of the fleet table marks classes whose vehicles all
+    belong to the study area. The city share of these classes is 1. Their km a day and home share
+    are means over the fleets of the class, and do not depend on housing.
     """
     fleet = fleet.assign(in_area=fleet["vehicle_class"].isin(depots["vehicle_class"]))
     vehicles, city_share = vehicles.copy(), city_share.copy()
@@ -123,10 +124,10 @@ def with_depots(
 
 
 def zones_by_depot(energy: pd.DataFrame, depots: pd.DataFrame) -> pd.DataFrame:
-    """Return energy by zone and class, moved to the zones of the depots for classes with depots.
+    """Return energy by zone and class, with the energy of depot fleets in the zones of the depots.
 
-    `energy`: ``zone_id``, ``vehicle_class``, ``demand_kwh_day`` and perhaps ``vehicles``; `depots`:
-    as `place_depots` returns them.
+    `energy` has the columns ``zone_id``, ``vehicle_class``, ``demand_kwh_day`` and, optionally,
+    ``vehicles``. `depots` is the result of `place_depots`.
     """
     out = energy.copy()
     for name, class_depots in depots.groupby("vehicle_class", sort=False):

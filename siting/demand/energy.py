@@ -1,6 +1,6 @@
-"""Public charging demand of a city and its zones, computed from vehicles, with sources.
+"""Public charging demand of a city and its zones, computed from vehicle figures with sources.
 
-For each vehicle class, and each zone of the study area::
+For each vehicle class and each zone of the study area, the demand is::
 
     vehicles = vehicles in the country x city's share x area's share of the city
                x zone's share of the area's people
@@ -41,8 +41,8 @@ class Area:
     fleet: pd.DataFrame
     vehicles: pd.DataFrame
     city_share: pd.DataFrame
-    # `zones`: ``zone_id``, ``people`` and, where known, ``renting_share``, ``high_rise_share``
-    # (0 to 1) and ``ownership`` (vehicles per head, or a proxy); None: one zone, ``all``.
+    # `zones` has ``zone_id``, ``people`` and, where known, ``renting_share``, ``high_rise_share``
+    # (0 to 1) and ``ownership`` (vehicles per head, or a proxy). None means a single zone, ``all``.
     # `effects`: as in `housing_effects`.
     zones: pd.DataFrame | None = None
     area_share: float = 1.0
@@ -50,7 +50,7 @@ class Area:
 
 
 def zone_kwh(figures: Mapping[str, Array], zones: Housing) -> Array:
-    """Return public energy by zone and class (kWh/day), for each draw if figures are sampled."""
+    """Return public energy (kWh/day) by zone and class, and by draw if figures are sampled."""
     whole = (
         figures["country_vehicles"]
         * figures["city_share"]
@@ -70,16 +70,16 @@ def zone_kwh(figures: Mapping[str, Array], zones: Housing) -> Array:
 def city_energy(
     fleet: pd.DataFrame, vehicles: pd.DataFrame, city_share: pd.DataFrame, area_share: float = 1.0
 ) -> pd.DataFrame:
-    """Return the public charging demand of a study area, one row per vehicle class (kWh/day).
+    """Return the public charging demand (kWh/day) of a study area, one row per vehicle class.
 
-    The area is treated as one zone with unknown housing; `zone_energy` takes several zones.
+    The area is treated as one zone with unknown housing. For several zones, use `zone_energy`.
 
     Parameters
     ----------
     fleet
-        Vehicles of the country by class, as `national_fleet` returns them. Where the optional
-        ``in_area`` is true, the vehicles already belong to the study area and are not multiplied by
-        `area_share`.
+        Vehicles of the country by class, as `national_fleet` returns them. If the optional column
+        ``in_area`` is true for a class, its vehicles already belong to the study area, and their
+        number is not multiplied by `area_share`.
     vehicles
         Use and energy by class, as `vehicle_figures` returns them.
     city_share
@@ -93,7 +93,7 @@ def city_energy(
         ``vehicle_class``, ``country_vehicles``, ``city_share``, ``area_share``, ``vehicles`` (in
         the area), ``kwh_km``, ``km_day``, ``charging_efficiency``, ``electric_km_share``,
         ``home_share``, ``public_share``, ``demand_kwh_day``, ``source``, ``confidence`` (the
-        weakest among the parts). Rows are in the fleet's order.
+        weakest of the parts). Rows are in the fleet's order.
 
     Raises
     ------
@@ -148,8 +148,8 @@ def zone_energy(area: Area) -> pd.DataFrame:
     The area's vehicles are divided among zones in proportion to people, weighted by ``ownership``.
     Columns: ``zone_id``, ``vehicle_class``, ``vehicles``, ``home_share``, ``public_share``,
     ``demand_kwh_day``, ``source``, ``confidence``. Rows are grouped by zone; within a zone, classes
-    are in the fleet's order. Raises `InputError` for the faults of `city_energy`, a repeated zone,
-    a missing population or an impossible share.
+    are in the fleet's order. Raises `InputError` in the cases listed at `city_energy`, and for a
+    repeated zone, a missing population or an impossible share.
 
     >>> from siting.demand import city_share, national_fleet, vehicle_figures
     >>> from siting.reference import table
@@ -177,9 +177,9 @@ def zone_energy(area: Area) -> pd.DataFrame:
 def demand_figures(
     area: Area, area_source: str = "people of the study area over people of the city"
 ) -> pd.DataFrame:
-    """Return every figure behind the demand, one row each, with unit, range and source.
+    """Return one row for each figure behind the demand, with its unit, range and source.
 
-    The effects of housing are listed only for an area with zones; `area_source` is the source of
+    The effects of housing are included only if the area has zones. `area_source` is the source of
     the area's share. Columns: ``figure``, ``vehicle_class`` (blank: all), ``value``, ``low``,
     ``high``, ``unit``, ``source``, ``confidence``.
     """
@@ -226,7 +226,7 @@ class Case:
         self.zones = Housing.from_table(area.zones)
         self.figures = demand_figures(area)
         self.classes = area.fleet["vehicle_class"].astype(str).to_list()
-        # By figure, the row of each class; a figure common to all classes has one row.
+        # For each figure, the row of each class. A figure common to all classes has one row.
         pairs = self.figures[["figure", "vehicle_class"]].itertuples(index=False, name=None)
         row = {pair: at for at, pair in enumerate(pairs)}
         self._rows = {
@@ -243,7 +243,7 @@ class Case:
         return self.figures[name].to_numpy(dtype=float)
 
     def at(self, values: Array) -> dict[str, Array]:
-        """Return each figure by class at the given values; draws are the first axis."""
+        """Return each figure by class, from values of all figures (draws are on the first axis)."""
         return self._other | {name: values[..., at] for name, at in self._rows.items()}
 
     def kwh(self, values: Array) -> Array:
@@ -252,17 +252,17 @@ class Case:
 
 
 def _in_area(fleet: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Return, for each class, whether its vehicles are only those of the study area."""
+    """Return whether all vehicles of each class belong to the study area."""
     return fleet.get("in_area", pd.Series(False, index=fleet.index)).to_numpy(dtype=bool)
 
 
 def _aligned(
     fleet: pd.DataFrame, vehicles: pd.DataFrame, city_share: pd.DataFrame, area_share: float
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return use and city share with classes in the fleet's order; an error names every fault."""
+    """Check the tables, and return use and city share with classes in the fleet's order."""
     faults = []
     if not (np.isfinite(area_share) and 0 < area_share <= 1):
-        what = f"{area_share:g} of the city's people live in the study area"
+        what = f"a share of {area_share:g} of the city's people lives in the study area"
         fix = "it must be above 0 and at most 1: check that the people layer ends at the city"
         faults.append(Fault("area_share", what, fix))
     classes = fleet["vehicle_class"].astype(str)

@@ -1,4 +1,4 @@
-"""Tables of figures by vehicle class: read, overridden by the user, and checked against limits."""
+"""Tables of figures by vehicle class, with the user's changes, checked against limits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Limits:
     unit: str
     least: float = 0.0
     most: float = np.inf
-    default: float | None = None  # None: required for a class added by the user
+    default: float | None = None  # None: a class added by the user needs a value
 
 
 def weakest(marks: Iterable[str]) -> str:
@@ -47,10 +47,10 @@ def read_figures(
 ) -> pd.DataFrame:
     """Return the figures of all vehicle classes, one row per class and figure, with units.
 
-    `path` is a user's own table of the same form, whose rows replace the package's for the same
-    class and figure. `overrides` (keyed by class, then by figure) replace both, have no range and
-    are marked ``ASSUMPTION``. Classes keep the table's order, with new ones last; figures keep the
-    order of `limits`. An `InputError` names every fault at once.
+    `path` is a user's own table of the same form. Its rows replace the package's rows for the same
+    class and figure. Values in `overrides` (keyed by class, then by figure) replace both; they have
+    no range and are marked ``ASSUMPTION``. Classes are in the table's order, followed by new
+    classes. Figures are in the order of `limits`. An `InputError` names every fault at once.
     """
     rows = table(name)
     where = f"{name} table"
@@ -83,7 +83,7 @@ def read_figures(
         for figure, limit in limits.items():
             row = row_of.get((vehicle, figure))
             if row is None and limit.default is not None:
-                row = _assumed(limit.default, "the value of a class that does not state it")
+                row = _assumed(limit.default, "default for a class that states no value")
             if row is None:
                 lacking.append(figure)
             else:

@@ -1,4 +1,4 @@
-"""Electric vehicles in Pakistan by year and class, and their comparison with published figures."""
+"""Electric vehicles in Pakistan by year and class, compared with published figures."""
 
 from __future__ import annotations
 
@@ -29,16 +29,17 @@ def national_fleet(
 ) -> pd.DataFrame:
     """Return the number of electric vehicles in the country at the end of a year, by class.
 
-    Numbers come from the stock-and-sales model (`fleet_model`) or a user's table. Between two years
-    of a table, each figure grows at a constant rate, ``v(t) = v0 * (v1 / v0) ** ((t - t0) / (t1 -
-    t0))``, or linearly where one of the two is 0. There is no extrapolation.
+    The numbers come from the stock-and-sales model (`fleet_model`) or from a user's table. Between
+    two years of a table, each figure grows at a constant rate, ``v(t) = v0 * (v1 / v0) ** ((t - t0)
+    / (t1 - t0))``, or linearly if it is 0 in one of the two years. There is no extrapolation.
 
-    `scenario`: the model's scenario; `path`: a user's own fleet in place of the model: a CSV with
-    the columns year, vehicle_class, vehicles, low, high, source, confidence.
+    `scenario` is the model's scenario. `path` is a CSV with a user's own fleet, which replaces the
+    model. Its columns are year, vehicle_class, vehicles, low, high, source, confidence.
 
     Columns: ``vehicle_class``, ``vehicles``, ``low``, ``high``, ``source``, ``confidence``. Raises
-    `InputError` if the year lies outside the model or table, the scenario is unknown, a class lacks
-    a year, a figure is negative or out of order, or a row is given twice.
+    `InputError` if the year is outside the model or table, the scenario is unknown, a class lacks a
+    year, a figure is negative, a range is not in the order low, vehicles, high, or a row is
+    repeated.
 
     >>> fleet = national_fleet(2030).set_index("vehicle_class")
     >>> int(fleet["vehicles"].sum().round(-4))
@@ -55,17 +56,17 @@ def national_fleet(
 
 
 def fleet_check(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
-    """Return the model's totals (vehicles) and shares next to published figures.
+    """Return the model's vehicles and electric share of sales, next to published figures.
 
     This is not a test of the model: its sales, opening stocks and targets were set from these
     figures, so the check shows only that the model reproduces them. Two-wheelers are nine tenths of
     the vehicles, so a matching total says little about cars, buses and rickshaws. The published
     figures for single classes are not independent of the model either.
 
-    The source calls its 2.2 million vehicles cumulative, so this number is compared both with
-    vehicles in service in 2030 and with all vehicles sold by then. The tolerance is 10 % for
-    numbers of vehicles and 2 percentage points for the share of sales. For a class, ``within`` is
-    true if the model's number lies in the published range.
+    The source of the published 2.2 million vehicles calls this number cumulative. The number is
+    therefore compared both with vehicles in service in 2030 and with all vehicles sold by then. The
+    tolerance is 10 % for numbers of vehicles and 2 percentage points for the share of sales. For a
+    class, ``within`` is true if the model's number lies in the published range.
 
     Columns: ``item``, ``model``, ``published``, ``unit``, ``difference``, ``difference_share`` (of
     the published value), ``tolerance`` (in the unit), ``within``, ``source``, ``confidence``.

@@ -1,23 +1,23 @@
-"""Effects of ownership on a zone's vehicles, and of housing on its charging at home.
+"""Effects of ownership on a zone's vehicles, and of housing on charging at home.
 
-A zone has p people, with o vehicles per head or a proxy for o (the share of households with four
-rooms or more). Its share of the area's vehicles of a class is
+A zone has p people and o vehicles per head. A proxy, such as the share of households with four
+rooms or more, may replace o. The zone's share of the area's vehicles of a class is
 
     p o^a / sum over the zones of p o^a        a: the class's ``ownership_weight`` (0: by people)
 
-so that ownership moves vehicles between zones without changing their total.
+Ownership thus moves vehicles between zones without changing their total.
 
 A class's ``home_share`` H comes from a survey in which a share r0 of the households were tenants.
-In a zone with the same share, H applies unchanged; fewer tenants mean more charging at home, and
-more tenants less. For a class with ``housing_weight`` w (1 if parked at home, 0 if at a depot) and
-a renting effect e::
+In a zone with the same share of tenants, H applies unchanged. Fewer tenants mean more charging at
+home, and more tenants mean less. For a class with ``housing_weight`` w (1 if its vehicles park at
+home, 0 if at a depot) and a renting effect e, the shares are::
 
     home share of the zone = H x (1 - w e renting_share of the zone) / (1 - w e r0)
-                               x the same for high-rise buildings,   at most 1
+                               x the same factor for high-rise buildings,   at most 1
     public share           = 1 - home share of the zone
 
-Where a zone's share is unknown, its factor is 1. Housing moves demand between zones; it changes the
-total only if the area's housing differs from that of the survey.
+If a zone's share of tenants or of high-rise homes is unknown, the factor is 1. Housing moves demand
+between zones. It changes the total only if the area's housing differs from that of the survey.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from siting.errors import Fault, refuse
 from siting.files import missing_columns, rows_fault
 from siting.reference import table
 
-# For each effect, the figure with the share of such households in the survey of home_share.
+# For each effect, the figure with the share of the affected households in the home_share survey.
 SURVEYED = {"renting_effect": "survey_renting_share", "high_rise_effect": "survey_high_rise_share"}
 EFFECTS = (*SURVEYED, *SURVEYED.values())
 
@@ -66,7 +66,7 @@ class Housing:
 
     @classmethod
     def from_table(cls, zones: pd.DataFrame | None) -> Housing:
-        """Check a table of zones and return them; None gives one zone with unknown shares."""
+        """Check a table of zones and return the zones; None means one zone with unknown shares."""
         if zones is None:
             zones = pd.DataFrame({"zone_id": ["all"], "people": [1.0]})
         refuse(missing_columns(zones, ("zone_id", "people"), "zones"))
@@ -103,7 +103,7 @@ class Housing:
 
 
 def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
-    """Return the share of energy charged at home by zone and class, for each draw if sampled."""
+    """Return the share of energy charged at home by zone and class, and by draw if sampled."""
     weight = figures["housing_weight"][..., None, :]
     home = figures["home_share"][..., None, :]
     for (effect, surveyed), share in zip(
@@ -111,7 +111,7 @@ def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
     ):
         lost = weight * figures[effect][..., None, :]
         asked = 1 - lost * figures[surveyed][..., None, :]
-        # With an effect of 1, a survey of tenants alone would give a division by 0.
+        # If the effect is 1 and the survey covered only tenants, the divisor would be 0.
         factor = (1 - lost * share[:, None]) / np.where(asked > 0, asked, 1.0)
         home = home * np.where(np.isnan(factor), 1.0, factor)
     return np.minimum(home, 1.0)
@@ -120,9 +120,9 @@ def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
 def housing_effects(effects: Mapping[str, float] | None = None) -> pd.DataFrame:
     """Return the effects of renting and high-rise living on charging at home.
 
-    `effects`: your own values of ``renting_effect``, ``high_rise_effect``, ``survey_renting_share``
-    or ``survey_high_rise_share``, 0 to 1. Columns: ``figure``, ``value``, ``low``, ``high``,
-    ``unit``, ``source``, ``confidence``.
+    `effects` has your own values (0 to 1) of ``renting_effect``, ``high_rise_effect``,
+    ``survey_renting_share`` or ``survey_high_rise_share``. Columns: ``figure``, ``value``, ``low``,
+    ``high``, ``unit``, ``source``, ``confidence``.
 
     >>> housing_effects({"high_rise_effect": 0})["value"].to_list()
     [0.5, 0.0, 0.28, 0.05]
@@ -155,5 +155,5 @@ def crossed(**columns: Iterable[Any]) -> pd.DataFrame:
 
 
 def _numbers(column: pd.Series) -> Array:
-    """Return the column as numbers; other values become NaN, for the caller to report."""
+    """Return the column as numbers; other values become NaN, which the caller reports."""
     return np.asarray(pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan))

@@ -40,7 +40,7 @@ SHAPES = ("Point", "Polygon", "MultiPolygon")
 def read_people(
     path: Path, column: str = "people", raster_deg: float | None = None
 ) -> gpd.GeoDataFrame:
-    """Return the population: points or polygons in lon/lat (EPSG:4326) with a head count.
+    """Return the population as points or polygons in lon/lat (EPSG:4326) with head counts.
 
     Parameters
     ----------
@@ -48,24 +48,24 @@ def read_people(
         A layer file, or a CSV with ``lon`` and ``lat`` (or ``longitude`` and ``latitude``). A CSV
         or Parquet file with ``h3`` or ``h3_index`` in place of coordinates is read by `read_h3`.
     column
-        The column that holds the number of people.
+        The column with the number of people.
     raster_deg
-        Width (degrees) of raster cells if the points are their centres (WorldPop at about 1 km:
-        1/120). Each point becomes a square of this width, and its people are spread over all the
-        demand cells that the square covers.
+        Width in degrees of the raster cells, if the points are their centres. It is 1/120 for
+        WorldPop at about 1 km. Each point becomes a square of this width, and its people are spread
+        over all the demand cells that the square covers.
 
     Returns
     -------
     GeoDataFrame
-        ``people`` (persons) and ``geometry``, one row per row of the file, in its order; ``h3`` for
-        a table of hexagons; other columns of the file as ``user_NAME``.
+        ``people`` (persons) and ``geometry``, in the order of the file's rows. A table of hexagons
+        also has ``h3``. Other columns of the file are named ``user_NAME``.
 
     Raises
     ------
     InputError
-        With every fault of the file at once: semicolons in place of commas; a missing column;
-        counts that are missing, negative, not numbers or written with a decimal comma; no people;
-        repeated ids; geometry that is missing, broken or of lines.
+        If the file has faults; the message names all of them: semicolons in place of commas; a
+        missing column; counts that are missing, negative, not numbers or written with a decimal
+        comma; no people; repeated ids; geometry that is missing, broken or of lines.
     """
     require_commas(path)
     if _h3_column(path) is not None and raster_deg is None:
@@ -95,17 +95,18 @@ def _own(layer: pd.DataFrame, told: Collection[str]) -> dict[str, Any]:
 
 
 def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
-    """Return the population from a table of H3 hexagons: hexagons in lon/lat with a head count.
+    """Return the population from a table of H3 hexagons, with their outlines in lon/lat.
 
-    `path`: a CSV or Parquet file with ``h3`` or ``h3_index`` (string or 64-bit integer); `column`:
-    the column that holds the number of people.
+    `path` is a CSV or Parquet file with the column ``h3`` or ``h3_index`` (string or 64-bit
+    integer). `column` is the column with the number of people.
 
-    Columns: ``h3`` (string), ``people`` (persons) and the hexagon, EPSG:4326, in the order of the
-    file; other columns as ``user_NAME``. `siting.demand.make_cells` uses hexagons of the same or a
-    finer resolution by name, without cutting them. Raises `InputError` with every fault of the file
-    at once: a missing column; names that are not H3 cells, are repeated or differ in resolution;
-    hexagons outside Pakistan; faulty counts as in `read_people`; `MissingExtraError` without the
-    package ``h3``.
+    Columns: ``h3`` (string), ``people`` (persons) and the hexagon (EPSG:4326). Rows are in the
+    order of the file, and its other columns are named ``user_NAME``. If the hexagons have the same
+    resolution as the cells or a finer one, `siting.demand.make_cells` assigns them by name, without
+    cutting them. An `InputError` names every fault of the file at once: a missing column; names
+    that are not H3 cells, are repeated or differ in resolution; hexagons outside Pakistan; faulty
+    counts as in `read_people`. A `MissingExtraError` is raised if the package ``h3`` is not
+    installed.
     """
     if find_spec("h3") is None:
         raise MissingExtraError('H3 tables need another package: pip install "siting[h3]"')
@@ -144,15 +145,15 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
 
 
 def people_on_streets(network: Network, total: float) -> gpd.GeoDataFrame:
-    """Return a zone's people spread along its streets: points in lon/lat with counts.
+    """Return a zone's people spread along its streets, as points in lon/lat with counts.
 
-    This is for zones for which only the total is known. People are assumed to live in proportion to
-    street length; the caller must state this assumption.
+    Use this function if only the zone's total is known. The number of people on a street is assumed
+    to be proportional to its length. The caller must state this assumption.
 
-    `network`: the zone's roads; `total`: number of people in the zone. The result has one row, with
-    ``people`` and the midpoint, for each street of a class in `HOME_STREETS`; both directions count
-    as one street. Raises `InputError` if the total is not above 0, or there is no such
-    street.
+    `network` has the zone's roads, and `total` is the number of people in the zone. The result has
+    one row for each street of a class in `HOME_STREETS`, with ``people`` and the street's midpoint.
+    Both directions count as one street. Raises `InputError` if the total is not above 0, or if
+    there is no street of these classes.
     """
     if not (np.isfinite(total) and total > 0):
         raise InputError("people", f"a total of {total} persons", "give a number above 0")
@@ -167,7 +168,7 @@ def people_on_streets(network: Network, total: float) -> gpd.GeoDataFrame:
 
 
 def require_commas(path: Path) -> None:
-    """Refuse a CSV file separated by semicolons, which usually come with decimal commas."""
+    """Refuse a CSV file with semicolons between columns; it usually has decimal commas too."""
     if path.suffix.lower() != ".csv" or not path.is_file():
         return
     with path.open("rb") as file:
@@ -225,7 +226,7 @@ def shape_faults(
 ) -> list[Fault]:
     """Return the faults of rows with missing, broken or unwanted geometry.
 
-    `kinds`: the geometry types to accept; `wanted`: these types in words.
+    `kinds` are the accepted geometry types. `wanted` names them in words.
     """
     shapes = layer.geometry
     missing = (shapes.isna() | shapes.is_empty).to_numpy()
@@ -247,7 +248,7 @@ def shape_faults(
 
 
 def _h3_column(path: Path) -> str | None:
-    """Return a table's column of H3 names, or ``None`` if it has coordinates or no such column."""
+    """Return the name of a table's H3 column; ``None`` if it has none, or has coordinates."""
     names: Collection[str] = ()
     try:
         if path.suffix.lower() == ".csv":
@@ -285,7 +286,7 @@ def _h3_text(value: object) -> str:
 
 
 def along(lines: Shapes, step_m: float) -> tuple[Shapes, Ints, Floats]:
-    """Return equal pieces of lines: the midpoint, the line and the length (m) of each piece.
+    """Cut lines into equal pieces; return the midpoint, line and length (m) of each piece.
 
     No piece is longer than `step_m`.
 
@@ -303,7 +304,7 @@ def along(lines: Shapes, step_m: float) -> tuple[Shapes, Ints, Floats]:
 
 
 def streets_once(network: Network, highway: Collection[str]) -> tuple[Ints, Shapes]:
-    """Return the edges of some classes, one per two-way street: their positions and lines."""
+    """Return the positions and lines of edges of some classes, one for each two-way street."""
     edges = network.edges
     at = np.flatnonzero(edges["highway"].isin(list(highway)).to_numpy())
     # A normalised line has the same direction whichever way it was drawn.

@@ -24,7 +24,7 @@ SUM_TOLERANCE = 1e-6
 def session_figures(path: Path | None = None) -> pd.DataFrame:
     """Return the mean public session by vehicle class: kWh, minutes and peak-hour share.
 
-    `path`: a user's own table in place of the package's: a CSV with the columns of
+    `path` is a CSV with a user's own table, which replaces the package's. It has the columns of
     ``siting/reference/profiles.csv``.
 
     Columns: ``vehicle_class``; ``session_kwh``, ``session_min`` and ``peak_hour_share`` (the
@@ -63,10 +63,10 @@ def session_load(energy: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     ``sessions_day = demand_kwh_day / session_kwh``;
     ``peak_hour_kw = demand_kwh_day * peak_hour_share`` (kWh in one hour).
 
-    `energy`: ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), of a city or by zone; `sessions`:
-    as `session_figures` returns them. Result: `energy` with ``sessions_day``, ``session_kwh``,
-    ``session_min``, ``peak_hour_share``, ``peak_hour_sessions``, ``peak_hour_kw``. Raises
-    `InputError` if a class has no session figures.
+    `energy` has ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), for a city or by zone.
+    `sessions` is the result of `session_figures`. The added columns are ``sessions_day``,
+    ``session_kwh``, ``session_min``, ``peak_hour_share``, ``peak_hour_sessions``, ``peak_hour_kw``.
+    Raises `InputError` if a class has no session figures.
 
     >>> energy = pd.DataFrame({"vehicle_class": ["car"], "demand_kwh_day": [1000.0]})
     >>> session_load(energy, session_figures())[["sessions_day", "peak_hour_kw"]].values.tolist()

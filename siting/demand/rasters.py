@@ -27,15 +27,15 @@ from siting.roads.download import require_area
 
 log = logging.getLogger(__name__)
 
-# A pixel no wider than this share of a cell counts entirely in the cell that holds its centre.
+# A pixel of at most this share of a cell's width counts entirely in the cell with its centre.
 WHOLE_PIXEL = 1 / 4
-# A wider pixel is split into parts, of which at least this many fit into a cell's width.
+# A wider pixel is split into parts. At least this many parts fit into a cell's width.
 PARTS_PER_CELL = 16
 BLOCK = 1_000_000
 
 Area = Polygon | MultiPolygon | tuple[float, float, float, float]
 
-# Largest window, about half a gigabyte. Karachi division at 30 m has half as many pixels.
+# Most pixels in a window (about half a gigabyte). Karachi division at 30 m has half as many.
 MOST_PIXELS = 20_000_000
 DENSITY_WORDS = re.compile(r"densit|per[ _-]?(?:sq[ _-]?)?km|/ ?km|km-?2", re.IGNORECASE)
 AUTHALIC_RADIUS_M = 6_371_007.2  # of the WGS 84 ellipsoid
@@ -49,19 +49,20 @@ def read_raster(
     nodata: float | None = None,
     pixel_squares: bool = False,
 ) -> gpd.GeoDataFrame:
-    """Return the population from a raster: pixel centres (or squares) with a head count.
+    """Return the population from a raster, as pixel centres or outlines with head counts.
 
-    `path`: a GeoTIFF of one band, north up, in any coordinate reference system; `area`: a polygon,
-    or west, south, east, north, in lon/lat; only pixels whose centre is inside are read (default:
-    all); `density`: whether the values are persons per km2, not persons per pixel; `nodata`: the
-    value that means no data, if the file does not declare one; `pixel_squares`: whether to return
-    pixels' outlines, so that cells can share their people (`raster_to_cells` is much faster).
+    `path` is a GeoTIFF of one band, north up, in any coordinate reference system. `area` is a
+    polygon, or west, south, east and north, in lon/lat. Only pixels whose centre is inside it are
+    read (default: all pixels). `density` means that values are persons per km2, not persons per
+    pixel. `nodata` is the value that means no data, if the file does not declare one.
+    `pixel_squares` means that the outlines of pixels are returned, so that several cells can share
+    the people of a pixel. For this purpose, `raster_to_cells` is much faster.
 
-    Columns: ``people`` (persons, above 0) and ``geometry``, EPSG:4326; from north to south, then
-    west to east. Raises `InputError` if the file cannot be read, has several bands or is not north
-    up; has no coordinate reference system; does not overlap `area` (the message has both extents);
-    has no data there; holds negative values not marked as no data; `MissingExtraError` without the
-    package ``rasterio``.
+    Columns: ``people`` (persons, above 0) and ``geometry``, EPSG:4326. Rows are from north to
+    south, then from west to east. Raises `InputError` if the file cannot be read, has several
+    bands, is not north up, has no coordinate reference system, does not overlap `area` (the message
+    states both extents), has no data there, or has negative values that are not marked as no data.
+    Raises `MissingExtraError` if the package ``rasterio`` is not installed.
     """
     window = read_window(path, None if area is None else _polygon(area), density, nodata)
     x, y, people = window.pixels(window.people != 0)
@@ -90,13 +91,15 @@ def raster_to_cells(
     """Return square demand cells with their population, read directly from a raster.
 
     The squares are the same as in `siting.demand.make_cells`. The people of a pixel belong to the
-    cell that contains its centre; a pixel wider than a quarter of a cell is first split into equal
-    parts, each at most a sixteenth of a cell wide. The total population in `area` does not change.
+    cell that contains its centre. A pixel that is wider than a quarter of a cell is first split
+    into equal parts, each at most a sixteenth of a cell wide. The total population in `area` does
+    not change.
 
-    `path`, `density`, `nodata`: as in `read_raster`; `network`, `size_m`, `max_snap_m`, `also`: as
-    in `siting.demand.make_cells`; `area`: where people are counted: a polygon, or west, south,
-    east, north, in lon/lat (default: the box around the roads, `max_snap_m` wider on each side).
-    Result and errors: as in these two functions.
+    `path`, `density` and `nodata` are as in `read_raster`; `network`, `size_m`, `max_snap_m` and
+    `also` are as in `siting.demand.make_cells`. The result is as in `siting.demand.make_cells`, and
+    the errors are those of both functions. People are counted in `area`: a polygon, or west, south,
+    east and north, in lon/lat. The default is the box around the roads, extended by `max_snap_m` on
+    each side.
     """
     faults = [
         Fault(name, f"{value:g} m is not above 0", "give metres above 0")
@@ -224,7 +227,7 @@ def read_window(
 ) -> Window:
     """Return the part of a raster that touches an area, checked as in `read_raster`.
 
-    `least` is the smallest valid value, `blank` the value of pixels without data.
+    `least` is the smallest valid value. Pixels without data get the value `blank`.
     """
     try:
         names = ("rasterio", "rasterio.errors", "rasterio.windows")
@@ -261,16 +264,16 @@ def read_window(
     if density:
         people = people * _pixel_km2(crs, north, at.a, at.e, high)[:, None]
     elif DENSITY_WORDS.search(said):
-        text = "%s is read as persons per pixel, but calls itself %r: give density=True if its "
-        log.warning(text + "values are persons per km2", path.name, said)
+        text = "%s is read as persons per pixel, but describes itself as %r: give "
+        log.warning(text + "density=True if its values are persons per km2", path.name, said)
     return Window(people, west, north, at.a, at.e, crs, area_in_crs)
 
 
 def _require_usable(source: Any, path: Path) -> None:
     faults = []
     if source.count != 1:
-        what = f"has {source.count} bands, one is wanted"
-        faults.append(Fault(str(path), what, "save the band with the people by itself"))
+        what = f"has {source.count} bands instead of one"
+        faults.append(Fault(str(path), what, "save the band with the people in its own file"))
     if np.dtype(source.dtypes[0]).kind == "c":
         faults.append(Fault(str(path), "holds complex numbers", "give real ones"))
     if source.crs is None:
@@ -346,7 +349,7 @@ def _persons(
 
 
 def _pixel_km2(crs: pyproj.CRS, north: float, width: float, height: float, rows: int) -> Floats:
-    """Return the area of one pixel in each row, km2."""
+    """Return the area (km2) of one pixel in each row."""
     if not crs.is_geographic:
         metres = crs.axis_info[0].unit_conversion_factor
         return np.full(rows, abs(width * height) * metres**2 / 1e6)

@@ -1,22 +1,23 @@
-"""Electric vehicles in service, from sales, their electric share and survival.
+"""Electric vehicles in service, computed from sales, their electric share, and survival.
 
-For each vehicle class and each year t from 2026, with the figures of ``siting/reference/sales.csv``
-and the targets of a scenario in ``siting/reference/scenarios.csv``::
+The model has the following formulas for each vehicle class and each year t from 2026. Its figures
+are in ``siting/reference/sales.csv``, and the targets s in ``siting/reference/scenarios.csv``::
 
     sales(t)          = sales_year * (1 + growth) ** (t - 2026)
     electric_share(t) = K / (1 + exp(-z(t))),   K the saturation,
-                        z(t) a straight line from target to target, z = ln(s / (K - s)) at each
+                        z(t) linear between targets, and z = ln(s / (K - s)) at a target
     electric_sales(t) = sales(t) * electric_share(t)
     survival(a)       = exp(-ln 2 * (a / life_years) ** life_shape)        (Weibull; half at life)
     stock(T)          = sum over t <= T of electric_sales(t) * survival(T - t + 1/2)
                         + opening_vehicles * survival(age + T - 2025) / survival(age)
 
-With two targets, the share is the logistic curve through both; with more, it passes through each of
-them exactly. A vehicle is half a year old at the end of the year in which it is sold. Stocks are
-for the end of a year; sales in "2026" are those of the fiscal year 2025-26.
+With two targets, the share follows the logistic curve through both. With more targets, the curve
+passes exactly through each. A vehicle is half a year old at the end of the year in which it is
+sold. Stocks are for the end of a year. Sales in "2026" are those of the fiscal year 2025-26.
 
-For the range, each figure alone is set to its low, then its high end. The logarithms of these
-effects combine as the root of the sum of their squares, because the figures are independent.
+To obtain the range of a result, one figure at a time is set to the low end and then to the high end
+of its own range. The logarithms of these effects are combined as the root of the sum of their
+squares, because the figures are assumed to be independent.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ from siting.demand.scenarios import (
 )
 from siting.errors import InputError
 
-# The ranges of the other figures (life_shape, opening_age_years, saturation) move the stock of 2030
-# by less than a fifth of a percent.
+# The ranges of the other figures (life_shape, opening_age_years, saturation) change the stock of
+# 2030 by less than 0.2 %.
 RANGED = ("sales_year", "growth", "life_years", "opening_vehicles", "electric_share")
 OUTPUTS = ("sales", "electric_share", "electric_sales", "stock")
 
@@ -57,7 +58,7 @@ class _Class:
     targets: Mapping[str, Array]
 
     def run(self, years: Array, ends: Mapping[str, str]) -> dict[str, Array]:
-        """Return the `OUTPUTS` by year, with the figures in `ends` at an end of their range."""
+        """Return the `OUTPUTS` by year, with the figures in `ends` set to an end of their range."""
         at = {name: ranges[ends.get(name, "value")] for name, ranges in self.figures.items()}
         targets = self.targets[ends.get("electric_share", "value")]
         sales = at["sales_year"] * (1 + at["growth"]) ** (years - BASE_YEAR)
@@ -66,7 +67,7 @@ class _Class:
         life = (at["life_years"], at["life_shape"])
         ages = years[:, None] - years[None, :] + 0.5
         alive = np.where(ages > 0, survival(np.maximum(ages, 0), *life), 0.0)
-        # The ratio of survivals is computed as one exponential, because both may be 0.
+        # The ratio of survivals is computed as one exponential, because both may round to 0.
         wear = hazard(age + years - OPENING_YEAR, *life) - hazard(age, *life)
         opening = at["opening_vehicles"] * np.exp(-wear)
         electric = sales * share
@@ -81,10 +82,10 @@ class _Class:
 def s_curve(
     years: npt.ArrayLike, target_years: npt.ArrayLike, targets: npt.ArrayLike, saturation: float
 ) -> Array:
-    """Return the electric share of sales by year (0 to 1): logistic from target to target.
+    """Return the electric share of sales by year (0 to 1), on logistic curves between targets.
 
-    `target_years` must rise and enclose `years`; `targets` must lie above 0 and below `saturation`,
-    the limit of the curve; otherwise `InputError` is raised.
+    `target_years` must rise and span `years`. `targets` must be above 0 and below `saturation`, the
+    upper limit of the curve. Otherwise an `InputError` is raised.
 
     >>> s_curve([2026, 2028, 2030], [2026, 2030], [0.2, 0.8], 1.0).round(3).tolist()
     [0.2, 0.5, 0.8]
@@ -101,7 +102,7 @@ def s_curve(
 
 
 def survival(age_years: npt.ArrayLike, life_years: float, shape: float) -> Array:
-    """Return the share of vehicles still in service at an age: Weibull, half at `life_years`.
+    """Return the share of vehicles in service at an age (Weibull; one half at `life_years`).
 
     >>> survival([0, 10], life_years=10, shape=2.5).tolist()
     [1.0, 0.5]
@@ -146,7 +147,7 @@ def fleet_model(
 
 
 def fleet_figures(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
-    """Return every figure behind the stock of electric vehicles, one row each, with units.
+    """Return one row for each figure behind the stock of electric vehicles, with its unit.
 
     Columns: ``figure`` (a target is called ``share_2030``), ``vehicle_class``, ``value``, ``low``,
     ``high``, ``unit``, ``source``, ``confidence``.
@@ -164,8 +165,8 @@ def fleet_figures(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
 def stock_of_figures(figures: pd.DataFrame, year: int) -> float:
     """Return a class's electric vehicles in service at a year's end, from its figures.
 
-    `figures`: ``figure`` and ``value``, as `fleet_figures` returns them for one class; `year`: the
-    year, from 2025.
+    `figures` has the columns ``figure`` and ``value``, as `fleet_figures` returns them for one
+    class. `year` is 2025 or later.
 
     >>> rows = fleet_figures()
     >>> cars = stock_of_figures(rows[rows["vehicle_class"] == "car"], 2030)
@@ -204,7 +205,7 @@ def _frame(vehicle: _Class, until: int) -> pd.DataFrame:
 
 
 def _combined(central: Array, alone: Array, sign: int) -> Array:
-    """Return an end of a range from the effects of single figures: root of the sum of squares."""
+    """Return an end of a range, combining single figures' effects as the root sum of squares."""
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(alone / central)
     spread = np.sqrt((np.where(np.isnan(logs), 0.0, logs) ** 2).sum(axis=0))

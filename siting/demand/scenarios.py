@@ -1,4 +1,4 @@
-"""Named scenarios of electric sales: the figures and targets behind a fleet, checked."""
+"""Named scenarios of electric sales: the checked figures and targets behind a fleet."""
 
 from __future__ import annotations
 
@@ -38,14 +38,15 @@ class FleetScenario:
     """A scenario of the fleet model, with a user's own figures in place of the package's."""
 
     # ``nev-2025-30``, ``nev-2019``, ``slow``, ``fast``, ``net-zero-2060`` (to 2060; a projection
-    # from 2041 on), or one in `path`
+    # from 2041 on), or a scenario in `path`
     name: str = DEFAULT_SCENARIO
     path: Path | None = None  # scenarios in place of ``siting/reference/scenarios.csv``
-    # Single figures by class, which then have no range: ``sales_year``, ``growth``, ``life_years``,
-    # ``life_shape``, ``opening_vehicles``, ``opening_age_years``, ``saturation``, or ``share_2030``
-    # for the target of a year.
+    # Figures to change, by class: ``sales_year``, ``growth``, ``life_years``, ``life_shape``,
+    # ``opening_vehicles``, ``opening_age_years``, ``saturation``, or a year's target, such as
+    # ``share_2030``. A changed figure has no range.
     overrides: Overrides = field(default_factory=dict)
-    # Rows that replace those of ``siting/reference/sales.csv`` for the same class and figure.
+    # A table whose rows replace those of ``siting/reference/sales.csv`` for the same class and
+    # figure.
     sales_path: Path | None = None
 
 
@@ -66,7 +67,7 @@ def read_scenario(scenario: FleetScenario) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     Both tables have ``vehicle_class``, ``figure`` or ``year`` (rising within a class), ``value``,
     ``low``, ``high``, ``unit``, ``source`` and ``confidence``. An `InputError` names every fault of
-    figures and targets.
+    the figures and targets.
     """
     rows = table("scenarios", scenario.path)
     where = str(scenario.path or "scenarios table")
@@ -105,7 +106,7 @@ def read_scenario(scenario: FleetScenario) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _split(overrides: Overrides) -> tuple[dict[str, dict[int, float]], dict[str, dict[str, float]]]:
-    """Return the overrides of targets by class and year, and all others by class and figure."""
+    """Split overrides into targets by class and year, and other figures by class and name."""
     targets: dict[str, dict[int, float]] = {}
     plain: dict[str, dict[str, float]] = {}
     for vehicle, changes in overrides.items():

@@ -17,9 +17,9 @@ from siting.reference import table
 def city_figures(city: str, path: Path | None = None) -> pd.Series:
     """Return the figures of a city: population, DISCO, availability (share) and speed group.
 
-    `city`: name of the city (case is ignored); `path`: a user's own table of cities in place of the
-    package's, with the same columns. Raises `InputError` if the table has no such city; the message
-    lists the table's cities.
+    `city` is the name of the city (case is ignored). `path` is a user's own table of cities, which
+    replaces the package's and has the same columns. Raises `InputError` if the table has no such
+    city; the message lists the table's cities.
 
     >>> int(city_figures("islamabad")["people_2023"])
     2363863
@@ -28,9 +28,10 @@ def city_figures(city: str, path: Path | None = None) -> pd.Series:
 
 
 def city_like(like: str, city: str, people: float) -> pd.Series:
-    """Return figures for a city not in the table, with another city's power supply and speeds.
+    """Return figures for a city that is not in the table, with another city's power and speeds.
 
-    Its share of the fleet is proportional to its own `people`, not to the other city's.
+    The new city's share of the fleet is proportional to its own `people`, not to the people of
+    `like`.
 
     >>> city_like("peshawar", "Haripur", 147_765)[["city", "people_2023", "disco"]].to_list()
     ['Haripur', 147765, 'PESCO']
@@ -47,18 +48,19 @@ def city_share(
 ) -> pd.DataFrame:
     """Return a city's share of the country's electric vehicles by vehicle class (0 to 1).
 
-    The share comes from the first of these that is known: registrations of the class in the city,
-    registrations of all classes together, the column ``share_of_fleet`` of `cities`, or the city's
-    population divided by the urban population of Pakistan. None of them was measured for electric
-    vehicles; the ranges span the published estimates.
+    The share comes from the first source that is known: registrations of the class in the city,
+    registrations of all classes there, the column ``share_of_fleet`` of `cities`, or the city's
+    population divided by the urban population of Pakistan. None of these sources measures electric
+    vehicles. The ranges span the published estimates.
 
-    `cities`: the table of cities, ``siting.reference.table("cities")`` or a user's own; `city`: its
-    name (case is ignored); `path`: a user's own registrations in place of the package's: a CSV with
-    the columns city, vehicle_class (blank: all classes), share, low, high, source, confidence.
+    `cities` is the table of cities, ``siting.reference.table("cities")`` or a user's own. `city` is
+    the name of the city (case is ignored). `path` is a CSV with a user's own registrations, which
+    replaces the package's. Its columns are city, vehicle_class (blank: all classes), share, low,
+    high, source, confidence.
 
     Columns: ``vehicle_class``, ``city_share``, ``low``, ``high``, ``source``, ``confidence``.
     Raises `InputError` if the table has no such city, a share is not above 0 and at most 1, a range
-    is not in the order low, share, high, or a row is given twice.
+    is not in the order low, share, high, or a row is repeated.
 
     >>> shares = city_share(table("cities"), "Lahore", ["two_wheeler", "car"])
     >>> shares[["city_share", "low", "high"]].to_numpy().tolist()
@@ -93,11 +95,11 @@ def city_share(
 
 
 def national_stations(people: float) -> dict[str, Any]:
-    """Return the policy's number of public stations, and an area's share of them by population.
+    """Return the national policy's number of public stations, and an area's share by population.
 
-    `people`: population of the area. Result: ``stations`` (of the whole country), ``year``,
-    ``by_people`` (stations, in proportion to the area's share of Pakistan's urban population),
-    ``source``, ``confidence`` (of the national number).
+    `people` is the population of the area. The result has ``stations`` (of the whole country),
+    ``year``, ``by_people`` (stations, in proportion to the area's share of Pakistan's urban
+    population), ``source``, ``confidence`` (of the national number).
 
     >>> found = national_stations(1_108_872)
     >>> found["stations"], round(found["by_people"])
@@ -115,7 +117,7 @@ def national_stations(people: float) -> dict[str, Any]:
 
 
 def _of_the_city(row: pd.Series) -> dict[str, Any]:
-    """Return the share of a city without registrations, from the table or by population."""
+    """Return the fleet share of a city without registrations, from the table or its population."""
     if pd.notna(row.get("share_of_fleet")):
         share = row["share_of_fleet"]
         return {

@@ -33,7 +33,7 @@ def spread_demand(
 
     Without `surfaces`, energy is proportional to population, which assumes charging near home. With
     `surfaces`, the energy of a class is divided among home, destination and en route. The rows of a
-    class sum to its energy, in each zone if energy is given by zone.
+    class sum to its energy and, if energy is by zone, to its energy in each zone.
 
     Parameters
     ----------
@@ -41,18 +41,19 @@ def spread_demand(
         Demand cells with ``people``, as `make_cells` returns them. Cells without a road node get
         energy too, but this energy cannot be served.
     energy
-        ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), as `city_energy` returns them; with
-        ``zone_id``, there is one row per zone and class, whose energy goes to the zone's cells
-        only. If the cells have no zones, a single zone is the whole area.
+        ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), as `city_energy` returns them. With a
+        column ``zone_id``, there is one row per zone and class, and its energy goes only to the
+        cells of the zone. If the cells have no zones, `energy` may have a single zone, which is the
+        whole area.
     surfaces
         ``cell_id``, ``home``, ``destination``, ``en_route``: each cell's share of each surface, as
         `siting.demand.surfaces` returns them.
     weights
-        ``vehicle_class``, ``home``, ``destination``, ``en_route``: weights, with any sum, by which
-        a class's energy is divided; None: the package's table. If a surface is 0 in all cells of a
-        zone, its weight goes to the others.
+        ``vehicle_class``, ``home``, ``destination``, ``en_route``: the weights by which a class's
+        energy is divided among surfaces. Their sum is arbitrary. None means the package's table. If
+        a surface is 0 in all cells of a zone, its weight goes to the other surfaces.
     depots
-        Fleets by depot, as `siting.demand.place_depots` returns them: all the demand of their class
+        Fleets by depot, as `siting.demand.place_depots` returns them. All demand of their classes
         is placed in the cells of the depots.
     ownership
         Exponent by class (default: 0). If the cells have ``relative_wealth``, energy near homes is
@@ -61,9 +62,9 @@ def spread_demand(
     Returns
     -------
     DataFrame
-        ``demand_id``, ``cell_id``, ``vehicle_class``, ``demand_kwh_day``; in the order of the
-        cells, then of the classes. Rows without energy are left out. ``attrs["notes"]`` lists the
-        weights that were moved to other surfaces.
+        ``demand_id``, ``cell_id``, ``vehicle_class``, ``demand_kwh_day``. Rows are in the order of
+        the cells, then of the classes; rows without energy are left out. ``attrs["notes"]`` lists
+        the weights that were moved to other surfaces.
 
     Raises
     ------
@@ -111,7 +112,7 @@ def spread_demand(
     spread = np.zeros((len(cells), len(classes)))
     for zone in dict.fromkeys(zones):
         at, rows_of = np.flatnonzero(of_cell == zone), np.flatnonzero(zones == zone)
-        if not len(at):  # a zone without demand; any other zone without cells was refused
+        if not len(at):  # a zone without demand; a zone with demand but no cells was refused
             continue
         mixes = _mixes(shares[at], division[column[rows_of]], owned[at][:, column[rows_of]])
         for row, mix, moved in zip(rows_of, *mixes, strict=True):
@@ -119,8 +120,8 @@ def spread_demand(
             if moved and wanted[row] > 0 and classes[column[row]] not in fleets:
                 where = f" in zone {zone}" if by_zone else ""
                 lost = ", ".join(n for n, gone in zip(names, moved, strict=True) if gone)
-                notes[f"{classes[column[row]]}: nothing is known of {lost}{where}, so its weight "
-                      "went to the rest"] = None  # fmt: skip
+                notes[f"{classes[column[row]]}: no data on {lost}{where}, so its weight goes to "
+                      "the other surfaces"] = None  # fmt: skip
     for at_class, name in enumerate(classes):
         if name in fleets:
             total = spread[:, at_class].sum()
@@ -139,13 +140,13 @@ def spread_demand(
 
 
 def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) -> pd.DataFrame:
-    """Return the division of each vehicle class's public energy among the surfaces (shares).
+    """Return the shares by which each vehicle class's public energy is divided among surfaces.
 
-    `overrides`: by class, the weights of ``home``, ``destination`` and ``en_route`` in place of the
-    package's: numbers of at least 0 with any sum. Columns: ``vehicle_class``; the three surfaces
-    (sum 1), each with ``…_low`` and ``…_high`` (a user's own weight has no range); ``unit``,
-    ``source``, ``confidence``. Raises `InputError` if a class's weights are all 0, or one is
-    negative or missing.
+    `overrides` has weights of ``home``, ``destination`` and ``en_route`` by class, which replace
+    the package's. They are numbers of at least 0 with any sum. Columns: ``vehicle_class``; the
+    three surfaces (sum 1), each with ``…_low`` and ``…_high`` (a user's own weight has no range);
+    ``unit``, ``source``, ``confidence``. Raises `InputError` if the weights of a class are all 0,
+    or one of them is negative or missing.
 
     >>> weights = surface_weights({"car": {"home": 1, "destination": 1, "en_route": 2}})
     >>> float(weights.set_index("vehicle_class").loc["car", "en_route"])
@@ -180,7 +181,7 @@ def _mixes(
         kept = np.where(known, weight, 0.0)
         if kept.sum() > 0:
             mix = each @ (kept / kept.sum())
-        elif known.any():  # no surface with a weight is known: weigh the known ones equally
+        elif known.any():  # no weighted surface is known: weigh the known surfaces equally
             mix = each @ (known / known.sum())
         else:
             mix = np.full(len(shares), 1 / len(shares))
@@ -256,15 +257,17 @@ def map_swings(
 ) -> pd.DataFrame:
     """Return how much each assumption about charging places changes the map, largest first.
 
-    One figure at a time is set to the ends of its range: each class's weight of a surface (its
-    other weights change in proportion), and the weight of each kind of place. The effect, the
-    larger of both ends, is half the sum of the absolute changes in the cells' shares of the total.
+    One figure at a time is set to both ends of its range. The figures are each class's weight of
+    each surface, and the weight of each kind of place. If a class's weight of a surface changes,
+    its other weights are scaled to keep the sum of its weights. The effect is half the sum of the
+    absolute changes in the cells' shares of the total, at the end where it is larger.
 
-    `cells`, `energy`, `surfaces`, `weights`, `ownership`: as in `siting.demand.spread_demand`;
-    demand at depots is not moved. `pois`: places and their weights as in `siting.demand.surfaces`;
-    without them, only the surfaces' weights are varied. Columns: ``figure`` (``home``,
-    ``destination``, ``en_route``, or ``poi_weight amenity=bank``), ``vehicle_class`` (blank: all),
-    ``moved_cells_share``, ``source``, ``confidence``.
+    `cells`, `energy`, `surfaces`, `weights`, `ownership`: as in `siting.demand.spread_demand`.
+    `energy` must not have classes with depots, because surfaces do not affect them. `pois` are
+    places and their weights, as in `siting.demand.surfaces`. Without them, only the weights of the
+    surfaces are varied. Columns: ``figure`` (``home``, ``destination``, ``en_route``, or
+    ``poi_weight amenity=bank``), ``vehicle_class`` (blank: all), ``moved_cells_share``, ``source``,
+    ``confidence``.
     """
 
     def by_cell(surfaces: pd.DataFrame, weights: pd.DataFrame) -> Floats:

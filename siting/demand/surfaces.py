@@ -1,6 +1,7 @@
 """Surfaces of public charging: near home, at a destination, or on the way.
 
-Each surface gives every cell a share, 0 to 1; the shares of a surface add up to 1:
+Each surface has a share from 0 to 1 for every cell. The shares of a surface add up to 1, and are
+proportional to:
 
 - home: the cell's population;
 - destination: the cell's markets, offices, hospitals …, each with the weight of its OSM tags;
@@ -36,7 +37,7 @@ MAIN_ROADS = ("motorway", "trunk", "primary", "secondary")
 # The road class whose weight applies to classes without a row in the table.
 FALLBACK = "unclassified"
 STEP_M = 200.0
-# Starting places searched at once; memory limits their number in a large city.
+# Number of starting places searched at once. In a large city, memory limits this number.
 BATCH = 16
 
 
@@ -50,16 +51,16 @@ def surfaces(
 ) -> pd.DataFrame:
     """Return each cell's share of homes, destinations and passing traffic (0 to 1).
 
-    `pois`: OSM features with their keys as columns (``amenity``, ``shop`` …); None: no
-    destinations. `poi_weights`: ``osm_key``, ``osm_value`` (``*``: any), ``weight``;
-    `road_weights`: ``highway``, ``weight``; for both, None means the package's table. `trips`:
-    ``trips``, ``trip_min`` and ``seed`` as in `traffic`.
+    `pois` are OSM features with their keys as columns (``amenity``, ``shop`` …). None means no
+    destinations. `poi_weights` has ``osm_key``, ``osm_value`` (``*``: any) and ``weight``;
+    `road_weights` has ``highway`` and ``weight``. For both, None means the package's table. `trips`
+    are the arguments ``trips``, ``trip_min`` and ``seed`` of `traffic`.
 
     Columns: ``cell_id``, ``home``, ``destination``, ``en_route``, and ``en_route_<class>``: the
-    part of ``en_route`` on each class of road. ``attrs["whole"]`` has the totals behind the shares
-    (people, weight of places, weighted vehicle-metres). An unknown surface is 0 everywhere, with a
-    note in ``attrs["notes"]``. Raises `InputError` if a table breaks its rules, a setting is
-    invalid or `pois` has no coordinate reference system.
+    part of ``en_route`` on each class of road. ``attrs["whole"]`` has the totals by which the
+    shares were divided (people, weight of places, weighted vehicle-metres). If nothing is known of
+    a surface, its shares are 0, and ``attrs["notes"]`` has a note. Raises `InputError` if a table
+    breaks its rules, a setting is invalid or `pois` has no coordinate reference system.
     """
     validate(cells, CELLS)
     notes: list[str] = []
@@ -72,7 +73,7 @@ def surfaces(
     for name, whole in wholes.items():
         frame[name] = by_surface[name] / whole if whole > 0 else 0.0
         if not whole > 0 and not any(note.startswith(name) for note in notes):
-            notes.append(f"{name}: nothing of it lies in any cell")
+            notes.append(f"{name}: none of it lies in a cell")
     for kind in dict.fromkeys(flow["highway"]) if wholes["en_route"] > 0 else ():
         of_kind = _into_cells(cells, flow[flow["highway"] == kind], "", [])
         if of_kind.any():
@@ -114,14 +115,15 @@ def _destinations(
 def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> gpd.GeoDataFrame:
     """Return the places that attract vehicles, as points with a relative weight.
 
-    `pois`: OSM features with their keys as columns. `weights`: ``osm_key``, ``osm_value`` (``*``:
-    any value but ``no``) and ``weight``; None: the package's table. A place with several tags
-    counts once, with its heaviest tag; a value named in the table has priority over ``*``.
+    `pois` are OSM features with their keys as columns. `weights` has ``osm_key``, ``osm_value``
+    (``*``: any value but ``no``) and ``weight``; None means the package's table. A place with
+    several tags counts once, with its heaviest tag. A value named in the table has priority over
+    ``*``.
 
-    Columns: ``weight``, the ``tag`` it comes from (a row of the table: ``amenity=bank``,
-    ``shop=*``), ``name`` (blank: none) and a point, in the coordinate reference system of `pois`;
-    only places with a weight above 0. Raises `InputError` if `pois` has no coordinate reference
-    system, or a weight is missing or negative.
+    Columns: ``weight``, ``tag`` (the row of the table with this weight: ``amenity=bank``,
+    ``shop=*``), ``name`` (blank: none) and a point, in the coordinate reference system of `pois`.
+    Only places with a weight above 0 are returned. Raises `InputError` if `pois` has no coordinate
+    reference system, or a weight is missing or negative.
 
     >>> pois = gpd.GeoDataFrame(
     ...     {"amenity": ["bank", "bench"]},
@@ -164,8 +166,8 @@ def cell_places(
 
     Arguments: as in `siting.demand.surfaces`. Columns: ``cell_id``, ``name``, ``tag`` (its row in
     the table of weights), ``weight`` (of that row) and ``part``: the share of the place that counts
-    in this cell, below 1 if the place lies on a border. Per cell, the sum of ``weight`` times
-    ``part`` is proportional to ``destination`` of `siting.demand.surfaces`.
+    in this cell, below 1 if the place lies on a border. A cell's sum of ``weight`` times ``part``
+    is proportional to its ``destination`` in `siting.demand.surfaces`.
     """
     places = poi_points(pois, poi_weights)
     spots = places.geometry.to_crs(cells.crs).to_numpy()
@@ -181,7 +183,8 @@ def cell_places(
 def road_points(network: Network) -> gpd.GeoDataFrame:
     """Return points at most 200 m apart along `MAIN_ROADS`, in the network's coordinates.
 
-    They are for ``make_cells(also=…)``, so that main roads have cells where nobody lives.
+    Pass the points to ``make_cells(also=…)``, so that main roads have cells even where nobody
+    lives.
     """
     _, lines = streets_once(network, MAIN_ROADS)
     points, _, _ = along(lines, STEP_M)
@@ -199,17 +202,18 @@ def traffic(
 ) -> gpd.GeoDataFrame:
     """Return traffic along roads as points with a relative weight.
 
-    This is a proxy, not a count: vehicles drive from sampled places to all others by the quickest
-    path, in proportion to the people there. The weight of a piece of road is vehicles x metres x
-    weight of its class. This is edge betweenness, sampled and weighted by population (Brandes 2001,
-    A faster algorithm for betweenness centrality, with one quickest path for each pair).
+    This is a proxy, not a traffic count. Vehicles drive by the quickest path from sampled places to
+    all others, in proportion to the people there. The weight of a piece of road is vehicles x
+    metres x weight of its class. The method is edge betweenness, sampled and weighted by population
+    (Brandes 2001, A faster algorithm for betweenness centrality, with one quickest path for each
+    pair).
 
-    `cells`: ``people`` and ``node_id``: trips start and end in proportion to the people at a node;
-    without cells, or if no node has people, all nodes count equally. `road_weights`: ``highway``
-    and ``weight``; None: the package's table. A link without a row has the weight of its parent
-    class; any other class without a row has that of ``unclassified``. `trips`: number of starting
-    places, sampled in proportion to people; if there are fewer places, all are used. `trip_min`:
-    the longest trip, minutes; ``inf`` for no limit.
+    `cells` has ``people`` and ``node_id``. Trips start and end in proportion to the people at a
+    node. Without cells, or if no node has people, all nodes count equally. `road_weights` has
+    ``highway`` and ``weight``; None means the package's table. A link road without a row has the
+    weight of its parent class. Any other class without a row has the weight of ``unclassified``.
+    `trips` is the number of starting places, sampled in proportion to people. If there are fewer
+    places, all are used. `trip_min` is the longest trip in minutes (``inf``: no limit).
 
     Columns: ``weight``, ``highway`` (the row of `road_weights`) and a point, one row per piece of
     road of at most 200 m, in the network's coordinates. Raises `InputError` if a setting or a
@@ -255,7 +259,7 @@ def _weights(given: pd.DataFrame | None, name: str, key: tuple[str, ...]) -> pd.
 def _into_cells(
     cells: gpd.GeoDataFrame, points: gpd.GeoDataFrame, name: str, notes: list[str]
 ) -> Floats:
-    """Return the weight of the points in each cell; a point in several cells is split."""
+    """Return the weight of the points in each cell, with points on borders split among cells."""
     shapes = cells.geometry.to_numpy()
     spots = points.geometry.to_crs(cells.crs).to_numpy()
     weight = points["weight"].to_numpy(dtype=float)
@@ -312,8 +316,8 @@ def _flows(network: Network, people: Floats, trips: int, trip_min: float, seed: 
 def _subtrees(before: npt.NDArray[np.int32], weight: Floats, root: int) -> Floats:
     """Return the total weight of each node and its descendants in a tree of drives.
 
-    Depths are found by doubling (each node looks twice as far up each time). The levels are then
-    summed from the deepest upwards, each in one operation.
+    Depths are found by doubling: in each round, a node looks twice as far up the tree. Then the
+    levels are summed from the deepest upwards, each in one operation.
     """
     parent = np.where(before >= 0, before, root).astype(np.intp)
     up, depth = parent.copy(), (np.arange(len(parent)) != root).astype(np.intp)

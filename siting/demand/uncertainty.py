@@ -1,10 +1,10 @@
 """Uncertainty of the demand: scenarios, seeded draws, and the figures that matter most.
 
 Every figure of `siting.demand.demand_figures` has a low, a central and a high value. Figures are
-assumed independent, except a city's shares: shares from one source move together from their low to
-their high ends. A common factor moves the country's fleets of all classes together (a slow or fast
-policy): `fleet_paces` takes it from the scenarios of `fleet_model`, with ``slow`` as the tenth
-percentile and ``fast`` as the ninetieth.
+assumed to be independent, with two exceptions. A city's shares from the same source move together
+from their low to their high ends. A common factor, for a slow or fast policy, moves the country's
+fleets of all classes together. `fleet_paces` derives this factor from the scenarios of
+`fleet_model`, with ``slow`` as the tenth percentile and ``fast`` as the ninetieth.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from siting.errors import Fault, InputError, refuse
 # Figures that lower public energy when they increase.
 LOWERING = ("home_share", "charging_efficiency", *SURVEYED.values())
 SCENARIOS = ("low", "central", "high")
-# Assumed percentile of each scenario in the range of future fleets; ASSUMPTION: no forecast of
-# Pakistan's sales with a range was found.
+# Percentile of each scenario in the range of future fleets. ASSUMPTION: no forecast of Pakistan's
+# sales with a range was found.
 PACES = {"slow": 0.1, DEFAULT_SCENARIO: 0.5, "fast": 0.9}
 QUANTILES = (0.05, 0.5, 0.95)
 _CHUNK = 256  # draws computed at once, to limit memory with many zones
@@ -57,7 +57,7 @@ def _keys(case: Case) -> pd.Series[str]:
 
 
 def _end(case: Case, *, more: bool) -> Array:
-    """Return each figure at the end of its range that gives more energy, or that gives less."""
+    """Return each figure at the end of its range that raises energy (`more`) or lowers it."""
     figure = case.figures["figure"]
     low, high = case.column("low"), case.column("high")
     values = np.where(figure.isin(LOWERING).to_numpy() == more, low, high)
@@ -73,8 +73,8 @@ def _end(case: Case, *, more: bool) -> Array:
 def energy_scenarios(area: Area) -> pd.DataFrame:
     """Return public energy by scenario (low, central, high), zone and class (kWh/day).
 
-    In ``low``, every figure is at the end of its range that gives less energy; in ``high``, more.
-    These are extremes; `draw_energy` returns likely outcomes.
+    In ``low``, every figure is at the end of its range that gives less energy; in ``high``, at the
+    end that gives more. Both are extremes. For likely outcomes, see `draw_energy`.
 
     `area`: data of the area. Columns: ``scenario`` (``low``, ``central``, ``high``), ``zone_id``,
     ``vehicle_class``, ``demand_kwh_day``.
@@ -93,12 +93,13 @@ def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None
     put the median of the draws far above the central demand. A figure's random numbers depend only
     on the seed and the figure's name, not on other figures. A larger `n` only adds draws.
 
-    `n`: number of draws, at least 1; `seed`: a whole number of at least 0; `area`: data of the
-    area; `paces`: common factors of all fleets, as `fleet_paces` returns them; None: each class's
-    number of vehicles varies only within its own range.
+    `n` is the number of draws, at least 1. `seed` is a whole number of at least 0. `area` has the
+    data of the area. `paces` has the common factors of all fleets, as `fleet_paces` returns them.
+    If it is None, each class's number of vehicles varies only within its own range.
 
     Columns: ``draw`` (from 1), ``vehicle_class``, ``demand_kwh_day`` (over all zones). Raises
-    `InputError` if `n` or `seed` is invalid, and for the faults of `siting.demand.zone_energy`.
+    `InputError` if `n` or `seed` is invalid, and in the cases listed at
+    `siting.demand.zone_energy`.
     """
     refuse(
         Fault(name, f"{value!r} is not a whole number of at least {least}")
@@ -123,10 +124,11 @@ def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None
 def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
     """Return the number of vehicles in each scenario of `PACES`, relative to a fleet.
 
-    `fleet`: vehicles of the country by class, as in `city_energy`; `others`: the same under other
-    scenarios, by name. Result: index ``vehicle_class``, one column per scenario, named by its
-    percentile (0 to 1), in rising order; vehicles of the study area itself have the value 1. None
-    if fewer than two scenarios are given.
+    `fleet` has the country's vehicles by class, as in `city_energy`. `others` has the fleets under
+    other scenarios, by name. The result has the index ``vehicle_class`` and one column per
+    scenario, in rising order. Each column is named by the scenario's percentile (0 to 1). Classes
+    with a known fleet in the study area have the value 1. The result is None if `others` has fewer
+    than two of the scenarios.
 
     >>> from siting.demand import FleetScenario, national_fleet
     >>> others = {name: national_fleet(2030, FleetScenario(name)) for name in PACES}
@@ -173,14 +175,14 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
     """Return the effect of each figure alone on the total and on the map, largest first.
 
     One figure at a time is set to its low and its high end. Its effect on the map is the share of
-    all energy that moves to another place (or class): half the sum of the absolute changes in the
-    shares of cells (or of zones and classes).
+    all energy that moves to another cell, or to another zone or class. This is half the sum of the
+    absolute changes in the shares.
 
-    `shares`: ``zone_id``, ``vehicle_class``, ``cell_id``, ``share``: how the energy of each zone
-    and class is divided among cells; if None, moves between cells are not computed. Columns:
-    ``rank`` (from 1, by ``swing_share``), ``figure``, ``vehicle_class`` (blank: all; several: a
-    city's shares from one source), ``low_kwh_day`` and ``high_kwh_day`` (totals at the figure's
-    ends, the smaller first), ``swing_kwh_day``, ``swing_share`` (of the central total),
+    `shares` has ``zone_id``, ``vehicle_class``, ``cell_id`` and ``share``: the division of each
+    zone's and class's energy among cells. If it is None, moves between cells are not computed.
+    Columns: ``rank`` (from 1, by ``swing_share``), ``figure``, ``vehicle_class`` (blank: all;
+    several: a city's shares from one source), ``low_kwh_day`` and ``high_kwh_day`` (totals at the
+    figure's ends, the smaller first), ``swing_kwh_day``, ``swing_share`` (of the central total),
     ``moved_share`` (between zones or classes), ``moved_zones_share`` (between zones) and
     ``moved_cells_share`` (between cells, if `shares` is given), each at the end where it is larger;
     ``source``, ``confidence``. Figures without an effect are left out.
@@ -264,7 +266,7 @@ def _split_triangle(uniform: Array, low: float, middle: float, high: float) -> A
 def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
     """Return the common factor for vehicles, by draw and class.
 
-    Its logarithm is linear in the normal quantile between the scenarios, and extrapolated beyond
+    Between the scenarios, its logarithm is linear in the normal quantile. It is extrapolated beyond
     them.
     """
     at, z = ndtri(paces.columns.to_numpy(dtype=float)), ndtri(uniform)

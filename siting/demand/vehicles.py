@@ -26,21 +26,21 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
 
     The energy of a vehicle is ``km_day * electric_km_share * kwh_km / charging_efficiency`` kWh a
     day at the charger. ``electric_km_share`` is below 1 for classes with plug-in hybrids, which
-    count as new-energy vehicles but also use petrol. The packaged ``kwh_km`` is measured at the
-    wall, so its efficiency is 1 and losses count once. A ``kwh_km`` measured at the battery also
-    needs a ``charging_efficiency`` (about 0.9).
+    count as new-energy vehicles but also use petrol. The package's ``kwh_km`` is measured at the
+    wall and includes charging losses, so the efficiency is 1. A ``kwh_km`` measured at the battery
+    also needs a ``charging_efficiency`` (about 0.9).
 
-    `path`: a user's own table with the columns of ``siting/reference/vehicles.csv``; its rows
-    replace the package's for the same class and figure. `overrides`: single figures to change, by
-    class: ``kwh_km``, ``km_day``, ``charging_efficiency``, ``electric_km_share``, ``home_share``,
-    ``housing_weight``, ``ownership_weight`` or ``public_share``. A ``public_share`` holds in every
-    zone, whatever its housing. A new class needs ``kwh_km``, ``km_day`` and either ``home_share``
-    or ``public_share``.
+    `path` is a user's own table with the columns of ``siting/reference/vehicles.csv``. Its rows
+    replace the package's for the same class and figure. `overrides` has single figures to change,
+    by class: ``kwh_km``, ``km_day``, ``charging_efficiency``, ``electric_km_share``,
+    ``home_share``, ``housing_weight``, ``ownership_weight`` or ``public_share``. A ``public_share``
+    applies in every zone, whatever the housing there. A new class needs ``kwh_km``, ``km_day`` and
+    either ``home_share`` or ``public_share``.
 
     Columns: ``vehicle_class``; each figure with ``…_low``, ``…_high``, ``…_source``,
     ``…_confidence``; ``public_share`` (1 - ``home_share``) with its range; the class's ``source``
-    and its weakest ``confidence``. Raises `InputError` with every unknown figure, incomplete new
-    class and invalid value.
+    and its weakest ``confidence``. An `InputError` names every unknown figure, incomplete new class
+    and invalid value.
 
     >>> figures = vehicle_figures(overrides={"car": {"km_day": 35}}).set_index("vehicle_class")
     >>> figures.loc["car", ["kwh_km", "km_day"]].to_list()

@@ -16,10 +16,11 @@ from siting.demand.rasters import read_window
 from siting.errors import InputError, refuse
 from siting.files import extent, missing_columns, read_layer, row_labels, rows_fault
 
-# Relative wealth is published on a 2.4 km grid: a figure farther away says little about a cell.
+# Relative wealth is published on a 2.4 km grid. A figure that is farther away than this limit says
+# little about a cell.
 FARTHEST_M = 5000.0
 MARGIN_DEG = FARTHEST_M / 100_000
-# A larger figure is not an index around zero; its exponential would give one cell all vehicles.
+# A larger figure cannot be an index around zero: its exponential would give one cell all vehicles.
 MOST_INDEX = 10.0
 
 # Positions of figures, the figures, and a function that names rows.
@@ -34,16 +35,16 @@ def relative_wealth(
     index: bool = False,
     nodata: float | None = None,
 ) -> Floats:
-    """Return each cell's wealth relative to the population's mean, from the nearest figure.
+    """Return each cell's wealth relative to the population's mean, from the nearest known figure.
 
-    `cells`: demand cells with ``people``, in metres; `path`: a GeoTIFF of one band, or a layer of
-    points such as Meta's Relative Wealth Index in CSV; `column`: the column of a layer that holds
-    the figure; `index`: whether the figures are an index around zero, whose exponential is used;
-    `nodata`: the value of a raster that marks missing data, if the file does not declare one.
+    `cells` are demand cells with ``people``, in metres. `path` is a GeoTIFF of one band, or a layer
+    of points, such as Meta's Relative Wealth Index in CSV. `column` is the column of a layer with
+    the figure. `index` means that the figures are an index around zero; their exponential is used.
+    `nodata` is the value of a raster that marks missing data, if the file does not declare one.
 
     Raises `InputError` if the file cannot be read, a figure is missing or below zero (for an index:
-    outside -10 to 10), all are zero, or cells with people are farther than 5 km from any figure;
-    `MissingExtraError` for a GeoTIFF without the package ``rasterio``.
+    outside -10 to 10), all figures are zero, or cells with people have no figure within 5 km.
+    Raises `MissingExtraError` if a GeoTIFF is given and the package ``rasterio`` is not installed.
     """
     if path.suffix.lower() in (".tif", ".tiff"):
         points, value, labels = _raster(path, cells, nodata)

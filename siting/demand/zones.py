@@ -1,4 +1,4 @@
-"""Zones and their populations: read, checked, clipped, spread over streets, buildings or places."""
+"""Zones and their people: read, checked, clipped, and spread over streets, buildings or places."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from siting.roads.network import utm_epsg
 
 log = logging.getLogger(__name__)
 
-# Share of the smaller zone above which an overlap is a fault; neighbours drawn by hand overlap by
-# slivers.
+# An overlap above this share of the smaller zone is a fault. Smaller overlaps are slivers between
+# neighbours drawn by hand.
 MOST_OVERLAP = 0.001
 # Smallest hole that counts as a gap and not as a sliver, km2.
 LEAST_GAP_KM2 = 0.0001
@@ -53,12 +53,13 @@ def read_zones(
 ) -> gpd.GeoDataFrame:
     """Return zones and their populations, as polygons in lon/lat (EPSG:4326) without overlaps.
 
-    `path`: a layer file of polygons: census tehsils, wards, union councils. `people_column`: the
-    number of people; None: outlines only, with 0 people each. `id_column`: the id of a zone; by
-    default ``zone_id`` or ``id`` if the layer has it, else ``z001`` …. `name_column`: the display
-    name; by default ``name`` if the layer has it, else the id. `renting_column`,
-    `high_rise_column`: the shares of households that rent, and that live in high-rise buildings, 0
-    to 1. `ownership_column`: vehicles per head, or a proxy, in any unit.
+    `path` is a layer file of polygons, such as census tehsils, wards or union councils. The other
+    arguments are names of its columns. `people_column` has the number of people; None means 0
+    people in each zone. `id_column` has the zone's id; the default is ``zone_id`` or ``id`` if the
+    layer has it, else ``z001`` …. `name_column` has the display name; the default is ``name`` if
+    the layer has it, else the id. `renting_column` and `high_rise_column` have the shares (0 to 1)
+    of households that rent and that live in high-rise buildings. `ownership_column` has the
+    vehicles per head, or a proxy, in any unit.
 
     Columns: ``zone_id``, ``name``, ``people`` (persons), ``renting_share`` and ``high_rise_share``
     (0 to 1, blank if unknown), ``ownership`` if its column is given, the layer's other columns
@@ -67,8 +68,8 @@ def read_zones(
 
     Raises `InputError` with every fault of the file at once: missing columns; counts as in
     `siting.demand.read_people`; shares outside 0 to 1; missing or repeated ids; geometry that is
-    missing, broken or not a polygon; zones that overlap by more than 0.1 % of the smaller one, with
-    their ids and the overlap in km2.
+    missing, broken or not a polygon; zones that overlap by more than 0.1 % of the smaller zone,
+    with their ids and the overlap in km2.
     """
     require_commas(path)
     layer = read_layer(path)
@@ -131,10 +132,10 @@ def read_zones(
 def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
     """Return overlaps and gaps of zones in km2, with the zones' ids.
 
-    `zones`: polygons with ``zone_id`` and a coordinate reference system.
+    `zones` are polygons with ``zone_id`` and a coordinate reference system.
 
-    Result: ``area_km2`` (of all zones); ``overlap_km2`` (of all pairs, slivers included);
-    ``overlaps``: one record for each pair of zones that share more than 0.1 % of the smaller one
+    The result has ``area_km2`` (of all zones); ``overlap_km2`` (of all pairs, slivers included);
+    ``overlaps``: one record for each pair of zones that share more than 0.1 % of the smaller zone
     (``zone_id``, ``other_id``, ``overlap_km2``, ``share``); ``gap_km2`` and ``gaps``: holes between
     zones (``gap_km2``, ``lon``, ``lat`` of a point inside); ``warnings``: strings.
 
@@ -190,16 +191,17 @@ def spread_zones(
     buildings: gpd.GeoDataFrame | None = None,
     pois: gpd.GeoDataFrame | None = None,
 ) -> gpd.GeoDataFrame:
-    """Return the zones' people spread inside each zone: points in lon/lat with counts.
+    """Return the zones' people spread inside each zone, as points in lon/lat with counts.
 
-    This is for zones for which only the total is known. People are assumed to live in proportion to
-    the length of residential street, the footprint of buildings or the number of places; the caller
-    must state this assumption. Each zone's points sum to its people.
+    Use this function if only the total of each zone is known. The number of people is assumed to be
+    proportional to the length of residential streets, the footprint of buildings or the number of
+    places. The caller must state this assumption. The points of each zone sum to its people.
 
-    `zones`: polygons with ``zone_id`` and ``people``, as `read_zones` returns them. One of the
-    others is needed, and determines how people are divided: `network` (roads), by length of street;
-    `buildings` (polygons), by area, each in the zone that contains a point inside it; `pois`
-    (places), by number or by their column ``weight``.
+    `zones` are polygons with ``zone_id`` and ``people``, as `read_zones` returns them. One other
+    argument is needed, and determines how people are divided. With `network` (roads), they are
+    divided by length of street. With `buildings` (polygons), they are divided by area; a building
+    belongs to the zone that contains a point inside it. With `pois` (places), they are divided
+    among the places equally or, if there is a column ``weight``, in proportion to it.
 
     Columns: ``zone_id``, ``people``, ``basis`` and ``geometry``. ``basis`` is ``streets``,
     ``buildings`` or ``pois``. If a zone has none of these, all its people are placed at one point
@@ -304,12 +306,13 @@ def _mask_fault(mask: pd.Series, path: Path, column: str, what: str) -> list[Fau
 def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.GeoDataFrame:
     """Return the part of each zone inside an area, with its people (persons).
 
-    People are assumed to be spread evenly over a zone; the caller must state this assumption.
+    People are assumed to be spread evenly over a zone. The caller must state this assumption.
 
-    `zones`: polygons in lon/lat with ``zone_id`` and ``people``, as `siting.demand.read_zones`
-    returns them; `area`: polygon in lon/lat. Result: the zones that reach into the area, clipped,
-    with the same columns; ``people`` is multiplied by ``area_share``, the share of the zone's area
-    that is inside (0 to 1). Raises `InputError` if no zone reaches into the area.
+    `zones` are polygons in lon/lat with ``zone_id`` and ``people``, as `siting.demand.read_zones`
+    returns them. `area` is a polygon in lon/lat. The result has the zones that reach into the area,
+    clipped, with the same columns and ``area_share``: the share of the zone's area that is inside
+    (0 to 1). ``people`` is multiplied by this share. Raises `InputError` if no zone reaches into
+    the area.
 
     >>> zones = gpd.GeoDataFrame(
     ...     {"zone_id": ["a"], "people": [100.0]},
@@ -320,7 +323,7 @@ def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.Geo
     [50.0]
     """
     utm = utm_epsg(area.bounds)
-    # In degrees the edges of zones and area stay straight, so that clipped neighbours have no gaps.
+    # In degrees, the edges of zones and area remain straight, so clipped neighbours have no gaps.
     inside = shapely.intersection(zones.geometry.to_numpy(), area)
     whole_m2 = zones.geometry.to_crs(utm).area.to_numpy()
     part_m2 = gpd.GeoSeries(inside, crs=4326).to_crs(utm).area.to_numpy()

@@ -2,9 +2,9 @@
 
 Formulation
 -----------
-An offer costs K and sells q kWh a day. At a charger group drivers pay the price p, with sales tax
-s, and the station pays the tariff w. The share e of the energy bought is sold, the share f of
-revenue goes to payment and telecom, and h is the rate of income tax:
+An offer costs K and sells q kWh a day. At each charger group, drivers pay the price p, which
+includes sales tax at the rate s. The station pays the tariff w, and sells the share e of the energy
+it buys. Payment and telecom services take the share f of revenue, and h is the rate of income tax:
 
     margin    m = p / (1 + s) - p f - w / e                               PKR/kWh, by group
     a year    A = 365 q m - O&M - fixed charges - staff - land lease - NEECA's annual fee
@@ -12,22 +12,26 @@ revenue goes to payment and telecom, and h is the rate of income tax:
     NPV       = ((1 - h) A + h K / n) F(r, n) - K - (1 - h) replacements
                                                    (year by year while q grows)
     gap       = max(0, -NPV), paid up to the subsidy rule's limit for the offer
-    payback   : the time from which the running total of the flows stays at or above 0, linear
-                within a year; blank if not within n years
+    payback   : the time after which the cumulative flow stays at or above 0, with an even flow
+                within each year; blank if later than n years
 
-The plan's energy is for the target year. Earlier sales follow the demand of the fleet model from
-the opening year on (`sales_path`); later sales stay constant. Flows fall at the ends of years.
-Chargers and swap batteries are replaced at today's price at the end of the last full year of their
-life, if that is before the horizon, and have no residual value. These assumptions understate a
-station's earnings. Prices are constant, and the discount rate is real. The cost is written off
-evenly over the horizon, and a loss lowers the tax on other income of the firm; both assumptions
-favour the station. A subsidy is not taxed.
+A plan states sales in the target year. From the opening year to the target year, sales follow the
+demand of the fleet model (`sales_path`); later they stay constant. Cash flows occur at the ends of
+years. Chargers and swap batteries are replaced at today's price at the end of the last full year of
+their life, if it ends before the horizon, and have no residual value. These assumptions understate
+a station's earnings. Two other assumptions favour the station: the cost is written off evenly over
+the horizon, and a loss lowers the tax on the firm's other income. Prices are constant, the discount
+rate is real, and a subsidy is not taxed.
 
-NPV is linear in q, the sales of the target year: NPV = worth q - need, with worth = (1 - h) 365 m x
-the sum over the years t of (share of q sold in t) / (1 + r)^t, and need = K (1 - h F / n) + (1 - h)
-(F x fixed costs a year + replacements). A hurdle requires NPV 0 at a share of q, or at a higher
-rate: worth is multiplied by the share, or need and worth are computed at that rate. `gap_terms`
-returns need and worth for the rows of the integer program under the rules `need` and `gap`.
+NPV is linear in q, the sales of the target year:
+
+    NPV   = worth q - need
+    worth = (1 - h) 365 m x sum over the years t of (share of q sold in t) / (1 + r)^t
+    need  = K (1 - h F / n) + (1 - h) (F x fixed costs a year + replacements)
+
+If a hurdle requires NPV 0 at a share of q, worth is multiplied by that share. If it requires NPV 0
+at a higher rate, need and worth are computed at that rate. `gap_terms` returns need and worth for
+the rows of the integer program under the rules `need` and `gap`.
 
 Sources: the Ministry named viability-gap funding (Dunya, 6 Oct 2025), but no formula for it was
 found; the arithmetic is from R. A. Brealey, S. C. Myers, F. Allen, Principles of Corporate Finance,

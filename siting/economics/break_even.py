@@ -3,7 +3,7 @@
 The net present value of a station that sells q is ``worth q - need``
 (`siting.economics.gap_terms`). It is linear in the price of a kWh, the tariff, the lease of a bay,
 wages, fixed charges, sales, and the cost of chargers, grid works and civil works. Two values of a
-figure give the line and its zero, so nothing is solved again.
+figure determine this line and its zero, so no program is solved again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from siting.sites import Subsidy, subsidy_pkr, with_dearer
 SHARE = "share of what is planned"
 SALES = "sales"
 LEASE = "land_bay_month"
-# Fields of the rules with a linear effect, each with its item of money.csv and unit.
+# For each field of the rules with a linear effect: its item of money.csv and its unit.
 _RULES = {
     "tariff_pkr_kwh": ("station_tariff", "PKR/kWh"),
     "attendants": ("attendants", "attendants a station with fast chargers"),
@@ -35,9 +35,9 @@ _RULES = {
 }
 # Parts of the cost of an offer, varied as a share of the planned cost.
 _COSTS = ("charger_cost_pkr", "grid_cost_pkr", "civil_cost_pkr")
-# Relative change of the net present value below which a figure counts as without effect.
+# A figure that changes the net present value by a smaller share than this has no effect.
 _NONE = 1e-6
-# Multiple of a figure's value beyond which a break-even has no meaning.
+# A break-even beyond this multiple of the figure's value is left blank.
 FAR = 5.0
 ENDS = ("half_no_money_at", "no_money_at", "first_lost_at", "all_lost_at")
 
@@ -49,7 +49,7 @@ class Accounts:
     # The new stations' offers, as `siting.sites.make_offers` returns them, with their payment in
     # ``subsidy_pkr``.
     offers: pd.DataFrame
-    sold_kwh_day: Floats  # sales of each offer (kWh/day), beyond those of the station it extends
+    sold_kwh_day: Floats  # sales of each offer (kWh/day), less those of the station it extends
     # `rules`, `subsidy`: prices and rates, and the caps on public money
     rules: BusinessRules
     subsidy: Subsidy
@@ -60,7 +60,7 @@ class Accounts:
 
     @property
     def npv_pkr(self) -> Floats:
-        """Net present value of each station without subsidy, at the hurdle of the rule (PKR)."""
+        """Net present value (PKR) of each station without subsidy, at the subsidy rule's hurdle."""
         need, worth = self._terms
         return worth * self.sold_kwh_day - need
 
@@ -126,13 +126,14 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
 
     `accounts`: the stations that receive public money; all stations if none does.
 
-    Columns: ``figure`` (an item of money.csv or works.csv, ``sales``, or a part of the cost),
-    ``value``, ``unit``, ``stations`` (their number), ``rising`` (whether a larger value helps
-    them), ``half_no_money_at`` and ``no_money_at`` (the value at which half of the stations, or
-    all, begin to need no public money), ``first_lost_at`` and ``all_lost_at`` (the value beyond
-    which one station, or every station, has a shortfall above its cap). A value is blank if it does
-    not lie between 0 and `FAR` times the figure's ``value``. Figures without an effect are left
-    out. The figure nearest to a break-even comes first.
+    A station is lost if its shortfall exceeds its cap. Columns: ``figure`` (an item of money.csv or
+    works.csv, ``sales``, or a part of the cost), ``value``, ``unit``, ``stations`` (how many
+    stations the figure affects), ``rising`` (whether a larger value helps them),
+    ``half_no_money_at`` and ``no_money_at`` (the value from which half of the stations, or all,
+    need no public money), ``first_lost_at`` and ``all_lost_at`` (the value beyond which the first
+    station, or every station, is lost). Values below 0 or above `FAR` times the figure's ``value``
+    are blank. Figures without an effect are left out. The figure nearest to a break-even comes
+    first.
     """
     shares = sold_shares(accounts.offers, accounts.by_group)
     main = shares.idxmax(axis=1).to_numpy() if len(shares) else np.array([])
@@ -140,7 +141,7 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
     for figure, (value, unit) in accounts.levers().items():
         group = figure.removeprefix(PRICE)
         mine = main == group if figure.startswith(PRICE) else np.ones(len(main), dtype=bool)
-        # A tariff stepped upwards could exceed a price, which is refused.
+        # The tariff is lowered, because a tariff above a price is refused.
         step = (-0.1 if figure == "station_tariff" else 0.1) * value or 0.01
         other = accounts.at(figure, value + step)
         free = _crossings(accounts.npv_pkr, other.npv_pkr, value, step)[:, mine]
@@ -182,10 +183,10 @@ def swings(
 ) -> pd.DataFrame:
     """Return the change in the stations' total value (PKR) at the low and high end of each figure.
 
-    `ends`: for each figure, a function that returns the accounts at a value, and its low and high
-    ends. Columns: ``name``, ``low_pkr`` and ``high_pkr`` (change of all stations' net present value
-    without subsidy), ``swing_pkr`` (the range spanned by both and 0), in the order given. Figures
-    with an end that the rules refuse are left out.
+    `ends`: for each figure, a function that returns the accounts at a value, and the low and high
+    ends of its range. Columns: ``name``, ``low_pkr`` and ``high_pkr`` (change in the total net
+    present value without subsidy), ``swing_pkr`` (the range spanned by both and 0). Rows keep the
+    order of `ends`. A figure is left out if the rules refuse one of its ends.
     """
     now = float(accounts.npv_pkr.sum())
     rows = []

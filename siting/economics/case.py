@@ -43,9 +43,9 @@ def business_case(
         The offers, one per site, as `siting.sites.make_offers` returns them. Existing stations are
         left out: their running costs are unknown, and no decision depends on them.
     served_kwh_day
-        Sales of each site (kWh/day), by ``site_id``: a series is for the target year, towards which
-        sales grow (`siting.economics.rules.ramp`); a table has a column per year, without further
-        growth. Absent sites sell nothing.
+        Sales of each site (kWh/day), by ``site_id``. A series has the sales of the target year,
+        towards which sales grow (`siting.economics.rules.ramp`). A table has the sales of each year
+        in a column, and no growth is added. Absent sites sell nothing.
     rules
         Prices and rates.
     subsidy
@@ -59,22 +59,23 @@ def business_case(
     Returns
     -------
     DataFrame
-        One row per offer, in the same order: ``site_id``, ``offer_id``, ``sold_kwh_day`` (in the
-        last year; for an offer that extends a station, the part above ``standing_kwh_day``),
-        ``margin_pkr_kwh``; for the last year, ``revenue_pkr_year`` (paid by drivers),
-        ``sales_tax_pkr_year``, ``energy_pkr_year``, ``payment_pkr_year``, ``om_pkr_year``,
-        ``fixed_charge_pkr_year``, ``staff_pkr_year``, ``land_pkr_year``, ``annual_fee_pkr``,
-        ``insurance_pkr_year``, ``income_tax_pkr_year`` (below 0 where a loss lowers the tax on
-        other income), ``net_pkr_year`` (after all of these); ``cost_pkr``, ``replacement_pv_pkr``,
-        ``npv_pkr``, ``payback_years``, ``discounted_payback_years`` (blank: never within the
-        horizon), ``lacking_pkr`` (shortfall of the NPV at the hurdle), ``viability_gap_pkr`` (the
-        same, capped), ``subsidy_pkr``, and with subsidy ``npv_subsidised_pkr``,
-        ``payback_subsidised_years``, ``discounted_payback_subsidised_years``.
+        One row per new station, in the order of `offers`. Columns: ``site_id``, ``offer_id``,
+        ``sold_kwh_day`` (in the last year; for an offer that extends a station, the part above
+        ``standing_kwh_day``), ``margin_pkr_kwh``; for the last year, ``revenue_pkr_year`` (paid by
+        drivers), ``sales_tax_pkr_year``, ``energy_pkr_year``, ``payment_pkr_year``,
+        ``om_pkr_year``, ``fixed_charge_pkr_year``, ``staff_pkr_year``, ``land_pkr_year``,
+        ``annual_fee_pkr``, ``insurance_pkr_year``, ``income_tax_pkr_year`` (below 0 if a loss
+        lowers the tax on other income), ``net_pkr_year`` (revenue less all of these amounts);
+        ``cost_pkr``, ``replacement_pv_pkr``, ``npv_pkr``, ``payback_years``,
+        ``discounted_payback_years`` (blank: not within the horizon), ``lacking_pkr`` (shortfall of
+        the NPV at the hurdle), ``viability_gap_pkr`` (this shortfall, capped), ``subsidy_pkr``, and
+        with subsidy ``npv_subsidised_pkr``, ``payback_subsidised_years``,
+        ``discounted_payback_subsidised_years``.
 
     Raises
     ------
     InputError
-        With every missing column, invalid figure and repeated site, or a wrong number of years.
+        If columns are missing, figures are invalid, sites repeat, or the number of years is wrong.
 
     Examples
     --------
@@ -134,7 +135,7 @@ def business_case(
         }
     )
     out[fixed.columns] = fixed.to_numpy()
-    # Figures of a year without replacements, which are in replacement_pv_pkr.
+    # These figures exclude replacements, which are in replacement_pv_pkr.
     usual = yearly[:, -1]
     out["income_tax_pkr_year"] = rules.income_tax * (usual - cost / rules.years)
     out["net_pkr_year"] = usual - out["income_tax_pkr_year"]
@@ -156,13 +157,13 @@ def business_case(
 def gap_terms(offers: pd.DataFrame, rules: BusinessRules, subsidy: Subsidy) -> pd.DataFrame:
     """Return the viability gap of each offer as a linear function of its sales (PKR).
 
-    With q kWh/day sold in the target year, the shortfall of the business case is ``need_pkr -
-    worth_pkr_kwh_day x q``, or 0 if that is negative, and the payment is at most ``cap_pkr``. Need
-    and worth include the hurdle of the subsidy's rule.
+    If an offer sells q kWh/day in the target year, its shortfall is ``need_pkr - worth_pkr_kwh_day
+    x q``, or 0 if that is negative. The payment is at most ``cap_pkr``. Need and worth are computed
+    at the hurdle of the subsidy's rule.
 
     `offers`: as `siting.sites.make_offers` returns them; `rules`: prices and rates; `subsidy`: the
     rule with its caps (`siting.sites.subsidy_pkr`). Columns: ``offer_id``, ``need_pkr``,
-    ``worth_pkr_kwh_day``, ``cap_pkr``. Rows are in the offers' order; for an offer that extends a
+    ``worth_pkr_kwh_day``, ``cap_pkr``. Rows keep the order of `offers`. For an offer that extends a
     station, only sales above ``standing_kwh_day`` count.
     """
     require_columns(offers)
@@ -178,14 +179,14 @@ def gap_arrays(
     subsidy: Subsidy,
     by_group: pd.DataFrame | None = None,
 ) -> tuple[Floats, Floats]:
-    """Return need and worth of `gap_terms` (PKR) for offers already checked."""
+    """Return need and worth of `gap_terms` (PKR) for offers that were checked before."""
     rules = at_hurdle(rules, subsidy.held_to)
     factor = present_value_factor(rules.discount_rate, rules.years)
     fixed = fixed_costs(offers, rules).sum(axis=1).to_numpy()
     kept = 1.0 - rules.income_tax
     again = replacements(offers, rules.years) @ discount_factors(rules)
     cost = offers["cost_pkr"].to_numpy(dtype=float)
-    # The cost lowers taxable profit, in equal parts over the years.
+    # The cost is deducted from taxable profit in equal parts over the years.
     need = cost * (1.0 - rules.income_tax * factor / rules.years) + kept * (factor * fixed + again)
     shares = sold_shares(offers, by_group)
     worth = {g: worth_pkr_kwh_day(rules, g) for g in _used(shares)}
@@ -209,7 +210,7 @@ def _used(shares: pd.DataFrame) -> list[str]:
 
 
 def _mean(shares: pd.DataFrame, by_group: Mapping[str, float]) -> Floats:
-    """Return each offer's mean of a figure over charger groups, weighted by its shares of sales."""
+    """Return each offer's mean of a figure over charger groups, weighted by sales."""
     return np.asarray(shares[list(by_group)].to_numpy() @ np.array(list(by_group.values())))
 
 
@@ -228,7 +229,7 @@ def _sold(offers: pd.DataFrame, served: pd.Series | pd.DataFrame, rules: Busines
     faults += rows_fault("served_kwh_day", sites.duplicated(), sites, "a site is given twice")
     values = table.to_numpy(dtype=float, na_value=np.nan)
     bad = ~(np.isfinite(values) & (values >= 0)).all(axis=1)
-    faults += rows_fault("served_kwh_day", bad, sites, "not kWh/day of at least 0")
+    faults += rows_fault("served_kwh_day", bad, sites, "not sales of at least 0 kWh/day")
     if table.shape[1] not in (1, years):
         what = f"{table.shape[1]} columns for a horizon of {years} years"
         faults.append(Fault("served_kwh_day", what, "give one, or one per year"))

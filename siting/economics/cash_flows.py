@@ -84,8 +84,8 @@ def fixed_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
 def sold_shares(offers: pd.DataFrame, by_group: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the share of each charger group (column) in the sales of each offer (row).
 
-    `by_group` has sales by ``site_id`` (index) and charger group (column), in any unit; for an
-    offer without sales, and by default, shares are proportional to capacity.
+    `by_group` has sales by ``site_id`` (index) and charger group (column), in any unit. Without
+    this table, or for an offer without sales, shares are proportional to capacity.
     """
     groups = capacity_groups(map(str, offers.columns))
     able = np.array([offers[f"capacity_{group}_kwh_day"].to_numpy(float) for group in groups])
@@ -134,7 +134,7 @@ def require_columns(offers: pd.DataFrame) -> None:
 
 
 def payback_years(outlay_pkr: float, flows_pkr: Floats) -> float:
-    """Return the years after which the cumulative flow never falls below 0 again.
+    """Return the number of years after which the cumulative flow stays at or above 0.
 
     `outlay_pkr`: outlay at the start, at least 0; `flows_pkr`: cash flow of each year, spread
     evenly over the year. The result is 0 if there is no outlay and no loss, and NaN if the flows

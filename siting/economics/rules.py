@@ -17,7 +17,7 @@ from siting.tables import capacity_groups
 
 # Year of all prices and costs (PKR); stations of a plan open in the next year or later.
 PRICES_OF = 2026
-# Fields of `BusinessRules`, each with its item of money.csv.
+# For each field of `BusinessRules`, the item of money.csv that fills it.
 ITEMS = {
     "tariff_pkr_kwh": "station_tariff",
     "discount_rate": "discount_rate",
@@ -32,7 +32,7 @@ ITEMS = {
     "efficiency_dc": "efficiency_dc",
     "efficiency_other": "efficiency_other",
 }
-# Prefix of the items of money.csv that hold drivers' price at a charger group.
+# Prefix of the items of money.csv with the price that drivers pay at a charger group.
 PRICE = "price_"
 
 
@@ -43,23 +43,23 @@ class BusinessRules:
     Create it with `business_rules`, which fills in the packaged figures.
     """
 
-    # Drivers' price by charger group, with sales tax, PKR/kWh; before tax it must exceed the
-    # tariff.
+    # Price that drivers pay by charger group, including sales tax, PKR/kWh. Before tax, it must
+    # exceed the tariff.
     prices_pkr_kwh: Mapping[str, float]
     tariff_pkr_kwh: float  # what the station pays for power, PKR/kWh
-    discount_rate: float  # yearly discount rate, 0 to 1; real, since prices are constant
+    discount_rate: float  # real yearly discount rate, 0 to 1; prices are constant
     years: int  # horizon, a whole number of at least 1
     payment_share: float  # share of revenue for payment and telecom, 0 to 1
     # `attendant_month_pkr`, `attendants`, `attendants_other`: an attendant's pay in PKR a month,
-    # and the number of attendants at a new station with DC chargers and without
+    # and the number of attendants at a new station with DC chargers, and at one without
     attendant_month_pkr: float
     attendants: float
     # `efficiency_dc`, `efficiency_other`: energy sold divided by energy bought, for DC chargers and
     # swap cabinets, and for all others; above 0 and at most 1
     efficiency_dc: float
     efficiency_other: float
-    # Sales of each year of operation relative to the target year, 0 to 1; the last value also holds
-    # for later years.
+    # Sales of each year of operation relative to the target year, 0 to 1; the last value also
+    # applies to later years.
     sales_path: tuple[float, ...] = (1.0,)
     # Share of planned sales assumed in the case, above 0 and at most 1 (`at_hurdle`).
     sales_share: float = 1.0
@@ -70,7 +70,7 @@ class BusinessRules:
     income_tax: float = 0.0  # share of the profit, 0 to below 1
 
     def __post_init__(self) -> None:
-        """Check all figures at once."""
+        """Raise `InputError` with every invalid figure."""
         least = "a number of at least 0"
         efficient = "a share above 0 and at most 1"
         faults = wrong_figures("business rules", self, [
@@ -107,10 +107,10 @@ class BusinessRules:
 def require_prices(
     rules: BusinessRules, offers: pd.DataFrame, known: Collection[str], stated: Collection[str] = ()
 ) -> None:
-    """Check that charger groups in use have a price, and that priced groups exist.
+    """Check that each charger group in use has a price, and that each group with a price exists.
 
-    `rules`: prices and rates; `offers`: the offers, of which existing stations are ignored;
-    `known`: all charger groups; `stated`: those with a price set by the user.
+    `rules`: prices and rates; `offers`: the offers (existing stations are ignored); `known`: all
+    charger groups; `stated`: the groups for which the user set a price.
     """
     new = offers[~offers["existing"].astype(bool)]
     groups = capacity_groups(map(str, offers.columns))
@@ -138,7 +138,7 @@ def ramp(rules: BusinessRules) -> npt.NDArray[np.float64]:
 
 
 def at_hurdle(rules: BusinessRules, hurdle: Hurdle) -> BusinessRules:
-    """Return the rules at a hurdle: with lower sales, or a higher discount rate.
+    """Return the rules with the sales share and the discount rate of a hurdle.
 
     >>> from siting.sites import Hurdle
     >>> held = at_hurdle(business_rules(), Hurdle(sales_share=0.7, real_return=0.12))
@@ -150,9 +150,9 @@ def at_hurdle(rules: BusinessRules, hurdle: Hurdle) -> BusinessRules:
 
 
 def opening_years(target_year: int, known_from: int = 0) -> range:
-    """Return the years, up to the target year, over which openings of stations are evenly spread.
+    """Return the years up to the target year over which stations open evenly.
 
-    No year is before `known_from`, the first year with known demand.
+    Years before `known_from`, the first year with known demand, are left out.
 
     >>> opening_years(2030)
     range(2027, 2031)
@@ -167,8 +167,8 @@ def sales_path(
 ) -> tuple[float, ...]:
     """Return the sales of each year of operation relative to the target year, 0 to 1.
 
-    Sales follow the demand up to the target year's demand, for which capacity is built. For several
-    opening years the result is the mean over them.
+    Sales follow the demand up to that of the target year, for which capacity is built. With several
+    opening years, the result is the mean over these years.
 
     `demand_kwh_day`: demand of each year from the first opening year to the target year;
     `opening_years`: first years of operation, none after the target year.
@@ -189,7 +189,7 @@ def sales_path(
 
 
 def money_figures() -> pd.DataFrame:
-    """Return prices, rates and subsidy figures: value, range, unit, source, confidence.
+    """Return prices, rates and subsidy figures with range, unit, source and confidence.
 
     Columns: ``item``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``.
 
@@ -203,9 +203,9 @@ def money_figures() -> pd.DataFrame:
 def business_rules(*, preset: str = "central", **overrides: Any) -> BusinessRules:
     """Return the packaged prices and rates (PKR/kWh, shares), with a user's overrides.
 
-    `preset`: where in its range each figure is taken (`siting.reference.PRESETS`); `**overrides`:
-    fields of `BusinessRules`; given prices replace all packaged ones. Raises `InputError` with
-    every unknown field and invalid figure.
+    `preset`: selects a value from the range of each figure (`siting.reference.PRESETS`);
+    `**overrides`: fields of `BusinessRules`. An override of the prices replaces all packaged
+    prices. Raises `InputError` with every unknown field and invalid figure.
 
     >>> business_rules().prices_pkr_kwh["dc"]
     112.5

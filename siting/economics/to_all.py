@@ -2,23 +2,23 @@
 
 Formulation
 -----------
-An offer costs K, has running costs of R a year that do not depend on sales (operation and
-maintenance, fixed charges, staff, land lease, fees), and spends ``Z_t`` on new chargers and
-batteries at the end of year ``t``. In each of its ``n`` years, at the discount rate ``r``, it costs
+An offer costs K. Its running costs that do not depend on sales (operation and maintenance, fixed
+charges, staff, land lease, fees) are R a year. At the end of year ``t``, it spends ``Z_t`` on new
+chargers and batteries. At the discount rate ``r``, its cost in each of its ``n`` years is
 
     c = (K + sum of Z_t / (1 + r)^t) / F(r, n) + R,     F(r, n) = (1 - (1 + r)^-n) / r
 
-which is the annuity of capital and replacements, plus running costs, from the business case
+This is the annuity of capital and replacements, plus running costs, as in the business case
 (`siting.economics.case.gap_terms`) before income tax. Tax and subsidy are transfers, not costs to
 all. Power is left out, because it costs the same at every station. Existing stations add no cost.
 
-At ``e`` kWh a session, a kWh/day is ``1 / e`` sessions a day. With ``v`` PKR an hour for the
-driver's time and ``b`` drives to the charger per session, a minute of drive costs
+If a session takes ``e`` kWh, a kWh/day is ``1 / e`` sessions a day. If the driver's time is valued
+at ``v`` PKR an hour, and each session needs ``b`` drives to the charger, a minute of drive costs
 
     m = 365 b v / (60 e)        PKR a year for each kWh/day
 
 Only the drive to the charger counts. The onward drive is assumed to be no longer than without
-charging; if all drivers return the way they came, b is 2.
+charging. If all drivers return the way they came, b is 2.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class CostToAll:
 
     @property
     def pkr_kwh_min(self) -> dict[str, float]:
-        """Yearly cost of a minute's drive for each kWh/day (PKR), by vehicle class."""
+        """Yearly cost (PKR) of a minute of drive for each kWh/day, by vehicle class."""
         each = self.value_pkr_h.items()
         return {k: DAYS * self.ways * v / MINUTES / self.session_kwh[k] for k, v in each}
 
@@ -90,7 +90,7 @@ def values_of_time(own: Mapping[str, float] | None = None) -> pd.DataFrame:
     given = dict(own or {})
     bad = tuple(name for name, pkr in given.items() if not 0 <= pkr < np.inf)
     if bad:
-        raise InputError(VALUE_KEY, "not PKR an hour of at least 0", "", bad)
+        raise InputError(VALUE_KEY, "not a value of at least PKR 0 an hour", "", bad)
     rows = table("time_values")
     stated = pd.DataFrame(
         [(k, v, v, v, "PKR/h", "set in the configuration", "ASSUMPTION") for k, v in given.items()],

@@ -1,4 +1,4 @@
-"""Pictures of a plan: map and charts of classes, cost, use, years, budgets and simulated day.
+"""A plan's map, and charts of its classes, cost, use, years, budgets and simulated day.
 
 Colours differ in lightness as well as in hue, and unserved energy and existing stations are
 hatched, so that charts are readable in greyscale and by colour-blind readers.
@@ -69,7 +69,7 @@ PICTURES = {
     "years": "energy served year by year",
     "frontier": "energy served for public money",
 }
-# Pictures that need the table of the same name in `Plan.tables`, and how to get it.
+# Pictures that need the table of the same name in `Plan.tables`, and how to get that table.
 _NEEDED = {
     "years": "give program.years a budget for each year",
     "frontier": "put the table of `siting frontier` into plan.tables['frontier']",
@@ -142,7 +142,7 @@ def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figu
 def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     """Return a bar chart of the new stations' cost (PKR million), by part and by payer.
 
-    `sites` has ``offer_id``, ``existing``, ``cost_pkr``, ``subsidy_pkr``; costs that `offers` does
+    `sites` has ``offer_id``, ``existing``, ``cost_pkr``, ``subsidy_pkr``. Costs that `offers` does
     not divide into parts are shown as "Other".
     """
     new = sites[~sites["existing"].astype(bool)]
@@ -264,7 +264,7 @@ def draw_simulation(
 ) -> None:
     """Draw a simulated day as a PNG: use, lateness and waits by hour, and energy by station.
 
-    `hours` has ``case``, ``hour``, ``use_share``, ``late_share``, ``wait_mean_min``; `stations` has
+    `hours` has ``case``, ``hour``, ``use_share``, ``late_share``, ``wait_mean_min``. `stations` has
     ``allotted_kwh_day``, ``planned_delivered_kwh_day``, ``free_delivered_kwh_day``.
     """
     figure = new_figure(10.5, 7, layout="constrained")
@@ -309,7 +309,7 @@ def _new_chart(height_in: float) -> tuple[Figure, Axes]:
 
 
 def _finished(figure: Figure, title: str, note: str, *, legend: Any = None) -> Figure:
-    """Add title, note and, if given a place, a legend to a figure of charts; return it."""
+    """Add a title, a note and, at the place `legend`, a legend to a figure; return the figure."""
     if legend:
         figure.axes[0].legend(frameon=False, loc=legend)
     title, _, note, fonts = legible(title, "", note)

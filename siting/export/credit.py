@@ -15,7 +15,7 @@ def owners_of(inputs: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def credit_line(inputs: Iterable[Mapping[str, Any]]) -> str:
-    """Return the owners of a run's inputs, with licence and date; empty if no owner is stated.
+    """Return the owners of a run's inputs with licence and date; blank if no owner is stated.
 
     >>> roads = {"source": "© OpenStreetMap contributors", "licence": "ODbL 1.0"}
     >>> credit_line([roads | {"file_date": "2026-11-01"}, roads])
@@ -26,7 +26,7 @@ def credit_line(inputs: Iterable[Mapping[str, Any]]) -> str:
     for owner in owners_of(records):
         of_owner = [record for record in records if str(record["source"]) == owner]
         licences = [str(record.get("licence") or "") for record in of_owner]
-        # The date is that of the newest file, because no content is newer.
+        # The date of the newest file is shown, because no content is newer.
         dates = sorted(str(record["file_date"]) for record in of_owner if record.get("file_date"))
         said = [*dict.fromkeys(one for one in licences if one not in NOBODY), *dates[-1:]]
         parts.append(f"{owner} ({', '.join(said)})" if said else owner)

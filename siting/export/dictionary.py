@@ -56,9 +56,10 @@ UNEXPLAINED = "column of an input, passed on unchanged"
 def data_dictionary_of(layers: Mapping[str, Iterable[str]]) -> pd.DataFrame:
     """Return the meaning and unit of each field of each layer or table.
 
-    `layers`: field names by name of layer or table (`fields_of`). The result has one row per field,
-    in the order given: ``layer``, ``field``, ``alias`` (the field in words), ``unit`` (blank
-    for names and flags), ``meaning``. An unknown field has the meaning `UNEXPLAINED`.
+    `layers` has the field names by name of layer or table (`fields_of`). The result has one row per
+    field, in the order of `layers`, with ``layer``, ``field``, ``alias`` (the field in words),
+    ``unit`` (blank for names and flags) and ``meaning``. An unknown field has the meaning
+    `UNEXPLAINED`.
 
     >>> data_dictionary_of({"sites": ["power_kw"]})[["alias", "unit"]].to_dict("records")
     [{'alias': 'Power, kW', 'unit': 'kW'}]
@@ -74,10 +75,10 @@ def data_dictionary_of(layers: Mapping[str, Iterable[str]]) -> pd.DataFrame:
 def fields_of(
     layers: Mapping[str, pd.DataFrame], beside: Mapping[str, Iterable[str]] | None = None
 ) -> dict[str, list[str]]:
-    """Return the field names of each layer, without its geometry but with those in `beside`.
+    """Return the field names of each layer, without its geometry, plus the fields in `beside`.
 
-    `layers`: layers and tables by name; `beside`: further fields by layer, such as ``lon`` and
-    ``lat``, or all fields of another table.
+    `layers` are layers and tables by name. `beside` are further fields by layer, such as ``lon``
+    and ``lat``, or all fields of another table.
     """
     fields = {
         name: [str(c) for c in layer.columns[layer.dtypes != "geometry"]]
@@ -93,7 +94,7 @@ def explain(layer: str, field: str) -> tuple[str, str]:
     """Return the unit and the meaning of one field.
 
     >>> explain("roads", "travel_min")
-    ('min', 'time to drive it')
+    ('min', 'driving time along the road')
     >>> explain("demand", "sector")
     ('', 'column of an input, passed on unchanged')
     """
@@ -115,7 +116,7 @@ def is_own(field: str, layers: Iterable[str] = ("candidates", "sites", "viabilit
 def with_units[Frame: pd.DataFrame](table: Frame, layer: str = "*") -> Frame:
     """Return a table with the units of its columns in ``attrs["units"]``.
 
-    `layer`: name of the layer or table, which gives units to columns without one in their name.
+    `layer` is the name of the layer or table. It sets the unit of columns whose name has no unit.
 
     >>> with_units(pd.DataFrame({"cost_pkr": [1.0], "served_share": [0.5]})).attrs
     {'units': {'cost_pkr': 'PKR', 'served_share': '0 to 1'}}
@@ -179,7 +180,7 @@ Known = tuple[re.Pattern[str], str, str]
 
 @cache
 def _known() -> dict[str, list[Known]]:
-    """Return the name pattern, unit and meaning of fields, by layer; full names come first."""
+    """Return the name pattern, unit and meaning of fields, by layer; plain names come first."""
     with _FIELDS.open(encoding="utf-8", newline="") as file:
         listed = sorted(csv.DictReader(file), key=lambda row: "<" in row["field"])
     rows = [(row["layer"], row["field"], row["unit"], row["meaning"]) for row in listed]

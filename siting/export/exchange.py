@@ -1,4 +1,4 @@
-"""A plan for other programs: GeoPackage, Shapefile, GeoParquet, KML, workbook and others."""
+"""Files of a plan for other programs: GeoPackage, Shapefile, GeoParquet, KML, workbook, others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from siting.export.values import rounded, write_csv
 from siting.texts import kml_text
 from siting.writing import require_free, write_whole
 
-# Default layers of files that hold one layer, and of files that hold several.
+# Default layers of files that can contain one layer, and of files that can contain several.
 ONE, DRAWN = ("sites",), ("sites", "demand")
 # File extensions for which `write_exchange` has a format.
 ENDINGS = (".gpkg", ".shp", ".parquet", ".fgb", ".geojson", ".kml", ".xlsx")
@@ -48,14 +48,15 @@ def write_exchange(
 ) -> Path:
     """Write layers to a file for other programs, in lon/lat (EPSG:4326); return the file.
 
-    `layers`: layers and tables of a plan by name, as in `siting.Plan.layers`. `path`: the new file,
-    whose extension sets the format. ``.parquet`` (GeoParquet), ``.fgb`` (FlatGeobuf), ``.geojson``
-    and ``.shp`` (Shapefile) hold one layer; ``.kml`` and ``.gpkg`` (GeoPackage) hold several.
-    Field names in a Shapefile have at most ten letters; ``NAME.fields.csv`` beside it gives the
-    full names. ``.xlsx`` has a sheet per table, with shapes as columns ``lon`` and ``lat`` (a point
-    on each area or line), a first sheet ``readme``, and a last sheet with the meaning of each
-    column. `names`: the layers to write; by default ``sites``, for KML and GeoPackage ``sites`` and
-    ``demand``, and for a workbook all but the roads. `title`, `note`: title and note of the study.
+    `layers` are the layers and tables of a plan by name, as in `siting.Plan.layers`. The extension
+    of `path`, a new file, sets the format. ``.parquet`` (GeoParquet), ``.fgb`` (FlatGeobuf),
+    ``.geojson`` and ``.shp`` (Shapefile) contain one layer; ``.kml`` and ``.gpkg`` (GeoPackage) can
+    contain several. Field names in a Shapefile have at most ten letters; the full names are in
+    ``NAME.fields.csv``. ``.xlsx`` has a first sheet ``readme``, a sheet per table, and a last sheet
+    with the meaning of each column. The sheets replace each shape by the ``lon`` and ``lat`` of a
+    point on the shape. `names` are the layers to write. The default is ``sites``; for KML and
+    GeoPackage, ``sites`` and ``demand``; for a workbook, all but the roads. `title` and `note` are
+    those of the study.
 
     Raises `InputError` if the extension or a layer is unknown, or a layer does not fit the file.
     """
@@ -77,7 +78,7 @@ def write_exchange(
     chosen = {name: layers[name] for name in wanted}
 
     def write(part: Path) -> None:
-        name, layer = next(iter(chosen.items()))  # the layer, for files that hold one
+        name, layer = next(iter(chosen.items()))  # the layer, for files of one layer
         match suffix:
             case ".parquet":
                 _ready(name, layer).to_parquet(part, index=False, compression="zstd")
@@ -111,7 +112,7 @@ def _geopackage(layers: dict[str, pd.DataFrame], part: Path, title: str, note: s
 
 
 def _shapefile(name: str, layer: pd.DataFrame, part: Path, path: Path, note: str) -> None:
-    """Write a layer's Shapefile as `part`, and the other files that it needs beside `path`."""
+    """Write a layer's Shapefile as `part`, and the files that accompany it next to `path`."""
     ready = _ready(name, layer)
     columns = [str(c) for c in ready.columns if c != "geometry"]
     short = short_names(columns)

@@ -56,16 +56,16 @@ def _shown_by_notebooks(kind: Any) -> Any:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, SVG or PDF, by file extension, with the same bytes each time.
+    """Write a figure as PNG, SVG or PDF, according to the extension; the bytes never vary.
 
-    SVG and PDF store text, not its outlines, so that it can be searched or set in another font.
+    SVG and PDF store text as text, which can be searched or set in another font.
     Raises `InputError` for any other extension.
     """
     from matplotlib import rc_context
 
     ending = path.suffix.lower().removeprefix(".")
     if ending not in FORMATS:
-        raise InputError(path.name, "no such format of a picture", f"use {', '.join(FORMATS)}")
+        raise InputError(path.name, "no such picture format", f"use {', '.join(FORMATS)}")
     how: Any = {"format": ending, "dpi": _DPI, "metadata": _NOTHING_OF_WHEN[ending]}
     with rc_context(_SAVED):
         write_whole(path, lambda part: figure.savefig(part, **how))

@@ -25,8 +25,8 @@ def write_geojson(
     """Write a layer as GeoJSON (RFC 7946): lon/lat in degrees with at most 7 decimals, UTF-8.
 
     The file has no ``crs`` member, and its polygons follow the right-hand rule. Missing and
-    infinite values are ``null``; numbers are rounded by the unit in their column's name. Each
-    feature is one line, in the order of the rows. The same layer gives the same bytes.
+    infinite values are ``null``. The unit in a column's name sets the rounding of its numbers. Each
+    feature is one line, in the order of the rows. The same layer always gives the same bytes.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ def write_geojson(
         The layer's name in a GIS; by default, the file's name without its extension.
     note
         A note for readers of the layer, e.g. that it is schematic. It becomes the member
-        ``description`` of the collection, which GDAL and QGIS show as the layer's description; RFC
-        7946 (section 6.1) lets other readers skip it.
+        ``description`` of the collection, which GDAL and QGIS show as the layer's description. RFC
+        7946 (section 6.1) lets other readers ignore this member.
     key
         The column of ids, which is also written as each feature's ``id``.
 

@@ -53,8 +53,8 @@ def write_geopackage(
 ) -> None:
     """Write layers and plain tables into one GeoPackage, in lon/lat (EPSG:4326, degrees).
 
-    Coordinates are rounded as in the GeoJSON files; other numbers are written in full. Integers,
-    flags and text keep their types; missing values are NULL. GeoPackage's schema extension gives
+    Coordinates are rounded as in the GeoJSON files. Other numbers are written in full. Integers,
+    flags and text keep their types. Missing values are NULL. GeoPackage's schema extension stores
     each field's name in words and its meaning.
 
     Parameters
@@ -67,10 +67,10 @@ def write_geopackage(
     descriptions
         The description of each layer in a GIS.
     geometry_types
-        The geometry type of a layer, needed only where it may be empty.
+        The geometry type of each layer that may be empty.
     styles
-        QGIS styles of each layer (`styles_of`), written to the table ``layer_styles``; the layer
-        opens with the first one.
+        QGIS styles of each layer (`styles_of`), written to the table ``layer_styles``. QGIS opens
+        the layer with its first style.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def write_geopackage(
 
 
 def storable(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with names and values that SQLite, XML and GDAL's drivers can hold.
+    """Return a table with names and values that SQLite, XML and GDAL's drivers can store.
 
     GDAL's drivers cut a string at a null byte and write other control characters to XML unchanged.
     """
@@ -152,7 +152,7 @@ def _add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
     if not rows:
         return
     table = pd.DataFrame(rows, columns=_STYLE_COLUMNS)
-    # QGIS sorts styles by this column; it is fixed, so that a plan always gives the same file.
+    # QGIS sorts styles by this time. The time is fixed, so that a plan always gives the same file.
     table["update_time"] = pd.Timestamp("2000-01-01")
     options = {"FID": "id", "DESCRIPTION": "How QGIS draws the layers; read by QGIS itself."}
     pyogrio.write_dataframe(table, path, layer=STYLES_TABLE, driver="GPKG", append=True, **options)
@@ -179,7 +179,7 @@ def _add_meanings(path: Path, dictionary: pd.DataFrame) -> None:
                 choices = chain((words, field), (f"{words} ({n})" for n in count(2)))
                 shown = next(name for name in choices if (layer, name) not in taken)
                 taken.add((layer, shown))
-                # GDAL shows `name`, the specification says `title`; both are the field in words.
+                # GDAL shows `name`, the specification uses `title`. Both get the field in words.
                 text = f"{meaning} [{unit}]" if unit else meaning
                 named.append((layer, field, shown, shown, text))
         database.executescript(_SCHEMA)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-# Width of a road (points) and its colour, in drawing order; other roads are streets.
+# Width (points) and colour of roads, in drawing order; other roads are drawn as streets.
 _ROADS = {
     "street": (0.35, "#cfd3d8"),
     "tertiary": (0.7, "#c3c8ce"),
@@ -26,7 +26,7 @@ _ROADS = {
     "trunk": (2.2, "#858c96"),
     "motorway": (2.2, "#858c96"),
 }
-# Colours of cells with little and much demand, for none, half and all of it served.
+# Colours of cells with little and with much demand, if none, half or all of it is served.
 _SHADES = np.array(
     [
         [[253, 241, 226], [222, 110, 56]],
@@ -80,7 +80,7 @@ def find_ground(
 
 
 def energy_wanted(cells: gpd.GeoDataFrame) -> tuple[Array, str]:
-    """Return the demand by which each cell is coloured, and its unit."""
+    """Return the demand that sets the colour of each cell, and its unit."""
     energy: Array = cells["demand_kwh_day"].to_numpy(dtype=float)
     area_km2: Array = np.asarray(shapely.area(np.asarray(cells.geometry.array))) / 1e6
     if (area_km2 > 0).all():
@@ -175,7 +175,7 @@ def _outline(shape: Any) -> Any:
 
 
 def draw_roads(land: Axes, edges: gpd.GeoDataFrame) -> None:
-    """Draw the roads in grey, main roads heavier and on top."""
+    """Draw the roads in grey, with main roads thicker and on top."""
     from matplotlib.collections import LineCollection
 
     # A two-way street has two edges; drawing both would only enlarge the file.
@@ -210,13 +210,13 @@ def power_kw(stations: gpd.GeoDataFrame) -> Array:
 
 
 def draw_sites(land: Axes, stations: gpd.GeoDataFrame) -> None:
-    """Draw new stations as circles and existing ones as diamonds, sized by power in kW."""
+    """Draw new stations as circles and existing stations as diamonds, sized by power in kW."""
     power = power_kw(stations)
     xy = shapely.get_coordinates(np.asarray(stations.geometry.array))
     size = marker_pt2(power, largest_kw(power))
     existing = stations["existing"].to_numpy(dtype=bool)
     for chosen, marker, colour in ((existing, "D", EXISTING), (~existing, "o", NEW)):
-        # The largest are drawn first, so that they do not cover smaller ones.
+        # The largest stations are drawn first, so that they do not cover smaller stations.
         order = np.flatnonzero(chosen)[np.argsort(-size[chosen], kind="stable")]
         area = size[order] * (0.7 if marker == "D" else 1.0)
         x, y = xy[order].T
@@ -247,7 +247,9 @@ def draw_scale_and_north(land: Axes, ground: Ground) -> None:
 
 
 def nice(value: float, *, below: bool = False) -> float:
-    """Return the nearest number that is 1, 2 or 5 times a power of ten; `below`: at most `value`.
+    """Return the number nearest to `value` that is 1, 2 or 5 times a power of ten.
+
+    With `below`, the number is at most `value`.
 
     >>> [nice(m, below=True) for m in (999.0, 1000.0, 4800.0)]
     [500.0, 1000.0, 2000.0]

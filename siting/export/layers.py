@@ -15,7 +15,7 @@ from siting.errors import naming, refuse
 from siting.roads.strokes import strokes
 from siting.tables import DEMAND, SERVICE
 
-# Above this number, roads are joined for drawing: unjoined, those of Karachi take 110 MB.
+# Above this number, roads are joined for drawing. The unjoined roads of Karachi take 110 MB.
 MOST_ROADS = 100_000
 # Largest shift of a joined road (m).
 DRAWN_WITHIN_M = 2.0
@@ -32,7 +32,7 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
     cells
         `siting.tables.CELLS`; further columns are kept.
     demand
-        `siting.tables.DEMAND` with ``served_kwh_day``; further columns are the user's.
+        `siting.tables.DEMAND` with ``served_kwh_day``; further columns come from the user.
 
     Returns
     -------
@@ -40,9 +40,9 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
         The cells in their order and coordinate reference system: ``cell_id``, ``people``,
         ``demand_kwh_day``, ``served_kwh_day``, ``unserved_kwh_day``, ``served_share`` (missing
         if nothing is wanted), ``demand_<class>_kwh_day`` and ``served_<class>_kwh_day`` for
-        each vehicle class in the order they first appear, ``snap_m``, ``in_network`` (false if the
-        cell is too far from a road), other columns of the cells, demand columns equal in all rows
-        of a cell (`one_each`), ``geometry``.
+        each vehicle class in order of appearance, ``snap_m``, ``in_network`` (false if the cell is
+        too far from a road), other columns of the cells, demand columns whose values are the same
+        in all rows of a cell (`one_each`), ``geometry``.
 
     Raises
     ------
@@ -99,8 +99,8 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
 def one_each(rows: pd.DataFrame, cell_id: Iterable[Any], cells: pd.Series) -> pd.DataFrame:
     """Return, for each cell in the order of `cells`, the column values common to all its rows.
 
-    A value is blank if the rows of a cell differ; a column that differs within every cell is left
-    out.
+    A value is blank if the rows of a cell differ. A column whose values differ within every cell is
+    left out.
 
     >>> rows = pd.DataFrame({"ward": ["a", "a", "b"], "row": [1, 2, 3]})
     >>> one_each(rows, ["c1", "c1", "c2"], pd.Series(["c1", "c2"])).to_dict("list")
@@ -116,9 +116,10 @@ def wanted_layer(
 ) -> gpd.GeoDataFrame:
     """Return one row per cell with the energy wanted by class (kWh/day), without a plan.
 
-    `cells`, `demand`: `siting.tables.CELLS` and `siting.tables.DEMAND`; `surfaces`: each cell's
-    shares of home, destination and en route, if known. The result has the columns of `demand_layer`
-    except service; ``home_share``, ``destination_share`` and ``en_route_share`` if known (0 to 1).
+    `cells` and `demand` are `siting.tables.CELLS` and `siting.tables.DEMAND`. `surfaces` has each
+    cell's shares of homes, destinations and passing traffic, if known. The result has the columns
+    of `demand_layer` without those of service and, if known, ``home_share``, ``destination_share``
+    and ``en_route_share`` (0 to 1).
     """
     layer = demand_layer(cells, demand.assign(served_kwh_day=0.0))
     served = [c for c in layer.columns if c.startswith(("served_", "unserved_"))]
@@ -135,14 +136,14 @@ def outside_layer(
 ) -> gpd.GeoDataFrame:
     """Return the cells that the network does not reach and the people left out, with the reason.
 
-    `cells`, `demand`: `siting.tables.CELLS` and `siting.tables.DEMAND`; `people_outside`: rows of
-    the people layer that the study leaves out, with ``people``. Columns: ``people``,
-    ``demand_kwh_day`` (missing for people left out of the study), ``reason``, ``geometry``;
-    lon/lat. The cells come first, then the people left out.
+    `cells` and `demand` are `siting.tables.CELLS` and `siting.tables.DEMAND`. `people_outside` has
+    the rows of the people layer that the study leaves out, with ``people``. The result has the
+    columns ``people``, ``demand_kwh_day`` (missing for people left out of the study), ``reason``
+    and ``geometry`` (lon/lat). The cells come first, then the people left out.
     """
     far = cells[cells["node_id"].isna()]
     wanted = demand.groupby("cell_id")["demand_kwh_day"].sum().reindex(far["cell_id"])
-    unreached = "too far from a road of the network: wanted, but cannot be served"
+    unreached = "too far from a road of the network, so its demand cannot be served"
     parts = []
     for layer, kwh_day, reason in (
         (far, wanted.fillna(0.0).to_numpy(dtype=float), unreached),
@@ -165,11 +166,11 @@ def service_layer(
 
     The lines run from the cell's centre to the site; they show pairs, not routes.
 
-    `service`: `siting.tables.SERVICE`; `cells`: `siting.tables.CELLS`; `sites`: points with
-    ``site_id``, such as the plan's sites or the candidates. Result: the columns of
-    `siting.tables.SERVICE` and a LineString ``geometry``, rows in the order of `service`, in the
-    coordinate reference system of `cells`. Raises `InputError` if a row names an unknown cell or
-    site.
+    `service` is `siting.tables.SERVICE`, and `cells` is `siting.tables.CELLS`. `sites` are points
+    with ``site_id``, such as the plan's sites or the candidates. The result has the columns of
+    `siting.tables.SERVICE` and a LineString ``geometry`` in the coordinate reference system of
+    `cells`. Its rows are in the order of `service`. Raises `InputError` if a row names an unknown
+    cell or site.
     """
     _require_known(service, "service", "cell_id", cells)
     _require_known(service, "service", "site_id", sites)
@@ -185,12 +186,11 @@ def service_layer(
 def road_layer(edges: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return the roads of a network as a map layer, joined into lines if there are many.
 
-    `edges`: roads indexed by (u, v, key), with ``length_m`` and ``travel_min``.
-
-    Result: one row per road. Above `MOST_ROADS`, consecutive roads with the same name, class and
-    speed become one line for both directions, drawn within two metres of them. Such a line has its
-    own length and driving time, the number of its roads in ``roads``, and blanks in all other
-    columns (``u``, ``v``, ``key`` …).
+    `edges` are roads indexed by (u, v, key), with ``length_m`` and ``travel_min``. The result has
+    one row per road. If there are more roads than `MOST_ROADS`, consecutive roads with the same
+    name, class and speed become one line for both directions, drawn within two metres of the roads.
+    Such a line has its own length and driving time, the number of its roads in ``roads``, and
+    blanks in all other columns (``u``, ``v``, ``key`` …).
     """
     table = edges.reset_index()
     if len(table) <= MOST_ROADS:
@@ -239,8 +239,8 @@ def zone_layer(
 ) -> gpd.GeoDataFrame:
     """Return a program's zones as a layer, each with the union of its cells as its shape.
 
-    `zones` has names in ``zone``; `zone_of_cells` has the zone of each cell by ``cell_id``, blank
-    for a cell without one. A zone without cells has no shape.
+    `zones` has names in ``zone``. `zone_of_cells` has the zone of each cell by ``cell_id``, blank
+    for a cell without a zone. A zone without cells has no shape.
     """
     zone = zone_of_cells.reindex(cells["cell_id"].astype(str)).to_numpy()
     shapes = gpd.GeoDataFrame({"zone": zone}, geometry=cells.geometry.array, crs=cells.crs)

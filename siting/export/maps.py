@@ -47,12 +47,13 @@ def plan_figure(
 
     The more energy a cell wants (per km², or per cell if cells are points), the darker it is. Its
     colour goes from orange to green with the share served. New stations are circles and existing
-    ones diamonds, with areas in proportion to their power.
+    stations are diamonds, with areas in proportion to their power.
 
-    `edges`: roads with ``highway``, in a projected coordinate reference system (metres);
-    `cells_layer`: as `demand_layer`; `sites`: stations with ``existing`` and ``power_kw``; `title`,
-    `subtitle`, `note`: the lines above and below the map. Raises `InputError` if the roads are not
-    in metres, or there is nothing to draw; `MissingExtraError` if Matplotlib is not installed.
+    `edges` are roads with ``highway``, in a projected coordinate reference system (metres).
+    `cells_layer` is made by `demand_layer`. `sites` are stations with ``existing`` and
+    ``power_kw``. `title`, `subtitle` and `note` are the lines above and below the map. Raises
+    `InputError` if the roads are not in metres, or there is nothing to draw, and
+    `MissingExtraError` if Matplotlib is not installed.
     """
     drawing.require_metres(edges)
     cells, stations = cells_layer.to_crs(edges.crs), sites.to_crs(edges.crs)
@@ -161,8 +162,8 @@ def draw_side_by_side(
 ) -> None:
     """Draw plans side by side as a PNG: stations, and cells by energy wanted and share served.
 
-    `edges`: roads with ``highway``, in a projected coordinate reference system (metres); `panels`:
-    cells (`demand_layer`) and stations of each map, by the title above it.
+    `edges` are roads with ``highway``, in a projected coordinate reference system (metres).
+    `panels` has the cells (`demand_layer`) and stations of each map, by the title above the map.
     """
     drawn = [
         (text, cells.to_crs(edges.crs), sites.to_crs(edges.crs))
@@ -190,10 +191,10 @@ def draw_side_by_side(
 def draw_differences(
     path: Path, *, edges: gpd.GeoDataFrame, sites: gpd.GeoDataFrame, title: str, note: str = ""
 ) -> None:
-    """Draw the differences of plans as a PNG: stations in all plans, changed, or only in some.
+    """Draw the differences between plans as a PNG: stations in all plans, changed, or in some.
 
-    `edges`: roads with ``highway``, in a projected coordinate reference system (metres); `sites`:
-    stations with ``status`` (all, changed, some), ``in_runs`` and ``existing``.
+    `edges` are roads with ``highway``, in a projected coordinate reference system (metres). `sites`
+    are stations with ``status`` (all, changed, some), ``in_runs`` and ``existing``.
     """
     stations = sites.to_crs(edges.crs)
     ground = _panel_ground(drawing.find_ground(edges, stations, stations), 8.0)
@@ -236,13 +237,13 @@ def draw_demand(
     title: str,
     note: str = "",
 ) -> None:
-    """Draw the energy wanted by cell as PNG, SVG or PDF: one map of all classes, and one of each.
+    """Draw maps of the energy wanted (PNG, SVG or PDF): one for all classes, and one per class.
 
     Each map has its own scale, up to about the 97th percentile of its cells with demand.
 
-    `edges`: roads with ``highway``, in a projected coordinate reference system (metres); `cells`,
-    `demand`: `siting.tables.CELLS` and `siting.tables.DEMAND`. Raises `InputError` if the roads are
-    not in metres; `MissingExtraError` if Matplotlib is not installed.
+    `edges` are roads with ``highway``, in a projected coordinate reference system (metres). `cells`
+    and `demand` are `siting.tables.CELLS` and `siting.tables.DEMAND`. Raises `InputError` if the
+    roads are not in metres, and `MissingExtraError` if Matplotlib is not installed.
     """
     drawing.require_metres(edges)
     layer = wanted_layer(cells, demand).to_crs(edges.crs)
@@ -275,10 +276,10 @@ class MapPage:
 
     Urdu that cannot be drawn correctly is left out, and the note says so.
 
-    `ground`: the ground that each map shows, with its size on paper; `count`, `columns`: the number
-    of maps, and of columns (by default, all maps are in one row); `title`, `subtitle`, `note`: the
-    lines above and below the maps; `gap_in`, `head_in`, `side_in`: space between the columns, above
-    each map, and to the right of all maps.
+    `ground` is the ground that each map shows, with its size on paper. `count` is the number of
+    maps, and `columns` the number of columns (by default, all maps are in one row). `title`,
+    `subtitle` and `note` are the lines above and below the maps. `gap_in`, `head_in` and `side_in`
+    are the space between the columns, above each map, and to the right of all maps.
     """
 
     def __init__(

@@ -47,7 +47,7 @@ _ID = "siting_plan_layer_"  # QGIS rejects short ids
 # Labels and scale bar of the page, found by QGIS's numbers for item types.
 _LABEL, _SCALE_BAR = "LayoutItem[@type='65641']", "LayoutItem[@type='65646']"
 _MAP_MM = (205.0, 168.0)
-_BAR_MM = 48.0  # width of the scale bar; 60 mm with its figures
+_BAR_MM = 48.0  # width of the scale bar; 60 mm with its labels
 
 
 def write_qgis_project(
@@ -60,7 +60,7 @@ def write_qgis_project(
 ) -> None:
     """Write a QGIS project with the layers of ``plan.gpkg`` in the same folder.
 
-    The first of `layers` is drawn on top; tables are skipped; each layer uses the first of its
+    The first of `layers` is drawn on top, and tables are skipped. Each layer uses the first of its
     `styles`. `title`, `note` and `credit` (owner, licence and date of the data) are on the print
     page.
     """
@@ -128,9 +128,9 @@ def _crs(into: Element, authid: str) -> None:
 def _page(
     title: str, note: str, credit: str, bounds: Sequence[float], heads: Mapping[str, str]
 ) -> Element:
-    """Return a landscape A4 page, ``qgis_page.xml``, with text, map, legend and scale.
+    """Return a landscape A4 page from ``qgis_page.xml``, with text, map, legend and scale.
 
-    `heads`: titles in the legend, by layer.
+    `heads` are the titles in the legend, by layer.
     """
     layout = ET.fromstring((files("siting.export") / "qgis_page.xml").read_text(encoding="utf-8"))
     extent, tree, bar = (

@@ -1,7 +1,7 @@
 """QGIS styles as XML (QML): symbols, renderers, labels, and the document around them.
 
 Only differences from QGIS's own defaults are written; QGIS 3.22 and later fill in the rest. Sizes
-are millimetres on paper; scales are denominators: a layer with ``scale=50_000`` is shown at
+are millimetres on paper. Scales are denominators: a layer with ``scale=50_000`` is shown at
 1:50,000 and closer.
 """
 
@@ -197,7 +197,7 @@ def labels(
     away_mm: float = 0.0,
     priority: int = 5,
 ) -> Element:
-    """Return labels given by an expression, with a white halo, shown at `scale` and closer."""
+    """Return labels with an expression's text and a white halo, shown at `scale` and closer."""
     labeling = ET.fromstring((files("siting.export") / "labels.xml").read_text(encoding="utf-8"))
     style, placement, rendering = (
         next(labeling.iter(tag)) for tag in ("text-style", "placement", "rendering")
@@ -232,8 +232,8 @@ def document(
 ) -> str:
     """Return the style of a layer as QML.
 
-    `aliases`: fields and their names in words; `shown_by`: the expression that names a feature;
-    `scale`: the widest scale (denominator) that shows the layer; 0: any.
+    `aliases` are fields and their names in words. `shown_by` is the expression that names a
+    feature. `scale` is the widest scale (denominator) that shows the layer; 0 means any.
     """
     root = Element("qgis", version=QGIS_VERSION,
                    styleCategories="LayerConfiguration|Symbology|Labeling|Fields|Rendering",

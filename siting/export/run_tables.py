@@ -67,13 +67,14 @@ def write_run_tables(
 ) -> None:
     """Write a run's layers (lon/lat, degrees) and tables into a folder.
 
-    `folder`: an existing folder; `plan`: as for `layers_of`, with ``title`` and ``note``; `shown`:
-    further arguments of `layers_of`; `credit`: owner, licence and date of the data (`credit_line`);
-    `made`: the date for the print page. The description of every layer and a column of the CSV
-    files contain note and credit. The files are ``sites``, ``demand``, ``service``, ``candidates``
-    and ``isochrones`` (if any) as GeoJSON, each with its QGIS style as ``.qml``; ``plan.gpkg``,
-    with styles inside; ``plan.qgz``, its QGIS project; ``sites.csv``, ``offers.csv`` and
-    ``dictionary.csv``. Raises `InputError` if a table refers to unknown cells or sites.
+    `folder` must exist. `plan` is as for `layers_of`, and also has ``title`` and ``note``. `credit`
+    is the owner, licence and date of the data (`credit_line`). `made` is the date on the print
+    page. `shown` are further arguments of `layers_of`. Note and credit are in the description of
+    every layer and in a column of the CSV files. The files are ``sites``, ``demand``, ``service``,
+    ``candidates`` and ``isochrones`` (if any) as GeoJSON, each with its QGIS style as ``.qml``;
+    ``plan.gpkg``, which contains the styles; ``plan.qgz``, its QGIS project; ``sites.csv``,
+    ``offers.csv`` and ``dictionary.csv``. Raises `InputError` if a table refers to unknown cells or
+    sites.
     """
     title, note = plan.title, plan.note
     layers = layers_of(plan, **shown)
@@ -124,10 +125,10 @@ def layers_of(
 ) -> dict[str, pd.DataFrame]:
     """Return a plan's layers and tables by name, as they are written and shown.
 
-    `plan`: a `siting.Plan`, or an object with the same tables as attributes; `cells`, `offers`:
-    tables that replace the plan's; `zone_of_cells`: the zone of each cell, by ``cell_id``,
-    which gives ``zones`` their polygons; `neighbourhoods`: named parts of the city, as points;
-    `isochrones`: areas by driving minutes to the nearest station. Tables of sites (``built``,
+    `plan` is a `siting.Plan`, or an object with the same tables as attributes. `cells` and `offers`
+    replace the tables of the plan. `zone_of_cells` is the zone of each cell, by ``cell_id``, from
+    which ``zones`` get their polygons. `neighbourhoods` are named parts of the city, as points.
+    `isochrones` are areas by driving minutes to the nearest station. Tables of sites (``built``,
     ``alternative_sites`` …) become layers with a point at each site.
     """
     cells = plan.cells if cells is None else cells

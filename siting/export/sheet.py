@@ -14,7 +14,7 @@ from siting.pages import cells_of, page, table
 from siting.texts import html_text
 
 WIDTH, HEIGHT, EDGE = 1000, 720, 12
-# Roads that readers recognise; smaller ones would fill the sheet.
+# Roads that readers recognise; smaller roads would fill the sheet.
 _DRAWN = ("motorway", "trunk", "primary", "secondary", "tertiary")
 
 
@@ -34,7 +34,7 @@ def points_of(notes: Iterable[str]) -> str:
 
 
 def table_of(columns: Mapping[str, str], rows: Iterable[Mapping[Any, Any]]) -> str:
-    """Return rows as an HTML table; `columns` as for `siting.pages.cells_of`.
+    """Return rows as an HTML table; `columns` are as in `siting.pages.cells_of`.
 
     >>> table_of({"a": "Money,,.0f"}, [{"a": 1200.0}])
     '<div class="wide"><table><thead><tr><th class="n">Money</th></tr></thead>\
@@ -87,7 +87,7 @@ class MapSheet:
         )
 
     def drawn(self, words: str, *parts: str) -> str:
-        """Return the ``svg`` element; `words` describe it."""
+        """Return the ``svg`` element of the map, described by `words`."""
         box = f'viewBox="0 0 {WIDTH} {self.height}" role="img" aria-label="{html_text(words)}"'
         return f"<svg {box}>{''.join(parts)}</svg>"
 

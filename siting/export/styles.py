@@ -1,8 +1,8 @@
 """QGIS styles of each layer: colours, sizes and classes that fit its rows.
 
-The colours are the report's: blue for demand, orange for unserved demand, one colour and one
-shape for each kind of new station, yellow diamonds with a dark rim for existing ones. Every ramp
-goes from light to dark, so that it is readable in greyscale.
+The colours are those of the report: blue for demand, orange for unserved demand, one colour and one
+shape for each kind of new station, and yellow diamonds with a dark rim for existing stations. Every
+colour ramp goes from light to dark, so that it is readable in greyscale.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class Style(NamedTuple):
 def styles_of(name: str, layer: pd.DataFrame) -> list[Style]:
     """Return the styles of a layer, its opening style first; empty for a table.
 
-    `name`: the layer's name, e.g. ``sites`` or ``demand``; an unknown name gets a plain style for
-    its geometry type. `layer`: its rows, which give classes and sizes.
+    `name` is the layer's name, e.g. ``sites`` or ``demand``. A layer with an unknown name gets a
+    plain style for its geometry type. Classes and sizes are fitted to the rows of `layer`.
     """
     if not isinstance(layer, gpd.GeoDataFrame) or layer.active_geometry_name is None:
         return []
@@ -75,7 +75,7 @@ def styles_of(name: str, layer: pd.DataFrame) -> list[Style]:
 
 
 def write_qml(path: Path, styles: Sequence[Style]) -> None:
-    """Write a layer's first style where QGIS looks: ``sites.qml`` beside ``sites.geojson``."""
+    """Write a layer's first style where QGIS finds it: ``sites.qml`` beside ``sites.geojson``."""
     write_text(path.with_suffix(".qml"), styles[0].qml)
 
 
@@ -91,7 +91,7 @@ def breaks(values: Any) -> list[float]:
     """
     numbers = np.asarray(values, dtype=float)
     numbers = numbers[np.isfinite(numbers)]
-    # Rounding errors of a solver must not form a class of their own.
+    # Rounding errors of a solver must not form a separate class.
     numbers = np.sort(numbers[numbers > 1e-4 * max(numbers.max(initial=0.0), 0.0)])
     if not len(numbers):
         return []
@@ -142,7 +142,7 @@ def _all(layer: gpd.GeoDataFrame, kind: str) -> bool:
 
 
 def _area_symbol(layer: gpd.GeoDataFrame) -> Callable[[str], Any]:
-    """Return a function that gives the symbol of a cell, or of a point, in a colour."""
+    """Return a function that makes the symbol of a cell, or of a point, in a given colour."""
     if len(layer) and _all(layer, "Point"):
         return lambda hex_: qml.marker("square", hex_, 2.5, outline_mm=0.1)
     return lambda hex_: qml.fill(hex_)

@@ -19,7 +19,7 @@ from siting.errors import InputError
 from siting.export.lonlat import to_lonlat
 from siting.writing import write_plain_csv, write_text
 
-# The first match counts. No input is as exact as a watt-hour, a second, a paisa or a centimetre.
+# The first match applies. No input is as exact as a watt-hour, a second, a paisa or a centimetre.
 _DECIMALS = (
     (re.compile(r"_kwh(_day|_year)?$|_kw$"), 3),
     (re.compile(r"_min$|_pkr$|_m$|^people$"), 2),
@@ -69,7 +69,7 @@ def plain(value: Any) -> Any:
     """Return a value in JSON types; missing or infinite values become ``None``.
 
     Takes numbers, flags, strings, dates, paths and enumerations of Python, NumPy or pandas, and
-    mappings, lists, tuples, sets (sorted) and arrays of these; others raise `TypeError`.
+    mappings, lists, tuples, sets (sorted) and arrays of these. Other types raise `TypeError`.
 
     >>> plain({"gap": float("inf"), "cells": np.int64(3), "years": (2025, 2030)})
     {'gap': None, 'cells': 3, 'years': [2025, 2030]}
@@ -102,14 +102,15 @@ def plain(value: Any) -> Any:
 def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
     """Write a table as CSV, with points as columns ``lon`` and ``lat`` in degrees (WGS 84).
 
-    The file is UTF-8 with a byte order mark, because without one, spreadsheets garble Urdu; other
-    programs must read it as ``utf-8-sig``. Numbers are rounded by the unit in their column's
-    name, missing values are blank, and formulas are quoted (`siting.writing.write_plain_csv`).
+    The file is UTF-8 with a byte order mark. Without the mark, spreadsheets garble Urdu; other
+    programs must read the file as ``utf-8-sig``. The unit in a column's name sets the rounding of
+    its numbers. Missing values are blank, and formulas are quoted
+    (`siting.writing.write_plain_csv`).
 
-    `frame`: a table, or a layer of points in any coordinate reference system; it is not changed;
-    `note`: a note for readers, e.g. that the city is schematic, repeated in a last column ``note``,
-    since a CSV has no comments. Raises `InputError` if the layer has shapes other than
-    points, or no coordinate reference system.
+    `frame` is a table, or a layer of points in any coordinate reference system, and is not changed.
+    `note` is a note for readers, e.g. that the city is schematic. A CSV file has no comments, so
+    the note is repeated in a last column ``note``. Raises `InputError` if the layer has shapes
+    other than points, or no coordinate reference system.
     """
     table = frame
     degrees: dict[str, Any] = {}
@@ -130,8 +131,8 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
 def write_json(data: Mapping[str, Any], path: Path, *, replace: bool = False) -> None:
     """Write a mapping as JSON in UTF-8, with keys in their order and values as in `plain`.
 
-    `replace`: whether to replace an existing file. Raises `TypeError` for a value that `plain` does
-    not accept.
+    If `replace` is true, an existing file is replaced. Raises `TypeError` for a value that `plain`
+    does not accept.
     """
     write_text(path, json_text(data), replace=replace)
 

@@ -1,4 +1,4 @@
-"""Lots for a tender: connected, of similar value, with a search area for each station."""
+"""Divide a plan into connected lots of similar value, and give each station a search area."""
 
 from siting.lots.annex import Lots
 from siting.lots.lots import lots_to_folder, part_into_lots

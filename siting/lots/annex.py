@@ -75,17 +75,17 @@ def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:
     )
     body = f"""<p class="note">{html_text(parted.note)}</p>
 <ul>{points_of(parted.notes)}</ul>
-<figure>{_map(parted, roads)}<figcaption>Each lot is in one piece by road. Circles are the search
-areas: at any place by a road in its area a station loses no more than {facts["loss_share"]:.0%} of
-its energy, wherever the other stations are in theirs. The bidder has to find land, grid connection
-and permits.</figcaption></figure>
+<figure>{_map(parted, roads)}<figcaption>The stations of each lot are connected by road. The
+circles are search areas. At any place on a road in its search area, a station loses at most
+{facts["loss_share"]:.0%} of its energy, even if the other stations move within their search areas.
+The bidder has to obtain land, grid connection and permits.</figcaption></figure>
 <h2>The lots</h2>
 {table_of(_ALL, lots)}
-<p class="quiet">Worth without support is the net present value of all stations of the lot together;
-the ceiling of support is its shortfall, the least public money with which the lot breaks even as
-one business at the sales that the plan expects. The shortfall at the hurdle is for the lower sales
-at which the plan requires its stations to break even. A weak station does not break even on its
-own.</p>
+<p class="quiet">Worth without support is the net present value of all stations of the lot together.
+The ceiling of support is the least public money with which the lot breaks even as one business at
+the sales that the plan expects. What the lot lacks at the hurdle is the same amount for the lower
+sales at which the plan requires its stations to break even. A weak station does not break even
+alone.</p>
 {sections}"""
     return sheet(title, body)
 

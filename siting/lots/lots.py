@@ -1,4 +1,4 @@
-"""A plan divided into lots for a tender, and its folder."""
+"""Divide a plan into lots for a tender, and write their folder."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from siting.study.recounted import business_of
 from siting.study.stored_run import Source, plan_of, study_of
 from siting.writing import claimed_folder, write_text
 
-# Default largest radius of a search area (m). German tenders had 2 km, outside cities too.
+# Default largest radius of a search area (m). German tenders used 2 km, also outside cities.
 MOST_M = 1000.0
 # Radius of the smallest circle drawn (m), about the size of a station's plot.
 LEAST_M = 25.0
-# Largest number of splits of stations tried to make lots similar.
+# Stations are split at most this many times to make the lots similar.
 MOST_SPLIT = 6
 LEAST_MIN = 1e-9  # in a sparse matrix, a drive of 0 min would mean no street
 OPEN = "; whether more similar lots exist is not proven"
@@ -44,11 +44,12 @@ OPEN = "; whether more similar lots exist is not proven"
 def part_into_lots(
     run: Source, lots: int, *, within: float = 0.10, loss: float = 0.05, most_m: float = MOST_M
 ) -> Lots:
-    """Return a plan's new stations in connected lots of similar energy and public money.
+    """Divide a plan's new stations into connected lots; return the lots and search areas.
 
-    Two stations are neighbours if a street joins their grounds. In a connected lot, steps between
-    neighbours lead from any station to any other. A lot needs public money as one business, in
-    which profitable stations pay for weak ones.
+    The lots are similar in energy and public money. The ground of a station is the part of the road
+    network that is nearest to it. Two stations are neighbours if a street joins their grounds. In a
+    connected lot, steps between neighbours lead from any station to any other. Each lot is one
+    business, in which profitable stations help to pay for weak stations.
 
     Parameters
     ----------
@@ -83,11 +84,11 @@ def part_into_lots(
         what = "builds no new station, so there is nothing to divide"
         raise InputError(str(plan.title), what, "plan with more money, or allow more sites")
     if lots > len(new):
-        what = f"{lots} lots of {len(new)} new stations: a lot holds one at least"
+        what = f"{lots} lots of {len(new)} new stations: each lot needs at least one"
         raise InputError("--lots", what, f"ask for {len(new)} or fewer")
     reach = study.config.reach
     if reach.table_csv is not None:
-        what = "the drives are a table of your own, which says nothing of other places"
+        what = "the drives are a table of your own, which has no drives to other places"
         raise InputError("reach.table_csv", what, "plan on drives over the roads")
     sites = plan.candidates.set_index("site_id").loc[new["site_id"]]
     offers = plan.offers.set_index("offer_id").loc[new["offer_id"]]
@@ -128,7 +129,7 @@ def part_into_lots(
     facts, notes = _alike(whole, new["site_id"].to_numpy(), lot, within, least)
     lacking = table["lacking_pkr"] / 1e6
     if lacking.max() > table["ceiling_pkr"].max() / 1e6:
-        notes.insert(2, f"held to the plan's hurdle (offers.subsidy), lots lack PKR "
+        notes.insert(2, f"at the plan's hurdle (offers.subsidy), lots lack PKR "
                         f"{lacking.min():,.2f} to {lacking.max():,.2f} m, {lacking.sum():,.2f} m "
                         f"in all; the plan pays {table['plan_subsidy_pkr'].sum() / 1e6:,.2f} m "
                         "station by station")  # fmt: skip
@@ -144,7 +145,7 @@ def part_into_lots(
 def lots_to_folder(
     folder: Path, lots: int, *, out: Path | None, now: datetime, **how: Any
 ) -> tuple[Lots, Path]:
-    """Divide a run into lots, write their folder, and return both: see `part_into_lots`.
+    """Divide a run into lots (`part_into_lots`); return the lots and their folder.
 
     The folder, by default ``RUN-lots-TIME``, contains ``lots`` and ``areas`` as GeoJSON and CSV,
     ``lots.json``, and ``lots.html``, a page for printing.
@@ -166,17 +167,17 @@ def lots_to_folder(
 def ground_of(network: Network, nodes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Return the grounds of stations at junctions: the Voronoi diagram of the road network.
 
-    Each junction belongs to the station with the shortest drive; every street counts in both
+    Each junction belongs to the station with the shortest drive, with all streets open in both
     directions. Two stations are neighbours if a street joins their grounds. Stations at the same
-    junction have the same neighbours. The network is connected, so the neighbour graph is too.
+    junction have the same neighbours. The neighbours form a connected graph, as the roads do.
 
     The first result has the position of each junction's station in `nodes`. The second has one row
-    per pair of neighbours: two positions, the smaller first.
+    per pair of neighbours with their two positions, of which the smaller comes first.
     """
     index = network.nodes.index
     u, v = (index.get_indexer(network.edges.index.get_level_values(k)) for k in ("u", "v"))
     minutes = np.maximum(network.edges["travel_min"].to_numpy(dtype=float), LEAST_MIN)
-    order = np.argsort(minutes, kind="stable")  # the quickest of parallel streets counts
+    order = np.argsort(minutes, kind="stable")  # of parallel streets, the quickest is used
     low, high = np.minimum(u, v)[order], np.maximum(u, v)[order]
     _, first = np.unique(low * len(index) + high, return_index=True)
     low, high, minutes = low[first], high[first], minutes[order][first]
@@ -234,7 +235,7 @@ def _lots_of(stations: gpd.GeoDataFrame, ground: gpd.GeoDataFrame) -> gpd.GeoDat
 
 @dataclass(frozen=True, eq=False)
 class _New:
-    """New stations, each let whole or in equal parts."""
+    """New stations, each tendered whole or in equal parts."""
 
     network: Network
     node: np.ndarray
@@ -245,7 +246,7 @@ class _New:
 
     @property
     def at(self) -> np.ndarray:
-        """For each part, the position of its station."""
+        """The position of the station to which each part belongs."""
         return np.repeat(np.arange(len(self.parts)), self.parts)
 
     def parted(self, lots: int, within: float) -> tuple[np.ndarray, float, np.ndarray]:
@@ -262,7 +263,7 @@ class _New:
         return kwh, np.maximum(-npv, 0.0)
 
     def alike(self, lots: int, within: float) -> tuple[float, bool]:
-        """Return the spread found with this many lots, and whether `within` is proven too small."""
+        """Return the spread found for `lots` lots, and whether `within` is proven too small."""
         least = least_spread((self.kwh / self.parts)[self.at], lots)
         if least > within:
             return least, True
@@ -270,7 +271,7 @@ class _New:
         return max(map(spread, self.sums(lot))), least >= within
 
     def fewer(self, lots: int, within: float) -> tuple[int, float, bool]:
-        """Return the next smaller number of lots found within a spread, and their spread.
+        """Return the next smaller number of lots for which `within` was reached, and their spread.
 
         The third value is whether every number in between is proven to be impossible.
         """
@@ -283,7 +284,7 @@ class _New:
         return 1, 0.0, proven
 
     def split(self, lots: int, within: float) -> tuple[_New, float] | None:
-        """Return stations split so that the lots are within a spread, and this spread; or None."""
+        """Split large stations until the lots are within a spread; return the result, or None."""
         made = self
         for _ in range(MOST_SPLIT):
             parts = made.parts.copy()
@@ -312,10 +313,10 @@ def _alike(
         notes[0] += _why(new.kwh, ids, count, within, least) if least >= within else OPEN
     if paid_apart > within:
         notes[1] += f"; that is more than {within:.0%} apart"
-        # With fewer profitable stations than lots, some lots have none of them and need money.
+        # With fewer profitable stations than lots, some lots have no such station and need money.
         if good < count and (npv != 0).all() and npv.sum() >= 0:
-            notes[1] += f", as in any division: {good} stations earn more than they cost, so that "
-            notes[1] += f"{count - good} lots or more hold none of them"
+            notes[1] += f", as in any division: {good} stations earn more than they cost, so at "
+            notes[1] += f"least {count - good} lots have none of them"
         else:
             notes[1] += OPEN
     can: dict[str, Any] = {}
@@ -353,7 +354,7 @@ def _finite(share: float) -> float | None:
 
 
 def _why(kwh: np.ndarray, ids: np.ndarray, count: int, within: float, least: float) -> str:
-    """Return as text why no connected lots are within a spread."""
+    """Return in words why no connected lots can be within a spread."""
     even = kwh.sum() / count
     said = f". {count} lots within {within:.0%} are impossible: in any division into connected "
     said += f"lots they are at least {least:.1%} apart. An even share is {even:,.0f} kWh/day"

@@ -1,4 +1,4 @@
-"""Division of stations into connected lots of similar value, by annealing and a program."""
+"""Divide stations into connected lots of similar value, by annealing and an integer program."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from scipy import sparse
 from siting.engine.clock import Clock
 from siting.engine.linear import model_of, run_model
 
-# Annealing: fewest starts, most starts (if the spread remains too large), turns per start for each
-# station, most turns per start, and the first and last temperatures.
+# Annealing: the smallest number of starts, the largest number of starts (if the spread remains too
+# large), turns per station in a start, the largest number of turns in a start, and the first and
+# last temperatures.
 STARTS, MOST_STARTS, TURNS_A_STATION, MOST_TURNS = 4, 12, 1_500, 300_000
 HOT, COLD = 2.0, 2e-3
 # Weights in the score: excess over the limit, public money needed, differences in energy, and
 # distances between stations.
 UNLIKE, MONEY, DIFFER, APART = 50.0, 50.0, 50.0, 1.0
-# The integer program: most groups of stations, most nodes, gap of the score, and difference up to
-# which spreads count as equal. SLACK exceeds a solver's tolerance.
+# The integer program: largest numbers of groups and of nodes, gap of the score, and difference up
+# to which spreads are treated as equal. SLACK is larger than a solver's tolerance.
 MANY, NODES, SCORE_GAP, CLOSE, SLACK = 2_000, 300, 0.01, 0.005, 1e-5
 
 
@@ -39,9 +40,10 @@ def spread(values: Sequence[float] | np.ndarray) -> float:
 def least_spread(values: np.ndarray, lots: int) -> float:
     """Return a lower bound on the spread of any division, connected or not.
 
-    The largest lot has at least the energy of the largest station, at least that of the two
-    smallest of the ``lots + 1`` largest stations, and at least an even share. The smallest lot has
-    at most an even share of the remaining energy.
+    The largest lot has at least the energy of the largest station and at least an even share. Of
+    the ``lots + 1`` largest stations, two share a lot, so the largest lot also has at least the
+    energy of the two smallest of them. The smallest lot has at most an even share of the remaining
+    energy.
 
     >>> least_spread(np.array([50.0, 10.0, 10.0, 10.0, 10.0, 10.0]), 3)
     1.0
@@ -74,10 +76,10 @@ def part(
 ) -> Parting:
     """Return connected lots of stations with the smallest spread that was found.
 
-    If annealing finds no lots within the limit, all connected groups of stations up to the largest
-    possible lot are listed, unless there are too many. An integer program chooses among them: it
-    finds lots, or proves that none exist. The same input gives the same lots, because the
-    limit is on turns rather than on time.
+    If annealing finds no lots within the limit, all connected groups of stations that are no larger
+    than the largest possible lot are listed. If there are not too many groups, an integer program
+    chooses among them, and finds lots within the limit or proves that none exist. The same input
+    always gives the same lots, because the search is limited by turns, not by time.
 
     `npv_pkr`: net present value of each station without public money; `xy`: position of each
     station (m); `pairs`: pairs of neighbours, one per row, which connect all stations; `lots`:
@@ -104,7 +106,7 @@ def part(
 def _more_alike(
     made: Parting, kwh: np.ndarray, sums: list[Sums], near: list[list[int]], within: float
 ) -> Parting:
-    """Return lots within a spread or, failing that, those with the smallest spread found."""
+    """Return lots within a spread or, if none are found, the lots with the smallest spread."""
     lots = int(made.lot.max()) + 1
     while made.share > max(within, made.least + CLOSE):
         tried = within
@@ -142,11 +144,11 @@ def _chosen(
 ) -> np.ndarray | None:
     """Return the best lots within an energy spread; empty if none exist, None if unknown.
 
-    Each column of the program is a group of stations; the last is the energy of the smallest lot,
-    which no lot exceeds by more than `within`.
+    Each column of the program is a group of stations, except the last. The last column is the
+    energy of the smallest lot, which no lot may exceed by more than `within`.
     """
     kwh, more = [one[0] for one in sums], 1 + within
-    groups = _groups(kwh, near, more + SLACK)  # the smallest lot has at most an even share, 1
+    groups = _groups(kwh, near, more + SLACK)  # an even share is 1; the smallest lot has no more
     if len(groups) >= MANY:
         return None
     totals = [_summed(sums, group) for group in groups]
@@ -182,7 +184,7 @@ def _chosen(
 
 
 def need(npv_pkr: float) -> float:
-    """Return the least public money for stations with this total net present value (PKR)."""
+    """Return the least public money that stations with this total net present value need (PKR)."""
     return max(0.0, -npv_pkr)
 
 
@@ -190,7 +192,7 @@ type Sums = tuple[float, ...]  # energy, net present value, stations, x, y, x² 
 
 
 def _sums(energy: np.ndarray, npv: np.ndarray, xy: np.ndarray, lots: int) -> list[Sums]:
-    """Return each station's additive values: energy and money in even shares, scaled positions."""
+    """Return the `Sums` of each station, with energy and money in even shares."""
     centred = xy - xy.mean(axis=0)
     x, y = (centred / max(float(np.hypot(*centred.T).max()), 1e-300)).T
     energy = energy * lots / max(float(energy.sum()), 1e-300)
@@ -220,7 +222,7 @@ def _score(state: Sequence[Sums], lots: int, within: float) -> float:
 
 
 class _Search:
-    """One start of the annealing: stations are divided into lots, which then change in turns."""
+    """One start of the annealing: lots of stations, which are then changed turn by turn."""
 
     def __init__(
         self, sums: list[Sums], near: list[list[int]], lots: int, within: float, start: int
@@ -270,7 +272,7 @@ class _Search:
         return members - two, two
 
     def _moved(self, turn: int, a: int, b: int, i: int) -> dict[int, set[int]] | None:
-        """Return the lots changed by a turn, with their stations; None if one would fall apart."""
+        """Return the lots that a turn changes, by number; None if a lot would fall apart."""
         if turn % 40 == 0:  # two lots merge, and the merged lot or another lot is split
             other = turn // 40 % (2 * self.lots)
             both = self.members[a] | self.members[b]
@@ -288,9 +290,9 @@ class _Search:
         return {a: one, b: two} if fits else None
 
     def _rank(self, score: float) -> tuple[bool, float]:
-        """Return the rank of these lots, by which lots within the limit come before all others.
+        """Return the rank of the current lots, in which lots within the limit come first.
 
-        The score alone would accept lots just above the limit for shorter distances.
+        By the score alone, lots just above the limit could win because of shorter distances.
         """
         return _unlike(self.state, self.within) > 1e-12, score
 

@@ -27,12 +27,12 @@ def with_areas(
 ) -> gpd.GeoDataFrame:
     """Return stations with a search radius, and the largest loss within the radius.
 
-    A moved station keeps the customers who reach its new place within the cutoff. Their drive goes
-    from the cell to its junction, along the roads, then the same distance off the road as now. The
-    loss is the energy of all other customers. Each station has its own customers, so all stations
-    may move at once, and the losses add up. The places tried are the junctions of the network.
+    A moved station keeps the drivers who reach its new place within the cutoff. Their drive goes
+    from the cell to its junction, along the roads, and then as far off the road as at the old
+    place. The loss is the energy of all other drivers. Each station has its own drivers, so all
+    stations may move at once, and the losses add up. The places tried are the network's junctions.
 
-    `stations`: ``site_id``, ``snap_m`` and points (m); `service`, `cells`, `network`: those of the
+    `stations`: ``site_id``, ``snap_m`` and points (m); `service`, `cells`, `network`: from the
     plan; `cutoff_min`, `access_kmh`: as for `siting.roads.reach`; `loss`: share of a station's
     energy that may be lost; `most_m`: largest radius (m). Columns added: ``radius_m``, rounded down
     to a multiple of 10 m, and ``loss_share``, the largest share of the energy lost in the circle.
@@ -78,7 +78,7 @@ def with_areas(
 
 
 def _turned_round(network: Network) -> Network:
-    """Return the network with every street reversed; a search from a place gives drives to it."""
+    """Reverse every street, so that a search from a place gives the drives to the place."""
     index = network.edges.index
     levels = [index.get_level_values(name) for name in ("v", "u", "key")]
     turned = pd.MultiIndex.from_arrays(levels, names=["u", "v", "key"])

@@ -1,4 +1,4 @@
-"""A nation on one budget: separate solves of the cities, a division of the money, and a bound."""
+"""Plan a nation on one budget: solve the cities separately, divide the money, prove a bound."""
 
 from siting.nation.division import Nation
 from siting.nation.nation_plan import NationPlan

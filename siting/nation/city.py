@@ -1,7 +1,7 @@
-"""Tasks for one city of a nation, run by an executor: the facts, a plan and the run folder.
+"""Tasks for one city of a nation: compute its facts, make a plan, write the run folder.
 
-Each function does one task and returns a row of plain values. Errors are returned, not raised, so
-that one city cannot stop the others.
+An executor runs the tasks. Each function does one task and returns a row of plain values. Errors
+are returned, not raised, so that one city cannot stop the others.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ from siting.study.runs import write_run
 from siting.study.to_program import DRIVES, MILLION, aims_of, program_of
 from siting.tables import mean_drive_min
 
-# Number of studies that a process keeps in memory. Their tables take seconds to compute, and a city
-# gets many questions.
+# A process keeps this number of studies in memory, because their tables take seconds to compute and
+# a city gets many questions.
 MOST_KEPT = 4
-# Two questions are the same if their budgets or prices differ by less than this share.
+# Two questions count as equal if their budgets or prices differ by less than this share.
 NEAR = 2e-3
 _kept: dict[str, Study] = {}
 # A worker with several threads takes one question at a time, as in `siting.batch.worker`.
@@ -48,20 +48,20 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True)
 class Ask:
-    """A question to a city: the best plan for a budget, or at prices of money."""
+    """A question to a city for the best plan, either for a budget or at given prices of money."""
 
     city: str
     purpose: str  # reason for the question, such as the name of a split, `price` or `fill`
     money: tuple[float, ...]  # public money for the plan (PKR), by year if there are years
-    # kWh/day charged per rupee, by year if there are years; None: maximise energy within `money`.
+    # Price of a rupee (kWh/day), by year if there are years; None: maximise energy within `money`.
     prices: tuple[float, ...] | None = None
     least_share: float = 0.0  # least share of the demand that must be served
     least_stations: int = 0  # least number of new stations
     # Envelopes by name: the largest amount (PKR), and the charger groups to which it applies.
     envelopes: Mapping[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
     rupee: bool = False  # whether to return the dual price of each year's budget as well
-    # Whether to then shorten drives. This takes all the remaining time, so it is done only for the
-    # final plan.
+    # Whether to shorten drives afterwards. Shortening takes all the remaining time, so it is done
+    # only for the final plan.
     shorten: bool = False
 
     @property
@@ -75,10 +75,10 @@ class Ask:
         return self.least_share == 0 and self.least_stations == 0
 
     def like(self, other: Ask, *, free: bool | None = None) -> bool:
-        """Return whether the answer to another, nearly equal question is valid for this one.
+        """Return whether the answer to another, nearly equal question is valid for this question.
 
         Without prices, the other question must not have more money. With prices, it must not have
-        less, because a bound for a smaller budget does not hold for a larger one.
+        less money, because a bound for a smaller budget does not hold for a larger budget.
         """
         if (self.prices is None) != (other.prices is None):
             return False
@@ -117,7 +117,7 @@ class Ask:
         if self.prices is not None:
             gain: dict[str, Any] = {"per_million": self.prices[0] * MILLION, "rule": "always"}
             if program.years is not None:
-                # Reported energy is a mean over the years; the program has the weighted sum.
+                # Reported energy is a mean over the years; the program's energy is a weighted sum.
                 each = MILLION * math.fsum(weights_of(config))
                 gain["per_million_by_year"] = {
                     year: price * each for year, price in zip(years, self.prices, strict=True)
@@ -189,8 +189,8 @@ def _study(config: Config) -> Study:
 def facts(config: Config) -> Row:
     """Return a city's population, energy, vehicles, and cells with demand (WKB, lon/lat).
 
-    The demand is returned even if another table has a fault. With years, energy is the mean over
-    the years, weighted as in the city's program.
+    The demand is returned even if other tables have faults. With years, energy is the mean over the
+    years, weighted as in the city's program.
     """
     return facts_of(_study(config))
 
@@ -230,8 +230,8 @@ def facts_of(study: Study) -> Row:
     }
     try:
         instance = study.instance
-        # Reach is the same in all years, but rows without demand have no pairs. A demand of 1 in
-        # all rows gives the pairs of all years.
+        # Reach is the same in all years, but rows without demand have no pairs. With a demand of 1,
+        # every row gets its pairs.
         last = replace(instance, demand_kwh=np.ones(len(instance.demand_kwh)))
         ids = set(instance.demand_ids[last.served_pairs].astype(str))
         reachable = [
@@ -245,7 +245,7 @@ def facts_of(study: Study) -> Row:
 
 
 def asked_of(config: Config, ask: Ask, limit_s: float, threads: int) -> Config:
-    """Return a city's configuration for a question, with a time limit (s)."""
+    """Return a city's configuration for a question, with `limit_s` as its time limit."""
     solver = {"time_limit_s": limit_s, "threads": min(threads, config.solver.threads)}
     asked = ask.of(config)
     return asked.model_copy(update={"solver": asked.solver.model_copy(update=solver)})
@@ -267,8 +267,8 @@ def _asked(config: Config, ask: Ask, limit_s: float, threads: int, start: tuple[
 def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int) -> Row:
     """Return the plan and the bound that answer a question to a city.
 
-    ``bound_kwh_day`` is a bound on the energy of any plan for the budget or, at prices, on the
-    energy less the charge on the plan's money.
+    ``bound_kwh_day`` is a bound on the energy of any plan for the budget. With prices, it is a
+    bound on the energy less the price of the plan's money.
     """
     study = _asked(config, ask, limit_s, threads, start)
     asked = study.asked
@@ -306,7 +306,7 @@ def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, thr
 def write(
     config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int, out: Path
 ) -> Row:
-    """Write a city's run folder for the money finally granted, and return the plan's row."""
+    """Write the run folder of a city for its final grant, and return the plan's row."""
     study = _asked(config, granted_ask(ask), limit_s, threads, start)
     plan, _ = write_run(study, out, datetime.now().astimezone())
     return written_row(study, plan)
@@ -325,7 +325,7 @@ def written_row(study: Study, plan: Plan) -> Row:
 
 
 def _as_built(outcome: Outcome) -> tuple[str, ...]:
-    """Return the offers of the last slice, earliest built first, as the start of a solve."""
+    """Return the last slice's offers in the order of building, as the start of a solve."""
     first = outcome.built.drop_duplicates("site_id")["site_id"].to_list()
     site = outcome.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
     return tuple(sorted(outcome.offers, key=lambda offer: first.index(site[offer])))

@@ -1,4 +1,4 @@
-"""The plan of a nation on one budget: cities are solved separately, and the money is divided."""
+"""Make the plan of a nation: solve its cities separately, and divide one budget among them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from siting.writing import claimed_folder
 
 
 class Nation(Rounds):
-    """Cities that share one budget; each is a study of its own.
+    """Cities that share one budget; each city has its own study.
 
     Parameters
     ----------
@@ -28,15 +28,15 @@ class Nation(Rounds):
     overrides
         ``key.path=value`` strings that replace keys of the file.
     workers
-        Processes on this machine; None: one per core.
+        Number of processes on this machine; None: one per core.
     dask
-        Address of a Dask scheduler to use instead; all machines must share the files.
+        Address of a Dask scheduler to use instead. All machines must share the files.
     progress
         Called with a line of text after each step.
     today
-        The current date; the target year must not be before it.
+        The current date. The target year must not be before this date.
     earlier
-        Folder of an earlier plan, whose answers are reused for unchanged cities.
+        Folder of an earlier plan; its answers are reused for unchanged cities.
 
     Examples
     --------
@@ -72,7 +72,7 @@ class Nation(Rounds):
         Raises
         ------
         InputError
-            If areas overlap, or the floor of a city exceeds the demand in reach.
+            If areas overlap, or if the floor of a city exceeds its demand in reach.
         InfeasibleError
             If no division meets all floors.
         """

@@ -1,31 +1,32 @@
 """A bound on any division of the money, from the proven bounds of the cities alone.
 
-Only money links two cities. A city solved for a budget ``B`` has a proven bound ``U`` on its
-service for that money or less. A city solved at a price ``p`` per rupee has the bound ``L + p b``
-for any money ``b``. If ``U_c(b)`` is a city's least bound, any prices ``pi_r`` bound the nation::
+Only money links two cities. If a city was solved for a budget ``B``, it has a proven bound ``U`` on
+its service for ``B`` or less. If it was solved at a price ``p`` per rupee, it has the bound
+``L + p b`` for any money ``b``. Let ``U_c(b)`` be the least bound of city ``c`` for money ``b``.
+Any prices ``pi_r`` then give a bound on the nation's service::
 
     sum of U_c(b_c)  <=  sum over c of max over b of (U_c(b) - b sum of pi_r over r of c)
                          + sum over r of pi_r x limit_r
 
-where ``b`` is within the limits on its city's money. A row ``r`` of a city is a limit that counts
-its money: the budget, or the least or most money of its province (the least if ``pi_r`` is below
-0). The bound can be recomputed from the table of bounds and the prices alone. The best prices are
-the duals of a linear program over the corners of ``U_c``.
+Here ``b`` is within the limits on the city's money. The rows ``r`` of a city are the limits on sums
+that include its money: the budget, and the least or most money of its province (the least if
+``pi_r`` is below 0). The bound can be recomputed from the table of bounds and the prices alone. The
+best prices are the duals of a linear program over the corners of ``U_c``.
 
-With money by year, ``b_c`` is the money that a city draws in each year, and ``p`` and ``pi`` have a
-value per year. The budget then has one row per year, for the money granted in that year or, with
-carry-over, up to that year. A city solved at prices ``p_k``, with the most money that it may get,
-has the bound ``L_k + p_k b`` for any division; a bound for this money without prices has
-``p_k = 0``. A bound for smaller budgets applies only up to these budgets in every year. It is not
-of the form ``L_k + p_k b``, so it is left out. ``U_c`` is then concave, and for any weights
-``w_ck`` that are at least 0 and sum to 1, the term of city ``c`` is at most ::
+With money by year, ``b_c`` is the money that city ``c`` draws in each year, and ``p`` and ``pi``
+have a value per year. The budget then has one row per year, for the money granted in that year or,
+with carry-over, up to that year. If a city was solved at prices ``p_k`` with the most money that it
+may get, the bound ``L_k + p_k b`` holds for any division. If it was solved for this money without
+prices, ``p_k`` is 0. A bound for less money holds only up to that money in each year and does not
+have this form, so it is left out. ``U_c`` is then concave. For any weights ``w_ck`` that are at
+least 0 and sum to 1, the term of city ``c`` is at most ::
 
     sum of w_ck L_ck
         + sum over years of h_ct x max(0, sum of w_ck p_ckt - sum of pi_r over r of c, t)
 
-where ``h_ct`` is the most money of the city in the year. The least and most money of a city are
-rows ``r`` too. The best prices and weights are the duals of a linear program. The sum is plain
-arithmetic, and other duals give a weaker bound, never an invalid one.
+Here ``h_ct`` is the most money of city ``c`` in year ``t``. The least and most money of a city are
+also rows ``r``. The best prices and weights are the duals of a linear program. The bound is a plain
+sum, so other duals can weaken it, but they cannot make it invalid.
 
 Sources: H. Everett: Generalized Lagrange multiplier method for solving problems of optimum
 allocation of resources. Operations Research 11 (1963), 399-417. G. Dantzig, P. Wolfe:
@@ -49,7 +50,7 @@ from siting.engine.linear import STRICT, model_of, run_model
 from siting.program.instance import Floats
 
 MILLION = 1e6
-# Small cost of each PKR m granted, so that no city is granted more than its plan draws.
+# A small cost of each PKR m granted keeps the grant of a city down to what its plan draws.
 IDLE = 1e-6
 
 
@@ -83,12 +84,12 @@ class Points:
 
 @dataclass(frozen=True, eq=False)
 class Divided:
-    """A division of the money: its energy, each city's points and money, and prices."""
+    """A division of the money: its energy, the points and money of each city, and the prices."""
 
     energy: float  # energy of all cities (kWh/day)
-    weights: dict[str, Floats]  # share of each point, by city
+    weights: dict[str, Floats]  # share of each point that the city takes, by city
     granted: dict[str, Floats]  # money of each city by year (PKR)
-    # Worth of one more rupee in each pot (kWh/day); empty if each city must take a single point.
+    # Worth of one more rupee in each pot (kWh/day); empty if each city must take one whole point.
     prices: dict[str, float]
 
 
@@ -96,7 +97,7 @@ def corners(bounds: pd.DataFrame, low: float, high: float) -> Points:
     """Return the breakpoints of a city's bound as a function of its money.
 
     `bounds` has the bounds of one city: ``budget_pkr`` (blank: any budget), ``price`` (kWh/day per
-    PKR, blank: no price) and ``bound_kwh_day``. `low` and `high` are the limits of its money (PKR).
+    PKR; blank: no price) and ``bound_kwh_day``. `low` and `high` limit the city's money (PKR).
 
     >>> known = pd.DataFrame({"budget_pkr": [np.nan, 4.0], "price": [np.nan, np.nan],
     ...     "bound_kwh_day": [9.0, 6.0]})
@@ -140,15 +141,15 @@ def divide(
 ) -> Divided | None:
     """Return the division of the money with the most energy; None if no division is possible.
 
-    `pots` are the nation's budget and the provinces' money. `envelopes` are limits on the points'
-    use of further resources. With `whole`, each city takes one point. Otherwise a city may mix
+    `pots` are the nation's budget and the provinces' money. `envelopes` limit the use of further
+    resources by the points. With `whole`, each city takes one point. Otherwise a city may mix
     several points, and the result has prices.
     """
     names, points, envelopes = list(cities), list(cities.values()), envelopes or {}
     energy = np.concatenate([p.energy for p in points])
     years = max(p.drawn.shape[1] for p in points)
     n, c = len(energy), len(names) * years
-    # A city takes points whose shares add up to 1, and draws at most its grant in each year.
+    # The shares of a city's points add up to 1, and the city draws at most its grant in each year.
     taken = [np.vstack([np.ones(len(p.energy)), -p.drawn.T / MILLION]) for p in points]
     granted_rows = [sparse.csr_array(np.vstack([np.zeros(years), np.eye(years)]))] * len(names)
     use = [
@@ -164,7 +165,7 @@ def divide(
     start = len(names) * (1 + years)  # the first row of a pot
     row_low = [1.0, *[0.0] * years] * len(names) + [p.at_least / MILLION for p in pots]
     row_high = [1.0, *[math.inf] * years] * len(names) + [p.at_most / MILLION for p in pots]
-    # With years, the least money of a city is a pot, and not a limit here.
+    # With years, the least money of a city is the limit of a pot, not a limit here.
     low = [0.0] * n + [p.low / MILLION if years == 1 else 0.0 for p in points for _ in range(years)]
     high = np.concatenate([np.ones(n), *(np.full(years, p.high) / MILLION for p in points)])
     scale = abs(energy).max() or 1.0
@@ -191,7 +192,7 @@ def divide(
 
 
 def _limited(pots: Sequence[Pot], names: Sequence[str], years: int) -> sparse.csr_array:
-    """Return a 0/1 matrix: 1 where a pot (row) limits the money of a city in a year (column)."""
+    """Return a matrix that is 1 where a pot (row) limits a city's money in a year (column)."""
     limited = np.zeros((len(pots), len(names) * years))
     for r, pot in enumerate(pots):
         for name in set(pot.cities) & set(names):
@@ -202,12 +203,12 @@ def _limited(pots: Sequence[Pot], names: Sequence[str], years: int) -> sparse.cs
 def added_up(
     cities: Mapping[str, Points], pots: Sequence[Pot], prices: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Return the certificate: rows for cities and pots, whose terms sum to a bound on all energy.
+    """Return the certificate: rows for cities and pots with terms that sum to a bound.
 
-    `cities` are the `corners` of each city. Any `prices` (kWh/day per PKR) are valid; the price of
+    `cities` has the `corners` of each city. Any `prices` (kWh/day per PKR) are valid; the price of
     an infinite limit counts as 0. Columns: ``row`` (city or pot), ``name``, ``price`` (kWh/day per
     PKR), ``money_pkr`` (the city's best money at the price, or the pot's limit) and
-    ``term_kwh_day``.
+    ``term_kwh_day`` (the terms sum to a bound on all energy).
 
     >>> line = Points(np.array([0.0, 4.0]), np.array([0.0, 8.0]), 0.0, 4.0)
     >>> added_up({"a": line}, [Pot("budget", ("a",), at_most=3.0)], {"budget": 2.0})[
@@ -228,7 +229,7 @@ def added_up(
 def certificate(
     bounds: pd.DataFrame, limits: Mapping[str, tuple[float, float]], pots: Sequence[Pot]
 ) -> pd.DataFrame:
-    """Return the certificate with the smallest sum for a table of bounds.
+    """Return the certificate with the smallest sum that a table of bounds allows.
 
     `bounds` has ``city`` and the columns that `corners` needs; `limits` are the least and most
     money of each city (PKR). Cities without a bound are left out.
@@ -259,7 +260,7 @@ def price_columns(years: Sequence[int]) -> list[str]:
 
 
 def sloped(bounds: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
-    """Return the bounds that hold for any division: those at prices, or for all possible money.
+    """Return the bounds that hold for any division: those at prices or for all possible money.
 
     `bounds` has ``city``, ``budget_pkr`` (blank: any), ``bound_kwh_day`` and the `price_columns`.
     """
@@ -309,7 +310,7 @@ def best_prices(
         np.concatenate([height / scale, [p.at_most / MILLION for p in pots]]),
     )
     answer = run_model(model, Clock(60.0, None))
-    if not len(answer.price):  # no division is possible: each city takes its smallest bound
+    if not len(answer.price):  # no division is possible, so each city takes its smallest bound
         lowest = rows.groupby("city")["bound_kwh_day"].idxmin()
         weights[lowest.to_numpy()] = 1.0
         return {}, weights
@@ -329,7 +330,7 @@ def added_up_by_year(
     """Return the certificate for money by year; `bounds` must have the column ``weight``.
 
     Rows and columns are as in `added_up`, with a city's prices in the `price_columns`. The weights
-    of a city must be at least 0 and sum to 1; any such weights give a bound.
+    of a city must be at least 0 and sum to 1. Any weights of this kind give a bound.
 
     >>> line = pd.DataFrame({"city": ["a", "a"], "budget_pkr": [np.nan, 9.0],
     ...     "bound_kwh_day": [8.0, 0.0], "price_2027": [np.nan, 2.0], "price_2028": [np.nan, 1.0],

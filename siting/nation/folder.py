@@ -1,4 +1,4 @@
-"""The folder of a nation: tables, a page, the run of each city, and the basis of the plan."""
+"""The folder of a nation: its tables, its page, the run of each city, and the plan's basis."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from siting.writing import write_plain_csv
 BASIS, ANSWERS = "basis.json", "answers.json"
 # Numeric fields of an answer that may be missing.
 NUMBERS = ("bound_kwh_day", "drives_min")
-# Facts of a city that are not stored, because its run contains them.
+# These facts of a city are not stored, because the city's run contains them.
 _LARGE = ("cells",)
 
 
@@ -43,8 +43,8 @@ def write_nation(
 ) -> NationPlan:
     """Return the plan of a nation, written to an empty folder.
 
-    `chosen` gives the money granted (PKR) and the plan of each city; `begun` is the start of the
-    work as a `time.perf_counter` value.
+    `chosen` has the money granted (PKR) and the plan of each city. `begun` is the start of the work
+    as a `time.perf_counter` value.
     """
     now = datetime.now().astimezone()
     (folder / CITIES).mkdir()
@@ -70,7 +70,7 @@ def write_nation(
 
 
 def write_files(nation: Rounds, plan: NationPlan, folder: Path, runs: Path, written: str) -> None:
-    """Write the folder of a nation except the runs of its cities, which are in `runs`."""
+    """Write the folder of a nation, except the runs of its cities, which are below `runs`."""
     tables = {
         "cities": plan.cities, "splits": plan.splits, "frontier": plan.frontier,
         "bounds": plan.asks, "certificate": plan.terms,
@@ -168,7 +168,7 @@ def write_basis(
     written: Mapping[str, Row],
     seconds: float,
 ) -> None:
-    """Write the data from which, with the answers, a nation's plan can be made again."""
+    """Write the data that are needed, besides the answers, to make a nation's plan again."""
     kept = {
         "config": nation.config.model_dump(mode="json"),
         "cities": {name: one.model_dump(mode="json") for name, one in nation.studies.items()},
@@ -215,7 +215,7 @@ def nation_again(folder: Path) -> tuple[Rounds, NationPlan, Basis]:
 
 
 # --- the answers ---------------------------------------------------------------------------------
-# An answer is used again only if the city's configuration and the package version are the same.
+# An answer is reused only if the city's configuration and the package version are unchanged.
 
 
 def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Row]) -> None:
@@ -232,7 +232,7 @@ def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Ro
 def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
     """Return the answers in an earlier folder that are still valid for these cities.
 
-    Raises `InputError` if the folder has no readable answers, or was made for other years.
+    Raises `InputError` if the folder has no readable answers, or if it was made for other years.
     """
     path = folder / ANSWERS
     try:
@@ -248,13 +248,13 @@ def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
         raise InputError(str(path), what, "name what siting nation wrote") from err
     before, now = told.get("years", []), _years(studies)
     if before != now:
-        what = f"is of {years_in_words(before)}, this nation of {years_in_words(now)}"
+        what = f"has {years_in_words(before)}, but this nation has {years_in_words(now)}"
         raise InputError(str(path), what, "leave --from out, or use the same years")
     return [as_answered(row) for row in rows]
 
 
 def as_answered(row: Row) -> Row:
-    """Restore the tuples and NaN of a stored answer, which JSON does not have."""
+    """Return a stored answer with its tuples and NaN restored, because JSON has neither."""
     numbers = {key: math.nan for key in NUMBERS if key in row and row[key] is None}
     lists = {
         key: None if row.get(key, ()) is None else tuple(row.get(key, ()))

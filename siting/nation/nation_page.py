@@ -1,4 +1,4 @@
-"""The page of a nation: map, money by city, other divisions, and the certificate."""
+"""The page of a nation: a map, the money by city, other divisions, and the certificate."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def headline(plan: NationPlan) -> list[tuple[str, str]]:
 
 
 def _of_year(plan: NationPlan, year: int) -> str:
-    """Return the money, stations and energy of all cities in a year, in words."""
+    """Return in words the money, stations and energy of all cities in a year."""
     assert plan.config.years is not None
     of = plan.cities
     served = math.fsum(of[f"served_{year}_kwh_day"])
@@ -131,10 +131,11 @@ are shortened afterwards.</p>
 <p class="quiet">Served at least: from the plans found, without another solve.</p>
 <h2>Why no division does better</h2>
 {_terms(plan)}
-<p class="quiet">At these prices per rupee{each}, no plan of a city serves more energy, less the
-price of its money, than the city's row says. The worth of the available money is added. The sum
-is a bound on every division. The bounds behind it are in <a href="bounds.csv">bounds.csv</a>;
-<code>siting nation</code> on this folder adds them up again.</p>
+<p class="quiet">Take the energy that a plan of a city serves, less its money at these prices per
+rupee{each}. No plan exceeds the figure in the city's row. With the worth of the available money,
+the rows sum to a bound on every division. The bounds of the cities are in
+<a href="bounds.csv">bounds.csv</a>; <code>siting nation</code> on this folder adds them up
+again.</p>
 <p class="quiet">As figures: <a href="cities.csv">cities.csv</a>,
 <a href="splits.csv">splits.csv</a>, <a href="frontier.csv">frontier.csv</a>,
 <a href="certificate.csv">certificate.csv</a>,
@@ -150,7 +151,7 @@ def _xy(lon: float, lat: float) -> tuple[float, float]:
 
 
 def _where(plan: NationPlan) -> str:
-    """Return the map; with years, a map for all years and one per year, with buttons."""
+    """Return the map. With years, return maps for all years and for each year, with buttons."""
     if not plan.years:
         return _figure(plan, "granted_pkr", plan.cities["granted_pkr"].max())
     most = max(plan.cities[f"granted_{year}_pkr"].max() for year in plan.years)

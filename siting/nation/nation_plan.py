@@ -1,4 +1,4 @@
-"""The plan of a nation as tables: its cities, other splits and the certificate."""
+"""The plan of a nation as tables of cities, other divisions and the certificate."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class NationPlan:
         ``vehicles``, ``drives_min``, ``kwh_day_a_million`` (extra energy for one more PKR m, from
         the city's plans), ``binds`` (the limit or floor that binds), ``lon``, ``lat``, ``note``,
         ``error``, and by vehicle class ``served_CLASS`` and ``wanted_CLASS``. With money by year,
-        energy is the mean over the years, weighted as in a city's program, and there are
+        energy is the mean over the years, weighted as in a city's program. There are then also
         ``granted_YEAR_pkr``, ``subsidy_YEAR_pkr``, ``new_stations_YEAR`` (up to the year),
         ``served_YEAR_kwh_day`` and ``wanted_YEAR_kwh_day``.
     splits
@@ -47,11 +47,11 @@ class NationPlan:
         One row per share of the nation's budget: ``budget_pkr``, ``served_kwh_day`` (from known
         plans), ``bound_kwh_day``.
     asks
-        Every question to a city, with its plan and bound.
+        Every question to a city, with its answer: a plan and a bound.
     terms
         The certificate (`siting.nation.division_bound.added_up`).
     pots
-        The money that cities share.
+        The sums of money that cities share.
     unknown
         Cities with unknown demand, which the bound does not cover.
     floors_cost_kwh_day
@@ -114,7 +114,7 @@ def plan_of(
     written: Mapping[str, Row],
     seconds: float,
 ) -> NationPlan:
-    """Return the nation's plan from the chosen plans and, if written, the cities' runs."""
+    """Return the nation's plan, made from the chosen plans and, if written, the cities' runs."""
     pots, (bounds, terms) = nation.pots, nation.proof()
     none = np.zeros(len(nation.money))
     rows = []
@@ -159,7 +159,7 @@ def plan_of(
 
 
 def _of_years(years: Sequence[int], granted: Floats, row: Row, facts: Row) -> Row:
-    """Return the columns of a city for each year: money, stations and energy."""
+    """Return the yearly figures of a city: its money, stations and energy."""
     none = [0.0] * len(years)
     values = {
         "granted_{}_pkr": granted,
@@ -172,7 +172,7 @@ def _of_years(years: Sequence[int], granted: Floats, row: Row, facts: Row) -> Ro
 
 
 def _margin(nation: Rounds, name: str, money: float) -> float:
-    """Return the energy that one more PKR m brings, according to known plans (kWh/day)."""
+    """Return the energy (kWh/day) that one more PKR m brings, according to known plans."""
     rows = sorted((r["subsidy_pkr"], r["served_kwh_day"]) for r in nation.plans(name))
     at = max((s for m, s in rows if m <= money + 1), default=0.0)
     more = [(s - at) / (m - money) * MILLION for m, s in rows if m > money + MILLION]
@@ -236,7 +236,7 @@ def _split_row(
 
 
 def _frontier(nation: Rounds) -> pd.DataFrame:
-    """Return the energy from known plans, and the bound, for shares of the budget."""
+    """Return the energy of known plans, and the bound on it, for several shares of the budget."""
     rows = []
     others = nation.pots[len(nation.budgets()) :]
     for part in PARTS:

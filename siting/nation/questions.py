@@ -1,4 +1,4 @@
-"""Answers from stored plans of a nation: the money of a city, and changes between plans."""
+"""Answer questions about stored plans of a nation: a city's money, and changes between plans."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ CHANGES = ("granted_pkr", "new_stations", "served_kwh_day", "drives_min")
 def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], pd.DataFrame]:
     """Return the reasons for a city's money, as (label, text) pairs, and the city's plans.
 
-    `folder`: a folder of `siting nation`, which is checked first; `city`: the name of the city. The
-    table of plans, cheapest first, has ``purpose`` (the reason for the question), ``subsidy_pkr``,
-    ``served_kwh_day``, ``kwh_day_a_million`` (extra energy per extra PKR m, compared with the plan
-    in the row above) and ``chosen``. Raises `InputError` if the folder is of another kind or has no
-    such city, and `VerifyError` if its content is inconsistent.
+    `folder` is a folder of `siting nation`, which is checked first. `city` is the name of the city.
+    The table of plans, cheapest first, has ``purpose`` (the reason for the question),
+    ``subsidy_pkr``, ``served_kwh_day``, ``kwh_day_a_million`` (extra energy per extra PKR m,
+    compared with the plan in the row above) and ``chosen``. Raises `InputError` if the folder is of
+    another kind or has no such city, and `VerifyError` if its content is inconsistent.
     """
     facts, tables = read_nation(folder)
     cities = tables["cities"].set_index("city", drop=False)
@@ -66,13 +66,13 @@ def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
 
     There is a row for each city in either plan, and a row ``all``. Columns: ``granted_pkr``,
     ``new_stations``, ``served_kwh_day`` and ``drives_min``, each also as ``…_before`` and
-    ``…_change``; figures of a plan without the city are blank. Raises `InputError` if a folder is
-    of another kind or the years differ, and `VerifyError` if a folder's content is inconsistent.
+    ``…_change``. If a plan lacks the city, the plan's figures are blank. Raises `InputError` if a
+    folder is of another kind or the years differ, and `VerifyError` if its content is inconsistent.
     """
     (then, was_told), (facts, told) = read_nation(before), read_nation(after)
     if then["years"] != facts["years"]:
         words = [years_in_words(one["years"]) for one in (then, facts)]
-        what = f"{before} is of {words[0]}, {after} of {words[1]}: their energy cannot be compared"
+        what = f"{before} has {words[0]}, {after} has {words[1]}: their energy cannot be compared"
         raise InputError("compare", what, "compare plans of the same years")
     old, new = (tables["cities"].set_index("city") for tables in (was_told, told))
     names = list(dict.fromkeys([*new.index, *old.index]))
@@ -90,7 +90,7 @@ def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
 
 
 def _prices(terms: pd.DataFrame, city: str, years: Sequence[int]) -> list[str]:
-    """Return in words, by year, the energy (kWh/day) that PKR 1 m must bring in a city."""
+    """Return in words the energy (kWh/day) that PKR 1 m must bring in a city in each year."""
     mine = terms[(terms["row"] == "city") & (terms["name"] == city)]
     columns = price_columns(years)
     numbers = mine[columns].iloc[0].to_list() if len(mine) else [0.0] * len(columns)

@@ -1,4 +1,4 @@
-"""Reading a nation's folder, with checks of hashes, value types and sums."""
+"""Read a nation's folder, and check its hashes, value types and sums."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ FORMAT = 1
 AGAIN = "make the plan again with `siting nation`"
 # Tolerances of sums of written figures, in kWh/day and in PKR.
 NEAR_KWH, NEAR_PKR = 1e-3, 1.0
-# Share by which the energy served may exceed a bound, because solvers round.
+# The energy served may exceed a bound by this share, because solvers round.
 NEAR_SHARE = 1e-5
 # Tolerance of the sum of weights, because written numbers are rounded.
 NEAR_ONE = 1e-9
-# The columns of each table that are read: strings, then numbers.
+# The columns that are read from each table: columns of strings, then columns of numbers.
 TABLES = {
     "cities": ("city title status", "granted_pkr subsidy_pkr new_stations served_kwh_day "
                                     "demand_kwh_day drives_min"),
@@ -90,16 +90,16 @@ class NationFacts(BaseModel, strict=True, extra="forbid"):
 
 
 def read_nation(folder: Path | str) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
-    """Return the facts and tables of a nation's folder after checks.
+    """Return the facts and tables of a nation's folder after checking them.
 
     Every file, including the runs of the cities, is checked against its hash, and every value
-    against its type; the certificate is added up again. `siting.nation.verify_nation` also detects
-    edits for which the hashes were adjusted.
+    against its type. The certificate is added up again. `siting.nation.verify_nation` also detects
+    edits after which the hashes were adjusted.
 
-    `folder`: a folder of `siting nation`. Raises `InputError` if the folder is of another kind, a
-    file is missing or changed, or a value has the wrong type; `VerifyError` if the content is
-    inconsistent: the bound does not follow from the bounds of the cities, a city draws more than
-    its grant, the grants exceed the money, or a run differs from the tables.
+    `folder` is a folder of `siting nation`. Raises `InputError` if the folder is of another kind, a
+    file is missing or changed, or a value has the wrong type. Raises `VerifyError` if the nation's
+    bound does not follow from the cities' bounds, a city draws more than its grant, the grants
+    exceed the money, or a run differs from the tables.
     """
     folder = Path(folder)
     read_nation_manifest(folder)
@@ -269,7 +269,7 @@ def _money_faults(facts: Mapping[str, Any], cities: pd.DataFrame) -> Iterator[Fa
 
 
 def _run_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) -> Iterator[Fault]:
-    """Yield faults for figures of a city that differ between its run and the nation."""
+    """Yield a fault for each figure of a city that differs between its run and the nation."""
     where = f"{CITIES}/{row['city']}/run.json"
     if row["status"] == "failed":
         return
@@ -291,7 +291,7 @@ def _run_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) 
 def _by_year_faults(
     folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]
 ) -> Iterator[Fault]:
-    """Yield faults for yearly figures of a city that differ from its run or do not add up."""
+    """Yield a fault for each yearly figure that differs from the city's run or does not add up."""
     where, of_city = f"{CITIES}/{row['city']}/years.csv", f"cities.csv, {row['city']}"
     try:
         run = pd.read_csv(folder / where).set_index("year")

@@ -1,4 +1,4 @@
-"""Rounds of questions to the cities, for budgets or at prices, and the division of the money."""
+"""Ask the cities in rounds for plans, for budgets or at prices, and divide the money."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ from siting.program.instance import Floats
 Report = Callable[[str], None]
 
 BUDGET = "the nation's budget"
-# Divisions of the money in proportion to a fact of the cities; None: equal shares.
+# Divisions of the money, with the fact of a city to which its share is proportional (None: equal).
 SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehicles", "equal": None}
 # A city's time limit grows with its demand to the power `LARGER`, and is at least `LEAST_TIME` of
-# the mean limit: large cities are hard and cause most of the nation's gap.
+# the mean limit. Large cities are hard to solve and cause most of the nation's gap.
 LARGER, LEAST_TIME = 0.75, 0.25
-# A city is solved again at the same price with more time if more than `LOOSE` of its energy is
-# unproven; `MOST_TIMES` is the largest multiple of the time limit.
+# If the gap of a solve at a price is more than `LOOSE` of its energy, the solve gets more time, up
+# to `MOST_TIMES` of the time limit.
 LOOSE, MOST_TIMES = 0.05, 8.0
 HALF = 0.5
-# Two cells overlap only if they share more than this part of a cell; otherwise they just touch.
+# Two cells overlap if they share more than this part of a cell. With less, they only touch.
 SLIVER = 0.02
 BOUND_COLUMNS = (
     "city", "purpose", "budget_pkr", "price", "bound_kwh_day", "served_kwh_day", "subsidy_pkr",
     "new_stations", "drives_min", "status", "seconds", "error",
 )  # fmt: skip
-# Columns of the table of bounds for the yearly values of a question and its answer.
+# Columns in the table of bounds that have the yearly values of a question and its answer.
 BY_YEAR = {
     "money": "budget_{}_pkr", "drawn_by_year": "subsidy_{}_pkr",
     "served_by_year": "served_{}_kwh_day",
@@ -59,8 +59,7 @@ class Rounds:
     """The cities of a nation, the questions to them, their answers, and the division.
 
     Money (PKR) is by year if there are years. `config`, `cities` and `provinces` are the results of
-    `siting.config.load_nation`, and `rows` are earlier answers; `progress` is as for
-    `siting.Nation`.
+    `siting.config.load_nation`. `rows` are earlier answers. `progress` is as for `siting.Nation`.
     """
 
     def __init__(
@@ -80,7 +79,7 @@ class Rounds:
         self.facts: dict[str, Row] = {}
         self.failed: dict[str, str] = {}
         plan = config.years
-        # The years of the plan (empty if the money is not by year), and the money of each (PKR).
+        # The years of the plan (empty if the money is not by year), and each year's money (PKR).
         self.years: tuple[int, ...] = () if plan is None else tuple(plan.budgets_pkr)
         money = [config.money_pkr] if plan is None else list(plan.budgets_pkr.values())
         self.money: Floats = np.array(money, dtype=float)
@@ -94,7 +93,7 @@ class Rounds:
     # --- the money and its limits -----------------------------------------------------------------
 
     def limit_s(self, city: str) -> float:
-        """Return a city's time limit per question (s); the mean over cities is as configured."""
+        """Return a city's time limit per question (s), which grows with the city's demand."""
         asked = {n: f for n, f in self.facts.items() if n not in self.failed}
         size = {n: f["demand_kwh_day"] ** LARGER for n, f in asked.items()}
         mean = math.fsum(size.values()) / max(len(size), 1)
@@ -103,7 +102,7 @@ class Rounds:
 
     @property
     def pots(self) -> tuple[Pot, ...]:
-        """Return the money shared by cities: the budget, and the provinces' money."""
+        """Return the nation's budget, provinces' money and, with years, cities' limits, as pots."""
         budget, years = self.config.money_pkr, tuple(range(len(self.money)))
         shared = self.budgets()
         for name, money in self.config.provinces.items():
@@ -142,7 +141,7 @@ class Rounds:
         return self.within(self.money, self.limits(name)[1])
 
     def widest(self, name: str) -> Floats:
-        """Return money by year (PKR) that is no less than any possible grant of a city.
+        """Return money by year (PKR) that is at least as large as any possible grant to a city.
 
         Without carry-over the sum may exceed the city's limit, because each year may get the whole
         limit.
@@ -163,7 +162,7 @@ class Rounds:
         return least, min(asked.most(budget), budget)
 
     def floors_of(self, name: str) -> tuple[float, int]:
-        """Return the least energy (kWh/day) and the least number of new stations of a city."""
+        """Return a city's floors: its least energy (kWh/day) and least number of new stations."""
         need = self.config.least_kwh_day_a_head * self.facts[name].get("people", 0.0)
         return need, int(self.asked[name].takes_part == "must")
 
@@ -173,7 +172,7 @@ class Rounds:
         return [name for name in self.studies if name not in self.failed]
 
     def split(self, split: str) -> dict[str, Floats]:
-        """Return the money of each city by year (PKR) in a split, such as one by population."""
+        """Return the money of each city by year (PKR) in a split, such as that by population."""
         key = SPLITS[split]
         weight = {
             n: 0.0 if self.asked[n].takes_part == "never"
@@ -188,11 +187,11 @@ class Rounds:
     def ask(
         self, city: str, purpose: str, money: Floats, prices: Floats | None = None, *, free: bool
     ) -> Ask:
-        """Return a question to a city; `free` leaves out the floors, as for splits."""
+        """Return a question to a city; with `free`, floors are left out, as for splits."""
         need, stations = (0.0, 0) if free else self.floors_of(city)
         share = min(need / self.facts[city]["wanted_by_year"][-1], 1.0) if need > 0 else 0.0
-        # At a price, a city may use the whole of each envelope. Otherwise it may use only its part,
-        # so that the parts of all cities fit.
+        # At a price, a city may use the whole of each envelope. Otherwise it may use only its own
+        # part, so that the parts of all cities fit into the envelope.
         part = 1.0 if prices is not None else min(math.fsum(money) / self.config.money_pkr, 1.0)
         envelopes = {
             name: (one.budget_pkr * part, one.charger_groups)
@@ -237,15 +236,15 @@ class Rounds:
             self.progress(text)
 
     def answer(self, asks: Sequence[Ask]) -> None:
-        """Answer the questions that have not been answered yet."""
+        """Solve the questions that do not have a good answer yet."""
         todo: list[tuple[Ask, float]] = []
         for ask in asks:
             before = [r for r in self.rows if r["city"] == ask.city and same(r, ask)]
             twice = any(one.city == ask.city and one.like(ask) for one, _ in todo)
             if ask.city in self.failed or twice:
                 continue
-            # Solves at a price get twice the time: they may need it to find a bound, without which
-            # there is no certificate.
+            # Solves at a price get twice the time. They may need it to find a bound, and without
+            # bounds there is no certificate.
             times = 1.0 if ask.prices is None else 2.0
             if before:
                 times = 2 * max(r["times"] for r in before)
@@ -263,7 +262,7 @@ class Rounds:
             keys = ("city", "purpose", "budget_pkr", "money", "prices", "free")
             full = {**{key: getattr(ask, key) for key in keys}, "times": times, **row}
             if ask.envelopes and ask.prices is None:
-                full["bound_kwh_day"] = math.nan  # it bounds plans within a part of the envelopes
+                full["bound_kwh_day"] = math.nan  # the bound assumes only a part of each envelope
             self.rows.append(full)
             at = f"PKR {_in_millions(ask.money)} m"
             if ask.prices is not None:
@@ -285,7 +284,7 @@ class Rounds:
         return tuple(best["offers"])
 
     def plans(self, name: str, *, floors: bool = False) -> list[Row]:
-        """Return a city's answers that have a plan; with `floors`, a plan that meets its floors."""
+        """Return a city's answers that have a plan; with `floors`, only plans that meet floors."""
         rows = [r for r in self.rows if r["city"] == name and "served_kwh_day" in r]
         if not floors:
             return rows
@@ -300,7 +299,7 @@ class Rounds:
     def points(self, *, floors: bool = True) -> dict[str, Points]:
         """Return the plans of each city that meet its floors; a failed city has an empty plan.
 
-        Without `floors`, return all plans; each participating city may then get the whole budget.
+        Without `floors`, return all plans; each city that takes part may then get the whole budget.
         """
         by_city = {}
         for name in self.studies:
@@ -356,7 +355,7 @@ class Rounds:
             known, prices = dict(row), row["prices"]
             covering = covers(row["money"], self.widest(row["city"]))
             if prices is not None and not covering:
-                known["bound_kwh_day"] = math.nan  # it does not hold for a larger budget
+                known["bound_kwh_day"] = math.nan  # the bound does not hold for larger budgets
             if prices is None and covering and self.years:
                 prices = [0.0] * len(self.years)  # the bound always holds
             known |= dict(zip(price_columns(self.years), prices or (), strict=False))
@@ -428,10 +427,10 @@ class Rounds:
     def _rupees(self, name: str) -> list[Floats]:
         """Return prices by year to try in a city; empty if there are none or all have been tried.
 
-        Prices by year from the known plans jump between extremes. Once the money is well divided,
-        the dual price of a year is about the same in the relaxation of each city. Therefore the
-        mean over cities, weighted by money, is tried. A city with limits on its money is also
-        solved at its own dual prices.
+        The yearly prices that follow from known plans jump between extremes. Once the money is well
+        divided, the dual price of a year is about the same in the relaxation of each city.
+        Therefore the mean over cities, weighted by money, is tried. A city with limits on its money
+        is also solved at its own dual prices.
         """
         last = {r["city"]: r for r in self.rows if len(r.get("rupee", ()))}
         weights = np.array([math.fsum(r["money"]) for r in last.values()])
@@ -444,11 +443,11 @@ class Rounds:
             tried.append(np.array(last[name]["rupee"]))
         before = [r for r in self.plans(name) if r["prices"] is not None]
         asks = [self.ask(name, "price", self.widest(name), prices, free=False) for prices in tried]
-        # If the city was solved at all these prices before, the prices of the plans are tried.
+        # If the city was already solved at all these prices, the prices of the plans are tried.
         return tried if any(not any(same(r, a) for r in before) for a in asks) else []
 
     def _with_what_is_left(self, granted: Mapping[str, Floats], name: str) -> Floats:
-        """Return the money of a city plus all money left over in the nation, by year (PKR)."""
+        """Return by year the money of a city plus all money that the nation has left (PKR)."""
         left = self.money - np.sum(list(granted.values()), axis=0)
         if self.carry_over:  # money that later years need is not left over
             there = np.minimum.accumulate(np.cumsum(left)[::-1])[::-1]
@@ -457,7 +456,7 @@ class Rounds:
         return more
 
     def _price_at(self, shared: Any, name: str) -> Floats:
-        """Return the price of a rupee to a city in each year, from the prices of the pots."""
+        """Return the price of a rupee for a city in each year, summed over the city's pots."""
         prices = np.zeros(len(self.money))
         for pot in self.pots if shared is not None else ():
             if name in pot.cities:
@@ -500,7 +499,7 @@ class Rounds:
 
 
 def _loose(row: Row) -> bool:
-    """Return whether a solve at a price left more than 5 % of the energy unproven."""
+    """Return whether the gap of a solve at a price is more than `LOOSE` of its energy."""
     if row["prices"] is None or "served_kwh_day" not in row:
         return False
     net = row["served_kwh_day"] - np.array(row["prices"]) @ row["drawn_by_year"]
@@ -512,9 +511,9 @@ def _in_millions(money: Sequence[float] | Floats) -> str:
 
 
 def overlaps(cells: Mapping[str, Mapping[str, bytes]]) -> list[Fault]:
-    """Return a fault, naming the cells, for each pair of cities whose cells with demand overlap.
+    """Return a fault that names the cells for each pair of cities whose cells with demand overlap.
 
-    `cells`: for each city, the outlines of its cells (WKB, lon/lat) by id.
+    `cells` has the outlines of each city's cells (WKB, lon/lat) by id.
     """
     areas = {
         name: gpd.GeoDataFrame(

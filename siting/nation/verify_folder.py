@@ -1,4 +1,4 @@
-"""Verification of a nation's folder from its files alone: hashes, sums and runs."""
+"""Verify a nation's folder from its files alone: their hashes, their sums, and the runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from siting.review.run_claims import MENDED, file_faults, json_faults, set_fault
 from siting.study import Event, Study, plan_from_run
 from siting.writing import scratch_folder, whole_folder
 
-# City values not compared: run times differ between equal runs, and cells are not stored.
+# These values of a city are not compared: run times vary, and cells are not stored.
 _OF_THE_MOMENT = ("seconds", "cells")
 RELATIVE = 1e-9
 
@@ -45,10 +45,10 @@ def verify_nation(
 
     Every file is checked against its hash, and sums are computed again. The run of each city is
     verified (`siting.review.verify_run`), and the nation's values for the city are compared with
-    it. A bound below a plan of its city is a fault. Tables, page and layers are written again and
-    compared.
+    the run. A bound below a plan of its city is a fault. Tables, page and layers are made again and
+    compared with the files.
 
-    `folder`: a folder of `siting nation`; `progress`: called with an `Event` when a check is done.
+    `folder` is a folder of `siting nation`. `progress` is called with an `Event` after each check.
     """
     folder = Path(folder)
     verified = Verified(folder)
@@ -95,7 +95,7 @@ def _again(folder: Path) -> tuple[str, tuple[Rounds, NationPlan, Basis]]:
 def _city(
     folder: Path, name: str, nation: Rounds, basis: Basis, notes: list[str]
 ) -> tuple[str, None]:
-    """Verify the run of a city, and check the nation's values for the city against the run."""
+    """Verify the run of a city, and compare the nation's values for the city with the run."""
     run = folder / CITIES / name
     found = verify_run(run)
     notes.extend(f"{name}: {note}" for note in found.notes)
@@ -135,7 +135,7 @@ def _same(one: Any, two: Any) -> bool:
 
 
 def _other_keys(run: Config, name: str, nation: Rounds, basis: Basis) -> tuple[str, ...]:
-    """Return the sections in which a run's configuration differs from what the nation asked."""
+    """Return the sections of a run's configuration that differ from the nation's question."""
     money = np.array(basis.granted[name])
     ask = asking.granted_ask(nation.ask(name, "granted", money, free=False))
     limits = run.solver.time_limit_s, run.solver.threads
@@ -154,7 +154,7 @@ def _bounds(nation: Rounds, basis: Basis) -> tuple[str, None]:
         count += 1
         prices = np.array(row["prices"] or [0.0] * len(row["money"]))
         limit = bound + NEAR_SHARE * abs(bound) + NEAR_KWH
-        # A bound with floors holds only for plans that meet floors.
+        # A bound that was proven with floors applies only to plans that meet them.
         plans = [*nation.plans(name, floors=not row["free"]), basis.written.get(name, {})]
         for plan in (one for one in plans if "drawn_by_year" in one):
             drawn = plan["drawn_by_year"]
@@ -167,7 +167,7 @@ def _bounds(nation: Rounds, basis: Basis) -> tuple[str, None]:
 
 
 def _written(folder: Path, nation: Rounds, plan: NationPlan, notes: list[str]) -> tuple[str, None]:
-    """Write the folder again without the runs, and compare each file."""
+    """Write the folder again without the runs, and compare each file with the folder's."""
     path = folder / "nation.json"
     facts = read_json(path)
     faults = json_faults(path, facts) + time_faults(facts["written"], str(path))

@@ -1,4 +1,4 @@
-"""Workers for the cities: processes or a cluster. The run continues if a worker dies."""
+"""Workers that solve the cities: processes or a cluster. The run continues if a worker dies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from siting.batch.pools import cores, dask_pool, local_pool, share_threads
 from siting.interrupts import held
 
 Task = tuple[Callable[..., dict[str, Any]], tuple[Any, ...]]
-# Number of shared pools to try; after that, each task gets a pool of its own.
+# Number of shared pools to try. After that, each task gets its own pool.
 POOLS = 2
 KILLED = "its process was killed, perhaps for lack of memory"
 
@@ -19,8 +19,8 @@ KILLED = "its process was killed, perhaps for lack of memory"
 class Workers:
     """An executor that continues if worker processes die.
 
-    `workers` are processes on this machine (None: one per core); `dask` is the address of a Dask
-    scheduler to use instead.
+    `workers` is the number of processes on this machine (None: one per core). `dask` is the address
+    of a Dask scheduler to use instead.
     """
 
     def __init__(self, workers: int | None = None, dask: str | None = None) -> None:
@@ -50,10 +50,10 @@ class Workers:
         return self._pool
 
     def each(self, tasks: Sequence[Task]) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield the number of each task and its row, as the tasks finish.
+        """Yield the number and the row of each task when it finishes.
 
-        A process that dies ends its pool, and a new pool does the remaining tasks. If that pool
-        dies too, each remaining task gets a pool of its own.
+        If a process dies, its pool ends, and a new pool does the remaining tasks. If that pool
+        ends as well, each remaining task gets its own pool.
         """
         left = list(range(len(tasks)))
         for _ in range(POOLS):

@@ -1,8 +1,8 @@
-"""The content of each paper, filled in from a run; fields unknown to the run are marked blanks.
+"""Fill in each paper from a run. Fields that the run cannot fill become marked blanks.
 
 The headings of the PC-I follow the Planning Commission's form for infrastructure (2005, with the
-four kinds of objective of 2024). `siting trace` traces the figures of each station; totals are
-their sums.
+four kinds of objective of 2024). `siting trace` traces the figures of each station. Totals are
+sums of these figures.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from siting.study.stored_run import plan_from_run
 from siting.writing import require_free, write_whole
 
 PARTS = {
-    "charger_cost_pkr": "chargers, batteries to swap in",
+    "charger_cost_pkr": "chargers and swap batteries",
     "connection_cost_pkr": "connections to the grid", "line_cost_pkr": "11 kV lines",
-    "upgrade_cost_pkr": "feeders made stronger", "fee_cost_pkr": "licence and other fees",
+    "upgrade_cost_pkr": "feeder upgrades", "fee_cost_pkr": "licence and other fees",
     "civil_cost_pkr": "civil works", "land_cost_pkr": "land",
     "design_cost_pkr": "design and permits", "contingency_cost_pkr": "contingency",
     "deposit_cost_pkr": "security deposit of the connection",
@@ -45,14 +45,14 @@ RUNNING = {
 
 @dataclass(frozen=True)
 class _Run:
-    """A plan whose figures fill the papers, with one row per new station."""
+    """A plan that fills the papers, and a table of its new stations."""
 
     path: Path
     plan: Plan
     stations: pd.DataFrame
 
     def total(self, column: str, decimals: int = 0) -> str:
-        """Return a sum over the new stations."""
+        """Return the sum of a column over the new stations, as text."""
         return f"{self.stations[column].sum():,.{decimals}f}"
 
 
@@ -72,13 +72,13 @@ def write_paper(
     out
         The new file; by default ``RUN-KIND.docx`` beside the folder.
     lots
-        For a tender: a folder that `siting lots` wrote from the same run.
+        Required for a tender: a folder that `siting lots` wrote from the same run.
 
     Raises
     ------
     InputError
-        If there is no such paper, the file exists, the run builds no station, or the lots are of
-        another run.
+        If there is no such paper, the file exists, the run builds no station, or the lots come
+        from another run.
     MissingExtraError
         If python-docx is not installed.
     """
@@ -107,8 +107,8 @@ def write_paper(
 
 
 def _stations(plan: Plan) -> pd.DataFrame:
-    """Return the new stations with offer, business case, place and year of opening."""
-    # The net present value includes the subsidy in the site table, but not in the business case.
+    """Return the new stations with their offers, business cases, places and opening years."""
+    # The NPV in the site table includes the subsidy. The NPV in the business case does not.
     new = pd.DataFrame(plan.new_sites.drop(columns=["geometry", "npv_pkr"])).sort_values("site_id")
     tables = (plan.offers, plan.tables["business"], plan.candidates)
     for key, table in zip(("offer_id", "site_id", "site_id"), tables, strict=True):
@@ -291,7 +291,7 @@ def _licence(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
 
 
 def _forms(fields: Callable[..., list[tuple[str, Text]]], use: str) -> Callable[..., None]:
-    """Return a function that writes one form per station: place, chargers and the `fields`."""
+    """Return a function that writes one form per station with place, chargers and `fields`."""
 
     def write(word: Word, run: _Run) -> None:
         word.say(f"One page per station, for {use}.")
@@ -315,7 +315,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
         number, within, loss, most_m = (told[name] for name in names)
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise InputError(str(folder), f"is not a folder of lots: {err!r:.80}", fix) from err
-    # The lots are made again, so that each figure is from the run even if the folder was edited.
+    # The lots are made again, so that all figures come from the run even if the folder was edited.
     parted = part_into_lots(run.plan, number, within=within, loss=loss, most_m=most_m)
     facts = parted.facts
     if json.loads(json_text(facts)) != told:
@@ -344,7 +344,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
     word.say(f"Where a station's figures come from: siting trace {run.path.name} STATION.")
 
 
-# Title and writer of each paper; the writer of a tender also takes the folder of lots.
+# Title and writer of each paper. The writer of a tender also takes the folder of lots.
 KINDS: dict[str, tuple[str, Callable[..., None]]] = {
     "pc1": ("PC-I", _pc1),
     "load": ("Load applications", _forms(_load, "the form of the Consumer Service Manual")),

@@ -1,4 +1,4 @@
-"""A Word file of headings, sentences and tables, with every blank marked."""
+"""Write a Word file of headings, sentences and tables, in which every blank is marked."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Word:
         self._file.add_paragraph()
 
     def picture(self, figure: Any) -> None:
-        """Add a Matplotlib figure with the width of the text."""
+        """Add a Matplotlib figure that is as wide as the text."""
         from docx.shared import Cm
 
         held = BytesIO()

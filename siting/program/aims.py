@@ -1,4 +1,4 @@
-"""The aims of a plan, in lexicographic order: each keeps the values of earlier aims.
+"""The lexicographic aims of a plan: each aim keeps the values that earlier aims reached.
 
 =================  ===============================================================================
 `MostWorth`        ``max  sum of w_s a_ij v_is x_ijs``: energy, people or sessions, weighted by
@@ -61,7 +61,7 @@ _WORTH = r"\sum_{ijs} w_s a_{ij} v_{is} x_{ijs}"
 
 
 class _Answer(Protocol):
-    """The figures that aims read; `siting.engine.answer.Answer` defines them."""
+    """The figures of an answer that aims read (see `siting.engine.answer.Answer`)."""
 
     @property
     def instance(self) -> Instance: ...
@@ -95,22 +95,22 @@ class _Answer(Protocol):
 class Aim(ABC):
     """An aim of a plan: its expression in the program, its value, and its data for the engine.
 
-    `terms` writes the value as a linear expression; `value` computes it from an answer. Other
-    packages read these attributes and never test the class of an aim.
+    `terms` writes the aim's value as a linear expression. `value` computes the value from an
+    answer. Other packages read the attributes of an aim and never test its class.
     """
 
     name: ClassVar[str]  # name in proofs
     kind: ClassVar[str]  # name in an account (`siting.verify.AimKind`)
     formula: ClassVar[str]  # in LaTeX
     words: ClassVar[str]  # in planners' words
-    own_unit: ClassVar[str | None] = None  # unit of its value; None: unit of worth
+    own_unit: ClassVar[str | None] = None  # unit of the value; None: unit of worth
     of_worth: ClassVar[bool] = False  # the value is the worth served, perhaps less a charge
     is_plain_worth: ClassVar[bool] = False  # the value is the worth served and nothing else
     of_money: ClassVar[bool] = False  # the value is money
     of_drives: ClassVar[bool] = False  # the value depends on the drive from each cell
     of_scenarios: ClassVar[bool] = False  # the value is a function of the scenarios' worths
-    of_stations: ClassVar[bool] = False  # the value includes the cost of stations besides drives
-    # Whether the value is relative to `best`, the best value of each scenario on its own.
+    of_stations: ClassVar[bool] = False  # the value includes the cost of stations and of drives
+    # Whether the value is relative to `best`, the best value of any plan in each scenario.
     from_best: ClassVar[bool] = False
     best: tuple[float, ...] = ()
     groups: tuple[Floor, ...] = ()  # groups of demand whose shares the aim compares
@@ -131,7 +131,7 @@ class Aim(ABC):
         return self.from_best and not self.best
 
     def with_best(self, best: tuple[float, ...]) -> Aim:
-        """Return the aim with the best value of each scenario; unchanged if it needs none."""
+        """Return the aim with the best value of each scenario, if the aim needs these values."""
         return self
 
     def unit(self, worth_unit: str) -> str:
@@ -147,22 +147,25 @@ class Aim(ABC):
 
     @abstractmethod
     def value(self, answer: _Answer) -> float:
-        """Return the value of an answer, in the aim's unit."""
+        """Return the aim's value for an answer, in the aim's unit."""
 
     def explained(self, worth_unit: str) -> str:
         """Return the aim in words, with its figures and unit."""
         return f"{self.words}, {self.unit(worth_unit)}"
 
     def money(self, layout: Layout) -> Terms:
-        """Return the aim's money terms by column; none by default."""
+        """Return the aim's money terms as columns and coefficients; none by default."""
         return np.zeros(0, dtype=np.int64), np.zeros(0)
 
     def minute_of_classes(self, instance: Instance) -> Floats | None:
-        """Return the weight of a minute's drive by vehicle class; None without such weights."""
+        """Return the weight of a minute of driving by vehicle class; None if the aim has none."""
         return None
 
     def goal(self, layout: Layout) -> Goal | None:
-        """Return the aim less its money as a function of scenario worths; None if it is not one."""
+        """Return the aim, without its money terms, as a function of scenario worths.
+
+        None if the aim is not such a function.
+        """
         chance = np.array(layout.probabilities)
         return (lambda worth: np.tensordot(chance, worth, axes=1)) if self.of_worth else None
 
@@ -187,7 +190,7 @@ class MostWorth(Aim):
         return column, value
 
     def value(self, answer: _Answer) -> float:
-        """Return the value of an answer."""
+        """Return the aim's value for an answer."""
         return answer.worth
 
 
@@ -200,7 +203,7 @@ class NetWorth(Aim):
     formula = rf"\max {_WORTH} - \sum_t g_t (M_t - M_{{t-1}})"
     words = "the most worth, less a charge on money"
     of_worth = True
-    # Charge per rupee, in the program's unit of worth: one number, or one per year.
+    # Charge on each rupee, in the program's unit of worth: one number, or one for each year.
     least_gain: float | tuple[float, ...]
     of: MoneyKind = "subsidy_pkr"  # money charged: public money drawn, or total cost
 
@@ -216,7 +219,7 @@ class NetWorth(Aim):
         return np.concatenate([worth, column]), np.concatenate([value, -must])
 
     def value(self, answer: _Answer) -> float:
-        """Return the value of an answer."""
+        """Return the aim's value for an answer."""
         if isinstance(self.least_gain, tuple):
             charge = float(np.array(self.least_gain) @ answer.drawn_pkr(self.of))
         else:
@@ -230,7 +233,7 @@ class NetWorth(Aim):
         return f"the most worth, less a charge of {each} {worth_unit} for each PKR m{by_year}"
 
     def money(self, layout: Layout) -> Terms:
-        """Return the charge on the money by column."""
+        """Return the charge on the money as columns and coefficients."""
         years = (layout.options.offer.shape[1],)
         return layout.money(self.of, np.broadcast_to(np.asarray(self.least_gain, float), years))
 
@@ -252,7 +255,7 @@ class LeastMoney(Aim):
         return self.money(layout)
 
     def value(self, answer: _Answer) -> float:
-        """Return the value of an answer."""
+        """Return the aim's value for an answer."""
         return answer.total_pkr(self.of)
 
     def explained(self, worth_unit: str) -> str:
@@ -260,20 +263,20 @@ class LeastMoney(Aim):
         return f"the least {MONEY[self.of]}, PKR"
 
     def money(self, layout: Layout) -> Terms:
-        """Return the money by column (PKR)."""
+        """Return the money (PKR) as columns and coefficients."""
         return layout.money(self.of)
 
 
 @dataclass(frozen=True, eq=False)
 class WorstShare(Aim):
-    """The largest share served in the worst group; a group is a floor whose share is ignored."""
+    """The largest share served in the worst-served group."""
 
     name = "best worst share"
     kind = "worst_share"
     formula = r"\max \min_{g,s} \tfrac{\sum_{i \in g} x_{ijs}}{D_{gs}}"
     words = "the worst zone served best"
     own_unit = "share"
-    groups: tuple[Floor, ...] = field()
+    groups: tuple[Floor, ...] = field()  # the groups, whose required shares are ignored
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
         """Return the worst share: a column that is at most the share of each group."""
@@ -289,7 +292,7 @@ class WorstShare(Aim):
         return np.array([share]), np.ones(1)
 
     def value(self, answer: _Answer) -> float:
-        """Return the value of an answer."""
+        """Return the aim's value for an answer."""
         return min([1.0, *(share for group in self.groups for share in answer.shares(group))])
 
 
@@ -303,7 +306,7 @@ class LeastRegret(Aim):
     words = "the least worst regret over the scenarios"
     of_scenarios = True
     from_best = True
-    # Best value of each scenario on its own; the engine computes the values if empty.
+    # The best value of any plan in each scenario; if empty, the engine computes the values.
     best: tuple[float, ...] = ()
 
     def with_best(self, best: tuple[float, ...]) -> LeastRegret:
@@ -313,8 +316,8 @@ class LeastRegret(Aim):
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
         """Return the regret: a column that is at least the regret in each scenario."""
         if len(self.best) != len(layout.probabilities):
-            what = "has no figure for the best plan of each scenario alone"
-            raise InputError("least regret", what, "solve it first; the answer's program has them")
+            what = "lacks the best value of any plan in each scenario"
+            raise InputError("least regret", what, "solve the program; its answer has the values")
         unit = layout.worth_unit
         regret = layout.columns.more(f"{prefix}regret", 0.0, max((0.0, *self.best)) / unit)
         for k, best in enumerate(self.best):
@@ -325,7 +328,7 @@ class LeastRegret(Aim):
         return np.array([regret]), np.array([unit])
 
     def value(self, answer: _Answer) -> float:
-        """Return the value of an answer."""
+        """Return the aim's value for an answer."""
         return float(max(0.0, (np.array(self.best) - answer.worth_of_scenarios).max()))
 
     def goal(self, layout: Layout) -> Goal:
@@ -352,7 +355,7 @@ class Tail(Aim):
         return self.of == "unserved"
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Return the tail: its level less the weighted shortfalls of the scenarios."""
+        """Return the tail: a level less the weighted shortfalls of the scenarios below it."""
         unit = layout.worth_unit
         most = layout.most_worth_of_scenarios() / unit
         wanted = layout.wanted_of_scenarios() / unit
@@ -372,7 +375,7 @@ class Tail(Aim):
         return np.array([level, *short]), sign * unit * weight
 
     def value(self, answer: _Answer) -> float:
-        """Return the value of an answer."""
+        """Return the aim's value for an answer."""
         served, chance = answer.worth_of_scenarios, answer.probabilities
         if self.of == "served":
             return float(tail_mean(served, chance, self.alpha))
@@ -405,7 +408,7 @@ class ShortestDrives(Aim):
         return layout.drives()
 
     def value(self, answer: _Answer) -> float:
-        """Return the value of an answer."""
+        """Return the aim's value for an answer."""
         return answer.over_pairs(answer.pairs.minutes)
 
 
@@ -423,7 +426,7 @@ class LeastCostToAll(Aim):
     # Yearly cost of each standing offer (PKR), by ``offer_id``; 0 for existing stations, whose cost
     # is sunk.
     cost_pkr_year: Mapping[str, float]
-    # Yearly cost of a minute's drive for each kWh/day (PKR), by vehicle class.
+    # Drivers' yearly cost of a minute of driving per kWh/day (PKR), by vehicle class.
     pkr_kwh_min: Mapping[str, float]
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
@@ -434,7 +437,7 @@ class LeastCostToAll(Aim):
         return np.append(column, np.arange(len(yearly))), np.append(value, yearly)
 
     def value(self, answer: _Answer) -> float:
-        """Return the value of an answer."""
+        """Return the aim's value for an answer."""
         return sum(self.parts(answer).values())
 
     def of_offers(self, instance: Instance) -> Floats:
@@ -442,7 +445,7 @@ class LeastCostToAll(Aim):
         return np.array([self.cost_pkr_year[str(o)] for o in instance.offer_ids], dtype=float)
 
     def minute_of_classes(self, instance: Instance) -> Floats:
-        """Return the cost of a minute's drive by vehicle class (PKR a year per kWh/day)."""
+        """Return the cost of a minute of driving by vehicle class (PKR a year per kWh/day)."""
         return np.array([self.pkr_kwh_min.get(k, 0.0) for k in instance.class_names], dtype=float)
 
     def parts(self, answer: _Answer) -> Mapping[str, float]:
@@ -465,7 +468,7 @@ def least_cost_to_all(
 ) -> LeastCostToAll:
     """Return the aim of least cost to all for an instance; existing stations add no cost.
 
-    An `InputError` names each offer and class without a figure, and each invalid figure.
+    Raises `InputError`, which names each offer or class without a figure, and each invalid figure.
     """
     named, standing = instance.offer_ids.astype(str), instance.offer_existing
     cost = {str(k): float(v) for k, v in cost_pkr_year.items()}
@@ -489,9 +492,9 @@ def least_cost_to_all(
 
 
 def tail_mean(outcome: Floats, probability: Floats, alpha: float) -> Floats:
-    """Return the mean over the lowest share ``1 - alpha`` of outcomes (first axis).
+    """Return the mean of the lowest outcomes (first axis) with total probability ``1 - alpha``.
 
-    The worst half of three outcomes, where the lowest has a probability of 0.3:
+    The mean of the worst half of three outcomes, the lowest of which has probability 0.3:
 
     >>> float(tail_mean(np.array([4.0, 9.0, 20.0]), np.array([0.3, 0.5, 0.2]), 0.5))
     6.0

@@ -1,13 +1,13 @@
-"""Density: lower limits that require a station in every square or stretch of a road.
+"""Density: limits that require a station in every square of the map or stretch of a road.
 
 For each area ``a`` (a square of the map or a stretch of a road) and the sites ``J_a`` in or near
 it::
 
     sum of z_o over the offers of all sites of J_a   >=  1          for each area a
 
-An existing station satisfies the row. Squares without a candidate are left out. A road is cut into
-stretches of equal length, at most the configured length. Every stretch needs a station, so two
-neighbouring stations on a road are at most two stretches apart. A minimum power per vehicle is
+An existing station satisfies its row. Squares without a candidate are left out. A road is cut into
+stretches of equal length, none longer than the configured length. Every stretch needs a station, so
+two neighbouring stations on a road are at most two stretches apart. A minimum power per vehicle is
 another lower limit::
 
     sum of kW_o z_o over all offers      >=  kW per vehicle x vehicles
@@ -33,10 +33,10 @@ from siting.program.obligations import offers_left
 
 
 def squares(points: gpd.GeoSeries, square_m: float) -> pd.Series:
-    """Return the name of the square of each point, with the points' index.
+    """Return the name of the square that contains each point, indexed like the points.
 
-    Points are in a coordinate system in metres; ``square 1 km E2 N1`` is in the second column from
-    the west and the first row from the south, counted from the outermost points.
+    Coordinates are in metres. ``square 1 km E2 N1`` is in the second column from the west and the
+    first row from the south. Columns and rows are counted from the outermost points.
 
     >>> at = gpd.GeoSeries(gpd.points_from_xy([10.0, 1200.0], [0.0, 0.0]), crs=32642)
     >>> squares(at, 1000.0).tolist()
@@ -58,10 +58,9 @@ def stretches(
 ) -> dict[str, list[object]]:
     """Return the index labels of the points near each stretch of each line.
 
-    A point belongs to the stretch nearest to it. Stretches without points are listed too.
-
-    `lines`: lines by name, in the points' coordinate system (m); `every_m`: longest stretch (m);
-    `within_m`: largest distance of a point from the line (m).
+    A point near a line belongs to the nearest stretch of that line. Stretches without points are
+    listed too. `lines` are lines by name, in the points' coordinate system (m). No stretch is
+    longer than `every_m` metres. Points at most `within_m` metres from a line are near the line.
 
     >>> road = shapely.LineString([(0, 0), (150, 0)])
     >>> at = gpd.GeoSeries(gpd.points_from_xy([10.0, 140.0], [5.0, 0.0]), crs=32642)
@@ -94,8 +93,8 @@ def one_in_each(
 ) -> tuple[Limit, ...]:
     """Return one limit per area: at least one station, existing or new, at its sites.
 
-    `kind`: kind of area, e.g. ``square``; `where`: configuration key of the rule, for the message;
-    `forbidden`: sites where nothing may be built.
+    `kind` is the kind of area, e.g. ``square``. `where` is the configuration key of the rule, for
+    the message. Nothing may be built at the sites in `forbidden`.
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "existing": [False, False], "reason": ["", ""]})
@@ -110,7 +109,7 @@ def one_in_each(
     }
     empty = [name for name, offers_there in use.items() if not offers_there]
     what = f"{'stretches' if kind == 'stretch' else f'{kind}s'} without a candidate that can meet"
-    fix = "add candidates there (offers.csv has the reasons for the others), or widen the rule"
+    fix = "add candidates there (offers.csv has the reason for each offer), or widen the rule"
     refuse(naming(where, f"{what} the rule", empty, fix, count=True))
     return tuple(
         Limit(name, kind, "stations", math.inf, offers_there, at_least=1.0)
@@ -123,8 +122,8 @@ def power(
 ) -> Limit:
     """Return the lower limit on charging power (kW), existing stations included.
 
-    `power_kw`: power of offers (kW), by ``offer_id``; an offer that is missing has 0.
-    `at_least_kw`: least power (kW).
+    `power_kw` is the power of each offer (kW), by ``offer_id``; missing offers have no power.
+    `at_least_kw` is the least total power (kW).
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"]})
     >>> power(offers, {"a": 60.0}, 50.0, "1.3 kW a car")

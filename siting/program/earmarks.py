@@ -1,9 +1,9 @@
-"""Earmarks: money reserved for some chargers.
+"""Kept envelopes: parts of the budget that are reserved for some chargers.
 
-The money ``E_k`` of the budget ``B`` is reserved for the chargers ``k``. These may also draw on the
-rest of the budget; no other chargers may draw on reserved money. Let ``D_k`` be the money that
-chargers ``k`` draw and ``D`` the money that all chargers draw. The rule holds if and only if the
-excess over the envelopes fits into the rest::
+Of the budget ``B``, the money ``E_k`` is reserved for the chargers ``k``. These chargers may also
+draw on the rest of the budget. No other chargers may draw on reserved money. Let ``D_k`` be the
+money that chargers ``k`` draw and ``D`` the money that all chargers draw. The rule holds if and
+only if all money drawn beyond the envelopes fits into the rest of the budget::
 
     D - sum of D_k  +  sum of max(0, D_k - E_k)  <=  B - sum of E_k
 
@@ -11,9 +11,9 @@ This is equivalent to one row for each non-empty set ``T`` of envelopes::
 
     D - sum of D_k over k in T      <=  B - sum of E_k over k in T
 
-If an envelope is also a ceiling (``D_k <= E_k``), the rows whose set ``T`` lacks it are implied. As
-``D_k`` is a share of each rupee drawn, every row is a limit like an envelope. A split of the whole
-budget by charger group is a set of envelopes, each of them both a ceiling and an earmark.
+If an envelope is also a ceiling (``D_k <= E_k``), the rows whose set ``T`` does not contain it are
+redundant. ``D_k`` is a share of each rupee drawn, so every row is a limit like an envelope. A split
+of the whole budget by charger group is a set of envelopes. Each is both a ceiling and a reserve.
 
 Source: D. Gale: The Theory of Linear Economic Models, McGraw-Hill 1960, chapter 5 (a flow from
 supplies to demands exists if each set of demands fits into the supplies open to it).
@@ -38,11 +38,11 @@ def earmarks(
 ) -> tuple[Limit, ...]:
     """Return the limits that reserve money for envelopes (PKR).
 
-    `shares`: for each envelope, the share (0 to 1) of an offer's subsidy that pays for the
-    envelope's chargers; the shares of one offer sum to at most 1; `kept_pkr`: money reserved for
-    each envelope in addition to a share of the budget (PKR); `offer_ids`: all offers; `ceilings`:
-    envelopes that are also ceilings; `of_budget`: the share (0 to 1) of the budget that is reserved
-    for each envelope.
+    `shares`: for each envelope, the share (0 to 1) of each offer's subsidy that pays for the
+    envelope's chargers. The shares of one offer sum to at most 1. `kept_pkr`: the money (PKR) that
+    is reserved for each envelope in addition to a share of the budget. `offer_ids`: all offers.
+    `ceilings`: the envelopes that are also ceilings. `of_budget`: the share (0 to 1) of the budget
+    that is reserved for each envelope.
 
     >>> from siting.program.limits import with_more_money
     >>> bikes = {"a": 1.0, "b": 0.25}

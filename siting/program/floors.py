@@ -1,11 +1,11 @@
-"""Floors: for the city, its zones or its classes, the share of demand that must be served.
+"""Floors: the least share of demand to serve in the city, its zones or its vehicle classes.
 
 ::
 
     sum of x_ijs over i in g, j  >=  phi_g D_gs                  for each floor g and its slices s
 
-with ``D_gs`` the demand of group ``g`` in slice ``s``, in reach or not. Floors are in kWh/day
-whatever the aim.
+where ``D_gs`` is the demand of group ``g`` in slice ``s``, in reach or not. Floors are in kWh/day,
+whatever the unit of the aim.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ When = Literal["last", "every"]
 
 @dataclass(frozen=True, eq=False)
 class Floor:
-    """A required share of some demand."""
+    """The least share of a group's demand that must be served."""
 
     name: str  # name of the zone or class, or ``city``
     member: Flags  # whether each demand row belongs to the group
@@ -48,10 +48,10 @@ class Floor:
 def groups_of(
     instance: Instance, of: pd.Series | str | None, zones: pd.Series | None = None
 ) -> dict[str, Flags]:
-    """Return, for each group of a partition by name, flags of the demand rows in the group.
+    """Return the groups of a partition: by name, whether each demand row is in the group.
 
     `of` is None for the city, ``"class"`` for vehicle classes, ``"zone"`` for `zones`, or a series
-    of group names by ``demand_id``, in which rows without a group are blank or absent.
+    of group names by ``demand_id``. Rows without a group are blank or absent in the series.
     """
     if of is None:
         return {CITY: np.ones(len(instance.demand_ids), dtype=bool)}
@@ -83,7 +83,7 @@ def groups_of(
         what = f"{len(empty):,} zones have no demand" if groups else "no demand row has a zone"
         raise InputError("zones", what, "leave them out, or correct the zones", empty)
     if CITY in groups:
-        what = f"a zone is called {CITY!r}, the whole area"
+        what = f"a zone is called {CITY!r}, which means the whole area"
         raise InputError("zones", what, "give the zone another name")
     return groups
 

@@ -1,8 +1,8 @@
 """The data of the integer program: demand, offers, reach and budget as arrays.
 
-Only the tables and a few arrays have ids; everything else refers to positions. Demand rows, sites
-and offers are in the order of their ids, so that the row order of the tables has no effect. The
-reach is a sparse list of sites by cell, never a matrix of cells and sites.
+Only the tables and a few arrays contain ids. All other arrays refer to positions. Demand rows,
+sites and offers are sorted by id, so the order of the tables' rows has no effect. Reach is stored
+as a sparse list of sites for each cell, never as a full matrix of cells and sites.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ Names = npt.NDArray[np.object_]
 class Instance:
     """The input of every model: demand, offers, reach and limits.
 
-    Make one with `Instance.from_tables`; the arrays are read-only.
+    `Instance.from_tables` makes an instance. The arrays are read-only.
 
     Parameters
     ----------
     demand_ids, demand_kwh, demand_class, demand_cell
-        The demand rows in the order of their ids: demand (kWh/day), position of the vehicle class
-        and of the cell.
+        The demand rows sorted by id: demand (kWh/day), position of the vehicle class, and position
+        of the cell.
     class_names, group_names
         Vehicle classes and charger groups, in alphabetical order.
     uses
@@ -48,12 +48,12 @@ class Instance:
     cell_ids
         The cells with demand.
     site_ids
-        The sites with a remaining offer, in the order of their ids.
+        The sites with a remaining offer, sorted by id.
     offer_ids, offer_site, offer_capacity, offer_cost, offer_subsidy, offer_existing
-        The remaining offers, in the order of their ids: position of the site, capacity by charger
-        group (kWh/day), cost and subsidy (PKR), and whether the offer is an existing station.
+        The remaining offers, sorted by id: position of the site, capacity by charger group
+        (kWh/day), cost and subsidy (PKR), and whether the offer is an existing station.
     offer_bundle, offer_opens
-        Bundle of each offer (blank: none), and the year in which it must open (0: any year).
+        Bundle of each offer (blank: none), and the year in which the offer must open (0: any year).
     reach_start, reach_site, reach_min
         Cell ``i`` reaches the sites ``reach_site[reach_start[i]:reach_start[i + 1]]`` in
         ``reach_min`` minutes; the sites are in order of position.
@@ -90,7 +90,7 @@ class Instance:
     required_sites: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
-        """Make the arrays read-only, because stages share them."""
+        """Make the arrays read-only, because the stages of a study share them."""
         for value in vars(self).values():
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
@@ -109,13 +109,13 @@ class Instance:
         required: Collection[str] = (),
         forbidden: Collection[str] = (),
     ) -> Instance:
-        """Return the instance made from tables, which stay unchanged.
+        """Return the instance made from tables; the tables stay unchanged.
 
-        Offers that are ruled out (with a ``reason``) are left out. An existing station is kept or
-        extended: of the other offers at its site only extensions (true ``extends``) are kept. Their
-        capacity and power include the station's; their cost is that of the addition. Either all or
-        none of the offers with the same value in a column ``bundle`` stand in the last year. A
-        value above 0 in a column ``opens_year`` is the year in which an offer must open.
+        Offers with a ``reason`` cannot be built and are left out. At the site of an existing
+        station, only the station and its extensions (``extends`` is true) remain. The capacity and
+        power of an extension include those of the station; the cost is only that of the addition.
+        In the last year, either all or none of the offers with the same ``bundle`` stand. An
+        ``opens_year`` above 0 is the year in which an offer must open.
 
         Parameters
         ----------
@@ -124,11 +124,11 @@ class Instance:
         budget_pkr
             Public money (PKR).
         cutoff_min
-            Longest drive allowed (min); by default, all rows of the reach table count.
+            Longest drive allowed (min); by default, all rows of the reach table are used.
         limits
             Limits on the offers besides the budget.
         required, forbidden
-            Sites that must have a station, and sites that must not.
+            Sites that must have a station, and sites where none may be built.
 
         Returns
         -------
@@ -138,10 +138,10 @@ class Instance:
         Raises
         ------
         InputError
-            With every fault of the tables, their references and the budget; also if there is no
-            demand, or no demand can reach a usable station.
+            If the tables, their references or the budget have faults, if there is no demand, or if
+            no demand can reach a usable station. The error names every fault.
         InfeasibleError
-            With every limit already exceeded by existing and required stations.
+            If existing and required stations alone break limits. The error names every such limit.
 
         Examples
         --------
@@ -233,7 +233,7 @@ class Instance:
 
     @property
     def served_pairs(self) -> Flags:
-        """Whether a row with demand (row) reaches a site (column) with plugs it can use."""
+        """Whether a demand row (row) has demand and can plug in at a site in reach (column)."""
         usable = (self.uses.astype(int) @ self.site_groups.T.astype(int)) > 0
         cell = np.repeat(np.arange(len(self.cell_ids)), np.diff(self.reach_start))
         by_class = np.zeros((len(self.cell_ids), len(self.class_names)), dtype=bool)
@@ -249,7 +249,7 @@ class Instance:
     def contradictions(self) -> list[Fault]:
         """Return a fault for each limit that existing and required stations alone exceed.
 
-        The least use at each of these sites is summed, so no plan can keep these limits.
+        Each station is taken at its least possible use, so no plan can keep these limits.
         """
         must, money = np.flatnonzero(self.must_sites), self.offer_subsidy
         faults = []
@@ -266,7 +266,7 @@ class Instance:
                 required = np.isin(users, self.required_sites)
                 what = (
                     f"have {have:,.10g} {unit}, need {need:,.10g} {unit} for existing "
-                    "and required stations, each at its least"
+                    "and required stations, each at its least use"
                 )
                 fix = f"raise it to {need:,.10g} {unit} or more"
                 if required.any():
@@ -302,7 +302,7 @@ class Instance:
 
 
 def _optional(offers: pd.DataFrame, column: str, blank: Any) -> pd.Series[Any]:
-    """Return an optional column of the offers, with a value in place of blanks."""
+    """Return an optional column of the offers, with blanks replaced by a value."""
     given = offers.get(column, pd.Series(blank, index=offers.index))
     return given.astype(object).where(given.notna(), blank)
 

@@ -46,7 +46,7 @@ class Layout:
         self.energy_unit = float(service.kwh.max(initial=0.0)) or 1.0
         self.money_unit = max(float(instance.offer_cost.max(initial=0.0)), 1e-12)
         self.columns = Columns(len(self.options))
-        # Column of each pair (or row) in each slice; -1 without demand.
+        # Column of each pair (or demand row) in each slice; -1 if it has no demand.
         self.pair_column = np.full((len(service.site), len(slices)), -1, dtype=np.int64)
         for s in range(len(slices)):
             self._add_energies(s)
@@ -69,7 +69,7 @@ class Layout:
         pairs = np.flatnonzero(kwh[service.row] > 0)
         upper = kwh[service.row[pairs]]
         if self.capacitated:
-            # An energy is at most the largest capacity for its kind that any option there has.
+            # A pair's energy is at most the largest capacity for its kind over the site's options.
             most = np.zeros((len(self.instance.site_ids), len(service.kinds)))
             np.maximum.at(most, self.options.site, self.delivered(s))
             of_pair = most[service.site, service.kind[service.row]]
@@ -87,7 +87,7 @@ class Layout:
             self.subsidy_column[paid, t] = self.columns.add(upper[paid])
 
     def standing(self, s: int) -> Ints:
-        """Return each option's offer in a slice; -1 for none."""
+        """Return the offer that stands under each option in a slice; -1 for none."""
         return self.options.offer[:, self.slices[s].year]
 
     # --- expressions, as columns and values in their own units --------------------------------
@@ -99,7 +99,7 @@ class Layout:
         return tuple(chances[k] for k in sorted(chances))
 
     def _pairs(self, s: int) -> tuple[Ints, Ints]:
-        """Return one pair for each energy column of a slice, and the columns."""
+        """Return one pair for each energy column of a slice, and these columns."""
         column = self.pair_column[:, s]
         if self.by_pair:
             pairs = np.flatnonzero(column >= 0)
@@ -126,7 +126,7 @@ class Layout:
         return float(self.most_worth_of_scenarios().max(initial=0.0)) or 1.0
 
     def most_worth_of_scenarios(self) -> Floats:
-        """Return the worth of all demand in reach in each scenario, weighted by year."""
+        """Return, for each scenario, the worth of all demand in reach, weighted by year."""
         service = self.service
         out = np.zeros(len(self.probabilities))
         for s, slice_ in enumerate(self.slices):
@@ -135,7 +135,7 @@ class Layout:
         return out
 
     def wanted_of_scenarios(self) -> Floats:
-        """Return the worth of all demand, in reach or not, by scenario, weighted by year."""
+        """Return, for each scenario, the worth of all demand, in reach or not, weighted by year."""
         out = np.zeros(len(self.probabilities))
         for s, slice_ in enumerate(self.slices):
             out[slice_.scenario] += slice_.weight * float(self.all_worth[s])
@@ -239,8 +239,8 @@ class Layout:
     ) -> Iterator[tuple[Ints, tuple[int, ...], tuple[int, ...]]]:
         """Yield the sites, kinds of demand and charger groups of each family of capacity rows.
 
-        Groups that no offer of a site has are removed first, so that some sets become equal. Sites
-        with the same groups and kinds are handled together.
+        Charger groups that no offer of a site has are removed first, which makes some sets equal.
+        Sites with the same groups and kinds are handled together.
         """
         there = np.zeros((len(kwh), capacity.shape[1]), dtype=bool)
         np.logical_or.at(there, of, capacity > 0)
@@ -260,9 +260,10 @@ class Layout:
         return self.delivered(s) > 0
 
     def _write_cover(self, rows: Rows, s: int) -> None:
-        """Write the rows that let only chosen options serve a demand row or, if separate, a pair.
+        """Write the rows that let only chosen options serve demand.
 
-        The energy is at most the demand times the number of chosen options that can serve it.
+        The energy of a demand row, or of a pair if each pair has a column, is at most the demand
+        times the number of chosen options that can serve it.
         """
         service = self.service
         pairs = np.flatnonzero(self.pair_column[:, s] >= 0)
@@ -307,7 +308,7 @@ class Layout:
             paid = self.subsidy_column[:, t]
             o = np.flatnonzero(paid >= 0)
             z = np.flatnonzero((offer >= 0) & (paid[offer] >= 0))
-            # A site in a concession earns for the other sites even if it has no need of its own.
+            # A site in a concession earns for the other sites even if it needs no money itself.
             sites = np.union1d(offer_site[o], np.flatnonzero(is_shared(case)))
             place = np.full(len(self.must), -1, dtype=np.int64)
             cases, place[sites] = np.unique(case[sites], return_inverse=True)
@@ -359,7 +360,7 @@ class Layout:
 
 
 def _numbered(named: Ints, count: int) -> Ints:
-    """Return for each of `count` positions its number among the named ones; -1 for the others."""
+    """Return the rank of each of `count` positions among the `named` positions; -1 for others."""
     place = np.full(count, -1, dtype=np.int64)
     place[named] = np.arange(len(named))
     return place

@@ -4,10 +4,11 @@ Every limit is one row of the program, over the offers that stand::
 
     L_r  <=  sum of u_ro z_o over all o  <=  U_r                 for each limit r
 
-with ``u_ro`` the use of limit ``r`` by offer ``o``, ``U_r`` the amount available and ``L_r`` the
-least use, in the limit's own unit and never negative; either bound may be missing. The upper bounds
-are knapsack and packing rows: a plan that keeps them still keeps them after it loses an offer. The
-functions here make limits from plain tables; `siting.program.spacing` makes spacing limits.
+where ``u_ro`` is the use of limit ``r`` by offer ``o``, ``U_r`` the amount available and ``L_r``
+the least use. All three are in the limit's own unit and never negative. Either bound may be
+missing. The upper bounds are knapsack and packing rows: a plan that keeps them still keeps them
+after it loses an offer. The functions here make limits from plain tables.
+`siting.program.spacing` makes spacing limits.
 
 Source: H. Kellerer, U. Pferschy, D. Pisinger: Knapsack Problems, Springer 2004, chapter 9
 (several knapsack rows at once).
@@ -74,7 +75,7 @@ class Limit:
         object.__setattr__(self, "at_most", float(self.at_most))
 
     def used(self, drawn_pkr: Mapping[str, float]) -> float:
-        """Return the use by standing offers, given their public money (PKR) by ``offer_id``.
+        """Return the use by the offers that stand, given their public money (PKR) by ``offer_id``.
 
         >>> Limit("bikes", "envelope", "PKR", 9.0, {"a": 2.0, "b": 3.0}).used({"b": 5.0, "c": 1.0})
         3.0
@@ -100,11 +101,11 @@ def feeders(
 ) -> tuple[Limit, ...]:
     """Return one limit for each 11 kV feeder, on the total power of its new chargers (kW).
 
-    Existing stations use none of the headroom; an extension uses headroom only for the power that
+    Existing stations use none of the headroom. An extension uses headroom only for the power that
     it adds. Sites without a feeder are not limited.
 
-    `feeder_of_site`: the feeder of each ``site_id``; missing if unknown; `headroom_kw`: spare power
-    of each feeder (kW).
+    `feeder_of_site` is the feeder of each ``site_id``, without the sites whose feeder is unknown.
+    `headroom_kw` is the spare power of each feeder (kW).
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "power_kw": [60.0, 30.0], "existing": [False, True]})
@@ -151,7 +152,7 @@ def new_offers(offers: pd.DataFrame) -> list[str]:
 
 
 def with_more_money(limits: Iterable[Limit], more_pkr: float) -> tuple[Limit, ...]:
-    """Return the limits as they are when the budget is higher by `more_pkr` (PKR).
+    """Return the limits for a budget that is higher by `more_pkr` (PKR).
 
     >>> with_more_money([Limit("bikes", "envelope", "PKR", 3.0, {"a": 1.0}, of_budget=0.3)], 10.0)
     (Limit bikes (envelope): at most 6 PKR over 1 offers,)

@@ -1,15 +1,15 @@
 """A program as one scaled sparse matrix, for PuLP and for the engine.
 
-Columns are the options ``y`` (binary), the energy of the pairs ``x`` in each slice, the subsidies
-``u`` where the program decides on them, and columns of the aim. The families of rows are in the
-order of `siting.program.rows.FAMILIES`. All scaling is done here: energies by the largest demand
-row, money by the most expensive offer, rows by their largest coefficient. Programs of every size
-then have coefficients of similar size.
+The columns are the options ``y`` (binary), the energies ``x`` of the pairs in each slice, the
+subsidies ``u`` if the program decides on them, and columns of the aim. The families of rows are in
+the order of `siting.program.rows.FAMILIES`. All scaling is done here. Energies are divided by the
+largest demand row, money by the cost of the most expensive offer, and rows by their largest
+coefficient. Programs of every size then have coefficients of similar size.
 
 Without capacities (coverage) all demand in reach of a station is served: ``x_i <= d_i x sum of
 y_n`` over the options that serve row ``i``. With decay or drives each pair has its own ``x_ij``.
 With capacities, ``x_ij <= d_i x sum of y_n`` over the options of site ``j`` is implied for integer
-``y``; only the cuts of `siting.engine` use it.
+``y``. Only the cuts of `siting.engine` use this inequality.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from siting.program.rows import Rows
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """Rows, columns and objective; the layout has the units of the columns."""
+    """The rows, columns and objective of a program; the layout has the units of the columns."""
 
     a: sparse.csr_array  # coefficients, rows by columns
     cost: Floats  # objective coefficient of each column, to be maximised
@@ -39,7 +39,7 @@ class Matrix:
     row_lower: Floats
     row_upper: Floats
     layout: Layout  # the meaning of the columns
-    family: dict[str, slice]  # range of the rows of each family present, in order
+    family: dict[str, slice]  # range of rows of each family that is present
     # offset, size: the aim's value in its own unit is ``offset + size x (cost times columns)``;
     # `size` is negative if less is better.
     offset: float
@@ -69,7 +69,7 @@ class Reached:
 
 
 class Writer:
-    """The writer of a program's rows for one aim, with a row per earlier aim."""
+    """A writer of a program's rows for one aim, with one row for each earlier aim."""
 
     def __init__(self, layout: Layout, aim: Aim, reached: Sequence[Reached]) -> None:
         self.layout, self.rows = layout, Rows()

@@ -12,15 +12,16 @@ where ``c_o`` is the need of offer ``o`` over its life (present value, PKR), ``u
 money paid to the offer up to year ``t`` (PKR), and ``v_i`` the present value of the margin on one
 kilowatt-hour a day sold to row ``i`` over the station's life (PKR). The hurdle ``h`` is the share
 of planned sales at which a station must break even; it multiplies the margin. ``cap_o`` is the most
-public money for the offer (PKR): a share of its need, or an amount of its own. A site whose case
-fails even with its cap paid cannot be built. Each year from the opening on has its own case, with
-the mean sales of that year over the scenarios. Money that lapses at the end of a year may be paid
-ahead of a later shortfall. In total a site is paid at most its largest shortfall. Existing stations
-have no need and draw no money.
+public money for the offer (PKR): a share of its need, or a fixed amount. A site whose business case
+fails even if the full cap is paid cannot be built. Each year from the opening on has its own case,
+with the mean sales of that year over the scenarios. Money that would lapse at the end of a year may
+be paid in advance for a later shortfall. In total a site is paid at most its largest shortfall.
+Existing stations have no need and draw no money.
 
-Sites of one concession share one case: their gap rows are summed to one row, so that the surplus of
-one site covers the shortfall of another. Each offer keeps its cap, and existing stations are in no
-concession. A program with concessions has one year, because a surplus is not paid back later.
+The sites of a concession share one business case. Their gap rows are added up to one row, so the
+surplus of one site covers the shortfall of another. Each offer keeps its cap, and existing stations
+are in no concession. A program with concessions has one year, because a surplus is not paid back
+later.
 
 Source: Government of India, Ministry of Finance: Scheme and guidelines for financial support to
 public private partnerships in infrastructure (viability gap funding), 2013, for the rule; the rows
@@ -59,7 +60,7 @@ class GapRule:
     sales_share
         The hurdle: the share of its planned sales at which a station must break even, in (0, 1].
     concessions
-        The name of each site's concession, by ``site_id``; sites without one are absent.
+        The name of each site's concession, by ``site_id``; sites in no concession are absent.
     """
 
     margin_pkr: float | Mapping[str, float]
@@ -80,7 +81,7 @@ def caps_of(instance: Instance, rule: GapRule) -> Floats:
             raise InputError("cap", f"is {rule.cap}", fix)
         return rule.cap * need
     missing = [o for o in instance.offer_ids if o not in rule.cap]
-    faults = naming("cap", "offers without a sum", missing, "give PKR for each offer")
+    faults = naming("cap", "offers without an amount", missing, "give PKR for each offer")
     given = np.array([float(rule.cap.get(o, 0.0)) for o in instance.offer_ids])
     bad = instance.offer_ids[~(given >= 0)]
     refuse(faults + naming("cap", "not PKR of at least 0", bad, "give PKR"))
@@ -101,7 +102,7 @@ def cases_of(instance: Instance, rule: GapRule) -> Ints:
 
 
 def is_shared(case: Ints) -> Flags:
-    """Return whether each site shares its business case with others."""
+    """Return whether each site shares its business case with other sites."""
     return np.bincount(case, minlength=len(case))[case] > 1
 
 
@@ -127,7 +128,7 @@ def margins_of(instance: Instance, rule: GapRule) -> Floats:
     bad = sorted(k for k, v in by_class.items() if not (math.isfinite(v) and v >= 0))
     fix = f"there are: {', '.join(names)}"
     faults = naming("margin_pkr", "unknown vehicle classes", unknown, fix)
-    faults += naming("margin_pkr", "vehicle classes without one", missing, "add it")
+    faults += naming("margin_pkr", "vehicle classes without a margin", missing, "add it")
     faults += naming("margin_pkr", "not a number of 0 or more", bad, "give PKR")
     if not 0 < rule.sales_share <= 1:
         faults.append(Fault("hurdle", f"is {rule.sales_share}", "give a share above 0, up to 1"))

@@ -12,13 +12,13 @@ Decay as a function of the drive ``t`` (min):
 
 ===============  ====================================================================
 `StepDecay`      the factor of the last step that begins at or before ``t``
-`LinearDecay`    1 up to ``full_min``, then falling linearly to ``least`` at
-                 ``end_min``, ``least`` after it
+`LinearDecay`    1 up to ``full_min``, then a linear fall to ``least`` at
+                 ``end_min``, and ``least`` for longer drives
 `ExponentialDecay`   ``exp(-t / scale_min)``
 `GaussianDecay`      ``exp(-t^2 / (2 sigma_min^2))``
 ===============  ====================================================================
 
-Parameters beyond the cutoff would have no effect and are faults.
+A parameter beyond the cutoff would have no effect, so it is reported as a fault.
 
 Source: O. Berman, D. Krass, Z. Drezner: The gradual covering decay location problem on a network.
 European Journal of Operational Research 151 (2003), 474-480.
@@ -83,14 +83,14 @@ class StepDecay:
 
 @dataclass(frozen=True)
 class LinearDecay:
-    """Linear decay between two drives.
+    """Decay that is linear between two lengths of drive.
 
     Parameters
     ----------
     full_min, end_min
-        Drives (min) up to which the weight is 1, and from which it is `least`.
+        Drives (min): the weight is 1 up to `full_min`, and `least` from `end_min` on.
     least
-        Weight after the fall, in (0, 1).
+        Weight from `end_min` on, in (0, 1).
 
     Examples
     --------
@@ -163,13 +163,13 @@ class GaussianDecay:
 
 @dataclass(frozen=True)
 class NearerFirst:
-    """The program's decay less a share that grows linearly with the drive; for the engine only.
+    """The program's decay less a share that grows linearly with the drive; only the engine uses it.
 
     >>> NearerFirst(None, 20.0).factor(np.array([0.0, 5.0]))
     array([1.  , 0.75])
     """
 
-    before: Decay | None  # the decay of the program; None without one
+    before: Decay | None  # the decay of the program; None if it has none
     horizon_min: float  # drive (min) at which the deducted share is 1
 
     def factor(self, minutes: Floats) -> Floats:
@@ -204,9 +204,9 @@ def objective_of(
 ) -> Objective:
     """Return the objective of an instance.
 
-    `worth`: worth of each demand row by ``demand_id``, such as its people or its sessions a day; by
-    default its demand (kWh/day); `decay`: decay with the drive, whose parameters must be within the
-    cutoff; `cutoff_min`: longest drive allowed (min), required with a decay.
+    `worth` is the worth of each demand row by ``demand_id``, such as its people or its sessions a
+    day; the default is its demand (kWh/day). The parameters of `decay` must be within the cutoff.
+    `cutoff_min` is the longest drive allowed (min); a decay requires it.
     """
     faults: list[Fault] = []
     values = instance.demand_kwh

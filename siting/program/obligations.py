@@ -1,16 +1,16 @@
 """Obligations besides the budget: limits, and required, forbidden and existing sites.
 
-With ``E`` the sites where a station stands and ``R`` the sites that must have one, the rows are
-those of the limits (`siting.program.limits`) and::
+Let ``E`` be the sites with an existing station and ``R`` the sites that must have a station. The
+rows are those of the limits (`siting.program.limits`) and::
 
     sum of z_o over o in O_j      >=  1     for each site j in E or R    (existing or required)
 
 At a site of ``E`` the offers are the existing station and its extensions; one of them is chosen.
 Offers at forbidden sites are left out before the program is built.
 
-`siting.program.references` names invalid input. `Instance.contradictions` names each limit that
-cannot hold even on its own, with the least use at every site of ``E`` and ``R``. The engine finds
-conflicts between limits.
+`siting.program.references` reports invalid input. `Instance.contradictions` reports each limit that
+the stations at ``E`` and ``R`` exceed even at their least use. The engine finds conflicts between
+limits.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ def tolerance(at_most: float) -> float:
 
 
 def extends(offers: pd.DataFrame) -> pd.Series[bool]:
-    """Return whether each offer extends an existing station; the column may be absent."""
+    """Return whether each offer extends an existing station; False if the column is absent."""
     return offers.get("extends", pd.Series(False, index=offers.index)).eq(True)
 
 
 def offers_left(offers: pd.DataFrame, forbidden: Collection[str] = ()) -> pd.DataFrame:
     """Return the available and existing offers, with ids as strings, in the order of ids.
 
-    Offers with a reason or at forbidden sites are left out, and so are new offers at the site of an
-    existing station that do not extend it.
+    Offers with a reason and offers at forbidden sites are left out. At the site of an existing
+    station, new offers that do not extend the station are left out too.
     """
     open_ = offers["reason"].fillna("").astype(str).str.strip() == ""
     out = offers.assign(
@@ -86,8 +86,8 @@ def site_faults(offers: pd.DataFrame, required: set[str], forbidden: set[str]) -
     for where, ids, what, fix in (
         ("required", required - known, "without any offer", "check the names"),
         ("forbidden", forbidden - known, "without any offer", "check the names"),
-        ("required", without, f"with every offer ruled out{why}", "lift what rules them out"),
-        ("required", required & forbidden, "forbidden as well", "say one or the other"),
+        ("required", without, f"with every offer ruled out{why}", "allow some of these offers"),
+        ("required", required & forbidden, "forbidden as well", "name it in one list only"),
         ("forbidden", forbidden & standing, kept, out),
     ):
         faults += naming(f"{where} sites", what, sorted(ids), fix, count=True)

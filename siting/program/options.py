@@ -1,10 +1,10 @@
 """Options at a site: an offer, or a course of offers over the years.
 
-Nothing closes: a station stays in later years, as it is or upgraded. An existing station is kept,
-or extended in any year. With `upgrades` a new station can become a larger offer of its site, for
-the difference in cost. The larger offer has no less capacity in any charger group and draws no less
-subsidy. A larger offer with a *smaller* subsidy is not an upgrade: the same service costs less with
-that offer from the start.
+Stations never close: they stay in later years, unchanged or upgraded. An existing station is kept,
+or is extended in any year. With `upgrades` a new station can change to a larger offer at its site,
+for the difference in cost. The larger offer has at least as much capacity in every charger group
+and draws at least as much subsidy. A larger offer with a *smaller* subsidy is not an upgrade,
+because it costs less to build that offer from the start.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Options:
 
     site: Ints  # position of each option's site
     # Position of the offer that stands in a year (column) under an option (row); -1 before the
-    # first opens. Each row has at least one offer.
+    # station opens. Each row has at least one offer.
     offer: Ints
 
     def __len__(self) -> int:
@@ -39,7 +39,7 @@ class Options:
         return self.offer[:, -1]
 
     def find(self, offer: Ints) -> Ints:
-        """Return the position of the option with given offers by year (rows); -1 if none exists."""
+        """Return the position of the option that equals each row of offers by year; -1 for none."""
         at = {row.tobytes(): n for n, row in enumerate(np.ascontiguousarray(self.offer))}
         rows = np.ascontiguousarray(offer, dtype=self.offer.dtype)
         return np.array([at.get(row.tobytes(), -1) for row in rows], dtype=np.int64)
@@ -58,19 +58,19 @@ def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) 
         extends = int(instance.offer_site[o]) in standing and not instance.offer_existing[o]
         for begin in range(1 if instance.offer_existing[o] else years):
             if begin and extends:
-                continue  # the courses of the existing station include these
+                continue  # the courses of the existing station include this course
             rows += [(-1,) * begin + rest for rest in _courses(o, years - begin, becomes)]
         if len(rows) > settings.MOST_OPTIONS:
-            what = f"more than {settings.MOST_OPTIONS:,} courses of events over {years} years"
+            what = f"more than {settings.MOST_OPTIONS:,} courses over {years} years"
             raise InputError("program.years", what, "ask for fewer years, or no upgrades")
     offer = np.array(rows, dtype=np.int64).reshape(-1, years)
     return Options(instance.offer_site[offer[:, -1]], offer)
 
 
 def opening(options: Options, opens: Ints, years: Ints) -> Options:
-    """Return the options in which every offer with an opening year opens in that year.
+    """Return the options whose last offer opens in its opening year, if it has one.
 
-    `opens` is the opening year of each offer, 0 for any year; `years` are the plan's years.
+    `opens` is the opening year of each offer (0: any year). `years` are the plan's years.
     """
     begin = (options.offer == options.last[:, None]).argmax(axis=1)
     kept = (opens[options.last] == 0) | (opens[options.last] == years[begin])
@@ -78,7 +78,7 @@ def opening(options: Options, opens: Ints, years: Ints) -> Options:
 
 
 def _becomes(instance: Instance, offers: Ints, *, upgrades: bool) -> dict[int, list[int]]:
-    """Return the offers that can follow each offer a year later, itself included."""
+    """Return, for each offer, the offers that can stand a year later, the same offer included."""
     out: dict[int, list[int]] = {}
     site = instance.offer_site[offers]
     order = np.argsort(site, kind="stable")
@@ -100,7 +100,7 @@ def _becomes(instance: Instance, offers: Ints, *, upgrades: bool) -> dict[int, l
 
 
 def _courses(o: int, years: int, becomes: dict[int, list[int]]) -> Iterator[tuple[int, ...]]:
-    """Yield every course over a number of years that begins with an offer."""
+    """Yield every course over a number of years that begins with the offer `o`."""
     if years == 1:
         yield (o,)
         return

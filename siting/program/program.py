@@ -1,7 +1,7 @@
 """The program: an instance and the blocks of requirements on its plan.
 
-Methods add blocks and return a new program. Blocks can be added in any order, aims in order of
-priority::
+Each method adds a block and returns a new program. Blocks can be added in any order. Aims are added
+in order of priority::
 
     program = (
         Program(instance)
@@ -15,7 +15,7 @@ priority::
 
 The mathematics of each block is at the top of its file: `siting.program.options`, `resources`,
 `service`, `floors`, `money`, `slices`, `aims`. `Program.matrix` writes the program as one sparse
-matrix, `Program.to_pulp` as a PuLP problem; `siting.engine.solve` solves it.
+matrix, and `Program.to_pulp` as a PuLP problem. `siting.engine.solve` solves the program.
 """
 
 from __future__ import annotations
@@ -101,12 +101,12 @@ class Program:
     scenario_plan: Scenarios | None = None
     # Demand of each row in each slice (kWh/day); None: the instance's demand in every slice.
     demand_by_slice: Floats | None = None
-    # Worth of demand rows, and its decay with the drive; None: energy.
+    # Worth of demand rows, and its decay with the drive; None: worth is energy without decay.
     objective: Objective | None = None
     # Worth of each whole demand row in each slice, if it differs between slices.
     worth_by_slice: Floats | None = None
     floors: tuple[Floor, ...] = ()  # the required shares
-    # Other plans: for each, the positions of its sites and the least number of differing sites.
+    # For each plan to differ from: positions of its sites, and least number of differing sites.
     distances: tuple[tuple[Ints, int], ...] = ()
     # The rule by which subsidies fill the viability gap; None: offers have fixed subsidies.
     gap: GapRule | None = None
@@ -149,7 +149,7 @@ class Program:
         if self.year_plan is not None:
             raise InputError("years", "are set twice", "name them once, all together")
         years = Years.of(budgets_pkr, **rules)
-        # Data by scenario holds in all years unless given by year.
+        # Data by scenario applies to all years, unless it is also set by year.
         mine = self._reshaped(lambda amount: np.tile(amount, (1, len(years.years))))
         return replace(mine, year_plan=years)._with_demand(demand)
 
@@ -172,13 +172,13 @@ class Program:
         return replace(mine, scenario_plan=scenarios)._with_demand(demand)
 
     def worth(self, worth: pd.Series | Mapping[Hashable, pd.Series], unit: str) -> Program:
-        """Return the program in which worth is counted in people or sessions, not in energy.
+        """Return the program in which worth is measured in people or sessions, not in energy.
 
         Parameters
         ----------
         worth
-            Worth of each whole demand row, by ``demand_id``. If it differs by year or scenario, add
-            years and scenarios first, and give one series for each.
+            Worth of each whole demand row, by ``demand_id``. If worth differs by year or scenario,
+            add years and scenarios first, and pass one series for each.
         unit
             Unit of the worth.
         """
@@ -236,17 +236,17 @@ class Program:
         of: pd.Series | str | None = None,
         when: When = "last",
     ) -> Program:
-        """Return the program whose plan must serve a share of some demand (0 to 1).
+        """Return the program whose plan must serve at least a share of some demand (0 to 1).
 
         Parameters
         ----------
         share
-            One share, or shares by name of zone or class.
+            One share for all groups, or a share for each zone or class, by name.
         of
-            None: the city; ``"class"`` or ``"zone"``: each class or zone; else zones by
-            ``demand_id``.
+            None for the city, ``"class"`` or ``"zone"`` for each class or zone, or the names of
+            zones by ``demand_id``.
         when
-            Years in which the floor holds, in every scenario: ``last`` or ``every``.
+            Years in which the floor holds: ``last`` or ``every``. It holds in every scenario.
         """
         floors = floors_of(self.instance, share, of, when, self.zones)
         return replace(self, floors=(*self.floors, *floors))
@@ -254,7 +254,7 @@ class Program:
     def viability_gap(self, rule: GapRule) -> Program:
         """Return the program in which subsidies fill the viability gap (`siting.program.money`).
 
-        An offer's cost is its need over its life; its subsidy in the table is ignored.
+        The cost of an offer is its need over its life. Its subsidy in the table is ignored.
         """
         margins_of(self.instance, rule)
         caps_of(self.instance, rule)
@@ -271,7 +271,7 @@ class Program:
         return replace(program, scenario_plan=scenario, aims=(MostWorth(),))
 
     def only_last_year(self) -> Program:
-        """Return the program with only the last year, and all money granted up to it."""
+        """Return the program with only the last year, and all money granted up to that year."""
         if self.year_plan is None:
             return self
         last = len(self.year_plan.years) - 1
@@ -352,7 +352,7 @@ class Program:
         cost_pkr_year
             Yearly cost of each offer (PKR), by ``offer_id``; existing stations add no cost.
         pkr_kwh_min
-            Yearly cost of a minute's drive for each kWh/day (PKR), by vehicle class: ``365 x PKR an
+            Yearly cost of a minute of driving per kWh/day (PKR), by vehicle class: ``365 x PKR an
             hour / 60 / kWh of a session``.
         """
         return self.aim(least_cost_to_all(self.instance, cost_pkr_year, pkr_kwh_min))
@@ -404,9 +404,9 @@ class Program:
         keys = self._keys()
         missing = [key for key in keys if key not in given]
         extra = [key for key in given if key not in keys]
-        fix = "give it for each row of each"
+        fix = "give one series for each"
         faults = naming(what, f"years or scenarios without {what}", missing, fix)
-        fix = "leave them out, or set them first"
+        fix = "leave them out, or first add years or scenarios"
         return faults + naming(what, "unknown years or scenarios", extra, fix)
 
     def _with_demand(self, demand: Demand | None) -> Program:
@@ -420,8 +420,8 @@ class Program:
             stray = tuple(sorted(set(index) ^ set(ids)))
             values = pd.Series(given.to_numpy(dtype=float, na_value=np.nan), index=index)
             if stray or index.has_duplicates:
-                what = f"{len(stray):,} demand rows are not in both it and the instance"
-                fix = "give each the same demand_ids, with 0 kWh/day where there is none"
+                what = f"{len(stray):,} demand_ids are missing here or in the instance"
+                fix = "name each demand_id of the instance once, with 0 kWh/day for no demand"
                 faults.append(Fault(f"demand of {key}", what, fix, stray))
                 continue
             column = values.reindex(ids).to_numpy(dtype=float)
@@ -492,7 +492,7 @@ class Program:
 
     @cached_property
     def offers(self) -> Ints:
-        """Positions of the usable offers: existing offers, and useful ones that fit every limit.
+        """Positions of usable offers: existing stations, and useful offers within every limit.
 
         An offer is useful if it can serve demand, counts towards a lower limit, is in a bundle, or
         is at a site that must have a station.
@@ -529,7 +529,7 @@ class Program:
         rows = ResourceRows(made)
         rows.add_money(self.instance.offer_subsidy, 0.0, self.year_plan)
         money = rows.made()
-        # Leave out courses that exceed the years' money on their own.
+        # Leave out courses that alone cost more than the money of the years.
         over = np.zeros(len(made), dtype=bool)
         use = money.use.tocoo()
         over[use.col[use.data > (money.at_most + money.slack)[use.row]]] = True
@@ -556,8 +556,8 @@ class Program:
     def service(self, *, by_cell: bool = False, offers: Ints | None = None) -> Service:
         """Return the merged demand rows and their pairs.
 
-        `by_cell`: whether rows of different cells stay apart, so that drives are known; `offers`:
-        positions of the offers that could stand; all usable ones by default.
+        `by_cell` keeps rows of different cells apart, so that drives are known. `offers` are the
+        positions of the offers that could stand; by default, all usable offers.
         """
         if offers is not None:
             return self._service(self._told[0], by_cell=by_cell, offers=offers)
@@ -569,7 +569,7 @@ class Program:
 
     @cached_property
     def _told(self) -> tuple[Floats, Service]:
-        """Demand in each slice (0 in rows too small for a solver) and its service."""
+        """Demand in each slice, with 0 in rows too small for a solver, and its merged rows."""
         demand = self.demand_kwh
         made = self._service(demand, by_cell=False)
         largest = float(made.kwh.max(initial=0.0))
@@ -592,12 +592,12 @@ class Program:
 
     @cached_property
     def _minutes_apart(self) -> tuple[Floats, ...]:
-        """The weight of a minute's drive by vehicle class, for each aim that has weights."""
+        """The weight of a minute of driving by vehicle class, for each aim that has weights."""
         minutes = (aim.minute_of_classes(self.instance) for aim in self.all_aims)
         return tuple(minute for minute in minutes if minute is not None)
 
     def layout(self, *, by_cell: bool = False) -> Layout:
-        """Return a new layout of the program's columns, to which an aim can add its own."""
+        """Return a new layout of the program's columns, to which an aim can add columns."""
         return Layout(
             self.instance,
             self.slices,

@@ -1,10 +1,10 @@
-"""The numeric range of a program: values too small compared with the largest.
+"""The numeric range of a program: values that are too small compared with the largest.
 
-A solver drops coefficients below 1e-9 and allows rows an error of 1e-7, both relative to the
-largest demand row, the unit of energies. Demand rows below 2e-9 of the largest would vanish, or be
-served without a station; they are set to 0. Rows below 1e-7 that have noticeable worth (such as
-many people with almost no demand) would make the answer wrong, and so would floors on groups with
-less than 1e-6 of the demand of the largest row. An error names such rows and floors.
+Energies are divided by the largest demand row. After that, a solver drops coefficients below 1e-9
+and allows rows an error of 1e-7. Demand rows below 2e-9 of the largest would vanish, or be served
+without a station, so they are set to 0. Rows below 1e-7 with noticeable worth (such as many people
+with almost no demand) would make the answer wrong. Floors on groups whose demand is below 1e-6 of
+the largest row would make it wrong too. An error names such rows and floors.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from siting.program.instance import Flags, Floats
 
 
 def specks_of(demand_kwh: Floats, largest_kwh: float) -> Flags:
-    """Return whether each row (by slice) is too small for a solver to tell from 0.
+    """Return whether each row's demand in a slice is too small for a solver to distinguish from 0.
 
     >>> import numpy as np
     >>> specks_of(np.array([[1e-4], [0.0], [5.0]]), 1e6).ravel().tolist()

@@ -54,7 +54,7 @@ def reach_fault(
     reach: pd.DataFrame,
     cutoff_min: float | None,
 ) -> Fault:
-    """Return the fault that no demand reaches a usable station, with its reason and a remedy."""
+    """Return the fault that no demand reaches a usable station, with its cause and a remedy."""
     rows = demand[demand["demand_kwh_day"] > 0]
     pairs = reach[
         reach["cell_id"].astype(str).isin(set(rows["cell_id"].astype(str)))
@@ -65,10 +65,10 @@ def reach_fault(
         f"with {len(left):,} offers"
     )
     if pairs.empty:
-        what = f"{counts}: the table has {len(reach):,} rows and none joins the two"
+        what = f"{counts}: the table has {len(reach):,} rows and none joins them"
         fix = (
-            "raise the cutoff, add candidates nearer to the demand, or lift what rules offers "
-            f"out ({len(offers) - len(left):,} of {len(offers):,} are left out)"
+            "raise the cutoff, add candidates nearer to the demand, or allow more offers "
+            f"({len(offers) - len(left):,} of {len(offers):,} are ruled out)"
         )
         return Fault("reach", what, fix)
     nearest = float(pairs["travel_min"].min())
@@ -129,7 +129,7 @@ def _empty_faults(demand: pd.DataFrame, offers: pd.DataFrame) -> list[Fault]:
         listed = "; ".join(f"{n:,} x {why}" for why, n in reasons.value_counts().head(3).items())
         what = f"none of {len(offers):,} can be built"
         what += f": {listed}" if listed else "; there are none"
-        fix = "lift what rules them out, or add candidates and configurations"
+        fix = "allow some of these offers, or add candidates and configurations"
         faults.append(Fault("offers", what, fix))
     over = offers["cost_pkr"] < offers["subsidy_pkr"] * (1 - settings.EXACT)
     ids, fix = offers.loc[over, "offer_id"], "a subsidy cannot be more than the cost"

@@ -1,21 +1,21 @@
-"""Resources: upper and lower limits on sums over the options alone.
+"""Resources: upper and lower limits on sums over options only.
 
 ::
 
     lo_r  <=  sum of u_rn y_n over all n  <=  up_r                  for each resource r
 
-with ``u_rn`` the use of resource ``r`` by option ``n``. Money is one resource: the budget, or one
-row per year (payments in that year, or up to it if money carries over). The use of an envelope is a
-share of each rupee. With years, a limit other than money holds in every year; because nothing
-closes, a row for the last year is usually enough. A row that holds even with all options taken is
-left out.
+where ``u_rn`` is the use of resource ``r`` by option ``n``. Money has one row for the budget, or
+one row per year. A year's row has the payments of that year, or all payments up to it if money
+carries over. The use of an envelope is a share of each rupee. With years, a limit other than money
+holds in every year. As no station closes, a row for the last year is usually enough. A row that no
+choice of options can break is left out.
 
-Either all offers of a bundle stand in the last year, or none does. For its offers ``a, b, c`` the
-rows are ``z_b >= z_a``, ``z_c >= z_b`` and ``z_a >= z_c``.
+Either all offers of a bundle stand in the last year, or none does. For a bundle of the offers ``a,
+b, c`` the rows are ``z_b >= z_a``, ``z_c >= z_b`` and ``z_a >= z_c``.
 
-The distance to another plan is a row too: a least number of sites with a station in only one of the
-two plans. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions to general integer
-linear programs. European Journal of Operational Research 184 (2008), 802-809.
+The distance to another plan is a row too. It requires a least number of sites with a station in
+only one of the two plans. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions to
+general integer linear programs. European Journal of Operational Research 184 (2008), 802-809.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ BUDGET = "budget"
 
 @dataclass(frozen=True, eq=False)
 class Resources:
-    """The rows of a program over its options."""
+    """The rows of a program that involve only its options."""
 
     # name, kind and unit of each row
     names: tuple[str, ...]
     kinds: tuple[str, ...]
     units: tuple[str, ...]
     use: sparse.csr_array  # use of each resource (row) by each option (column), in its unit
-    # at_least, at_most: the bounds of each row; infinite where there is none.
+    # at_least, at_most: the bounds of each row; infinite for no bound.
     at_least: Floats
     at_most: Floats
 
@@ -57,7 +57,7 @@ class Resources:
 
     @property
     def slack(self) -> Floats:
-        """The tolerance of each row, because sums are not exact."""
+        """The tolerance of each row, which allows for rounding errors in sums."""
         sides = np.abs([self.at_least, self.at_most])
         sides = np.where(np.isfinite(sides), sides, 0.0).max(axis=0)
         # Amounts far below 1 need a finer tolerance than a millionth of a unit.
@@ -80,7 +80,7 @@ class Resources:
 
 
 class ResourceRows:
-    """The collector of a program's rows over its options: rows that can bind, or `every` row."""
+    """A collector of rows over options: only rows that can bind, or all rows if `every` is true."""
 
     def __init__(self, options: Options, *, every: bool = False) -> None:
         self.options, self.every = options, every
@@ -96,7 +96,7 @@ class ResourceRows:
         at_most: float = math.inf,
         at_least: float = -math.inf,
     ) -> None:
-        """Add a row, if it can bind."""
+        """Add a row if it can bind, or in any case if `every` is true."""
         if not self.every and at_most < math.inf and np.maximum(use, 0.0).sum() <= at_most:
             at_most = math.inf
         if not self.every and at_least > -math.inf and np.minimum(use, 0.0).sum() >= at_least:
@@ -119,7 +119,8 @@ class ResourceRows:
     def add_limits(self, instance: Instance, subsidy: Floats | None) -> None:
         """Add the instance's limits, given the money drawn by each offer (PKR).
 
-        Under the viability gap (`subsidy` is None), limits per rupee are not rows over options.
+        Under the viability gap `subsidy` is None. Limits per rupee are then rows over subsidies,
+        and are not added here.
         """
         for limit in instance.limits:
             amount = instance.amounts_of(limit)
@@ -136,12 +137,12 @@ class ResourceRows:
             self.add(limit.name, limit.kind, limit.unit, end, at_most=limit.at_most, at_least=least)
 
     def add_distance(self, name: str, standing: Ints, sites: int) -> None:
-        """Require a plan that differs at `sites` sites or more from one with sites `standing`."""
+        """Require at least `sites` sites that differ from a plan with stations at `standing`."""
         use = np.where(np.isin(self.options.site, standing), -1.0, 1.0)
         self.add(name, "distance", "sites", use, at_least=float(sites - len(standing)))
 
     def add_bundles(self, bundle: Names) -> None:
-        """Require all or none of a bundle's offers in the last year; `bundle`: name by offer."""
+        """Require all or none of a bundle's offers in the last year, given each offer's bundle."""
         last = self.options.last
         for name in sorted(set(bundle) - {""}):
             members = np.flatnonzero(bundle == name).tolist()

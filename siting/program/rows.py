@@ -1,4 +1,4 @@
-"""Columns and rows of a sparse program; rows are gathered family by family and scaled."""
+"""Columns and rows of a sparse program. Rows are collected by family and scaled."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FAMILIES = (
     "one", "resource", "demand", "capacity", "cover", "gap", "cap", "paid", "subsidies", "floor",
     "aim", "kept",
 )  # fmt: skip
-# A part of rows: the row, column and value of each coefficient.
+# Some coefficients of rows: the row, column and value of each.
 Term = tuple[Ints, Ints, Floats | float]
 _Part = tuple[Ints, Ints, Floats, Floats, Floats]
 
@@ -27,7 +27,7 @@ class Columns:
         self.names: dict[int, str] = {}  # names of the columns that aims add
 
     def add(self, upper: Floats) -> Ints:
-        """Add columns between 0 and upper bounds; return their positions."""
+        """Add columns with lower bound 0 and the given upper bounds; return their positions."""
         first = self.count
         self.count += len(upper)
         self._lower.append(np.zeros(len(upper)))
@@ -48,7 +48,7 @@ class Columns:
 
 
 class Rows:
-    """The collector of rows; the matrix has them in the order of `FAMILIES`."""
+    """A collector of rows; the matrix has the rows in the order of `FAMILIES`."""
 
     def __init__(self) -> None:
         self._parts: dict[str, list[_Part]] = {name: [] for name in FAMILIES}
@@ -63,9 +63,10 @@ class Rows:
         lower: Floats | None = None,
         upper: Floats | None = None,
     ) -> None:
-        """Add rows numbered from 0, each scaled to its largest coefficient.
+        """Add rows numbered from 0, each divided by its largest coefficient.
 
-        `row`, `column`, `value`: the coefficients; `lower`, `upper`: the bounds, one or both given.
+        `row`, `column` and `value` are the coefficients. `lower` and `upper` are the bounds; at
+        least one of them is needed.
         """
         count = len(next(side for side in (lower, upper) if side is not None))
         if not count:

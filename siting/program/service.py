@@ -1,13 +1,13 @@
 """Service: merged demand rows and their pairs with sites.
 
 Demand rows can be merged if they plug into the same chargers, reach the same sites, have the same
-weight at each of them in every slice, are in the same floors and earn the same margin. The energy
-served to a merged row is split in proportion to demand, and the program stays the same. If an aim
-depends on drives (`minutes`), rows of different cells stay apart, and so do vehicle classes with
-different costs of a minute.
+weight at each site in every slice, are in the same floors and earn the same margin. The energy
+served to a merged row is split among its demand rows in proportion to demand. The merged program is
+equivalent. If an aim depends on drives (`minutes`), rows of different cells stay apart. So do
+vehicle classes whose costs of a minute differ.
 
-A *pair* is a merged row and a site with chargers it could use. Pairs are the same in every slice;
-demand differs.
+A *pair* is a merged row and a site with chargers that the row could use. Pairs are the same in
+every slice; only the demand differs.
 
 *Why one capacity row for each set of kinds is exact.* Cars may use AC and DC, buses only DC. Let
 kind ``k`` take the energy ``X_k`` at a site and use the groups ``U_k``. The energy can be split
@@ -44,15 +44,14 @@ class Service:
     worth: Floats  # worth of a kWh/day of a row in each slice, before decay
     # Present value of a kWh/day sold to a row (PKR); 0 where the program does not need it.
     margin: Floats
-    vehicle_class: Ints  # position of the vehicle class of the first demand row merged
+    vehicle_class: Ints  # position of the vehicle class of each row's first demand row
     floor: Flags  # whether each merged row (column) is in each floor (row)
-    # start, site: row ``i`` can be served by the sites ``site[start[i]:start[i + 1]]``, one or
-    # more.
+    # start, site: the sites ``site[start[i]:start[i + 1]]``, one or more, can serve row ``i``.
     start: Ints
     site: Ints
     factor: Floats  # weight of a kWh after the drive of each pair, 0 to 1
-    minutes: Floats  # drive of each pair (min), from the cell of the first row merged
-    # The merged row of each demand row; -1 without demand or without a site in reach.
+    minutes: Floats  # drive of each pair (min), from the cell of the row's first demand row
+    # The merged row of each demand row; -1 if it has no demand or no site in reach.
     row_of_demand: Ints
 
     @cached_property
@@ -66,7 +65,7 @@ class Service:
         return bool((self.factor != 1.0).any())
 
     def of_each(self, values: Floats, *, missing: float) -> Floats:
-        """Return values of merged rows, by slice, for each demand row; `missing` without one."""
+        """Return the values by slice of each demand row's merged row; `missing` if it has none."""
         out = np.full((len(self.row_of_demand), values.shape[1]), missing)
         reached = self.row_of_demand >= 0
         out[reached] = values[self.row_of_demand[reached]]
@@ -88,8 +87,8 @@ class Merging:
     def service(self, demand_kwh: Floats, worth: Floats, offers: Ints) -> Service:
         """Return the merged rows and pairs of a program.
 
-        `demand_kwh`, `worth`: demand of each row in each slice (kWh/day), and the worth of a kWh;
-        `offers`: positions of the offers that could stand.
+        `demand_kwh` is the demand of each row in each slice (kWh/day), and `worth` the worth of a
+        kWh of it. `offers` are the positions of the offers that could stand.
         """
         kind, kinds, reach, parts = self._in_reach(demand_kwh, offers)
         rows = np.flatnonzero(reach >= 0)
@@ -126,7 +125,7 @@ class Merging:
     def _in_reach(
         self, demand_kwh: Floats, offers: Ints
     ) -> tuple[Ints, tuple[Groups, ...], Ints, list[tuple[Ints, Floats, Floats]]]:
-        """Return each row's kind, all kinds, the index of each row's site list, and all lists."""
+        """Return each row's kind, all kinds, the index of each row's site list, and the lists."""
         instance, decay, by_cell = self.instance, self.decay, self.by_cell
         sets = [tuple(np.flatnonzero(uses).tolist()) for uses in instance.uses]
         alive = demand_kwh.max(axis=1, initial=0.0) > 0
@@ -164,9 +163,10 @@ class Merging:
 def capacity_sets(kinds: tuple[Groups, ...]) -> tuple[tuple[tuple[int, ...], Groups], ...]:
     """Return the sets of kinds that need a capacity row, each with its charger groups.
 
-    A kind that is not in demand is given as an empty tuple.
+    A kind without demand must be an empty tuple.
 
-    Cars use groups 0 and 1, buses 1, two-wheelers 2; each row is (kinds, groups):
+    Here cars use groups 0 and 1, buses group 1 and two-wheelers group 2. Each row of the result is
+    (kinds, groups):
 
     >>> capacity_sets(((0, 1), (1,), (2,)))
     (((1,), (1,)), ((2,), (2,)), ((0, 1), (0, 1)))
@@ -184,7 +184,7 @@ def capacity_sets(kinds: tuple[Groups, ...]) -> tuple[tuple[tuple[int, ...], Gro
 
 
 def linked_parts(kinds: tuple[Groups, ...]) -> list[tuple[list[int], set[int]]]:
-    """Return the parts: kinds that share charger groups, even indirectly, and these groups.
+    """Return the parts: kinds that share charger groups, even indirectly, each with its groups.
 
     >>> linked_parts(((0, 1), (1,), (2,)))
     [([0, 1], {0, 1}), ([2], {2})]

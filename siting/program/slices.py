@@ -2,11 +2,11 @@
 
 A *slice* is one year in one scenario. Without years and scenarios there is one slice. Each slice
 has its own demand, and no energy moves between slices. A station that stands in a year stands in
-all its scenarios, because a plan is chosen before the scenario is known.
+all scenarios of that year, because a plan is chosen before the scenario is known.
 
 The weight of a kilowatt-hour a day in year ``t`` is ``w_t``: the number of years until the next
-year of the plan, discounted to the first year. If the aim is a mean, scenario ``s`` has its
-probability ``p_s`` as weight.
+year of the plan, discounted to the first year. If the aim is a mean over scenarios, the weight of
+scenario ``s`` is its probability ``p_s``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Slice:
 
 @dataclass(frozen=True)
 class Years:
-    """Years in order, with money for each; `Years.of` makes and checks them."""
+    """The years of a plan in order, each with its money; `Years.of` makes and checks them."""
 
     years: tuple[int, ...]
     budgets_pkr: tuple[float, ...]  # public money granted in each year (PKR)
@@ -57,9 +57,9 @@ class Years:
     ) -> Years:
         """Return the years with their weights.
 
-        `budgets_pkr`: public money granted in each year (PKR), in order of years; `discount_rate`:
-        yearly discount rate of a kWh/day, 0 to 1; `last_period_years`: length of the last period in
-        years; every other period ends when the next year begins.
+        `budgets_pkr` is the public money granted in each year (PKR), in order of years.
+        `discount_rate` is the yearly discount rate of a kWh/day, 0 to 1. `last_period_years` is the
+        length of the last period in years. Every other period ends when the next year begins.
 
         >>> Years.of({2027: 5e6, 2030: 5e6}, discount_rate=0.1).weights
         (3.0, 0.7513148009015775)
@@ -79,7 +79,7 @@ class Years:
 
     @property
     def limit_pkr(self) -> Floats:
-        """The money for each year, or up to it if money is carried over (PKR)."""
+        """The most money to spend in each year, or up to that year if money carries over (PKR)."""
         budgets = np.array(self.budgets_pkr)
         return np.cumsum(budgets) if self.carry_over else budgets
 

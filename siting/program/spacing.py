@@ -36,9 +36,10 @@ def spacing(
 ) -> tuple[Limit, ...]:
     """Return the limits that keep new stations at least `min_m` metres from other stations.
 
-    `candidates`: the sites (`siting.tables.CANDIDATES`), in a coordinate system in metres; `min_m`:
-    least straight-line distance (m); `kinds`: kinds of candidate to which the rule applies, e.g.
-    ``["fuel"]``; all by default. Existing stations of any kind exclude new stations.
+    `candidates` are the sites (`siting.tables.CANDIDATES`), in a coordinate system in metres.
+    `min_m` is the least straight-line distance (m). `kinds` are the kinds of candidate to which the
+    rule applies, e.g. ``["fuel"]``; all by default. Existing stations of any kind exclude new
+    stations.
     """
     refuse(_faults(candidates, offers, min_m, kinds))
     sites = candidates.assign(site_id=candidates["site_id"].astype(str)).sort_values("site_id")
@@ -74,7 +75,9 @@ def spacing(
 
 
 def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
-    """Return cliques of points nearer than `min_m` to each other; each such pair is in a clique.
+    """Return cliques of points that are all nearer than `min_m` to each other.
+
+    Every pair of points nearer than `min_m` is in a clique.
 
     >>> conflict_cliques(np.array([[0.0, 0], [1, 0], [0, 1], [9, 9], [10, 9]]), 2.0)
     [[0, 1, 2], [3, 4]]
@@ -98,7 +101,7 @@ def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
         clique = [a, b]
         common = near[a] & near[b]
         while common:
-            # Add the point that leaves the most other points possible; among equals, the first.
+            # Add the point that leaves the most common neighbours; among equals, the first.
             best = min(common, key=lambda c: (-len(near[c] & common), c))
             clique.append(best)
             common &= near[best]

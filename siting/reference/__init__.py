@@ -1,9 +1,9 @@
 """Packaged figures: each row with its unit, source and confidence.
 
 Each subject has one CSV file beside this module. A user's file of the same form can replace it.
-Confidence marks: ``definition``: the figure follows from another's definition; ``H``: primary data
-or two independent reports; ``M``: one credible report; ``L``: one weak source; ``ASSUMPTION``: no
-source found.
+Confidence marks: ``definition``: the figure follows from the definition of another figure; ``H``:
+primary data or two independent reports; ``M``: one credible report; ``L``: one weak source;
+``ASSUMPTION``: no source found.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import pandas as pd
 from siting.errors import InputError, refuse
 from siting.files import missing_columns, read_csv, rows_fault
 
-# The surest first. A definition adds no doubt: a result is as sure as its other figures.
+# The most certain mark comes first. A definition does not make a result less certain.
 CONFIDENCE = ("definition", "H", "M", "L", "ASSUMPTION")
-# Where in its range a figure is taken: at its central value, or as a careful lender would.
+# The values to take from the ranges: central ones, or those of a careful lender.
 PRESETS = ("central", "prudent")
 
 
@@ -35,7 +35,7 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
 
     `name`: the subject, e.g. ``"chargers"`` or ``"speeds"``; `path`: a user's CSV to read instead,
     with the same columns. The ends of ranges (``…_low``, ``…_high``) are optional: without them a
-    figure has no range. ``confidence`` holds one of `CONFIDENCE`. Raises `InputError` naming file,
+    figure has no range. ``confidence`` is one of `CONFIDENCE`. Raises `InputError` naming the file,
     column and line of each fault.
 
     >>> "source" in table("speeds").columns

@@ -1,7 +1,7 @@
-"""Tables of figures, whatever their columns, as one list with a row per figure.
+"""The figures of all tables, whatever their columns, as one list with a row per figure.
 
-Every numeric column that neither names rows nor holds the end of a range is a figure. New rows and
-columns are therefore listed without a change here.
+Every numeric column is a figure, except columns that name rows and columns with the ends of ranges.
+New rows and columns are therefore listed without changes to this module.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class Subject:
 
     keys: tuple[str, ...]  # the columns that name a row
     used_for: str  # the use of the figures
-    # Name of a figure in a column ``value`` or ``weight``; blank: the column's name.
+    # Name of a figure in a column ``value``, ``weight`` or ``share``; blank: the column's name.
     title: str = ""
     columns: tuple[str, ...] = ()  # the figures among the columns; default: all numbers
-    # Figures without a range that define the type of a row.
+    # Figures that define the type of a row, and therefore have no range.
     ratings: tuple[str, ...] = ()
 
 
@@ -87,9 +87,9 @@ SUBJECTS = {
 def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
     """Return the figures of a table as a list, one row per figure and row of the table.
 
-    `name`: the table, one of `SUBJECTS`; `rows`: its rows, or those that are used; `table`: their
-    file, by default the package's. Columns: `LISTED`; ``of`` names the row. A figure without a
-    range has its value at both ends; blank figures are left out.
+    `name`: the table, one of `SUBJECTS`; `rows`: its rows, or only the rows in use; `table`: the
+    name of its file, by default that of the package. Columns: `LISTED`; ``of`` names the row. A
+    figure without a range has its value at both ends; blank figures are left out.
 
     >>> from siting.reference import table
     >>> rows = listed("chargers", table("chargers")).set_index(["of", "figure"])
@@ -124,7 +124,7 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
             for end in ("low", "high")
         )
         part = {
-            # A long-form table names its figures in a column.
+            # In a table with one figure per row, a column names the figure.
             "figure": rows["figure"].astype(str) if "figure" in rows.columns else called or column,
             "of": of,
             "value": value,
@@ -156,7 +156,7 @@ def placed(figures: pd.DataFrame, table: str, used_for: str) -> pd.DataFrame:
 
 
 def _ranged(columns: Sequence[str]) -> tuple[dict[tuple[str, str], str], str]:
-    """Return the columns that hold the ends of ranges, by figure and end, and the main figure."""
+    """Return the columns with the ends of ranges, by figure and end, and the main figure."""
     end_columns = {}
     before = columns[columns.index("low") - 1] if "low" in columns else ""
     main = next((column for column in ("value", "weight") if column in columns), before)

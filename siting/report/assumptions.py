@@ -120,14 +120,14 @@ def lacking(run: RunRecord) -> list[str]:
             lines.append(f"No {what} is stated for: {', '.join(names)}.")
     kinds = sorted({row["what"].lower() for row in rows})
     if "existing stations" not in kinds:
-        lines.append("No layer of existing stations was given: what stands today is not counted.")
+        lines.append("No layer of existing stations was given, so no station of today is counted.")
     if run.settings["offers"]["feeders"] is None:
         lines.append(
             "No layer of feeders was given: the spare power of the grid is one assumed figure for "
             "every place."
         )
     if run.settings["offers"]["lines"] is None:
-        lines.append("No layer of 11 kV lines was given: the distance to one is assumed.")
+        lines.append("No layer of 11 kV lines was given: the distance to a line is assumed.")
     share = roads.get("maxspeed_share")
     if isinstance(share, int | float) and share < 1:
         lines.append(f"Only {percent(share)} of the street length has a speed limit in the data.")

@@ -29,8 +29,8 @@ _COSTS = {
     "contingency_cost_pkr": "Contingency",
     "deposit_cost_pkr": "Security deposit",
 }
-# A new station is weak if at most the first share of its energy would be lost without it, or if
-# less than the second share of its capacity is used.
+# A new station is weak if at most the share `WEAK_LOSS` of its energy would be lost without it, or
+# if less than the share `WEAK_USE` of its capacity is used.
 WEAK_LOSS, WEAK_USE = 0.05, 0.25
 # Figures of the business case, which a card shows if the run has them.
 _BUSINESS: dict[str, tuple[str, Callable[[Any], str]]] = {
@@ -122,7 +122,7 @@ def aims(run: RunRecord) -> list[tuple[str, str]]:
     """Return the aims of the plan and the headlines of its blocks, as stated in the run."""
     f = run.facts
     lines = [("Aim", f["aim"])] if f.get("aim") else []
-    # Single years have a table of their own.
+    # The figures of single years are in a separate table.
     told = [
         (line["label"], line["text"])
         for field, line in f.get("headline", {}).items()
@@ -194,7 +194,7 @@ def years(run: RunRecord) -> list[dict[Any, Any]]:
             **row,
             "year": int(row["year"]),
             "standing": int(standing.get(row["year"], 0)),
-            # The share is computed again, because that in the file is rounded.
+            # The share is computed again, because the share in the file is rounded.
             "share": row["served_kwh_day"] / (row["demand_kwh_day"] or 1.0),
         }
         for row in run.years.years.to_dict("records")
@@ -204,7 +204,7 @@ def years(run: RunRecord) -> list[dict[Any, Any]]:
 def robustness(run: RunRecord) -> dict[str, Any] | None:
     """Return the simulated day, the plan under other demand, and the range of the demand.
 
-    None for a run of an earlier version.
+    The result is None for a run of an earlier version.
     """
     parts = {key: run.facts.get(key) for key in ("day", "what_if", "demand_range")}
     if not all(parts.values()):
@@ -233,7 +233,7 @@ def builds(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def _told(configuration: Any, chargers: Any) -> str:
-    """Return the name of a station: its configuration, or its chargers if these say more."""
+    """Return a name for a station: its configuration, or its chargers if they are clearer."""
     told = label(configuration)
     if missing(configuration) or missing(chargers):
         return told
@@ -289,7 +289,8 @@ def _alike(cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return cards in which the first of several equal stations lists the others.
 
     Stations are equal if their cards show the same chargers, cost, subsidy, energy and use. In the
-    first of their cards, ``alike`` lists the ids of the others; in these, ``told`` is the first id.
+    card of the first station, ``alike`` lists the ids of the other stations. In the cards of the
+    others, ``told`` is the id of the first.
     """
     first: dict[tuple[Any, ...], dict[str, Any]] = {}
     for card in cards:
@@ -413,7 +414,7 @@ def budget_bars(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def other_limits(run: RunRecord) -> list[dict[str, Any]]:
-    """Return one bar for each limit other than money, but only for the fullest feeders."""
+    """Return one bar for each limit other than money; of the feeders, only the fullest."""
     rows = [row for row in run.facts.get("limits", []) if row["kind"] != "envelope"]
     bars = [
         _bar(r["limit"], r["used"], r["at_least"], r["unit"], "at least")

@@ -33,21 +33,21 @@ _FAIRNESS = {
 class Frontier:
     """A stored budget curve."""
 
-    rows: pd.DataFrame  # one per budget, rising
-    # Sections of the configuration that differ from the run's, leaving the budget aside.
+    rows: pd.DataFrame  # one row per budget, from the lowest
+    # Sections of the configuration that differ from the run's; the budget is ignored.
     differs: tuple[str, ...]
 
 
 def read_frontier(folder: Path, run: RunRecord) -> Frontier:
     """Return the budget curve in a folder that `siting frontier` wrote.
 
-    The curve must be of the same study as `run`. Raises `InputError` if the folder holds no curve,
-    is incomplete, was edited, or belongs to another study.
+    The curve must be of the same study as `run`. Raises `InputError` if the folder has no curve, is
+    incomplete, was edited, or belongs to another study.
     """
     for name in ("frontier.csv", "frontier.json", "config.yaml"):
         if not (folder / name).is_file():
             what = f"is not a folder that siting frontier wrote: it has no {name}"
-            raise InputError(str(folder), what, "name one, or leave it out")
+            raise InputError(str(folder), what, "name a folder of `siting frontier`, or none")
     facts = read_json(folder / "frontier.json")
     rows = _budgets(folder / "frontier.csv")
     faults = []
@@ -175,7 +175,7 @@ def _chart(
 
 
 def _ticks(high: float) -> np.ndarray:
-    """Return round numbers from 0 to the first at or above `high`.
+    """Return evenly spaced round numbers, from 0 to the first number at or above `high`.
 
     >>> _ticks(87.0).tolist()
     [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]

@@ -1,7 +1,8 @@
 """Service of each part of the city, worst served first.
 
-The parts are the program's zones if it has any; else the zones in which people were counted, if
-there are few; else squares, which the page says are not administrative districts.
+The parts are the program's zones if it has any. Otherwise they are the zones in which people were
+counted, if there are few, or else squares. The page states that squares are not administrative
+districts.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ def districts(run: RunRecord) -> dict[str, Any]:
 
     Keys: ``what`` (the kind of parts, in words); ``rows`` (``name``, ``near``, ``people``,
     ``wanted``, ``served`` and ``unserved`` in kWh/day, ``share``, ``new`` and ``old`` stations,
-    ``subsidy``, ``little``), worst served first, but ``little`` ones (little demand or no people)
-    last; ``shapes`` (polygons of rings, in the order of the rows); ``little`` (their number).
+    ``subsidy``, and ``little`` for little demand or no people); ``shapes`` (polygons of rings, in
+    the order of the rows); ``little`` (the number of ``little`` rows). Rows are sorted with the
+    worst served first, except that ``little`` rows come last.
     """
     layer = run.demand[run.demand["demand_kwh_day"] > 0].reset_index(drop=True)
     if layer.empty:
@@ -119,7 +121,7 @@ def _stations(run: RunRecord, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd
 
 
 def _near(run: RunRecord, layer: pd.DataFrame, metres: gpd.GeoDataFrame) -> dict[str, str]:
-    """Return, for each part, the named place in it nearest to the centre of its demand."""
+    """Return, for each part, its named place that is nearest to the centre of its demand."""
     places = run.places
     if places.empty:
         return {}

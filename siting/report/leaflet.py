@@ -38,7 +38,7 @@ class Leaflet:
 
 
 def why_no_report() -> str:
-    """Return the reason that prevents a report; empty if nothing does."""
+    """Return the reason that prevents a report, or an empty string if there is none."""
     if find_spec("jinja2") is None:
         return NEEDED
     try:

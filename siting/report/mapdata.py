@@ -29,7 +29,7 @@ from siting.report.shapes import (
 from siting.roads import PLACE_KINDS
 from siting.roads.strokes import strokes
 
-# Above this number of characters, roads are simplified further, and short small ones left out.
+# Above this number of characters, roads are simplified further, and short small roads left out.
 MOST_ROAD_CHARS = 1_800_000
 _TOLERANCES_M = (2.0, 5.0, 10.0)  # in units of the map's coordinates, about a metre each
 _MAIN = ("motorway", "trunk", "primary")
@@ -78,7 +78,7 @@ def map_data(run: RunRecord) -> dict[str, Any]:
 def live_map_data(run: RunRecord, free: gpd.GeoDataFrame) -> dict[str, Any]:
     """Return the data for the script of a map that a notebook updates; see `standing`.
 
-    `free`: places without a station (``site_id``, ``name``, points in lon/lat).
+    `free` are places without a station (``site_id``, ``name``, points in lon/lat).
     """
     data = map_data(run)
     none = {"old": False, "kw": None, "kwh": [0] * len(run.classes), "service": []}
@@ -192,7 +192,7 @@ def _ranks(roads: gpd.GeoDataFrame) -> np.ndarray:
 def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
     """Return the labels of roads: text, x, y, angle (degrees) and rank of the road.
 
-    A road has a label about every `NAME_EVERY_M`; only the longest small streets have one.
+    A road has a label about every `NAME_EVERY_M`; of the small streets, only the longest have any.
     """
     if "name" not in roads.columns:
         return []
@@ -201,7 +201,7 @@ def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
         return []
     metres = roads.geometry.to_crs(utm_of(roads))
     code, texts = pd.factorize(roads["name"].astype(str).str.strip())
-    # Only the longest line of each name and rank is named.
+    # Only the longest line of each name and rank is labelled.
     lines, kind = _strokes(metres, code * 3 + _ranks(roads), 1.0)
     far_m = shapely.length(lines)
     found = pd.DataFrame({"name": texts[kind // 3], "rank": kind % 3, "m": far_m, "line": lines})
@@ -275,7 +275,7 @@ def _by_class(layer: pd.DataFrame, classes: Iterable[str], what: str) -> np.ndar
 
 
 def _breaks(cells: list[dict[str, Any]], classes: int, *, polygons: bool) -> list[list[float]]:
-    """Return the upper limits of all shades but the last: for all classes together, then each."""
+    """Return the upper limits of all shades but the last: for all classes, then for each class."""
     if not cells:
         return [[] for _ in range(classes + 1)]
     wanted = np.array([cell["wanted"] for cell in cells], dtype=float)

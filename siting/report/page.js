@@ -5,7 +5,7 @@
   // A Map, because a text may equal the name of an object's own property.
   const words = new Map(Object.entries(run.words));
   const byId = (id) => document.getElementById(id);
-  // Other languages: looks texts up by their English, without numbers; names (bdi) are not looked up.
+  // Other languages: looks up texts by their English, without numbers. Names (bdi) are not looked up.
   const say = (text) => {
     const numbers = [], key = text.replace(/(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])/g, (n) => (numbers.push(n), "#"));
     const found = words.get(key.trim().toLowerCase());
@@ -41,7 +41,7 @@
   corner.addTo(map);
   // Online tiles are requested only when the reader switches them on.
   const tiles = L.tileLayer("https://tile.openstreetmap.org/{z}/{x}/{y}.png", { maxZoom: 19, attribution: "map: &copy; OpenStreetMap contributors" });
-  // Drawn as SVG: on paper it stays sharp, where a browser may leave out a canvas.
+  // The map is drawn as SVG, which stays sharp on paper; browsers may leave out a canvas in print.
   const pane = (name, z) => {
     map.createPane(name).style.zIndex = z;
     return L.svg({ pane: name, padding: 0.3 });
@@ -51,7 +51,7 @@
     areas: L.layerGroup(), minutes: L.layerGroup(), old: L.layerGroup(), new: L.layerGroup(),
   };
   const lines = L.layerGroup().addTo(map);
-  // A plan in years: `at` is the position of the year shown, at first the last.
+  // A plan in years: `at` is the position of the year shown, initially the last year.
   let at = Math.max(run.years.length - 1, 0);
   const year = () => run.years[at];
 
@@ -89,7 +89,7 @@
     return { cell, shape, gap };
   });
   const area = (cell) => (run.unit === "kWh/day" ? 1 : cell.km2 || 1);
-  // Zoomed in, the streets matter more than the shade.
+  // On a zoomed-in map, the streets matter more than the shade.
   const opacity = () => (map.hasLayer(tiles) ? 0.4 : 0.85) * (map.getZoom() >= 15 ? 0.35 : map.getZoom() >= 14 ? 0.7 : 1);
   const shade = () => {
     const breaks = run.breaks[chosenClass + 1];
@@ -176,7 +176,7 @@
       const box = [p.x - w / 2, p.y - h / 2, p.x + w / 2, p.y + h / 2];
       if (box[0] < 0 || box[1] < 0 || box[2] > size.x || box[3] > size.y) return;
       if (taken.some((t) => box[0] < t[2] + 8 && box[2] > t[0] - 8 && box[1] < t[3] + 3 && box[3] > t[1] - 3)) return;
-      // A name is repeated only far from its last place.
+      // A name is repeated only far from its previous position.
       if (taken.some((t) => t.text === text && Math.hypot(t[0] - box[0], t[1] - box[1]) < 320)) return;
       taken.push(Object.assign(box, { text }));
       const q = map.latLngToLayerPoint(at), name = make("bdi", text, `label ${kind}`);
@@ -412,7 +412,7 @@
   };
   addEventListener("hashchange", openCard);
 
-  // In a notebook: the stations that it sends, and places without a station, to click.
+  // In a notebook: the stations that the notebook sends, and clickable places without a station.
   if (run.live) {
     const dots = pane("free", 500), free = L.layerGroup().addTo(map);
     const places = run.sites.map((site) => L.circleMarker(point(site.at), { renderer: dots, pane: "free", radius: 5, color: "#1d2733", weight: 1, fillColor: "#fff", fillOpacity: 0.9 })

@@ -1,4 +1,4 @@
-"""The report as one HTML file, which loads nothing from the network unless asked to."""
+"""The report as one HTML file, which loads data from the network only on request."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def render(
 ) -> str:
     """Return the report of a run, with its budget curve if given, as the HTML of a page.
 
-    `free`: places without a station (``site_id``, ``name``, points in lon/lat). With `free`, the
+    `free` are places without a station (``site_id``, ``name``, points in lon/lat). With `free`, the
     map shows plans sent by a notebook (`siting.report.mapdata.standing`) and reports clicks.
     """
     leaflet = embedded_leaflet()
@@ -138,7 +138,7 @@ def _asset(name: str) -> str:
 def _policy(*scripts: str, images: str = "data:", fonts: bool = False) -> str:
     """Return a content security policy that allows scripts by hash, and images from `images`.
 
-    `fonts`: whether fonts embedded in the page may be used.
+    If `fonts` is true, fonts embedded in the page may be used.
     """
     hashes = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(s.encode('utf-8')).digest()).decode()}'"

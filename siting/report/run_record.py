@@ -59,8 +59,8 @@ class RunRecord:
     def of(cls, facts: dict[str, Any], settings: dict[str, Any], layers: Mapping[str, Any]) -> Self:
         """Return the record of a run.
 
-        `facts`: content of ``run.json``; `settings`: content of ``config.yaml``; `layers`: the
-        run's layers and tables by name (`siting.export.layers_of`).
+        `facts` is the content of ``run.json`` and `settings` that of ``config.yaml``. `layers` are
+        the run's layers and tables by name (`siting.export.layers_of`).
         """
         empty = gpd.GeoDataFrame({name: [] for name in BANDS}, geometry=[], crs=4326)
         years = None
@@ -140,9 +140,10 @@ _KINDS = {"texts": str, "numbers": float, "wholes": int, "blanks": float | None,
 
 
 def _form(name: str, base: type[_Form] = _Form, **keys: Any) -> Any:
-    """Return a model of keys, given as a string of names per kind (`_KINDS`), or with a type.
+    """Return a model of the keys of a mapping.
 
-    A key given with a pair of type and default may be missing.
+    `keys` has a string of key names for each kind (`_KINDS`), or the type of a single key. A key
+    may be missing if it has a pair of type and default.
     """
     named = {kind: keys.pop(kind, "").split() for kind in _KINDS}
     fields: dict[str, Any] = {key: (_KINDS[kind], ...) for kind in named for key in named[kind]}

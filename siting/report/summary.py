@@ -66,7 +66,7 @@ def _national(run: RunRecord) -> str:
     if not used:  # a run of an earlier version
         stand = run.facts["new_stations"] + run.facts["existing_stations"]
         return text + f"The plan has {number(stand)}."
-    # The policy counts fast chargers; to it, sockets alone are not a station.
+    # The policy counts fast chargers. Sockets alone are not a station in the policy.
     return text + (
         f"The plan has fast chargers at {number(used['dc_places'])} of its "
         f"{number(used['places'])} places "
@@ -111,8 +111,8 @@ def _on_the_day(run: RunRecord) -> str:
     line = f"On the simulated day {percent(share)} of all drivers are served."
     if "money_hangs_on" in (run.facts.get("headline") or {}):
         line += (
-            f" The plan's {percent(planned, 0)} is of the energy, by each station's own capacity; "
-            "the money depends on this figure, as each business case is computed from it."
+            f" The plan serves {percent(planned, 0)} of the energy, as each station's own capacity "
+            "allows; the money depends on this figure, as each business case is computed from it."
         )
     return line
 

@@ -1,4 +1,4 @@
-"""Questions that a finished run or plan answers: reasons, changes, scores, repetition."""
+"""Explain, change, compare, score, trace, simulate, repeat and verify a finished plan."""
 
 from siting.review.compare import Comparison, compare, compare_to_folder
 from siting.review.evaluate import Evaluation, evaluate, evaluate_to_folder

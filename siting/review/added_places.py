@@ -1,4 +1,4 @@
-"""Points from outside: matching them to a study's sites, and adding the rest as new sites."""
+"""Match points from outside to the sites of a study, and add the other points as new sites."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from siting.config import Config
 from siting.study.pipeline import Study
 
-# Two points with the same id within this distance (m) are one place.
+# Two points with the same id are one place if they are at most this far apart (m).
 SAME_M = 25.0
 
 
@@ -22,10 +22,10 @@ def match_places(
     there_ids: Sequence[str],
     within_m: float = SAME_M,
 ) -> np.ndarray:
-    """Return, for each point, the position of the place that matches it; -1 if none does.
+    """Return the position of the place that matches each point, or -1 if no place matches.
 
-    A place matches at most one point. A place within 25 m that has the point's id is preferred to
-    the nearest place; a place with another id must be within `within_m`.
+    A place matches at most one point. A point is matched to the place with its own id if that place
+    is within 25 m, and otherwise to the nearest place within `within_m`.
 
     >>> there = np.array([[0.0, 0.0], [20.0, 0.0]])
     >>> match_places(np.array([[18.0, 0.0], [90.0, 0.0]]), ["a", "c"], there, ["a", "b"])
@@ -53,7 +53,7 @@ def match_places(
 
 
 def study_of_sites(study: Study, sites: gpd.GeoDataFrame, config: Config | None = None) -> Study:
-    """Return a study of these sites only; stages that do not depend on sites are reused."""
+    """Return a study with only these sites; reuse the stages that do not depend on sites."""
     return study.with_stages({"candidates": sites}, config)
 
 
@@ -63,10 +63,10 @@ def study_with_sites(
     offers: pd.DataFrame,
     dropped: gpd.GeoDataFrame | None = None,
 ) -> Study:
-    """Return a study with sites and offers added; drives are computed for the added sites only.
+    """Return a study with added sites and offers; compute drives only for the added sites.
 
-    `more`: the sites to add, with ids new to the study; `offers`: the offers to add, at these or at
-    earlier sites; `dropped`: places that were not added because they are too far from a road.
+    `more`: the sites to add, whose ids must be new to the study; `offers`: the offers to add, at
+    new or earlier sites; `dropped`: places that are too far from a road, and so were not added.
     """
     reach, all_offers = study.reach, study.offers
     if len(more):

@@ -1,8 +1,9 @@
-"""Answers from outside: sanctions and refusals by the DISCO, and withdrawals of bidders.
+"""Apply answers to a plan: the power company sanctions or refuses, and bidders withdraw.
 
-The answers are a CSV with one line each. Its columns are ``site`` (id or name) or ``bid`` (of an
-award), and ``answer`` (sanctioned, refused or withdrawn); optional columns are ``kw`` (sanctioned)
-and ``pkr`` (cost of the connection), which replace the study's estimates.
+The answers are a CSV file with one line per answer. Its columns are ``site`` (id or name) or
+``bid`` (of an award), and ``answer`` (sanctioned, refused or withdrawn). Two columns are optional:
+``kw``, the sanctioned power, which rules out larger offers, and ``pkr``, the cost of the
+connection, which replaces the study's estimate.
 """
 
 from __future__ import annotations
@@ -24,18 +25,18 @@ from siting.study.to_limits import sites_named
 SANCTIONED, REFUSED, WITHDRAWN = ANSWERS = ("sanctioned", "refused", "withdrawn")
 REASONS = {REFUSED: "refused by the power company", WITHDRAWN: "withdrawn by the bidder"}
 STAYS = "stations that stay as they were"
-# Kinds of limits that come from bids and not from the configuration.
+# Kinds of limits that come from bids, not from the configuration.
 OF_BIDS = ("cap", "alternatives")
-# Most stations that a plan may give up; if no such plan is found, no station has to stay.
+# A plan may give up at most this many stations. If no such plan is found, all may be given up.
 MOST_GIVEN_UP = 8
 # Time limit (s) of the search for a plan that keeps a given number of stations.
 LOOK_S = 20.0
 
 
 def answered(study: Study, path: Path) -> tuple[pd.DataFrame, str]:
-    """Return the offers as changed by the answers, and a note on the answers.
+    """Apply the answers in a file to the study's offers; return the offers and a note.
 
-    An `InputError` names every fault by line.
+    An `InputError` lists every fault of the file with its line.
     """
     file = UserTable(path, ("site", "bid", "answer"))
     file.require(["answer"], ["site", "bid"])
@@ -93,7 +94,7 @@ def answered(study: Study, path: Path) -> tuple[pd.DataFrame, str]:
 def changed_least(study: Study, before: tuple[str, ...]) -> tuple[Study, list[str]]:
     """Return a study whose plan keeps as many stations as possible, and a note.
 
-    `before` are the offers of the plan to keep. Offers that the answers rule out cannot stay.
+    `before`: the offers of the earlier plan. Offers that the answers rule out cannot stay.
     """
     instance = study.program.instance
     left = set(map(str, instance.offer_ids[~instance.offer_existing]))

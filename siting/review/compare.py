@@ -1,4 +1,4 @@
-"""Stored runs side by side: their figures, and the settings and stations that differ."""
+"""Compare stored runs: their figures, and the settings and stations that differ."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Comparison(Shown):
     Parameters
     ----------
     runs
-        Name of each run: its folder's name.
+        Name of each run: the name of its folder, or its key in a mapping.
     titles, notes
-        The runs' titles, in order, and their notes, without repetitions.
+        The title of each run, and the notes of all runs without repetitions.
     credits
         Owners of the runs' data.
     figures
@@ -69,7 +69,7 @@ class Comparison(Shown):
 
     @property
     def counts(self) -> dict[str, int]:
-        """Numbers of new stations that are equal in all runs, changed, or in only some (by run)."""
+        """The numbers of new stations that are in all runs, changed, or only in some runs."""
         new = self.sites[~self.sites["existing"]]
         out = {status: int((new["status"] == status).sum()) for status in ("all", "changed")}
         some = new.loc[new["status"] == "some", "in_runs"].value_counts().to_dict()
@@ -88,7 +88,7 @@ class Comparison(Shown):
         counts = [[f"stations {name}", f"{count:,}"] for name, count in self.counts.items()]
         blocks = [Block(("", *self.runs), figures, "figures"), Block((), counts)]
         if settings:
-            blocks.insert(1, Block(("asked differently", *self.runs), settings, "settings"))
+            blocks.insert(1, Block(("different setting", *self.runs), settings, "settings"))
         return blocks
 
     @property
@@ -112,7 +112,7 @@ def compare(runs: Sequence[Path | str] | Mapping[str, Source]) -> Comparison:
     Parameters
     ----------
     runs
-        Two or more run folders; or a mapping from names to folders, studies or plans.
+        Two or more run folders, or a mapping from names to run folders, studies or plans.
 
     Raises
     ------
@@ -177,7 +177,7 @@ def _require_one_city(names: list[str], runs: list[RunRecord]) -> None:
         apart = west > first[2] or east < first[0] or south > first[3] or north < first[1]
         if city != cities[0] or apart:
             other = f"{names[0]} of {cities[0]}, {extent(runs[0].roads)}"
-            what = f"is of {city}, {extent(run.roads)}, but {other}"
+            what = f"is a run of {city}, {extent(run.roads)}, but {other}"
             faults.append(Fault(f"run {name}", what, "compare runs of one city"))
     refuse(faults)
 
@@ -242,7 +242,7 @@ def _settings(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
 
 
 def _flat(value: Any, name: str = "") -> dict[str, Any]:
-    """Return nested settings under dotted names; a list without mappings stays one value."""
+    """Return nested settings as one mapping with dotted names; keep plain lists whole."""
     if isinstance(value, Mapping) and value:
         items = [(str(key), inner) for key, inner in value.items()]
     elif isinstance(value, list) and any(isinstance(inner, Mapping) for inner in value):
@@ -309,12 +309,12 @@ def _site_row(names: list[str], runs: list[RunRecord], held: dict[int, int]) -> 
 def compare_to_folder(
     folders: Sequence[Path], *, out: Path | None, now: datetime
 ) -> tuple[Comparison, Path]:
-    """Return a comparison, and the folder into which its tables, layer and map are written.
+    """Write a comparison to a folder; return the comparison and the folder.
 
-    `folders`: the runs, as in `compare`. `out`: the new or empty folder to write; by default
-    ``compare-TIME`` beside the first run. The files are ``figures.csv``, ``settings.csv``,
-    ``sites.csv``, ``differences.geojson`` and ``compare.json``; ``differences.png`` is added if
-    Matplotlib is installed, and ``compare.html`` if the extra ``report`` is. `now`: the time, for
+    The files are ``figures.csv``, ``settings.csv``, ``sites.csv``, ``differences.geojson`` and
+    ``compare.json``; ``differences.png`` is added if Matplotlib is installed, and ``compare.html``
+    if the extra ``report`` is installed. `folders`: the runs, as in `compare`; `out`: the new or
+    empty folder to write, by default ``compare-TIME`` next to the first run; `now`: the time, for
     the record.
     """
     usual = Path(folders[0]).resolve().parent / f"compare-{now:%Y%m%d-%H%M%S}"

@@ -1,4 +1,4 @@
-"""A plan from outside, scored against the best plan for the same money."""
+"""Score a plan from outside against the best plan for the same money."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ class Evaluation(Shown):
     Parameters
     ----------
     title, note
-        From the study.
+        The title and the note of the study.
     theirs, best
-        The two plans, both recounted; `best` is None if no plan keeps the rules for the money.
+        The two plans, both recounted; `best` is None if no plan for this money keeps the rules.
     scores
-        The figures of each plan (`siting.review.score.score`), ``theirs`` first.
+        The figures of each plan (`siting.review.score.score`); ``theirs`` comes first.
     broken
-        The rules that the outside plan breaks, in words. Such a plan is scored all the same.
+        The rules that the outside plan breaks, in words. Such a plan is scored too.
     notes
         Further notes for readers.
     checks
@@ -131,12 +131,12 @@ def evaluate(
     Parameters
     ----------
     run
-        The study that gives demand, reach, prices and rules; or a plan or run folder of the study.
+        The study whose demand, reach, prices and rules apply, or a plan or run folder of the study.
     sites
         The layer, as a file or in memory; see `siting.review.outside_plan.read_their_layer` for
         its columns.
     names
-        The study's name for each name of a configuration or charger in the layer.
+        A mapping from the layer's names of configurations and chargers to the study's names.
     same_stations
         Whether to limit the best plan to the layer's number of new stations.
 
@@ -167,7 +167,7 @@ def evaluate(
     if aside:
         told = "both are judged by the energy served in the last year, not by "
         notes.append(told + ", ".join(aside))
-    # The study's own plan is used only if it is already solved, because solving takes long.
+    # The study's own plan is used only if it is already solved, because a solve takes long.
     own = study.plan if study.has("outcome") else None
     theirs, broken = as_drawn(drawn.study, drawn.chosen, own=own)
     plans, broken = {"theirs": theirs}, [*drawn.broken, *broken]
@@ -214,16 +214,16 @@ def evaluate(
 def as_drawn(
     study: Study, chosen: Collection[str], budget_pkr: float | None = None, own: Plan | None = None
 ) -> tuple[Plan, list[str]]:
-    """Return a plan of given offers, recounted, and the rules of the study that it breaks.
+    """Return the recounted plan of the chosen offers, and the study's rules that it breaks.
 
-    The plan serves the most energy possible in the last year, then draws the least money. It stays
-    within the budget if the budget suffices. A plan that breaks rules is valued too; rules on
-    single offers are ignored.
+    The plan serves as much energy as possible in the last year, and then draws as little money as
+    possible. It stays within the budget if the budget is large enough. A plan that breaks rules is
+    also valued. Rules on single offers are ignored.
 
-    `study`: the study that gives demand, prices and rules; `chosen`: ids of the plan's offers,
-    existing stations included, at most one per site; `budget_pkr`: public money available (PKR), by
-    default the study's; `own`: the study's own plan, if known, which is returned if its offers are
-    the `chosen` ones.
+    `study`: the study whose demand, prices and rules apply; `chosen`: ids of the plan's offers,
+    including existing stations, at most one per site; `budget_pkr`: public money available (PKR),
+    by default the study's; `own`: the study's own plan, if known; it is returned if its offers are
+    the `chosen` offers.
     """
     limits = study.asked.limits
     budget = study.program.money_pkr if study.asked.budgeted else math.inf
@@ -238,7 +238,7 @@ def as_drawn(
     over = over_limits(limits, study.offers, drawn, study.config.program.limits.spacing_m)
     spent = plan.outcome.subsidy_pkr
     if spent > budget * (1 + 1e-6):
-        there = f"PKR {budget / 1e6:,.2f} m there"
+        there = f"but PKR {budget / 1e6:,.2f} m is available"
         over.insert(0, f"budget: PKR {spent / 1e6:,.2f} m of subsidy, {there}")
     return plan, [*over, *broken]
 

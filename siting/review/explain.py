@@ -1,8 +1,9 @@
-"""Reasons for the decision at a place, the worth of each station, and the binding limits.
+"""Explain the decision at a place, the worth of each station, and the limits that bind.
 
-The figures are computed again from the run folder's tables. They show the plan's service without
-the station, with another offer at the place, or with the next best place instead, all else
-unchanged. For a place without a station, the program is solved again with a station required there.
+The figures are computed again from the run folder's tables. They show what the plan would serve
+without the station, with another offer at its place, or with a station at the next best place
+instead. Nothing else in the plan changes. For a place without a station, the program is solved
+again with a station required there.
 """
 
 from __future__ import annotations
@@ -45,19 +46,19 @@ from siting.study.to_limits import site_named
 from siting.study.to_program import instance_of, program_of
 from siting.tables import capacity_columns, capacity_groups
 
-# Energy too small to mention (kWh/day), and share of its capacity at which a station is full.
+# Less energy than this (kWh/day) is not mentioned. A station with this use of capacity is full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999
 NOT_IN_TIME = "no plan was found in the {:g} s given; --seconds allows more time"
 NEAREST = 3
 MILLION = 1e6
-# The plan with one more million rupees is solved to the configured gap divided by this number.
+# The plan with another million rupees is solved to the configured gap divided by this number.
 FINER = 5
 NO_CLASSES = pd.DataFrame(columns=["vehicle_class", "served_kwh_day", "lost_kwh_day"])
 _OPENED: WeakKeyDictionary[Study, Explained] = WeakKeyDictionary()
 
 
 def opened(source: Source | Explained) -> Explained:
-    """Return a run opened for questions; a study in memory is opened only once."""
+    """Return a source as an `Explained`; a study in memory is opened only once."""
     if isinstance(source, Explained):
         return source
     if isinstance(source, Path | str):
@@ -69,7 +70,7 @@ def opened(source: Source | Explained) -> Explained:
 
 
 class Explained:
-    """A run opened for questions: its plan, its tables, and the loss without each station.
+    """A run ready to be explained: its plan, its tables, and the loss without each station.
 
     Parameters
     ----------
@@ -81,7 +82,8 @@ class Explained:
         self.study = study = study_of(source)
         self.plan = plan_of(study, Path(source)) if isinstance(source, Path | str) else study.plan
         self.asked, self.found = study.asked, self.plan.outcome
-        # A station's worth is the energy lost without it in the last year, all else unchanged.
+        # The worth of a station is the energy that the plan would lose in the last year if only
+        # this station were missing.
         self.instance = instance_of(in_the_end(self.asked, self.found.budget_pkr))
         program = Program(self.instance, self.found.model)
         self.marginal = Marginal(program, self.found.offers)
@@ -91,7 +93,7 @@ class Explained:
 
     @property
     def pays_by_offer(self) -> bool:
-        """Whether the subsidy of an offer is independent of the energy that it serves."""
+        """Whether the subsidy of an offer is independent of the energy that the offer serves."""
         return self.asked.need is None
 
     @property
@@ -100,12 +102,12 @@ class Explained:
         return self.found.budget_pkr - self.found.subsidy_pkr
 
     def name_of(self, site: str) -> str:
-        """Return a site's id with its name, if it has one."""
+        """Return the id of a site, followed by its name if the site has a name."""
         name = self.plan.candidates.set_index("site_id")["name"].get(site)
         return f"{site} ({name})" if isinstance(name, str) and name else site
 
     def find(self, wanted: str) -> str:
-        """Return the id of a site from its id or name; an error names the most similar names."""
+        """Return the id of the site with this id or name; an error lists the most similar names."""
         return site_named(self.plan.candidates, wanted, "SITE", most=NEAREST)
 
 
@@ -121,15 +123,15 @@ class SiteReasons(Shown):
         One row per offer shown at the place (`Study.shown_offers`): ``configuration``,
         ``chargers``, ``subsidy_pkr`` (its largest subsidy), ``least_pkr`` (its subsidy at full
         sales), ``paid_pkr`` (its subsidy in the plan; missing if not built), ``cost_pkr``,
-        ``plan_kwh_day`` (the plan's service with this offer, all else unchanged; missing if it
-        cannot be built) and ``said`` (a remark in words).
+        ``plan_kwh_day`` (the plan's service with this offer, if nothing else changes; missing if
+        the offer cannot be built) and ``said`` (a remark in words).
     classes
         One row per vehicle class that the station serves: ``served_kwh_day`` at the station, and
         ``lost_kwh_day`` (the plan's loss without the station).
     reasons
-        The reasons as (label, text), in the order in which a reader would ask.
+        Pairs (label, text), in the order in which a reader would ask for the reasons.
     figures
-        The reasons as numbers, for programs.
+        The numbers in the reasons, for use by other programs.
     """
 
     site_id: str
@@ -152,7 +154,7 @@ class SiteReasons(Shown):
     def _blocks(self) -> list[Block]:
         offers = {
             "configuration": "could be built", "paid_pkr": "is paid, PKR",
-            "least_pkr": "sold out, PKR", "subsidy_pkr": "at most, PKR", "said": "plan",
+            "least_pkr": "full sales, PKR", "subsidy_pkr": "at most, PKR", "said": "plan",
         }  # fmt: skip
         blocks = [Block((), self.reasons)]
         return [*blocks, block_of(self.offers, offers, "offers")] if len(self.offers) else blocks
@@ -161,23 +163,24 @@ class SiteReasons(Shown):
 def explain_site(
     folder: Source | Explained, site: str, *, alternatives: int = 5, time_limit_s: float = 30.0
 ) -> SiteReasons:
-    """Return the reasons why a place has a station or none.
+    """Return the reasons why a place has a station or does not have one.
 
     Parameters
     ----------
     folder
-        A run folder, a study, a plan, or one of them already opened.
+        A run folder, a study, a plan, or an `Explained` of one of these.
     site
         The place, by id or name.
     alternatives
-        Number of near-optimal plans to compare the place with.
+        Number of near-optimal plans in which to look for a station at the place.
     time_limit_s
-        Time limit (s) for all near-optimal plans together, and for the plan with a station here.
+        Time limit (s), which applies twice: to all near-optimal plans together, and to the best
+        plan with the opposite decision at the place.
 
     Raises
     ------
     InputError
-        If the folder cannot be used, or there is no such site.
+        If the folder cannot be used, or the site does not exist.
     """
     run = opened(folder)
     site_id = run.find(site)
@@ -210,7 +213,7 @@ def _built(run: Explained, reasons: SiteReasons, row: pd.Series[Any], limit_s: f
         "What it serves",
         f"{served:,.0f} kWh/day from {int(row['cells_served']):,} cells, "
         f"{row['mean_travel_min']:.1f} min away on average, {row['use_share']:.0%} of what "
-        f"its chargers ({row['chargers']}) deliver",
+        f"its chargers ({row['chargers']}) can deliver",
         served_kwh_day=served,
         marginal_kwh_day=lost,
         **{name: float(row[name]) for name in ("subsidy_pkr", "cost_pkr", "use_share")},
@@ -220,7 +223,7 @@ def _built(run: Explained, reasons: SiteReasons, row: pd.Series[Any], limit_s: f
         f"{lost:,.0f} kWh/day; its neighbours would take over {max(served - lost, 0):,.0f}",
     )
     reasons.say("What it costs", _costs(row, served, lost))
-    reasons.say("What holds it", _holds(*_in_reach(run, site), full=full))
+    reasons.say("What limits it", _holds(*_in_reach(run, site), full=full))
     if reasons.state == "built":
         best = run.marginal.best_elsewhere([site], count=1)
         best = best.rename(columns={name: f"{name}_kwh_day" for name in ("value", "gain")})
@@ -247,8 +250,8 @@ def _costs(row: pd.Series[Any], served: float, lost: float) -> str:
     pkr = float(row["subsidy_pkr"])
     text = f"PKR {row['cost_pkr'] / 1e6:,.2f} m, {pkr / 1e6:,.2f} m of it public"
     if pkr > 0 and served > 0:
-        text += f": {pkr / served:,.0f} rupees of subsidy a kWh/day served"
-        text += f", {pkr / lost:,.0f} a kWh/day that would be lost" if lost > LITTLE_KWH else ""
+        text += f": {pkr / served:,.0f} rupees of subsidy per kWh/day served"
+        text += f", {pkr / lost:,.0f} per kWh/day that would be lost" if lost > LITTLE_KWH else ""
     years = row.get("payback_years")
     if isinstance(years, float) and years == years:
         text += f"; it pays back in {years:,.1f} years"
@@ -256,7 +259,7 @@ def _costs(row: pd.Series[Any], served: float, lost: float) -> str:
 
 
 def _in_reach(run: Explained, site: str) -> tuple[float, float]:
-    """Return the demand that a site could serve, and the part that is unserved (kWh/day)."""
+    """Return the demand that a site could serve, and the part that is not served (kWh/day)."""
     here = run.study.offers[run.study.offers["site_id"] == site]
     pairs, demand = run.study.compatibility, run.plan.demand
     able = [g for g in capacity_groups(here.columns) if (here[f"capacity_{g}_kwh_day"] > 0).any()]
@@ -279,14 +282,14 @@ def _holds(wanted: float, unserved: float, *, full: bool) -> str:
 
 def _next_best(run: Explained, best: pd.DataFrame, lost: float) -> str:
     if best.empty:
-        return "none: with its money no single station elsewhere would serve anybody new"
+        return "none: for its money, no single station elsewhere would serve more demand"
     top = best.iloc[0]
     more = float(top["gain_kwh_day"]) - lost
     verdict = f"{abs(more):,.0f} kWh/day {'more' if more > 0 else 'less'}"
     verdict = "as much" if abs(more) <= LITTLE_KWH else verdict
     where, kind = run.name_of(str(top["site_id"])), _told(run, str(top["offer_id"]))
     money = f" for PKR {top['subsidy_pkr'] / 1e6:,.2f} m" if run.pays_by_offer else ""
-    return f"{where} with {kind}{money}: the plan would serve {verdict}, all else the same"
+    return f"{where} with {kind}{money}: the otherwise unchanged plan would serve {verdict}"
 
 
 def _told(run: Explained, offer_id: str) -> str:
@@ -300,22 +303,22 @@ def _without(run: Explained, site: str, limit_s: float, figures: dict[str, Any])
     if site in run.study.required_sites:
         return "not asked: the configuration requires a station here (required_sites)"
     given = replace(run.asked, forbidden=(*run.asked.forbidden, site))
-    again = _again(run, given, limit_s, "no plan meets what is asked with nothing here")
+    again = _again(run, given, limit_s, "no plan without a station here meets the requirements")
     if isinstance(again, str):
         return again
     figures["planned_without"] = again.figures
     proven = again.proven("plan without it")
     if again.same:
-        return f"another plan, with nothing here, {again.reaches} as much ({proven})"
+        return f"another plan without a station here {again.reaches} as much ({proven})"
     which = "a plan" if again.more > 0 else "the best plan found"
-    return f"{which} with nothing here {again.difference} ({proven})"
+    return f"{which} without a station here {again.difference} ({proven})"
 
 
 # --- a place without a station -------------------------------------------------------------------
 
 
 def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
-    """Add the reasons for no station; return whether another plan could build one there."""
+    """Add the reasons why there is no station; return whether a plan could build one there."""
     site = reasons.site_id
     wanted, unserved = _in_reach(run, site)
     reasons.say(
@@ -342,7 +345,7 @@ def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
 def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]) -> str:
     """Describe the best plan with a station at a site."""
     given = replace(run.asked, required=(*run.asked.required, site))
-    again = _again(run, given, limit_s, "it cannot stand together with all other requirements")
+    again = _again(run, given, limit_s, "a station here contradicts the other requirements")
     if isinstance(again, str):
         return again
     figures["required"] = again.figures
@@ -354,7 +357,7 @@ def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]
     where += " …" if len(gone) > 4 else ""
     proven = again.proven("plan with it")
     if again.same:
-        return f"it could as well: a plan {where} {again.reaches} as much ({proven})"
+        return f"it could have one: a plan {where} {again.reaches} as much ({proven})"
     if again.more > 0:
         return (
             f"a better plan was missed within the requested gap: one {where} {again.difference} "
@@ -394,7 +397,7 @@ class Again:
         return f"is {how} {better} ({self.answer.proofs[0].aim})"
 
     def proven(self, which: str) -> str:
-        """State the bound on the plans that `which` describes, or that none is proven."""
+        """Return in words the bound on plans described by `which`, or that no bound is proven."""
         proof = self.answer.proof
         if not math.isfinite(proof.bound):
             return f"nothing was proven in time about a {which}"
@@ -449,9 +452,9 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
         elif offer["reason"]:
             said, value = f"ruled out: {offer['reason']}", None
         elif id_ not in left:
-            said = "not open: the site is forbidden, or what stands here is kept"
+            said = "not allowed: the site is forbidden, or its existing station is kept"
         elif value is None:
-            said = "of use to nobody in reach, or more than a limit or the budget allows"
+            said = "useful to nobody within reach, or more than a limit or the budget allows"
         else:
             said = f"{value - run.served_kwh_day:+,.0f} kWh/day"
             step = step_text(here, str(offer["chargers"]))
@@ -460,7 +463,7 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
                 pkr = float(offer["subsidy_pkr"]) - spent_here
                 lacks = pkr - run.left_pkr
                 said += f" for PKR {pkr / 1e6:+,.2f} m"
-                said += f"; PKR {lacks / 1e6:,.2f} m too dear" if lacks > 0.5 else ""
+                said += f"; PKR {lacks / 1e6:,.2f} m more than is left" if lacks > 0.5 else ""
         paid = run.found.subsidies.get(site, 0.0) if id_ == chosen else None
         rows.append({**offer, "paid_pkr": paid, "plan_kwh_day": value, "said": said})
     columns = ["configuration", "chargers", "paid_pkr", "least_pkr", "subsidy_pkr", "cost_pkr"]
@@ -470,7 +473,7 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
 
 
 def _sold_out(run: Explained, offers: pd.DataFrame) -> pd.Series[float]:
-    """Return, for each offer in order, the subsidy paid at full sales, which is the least (PKR)."""
+    """Return the subsidy of each offer at full sales, which is its least subsidy (PKR)."""
     most = offers["subsidy_pkr"].astype(float).reset_index(drop=True)
     if run.pays_by_offer or offers.empty:
         return most
@@ -523,13 +526,13 @@ class PlanReasons(Shown):
     ----------
     stations
         One row per new station: ``site_id``, ``name``, ``configuration``, ``chargers``,
-        ``subsidy_pkr``, ``served_kwh_day``, ``marginal_kwh_day`` (loss without the station, all
-        else unchanged) and ``pkr_per_kwh_day`` (subsidy over marginal energy). The row with the
-        highest ``pkr_per_kwh_day`` comes first.
+        ``subsidy_pkr``, ``served_kwh_day``, ``marginal_kwh_day`` (the energy that the plan would
+        lose if only this station were missing) and ``pkr_per_kwh_day`` (subsidy divided by marginal
+        energy). Stations without marginal energy come first, then the highest ``pkr_per_kwh_day``.
     binding
-        The limits that bind the plan's service, as (label, text).
+        The limits that bind the plan's service, as pairs (label, text).
     figures
-        The limits as numbers, for programs.
+        The numbers in the limits, for use by other programs.
     """
 
     stations: pd.DataFrame
@@ -553,9 +556,9 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
     Parameters
     ----------
     folder
-        A run folder, a study, a plan, or one of them already opened.
+        A run folder, a study, a plan, or an `Explained` of one of these.
     time_limit_s
-        Time limit (s) for the plan with one more million rupees.
+        Time limit (s) for finding the plan with another million rupees.
 
     Raises
     ------
@@ -568,7 +571,7 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
     lost = stations["site_id"].map(run.losses).astype(float).fillna(0.0)
     stations["marginal_kwh_day"] = lost
     stations["pkr_per_kwh_day"] = stations["subsidy_pkr"] / lost.where(lost > 1e-9)
-    # A station without marginal energy has no price per kWh; as the most doubtful, it comes first.
+    # A station without marginal energy has no price per kWh. As the most doubtful, it comes first.
     stations = stations.sort_values(
         ["pkr_per_kwh_day", "subsidy_pkr", "site_id"],
         ascending=[False, False, True],
@@ -601,7 +604,7 @@ def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tupl
     figures["one_more_million"] = {f"gain{kind}": gained, f"most{kind}": most if proven else None}
     if most <= little(unit):
         text += "; one more million rupees would "
-        text += "serve nobody new" if energy else "improve nothing"
+        text += "serve no more" if energy else "improve nothing"
         return [("Budget", f"{text}, which is proven")]
     verb, ending = ("serve", " more") if energy else ("improve the aim by", "")
     text += f"; one more million rupees would {verb} at least {amount(gained, unit)}{ending}"
@@ -650,7 +653,7 @@ def _stations(run: Explained) -> list[tuple[str, str]]:
     reason = texts_of(run.study.offers, "reason")
     if ruled_out := int((reason != "").sum()):
         by_power = f"{int(reason.str.contains('headroom').sum()):,} of them"
-        out.append(("Ruled out", f"{ruled_out:,} offers, {by_power} for want of grid headroom"))
+        out.append(("Ruled out", f"{ruled_out:,} offers, {by_power} for lack of grid headroom"))
     return out
 
 
@@ -658,4 +661,4 @@ def _demand(run: Explained) -> list[tuple[str, str]]:
     in_reach = float(run.instance.demand_kwh[run.instance.served_pairs].sum())
     far, left = run.instance.demand_kwh_day - in_reach, in_reach - run.served_kwh_day
     text = f"{far:,.0f} kWh/day is out of reach of every place; {max(left, 0):,.0f} is within reach"
-    return [("Demand not served", f"{text} of some place and waits")]
+    return [("Demand not served", f"{text} of some place but not served")]

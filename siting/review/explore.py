@@ -1,4 +1,4 @@
-"""The report's map in a notebook cell, which works offline."""
+"""Show the map of a report in a notebook cell, even offline."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PlanMap:
     height_px: int = 720
 
     def _repr_html_(self) -> str:
-        """Return the page in a frame, so that page and notebook do not affect each other."""
+        """Return the page in a frame, which separates the page from the notebook."""
         return (
             f'<iframe sandbox="allow-scripts" srcdoc="{escape(self.page)}" title="Map of the plan" '
             f'style="width:100%;height:{self.height_px}px;border:1px solid #d1d5db"></iframe>'

@@ -34,7 +34,7 @@ from siting.study.to_program import program_of
 from siting.writing import claimed_folder
 
 MOST_BUDGETS = 200
-# Zones for the figures if the program has none.
+# If the program has no zones, the figures by zone are for these squares.
 SQUARES = GridZones(kind="grid")
 
 
@@ -66,17 +66,18 @@ def budgets_of(text: str) -> list[float]:
 
 
 def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
-    """Return the figures of the best plan for each budget, with its bound.
+    """Return the figures and the bound of the best plan for each budget.
 
     Roads, demand, offers and reach are computed once. Each solve starts from the plan for the next
-    smaller budget and keeps that plan unless it finds a better one, so that a larger budget never
-    has a worse plan. A budget's bound also holds for every smaller budget. With years, each year
-    keeps its share of the budget. Infeasible budgets are left out.
+    smaller budget, and keeps this plan if it finds no better plan. A larger budget therefore never
+    has a worse plan. The bound for a budget also holds for every smaller budget. Under the aim
+    regret, neither statement holds. With years, each year keeps its share of the budget. Infeasible
+    budgets are left out.
 
     Parameters
     ----------
     run
-        A study, a plan or a run folder, whose own budget is ignored.
+        A study, a plan or a run folder. Its own budget is ignored.
     budgets_pkr
         The budgets (PKR).
 
@@ -84,16 +85,16 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     -------
     DataFrame
         One row per budget, from the smallest: ``budget_pkr``, ``served_kwh_day``,
-        ``served_share``, ``bound_kwh_day`` (blank unless energy is the aim), ``objective``,
+        ``served_share``, ``bound_kwh_day`` (blank if energy is not the aim), ``objective``,
         ``bound`` and ``unit`` of the first aim, ``gap``, ``status``, ``new_stations``,
         ``subsidy_pkr``, ``cost_pkr``, ``risk_case`` (a scenario with slower growth of the fleet),
         ``risk_stations`` (new stations with an NPV below 0 in that case), ``risk_subsidy_pkr``
         (their public money), ``risk_loss_pkr_year`` (the yearly loss of stations that lose money),
         ``worst_class_share`` (share served of the worst-served vehicle class),
-        ``worst_zone_share`` and ``gini`` (of the shares served by zone, weighted by demand),
-        ``pkr_per_kwh_day`` (extra subsidy per extra energy, compared with the next smaller budget;
-        blank without extra energy) and ``knee`` (true at the budget beyond which a rupee serves
-        less than before). ``attrs["units"]`` has the units.
+        ``worst_zone_share``, ``gini`` (Gini coefficient of the zones' shares served, weighted by
+        demand), ``pkr_per_kwh_day`` (extra subsidy divided by extra energy, both compared with the
+        next smaller budget; blank without extra energy) and ``knee`` (true at the budget beyond
+        which a further rupee serves clearly less). ``attrs["units"]`` has the units.
 
     Raises
     ------
@@ -123,7 +124,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
             answer = Effort(config, study.solve_progress).solve(program, start=start)
         except InfeasibleError as err:
             impossible = err
-            study.tell("frontier", f"PKR {budget / 1e6:,.1f} m: no plan meets what is asked")
+            study.tell("frontier", f"PKR {budget / 1e6:,.1f} m: no plan meets the requirements")
             continue
         # At each budget, regret is measured from a different best value. A plan or bound for one
         # budget therefore does not hold for another.
@@ -215,7 +216,7 @@ def frontier_to_folder(
 
 
 def _no_worse(answer: Answer, less: Answer) -> Answer:
-    """Return the better answer; `less`, for a smaller budget, gets the bound of `answer`."""
+    """Return the better answer; `less` is for a smaller budget, and gets the bound of `answer`."""
     if better_by(answer.program, less.proof, answer.proof) <= 0:
         return answer
     now, aim = answer.proof, less.program.all_aims[0]
@@ -227,7 +228,7 @@ def _no_worse(answer: Answer, less: Answer) -> Answer:
 
 
 def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> None:
-    """Replace each bound with that of the next larger budget wherever the latter is tighter.
+    """Give each budget the bound of the next larger budget if that bound is tighter.
 
     A bound for a budget holds for every smaller budget.
     """
@@ -244,7 +245,7 @@ def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> N
 
 
 def zones_for(study: Study, demand: pd.DataFrame) -> pd.Series:
-    """Return the zone of each demand row, by ``demand_id``: the program's, or else a square."""
+    """Return the zone of each ``demand_id``: a zone of the program or, without zones, a square."""
     zones = zone_of_cells(study.config.program.zones or SQUARES, study.cells)
     assert zones is not None  # squares are always defined
     return zone_of_demand(demand, zones)
@@ -257,4 +258,4 @@ def _knee(table: pd.DataFrame) -> int:
     if len(table) < 3 or not y[-1] > y[0]:
         return 0
     above = (y - y[0]) / (y[-1] - y[0]) - (x - x[0]) / (x[-1] - x[0])
-    return int(np.round(above, 9).argmax())  # the smallest budget among equals
+    return int(np.round(above, 9).argmax())  # of equal rows, the one with the smallest budget

@@ -1,4 +1,4 @@
-"""A plan from outside: its layer is read, placed, priced and checked by a study's rules."""
+"""Read, place, price and check a plan from outside under the rules of a study."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ YES, NO = ("true", "yes", "1", "1.0", "y"), ("false", "no", "0", "0.0", "n", "",
 class Catalogue:
     """The study's configurations and charger types, and a layer's names for them."""
 
-    configurations: Mapping[str, Mapping[str, int]]  # the number of each charger type
+    configurations: Mapping[str, Mapping[str, int]]  # the number of chargers of each type
     chargers: Collection[str]
-    names: Mapping[str, str]  # the study's name for each name of the layer
+    names: Mapping[str, str]  # the study's name for each name in the layer
     # The rows in which each unknown name occurs; filled as rows are read.
     unknown: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def known(self) -> list[str]:
-        """The names of the study."""
+        """The study's names of configurations and charger types."""
         return [*self.configurations, *sorted(self.chargers)]
 
     def of(self, name: str, number: int) -> dict[str, int] | None:
-        """Return the chargers of `number` units of a configuration or type; None if unknown."""
+        """Return the chargers in `number` units of a configuration or type; None if unknown."""
         bare = name.removeprefix(EXTENDED).removesuffix(UPGRADED)
         ours = self.names.get(name, self.names.get(bare, bare))
         if ours in self.configurations:
@@ -57,15 +57,16 @@ class Catalogue:
 
 
 def read_their_layer(path: Path, catalogue: Catalogue) -> gpd.GeoDataFrame:
-    """Return the stations of a layer (lon/lat); ``counts`` has the chargers of each by type.
+    """Return the stations of a layer (lon/lat), with their chargers by type in ``counts``.
 
-    The chargers are read from the first of these columns in the layer: ``chargers`` in words (``2 x
-    dc_60 + 4 x lev_3``); ``configuration``, the name of a configuration; one column of numbers per
-    charger type (``dc_60``, ``lev_3``); or ``charger`` with ``count``. `path` is a layer of points,
-    or a CSV with ``lon`` and ``lat``. The column ``site_id`` or ``id`` has the ids of the rows,
-    ``name`` their names, and ``existing`` is true for an existing station. ``counts`` leaves out
-    chargers that the catalogue does not know. An `InputError` names every fault: geometries other
-    than points, repeated or missing ids, missing chargers, and numbers that are not whole.
+    `path` is a layer of points, or a CSV with ``lon`` and ``lat``. The chargers are read from the
+    first of these columns that the layer has: ``chargers`` in words (``2 x dc_60 + 4 x lev_3``);
+    ``configuration``, the name of a configuration; one column of numbers per charger type
+    (``dc_60``, ``lev_3``); or ``charger`` with ``count``. The column ``site_id`` or ``id`` has the
+    ids of the rows, ``name`` has their names, and ``existing`` is true for an existing station.
+    ``counts`` leaves out chargers that the catalogue does not know. An `InputError` lists every
+    fault: geometries other than points, repeated or missing ids, missing chargers, and numbers that
+    are not whole.
     """
     layer = read_layer(path)
     faults: list[Fault] = []
@@ -137,7 +138,7 @@ def counts_of(
     catalogue: Catalogue,
     faults: list[Fault],
 ) -> list[dict[str, int]]:
-    """Return the new chargers of each row, by type; a row of an existing station has none."""
+    """Return the numbers of new chargers of each row by type; an existing station has none."""
     asked = _asked(layer, path, catalogue)
     if asked is None:
         if existing.all():
@@ -176,7 +177,10 @@ def counts_of(
 def _asked(
     layer: gpd.GeoDataFrame, path: Path, catalogue: Catalogue
 ) -> tuple[str, list[dict[str, int] | str]] | None:
-    """Return the columns that give chargers, and each row's chargers or fault; None if none do."""
+    """Return the names of the charger columns, and the chargers or the fault of each row.
+
+    The result is None if the layer has no charger columns.
+    """
     columns = set(map(str, layer.columns))
     if "chargers" in columns and pd.to_numeric(layer["chargers"], errors="coerce").isna().all():
         return f"{path}, column chargers", [_in_words(v) for v in layer["chargers"]]
@@ -244,12 +248,13 @@ class TheirPlan:
 def their_plan(
     study: Study, layer: gpd.GeoDataFrame, catalogue: Catalogue, where: str
 ) -> TheirPlan:
-    """Return a layer's stations as offers at sites of a study, priced by the study's rules.
+    """Return a layer's stations as offers at sites of a study, priced under its rules.
 
-    Each point is matched to at most one candidate: to a candidate with the point's id within 25 m,
-    or else to the nearest one within ``candidates.merge_within_m``. Any other point becomes a new
-    site on the nearest road. `where` is the file, for messages. An `InputError` names every point
-    outside the road network or far from a road, and every existing station unknown to the study.
+    Each point is matched to at most one candidate: the candidate with the point's id if that is
+    within 25 m, or else the nearest candidate within ``candidates.merge_within_m``. Any other point
+    becomes a new site on the nearest road. `where` is the file, for messages. An `InputError` names
+    every point that is outside the road network or far from a road, and every existing station that
+    the study does not have.
     """
     settings, ours = study.config.candidates, study.candidates
     theirs = layer.to_crs(study.network.crs)
@@ -300,7 +305,7 @@ def _stand_faults(
 ) -> list[Fault]:
     stands = ours["existing"].to_numpy(dtype=bool)
     stray = theirs["existing"].to_numpy(dtype=bool) & ~((match >= 0) & stands[match])
-    what = "said to be existing, but the study knows no station there"
+    what = "said to be existing, but the study has no station there"
     fix = "add it to candidates.existing, or set existing to false"
     return rows_fault(f"{where}, column existing", stray, theirs["their_id"], what, fix)
 
@@ -328,7 +333,7 @@ def on_roads(study: Study, lone: gpd.GeoDataFrame, where: str) -> tuple[pd.DataF
 
 
 def _ids(wanted: Iterable[str], known: set[str]) -> list[str]:
-    """Return an id for each new site: the id in the layer, changed if it is taken."""
+    """Return an id for each new site: the id in the layer, changed if it is already taken."""
     ids: list[str] = []
     for i, theirs in enumerate(wanted, start=1):
         taken = {*known, *ids}
@@ -344,7 +349,7 @@ def own_sites(
     kind: str = "theirs",
     source: str = "the layer that is judged",
 ) -> gpd.GeoDataFrame:
-    """Return the points that match no candidate of the study as new candidates."""
+    """Return points that match no candidate as new candidates of the study."""
     added = gpd.GeoDataFrame(
         {
             "site_id": ids.to_numpy(object),
@@ -431,7 +436,7 @@ def over_limits(
         if limit.kind == "spacing":
             near.update(dict.fromkeys(site[[o for o in drawn_pkr if limit.use.get(o)]]))
         else:
-            there = f"{limit.at_most:,.10g} {limit.unit} there"
+            there = f"{limit.at_most:,.10g} {limit.unit} available"
             if used < least:
                 there = f"{limit.at_least:,.10g} {limit.unit} required"
             broken.append(f"{limit.kind} {limit.name}: {used:,.10g} {limit.unit} used, {there}")

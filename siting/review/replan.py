@@ -1,9 +1,9 @@
-"""A run solved again under changed requirements, and the stations that changed as a result.
+"""Solve a run again under changed requirements, and list the stations that change.
 
 Stages of the run folder that remain valid are reused, and the solve starts from the stored plan.
 The ``config.yaml`` of the new folder contains the new budget, and the dropped and required sites as
-limits of the program. The ids of added places continue the run's numbering; offers and drives are
-computed for these places only, and appended.
+limits of the program. The ids of added places continue the run's numbering. Offers and drives are
+computed only for the added places, and are appended to the stored tables.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from siting.study.to_limits import sites_named
 ADDED = "added by siting replan"
 ANSWERS_FILE = "answers.csv"
 CHANGES = ("built", "not built any more", "changed in kind", "serves more", "serves less")
-# Least change in service (kWh/day) at which a kept station is listed as changed.
+# A kept station is listed as changed if its service changes by more than this (kWh/day).
 NOTICED_KWH = 1.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Replan(Shown):
-    """A plan made again, and the changes from the earlier plan.
+    """A new plan, and its changes from the earlier plan.
 
     Parameters
     ----------
@@ -102,15 +102,16 @@ def replan(
     now: datetime | None = None,
     progress: Report | None = None,
 ) -> Replan:
-    """Return a run solved again under changed requirements; a stored run gets a new folder.
+    """Solve a run again under changed requirements, and return both plans and the changes.
 
     Parameters
     ----------
     run
         The folder of a `siting run` or of an earlier replan; or a study or plan in memory.
     drop, require
-        Sites, by id or name, that must not get a station, and sites that must get one, in addition
-        to those of the configuration; dropping a required site ends the requirement.
+        Sites, by id or name, that must not get a station, and sites that must get one. They are
+        added to the sites that the configuration forbids or requires. If the configuration has the
+        opposite requirement for a site, the new requirement replaces it.
     budget_pkr
         A new budget (PKR); with years, each year keeps its share of the budget.
     add
@@ -122,8 +123,8 @@ def replan(
         ``key.path=value`` strings that replace keys of the run's ``config.yaml``; for a run in
         memory use `siting.Study.with_`.
     out
-        The new or empty folder to write; by default ``<folder>-replan-TIME`` beside the old one
-        or, for a run in memory, none.
+        The new or empty folder to write. By default, a stored run is written to
+        ``<folder>-replan-TIME`` next to its old folder, and a run in memory is not written.
     now
         The time, for the folder's name and the record.
     progress
@@ -134,7 +135,7 @@ def replan(
     InputError
         If the folder cannot be used, a site is unknown, or the changes contradict each other.
     InfeasibleError
-        If no plan meets the changed requirements; the faults name those in conflict.
+        If no plan meets the changed requirements; the faults name the requirements in conflict.
 
     Examples
     --------
@@ -213,7 +214,7 @@ def replan(
 
 
 def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
-    """Return the stations that differ between two plans, largest subsidy first.
+    """Return the stations that differ between two plans, with the largest subsidy first.
 
     The columns are those of `Replan.changes`. Both plans must use the same site ids.
     """
@@ -339,7 +340,7 @@ def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFram
 def _with_places(
     study: Study, path: Path, added: gpd.GeoDataFrame, dropped: gpd.GeoDataFrame
 ) -> Study:
-    """Return a study with places added; the layer that names them is added to its sources."""
+    """Return a study with added places; its sources then include the layer of these places."""
     name_column = "name" if "name" in read_layer(path).columns else None
     source = SitesLayer.model_construct(
         kind="layer", path=path.resolve(), name_column=name_column, source=ADDED

@@ -1,4 +1,4 @@
-"""A run repeated from its folder; inputs, objective and plan of both runs are compared."""
+"""Repeat a run from its folder, and compare the inputs, objective and plan of both runs."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Rerun:
     plan
         The new plan.
     compared
-        The comparisons; a part comes after the parts on which it depends.
+        The comparisons. Each part comes after the parts on which it depends.
     notes
         Notes for readers, e.g. that the time limit ended the first solve.
     """
@@ -99,7 +99,7 @@ def rerun(
     overrides
         ``key.path=value`` strings, for inputs that have moved.
     out
-        A run folder for the repetition; None: the repetition is not stored.
+        The run folder in which to store the repetition; if None, it is not stored.
     progress
         Called with an `Event` when a stage is done.
 
@@ -113,7 +113,7 @@ def rerun(
     InputError
         If the folder is not a run of this format.
     ConfigError
-        If its configuration cannot be used, e.g. because an input is gone.
+        If the run's configuration cannot be used, for example because an input is missing.
 
     Examples
     --------
@@ -147,7 +147,7 @@ def rerun(
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], list[str]]:
-    """Return the facts and the chosen offers of a run folder whose files are unchanged."""
+    """Return the facts and chosen offers of a run folder; refuse a folder with edited files."""
     _, facts = read_manifest(folder)
     wanted = ("written", "inputs", "assumptions", "objective_kwh_day", "packages")
     missing = tuple(key for key in wanted if key not in facts)
@@ -161,7 +161,7 @@ def _read(folder: Path) -> tuple[dict[str, Any], list[str]]:
 
 def _inputs(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> Compared:
     was, is_ = ({record["key"]: record for record in records} for records in (before, now))
-    lines = [f"{key}: is none now" for key in was if key not in is_]
+    lines = [f"{key}: is no input now" for key in was if key not in is_]
     lines += [f"{key}: was not an input then" for key in is_ if key not in was]
     for key in (key for key in was if key in is_):
         digits = [record[key].get("sha256") for record in (was, is_)]
@@ -191,7 +191,7 @@ def _figures(before: list[dict[str, Any]], now: pd.DataFrame) -> Compared:
 
 
 def _numbered(rows: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str, int], Mapping[Any, Any]]:
-    """Return figures keyed by name, subject, and position among those of this name and subject."""
+    """Return figures by name, subject and a number, counted from 0 for each name and subject."""
     figures: dict[tuple[str, str, int], Mapping[Any, Any]] = {}
     seen: Counter[tuple[str, str]] = Counter()
     for row in rows:
@@ -205,7 +205,7 @@ def _tables(before: dict[str, str] | None, now: dict[str, str]) -> Compared:
     if before is None:  # an earlier version of siting made the run
         return Compared("tables", (), "not stored in this run", decides=False)
     lines = tuple(f"{name}: differs" for name, digits in now.items() if before.get(name) != digits)
-    # Differing tables do not make runs differ: another machine may round an answer differently.
+    # Tables do not decide whether runs differ, because another machine may round differently.
     return Compared("tables", lines, f"{len(now):,} stages, to the bit", decides=False)
 
 
@@ -247,15 +247,15 @@ def _notes(
     for when, (stopped, gap) in {"first": first, "second": second}.items():
         if stopped in ("time limit", "interrupted"):
             yield (
-                f"the {when} solve was stopped ({stopped}) at a gap of {gap:.2%}: how far a solver "
-                "gets by then differs from run to run, so another plan is to be expected"
+                f"the {when} solve was stopped ({stopped}) at a gap of {gap:.2%}; a solver does "
+                "not get equally far in each run, so another plan is to be expected"
             )
     threads = before["solver"]["threads"]
     if threads != study.config.solver.threads:
         yield f"solver threads: {threads} then, {study.config.solver.threads} now"
     downloads = [r["key"] for r in study.inputs if r["kind"] in ("place", "bbox", "osm_download")]
     if downloads:
-        yield "downloaded, so compared by the tables made from it: " + ", ".join(downloads)
+        yield "downloads, compared only by the tables made from them: " + ", ".join(downloads)
     if overrides:
         yield "keys set by hand: " + ", ".join(text.partition("=")[0] for text in overrides)
 

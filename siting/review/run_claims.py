@@ -1,7 +1,7 @@
-"""Checks of what a run claims outside its tables: the form and, if possible, the value.
+"""Check the form and, if possible, the value of what a run claims outside its tables.
 
 The checks keep edited text from passing as results. If only another solve could confirm a claim,
-only its form is checked; `Verified` lists such claims.
+only the form of the claim is checked, and `Verified` lists the claim.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from siting.study.to_program import aim_in_words, blocks_of
 
 # Columns of a GeoPackage that contain the time of writing.
 WHEN = ("last_change", "update_time")
-NOT_SO, NOT_OTHERS = "is not what the run's tables give", "is not what the run's other tables give"
+NOT_SO, NOT_OTHERS = "differs from the run's tables", "differs from the run's other tables"
 MENDED = "files were edited together: make the run again with `siting run`"
 # Largest difference allowed between the clocks of two machines.
 CLOCKS_APART = timedelta(days=1)
@@ -70,7 +70,7 @@ OTHER_SOLVES = ("mandates", "scenarios", "robust", "alternatives", "alternative_
 Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+!_-]{0,39}$")]
 Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
-# Warnings that a replan puts before a run's own (`siting.review.replan`).
+# Warnings of a replan, which come before the run's other warnings (`siting.review.replan`).
 OF_A_REPLAN = re.compile(
     r"\S+ was required before and is dropped now"
     r"|\S+ was dropped before and is required now"
@@ -92,7 +92,7 @@ def edited(where: str, what: str = NOT_SO, ids: tuple[str, ...] = ()) -> Fault:
 
 
 class Replanned(BaseModel):
-    """What a replan's ``run.json`` records about the earlier run and the changes."""
+    """The record of the earlier run and of the changes in a replan's ``run.json``."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -122,7 +122,7 @@ class OfTheMoment(BaseModel):
 
 
 def of_the_moment_faults(told: OfTheMoment, where: str, stages: Sequence[str]) -> list[Fault]:
-    """Return the faults of a run's time of writing, run times and list of packages."""
+    """Return the faults in a run's time of writing, run times and list of packages."""
     faults = time_faults(told.written, where)
     odd = (name for name in told.seconds if name not in stages)
     faults += naming(f"{where}, key seconds", "are not stages of a run", odd, MENDED)
@@ -133,7 +133,7 @@ def of_the_moment_faults(told: OfTheMoment, where: str, stages: Sequence[str]) -
 
 def time_faults(told: str, where: str) -> list[Fault]:
     """Return a fault if a time has the wrong form or is in the future."""
-    what = f"{told!r} is not a time as a run writes it"
+    what = f"{told!r} is not a time in the form that a run writes"
     with suppress(ValueError):
         time = datetime.fromisoformat(told)
         if time.tzinfo is not None and time.isoformat(timespec="seconds") == told:
@@ -144,7 +144,7 @@ def time_faults(told: str, where: str) -> list[Fault]:
 
 
 def outcome_faults(study: Study) -> tuple[list[Fault], list[str]]:
-    """Return the faults of the stored outcome, and what only another solve could confirm."""
+    """Return the faults of the stored outcome, and the claims that would need another solve."""
     outcome, asked, config = study.outcome, study.asked, study.config
     where = f"{FOLDER}/{MANIFEST}, key outcome"
     unit = study.program.worth_unit
@@ -158,7 +158,7 @@ def outcome_faults(study: Study) -> tuple[list[Fault], list[str]]:
         "guarantee": (outcome.guarantee, ("", ONE_PRICE, BUDGETED)),
     }
     faults = [
-        edited(f"{where}.{key}", f"{said!r:.60} is not what this run can say")
+        edited(f"{where}.{key}", f"{said!r:.60} is impossible for this run")
         for key, (said, can) in can_be.items()
         if said not in can
     ]
@@ -219,7 +219,7 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
         }
         again |= year_tables(asked, outcome, program, services)
         if keys.scenarios is not None:
-            # The service under the configuration's own demand needs another solve.
+            # The service for the configuration's own demand would need another solve.
             del again["year_cells"]
             served = [c for c in again["years"].columns if c.startswith("served_")]
             again["years"] = again["years"].drop(columns=served)
@@ -229,18 +229,18 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
     there = outcome.tables
     optional = {*OTHER_SOLVES, "viability", *(["year_cells"] if keys.scenarios else [])}
     faults = [
-        edited(f"{FOLDER}, table_{name}", "is not a table of a run like this")
+        edited(f"{FOLDER}, table_{name}", "is not a table of such a run")
         for name in there
         if name not in again and name not in optional
     ]
     for name, table in again.items():
         if name not in there or not same_table(there[name].reindex(columns=table.columns), table):
-            faults.append(edited(f"{FOLDER}, table_{name}", "is not what the plan gives"))
+            faults.append(edited(f"{FOLDER}, table_{name}", "differs from the plan"))
     return faults
 
 
 def _cost_to_all(asked: Asked, outcome: Outcome, pkr_year: float) -> pd.DataFrame:
-    """Divide the yearly cost to all, which the recount checks, into stations and drivers' time."""
+    """Return the yearly cost to all, already recounted, divided into stations and drivers' time."""
     rows = outcome.services.merge(outcome.slices[["slice", "weight", "probability"]], on="slice")
     minute = rows["vehicle_class"].astype(str).map(asked.to_all.pkr_kwh_min).astype(float)
     counts = rows["weight"] * rows["probability"] * minute
@@ -269,7 +269,7 @@ def input_faults(study: Study) -> Iterator[Fault]:
 
 
 def same_table(stored: Any, anew: Any) -> bool:
-    """Return whether two stage results, mostly tables, are equal, notes included."""
+    """Return whether two stage results (usually tables) are equal, including their notes."""
     if not isinstance(stored, pd.DataFrame):
         return bool(stored == anew)
     if (stored.attrs.get("notes") or []) != (anew.attrs.get("notes") or []):
@@ -289,8 +289,8 @@ def same_table(stored: Any, anew: Any) -> bool:
 def file_faults(folder: Path, again: Path, names: Iterable[str]) -> list[Fault]:
     """Return a fault for each file of a folder that differs from the file written again.
 
-    Two GeoPackages are compared by their tables, views and triggers, because their bytes
-    differ each time they are written. Other files are compared byte by byte.
+    GeoPackages are compared by their tables, views and triggers, because their bytes differ each
+    time they are written. Other files are compared byte by byte.
     """
     faults: list[Fault] = []
     for name in names:
@@ -307,12 +307,12 @@ def file_faults(folder: Path, again: Path, names: Iterable[str]) -> list[Fault]:
 def set_faults(folder: Path, stored: Iterable[str], again: Iterable[str]) -> list[Fault]:
     """Return a fault for stored files that were not written again, and one for missing files."""
     more, less = sorted({*stored} - {*again}), sorted({*again} - {*stored})
-    faults = naming(str(folder), "are not files of a run like this", more, MENDED)
+    faults = naming(str(folder), "are not files of such a run", more, MENDED)
     return faults + naming(str(folder), "lacks", less, MENDED)
 
 
 def json_faults(path: Path, read: Any) -> list[Fault]:
-    """Return a fault if a JSON file is not what writing `read` gives, e.g. repeats a key."""
+    """Return a fault if a JSON file differs from `read` written again, e.g. if it repeats a key."""
     if path.read_bytes() == json_text(read).encode():
         return []
     return [edited(str(path), "is not in the form in which it was written")]

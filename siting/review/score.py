@@ -14,12 +14,12 @@ from siting.study.program_zones import gini
 from siting.study.queues import Waiting, late_share
 from siting.tables import mean_drive_min
 
-# Below this share served, the people of a cell count as left out.
+# The people of a cell are left out if a smaller share of the cell's demand is served.
 LEFT_OUT = 0.01
 
 
 class Figure(NamedTuple):
-    """A figure of a score: its unit, and its label, format and divisor if shown as text."""
+    """A figure of a score: its unit, and the label, format and divisor for showing it as text."""
 
     unit: str
     label: str = ""
@@ -34,18 +34,20 @@ FIGURES = {
     "power_kw": Figure("kW"),
     "subsidy_pkr": Figure("PKR", "Subsidy, PKR m", ",.2f", 1e6),
     "cost_pkr": Figure("PKR", "Cost in all, PKR m", ",.2f", 1e6),
-    "subsidy_pkr_per_kwh_day": Figure("PKR per kWh/day of new stations", "Subsidy a kWh/day, PKR"),
+    "subsidy_pkr_per_kwh_day": Figure(
+        "PKR per kWh/day of new stations", "Subsidy per kWh/day, PKR"
+    ),
     "risk_case": Figure(""),
     "risk_stations": Figure("stations below NPV 0 in that case", "Below NPV 0, {risk_case}"),
     "risk_subsidy_pkr": Figure("PKR", "  their subsidy, PKR m", ",.2f", 1e6),
-    "risk_loss_pkr_year": Figure("PKR a year", "  loss a year, PKR m", ",.2f", 1e6),
+    "risk_loss_pkr_year": Figure("PKR a year", "  yearly loss, PKR m", ",.2f", 1e6),
     "mean_travel_min": Figure("min", "Mean drive, min", ",.1f"),
     "late_share": Figure(
         "share of drivers in the busiest hour",
         "Wait over {wait_min:g} min at the busiest hour",
         ".0%",
     ),
-    "late_stations": Figure("stations", "Stations where over {alpha:.0%} do"),
+    "late_stations": Figure("stations", "Stations where over {alpha:.0%} wait so long"),
     "worst_class_share": Figure("share"),
     "people_left_out_share": Figure(
         "share of people", "People in cells with nothing served", ".1%"
@@ -57,13 +59,14 @@ FIGURES = {
 def score(plan: Plan, waiting: Waiting, risk: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the figures of a plan as JSON values, in the order of display.
 
-    Keys: ``served_kwh_day``, ``served_share``, ``classes`` (one per class), ``new_stations``,
+    Keys: ``served_kwh_day``, ``served_share``, ``classes`` (one entry per class), ``new_stations``,
     ``existing_stations``, ``power_kw``, ``subsidy_pkr``, ``cost_pkr``, ``subsidy_pkr_per_kwh_day``;
-    ``mean_travel_min``; ``late_share`` (share of drivers in the busiest hour of their station who
-    would wait longer than ``wait_min``, by Erlang C) and ``late_stations`` (stations where this
-    share is above alpha); ``worst_class``, ``worst_class_share``, ``people_left_out_share``,
-    ``gini`` (of the shares served by cell, weighted by demand; 0 means equal shares). `risk`, if
-    known, adds the money lost in another case (`siting.study.robustness.risk_of`).
+    ``mean_travel_min``; ``late_share`` (share of drivers who, according to Erlang C, would wait
+    longer than ``wait_min`` in the busiest hour of their station) and ``late_stations`` (number of
+    stations where this share is above alpha); ``worst_class``, ``worst_class_share``,
+    ``people_left_out_share``, ``gini`` (Gini coefficient of the cells' shares served, weighted by
+    demand; 0 means equal shares). `risk`: if known, figures to add on the money lost in another
+    case (`siting.study.robustness.risk_of`).
     """
     new = plan.new_sites
     wanted = float(plan.classes["demand_kwh_day"].sum())
@@ -134,7 +137,7 @@ def scores_in_words(scores: list[dict[str, Any]]) -> list[tuple[str, list[str]]]
 
 
 def _rows(scores: list[dict[str, Any]]) -> Iterator[tuple[str, str, list[Any]]]:
-    """Yield key, unit and values of each figure; class shares follow the overall share."""
+    """Yield the key, unit and values of each figure; class shares follow the overall share."""
     for key in (key for key in FIGURES if key in scores[0]):
         yield key, FIGURES[key].unit, [score[key] for score in scores]
         if key == "served_share":

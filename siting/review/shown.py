@@ -1,4 +1,4 @@
-"""Display of an answer as a few short tables, in a notebook and as text."""
+"""Display an answer as a few short tables, in a notebook or as text."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pandas as pd
 
 from siting.texts import html_text
 
-# Largest number of rows shown of a table; the answer itself has all rows.
+# At most this many rows of a table are shown; the answer itself has all rows.
 MOST_ROWS = 16
-# Cells are cut to this number of characters in text, except in the last column.
+# In text, cells are cut to this number of characters, except in the last column.
 MOST_LETTERS = 60
 
 
 class Block(NamedTuple):
-    """A table for display: headers (none for pairs), rows, and the name of the full table."""
+    """A table for display: its headers (none for pairs), its rows, and the full table's name."""
 
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -75,7 +75,7 @@ def block_of(table: pd.DataFrame, columns: dict[str, str], all_in: str) -> Block
         [_text(row[name]) for name in columns]
         for row in table[list(columns)].head(MOST_ROWS + 1).to_dict("records")
     ]
-    # A last row gives the number of rows that are not shown.
+    # Blank rows stand for the other rows of the frame, because `_rest` counts rows.
     rows += [[""] * len(columns)] * max(len(table) - len(rows), 0)
     return Block(list(columns.values()), rows, all_in)
 

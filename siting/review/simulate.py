@@ -1,4 +1,4 @@
-"""The simulated day of a stored run, compared with the program's assumptions."""
+"""Simulate days of a stored run, and compare them with the assumptions of the program."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ from siting.study.stages import Report
 from siting.study.stored_run import Source, study_from_run, study_of
 from siting.writing import claimed_folder
 
-# A station is named if its allotted energy is over this multiple of the standard's capacity.
+# A station is overloaded if its allotted energy exceeds its standard capacity by this factor.
 OVER = 1.05
-OVERLOADED = "given more than the waiting standard lets through"
+OVERLOADED = "allotted more than the waiting standard allows"
 ASSUMPTIONS = (
     "a day of warm-up before each of {rules.days} independent days; +- is the half-width of a 95 % "
     "confidence interval over days",
     "drivers put up with an expected wait of {rules.balk_min:g} min (assumption)",
-    "a session's energy spreads by {rules.spread:g} of its mean (assumption; Erlang C: 1)",
-    "sessions are stretched by the availability, as if the power were off for short spells",
+    "the standard deviation of a session's energy is {rules.spread:g} of the mean (assumption; 1 "
+    "in Erlang C)",
+    "outages lengthen all sessions evenly, as if the power were off for many short times",
     "drivers know the queue when they set out and do not give up once they queue",
 )
 
@@ -45,21 +46,21 @@ class SimulatedDay(Shown):
     Parameters
     ----------
     title, note
-        From the run.
+        The title and the note of the run.
     stations
         One row per station: ``site_id``, ``name``, ``configuration``, ``chargers``,
         ``program_kwh_day`` (its capacity in the program), ``allotted_kwh_day`` (its service in the
-        plan), ``standard_kwh_day`` (its capacity by the waiting standard, Erlang C),
-        ``erlang_late_share`` (late share by Erlang C in the busiest hour at the allotted energy),
-        ``verdict``, and the columns of `siting.simulation.station_table`, each with its case,
-        ``planned`` or ``free``, as prefix.
+        plan), ``standard_kwh_day`` (its capacity under the waiting standard, from Erlang C),
+        ``erlang_late_share`` (the share of late drivers that Erlang C expects in the busiest hour
+        at the allotted energy) and ``verdict``. The columns of `siting.simulation.station_table`
+        follow for each case, with the prefix ``planned_`` or ``free_``.
     hours, classes
         Results by hour of the day and by vehicle class; ``case`` is the first column.
     use
         ``case``, ``site_id``, and the share of the site's ports in use in each hour, ``h00`` to
         ``h23``.
     lines
-        Agreements and differences between simulation and program, with reasons, in words.
+        Where simulation and program agree or differ, and why, in words.
     facts
         Content of ``simulation.json``.
     """
@@ -195,7 +196,7 @@ def simulate_to_folder(
 ) -> tuple[SimulatedDay, Path]:
     """Return the simulated days of a stored run, and the folder with their tables.
 
-    `out`: the new or empty folder to write; by default ``RUN-simulate-TIME`` beside the run. The
+    `out`: the new or empty folder to write; by default ``RUN-simulate-TIME`` next to the run. The
     files are ``simulation.csv`` (stations), ``hours.csv``, ``classes.csv``, ``use_by_hour.csv``,
     ``simulation.json``, and ``simulation.png`` if Matplotlib is installed. `progress`: called with
     an `Event` for each case.
@@ -233,9 +234,10 @@ def _findings(
     peaks: dict[str, tuple[float, float]],
     expected: pd.DataFrame,
 ) -> list[str]:
-    """Return the agreements and differences between simulation and program, in words.
+    """Return in words where simulation and program agree or differ, and why.
 
-    `peaks`: by case, the late share in the busiest hour and the half-width of its 95 % interval.
+    `peaks`: for each case, the share of late drivers in the busiest hour, and the half-width of the
+    95 % confidence interval.
     """
     standard = waiting.standard
     all_classes = classes[classes["vehicle_class"] == "all"].set_index("case")
@@ -255,9 +257,9 @@ def _findings(
         kwh_over = stations.loc[over, ["allotted_kwh_day", "standard_kwh_day"]].sum()
         times = kwh_over["allotted_kwh_day"] / kwh_over["standard_kwh_day"]
         lines.append(
-            f"{over.sum():,} of {len(stations):,} stations are given {times:,.1f} times what keeps "
-            f"{1 - standard.alpha:.0%} of drivers within {standard.wait_min:g} min (Erlang C): "
-            + _why(standard, plan.outcome.model)
+            f"{over.sum():,} of {len(stations):,} stations are allotted {times:,.1f} times the "
+            f"energy that keeps {1 - standard.alpha:.0%} of waits within "
+            f"{standard.wait_min:g} min (Erlang C): " + _why(standard, plan.outcome.model)
         )
         more = ", more than simulated, assuming that nobody turns away and the peak lasts"
         lines.append(
@@ -267,7 +269,7 @@ def _findings(
         lines += _slow_ports(expected, plan, waiting)
     else:
         lines.append(
-            f"no station is given more than the waiting standard lets through (at most "
+            f"no station is allotted more than the waiting standard allows (at most "
             f"{standard.alpha:.0%} late); Erlang C expects {erlang:.1%} late in the "
             "busiest hour of each queue"
         )
@@ -284,7 +286,7 @@ def _findings(
 def _why(standard: Service, model: str) -> str:
     """Return the reason why stations have more drivers than the waiting standard allows."""
     if model == "coverage":
-        return "the model coverage knows no capacity"
+        return "the model coverage has no capacities"
     if standard.rule == "rated_share":
         return "rule rated_share counts kW, not the time a port is taken"
     return "their mix of classes differs from that of the whole city"
@@ -308,6 +310,6 @@ def _slow_ports(expected: pd.DataFrame, plan: Plan, waiting: Waiting) -> list[st
         lines.append(
             f"{group}: {load:,.0f} drivers at {room_there:,.0f} ports in the busiest hour; a "
             f"{str(top).replace('_', ' ')} takes {session_kwh:g} kWh in {minutes:,.0f} min, so "
-            f"a port of {kw.mean():,.1f} kW gives {session_kwh / minutes * 60:,.1f} kW"
+            f"a port of {kw.mean():,.1f} kW delivers {session_kwh / minutes * 60:,.1f} kW"
         )
     return lines

@@ -1,4 +1,4 @@
-"""Further solves of a program: with other budgets, and for near-optimal plans."""
+"""Solve a program again, with another budget or for near-optimal plans."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DIFFER_BY = 2
 
 
 def with_budget(asked: Asked, budget_pkr: float) -> Asked:
-    """Return the program with another budget (PKR); each year and split keeps its share."""
+    """Return the program with another budget (PKR); each year and limit keeps its share."""
     years = asked.config.program.years
     more = budget_pkr - money_of(asked.config)
     asked = replace(asked, limits=with_more_money(asked.limits, more))
@@ -64,17 +64,17 @@ def stored_answer(program: Program, outcome: Outcome) -> Answer:
 
 
 def near_optimal(gap: float) -> float:
-    """Return the share of the objective that a near-optimal plan may lose, given the gap."""
+    """Return the share of the objective that a near-optimal plan may lose at this gap."""
     return max(2 * gap, 0.01)
 
 
 def other_plans(
     asked: Asked, outcome: Outcome, count: int, time_limit_s: float
 ) -> tuple[pd.DataFrame, pd.DataFrame, bool] | str:
-    """Return near-optimal plans, a count by site, and whether the time sufficed; or a reason.
+    """Return near-optimal plans, the number that use each site, and whether time sufficed.
 
-    The count is the number of these plans that build at the site; the reason says why there are no
-    plans. `count` includes the plan itself; `time_limit_s` is for all plans together.
+    If no plans can be compared, return the reason as text. `count`: number of plans, including the
+    plan itself; `time_limit_s`: time for all plans together.
     """
     within = near_optimal(asked.config.solver.gap)
     wanted = Alternatives.model_construct(count=count, differ_by=DIFFER_BY, within_share=within)
@@ -91,7 +91,7 @@ def other_plans(
 
 
 def better_by(program: Program, now: Proof, before: Proof) -> float:
-    """Return the improvement of one proof's objective over another's, in their unit."""
+    """Return by how much the objective of `now` is better than that of `before`, in its unit."""
     sign = -1.0 if program.all_aims[0].less_is_better else 1.0
     return sign * (now.objective - before.objective)
 
@@ -108,5 +108,5 @@ def amount(value: float, unit: str) -> str:
 
 
 def little(unit: str) -> float:
-    """Return the largest difference too small to mention."""
+    """Return the largest difference in this unit that is too small to mention."""
     return {"share": 5e-5, "PKR": 5e3}.get(unit, 0.5)

@@ -1,4 +1,4 @@
-"""The origin of a plan's figures: chains from a figure back to the rows of tables.
+"""Trace the figures of a plan: a chain leads from a figure back to the rows of tables.
 
 For one vehicle class in one cell, the chain of the demand is::
 
@@ -38,7 +38,7 @@ UNITS = {
 
 @dataclass(frozen=True)
 class _Surface:
-    """A surface that spreads energy over cells: its weight, and one cell's share of it."""
+    """A surface that spreads energy over cells: its weight, and the share of one cell."""
 
     name: str
     weight: float
@@ -60,14 +60,15 @@ def trace(
     Parameters
     ----------
     folder
-        A run folder, or a `Traced` made from one.
+        A run folder, or a `Traced` made from a run folder.
     wanted
         The id of a cell, or the id or name of a station.
     vehicle_class
         The class of a cell's demand or of a station's service; all classes by default.
     year, scenario
-        A year of the plan, by default the last; and a scenario of the plan. Without a scenario,
-        the figures are for the configuration's own demand.
+        A year of the plan (by default, the last) and a scenario of the plan. Without a scenario,
+        the figures are for the configuration's own demand in its target year, and for the first
+        scenario by name in any other year.
 
     Raises
     ------
@@ -95,7 +96,7 @@ def trace(
 def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
     """Return the chain of one class's demand in a cell (kWh/day).
 
-    `at` gives the year and the scenario.
+    `at`: the year and the scenario.
     """
     table = run.config.demand.table
     if table is not None:
@@ -174,7 +175,7 @@ def _inputs(run: Traced) -> pd.DataFrame:
 
 
 def _zone(run: Traced, cell: str) -> tuple[str, np.ndarray]:
-    """Return a cell's zone (blank if energy is not divided by zone), and which cells it has."""
+    """Return the zone of a cell (blank without zones), and whether each cell is in this zone."""
     cells = run.table("cells")
     if "zone_id" not in cells.columns:
         return "", np.ones(len(cells), dtype=bool)
@@ -206,7 +207,7 @@ def _factor(run: Traced, name: str, vehicle_class: str, value: float, zone: str)
     unit = UNITS.get(name, "")
     if name == "zone_share":
         return Factor(name, zone or "all", value, unit, "stages/energy_factors.parquet",
-                      said="people of the zone over the area's, cars by ownership too")  # fmt: skip
+                      said="share of the area's people (cars: by ownership too)")  # fmt: skip
     if name != "public_share":
         return run.worked_out(name, vehicle_class, value, unit, "stages/energy_factors.parquet")
     home = run.figure("home_share", vehicle_class)
@@ -216,13 +217,13 @@ def _factor(run: Traced, name: str, vehicle_class: str, value: float, zone: str)
     if zone:
         effects = run.figures[run.figures["figure"].isin(["renting_effect", "high_rise_effect"])]
         moved = ", ".join(f"{r['figure']} {r['value']:g}" for r in effects.to_dict("records"))
-        said += f": home_share {home.value:g} of the class, by the housing of the zone ({moved})"
+        said += f": home_share {home.value:g} of the class, adjusted for housing ({moved})"
     low, high = (None if end is None else 1 - end for end in (home.high, home.low))
     return replace(home, figure=name, value=value, unit=unit, low=low, high=high, said=said)
 
 
 def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> list[_Surface]:
-    """Return the surfaces that spread a class's energy, with one cell's share of each."""
+    """Return the surfaces that spread the energy of a class, each with the share of one cell."""
     cells = run.table("cells")
     if (depots := _depots(run, vehicle_class)) is not None:
         depots = depots[depots["cell_id"].isin(cells.loc[inside, "cell_id"])]
@@ -232,7 +233,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
         return [_Surface("depots", 1.0, share, words, ())]
     at = int(np.flatnonzero((cells["cell_id"].astype(str) == cell).to_numpy())[0])
     people = cells["people"].to_numpy(dtype=float)
-    # A home's weight is its relative wealth to the power of the class's ownership weight.
+    # The weight of a home is its relative wealth to the power of the class's ownership weight.
     follows = run.figure("ownership_weight", vehicle_class)
     times = np.ones(len(cells))
     if follows is not None and "relative_wealth" in cells.columns:
@@ -254,7 +255,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
     if not kept.sum() > 0:
         kept = known.astype(float)
     if not known.any():
-        return [_Surface("cells", 1.0, 1 / inside.sum(), "all cells alike, without data", ())]
+        return [_Surface("cells", 1.0, 1 / inside.sum(), "no data: all cells are equal", ())]
     kept = kept / kept.sum()
     share = given[at] / np.where(known, total, 1.0)
     ways = []
@@ -262,7 +263,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
         words = _surface_words(run, cell, name, float(total[i]), float(people[at]), times[at])
         words = f"weight {kept[i]:.4g} x {share[i]:.6g}: {words}"
         if not np.isclose(kept[i], weight[i]):
-            words += f" (weight {weight[i]:.4g} in the table; weight without data went to others)"
+            words += f" (weight {weight[i]:.4g} in the table; surfaces without data get none)"
         factors = (*run.figures_of([name], vehicle_class), *_surface_factors(run, cell, name))
         ways.append(_Surface(name, float(kept[i]), float(share[i]), words, factors))
     return ways
@@ -328,7 +329,7 @@ def _surface_factors(run: Traced, cell: str, name: str) -> tuple[Factor, ...]:
             kind = str(column).removeprefix("en_route_")
             known = run.figure("road_weight", kind)
             if kind != column and known is not None and part > 0:
-                said = f"{part:.6g} of the area's traffic, weighed"
+                said = f"{part:.6g} of the area's traffic, weighted"
                 factors.append(run.worked_out("road_weight", kind, known.value, "", "", said))
         return tuple(factors)
     return ()

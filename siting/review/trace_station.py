@@ -1,4 +1,4 @@
-"""The origin of a station's figures: service, capacity, load, cost, subsidy and earnings."""
+"""Trace the figures of a station: service, capacity, load, cost, subsidy and earnings."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ _SESSION = ("session_kwh", "session_min", "peak_hour_share")
 def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> Trace:
     """Return the chains behind a station's figures.
 
-    `at` gives the year and the scenario. Raises `InputError` if the site has no station in that
-    year.
+    `at`: the year and the scenario. Raises `InputError` if the site has no station in that year.
     """
     # Stations are the same in every scenario of a year, so any slice of the year lists them.
     slices = run.table("outcome_slices")
@@ -72,7 +71,7 @@ def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> 
 
 
 def _counts(run: Traced, configuration: str) -> dict[str, int]:
-    """Return the number of chargers of each type in a configuration; empty if it has none."""
+    """Return the number of chargers of each type in a configuration; empty without chargers."""
     name = configuration.removeprefix(EXTENDED).removesuffix(UPGRADED)
     return configurations_of(run.config.offers, run.table("chargers")).get(name, {})
 
@@ -138,7 +137,7 @@ def _waiting(
     energy: pd.Series[float],
     availability: float,
 ) -> Step:
-    """Return the step for a charger group's capacity, computed again by the waiting standard."""
+    """Return the step that computes a group's capacity again under the waiting standard."""
     sessions = pd.DataFrame(
         [{"vehicle_class": str(name)} | {key: run.value(key, str(name)) for key in _SESSION}
          for name in energy.index]
@@ -328,7 +327,7 @@ def _subsidy(
 ) -> Chain:
     """Return the chain of the public money that a station draws.
 
-    `lacking` is the shortfall of its business case (PKR).
+    `lacking`: the shortfall of the station's business case (PKR).
     """
     rule = subsidy_of(run.config)
     paid = run.table("outcome_paid")
@@ -360,13 +359,13 @@ def _subsidy(
             words += f" to break even at {rule.hurdle.sales_share:.0%} of its sales"
         words += f": {lacking:,.0f}"
         if run.config.offers.subsidy.concessions is not None:
-            words += ", in a concession shared with what its other stations lack and earn"
+            words += ", shared in a concession with the shortfall and surplus of its other stations"
         elif abs(lacking - drawn) <= PAISA:  # the table of business cases is rounded
             stored = drawn
         else:
             words += (
-                f", and {drawn - lacking:,.0f} more: the program reckons each vehicle class at the "
-                "lowest margin of the chargers it can use"
+                f", and {drawn - lacking:,.0f} more: the program uses, for each vehicle class, the "
+                "lowest margin of the chargers that the class can use"
             )
     step = Step("subsidy_pkr", words, value, "PKR", stored, factors)
     return Chain(f"public money, rule {rule.rule}", (step,))

@@ -1,4 +1,4 @@
-"""A run folder opened to trace its figures: the stored tables, and the list of figures.
+"""The tables and the list of figures of a run folder, for tracing its figures.
 
 Figures are computed again from the tables of the folder alone: no stage of a study runs, and
 none of the run's input files is needed.
@@ -33,14 +33,14 @@ SAME_SHARE, SAME = 1e-9, 1e-9
 
 @dataclass(frozen=True)
 class Factor:
-    """One figure of a chain, and the table row that holds it."""
+    """One figure of a chain, and the table row from which it comes."""
 
     figure: str  # name of the figure; `of` is its subject
     of: str
     value: float
     unit: str
     table: str = ""  # the file or stored table from which the value comes
-    low: float | None = None  # the range in the row; None without a range
+    low: float | None = None  # the range in the row; None if the row has no range
     high: float | None = None
     source: str = ""  # copied from the table; blank for computed values
     confidence: str = ""
@@ -82,7 +82,7 @@ class Chain:
 
     @property
     def stored(self) -> float | None:
-        """The stored value of the figure; None without one."""
+        """The stored value of the figure; None if the folder has none."""
         return self.steps[-1].stored
 
     @property
@@ -104,7 +104,7 @@ class Trace:
     year, scenario
         The year and scenario of the figures; a blank scenario means the configuration's own demand.
     chains
-        One per figure; for a cell, the largest demand first.
+        One chain per figure. For a cell, the chain with the largest demand comes first.
     tables
         Further tables by name: the places in a cell, or the cells that a station serves.
     notes
@@ -145,7 +145,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class Slice:
-    """A year and scenario of a run, with the slice's name in the outcome, the fleet and the case.
+    """A year and a scenario of a run, with the name of the slice, the fleet and the case.
 
     A slice without a name belongs to no scenario: it has the configuration's own demand.
     """
@@ -177,7 +177,7 @@ class Traced:
         self.config = load(self.path / "config.yaml", check_files=False)
         self._stages = Folder(self.path / FOLDER, record)
         self._tables: dict[str, Any] = {}
-        # Steps that all cells share, by class and slice.
+        # Steps that are the same for all cells, by class and slice.
         self.fleets: dict[tuple[str, Slice], list[Step]] = {}
         self._by_cell: dict[str, dict[str, pd.DataFrame]] = {}
         figures = pd.DataFrame(self.facts["assumptions"])
@@ -204,23 +204,23 @@ class Traced:
         return rows
 
     def figure(self, figure: str, of: str = "") -> Factor | None:
-        """Return a figure of the run's list; None if it is not listed."""
+        """Return a figure from the run's list of figures; None if it is not listed."""
         return self._factors.get((figure, of))
 
     def value(self, figure: str, of: str) -> float:
-        """Return the value of a figure in the run's list; 0 if it is not listed."""
+        """Return the value of a figure from the run's list of figures; 0 if it is not listed."""
         factor = self.figure(figure, of)
         return 0.0 if factor is None else factor.value
 
     def figures_of(self, figures: Iterable[str], *of: str) -> tuple[Factor, ...]:
-        """Return the given figures about each subject, leaving out any that are not listed."""
+        """Return these figures of each subject, without the figures that are not listed."""
         factors = (self.figure(figure, one) for one, figure in product(of, figures))
         return tuple(one for one in factors if one is not None)
 
     def worked_out(
         self, figure: str, of: str, value: float, unit: str, table: str, said: str = ""
     ) -> Factor:
-        """Return a factor with the value used, and with the listed figure's source if known."""
+        """Return a factor with this value and, if the figure is listed, the source in the list."""
         known = self.figure(figure, of) or self.figure(figure)
         if known is None:
             return Factor(figure, of, value, unit, table, said=said)

@@ -1,4 +1,4 @@
-"""Verification of a stored run from its files alone: hashes, a recount, recomputed tables."""
+"""Verify a stored run from its files alone: check hashes, recount, and recompute tables."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ _FROM_TABLES = ("demand", "factors", "offers", "reach", "limits")
 _CHANGES, _REPLANNED = "changes.csv", "replanned_from"
 # Kinds of population data that add notes to a run when they are read.
 _WITH_NOTES = ("streets", "zones")
-# Errors that mean that an input of the run can no longer be read.
+# Errors that mean that an input can no longer be read.
 _GONE = (InputError, ConfigError, DownloadError)
 
 
@@ -81,7 +81,7 @@ class Verified:
     folder
         The run folder.
     held
-        The result of each check in words, by check.
+        The result of each check in words, by the name of the check.
     faults
         The faults found; empty if every check holds.
     notes
@@ -96,7 +96,7 @@ class Verified:
     def attempt[T](
         self, what: str, check: Callable[[], tuple[str, T]], progress: Report | None = None
     ) -> T | None:
-        """Run a check, record its words or its faults, and return its result."""
+        """Run a check, record its outcome in words or its faults, and return its result."""
         begun = datetime.now()
         result: T | None = None
         self.held[what] = "does not hold"
@@ -132,10 +132,11 @@ def verify_run(
     """Check the claims of a stored run from its files alone, and return the results.
 
     Files are compared with their hashes and with each other, and the plan is recounted. Every table
-    that follows from other tables is computed again. The run folder, page included, is written
-    again from its tables and compared. An edit is therefore found even if the hashes were changed
-    to match, except in data read from inputs, which `siting rerun` checks. The bound is proven
-    again from the stored dual prices. `Verified.notes` lists the claims that are not proven.
+    that follows from other tables is computed again. The run folder, including its page, is
+    written again from its tables and compared. An edit is therefore found even if the hashes were
+    changed to match. Edits of data that were read from inputs are not found here; `siting rerun`
+    finds them. The bound is proven again from the stored dual prices. `Verified.notes` lists the
+    claims that are not proven.
 
     `folder`: a folder of `siting run`; `frontier`: the folder of `siting frontier` whose curve the
     run's page shows, if any; `progress`: called with an `Event` when a check is done.
@@ -200,7 +201,7 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
     if above(low, high):
         what = (
             f"the certificate proves that no plan reaches more than {shown(proven.bound)} "
-            f"{proof.unit}, but the run says that its own reaches {shown(proof.objective)}"
+            f"{proof.unit}, but the run says that its plan reaches {shown(proof.objective)}"
         )
         faults.append(edited(where, what))
     refuse(faults)
@@ -246,13 +247,13 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
             people_notes = read_people(config, study.network).notes if noted else ()
             if study.people_read.notes != people_notes:
                 where = f"{FOLDER}/{MANIFEST}, key people_notes"
-                faults.append(edited(where, "differs from what reading the population gives"))
+                faults.append(edited(where, "differs from the notes of the population data"))
         with _inputs_there("the list of figures", faults):
             given = {k: t for k, t in stored.items() if k != "outcome"}
             figures = Study(config, tables=given).sourced_figures
             if _records(study.sourced_figures) != _records(figures):
                 where = "run.json, key assumptions"
-                faults.append(edited(where, "are not those of the tables they name"))
+                faults.append(edited(where, "differ from the tables that they name"))
     faults += input_faults(study)
     told, rests = outcome_faults(study)
     faults += told
@@ -269,7 +270,7 @@ def _records(table: pd.DataFrame) -> list[str]:
 
 @contextmanager
 def _inputs_there(what: str, faults: list[Fault]) -> Iterator[None]:
-    """Add a fault for each input without which a claim cannot be computed again."""
+    """Add a fault for each missing input that is needed to compute a claim again."""
     try:
         yield
     except _GONE as err:
@@ -323,7 +324,7 @@ def _fact_faults(
     if told.pop(AWARD, None) is not None:
         notes.append(f"rests on other solves, not done again: critical asks ({AWARD}, losers.csv)")
     own = [] if replanned is None else _replan_words(told, anew, replanned, path, notes)
-    for facts in (told, anew):  # packages for the page may come and go between runs
+    for facts in (told, anew):  # packages for the page may be installed or removed later
         facts["warnings"] = [line for line in facts["warnings"] if not _no_report(line)]
     told["warnings"] = told["warnings"][len(own) :]
     keys = [key for key in dict.fromkeys([*anew, *told]) if key not in OfTheMoment.model_fields]
@@ -352,7 +353,7 @@ def _replan_words(
 
 
 def _record_faults(said: dict[str, Any], anew: dict[str, Any], moment: OfTheMoment) -> list[Fault]:
-    """Return faults for keys of the manifest that differ from a new run's; hashes may differ."""
+    """Return faults for keys of the manifest, except hashes, that differ from a new run's."""
     hashes = ("sha256", "of_the_run", SEAL, "siting")
     odd = (k for k in [*anew, *said] if k not in hashes and said.get(k) != anew.get(k))
     faults = naming(f"{FOLDER}/{MANIFEST}", "has other keys than a run", odd, MENDED)
@@ -377,6 +378,6 @@ def _page(
     for language in (None, "en", "ur"):
         if page_of(run, curve, language).encode() == stands:
             words = {"en": ", in English", "ur": ", in Urdu"}.get(language or "", "")
-            return [], f"; so does {REPORT}{words}{', with its curve' * (curve is not None)}"
+            return [], f"; so is {REPORT}{words}{', with its curve' * (curve is not None)}"
     more = "" if curve else "; if it has a budget curve, name that folder with --frontier"
     return [Fault(str(path), "is not the page of this run", fix + more)], ""

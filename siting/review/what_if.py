@@ -1,4 +1,4 @@
-"""A plan with dropped or required stations or another budget, valued exactly and at once.
+"""Value a plan with dropped or required stations or another budget, exactly and at once.
 
 `siting.review.evaluate.as_drawn` values the stations that remain after dropping and adding. The
 program is solved again only on request.
@@ -42,10 +42,10 @@ SAME = "The same stations except for your changes; nothing else is decided again
 
 
 class WhatIf:
-    """A plan, and the same plan changed by wishes.
+    """A plan, and the same plan after changes that a user wishes.
 
     The given plan keeps the run's figures. The changed plan is valued by the most energy that its
-    stations can serve in the last year for the public money.
+    stations can serve in the last year within the public money.
 
     Parameters
     ----------
@@ -55,11 +55,11 @@ class WhatIf:
     Attributes
     ----------
     study
-        The study that gives demand, prices and rules.
+        The study whose demand, prices and rules apply.
     drop, require
         Sites, by id or name, that must not have a station, and sites that must have one.
     budget_pkr
-        Public money (PKR); None: the study's.
+        Public money (PKR); if None, the study's budget.
     before, plan
         The given plan and the changed plan, both recounted.
     broken
@@ -103,8 +103,8 @@ class WhatIf:
     ) -> Self:
         """Replace all earlier wishes, and value the changed plan.
 
-        A required site gets the offer that serves the most energy for the money left; if none is
-        affordable, it gets the cheapest.
+        A required site gets the offer that serves the most energy for the money left; if no offer
+        is affordable, it gets the cheapest offer.
 
         Raises
         ------
@@ -132,7 +132,7 @@ class WhatIf:
         return self
 
     def solve(self) -> Self:
-        """Solve again under the wishes (`siting.replan`), and take the stations of that plan.
+        """Solve again under the wishes (`siting.replan`), and use the stations of the new plan.
 
         Raises
         ------
@@ -196,7 +196,7 @@ class WhatIf:
 
 
 class Board:
-    """A `WhatIf` for a page in a browser, with which it exchanges JSON only."""
+    """A `WhatIf` that exchanges only JSON with a page in a browser."""
 
     def __init__(self, run: Source) -> None:
         """Open a run."""
@@ -204,7 +204,7 @@ class Board:
         self._stored = record_of(run)
 
     def begin(self) -> dict[str, Any]:
-        """Return the first content of the page: ``page``, ``sites``, ``wishes``, ``state``."""
+        """Return the initial content of the page: ``page``, ``sites``, ``wishes``, ``state``."""
         candidates = self.asked.study.candidates
         taken = candidates["site_id"].isin(list(self._stored.sites["site_id"]))
         page = map_alone(render(self._stored, free=candidates[~taken].to_crs(4326)))
@@ -217,9 +217,10 @@ class Board:
         }
 
     def follow(self, wishes: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the state under wishes.
+        """Apply the wishes, and return the new state of the page.
 
-        The key ``solve`` solves again; ``again`` returns to the given plan.
+        If the key ``solve`` is true, the plan is solved again; if ``again`` is true, all wishes are
+        dropped.
         """
         begun = time.perf_counter()
         try:
@@ -253,20 +254,21 @@ class Board:
 def what_if(run: Source, height_px: int = 560) -> Any:
     """Return a widget that values a plan with changed stations or another budget.
 
-    Map, served share and money update at once: the changed stations are valued exactly, and a
-    button solves again. Without a notebook, `siting.review.what_if.WhatIf` does the same.
+    The map, the share served and the money change at once, because the changed stations are valued
+    without a solve. A button solves again. `siting.review.what_if.WhatIf` does the same without a
+    notebook.
 
     Parameters
     ----------
     run
         A run folder, a study or a plan.
     height_px
-        Height of the map, pixels.
+        Height of the map (pixels).
 
     Returns
     -------
     anywidget.AnyWidget
-        The widget, which needs no internet; its ``asked`` is the `WhatIf` behind it.
+        The widget, which works offline. Its attribute ``asked`` is the `WhatIf` behind it.
 
     Raises
     ------
@@ -277,7 +279,7 @@ def what_if(run: Source, height_px: int = 560) -> Any:
     --------
     >>> what_if("runs/islamabad")  # doctest: +SKIP
     """
-    with needs_extra("notebook", "anywidget", "is needed to ask what if in a notebook"):
+    with needs_extra("notebook", "anywidget", "is needed for the what-if widget in a notebook"):
         import anywidget
         import traitlets
     board = Board(run)

@@ -40,8 +40,8 @@ def build_network(
     """Return the network of a city: streets in metres (UTM) with speeds and driving minutes.
 
     ``travel_min = length_m / 1000 / speed_kmh * 60 * peak_factor``. Bus-only streets are dropped;
-    one-way and parallel streets are kept. The largest strongly connected part is kept; the report
-    states the loss.
+    one-way and parallel streets are kept. Only the largest strongly connected part remains, and the
+    report states the loss.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def build_network(
         `siting.roads.read_file` and `siting.roads.download_place`.
     speeds
         Free speed (km/h) and peak factor by group of cities and kind of road, from
-        ``siting.reference.table("speeds")``; used where `maxspeed` is missing or implausible.
+        ``siting.reference.table("speeds")``; used if `maxspeed` is missing or implausible.
     city
         The group of cities: ``karachi_lahore``, ``islamabad_rawalpindi`` or ``other``.
     peak
@@ -61,17 +61,18 @@ def build_network(
     Returns
     -------
     Network
-        With the report: ``nodes_read``, ``edges_read``, ``street_km_read`` (each street once, both
-        directions together), ``bus_only_ways_dropped``, ``street_km_lost`` and ``share_lost`` (km
-        cut off, and their share of the km for cars), ``nodes``, ``edges``, ``street_km``,
-        ``maxspeed_share`` (share of length with posted limits), ``kinds_without_speed`` (kinds of
-        road without a row, with km), ``crs``, ``city_group``, ``peak``, ``source``.
+        With these figures in the report: ``nodes_read``, ``edges_read``, ``street_km_read`` (each
+        street once, both directions together), ``bus_only_ways_dropped``, ``street_km_lost`` and
+        ``share_lost`` (km cut off, and their share of the km for cars), ``nodes``, ``edges``,
+        ``street_km``, ``maxspeed_share`` (share of length with posted limits),
+        ``kinds_without_speed`` (kinds of road without a row, with km), ``crs``, ``city_group``,
+        ``peak``, ``source``.
 
     Raises
     ------
     InputError
-        If the graph has no street for cars, a length below 0, or no two mutually reachable places;
-        or the speeds table is invalid (see `class_speeds`).
+        If the graph has no street for cars, a negative length or no two mutually reachable places,
+        or if the speeds table is invalid (see `class_speeds`).
 
     Examples
     --------
@@ -130,9 +131,8 @@ def network_of(
 ) -> Network:
     """Return the largest connected network of the streets that cars may use.
 
-    `nodes`: ``geometry`` (UTM metres) by ``node_id``, sorted; `classes`: as
-    `siting.roads.speeds.class_speeds` returns it; other arguments and errors: as in
-    `build_network`.
+    `nodes` has ``geometry`` (UTM metres) by ``node_id``, sorted. `classes` is the result of
+    `siting.roads.speeds.class_speeds`. Other arguments and the errors are as in `build_network`.
     """
     if read.bus_only.all():
         raise InputError("graph", "has no street that cars may use, only bus ways")
@@ -189,7 +189,7 @@ def network_of(
 
 
 def _length_m(edges: gpd.GeoDataFrame) -> np.ndarray:
-    """Return OSMnx's lengths (great-circle metres); where missing, the length of the line."""
+    """Return OSMnx's lengths (great-circle metres) or, if missing, the lengths of the lines."""
     length = tag_numbers(edges, "length")
     bare = np.isnan(length)
     length[bare] = edges.geometry[bare].length
@@ -203,7 +203,7 @@ def _strongest_part(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the nodes and streets of the largest strongly connected part for cars.
 
-    Of equally large parts, the one with the smallest node id is taken.
+    Among equally large parts, the part with the smallest node id is taken.
     """
     u = nodes.index.get_indexer(index.get_level_values("u"))
     v = nodes.index.get_indexer(index.get_level_values("v"))
@@ -224,8 +224,8 @@ def _strongest_part(
 def _street_km(index: pd.MultiIndex, length_m: np.ndarray) -> float:
     """Return the total length of streets (km), with both directions of a street counted once.
 
-    Directions belong to one street if they join the same nodes and their lengths, which were summed
-    in different orders, agree to a tenth of a metre.
+    Two directions belong to one street if they join the same nodes and their lengths agree to a
+    tenth of a metre. The lengths may differ slightly, because they were summed in different orders.
     """
     u, v = index.get_level_values("u").to_numpy(), index.get_level_values("v").to_numpy()
     street = {"a": np.minimum(u, v), "b": np.maximum(u, v), "tenths": np.round(length_m * 10)}

@@ -1,7 +1,7 @@
 """A `Network` built directly from an OSM file, through arrays, without an OSMnx graph.
 
-The network equals, row by row, the result of `siting.roads.read_file` and `build_network` through
-OSMnx; tests compare the two on every extract and on random files.
+The network equals, row by row, the network that `siting.roads.read_file` and `build_network` make
+through OSMnx. Tests compare the two on every extract and on random files.
 """
 
 from __future__ import annotations
@@ -37,11 +37,12 @@ def network_from_file(
 ) -> Network:
     """Return the network of a road file, like ``build_network(read_file(path, clip), …)``.
 
-    OSM XML and PBF are read directly into arrays, in a fraction of OSMnx's time and memory; GraphML
+    OSM XML and PBF are read directly into arrays, in a fraction of OSMnx's time and memory. GraphML
     is read by OSMnx. A table of streets written by `Network.to_parquet` is used unchanged.
 
-    `path`, `clip`: as in `siting.roads.read_file`; `speeds`, `city`, `peak`, `source`, and the
-    report of the result: as in `siting.roads.build_network`; errors: as in both.
+    `path` and `clip` are as in `siting.roads.read_file`; `speeds`, `city`, `peak`, `source` and the
+    report of the result are as in `siting.roads.build_network`. The errors are those of both
+    functions.
     """
     path = Path(path)
     if path.suffix.lower() == EDGE_TABLE:

@@ -1,7 +1,7 @@
 """Streets, places and points of interest from OpenStreetMap's servers, through OSMnx.
 
-Every answer is stored in a folder in OSMnx's format, so that a later run works offline. Only
-complete, valid answers are stored.
+Complete and valid answers are stored in a folder in OSMnx's format, so that later runs work
+offline.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Shortest time limit of an Overpass query, s. A shorter one would change the query, and thus the
+# Shortest time limit of an Overpass query (s). A shorter limit would change the query, and thus the
 # name under which its answer is stored.
 _QUERY_S = 180
 _LONGEST_PAUSE_S = 60.0
@@ -35,17 +35,17 @@ _LONGEST_PAUSE_S = 60.0
 class Download:
     """Settings for downloads from OpenStreetMap's servers."""
 
-    # Folder of stored answers, in OSMnx's format and with its file names; OSMnx's own cache works
-    # too.
+    # Folder of stored answers, in OSMnx's format and with OSMnx's file names. The folder of OSMnx's
+    # own cache works too.
     cache_dir: Path
-    # `overpass_url`, `nominatim_url`: the servers, whose answers are stored separately.
+    # Addresses of the servers. The answers of each server are stored separately.
     overpass_url: str = "https://overpass-api.de/api"
     nominatim_url: str = "https://nominatim.openstreetmap.org/"
     timeout_s: float = 180  # a try fails after this many seconds without data
     # Retries after temporary failures: too many requests, overload, a broken answer.
     retries: int = 3
-    # Seconds before the first retry; doubled for each further one, up to a minute. A longer wait
-    # that a server requests (``Retry-After``) is respected, up to a minute.
+    # Seconds before the first retry. The wait doubles for each further retry, up to a minute. A
+    # longer wait that a server requests (``Retry-After``) is respected, up to a minute.
     pause_s: float = 5
 
     def __post_init__(self) -> None:
@@ -68,12 +68,12 @@ class Download:
 def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
     """Return the drivable streets of a place as an OSMnx graph in lon/lat (``length`` in m).
 
-    `query`: the place's name in Nominatim, e.g. ``"Islamabad, Pakistan"``; it must be an area.
-    `download`: servers, time-out, retries and the folder of answers.
+    `query` is the place's name in Nominatim, e.g. ``"Islamabad, Pakistan"``; the place must be an
+    area. `download` has the servers, the time-out, the retries and the folder of answers.
 
-    Result: as ``osmnx.graph_from_place(query, network_type="drive")``, with unconnected parts kept;
-    `siting.roads.build_network` removes and reports them. Raises `DownloadError` naming the server,
-    the failure, the number of tries, and the remedy.
+    The result is that of ``osmnx.graph_from_place(query, network_type="drive")``, with unconnected
+    parts kept; `siting.roads.build_network` removes and reports them. A `DownloadError` names the
+    server, the failure, the number of tries, and the remedy.
     """
     import osmnx as ox
 
@@ -87,10 +87,10 @@ def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
 def download_polygon(polygon: Polygon | MultiPolygon, download: Download) -> nx.MultiDiGraph[Any]:
     """Return the drivable streets of an area as an OSMnx graph in lon/lat (``length`` in m).
 
-    `polygon`: the area in lon/lat; `download`: as in `download_place`. Result: as
+    `polygon` is the area in lon/lat. `download` is as in `download_place`. The result is that of
     ``osmnx.graph_from_polygon(polygon, network_type="drive")``, with unconnected parts kept. Raises
-    `InputError` if the polygon is empty, crosses itself or is not in degrees; `DownloadError` as in
-    `download_place`.
+    `InputError` if the polygon is empty, crosses itself or is not in degrees, and `DownloadError`
+    as in `download_place`.
     """
     require_area(polygon)
     import osmnx as ox
@@ -107,13 +107,13 @@ def download_features(
 ) -> gpd.GeoDataFrame:
     """Return the points of interest of an area as points in lon/lat (EPSG:4326).
 
-    `polygon`: the area in lon/lat. `tags`: OSM tags to look for, e.g.
-    ``{"amenity": ["fuel", "parking"], "shop": "mall"}``; features with any of them are returned.
-    `download`: as in `download_place`.
+    `polygon` is the area in lon/lat. `tags` are the OSM tags to look for, e.g. ``{"amenity":
+    ["fuel", "parking"], "shop": "mall"}``; features with any of these tags are returned. `download`
+    is as in `download_place`.
 
-    Columns: ``osm_id`` (``node/…``, ``way/…``, ``relation/…``), a column per tag found,
+    Columns: ``osm_id`` (``node/…``, ``way/…``, ``relation/…``), a column per tag found, and
     ``geometry``: the feature itself if it is a point, else a point in it. Rows are sorted by kind
-    and id. Raises `InputError` if the polygon is empty, crosses itself or is not in degrees;
+    and id. Raises `InputError` if the polygon is empty, crosses itself or is not in degrees. Raises
     `DownloadError` as in `download_place`, and if the area has no feature with these tags.
     """
     require_area(polygon)
@@ -135,8 +135,9 @@ def download_features(
 def geocode(query: str, download: Download) -> Polygon | MultiPolygon:
     """Return the outline of a named place in lon/lat.
 
-    `query`: the place's name in Nominatim; it must be an area; `download`: as in `download_place`.
-    Raises `DownloadError` as in `download_place`, and if the place is unknown or only a point.
+    `query` is the place's name in Nominatim; the place must be an area. `download` is as in
+    `download_place`. Raises `DownloadError` as in `download_place`, and if the place is unknown or
+    only a point.
     """
     import osmnx as ox
 
@@ -147,7 +148,7 @@ def geocode(query: str, download: Download) -> Polygon | MultiPolygon:
 
 
 def _fetch[T](work: Callable[[], T], what: str, download: Download) -> T:
-    """Return OSMnx's result from the servers' answers, with retries where they may help."""
+    """Return OSMnx's result from the servers' answers, with retries if they may help."""
     answers = Answers(Path(download.cache_dir))
     query_s = max(_QUERY_S, round(download.timeout_s))
     failed = 0
@@ -194,7 +195,7 @@ def _download_error(
 
 
 def require_area(polygon: Polygon | MultiPolygon, name: str = "polygon") -> None:
-    """Raise `InputError` unless a shape is an area in lon/lat that does not cross itself."""
+    """Raise `InputError` if a shape is not an area in lon/lat, or crosses itself."""
     if not isinstance(polygon, Polygon | MultiPolygon) or polygon.is_empty:
         raise InputError(name, "is not an area", "give a polygon or a box")
     if not polygon.is_valid:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 # Tag values that OSMnx 2.1 excludes from its "drive" network. Overpass and `is_drivable` look for
-# these words anywhere in the value. A test compares this list with OSMnx's.
+# these words anywhere in a tag's value. A test compares this list with OSMnx's.
 NOT_DRIVABLE = {
     "highway": (
         "abandoned|bridleway|bus_guideway|construction|corridor|cycleway|elevator|escalator|"
@@ -26,8 +26,8 @@ NOT_DRIVABLE = {
 }
 _NOT_DRIVABLE = {tag: re.compile(words) for tag, words in NOT_DRIVABLE.items()}
 
-# OSMnx keeps only the tags named here; its default list lacks the English name and the last five
-# tags, which identify bus streets.
+# OSMnx keeps only these tags. Its default list lacks the English name and the last five tags, which
+# identify bus streets.
 WAY_TAGS = [
     *("access", "area", "bridge", "highway", "junction", "lanes", "maxspeed"),
     *("name", "name:en", "oneway", "ref", "service", "tunnel"),
@@ -41,7 +41,7 @@ _ALLOWED = frozenset({"yes", "designated", "official", "permissive", "destinatio
 def is_drivable(tags: Mapping[str, Any]) -> bool:
     """Return whether OSMnx's "drive" network would include a way with these tags.
 
-    A tag of merged streets may be a list; one value closed to cars closes the whole street.
+    If streets were merged, a tag may be a list. One excluded value excludes the whole street.
 
     >>> is_drivable({"highway": "residential"}), is_drivable({"highway": "footway"})
     (True, False)
@@ -59,7 +59,7 @@ def is_drivable(tags: Mapping[str, Any]) -> bool:
 
 
 def is_bus_only(tags: Mapping[str, Any]) -> bool:
-    """Return whether a way is for buses alone: a busway, or closed to all but buses.
+    """Return whether a way is only for buses: a busway, or closed to all vehicles but buses.
 
     OSMnx's "drive" network includes such ways, but cars may not use them.
 
@@ -93,9 +93,9 @@ def without_bus_only(graph: nx.MultiDiGraph[Any]) -> tuple[nx.MultiDiGraph[Any],
 
 
 def only_drivable(graph: nx.MultiDiGraph[Any]) -> nx.MultiDiGraph[Any]:
-    """Return the graph without streets closed to cars, and without nodes that only they reach.
+    """Return the graph without streets closed to cars, and without nodes left isolated.
 
-    `graph` is not changed. Bus-only streets are kept, for `without_bus_only` to count.
+    `graph` is not changed. Bus-only streets are kept, so that `without_bus_only` can count them.
     """
     gone = [
         (u, v, key)

@@ -13,7 +13,7 @@ from shapely import MultiPolygon
 
 from siting.roads.network import Network
 
-# Side of the squares that form an area (m), and their number on each side of a street.
+# Side of the squares that form an area (m), and the number of squares on each side of a street.
 SQUARE_M = 100.0
 ASIDE = 2
 
@@ -27,10 +27,10 @@ def isochrones(
     are sampled at least every half square, in their driving direction. The outlines of areas are
     simplified without opening gaps between bands.
 
-    `node_min`: minutes from each node, by ``node_id``; infinite if there is no path
-    (`minutes_to_nearest`); `within_min`: upper limits of the bands, minutes, rising. Columns:
-    ``over_min``, ``within_min`` (minutes) and ``geometry`` (MultiPolygon, in the network's
-    coordinates); empty bands are left out.
+    `node_min` has the minutes from each node by ``node_id``, as `minutes_to_nearest` returns them;
+    they are infinite if there is no path. `within_min` has the upper limits of the bands in
+    minutes, in rising order. Columns: ``over_min``, ``within_min`` (minutes) and ``geometry``
+    (MultiPolygon, in the network's coordinates). Empty bands are left out.
     """
     spots, minutes = _street_spots(network, node_min)
     near = minutes <= within_min[-1]
@@ -61,7 +61,7 @@ def isochrones(
 
 
 def _street_spots(network: Network, node_min: pd.Series[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Return points (x, y) along streets that lead to a place, and the minutes from each to it."""
+    """Return points (x, y) along streets that lead to a place, and the minutes to the place."""
     edges = network.edges
     on = node_min.reindex(edges.index.get_level_values("v")).to_numpy(dtype=float)
     reached = np.isfinite(on)

@@ -24,11 +24,11 @@ BESIDE_M = 200.0
 def road_lines(
     network: Network, names: Sequence[str], key: str
 ) -> dict[str, list[shapely.LineString]]:
-    """Return each road's line from end to end, in metres; several lines if the road has gaps.
+    """Return each road as one line from end to end (m), or as several lines if it has gaps.
 
-    The line of a road is the longest of the shortest paths along its streets; parallel parts (the
-    other carriageway, ramps) count as part of it. Case in `names` is ignored. An `InputError` that
-    names `key` lists every name without a road.
+    The line of a road is the longest of the shortest paths along its streets. Parallel parts (the
+    other carriageway, ramps) do not form separate lines. Case in `names` is ignored. An
+    `InputError` that names `key` lists every name without a road.
     """
     edges = network.edges
     called = edges["name"].fillna("").astype(str).str.casefold()
@@ -52,7 +52,8 @@ def lines_of_layer(
 ) -> dict[str, list[shapely.LineString]]:
     """Return the lines of a layer by name, in the coordinate system `crs` (metres).
 
-    Raises `InputError` naming `key` for a missing column, no rows, or a shape that is not a line.
+    An `InputError` names `key` if the column is missing, there are no rows, or a shape is not a
+    line.
     """
     layer = read_layer(path)
     refuse(missing_columns(layer, (name_column,), f"{key}, {path}"))
@@ -78,7 +79,7 @@ def _ends_to_ends(edges: gpd.GeoDataFrame) -> list[shapely.LineString]:
     lines = []
     for part in nx.connected_components(graph):
         piece = graph.subgraph(part)
-        # Two searches find a longest path; the result is exact if the road has no rings.
+        # Two searches find the longest path. The result is exact if the road has no rings.
         first = _farthest(piece, min(part))[-1]
         way = _farthest(piece, first)
         steps = [piece[a][b]["line"] for a, b in pairwise(way)]
@@ -92,7 +93,7 @@ def _ends_to_ends(edges: gpd.GeoDataFrame) -> list[shapely.LineString]:
 
 
 def _farthest(graph: nx.Graph[int], start: int) -> list[int]:
-    """Return the shortest path from a node to the farthest one."""
+    """Return the shortest path from a node to the node that is farthest away."""
     import networkx as nx
 
     ways = nx.single_source_dijkstra_path(graph, start, weight="length_m")

@@ -13,7 +13,7 @@ import pandas as pd
 from siting.errors import InputError
 from siting.roads.source import OSM_XML, is_osm, unpacked
 
-# Values of `place` that people use to describe locations, the most important on a map first.
+# Values of `place` that people use to describe locations, in order of importance on a map.
 PLACE_KINDS = (
     *("city", "town", "borough", "suburb", "quarter", "neighbourhood"),
     *("village", "hamlet", "isolated_dwelling", "locality"),
@@ -24,10 +24,10 @@ type Places = list[tuple[str, str, str, float, float]]
 def read_neighbourhoods(path: Path) -> gpd.GeoDataFrame:
     """Return the named parts of a city that a road file lists, as points in lon/lat (EPSG:4326).
 
-    `path`: OSM XML (plain, gz or bz2) or PBF; GraphML holds no such places. Columns: ``name``
-    (English where the map has it), ``name_ur`` (in Urdu; blank if missing), ``kind`` (one of
-    `PLACE_KINDS`), ``geometry``; empty if the file has none. Raises `InputError` if the file cannot
-    be read.
+    `path` is OSM XML (plain, gz or bz2) or PBF. GraphML has no place names. Columns: ``name`` (in
+    English if the map has it), ``name_ur`` (in Urdu; blank if missing), ``kind`` (one of
+    `PLACE_KINDS`), ``geometry``. The result is empty if the file has no named places. Raises
+    `InputError` if the file cannot be read.
     """
     places: Places = []
     if is_osm(path):
@@ -43,7 +43,7 @@ def read_neighbourhoods(path: Path) -> gpd.GeoDataFrame:
 
 
 def _of_xml(text: bytes, path: Path) -> Places:
-    # Most files have only roads: a search for the key avoids parsing them.
+    # Most files have only roads. A search for the key shows this without parsing the file.
     if b'k="place"' not in text and b"k='place'" not in text:
         return []
     places: Places = []

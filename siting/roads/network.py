@@ -72,8 +72,8 @@ class Network:
         MultiDiGraph
             Nodes with ``x`` and ``y`` (metres); edges with ``length`` (m), ``speed_kph``,
             ``travel_time`` (s), ``name``, ``highway``, ``speed_source``, ``geometry``; the report
-            under ``graph["report"]``. OSMnx's routing, distances and plots accept it; the ids of
-            OSM ways (``osmid``) are not kept. `from_graph` is the inverse.
+            under ``graph["report"]``. OSMnx's routing, distances and plots accept the graph. The
+            ids of OSM ways (``osmid``) are not kept. `from_graph` is the inverse.
         """
         import osmnx as ox
 
@@ -153,9 +153,10 @@ class Network:
 def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Return the nodes and edges of an OSMnx graph in UTM metres, sorted by their ids.
 
-    The graph is in lon/lat or projected; an edge without geometry gets a straight line. The index
-    of nodes is ``node_id``, the index of edges ``u``, ``v``, ``key``. Raises `InputError` if there
-    is no edge or coordinate reference system, or a node lacks a position or an integer id.
+    The graph may be in lon/lat or projected. An edge without geometry gets a straight line. The
+    index of the nodes is ``node_id``; the index of the edges is ``u``, ``v``, ``key``. Raises
+    `InputError` if there is no edge or coordinate reference system, or a node lacks a position or
+    an integer id.
     """
     if "crs" not in graph.graph:
         raise InputError("graph", "has no coordinate reference system", 'set graph.graph["crs"]')
@@ -179,15 +180,15 @@ def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.Geo
 def edge_faults(
     where: str, index: pd.MultiIndex, bad: np.ndarray, what: str, fix: str = ""
 ) -> list[Fault]:
-    """Return a fault with the number and ids of the bad streets; an empty list if none is bad."""
+    """Return a list of one fault with the number and ids of the bad streets, or an empty list."""
     ids = tuple("-".join(map(str, uvk)) for uvk in index[bad])
     return [Fault(where, f"{len(ids):,} {what}", fix, ids)] if ids else []
 
 
 def utm_epsg(bounds: Iterable[float]) -> int:
-    """Return the EPSG code of the UTM zone (metres) that holds the middle of a box in degrees.
+    """Return the EPSG code of the UTM zone (metres) that contains the middle of a box in degrees.
 
-    `bounds`: west, south, east, north; the latitude decides only the hemisphere.
+    `bounds` are west, south, east and north. The latitude determines only the hemisphere.
 
     >>> utm_epsg((72.9, 33.5, 73.2, 33.8))
     32643
@@ -213,7 +214,7 @@ def tag_numbers(edges: pd.DataFrame, column: str) -> np.ndarray:
 
 
 def street_names(edges: pd.DataFrame) -> Any:
-    """Return the names of streets as in OSMnx; in English if every part has an English name.
+    """Return street names as in OSMnx, or in English if every part has an English name.
 
     >>> edges = pd.DataFrame({"name": ["شاہراہ", "Mall"], "name:en": ["Highway", None]})
     >>> street_names(edges).tolist()
@@ -229,7 +230,7 @@ def street_names(edges: pd.DataFrame) -> Any:
 
 
 def joined_names(values: list[Any]) -> Any:
-    """Return values as strings; lists are sorted and joined by " / ", and None remains missing."""
+    """Return values as strings, with lists sorted and joined by " / "; None remains missing."""
     joined = [
         " / ".join(sorted(set(map(str, value)))) if isinstance(value, list | tuple | set) else value
         for value in values
@@ -243,8 +244,8 @@ def joined_names(values: list[Any]) -> Any:
 def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
     """Return the parts of a network that `Network.to_parquet` wrote, unchanged.
 
-    Fields of `source` that are not blank replace the same fields in the report. An `InputError`
-    names each missing or wrong column.
+    Each field of `source` that is not blank replaces the field of that name in the report. An
+    `InputError` names each missing or wrong column.
     """
     try:
         table = gpd.read_parquet(path)

@@ -1,4 +1,4 @@
-"""OSMnx's settings, which are global to the process, replaced during a call."""
+"""Temporary replacement of OSMnx's settings, which are global to the process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from siting.roads.drive import WAY_TAGS
 # Without a lock, two threads could restore each other's settings.
 _LOCK = threading.RLock()
 
-# Settings that affect the graph, fixed here whatever the caller's own settings.
+# Settings that affect the graph. They override the caller's settings.
 _FIXED: dict[str, Any] = {
     "all_oneway": False,
     "bidirectional_network_types": ["walk"],
@@ -25,7 +25,7 @@ _FIXED: dict[str, Any] = {
 
 @contextmanager
 def swapped(module: Any, **values: Any) -> Iterator[None]:
-    """Give attributes of a module other values during a ``with`` block."""
+    """Replace attributes of a module during a ``with`` block."""
     with _LOCK:
         before = {name: getattr(module, name) for name in values}
         try:

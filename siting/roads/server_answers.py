@@ -1,11 +1,12 @@
 """Answers of OpenStreetMap's servers to OSMnx: checks, failures and storage.
 
-OSMnx 2.1 retries a 429 or 504 every 55 seconds without end, and stores empty answers. It writes
-answers directly into its cache, so a killed run can leave a partial file that stops every later
-run. If a server runs out of time, OSMnx continues with part of the streets. So this module replaces
-three functions during a call: two that read and write the cache, and one that looks up the server's
-address for OSMnx's own queueing, which is off here. The cache keeps OSMnx's format and file names.
-A hook of ``requests``, which OSMnx allows, checks the status of an answer.
+After status 429 or 504, OSMnx 2.1 retries every 55 seconds without end. It also stores empty
+answers. It writes answers directly into its cache, so a killed run can leave a partial file that
+stops every later run. If a server runs out of time, OSMnx continues with part of the streets.
+Therefore, this module replaces three functions during a call. Two of them read and write the cache.
+The third looks up the server's address for OSMnx's own queueing, which is switched off here. The
+cache keeps OSMnx's format and file names. A hook of ``requests``, which OSMnx allows, checks the
+status of an answer.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ from siting.writing import write_text
 
 logger = logging.getLogger(__name__)
 
-# Time limit of a whole answer, as a multiple of the time-out; it allows for slow connections.
+# Time limit of a whole answer, as a multiple of the time-out. It is large, to allow for slow
+# connections.
 WHOLE_ANSWER = 10.0
 # Seconds after which a connection attempt ends.
 _CONNECT_S = 2
@@ -46,7 +48,7 @@ class Trouble:
 
     what: str
     may_pass: bool = True  # a retry may help
-    fix: str = ""  # a remedy other than the usual one
+    fix: str = ""  # a remedy that replaces the usual remedy
     wait_s: float = 0.0  # seconds the server asks to wait
     empty: bool = False  # the answer was valid but empty
 
@@ -61,7 +63,7 @@ _NOTHING = Trouble(
 # Troubles, keyed by text in OSMnx's error messages.
 _SAID = {
     "no graph nodes within the requested polygon": Trouble(
-        "the answer has no street cars may use inside the area",
+        "the answer has no street that cars may use inside the area",
         may_pass=False,
         fix="give a larger area",
         empty=True,
@@ -84,7 +86,7 @@ class UnsoundAnswerError(Exception):
 
 
 def troubles() -> tuple[type[Exception], ...]:
-    """Return the exceptions OSMnx may raise for a request; `trouble_of` tells them apart."""
+    """Return the exceptions that OSMnx may raise for a request; `trouble_of` interprets them."""
     from osmnx._errors import InsufficientResponseError, ResponseStatusCodeError
 
     return (
@@ -100,7 +102,7 @@ def troubles() -> tuple[type[Exception], ...]:
 class Answers:
     """The valid answers of the servers, in a folder in OSMnx's format.
 
-    `server` is the address of the last request, `kept` the number of answers stored.
+    `server` is the address of the last request. `kept` is the number of answers stored.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -142,7 +144,7 @@ class Answers:
     def load(self, url: str) -> Any:
         """Return the stored answer to a request, or ``None``.
 
-        `url`: the request as OSMnx writes it, query included.
+        `url` is the request as OSMnx writes it, including the query.
         """
         self.server = url.split("?")[0]
         path = self._path(url)
@@ -152,23 +154,23 @@ class Answers:
             self._require_online(url)
             return None
         except (OSError, ValueError) as err:
-            logger.warning("kept answer %s is damaged (%s); asking again", path, err)
+            logger.warning("stored answer %s is damaged (%s); requesting it again", path, err)
             return None
         trouble = _fault_of(answer)
         if trouble is not None:
-            logger.warning("kept answer %s: %s; asking again", path, trouble.what)
+            logger.warning("stored answer %s: %s; requesting it again", path, trouble.what)
             return None
         if _is_empty(answer):
-            # A tile of a large area may be empty, but the whole area rarely is: see `doubt_empty`.
+            # A tile of a large area may be empty, but the whole area rarely is (see `doubt_empty`).
             self._used_empty = True
             return answer if self._believe_empty and isinstance(answer, dict) else None
         return answer
 
     def save(self, url: str, answer: Any, ok: bool) -> None:
-        """Store a valid answer; an empty one waits until the whole area proves not to be empty.
+        """Store a valid answer; an empty answer remains pending until `keep_pending` is called.
 
-        `url`: the request as OSMnx writes it; `ok`: whether the status was good. Raises
-        `UnsoundAnswerError` for an answer of the wrong form, or one that reports a failure.
+        `url` is the request as OSMnx writes it. `ok` means that the status was good. Raises
+        `UnsoundAnswerError` if the answer has the wrong form or reports a failure.
         """
         trouble = _fault_of(answer)
         if trouble is not None:
@@ -192,7 +194,7 @@ class Answers:
         return changes
 
     def _require_online(self, url: str) -> None:
-        """Check that this machine can reach the server, so that no try waits in vain."""
+        """Check that this machine can reach the server, so that tries do not wait in vain."""
         parts = urlsplit(url)
         if parts.netloc in self._online or requests.utils.get_environ_proxies(url):
             return
@@ -217,7 +219,7 @@ class Answers:
 
 
 def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
-    """Return the trouble behind an exception, or ``None`` if it is not about an answer."""
+    """Return the trouble that caused an exception; ``None`` if it has another cause."""
     from osmnx._errors import InsufficientResponseError, ResponseStatusCodeError
 
     if isinstance(err, UnsoundAnswerError):
@@ -251,7 +253,7 @@ def _answers_at(host: str, port: int) -> bool:
                 return
         answered.set()
 
-    # Name look-up has no time limit of its own.
+    # A name lookup has no time limit, so it runs in a thread.
     thread = threading.Thread(target=connect, daemon=True)
     thread.start()
     thread.join(_CONNECT_S)

@@ -1,13 +1,13 @@
-"""Street segments of ways, simplified as arrays to the same streets as in OSMnx 2.1.
+"""Simplification of ways to the same streets as in OSMnx 2.1, computed with arrays.
 
-A way with k + 1 nodes has k segments, and k more in the other direction if it is two-way. At a node
-where drivers have no choice, no street ends: the segments on either side become one edge. The rule
-is from Boeing (2025), Topological Graph Simplification Solutions to the Street Intersection
-Miscount Problem, Transactions in GIS 29 (3), e70037, as in OSMnx's ``simplify_graph``: a node is
-kept if a segment both begins and ends at it, if no segment enters or none leaves it, or if it does
-not have exactly two neighbours and either two or four segments.
+A way with k + 1 nodes has k segments and, if it is two-way, k more in the other direction. No
+street ends at a node where drivers have no choice: the segments on either side become one edge. The
+rule is from Boeing (2025), Topological Graph Simplification Solutions to the Street Intersection
+Miscount Problem, Transactions in GIS 29 (3), e70037, as in OSMnx's ``simplify_graph``. A node is
+removed if it has exactly two neighbours, has two or four segments, is entered and left by segments,
+and no segment both begins and ends at it. All other nodes are kept.
 
-Rows are in OSMnx's order too, so that parallel streets get the same keys.
+Rows are also in OSMnx's order, so that parallel streets get the same keys.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _REVERSED = frozenset({"-1", "reverse", "T"})
 
 @dataclass(frozen=True)
 class Segments:
-    """Directed segments between neighbouring nodes of a way: from, to, piece, metres."""
+    """Directed segments between neighbouring nodes of a way: from node, to node, piece, metres."""
 
     u: np.ndarray
     v: np.ndarray
@@ -50,9 +50,9 @@ class Edges:
 
 
 def segments_of(pieces: Pieces) -> Segments:
-    """Return the segments of ways, reversed if a way is one-way against its nodes (``oneway=-1``).
+    """Return the segments of ways, reversed if traffic runs against the nodes (``oneway=-1``).
 
-    If a way's id is repeated, the last way is used, in the position of the first.
+    If several ways have the same id, the last one is used, at the position of the first.
     """
     begin = np.cumsum(pieces.size) - pieces.size
     row = {way: i for i, way in enumerate(pieces.way_id.tolist())}
@@ -68,7 +68,7 @@ def segments_of(pieces: Pieces) -> Segments:
     inside = place[1:] == place[:-1]
     a, b, place = refs[:-1][inside], refs[1:][inside], place[1:][inside]
     length_m = _metres(pieces, a, b)
-    # Each way gives all segments along it and then, if it is two-way, all segments against it.
+    # Each way yields its segments forwards and then, if it is two-way, backwards.
     kind = pieces.kind[chosen]
     ring = np.array([tags.get("junction") == "roundabout" for tags in pieces.tags])
     one_way = (ring | np.array([tags.get("oneway") in _ONE_WAY for tags in pieces.tags]))[kind]
@@ -99,9 +99,9 @@ def _metres(pieces: Pieces, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def simplify(segments: Segments, node_id: np.ndarray) -> Edges:
-    """Return the streets between ends, each of one or more segments; lone rings are dropped.
+    """Return the streets between ends, each made of one or more segments.
 
-    `node_id` must be sorted.
+    Parts of the graph where no street ends (lone rings) are dropped. `node_id` must be sorted.
     """
     u, v = segments.u, segments.v
     near = _neighbours(u, v, len(node_id))
@@ -137,7 +137,7 @@ def _ranges(begin: np.ndarray, size: np.ndarray) -> np.ndarray:
 
 
 def _key(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Return the number of each row among adjacent rows with the same ends."""
+    """Return the position of each row within its run of adjacent rows with the same ends."""
     fresh = np.ones(len(u), dtype=bool)
     fresh[1:] = (u[1:] != u[:-1]) | (v[1:] != v[:-1])
     first = np.flatnonzero(fresh)
@@ -151,7 +151,7 @@ def _neighbours(u: np.ndarray, v: np.ndarray, nodes: int) -> tuple[np.ndarray, n
 
 
 def _pair(u: np.ndarray, v: np.ndarray, nodes: int) -> np.ndarray:
-    """Return a number for each row; numbers sort as the pairs of from and to nodes do."""
+    """Return a number for each row; sorting the numbers sorts the pairs of from and to nodes."""
     return np.asarray(u.astype(np.int64) * nodes + v)
 
 
@@ -173,13 +173,13 @@ def _paths(
     near: tuple[np.ndarray, np.ndarray],
     node_id: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the segments of each path from an end to the next, and their number by path.
+    """Return the segments of each path from an end to the next, and the number in each path.
 
-    A path stops where it has no next segment in its direction.
+    A path stops where no segment continues in its direction.
     """
     nodes = len(node_id)
-    pairs, segment = np.unique(_pair(u, v, nodes), return_index=True)  # the first of parallel ones
-    # The two neighbours of a node that is not an end, and the segment to each, -1 if missing.
+    pairs, segment = np.unique(_pair(u, v, nodes), return_index=True)  # first of parallel segments
+    # The two neighbours of a node that is not an end, and the segment to each (-1: missing).
     neighbour, count = near
     node = np.flatnonzero(~end)
     first = (np.cumsum(count) - count)[node]
@@ -225,8 +225,8 @@ def _starts(
 ) -> np.ndarray:
     """Return the segments from an end to a node that is not an end, in OSMnx's order.
 
-    OSMnx goes through its ends in the order of a Python set of their ids. That order only decides
-    the keys of parallel streets.
+    OSMnx visits ends in the order of a Python set of their ids. This order affects only the keys of
+    parallel streets.
     """
     nodes = len(node_id)
     ids = node_id[end].tolist()

@@ -1,4 +1,4 @@
-"""Road files: OSM XML and PBF are read as ways or an OSMnx graph, GraphML as an OSMnx graph."""
+"""Reading of road files: OSM XML and PBF as ways or OSMnx graphs, GraphML as OSMnx graphs."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ ROAD_SUFFIXES = (*OSM_XML, *_PBF, *_GRAPHML, EDGE_TABLE)
 def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.MultiDiGraph[Any]:
     """Return the drivable streets of a file as an OSMnx graph, simplified, in lon/lat.
 
-    OSM XML and PBF give the ways of OSMnx's "drive" network without bus-only ways; unconnected
-    parts are kept. GraphML, as OSMnx saves it, is filtered by its tags, and converted to lon/lat if
-    projected.
+    From OSM XML and PBF, the result has the ways of OSMnx's "drive" network without bus-only ways.
+    Unconnected parts are kept. A GraphML file saved by OSMnx is filtered by its tags, and converted
+    to lon/lat if it is projected.
 
     Parameters
     ----------
     path
         A file whose extension is one of `ROAD_SUFFIXES`.
     clip
-        A polygon in lon/lat; ``None``: no clipping. A street (an OSM way in XML and PBF, an edge in
-        GraphML) with any node inside is kept whole, so it may extend beyond the polygon.
+        A polygon in lon/lat; ``None`` means no clipping. A street (an OSM way in XML and PBF, an
+        edge in GraphML) with any node inside is kept whole, so it may extend beyond the polygon.
 
     Returns
     -------
@@ -160,7 +160,7 @@ def _checked_suffix(path: Path) -> str:
     name = path.name.lower()
     suffix = next((suffix for suffix in ROAD_SUFFIXES if name.endswith(suffix)), None)
     if suffix is None:
-        what = f"ending {''.join(path.suffixes[-2:]) or '(none)'} is not a known road file"
+        what = f"{''.join(path.suffixes[-2:]) or '(none)'} is not the extension of a road file"
         raise InputError(str(path), what, "use one of " + ", ".join(ROAD_SUFFIXES))
     if not path.is_file():
         raise InputError(str(path), "no such file")

@@ -13,7 +13,7 @@ import pandas as pd
 from siting.errors import Fault, InputError, refuse
 from siting.files import missing_columns, rows_fault
 
-# Range of plausible posted limits; other limits are typing errors ("2") or in another unit.
+# Range of plausible posted limits. Other limits are typing errors ("2") or in another unit.
 SANE_KMH = (5.0, 130.0)
 KMH_PER_MPH = 1.609344
 # Speed of a ramp relative to the road it leaves; ASSUMPTION.
@@ -36,10 +36,10 @@ def _parse(text: str) -> float:
 
 
 def parse_maxspeed(value: Any) -> float:
-    """Return a posted limit in km/h, or NaN if the tag has no plausible one.
+    """Return a posted limit in km/h, or NaN if the tag has no plausible limit.
 
-    `value`: an OSM ``maxspeed``: ``"50"``, ``"50 km/h"``, ``"30 mph"``, ``"50;60"``, a number, or a
-    list where streets were merged. The lowest of several plausible limits is taken, whatever the
+    `value` is an OSM ``maxspeed``: ``"50"``, ``"50 km/h"``, ``"30 mph"``, ``"50;60"``, a number, or
+    a list if streets were merged. The lowest of several plausible limits is taken, whatever the
     lengths of the streets. Words (``"PK:urban"``, ``"none"``) and figures outside 5 to 130 km/h are
     ignored.
 
@@ -57,13 +57,14 @@ def parse_maxspeed(value: Any) -> float:
 def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:
     """Return the free speed (km/h) and peak factor of each kind of road in a group of cities.
 
-    `speeds`: ``city_group``, ``highway``, ``free_kmh`` and ``peak_factor`` (ratio of peak to free
-    driving time), as ``siting.reference.table("speeds")``; `city_group`: the group of cities.
+    `speeds` has ``city_group``, ``highway``, ``free_kmh`` and ``peak_factor`` (ratio of peak to
+    free driving time), as in ``siting.reference.table("speeds")``. `city_group` is the group of
+    cities.
 
-    Result: index ``highway``, columns ``free_kmh`` and ``peak_factor``. ``<kind>_link`` is added at
-    `LINK_SHARE` of its parent's speed where the table has no row for it. Raises `InputError` if the
-    group is unknown, a row is repeated, ``unclassified`` is missing, a speed is not above 0 or a
-    factor below 1.
+    The result has the index ``highway`` and the columns ``free_kmh`` and ``peak_factor``. If the
+    table has no row for ``<kind>_link``, one is added with `LINK_SHARE` of the speed of ``<kind>``.
+    Raises `InputError` if the group is unknown, a row is repeated, ``unclassified`` is missing, a
+    speed is not above 0 or a factor is below 1.
 
     >>> from siting.reference import table
     >>> class_speeds(table("speeds"), "other").loc["primary_link"].to_dict()
@@ -82,7 +83,7 @@ def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:
     twice = kinds.duplicated()
     faults = rows_fault(f"{where} highway", twice, kinds, "comes twice", "keep one row")
     if FALLBACK not in set(kinds):
-        fix = "add it: it stands for every kind of road without a row"
+        fix = "add it: its speed applies to every kind of road without a row"
         faults.append(Fault(f"{where} highway", f"no row {FALLBACK}", fix))
     faults += rows_fault(f"{where} free_kmh", slow, kinds, "not above 0 km/h")
     faults += rows_fault(f"{where} peak_factor", quick, kinds, "below 1")
@@ -100,9 +101,9 @@ def edge_speeds(
     """Return each street's free speed (km/h) and the peak factor of its driving time.
 
     A plausible posted limit is taken as the free speed. A limit is a legal ceiling, not an observed
-    speed, so it may be too high on narrow streets; the peak factor of the kind of road multiplies
-    the time in either case. Where streets of several kinds were merged (a list), the kind that is
-    slowest at the peak hour is used; the alphabet breaks ties, because OSMnx gives such lists in no
+    speed, so it may be too high on narrow streets. The peak factor of the kind of road multiplies
+    the time in either case. If streets of several kinds were merged (a list), the kind that is
+    slowest at the peak hour is used. Ties are broken alphabetically, because OSMnx's lists have no
     fixed order. `classes` is the result of `class_speeds`. Columns: ``highway`` (one kind),
     ``speed_kmh``, ``speed_source`` (``maxspeed`` or ``class``), ``peak_factor``.
     """

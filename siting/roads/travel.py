@@ -19,7 +19,8 @@ from siting.roads.network import Network
 
 # Number of neighbouring targets searched together; see `_blocks`.
 BATCH = 32
-# Most driving times in memory at once (64 MB). A wide search takes fewer targets at a time.
+# Most driving times in memory at once (64 MB). If drives are long, fewer targets are searched
+# together.
 BLOCK_NUMBERS = 8_000_000
 # Memory (bytes) per pair of cell and site while pairs are gathered, sorted and labelled.
 BYTES_A_PAIR = 64
@@ -30,8 +31,8 @@ LEAST_MIN = 1e-9
 def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) -> pd.DataFrame:
     """Return the driving minutes from each node to each target node within the cutoff.
 
-    Dijkstra's algorithm (scipy, bounded) runs from each target on the network with every street
-    reversed, so that one-ways are driven towards the target. Of parallel streets, the quickest
+    Dijkstra's algorithm (scipy, bounded) runs from each target on the network with all streets
+    reversed, so that the drives lead to the target. Among parallel streets, only the quickest
     counts.
 
     Parameters
@@ -39,9 +40,9 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
     network
         The roads.
     targets
-        ``node_id`` of the targets; a repeated one counts once.
+        ``node_id`` of the targets; a repeated target counts once.
     cutoff_min
-        Longest drive, minutes.
+        Longest drive in minutes.
 
     Returns
     -------
@@ -77,11 +78,13 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
 def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFrame:
     """Return each point's nearest road node, and its distances (m) to node and road.
 
-    A place beside a long stretch without a junction is near a road though far from a node, so the
-    limit applies to the distance to the road; the node's distance is used for the access time.
+    A place beside a long road without junctions is near the road but far from a node. Therefore,
+    the limit applies to the distance to the road, while the access time depends on the distance to
+    the node.
 
-    `points`: features in any declared coordinate reference system; areas and lines are represented
-    by their centre; `max_m`: largest distance to a road, in metres; ``inf`` for no limit.
+    `points` are features in any declared coordinate reference system. Areas and lines are
+    represented by their centre. `max_m` is the largest distance to a road in metres (``inf``: no
+    limit).
 
     Columns: ``node_id`` (Int64, missing beyond `max_m`), ``snap_m`` (m to that node) and ``road_m``
     (m to the nearest road), on the index of `points`. Raises `InputError` if the points have no
@@ -136,7 +139,7 @@ def reach(
     candidates
         ``site_id``, ``node_id``, ``snap_m``; see `siting.tables.CANDIDATES`.
     cutoff_min
-        The longest drive that counts, minutes, access included.
+        The longest drive that counts, in minutes, including access.
     access_kmh
         Speed between the place and its road node, km/h.
     progress
@@ -164,8 +167,8 @@ def reach(
     empty = np.array([], dtype=np.int32)
     found = [(empty, empty, np.array([], dtype=float))]  # sites, cells, minutes of each block
     done = count = 0
-    # Access is part of the drive, so the least access shortens the search. The small margin allows
-    # for rounding, since the exact sum below decides.
+    # Access is part of the drive, so the search is shortened by the least access times. A small
+    # margin allows for rounding, because the exact sum below decides.
     drive_min = cutoff_min - home_min.min(initial=np.inf) - site_min.min(initial=np.inf) + LEAST_MIN
     if drive_min > 0:
         for rows, nodes, block in _blocks(network, site_at, drive_min):
@@ -181,7 +184,7 @@ def reach(
             if progress is not None:
                 progress(done, len(sites))
     row, column, minutes = (np.concatenate(part) for part in zip(*found, strict=True))
-    # Both tables are sorted by id, so positions sort as ids do; pairs are unique.
+    # Both tables are sorted by id, so sorting positions also sorts the ids. Pairs are unique.
     order = np.argsort(column.astype(np.int64) * len(sites) + row)
     return pd.DataFrame(
         {
@@ -200,8 +203,8 @@ def minutes_to_nearest(
     The minutes include access from the road node to the site, as in `reach`, and are infinite
     beyond the limit.
 
-    `sites`, `access_kmh`, and the errors: as for `reach`; `limit_min`: longest drive searched,
-    minutes.
+    `sites`, `access_kmh` and the errors are as in `reach`. `limit_min` is the longest drive to
+    search, in minutes.
     """
     _require_above_0("limit_min", limit_min, "minutes")
     _require_above_0("access_kmh", access_kmh, "km/h")
@@ -222,7 +225,7 @@ def minutes_to_nearest(
 
 
 def free_bytes() -> float:
-    """Return the memory free for this process, bytes; infinite if unknown."""
+    """Return the memory in bytes that is free for this process; infinite if unknown."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
     except OSError:  # not Linux
@@ -234,8 +237,8 @@ def free_bytes() -> float:
 def _require_room(pairs: float, cutoff_min: float) -> None:
     need, free = pairs * BYTES_A_PAIR, free_bytes()
     if need > free:
-        what = f"within {cutoff_min:g} minutes lie about {pairs:,.0f} pairs of cells and sites, "
-        what += f"which take {need / 1e9:,.1f} GB of memory; {free / 1e9:,.1f} GB are free"
+        what = f"about {pairs:,.0f} pairs of cells and sites lie within {cutoff_min:g} minutes "
+        what += f"and take {need / 1e9:,.1f} GB of memory, but only {free / 1e9:,.1f} GB are free"
         raise InputError("reach.cutoff_min", what, "lower it, or take larger cells or fewer sites")
 
 
@@ -244,12 +247,12 @@ def _blocks(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Yield, for a few targets at a time, their positions, nearby nodes, and the minutes between.
 
-    Each search of scipy initialises every node of the matrix, which for a short drive in a large
-    city takes longer than the search itself. So neighbouring targets are searched together: one
-    search from all of them finds the nodes in reach of any, and the matrix is reduced to these
-    nodes. The minutes are the same to the last bit, since no path within the limit leaves these
-    nodes. scipy searches under Python's lock, so threads gain nothing, and starting another process
-    takes about as long as all the searches of a city.
+    For each search, scipy initialises every node of the matrix. For short drives in a large city,
+    this takes longer than the search itself. Neighbouring targets are therefore searched together:
+    one search from all of them finds the nodes in reach of any target, and the matrix is reduced to
+    these nodes. The minutes are the same to the last bit, because no path within the limit leaves
+    these nodes. Threads would not help, because scipy searches under Python's lock. Starting
+    another process takes about as long as all the searches of a city.
     """
     streets, _ = drive_matrix(network, back=True)
     if not len(targets):
@@ -271,7 +274,7 @@ def _blocks(
 def drive_matrix(network: Network, *, back: bool = False) -> tuple[csr_array, np.ndarray]:
     """Return a sparse matrix of the minutes from u to v, and the street of each entry.
 
-    Of parallel streets, the quickest counts. With `back`, the drives are from v to u.
+    Among parallel streets, only the quickest counts. With `back`, the drives are from v to u.
     """
     index = network.nodes.index
     u = index.get_indexer(network.edges.index.get_level_values("u"))
@@ -280,7 +283,7 @@ def drive_matrix(network: Network, *, back: bool = False) -> tuple[csr_array, np
     minutes = np.maximum(network.edges["travel_min"].to_numpy(dtype=float), LEAST_MIN)
     order = np.lexsort((minutes, column, row))
     order = order[row[order] != column[order]]
-    # A sparse matrix would add parallel streets up: keep the first, the quickest, of each pair.
+    # A sparse matrix would add up parallel streets. Only the first, which is the quickest, is kept.
     first = np.ones(len(order), dtype=bool)
     first[1:] = (np.diff(row[order]) != 0) | (np.diff(column[order]) != 0)
     order = order[first]
@@ -290,7 +293,7 @@ def drive_matrix(network: Network, *, back: bool = False) -> tuple[csr_array, np
 
 
 def _placed(frame: pd.DataFrame, where: str, key: str, access_kmh: float) -> pd.DataFrame:
-    """Return the rows that have a road node, sorted by id, with minutes of access."""
+    """Return the rows with a road node, sorted by id, and add the minutes of access."""
     refuse(missing_columns(frame, (key, "node_id", "snap_m"), where))
     rows = pd.DataFrame({column: frame[column].array for column in (key, "node_id", "snap_m")})
     rows = rows[rows["node_id"].notna()]

@@ -1,7 +1,7 @@
 """The drivable ways of an OpenStreetMap file, streamed into flat arrays.
 
-Buildings, footways and relations are skipped while reading, so that a file takes little more memory
-than its nodes' positions (24 bytes each). Then ways are selected, and cut where nodes are missing.
+Buildings, footways and relations are skipped while reading, so a file takes little more memory than
+the positions of its nodes (24 bytes each). Then ways are selected, and cut where nodes are missing.
 """
 
 from __future__ import annotations
@@ -88,11 +88,11 @@ class Ways:
 def read_xml(file: IO[bytes], path: Path) -> Ways:
     """Return the drivable ways of an OSM XML stream.
 
-    `file` must be decompressed. Raises `InputError`, with the line, if it is not XML or not OSM.
+    `file` must be decompressed. If it is not XML or not OSM, an `InputError` names the line.
     """
     ways = Ways()
     parser = expat.ParserCreate()
-    # A larger buffer than by default gives longer strings in fewer calls.
+    # A buffer larger than the default gives longer strings in fewer calls.
     parser.buffer_size = 1 << 16
     way: dict[str, str] = {}
     refs: list[str] = []
@@ -113,7 +113,7 @@ def read_xml(file: IO[bytes], path: Path) -> Ways:
         elif name == "tag":
             tags[attributes["k"]] = attributes["v"]
         elif name == "node":
-            # An editor's file keeps deleted elements, which are marked and have no position.
+            # Files from editors contain deleted elements, which are marked and have no position.
             if not _deleted(attributes):
                 lon, lat = float(attributes["lon"]), float(attributes["lat"])
                 add_id(int(attributes["id"]))
@@ -149,8 +149,8 @@ def read_pbf(path: Path, clip: BaseGeometry | None) -> Ways:
     """Return the drivable ways near a polygon from an OSM PBF file.
 
     Ways outside the box around `clip` (lon/lat; ``None``: all) are skipped while reading, so that a
-    city can be taken from a country's file. Raises `MissingExtraError` without pyosmium,
-    `InputError` if the file is not PBF or is truncated.
+    city can be read from a country's file. Raises `MissingExtraError` if pyosmium is not installed,
+    and `InputError` if the file is not PBF or is truncated.
     """
     with needs_extra("pbf", str(path), "needs pyosmium to be read"):
         import osmium
@@ -213,9 +213,9 @@ class Pieces:
 def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
     """Return the selected ways, cut where the file lacks a node.
 
-    A way is kept, whole, if any of its nodes lies inside `clip` (lon/lat; ``None``: all). Raises
-    `InputError` if there is no drivable way, or none in the polygon, or a node has impossible
-    coordinates; `path` names the file in the message.
+    A way is kept whole if any of its nodes lies inside `clip` (lon/lat; ``None``: all). Raises
+    `InputError` if there is no drivable way, if there is none in the polygon, or if a node has
+    impossible coordinates. The message names the file `path`.
     """
     if not ways.way_id:
         what = f"has no street that cars may use ({ways.seen:,} ways with a highway tag)"

@@ -1,14 +1,14 @@
 """Counts of simulated days: by station, by class and by hour, and over many days.
 
-The counted day begins at midnight after a day of warm-up. Drivers who arrive on this day, or are
-turned away on it before setting out, are counted. Each is followed to the end of the session, so
-that no wait is cut short. At the day's end
+The counted day begins at midnight after a day of warm-up. Drivers are counted if they arrive on
+this day, or are turned away on it before setting out. Each of them is followed to the end of the
+session, so no wait is cut short. At the end of the day,
 
     arrivals = charged + turned away + still waiting            (charged: session began in the day)
 
 The use of ports and the energy are counted for the part of each session within the same 24 hours,
-including sessions that began the day before. Each day is sampled afresh with its own warm-up, so
-that days are independent and
+including sessions that began the day before. Each day is sampled anew with its own warm-up, so the
+days are independent. Therefore,
 
     mean over days +- t(0.975, days - 1) x standard deviation over days / sqrt(days)
 
@@ -50,7 +50,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, eq=False)
 class Day:
-    """The counts of one day; rows are queues, classes or hours."""
+    """The counts of one day, with queues, classes or hours as rows."""
 
     by_queue: pd.DataFrame
     by_class: pd.DataFrame
@@ -64,13 +64,13 @@ def count_day(
 ) -> Day:
     """Return the counts of the 24 hours that begin at a given minute.
 
-    `log`: as `siting.simulation.simulate` returns it; `queues`, `sessions`: those simulated;
-    `wait_min`: a longer wait counts as late (minutes); `first_min`: minute at which the day starts.
+    `log` is the result of `siting.simulation.simulate` for `queues` and `sessions`. A wait of more
+    than `wait_min` minutes counts as late. `first_min` is the minute at which the day starts.
 
-    Result: ``arrivals``, ``charged``, ``turned_away``, ``waiting_at_end``, ``late`` (waited too
-    long, or turned away), ``wait_sum_min`` (of drivers who stayed), ``kwh`` and ``busy_min``
-    (within the 24 hours); also ``out_of_reach`` for classes and hours. ``waits``: queue, class,
-    hour and wait of each driver who stayed.
+    The counts are ``arrivals``, ``charged``, ``turned_away``, ``waiting_at_end``, ``late`` (waited
+    too long, or turned away), ``wait_sum_min`` (of drivers who stayed), ``kwh`` and ``busy_min``
+    (within the 24 hours). Classes and hours also have ``out_of_reach``. ``waits`` has the queue,
+    class, hour and wait of each driver who stayed.
     """
     last_min = first_min + DAY_MIN
     arrive = log["arrive_min"].to_numpy(dtype=float)
@@ -149,7 +149,8 @@ class Rules:
     balk_min: float = 30.0  # the longest expected wait that drivers accept
     # Coefficient of variation of a session's energy: 0 if all are equal, 1 if exponential.
     spread: float = 0.5
-    # Hours of the previous day to simulate, 0 to 24; they do not change the counted day's drivers.
+    # Hours of the previous day to simulate, 0 to 24. They do not change the drivers of the counted
+    # day.
     warm_up_h: float = 24.0
 
     def __post_init__(self) -> None:
@@ -179,9 +180,9 @@ def simulate_days(
 ) -> Days:
     """Return independent simulated days, each after its own warm-up.
 
-    `rows`: ``vehicle_class`` and ``kwh_day``, one row per place and class; `choices`: the choices
-    of each row (`siting.simulation.choices_of`); `wait_min`: a longer wait counts as late
-    (minutes).
+    `rows` has ``vehicle_class`` and ``kwh_day``, with one row per place and class. `choices` has
+    the choices of each row (`siting.simulation.choices_of`). A wait of more than `wait_min` minutes
+    counts as late.
     """
     counted = []
     for child in np.random.SeedSequence(rules.seed).spawn(rules.days):
@@ -195,7 +196,7 @@ def simulate_days(
 
 
 def station_table(simulated: Days) -> pd.DataFrame:
-    """Return a row per station: daily means with 95 % half-widths, waits (min), utilisation.
+    """Return one row per station: daily means with 95 % half-widths, waits (min), utilisation.
 
     Columns: ``site_id``, ``ports``, ``arrivals_day``, ``charged_day``, ``turned_away_day``,
     ``waiting_at_end``, ``turned_away_share``, ``wait_mean_min`` and ``wait_p95_min`` (of drivers
@@ -216,7 +217,7 @@ def station_table(simulated: Days) -> pd.DataFrame:
 
 
 def class_table(simulated: Days) -> pd.DataFrame:
-    """Return a row per class, and one for all: drivers, waits (min), kWh, ``out_of_reach_day``."""
+    """Return a row per class and a total row: drivers, waits (min), kWh, ``out_of_reach_day``."""
     names = [*simulated.sessions.classes, "all"]
     counts = [day.by_class for day in simulated.days]
     parts = [pd.concat([one, one.sum().to_frame().T]).set_axis(names) for one in counts]

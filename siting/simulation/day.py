@@ -6,20 +6,21 @@ The drivers of class c arrive as a Poisson process whose rate in hour h is
 
     (energy wanted a day / session_kwh(c)) x share of the day's sessions in hour h
 
-so the number in an hour has a Poisson distribution, arrivals are uniform within the hour, and a
-driver's row (place) is sampled in proportion to the row's energy. The energy of a session has a
-gamma distribution with the class's mean and a given coefficient of variation: 0 means equal energy,
-1 an exponential distribution as in Erlang C.
+The number of drivers in an hour thus has a Poisson distribution, and arrivals are uniform within
+the hour. Each driver's row (place) is sampled in proportion to the energy of the rows. The energy
+of a session has a gamma distribution with the class's mean and a given coefficient of variation. A
+coefficient of 0 means equal energy, and 1 means an exponential distribution, as in Erlang C.
 
-A driver who wants to charge compares all compatible stations in reach, as an app would, and takes
-the one with the shortest sum of drive, expected wait and charging, among stations whose expected
-wait is within the driver's patience. If there is none, the driver is turned away and counted at the
-quickest station. The queue may have grown by the time of arrival; a driver whose expected wait now
-exceeds the patience turns round. All others queue, first come, first served, for the ports of one
-charger group of the station. They take the fastest free port and keep it until the session is done.
+A driver who wants to charge compares all compatible stations in reach, as an app would. Among the
+stations whose expected wait is within the driver's patience, the driver takes the station with the
+shortest sum of drive, expected wait and charging. If no station is within patience, the driver is
+turned away and counted at the quickest station. The queue may grow during the drive. If the
+expected wait then exceeds the patience, the driver turns round. All other drivers queue, first
+come, first served, for the ports of one charger group of the station. They take the fastest free
+port and keep it until the session is done.
 
-The expected wait is 0 if a port is free, else (drivers waiting + 1) / (the mean number of sessions
-that the group's ports complete in an hour).
+The expected wait is 0 if a port is free. Otherwise it is (drivers waiting + 1) / (the mean number
+of sessions that the group's ports complete in an hour).
 
 Source: P. A. W. Lewis, G. S. Shedler: Simulation of nonhomogeneous Poisson processes by thinning,
 Naval Research Logistics Quarterly 26 (1979), 403-413, section 1 for piecewise rates.
@@ -51,7 +52,8 @@ class Queues:
     """The queues of a plan: one per station and charger group."""
 
     table: pd.DataFrame  # ``site_id``, ``charger_group``, ``ports``, one row per queue
-    # Each queue's rows of the table of ports, fastest first, repeated for each port.
+    # For each queue, its rows in the table of ports, fastest first. A row appears once for each
+    # port.
     port_rows: tuple[tuple[int, ...], ...]
     pace: np.ndarray  # minutes per kWh, by row of the table of ports and by class
     # Sessions per minute that the ports of each queue complete when all are taken.
@@ -61,8 +63,8 @@ class Queues:
     def of(cls, ports: pd.DataFrame, sessions: Sessions, count: np.ndarray) -> Queues:
         """Return the queues of a table of ports.
 
-        `ports`: from `siting.simulation.station_ports`; `count`: sessions a day by class, which
-        weight the mean session of a group.
+        `ports` is the result of `siting.simulation.station_ports`. `count` is the number of
+        sessions a day by class, which weights the mean session of a group.
         """
         groups = ports["charger_group"].to_numpy(object)
         pace = np.full((len(ports), len(sessions.classes)), np.inf)
@@ -95,10 +97,10 @@ def draw_drivers(
 ) -> pd.DataFrame:
     """Return the drivers of some days in the order in which they want to charge.
 
-    `rows`: ``vehicle_class`` and ``kwh_day``: demand, one row per place and class; `days`: number
-    of successive days; `spread`: coefficient of variation of a session's energy, 0 or more.
-    Columns: ``time_min`` (minutes from the first midnight), ``row`` (position in `rows`), ``of``
-    (position of the class), ``kwh``.
+    `rows` is the demand, with ``vehicle_class`` and ``kwh_day``, one row per place and class.
+    `days` is the number of successive days. `spread` is the coefficient of variation of a session's
+    energy, 0 or more. Columns: ``time_min`` (minutes from the first midnight), ``row`` (position in
+    `rows`), ``of`` (position of the class), ``kwh``.
     """
     of_row = np.array([sessions.classes.index(str(c)) for c in rows["vehicle_class"]], dtype=int)
     energy = rows["kwh_day"].to_numpy(dtype=float)
@@ -132,8 +134,9 @@ def choices_of(
 ) -> list[Choices]:
     """Return the choices of each row: every queue in reach with compatible ports.
 
-    `rows`: ``place`` and ``vehicle_class``, one row per place and class; `reach`: ``place``,
-    ``site_id``, ``travel_min``; `queues`, `sessions`: those to be simulated.
+    `rows` has ``place`` and ``vehicle_class``, with one row per place and class. `reach` has
+    ``place``, ``site_id``, ``travel_min``. `queues` and `sessions` are the queues and sessions to
+    simulate.
     """
     of_site: dict[str, list[int]] = {}
     for q, site_id in enumerate(queues.table["site_id"].astype(str)):
@@ -163,15 +166,16 @@ def choices_of(
 def simulate(
     drivers: pd.DataFrame, choices: Sequence[Choices], queues: Queues, *, patience_min: float
 ) -> pd.DataFrame:
-    """Return the outcome of each driver, who is followed until the session is done.
+    """Return the outcome of each driver; each is followed to the end of the session.
 
-    `drivers`: from `siting.simulation.draw_drivers`; `choices`: the choices of each row of demand;
-    `patience_min`: the longest expected wait that a driver accepts, minutes; may be infinite.
+    `drivers` is the result of `siting.simulation.draw_drivers`. `choices` has the choices of each
+    row of demand. `patience_min` is the longest expected wait that a driver accepts, in minutes; it
+    may be infinite.
 
-    Columns added to `drivers`: ``outcome`` (0 nothing in reach, 1 turned away before setting out, 2
-    turned round at the station, 3 charged), ``queue`` (-1: none), ``arrive_min`` (at the station;
-    for drivers who never set out, the time they want to charge), ``start_min``, ``end_min``,
-    ``port`` (row of the table of ports).
+    Columns added to `drivers`: ``outcome`` (0: nothing in reach; 1: turned away before setting out;
+    2: turned round at the station; 3: charged), ``queue`` (-1: none), ``arrive_min`` (at the
+    station; for drivers who never set out, the time they want to charge), ``start_min``,
+    ``end_min``, ``port`` (row of the table of ports).
     """
     n = len(drivers)
     time = drivers["time_min"].to_numpy(dtype=float).tolist()
@@ -242,7 +246,7 @@ def simulate(
 
 
 def sessions_per_day(rows: pd.DataFrame, sessions: Sessions) -> np.ndarray:
-    """Return the number of sessions a day, by class, that a demand (``kwh_day``) amounts to."""
+    """Return the number of sessions per day, by class, for a demand (``kwh_day``)."""
     kwh = rows.groupby("vehicle_class")["kwh_day"].sum()
     class_kwh = np.array([float(kwh.get(name, 0.0)) for name in sessions.classes])
     count: np.ndarray = class_kwh / sessions.kwh

@@ -2,11 +2,12 @@
 
 Formulation
 -----------
-The energy of a class that the plan assigns to a station is converted to sessions an hour with the
-class's mean session and share of the day in that hour. A class that fits several charger groups of
-the station is divided among them, in steps of a hundredth, so that they are equally busy. Each
-group is one queue M/M/n, where n is the number of ports and a the offered load in erlangs (sessions
-an hour times the mean hours at a port). With C(n, a) of `siting.sites.waiting`,
+The energy of a class that the plan assigns to a station is converted to sessions per hour. The
+conversion uses the class's mean session and its share of the day's sessions in the hour. If a class
+fits several charger groups of the station, it is divided among them, in steps of a hundredth, so
+that they are equally busy. Each group is one M/M/n queue, where n is the number of ports and a is
+the offered load in erlangs (sessions per hour times the mean hours at a port). With the probability
+of waiting C(n, a) from `siting.sites.waiting`,
 
     P(wait > t) = C exp(-(n - a) t / s),      mean wait = C s / (n - a),      s = a / rate
 
@@ -34,10 +35,10 @@ STEPS = 100
 def split_load(ports: pd.DataFrame, load: pd.DataFrame, sessions: Sessions) -> pd.DataFrame:
     """Return each class's energy (kWh/day) at each charger group of a station.
 
-    `ports`: from `siting.simulation.station_ports`; `load`: ``site_id``, ``vehicle_class``,
-    ``kwh_day``: energy assigned to each station. Columns: ``site_id``, ``charger_group``,
-    ``vehicle_class``, ``kwh_day``, ``minutes`` (mean session at the ports of the group). Energy
-    that fits no port of the station is left out.
+    `ports` is the result of `siting.simulation.station_ports`. `load` is the energy assigned to
+    each station, with ``site_id``, ``vehicle_class`` and ``kwh_day``. Columns: ``site_id``,
+    ``charger_group``, ``vehicle_class``, ``kwh_day``, ``minutes`` (mean session at the ports of the
+    group). Energy that fits no port of the station is left out.
     """
     rows = []
     by_site = dict(list(ports.groupby("site_id", sort=False)))
@@ -78,8 +79,8 @@ def expected_waits(
 ) -> pd.DataFrame:
     """Return the Erlang C waits of each charger group at each station, in the group's busiest hour.
 
-    `ports`, `load`, `sessions`: as in `split_load`; `wait_min`: a wait longer than this counts as
-    late (minutes).
+    `ports`, `load` and `sessions` are as in `split_load`. A wait of more than `wait_min` minutes
+    counts as late.
 
     Columns: ``site_id``, ``charger_group``, ``ports``, ``kwh_day``, ``sessions_day``, ``peak_hour``
     (0 to 23), ``peak_sessions`` and ``erlangs`` (offered load) in that hour, ``late_share`` (P(wait
@@ -126,18 +127,18 @@ def standard_kwh_day(
     compatibility: pd.DataFrame,
     energy_kwh_day: Mapping[str, float],
 ) -> pd.Series[float]:
-    """Return the energy each station can serve (kWh/day) with few long waits in the peak hour.
+    """Return the energy (kWh/day) that each station can serve with few long waits at the peak hour.
 
-    `ports`: from `siting.simulation.station_ports`; `standard`: its rule is taken as ``waiting``,
-    without its limits on port use; `sessions`, `compatibility`: the profile table, and the charger
-    groups of each class; `energy_kwh_day`: public energy by class, which weights the sessions of a
-    group.
+    `ports` is the result of `siting.simulation.station_ports`. The rule of `standard` is replaced
+    by ``waiting``, without limits on port use. `sessions` is the profile table. `compatibility` has
+    the charger groups of each class. `energy_kwh_day` is the public energy by class, which weights
+    the sessions of a group.
 
-    Result: kWh/day by ``site_id``, over all its chargers.
+    The result is the kWh/day of each ``site_id``, over all its chargers.
     """
     waiting = replace(standard, rule="waiting", time_utilisation={})
     station_kwh: dict[str, float] = {}
-    known: dict[tuple[object, ...], float] = {}  # few sets of chargers are distinct
+    known: dict[tuple[object, ...], float] = {}  # many stations have the same chargers
     for (site_id, group), part in ports.groupby(["site_id", "charger_group"], sort=True):
         types = part[["charger_group", "ports", "port_kw", "battery_kwh"]]
         key = tuple(types.itertuples(index=False, name=None))
@@ -153,6 +154,6 @@ def standard_kwh_day(
 
 
 def _mean_minutes(sessions: Sessions, of: int, group: int, ports: pd.DataFrame) -> float:
-    """Return the mean minutes of a class at the ports of a group, port by port."""
+    """Return the mean minutes of a session of a class, over all ports of a group."""
     count = ports["ports"].to_numpy(dtype=float)
     return float(sessions.minutes(of, group, ports) @ count / count.sum())

@@ -4,10 +4,11 @@ A session of class c that takes e kWh occupies a port of p kW for
 
     minutes(c, p) = 60 e / min(p, limit(c)) / availability
 
-with limit(c) the limit of the class at that charger group: from the table of limits, else the mean
-power in the profile table (session_kwh / session_min). Availability below 1 lengthens the session,
-as short power cuts would. The slot of a swap cabinet is occupied while the energy taken is
-recharged, 60 e / p x taper / availability. This applies `siting.sites.standards` to each session.
+where limit(c) is the power limit of the class at that charger group, from the table of limits. If
+the table has none, it is the mean power in the profile table (session_kwh / session_min).
+Availability below 1 lengthens the session, as short power cuts would. The slot of a swap cabinet is
+occupied for 60 e / p x taper / availability minutes, while the energy taken is recharged. These are
+the rules of `siting.sites.standards`, applied to each session.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from siting.sites.chargers_text import charger_counts
 from siting.sites.standing import LARGEST_AC_KW
 
 MINUTES = 60.0
-# The columns of `station_ports`, with types for the numeric ones.
+# Numeric columns of `station_ports`, with their types.
 TYPES = {"ports": int, "port_kw": float, "battery_kwh": float, "availability": float}
 COLUMNS = ["site_id", "charger_group", "charger", *TYPES]
 
@@ -33,13 +34,13 @@ def station_ports(
 ) -> pd.DataFrame:
     """Return the ports of each station by charger type, with their power (kW).
 
-    `sites`: ``site_id``, ``offer_id`` and ``chargers`` (a string) of a plan; `offers`:
-    ``offer_id``, ``site_id``, ``existing``, ``ports``, ``availability`` (share of the time with
+    `sites` has ``site_id``, ``offer_id`` and ``chargers`` (a string) of a plan. `offers` has
+    ``offer_id``, ``site_id``, ``existing``, ``ports`` and ``availability`` (share of the time with
     power) of the plan's offers.
 
     Columns: ``site_id``, ``charger_group``, ``charger``, ``ports``, ``port_kw`` (kW with every port
     in use), ``battery_kwh`` (in all slots; 0: no swap cabinet), ``availability``. Rows are sorted
-    by site and charger group, fastest port first. Raises `InputError` naming every station whose
+    by site and charger group, fastest port first. An `InputError` names every station whose
     chargers cannot be read or are not in the catalogue.
     """
     types = chargers.set_index(chargers["charger_id"].astype(str)).to_dict("index")
@@ -80,7 +81,7 @@ def station_ports(
 class Sessions:
     """The sessions of each class: energy, hours of arrival, and compatible chargers."""
 
-    # `classes`, `groups`: names; the arrays below follow their order
+    # Names of the classes and charger groups. The arrays below are in their order.
     classes: tuple[str, ...]
     groups: tuple[str, ...]
     kwh: np.ndarray  # mean energy of a session by class (kWh)
@@ -99,10 +100,10 @@ class Sessions:
     ) -> Sessions:
         """Return the sessions that the tables describe.
 
-        `classes`: the vehicle classes of the study; `sessions`: as `siting.demand.session_figures`
-        returns them; `compatibility`: the charger groups of each class; `swap_taper`: as in
-        `siting.sites.ServiceStandard`. Power is limited by `siting.sites.charging_limits`. Raises
-        `InputError` if a class has no session figures.
+        `classes` are the vehicle classes of the study. `sessions` is the result of
+        `siting.demand.session_figures`. `compatibility` has the charger groups of each class.
+        `swap_taper` is as in `siting.sites.ServiceStandard`. Power is limited by
+        `siting.sites.charging_limits`. Raises `InputError` if a class has no session figures.
         """
         figures = sessions.set_index("vehicle_class")
         lacking = tuple(name for name in classes if name not in figures.index)

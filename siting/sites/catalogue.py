@@ -1,6 +1,7 @@
 """Tables of figures for stations: chargers, connections, fees, bays, compatible vehicles.
 
-The argument `path` names a user's own table with the same columns, to replace the package's.
+The argument `path` names a user's own table, which has the same columns and replaces the packaged
+one.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from siting.reference import table
 
 
 def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
-    """Return the types of charger: power (kW), ports, price with range (PKR, installed) and life.
+    """Return the charger types: power (kW), ports, installed price with range (PKR), and life.
 
     A swap cabinet's price excludes batteries; ``battery_kwh`` and ``battery_pkr_kwh`` describe the
     batteries in its slots. The number of batteries on the road depends on sales (works.csv).
 
     Columns: ``charger_id``, ``charger_group``, ``power_kw``, ``ports``, ``capex_pkr``,
     ``capex_low_pkr``, ``capex_high_pkr``, ``life_years``, the battery columns, ``source``,
-    ``confidence``. Raises `InputError` with every repeated id, unusable group and invalid figure.
+    ``confidence``. Raises `InputError` with every repeated id, every group that cannot be part of a
+    column's name, and every invalid figure.
 
     >>> charger_catalogue().set_index("charger_id").loc["dc_60", "capex_pkr"].item()
     3500000
@@ -48,8 +50,8 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
 def at_exchange_rate(chargers: pd.DataFrame, pkr_per_usd: float | None) -> pd.DataFrame:
     """Return the catalogue with imported parts priced at another exchange rate (PKR).
 
-    `chargers`: as `charger_catalogue` returns it, at the packaged rate; `pkr_per_usd`: the rate to
-    plan with; None: the packaged one.
+    `chargers`: as `charger_catalogue` returns it, at the packaged rate; `pkr_per_usd`: the new
+    rate; None keeps the packaged rate.
 
     >>> dear = at_exchange_rate(charger_catalogue(), 350.0).set_index("charger_id")
     >>> round(float(dear.loc["dc_60", "capex_pkr"]))  # 3.5 m x (1 + 0.7 x (350 / 280 - 1))
@@ -120,10 +122,10 @@ def compatibility() -> pd.DataFrame:
 
 
 def charging_limits() -> pd.DataFrame:
-    """Return the most power (kW) that a vehicle class takes at a charger group, if limited.
+    """Return the largest power (kW) that a vehicle class can take at a charger group.
 
     Columns: ``charger_group``, ``vehicle_class``, ``limit_kw``, ``low``, ``high``, ``source``,
-    ``confidence``; a pair without a row is limited only by the mean power of its sessions.
+    ``confidence``. A pair without a row is limited only by the mean power of its sessions.
 
     >>> limits = charging_limits().set_index(["charger_group", "vehicle_class"])
     >>> limits["limit_kw"]["ac", "car"].item()  # the on-board charger
@@ -135,8 +137,8 @@ def charging_limits() -> pd.DataFrame:
 def time_utilisation(own: Mapping[str, float] | None = None) -> dict[str, float]:
     """Return the largest share of the day for which ports may be in use, by charger group.
 
-    A port is in use while it draws power; shares are above 0 and at most 1. `own` replaces the
-    packaged shares by charger group; ranges, sources and confidence marks are in
+    A port is in use while it draws power; shares are above 0 and at most 1. `own`: shares by
+    charger group that replace the packaged ones. Ranges, sources and confidence marks are in
     ``siting.reference.table("time_utilisation")``. Raises `InputError` naming every group of `own`
     that is not a charger group.
 
@@ -166,9 +168,9 @@ def bay_figures() -> pd.DataFrame:
 def parking_rule() -> pd.DataFrame:
     """Return NEECA's parking rule: charging points by number of bays in a car park.
 
-    The reports say that a number of points "can be established", which may be a minimum or a
-    maximum. They give 1 point for 5-50 bays, 2 for 50-100 and 3 for 100-150. The steps overlap at
-    50 and 100, where the smaller number is taken.
+    Press reports say that a number of points "can be established", which may mean a minimum or a
+    maximum. The number is 1 for 5-50 bays, 2 for 50-100 and 3 for 100-150. The ranges overlap at 50
+    and 100 bays, where the smaller number is taken.
 
     Columns: ``max_bays`` (infinite: no limit), ``points``, ``source``, ``confidence``. Rows are
     sorted by ``max_bays``.

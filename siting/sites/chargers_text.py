@@ -12,10 +12,11 @@ _STANDS = re.compile(r"^(?P<kw>\d+(?:\.\d+)?)\s*kW \(stands\)$", re.IGNORECASE)
 
 
 def charger_counts(text: str) -> tuple[dict[str, int], float | None]:
-    """Return the number of chargers of each type in a string, and an existing station's power (kW).
+    """Return the number of chargers of each type in a string, and the existing power (kW).
 
-    Types keep their order in the string, and repeated types are summed; the power is None if no
-    part is like ``1 x 60 kW (stands)``. Raises `ValueError` if a part is not ``number x type``.
+    Types keep the order of the string, and the numbers of a repeated type are added. The power is
+    None if no part of the string is like ``1 x 60 kW (stands)``. Raises `ValueError` if a part is
+    not ``number x type``.
 
     >>> charger_counts("2 x dc_120 + 8 x lev_3")
     ({'dc_120': 2, 'lev_3': 8}, None)
@@ -40,7 +41,7 @@ def charger_counts(text: str) -> tuple[dict[str, int], float | None]:
 
 
 def added_up(texts: Iterable[str]) -> str:
-    """Return the sum of several stations' chargers as a string; unreadable strings are joined.
+    """Return the chargers of several stations, added up; strings that cannot be read are joined.
 
     >>> added_up(["2 x dc_60 + 8 x lev_3", "4 x lev_3"])
     '2 x dc_60 + 12 x lev_3'

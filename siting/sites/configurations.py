@@ -1,4 +1,4 @@
-"""The cost, load and capacity of a set of chargers, independent of the site."""
+"""The cost, load and capacity of a set of chargers, as far as they do not depend on the site."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Configurations = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules for offers: tables of figures, service standard, costs, subsidy."""
+    """The figures and rules behind offers: tables, service standard, costs and subsidy."""
 
     chargers: pd.DataFrame
     grid: pd.DataFrame
@@ -71,7 +71,7 @@ class Rules:
         return self.mixes[group]
 
     def mix_faults(self, types: pd.DataFrame) -> list[Fault]:
-        """Return every fault of the session figures needed for the capacity of these chargers."""
+        """Return every fault of the session figures behind the capacity of these chargers."""
         swaps = types["battery_kwh"].fillna(0.0) > 0
         needed = types[swaps | (self.service.rule == "waiting")]
         faults: list[Fault] = []
@@ -83,14 +83,14 @@ class Rules:
         return faults
 
     def group_kwh_day(self, types: pd.DataFrame, number: np.ndarray) -> float:
-        """Return the capacity of chargers of one group (kWh/day) if there is power all day."""
+        """Return the capacity of one group's chargers (kWh/day) with power all day."""
         swaps = bool((types["battery_kwh"].fillna(0.0) > 0).any())
         needed = swaps or self.service.rule == "waiting"
         mix = self.mix(str(types["charger_group"].iloc[0])) if needed else None
         return group_capacity_kwh_day(types, number, mix, self.service)
 
     def group_load_kw(self, types: pd.DataFrame, number: np.ndarray, served: float) -> float:
-        """Return the load of chargers of one group (kW) at the energy they can serve (kWh/day)."""
+        """Return the load of one group's chargers (kW) when they serve `served` kWh/day."""
         group = str(types["charger_group"].iloc[0])
         limits = at_preset(self.limits, self.costs.preset, "limit_kw")
         fastest = fastest_kw(group, self.compatibility, limits)
@@ -99,22 +99,22 @@ class Rules:
 
 
 class OfferFigures(TypedDict, total=False):
-    """The figures behind offers, by name; those not required have packaged defaults."""
+    """The figures behind offers, by name; optional figures have packaged defaults."""
 
     chargers: Required[pd.DataFrame]  # as `charger_catalogue` returns it
     grid: Required[pd.DataFrame]  # as `grid_figures` returns it
     fees: Required[pd.DataFrame]  # as `fee_figures` returns it
     compatibility: Required[pd.DataFrame]  # as `compatibility` returns it
-    # Share of the day's full output that is sold, above 0 and at most 1 (0.15 by default); a
-    # shorthand for ``service=ServiceStandard("rated_share", ...)``, which a given `service`
-    # overrides.
+    # Share of the day's output at full power that is sold, above 0 and at most 1 (default 0.15);
+    # short for ``service=ServiceStandard("rated_share", ...)`` and overridden by `service`.
     utilisation: float
     service: ServiceStandard | None
     availability: float  # share of the time with power, above 0 and at most 1 (default 1)
-    # Distance to the nearest 11 kV point, km; by default the grid table's motorway distance if the
-    # site's kind is services, rest_area or motorway, else its city distance.
+    # Distance to the nearest 11 kV point, km. The default comes from the grid table: the motorway
+    # distance for sites of kind services, rest_area or motorway, and the city distance for all
+    # others.
     line_km: float | None
-    # Spare grid power, kW; default 800, assumed for an 11 kV feeder, with the range 200 to 2,000.
+    # Spare grid power, kW. The default of 800 is an assumption for an 11 kV feeder (200 to 2,000).
     headroom_kw: float
     subsidy: Subsidy | None
     costs: SiteCosts | None  # civil works, land and O&M (default `site_costs()`)
@@ -124,7 +124,7 @@ class OfferFigures(TypedDict, total=False):
     parking: pd.DataFrame | None
     sessions: pd.DataFrame | None
     limits: pd.DataFrame | None
-    energy_kwh_day: Mapping[str, float] | None  # public energy by class, to weight sessions
+    energy_kwh_day: Mapping[str, float] | None  # public energy by class, which weights sessions
 
 
 def given_faults(given: OfferFigures) -> list[Fault]:
@@ -140,12 +140,12 @@ def given_faults(given: OfferFigures) -> list[Fault]:
     if km is not None and not 0 <= km < np.inf:
         faults.append(Fault("line_km", f"{km} is not a distance", "give 0 km or more"))
     if not 0 <= kw < np.inf:
-        faults.append(Fault("headroom_kw", f"{kw} is not kW of at least 0"))
+        faults.append(Fault("headroom_kw", f"{kw} is not a power of at least 0 kW"))
     return faults
 
 
 def rules_of(given: OfferFigures) -> Rules:
-    """Return the rules with the given figures, and packaged figures for all others."""
+    """Return the rules with the figures in `given`; packaged figures fill in the rest."""
     figures: dict[str, Any] = {name: one for name, one in given.items() if one is not None}
     used = figures.pop("utilisation", USED_SHARE)
     return Rules(**{"service": ServiceStandard("rated_share", used), **figures})
@@ -154,7 +154,7 @@ def rules_of(given: OfferFigures) -> Rules:
 def bare_configurations(configurations: Configurations, rules: Rules) -> pd.DataFrame:
     """Return the configurations with the costs, load and capacity that do not depend on the site.
 
-    An `InputError` names every class without the session figures needed for capacity.
+    Raises `InputError` naming every vehicle class that lacks session figures needed for capacity.
     """
     chosen = {name: dict(numbers) for name, numbers in configurations.items()}
     count = pd.DataFrame.from_dict(chosen, orient="index").fillna(0).astype(float)
@@ -193,7 +193,7 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
     groups = types["charger_group"].astype(str)
     for group in dict.fromkeys(groups):
         of_group = (groups == group).to_numpy()
-        # Each distinct row is computed once, because sizes combine few numbers of each type.
+        # Sizes combine few numbers of each type, so each distinct row is computed only once.
         rows, which = np.unique(n[:, of_group], axis=0, return_inverse=True)
         served = [rules.group_kwh_day(types[of_group], row) if row.any() else 0.0 for row in rows]
         load = [
@@ -272,7 +272,7 @@ def battery_pkr_kwh(types: pd.DataFrame) -> float:
 
 
 def _shortest(n: np.ndarray, life_years: pd.Series) -> np.ndarray:
-    """Return the shortest life (years) among the chargers of each configuration; NaN: none."""
+    """Return the shortest life (years) of each configuration's chargers; NaN if none has a life."""
     lives = life_years.to_numpy(dtype=float, na_value=np.nan)
     shortest = np.where((n > 0) & ~np.isnan(lives), lives, np.inf).min(axis=1)
     return np.where(np.isfinite(shortest), shortest, np.nan)

@@ -1,19 +1,19 @@
-"""The cost parts of an offer (PKR): grid, fees, civil works, land, running, subsidy.
+"""The cost parts of an offer (PKR): grid, fees, civil works, land, running costs, subsidy.
 
     load        = sum over the chargers of min(kW, ports x fastest vehicle) x (most ports in use
                   / ports), by charger group (`siting.sites.load`)
     grid_cost   = connection tier that carries the added load + (km x PKR/km of 11 kV line, if the
                   tier needs a transformer) + (upgrade of the feeder, if one is bought)
     civil_cost  = bays x PKR a bay
-    land        = bays x PKR a bay: a yearly lease (running), or a price at the start (cost)
+    land        = bays x PKR a bay: a yearly lease (running), or a purchase price (in the cost)
     design      = share x (grid_cost + civil_cost)
     contingency = share x (chargers + grid_cost + civil_cost + design)
     deposit     = added load x PKR/kW
     cost        = chargers + grid_cost + fees + civil_cost + land_cost + design + contingency
                   + deposit
-    batteries   = (kWh of the slots + kWh on the road for each kWh/day that cabinets can sell)
-                  x PKR/kWh, a part of the chargers
-    om          = share of the chargers' cost a year, swap batteries left out
+    batteries   = (kWh of the slots + `road_battery` x kWh/day that cabinets can sell) x PKR/kWh,
+                  included in the chargers
+    om          = share of the chargers' cost without swap batteries, a year
     insurance   = share x (chargers + grid_cost + civil_cost) a year
 
 Figures and their sources are in `siting/reference`: grid.csv, fees.csv, works.csv, bays.csv,
@@ -38,7 +38,7 @@ LAND = ("lease", "upfront")
 POINTS_RULES = ("none", "minimum", "maximum")
 SUBSIDY_RULES = ("need", "share", "flat", "gap")
 MONTHS = 12.0
-# Fields of `SiteCosts`, each with the item of works.csv that fills it.
+# For each field of `SiteCosts`, the item of works.csv that fills it.
 WORKS = {
     field_name: field_name.replace("_pkr", "")
     for field_name in (
@@ -52,7 +52,7 @@ SHARES = ("om_share", "contingency_share", "design_share", "insurance_share", "b
 
 @dataclass(frozen=True)
 class SiteCosts:
-    """The costs of a station other than chargers, grid works and fees, and how land is paid for.
+    """The costs of a station besides chargers, grid works and fees, and how its land is paid for.
 
     Create it with `site_costs`, which fills in the packaged figures.
     """
@@ -60,8 +60,8 @@ class SiteCosts:
     civil_bay_pkr: float  # civil works per car bay in PKR
     land_bay_month_pkr: float  # lease of a bay in PKR a month
     land_bay_upfront_pkr: float  # price of a bay paid at the start, in PKR
-    om_share: float  # operation and maintenance: share of the chargers' cost a year, 0 to 1
-    # Bays of a site if neither its layer nor its kind has a figure; ``inf``: no limit.
+    om_share: float  # yearly operation and maintenance as a share of the chargers' cost, 0 to 1
+    # Bays of a site whose layer and kind both lack a figure; ``inf`` sets no limit.
     site_bays: float
     line_detour: float  # length of an 11 kV line / straight distance, at least 1
     # `contingency_share`, `design_share`, `insurance_share`: contingency, design and yearly
@@ -69,42 +69,43 @@ class SiteCosts:
     contingency_share: float = 0.0
     design_share: float = 0.0
     insurance_share: float = 0.0
-    # The distribution company's security deposit, PKR for each kW of load.
+    # Security deposit for the distribution company, PKR for each kW of load.
     deposit_pkr_kw: float = 0.0
-    # Share of the busiest hour for which the connection carries the ports in use; 1: it carries all
-    # ports.
+    # Share of the busiest hour during which the connection can supply every port in use; at 1, it
+    # can supply all ports at once.
     busy_share: float = 1.0
-    # `road_battery_2w`, `road_battery_3w`: capacity of the batteries on the road (kWh) for each
-    # kWh/day that swap cabinets can sell
+    # `road_battery_2w`, `road_battery_3w`: batteries on the road (kWh) for each kWh/day that swap
+    # cabinets can sell
     road_battery_2w: float = 0.0
     road_battery_3w: float = 0.0
-    # Where in its range each packaged figure is taken (`siting.reference.PRESETS`).
+    # Preset that selects a value from the range of each packaged figure
+    # (`siting.reference.PRESETS`).
     preset: str = "central"
-    # ``lease`` (running cost) or ``upfront`` (part of the cost).
+    # Whether land is leased (``lease``, a running cost) or bought (``upfront``, part of the cost).
     land: Literal["lease", "upfront"] = "lease"
-    # NEECA's parking rule at sites with known bays: ``none`` (ignored), or read as a ``minimum`` or
-    # ``maximum`` of charging points. Reports of the rule can mean either.
+    # How NEECA's parking rule is read at sites with known bays: as a ``minimum`` or a ``maximum``
+    # number of charging points, or not at all (``none``). Published reports allow both readings.
     neeca_points: Literal["none", "minimum", "maximum"] = "none"
-    # Bays of a site by kind of place, where its layer has no figure.
+    # Bays of a site by kind of place, used if its layer has no figure.
     bays_by_kind: Mapping[str, float] = field(default_factory=dict)
 
     def road_battery(self, group: str) -> float:
-        """Return the capacity of batteries on the road (kWh) for each kWh/day a group can sell."""
+        """Return the batteries on the road (kWh) for each kWh/day that a charger group can sell."""
         return float(getattr(self, f"road_battery_{group.removeprefix('swap_')}", 0.0))
 
     def __post_init__(self) -> None:
-        """Refuse invalid figures, all at once."""
+        """Raise `InputError` with every invalid figure."""
         amounts = {
-            "PKR of at least 0": (
+            "an amount of at least PKR 0": (
                 "civil_bay_pkr", "land_bay_month_pkr", "land_bay_upfront_pkr", "deposit_pkr_kw"
             ),
-            "kWh of at least 0 for each kWh a day": ("road_battery_2w", "road_battery_3w"),
+            "at least 0 kWh for each kWh a day": ("road_battery_2w", "road_battery_3w"),
         }  # fmt: skip
         faults = wrong_figures("site costs", self, [
             *((name, 0 <= getattr(self, name) < np.inf, what)
               for what, names in amounts.items() for name in names),
             *((name, 0 <= getattr(self, name) <= 1, "a share", "give 0 to 1") for name in SHARES),
-            ("site_bays", self.site_bays >= 0, "bays of at least 0"),
+            ("site_bays", self.site_bays >= 0, "at least 0 bays"),
             ("line_detour", 1 <= self.line_detour < np.inf, "a factor of at least 1"),
             ("land", self.land in LAND, "a way to pay", "use " + " or ".join(LAND)),
             ("neeca_points", self.neeca_points in POINTS_RULES, "a reading of the parking rule",
@@ -112,16 +113,16 @@ class SiteCosts:
         ])  # fmt: skip
         odd = tuple(f"{kind}: {bays}" for kind, bays in self.bays_by_kind.items() if not bays >= 0)
         if odd:
-            faults.append(Fault("site costs, bays_by_kind", "not bays of at least 0", "", odd))
+            faults.append(Fault("site costs, bays_by_kind", "not at least 0 bays", "", odd))
         refuse(faults)
 
 
 def site_costs(**overrides: Any) -> SiteCosts:
-    """Return the figures for civil works, land and O&M (PKR), with a user's overrides.
+    """Return the packaged costs of a site (PKR), with a user's overrides.
 
-    `**overrides`: fields of `SiteCosts`. A given `site_bays` replaces the bays by kind of place;
-    `preset` selects where in its range each remaining figure is taken (`siting.reference.PRESETS`).
-    Raises `InputError` with every unknown field and invalid figure.
+    `**overrides`: fields of `SiteCosts`. An override of `site_bays` also replaces the packaged bays
+    by kind of place. `preset` selects the values of all other figures from their ranges
+    (`siting.reference.PRESETS`). Raises `InputError` with every unknown field and invalid figure.
 
     >>> site_costs(land="upfront").civil_bay_pkr
     150000.0
@@ -142,11 +143,11 @@ class Hurdle:
 
     # Share of planned sales at which a station must break even, above 0 and at most 1.
     sales_share: float = 1.0
-    # Least real return a year, 0 to 1; default: the discount rate.
+    # Least real return a year, 0 to 1; by default, the discount rate.
     real_return: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse invalid shares."""
+        """Raise `InputError` with every invalid share."""
         rate, share = self.real_return, "a share above 0 and at most 1"
         refuse(wrong_figures("hurdle", self, [
             ("sales_share", 0 < self.sales_share <= 1, share),
@@ -156,11 +157,11 @@ class Hurdle:
 
 @dataclass(frozen=True)
 class Subsidy:
-    """The public share of one station's cost: the rule, its shares and its limits.
+    """The rule for the public share of one station's cost, with its shares and limits.
 
-    Pakistan has published no rule for the subsidy of a station. The defaults are assumptions;
-    India's PM E-DRIVE pays 0.8 of the grid works (including civil works) and 0 to 0.7 of the
-    chargers.
+    The defaults are assumptions, because Pakistan has published no rule for the subsidy of a
+    station. India's PM E-DRIVE pays 0.8 of the cost of grid works (including civil works) and 0 to
+    0.7 of the cost of chargers.
 
     >>> Subsidy(charger_share=0.5, grid_share=0.8, cap_per_station_pkr=5_000_000).fee_share
     0.0
@@ -175,11 +176,12 @@ class Subsidy:
     cap_per_station_pkr: float | None = None
     civil_share: float = 0.0
     land_share: float = 0.0
-    # ``share``: shares of the cost parts; ``need``: the viability gap (`siting.economics`), up to
-    # these shares; ``flat``: `flat_pkr` a station, at most its cost; ``gap``: the viability gap, up
-    # to `gap_cap_share` of the cost. The gap depends on sales, so an offer shows the maximum.
+    # ``share`` pays shares of the cost parts. ``need`` pays the viability gap (`siting.economics`),
+    # up to these shares. ``flat`` pays `flat_pkr` a station, up to its cost. ``gap`` pays the
+    # viability gap, up to `gap_cap_share` of the cost. The gap depends on sales, so an offer shows
+    # the maximum.
     rule: Literal["need", "share", "flat", "gap"] = "share"
-    flat_pkr: float = 0.0  # rule ``flat``: PKR a station
+    flat_pkr: float = 0.0  # rule ``flat``: PKR per station
     gap_cap_share: float = 0.5  # rule ``gap``: the largest share of the cost, 0 to 1
     # The hurdle under ``need`` and ``gap``; by default, NPV 0 at planned sales.
     hurdle: Hurdle = Hurdle()
@@ -191,18 +193,18 @@ class Subsidy:
 
     @property
     def shares(self) -> dict[str, float]:
-        """The subsidised share of each cost part; design, contingency and deposit get none."""
+        """The subsidised share of each cost part: 0 for design, contingency and deposit."""
         names = {part: part.removesuffix("_cost_pkr") + "_share" for part in COST_PARTS}
         return {part: float(getattr(self, name, 0.0)) for part, name in names.items()}
 
     @property
     def fills_gap(self) -> bool:
-        """Whether the rule pays at most the viability gap."""
+        """Whether the rule pays the viability gap, up to a cap."""
         return self.rule in ("need", "gap")
 
     def __post_init__(self) -> None:
-        """Refuse invalid shares and sums, all at once."""
-        cap, pkr = self.cap_per_station_pkr, "PKR of at least 0"
+        """Raise `InputError` with every invalid share and sum."""
+        cap, pkr = self.cap_per_station_pkr, "an amount of at least PKR 0"
         shares = [f"{of}_share" for of in ("charger", "grid", "fee", "civil", "land", "gap_cap")]
         refuse(wrong_figures("subsidy", self, [
             *((name, 0 <= getattr(self, name) <= 1, "a share", "give 0 to 1") for name in shares),
@@ -236,9 +238,9 @@ def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
 
 
 def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) -> pd.DataFrame:
-    """Return offers with a cost part raised, and dependent costs raised accordingly (PKR).
+    """Return offers with one cost part raised, and the costs that depend on it updated (PKR).
 
-    Design, contingency and insurance keep each offer's own shares of the works.
+    In each offer, the ratios of design, contingency and insurance to the works stay the same.
     """
     works = ["charger_cost_pkr", "grid_cost_pkr", "civil_cost_pkr"]
     soft = {
@@ -248,7 +250,7 @@ def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) ->
     }
     names = dict.fromkeys([*works, *soft, part])
     none = np.zeros(len(offers))
-    # Arrays are faster than tables, which matters: hundreds of figures are varied for one plan.
+    # Arrays are used for speed, because hundreds of figures are varied for one plan.
     now = {c: offers[c].to_numpy(dtype=float) if c in offers else none for c in names}
     then = now | {part: now[part] + added_pkr.to_numpy(dtype=float)}
     for name, of in soft.items():
@@ -260,12 +262,12 @@ def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) ->
 
 
 def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
-    """Return the smallest grid connection that carries each power (kW), and its price (PKR).
+    """Return, for each power (kW), the smallest grid connection that carries it and its price.
 
-    A connection without its own transformer uses part of an existing one. A price has a part per kW
-    if the table has a row of kind ``connection_kw`` with the same ``max_kw``. Columns:
-    ``grid_item``, ``connection_cost_pkr``, ``needs_line`` (it has a transformer) and ``reason``:
-    blank, or why no connection suffices.
+    A connection without its own transformer uses part of an existing one. A price includes an
+    amount per kW if the table has a row of kind ``connection_kw`` with the same ``max_kw``.
+    Columns: ``grid_item``, ``connection_cost_pkr``, ``needs_line`` (true if the connection has its
+    own transformer) and ``reason`` (why no connection suffices; blank if one does).
     """
     tiers = grid[grid["kind"] == "connection"].sort_values("max_kw")
     limits = tiers["max_kw"].to_numpy(dtype=float)
@@ -280,7 +282,7 @@ def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
             "needs_line": tier["kva"].notna().to_numpy(),
             "reason": [
                 "" if place < len(tiers) else
-                f"needs {power:,.0f} kW, largest transformer tier {limits[-1]:,.0f} kW"
+                f"needs {power:,.0f} kW, above the largest transformer tier, {limits[-1]:,.0f} kW"
                 for power, place in zip(power_kw, at, strict=True)
             ],
         }
@@ -288,7 +290,7 @@ def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
 
 
 def annual_fee(largest_kw: Floats, fees: pd.DataFrame) -> pd.DataFrame:
-    """Return NEECA's level and annual fee (PKR a year) for the largest charger's power (kW)."""
+    """Return NEECA's level and annual fee (PKR) for the power of the largest charger (kW)."""
     levels = fees[fees["item"] == "annual"]
     levels = levels.assign(max_kw=levels["max_kw"].astype(float).fillna(np.inf))
     levels = levels.sort_values("max_kw")
@@ -299,18 +301,18 @@ def annual_fee(largest_kw: Floats, fees: pd.DataFrame) -> pd.DataFrame:
 
 
 def bays_needed(number: Floats, types: pd.DataFrame, bays: pd.DataFrame) -> Floats:
-    """Return the car bays, rounded up, that each set of chargers (row of `number`) needs."""
+    """Return the car bays, rounded up, that each set of chargers (a row of `number`) needs."""
     bay_rules = bays.set_index("charger_group")
     groups = types["charger_group"].astype(str)
     per_unit = groups.map(bay_rules["bays"].astype(float)).fillna(1.0).to_numpy(dtype=float)
     per_port = (groups.map(bay_rules["per"]) != "charger").to_numpy()
     units = np.where(per_port, types["ports"].to_numpy(dtype=float), 1.0)
-    # A rounding tolerance: 3 x 1/3 of a bay is one bay.
+    # The tolerance for rounding makes 3 x 1/3 of a bay one bay.
     return np.asarray(np.ceil(number @ (per_unit * units) - 1e-9))
 
 
 def points_required(site_bays: Floats, rule: pd.DataFrame) -> Floats:
-    """Return the charging points that NEECA's parking rule sets for these bays; 0 for NaN."""
+    """Return the charging points that NEECA's parking rule sets for numbers of bays; 0 for NaN."""
     steps = rule["max_bays"].to_numpy(dtype=float)
     at = np.minimum(np.searchsorted(steps, site_bays, side="left"), len(rule) - 1)
     return np.where(np.isfinite(site_bays), rule["points"].to_numpy(dtype=float)[at], 0.0)

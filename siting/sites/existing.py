@@ -11,12 +11,13 @@ import pandas as pd
 from siting.errors import Fault, InputError, refuse
 from siting.files import read_layer, rows_fault, texts_of
 
-# Power of the commonest unit in the open records of early 2026 (Open Charge Map).
+# Power of the most common charger in the open records of early 2026 (Open Charge Map).
 ASSUMED_POWER_KW = 60.0
 
-# For two of our columns: Open Charge Map's column, its codes for yes, and the answer if both
-# columns are missing. The codes are not verified: 10 available, 20 in use, 30 out of order for now,
-# 50 operational, 75 partly operational; usage 2 private for staff and visitors, 6 private.
+# For two of our columns: the matching column of Open Charge Map, its codes that mean yes, and the
+# answer if both columns are missing. These meanings of the codes are not verified: 10 available, 20
+# in use, 30 out of order for now, 50 operational, 75 partly operational; usage 2 private for staff
+# and visitors, 6 private.
 OCM_ANSWERS = {
     "operational": ("status_type_id", (10, 20, 30, 50, 75), True),
     "private": ("usage_type_id", (2, 6), False),
@@ -29,18 +30,19 @@ NO = ("false", "no", "0", "0.0", "n")
 def existing_stations(path: Path) -> gpd.GeoDataFrame:
     """Return the stations of a file, as points in lon/lat (EPSG:4326), with their power (kW).
 
-    `path`: a CSV or layer with the columns ``name``, ``power_kw`` (kW; several separated by ``;``)
-    and, if present, ``ports``, ``operational`` and ``private`` (yes or no), or the columns of Open
-    Charge Map (``title``, ``power_kw``, ``status_type_id``, ``usage_type_id``, ``flag``).
+    `path`: a CSV or layer with the columns ``name``, ``power_kw`` (kW; several values separated by
+    ``;``) and, optionally, ``ports``, ``operational`` and ``private`` (yes or no). The columns of
+    Open Charge Map are accepted too (``title``, ``power_kw``, ``status_type_id``,
+    ``usage_type_id``, ``flag``).
 
-    Columns: ``name``, ``kind``, ``existing``, ``existing_power_kw`` (the largest unit; 0 where not
-    existing), ``existing_ports`` where the file has ports, ``operational``, ``private``,
-    ``source``, ``geometry``. Only a station in service and open to all counts as existing. The
-    others are ordinary places, of the kind "existing (not operating)" or "existing (private)". A
-    missing power is assumed to be 60 kW, the commonest unit. ``source`` states this assumption and
-    the row's ``flag``, if any. Raises `InputError` with every fault at once: unreadable file,
-    missing columns, powers that are not numbers above 0, answers that are neither yes nor no, ids
-    given twice.
+    Columns: ``name``, ``kind``, ``existing``, ``existing_power_kw`` (of the largest charger; 0 if
+    not existing), ``existing_ports`` (if the file has ports), ``operational``, ``private``,
+    ``source``, ``geometry``. A station counts as existing only if it is in service and open to all.
+    All other stations become ordinary places of the kind "existing (not operating)" or "existing
+    (private)". A missing power is assumed to be 60 kW, as for the most common charger. ``source``
+    states this assumption and the row's ``flag``, if any. Raises `InputError` with every fault: a
+    file that cannot be read, missing columns or geometry, invalid powers or ports, answers other
+    than yes and no, repeated ids.
     """
     layer = read_layer(path)
     faults: list[Fault] = []
@@ -54,7 +56,7 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
         have = ", ".join(str(c) for c in layer.columns if c != "geometry")
         raise InputError(where, "missing", f"add it, blank where unknown; it has: {have}")
     power_kw, bad = _largest(layer["power_kw"])
-    what = f"{bad.sum():,} of {len(layer):,} rows are not kW above 0"
+    what = f"{bad.sum():,} of {len(layer):,} rows have an invalid power (kW above 0)"
     faults += rows_fault(where, bad, path, what, "leave it blank where unknown")
     operational, private = (_answers(layer, path, faults, column) for column in OCM_ANSWERS)
     id_column = next((c for c in ("station_id", "ocm_id", "id") if c in layer.columns), None)
@@ -88,7 +90,7 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
 
 
 def _largest(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return each row's largest number (NaN if blank), and whether any of them is invalid."""
+    """Return each row's largest number (NaN if blank), and whether it has an invalid number."""
     text = column.astype("str").where(column.notna(), "")
     parts = text.str.split(";").explode().str.strip()
     numbers = pd.to_numeric(parts.where(parts != ""), errors="coerce")
@@ -99,7 +101,7 @@ def _largest(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _answers(layer: gpd.GeoDataFrame, path: Path, faults: list[Fault], column: str) -> np.ndarray:
-    """Return a yes-or-no column, decoded if it is Open Charge Map's."""
+    """Return a column of yes-or-no answers, decoded if it comes from Open Charge Map."""
     if column in layer.columns:
         text = layer[column].astype("str").str.strip().str.casefold()
         yes, no = text.isin(YES).to_numpy(), text.isin(NO).to_numpy()

@@ -1,9 +1,9 @@
-"""Which chargers fit which sites, and the reason in words where they do not.
+"""Which chargers fit which sites, with a reason in words for those that do not fit.
 
 Chargers fit a site if a grid connection and the headroom (or a bought upgrade) carry their load,
-the bays suffice, and NEECA's parking rule allows their number of points. Configurations named by
-the user stay in the table, with a reason if they do not fit. A site can have hundreds of sizes; it
-keeps those that fit or, if none fits, the smallest.
+the bays suffice, and NEECA's parking rule allows their number of points. Configurations that the
+user named stay in the table, with a reason if they do not fit. Of the sizes, which can number in
+the hundreds, a site keeps those that fit or, if none fits, the smallest.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ class Fitting:
     """The rules by which chargers fit a site."""
 
     grid: pd.DataFrame
-    parking: pd.DataFrame  # NEECA's charging points by bays
+    parking: pd.DataFrame  # NEECA's parking rule: charging points by bays
     points_rule: str = "none"
     upgrade: bool = False  # whether more power than the headroom can be bought
-    least_ports: int = 0  # fewest ports that a size may have
+    least_ports: int = 0  # least number of ports of a size
 
     def points(self, sites: pd.DataFrame) -> npt.NDArray[np.float64]:
-        """Return the points that NEECA's rule sets for the bays of each site, 0 if unknown."""
+        """Return the points that NEECA's rule sets for each site; 0 if its bays are unknown."""
         known = sites["site_bays"].where(sites["bays_known"].astype(bool))
         return points_required(known.to_numpy(dtype=float), self.parking)
 
     def wrong_points(self, points: Any, asked: Any) -> tuple[Any, Any]:
         """Return the sites with too few points, and the sites with too many."""
         few = (points < asked) & (self.points_rule == "minimum")
-        # Below its first step the rule sets no number, so no number of points is too many.
+        # The rule sets no number below its first step, so any number of points is allowed there.
         return few, (points > asked) & (asked > 0) & (self.points_rule == "maximum")
 
 
@@ -51,9 +51,9 @@ def pairs(
 ) -> tuple[Places, Places, bool]:
     """Return the pairs of a site row and a choice row that become offers, and whether a size fits.
 
-    Pairs are in the order of sites, then choices. `sites` are new sites, or existing stations with
-    their ``ports``, ``points`` and ``bays_needed``; `sized` marks the choices that are sizes. A
-    site gets the sizes that fit, or the smallest if none fits, and all other choices.
+    Pairs are sorted by site, then by choice. `sites` are new sites, or existing stations with their
+    ``ports``, ``points`` and ``bays_needed``; `sized` marks the choices that are sizes. A site gets
+    all choices that are not sizes, and the sizes that fit. If no size fits, it gets the smallest.
     """
     if sized.any():
         fits = _fits(sites, choices, rules) & sized
@@ -97,11 +97,11 @@ def _smallest(choices: pd.DataFrame, sized: Flags, least_ports: int) -> int:
 
 
 def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules: Fitting) -> None:
-    """Raise `InputError`: no size fits any site; the message says what the smallest size needs."""
+    """Raise `InputError` because no size fits any site, with the needs of the smallest size."""
     least = rules.least_ports
     most = int(choices["ports"].to_numpy()[sized].max())
     if least > most and "ports" not in sites.columns:
-        what = f"{least:,} is above the ports of every size, {most:,} at most"
+        what = f"{least:,} is more than the ports of any size, at most {most:,}"
         raise InputError("offers.least_ports", what, "lower it, or list larger numbers")
     smallest = choices.iloc[_smallest(choices, sized, least)]
     bays, kw = float(smallest["bays_needed"]), float(smallest["load_kw"])
@@ -125,7 +125,7 @@ def _room(bays: float, kw: float) -> str:
 
 
 def with_upgrade(offers: pd.DataFrame, rules: Fitting) -> pd.DataFrame:
-    """Return offers with the price of more headroom, or a reason if the headroom is too small."""
+    """Return the offers, with a reason or an upgrade's price if the headroom is too small."""
     out = offers.assign(upgrade_kw=0.0, upgrade_cost_pkr=0.0)
     added = out["load_kw"] - out["standing_kw"]
     over = (out["reason"] == "") & (added > out["headroom_kw"])
@@ -137,14 +137,14 @@ def with_upgrade(offers: pd.DataFrame, rules: Fitting) -> pd.DataFrame:
         out.loc[over, "configuration"] += UPGRADED
         return out
     out.loc[over, "reason"] = [
-        f"needs {power:,.0f} kW, headroom {spare:,.0f} kW"
+        f"needs {power:,.0f} kW, more than the headroom of {spare:,.0f} kW"
         for power, spare in zip(added[over], out["headroom_kw"][over], strict=True)
     ]
     return out
 
 
 def with_reasons(offers: pd.DataFrame, sized: Flags, rules: Fitting) -> pd.DataFrame:
-    """Return the offers, with wrong numbers of bays, points and ports added to their reasons."""
+    """Return the offers, with wrong numbers of bays, points and ports added to the reasons."""
     asked = rules.points(offers)
     points, ports = (offers[c].to_numpy() for c in ("points", "ports"))
     bays, there = (offers[c].to_numpy(float) for c in ("bays_needed", "site_bays"))
@@ -155,9 +155,9 @@ def with_reasons(offers: pd.DataFrame, sized: Flags, rules: Fitting) -> pd.DataF
         said = [reason[row]] if reason[row] else []
         if bays[row] > there[row]:
             said.append(f"needs {bays[row]:,.0f} bays, the site has {there[row]:g}")
-        of = f"{asked[row]:g} {'of' if few[row] else 'at'} {there[row]:g} bays"
+        of = f"{asked[row]:g} {'for' if few[row] else 'at'} {there[row]:g} bays"
         if few[row] or many[row]:
-            verb = "asks" if few[row] else "allows"
+            verb = "requires" if few[row] else "allows"
             said.append(f"{points[row]} charging points, NEECA {verb} {of}")
         if small[row]:
             said.append(f"{ports[row]} ports, fewer than {rules.least_ports}")

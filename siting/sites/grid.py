@@ -1,7 +1,8 @@
-"""The 11 kV network near each site, from layers: length of line, feeder, headroom.
+"""The 11 kV network near each site, from layers: the length of a line, the feeder, the headroom.
 
-Feeder maps and loads are not public in Pakistan; OpenStreetMap has some of the lines. Where a layer
-has no data, the columns remain blank, and `make_offers` uses the marked defaults.
+Feeder maps and loads are not public in Pakistan, but OpenStreetMap has some of the lines. If a
+layer has no data for a site, its columns stay blank, and `make_offers` uses the defaults marked as
+assumptions.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from siting.files import missing_columns, rows_fault
 def nearest_line_km(
     candidates: gpd.GeoDataFrame, network: gpd.GeoDataFrame, detour: float = 1.3
 ) -> gpd.GeoDataFrame:
-    """Return the candidates with ``line_km``: length of line to the nearest 11 kV point.
+    """Return the candidates with ``line_km``, the length of a line to the nearest 11 kV point.
 
-    `candidates`: sites in a projected system in metres; a site's own ``line_km`` is kept;
-    `network`: 11 kV lines, or points or areas of substations, in any system; `detour`: length along
-    streets divided by the straight distance, at least 1.
+    `candidates`: sites in projected coordinates in metres (a value already in ``line_km`` is kept);
+    `network`: 11 kV lines, or substations as points or areas, in any coordinate system; `detour`:
+    length along streets divided by the straight distance, at least 1.
 
-    Result: a copy with ``line_km`` (km). Raises `InputError` with every fault: no shapes, a missing
-    or geographic coordinate system, a detour below 1.
+    Result: a copy with ``line_km`` (km). Raises `InputError` with every fault: missing shapes, a
+    missing or geographic coordinate system, a detour below 1.
 
     >>> site = gpd.GeoDataFrame(
     ...     {"site_id": ["s1"]}, geometry=[shapely.Point(0, 400)], crs=32643
@@ -47,16 +48,17 @@ def nearest_line_km(
 def assign_feeders(
     candidates: gpd.GeoDataFrame, feeders: gpd.GeoDataFrame, within_m: float = np.inf
 ) -> gpd.GeoDataFrame:
-    """Return the candidates with the nearest feeder and its spare power: ``headroom_kw`` (kW).
+    """Return the candidates with the nearest feeder and its spare power, ``headroom_kw`` (kW).
 
-    `candidates`: sites in a projected system in metres; a site's own ``headroom_kw`` is kept;
-    `feeders`: ``feeder_id``, ``headroom_kw`` (kW) and lines, areas or points, in any system;
-    `within_m`: sites farther than this (m) from every feeder get none.
+    `candidates`: sites in projected coordinates in metres (a value already in ``headroom_kw`` is
+    kept); `feeders`: ``feeder_id``, ``headroom_kw`` (kW) and lines, areas or points, in any
+    coordinate system; `within_m`: largest distance (m) of a site from its feeder; a site farther
+    from every feeder gets none.
 
     Result: a copy with ``feeder_id`` (blank: none), ``headroom_kw`` (blank: not known) and
-    ``feeder_m`` (its distance, m). Of equally near feeders, the first by id is taken. Raises
-    `InputError` with every fault: columns missing, ids repeated or blank, headroom that is not a
-    number of at least 0, a coordinate system that is missing or geographic.
+    ``feeder_m`` (distance to the feeder, m). Among equally near feeders, the first by id is taken.
+    Raises `InputError` with every fault: missing columns, repeated or blank ids, headroom that is
+    not a number of at least 0, a missing or geographic coordinate system.
 
     >>> site = gpd.GeoDataFrame(
     ...     {"site_id": ["s1"]}, geometry=[shapely.Point(0, 400)], crs=32643
@@ -69,7 +71,7 @@ def assign_feeders(
     faults = _layer_faults(candidates, feeders, "feeders")
     faults += _feeder_faults(feeders)
     if not within_m >= 0:
-        faults.append(Fault("within_m", f"{within_m} is not metres of at least 0"))
+        faults.append(Fault("within_m", f"{within_m} is not a distance of at least 0 m"))
     refuse(faults)
     ordered = feeders.assign(feeder_id=feeders["feeder_id"].astype(str))
     ordered = ordered.sort_values("feeder_id", kind="stable", ignore_index=True)
@@ -84,7 +86,7 @@ def assign_feeders(
 
 
 def _nearest(sites: gpd.GeoDataFrame, layer: gpd.GeoDataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return the layer's row nearest to each site (the first of ties), and its distance (m)."""
+    """Return the row of the layer nearest to each site (the first among ties), and the distance."""
     local = layer.to_crs(sites.crs)
     tree = shapely.STRtree(local.geometry.to_numpy())
     pairs, away_m = tree.query_nearest(
@@ -101,7 +103,7 @@ def _layer_faults(candidates: gpd.GeoDataFrame, layer: gpd.GeoDataFrame, name: s
         what = "not in a projected coordinate system"
         faults.append(Fault("candidates", what, "use one in metres, as merge_candidates does"))
     if layer.empty:
-        return [*faults, Fault(name, "has no rows", "give a layer with some, or none at all")]
+        return [*faults, Fault(name, "has no rows", "give a layer that has rows, or no layer")]
     if layer.crs is None:
         faults.append(Fault(name, "has no coordinate reference system", "declare it"))
     missing = layer.geometry.isna() | layer.geometry.is_empty
@@ -120,7 +122,7 @@ def _feeder_faults(feeders: gpd.GeoDataFrame) -> list[Fault]:
     return [
         *rows_fault(where, ids == "", _rows(feeders), "blank"),
         *rows_fault(where, twice, ids, "given twice", "one row per feeder"),
-        *rows_fault("feeders, column headroom_kw", bad, ids, "not kW of at least 0"),
+        *rows_fault("feeders, column headroom_kw", bad, ids, "not a power of at least 0 kW"),
     ]
 
 

@@ -2,19 +2,20 @@
 
 Formulation
 -----------
-A charger of K kW with p ports draws at most its rating, and at most what its vehicles take:
+A charger of K kW with p ports draws at most its rating, and at most the power its vehicles take:
 
-    draw = min(K, p v)      kW, v the power of the fastest vehicle that fits (`charging_limits`)
+    draw = min(K, p v)      kW; v is the power of the fastest vehicle that fits (`charging_limits`)
 
-The draw is K if a class has no limit there (as for DC, where a session's mean power does not show
-its peak). Many ports are rarely all in use. In the busiest hour, with the load a (erlangs) at which
-the group sells all that the service standard allows, the queue M/M/k has
+The draw is K if a class has no limit at the group. This is so for DC, where the mean power of a
+session does not show its peak. Many ports are rarely all in use. Let a (erlangs) be the load at
+which the group sells all the energy that the service standard allows. In the busiest hour, the
+queue M/M/k then has
 
     P(N = n) ~ a^n / n!  for n < k,      P(all k taken) ~ a^k / k! x k / (k - a)
 
-and m is the fewest ports that suffice for the share `busy_share` of that hour. The group's load is
-m / k times the draws of its chargers. For swap cabinets, and under the rule ``rated_share``, which
-has no sessions, all ports count.
+Let m be the least number of ports that suffices for the share `busy_share` of that hour. The
+group's load is m / k times the sum of its chargers' draws. All ports count for swap cabinets, and
+under the rule ``rated_share``, which has no sessions.
 
 Source: R. B. Cooper, Introduction to Queueing Theory, 2nd ed. (1981), section 3.5.
 """
@@ -42,13 +43,13 @@ def fastest_kw(group: str, compatibility: pd.DataFrame, limits: pd.DataFrame) ->
 
 
 def draw_kw(types: pd.DataFrame, fastest: float) -> np.ndarray:
-    """Return the draw of one charger of each type with a vehicle at every port (kW)."""
+    """Return the draw (kW) of one charger of each type, with a vehicle at every port."""
     ports = types["ports"].to_numpy(dtype=float)
     return np.asarray(np.minimum(types["power_kw"].to_numpy(dtype=float), ports * fastest))
 
 
 def ports_taken(ports: int, erlangs: float, share: float) -> int:
-    """Return the fewest ports that suffice for a share of the time at a load (erlangs).
+    """Return the least number of ports that suffices for a share of the time at a load (erlangs).
 
     >>> ports_taken(2, 1.0, 0.99), ports_taken(48, 20.0, 0.99), ports_taken(48, 20.0, 1.0)
     (2, 31, 48)
@@ -74,8 +75,8 @@ def group_load_kw(
 
     `types`, `number`: rows of the charger catalogue, all of one group, and the number of each;
     `fastest`: as `fastest_kw` returns it; `mix`: the mean session (None: all ports count);
-    `served_kwh_day`: energy the group can serve in a day, with power all day; `busy_share`: share
-    of the busiest hour for which the load covers the ports in use.
+    `served_kwh_day`: energy that the group can serve in a day with power all day; `busy_share`:
+    share of the busiest hour for which the load covers the ports in use.
     """
     full = float(number @ draw_kw(types, fastest))
     ports = types["ports"].to_numpy(dtype=float)

@@ -1,4 +1,4 @@
-"""Merging of candidate layers: places snapped to roads, joined if near each other, or dropped."""
+"""Merge candidate layers: places are snapped to roads, and either joined, kept or dropped."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from siting.sites.places import OWN, OWN_ID
 
 log = logging.getLogger(__name__)
 
-# Optional fields of a place: a site takes a missing one from the first joined place that has it.
+# Optional fields of a place. A field that a site lacks comes from the first joined place that has
+# it.
 FIGURES = ("headroom_kw", "line_km", "bays", "availability", "existing_ports")
 
 REQUIRED = ("name", "kind", "source", "geometry")
-ROUND_TO = 1  # 0.1 m, so that the last digit of a projection does not decide the order
+ROUND_TO = 1  # 0.1 m; the last digits of a projection must not affect the order
 OUTSIDE = "outside the area of the roads"
 EXCLUDED = "no station may be built in "
 
@@ -35,23 +36,23 @@ def merge_candidates(
 ) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Return the candidate sites of all layers, and the dropped places.
 
-    Places within `merge_within_m` of each other become one site. They are taken in order: existing
-    stations first, then by layer, with named places first in each layer, then from south to north
-    and west to east. Each becomes a site or joins the nearest earlier site, so a long row of places
-    does not become one site. Two existing stations of one layer remain two sites, however near; a
+    Places are taken in order: existing stations first, then by layer, with named places first in
+    each layer, then from south to north and west to east. Each place joins the nearest earlier site
+    within `merge_within_m`; if there is none, it becomes a site. A long row of places therefore
+    does not become one site. Two existing stations of one layer always remain two sites, but a
     station repeated in another layer is joined.
 
     Parameters
     ----------
     layers
-        Places with ``name``, ``kind``, ``source`` and points; where present, ``existing`` and
+        Places with ``name``, ``kind``, ``source`` and points. Optional columns: ``existing``,
         ``existing_power_kw`` (kW), ``existing_ports``, ``headroom_kw`` (kW), ``line_km`` (km),
         ``bays``, ``availability``, ``user_id`` and ``unfit`` (the reason to exclude a place), and
-        columns of the user's own layer, whose names begin with ``user_``.
+        columns of the user's own layer, which begin with ``user_``.
     network
         The roads.
     merge_within_m
-        Straight distance in metres within which places count as one; 0 merges only places at the
+        Straight distance in metres within which places become one site; 0 merges only places at the
         same point.
     max_snap_m
         Places farther than this from the nearest road are not candidates.
@@ -136,7 +137,7 @@ def _stack(
     if parts:
         places = pd.concat(parts, ignore_index=True)
         if OWN_ID in places.columns:
-            # Ids need not differ between layers, because each layer may number its own rows.
+            # Two layers may use the same ids, because each layer may number its own rows.
             ids, what = places[OWN_ID], "the same id for several places"
             twice = ids.notna() & places.duplicated(["layer", OWN_ID], keep=False)
             faults += rows_fault(f"candidates, column {OWN_ID}", twice, ids, what)
@@ -145,7 +146,7 @@ def _stack(
 
 
 def _area(network: Network, max_snap_m: float) -> shapely.Polygon:
-    """Return the rectangle around the roads, wider by the snapping distance."""
+    """Return the rectangle around the roads, extended by the snapping distance."""
     west, south, east, north = network.nodes.total_bounds
     wider = max(max_snap_m, 1.0) if np.isfinite(max_snap_m) else 1.0  # 1 m for rounding
     area: shapely.Polygon = shapely.box(west - wider, south - wider, east + wider, north + wider)
@@ -176,7 +177,7 @@ def _in_order(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def _unfit(places: gpd.GeoDataFrame, excluded: gpd.GeoDataFrame | None) -> pd.Series[str]:
-    """Return the reason each place is unfit, other than its distance to roads; missing if fit."""
+    """Return why each place is unfit, apart from its distance to roads; missing if it is fit."""
     none = pd.Series(None, index=places.index, dtype="str")
     reason: pd.Series[str] = places["unfit"] if "unfit" in places.columns else none
     if excluded is None or excluded.empty:
@@ -246,7 +247,7 @@ def _sites(places: gpd.GeoDataFrame, into: np.ndarray) -> gpd.GeoDataFrame:
             columns.append(column)
     own = _own(places)
     if own:
-        # A site with several user rows takes all columns from the first.
+        # A site with several user rows takes all user columns from the first row.
         rows = np.flatnonzero(places[own].notna().any(axis=1))
         first = pd.Series(rows).groupby(into[rows]).first()
         for column in own:

@@ -1,4 +1,4 @@
-"""Offers: every configuration at every site, with its costs, or the reason it is ruled out."""
+"""Offers: every configuration at every site, with its costs or the reason why it is ruled out."""
 
 from __future__ import annotations
 
@@ -46,56 +46,59 @@ def make_offers(
     upgrade: bool = False,
     **given: Unpack[OfferFigures],
 ) -> pd.DataFrame:
-    """Return the offers of each site: cost and subsidy (PKR), power (kW), capacity (kWh/day).
+    """Return each site's offers with cost and subsidy (PKR), power (kW) and capacity (kWh/day).
 
     Parameters
     ----------
     candidates
-        Sites, as `merge_candidates` returns them. Columns ``headroom_kw`` (kW), ``line_km`` (km of
-        11 kV line), ``bays`` (default: by kind of place), ``availability`` (share of the time with
-        power) and ``existing_ports`` take priority over the defaults; ``feeder_id`` is copied.
+        Sites, as `merge_candidates` returns them. These columns override the defaults:
+        ``headroom_kw`` (kW), ``line_km`` (km of 11 kV line), ``bays`` (default: by kind of place),
+        ``availability`` (share of the time with power) and ``existing_ports``. ``feeder_id`` is
+        copied.
     configurations
-        By name, the number of chargers of each type. Each is offered at each site, with a reason if
-        it does not fit. May be empty if there are sizes.
+        The number of chargers of each type, by name of the configuration. Every configuration is
+        offered at every site, with a reason if it does not fit. Required if there are no sizes.
     sizes
-        By charger type, the allowed numbers at a site; these are combined, with at most one type
-        per charger group (`with_sizes`). A site is offered the sizes that fit or, if none fits, the
-        smallest, with the reason.
+        The allowed numbers of chargers at a site, by charger type. `with_sizes` combines them, with
+        at most one type per charger group. A site gets the sizes that fit. If none fits, it gets
+        the smallest size, with the reason.
     least_ports
-        Fewest ports that a size may have.
+        Least number of ports of a size.
     existing_policy
         ``keep``: an existing station has one offer, ``existing``, at no cost. ``extend``: it also
-        has one offer per configuration, ``existing+<configuration>``, with the chargers of both at
-        the price of the added chargers. ``ignore``: the site counts as empty.
+        has an offer ``existing+<configuration>`` for each configuration, which keeps the old
+        chargers and costs as much as the added ones. ``ignore``: the site counts as empty.
     upgrade
-        Whether a configuration above the headroom is offered as ``<configuration>+upgrade``, at the
-        price of a stronger feeder, instead of being ruled out.
+        Whether a configuration that needs more power than the headroom is offered as
+        ``<configuration>+upgrade``, at the price of a stronger feeder. Otherwise it is ruled out.
     **given
-        The figures of `OfferFigures` by name; ``chargers``, ``grid``, ``fees`` and
-        ``compatibility`` are required.
+        Figures of `OfferFigures`, by name. ``chargers``, ``grid``, ``fees`` and ``compatibility``
+        are required.
 
     Returns
     -------
     DataFrame
-        One row per site and configuration, in the order of sites, then of configurations, sizes
-        last: ``offer_id``, ``site_id``, ``configuration``, ``chargers``, ``vehicle_classes``,
-        ``existing``, ``extends``, ``power_kw`` (of the chargers), ``load_kw`` (on the grid),
-        ``standing_kw`` (the part of both that exists), ``upgrade_kw`` (headroom that the upgrade
-        adds: ``load_kw - standing_kw - upgrade_kw`` is within the headroom), ``ports``, ``points``,
-        ``bays_needed``, ``site_bays``, ``neeca_points`` (set by NEECA's rule for the site's known
-        bays), ``feeder_id`` where the sites have it, ``headroom_kw``, ``line_km``,
+        One row per site and configuration, in the order of sites, then of configurations, with
+        sizes last. Columns: ``offer_id``, ``site_id``, ``configuration``, ``chargers``,
+        ``vehicle_classes``, ``existing``, ``extends``, ``power_kw`` (of the chargers), ``load_kw``
+        (on the grid), ``standing_kw`` (the existing part of both), ``upgrade_kw`` (headroom that
+        the upgrade adds: ``load_kw - standing_kw - upgrade_kw`` is within the headroom), ``ports``,
+        ``points``, ``bays_needed``, ``site_bays``, ``neeca_points`` (set by NEECA's rule for the
+        site's known bays), ``feeder_id`` (if the sites have it), ``headroom_kw``, ``line_km``,
         ``availability``, the cost parts (`siting.sites.costs`), with ``battery_cost_pkr`` (swap
-        batteries, a part of the chargers) and the parts of the grid cost, ``cost_pkr``,
+        batteries, included in the chargers) and the parts of the grid cost, ``cost_pkr``,
         ``subsidy_pkr``, ``grid_item`` (the connection), ``neeca_level``, running costs
         (``annual_fee_pkr``, ``om_pkr_year``, ``land_pkr_year``, ``insurance_pkr_year``),
-        ``charger_life_years`` and ``battery_life_years`` (the shortest; blank if none),
-        ``standing_kwh_day`` (the part of the capacity that exists), ``capacity_<group>_kwh_day``
-        (`siting.sites.standards`) and ``reason`` (blank where it can be built).
+        ``charger_life_years`` and ``battery_life_years`` (the shortest life; blank if there is
+        none), ``standing_kwh_day`` (the existing part of the capacity),
+        ``capacity_<group>_kwh_day`` (`siting.sites.standards`) and ``reason`` (blank if the offer
+        can be built).
 
     Raises
     ------
     InputError
-        With every fault of candidates, configurations and settings; or if no size fits any site.
+        If candidates, configurations or settings are faulty (with every fault), or no size fits any
+        site.
     """
     faults = find_faults(candidates, CANDIDATES)
     faults += _site_faults(candidates)
@@ -140,7 +143,7 @@ def make_offers(
     zero = dict.fromkeys((*MONEY, *RUNNING, "upgrade_kw", "neeca_points"), 0.0)
     blank: dict[str, Any] = dict.fromkeys(LIVES, np.nan) | dict.fromkeys(TEXT, "")
     standing = standing.assign(extends=False, **zero, **blank)
-    # Existing stations come first, so that each precedes its extensions at a site.
+    # At each site, the existing station comes before its extensions.
     frames = [frame for frame in (standing, built) if len(frame)]
     offers = pd.concat(frames, ignore_index=True) if frames else built
     if not offers["order"].is_monotonic_increasing:
@@ -161,7 +164,7 @@ def make_offers(
 
 
 def _site_faults(candidates: gpd.GeoDataFrame) -> list[Fault]:
-    """Return a fault for each column of site figures with invalid values."""
+    """Return a fault for each column of site figures that has invalid values."""
     names = candidates.get("site_id", pd.Series(candidates.index, candidates.index)).astype(str)
     faults = figure_faults(candidates, "candidates", names)
     if "existing_ports" in candidates.columns:

@@ -28,21 +28,21 @@ Tags = Mapping[str, bool | str | Sequence[str]]
 
 OSM_CREDIT = "OpenStreetMap contributors (ODbL)"
 ID_COLUMNS = ("site_id", "id")
-# Prefix of columns of a user's layer, so that they never collide with ours.
+# Prefix of columns of a user's layer, which keeps their names apart from ours.
 OWN = "user_"
 OWN_ID = f"{OWN}id"
 
-COORDINATES = ("lon", "lat", "longitude", "latitude")  # columns of a CSV that give the points
+COORDINATES = ("lon", "lat", "longitude", "latitude")  # coordinate columns of a CSV
 
-# Optional figures of a site: meaning, whether they must be above 0, and largest value.
+# For each optional figure of a site: its meaning, whether it must be above 0, its largest value.
 SITE_FIGURES = {
-    "headroom_kw": ("kW of at least 0", False, np.inf),
-    "line_km": ("km of at least 0", False, np.inf),
-    "bays": ("bays of at least 0", False, np.inf),
+    "headroom_kw": ("a power of at least 0 kW", False, np.inf),
+    "line_km": ("a distance of at least 0 km", False, np.inf),
+    "bays": ("at least 0 bays", False, np.inf),
     "availability": ("a share of time above 0 and at most 1", True, 1.0),
 }
 
-# Best class first: a station needs passing traffic and access. A motorway gives no access.
+# Road classes, best first. A station needs passing traffic and access; motorways have no access.
 CLASS_ORDER = (
     *("primary", "secondary", "trunk", "tertiary"),
     *("unclassified", "residential", "living_street", "service"),
@@ -50,7 +50,7 @@ CLASS_ORDER = (
     "motorway",
 )
 
-# First words of the reason why a small parcel is left out.
+# First words of the reason for leaving out a small parcel.
 SMALL = "a parcel of "
 
 
@@ -62,13 +62,13 @@ def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     """Return the places in a file that have certain OSM tags, as points in lon/lat (EPSG:4326).
 
     `path`: OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``), or any layer with OSM keys as columns;
-    `tags`: by OSM key, the values wanted: ``{"amenity": ["fuel", "parking"], "shop": True}`` takes
-    fuel stations, car parks and every shop. If a place matches several keys, its kind comes from
-    the first.
+    `tags`: the wanted values of each OSM key. For example, ``{"amenity": ["fuel", "parking"],
+    "shop": True}`` selects fuel stations, car parks and every shop. If a place matches several
+    keys, its kind comes from the first.
 
-    Columns: ``name`` (blank where the map has none), ``kind`` (the tag's value), ``source`` and
-    ``geometry``; areas become a point inside them. Raises `InputError` if the file cannot be read,
-    no tags are given, or no place has such a tag.
+    Columns: ``name`` (blank if the map has no name), ``kind`` (the tag's value), ``source`` and
+    ``geometry`` (for an area, a point inside it). Raises `InputError` if the file cannot be read,
+    no tags are given, or no place has one of the tags.
     """
     _require_tags(tags)
     osm = path.name.lower().endswith(OSM_XML)
@@ -77,11 +77,11 @@ def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
 
 
 def candidates_from_features(features: gpd.GeoDataFrame, tags: Tags) -> gpd.GeoDataFrame:
-    """Return the places among OSM features that carry certain tags, as points (EPSG:4326).
+    """Return the OSM features that have certain tags, as points in lon/lat (EPSG:4326).
 
-    `features`: features with OSM keys as columns, as `siting.roads.download_features` or OSMnx give
-    them; `tags`: as in `candidates_from_pois`. Result: as `candidates_from_pois`. Raises
-    `InputError` if no tags are given, no place has such a tag, or geometry is missing.
+    `features`: features with OSM keys as columns, as returned by `siting.roads.download_features`
+    or OSMnx; `tags`: as in `candidates_from_pois`. Result: as `candidates_from_pois`. Raises
+    `InputError` if no tags are given, no place has one of the tags, or geometry is missing.
 
     >>> fuel = gpd.GeoDataFrame(
     ...     {"amenity": ["fuel", "bank"]}, geometry=gpd.points_from_xy([73, 73], [33, 34]), crs=4326
@@ -102,14 +102,14 @@ def candidates_from_layer(
 ) -> gpd.GeoDataFrame:
     """Return the places of a user's layer, as points in lon/lat (EPSG:4326).
 
-    `path`: a layer file, or a CSV with ``lon`` and ``lat``; `name_column`: names, by default
-    ``name``; `kind`: the kind of places where `kind_column` is missing or blank; `id_column`: the
-    user's own ids, by default ``site_id`` or ``id``.
+    `path`: a layer file, or a CSV with ``lon`` and ``lat``; `name_column`: the column of names, by
+    default ``name``; `kind`: the kind of each place without a value in `kind_column`; `id_column`:
+    the column of the user's own ids, by default ``site_id`` or ``id``.
 
-    Columns: ``name``, ``kind``, ``source``, ``geometry``; where the layer has them ``headroom_kw``
+    Columns: ``name``, ``kind``, ``source``, ``geometry``; if the layer has them, ``headroom_kw``
     (kW), ``line_km`` (km of 11 kV line), ``bays`` and ``availability`` (share of the time with
     power); ``user_id``, the user's own ids as strings; every other column of the layer, prefixed
-    ``user_``. Raises `InputError` with every fault at once: unreadable file, missing columns,
+    ``user_``. Raises `InputError` with every fault: a file that cannot be read, missing columns,
     repeated ids, invalid site figures.
     """
     layer = read_layer(path)
@@ -134,7 +134,7 @@ def candidates_from_layer(
     for column in SITE_FIGURES:
         if column in layer.columns:
             places[column] = pd.to_numeric(layer[column]).astype(float).array
-    # If ``name:en`` names the place, ``name`` becomes a user column.
+    # If names come from ``name:en``, the column ``name`` becomes a user column.
     used = "name:en" if name == "name" and "name:en" in layer.columns else name
     told = {used, *SITE_FIGURES, *COORDINATES, "kind" if kind_column == "kind" else ""}
     for column in layer.columns[layer.dtypes != "geometry"]:
@@ -145,7 +145,7 @@ def candidates_from_layer(
 
 def _require_tags(tags: Tags) -> None:
     if not any(wanted is not False for wanted in tags.values()):
-        raise InputError("tags", "none are given", 'ask for some, e.g. amenity: ["fuel"]')
+        raise InputError("tags", "none are given", 'name some, e.g. amenity: ["fuel"]')
 
 
 def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd.GeoDataFrame:
@@ -158,7 +158,7 @@ def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd
         kind = kind.mask(kind.isna() & tagged, value)
     chosen = kind.notna()
     if not chosen.any():
-        raise NoPlaceError(where, f"no place is {_in_words(tags)}", _present(layer, tags))
+        raise NoPlaceError(where, f"no place has the tag {_in_words(tags)}", _present(layer, tags))
     picked = layer[chosen]
     _require_shapes(picked, Path(where))
     return _places(picked, "name", kind[chosen].astype(str), source)
@@ -167,8 +167,9 @@ def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd
 def read_destinations(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     """Return the places of a file with their OSM keys as columns, in lon/lat (EPSG:4326).
 
-    `path`, `tags`: as in `candidates_from_pois`; a layer is read in full, whatever the tags. Raises
-    `InputError` if the file cannot be read, or nothing in an OSM file carries one of the tags.
+    `path`, `tags`: as in `candidates_from_pois`. The tags select places in an OSM file; a layer is
+    read in full. Raises `InputError` if the file cannot be read, or an OSM file has no place with
+    one of the tags.
     """
     if not path.name.lower().endswith(OSM_XML):
         return read_layer(path, unique_ids=False)
@@ -184,7 +185,7 @@ def read_destinations(path: Path, tags: Tags) -> gpd.GeoDataFrame:
         try:
             return osmnx.features_from_xml(path, tags=wanted).reset_index()
         except InsufficientResponseError as err:
-            raise NoPlaceError(str(path), f"no place is {_in_words(tags)}") from err
+            raise NoPlaceError(str(path), f"no place has the tag {_in_words(tags)}") from err
 
 
 def _places(
@@ -193,7 +194,7 @@ def _places(
     shapes = layer.geometry
     points = shapes.where(shapes.geom_type == "Point", shapes.representative_point())
     name = pd.Series(None, index=layer.index, dtype="str")
-    # Places from OpenStreetMap get their English name if they have one.
+    # By default, a place gets its English name if it has one.
     for column in (name_column, "name:en" if name_column == "name" else name_column):
         if column in layer.columns:
             told = layer[column].astype("str").str.strip()
@@ -214,7 +215,7 @@ def _require_shapes(layer: gpd.GeoDataFrame, path: Path) -> None:
 
 
 def figure_faults(layer: pd.DataFrame, where: str, ids: npt.ArrayLike | Path) -> list[Fault]:
-    """Return a fault for each of the `SITE_FIGURES` with invalid values in a layer.
+    """Return a fault for each of the `SITE_FIGURES` that has invalid values in a layer.
 
     `ids` are as in `siting.files.rows_fault`.
     """
@@ -257,13 +258,12 @@ def _present(layer: gpd.GeoDataFrame, tags: Tags) -> str:
 def candidates_from_parcels(
     path: Path, network: Network, *, min_area_m2: float, kind: str = "parcel", **columns: str | None
 ) -> gpd.GeoDataFrame:
-    """Return a layer's parcels as points in lon/lat, each at its point nearest to a road.
+    """Return each parcel of a layer as its point nearest to a road, in lon/lat.
 
-    `path`: a layer file with one polygon per parcel; `min_area_m2`: parcels below this area (m2)
-    get a reason in the column ``unfit``; `kind`, `columns`: as for
-    `siting.sites.candidates_from_layer`. Result and errors: as in that function, with ``unfit``,
-    the reason why a parcel is not a candidate (missing otherwise), and an error if rows are not
-    polygons.
+    `path`: a layer file with one polygon per parcel; `min_area_m2`: least area of a parcel (m2);
+    `kind`, `columns`: as for `siting.sites.candidates_from_layer`. The result and the errors are
+    those of that function, with two additions: a column ``unfit`` with the reason why a parcel is
+    too small (missing otherwise), and an error if a row is not a polygon.
     """
     layer = _read_areas(path)
     places = candidates_from_layer(path, kind=kind, **columns)
@@ -282,12 +282,13 @@ def candidates_from_parcels(
 def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFrame:
     """Return one street corner per square of `spacing_m` metres, in lon/lat (EPSG:4326).
 
-    A square's best corner is on the best class of road; ties go to the corner with the most
-    streets, then to the one nearest the square's centre.
+    In each square, the corner on the best class of road is taken. Ties go to the corner with the
+    most streets, then to the corner nearest to the centre of the square.
 
-    `spacing_m`: side of the squares in metres; squares are aligned to multiples of it. Columns:
-    ``name`` (of the best street there), ``kind`` ("street"), ``source``, ``geometry``. Rows run
-    from south to north, then west to east. Raises `InputError` if the spacing is not above 0.
+    `spacing_m`: side of the squares in metres; the squares start at multiples of this length.
+    Columns: ``name`` (of the best street at the corner), ``kind`` ("street"), ``source``,
+    ``geometry``. Rows are sorted from south to north, then from west to east. Raises `InputError`
+    if the spacing is not above 0.
     """
     if not (np.isfinite(spacing_m) and spacing_m > 0):
         raise InputError("spacing_m", f"{spacing_m} is not a distance", "give metres above 0")
@@ -346,7 +347,7 @@ def excluded_areas(layers: Iterable[tuple[Path, str | None]]) -> gpd.GeoDataFram
 
 
 def _read_areas(path: Path) -> gpd.GeoDataFrame:
-    """Return a layer; raise `InputError` unless all its shapes are polygons."""
+    """Return a layer; raise `InputError` if a shape is not a polygon."""
     layer = read_layer(path)
     refuse(shape_faults(layer, path, ("Polygon", "MultiPolygon"), "polygons"))
     return layer

@@ -1,8 +1,8 @@
 """Sizes: combinations of charger numbers for a site.
 
-Of each charger group, a station has either no chargers, or an allowed number of chargers of one
-type. It never mixes types of a group. A size is an ordinary configuration named by its numbers,
-with types in the order of the catalogue: ``24_lev_3__2_dc_60``.
+In each charger group, a station has either no chargers or an allowed number of chargers of a single
+type. A size is an ordinary configuration. Its name lists its numbers, with types in the order of
+the catalogue: ``24_lev_3__2_dc_60``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from siting.sites.waiting import Floats
 
 Sizes = Mapping[str, Sequence[int]]
 
-# Largest number of sizes; a thousand numbers for each of two types would make a million.
+# Largest number of sizes. A thousand numbers for each of two types would make a million sizes.
 MOST_SIZES = 20_000
 
 
@@ -33,9 +33,10 @@ def with_sizes(
 
     A size with the same chargers as a bundle is left out.
 
-    `bundles`: by name, the number of chargers of each type; `sizes`: by charger type, its allowed
-    numbers; `chargers`: as `charger_catalogue` returns it. Raises `InputError` with every unknown
-    type, invalid number and bundle named like a size; or if there are more than `MOST_SIZES` sizes.
+    `bundles`: the number of chargers of each type, by name of the bundle; `sizes`: the allowed
+    numbers, by charger type; `chargers`: as `charger_catalogue` returns it. Raises `InputError`
+    with every unknown type, every invalid number and every bundle that has the name of a size, or
+    if there are more than `MOST_SIZES` sizes.
 
     >>> from siting.sites.catalogue import charger_catalogue
     >>> list(with_sizes({}, {"dc_60": [1], "lev_3": [4, 8]}, charger_catalogue()))
@@ -59,14 +60,14 @@ def with_sizes(
 def _stations(sizes: Sizes, chargers: pd.DataFrame) -> list[dict[str, int]]:
     """Return all stations that the sizes allow; the catalogue's first group varies fastest."""
     choices = _by_group(sizes, chargers)
-    # The last factor of a product varies fastest.
+    # `product` varies its last factor fastest.
     combined = product(*([{}, *group] for group in reversed(choices)))
     stations = ({c: n for part in reversed(of) for c, n in part.items()} for of in combined)
     return [station for station in stations if station]
 
 
 def _by_group(sizes: Sizes, chargers: pd.DataFrame) -> list[list[dict[str, int]]]:
-    """Return, by charger group, each type with each allowed number, in catalogue order."""
+    """Return, for each charger group, every type with every allowed number, in catalogue order."""
     groups: dict[str, list[dict[str, int]]] = {}
     for charger, group in chargers[["charger_id", "charger_group"]].astype(str).to_numpy().tolist():
         choices = [{charger: int(n)} for n in sorted(sizes.get(charger, ()))]
@@ -105,15 +106,16 @@ def _faults(sizes: Sizes, chargers: pd.DataFrame) -> list[Fault]:
 def shown_offers(
     offers: pd.DataFrame, built: Collection[str], bundles: Collection[str] = ()
 ) -> pd.DataFrame:
-    """Return the offers worth showing: a few sizes per site, and all other offers.
+    """Return the offers to show: a few sizes per site, and all offers that are not sizes.
 
-    The shown sizes are: the built size; its neighbours, which differ by one step of one charger
-    type (to the next allowed number, or from none to the smallest); at sites without a new station,
-    sizes of one type; and one ruled-out size per site and reason.
+    At a site with a new station, the built size and its neighbours are shown. Neighbours differ by
+    one step of one charger type (to the next allowed number, or from none to the smallest). At all
+    other sites, sizes with a single charger type are shown. For each site and each reason, one size
+    that is ruled out is also shown.
 
-    `offers`: `siting.tables.OFFERS`; `built`: ids of the offers that a plan takes (several for a
-    site extended later); `bundles`: names of configurations, whose offers are all shown.
-    Result: rows of `offers`, in their order.
+    `offers`: as specified in `siting.tables.OFFERS`; `built`: ids of the offers that a plan takes
+    (several if a site is extended later); `bundles`: names of configurations whose offers are all
+    shown. Result: rows of `offers`, in their order.
     """
     bare = offers["configuration"].astype(str).str.removeprefix(EXTENDED)
     bare = bare.str.removesuffix(UPGRADED)
@@ -140,7 +142,7 @@ def shown_offers(
     near = rows.merge(rows[taken], on="site", suffixes=("", "_built"))
     apart = np.abs(steps[near["row"]] - steps[near["row_built"]]).sum(axis=1)
     keep[near["row"][apart <= 1]] = True
-    # An unchanged existing station has no added chargers, like an empty site.
+    # A site whose existing station is unchanged counts as a site without a new station.
     has = np.isin(site, site[taken & (steps > 0).any(axis=1)])
     keep |= ~has & open_ & ((steps > 0).sum(axis=1) == 1)
     return offers[keep].reset_index(drop=True)
@@ -172,9 +174,10 @@ def _counts(chargers: str) -> tuple[dict[str, int], float | None]:
 
 
 def _steps(counts: list[dict[str, int]], made: Flags) -> Floats:
-    """Return the number of steps above zero, by station (row) and charger type (column).
+    """Return how many steps each station (row) is above zero, for each charger type (column).
 
-    `made` marks the sizes; a number between two numbers of sizes is half a step from each.
+    The steps are the numbers of chargers in the sizes, which `made` marks. A number between two
+    steps is half a step from each.
     """
     types = list(dict.fromkeys(charger for added in counts for charger in added))
     rows = [[added.get(charger, 0) for charger in types] for added in counts]

@@ -4,45 +4,48 @@ Formulation
 -----------
 Under rule ``waiting``, the capacity is the smaller of two bounds. In the peak hour, at most the
 share alpha of drivers waits longer than t minutes (`siting.sites.waiting`). Over the day, each port
-is in use for at most the share u of its time (`time_utilisation`), so that a group serves at most
+is in use for at most the share u of the time (`time_utilisation`). A group therefore serves at most
 
     sum over its ports of 24 h x u x session_kwh / (minutes(p) / 60)
 
-which no longer rises once a port is stronger than the vehicles. The first bound binds with few
-ports, the second with many. A session of class c at a port of p kW takes
+This bound stops rising once the ports exceed the power that vehicles can take. The first bound is
+the smaller one with few ports, the second with many. A session of class c at a port of p kW takes
 
     minutes(c, p) = 60 session_kwh(c) / min(p, limit(c))
 
-with p the charger's kW divided by its ports (all in use at once), and limit(c) the vehicle's limit:
-from the table of limits if it has this class and charger group, else session_kwh / session_min of
-the profile table, which is the mean power at a strong charger. The classes of a group are weighted
-by their number of sessions: ``energy_kwh_day``, or an equal energy, divided by session_kwh.
+Here p is the charger's kW divided by its ports (all in use at once), and limit(c) is the vehicle's
+limit. It comes from the table of limits if that table has the class and the charger group.
+Otherwise it is session_kwh / session_min of the profile table, the mean power at a strong charger.
+The classes of a group are weighted by their number of sessions, which is ``energy_kwh_day`` (or an
+equal energy) divided by session_kwh.
 
-A group can have types of different speed. Its k fastest ports form one queue M/M/k with their mean
-minutes (port by port, which weights slow ports more than mean rates would). The other ports of each
-type form a queue of their own, and k is chosen to serve the most energy. A station could mark its
-ports for such queues, and idle slow ports cost nothing, so more or faster ports never lower the
-capacity. In a simulation in which drivers take the fastest free port, eleven combinations of two or
-three types stayed clearly below alpha.
+A group can have charger types of different speeds. Its k fastest ports form one queue M/M/k with
+the mean of their minutes, which weights slow ports more than the mean of their rates would. The
+remaining ports of each type form a separate queue, and k is chosen to serve the most energy. A
+station could mark its ports for such queues, and idle slow ports cost nothing, so more or faster
+ports never lower the capacity. In a simulation where drivers take the fastest free port, eleven
+combinations of two or three types kept the share of long waits clearly below alpha.
 
-A queue with the mean session of all classes is only approximate. With alpha 0.1, 1 to 8 ports, and
-cars and buses with equal energy and exponential sessions, 0.100 to 0.109 of drivers waited too
-long; with sessions half as variable, 0.078 to 0.100. tests/sites/test_simulation.py repeats both.
+A queue with the mean session of all classes is only an approximation. It was simulated with alpha
+0.1, 1 to 8 ports, and cars and buses that take equal energy. With exponential sessions, 0.100 to
+0.109 of drivers waited too long; with sessions half as variable, 0.078 to 0.100 did.
+tests/sites/test_simulation.py repeats both simulations.
 
 Under rule ``rated_share``, the capacity is the sum of kW x 24 h x utilisation over a group's
-chargers. The rule ignores time: at a utilisation of 0.15, a socket of 3.3 kW would have to be in
-use for 0.6 of the day if its vehicles draw 0.8 kW.
+chargers. The rule ignores how long ports are in use. At a utilisation of 0.15, a 3.3 kW socket
+would have to be in use for 0.6 of the day if its vehicles draw 0.8 kW.
 
 Swap cabinets are queues of repairable items. A swap takes a full battery out and leaves an empty
 one, which a slot charges at once. With a battery and a charger in each of n slots, a driver waits
-only while all n are charging, and gets the first full battery. Waits follow the queue M/M/n (Erlang
-C): slots are servers, and the service time is the recharging time of a returned battery,
+only while all n batteries are charging, and then gets the first full one. Waits follow the queue
+M/M/n (Erlang C). The slots are its servers, and its service time is the recharging time of a
+returned battery,
 
     recharge_min = 60 depth pack_kwh / (kW a slot) x taper,   a swap gives depth x pack_kwh.
 
 Rule ``waiting`` applies as above with these values. Rule ``rated_share`` allows as many swaps in
-the peak hour as the slots can recharge; the swaps of a day are this number divided by the hour's
-share of the day. Neither rule counts batteries that are full when the hour begins.
+the peak hour as the slots can recharge. The swaps of a day are this number divided by the peak
+hour's share of the day. Neither rule counts batteries that are full when the hour begins.
 """
 
 from __future__ import annotations
@@ -72,8 +75,9 @@ class ServiceStandard:
     siting.errors.InputError: service, alpha: 1.0 is not a share above 0 and below 1
     """
 
-    # ``waiting``: the energy served with few long waits in the peak hour and within the limit on
-    # port use; ``rated_share``: a share of the day's output at full power.
+    # Under ``waiting``, capacity is the energy served with few long waits in the peak hour and
+    # within the limit on port use. Under ``rated_share``, it is a share of the day's output at full
+    # power.
     rule: Rule = "rated_share"
     # For rule ``rated_share``: the share of the day's output at full power that is sold, above 0
     # and at most 1; 0.027 was observed in 2024 (gadinsider.com, quoting a NEPRA hearing).
@@ -82,21 +86,21 @@ class ServiceStandard:
     # `wait_min` minutes
     wait_min: float = 10.0
     alpha: float = 0.1
-    # Share of a battery's energy that a swap gives, above 0 and at most 1; assumption.
+    # Share of a battery's energy that a swap delivers, above 0 and at most 1; assumption.
     swap_depth: float = 0.8
     swap_taper: float = 1.15  # recharging time / time at full power, at least 1; assumption
-    # For rule ``waiting``: by charger group, the largest share of the day for which its ports are
-    # in use and draw power, above 0 and at most 1 (`siting.sites.time_utilisation`); groups not
-    # named are limited by waits alone.
+    # For rule ``waiting``: the largest share of the day for which ports are in use and draw power,
+    # by charger group, above 0 and at most 1 (`siting.sites.time_utilisation`). A group without a
+    # share is limited by waits alone.
     time_utilisation: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse invalid figures, all at once."""
+        """Raise `InputError` with every invalid figure."""
         sold = "a share above 0 and at most 1"
         faults = wrong_figures("service", self, [
             ("rule", self.rule in RULES, "a rule", "use " + " or ".join(RULES)),
             ("utilisation", 0 < self.utilisation <= 1, sold),
-            ("wait_min", 0 <= self.wait_min < np.inf, "minutes of at least 0"),
+            ("wait_min", 0 <= self.wait_min < np.inf, "a wait of at least 0 minutes"),
             ("alpha", 0 < self.alpha < 1, "a share above 0 and below 1"),
             ("swap_depth", 0 < self.swap_depth <= 1, sold),
             ("swap_taper", 1 <= self.swap_taper < np.inf, "a factor of at least 1"),
@@ -112,17 +116,17 @@ class ServiceStandard:
 
 @dataclass(frozen=True)
 class Mix:
-    """The sessions of a charger group: the mean over the classes that use it."""
+    """The mean session of a charger group, over the vehicle classes that use it."""
 
     session_kwh: float  # mean energy of a session
-    # Share of the day's sessions in the peak hour: the classes' mean, weighted by sessions, as if
-    # their peaks coincided.
+    # Share of the day's sessions in the peak hour. It is the mean over classes, weighted by
+    # sessions, as if the peaks of all classes coincided.
     peak_hour_share: float
     # By class: share of sessions, session_kwh, the vehicle's limit_kw.
     parts: tuple[tuple[float, float, float], ...]
 
     def minutes(self, port_kw: float) -> float:
-        """Return the mean minutes of a session at a port."""
+        """Return the mean length of a session (minutes) at a port of the power `port_kw`."""
         return sum(share * MINUTES * kwh / min(port_kw, limit) for share, kwh, limit in self.parts)
 
 
@@ -137,9 +141,9 @@ def group_mix(
     """Return the mean session of the vehicles that use a charger group.
 
     `compatibility`: the classes of each group; `sessions`: from `siting.demand.session_figures`;
-    `limits`: from `siting.sites.charging_limits`; the packaged tables by default. `energy_kwh_day`:
-    public energy by class, used as weights. By default, and if all weights are 0, the classes of
-    the group have equal energy.
+    `limits`: from `siting.sites.charging_limits` (both default to the packaged tables);
+    `energy_kwh_day`: public energy by class, used as weights. Without weights, or if all are 0, the
+    classes of the group have equal energy.
 
     Raises `InputError` if no class uses the group, a class has no session figures, or an energy is
     negative.
@@ -165,7 +169,7 @@ def group_mix(
         fix = "add one, or use the rule rated_share"
         faults.append(Fault("session figures", what, fix, lacking))
     if odd:
-        faults.append(Fault("energy_kwh_day", "not kWh of at least 0", "", odd))
+        faults.append(Fault("energy_kwh_day", "not an energy of at least 0 kWh", "", odd))
     refuse(faults)
     energy = np.array([float(weights.get(name, 0.0)) for name in classes])
     if not energy.any():
@@ -225,9 +229,10 @@ def peak_kwh_per_h(
 ) -> float:
     """Return the most energy (kWh/h) that ports can serve in an hour within the standard.
 
-    The arrays are by type: number of `ports`, mean `minutes` and mean `kwh` of a session. At most
-    the share `alpha` of drivers waits longer than `wait_min`. The result is the best over k, with
-    the k fastest ports in one queue and the rest in one queue per type.
+    Each array has one value per charger type: the number of `ports`, and the mean `minutes` and
+    `kwh` of a session. At most the share `alpha` of drivers waits longer than `wait_min`. The
+    result is the maximum over k, with the k fastest ports in one queue and the other ports in one
+    queue per type.
 
     >>> alone = peak_kwh_per_h(np.array([2.0]), np.array([30.0]), np.array([25.0]), 10.0, 0.1)
     >>> more = peak_kwh_per_h(

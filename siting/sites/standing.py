@@ -10,16 +10,16 @@ from siting.sites.costs import bays_needed
 from siting.sites.fitting import Places, paired
 from siting.tables import capacity_columns
 
-# A station of up to 22 kW can only be AC Type 2: no DC unit in the catalogue is that small.
+# A station of up to 22 kW must be AC Type 2, as every DC charger in the catalogue is larger.
 LARGEST_AC_KW = 22.0
 
 
 def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """Return one offer per existing station; its capacity (kWh/day) assumes power all day.
 
-    A station of up to 22 kW is AC, a larger one DC. If ``existing_ports`` is blank, the station is
-    assumed to have the ports of the catalogue's charger in its group whose power is nearest. Costs
-    and running costs count as 0. Result: the columns of `sites` (``existing_power_kw``,
+    A station of up to 22 kW is AC; a larger station is DC. If ``existing_ports`` is blank, the
+    number of ports is taken from the charger of the same group that is nearest in power. Costs and
+    running costs count as 0. Result: the columns of `sites` (``existing_power_kw``,
     ``existing_ports`` …), ``configuration`` (existing), ``chargers``, ``vehicle_classes``,
     ``power_kw``, ``load_kw``, ``standing_kw``, ``ports``, ``points``, ``bays_needed``,
     ``standing_kwh_day``, ``capacity_<group>_kwh_day``.
@@ -45,7 +45,7 @@ def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
         bays_needed=bays_needed(np.eye(len(units)), units, rules.bays).astype(int),
         reason="",
     )
-    # Equal stations are computed once; they are numbered by first appearance.
+    # Each distinct station is computed once; `alike` numbers them in order of first appearance.
     alike = units.groupby(list(units.columns), sort=False).ngroup().to_numpy()
     served = np.array(
         [
@@ -65,9 +65,9 @@ def extended_offers(
 ) -> pd.DataFrame:
     """Return existing stations extended by configurations, one row per pair.
 
-    Power, ports, points, bays and capacity are sums; costs and the grid connection are for the
-    added chargers alone. `choices`: as `siting.sites.configurations.bare_configurations` returns
-    them.
+    Power, ports, points, bays and capacity are the sums of old and added chargers. Costs and the
+    grid connection are for the added chargers alone. `choices`: as
+    `siting.sites.configurations.bare_configurations` returns them.
     """
     shared = [c for c in standing.columns if c in choices.columns]
     stands = standing.rename(columns={c: f"{c}_stands" for c in shared})

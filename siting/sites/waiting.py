@@ -2,22 +2,23 @@
 
 Formulation
 -----------
-Drivers arrive at random (Poisson, rate r an hour), find n ports, and stay for a time that is
-exponential with mean s hours: the queue M/M/n. With the offered load a = r s in erlangs,
+Drivers arrive as a Poisson process with rate r an hour at a station with n ports. Each driver stays
+for an exponential time with mean s hours. This is the queue M/M/n. With the offered load a = r s in
+erlangs,
 
-    B(0) = 1,  B(k) = a B(k-1) / (k + a B(k-1))     Erlang B by recursion: no factorials
-    C(n, a) = n B(n) / (n - a (1 - B(n)))           Erlang C: the share that has to wait
+    B(0) = 1,  B(k) = a B(k-1) / (k + a B(k-1))     Erlang B by recursion, without factorials
+    C(n, a) = n B(n) / (n - a (1 - B(n)))           Erlang C: the share of drivers who wait
     P(wait > t) = C(n, a) exp(-(n - a) t / s)       first come, first served
 
 P is 1 if a >= n, because the queue then grows without end. P rises with r, so the largest rate that
-keeps P(wait > t) <= alpha is found by bisection between 0 and n / s; the lower end of the last
-bracket is the result.
+keeps P(wait > t) <= alpha is found by bisection between 0 and n / s. The result is the lower end of
+the last bracket.
 
 Sources: A. K. Erlang (1917); R. B. Cooper, Introduction to Queueing Theory, 2nd ed. (1981), section
 3.5; the recursion as in L. Kleinrock, Queueing Systems, vol. 1 (1975), section 3.6.
 
-Real charging times vary less than an exponential, and a peak hour ends before its queue reaches the
-steady state, so the wait is overstated and the capacity understated.
+Real charging times vary less than exponential ones, and a peak hour ends before its queue reaches
+the steady state. The formulas therefore overstate waits and understate capacity.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ Floats = npt.NDArray[np.float64]
 
 MINUTES = 60.0
 HOURS_A_DAY = 24.0
-BISECTIONS = 60  # to 2^-60 of n / s, below the rounding error of a double
+BISECTIONS = 60  # the last bracket is 2^-60 of n / s, below rounding error
 WHOLE, LEAST, ABOVE = "a whole number of at least 1", "a number of at least 0", "a number above 0"
 INSIDE = "a share above 0 and below 1"
 _GOOD: Mapping[str, Callable[[Floats], npt.NDArray[np.bool_]]] = {
@@ -49,8 +50,8 @@ def erlang_c(servers: Numbers, offered_load: Numbers) -> Floats:
     """Return the share of arrivals that must wait, 0 to 1; 1 if the load is at least `servers`.
 
     `servers`: ports, whole numbers of at least 1; `offered_load`: arrivals an hour times mean
-    service in hours (erlangs), at least 0. Result: an array of their broadcast shape. Raises
-    `InputError` if a number is invalid, with every fault.
+    service time in hours (erlangs), at least 0. Result: an array of their broadcast shape. Raises
+    `InputError` with every invalid number.
 
     >>> float(erlang_c(1, 0.5))  # one server: the load itself
     0.5
@@ -67,7 +68,7 @@ def wait_probability(
 
     `servers`: ports, at least 1; `arrivals_per_h`: drivers an hour, at least 0; `session_min`: mean
     time at the port in minutes, above 0; `wait_min`: the wait in minutes, at least 0. Result: an
-    array of their broadcast shape. Raises `InputError` if a number is invalid, with every fault.
+    array of their broadcast shape. Raises `InputError` with every invalid number.
 
     >>> round(float(wait_probability(2, 2.0, 30.0, 10.0)), 6)  # C(2, 1) e^(-1/3)
     0.238844
@@ -89,7 +90,7 @@ def largest_arrivals_per_h(
     `servers`: ports, at least 1; `session_min`: mean time at the port in minutes, above 0;
     `wait_min`: the wait in minutes, at least 0; `alpha`: the share of drivers who may wait longer,
     strictly between 0 and 1. Result: drivers an hour, below ``60 servers / session_min``. Raises
-    `InputError` if a number is invalid, with every fault.
+    `InputError` with every invalid number.
 
     >>> round(float(largest_arrivals_per_h(1, 30.0, 0.0, 0.1)), 6)  # M/M/1: C = rho = 0.1
     0.2
@@ -125,7 +126,7 @@ def _wait(servers: Floats, load: Floats, wait_in_services: Floats) -> Floats:
 
 
 def _checked(**given: tuple[Numbers, str]) -> tuple[Floats, ...]:
-    """Return numbers broadcast to one shape, each checked by its named test in `_GOOD`.
+    """Return the numbers broadcast to one shape; `_GOOD` has the test that each must pass.
 
     Raises `InputError` with every number that fails.
     """

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-# Largest distances (m) at which a site counts as at a street, at its corner with another, near a
+# Largest distances (m) at which a site counts as on a street, on the corner of two streets, near a
 # street, near a named place, and in or near a part of the city.
 STREET_M, CORNER_M, NEAR_STREET_M, PLACE_M, PART_M = 150.0, 45.0, 800.0, 400.0, 1500.0
 MIDDLE_M = 250.0  # a site within this distance of a part's point counts as in the part
@@ -21,14 +21,14 @@ def with_whereabouts(
     parts: gpd.GeoDataFrame,
     named: gpd.GeoDataFrame | None = None,
 ) -> gpd.GeoDataFrame:
-    """Return sites, each with a name and its location in words in ``whereabouts``.
+    """Return the sites with a name for each, and with the location in words in ``whereabouts``.
 
-    A named place keeps its name. Street corners, which share their street's name, and places
-    without a name are named by location.
+    A place keeps its name if it has one. Places without a name are named after their location. So
+    are street corners, because all corners on a street share its name.
 
-    `sites`: ``name``, ``kind`` and points; `edges`: the roads: ``name`` and lines in metres;
-    `parts`: names of parts of the city: ``name`` and points; `named`: sites whose names can
-    describe the location of others; by default `sites`.
+    `sites`: ``name``, ``kind`` and points; `edges`: the roads, with ``name`` and lines in metres;
+    `parts`: the parts of the city, with ``name`` and points; `named`: the sites whose names can
+    describe the location of other sites, by default `sites`.
 
     >>> site = gpd.GeoDataFrame({"name": [None, "Pump"], "kind": ["parking", "fuel"]},
     ...     geometry=gpd.points_from_xy([0.0, 100.0], [0.0, 0.0]), crs=32643)

@@ -1,8 +1,8 @@
-"""The additional effect of public money, and the stations viable without it.
+"""How much public money is additional, and which stations are viable without it.
 
 A station needs no public money if its NPV without subsidy is at least 0. If public money fills the
 viability gap, the station must also pass the hurdle. Payments beyond a station's shortfall are not
-additional; payments to stations that fail are lost.
+additional. Payments to stations that fail are lost.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def lots_of(case: pd.DataFrame, concessions: Mapping[str, str]) -> pd.DataFrame:
     Columns: ``concession``, ``stations``, ``cost_pkr``, ``lacking_pkr`` (sum of its stations'
     shortfalls), ``subsidy_pkr``, ``npv_pkr`` (without subsidy), ``npv_subsidised_pkr`` (with it).
     """
-    # Rows without a concession are in no group.
+    # `groupby` leaves out stations without a concession.
     by_lot = case.assign(concession=case["site_id"].map(dict(concessions))).groupby("concession")
     sums = ["cost_pkr", "lacking_pkr", "subsidy_pkr", "npv_pkr", "npv_subsidised_pkr"]
     table = by_lot[sums].sum()
@@ -33,7 +33,7 @@ def lots_of(case: pd.DataFrame, concessions: Mapping[str, str]) -> pd.DataFrame:
 
 
 def at_risk(case: pd.DataFrame, concessions: Mapping[str, str]) -> dict[str, Any]:
-    """Return the public money in new stations whose business case fails even with subsidy.
+    """Return the public money paid to new stations that are not viable even with the subsidy.
 
     All stations of a concession share one business case. Keys: ``stations`` (number of new
     stations); ``below_npv_0`` (number with a negative NPV after subsidy) and
@@ -56,7 +56,7 @@ def at_risk(case: pd.DataFrame, concessions: Mapping[str, str]) -> dict[str, Any
 
 
 def at_risk_in_words(risk: Mapping[str, Any]) -> str:
-    """Return the figures of `at_risk` in a few words.
+    """Return the figures of `at_risk` in words.
 
     >>> at_risk_in_words({"stations": 5, "below_npv_0": 2, "subsidy_below_npv_0_pkr": 3e6,
     ...     "losing": 1, "loss_pkr_year": 4e5})
@@ -84,8 +84,8 @@ def public_money(
 ) -> dict[str, Any]:
     """Return the fields of ``run.json`` on public money at new stations (PKR of one year).
 
-    `case` is the business case of each new station, `vehicles` the area's vehicles by class. Keys:
-    ``pkr_per_usd``; ``new_stations`` and ``stations_without_need`` (how many of these need no
+    `case` is the business case of each new station, and `vehicles` the area's vehicles by class.
+    Keys: ``pkr_per_usd``; ``new_stations`` and ``stations_without_need`` (new stations that need no
     public money); ``npv_without_subsidy_pkr``, ``lacking_pkr``, ``subsidy_pkr``,
     ``subsidy_beyond_need_pkr``; ``subsidy_pkr_per_kwh_day`` (per kWh/day sold) and
     ``subsidy_pkr_per_car`` (per car served; each station's subsidy is divided among vehicle classes

@@ -1,9 +1,9 @@
-"""Cards of new stations: the loss without a station, and alternative places.
+"""Cards of new stations: the energy lost without each station, and alternative places.
 
 The loss is the energy that all other stations together cannot take over within reach and capacity
-(`siting.engine.marginal`). It is given twice: with all else unchanged, and with the money spent
-elsewhere. The alternative place is the nearest possible place without a station; it is shown with
-the share of the station's energy that comes from cells that also reach the place.
+(`siting.engine.marginal`). A card shows the loss twice: with all else unchanged, and with the money
+spent elsewhere. The alternative place is the nearest place without a station where one could be
+built. The card shows how much of the station's energy comes from cells within reach of this place.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from siting.study.to_program import instance_of
 from siting.tables import may_be_built
 from siting.texts import counted
 
-# A share of a station's energy counts as none below the first figure, as all above the second.
+# Below the first share of a station's energy, texts say "nothing"; above the second, "all".
 NONE_SHARE, ALL_SHARE = 0.005, 0.995
-# Share of the spare time for the losses without each station; share of the rest for re-plans.
+# The losses may use the first share of the spare time, and re-plans the second share of the rest.
 LOSSES_SHARE, REPLANS_SHARE = 0.5, 0.5
-# Re-plans stop if, at the pace so far, the time allows less than this share of them.
+# Re-plans stop if, at their pace so far, less than this share of them would be done in time.
 FEWEST_SHARE = 0.1
 # Called with the number of stations done and the total.
 Count = Callable[[int, int], None]
@@ -50,7 +50,7 @@ class Replanned:
 
 @dataclass(frozen=True)
 class Cards:
-    """The cards of a plan's new stations, by ``site_id``; parts are missing if time ran out."""
+    """The cards of a plan's new stations, by ``site_id``; parts are blank if time ran out."""
 
     new: tuple[str, ...]
     lost: Mapping[str, float]  # energy lost without each station, kWh/day
@@ -59,7 +59,7 @@ class Cards:
 
     @property
     def blank(self) -> str:
-        """The parts of cards left blank for lack of time, in words; empty if there are none."""
+        """The parts of cards left blank for lack of time, in words; empty if no part is blank."""
         lacking = {
             "what is lost without": len(self.new) - len(self.lost),
             "a re-plan without": sum(kwh > 0 for kwh in self.lost.values()) - len(self.replanned),
@@ -68,12 +68,12 @@ class Cards:
         return f"{NOT_IN_TIME}: {', '.join(parts)}" if parts else ""
 
     def in_words(self) -> str:
-        """Return, in words, the number of new stations and the parts of their cards left blank."""
+        """Return in words the number of new stations, and the parts of cards left blank."""
         new = counted(len(self.new), "new station")
         return f"{new}; {self.blank}" if self.blank else new
 
     def facts(self) -> dict[str, dict[str, float | None]]:
-        """Return the loss without each new station; None where not computed."""
+        """Return the loss without each new station; None where it was not computed."""
         again = {site: one.kwh_day for site, one in self.replanned.items()}
         return {
             site: {
@@ -86,7 +86,7 @@ class Cards:
 
 @stage("solver.time_limit_s", told="cards", found=lambda told: told.in_words())
 def cards(context: Context, study: Any, plan: Plan, instance: Instance, asked: Asked) -> Cards:
-    """The loss without each new station, and alternative places."""
+    """The energy lost without each new station, and its alternative places."""
     count = context.count("stations")
     with study.spare.clock("losses", LOSSES_SHARE) as clock:
         lost = losses_of(plan, instance, clock, count)
@@ -97,7 +97,7 @@ def cards(context: Context, study: Any, plan: Plan, instance: Instance, asked: A
 
 
 def _by_money(plan: Plan, sites: Collection[str]) -> list[str]:
-    """Return the new stations among `sites`, in order of falling public money."""
+    """Return the new stations among `sites`, with the most public money first."""
     new = plan.new_sites.sort_values(["subsidy_pkr", "site_id"], ascending=[False, True])
     return [site for site in new["site_id"].astype(str) if site in sites]
 
@@ -124,11 +124,11 @@ def losses_of(plan: Plan, instance: Instance, clock: Clock, count: Count) -> dic
 def replanned_of(
     plan: Plan, asked: Asked, lost: Mapping[str, float], clock: Clock, count: Count
 ) -> dict[str, Replanned]:
-    """Return a bound on the loss without each station if its money goes elsewhere, by site.
+    """Return, by site, a bound on the loss without a station if its money is spent elsewhere.
 
-    One other station is built or enlarged instead: the one that makes up for most of the loss
-    within the budget and limits. A full re-plan (`siting replan RUN --drop`) may lose even less.
-    `lost` is the result of `losses_of`. Stations not reached in time are left out.
+    Within the budget and limits, the one other station that makes up for most of the loss is built
+    or enlarged. A full re-plan (`siting replan RUN --drop`) may lose even less. `lost` is from
+    `losses_of`. Stations not reached in time are left out.
     """
     some = [site for site, kwh in lost.items() if kwh > 0]
     if not some or clock.steps == 0:
@@ -146,7 +146,7 @@ def replanned_of(
         count(len(out), len(some))
         least_s = FEWEST_SHARE * len(some) * clock.taken_s / len(out)
         if clock.steps is None and clock.limit_s < least_s:
-            break  # most would stay blank; `siting explain` computes them
+            break  # most cards would stay blank; `siting explain` computes re-plans one by one
     return out
 
 
@@ -165,7 +165,7 @@ def alternatives_of(
     served = plan.sites.set_index("site_id")["served_kwh_day"].astype(float)
 
     def texts_of(site: str) -> Iterator[str]:
-        ask = f"{NOT_IN_TIME}; siting explain RUN {site} does."
+        ask = f"{NOT_IN_TIME}; siting explain RUN {site} computes it."
         if site not in lost:
             yield f"What would be lost without it was {ask}"
         else:
@@ -189,9 +189,9 @@ def nearest_places(
     """Return the nearest free place and the nearest other station of each station.
 
     `sites` (existing and new stations) and `candidates` have ``site_id``, ``name`` and ``geometry``
-    (metres); at `open_sites` a station is possible. Columns, by ``site_id``: ``place``, ``place_m``
-    and ``place_share`` (share of the station's energy from cells that also reach the place, 0 to
-    1); ``station`` and ``station_m``. Distances are straight-line (m); missing values are blank.
+    (metres). `open_sites` are the sites where a station is possible. Columns, by ``site_id``:
+    ``place``, ``place_m`` and ``place_share`` (share of the station's energy from cells within
+    reach of the place, 0 to 1); ``station`` and ``station_m``. Distances are straight-line (m).
     """
     ids = sites["site_id"].astype(str).to_numpy()
     free = candidates[candidates["site_id"].astype(str).isin(set(open_sites) - set(ids))]
@@ -220,9 +220,10 @@ def nearest_places(
 def _nearest(
     sites: gpd.GeoDataFrame, others: gpd.GeoDataFrame, *, same_sites: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the position of each site's nearest other site, and its distance (m); or -1, NaN.
+    """Return the position of the nearest of `others` to each site, and the distance (m).
 
-    With `same_sites`, `others` are the sites themselves and a site is not its own neighbour.
+    If there are no others, the results are -1 and NaN. With `same_sites`, `others` are the sites
+    themselves, and a site is not its own neighbour.
     """
     count = len(sites)
     if len(others) <= int(same_sites):
@@ -246,7 +247,7 @@ def _called(sites: gpd.GeoDataFrame, positions: np.ndarray) -> list[str | None]:
 
 
 def _apart(name: str) -> str:
-    """Return a name in bidirectional isolates if it is written from right to left.
+    """Return a name, within bidirectional isolates if it is written from right to left.
 
     >>> _apart("Saddar"), _apart("صدر") == "\u2068صدر\u2069"
     ('Saddar', True)
@@ -256,7 +257,7 @@ def _apart(name: str) -> str:
 
 
 def _lost_text(served_kwh: float, lost_kwh: float) -> str:
-    """Return in words the loss (kWh/day) without a station that serves a given energy.
+    """Return in words how much of a station's energy (kWh/day) would be lost without the station.
 
     >>> _lost_text(200.0, 41.0)[:63]
     'As things stand, without it 41 of its 200 kWh/day would go unse'
@@ -283,13 +284,13 @@ def _lost_text(served_kwh: float, lost_kwh: float) -> str:
 
 
 def _replanned_text(again: Replanned, lost_kwh: float) -> str:
-    """Return in words the loss if the station's money goes elsewhere.
+    """Return in words the loss if the station's money is spent elsewhere.
 
     >>> _replanned_text(Replanned(3.0, "s0002:hub"), 41.0)
     'After a re-plan at most 3.0 kWh/day would be lost: with hub at s0002 instead.'
     """
     if not again.offer_id:
-        return "After a re-plan it may be less, yet no other single station makes up for any of it."
+        return "A re-plan may lose less, but no other single station makes up for any of the loss."
     site, _, name = again.offer_id.partition(":")
     what = f"with {name.replace('_', ' ')} at {site} instead"
     if again.kwh_day < NONE_SHARE * lost_kwh:

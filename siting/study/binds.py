@@ -17,10 +17,10 @@ from siting.study.revalue import by_class, service_of
 from siting.study.stages import Table, stage
 from siting.tables import capacity_columns, capacity_groups, may_be_built
 
-# Stations within this distance (m) of each other are one place.
+# Stations within this distance (m) of each other count as one place.
 PLACE_M = 300.0
 MILLION = 1e6
-# Negligible amounts: a share of the energy served, money (PKR), a station's sales (kWh/day).
+# Negligible amounts: a share of the energy served, money (PKR), and a station's sales (kWh/day).
 LITTLE, LITTLE_PKR, IDLE_KWH = 0.005, 1.0, 0.05
 TEN_TIMES = 10.0
 GROUPS = {
@@ -37,11 +37,11 @@ PORTS = {"lev": "socket", "lev_dc": "12 kW point", "ac": "AC port", "dc": "DC po
 
 @stage()
 def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
-    """The number of places with stations, and of ports by charger group, in the last year.
+    """Numbers of places with stations and of ports by charger group, in the last year.
 
-    Keys: ``within_m`` (stations within this distance are one place); ``places``, ``new_places``
-    (with a new station) and ``dc_places`` (with a fast charger); ``ports`` and ``new_ports``, by
-    charger group.
+    Keys: ``within_m`` (stations within this distance count as one place); ``places``,
+    ``new_places`` (with a new station) and ``dc_places`` (with a fast charger); ``ports`` and
+    ``new_ports``, by charger group.
     """
     sites = plan.sites
     place = place_of(sites.geometry.get_coordinates().to_numpy(), PLACE_M)
@@ -59,7 +59,7 @@ def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
 
 
 def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any]:
-    """Return each point's place by number; points within `within_m` metres share a place.
+    """Return each point's place number; points linked by steps up to `within_m` share a place.
 
     >>> place_of(np.array([[0.0, 0.0], [200.0, 0.0], [400.0, 0.0], [900.0, 0.0]]), 300.0).tolist()
     [0, 0, 0, 1]
@@ -78,10 +78,10 @@ def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any
 
 
 def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
-    """Return the ports of each station of a plan by charger group, in the order of its sites.
+    """Return the number of ports per station and charger group, in the order of the plan's sites.
 
-    Ports that the ``chargers`` column does not list, as at existing stations or in a user's own
-    table, are counted in the charger group with the most capacity at the station.
+    The ``chargers`` of existing stations and of a user's own table may not list all ports. Unlisted
+    ports are counted in the charger group with the most capacity at the station.
     """
     offers = plan.offers.set_index("offer_id").loc[plan.sites["offer_id"]]
     groups = capacity_groups(map(str, offers.columns))
@@ -99,10 +99,10 @@ def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
 
 
 def counts_in(text: str) -> dict[str, int]:
-    """Return the number of chargers of each type in a string; empty if it cannot be read."""
+    """Return the number of chargers of each type that a text lists; empty if it is unreadable."""
     try:
         return charger_counts(text)[0]
-    except ValueError:  # a string in a user's own table
+    except ValueError:  # a user's own table may have any text here
         return {}
 
 
@@ -124,8 +124,8 @@ def binding(
     unserved = wanted - plan.served_kwh_day
     if unserved <= LITTLE * wanted:
         texts = [
-            f"nearly all that is wanted is served: more money cannot serve more than "
-            f"{max(unserved, 0.0):,.0f} kWh/day more"
+            f"nearly all demand is served: more money can add at most "
+            f"{max(unserved, 0.0):,.0f} kWh/day"
         ]
     else:
         texts = [*_sites(plan, asked), *_money(plan, outcome, certificate)]
@@ -134,7 +134,7 @@ def binding(
 
 @stage()
 def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
-    """The sales of existing stations alongside new ones; empty unless both exist.
+    """Sales of existing stations with and without the new ones; empty if either kind is missing.
 
     Keys: ``stations`` (their number); ``alone_kwh_day`` (sales in the target year if nothing were
     built); ``kwh_day`` (sales under the plan, with extensions); ``idle`` (number of existing
@@ -189,7 +189,7 @@ def lines_that_bind(used: dict[str, Any], texts: list[str]) -> list[Line]:
 
 
 def _sites(plan: Plan, asked: Asked) -> list[str]:
-    """Return a message if all places are used, or all new stations have the largest size."""
+    """Return a message if all places are used, or if all new stations have the largest size."""
     able = plan.offers[may_be_built(plan.offers) & ~plan.offers["site_id"].isin(asked.forbidden)]
     columns = capacity_columns(able)
     new = plan.new_sites
@@ -208,8 +208,8 @@ def _sites(plan: Plan, asked: Asked) -> list[str]:
 def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> list[str]:
     """Return a message if the dual prices prove that more money buys nothing.
 
-    Each extra rupee raises the bound by the dual price of money. At a price of 0 the bound holds
-    for any budget.
+    Each extra rupee raises the bound by the dual price of money. If this price is 0, the bound
+    holds for any budget.
     """
     bound = outcome.bound_kwh_day
     if bound is None or certificate is None or not math.isfinite(outcome.budget_pkr):
@@ -226,7 +226,7 @@ def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> li
 
 
 def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
-    """Return messages on charger groups that cannot break even with the largest subsidy."""
+    """Return messages on charger groups that the largest subsidy cannot make viable."""
     need = asked.need
     if need is None:
         return []
@@ -246,19 +246,19 @@ def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
         left = worth * able[only, column] + cap[only] - needs[only]
         if (left < -LITTLE_PKR).all():
             texts.append(
-                f"no set of {GROUPS.get(group, group)} alone can break even at these prices: sold "
-                f"out and paid its cap, the best of {int(only.sum()):,} still lacks PKR "
-                f"{-float(left.max()) / MILLION:,.2f} m"
+                f"no station with only {GROUPS.get(group, group)} can break even at these prices: "
+                f"even sold out and with the largest subsidy, the best of {int(only.sum()):,} "
+                f"offers lacks PKR {-float(left.max()) / MILLION:,.2f} m"
             )
     return texts
 
 
 def _without_money(plan: Plan, asked: Asked) -> list[str]:
-    """Return a message if the stations that draw no public money could serve nearly as much."""
+    """Return a message if the stations without public money could serve nearly as much alone."""
     drawn = plan.new_sites["subsidy_pkr"].astype(float) > LITTLE_PKR
     if not drawn.any() or drawn.all() or money_of(asked.config) <= 0:
         return []
-    # The capacity of these stations bounds the energy, so most plans need no solve.
+    # The capacity of these stations bounds their energy, so most plans need no solve here.
     least = (1 - 4 * LITTLE) * plan.served_kwh_day
     kept = plan.sites.loc[~plan.sites["site_id"].isin(plan.new_sites.loc[drawn, "site_id"])]
     if not 0 < least <= float(kept["capacity_kwh_day"].sum()):
@@ -269,4 +269,7 @@ def _without_money(plan: Plan, asked: Asked) -> list[str]:
         return []
     free = int((~drawn).sum())
     said = f"the {free:,} stations that draw" if free > 1 else "the station that draws"
-    return [f"PKR 0 serves nearly as much: {said} none would serve {alone:,.0f} kWh/day alone"]
+    return [
+        f"PKR 0 serves nearly as much: {said} no public money would serve {alone:,.0f} kWh/day "
+        "alone"
+    ]

@@ -1,7 +1,7 @@
-"""The figures that decide a plan: break-evens, and the effect of each figure.
+"""Find the figures that decide a plan: the break-evens, and the effect of each figure.
 
-All figures come from formulas on the stations' accounts (`siting.economics.break_even`), without
-another solve.
+All results come from formulas on the stations' accounts (`siting.economics.break_even`). Nothing
+is solved again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from siting.tables import capacity_columns
 # Largest number of sentences on break-evens; the nearest break-evens come first.
 MOST = 10
 RUPEE = 1.0
-BREAK_EVEN = "break even with the most that may be paid"
+BREAK_EVEN = "break even with the largest subsidy"
 NAMES = {
     "price_lev": "Price at sockets for two- and three-wheelers",
     "price_lev_dc": "Price at 12 kW points for two- and three-wheelers",
@@ -90,9 +90,9 @@ def station_accounts(
 
 @stage()
 def break_evens(station_accounts: Accounts | None) -> Table:
-    """Break-evens, in words, of new stations with public money; if none has any, of all new ones.
+    """Break-evens, in words, of the new stations with public money, or of all if none has any.
 
-    Columns: as in `siting.economics.break_evens`, then ``draw`` (whether the stations draw public
+    Columns: those of `siting.economics.break_evens`, ``draw`` (whether the stations draw public
     money) and ``text``. The nearest break-even comes first.
     """
     if station_accounts is None:
@@ -103,7 +103,7 @@ def break_evens(station_accounts: Accounts | None) -> Table:
         offers = of.offers[paid].reset_index(drop=True)
         of = replace(of, offers=offers, sold_kwh_day=of.sold_kwh_day[paid])
     table = economics.break_evens(of)
-    # Sales are at most the capacity.
+    # Sales cannot exceed the capacity.
     capacity = of.offers[capacity_columns(of.offers)].sum(axis=1)
     able = capacity.to_numpy() - of.offers["standing_kwh_day"]
     most = float(np.min(able / np.maximum(of.sold_kwh_day, 1e-9)))
@@ -122,18 +122,18 @@ def _sentence(row: Mapping[Any, Any], draw: bool) -> str:
     ...     "rising": True, "half_no_money_at": 77.0, "no_money_at": 79.31,
     ...     "first_lost_at": 75.0, "all_lost_at": 68.84}
     >>> _sentence(row, True)
-    'Price at sockets for two- and three-wheelers, PKR 75 a kWh in the plan: from 77 on half of \
-the 45 stations that draw public money need none, from 79.4 on all; below 68.8 none of them can \
-break even with the most that may be paid'
+    'Price at sockets for two- and three-wheelers, PKR 75 a kWh in the plan: from 77 on, half of \
+the 45 stations that draw public money need none, and from 79.4 on, none needs any; below 68.8, \
+none of them can break even with the largest subsidy'
     >>> _sentence({**row, "stations": 1, "half_no_money_at": 79.31}, True)
-    'Price at sockets for two- and three-wheelers, PKR 75 a kWh in the plan: from 79.4 on the one \
-station that draws public money needs none; below 68.8 it cannot break even with \
-the most that may be paid'
+    'Price at sockets for two- and three-wheelers, PKR 75 a kWh in the plan: from 79.4 on, the one \
+station that draws public money needs none; below 68.8, it cannot break even with \
+the largest subsidy'
     """
     rising, unit = bool(row["rising"]), str(row["unit"])
 
     def at(end: str, *, up: bool) -> str:
-        # The figure is rounded in the direction that keeps the sentence true.
+        # The figure is rounded in the direction in which the sentence stays true.
         return "" if math.isnan(row[end]) else _told(row[end], unit, up=up)
 
     said = NAMES.get(str(row["figure"]), str(row["figure"]))
@@ -151,33 +151,33 @@ the most that may be paid'
         side = "from {} on" if rising else "at {} or less"
         half, whole = (at(end, up=rising) for end in ("half_no_money_at", "no_money_at"))
         if half and half != whole:
-            parts.append(f"{side.format(half)} half of {many} need none")
-            parts[-1] += f", {side.format(whole)} all" if whole else ""
+            parts.append(f"{side.format(half)}, half of {many} need none")
+            parts[-1] += f", and {side.format(whole)}, none needs any" if whole else ""
         elif whole:
             none = f"{many} needs none" if one else f"none of {many} needs any"
-            parts.append(f"{side.format(whole)} {none}")
+            parts.append(f"{side.format(whole)}, {none}")
     else:
         half, whole = (at(end, up=not rising) for end in ("half_no_money_at", "no_money_at"))
         if whole:
             first = many if one else f"the first of {many}"
-            parts.append(f"{word} {whole} {first} needs public money")
-            parts[-1] += f", {word} {half} half of them" if half and half != whole else ""
+            parts.append(f"{word} {whole}, {first} needs public money")
+            parts[-1] += f", and {word} {half}, half of them" if half and half != whole else ""
     first, last = (at(end, up=not rising) for end in ("first_lost_at", "all_lost_at"))
     if first == _told(row["value"], unit, up=not rising):
         first = ""  # some stations already draw the largest subsidy allowed
     if first and first != last:
         of = "them" if parts else many
-        parts.append(f"{word} {first} the first of {of} cannot {BREAK_EVEN}")
+        parts.append(f"{word} {first}, the first of {of} cannot {BREAK_EVEN}")
     if last:
         none = f"none of {'them' if parts else many} can"
         if one:
             none = f"{'it' if parts else many} cannot"
-        parts.append(f"{word} {last} {none} {BREAK_EVEN}")
+        parts.append(f"{word} {last}, {none} {BREAK_EVEN}")
     return f"{said}: {'; '.join(parts)}"
 
 
 def _told(value: float, unit: str, *, up: bool) -> str:
-    """Return a figure to three digits, rounded up or down; shares in per cent.
+    """Return a figure rounded up or down to three digits; a share is returned in per cent.
 
     >>> _told(79.31, "PKR/kWh", up=True), _told(0.8234, "share", up=False)
     ('79.4', '82%')
@@ -200,8 +200,8 @@ def _rounded(value: float, places: int, *, up: bool) -> float:
 
 # --- effect of each figure -----------------------------------------------------------------------
 
-# `At` returns the accounts at a given value of one figure. `Moved` yields, for each figure, its
-# row, which has both ends of its range, and its `At`.
+# `At` returns the accounts at a given value of one figure. `Moved` yields the row of each figure,
+# with both ends of its range, and the `At` of the figure.
 At = Callable[[float], Accounts]
 Moved = Iterator[tuple[Mapping[Hashable, Any], At]]
 
@@ -214,12 +214,12 @@ def figure_swings(
     sourced_figures: Table,
     area: people_to_energy.Area,
 ) -> Table:
-    """The change in the new stations' value as each figure alone moves through its range (PKR).
+    """The change in the new stations' value (PKR) if one figure moves through its range.
 
     Columns: ``figure``, ``of`` and ``table`` as in `assumptions`; ``low_pkr``, ``high_pkr`` and
     ``swing_pkr`` as in `siting.economics.swings`. The largest swing comes first. Figures of the
-    demand change the stations' sales, up to their capacity. Figures without an effect in these
-    formulas (waits, drives, places of demand) are left out.
+    demand change the stations' sales, up to their capacity. Figures that these formulas do not
+    use (waits, drives, places of demand) are left out.
     """
     columns = ["figure", "of", "table", "low_pkr", "high_pkr", "swing_pkr"]
     if station_accounts is None:
@@ -244,13 +244,13 @@ def figure_swings(
 
 
 def _rows(figures: pd.DataFrame, figure: str) -> list[dict[Hashable, Any]]:
-    """Return the rows of a figure that have a range, as records."""
+    """Return, as records, the rows of a figure that have a range."""
     rows = figures[(figures["figure"] == figure) & (figures["low"] < figures["high"])]
     return rows.to_dict("records")
 
 
 def _moved_money(accounts: Accounts, figures: pd.DataFrame) -> Moved:
-    """Yield each figure of the business case, with the accounts as a function of it."""
+    """Yield each figure of the business case, with the accounts as a function of the figure."""
     fields = {item: name for name, item in economics.ITEMS.items()}
 
     def moved(item: str, value: float) -> Accounts:
@@ -266,13 +266,13 @@ def _moved_money(accounts: Accounts, figures: pd.DataFrame) -> Moved:
 
 
 def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> Moved:
-    """Yield each figure behind the cost, with the accounts as a function of it."""
+    """Yield each figure behind the cost, with the accounts as a function of the figure."""
     offers = accounts.offers
 
     def dearer(
         row: Mapping[Any, Any], column: str, per_pkr: pd.Series[float], om_share: bool = False
     ) -> At:
-        """Return the accounts as a function of a figure; `column` rises by `per_pkr` per unit."""
+        """Return the accounts as a function of a figure that adds `per_pkr` a unit to `column`."""
 
         def at(value: float) -> Accounts:
             added = (value - float(row["value"])) * per_pkr
@@ -330,7 +330,7 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
     types = sites.charger_catalogue(config.offers.chargers_csv)
     types = types.set_index(types["charger_id"].astype(str))
     built = pd.DataFrame(counts, index=offers.index, columns=types.index).fillna(0.0)
-    standing = types[(built > 0).any().to_numpy()]  # no other type changes a cost
+    standing = types[(built > 0).any().to_numpy()]  # only the types in use affect a cost
     for row in _rows(figures, "bays"):
         if str(row["of"]).split()[0] in set(standing["charger_group"]):
             yield row, _with_bays(accounts, built, types, str(row["of"]))
@@ -340,7 +340,7 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
 
 
 def _with_bays(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, of: str) -> At:
-    """Return the accounts as a function of the bays per port, or per cabinet, of a group."""
+    """Return the accounts as a function of a group's bays per port or per cabinet."""
     offers, rules, per = accounts.offers, sites.bay_figures(), built.to_numpy(dtype=float)
     now = bays_needed(per, types, rules)
     here = rules["charger_group"] == of.split()[0]
@@ -375,7 +375,7 @@ def _with_life(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, cha
 def _moved_demand(
     plan: Plan, accounts: Accounts, figures: pd.DataFrame, ends: pd.DataFrame
 ) -> Moved:
-    """Yield each demand figure, with its range and its accounts in terms of the total energy."""
+    """Yield each demand figure, with its range and the accounts as a function of total energy."""
     offers = accounts.offers
     served = plan.service.pivot_table(
         index="site_id", columns="vehicle_class", values="served_kwh_day", aggfunc="sum"

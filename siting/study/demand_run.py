@@ -1,4 +1,4 @@
-"""A folder with the demand alone: its layers and every figure behind it."""
+"""Write a folder with the demand alone: its layers, and every figure behind it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from siting.writing import claimed_folder
 
 @dataclass(frozen=True)
 class DemandRun:
-    """The demand of a study by class, with its ranges and their causes.
+    """The demand of a study by class, with its ranges and the figures that cause them.
 
     Parameters
     ----------
     title
         Name of the study.
     year
-        Its target year.
+        The target year of the study.
     classes
         One row per vehicle class and ``all``: ``vehicles``, ``demand_kwh_day``, ``low_kwh_day`` and
         ``high_kwh_day`` (all figures at the low or high end), ``p05_kwh_day``, ``p50_kwh_day`` and
@@ -39,7 +39,7 @@ class DemandRun:
     fleet
         The fleet model compared with published figures; empty if the fleet is a table.
     total_swings, map_swings
-        Figures ranked by effect on the total, and on the map; empty if no ranking was requested.
+        Figures ranked by their effect on the total and on the map; empty if not requested.
     notes
         Notes for readers.
     """
@@ -66,9 +66,9 @@ def demand_to_folder(
 ) -> tuple[DemandRun, Path]:
     """Return the demand of a configuration, and the folder of its layers and tables.
 
-    `out`: the folder, new or empty; by default ``runs_dir/NAME-demand-TIME``; `sensitivity`:
-    whether to rank the figures by their effect on the total and the map; `draws`, `seed`: number of
-    random draws of all figures, and their seed; the other parameters are as in `siting.run`.
+    `out` is the folder, new or empty; by default ``runs_dir/NAME-demand-TIME``. With `sensitivity`,
+    figures are ranked by their effect on the total and on the map. `draws` is the number of random
+    draws of all figures, and `seed` is their seed. Other parameters are as in `siting.run`.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "demand", now)
@@ -148,7 +148,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
 
 
 def _at_depots(shares: pd.DataFrame, zones: pd.Series, depots: pd.DataFrame) -> pd.DataFrame:
-    """Return the shares, with classes known by depot placed in the depots' cells."""
+    """Return the shares, in which classes known by depot are moved to the cells of the depots."""
     parts = [shares[~shares["vehicle_class"].isin(depots["vehicle_class"])]]
     for name, class_depots in depots.groupby("vehicle_class", sort=False):
         share = demand.depot_shares(class_depots)
@@ -218,7 +218,7 @@ def _write(
     tables = {name: table for name, table in tables.items() if len(table)}
     for name, table in tables.items():
         export.write_csv(table, folder / f"{name}.csv", note=note)
-    # The dictionary lists the table `demand` and the layer of that name together.
+    # The dictionary lists the table `demand` together with the layer `demand`.
     beside = {name: [*map(str, table.columns), "note"] for name, table in tables.items()}
     dictionary = export.data_dictionary_of(export.fields_of(layers, beside))
     export.write_csv(dictionary, folder / "dictionary.csv")

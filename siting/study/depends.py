@@ -1,7 +1,7 @@
-"""Dependencies of the stages: which stages a change makes stale, and which are stored.
+"""Dependencies of the stages: which stages a change makes stale, and which stages are stored.
 
-The stages are functions of the modules that `STAGES` lists. A change affects all dependent stages.
-A key that no stage declares affects every stage, so that a new key cannot leave a stale table.
+The stages are functions in the modules that `STAGES` lists. A change affects all dependent stages.
+A key that no stage declares affects every stage, so a new key cannot leave a stale table.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ def upto(*names: str) -> list[str]:
 def gone(
     keys: Iterable[str] = (), given: Collection[str] = (), once: bool = False
 ) -> frozenset[str]:
-    """Return the names of all stages made stale by changed keys or by `given` tables.
+    """Return the names of all stages that changed keys or `given` tables make stale.
 
-    The stages of the given tables remain valid. With `once`, so do stages that are the same in
-    every year, scenario and case.
+    The stages of the given tables remain valid. With `once`, stages that are the same in every
+    year, scenario and case also remain valid.
     """
     changed = [key for key in keys if key.split(".")[0] not in INERT]
     unknown = any(not any(_declares(made, key) for made in STAGES.values()) for key in changed)
@@ -60,13 +60,13 @@ def gone(
         or not set(given).isdisjoint(made.reads)
     }
     outdated = _and_below(outdated, given, once)
-    if "cells" in outdated:  # a run folder stores the population by cell
+    if "cells" in outdated:  # a run folder has the population by cell only, so it is read again
         outdated = _and_below(outdated | {"people_read"}, given, once)
     return frozenset(outdated)
 
 
 def _and_below(outdated: set[str], given: Collection[str], once: bool) -> set[str]:
-    """Return outdated stages and all their dependents, without those that remain valid."""
+    """Return outdated stages and all stages that depend on them, except those that remain valid."""
     below: set[str] = set()
     for name, made in STAGES.items():
         holds = name in given or (once and made.once)
@@ -115,7 +115,7 @@ def feeds(key: str) -> tuple[str, ...]:
 def still_known(
     records: Iterable[Mapping[str, Any]], changed: Iterable[str]
 ) -> dict[str, Mapping[str, Any]]:
-    """Return, by key, the records of the inputs that are not read again if keys change."""
+    """Return, by key, the records of inputs that are not read again after keys have changed."""
     groups, keyed = stale(changed), {str(record["key"]): record for record in records}
     return {key: record for key, record in keyed.items() if set(feeds(key)).isdisjoint(groups)}
 
@@ -129,7 +129,7 @@ def changed_keys(before: Config, after: Config) -> tuple[str, ...]:
 
 
 def leaves(value: Any, key: str = "", first: int = 0) -> Iterator[tuple[str, Any]]:
-    """Yield the values of nested mappings and lists with dotted keys; lists count from `first`.
+    """Yield the dotted key and the value of each leaf; list items are numbered from `first`.
 
     >>> list(leaves({"sizes": {"cells": 2}, "classes": [{"served_share": None}]}))
     [('sizes.cells', 2), ('classes.0.served_share', None)]

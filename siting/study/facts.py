@@ -1,4 +1,4 @@
-"""The content of ``run.json``: the answer, its basis, and the data for a repetition."""
+"""The content of ``run.json``: the answer, its basis, and the data needed to repeat the run."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def head_of(config: Config, now: datetime | None = None) -> dict[str, Any]:
 
 
 def with_facts(study: Study, plan: Plan, now: datetime) -> Plan:
-    """Return a plan that computes its facts, as of `now`, when they are first read."""
+    """Return a plan that computes its facts, dated `now`, when they are first read."""
     return replace(plan, facts_of=partial(_run_facts, study, now))
 
 
@@ -67,7 +67,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
     to_all = s.tables.get("cost_to_all")
     cards = study.cards
     gain = earnings(config, plan, cards.lost)
-    # Computed before `study.binding`, whose certificate uses up the time left.
+    # These lines come before `study.binding`, whose certificate uses up the time left.
     beside = lines_beside(study)
     power = power_per_ev(config, plan, study.compatibility, study.energy)
     untold = f"of the {len(cards.new):,} new stations, {cards.blank}; siting explain RUN SITE "
@@ -111,7 +111,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         "places": study.places_used,
         "binding": study.binding,
         "standing_sales": study.standing_sales,
-        # Break-evens, nearest first; and the effect of each figure alone, largest first.
+        # Break-evens, nearest first, and the effect of each figure alone, largest first.
         "break_evens": plain(study.break_evens.to_dict("records")),
         "figure_swings": plain(study.figure_swings.to_dict("records")),
         "classes": plan.classes.to_dict("records"),
@@ -133,7 +133,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         # Number of further results that were computed in time.
         "in_time": {k: n for k, n in study.spare.done.items() if k != CERTIFICATE},
         "alternatives": dict(cards.texts),
-        # Energy lost without each new station (kWh/day): with all else unchanged, and after a
+        # Energy lost without each new station (kWh/day), with all else unchanged and after a
         # re-plan.
         "lost_without": cards.facts(),
         "gain_per_million_pkr": gain,
@@ -229,7 +229,7 @@ def package_versions() -> dict[str, str]:
     for name in PACKAGES:
         try:
             versions[name] = version(name)
-        except PackageNotFoundError:  # vendored or renamed; the run must not fail
+        except PackageNotFoundError:  # a vendored or renamed package must not fail the run
             versions[name] = "unknown"
     return versions
 
@@ -251,11 +251,11 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
     """Return the energy gained per PKR m by the plan and by its weakest station (kWh/day).
 
     The gain of a station is the energy lost without it, with all else unchanged. The threshold is
-    ``program.least_gain``: its lowest value if it is given by year, its default if it applies to
+    ``program.least_gain``: its lowest value if it varies by year, and its default if it applies to
     cost. Keys: ``least_gain`` (the threshold, kWh/day per PKR m), ``plan`` (gain of all new
     stations together), ``least_station`` and ``least`` (the weakest station and its gain) and
-    ``below`` (ids of the stations below the threshold). Empty if no new station draws public money
-    or no loss is known.
+    ``below`` (ids of the stations below the threshold). The result is empty if no new station draws
+    public money or no loss is known.
     """
     new = plan.new_sites
     drawn = new.set_index(new["site_id"].astype(str))["subsidy_pkr"].astype(float) / MILLION
@@ -273,13 +273,13 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
         "plan": float(new["served_kwh_day"].sum()) / float(drawn.sum()),
         "least_station": str(rate.index[0]),
         "least": float(rate.iloc[0]),
-        # A station exactly at the threshold must not fail because of rounding.
+        # A station that just meets the threshold must not fail because of rounding.
         "below": [str(site) for site in rate.index[rate < least * (1 - 1e-6)]],
     }
 
 
 def earnings_in_words(facts: Mapping[str, Any]) -> list[str]:
-    """Return a warning that new stations bring little for their money, or an empty list.
+    """Return a warning if new stations bring little energy for their money, else an empty list.
 
     >>> earnings_in_words({"least_gain": 10.0, "plan": 230.0, "least_station": "s0007",
     ...     "least": 4.9, "below": ["s0007"]})
@@ -306,7 +306,7 @@ def power_per_ev(
 
     Existing stations are included; `vehicles` are the area's electric vehicles. Keys: ``classes``,
     ``vehicles``, ``power_kw`` (of the chargers for these classes), ``kw_per_ev`` and ``afir_kw``
-    (the EU requirement per battery-electric car). Empty without such vehicles.
+    (the EU requirement per battery-electric car). The result is empty without such vehicles.
     """
     classes = list(config.program.limits.ev_classes)
     count = float(vehicles.loc[vehicles["vehicle_class"].isin(classes), "vehicles"].sum())
@@ -328,11 +328,11 @@ def power_line(facts: Mapping[str, Any]) -> list[Line]:
 
     >>> power_line({"classes": ["car"], "vehicles": 5898.0, "power_kw": 2528.0,
     ...     "kw_per_ev": 0.4286, "afir_kw": 1.3})[0].text
-    '0.43 kW for each of 5,898 (car); the EU asks 1.3 for each battery-electric car (AFIR)'
+    '0.43 kW for each of 5,898 (car); the EU requires 1.3 for each battery-electric car (AFIR)'
     """
     if not facts:
         return []
     names = ", ".join(str(name).replace("_", " ") for name in facts["classes"])
     text = f"{facts['kw_per_ev']:.2f} kW for each of {facts['vehicles']:,.0f} ({names}); the EU "
-    text += f"asks {facts['afir_kw']:g} for each battery-electric car (AFIR)"
+    text += f"requires {facts['afir_kw']:g} for each battery-electric car (AFIR)"
     return [Line("kw_per_ev", "Power for each EV", text)]

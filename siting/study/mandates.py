@@ -30,7 +30,7 @@ NOT_FOUND = "not found in time"
 def mandate_limits(
     config: Config, candidates: gpd.GeoDataFrame, offers: pd.DataFrame
 ) -> Iterator[Limit]:
-    """Yield each mandate's limits: one per owner, or one per owner and area if it has areas.
+    """Yield the limits of each mandate: one per owner or, with areas, one per owner and area.
 
     An `InputError` names every column that no layer of candidates has.
     """
@@ -77,7 +77,7 @@ def _column(
 
 
 def on_owners_money(offers: pd.DataFrame, limits: tuple[Limit, ...]) -> pd.Series[bool]:
-    """Return whether each offer draws no public money because its owner must build it."""
+    """Return, for each offer, whether its owner must build it without public money."""
     theirs = {o for one in limits if one.kind == OWNERS for o in one.use}
     return offers["offer_id"].astype(str).isin(theirs) & ~offers["existing"].astype(bool)
 
@@ -108,7 +108,7 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
                 "loses": max(free - own, 0.0) if math.isfinite(free) else math.nan,
             }
         )
-    # Pooled, there is one mandate per area for all owners, as if owners could trade.
+    # If pooled, one mandate per area covers all owners, as if owners could trade.
     pooled: dict[str, Limit] = {}
     for one in mine:
         name, _, rest = one.name.partition(": ")
@@ -135,7 +135,7 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
 def _owner_worths(
     program: Program, one: Limit, there: list[str], effort: Effort
 ) -> tuple[float, float]:
-    """Return the worth of the sites an owner equips, and of its best list of that length."""
+    """Return the worth of the sites that an owner equips, and of its best list of that length."""
     instance = program.instance
     theirs = np.isin(instance.offer_ids, np.array(list(one.use), dtype=object))
     kept = np.flatnonzero(theirs | instance.offer_existing)

@@ -1,6 +1,6 @@
 """Further plans: near-optimal, best for one scenario, made year by year, or of given offers.
 
-They are solved in the time left. A plan not found in time is None.
+These plans are solved in the time left. A plan that is not found in time is None.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Effort:
 
     config: Config
     progress: Callable[[Progress], None] | None = None
-    over: bool = False  # whether Ctrl-C was pressed; then nothing more is solved
+    over: bool = False  # whether Ctrl-C was pressed, after which nothing more is solved
     begun: float = field(default_factory=time.perf_counter)
 
     @property
@@ -40,7 +40,7 @@ class Effort:
         return self.config.solver.time_limit_s - (time.perf_counter() - self.begun)
 
     def solve(self, program: Program, share: float = 1.0, start: Sequence[str] = ()) -> Answer:
-        """Return the answer of a program, in a share of the time left."""
+        """Return the answer of a program, solved within a share of the time left."""
         limit_s = share * self.left_s
         answer = answer_of(program, self.config, limit_s, start=start, progress=self.progress)
         self.over |= answer.proof.stopped == "interrupted"
@@ -49,7 +49,7 @@ class Effort:
     def attempt(
         self, program: Program, share: float = 1.0, start: Sequence[str] = ()
     ) -> Answer | None:
-        """Return the answer; None if no plan exists, or none was found in time."""
+        """Return the answer; None if there is no plan, or if no plan was found in time."""
         if self.over or stop_wished() or self.left_s <= 0:
             return None
         try:
@@ -74,7 +74,7 @@ def only_these(
 
 
 def best_by_scenario(program: Program, effort: Effort, start: Sequence[str]) -> list[Answer] | None:
-    """Return the best plan for each single scenario; None if one was not found in time."""
+    """Return the best plan for each scenario alone; None if one of them was not found in time."""
     assert program.scenario_plan is not None
     count = len(program.scenario_plan.names)
     best_plans = []
@@ -169,9 +169,9 @@ def _one_year(
     *,
     last: bool,
 ) -> Asked:
-    """Return a single year's inputs; rules for the last year hold only if the year is `last`."""
+    """Return the inputs of a single year; rules on the last year apply only if it is `last`."""
     keys: dict[str, object] = {"years": None, "budget_pkr": budget_pkr}
-    # Money drawn in earlier years is spent.
+    # Money that was drawn in earlier years is no longer available.
     gone = [sum(limit.use.get(o, 0.0) * pkr for o, pkr in drawn.items()) for limit in asked.limits]
     limits = tuple(
         replace(limit, at_most=max(limit.at_most - pkr, 0.0)) if limit.per_rupee else limit

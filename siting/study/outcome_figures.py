@@ -1,4 +1,4 @@
-"""Tables and headline figures of an answer, for every block of the program in use."""
+"""Tables and headline figures of an answer, for every block that the program uses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from siting.texts import counted
 
 # Unspent money is reported if it is at least this sum (PKR) and this share of the budget.
 LITTLE_PKR, LITTLE = 10_000.0, 0.01
-# Share of the time limit for the plan itself if the cost of mandates is solved too.
+# Share of the time limit that the plan may use if the cost of mandates is solved as well.
 BESIDE_MANDATES = 0.7
 
 
@@ -40,7 +40,7 @@ def decide(
 ) -> Outcome:
     """Solve a program; return its outcome with the tables of every block in use.
 
-    `start` are offers of an earlier plan, `answer` is the answer if already known. Raises
+    `start` has the offers of an earlier plan. `answer` is the answer if already known. Raises
     `InfeasibleError` if no plan meets all requirements, and `SolveError` if none was found in time.
     """
     keys = asked.config.program
@@ -54,7 +54,7 @@ def decide(
 def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None, pd.DataFrame]]:
     """Return the outcome of an answer, without tables of blocks, and its service by year.
 
-    The service is for the configuration's own demand. With scenarios it needs another solve.
+    The service is for the configuration's own demand. With scenarios, this demand is solved again.
     """
     config = asked.config
     outcome = outcome_of(answer, aim=aim_in_words(config), blocks=sorted(blocks_of(config)))
@@ -81,7 +81,7 @@ def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None
 
 @dataclass
 class _Told:
-    """The collector of an answer's tables, and of headline figures from other solves."""
+    """A collector of an answer's tables, and of headline figures that need further solves."""
 
     asked: Asked
     answer: Answer
@@ -144,7 +144,7 @@ class _Told:
     # --- scenarios -------------------------------------------------------------------------------
 
     def _scenarios(self) -> None:
-        """Add the table of the last year's scenarios, with regret, and of robust sites."""
+        """Add a table of the last year's scenarios, with regret, and a table of robust sites."""
         answer, program = self.answer, self.answer.program
         plan = program.scenario_plan
         assert plan is not None
@@ -195,7 +195,7 @@ class _Told:
         self.lines.append(Line("price_of_fairness", "Price of fairness", price))
 
     def _more_budget(self, usual: Answer, share: float) -> str:
-        """Return in words the extra budget to serve as much as usual with `share` in every zone."""
+        """Return in words the extra budget needed to serve as much, with `share` in every zone."""
         wanted_kwh = usual.demand_kwh_day
         program = replace(usual.program, aims=(LeastMoney(),), floors=()).without_budget()
         city = (1 - 1e-6) * usual.served_kwh_day / wanted_kwh if wanted_kwh else 0.0
@@ -207,14 +207,14 @@ class _Told:
         return f"PKR {more / 1e6:,.2f} m"
 
     def _left_out(self) -> str:
-        """Return in words the public money and the energy of the stations left out."""
+        """Return in words the public money and energy of stations that the plan leaves out."""
         out, gain = self.answer.left_out, self.asked.config.program.least_gain.per_million
         stations, worth = counted(len(out.offers), "station"), max(out.worth, 0.0)
         text = f"PKR {out.subsidy_pkr / MILLION:,.2f} m for {stations}: it would serve "
         return f"{text}{worth:,.0f} kWh/day more, and {gain:g} per PKR m are required"
 
     def _unspent(self, outcome: Outcome) -> str:
-        """Return in words the unspent money, if any, and a bound on the worth it could add."""
+        """Return in words the unspent money, if any, and a bound on the worth that it could add."""
         left, proof = outcome.budget_pkr - outcome.subsidy_pkr, self.answer.proofs[0].proof
         if left < max(LITTLE_PKR, LITTLE * outcome.budget_pkr) or not math.isfinite(proof.bound):
             return ""
@@ -223,7 +223,7 @@ class _Told:
         return f"{text}{self.answer.program.worth_unit} more with it"
 
     def _left(self, outcome: Outcome) -> str:
-        """Return in words the money that the least gain leaves unspent, and what it could serve."""
+        """Return in words the money that the least gain leaves unspent, and its possible worth."""
         left = outcome.budget_pkr - outcome.subsidy_pkr
         if left < 1.0:
             return ""
@@ -242,7 +242,7 @@ class _Told:
         return text
 
     def _viability(self, outcome: Outcome) -> None:
-        """Add the table of each station's need, earnings and public money."""
+        """Add a table with the need, earnings and public money of each station."""
         need, service = self.asked.need, outcome.service
         assert need is not None
         sites = need.offers[need.offers["offer_id"].isin(list(outcome.offers))]
@@ -262,7 +262,7 @@ class _Told:
 def year_tables(
     asked: Asked, outcome: Outcome, program: Program, services: Mapping[int | None, pd.DataFrame]
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables of a plan with years, given its service by year."""
+    """Return the tables of a plan with years; `services` is its service by year."""
     built = built_by_year(outcome, program)
     money = money_by_year(outcome.money, program)
     years = money["year"]
@@ -313,7 +313,7 @@ def lines_of(
 ) -> Iterator[Line]:
     """Yield the headline figures of the outcome's tables and `others`, in order.
 
-    `unit` is the program's unit of worth; `others` are figures from other solves.
+    `unit` is the program's unit of worth. `others` are figures from further solves.
     """
     keys, tables = asked.config.program, outcome.tables
     solved = {one.field: one for one in others}
@@ -339,7 +339,7 @@ def lines_of(
     if "scenarios" in tables:
         table = tables["scenarios"]
         for row in table.itertuples():
-            text = f"{row.served_kwh_day:,.0f} kWh/day, what it gives up was {NOT_FOUND}"
+            text = f"{row.served_kwh_day:,.0f} kWh/day, the energy given up was {NOT_FOUND}"
             if "regret_share" in table.columns:
                 text = f"{row.served_kwh_day:,.0f} kWh/day, gives up at most {row.regret_share:.1%}"
             label = f"If {row.scenario} (p {row.probability:g})"
@@ -372,7 +372,7 @@ def lines_of(
 def then_line(one: AimProof, outcome: Outcome) -> Line:
     """Return the proof of a later aim as a headline figure.
 
-    Drives are given as mean minutes per driver if the plan has a single slice.
+    Drives are shown as mean minutes per driver if the plan has a single slice.
     """
     proof, served = one.proof, outcome.served_kwh_day
     if one.aim == "shortest drives" and len(outcome.slices) == 1 and served > 0:
@@ -382,7 +382,7 @@ def then_line(one: AimProof, outcome: Outcome) -> Line:
 
 
 def _robust(answer: Answer, best_plans: Sequence[Answer]) -> pd.DataFrame:
-    """Return, for each site, how many scenarios' best plans have a station there."""
+    """Return, for each site, how many of the scenarios' best plans have a station there."""
     sites = answer.program.instance
     standing = [
         set(sites.site_ids[sites.offer_site[one.standing]]) for one in (answer, *best_plans)
@@ -400,7 +400,7 @@ def _robust(answer: Answer, best_plans: Sequence[Answer]) -> pd.DataFrame:
 
 
 def cost_lines(table: pd.DataFrame, value_pkr_h: Mapping[str, float], *, years: bool) -> list[Line]:
-    """Return headline figures on the cost of stations and drivers' time, and on values of time."""
+    """Return headline figures on the cost of stations and of drivers' time, and on time values."""
     cost = {part: pkr / MILLION for part, pkr in zip(table["part"], table["pkr_year"], strict=True)}
     values = value_pkr_h.items()
     minute = ", ".join(f"{pkr / 60:.2f} ({name.replace('_', ' ')})" for name, pkr in values)
@@ -418,7 +418,7 @@ def cost_lines(table: pd.DataFrame, value_pkr_h: Mapping[str, float], *, years: 
 
 
 def _at_other_values(cost: Mapping[str, float]) -> str:
-    """Return in words the stations' cost to all at twice and half the value of time.
+    """Return in words the plan's cost to all at twice and at half the value of time.
 
     >>> _at_other_values({"stations": 90.0, "drivers' time": 10.0})
     "at twice the value this plan's cost to all is PKR 110.00 m a year (drivers' time 18% of it), \
@@ -438,7 +438,7 @@ at half PKR 95.00 m (5%, against 10% at the value used); another value may give 
 
 
 def built_by_year(outcome: Outcome, program: Program) -> pd.DataFrame:
-    """Return each year's stations, with the year of building and the year's payments (PKR)."""
+    """Return the stations in each year, with their year of building and payments (PKR)."""
     built = outcome.built.drop_duplicates(["year", "site_id"])[["year", "offer_id", "site_id"]]
     paid = outcome.paid.set_index(["site_id", "year"])["subsidy_pkr"]
     instance = program.instance
@@ -459,7 +459,7 @@ def built_by_year(outcome: Outcome, program: Program) -> pd.DataFrame:
 
 
 def money_by_year(money: pd.DataFrame, program: Program) -> pd.DataFrame:
-    """Return the public money of each year: granted, carried, spent and left (PKR)."""
+    """Return the public money granted, carried over, spent and left in each year (PKR)."""
     assert program.year_plan is not None
     rows, carried = [], 0.0
     for year, granted, spent in money.itertuples(index=False):
@@ -477,8 +477,8 @@ def cells_by_year(
     """Return demand and service by cell and vehicle class in each year of a plan.
 
     Columns: ``year``, ``cell_id``, ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day`` and
-    ``site_id``, the station that serves most of the demand (the first id among equals; blank if no
-    station serves any).
+    ``site_id``, the station that serves most of the demand (the first id among equals; blank if
+    no demand is served).
     """
     parts = []
     for year, wanted in demand.items():

@@ -1,4 +1,4 @@
-"""A user's own tables in place of a stage's result."""
+"""Read a user's own tables, which replace the results of stages."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def own_demand(
 ) -> pd.DataFrame:
     """Return the user's own demand (`siting.tables.DEMAND`), summed by cell and class.
 
-    `path` is a CSV with ``cell_id``, or a layer, each row of which is assigned to the nearest cell
-    within `most_m`; both have ``demand_kwh_day`` and, for several `classes`, ``vehicle_class``. The
-    user's ``demand_id`` and other columns are kept if no two rows share a cell and class. An
-    `InputError` names every fault: columns, numbers, unknown classes or cells, rows too far away.
+    `path` is a CSV with ``cell_id``, or a layer. Rows of a layer are assigned to the nearest cell
+    within `most_m` metres. Both have ``demand_kwh_day`` and, for several `classes`,
+    ``vehicle_class``. The user's ``demand_id`` and other columns are kept if no two rows share a
+    cell and class. An `InputError` names every fault, such as unknown cells or rows too far away.
     """
     if path.suffix == ".csv" and "cell_id" in read_csv(path, nrows=0).columns:
         texts = ("cell_id", "vehicle_class", "demand_id")
@@ -82,11 +82,11 @@ def own_reach(
 ) -> pd.DataFrame:
     """Return the user's own drives within the cutoff (`siting.tables.REACH`).
 
-    `path` is a CSV with ``cell_id``, ``site_id`` and ``travel_min`` (access included), or a matrix
-    of minutes: ``cell_id`` and a column per site, blank or ``inf`` if there is no route. ``#1``,
-    ``#2`` … number cells and sites in the order of the study's tables. `most_min` is the cutoff
-    (min): longer drives are left out. An `InputError` names every fault: columns, numbers, repeated
-    pairs, unknown cells or sites.
+    `path` is a CSV with ``cell_id``, ``site_id`` and ``travel_min`` (including access), or a matrix
+    of minutes. A matrix has ``cell_id`` and a column per site; a value is blank or ``inf`` if there
+    is no route. Ids ``#1``, ``#2`` … number cells and sites in the order of the study's tables.
+    Drives longer than `most_min` (the cutoff, min) are left out. An `InputError` names every fault,
+    such as repeated pairs or unknown cells.
     """
     known = {"cell_id": cells["cell_id"], "site_id": sites["site_id"]}
     drives = _read(path, REACH, known, as_rows=lambda given: _as_rows(given, known, path))
@@ -98,13 +98,12 @@ def own_reach(
 def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame) -> pd.DataFrame:
     """Return the user's own offers, with the columns of the study's offers.
 
-    `path` is a CSV with the columns of ``Study.offers``, in which rows of `made` may be changed
-    or left out, and rows added. An `InputError` names every fault: columns, numbers, repeated
-    offers, unknown sites.
+    `path` is a CSV with the columns of ``Study.offers``. It may change, leave out or add rows of
+    `made`. An `InputError` names every fault, such as repeated offers or unknown sites.
     """
     given = _read(path, spec, {"site_id": sites["site_id"]}, tuple(map(str, made.columns)))
     apart = (given[list(COST_PARTS)].sum(axis=1) - given["cost_pkr"]).abs() > 1.0
-    what, fix = f"are not the sum of {', '.join(COST_PARTS)}", "change a part with it"
+    what, fix = f"are not the sum of {', '.join(COST_PARTS)}", "change one of these parts as well"
     ids = given.loc[apart, "offer_id"]
     refuse(naming(f"{path}, column cost_pkr", what, ids, fix, count=True))
     # A CSV cannot distinguish a blank string from a missing one.
@@ -115,7 +114,7 @@ def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame)
 
 
 def _as_rows(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> pd.DataFrame:
-    """Return a matrix of minutes as one row per pair; a table with such rows is unchanged."""
+    """Return a matrix of minutes as one row per pair; other tables are returned unchanged."""
     if "cell_id" not in given.columns or not {"site_id", "travel_min"}.isdisjoint(given.columns):
         return given
     wide = given.set_index("cell_id")
@@ -150,7 +149,7 @@ def _read(
 
 
 def _strays(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> list[Fault]:
-    """Return a fault for each column with ids that the study does not have."""
+    """Return a fault for each column that has ids unknown to the study."""
     faults, what = list[Fault](), "that the study does not have"
     for name, ids in known.items():
         if name in given.columns:

@@ -1,4 +1,4 @@
-"""A study: its stages in order, each computed once, timed, and readable as a table."""
+"""A study: its stages in order, each of which is computed once and timed."""
 
 from __future__ import annotations
 
@@ -47,22 +47,22 @@ class Study:
         Called with an `Event` when a stage is done, and at intervals while solving;
         ``siting.show_progress()``, the default in a notebook, shows the events.
     today
-        The target year must not be before this date.
+        The current date. The target year must not be before this date.
     tables
         Known tables, by the name of their stage.
     keys
-        Keys of the configuration, as in `with_`. Without a file they are all its keys.
+        Keys of the configuration, as in `with_`. Without a file, they are the whole configuration.
 
     Attributes
     ----------
     config, progress
         The configuration, and the progress callback.
     seconds
-        Run time of each stage (s), without its inputs.
+        Run time of each stage (s), without the stages that it reads.
     reused
         Stages taken from a run folder instead of computed.
     start
-        Offers of the run folder's plan, the warm start of a solve.
+        Offers of the run folder's plan, used as the warm start of a solve.
     spare
         The time left for further results of the plan.
 
@@ -195,7 +195,7 @@ class Study:
         self._tables: dict[str, Any] = dict(tables or {})
         self._found: dict[str, str] = {}
         self._inner: list[float] = []
-        # Another study, which has or computes the tables of these stages.
+        # Another study, which has or computes the tables of the named stages.
         self._shared: tuple[Study, frozenset[str]] | None = None
 
     @property
@@ -204,7 +204,7 @@ class Study:
         return self.config.program.budget_pkr
 
     def __repr__(self) -> str:
-        """Return the study's name and what has been computed so far."""
+        """Return the study's name and the stages that have been computed so far."""
         done = ", ".join(self.seconds) or "nothing yet"
         return f"Study {self.config.name!r} ({self.config.title}); computed: {done}"
 
@@ -257,10 +257,10 @@ class Study:
         Yields
         ------
         list of str
-            A list for the result in words. If it stays empty, nothing is reported and the time
-            counts as the caller's.
+            A list for the result in words. If the list stays empty, nothing is reported, and the
+            time is counted as the caller's.
         """
-        # A running stage may compute earlier stages, whose time is not counted as its own.
+        # A running stage may compute earlier stages. Their time is not counted as its own.
         begun, heard = time.perf_counter(), list[str]()
         self._inner.append(0.0)
         try:
@@ -281,20 +281,20 @@ class Study:
         return [at_hand[n] if n in at_hand else getattr(self, n) for n in stage.parameters]
 
     def with_(self, **keys: Any) -> Self:
-        """Return the study with some keys changed; stages that do not depend on them are kept.
+        """Return the study with some keys changed; stages that do not read them are kept.
 
         Parameters
         ----------
         keys
             Keys of the YAML file, by name. A key that occurs in only one section needs no section
-            (``budget_pkr``). Other keys are nested as dicts, in which only the keys named change:
-            ``offers={"subsidy": {"rule": "share"}}``. Lists are replaced as a whole. A
+            (``budget_pkr``). Other keys are nested as dicts, which change only the keys that they
+            name: ``offers={"subsidy": {"rule": "share"}}``. Lists are replaced as a whole. A
             GeoDataFrame, a DataFrame, an OSMnx graph or a `siting.Network` can replace a file.
 
         Raises
         ------
         ConfigError, InputError
-            With every fault of the given keys.
+            If a given key or value has a fault. The error lists every fault.
 
         Examples
         --------
@@ -320,9 +320,9 @@ class Study:
         *,
         progress: Report | None = None,
     ) -> Self:
-        """Return the study with some tables given, and optionally another configuration.
+        """Return the study with some tables replaced, and optionally another configuration.
 
-        Stages that depend on neither are shared with this study, so each is computed only once.
+        Stages that the change does not affect are shared with this study and computed only once.
 
         Parameters
         ----------
@@ -349,7 +349,7 @@ class Study:
     ) -> Self:
         """Return the same study with the demand of another year, scenario or case.
 
-        Stages that do not depend on demand are shared, so that sites and reach are computed once.
+        Stages that do not depend on demand are shared, so sites and reach are computed only once.
         """
         asked = self.config.demand
         other = {"scenario": scenario or asked.scenario, "case": case or asked.case}
@@ -371,14 +371,14 @@ class Study:
         return other
 
     def award(self, bids: Path | str | pd.DataFrame, **how: Any) -> Any:
-        """Return the award of bids for places by the rules of this study.
+        """Return the award of bids for places according to the rules of this study.
 
         Parameters
         ----------
         bids
             A CSV of bids, or a table with the same columns.
         how
-            As for `siting.award`.
+            The other parameters of `siting.award`.
 
         Examples
         --------
@@ -390,7 +390,7 @@ class Study:
 
     @property
     def solve_progress(self) -> Callable[[Progress], None] | None:
-        """The receiver of a solve's progress; None without a listener."""
+        """The function that receives the progress of a solve; None without a listener."""
         return Context("solve", self.config.output.cache_dir, self.progress).solving
 
     def tell(self, stage: str, text: str) -> None:
@@ -403,7 +403,7 @@ class Study:
 
 
 def _takes_words(call: Any) -> None:
-    """Add all keys to a call's signature, so that editors can complete them."""
+    """Add all configuration keys to a call's signature, so that editors can complete them."""
     declared = signature(call)
     *plain, rest = declared.parameters.values()  # the last is `**keys`
     more = [

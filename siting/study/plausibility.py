@@ -1,4 +1,4 @@
-"""Warnings about a study's input: population against the census, location, and cell size."""
+"""Warn of doubtful input: an implausible population, a wrong location, or coarse cells."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from shapely import box
 from siting.cities import find_city, library, tehsils
 from siting.config import Config
 
-# Largest plausible ratio between the census and a layer of another year or of built-up land only.
+# Layers of another year or of built-up land only may differ from the census by this ratio.
 NEAR = 1.25
-# Largest plausible ratio of densities: cells cover only inhabited land, tehsils also empty land.
+# Cells may be denser than tehsils by this ratio, because tehsils include uninhabited land.
 DENSER = 1.5
-# Roads that cover this share of a city's box are taken to cover the whole city.
+# Roads that cover this share of a city's bounding box count as covering the whole city.
 WHOLE = 0.9
-# Largest distance of the roads' centroid from a city's box, km; boxes are inexact.
+# The roads' centroid may lie this far (km) from a city's bounding box, because boxes are inexact.
 FAR_KM = 10.0
-# Largest ratio of half the drive across a cell to the cutoff; drives start at the cell's centre.
+# Cells are too coarse if the drive across half a cell exceeds this share of the cutoff.
 COARSE = 1 / 3
 
 
@@ -34,9 +34,9 @@ def doubts_of(
 ) -> list[str]:
     """Return possible errors of location, population and cell size, in plain words.
 
-    `cells` are the demand cells with ``people``; `zones` the zones in which people are counted,
-    with ``name`` and ``people``; `outline` surrounds the roads, lon/lat; `drive_kmh` is the mean
-    speed on the roads (km/h). Without `drive_kmh` cell sizes are not checked.
+    `cells` are the demand cells with ``people``. `zones` are the zones in which people are counted,
+    with ``name`` and ``people``. `outline` surrounds the roads, lon/lat. `drive_kmh` is the mean
+    speed on the roads (km/h); if it is infinite, cell sizes are not checked.
     """
     asked, people = config.demand, float(cells["people"].sum())
     if not people:
@@ -82,7 +82,7 @@ def _grain(side_km: float, drive_kmh: float, cutoff_min: float) -> list[str]:
     return [
         f"cells are {side_km:,.1f} km wide: half a cell takes {half_min:.1f} min at the roads' "
         f"mean {drive_kmh:.0f} km/h, over a third of reach.cutoff_min ({cutoff_min:g}), so that "
-        f"drives from their centres say little; use cells of {fit_m:,.0f} m or less (demand.cells)"
+        f"drives from their centres are crude; use cells of {fit_m:,.0f} m or less (demand.cells)"
     ]
 
 
@@ -101,7 +101,7 @@ def _place(city: str, row: pd.Series[Any], extent: Any, outline: Any) -> list[st
 
 def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]:
     """Return a warning if the population is far below that of a tehsil that the study names."""
-    if config.demand.city_people is not None:  # it is counted in the population layer
+    if config.demand.city_people is not None:  # the layer's own count, which may differ
         return []
     query = getattr(config.roads.source, "query", "") or ""
     said = f"{config.title} {query}"

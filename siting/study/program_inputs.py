@@ -1,4 +1,4 @@
-"""The inputs of a program: a configuration's requirements with the tables of its stages."""
+"""The inputs of a program: the requirements of a configuration, and the tables of its stages."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ class Need:
     # Largest part of the need that public money may pay: PKR by offer_id, or one share for all.
     cap: float | Mapping[str, float]
     sales_share: float  # share of the planned sales at which a station must break even
-    concessions: Mapping[str, str]  # the concession of each site in a concession, by site_id
+    concessions: Mapping[str, str]  # the concession of each site that belongs to one, by site_id
 
     @property
     def rule(self) -> GapRule:
-        """The gap as a rule of the program."""
+        """The viability gap as a rule of the program."""
         return GapRule(self.margin_pkr, self.cap, self.sales_share, self.concessions)
 
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """A configuration with the tables that its program is made from."""
+    """A configuration with the tables from which its program is made."""
 
-    # Only `program`, `solver`, `offers.subsidy` and `reach.cutoff_min` are read.
+    # Only the keys `program`, `solver`, `offers.subsidy` and `reach.cutoff_min` are read.
     config: Config
-    demand: Demands  # by year and scenario, with the same rows in each
+    demand: Demands  # by year and scenario; all have the same rows
     # Demand of the configuration itself, by year (None: no years).
     own: Mapping[int | None, pd.DataFrame]
     offers: pd.DataFrame
@@ -57,12 +57,12 @@ class Asked:
     limits: tuple[Limit, ...]  # requirements on a plan besides the budget
     required: tuple[str, ...]
     forbidden: tuple[str, ...]
-    zones: pd.Series | None  # by demand_id, blank if in no zone; None without zones
+    zones: pd.Series | None  # zones by demand_id, blank if in no zone; None without zones
     people: Mapping[str, float]  # population of each zone
     # Worth of each demand row if fully served, by demand_id, year and scenario; None for energy.
     worth: Mapping[Key, pd.Series] | None
-    own_worth: Mapping[int | None, pd.Series] | None  # the same for `own`
-    need: Need | None  # the viability gap, where public money fills it
+    own_worth: Mapping[int | None, pd.Series] | None  # the worth of the rows of `own`, by year
+    need: Need | None  # inputs of the viability gap; None if public money does not fill it
     rules: economics.BusinessRules
     time_values: pd.DataFrame  # the value of a driver's hour, by class
     sessions: pd.DataFrame  # the energy of a session, by class
@@ -74,7 +74,7 @@ class Asked:
 
     @cached_property
     def to_all(self) -> economics.CostToAll:
-        """The yearly cost of offers and drives."""
+        """The yearly cost of the offers and of drivers' time."""
         tables = (*self.demand.values(), *self.own.values())
         classes = {str(k) for rows in tables for k in rows["vehicle_class"].unique()}
         return economics.cost_to_all(
@@ -91,7 +91,7 @@ class Asked:
 
     @property
     def floors_of_classes(self) -> dict[str, float]:
-        """The share that must be served of each vehicle class that has a floor."""
+        """The share of each vehicle class with a floor that must be served."""
         program, rows = self.config.program, pd.concat(self.demand.values())
         names = sorted(rows.loc[rows["demand_kwh_day"] > 0, "vehicle_class"].astype(str).unique())
         floors = dict.fromkeys(names, program.class_floor) if program.class_floor > 0 else {}
@@ -99,7 +99,7 @@ class Asked:
 
     @property
     def city_floor(self) -> float:
-        """The share that must be served of all demand."""
+        """The share of all demand that must be served."""
         program = self.config.program
         cheap = program.least_cost
         least_share = cheap.served_share if cheap is not None and cheap.of == "demand" else 0.0
@@ -107,14 +107,14 @@ class Asked:
 
     @property
     def budgeted(self) -> bool:
-        """Whether the budget limits the plan; it does unless least money is the first aim."""
+        """Whether the budget limits the plan; false if least money is the first aim."""
         return self.config.program.first_aims[:1] != ("least_cost",)
 
 
 def subsidy_of(config: Config) -> sites.Subsidy:
-    """Return the subsidy's rule: by default ``need``, or ``share`` under coverage.
+    """Return the subsidy rule: by default ``need``, or ``share`` under the model coverage.
 
-    Coverage gives no sales, so the need of a station is unknown.
+    Coverage does not determine sales, so the need of a station is unknown.
     """
     asked = config.offers.subsidy
     plain = "share" if config.program.model == "coverage" else "need"
@@ -126,7 +126,7 @@ def subsidy_of(config: Config) -> sites.Subsidy:
 
 
 def with_rule(config: Config) -> Config:
-    """Return a configuration that states its subsidy rule, so that changed copies keep it."""
+    """Return a configuration that states its subsidy rule, so that changed copies keep the rule."""
     stated = config.offers.subsidy.model_copy(update={"rule": subsidy_of(config).rule})
     offers = config.offers.model_copy(update={"subsidy": stated})
     return config.model_copy(update={"offers": offers})
@@ -140,7 +140,7 @@ def demands_of(
     """Return the demand by year and scenario, and the configuration's own demand by year.
 
     `demand` is the configuration's own demand. `other_demand` returns the demand of another `year`,
-    `scenario` of the fleet or `case`; an argument left out or None means the configuration's.
+    fleet `scenario` or `case`; the configuration's is used for an argument left out or None.
     """
     program = config.program
     years: Sequence[int | None] = list(program.years.budgets_pkr) if program.years else [None]
@@ -178,7 +178,7 @@ def money_of(config: Config) -> float:
 
 
 def _same_rows[K](tables: Mapping[K, pd.DataFrame], *others: pd.DataFrame) -> dict[K, pd.DataFrame]:
-    """Return `tables`, each with the rows of all tables; rows added to a table have 0 kWh/day."""
+    """Return `tables`, each with the rows of all of them; added rows have 0 kWh/day."""
     columns = ["demand_id", "cell_id", "vehicle_class"]
     rows = pd.concat([t[columns] for t in (*tables.values(), *others)])
     rows = rows.drop_duplicates("demand_id").sort_values("demand_id", ignore_index=True)
@@ -253,7 +253,7 @@ def need_of(
 def _require_passable(
     offers: pd.DataFrame, rules: economics.BusinessRules, subsidy: sites.Subsidy
 ) -> None:
-    """Refuse a hurdle that no offer passes even if it sells out, if some offer passes without."""
+    """Refuse a hurdle that no offer can pass, if the default hurdle lets some offer break even."""
     capacity = offers[capacity_columns(offers)].sum(axis=1) - offers["standing_kwh_day"]
 
     def share_needed(hurdle: sites.Hurdle) -> float:
@@ -270,6 +270,6 @@ def _require_passable(
         return
     key = "sales_share" if least <= 1 else "real_return"
     asked = hurdle.sales_share if least <= 1 else hurdle.real_return
-    what = f"is {asked:g}, which no station can pass, sold out and with all it may be paid"
-    fix = f"the best breaks even at {least:.1%} of its sales: ask for no less" if least <= 1 else ""
+    what = f"is {asked:g}, which no station can pass, even sold out and with the largest subsidy"
+    fix = f"the best breaks even at {least:.1%} of its sales: set no less" if least <= 1 else ""
     raise InputError(f"offers.subsidy.hurdle.{key}", what, fix or "lower it")

@@ -15,9 +15,9 @@ from siting.files import missing_columns, read_layer
 
 
 def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | None:
-    """Return the zone of each cell, by ``cell_id``; None without zones.
+    """Return the zone of each cell, by ``cell_id``; None if `zones` is None.
 
-    A cell's zone is the zone that contains its centre; blank if there is none.
+    A cell's zone is the zone that contains the cell's centre, or blank if there is no such zone.
     """
     if zones is None:
         return None
@@ -63,8 +63,8 @@ def zone_table(
 ) -> pd.DataFrame:
     """Return one row per zone with its demand and service.
 
-    `zones` gives the zone of each demand row, by ``demand_id`` (blank if in none); `floors` gives
-    the share that must be served in each zone. Columns: ``zone``, ``demand_kwh_day``,
+    `zones` has the zone of each demand row, by ``demand_id`` (blank if it is in no zone). `floors`
+    has the share that must be served in each zone. Columns: ``zone``, ``demand_kwh_day``,
     ``served_kwh_day``, ``served_share``, ``floor_share``.
     """
     of_row = demand["demand_id"].astype(str).map(zones)
@@ -83,9 +83,9 @@ def zone_table(
 def gini(share: np.ndarray, weight: np.ndarray) -> float:
     """Return the Gini coefficient of a share over zones, 0 (all equal) to 1.
 
-    It is half the mean difference between the shares of two people (or kWh of demand) chosen at
-    random, divided by the mean share; 0 if the mean is 0. `weight` is the population or the demand
-    of each zone.
+    The coefficient is half the mean difference between the shares of two people (or kWh of demand)
+    chosen at random, divided by the mean share. If the mean is 0, so is the coefficient. `weight`
+    is the population or the demand of each zone.
 
     >>> gini(np.array([0.0, 1.0]), np.array([1.0, 1.0]))
     0.5

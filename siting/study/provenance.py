@@ -23,7 +23,7 @@ FIGURES = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", 
 # Value of ``used_for`` for the configuration's settings.
 SETTINGS = "settings"
 _STATED = "configuration; no published figure"
-# Settings whose range comes from a table, with the table and its item.
+# For settings with a range from a table: the table and the item.
 _RANGED = {
     "headroom_kw": ("grid", "headroom"),
     "subsidy.charger_share": ("money", "subsidy_charger_share"),
@@ -33,13 +33,13 @@ _RANGED = {
 
 @stage()
 def known_inputs() -> dict[str, dict[str, Any]]:
-    """Records of the inputs whose tables come from a run folder, by key; see `inputs`."""
+    """Records, by key, of the inputs that were read from a run folder; see `inputs`."""
     return {}
 
 
 @stage(*EVERY_KEY)
 def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """One record per input: key, file with its date and SHA-256, source and licence."""
+    """One record per input, with its key, file, date, SHA-256, source and licence."""
     stated = input_records(config)
     by_key = {key: dict(known_inputs.get(key, record)) for key, record in stated.items()}
     records = list(by_key.values())
@@ -57,7 +57,7 @@ def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict
 
 
 def input_records(config: Config) -> dict[str, dict[str, Any]]:
-    """Return kind, source and licence of each input that has a section, by the section's key."""
+    """Return the kind, source and licence of each input with a section, by the section's key."""
     surfaces, sites_of = config.demand.surfaces, config.candidates
     about: dict[str, Any] = {
         "roads.source": config.roads.source,
@@ -79,7 +79,7 @@ def input_records(config: Config) -> dict[str, dict[str, Any]]:
         record["source"] = ", ".join(dict.fromkeys(filter(None, parts))) or "not stated"
         record["licence"] = getattr(section, "licence", "") or "not stated"
         if key.startswith("candidates") and record["kind"] == "streets":
-            # Street corners are derived from the roads, whose source and licence apply.
+            # Street corners are derived from the roads, so the roads' source and licence apply.
             record |= {name: records["roads.source"][name] for name in ("source", "licence")}
     return records
 
@@ -88,9 +88,9 @@ def input_records(config: Config) -> dict[str, dict[str, Any]]:
 def contents(
     network_sha256: str, cells: Layer, demand: Table, candidates: Layer, offers: Table, reach: Table
 ) -> dict[str, str]:
-    """The SHA-256 of each stage's table, for comparing runs.
+    """The SHA-256 of each main table, by which runs can be compared.
 
-    Downloads have no input file, so the hashes of roads and candidates stand in for them.
+    Downloads have no input file. The hashes of roads and candidates identify them instead.
     """
     names = ("cells", "demand", "candidates", "offers", "reach")
     hashes = map(content_sha256, (cells, demand, candidates, offers, reach))
@@ -131,7 +131,7 @@ def demand_notes(
     registered_share: Table,
     area_share: float,
 ) -> list[str]:
-    """Notes that readers need before they use the demand, in plain words."""
+    """Notes on the demand that readers need before they use it, in plain words."""
     far_m, case = config.reach.max_snap_m, config.demand.case
     lines = list(people_read.notes)
     left_out = float(people_read.outside["people"].sum())
@@ -193,7 +193,7 @@ def figures(
     city_people: float,
     surface_weights: Table,
 ) -> Table:
-    """The figures behind the energy and its split by surface, with range, source and confidence.
+    """The figures behind the energy and its surfaces, with their range, source and confidence.
 
     `all_figures` adds the figures of the fleet model.
     """
@@ -220,7 +220,7 @@ def figures(
 def sourced_figures(
     config: Config, city: Row, figures: Table, vehicles: Table, sessions: Table, chargers: Table
 ) -> Table:
-    """Every figure of `assumptions` that comes from a table."""
+    """Those figures of the stage `assumptions` that come from tables."""
     group = config.roads.speeds or str(city["speed_group"])
     speeds = reference.table("speeds", config.roads.speeds_csv)
     speeds = speeds[speeds["city_group"].astype(str) == group]
@@ -241,7 +241,7 @@ def sourced_figures(
     "offers: headroom_kw utilisation service subsidy availability",
 )
 def settings(config: Config, city: Row, availability: float) -> Table:
-    """The planning settings of the configuration as figures, marked ASSUMPTION."""
+    """The planning settings of the configuration, as figures that are marked ASSUMPTION."""
     offers, subsidy = config.offers, config.offers.subsidy
     feeders = "configuration; feeder loads not public"
     rule, power = "configuration; rule not found", "configuration"
@@ -265,7 +265,7 @@ def settings(config: Config, city: Row, availability: float) -> Table:
         ("availability", availability, "share", power),
     ]
     frame = pd.DataFrame(rows, columns=["figure", "value", "unit", "source"])
-    # The table's range is widened to include the value that the user sets.
+    # The range from the table is widened to include the value that the user sets.
     ends = {}
     for figure, (table, item) in _RANGED.items():
         known = reference.table(table).set_index("item")
@@ -280,14 +280,14 @@ def settings(config: Config, city: Row, availability: float) -> Table:
 
 @stage()
 def assumptions(sourced_figures: Table, settings: Table) -> Table:
-    """Every figure behind the plan with its source and confidence mark, one row each.
+    """Every figure behind the plan, one per row, with its source and confidence mark.
 
     Columns: ``figure``, ``of`` (vehicle class, charger …), ``value``, ``low``, ``high``, ``unit``,
     ``source``, ``confidence``, ``table`` (the file with the figure) and ``used_for``. Settings of
     the configuration come before figures of stations and money.
     """
     rows = placed(settings, CONFIG, SETTINGS)
-    # Availability is the only setting that can come from a table.
+    # Availability is the only setting whose value can come from a table.
     by_city = (rows["figure"] == "availability") & ~rows["source"].str.startswith("configuration")
     rows["table"] = rows["table"].mask(by_city, "cities.csv")
     late = sourced_figures["used_for"].isin([STATIONS, MONEY])
@@ -299,7 +299,7 @@ def assumptions(sourced_figures: Table, settings: Table) -> Table:
 
 
 def _from_own(rows: Table, name: str, path: Path | None) -> Table:
-    """Return the figures; those that the user's file gives name that file as their ``table``."""
+    """Return the figures; ``table`` is the user's file for the figures that come from it."""
     if path is None:
         return rows
     in_file = pd.MultiIndex.from_frame(reference.table(name, path)[["figure", "vehicle_class"]])
@@ -382,7 +382,7 @@ def all_figures(
         weights = used[["vehicle_class", *names]]
         parts.append(listed("vehicles", weights, file_of("vehicles", asked.vehicles_csv)))
     profiles = sessions[sessions["vehicle_class"].isin(list(asked.vehicle_classes))]
-    # Every hour has the relative range of the busiest hour.
+    # Every hour gets the same relative range as the busiest hour.
     for end in ("low", "high"):
         factor = profiles[f"peak_hour_share_{end}"] / profiles["peak_hour_share"]
         ends = profiles[people_to_energy.HOURS].mul(factor, axis=0).add_suffix(f"_{end}")
@@ -410,7 +410,8 @@ def station_figures(config: Config, chargers: Table) -> list[Table]:
             rows = rows[rows["vehicle_class"].isin(classes)]
         return listed(name, rows)
 
-    # Listed under both rules of capacity, because every run reports its service under both.
+    # These figures are always listed, because every run reports its service under both capacity
+    # rules.
     taken = reference.table("time_utilisation").assign(figure="service.time_utilisation")
     taken = taken[taken["charger_group"].isin(groups)]
     taken = with_own(taken, asked.service.time_utilisation, "charger_group", "use_share")
@@ -435,7 +436,7 @@ def station_figures(config: Config, chargers: Table) -> list[Table]:
 
 
 def money_figures(config: Config) -> list[Table]:
-    """Return the figures of the business case, of drivers' time, and of budget splits."""
+    """Return the figures of the business case, drivers' time and budget splits."""
     prices = config.money.prices_pkr_kwh
     money = reference.at_preset(economics.money_figures(), config.offers.costs.preset)
     if prices is not None:

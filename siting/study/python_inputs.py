@@ -1,7 +1,7 @@
-"""Tables and graphs given in Python, stored as files for all later stages.
+"""Store tables and graphs given in Python as files for all later stages.
 
-Each becomes a file in ``given`` in the cache folder, named by its content. A study then checks and
-hashes it like any other file, and keeps it in the run folder.
+Each input becomes a file in the folder ``given`` of the cache. A study then checks and hashes the
+file like any other, and keeps a copy in the run folder.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from siting.study.own_tables import PLACE
 from siting.writing import NO_PLACE, PART_FILE, write_whole
 
 GIVEN = "given"
-# Path of a Python input; messages show its key instead.
+# Matches the path of a Python input. Messages show its key instead.
 _LAID = re.compile(rf"\S*[/\\]{GIVEN}[/\\](?:[0-9a-f]{{16}}[/\\])?([a-z0-9_.]+)\.[a-z]+\b")
 
 
@@ -35,8 +35,8 @@ def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
     """Check and store a table or graph given in Python; return its file.
 
     `value` is a GeoDataFrame, a DataFrame, an array of minutes, an OSMnx graph or a
-    `siting.Network`. An `InputError` names every fault: no coordinate reference system, repeated
-    ids, a graph without lengths, points outside Pakistan …
+    `siting.Network`. An `InputError` names every fault, such as a missing coordinate reference
+    system, repeated ids, a graph without lengths, or points outside Pakistan.
     """
     name = ".".join(str(part) for part in key if part != "path")
     suffix, write = _writer(name, value)
@@ -74,16 +74,16 @@ def in_words(err: SitingError) -> SitingError:
 
 
 def copied(config: Config, folder: Path) -> Config:
-    """Return a configuration that names the copies of Python inputs in a run folder.
+    """Return a configuration that names the run folder's copies of the Python inputs.
 
-    Other files stay in place. Paths are relative to `folder`, so that the folder can be moved.
+    Other files are not copied. Paths are relative to `folder`, so that the folder can be moved.
     """
     copies: dict[Path, Path] = {}
     for path in dict.fromkeys(input_files(config).values()):
         if GIVEN not in (path.parent.name, path.parent.parent.name):
             continue
         copy = Path(GIVEN, path.name)
-        if copy in copies.values():  # another table of the same key has this name
+        if copy in copies.values():  # another table with the same key already has this name
             copy = Path(GIVEN, f"{sha256(path)[:8]}.{path.name}")
         (folder / GIVEN).mkdir(exist_ok=True)
         shutil.copyfile(path, folder / copy)
@@ -111,7 +111,7 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
             layer = _with_labels(value, name)
             return ".parquet", lambda part: _to_parquet(layer, part, name)
         case pd.DataFrame() if "cell_id" not in value.columns and name == "reach.table_csv":
-            # Clients by facilities: the index names cells, and the columns name sites.
+            # A matrix of clients by facilities: the index names cells, and columns name sites.
             matrix = value.rename_axis("cell_id").reset_index()
             return ".csv", lambda part: matrix.to_csv(part, index=False)
         case np.ndarray() if value.ndim == 2:
@@ -132,9 +132,9 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
 
 
 def _with_labels(layer: gpd.GeoDataFrame, name: str) -> gpd.GeoDataFrame:
-    """Return a layer of places or people with the labels of its index as a column.
+    """Return a layer of places or people, with the labels of its index as a column.
 
-    If the layer has no ``id``, the labels become the ``id``, so that every output uses the user's
+    If the layer has no ``id``, the labels become the ``id``. Every output then uses the user's
     names.
     """
     numbered = isinstance(layer.index, pd.RangeIndex) and layer.index.name is None

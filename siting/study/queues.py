@@ -1,9 +1,9 @@
-"""The queues of a plan: its ports, their waits by Erlang C, and its day driver by driver.
+"""The queues of a plan: its ports, their waits by the Erlang C formula, and its simulated days.
 
-Two days are simulated. On the day ``planned`` only the drivers whom the plan serves come,
-each to the station planned for them. This day tests the program's capacities. On the day ``free``
-all drivers come and choose a station by drive, queue and charging time. This day tests the plan
-under free choice.
+Two days are simulated. On the day ``planned``, only the drivers whom the plan serves come, each to
+the planned station. This day tests the program's capacities. On the day ``free``, all drivers come
+and choose a station by its drive, queue and charging time. This day tests the plan under free
+choice.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WORDS = {"planned": "as planned", "free": "with free choice"}
 
 @dataclass(frozen=True, eq=False)
 class Waiting:
-    """The inputs of a plan's queues."""
+    """The inputs from which the queues of a plan are computed."""
 
     sessions: Sessions
     chargers: pd.DataFrame
@@ -52,12 +52,12 @@ class Waiting:
 
 
 def allotted(plan: Plan) -> pd.DataFrame:
-    """Return a plan's service with its energy in ``kwh_day``, as simulations name the column."""
+    """Return a plan's service with its energy in the column ``kwh_day``, as simulations expect."""
     return plan.service.rename(columns={"served_kwh_day": "kwh_day"})
 
 
 def late_share(expected: pd.DataFrame) -> float:
-    """Return the share of drivers, over all queues, who wait too long in the busiest hours."""
+    """Return the share of drivers in all queues who wait too long in the busiest hours."""
     count = expected["peak_sessions"].to_numpy(dtype=float)
     late = expected["late_share"].to_numpy(dtype=float)
     return float(late @ count / count.sum()) if count.sum() > 0 else 0.0
@@ -78,7 +78,7 @@ def simulated(
     ports, sessions = waiting.ports(plan), waiting.sessions
     wanted = demand.rename(columns={"demand_kwh_day": "kwh_day"})
     days_by_case: dict[str, simulation.Days] = {}
-    # Each planned driver has one station, so an origin is a pair of cell and station.
+    # Each planned driver has one station, so an origin is a pair of a cell and a station.
     sent = allotted(plan)
     sent["place"] = sent["cell_id"] + " to " + sent["site_id"]
     for case, wants, near in (

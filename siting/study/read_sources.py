@@ -1,4 +1,4 @@
-"""Reading and downloading of the sources that a configuration names."""
+"""Read or download the sources that a configuration names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from siting.study.to_people import outline
 
 log = logging.getLogger(__name__)
 
-# GeoPackages' own column names.
+# Column names that a GeoPackage reserves.
 RESERVED = {"fid", "geom", "geometry"}
 OUTSIDE, FAR = "outside the area", "too far from a road"
 
@@ -56,7 +56,7 @@ def network(config: Config, context: Context, city: Row) -> Network:
 
 
 def _source_key(config: Config) -> dict[str, Any]:
-    """Return the cache key of the roads' source, with a hash in place of a file's name."""
+    """Return the cache key of the roads' source; a file is identified by its hash."""
     source = config.roads.source
     key: dict[str, Any] = source.model_dump(mode="json")
     for name in ("path", "clip"):
@@ -70,7 +70,7 @@ def _source_key(config: Config) -> dict[str, Any]:
 
 
 def read_network(config: Config, speeds: pd.DataFrame, city_group: str) -> Network:
-    """Return the road network that the configuration names: from its file, or downloaded."""
+    """Return the configured road network, read from its file or downloaded."""
     source, peak = config.roads.source, config.roads.peak
     about = {"kind": source.kind, "licence": source.licence, "attribution": source.attribution}
     if source.kind != "file":
@@ -115,7 +115,7 @@ def read_area(path: Path) -> Polygon | MultiPolygon:
     found=lambda p: None if p is None else f"{len(p):,} places that draw vehicles",
 )
 def places(config: Config, network: Network, poi_weights: Table) -> Layer | None:
-    """Markets, offices, hospitals … with their OSM keys, lon/lat; None if no surface needs them."""
+    """Places that draw vehicles, such as markets, with OSM keys, lon/lat; None if not set up."""
     surfaces = config.demand.surfaces
     if surfaces is None or surfaces.places is None:
         return None
@@ -131,7 +131,7 @@ def places(config: Config, network: Network, poi_weights: Table) -> Layer | None
     except sites.NoPlaceError as err:
         fix = "leave out demand.surfaces (demand is then placed where people live), or name a layer"
         raise InputError([Fault(f.where, f.what, fix, f.ids) for f in err.faults]) from err
-    # A layer may reach beyond the study; energy must not go to places without a road.
+    # A layer may extend beyond the study area. Places without a road must not get energy.
     area = outline(network, config.reach.max_snap_m)
     inside = known.geometry.representative_point().within(area)
     return gpd.GeoDataFrame(known[inside].reset_index(drop=True))
@@ -145,9 +145,9 @@ def no_neighbourhoods() -> gpd.GeoDataFrame:
 def candidate_layers(
     config: Config, network: Network
 ) -> tuple[list[gpd.GeoDataFrame], pd.DataFrame]:
-    """Return a layer (lon/lat) per source, existing stations first, and the empty sources.
+    """Return one layer (lon/lat) per source, existing stations first, and the empty sources.
 
-    Empty sources are listed with ``key`` and ``what``. If all are empty, an `InputError` is raised.
+    The table of empty sources has ``key`` and ``what``. Raises `InputError` if all are empty.
     """
     layers = []
     if config.candidates.existing is not None:
@@ -191,9 +191,9 @@ def _layer_of(config: Config, network: Network, source: SiteSource) -> gpd.GeoDa
 def with_own_names(
     places: gpd.GeoDataFrame, layers: Sequence[str] = ("candidates", "sites", "viability")
 ) -> gpd.GeoDataFrame:
-    """Return places with the user's columns under their own names.
+    """Return places in which the user's columns have lost their prefix ``user_``.
 
-    If one of `layers` has a column of the same name, the user's column keeps the prefix ``user_``.
+    A column keeps the prefix if its bare name is taken, for example by a column of `layers`.
     """
     own = [str(c) for c in places.columns if str(c).startswith(sites.OWN) and c != sites.OWN_ID]
     bare = {name: name.removeprefix(sites.OWN) for name in own}
@@ -207,7 +207,7 @@ def with_own_names(
 
 
 def with_columns_of(people: gpd.GeoDataFrame, cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the cells with the people layer's own columns, blank where a cell's rows differ."""
+    """Return the cells with the people layer's own columns; a value is blank if rows disagree."""
     own = [c for c in people.columns if str(c).startswith(sites.OWN)]
     if not own:
         return cells
@@ -220,7 +220,7 @@ def with_columns_of(people: gpd.GeoDataFrame, cells: gpd.GeoDataFrame) -> gpd.Ge
 
 
 def left_out(dropped: pd.DataFrame) -> dict[str, int]:
-    """Return the number of places left out, by reason; rare reasons only if they occur."""
+    """Return the number of places left out, by reason; rare reasons appear only if they occur."""
     reason = dropped["reason"].astype(str)
     begins = {
         OUTSIDE: sites.OUTSIDE,
@@ -246,7 +246,7 @@ def on_the_grid(
 
 
 def tags_of(source: Any) -> dict[str, bool | str | list[str]]:
-    """Return OSM tags as plain lists."""
+    """Return the OSM tags of a source, with plain lists as values."""
     return {key: list(values) for key, values in source.tags.items()}
 
 
@@ -257,10 +257,10 @@ def _area_of(config: Config, network: Network) -> Polygon | MultiPolygon:
 def configurations_of(
     offers: Offers, chargers: pd.DataFrame | None = None
 ) -> dict[str, dict[str, int]]:
-    """Return the sets of chargers for a site: for each name, the number of each charger type.
+    """Return the number of chargers of each type in every configuration, by configuration name.
 
-    Sizes are included under the names of their offers. `chargers` is the catalogue, by default from
-    the file that `offers` names.
+    Sizes are included under the names of their offers. `chargers` is the catalogue; by default, it
+    is read from the file that `offers` names.
     """
     if chargers is None:
         chargers = sites.charger_catalogue(offers.chargers_csv)

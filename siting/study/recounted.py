@@ -1,4 +1,4 @@
-"""The plan of an outcome: its figures by site and station, and its recount."""
+"""Make the plan of an outcome: compute its figures by site and station, and recount it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from siting.study.to_program import REACHABLE, aims_of, zones_named
 from siting.tables import capacity_groups
 from siting.verify import Account, Aim, Decay, OtherPlan, ToAll, ViabilityGap, recount
 
-# Figures of the business case shown for a site of a plan.
+# Figures of the business case that a plan shows for each site.
 SHOWN = {
     "npv_pkr": "npv_subsidised_pkr",
     "payback_years": "payback_subsidised_years",
@@ -67,7 +67,7 @@ def recounted_plan(
     spare = headroom_kw(tables.candidates, config.offers.headroom_kw)
     checks = recount(account_of(asked, outcome, table, spare))
     if asked.config.program.scenarios is not None:
-        # The figures of the plan are for the configuration's own demand, which is not a scenario.
+        # The plan's figures are for the configuration's own demand, which is not a scenario.
         own_checks = recount(own_account(asked, outcome, table))
         own_checks["check"] = "own demand: " + own_checks["check"]
         checks = pd.concat([checks, own_checks], ignore_index=True)
@@ -82,10 +82,10 @@ def business_of(
     compatibility: pd.DataFrame,
     hurdle: Hurdle,
 ) -> pd.DataFrame:
-    """Return the business case of the new stations from their service.
+    """Return the business case of each new station, computed from its service.
 
-    `drawn` is the public money of each of the plan's offers (PKR), by ``offer_id``, existing
-    stations included.
+    `drawn` is the public money (PKR) that each offer of the plan draws, by ``offer_id``. It
+    includes existing stations.
     """
     chosen = offers[offers["offer_id"].isin(list(drawn.index))]
     chosen = chosen.assign(subsidy_pkr=chosen["offer_id"].map(drawn).astype(float))
@@ -100,7 +100,7 @@ def sold_by_group(
     rules: economics.BusinessRules,
     compatibility: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Return the kWh/day sold by site and charger group, each class at its least-margin group."""
+    """Return the kWh/day sold per site and charger group; a class uses its least-margin group."""
     able = [g for g in capacity_groups(map(str, offers.columns)) if g in rules.prices_pkr_kwh]
     has = offers.set_index("site_id")[[f"capacity_{g}_kwh_day" for g in able]] > 0
     sold = service.groupby(["site_id", "vehicle_class"])["served_kwh_day"].sum().reset_index()
@@ -128,7 +128,7 @@ def headroom_kw(candidates: gpd.GeoDataFrame, default_kw: float) -> pd.Series[fl
 def account_of(
     asked: Asked, outcome: Outcome, sites: pd.DataFrame, spare_kw: pd.Series[float]
 ) -> Account:
-    """Return a plan's claims and input tables, for the recount.
+    """Return the claims of a plan and its input tables, which the recount needs.
 
     `spare_kw` is the spare power of the grid by ``site_id``.
     """
@@ -178,7 +178,7 @@ def account_of(
 
 
 def own_account(asked: Asked, outcome: Outcome, sites: pd.DataFrame) -> Account:
-    """Return the plan's claims for the configuration's own demand, in its last year."""
+    """Return the plan's claims for the configuration's own demand in the last year."""
     last = outcome.built["slice"] == outcome.slices["slice"].iloc[-1]
     kwh = {name: getattr(outcome, name) for name in ("demand_kwh_day", "served_kwh_day")}
     return Account(
@@ -193,7 +193,7 @@ def own_account(asked: Asked, outcome: Outcome, sites: pd.DataFrame) -> Account:
 
 
 def _inputs_of(asked: Asked) -> dict[str, Any]:
-    """Return the input tables of an account; under the viability gap the cost is the need."""
+    """Return the input tables of an account; under the viability gap, needs replace costs."""
     offers = asked.offers
     if asked.need is not None:
         offers = asked.need.offers
@@ -208,7 +208,7 @@ def _inputs_of(asked: Asked) -> dict[str, Any]:
 
 
 def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:
-    """Return the plan's claims on each aim: value, bound and gap."""
+    """Return the plan's claims about each aim: its value, bound and gap."""
     keys = asked.config.program
     claims = []
     for key, one in zip(aims_of(asked.config), outcome.proofs, strict=True):
@@ -237,7 +237,7 @@ def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:
 
 
 def _best(outcome: Outcome) -> pd.DataFrame:
-    """Return each scenario's best known worth, or the plan's if larger, to measure regret."""
+    """Return the most worth of any known plan in each scenario, from which regret is measured."""
     rows = outcome.served.merge(outcome.slices[["slice", "weight"]], on="slice")
     got = (rows["worth"] * rows["weight"]).groupby(rows["scenario"]).sum()
     best = np.maximum(outcome.best["best"], outcome.best["scenario"].map(got))
@@ -245,7 +245,7 @@ def _best(outcome: Outcome) -> pd.DataFrame:
 
 
 def _members(asked: Asked, *, zones_only: bool = False) -> pd.DataFrame:
-    """Return the demand rows of each floor, one row per floor and demand row."""
+    """Return the demand rows of each floor; each row pairs a floor with a demand row."""
     rows = next(iter(asked.own.values()))
     ids = rows["demand_id"].astype(str)
     names: list[pd.Series] = []
@@ -259,7 +259,7 @@ def _members(asked: Asked, *, zones_only: bool = False) -> pd.DataFrame:
 
 
 def _near(asked: Asked) -> pd.Series:
-    """Return the name of the floor on reachable demand, by demand row; blank for other demand."""
+    """Return, by demand row, the name of the floor on reachable demand; blank if out of reach."""
     rows = next(iter(asked.own.values()))
     forbidden = asked.offers["site_id"].isin(asked.forbidden)
     open_ = (texts_of(asked.offers, "reason") == "") & ~forbidden
@@ -276,7 +276,7 @@ def _near(asked: Asked) -> pd.Series:
 
 
 def _per_kwh(asked: Asked, outcome: Outcome) -> pd.DataFrame | None:
-    """Return the worth of a kWh of each demand row in each slice."""
+    """Return the worth of one kWh served, by demand row and slice."""
     if asked.worth is None:
         return None
     parts = []

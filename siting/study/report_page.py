@@ -1,4 +1,4 @@
-"""The report of a run, drawn from its study or, later, from its folder."""
+"""The report of a run, made from the study of the run or, later, from its folder."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def write_report(
 
     The same folder gives the same bytes.
 
-    `folder`: a run folder, as `siting run` wrote it; `out`: the new file to write; by default
-    ``report.html`` in the folder, which is replaced; `frontier`: a folder that `siting frontier`
-    wrote for the same study, whose curve is added; `language`: ``en`` or ``ur`` (Urdu); by
-    default the language of the run's configuration.
+    `folder` is a run folder, as `siting run` wrote it. `out` is the new file to write; by default,
+    ``report.html`` in the folder is replaced. `frontier` is a folder that `siting frontier` wrote
+    for the same study; its curve is added. `language` is ``en`` or ``ur`` (Urdu); by default, it is
+    the language of the run's configuration.
 
-    Raises `InputError` with every fault if the folder is incomplete, edited, or in another format;
-    `VerifyError` if the stored plan contradicts its tables; `MissingExtraError` if the packages of
-    the extra ``report`` are not installed.
+    Raises `InputError` with every fault if the folder is incomplete, edited or in another format,
+    `VerifyError` if the stored plan contradicts its tables, and `MissingExtraError` if the packages
+    of the extra ``report`` are not installed.
 
     >>> write_report(Path("runs/lahore-20261124-101500"))  # doctest: +SKIP
     PosixPath('runs/lahore-20261124-101500/report.html')
@@ -65,7 +65,7 @@ def page_of(run: RunRecord, frontier: Path | None = None, language: str | None =
 
 
 def record_of(source: Source) -> RunRecord:
-    """Return the record of a run folder, a study or a plan, from which its report is drawn.
+    """Return the record from which the report of a run folder, a study or a plan is made.
 
     Raises `InputError` and `VerifyError` as `write_report` does.
     """
@@ -82,13 +82,13 @@ def record_of(source: Source) -> RunRecord:
 
 
 def record_of_plan(study: Study, plan: Plan) -> RunRecord:
-    """Return the record of a study's plan whose facts are known."""
+    """Return the record of a study's plan; the plan's facts must be known."""
     settings = yaml.safe_load(to_yaml(study.config))
     return RunRecord.of(plain(plan.facts), settings, layers_of(plan, **shown_beside(study, plan)))
 
 
 def shown_beside(study: Study, plan: Plan) -> dict[str, Any]:
-    """Return the tables that a plan's layers also show (`siting.export.layers_of`)."""
+    """Return the further tables that a plan's layers show (`siting.export.layers_of`)."""
     return {
         "cells": with_zones(plan.cells, study.cell_zones),
         "offers": study.shown_offers,

@@ -1,7 +1,7 @@
-"""The value of a plan's stations under other demand or capacity.
+"""Value a plan's stations under other demand or capacity.
 
 Only the service of the stations is solved again. `siting evaluate` scores outside plans in this
-way, and a run values its plan under other circumstances.
+way, and a run uses it to value its plan under other circumstances.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from siting.program.limits import with_more_money
 from siting.study.program_inputs import Asked, money_of
 from siting.study.to_program import program_of
 
-# More public money than exists (PKR).
+# A sum of public money (PKR) that no plan can exceed.
 ENDLESS_PKR = 1e14
 NO_FLOORS: dict[str, Any] = {
     **{"min_served_share": 0.0, "zone_floor": 0.0, "class_floor": 0.0},
@@ -28,15 +28,16 @@ NO_FLOORS: dict[str, Any] = {
 
 
 def with_program(asked: Asked, **keys: Any) -> Asked:
-    """Return the inputs with some keys of the section ``program`` changed."""
+    """Return the program's inputs with some keys of the section ``program`` changed."""
     program = asked.config.program.model_copy(update=keys)
     return replace(asked, config=asked.config.model_copy(update={"program": program}))
 
 
 def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
-    """Return the program's inputs for the last year alone: most energy for a given budget (PKR).
+    """Return a program's inputs for the last year alone, with the most energy as the only aim.
 
-    The demand is the configuration's own; limits, floors and the viability gap still apply.
+    `budget_pkr` is the budget (PKR). The demand is the configuration's own. Limits, floors and the
+    viability gap still apply.
     """
     last = asked.last_demand
     limits = with_more_money(asked.limits, budget_pkr - money_of(asked.config))
@@ -50,12 +51,11 @@ def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
 
 
 def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDLESS_PKR) -> Asked:
-    """Return the program's inputs for given offers in the last year, even if these are ruled out.
+    """Return a program's inputs for given offers in the last year, even if they are ruled out.
 
     The first aim is the most energy. If public money fills the viability gap, the second aim is the
-    least public money, because many plans serve as much energy for more money. `chosen` are ids of
-    the plan's offers, existing stations included; `budget_pkr` is the public money available
-    (PKR).
+    least public money, because many plans serve the same energy for more money. `chosen` has the
+    ids of the plan's offers, including existing stations. `budget_pkr` is the public money (PKR).
     """
     asked = in_the_end(asked, budget_pkr)
     if asked.need is not None:
@@ -68,10 +68,10 @@ def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDL
 def service_of(asked: Asked, chosen: Collection[str]) -> pd.DataFrame:
     """Return the service of given offers in the last year: most energy, then shortest drives.
 
-    `chosen` are ids of the plan's offers, existing stations included. Columns: ``site_id``,
-    ``vehicle_class`` and ``served_kwh_day``, among others.
+    `chosen` has the ids of the plan's offers, including existing stations. The columns include
+    ``site_id``, ``vehicle_class`` and ``served_kwh_day``.
     """
-    # Public money is already spent, so keys about it are left out.
+    # Public money is already spent, so keys about money are left out.
     alone = _alone(replace(asked, need=None), chosen)
     if _anybody(alone):
         return plan_of(program_of(alone), chosen).service()
@@ -81,23 +81,23 @@ def service_of(asked: Asked, chosen: Collection[str]) -> pd.DataFrame:
 def least_money_of(asked: Asked, chosen: Collection[str]) -> float | None:
     """Return the least public money (PKR) at which given offers serve the most energy.
 
-    None if public money does not fill the viability gap, no demand is in reach, or no amount of
-    public money makes all the offers viable. `chosen` is as in `service_of`.
+    The result is None if public money does not fill the viability gap, no demand is in reach, or no
+    amount of public money makes all the offers viable. `chosen` is as in `service_of`.
     """
     alone = _alone(asked, chosen)
     if asked.need is None or not _anybody(alone):
         return None
     try:
         return plan_of(program_of(alone), chosen).subsidy_pkr
-    except SolveError:  # the last year's sales alone may be too low
+    except SolveError:  # sales in the last year alone may be too low for any viable plan
         return None
 
 
 def _alone(asked: Asked, chosen: Collection[str]) -> Asked:
-    """Return the last year's program inputs with only chosen offers and existing stations."""
+    """Return a program's inputs for the last year with only chosen offers and existing stations."""
 
     def standing(offers: pd.DataFrame) -> pd.DataFrame:
-        # Extensions refer to the station they extend.
+        # Existing stations are kept because extensions refer to them.
         return offers[offers["offer_id"].isin(list(chosen)) | offers["existing"].astype(bool)]
 
     need = asked.need and replace(asked.need, offers=standing(asked.need.offers))
@@ -122,7 +122,7 @@ def by_class(demand: pd.DataFrame, service: pd.DataFrame) -> pd.DataFrame:
 
 
 def _open(offers: pd.DataFrame, chosen: Collection[str]) -> pd.DataFrame:
-    """Return the offers, with the reasons against the chosen ones removed."""
+    """Return the offers, without the reasons that rule out chosen offers."""
     ours = offers["offer_id"].isin(list(chosen)).to_numpy()
     return offers.assign(reason=offers["reason"].mask(ours, ""))
 

@@ -1,7 +1,7 @@
-"""The plan under other circumstances: a simulated day, other capacities, other demand.
+"""The plan under other circumstances: on a simulated day, with other capacities or demand.
 
-The plan does not depend on these results, and its stations are fixed. Their day is simulated, and
-their service is solved again (`siting.study.revalue`).
+The stations of the plan are fixed, and the plan does not depend on these results. A day at the
+stations is simulated, and their service is solved again (`siting.study.revalue`).
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from siting.study.spare import NOT_IN_TIME
 from siting.study.stages import Context, Layer, Table, stage
 
 DAY_MIN = 24 * 60.0
-# One day after a warm-up evening, with a fixed seed. A city of 20 MWh/day takes a second or two.
+# One day is simulated after a warm-up evening. A city of 20 MWh/day takes a second or two.
 DAY = simulation.Rules(days=1, seed=1, warm_up_h=6.0)
-# Above this number of drivers a day (about ten seconds) only `siting simulate` simulates a day.
+# With more drivers a day (over about ten seconds), only `siting simulate` simulates the day.
 MOST_DRIVERS = 60_000
 # An excess over the service standard below this number of standard errors may be chance.
 SURE = 1.645
 DRAWS, SEED = 1000, 1
 SLOW_AT = people_to_energy.PACES["slow"]
-# Other capacities of the same chargers, with the label in the headline and the text in the report.
+# Rules that give the same chargers other capacities, with the texts for headline and report.
 WAITING, RATED, WAITS = "waiting", "rated_share", "waits"
 CAPACITIES = {
     WAITING: ("Under waiting", "capacity by waits and time (waiting)"),
@@ -52,11 +52,11 @@ CAPACITIES = {
 NO_STATION = "no station stands"
 # Largest number of concessions in the headline; their table lists all.
 MOST_LOTS = 8
-# The headline compares the day with the program if their shares served differ by more than this.
+# The headline compares day and program if their shares served differ by more than this.
 APART = 0.05
-# Share of the spare time for the plan under other circumstances.
+# Share of the spare time spent on the plan under other circumstances.
 WHAT_IF_SHARE = 0.5
-# Ends of the bands of driving time to the nearest station (min), besides the study's cutoff.
+# Bands of driving time to the nearest station end at these minutes, and at the study's cutoff.
 BANDS_MIN = (5.0, 10.0, 15.0)
 
 
@@ -68,14 +68,14 @@ BANDS_MIN = (5.0, 10.0, 15.0)
     found=lambda day: day["why_not"] or f"{day['free']['drivers_day']:,.0f} drivers",
 )
 def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
-    """Shares of drivers in the plan's simulated day, as planned and with free choice.
+    """Shares of drivers on the plan's simulated day, as planned and with free choice.
 
     ``served_share`` and ``out_of_reach_share`` are shares of all drivers. ``turned_away_share`` and
     ``late_share`` (turned away, or waiting more than ``wait_min``) are shares of the drivers with
-    a station in reach. ``peak_late_share`` is ``late_share`` in the busiest hour; ``exceeds`` is
-    true if it is above the standard. ``use`` has, by charger group, the share of the day that ports
-    are in use, and the number of places (stations near enough to share drivers) above the limit.
-    ``why_not`` is the reason why no day was simulated, else blank.
+    a station in reach. ``peak_late_share`` is ``late_share`` in the busiest hour. ``exceeds`` is
+    true if ``peak_late_share`` is above the standard. ``use`` has, by charger group, the share of
+    the day that ports are in use, and the number of places (stations near enough to share drivers)
+    above the limit. ``why_not`` is the reason if no day was simulated, else blank.
     """
     waiting = Waiting.of(study)
     standard, rules = waiting.standard, DAY
@@ -87,7 +87,7 @@ def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
         return known | {"why_not": NO_STATION}
     if drivers > MOST_DRIVERS:
         what = f"{drivers:,.0f} drivers a day take longer than a few seconds"
-        return known | {"why_not": f"{what}: siting simulate RUN has their day"}
+        return known | {"why_not": f"{what}: siting simulate RUN simulates their day"}
     days_by_case = simulated(plan, waiting, demand, reach, rules)
     limits = sites.time_utilisation(standard.time_utilisation) if standard.rule == WAITING else {}
     known |= {case: _shares(days, standard.alpha) for case, days in days_by_case.items()}
@@ -97,7 +97,7 @@ def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
 def _use(
     plan: Plan, days_by_case: Mapping[str, simulation.Days], limits: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """Return the share of the day that ports are in use, by charger group."""
+    """Return the share of the day during which ports are in use, by charger group."""
     xy_m = plan.sites.geometry.get_coordinates().to_numpy()
     place = dict(zip(plan.sites["site_id"].astype(str), place_of(xy_m, PLACE_M), strict=True))
     queues = next(iter(days_by_case.values())).queues.table
@@ -132,11 +132,11 @@ def _use(
 def isochrones(
     config: Config, network: Network, cells: Layer, demand: Table, candidates: Layer, plan: Plan
 ) -> Layer:
-    """Areas by driving time to the nearest station, with population and demand.
+    """Areas by driving time to the nearest station, with their population and demand.
 
     Columns: ``over_min``, ``within_min`` (minutes), ``people``, ``people_share`` (of all people),
-    ``demand_kwh_day`` and ``geometry`` (metres). The layer is empty without stations, or if drives
-    come from a user's own table.
+    ``demand_kwh_day`` and ``geometry`` (metres). The layer is empty if the plan has no station, or
+    if drives come from a user's own table.
     """
     limits = sorted({*BANDS_MIN, config.reach.cutoff_min})
     standing = candidates[candidates["site_id"].isin(plan.sites["site_id"])]
@@ -145,7 +145,7 @@ def isochrones(
     kmh = config.reach.access_kmh
     minutes = roads.minutes_to_nearest(network, standing, limits[-1], kmh)
     ground = roads.isochrones(network, minutes, limits)
-    # The drive of a cell starts at its centre, as in the reach.
+    # A drive starts at the centre of its cell, as in the stage `reach`.
     node = cells["node_id"].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
     home_min = minutes.reindex(node).to_numpy() + cells["snap_m"].to_numpy() / 1000 / kmh * 60
     upto = [limits[bisect_left(limits, m)] if m <= limits[-1] else np.nan for m in home_min]
@@ -198,14 +198,14 @@ def _shares(days: simulation.Days, alpha: float) -> dict[str, Any]:
     found=lambda rows: _found(rows),
 )
 def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> list[dict[str, Any]]:
-    """Service and earnings of the same stations under other capacities and other demand.
+    """Service and earnings of the plan's stations under other capacities or other demand.
 
-    The first record is the plan. Each has ``what`` (``plan``, ``capacity`` or ``demand``), ``key``
+    The first record is the plan. Keys: ``what`` (``plan``, ``capacity`` or ``demand``), ``key``
     (``plan``, a key of `CAPACITIES`, ``case low``, ``scenario slow`` …), ``text``, ``why_not``
     (the reason for a missing result, else blank), ``demand_kwh_day``, ``served_kwh_day``,
     ``served_share``, ``classes`` (shares served) and ``money`` (`siting.study.additional.at_risk`).
-    If `WAITS` was computed, its record and the plan's have ``public_money_pkr``: the least public
-    money with which the stations serve as much (`siting.study.revalue.least_money_of`).
+    If `WAITS` was computed, its record and the plan's also have ``public_money_pkr``, the least
+    public money with which the stations serve as much (`siting.study.revalue.least_money_of`).
     """
     config: Config = study.config
     paid = outcome.drawn
@@ -246,7 +246,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
 
 
 def _found(rows: list[dict[str, Any]]) -> str:
-    """Return in words the number of circumstances, and how many were not computed in time."""
+    """Return in words how many circumstances there are, and how many were not computed in time."""
     late = sum(row["why_not"] == NOT_IN_TIME for row in rows)
     return f"{len(rows)} other circumstances" + (f", {late} of them {NOT_IN_TIME}" if late else "")
 
@@ -300,10 +300,10 @@ def revalued(
 
 
 def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, Any]:
-    """Return figures on a plan's public money at risk in the scenario of `slow_of`.
+    """Return figures on a plan's public money at risk in the scenario that `slow_of` returns.
 
     Keys: ``risk_case``; ``risk_stations``, ``risk_subsidy_pkr`` and ``risk_loss_pkr_year``, which
-    are None without such a scenario.
+    are None if there is no such scenario.
     """
     case, other = slow
     risk = revalued(outcome.drawn, other, _in_demand(asked, other))[1] if case else {}
@@ -316,7 +316,7 @@ def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, 
 
 
 def slow_of(study: Any) -> tuple[str, Any]:
-    """Return the other scenario with the smallest fleet, and its study; blank and None if none."""
+    """Return the other scenario with the smallest fleet, and its study; else blank and None."""
     names = [name for key, name in _other_demands(study.config) if key == "scenario"]
     return (f"scenario {names[0]}", study.in_other(scenario=names[0])) if names else ("", None)
 
@@ -344,8 +344,8 @@ def demand_range(
     """The 5-95 % range of the demand (kWh/day) over random draws of its figures.
 
     ``planned_share`` is the share of draws below the plan's demand. ``slow_share`` is the share of
-    draws below the demand of the ``slow`` scenario's vehicles, or None without this scenario. A
-    user's own demand table has neither draws nor range.
+    draws below the demand of the ``slow`` scenario's vehicles, or None without this scenario. For
+    a user's own demand table, nothing is drawn and the range has no width.
     """
     ends = ("p05_kwh_day", "p50_kwh_day", "p95_kwh_day")
     by_class = demand.groupby("vehicle_class", sort=False)["demand_kwh_day"].sum()
@@ -391,7 +391,7 @@ def lines_beside(study: Any) -> list[Line]:
             for name, share in row["classes"].items():
                 text += f", {name.replace('_', ' ')} {share:.0%}"
             lines.append(Line(f"under_{row['key']}", CAPACITIES[row["key"]][0], text))
-    # Cases low and high put all figures at one end at once, so a plan is not judged by them.
+    # The cases low and high put all figures at one end at once, so no plan is judged by them.
     others = [
         row
         for row in study.what_if
@@ -451,8 +451,9 @@ def _day_lines(day: dict[str, Any], planned: float, others: list[dict[str, Any]]
     lines = [Line("drivers_served", "Drivers served", text)]
     if abs(share - planned) > APART:
         text = (
-            f"the program's {planned:.1%} of the energy, by the capacity of each station alone: "
-            f"cases and public money are computed from it, not from the day's {share:.1%}"
+            f"the program's {planned:.1%} of the energy, from the capacity of each station alone: "
+            "business cases and public money are computed from this share, not from the "
+            f"{share:.1%} of the simulated day"
         )
         text += _without_limit({row["key"]: row for row in others if not row["why_not"]})
         lines += [Line("money_hangs_on", "The money hangs on", text), *_in_use(day["use"])]
@@ -475,7 +476,7 @@ def _day_lines(day: dict[str, Any], planned: float, others: list[dict[str, Any]]
 
 
 def _in_use(use: list[dict[str, Any]]) -> list[Line]:
-    """Return a headline figure on charger groups whose ports are used more than allowed.
+    """Return a headline figure on charger groups if their ports are in use more than allowed.
 
     >>> use = [
     ...     {"name": "sockets", "limit_share": 0.3, "free_share": 0.33, "places": 37,

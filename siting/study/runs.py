@@ -1,4 +1,4 @@
-"""Whole runs: make a plan and its folder, check a configuration, download its inputs."""
+"""Whole runs: make a plan and its folder, check a configuration, or download its inputs."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from siting.study.stored_run import seal_again, study_of, write_stages
 from siting.study.to_people import outline
 from siting.writing import claimed_folder, require_free, write_plain_csv, write_text
 
-# Sales slower and faster than planned; the probabilities are an assumption.
+# Scenarios with slower and faster sales than planned. Their probabilities are assumed.
 ROBUST = (
     "program.scenarios={of: {slow: {probability: 0.3, fleet: slow}, planned: {probability: 0.5}, "
     "fast: {probability: 0.2, fleet: fast}}}"
 )
 
-# First words of the warning if no report is written; the reason follows.
+# The warning that no report was written begins with these words. The reason follows.
 NO_REPORT = "no report.html was written: "
 
 
@@ -65,7 +65,7 @@ def run(
     overrides
         ``key.path=value`` strings that replace keys of the file.
     out
-        A run folder to write: new, or empty.
+        The run folder to write, new or empty.
     write_lp
         File for the whole program in LP format, written before the solve.
     progress
@@ -74,7 +74,7 @@ def run(
     Raises
     ------
     SitingError
-        A subclass, with every fault found.
+        Raised as a subclass that lists every fault found.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def run(
 def robust_override(config: Config) -> str:
     """Return the override that makes a plan robust to slow, planned and fast vehicle sales.
 
-    Raises `InputError` if the configuration names scenarios of its own, or its fleet comes from a
+    Raises `InputError` if the configuration already names scenarios, or if its fleet comes from a
     table.
     """
     if config.program.scenarios is not None:
@@ -115,7 +115,7 @@ def write_program(study: Study, path: Path) -> None:
     """Write the whole program of a study, for its first aim, in LP format.
 
     If the aim is regret, the best plan of each scenario is solved first. Raises `SolveError` if one
-    of these is not found in time.
+    of these plans is not found in time.
     """
     require_free(path)
     if not path.parent.is_dir():
@@ -141,9 +141,9 @@ def run_to_folder(
     now: datetime,
     progress: Report | None = None,
 ) -> tuple[Plan, Path]:
-    """Return the plan and its run folder, ``runs_dir/NAME-TIME`` by default.
+    """Make a plan and its run folder, by default ``runs_dir/NAME-TIME``; return both.
 
-    A robust plan is for slow, planned and fast sales at once (`ROBUST`).
+    A robust plan is made for slow, planned and fast sales at once (`ROBUST`).
     """
     if robust:
         overrides = [*overrides, robust_override(load(config, overrides, now.date()))]
@@ -167,12 +167,13 @@ def write_run(
     warnings: Sequence[str] = (),
     also: Callable[[Path, Plan], None] | None = None,
 ) -> tuple[Plan, Path]:
-    """Return a study's plan and its run folder, which appears whole or not at all.
+    """Write a study's run folder, completely or not at all; return the plan and the folder.
 
-    `out` is new, or empty; without it the folder is `usual`, or the first free name of ``usual-2``,
-    ``usual-3`` … Once a plan is found, a first Ctrl-C still completes the folder; a second ends
-    the run. The whole program is written to `write_lp`, in LP format, before the solve. `facts` and
-    `warnings` are added to ``run.json``. `also` writes further files, given folder and plan.
+    `out` is a new or empty folder. By default, the folder is `usual` or, if that exists, the first
+    free name of ``usual-2``, ``usual-3`` … Once a plan is found, the first Ctrl-C still completes
+    the folder, and the second ends the run. Before the solve, the whole program is written to
+    `write_lp`, in LP format. `facts` and `warnings` are added to ``run.json``. `also` is called
+    with the folder and the plan, to write further files.
     """
     # The folder is claimed first, so that a run whose folder already exists fails before the solve.
     if write_lp is not None:
@@ -181,7 +182,7 @@ def write_run(
         folder = claim.part
         if write_lp is not None:
             write_program(study, Path(write_lp))
-        wish.at_stake = False  # the solves for `write_lp` find no plan to save
+        wish.at_stake = False  # the solves for `write_lp` find no plan that could be lost
         plan = study.plan
         wish.at_stake = True
         with study.timed("facts") as told:
@@ -242,7 +243,7 @@ def check(
     config, overrides, progress
         As in `run`.
     today
-        The target year must not be before this date.
+        The current date. The target year must not be before this date.
     """
     report = CheckReport()
     try:

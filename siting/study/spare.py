@@ -1,10 +1,10 @@
-"""The spare time for further results of a plan, within the time limit.
+"""The spare time for further results of a plan.
 
-Cards of stations, the plan in other demand cases and scenarios, and the prices of the certificate
-are computed after the solve. Together they have `LEAST_S` seconds or `SHARE` of the solver's time
-limit, whichever is more; each takes a share of the time left. If the time runs out, the results
-still missing are left blank and reported. A run records the number of results computed, so that
-writing it again gives the same results.
+Three kinds of results are computed after the solve: the cards of stations, the plan in other demand
+cases and scenarios, and the certificate. Together they have `LEAST_S` seconds or `SHARE` of the
+solver's time limit, whichever is more. Each kind takes a share of the time left. If the time runs
+out, missing results are left blank and reported. A run records how many results it computed, so
+that the same results are computed when the run is written again.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 LEAST_S, SHARE = 8.0, 0.04
-# At least this share of the elapsed time is counted. Counting all of it would cut fast steps short
-# on a busy machine.
+# At least this share of the elapsed time counts. If all of it counted, a busy machine would cut
+# fast steps short.
 LEAST_GIVEN = 0.05
 NOT_IN_TIME = "not worked out in the time"
 
 
 @dataclass
 class Clock:
-    """A clock of processor time (s), or of a twentieth of the elapsed time if that is more."""
+    """A clock of processor time (s), or of a twentieth of the elapsed time if this is longer."""
 
     limit_s: float
-    steps: int | None = None  # steps to do, whatever the time; None: as many as time allows
+    steps: int | None = None  # number of steps to do in any case; None: as many as time allows
     done: int = 0
     wall: float = field(default_factory=time.perf_counter)
     cpu: float = field(default_factory=time.process_time)
@@ -52,7 +52,7 @@ class Spare:
     time_limit_s: float  # of the solver
     taken_s: float = 0.0
     done: dict[str, int] = field(default_factory=dict)
-    # Number of results of each type in the stored run; None: as many as time allows.
+    # Number of results of each kind in the stored run; None: as many as time allows.
     known: Mapping[str, int] | None = None
 
     @contextmanager

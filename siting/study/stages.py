@@ -1,7 +1,7 @@
-"""A stage: a function from tables to a table that declares its inputs.
+"""Define a stage: a function that makes one table from others and declares its inputs.
 
-The stages of a study are functions of the modules that `siting.study.depends` lists. A stage's
-parameters name the stages it reads. Of the configuration it sees only the keys it declares.
+The stages of a study are functions in the modules that `siting.study.depends` lists. A stage's
+parameters name the stages that it reads. It can read only the configuration keys that it declares.
 `siting.study.depends` computes the effect of a change from these declarations.
 """
 
@@ -28,9 +28,9 @@ type Layer = gpd.GeoDataFrame
 type Table = pd.DataFrame
 type Row = pd.Series[Any]
 
-# Parameters of a stage that are not stages. Through `study` a stage reads other years.
+# Parameters of a stage that do not name stages. Through `study`, a stage reads other years.
 AT_HAND = ("config", "context", "study")
-# Keys without effect on any table: any stage may read them.
+# These keys affect no table, so any stage may read them.
 INERT = ("name", "output", "download", "sweep", "report", "award")
 # Declaration of a stage that reads every key.
 EVERY_KEY = ("*",)
@@ -38,7 +38,7 @@ EVERY_KEY = ("*",)
 
 @dataclass(frozen=True)
 class Event:
-    """One line of progress: a stage, its step or result, and its run time so far (s)."""
+    """One line of progress: the stage, its step or result, and its run time so far (s)."""
 
     stage: str
     text: str
@@ -58,7 +58,7 @@ class Context:
     report: Report | None
 
     def count(self, things: str) -> Callable[[int, int], None]:
-        """Return a function that reports the number of things done, if there is a listener."""
+        """Return a function that tells the listener, if any, how many things are done."""
         begun = time.perf_counter()
 
         def count(done: int, of: int) -> None:
@@ -70,14 +70,14 @@ class Context:
 
     @property
     def solving(self) -> Callable[[Progress], None] | None:
-        """The receiver of a solve's progress; None without a listener."""
+        """The function that receives the progress of a solve; None without a listener."""
         report = self.report
         if report is None:
             return None
         return lambda now: report(Event(self.stage, solve_in_words(now), now.seconds, done=False))
 
     def kept(self, parts: tuple[Any, ...], build: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-        """Return the stage's table made from `parts`, or its stored copy in the cache folder."""
+        """Return the table built from `parts`, or its stored copy from the cache folder."""
         return kept_table(self.cache_dir / "stages", self.stage, parts, build)
 
 
@@ -87,21 +87,21 @@ class _Holder(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Stage[T]:
-    """A function and its inputs; as an attribute of a study, the function's result."""
+    """A function and its declared inputs; read on a study, it returns the function's result."""
 
-    # The function. Its parameters are the stages that it reads, and any of `AT_HAND`; `config`
-    # has only the declared keys.
+    # The function. Its parameters name the stages that it reads, and any of `AT_HAND`. Its
+    # `config` has only the declared keys.
     make: Callable[..., T]
-    keys: tuple[str, ...] = ()  # the keys that the stage reads, each with all keys beneath it
+    keys: tuple[str, ...] = ()  # the keys that the stage reads, with all keys below each of them
     # Further keys that the stage may read, because an earlier stage already reads them.
     seen: tuple[str, ...] = ()
     also: tuple[str, ...] = ()  # stages that the stage reads through `study`
-    told: str = ""  # the stage's name in progress and records; blank: not reported
-    # The result in words; None: nothing to report.
+    told: str = ""  # the stage's name in progress lines and records; blank: not reported
+    # Returns the result in words, or None if there is nothing to report.
     found: Callable[[T], str | None] | None = None
     # Name of the stage's group in a run folder; blank: not stored.
     stored: str = ""
-    once: bool = False  # whether the stage is the same in every year, scenario and case
+    once: bool = False  # whether the result is the same in every year, scenario and case
 
     def __post_init__(self) -> None:
         """Copy the function's docstring, so that help shows it."""
@@ -109,7 +109,7 @@ class Stage[T]:
 
     @property
     def name(self) -> str:
-        """Name of the function, and of the study's attribute."""
+        """The name of the function, and of the attribute of a study."""
         return self.make.__name__
 
     @property
@@ -130,7 +130,7 @@ class Stage[T]:
         )
 
     def part_of(self, config: Config) -> Config:
-        """Return the part of a configuration under the declared keys."""
+        """Return a view of a configuration that has only the keys that the stage may read."""
         if self.keys == EVERY_KEY:
             return config
         return cast("Config", Part(config, self.name, (*self.keys, *self.seen, *INERT)))
@@ -153,7 +153,7 @@ class _ToStage(Protocol):
 
 
 def stage(*keys: str, **fields: Any) -> _ToStage:
-    """Return a decorator that makes a function a stage with these keys and fields of `Stage`.
+    """Return a decorator that turns a function into a stage with these keys and `Stage` fields.
 
     One string may list several keys of a section: ``"reach: cutoff_min access_kmh"``.
     """
@@ -223,12 +223,12 @@ PHASES = {
 
 
 def solve_in_words(now: Progress) -> str:
-    """Return the progress of a solve on one line, its phase in planners' words."""
+    """Return the progress of a solve as one line, with the phase in planners' words."""
     return str(replace(now, phase=PHASES.get(now.phase, now.phase)))
 
 
 def bar(done: int, of: int, width: int = 20) -> str:
-    """Return a bar of text filled in proportion to the work done.
+    """Return a progress bar of text characters, filled in proportion to the work done.
 
     >>> bar(3, 12, 8)
     '━━──────'

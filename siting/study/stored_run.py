@@ -1,9 +1,9 @@
 """The stored stages of a run folder, from which a later solve starts.
 
-The layers of a run folder are rounded for readers; ``stages/`` keeps the tables to the last bit as
-Parquet, with the hash of each file. `study_from_run` opens a folder as the study that wrote it. It
-keeps the stages that a change of the configuration leaves valid (`siting.study.depends`). Without a
-change they include the outcome, and the plan is recounted, not solved again.
+The layers of a run folder are rounded for readers. ``stages/`` has the exact tables as Parquet,
+with the hash of each file. `study_from_run` opens a folder as the study that wrote it, and reuses
+the stages that a change of the configuration does not affect (`siting.study.depends`). If nothing
+changes, they include the outcome, and the plan is recounted instead of solved again.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Folder:
     record: Mapping[str, Any]
 
     def table(self, name: str) -> Any:
-        """Return a table as written, with its notes; None if the folder has no such table."""
+        """Return a table as it was written, with its notes; None if it was not stored."""
         if f"{name}.parquet" not in self.record["sha256"]:
             return None
         path = self.path / f"{name}.parquet"
@@ -59,13 +59,13 @@ class Folder:
 
 @dataclass(frozen=True)
 class Form:
-    """The stored form of a stage that is not a plain table: tables, record entries, reader."""
+    """The functions that store and read a stage that is not a plain table."""
 
-    # Function from the stage's result to its tables; a table that is None is not written.
+    # Turns the stage's result into tables; a table that is None is not written.
     tables: Callable[[Any], dict[str, pd.DataFrame | None]]
-    read: Callable[[Folder], Any]  # function from the folder to the stage's result
-    needed: tuple[str, ...] = ()  # the required tables
-    # Function from the stage's result to its entries in the record.
+    read: Callable[[Folder], Any]  # reads the stage's result from the folder
+    needed: tuple[str, ...] = ()  # the tables that must exist
+    # Turns the stage's result into entries of the record.
     record: Callable[[Any], dict[str, Any]] = lambda _: {}
 
 
@@ -75,7 +75,7 @@ class Form:
 def write_stages(study: Study, folder: Path) -> None:
     """Write the tables that a later solve needs into ``stages/`` of a folder.
 
-    The plan and all other files of the folder except the report must exist.
+    The plan and all other files of the folder, except the report, must already exist.
     """
     stages = folder / FOLDER
     stages.mkdir()
@@ -95,7 +95,7 @@ def write_stages(study: Study, folder: Path) -> None:
 
 
 def seal_again(folder: Path) -> None:
-    """Hash the files of a run folder again, after some were rewritten."""
+    """Hash the files of a run folder again, after some of them were rewritten."""
     path = folder / FOLDER / MANIFEST
     record = json.loads(path.read_text(encoding="utf-8"))
     path.unlink()
@@ -112,7 +112,7 @@ def _kept_stages(groups: Sequence[str] = STORED) -> list[str]:
 def study_from_run(
     folder: Path | str, overrides: Sequence[str] = (), *, progress: Report | None = None
 ) -> Study:
-    """Return the study of a stored run, with the stages that overrides leave valid.
+    """Return the study of a stored run, with the stages that the overrides leave valid.
 
     Parameters
     ----------
@@ -126,14 +126,14 @@ def study_from_run(
     Returns
     -------
     Study
-        `Study.reused` names the stages taken from the folder. Without overrides the outcome is
-        one of them, and `Study.plan` is its plan, recounted. The population is known by cell only.
+        `Study.reused` names the stages taken from the folder. Without overrides, they include the
+        outcome, and `Study.plan` is the stored plan, recounted. Population is known only by cell.
 
     Raises
     ------
     InputError
-        With every fault, if the folder is not a run folder, has another format, is incomplete or
-        edited, or if a file needed to compute a stage again is missing.
+        If the folder is not a run folder, has another format, is incomplete or was edited, or if
+        a file needed to compute a stage again is missing. The error lists every fault.
     ConfigError
         If an override is invalid.
 
@@ -163,21 +163,21 @@ def study_from_run(
     return study
 
 
-# Source of a run: its folder, the study, or the plan.
+# A run can be named by its folder, its study or its plan.
 type Source = Path | str | Study | Plan
 
 
 def study_of(source: Source) -> Study:
     """Return the study behind a run folder, a study or a plan.
 
-    Raises `InputError` if the folder cannot be used, or the plan was not made by a study.
+    Raises `InputError` if the folder cannot be used, or if the plan was not made by a study.
     """
     if isinstance(source, Study):
         return source
     if isinstance(source, Plan):
         if source.study is None:
-            what = "was not made by a study, so nothing more can be asked of it"
-            raise InputError("plan", what, "ask the plan of a Study, or a run folder")
+            what = "was not made by a study, so nothing further can be computed from it"
+            raise InputError("plan", what, "use the plan of a Study, or a run folder")
         study: Study = source.study
         return study
     return study_from_run(source)
@@ -288,7 +288,7 @@ def _limits(folder: Folder) -> tuple[Limit, ...]:
     )
 
 
-# Stages that are a table, or None.
+# Stages whose result is a table or None.
 OPTIONAL = ("surfaces", "cell_places", "certificate")
 FORMS = {
     "network": Form(

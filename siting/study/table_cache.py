@@ -1,7 +1,7 @@
-"""A cache of tables, shared by studies and keyed by the content of all inputs.
+"""A cache of tables that studies share, keyed by the content of all inputs.
 
-A key is the SHA-256 of the version of this package and of every argument of the stage, tables and
-networks included. Equal keys mean equal tables, for any configuration.
+A key is the SHA-256 of the version of this package and of every argument of the stage, including
+tables and networks. Equal keys mean equal tables, whatever the configuration.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from siting.files import sha256
 from siting.folder_cache import kept
 from siting.roads import Network
 
-# Increase this when a stored stage begins to compute another result from the same arguments.
+# Increase this number when a stored stage starts to compute other results from equal arguments.
 FORMAT = 2
-# A table that takes less time (s) is computed again rather than stored.
+# A table that takes less time (s) than this is not stored, but computed again.
 LEAST_S = 0.5
 _ABOUT, _TABLE = "about.json", "table.parquet"
 
@@ -53,9 +53,9 @@ def content_sha256(*parts: Any) -> str:
 def kept_table(
     folder: Path, name: str, parts: tuple[Any, ...], build: Callable[[], pd.DataFrame]
 ) -> pd.DataFrame:
-    """Return the stored table for these arguments, or build it and store it if slow to build.
+    """Return the stored table for these arguments, or build it; store it if building was slow.
 
-    See `siting.folder_cache.kept`. A table that Parquet would change is not stored. `parts` are all
+    See `siting.folder_cache.kept`. A table that Parquet would change is not stored. `parts` has all
     inputs of `build`. `folder` may be deleted at any time.
     """
     key = content_sha256(FORMAT, __version__, name, *parts)
@@ -87,7 +87,7 @@ def load_table(path: Path) -> pd.DataFrame:
 
 
 def _pieces(part: Any) -> Iterator[bytes]:
-    """Yield the bytes of a part, its kind first, so that parts of two kinds never coincide."""
+    """Yield the bytes of a part, beginning with its kind, so that parts of two kinds differ."""
     if isinstance(part, Network):
         yield b"network"
         yield from _pieces(part.nodes)

@@ -1,4 +1,4 @@
-"""The stages from roads to demand, in order; `siting.study.to_plan` has the later stages."""
+"""The stages from roads to demand, in order. `siting.study.to_plan` has the later stages."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def own_figures(section: Any) -> dict[str, Any]:
 def with_own(
     rows: Table, values: Mapping[str, float], item: str = "item", figure: str = "value"
 ) -> Table:
-    """Return a table's rows with the values that the configuration sets, keyed by `item`."""
+    """Return the rows of a table with the values that the configuration sets, by `item`."""
     given = rows[item].map(dict(values))
     kept = given.isna()
     ends = (figure, "low", "high")
@@ -48,7 +48,7 @@ def with_own(
 
 @stage("demand: city like city_people")
 def city(config: Config) -> Row:
-    """The city's row in the city table: population, DISCO, availability, speed group."""
+    """The city's row of the city table: population, DISCO, availability and speed group."""
     asked = config.demand
     if asked.like is None or asked.city_people is None:
         return people_to_energy.city_figures(asked.city)
@@ -75,7 +75,7 @@ def network_sha256(network: Network) -> str:
     stored="people",
 )
 def people_read(config: Config, network: Network) -> People:
-    """Population by place and outside the area, the zones in which it is counted, and notes."""
+    """Population by place and outside the area, the zones with the counts, and notes."""
     return read_people(config, network)
 
 
@@ -87,26 +87,26 @@ def people(people_read: People) -> Layer:
 
 @stage()
 def people_outside(people_read: People) -> Layer:
-    """Population of the layer outside the study area, which is left out, lon/lat."""
+    """Population of the layer that lives outside the study area and is left out, lon/lat."""
     return people_read.outside
 
 
 @stage()
 def zones(people_read: People) -> Layer | None:
-    """The zones in which population is counted, lon/lat; None if it is not counted by zone."""
+    """The zones by which population is counted, lon/lat; None if it is not counted by zone."""
     return people_read.zones
 
 
 @stage("demand.surfaces.poi_weights_csv")
 def poi_weights(config: Config) -> Table:
-    """Number of vehicles that a place draws, by OSM tag."""
+    """Relative number of vehicles that a place draws, by the place's OSM tag."""
     asked = config.demand.surfaces
     return reference.table("poi_weights", asked.poi_weights_csv if asked else None)
 
 
 @stage("demand.surfaces.road_weights_csv")
 def road_weights(config: Config) -> Table:
-    """Readiness of traffic to stop and charge, by class of road."""
+    """Relative readiness of traffic to stop and charge, by class of road."""
     asked = config.demand.surfaces
     return reference.table("road_weights", asked.road_weights_csv if asked else None)
 
@@ -118,7 +118,7 @@ places = read_sources.places
 def unpeopled(
     config: Config, network: Network, places: Layer | None, poi_weights: Table
 ) -> Layer | None:
-    """Points at places and on main roads, with demand but no residents; None without surfaces."""
+    """Points with demand but no residents, at places and on main roads; None without surfaces."""
     if config.demand.surfaces is None:
         return None
     layers = [people_to_energy.road_points(network)]
@@ -165,7 +165,7 @@ def cells(config: Config, network: Network, people: Layer, unpeopled: Layer | No
 
 @stage()
 def zone_table(zones: Layer | None, cells: Layer) -> Table | None:
-    """Population of each zone's cells, with known housing figures; None without zones.
+    """Population of each zone's cells, with housing figures where known; None without zones.
 
     Columns ``zone_id``, ``name``, ``people`` and, where known, ``renting_share``,
     ``high_rise_share`` and ``ownership``.
@@ -185,7 +185,7 @@ def zone_table(zones: Layer | None, cells: Layer) -> Table | None:
 
 @stage("demand.city_people")
 def city_people(config: Config, city: Row) -> float:
-    """Population of the whole city, the base of the area's share."""
+    """Population of the whole city, from which the area's share is computed."""
     return config.demand.city_people or float(city["people_2023"])
 
 
@@ -193,7 +193,7 @@ def city_people(config: Config, city: Row) -> float:
 def area_share(cells: Layer, city_people: float) -> float:
     """The share of the city's population that lives in the study area, 0 to 1."""
     share = float(cells["people"].sum()) / city_people
-    # A layer of the whole city may exceed the table by a rounding error.
+    # The population of a layer of the whole city may exceed the table's by a rounding error.
     return min(share, 1.0) if share < 1.0 + 1e-6 else share
 
 
@@ -202,7 +202,7 @@ def area_share(cells: Layer, city_people: float) -> float:
 
 @stage("year", "demand: vehicle_classes scenario fleet_csv fleet_figures scenarios_csv sales_csv")
 def national_fleet(config: Config) -> Table:
-    """The country's electric vehicles of the target year, by class."""
+    """The number of electric vehicles in the country in the target year, by class."""
     asked = config.demand
     own = (asked.scenarios_csv, asked.fleet_figures, asked.sales_csv)
     scenario = people_to_energy.FleetScenario(asked.scenario, *own)
@@ -216,7 +216,7 @@ def national_fleet(config: Config) -> Table:
 
 @stage("demand.figures", "demand.vehicles_csv")
 def class_figures(config: Config) -> Table:
-    """Use and energy by vehicle class, with the configuration's overrides."""
+    """Use and energy of a vehicle of each class, with the configuration's overrides."""
     overrides = {name: own_figures(figures) for name, figures in config.demand.figures.items()}
     return people_to_energy.vehicle_figures(config.demand.vehicles_csv, overrides)
 
@@ -233,7 +233,7 @@ def registered_share(config: Config, city: Row) -> Table:
 
 @stage("demand.fleets", "reach.max_snap_m")
 def depots(config: Config, class_figures: Table, cells: Layer) -> Table | None:
-    """Fleets known by depot, with the cell and energy of each; None if none are given."""
+    """Fleets known by depot, with each depot's cell and energy; None if no depot is listed."""
     if not config.demand.fleets:
         return None
     given = pd.DataFrame([depot.model_dump() for depot in config.demand.fleets])
@@ -244,40 +244,40 @@ def depots(config: Config, class_figures: Table, cells: Layer) -> Table | None:
 def fleet_tables(
     national_fleet: Table, class_figures: Table, registered_share: Table, depots: Table | None
 ) -> tuple[Table, Table, Table]:
-    """The vehicles, their use and the city's share of them, with the fleets known by depot."""
+    """The vehicles, their use and the city's share of them, including fleets known by depot."""
     tables = (national_fleet, class_figures, registered_share)
     return tables if depots is None else people_to_energy.with_depots(*tables, depots)
 
 
 @stage()
 def fleet(fleet_tables: tuple[Table, Table, Table]) -> Table:
-    """The electric vehicles by class: the country's, or the area's own where known by depot."""
+    """Electric vehicles by class: those of the country or, if known by depot, of the area."""
     return fleet_tables[0]
 
 
 @stage()
 def vehicles(fleet_tables: tuple[Table, Table, Table]) -> Table:
-    """Use and energy by vehicle class."""
+    """Use and energy of a vehicle of each class, including fleets known by depot."""
     return fleet_tables[1]
 
 
 @stage()
 def fleet_share(fleet_tables: tuple[Table, Table, Table]) -> Table:
-    """The city's share of the vehicles, by class."""
+    """The city's share of the electric vehicles, by class."""
     return fleet_tables[2]
 
 
 @stage("demand.housing")
 def housing(config: Config) -> dict[str, float]:
-    """The effects of housing on charging at home that the configuration sets."""
+    """The effects of housing on charging at home that the configuration overrides."""
     return own_figures(config.demand.housing)
 
 
 @stage(stored="demand")
 def energy(fleet: Table, vehicles: Table, fleet_share: Table, area_share: float) -> Table:
-    """The area's public charging energy by class, with every factor, its source and mark.
+    """The area's public charging energy by class, with every factor, its source and its mark.
 
-    The figures are central values, not adjusted for the housing of zones.
+    The figures are central values. They are not adjusted for the housing in zones.
     """
     return people_to_energy.city_energy(fleet, vehicles, fleet_share, area_share)
 
@@ -291,7 +291,7 @@ def area(
     area_share: float,
     housing: dict[str, float],
 ) -> people_to_energy.Area:
-    """Vehicles of the study area, their use, and its zones."""
+    """The vehicles of the study area, their use, and the zones of the area."""
     return people_to_energy.Area(fleet, vehicles, fleet_share, zone_table, area_share, housing)
 
 
@@ -309,7 +309,7 @@ def zone_energy(config: Config, area: people_to_energy.Area, depots: Table | Non
 
 @stage("demand.profiles_csv")
 def sessions(config: Config) -> Table:
-    """The mean public session, and the energy by hour of the day, by vehicle class."""
+    """The mean public session, and the energy in each hour of the day, by vehicle class."""
     return people_to_energy.session_figures(config.demand.profiles_csv)
 
 
@@ -377,7 +377,7 @@ def demand(
 
 
 def ownership_of(vehicles: Table) -> dict[str, float]:
-    """Return the weight of ownership, relative to population, by class (0 to 1)."""
+    """Return the weight of ownership relative to population (0 to 1), by vehicle class."""
     rows = vehicles.set_index("vehicle_class").reindex(columns=["ownership_weight"])
     weights = rows["ownership_weight"].astype(float).fillna(0.0)
     return {str(name): float(weight) for name, weight in weights.items()}
@@ -388,16 +388,16 @@ def ownership_of(vehicles: Table) -> dict[str, float]:
 
 @stage(stored="surfaces")
 def cell_places(cells: Layer, places: Layer | None, poi_weights: Table) -> Table | None:
-    """Places that draw vehicles to each cell, with their weights; None without places."""
+    """The places that draw vehicles to each cell, with their weights; None without places."""
     return None if places is None else people_to_energy.cell_places(cells, places, poi_weights)
 
 
 @stage("year", "demand: scenario case", "program: years scenarios", stored="factors")
 def energy_factors(config: Config, study: Any, area: people_to_energy.Area) -> Table:
-    """The factors of the energy by zone and class, in each year, scenario and case.
+    """The factors of the energy by zone and class, for each year, scenario and case.
 
-    Columns: ``year``, ``fleet`` (the scenario of the fleet) and ``case``, then the columns of
-    `siting.demand.energy_factors`.
+    Columns: ``year``, ``fleet`` (the scenario of the fleet) and ``case``, followed by the columns
+    of `siting.demand.energy_factors`.
     """
     demand, program = config.demand, config.program
     configured = (config.year, demand.scenario, demand.case)
@@ -424,7 +424,7 @@ def energy_factors(config: Config, study: Any, area: people_to_energy.Area) -> T
 def fleet_paces(config: Config, study: Any, fleet: Table) -> Table | None:
     """Vehicles of other scenarios relative to the plan's vehicles, by class and percentile.
 
-    See `siting.demand.fleet_paces`. None if the user gives the fleet or the demand.
+    See `siting.demand.fleet_paces`. None if the user supplies the fleet or the demand.
     """
     asked, others = config.demand, dict[str, Table]()
     if asked.table is not None or asked.fleet_csv is not None:

@@ -1,4 +1,4 @@
-"""The stages of limits, of sites given by name and of concessions, before the program."""
+"""The stages of limits, named sites and concessions, which precede the program."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def limits(
     compatibility: Table,
     energy: Table,
 ) -> tuple[Limit, ...]:
-    """Limits of a plan besides the budget: numbers, money, squares, roads, feeders.
+    """The limits on a plan besides the budget: on stations, money, squares, roads and feeders.
 
-    Limits set as shares of the budget have no value yet (`Limit.of_budget`).
+    Limits that are shares of the budget do not have a value yet (`Limit.of_budget`).
     """
     asked = config.program.limits
     out: list[Limit] = []
@@ -80,7 +80,7 @@ def required_sites(config: Config, candidates: Layer) -> tuple[str, ...]:
 
 @stage("program.limits.forbidden_sites")
 def forbidden_sites(config: Config, candidates: Layer) -> tuple[str, ...]:
-    """Ids of the sites that must get no station."""
+    """Ids of the sites that must not get a station."""
     key = "program.limits.forbidden_sites"
     return sites_named(candidates, config.program.limits.forbidden_sites, key)
 
@@ -127,7 +127,7 @@ def _money_for_chargers(config: Config, offers: pd.DataFrame) -> list[Limit]:
 
 
 def _split(config: Config) -> dict[str, _Pot]:
-    """Return the parts into which the budget is split among charger groups."""
+    """Return the parts of the budget, if it is split among charger groups."""
     asked = config.program.limits
     if asked.split:
         return {f"split {g}": _Pot((g,), 0.0, "both", share) for g, share in asked.split.items()}
@@ -204,7 +204,7 @@ def power_for(
         )
         if classes & set(str(serves).split(", "))
     }
-    # Power of the existing station and of the new chargers.
+    # The power of the existing station and of the new chargers together.
     added = bare_names(offers).map(configuration_kw).astype(float).fillna(0.0)
     there_kw = offers["site_id"].astype(str).map(stands).astype(float).fillna(0.0)
     return dict(zip(offers["offer_id"].astype(str), (there_kw + added).tolist(), strict=True))
@@ -219,7 +219,7 @@ def bare_names(offers: pd.DataFrame) -> pd.Series[str]:
 def _envelopes(
     budgets_pkr: Mapping[str, float], shares: Mapping[str, Mapping[str, float]], where: str
 ) -> list[Limit]:
-    """Return a limit per envelope, on the part of each offer's subsidy that the envelope pays."""
+    """Return one limit per envelope, on the parts of subsidies that the envelope pays."""
     _need_offers(list(budgets_pkr), shares, where)
     return [
         Limit(name, "envelope", "PKR", pkr, shares[name], per_rupee=True)
@@ -237,7 +237,7 @@ def _need_offers(
 def _shares_by_chargers(
     config: Config, offers: pd.DataFrame, envelopes: Mapping[str, tuple[str, ...]]
 ) -> dict[str, dict[str, float]]:
-    """Return each envelope's share of each offer's subsidy, from the cost of its chargers."""
+    """Return the share of each offer's subsidy that each envelope pays, from charger costs."""
     chargers = sites.charger_catalogue(config.offers.chargers_csv).set_index("charger_id")
     price = chargers["capex_pkr"].astype(float).to_dict()
     asked = {group for groups in envelopes.values() for group in groups}
@@ -281,8 +281,8 @@ def _feeders(candidates: gpd.GeoDataFrame, offers: pd.DataFrame) -> tuple[Limit,
 def sites_named(candidates: gpd.GeoDataFrame, names: Sequence[str], key: str) -> tuple[str, ...]:
     """Return the ids of sites given by id or by name.
 
-    Names are as on the map; case is ignored. An `InputError` that names `key` lists every name with
-    no site or with several sites.
+    Names are as on the map, and case is ignored. An `InputError` that names `key` lists every name
+    without a site or with several sites.
     """
     if isinstance(names, str | bytes) or not isinstance(names, Iterable):
         what = f"{reprlib.repr(names)} is not a list of sites"
@@ -308,7 +308,7 @@ def site_named(
     """Return the id of a site given by id or by name; case is ignored.
 
     An `InputError` that names `where` suggests at most `most` names. `kind` is the kind of thing
-    named; `more` are ids of that kind that are not sites.
+    that is named, and `more` has ids of that kind that are not sites.
     """
     if not isinstance(name, str):
         raise InputError(where, f"{reprlib.repr(name)} is not a text", "give an id or a name")
@@ -332,10 +332,10 @@ def site_named(
 
 @stage("offers.subsidy.concessions")
 def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, str]:
-    """The concession of each site in a concession, by ``site_id``.
+    """The concession of each site that belongs to one, by ``site_id``.
 
-    An `InputError` names every site that is unknown or in two concessions, a column missing from
-    all layers of sites, and every concession without a site for a new station.
+    An `InputError` names sites that are unknown or in two concessions, a column that no layer of
+    sites has, and concessions without a site for a new station.
     """
     asked = config.offers.subsidy.concessions
     if asked is None:
@@ -353,7 +353,7 @@ def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, s
         for site in sites_named(candidates, members, f"{key}.sites.{name}"):
             if out.setdefault(site, name) != name:
                 what = f"{site} is in {out[site]} already"
-                faults.append(Fault(f"{key}.sites.{name}", what, "a site is in one concession"))
+                faults.append(Fault(f"{key}.sites.{name}", what, "a site can be in only one"))
     new = set(offers.loc[may_be_built(offers), "site_id"].astype(str))
     found = {name for site, name in out.items() if site in new}
     empty = sorted(set(asked.sites) - found)
@@ -368,11 +368,11 @@ def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, s
 
 
 def limits_used(limits: Iterable[Limit], drawn_pkr: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Return a plan's use of each limit and the limit's bounds, in the limit's unit.
+    """Return how much of each limit a plan uses, and the limit's bounds, in the limit's unit.
 
-    Limits of spacing are left out, because there are too many. `drawn_pkr` is the public money of
-    each of the plan's offers, by ``offer_id``. Keys: ``limit``, ``kind``, ``unit``, ``used``,
-    ``at_least``, ``at_most`` (None: no such bound).
+    Limits of spacing are left out, because there are too many. `drawn_pkr` is the public money that
+    each offer of the plan draws, by ``offer_id``. Keys: ``limit``, ``kind``, ``unit``, ``used``,
+    ``at_least``, ``at_most`` (None if there is no such bound).
 
     >>> bikes = Limit("bikes", "envelope", "PKR", 9.0, {"a": 1.0, "b": 0.5}, per_rupee=True)
     >>> limits_used([bikes], {"b": 6.0})[0]["used"]

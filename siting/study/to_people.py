@@ -1,4 +1,4 @@
-"""Population inside and outside the study area, from the section ``demand.people``."""
+"""Read the population inside and outside the study area, as ``demand.people`` specifies."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from siting.config import Config, PeopleZones
 from siting.errors import InputError
 from siting.roads import Network
 
-# A note is written if more than this share of the zones' population lives beyond the roads.
+# A note is written if more than this share of the zones' people live outside the roads' outline.
 MOST_OUTSIDE = 0.05
 
 
 @dataclass(frozen=True)
 class People:
-    """Population by place, population outside the area, and the zones in which it is counted."""
+    """The population by place, the population outside the area, and the zones with their counts."""
 
     rows: gpd.GeoDataFrame  # people and geometry, lon/lat; zone_id if counted by zone
-    outside: gpd.GeoDataFrame  # the same for the population left out
+    outside: gpd.GeoDataFrame  # the same columns, for the population left out
     zones: gpd.GeoDataFrame | None = None
     notes: tuple[str, ...] = ()  # notes for readers on how the population was placed
 
@@ -81,12 +81,12 @@ def _zones(config: Config, source: PeopleZones, network: Network) -> People:
         counts = census_zones(zones["name"].to_list(), near, where)
         zones = zones.assign(**{name: counts[name].to_numpy() for name in counts.columns})
     elif source.ownership_column is None and config.demand.wealth is None and len(zones) > 1:
-        with suppress(InputError):  # a zone is not a tehsil of the census
+        with suppress(InputError):  # raised if a zone is not a tehsil of the census
             counts = census_zones(zones["name"].to_list(), near, "")
             zones = zones.assign(ownership=counts["ownership"].to_numpy(dtype=float))
             notes.append(
-                "no zone has a count of vehicles (demand.people.ownership_column): cars go to the "
-                "zones by people and by households with four rooms or more, as in the census"
+                "no zone has a count of vehicles (demand.people.ownership_column): cars are shared "
+                "among zones by people and by households of four rooms or more, as in the census"
             )
     area = outline(network)
     inside = demand.clip_zones(zones, area)

@@ -1,4 +1,4 @@
-"""The stages from sites to plan, in order; `siting.study.to_demand` has the earlier stages."""
+"""The stages from sites to plan, in order. `siting.study.to_demand` has the earlier stages."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ from siting.study.to_program import Question, program_of
 from siting.tables import OFFERS
 from siting.verify import BOUND
 
-# Least time limit for the dual prices of a certificate (s), even if no spare time is left.
+# The dual prices of a certificate get at least this time (s), even if no spare time is left.
 LEAST_PRICES_S = 6.0
 CERTIFICATE = "certificate"
 
@@ -61,7 +61,7 @@ CERTIFICATE = "certificate"
 
 @stage("offers.costs")
 def site_costs(config: Config) -> sites.SiteCosts:
-    """Civil works, land, bays and upkeep, with the configuration's overrides."""
+    """Costs of civil works, land, bays and upkeep, with the configuration's overrides."""
     return sites.site_costs(**own_figures(config.offers.costs))
 
 
@@ -78,7 +78,7 @@ def site_costs(config: Config) -> sites.SiteCosts:
 def sites_found(
     config: Config, network: Network, site_costs: sites.SiteCosts
 ) -> tuple[Layer, Layer, Table]:
-    """Candidates, rejected places, and sources without candidates."""
+    """The candidates, the places left out, and the sources that yielded no place."""
     layers, empty = candidate_layers(config, network)
     merged, dropped = sites.merge_candidates(
         layers,
@@ -93,7 +93,7 @@ def sites_found(
 
 @stage("roads.source", stored="neighbourhoods")
 def neighbourhoods(config: Config, network: Network) -> Layer:
-    """Named parts of the city as points (metres); empty if the roads' source is not a file."""
+    """Named parts of the city as points (metres); empty if the roads are not read from a file."""
     source = config.roads.source
     known = roads.read_neighbourhoods(source.path) if source.kind == "file" else no_neighbourhoods()
     within = known[known.within(outline(network))]
@@ -110,19 +110,19 @@ def candidates(
 
 @stage(stored="candidates")
 def dropped(sites_found: tuple[Layer, Layer, Table]) -> Layer:
-    """Places left out, with the reason: too far from a road, excluded, too small."""
+    """Places left out, with the reason: too far from a road, in an excluded area, or too small."""
     return sites_found[1]
 
 
 @stage(stored="candidates")
 def empty_sources(sites_found: tuple[Layer, Layer, Table]) -> Table:
-    """Candidate sources that yielded no place: their ``key``, and ``what`` was not found."""
+    """Candidate sources that yielded no place, with the ``key`` of each and ``what`` is missing."""
     return sites_found[2]
 
 
 @stage(stored="offers")
 def compatibility() -> Table:
-    """Vehicle classes that each charger group serves (`siting.tables.COMPATIBILITY`)."""
+    """The vehicle classes that each charger group serves (`siting.tables.COMPATIBILITY`)."""
     return sites.compatibility()
 
 
@@ -138,7 +138,7 @@ def service_standard(config: Config) -> sites.ServiceStandard:
 
 @stage("offers: configurations sizes chargers_csv", "money.pkr_per_usd", stored="offers")
 def chargers(config: Config) -> Table:
-    """The chargers in the configurations, as rows of the catalogue."""
+    """The catalogue rows of the chargers that the configurations and sizes use."""
     catalogue = sites.charger_catalogue(config.offers.chargers_csv)
     catalogue = sites.at_exchange_rate(catalogue, config.money.pkr_per_usd)
     used = catalogue["charger_id"].astype(str).isin(charger_types(config.offers))
@@ -147,7 +147,7 @@ def chargers(config: Config) -> Table:
 
 @stage("offers.availability")
 def availability(config: Config, city: Row) -> float:
-    """Share of the time in which both grid and charger work."""
+    """The share of the time during which both the grid and the charger work."""
     return config.offers.availability or float(city["availability"])
 
 
@@ -170,7 +170,7 @@ def offers(
     energy: Table,
     service_standard: sites.ServiceStandard,
 ) -> Table:
-    """Stations that could be built at each site (`siting.tables.OFFERS`)."""
+    """The stations considered at each site (`siting.tables.OFFERS`)."""
     asked, may_stand = config.offers, choices_of(config.offers)
     catalogue = sites.charger_catalogue(asked.chargers_csv)
     classes = zip(energy["vehicle_class"], energy["demand_kwh_day"], strict=True)
@@ -208,10 +208,10 @@ def offers(
     stored="sales",
 )
 def sales_path(config: Config, study: Any) -> Table:
-    """Sales of each year of operation relative to the target year (``share``).
+    """Sales in each year of operation, relative to sales in the target year (``share``).
 
-    With years, each business case uses the sales of the year in which the station opens. With a
-    user's own fleet, no station opens before the fleet's first year.
+    If the program has years, each business case uses the sales of the year in which the station
+    opens. If the user supplies the fleet, no station opens before the fleet's first year.
     """
     if config.money.sales_path is not None or config.program.years is not None:
         return pd.DataFrame({"share": config.money.sales_path or (1.0,)})
@@ -241,7 +241,7 @@ def business_rules(
 
 @stage("money.value_of_time_pkr_h")
 def time_values(config: Config) -> Table:
-    """Value of a driver's hour by vehicle class, with the configuration's overrides."""
+    """The value of a driver's hour by vehicle class, with the configuration's overrides."""
     return economics.values_of_time(config.money.value_of_time_pkr_h)
 
 
@@ -262,11 +262,11 @@ def reach(
     cells: Layer,
     candidates: Layer,
 ) -> Table:
-    """Sites within reach of each cell (`siting.tables.REACH`)."""
+    """The sites within reach of each cell, and the drives (`siting.tables.REACH`)."""
     asked = config.reach
     if asked.table_csv is not None:
         return own_reach(asked.table_csv, cells, candidates, asked.cutoff_min)
-    where = ["node_id", "snap_m"]  # the columns, besides the ids, on which the reach depends
+    where = ["node_id", "snap_m"]  # besides the ids, the reach depends only on these columns
     cells, candidates = cells[["cell_id", *where]], candidates[["site_id", *where]]
     parts = (cells, candidates, asked.cutoff_min, asked.access_kmh)
     return context.kept(
@@ -286,7 +286,7 @@ def demand_zones(demand: Table, cell_zones: pd.Series | None) -> pd.Series | Non
     return None if cell_zones is None else zone_of_demand(demand, cell_zones)
 
 
-# Limits, and sites given by name.
+# Limits, and sites that the configuration names.
 limits = to_limits.limits
 required_sites = to_limits.required_sites
 forbidden_sites = to_limits.forbidden_sites
@@ -317,7 +317,7 @@ def asked(
     time_values: Table,
     concessions: dict[str, str],
 ) -> Asked:
-    """The configuration with the tables for its program."""
+    """The configuration, with the tables from which its program is made."""
     config = study.config
     theirs = on_owners_money(offers, limits)
     if theirs.any():
@@ -356,7 +356,7 @@ def asked(
 
 @stage()
 def program(asked: Asked) -> Question:
-    """The program: requirements, sites and demand."""
+    """The optimisation problem, made from the requirements, sites and demand."""
     made = program_of(asked)
     blocks = {name: getattr(made, name) for name in Program.__dataclass_fields__}
     return Question(**(blocks | {"zones": asked.zones}), config=asked.config)
@@ -364,21 +364,22 @@ def program(asked: Asked) -> Question:
 
 @stage()
 def instance(program: Program) -> Instance:
-    """The program's data."""
+    """The data of the program, without its blocks and aims."""
     return program.instance
 
 
 @stage("solver", told="solve", found=lambda o: f"{o.proof}", stored="outcome")
 def outcome(study: Any, context: Context, asked: Asked, program: Program) -> Outcome:
-    """The decision of the program: offers, service, proofs, and the tables of its blocks."""
+    """The solution of the program: offers, service, proofs, and the tables of its blocks."""
     return decide(asked, program, progress=context.solving, start=study.start)
 
 
 @stage("offers: configurations sizes table_csv")
 def shown_offers(config: Config, offers: Table, outcome: Outcome) -> Table:
-    """The offers for files and lists; a size is included only if it or a similar size is built.
+    """The offers shown in files and lists; most sizes that are not built are left out.
 
-    All offers of a user's own table and of ``offers.configurations`` are shown.
+    A size is shown only if it or a similar size is built. All offers of a user's own table and of
+    ``offers.configurations`` are shown.
     """
     asked = config.offers
     if asked.table_csv is not None:
@@ -398,10 +399,10 @@ def shown_offers(config: Config, offers: Table, outcome: Outcome) -> Table:
     stored="outcome",
 )
 def certificate(config: Config, study: Any, program: Program, outcome: Outcome) -> Table | None:
-    """Dual prices that prove a bound on the first aim, and the bound reported.
+    """The dual prices that prove a bound on the first aim, and the bound that the plan reports.
 
-    See `siting.verify.certified`. None if no bound was proven, the solve was interrupted, or the
-    time ran out.
+    See `siting.verify.certified`. The certificate is None if no bound was proven, the solve was
+    interrupted, or the time ran out.
     """
     if not math.isfinite(outcome.proof.bound) or outcome.stopped == "interrupted" or stop_wished():
         return None

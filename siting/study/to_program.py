@@ -1,7 +1,7 @@
-"""The `siting.Program` of a configuration's requirements, and its answer.
+"""Make the `siting.Program` of a configuration, and solve it.
 
-Every key of the section ``program`` is a block. Blocks can be combined, except as listed in
-`siting.config.refusals`.
+Every key of the section ``program`` is a block. All blocks can be combined, except for the pairs
+that `siting.config.refusals` lists.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ DECAYS: dict[str, Callable[..., Decay]] = {
     "linear": LinearDecay, "exponential": ExponentialDecay, "gaussian": GaussianDecay,
 }  # fmt: skip
 MILLION = 1e6
-# Keys of the aims that depend on drives.
+# Configuration keys of the aims that depend on drives.
 DRIVES = tuple(aim.kind for aim in AIMS if aim.of_drives)
 
 
@@ -130,7 +130,7 @@ def _with_floors(program: Program, asked: Asked) -> Program:
 
 
 def zones_named(asked: Asked) -> pd.Series:
-    """Return zones by ``demand_id``, renamed if named like a vehicle class or ``city``."""
+    """Return zones by ``demand_id``; a zone named like a vehicle class or ``city`` is renamed."""
     assert asked.zones is not None  # the configuration checks this
     taken = {"city", REACHABLE, *asked.config.demand.vehicle_classes}
     return asked.zones.map(lambda name: f"zone {name}" if name in taken else name)
@@ -215,9 +215,9 @@ def aim_in_words(config: Config) -> str:
             least = ", ".join(f"{number:g} {unit} in {year}" for year, number in each)
         text += f", where each PKR m of {money} brings {least} or is left"
     if program.decay is not None:
-        text += ", nearer counting more"
+        text += ", with shorter drives worth more"
     if blocks_of(config) & {"zone_floor", "zone_floors", "class_floor", "class_floors"}:
-        text += ", floors held"
+        text += ", with all floors met"
     if subsidy_of(config).fills_gap:
         text += ", where public money fills what the business case lacks"
     return text
@@ -281,7 +281,7 @@ class Question(Program):
         Parameters
         ----------
         time_limit_s
-            Time limit (s); by default the study's.
+            Time limit (s); by default, the study's time limit.
 
         Raises
         ------
@@ -301,7 +301,7 @@ def side_by_side(answers: Mapping[str, Answer | Outcome | Plan]) -> pd.DataFrame
     Parameters
     ----------
     answers
-        Answers, by row name.
+        Answers, outcomes or plans, by the name of their row.
 
     Returns
     -------

@@ -44,7 +44,7 @@ class BatchLines(LiveLine):
 
 
 def print_studies(studies: Sequence[BatchStudy], out: Path) -> None:
-    """Print the studies of a batch without running it: run folder or fault of each."""
+    """Print the studies of a batch without running them: the run folder or the fault of each."""
     console = Screen()
     heads = {"Study": "name", "Sweep": "label", "Run folder": "key"}
     columns = [Column(head, attrgetter(at), overflow="fold") for head, at in heads.items()]
@@ -77,7 +77,7 @@ def print_batch(result: BatchResult) -> None:
     far = table[done & table["gap"].map(is_far)]
     if len(far):
         console.warn_if_far(far["gap"].max(skipna=False))
-        console.say(f"That is {len(far):,} of {int(done.sum()):,} studies, at most.")
+        console.say(f"Affected: {len(far):,} of {int(done.sum()):,} studies; the worst is shown.")
     swept = swept_of(table)
     several = len(set(table.loc[done, "name"])) > 1
     columns = [Column("Study", "name", overflow="fold")] if several or not swept else []

@@ -81,9 +81,10 @@ def print_simulation(simulated_day: SimulatedDay, folder: Path) -> None:
         in_case = classes[classes["case"] == case]
         console.table(columns, in_case, title=title, bold=lambda r: r["vehicle_class"] == "all")
     console.say(
-        f"Far: no station in reach. Shares of the others: turned away (Away), waited longer or "
-        f"turned away (>{wait:g} min). Waits in minutes, of those who stay. {rules['days']} days, "
-        f"seed {rules['seed']}; drivers put up with {rules['balk_min']:g} min."
+        f"Far: share of drivers with no station in reach. Away: share of the other drivers who are "
+        f"turned away. >{wait:g} min: share who are turned away or wait longer. Waits (min) are of "
+        f"drivers who stay. {rules['days']} days, seed {rules['seed']}; drivers accept an expected "
+        f"wait of {rules['balk_min']:g} min."
     )
     console.print()
     for line in simulated_day.lines:
@@ -109,8 +110,9 @@ def _print_stations(console: Screen, simulated_day: SimulatedDay) -> None:
     ]
     console.table(columns, worst.head(STATIONS_SHOWN))
     console.say(
-        "kWh/day: in the plan, within the waiting standard by Erlang C, and simulated as planned. "
-        "Late: share of the plan's drivers; Free: the same with free choice."
+        "Plan, Erlang, Simulated (kWh/day): energy in the plan, within the waiting standard "
+        "according to Erlang C, and simulated as planned. Late: late share of the plan's drivers. "
+        "Free: late share of all drivers with free choice."
     )
     if len(worst) > STATIONS_SHOWN:
         console.print(f"… and {len(worst) - STATIONS_SHOWN:,} more in simulation.csv")

@@ -66,7 +66,7 @@ def _print_sites(plan: Plan, console: Screen) -> None:
 
 
 def print_demand(wanted: DemandRun, folder: Path) -> None:
-    """Print a demand: energy by class with ranges, the fleet, the most important figures."""
+    """Print a demand: energy by class with ranges, the fleet, and the most important figures."""
     console = Screen()
     title = f"{wanted.title}: public charging energy wanted in {wanted.year}"
     console.heading(title + " (projection)" * (wanted.year > PROJECTED_AFTER))
@@ -261,7 +261,7 @@ def _print_stations(console: Screen, changes: pd.DataFrame) -> None:
 
 
 def _builds(row: Any) -> str:
-    """Return the chargers of a station before and after, only once if they are equal."""
+    """Return the chargers of a station before and after, or only once if they are equal."""
     sides = [(row[f"configuration_{side}"], row[f"chargers_{side}"]) for side in SIDES]
     return " to ".join(dict.fromkeys(told_as(*side) for side in sides if isinstance(side[0], str)))
 

@@ -19,12 +19,12 @@ def show_progress() -> Report:
     """Return a listener that shows a study's progress, in a notebook or in a terminal.
 
     A notebook gets a growing table below the cell, one row per stage, with the progress of the
-    running stage; it needs no widgets. A terminal gets one line per stage on stderr.
+    running stage. The table needs no widgets. A terminal gets one line per stage on stderr.
 
     Returns
     -------
     Callable
-        Pass it as ``progress`` to `siting.Study` or `siting.run`.
+        The listener, to be passed as ``progress`` to `siting.Study` or `siting.run`.
 
     Examples
     --------
@@ -111,7 +111,7 @@ def _show_table(display: Callable[..., Any], cell: Callable[[], int]) -> Report:
 
 
 def _notebook() -> tuple[Callable[..., Any], Callable[[], int]] | None:
-    """Return a notebook's display function and the number of the running cell, else None."""
+    """Return a notebook's display function and running cell number; None outside a notebook."""
     shell = notebook()
     if shell is None:
         return None

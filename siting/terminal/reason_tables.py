@@ -41,8 +41,8 @@ def print_site_reasons(why: SiteReasons, plan: Plan) -> None:
         console.table(columns, why.offers)
         console.say(
             "PKR m: public money. For a built station: its subsidy. For other offers: from the "
-            "subsidy if sold out to the largest allowed. What the plan would serve: with all "
-            "other stations unchanged."
+            "subsidy if the station sells out to the largest subsidy allowed. What the plan would "
+            "serve is computed with all other stations unchanged."
         )
 
 
@@ -78,8 +78,8 @@ def print_plan_reasons(plan_reasons: PlanReasons, plan: Plan) -> None:
     more = "… and {:,} that are surer (--json has all)"
     console.table(columns, plan_reasons.stations, most=STATIONS_SHOWN, more=more)
     console.say(
-        "Lost: kWh/day that nobody would serve without the station, all others the same. "
-        "PKR a kWh: subsidy over that. The most doubtful come first."
+        "Lost: kWh/day that would not be served without the station, with all other stations "
+        "unchanged. PKR a kWh: subsidy divided by Lost. The most doubtful stations come first."
     )
 
 

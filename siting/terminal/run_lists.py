@@ -73,7 +73,7 @@ def print_rerun(repetition: Rerun) -> None:
 
 
 def print_verified(verified: Verified) -> None:
-    """Print the checks of a run that passed, failed, or were impossible."""
+    """Print which checks of a run passed, failed, or were impossible."""
     console = Screen()
     verdict = ("Does not hold", "red") if verified.faults else ("Holds", "green")
     console.say(Text.assemble(verdict, f": {verified.folder!s}"))

@@ -25,7 +25,7 @@ class Column:
     `value` is a key of the row, or a function that returns a row's value. `form` is the format of a
     number (``,.0f``); numbers are right-aligned and never wrapped. ``>`` right-aligns text, ``_``
     shows underscores as spaces; by default text is left-aligned. `per` is the divisor of a number
-    (1e6 for millions of rupees), and `blank` the text of a missing value. `style` holds further
+    (1e6 for millions of rupees), and `blank` the text of a missing value. `style` are further
     arguments of ``rich.table.Table.add_column``.
     """
 
@@ -88,8 +88,8 @@ class Screen(Console):
     ) -> None:  # fmt: skip
         """Print rows (a frame, or mappings) as a table.
 
-        If there are more rows than `most`, the first ones are printed, then `more` with the number
-        of the rest. Rows for which `bold` is true are bold.
+        If there are more rows than `most`, the first `most` rows are printed, then `more` with the
+        number of the remaining rows. Rows for which `bold` is true are bold.
         """
         shown = Table(
             box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW, title=title, title_justify="left"

@@ -1,7 +1,7 @@
-"""An independent recount of a plan from plain tables, without the code of the engine.
+"""Recount a plan from plain tables, independently of the code of the engine.
 
 `recount` computes every figure of an `Account` again, with pandas and a transport problem of its
-own, and names every mismatch. A plan that fails is never written.
+own, and names every mismatch. A plan that fails the recount is never written.
 """
 
 from siting.verify.account import Account, Aim, AimKind, Decay, OtherPlan, ToAll, ViabilityGap

@@ -30,7 +30,7 @@ AimKind = Literal[
 
 @dataclass(frozen=True)
 class Decay:
-    """The decay of the worth of a kWh with the drive, from 1 towards 0.
+    """The factor by which a drive reduces the worth of a kWh, from 1 towards 0.
 
     >>> Decay("linear", {"full_min": 2, "end_min": 6, "least": 0.5}).factor([1.0, 4.0, 9.0])
     array([1.  , 0.75, 0.5 ])
@@ -123,7 +123,7 @@ class ViabilityGap:
 
     @property
     def counted_pkr(self) -> dict[str, float]:
-        """The value in a business case of 1 kWh/day sold, by vehicle class (PKR)."""
+        """The value of 1 kWh/day of sales in a business case, by vehicle class (PKR)."""
         return {name: self.sales_share * pkr for name, pkr in self.margin_pkr.items()}
 
 
@@ -143,7 +143,7 @@ class Account:
     # The stations: ``slice``, ``site_id``, ``offer_id`` and, if the plan claims them,
     # ``built_year`` (NA: an existing station) and ``paid_pkr`` (in the year of the slice).
     built: pd.DataFrame
-    # `siting.tables.SERVICE` and `siting.tables.DEMAND`, each with ``slice``.
+    # Tables like `siting.tables.SERVICE` and `siting.tables.DEMAND`, each with ``slice``.
     service: pd.DataFrame
     demand: pd.DataFrame
     # The input tables of the plan; `offers` may have the column ``extends``.

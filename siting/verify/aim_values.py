@@ -1,4 +1,4 @@
-"""The check of the aims: each value, bound and gap is computed again."""
+"""Check the aims: compute each value, bound and gap again."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _value(book: Book, aim: Aim, ledger: Ledger) -> tuple[float, float]:
 def _to_all(book: Book, aim: Aim) -> float:
     """Return the cost of stations and drives in all slices, weighted by year and probability.
 
-    A station has the same cost in every scenario of a year, and their probabilities sum to 1.
+    A station has the same cost in every scenario, and the probabilities of scenarios sum to 1.
     """
     costs = aim.to_all
     if costs is None:
@@ -115,7 +115,7 @@ def _by_scenario(book: Book, by_slice: pd.Series) -> pd.Series:
 
 
 def _must_bring(book: Book, aim: Aim) -> float:
-    """Return the charge on the money of the final stations or, by year, on the money drawn."""
+    """Return the charge on the money of the final stations, or on the money drawn each year."""
     if not isinstance(aim.least_gain, Mapping):
         return aim.least_gain * _money(book, aim, book.years[-1])
     money = [0.0, *(_money(book, aim, year) for year in book.years)]

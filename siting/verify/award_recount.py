@@ -1,4 +1,4 @@
-"""The recount of an award from plain tables: winners, rules and payments."""
+"""Recount an award from plain tables: winners, rules and payments."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _check_names(
     where = "winners.csv, losers.csv"
     ledger.broken(where, "bids are listed twice", told, told.duplicated())
     ledger.broken(where, "bids are not in the file of bids", told, ~told.isin(set(names)))
-    ledger.broken(where, "bids of the file are in neither", names, ~names.isin(set(told)))
+    ledger.broken(where, "bids of the file are in neither table", names, ~names.isin(set(told)))
     stands = set(won["bid"])
     winners, losers = (t["bid"].astype(str) for t in (account.winners, account.losers))
     what = "winning bids without a station"
@@ -91,7 +91,7 @@ def _check_asks(account: AwardAccount, bids: pd.DataFrame, ledger: Ledger) -> No
             ledger.broken(f"{name}, column {column}", what, known["bid"], wrong)
         low, high = (table[f"critical_{end}_pkr"].to_numpy(float) for end in ("low", "high"))
         asked = np.isfinite(low)
-        what = "bids whose critical ask ends below where it begins"
+        what = "bids whose upper critical ask is below the lower one"
         ledger.broken(f"{name}, column critical_high_pkr", what, table["bid"],
                       asked & above(low, high))  # fmt: skip
         apart = table["proven"].to_numpy(bool) != (asked & (high - low < 1))
@@ -101,11 +101,11 @@ def _check_asks(account: AwardAccount, bids: pd.DataFrame, ledger: Ledger) -> No
     most = lost["critical_high_pkr"]  # below 0: no ask would win; blank: not computed
     over = (lost["ask_pkr"] - most).where(most >= 0, 0.0)
     untrue = differs(lost["over_pkr"].fillna(0.0), over, 1.0)
-    what = "bids whose sum is not their ask less their critical ask"
+    what = "bids whose excess is not their ask minus their critical ask"
     ledger.broken("losers.csv, column over_pkr", what, lost["bid"], untrue)
     drawn = account.offers.groupby("bid")["subsidy_pkr"].sum()
     apart = differs(drawn, summed["ask_pkr"].reindex(drawn.index), 1.0)
-    what = "bids whose offers draw another sum than the file of bids asks for"
+    what = "bids whose offers do not draw the sum that the file of bids asks for"
     ledger.broken("offers, column subsidy_pkr", what, drawn.index, apart)
 
 
@@ -142,14 +142,14 @@ def _check_payments(account: AwardAccount, ledger: Ledger) -> None:
     for rule, low, high in _paid(account.winners):
         rows = account.payments[account.payments["rule"] == rule]
         where = f"payments.csv, {rule}"
-        ledger.wrong(len(rows) != 1, where, f"stands there {len(rows)} times, not once")
+        ledger.wrong(len(rows) != 1, where, f"appears {len(rows)} times, not once")
         for column, due in (("low_pkr", low), ("high_pkr", high)) if len(rows) == 1 else ():
             said = float(rows[column].iloc[0])
             what = f"{said:,.0f} is claimed, winners.csv adds up to {due:,.0f}"
             off = said != due and differs(said, due, 1.0)
             ledger.wrong(off, f"{where}, column {column}", what)
     asked = float(account.winners["ask_pkr"].sum())
-    what = f"winners ask for PKR {asked:,.0f}, there is PKR {account.budget_pkr:,.0f}"
+    what = f"winners ask for PKR {asked:,.0f}, the budget is PKR {account.budget_pkr:,.0f}"
     over = above(asked, account.budget_pkr)
     ledger.wrong(over, "winners.csv, column ask_pkr", what)
 

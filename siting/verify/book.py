@@ -1,6 +1,6 @@
 """The tables of an account, joined once and brought into one form for all checks.
 
-Tables that cannot be recounted at all are refused here; wrong figures are found by the checks.
+Tables that cannot be recounted are refused here. The checks find wrong figures.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Book:
         refuse(self._faults())
 
     def _given(self, name: str, *more: str) -> pd.DataFrame:
-        """Return an optional table of the account; it has no rows if it is missing."""
+        """Return an optional table of the account, or an empty table if it is missing."""
         table: pd.DataFrame | None = getattr(self.account, name)
         return pd.DataFrame(columns=[*_NEEDED[name].split(), *more]) if table is None else table
 
@@ -128,7 +128,7 @@ class Book:
                 what = "needs sales, which the model coverage does not compute"
                 faults.append(Fault("the viability gap", what))
         if isinstance(a.budget_pkr, Mapping):
-            only("budget_pkr", self.years, a.budget_pkr, "no money given for years")
+            only("budget_pkr", self.years, a.budget_pkr, "no budget for years")
         elif len(self.years) > 1:
             faults.append(Fault("budget_pkr", "one number for several years", "give it by year"))
         if len(self.years) > 1 and a.money is not None and "year" not in a.money.columns:

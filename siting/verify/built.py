@@ -1,4 +1,4 @@
-"""The check of the stations: valid offers, at most one per site, and no closures."""
+"""Check the stations: valid offers, at most one per site, and no closures."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _check_course(book: Book, ledger: Ledger) -> None:
     size = book.offer[book.capacity_columns].astype(float)
     if book.account.gap is None:
         size = size.assign(subsidy=book.offer["subsidy_pkr"].astype(float))
-    what = "stations replaced by less" if book.account.upgrades else "stations replaced"
+    what = "stations with less capacity or money" if book.account.upgrades else "stations replaced"
     before = dict(book.kept)
     ended: set[str] = set()
     less: set[str] = set()
@@ -69,7 +69,7 @@ def _check_course(book: Book, ledger: Ledger) -> None:
             ("existing stations closed by the plan", kept),
             ("stations closed", closed - kept),
             (what, shrunk),
-            ("extend what does not stand", bare),
+            ("extend a station that does not exist", bare),
         ):
             ledger.broken(when, words, sorted(sites), [True] * len(sites))
         ended, less, before = ended | closed, less | shrunk, before | now
@@ -133,12 +133,12 @@ def _check_sites(book: Book, ledger: Ledger) -> None:
     pair = sites.merge(last, "outer", ["site_id", "offer_id"], suffixes=("", "_due"),
                        indicator="side")  # fmt: skip
     odd = pair["side"] != "both"
-    ledger.broken("sites", "not what stands in the last slice", pair["site_id"], odd)
+    ledger.broken("sites", "different from the stations of the last slice", pair["site_id"], odd)
     pair = pair[~odd]
     for column, what in (
-        ("power_kw", "not what the offer says"),
-        ("cost_pkr", "not what the offer says"),
-        ("subsidy_pkr", "not what it draws"),
+        ("power_kw", "different from the offer"),
+        ("cost_pkr", "different from the offer"),
+        ("subsidy_pkr", "different from the money drawn"),
         ("served_kwh_day", "not the sum of its service"),
     ):
         if column in sites.columns and column in last.columns:
@@ -153,7 +153,7 @@ def _check_headroom(book: Book, ledger: Ledger) -> None:
         return
     new = book.stands[~book.stands["existing"] & book.stands["site_id"].isin(spare.index)]
     new = new.drop_duplicates("offer_id")
-    # Headroom limits new power only: not existing power, nor power from a paid grid upgrade.
+    # Headroom limits only new power, without the power that a paid grid upgrade adds.
     there = new["site_id"].map(book.kept).map(load_kw(book.offer)).where(new["extends"])
     drawn = load_kw(new) - there.astype(float).fillna(0.0)
     if "upgrade_kw" in new.columns:

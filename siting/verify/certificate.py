@@ -6,10 +6,12 @@ resources at these prices plus the largest contribution of each site (weak duali
     sum of p_i d_i  +  sum of m_r limit_r  -  sum of f_g share_g D_g
       +  sum over sites of the most over its offers of  (intake  -  priced use)
 
-The ``intake`` is the most that a station could earn if it stood alone, at ``v_ij + f_g - p_i`` per
-kWh of row ``i``, within the capacities of its chargers and the demand ``d_i`` of each row. The
+Here ``p_i``, ``m_r`` and ``f_g`` are the prices of demand row ``i``, limit ``r`` and floor ``g``,
+``d_i`` and ``D_g`` are demands, and ``v_ij`` is the worth of a kWh of row ``i`` served at site
+``j``. The ``intake`` is the most that a station could earn if it stood alone, at ``v_ij + f_g -
+p_i`` per kWh of row ``i``, within the capacities of its chargers and the demand of each row. The
 energy that a station can serve in a set of rows is a minimum over sets ``U`` of charger groups: the
-output of ``U`` plus the demand of the rows that can also use a group outside ``U`` (Hall). The
+capacity of ``U`` plus the demand of the rows that can also use a group outside ``U`` (Hall). The
 intake is the integral of this energy over worths (Edmonds). Under the viability gap, a price
 ``tau`` of a site's gap adds ``tau`` times the margin to each kWh, subtracts ``tau`` times the need,
 and adds ``(tau - c)+`` times the largest payment, where ``c`` is the price of a rupee. Several
@@ -46,7 +48,7 @@ COLUMNS = ("row", "name", "slice", "price")
 ROWS = ("demand", "resource", "money", "floor", "gap")
 BOUND = "bound"
 PROVABLE = ("most_worth", "net_worth", "least_money")
-# Largest number of pairs (demand row, site in reach) of all slices for which sums use fractions.
+# Sums use fractions up to this number of pairs (demand row, site in reach) over all slices.
 EXACT_PAIRS = 5_000
 # Further prices tried for a site's gap, as shares of the price of a rupee. The price that a run
 # stores is the best one for a single offer of the site. Measured (embedded city, 64 sockets): in
@@ -69,16 +71,16 @@ class Certified:
 
 
 def certified(account: Account, prices: pd.DataFrame) -> Certified:
-    """Return the bound on an account's first aim that prices prove.
+    """Return the bound on an account's first aim that these prices prove.
 
     `account`: the input tables of a plan; its claims are not read. `prices`: the columns ``row``,
     ``name``, ``slice`` and ``price`` (in the aim's unit). ``row`` is the kind of price:
 
-    - ``demand``: for a kWh/day of the ``demand_id`` in ``name``, in a slice;
-    - ``resource``: for a unit of the resource in ``name``; below 0 for a lower limit;
-    - ``money``: for a PKR of the year in ``slice``, which is blank without years;
-    - ``floor``: for a kWh/day of the floor in ``name``, in a slice;
-    - ``gap``: for a PKR of the viability gap of the site in ``name``, in the year in ``slice``.
+    - ``demand``: the price of a kWh/day of the ``demand_id`` in ``name``, in a slice;
+    - ``resource``: the price of a unit of the resource in ``name``; below 0 for a lower limit;
+    - ``money``: the price of a PKR in the year in ``slice``, which is blank without years;
+    - ``floor``: the price of a kWh/day of the floor in ``name``, in a slice;
+    - ``gap``: the price of a PKR of the site's viability gap (``name``) in a year (``slice``).
 
     A missing price is 0.
 
@@ -88,7 +90,7 @@ def certified(account: Account, prices: pd.DataFrame) -> Certified:
     faults = []
     if aim.kind not in PROVABLE:
         what = f"prices cannot bound the aim {aim.kind!r}"
-        faults.append(Fault("certificate", what, f"only of {', '.join(PROVABLE)}"))
+        faults.append(Fault("certificate", what, f"they can bound {', '.join(PROVABLE)}"))
     if missing := [column for column in COLUMNS if column not in prices.columns]:
         refuse(faults + naming("certificate", "columns missing", missing))
     bad = ~np.isfinite(pd.to_numeric(prices["price"], errors="coerce").to_numpy(float))
@@ -121,7 +123,7 @@ class _Bound:
         self.near: dict[str, list[tuple[Any, float]]] = {}
         for site, cell, f in zip(near["site_id"], near["cell_id"], factor.tolist(), strict=True):
             self.near.setdefault(str(site), []).append((cell, f))
-        # Rounding errors are bounded by the sum of absolute values times the longest sum's length.
+        # Rounding errors grow with the sum of absolute values and with the number of its terms.
         self.size, self.longest = 0.0, pairs + len(book.offers) + len(prices)
         classes = sorted(set(book.plugs["vehicle_class"]) | set(book.demand["vehicle_class"]))
         self.class_at = {name: k for k, name in enumerate(classes)}
@@ -386,7 +388,7 @@ class _Bound:
         return out
 
     def _courses(self, at: Numbers, value: Numbers) -> Numbers:
-        """Return a site's largest contribution from a year (row) on, by its offer then (column)."""
+        """Return the largest contribution from each year (row) on, by the year's offer (column)."""
         size, pkr, stands = self.able[at], self.drawn[at], self.stands[at]
         bigger = np.asarray((size[:, None, :] <= size[None, :, :]).all(axis=2), dtype=bool)
         if self.account.gap is None:

@@ -1,7 +1,7 @@
 """The ledger of checks and faults, with all tolerances of the recount.
 
 Every tolerance is relative. A figure may differ by a millionth of its reference. A small figure
-among large ones may differ by a billionth of the largest, because solvers are no more exact.
+among large figures may differ by a billionth of the largest, because solvers are not more exact.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Ledger:
         self.faults += naming(where, what, bad, count=True)
 
     def wrong(self, bad: object, where: str, what: str) -> None:
-        """Add a fault if something is `bad`."""
+        """Add a fault if `bad` is true."""
         if bad:
             self.faults.append(Fault(where, what))
 

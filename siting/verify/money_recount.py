@@ -1,4 +1,4 @@
-"""The check of money: cost and subsidy of offers, the budgets, and the viability gap."""
+"""Check the money: cost and subsidy of offers, the budgets, and the viability gap."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _check_budget(book: Book, ledger: Ledger) -> None:
         budget = a.budget_pkr
         granted = float(budget[year] if isinstance(budget, Mapping) else budget)
         there = granted + (left if a.carry_over else 0.0)
-        what = "subsidy within the money there" if several else "subsidy within the budget"
+        what = "subsidy within the money available" if several else "subsidy within the budget"
         ledger.at_most(f"{label}{what}, PKR", spent, there, scale)
         left, before = there - spent, before | drawn
         if "paid_pkr" in book.built.columns:
@@ -61,8 +61,8 @@ def _check_budget(book: Book, ledger: Ledger) -> None:
 def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
     """Check that each station draws its shortfall in each year, within its cap.
 
-    The stations of a concession share one case. If unspent money lapses with its year, it may be
-    paid ahead of a later shortfall.
+    The stations of a concession share one business case. If money that is not spent in its year
+    lapses, it may be paid in advance of a later shortfall.
     """
     rows = book.service.merge(book.slices[["slice", "probability"]], on="slice")
     margin = rows["vehicle_class"].map(gap.counted_pkr).astype(float)
@@ -99,7 +99,7 @@ def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
         drawn, able = at_cases(paid), at_cases(slack)
         most = dues[-1] if ahead else due
         wrong = ~(drawn >= due - able) | ~(drawn <= most + able)
-        ledger.broken(where, "not what the business case lacks", called, wrong)
+        ledger.broken(where, "not equal to the shortfall", called, wrong)
         if isinstance(gap.cap, Mapping):
             most = at_sites({s: float(gap.cap.get(o, 0.0)) for s, o in now.items()})
             what = "above the most that may be paid for the offer"
@@ -107,4 +107,4 @@ def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
             most, what = gap.cap * cost, f"above {gap.cap:.0%} of the cost"
         ledger.broken(where, what, sites, ~(paid <= most + slack))
         ledger.broken(where, "fall from one year to the next", sites, ~(paid >= before - slack))
-    ledger.row("subsidy is what each case lacks, PKR", paid.sum(), due.sum())
+    ledger.row("subsidy equals the shortfall of each case, PKR", paid.sum(), due.sum())

@@ -1,4 +1,4 @@
-"""The recount: all checks of a plan in order; limits and other plans are checked here."""
+"""Recount a plan: make all checks in order, including the checks of limits and other plans."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def _check_limits(book: Book, ledger: Ledger) -> None:
         unknown = [o for o in other.offer_ids if o not in site.index]
         ledger.broken(other.name, "not in the offers", unknown, [True] * len(unknown))
         apart = len(end ^ {site[o] for o in other.offer_ids if o in site.index})
-        ledger.row(f"sites that stand here or in {other.name} only", apart, other.sites)
-        what = f"differs by {apart:,} sites, not by {other.sites:,}"
+        ledger.row(f"sites only in this plan or only in {other.name}", apart, other.sites)
+        what = f"differs by {apart:,} sites, but must by {other.sites:,} or more"
         ledger.wrong(apart < other.sites, other.name, what)
 
 
@@ -82,7 +82,7 @@ def _check_resources(book: Book, ledger: Ledger) -> None:
         rows["use"] = rows["use"] * rows["drawn"].where(by_rupee, 1.0)
     sums = rows.pivot_table(index="resource", columns="year", values="use", aggfunc="sum")
     sums = sums.reindex(index=there["resource"], columns=book.years).fillna(0.0)
-    # The tolerance of a sum is relative to its largest part, because a solver is no more exact.
+    # The tolerance of a sum is relative to its largest part, because solvers are not more exact.
     part = rows.groupby("resource")["use"].max().reindex(there["resource"]).fillna(0.0)
     if "per_rupee" in there.columns:
         # The solver's unit for payments is the cost of the most expensive offer.
@@ -94,9 +94,9 @@ def _check_resources(book: Book, ledger: Ledger) -> None:
         used, end = float(sums.loc[name].max()), float(sums.loc[name].iloc[-1])
         if np.isfinite(most):
             ledger.row(f"{name}, {unit}", used, most)
-            what = f"{shown(used)} {unit} used, {shown(most)} {unit} there"
+            what = f"{shown(used)} {unit} used, {shown(most)} {unit} available"
             ledger.wrong(above(used, most, part[name]), f"limit {name}", what)
         if least > 0:
             ledger.row(f"{name} at least, {unit}", end, least)
-            what = f"{shown(end)} {unit} used, at least {shown(least)} {unit} asked"
+            what = f"{shown(end)} {unit} used, at least {shown(least)} {unit} required"
             ledger.wrong(above(least, end, part[name]), f"limit {name}", what)

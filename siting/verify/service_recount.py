@@ -1,4 +1,4 @@
-"""The check of service: drives, plugs, demand, capacity, and shares served under floors."""
+"""Check the service: drives, plugs, demand, capacity, and shares served under floors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check_service(book: Book, ledger: Ledger) -> None:
     minutes = rows["travel_min"].to_numpy(dtype=float)
     broken("site_id", "out of reach", np.isnan(drive))
     off = differs(minutes, drive, largest(minutes)) & ~np.isnan(drive)
-    broken("travel_min", "not what the reach table says", off)
+    broken("travel_min", "different from the reach table", off)
     broken("travel_min", f"more than {a.cutoff_min:g} min", above(minutes, a.cutoff_min))
     ledger.row("longest drive, min", max(minutes, default=0.0), a.cutoff_min)
     here = rows.merge(book.stands[["slice", "site_id"]].drop_duplicates(), how="left",
@@ -116,7 +116,7 @@ def _check_coverage(book: Book, ledger: Ledger) -> None:
     served = float(book.service["served_kwh_day"].sum())
     ledger.row("energy within reach of a compatible station, kWh/day", served, covered)
     off = book.account.serves_all and differs(served, covered)
-    what = f"{shown(served)} kWh/day served, {shown(covered)} within reach of what is built"
+    what = f"{shown(served)} kWh/day served, {shown(covered)} within reach of the stations"
     ledger.wrong(off, "service, column served_kwh_day", what)
 
 
@@ -142,7 +142,7 @@ def _check_claimed(book: Book, ledger: Ledger) -> None:
 
 
 def worth_of(book: Book, rows: pd.DataFrame, kwh: str, *, drives: bool) -> pd.Series:
-    """Return the worth, by slice, of the energy in the column `kwh`; `drives`: with decay."""
+    """Return the worth of the energy in the column `kwh` by slice; `drives`: apply the decay."""
     a = book.account
     worth = rows[kwh].to_numpy(dtype=float) * book.per_kwh(rows)
     if drives and a.decay is not None:
@@ -184,7 +184,7 @@ def check_floors(book: Book, ledger: Ledger) -> None:
         have, kwh = float(row["served_share"]), float(row["served_kwh_day"])
         label = f"floor {row['floor']}{f' in {row["slice"]}' if row['slice'] else ''}"
         ledger.row(f"{label}, share served", have, need)
-        what = f"{shown(have)} of the demand served, {shown(need)} promised"
+        what = f"{shown(have)} of the demand served, {shown(need)} required"
         ledger.wrong(above(need * want, kwh, max(want, scale)), label, what)
         said = float(row.get("served_share_said", have))
         what = f"{shown(said)} of the demand claimed, {shown(have)} recounted"

@@ -147,11 +147,11 @@ ONE_FAULT = [
      "demand.surfaces.places.kind", "'lair' is not one of osm_file, osm_download, layer",
      "did you mean `layer`?"),
     ("path: places.geojson", "path: places.tif", 63, "demand.surfaces.places.path",
-     "ending of places.tif cannot be read", ""),
+     "ending of places.tif is not accepted", ""),
     ("      kwh_km: 0.2\n", "      kwh_km: 0.2\n      home_share: 0.5\n", 49,
      "demand.figures.car.public_share", "is given together with home_share", "give one of them"),
     ("kind: points", "kind: h3", 23, "demand.people.kind", "'h3' is not one of points",
-     "a table with a column h3 is kind: points; hexagons as demand cells are demand.cells.shape"),
+     "for a table with a column h3, write kind: points; for hexagonal cells, write demand.cells"),
     ("    shape: h3\n    resolution: 9", "    kind: hex", 30, "demand.cells.shape",
      "'hex' is not one of square, h3", ""),
     ("sizes: {ac_22: [2, 4]", "sizes: {ac_22: [2, 0]", 124, "offers.sizes.ac_22.1",
@@ -241,7 +241,7 @@ def test_a_key_given_twice(tmp_path: Path) -> None:
         Fault(
             "town.yaml, line 15, key roads.peak",
             "3 is not true or false",
-            "expected: whether to slow the roads to the peak hour",
+            "expected: whether driving times are those of the peak hour",
         ),
     ]
 
@@ -293,7 +293,9 @@ def test_a_year_gone_by(tmp_path: Path) -> None:
     assert load(path, today=date(2031, 12, 31)).year == 2031
     assert faults(path, today=date(2032, 1, 1)) == [
         Fault(
-            "town.yaml, line 4, key year", "2031 is before this year, 2032", "name a year to come"
+            "town.yaml, line 4, key year",
+            "2031 is before this year, 2032",
+            "choose this year or a later one",
         )
     ]
     path = write_study(tmp_path, MINIMAL)
@@ -340,7 +342,7 @@ def test_all_faults_of_one_section_at_once(tmp_path: Path) -> None:
     assert [fault.what for fault in found] == [
         "'a' is among forbidden_sites too",
         "the shares add up to 1.8, more than the budget",
-        "2 of 1 sites",
+        "more stations (2) than sites (1)",
     ]
 
 

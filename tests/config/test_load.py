@@ -577,7 +577,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_a_file_of_another_kind(tmp_path: Path) -> None:
     for name, ending in (("people.csv", ".csv"), ("people", "(none)")):
         (tmp_path / name).write_text(MINIMAL)
-        what = f"ending {ending} is not that of a configuration"
+        what = f"the ending {ending} is not that of a configuration"
         assert faults(tmp_path / name) == [Fault(name, what, "use .yaml or .yml")]
 
 

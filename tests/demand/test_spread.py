@@ -68,7 +68,7 @@ def test_the_weight_of_a_missing_surface_goes_to_the_others_with_a_note():
     demand = spread_demand(cells, energy_of(car=100), surfaces, weights_of(car=(0.3, 0.4, 0.3)))
     assert by_cell(demand) == pytest.approx({"c1": 37.5, "c2": 62.5})
     assert demand.attrs["notes"] == [
-        "car: nothing is known of destination, so its weight went to the rest"
+        "car: no data on destination, so its weight goes to the other surfaces"
     ]
     only = spread_demand(cells, energy_of(car=100), surfaces, weights_of(car=(0, 1, 0)))
     assert by_cell(only) == pytest.approx({"c1": 37.5, "c2": 62.5})

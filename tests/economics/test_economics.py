@@ -435,7 +435,7 @@ def test_a_minute_costs_what_its_driver_s_hour_is_worth_over_the_sessions_of_a_y
 
 
 def test_a_value_of_time_below_nothing_is_refused():
-    with pytest.raises(InputError, match=r"not PKR an hour of at least 0 \(car\)"):
+    with pytest.raises(InputError, match=r"not a value of at least PKR 0 an hour \(car\)"):
         values_of_time({"car": -1.0})
 
 

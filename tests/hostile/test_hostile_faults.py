@@ -299,7 +299,7 @@ def test_the_second_ctrl_c_says_that_the_plan_is_gone(capsys):
 @pytest.mark.slow
 def test_a_reach_too_wide_for_the_memory_is_told_before_it_is_tried(town, tmp_path, monkeypatch):
     monkeypatch.setattr(travel, "free_bytes", lambda: 100.0)
-    with pytest.raises(InputError, match=r"pairs of cells and sites, which take .* GB of memory"):
+    with pytest.raises(InputError, match=r"pairs of cells and sites lie .* take .* GB of memory"):
         siting.run(town, [f"output.cache_dir={tmp_path / 'cache'}"])
 
 

@@ -95,7 +95,7 @@ def fault(*words):
 
 
 def test_bad_wishes_are_one_plain_message_each(run, tmp_path):
-    assert "3 lots of 2 new stations: a lot holds one at least" in fault("lots", run, "--lots", 3)
+    assert "of 2 new stations: each lot needs at least one" in fault("lots", run, "--lots", 3)
     both = fault("lots", run, "--lots", 0, "--within", 2)
     assert "0 is not a number of lots" in both
     assert "2 is not a share" in both
@@ -116,7 +116,7 @@ def test_a_run_without_stations_and_drives_of_ones_own_are_refused(tmp_path):
     reach.to_csv(tmp_path / "town" / "drives.csv", index=False)
     drives = tmp_path / "town" / "drives.csv"
     siting.run(town, [f"reach.table_csv={drives}"], out=tmp_path / "own")
-    assert "says nothing of other places" in fault("lots", tmp_path / "own", "--lots", 1)
+    assert "has no drives to other places" in fault("lots", tmp_path / "own", "--lots", 1)
 
 
 @pytest.mark.slow

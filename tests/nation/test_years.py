@@ -153,7 +153,7 @@ def test_two_years_by_hand_and_their_folder(tmp_path, monkeypatch, opened):
     assert not count
     assert again.bound_kwh_day == pytest.approx(10, rel=1e-6)
     # What was proven within less money proves nothing of more; the plans still are plans.
-    with pytest.raises(InputError, match="is of money by year, 2029, 2030, this nation of one sum"):
+    with pytest.raises(InputError, match="has money by year, 2029, 2030, but this nation has one"):
         Nation(path, ["years=null", "budget_pkr=3000"], earlier=out)
     more = Nation(
         path, ["years.budgets_pkr={2029: 1000, 2030: 3000}", "solver.rounds=2"], earlier=out
@@ -342,7 +342,7 @@ def test_every_fault_before_anything_is_solved(tmp_path):
     for given, what in (
         ("years=null", "there is no money; give budget_pkr, or years"),
         ("years.budgets_pkr={2029: 0, 2030: 0}", "there is no money in any year"),
-        ("years.budgets_pkr={2030: 1, 2029: 1}", "the years do not rise"),
+        ("years.budgets_pkr={2030: 1, 2029: 1}", "the years are not in ascending order"),
     ):
         assert what in faults(lambda given=given: load_nation(path, [given]))[0]
     own = ["set=['program.years={budgets_pkr: {2030: 5}}', offers.subsidy.rule=need]"]

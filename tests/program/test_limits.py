@@ -84,7 +84,7 @@ def test_a_forbidden_site_is_left_out():
     [
         ({"required": ["s9"]}, "required sites: 1 without any offer (s9)"),
         ({"forbidden": ["s9"]}, "forbidden sites: 1 without any offer (s9)"),
-        ({"required": ["s2"], "forbidden": ["s2"]}, "1 forbidden as well (s2); say one"),
+        ({"required": ["s2"], "forbidden": ["s2"]}, "1 forbidden as well (s2); name"),
         ({"forbidden": ["s1"]}, "where a station exists, which no plan closes (s1)"),
         ({"limits": [Limit("x", "k", "t", -1.0, {})]}, "limit x: at_most is -1; give t 0 or more"),
         ({"limits": [Limit("x", "k", "t", np.nan, {})]}, "limit x: at_most is nan"),
@@ -147,7 +147,7 @@ def test_an_extension_of_nothing_is_a_fault(extends, words):
             {"budget_pkr": 11.0},
             {"required": ["s1", "s2"]},
             "budget_pkr: have 11 PKR, need 12 PKR for existing and required stations, each at its "
-            "least (s1, s2); raise it to 12 PKR or more, or require less",
+            "least use (s1, s2); raise it to 12 PKR or more, or require less",
         ),
         (
             {},
@@ -159,7 +159,7 @@ def test_an_extension_of_nothing_is_a_fault(extends, words):
             {"offers": standing},
             {"limits": [Limit("instalments", "envelope", "PKR", 3.0, {"s1:a": 4.0})]},
             "limit instalments: have 3 PKR, need 4 PKR for existing and required stations, each at "
-            "its least (s1); raise it to 4 PKR or more",
+            "its least use (s1); raise it to 4 PKR or more",
         ),
     ],
 )  # fmt: skip

@@ -199,9 +199,9 @@ def test_every_broken_rule_is_named_and_the_plan_scored_all_the_same(town, tmp_p
     found = evaluate(Study(town), theirs)
     text = "\n".join(found.broken)
     assert "rocket: no such charger or configuration" in text
-    assert "needs 1 kW, headroom 0 kW" in text
-    assert "budget: PKR 0.00 m of subsidy, PKR 0.00 m there" in text
-    assert "number new stations: 2 stations used, 1 stations there" in text
+    assert "needs 1 kW, more than the headroom of 0 kW" in text
+    assert "budget: PKR 0.00 m of subsidy, but PKR 0.00 m is available" in text
+    assert "number new stations: 2 stations used, 1 stations available" in text
     assert "spacing: 2 stations stand nearer than 10000 m" in text
     assert "forbidden sites with a station" in text
     assert found.scores["theirs"]["served_kwh_day"] == pytest.approx(12.0)
@@ -311,7 +311,7 @@ def test_points_outside_far_from_a_road_and_unknown_existing_ones(town, tmp_path
     text = "\n".join(map(str, caught.value.faults))
     assert "outside the area of the study" in text
     assert "more than 250 m from the nearest road (far:" in text
-    assert "the study knows no station there (old)" in text
+    assert "the study has no station there (old)" in text
     assert len(caught.value.faults) == 3
 
 

@@ -61,8 +61,8 @@ def test_the_west_pump_serves_eight_and_all_of_it_would_be_lost(poor):
     assert why.figures["served_kwh_day"] == pytest.approx(8)
     assert why.figures["marginal_kwh_day"] == pytest.approx(8)
     assert said["Lost without it"].startswith("8 kWh/day; its neighbours would take over 0")
-    assert "125 rupees of subsidy a kWh/day served" in said["What it costs"]
-    assert said["What holds it"].startswith("reach: all 8 kWh/day wanted within reach")
+    assert "125 rupees of subsidy per kWh/day served" in said["What it costs"]
+    assert said["What limits it"].startswith("reach: all 8 kWh/day wanted within reach")
     assert "East pump" in said["Next best place"]
     assert "4 kWh/day less" in said["Next best place"]
     assert "serves 4 kWh/day less" in said["Planned without it"]
@@ -88,7 +88,9 @@ def test_the_east_pump_is_worth_less_than_the_money_there_is(poor):
     assert said["Demand there"].startswith("4 kWh/day wanted within reach; 4 of it")
     assert "nothing at s0001" in said["Why not"] or "nothing at s0002" in said["Why not"]
     assert "4 kWh/day less" in said["Why not"]
-    assert why.offers["said"].tolist() == ["+4 kWh/day for PKR +0.00 m; PKR 0.00 m too dear"]
+    assert why.offers["said"].tolist() == [
+        "+4 kWh/day for PKR +0.00 m; PKR 0.00 m more than is left"
+    ]
     assert why.figures["required"]["served_kwh_day"] == pytest.approx(4)
 
 
@@ -200,7 +202,7 @@ def test_stations_come_most_doubtful_first(rich):
     assert found.stations["marginal_kwh_day"].tolist() == pytest.approx([4, 8])
     assert found.stations["pkr_per_kwh_day"].tolist() == pytest.approx([250, 125])
     binding = dict(found.binding)
-    assert "serve nobody new, which is proven" in binding["Budget"]
+    assert "serve no more, which is proven" in binding["Budget"]
     assert found.figures["one_more_million"] == {"gain_kwh_day": 0.0, "most_kwh_day": 0.0}
 
 

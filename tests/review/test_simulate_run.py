@@ -47,7 +47,7 @@ def test_the_towns_day_in_figures(run):
     assert west["program_kwh_day"] == pytest.approx(10.0)
     assert west["standard_kwh_day"] < 2.0
     assert west["erlang_late_share"] == pytest.approx(1.0, abs=0.3)
-    assert west["verdict"] == "given more than the waiting standard lets through"
+    assert west["verdict"] == "allotted more than the waiting standard allows"
     arrivals = west["planned_arrivals_day"]
     assert arrivals == pytest.approx(10 / 1.2, rel=0.3)
     out = (
@@ -76,7 +76,7 @@ def test_a_plan_within_the_waiting_standard_holds(tmp_path, solving):
     found = simulate(study_from_run(tmp_path / "run"), Rules(days=10))
     assert found.stations["verdict"].tolist() == ["holds", "holds"]
     assert found.stations["planned_turned_away_day"].sum() == 0
-    assert any("no station is given more than the waiting standard" in x for x in found.lines)
+    assert any("no station is allotted more than the waiting standard" in x for x in found.lines)
     allotted = found.stations["allotted_kwh_day"].sum()
     got = found.stations["planned_delivered_kwh_day"].sum()
     assert got == pytest.approx(allotted, rel=0.35)

@@ -39,7 +39,7 @@ def test_the_stations_wished_serve_what_is_worked_out_by_hand(study):
     assert told(asked.wish(drop=[WEST], require=[EAST])) == ({EAST}, pytest.approx(4), 1_000)
     assert asked.broken == []
     assert told(asked.wish(require=[EAST])) == ({WEST, EAST}, pytest.approx(12), 2_000)
-    assert asked.broken == ["budget: PKR 0.00 m of subsidy, PKR 0.00 m there"]
+    assert asked.broken == ["budget: PKR 0.00 m of subsidy, but PKR 0.00 m is available"]
     assert told(asked.wish()) == ({WEST}, pytest.approx(8), 1_000)
     figures = asked.wish(drop=[WEST]).figures.set_index("figure")
     assert figures.loc["served_share", ["before", "after"]].tolist() == pytest.approx([8 / 12, 0])

@@ -184,7 +184,7 @@ def test_an_empty_answer_is_said_and_not_kept(server: Server, tmp_path: Path) ->
 
 
 def test_no_street_inside_the_area_is_said(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match="no street cars may use inside the area"):
+    with pytest.raises(DownloadError, match="no street that cars may use inside the area"):
         download_polygon(box(73.0513, 33.7013, 73.0514, 33.7014), settings(server, tmp_path))
 
 
@@ -209,7 +209,7 @@ def test_a_damaged_answer_in_the_cache_is_asked_for_again(
     (file,) = kept(tmp_path)
     file.write_text(text)
     assert len(download_polygon(AREA, settings(server, tmp_path))) == len(JUNCTIONS)
-    assert "asking again" in caplog.text
+    assert "requesting it again" in caplog.text
     assert json.loads(file.read_text())["elements"]
 
 

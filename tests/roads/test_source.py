@@ -197,8 +197,8 @@ NO_ROADS = osm_xml(ways={107: WAYS[107], 109: WAYS[109]}).encode()
 @pytest.mark.parametrize(
     ("name", "data", "words"),
     [
-        ("roads.shp", b"", r"ending \.shp is not a known road file; use one of \.osm, "),
-        ("roads", b"", r"ending \(none\)"),
+        ("roads.shp", b"", r"\.shp is not the extension of a road file; use one of \.osm, "),
+        ("roads", b"", r"\(none\) is not the extension of a road file"),
         ("roads.osm", None, "no such file"),
         ("roads.osm", XML[:-60], r"roads\.osm, line \d+: broken XML: "),
         ("roads.osm", b"", "broken XML: no element found"),

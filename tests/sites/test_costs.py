@@ -98,12 +98,13 @@ def test_bays_and_neeca_s_points_rule_offers_out():
     least = site_costs(neeca_points="minimum")
     offers = make_offers(places, wide, **TABLES, costs=least, headroom_kw=1.0)
     assert offers["reason"].to_list() == [
-        "needs 240 kW, headroom 1 kW; needs 4 bays, the site has 3",
-        "needs 7 kW, headroom 1 kW",  # what a car draws there
-        "needs 240 kW, headroom 1 kW",
-        "needs 7 kW, headroom 1 kW; 1 charging points, NEECA asks 3 of 120 bays",
-        "needs 240 kW, headroom 1 kW",
-        "needs 7 kW, headroom 1 kW",
+        "needs 240 kW, more than the headroom of 1 kW; needs 4 bays, the site has 3",
+        "needs 7 kW, more than the headroom of 1 kW",  # what a car draws there
+        "needs 240 kW, more than the headroom of 1 kW",
+        "needs 7 kW, more than the headroom of 1 kW; "
+        "1 charging points, NEECA requires 3 for 120 bays",
+        "needs 240 kW, more than the headroom of 1 kW",
+        "needs 7 kW, more than the headroom of 1 kW",
     ]
     assert offers["neeca_points"].to_list() == [0, 0, 3, 3, 0, 0]
     assert offers["site_bays"].to_list() == [3, 3, 120, 120, 8, 8]  # of a fuel station

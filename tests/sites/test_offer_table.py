@@ -149,12 +149,12 @@ def test_headroom_and_the_largest_transformer_rule_offers_out():
     offers = make_offers(candidates, CHOICES, **TABLES, headroom_kw=240.0)
     reasons = offers.set_index("offer_id")["reason"].to_dict()
     assert reasons == {
-        "s0001:hub": "needs 240 kW, headroom 200 kW",
+        "s0001:hub": "needs 240 kW, more than the headroom of 200 kW",
         "s0001:small": "",
-        "s0001:huge": "needs 720 kW, largest transformer tier 598 kW",
+        "s0001:huge": "needs 720 kW, above the largest transformer tier, 598 kW",
         "s0002:hub": "",
         "s0002:small": "",
-        "s0002:huge": "needs 720 kW, largest transformer tier 598 kW",
+        "s0002:huge": "needs 720 kW, above the largest transformer tier, 598 kW",
     }
 
 

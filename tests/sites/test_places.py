@@ -161,7 +161,7 @@ def test_every_fault_of_a_users_layer_at_once(tmp_path):
     assert "column label: missing" in text
     assert "column use: missing" in text
     assert "the same id in several rows (7)" in text
-    assert "headroom_kw: not kW of at least 0 (row 1, row 2)" in text
+    assert "headroom_kw: not a power of at least 0 kW (row 1, row 2)" in text
 
 
 def test_a_layer_without_geometry_names_the_rows(tmp_path):
@@ -282,7 +282,7 @@ def test_every_fault_of_a_list_of_stations_at_once(tmp_path):
         existing_stations(path)
     text = str(caught.value)
     assert len(caught.value.faults) == 3
-    assert "2 of 2 rows are not kW above 0 (line 2, line 3)" in text
+    assert "2 of 2 rows have an invalid power (kW above 0) (line 2, line 3)" in text
     assert "neither yes nor no (line 3)" in text
     assert "the same id in several rows (1)" in text
     with pytest.raises(InputError, match="column power_kw: missing"):

@@ -174,7 +174,7 @@ def test_bays_by_kind_are_within_their_ranges_and_marked():
     assert rows["kind"].is_unique
     assert ((rows["low"] <= rows["bays"]) & (rows["bays"] <= rows["high"])).all()
     assert (rows["confidence"] == "ASSUMPTION").all()
-    with pytest.raises(InputError, match="bays_by_kind: not bays of at least 0"):
+    with pytest.raises(InputError, match="bays_by_kind: not at least 0 bays"):
         site_costs(bays_by_kind={"fuel": -1.0})
 
 
@@ -223,7 +223,7 @@ def test_a_smallest_station_above_every_site_or_size_is_told():
         "offers.least_ports: no site can hold a station of 20 ports: the smallest, 48 x lev_3, "
         "needs 12 bays and 64.8 kW; the sites have at most 2 bays and 800 kW; lower it, or give"
     )
-    with pytest.raises(InputError, match="60 is above the ports of every size, 48 at most"):
+    with pytest.raises(InputError, match="60 is more than the ports of any size, at most 48"):
         make_offers(places, {}, sizes={"lev_3": [4, 48]}, least_ports=60, **TABLES)
 
 
@@ -327,5 +327,5 @@ def test_batteries_on_the_road_can_be_set_and_not_below_zero():
     costs = site_costs(road_battery_2w=0.0)
     bare = make_offers(sites(None), two, service=WAITING, costs=costs, **TABLES)
     assert bare["battery_cost_pkr"].item() == pytest.approx(2 * 17.5 * 40_000)
-    with pytest.raises(InputError, match=r"road_battery_3w: -1 is not kWh of at least 0"):
+    with pytest.raises(InputError, match=r"road_battery_3w: -1 is not at least 0 kWh"):
         site_costs(road_battery_3w=-1)

@@ -434,7 +434,7 @@ def test_need_pays_what_a_case_lacks_up_to_what_share_would_pay(town):
     assert plan.money["stations_without_need"] == 2
     assert plan.money["subsidy_beyond_need_pkr"] == pytest.approx(plan.outcome.subsidy_pkr)
     assert dict(plan.headline())["Need no public money"].startswith("2 of 2 new stations")
-    assert dict(plan.headline())["Not additional"].endswith("is more than stations lack")
+    assert dict(plan.headline())["Not additional"].endswith("beyond the viability gap")
 
 
 def test_a_price_that_does_not_pay_for_the_power_is_told_in_words(town):

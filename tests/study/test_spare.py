@@ -61,7 +61,7 @@ def test_what_had_no_time_is_blank_and_said_to_be(hurried):
     assert new
     assert facts["lost_without"] == dict.fromkeys(new, nothing)
     for site in new:
-        text = f"was not worked out in the time; siting explain RUN {site} does."
+        text = f"was not worked out in the time; siting explain RUN {site} computes it."
         assert text in facts["alternatives"][site]
         assert "Nearest other station" in facts["alternatives"][site]  # what takes no time is there
     late = "not worked out in the time"
@@ -77,7 +77,7 @@ def test_what_had_no_time_is_blank_and_said_to_be(hurried):
     assert told["cards"] == blank
     assert told["what if"] == f"4 other circumstances, 3 of them {late}"
     page = (folder / "report.html").read_text(encoding="utf-8")
-    assert f"siting explain RUN {new[0]} does." in page
+    assert f"siting explain RUN {new[0]} computes it." in page
     assert page.count("not worked out in the time") >= len(new) + len(others)
 
 

@@ -41,7 +41,7 @@ def test_floors():
     assert passes(exact).loc["floor cars, share served"].tolist() == [0.6, 0.6]
     passes(changed(exact, "floors", 1, "share", 0.6 * NEAR))
     more = changed(exact, "floors", 1, "share", 0.6 * TOO_MUCH)
-    assert "floor cars: 0.6 of the demand served, 0.6000024 promised" in faults_of(more)
+    assert "floor cars: 0.6 of the demand served, 0.6000024 required" in faults_of(more)
     assert "floor city: 0.7647" in faults_of(changed(exact, "floors", 0, "share", 0.77))
     told = replace(exact, floors=exact.floors.assign(served_share=[13 / 17, 0.6, 1.0]))
     passes(told)
@@ -153,7 +153,7 @@ def test_years_with_floors_and_decay():
     town = aimed(replace(town, decay=decay), Aim("most_worth", value), worst)
     passes(town)
     lie = changed(town, "floors", 2, "share", 0.5 * TOO_MUCH)
-    assert "floor buses in 2028: 0.5 of the demand served, 0.500002 promised" in faults_of(lie)
+    assert "floor buses in 2028: 0.5 of the demand served, 0.500002 required" in faults_of(lie)
     early = changed(town, "floors", 0, "share", 0.61)
     assert "floor cars in 2027: 0.6 of the demand served" in faults_of(early)
     assert "65 claimed, 71 recounted" in faults_of(replace(town, decay=None))
@@ -175,7 +175,7 @@ def test_scenarios_with_resources_floors_and_worth():
         changed(town, "resources", 0, "at_most", 29.9)
     )
     lie = changed(town, "floors", 1, "share", 0.60001)
-    assert "floor cars in fast: 0.6 of the demand served, 0.60001 promised" in faults_of(lie)
+    assert "floor cars in fast: 0.6 of the demand served, 0.60001 required" in faults_of(lie)
     assert "40.1 claimed, 40 recounted" in faults_of(aimed(town, replace(tail, value=40.1)))
 
 
@@ -206,12 +206,12 @@ def test_the_viability_gap():
     assert checks.loc["subsidy within the budget, PKR"].tolist() == [50.0, 65.0]
     passes(aimed(gapped(), Aim("least_money", 50.0, of="subsidy_pkr", unit="PKR")))
     for lie, words in (
-        (gapped(paid=49.99), "subsidies: 1 not what the business case lacks (s1)"),
-        (gapped(paid=50.01), "not what the business case lacks (s1)"),
-        (gapped(paid=np.nan), "not what the business case lacks (s1)"),
+        (gapped(paid=49.99), "subsidies: 1 not equal to the shortfall (s1)"),
+        (gapped(paid=50.01), "not equal to the shortfall (s1)"),
+        (gapped(paid=np.nan), "not equal to the shortfall (s1)"),
         (gapped(cap=0.4999), "above 50% of the cost (s1)"),
         (replace(gapped(), budget_pkr=49.99), "subsidy within the budget, PKR: 50 is more"),
-        (gapped(margin_pkr=MARGIN | {"car": 4.9}), "not what the business case lacks (s1)"),
+        (gapped(margin_pkr=MARGIN | {"car": 4.9}), "not equal to the shortfall (s1)"),
     ):
         assert words in faults_of(lie)
     stray = pd.DataFrame({"site_id": ["s1", "s2"], "subsidy_pkr": [50.0, 1.0]})
@@ -231,7 +231,7 @@ def test_a_station_that_stands_draws_nothing():
         aims=(),
     )
     passes(gapped(kept, paid=0.0))
-    assert "not what the business case lacks (s1)" in faults_of(gapped(kept, paid=1.0))
+    assert "not equal to the shortfall (s1)" in faults_of(gapped(kept, paid=1.0))
 
 
 def test_the_gap_with_an_envelope_a_floor_and_scenarios():
@@ -246,11 +246,11 @@ def test_the_gap_with_an_envelope_a_floor_and_scenarios():
         resource_use=rows_of("resource offer_id use", ("cars", "s1:mix", 0.5)),
     )
     assert passes(town).loc["cars, PKR"].tolist() == [27.125, 27.125]
-    assert "limit cars: 27.125 PKR used, 27.1 PKR there" in faults_of(
+    assert "limit cars: 27.125 PKR used, 27.1 PKR available" in faults_of(
         changed(town, "resources", 0, "at_most", 27.1)
     )
     likely = changed(changed(town, "slices", 0, "probability", 0.0), "slices", 1, "probability", 1)
-    assert "not what the business case lacks (s1)" in faults_of(aimed(likely))
+    assert "not equal to the shortfall (s1)" in faults_of(aimed(likely))
 
 
 def in_years(*paid):
@@ -275,15 +275,15 @@ def test_the_gap_in_years_is_paid_as_it_opens():
     assert "2028: subsidy within the money there" in faults_of(
         replace(in_years(50.0, 58.0), budget_pkr={2027: 50.0, 2028: 7.9})
     )
-    assert "subsidies, 2028: 1 not what the business case lacks" in faults_of(in_years(50.0, 57.9))
+    assert "subsidies, 2028: 1 not equal to the shortfall" in faults_of(in_years(50.0, 57.9))
     # Money that lapses may be paid ahead of what is lacking later, but no more than that; money
     # that is carried over need not be.
     ahead = replace(in_years(58.0, 58.0), budget_pkr={2027: 58.0, 2028: 0.0})
     passes(ahead)
     kept = replace(ahead, carry_over=True)
-    assert "subsidies, 2027: 1 not what the business case lacks" in faults_of(kept)
+    assert "subsidies, 2027: 1 not equal to the shortfall" in faults_of(kept)
     over = replace(in_years(58.1, 58.1), budget_pkr={2027: 60.0, 2028: 0.0})
-    assert "subsidies, 2028: 1 not what the business case lacks" in faults_of(over)
+    assert "subsidies, 2028: 1 not equal to the shortfall" in faults_of(over)
     # it sells more in the second year: what was paid stays paid
     more = replace(in_years(58.0, 58.0), service=in_years(0.0, 0.0).service.assign(
         slice=["2028"] * 3 + ["2027"] * 2), budget_pkr={2027: 58.0, 2028: 0.0})  # fmt: skip

@@ -28,7 +28,7 @@ from siting.verify import Aim, recount
 
 def test_a_true_plan_in_years_passes():
     checks = passes(years())
-    assert checks.loc["2028: subsidy within the money there, PKR"].tolist() == [100.0, 100.0]
+    assert checks.loc["2028: subsidy within the money available, PKR"].tolist() == [100.0, 100.0]
     assert checks.loc["worth served, kWh/day", "found"] == 71.0
 
 
@@ -63,8 +63,8 @@ def test_a_lie_about_years_is_caught(lie):
     ("rules", "words"),
     [
         ({"upgrades": False}, "year 2028: 1 stations replaced (s1)"),
-        ({"budget_pkr": {2027: 59.9, 2028: 110.0}}, "2027: subsidy within the money there"),
-        ({"budget_pkr": {2027: 65.0, 2028: 99.99}}, "2028: subsidy within the money there"),
+        ({"budget_pkr": {2027: 59.9, 2028: 110.0}}, "2027: subsidy within the money available"),
+        ({"budget_pkr": {2027: 65.0, 2028: 99.99}}, "2028: subsidy within the money available"),
         ({"forbidden_sites": ["s2"]}, "forbidden and built (s2)"),
         ({"aims": (Aim("most_worth", 71.0, 70.9),)}, "70.9 is below the value 71"),
         ({"aims": (Aim("most_worth", 71.0, 75.0, 0.05),)}, "gap 0.05 claimed, 0.05633"),
@@ -82,22 +82,22 @@ def test_a_station_may_not_close():
 def test_a_station_may_not_become_a_smaller_or_cheaper_one():
     back = changed(changed(years(), "built", 0, "offer_id", "s1:big"), "built", 1, "offer_id",
                    "s1:mix")  # fmt: skip
-    assert "stations replaced by less (s1)" in faults_of(back)
+    assert "stations with less capacity or money (s1)" in faults_of(back)
     cheap = changed(years(), "offers", 1, "subsidy_pkr", 59.0)
-    assert "stations replaced by less (s1)" in faults_of(cheap)
+    assert "stations with less capacity or money (s1)" in faults_of(cheap)
     slow = changed(years(), "offers", 1, "capacity_lev_kwh_day", 6 - 1e-4)
-    assert "stations replaced by less (s1)" in faults_of(slow)
+    assert "stations with less capacity or money (s1)" in faults_of(slow)
 
 
 def test_money_may_be_carried_over_where_the_rule_allows_it():
     later = replace(years(), budget_pkr={2027: 70.0, 2028: 90.0})
     later = replace(later, money=later.money.assign(left_pkr=[10.0, 0.0]))
-    assert "2028: subsidy within the money there, PKR: 100 is more than 90" in faults_of(later)
+    assert "2028: subsidy within the money available, PKR: 100 is more than 90" in faults_of(later)
     passes(replace(later, carry_over=True))
     short = replace(later, carry_over=True, budget_pkr={2027: 70.0, 2028: 89.9})
-    assert "2028: subsidy within the money there" in faults_of(short)
+    assert "2028: subsidy within the money available" in faults_of(short)
     early = replace(later, carry_over=True, budget_pkr={2027: 59.0, 2028: 101.0})
-    assert "2027: subsidy within the money there" in faults_of(early)
+    assert "2027: subsidy within the money available" in faults_of(early)
 
 
 def old_in_years():
@@ -146,7 +146,7 @@ def test_resources_hold_in_every_year_and_at_least_in_the_last():
     town = replace(years(), resources=there, resource_use=use)
     checks = passes(town)
     assert checks.loc["kW, kW"].tolist() == [110.0, 110.0]
-    assert "limit kW: 110 kW used, 109.9 kW there" in faults_of(
+    assert "limit kW: 110 kW used, 109.9 kW available" in faults_of(
         changed(town, "resources", 0, "at_most", 109.9)
     )
     assert "at least 111 kW asked" in faults_of(changed(town, "resources", 0, "at_least", 111.0))
@@ -244,7 +244,7 @@ def test_years_and_scenarios_go_together():
     ("change", "expected"),
     [
         ({"budget_pkr": 100.0}, "one number for several years"),
-        ({"budget_pkr": {2027: 100.0}}, "budget_pkr: no money given for years (2028)"),
+        ({"budget_pkr": {2027: 100.0}}, "budget_pkr: no budget for years (2028)"),
         ({"slices": slices(("2027", 2027, "", 1.0, 1.0))}, "not among the slices (2028)"),
         (
             {"slices": slices(("2027", 2027, "", np.nan, 1.0), ("2028", 2028, "", 1.0, -1.0))},

@@ -39,7 +39,11 @@ def test_an_honest_plan_passes_and_says_what_was_recounted():
 def test_all_faults_are_told_at_once():
     lie = changed(changed(plain(), "service", 0, "travel_min", 4.0), "sites", 0, "cost_pkr", 1.0)
     text = faults_of(replace(lie, budget_pkr=1.0))
-    for words in ("not what the reach table says", "not what the offer says", "60 is more than 1"):
+    for words in (
+        "different from the reach table",
+        "different from the offer",
+        "60 is more than 1",
+    ):
         assert words in text
 
 
@@ -47,16 +51,16 @@ TABLE_LIES = [
     ("built", 0, "offer_id", "s1:none", "not in the offers (s1)"),
     ("built", 0, "offer_id", "s2:huge", "was ruled out (s1)"),
     ("built", 0, "site_id", "s2", "not the site of the offer (s2)"),
-    ("sites", 0, "offer_id", "s1:big", "not what stands in the last slice (s1)"),
-    ("sites", 0, "power_kw", 31.0, "column power_kw: 1 not what the offer says (s1)"),
-    ("sites", 0, "cost_pkr", 100.0 * TOO_MUCH, "column cost_pkr: 1 not what the offer says"),
-    ("sites", 0, "subsidy_pkr", 1.0, "column subsidy_pkr: 1 not what it draws (s1)"),
+    ("sites", 0, "offer_id", "s1:big", "different from the stations of the last slice (s1)"),
+    ("sites", 0, "power_kw", 31.0, "column power_kw: 1 different from the offer (s1)"),
+    ("sites", 0, "cost_pkr", 100.0 * TOO_MUCH, "column cost_pkr: 1 different from the offer"),
+    ("sites", 0, "subsidy_pkr", 1.0, "column subsidy_pkr: 1 different from the money drawn (s1)"),
     ("sites", 0, "served_kwh_day", 14.0, "not the sum of its service (s1)"),
     ("service", 0, "site_id", "s2", "served by a site that is not built (d1 by s2)"),
     ("service", 1, "served_kwh_day", 4.0 * TOO_MUCH, "more than is wanted (d2)"),
     ("service", 0, "served_kwh_day", -1e-6, "negative or no number (d1 by s1)"),
     ("service", 0, "served_kwh_day", np.nan, "negative or no number (d1 by s1)"),
-    ("service", 0, "travel_min", 5.0 * TOO_MUCH, "not what the reach table says"),
+    ("service", 0, "travel_min", 5.0 * TOO_MUCH, "different from the reach table"),
     ("service", 0, "cell_id", "c9", "not the demand's own cell"),
     ("service", 0, "demand_id", "d9", "not the demand's own cell"),
     ("service", 1, "vehicle_class", "bicycle", "cannot plug in (d2 by s1)"),
@@ -170,7 +174,10 @@ def test_an_extension_keeps_the_station_and_draws_what_is_added():
     ("lie", "expected"),
     [
         (lambda a: changed(a, "offers", 0, "extends", False), "closed by the plan (s1)"),
-        (lambda a: changed(a, "offers", 4, "existing", False), "extend what does not stand (s1)"),
+        (
+            lambda a: changed(a, "offers", 4, "existing", False),
+            "extend a station that does not exist (s1)",
+        ),
         (lambda a: replace(a, headroom_kw=pd.Series({"s1": 19.0})), "grid headroom (s1)"),
     ],
 )
@@ -188,7 +195,7 @@ def test_coverage_serves_without_a_limit_of_its_own():
     part = replace(plain(), model="coverage")
     passes(part)
     text = faults_of(replace(part, serves_all=True))
-    assert "13 kWh/day served, 17 within reach of what is built" in text
+    assert "13 kWh/day served, 17 within reach of the stations" in text
     over = changed(cover, "service", 0, "served_kwh_day", 10.0 * TOO_MUCH)
     assert "more than is wanted (d1)" in faults_of(over)
 
@@ -236,8 +243,8 @@ def test_resources_and_sites_are_recounted():
 @pytest.mark.parametrize(
     ("table", "row", "column", "value", "expected"),
     [
-        ("resource_use", 0, "use", 51.0, "limit cars: 51 PKR used, 50 PKR there"),
-        ("resources", 1, "at_most", 29.9999, "limit feeder F1: 30 kW used, 29.9999 kW there"),
+        ("resource_use", 0, "use", 51.0, "limit cars: 51 PKR used, 50 PKR available"),
+        ("resources", 1, "at_most", 29.9999, "limit feeder F1: 30 kW used, 29.9999 kW available"),
         ("resources", 2, "at_least", 2.0, "limit in the west: 1 stations used, at least 2"),
     ],
 )
@@ -249,14 +256,14 @@ def test_an_envelope_counts_each_rupee_drawn():
     share = changed(limited(per_rupee=[True, False, False]), "resource_use", 0, "use", 0.8)
     assert passes(share).loc["cars, PKR"].tolist() == [48.0, 50.0]
     more = changed(share, "resource_use", 0, "use", 0.9)
-    assert "limit cars: 54 PKR used, 50 PKR there" in faults_of(more)
+    assert "limit cars: 54 PKR used, 50 PKR available" in faults_of(more)
 
 
 def test_plans_differ_by_as_many_sites_as_they_should():
     near, far = OtherPlan(["s1:big"], 1), OtherPlan(["s2:fast"], 2)
     passes(replace(plain(), others=[far]))
     text = faults_of(replace(plain(), others=[far, near]))
-    assert text == "the other plan: differs by 0 sites, not by 1"
+    assert text == "the other plan: differs by 0 sites, but must by 1 or more"
     gone = OtherPlan(["s9:x", "s2:fast"], 2, "plan 1")
     assert "plan 1: 1 not in the offers (s9:x)" in faults_of(replace(plain(), others=[gone]))
 
