@@ -20,14 +20,10 @@ SUMMED = 1e-10  # rounding error of a sum that is updated many times; alike from
 EXACT = 1e-9
 NOISE = 1e-8  # HiGHS's rounding, as a share of the largest objective; alike from 5e-9 to 2e-8
 ARITHMETIC = 1e-7  # relative tolerance of a solver; alike from 5e-8 to 2e-7
-# Option values, violations and gains below this value are taken as 0. Alike from 5e-7 to 2e-6.
+# Option values, violations and gains below this value are taken as 0. Limits may be exceeded by
+# this amount in their unit (a millionth of a rupee, a kilowatt or a station), because sums of
+# binary fractions are not exact. Alike from 5e-7 to 2e-6.
 SIGNIFICANT = 1e-6
-# Tolerance of limits (a millionth of a rupee, a kilowatt or a station) and of shares that add up to
-# 1, because sums of binary fractions are not exact. Alike from 5e-7 to 2e-6.
-LIMIT_TOLERANCE = 1e-6
-# The tree does not branch on a number of stations this close to an integer. When a relaxed covering
-# is rounded, no option below this value is taken. Not measured.
-COUNTED = 1e-3
 # If no flows of a plan reach the values of the earlier aims, these values are lowered by these
 # shares, one after another. Not measured.
 LOSSES = (0.0, 1e-7, 1e-6, 1e-5)
@@ -51,14 +47,11 @@ WHOLE_LAST = 150_000
 # Columns up to which dual prices come from the simplex method, which gives short fractions, and
 # conflicts from an integer program. Larger programs use the interior point method. Not measured.
 SMALL_COLUMNS = 5_000
-# Columns above which a linear program is solved in independent pieces; not measured
-MANY_COLUMNS = 20_000
-MOST_PIECES = 12  # largest number of independent pieces; not measured
-# Number of pairs above which linked parts are separated together only if no other cut is violated;
-# also the number of columns above which subproblems with money use the interior point method.
-# Measured (Saddar): such a subproblem takes 1 to 3 s instead of 30 s.
-SLOW_SUBPROBLEM = 50_000
-MANY_PAIRS = 100_000  # pairs above which construction rounds drives to steps; not measured
+# Number of pairs above which four rules apply: linked parts are separated together only if no other
+# cut is violated; subproblems with money use the interior point method; construction rounds drives
+# to steps; column generation starts from rough prices. Services with more columns are solved in
+# independent pieces. Measured (Saddar): a subproblem takes 1 to 3 s instead of 30 s.
+MANY_PAIRS = 50_000
 # Number of pairs times sites above which three rules apply: the root adds no cuts if column
 # generation solved the relaxation; shrinking a station must save at least its shortfall; exchange
 # does not improve a constructed plan. Measured: the first helps Saddar (6.8e7); the second improves
@@ -76,30 +69,25 @@ KEPT_BYTES = 200e6  # memory for the values of choices already evaluated; not me
 MAIN_SHARE = 0.7
 # Cuts at the root, column generation for one aim, and tests of single requirements. Not measured.
 ROOT_SHARE = 0.6
-# A first plan, the programs of the last year and of all years, and shorter drives. Not measured.
+# A first plan, the programs of the last year and of all years, and slow cuts at the root. Not
+# measured.
 START_SHARE = 0.4
 # The final exchange; also the largest share reserved for the final flows. Not measured.
 LAST_SHARE = 0.1
-LONG_ROOT_ENDS = 0.45  # the root if its cuts are slow; not measured
-DRAWN_ROOT_ENDS = 0.25  # the root if payments are decided by year; not measured
-HORIZON_SHARE = 0.65  # one horizon in the search for the shortest drives; not measured
 # Share of the time limit after which only the flows of the final plan are computed; not measured
 ENDS = 0.97
-# If computing these flows takes long, the search ends earlier, by this multiple of that time.
-# Not measured.
-SERVED_AFTER = 3.0
+# Time to reserve for work that was done once, as a multiple of the time that it took: the final
+# flows, and handing a problem to a solver. Not measured.
+AGAIN = 3.0
 # Time reserved for the answer, as a multiple of the time needed to value a plan. Measured: without
 # it Saddar (row 20) exceeded the limit by 6 s.
 FINISH = 8.0
-POLISH_S = 0.5  # fixed time to polish a plan at the end; not measured
-POLISH_SHARE = 0.02  # additional time for this, as a share of the time used; not measured
-RESERVE_S = 2.0  # time for the final flows after another solver has found a plan; not measured
-# Time to hand a problem to a solver, as a multiple of the time to write the problem. Not measured.
-HANDED_OVER = 2.0
+# Time to polish a plan at the end, and for the final flows of another solver's plan. Not measured.
+RESERVE_S = 2.0
 LEAST_S = 5.0  # shortest time to explain a conflict; not measured
-WAIT_S = 0.05  # time between two checks of a running solver; not measured
 STUCK_S = 60.0  # time beyond the time limit after which a solver is abandoned; not measured
-REPORT_EVERY_S = 0.2  # time between two reports of progress; not measured
+# Time between two reports of progress, and between two checks of a running solver. Not measured.
+REPORT_EVERY_S = 0.1
 # Factor on the iterations of an integer program, because presolve, cuts and heuristics are not
 # iterations. Measured: an iteration takes 2 to 5 times as long as in a linear program, and 7 to 12
 # times in crossings.
@@ -111,18 +99,17 @@ COLD = 2500
 
 # --- cuts ---------------------------------------------------------------------------------------
 
-CUT_ROUNDS = 200  # largest number of rounds of cuts at the root; not measured
 NODE_ROUNDS = 12  # largest number of rounds of cuts at a node; alike from 6 to 24
 # Rounds of cuts before a first plan over years. Measured (made-up Karachi): two give good prices.
 PRICE_ROUNDS = 2
 # Rounds of cuts end once a round lowers the bound by less than this share.
 # At the root, in a pool of cuts, and at prices of a covering. Alike from 1e-5 to 4e-5 (root).
 STALLED = 2e-5
-LONG_STALLED = 5e-4  # at the root if its cuts are slow; not measured
-NODE_STALLED = 2e-4  # at a node, and for the price of a rupee; not measured
+# At a node, at the root if its cuts are slow, and for the price of a rupee. Not measured.
+NODE_STALLED = 2e-4
 PRICING_STALLED = 5e-3  # in column generation with links; not measured
-# Cuts or dives end after this number of successive rounds or dives with too small a gain.
-# Alike from 1 to 6.
+# Cuts or dives end after this number of successive rounds or dives with too small a gain. The
+# estimate of a branching is trusted after this number of trials. Alike from 1 to 6.
 IDLE = 3
 # The same number until the bound first falls. Measured: this may take a dozen rounds (row 13).
 IDLE_AT_FIRST = 20
@@ -132,7 +119,7 @@ POOL_MANY = 300  # size of a pool above which slack cuts are left out; not measu
 # Number of successive relaxations after which a slack cut of a pool is left out. Not measured.
 POOL_RESTS = 40
 # A floor whose energy had no violated cut is skipped for up to this number of rounds. Measured
-# together with FIRST_PAIRS: a round takes 1.3 s instead of 4 s.
+# together with NEAREST_PAIRS: a round takes 1.3 s instead of 4 s.
 RESTS = 8
 # Weight of the previous point in the point of separation; the relaxed optimum has the rest.
 BACK = 0.8  # in most programs; alike from 0.6 to 0.9
@@ -143,23 +130,19 @@ FORGOTTEN = 0.05  # in these programs, option values below this are set to 0; no
 TOWARDS = 0.3  # a cut is sought this far from a choice to the optimum; alike from 0.15 to 0.6
 THRIFT = 0.01  # charge on all public money, as a share of all worth; alike from 0.005 to 0.02
 LEVELS = 256  # number of levels to which the worths of many pairs are rounded up; not measured
-# Number of pairs whose worths are compared first. If many of these worths differ, the other pairs
-# are not compared. Not measured.
-WORTHS_SEEN = 1_000
-# Number of pairs that each row has in a first linear program. Other pairs are priced in; a cut is
-# valid even without them.
-FIRST_PAIRS = 4  # pairs with the most worth; measured: see RESTS
-# Nearest pairs, in subproblems with money and in the relaxation; measured: see SLOW_SUBPROBLEM
-NEAREST_PAIRS = 8
-PRICE_IN_ROUNDS = 20  # largest number of rounds that add pairs or links; not measured
+# Number of pairs, the nearest or those with the most worth, that each row has in a first linear
+# program and in a first window. Others are priced in; a cut is valid even without them. Windows
+# double the number. Measured: see MANY_PAIRS; a window of the embedded city takes 0.1 s, and with
+# all pairs 3 to 15 s.
+NEAREST_PAIRS = 4
 LINK_BROKEN = 0.01  # violation above which a link is added; not measured
 # Penalty if a site needs more money than its cap, as a multiple of the penalty on a shortfall.
 # Alike from 50 to 200.
 CAP_PENALTY = 100.0
-# Trial prices of a site's viability gap, as shares of the price of public money.
-GAP_PRICES = (0.0, 0.5, 1.0)  # in a cut; not measured
-BOUND_GAP_PRICES = (0.0, 0.25, 0.5, 0.75, 2.0)  # in the bound on all offers; not measured
-# Number of halvings of the interval around the best price. Measured (embedded city): the bound with
+# Trial prices of a site's viability gap, as shares of the price of public money. Not measured.
+GAP_PRICES = (0.0, 0.25, 0.5, 0.75, 1.0, 2.0)
+# Number of halvings of the interval around the best price, and of the budget of a first plan for
+# the least money. Measured (embedded city): the bound with
 # 4 is 0.13 % higher than with 8, and with 8 it is 0.001 % higher than with 16.
 HALVINGS = 8
 
@@ -168,8 +151,6 @@ HALVINGS = 8
 # Construction takes several options at once if their rates are at least this share of the best
 # rate. Alike from 0.9 to 0.975.
 TOGETHER = 0.95
-HURRIED = 4  # rounds of construction after the time is up; not measured
-FLOOR_WEIGHT = 20.0  # weight of a kWh towards an unmet floor, in kWh served; alike from 10 to 40
 # Groups whose share served exceeds the lowest share by at most this count as worst served.
 # Alike from 0.025 to 0.1.
 WORST = 0.05
@@ -181,8 +162,6 @@ NEARER = 0.03  # share of its weight that a kWh loses over the longest drive; no
 NEARER_STEPS = 8
 # Thresholds: options with at least this relaxed value are rounded up. Each is tried. Not measured.
 ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
-STARTS = 3  # number of plans from which the search starts; not measured
-SOWN = 8  # number of budgets tried in the search for the cheapest first plan; not measured
 # Thresholds: when a relaxation is made viable, sites with at least this value keep their stations.
 # Each is tried. Measured (embedded city, kWh/day): 12,664 at 0.9, 13,069 at 0.6 or 0.5, 10,059 at
 # 0.4.
@@ -193,8 +172,6 @@ DIVE_STEP = 0.05  # share of the scarcest resource that a step of a dive takes; 
 # Once a step has taken DIVE_STEP, it takes only options with at least this relaxed value.
 # Alike from 0.8 to 0.95.
 DIVE_WHOLE = 0.9
-# Largest number of steps of a dive, of budgets tried, and of rounds of a covering; not measured
-MOST_STEPS = 1_000
 
 # --- offers priced in ---------------------------------------------------------------------------
 
@@ -204,55 +181,36 @@ AT_ONCE = 3  # largest number of offers per site, or energies per row, added at 
 # for the cost to all of Saddar (PKR 60 m), two rounds suffice instead of three; row 18 takes 7 s
 # instead of 25 s.
 ROUGH = 0.1
-PRICING_ROUNDS = 30  # largest number of rounds of column generation; not measured
 # Gap to which a relaxation is solved, as a share of the requested gap. Not measured.
 RELAXED_GAP = 0.02
 # Number of options per site that are kept besides those in the relaxation. Measured: with 0 the
 # plan of the sectors serves 2 % less (row 20); with 2 the plan is as good as with 5 (row 19).
 BESIDE = 5
-WIDENED = 4  # largest number of times that missing options are added; not measured
 WIDER = 3.0  # largest number of options added, as a multiple of those present; not measured
-WIDER_ALWAYS = 500  # number of options that may be added in any case; not measured
 KEPT = 0.2  # share of an aim's gap that later aims may give up; not measured
 
 # --- exchange -----------------------------------------------------------------------------------
 
-TRIES_A_PASS = 300  # largest number of changes tried in a pass; not measured
-# Largest number of stations that a pass tries to make smaller or to close. Not measured.
-STEPS_DOWN_A_PASS = 250
-PASSES = 60  # largest number of passes; not measured
+# Largest number of changes tried in a pass, and of stations that it tries to make smaller or to
+# close. Not measured.
+TRIES = 250
 # A resource row is stored as dense if it has more than this share of the options.
 # Alike from 0.025 to 0.1.
 DENSE = 0.05
-MOST_DENSE = 60  # largest number of dense rows; not measured
 CANDIDATES = 8  # branchings tried at a node, and free sites tried for a station; not measured
-# Rounds in which stations move to nearer sites and the flows are computed again. Not measured.
-SERVICE_ROUNDS = 6
 MOST_VALUED = 60  # largest number of changes that are valued one by one; not measured
 
 # --- windows ------------------------------------------------------------------------------------
 
 FIRST_SIZE = 10  # number of sites in a window; not measured
-# Number of sites in a window if payments are decided by year. Measured: a window of four sites has
-# 50,000 columns (row 15).
-HARD_SIZE = 6
 GROWTH = 1.6  # factor on the size of windows once all of one size have been tried; not measured
-WINDOW_NODES = 120  # largest number of nodes in the solve of a window; not measured
 SECONDS = 15.0  # longest time to solve a window, a safeguard that seldom binds; not measured
-HARD_SECONDS = 6.0  # the same if payments are decided by year; not measured
 # Gap to which a window is solved. With decay, or if payments are decided, the first gap is ten
 # times as wide. Measured: windows of four sites need 3 to 15 s for a gap of 0.2 % (row 15).
 WINDOW_GAP = 2e-4
-BEST_SITES = 12  # with decay, number of best sites that a row keeps; not measured
-# With decay, number of best stations outside a window that a row keeps. Not measured.
-BEST = 8
-# Number of pairs that a row first has inside a window, and outside it, besides the pairs in use.
-# Measured (embedded city): a window takes 0.1 s; with all pairs it takes 3 to 15 s.
-WINDOW_PAIRS = 3
 
 # --- tree and turns -----------------------------------------------------------------------------
 
-RELIABLE = 2  # trials of a branching after which its estimate is trusted; alike from 1 to 4
 FIRST_NODES = 30  # number of first nodes, where plans are made at every node; not measured
 PLAN_EVERY = 10  # later, number of nodes, rounds or iterations between two plans; not measured
 # Largest number of kinds of station that are counted, and of counts on which branching is tried at
@@ -270,21 +228,22 @@ CROSSED = 60
 # the relaxation gives 84,256 and 88,336.
 SCARCITY = 3.0
 ROUNDINGS = 8  # number of rounded relaxations that a turn makes viable; not measured
-NODES = 40  # nodes of the tree in a turn; measured: 0.1 to 3 s each under the viability gap
 # Work of a turn, in iterations × nonzeros. Measured: with 5e8 the tree of row 20's sectors solved
 # one node per turn.
 TURN = 2e9
 PROGRAM_GAP = 0.6  # share of the gap for the integer master problem; alike from 0.2 to 0.8
-PROGRAM_NODES = 100  # largest number of nodes in its first turn; not measured
+# Largest number of nodes in its first turn, and in the solve of a window. Not measured.
+PROGRAM_NODES = 100
 MORE_NODES = 4  # factor on this number for the next turn; not measured
 MOST_NODES = 5_000  # number of nodes above which it gets no further turn; not measured
 
 # --- drives and service -------------------------------------------------------------------------
 
-# Horizon of the search for the shortest drives, as a multiple of the longest drive.
-FIRST_HORIZON = 3.0  # first horizon, which is also the shortest; not measured
-FIRST_HORIZON_OF_GAP = 10.0  # first horizon under the viability gap; not measured
-LONGEST_HORIZON = 50.0  # longest horizon; not measured
+# Horizon of the search for the shortest drives, as a multiple of the longest drive. The first
+# horizon is also the shortest; under the viability gap the search starts longer. Not measured.
+FIRST_HORIZON = 3.0
+FIRST_HORIZON_OF_GAP = 10.0
+LONGEST_HORIZON = 50.0
 TURNS = 12  # number of turns at the first horizon; not measured
 # Penalty on a rupee in excess of a year's money. The penalty on a rupee paid a year early is 1.
 # Not measured.

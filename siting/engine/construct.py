@@ -149,7 +149,7 @@ class Sower:
         for p, part in enumerate(self.cutter.parts):
             worth = self.worth[p] if lacking is None else lacking[p] + self.worth[p] * 1e-3
             if lacking is not None and not (self.frame.aim.of_money or self.frame.aim.groups):
-                worth = lacking[p] * settings.FLOOR_WEIGHT + self.worth[p]
+                worth = lacking[p] + self.worth[p]
             amount = part.intake(worth, self.left[p])
             gain += self.weight[p] * self.cutter.option_amounts(p, amount)
             if self.gap is not None:

@@ -187,7 +187,8 @@ class CutModel(ABC):
     ) -> tuple[Relaxed | None, float]:  # fmt: skip
         """Return the optimum after some rounds of cuts, and the lowest bound of any round.
 
-        `rounds`: largest number of rounds; `passed`: list to which the option values of the earlier optima are added.
+        `rounds`: largest number of rounds; `passed`: list to which the option values of the earlier
+        optima are added.
         """
         relaxed = self.solve()
         if relaxed is None:

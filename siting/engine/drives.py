@@ -65,7 +65,7 @@ def solve_drives(frame: Frame, clock: Clock, start: Ints, *, gap: float, solved:
     times, tried = settings.FIRST_HORIZON, set[float]()
     if program.gap is not None:
         times = settings.FIRST_HORIZON_OF_GAP
-    turns, share = settings.TURNS, settings.HORIZON_SHARE
+    turns, share = settings.TURNS, settings.ROOT_SHARE
     stopped: Stopped = "time limit"
     while not clock.over and value - bound > gap * value and kept > 0:
         before = value, bound

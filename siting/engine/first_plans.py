@@ -121,20 +121,11 @@ def round_plans(inc: Incumbent, taken: Floats) -> None:
     if valuer is None:
         round_plainly(inc, taken)
         return
-    starts = []
-    if inc.choice is not None:
-        starts.append(valuer.at(inc.frame.by_site(inc.choice)))
     for least in settings.ROUND_FROM:
-        if inc.clock.over:
-            break
-        starts.append(round_relaxed(valuer, taken, least, inc.clock))
-        inc.keep_state(starts[-1])
-    distinct: dict[bytes, State] = {}
-    for state in sorted(starts, key=lambda state: -state.value):
-        distinct.setdefault(state.choice.tobytes(), state)
-    for state in islice(distinct.values(), settings.STARTS):
-        if not inc.done:
-            improve(inc, state)
+        if not inc.clock.over:
+            inc.keep_state(round_relaxed(valuer, taken, least, inc.clock))
+    if inc.choice is not None and not inc.done:
+        improve(inc, valuer.at(inc.frame.by_site(inc.choice)))
 
 
 def round_plainly(inc: Incumbent, taken: Floats) -> None:

@@ -25,13 +25,12 @@ from siting.program.instance import Flags, Floats, Ints
 class Flows:
     """The energies of a frame's pairs that are in the relaxation, and their links.
 
-    `start`: sites of a known plan; each row starts with the nearest of them as well. `many`: number
-    of nearest sites that a row starts with.
+    `start`: sites of a known plan; each row starts with the nearest of them as well.
     """
 
-    def __init__(self, frame: Frame, start: Ints, many: int) -> None:
+    def __init__(self, frame: Frame, start: Ints) -> None:
         service, pair = frame.service, frame.energy_pair
-        self.frame, self.many = frame, many
+        self.frame = frame
         self.first = frame.count
         self.site, self.group = frame.energy_site, frame.energy_group
         self.kind, self.slice = service.kind[frame.energy_row], frame.energy_slice
@@ -50,7 +49,7 @@ class Flows:
         """Return whether each energy is to one of the nearest open sites of its row."""
         order = self.order[open_[self.site[self.order]]]
         out = np.zeros(len(self.site), dtype=bool)
-        out[order[first_of_each(self.group[order], self.many)]] = True
+        out[order[first_of_each(self.group[order], settings.NEAREST_PAIRS)]] = True
         return out
 
     def columns(self) -> Ints:

@@ -261,9 +261,9 @@ def _solved(
     row_upper: Floats, clock: Clock, threads: int, options: Mapping[str, Any],
 ) -> Answered:  # fmt: skip
     """Return the HiGHS answer for a linear program; a large one is solved in pieces."""
-    if a.shape[1] <= settings.MANY_COLUMNS:
+    if a.shape[1] <= settings.MANY_PAIRS:
         return run_model(model_of(a, cost, lower, upper, row_lower, row_upper, **options), clock)
-    pieces = _apart(a)
+    pieces = _apart(a, max(threads, 2))
     models = []
     for rows, columns in pieces:
         sides = row_lower[rows], row_upper[rows]
@@ -283,15 +283,15 @@ def _solved(
     return Answered(True, True, False, point, price, reduced, best, best)
 
 
-def _apart(a: sparse.csc_array) -> list[tuple[Ints, Ints]]:
-    """Return rows and columns of independent pieces; small pieces are joined."""
+def _apart(a: sparse.csc_array, most: int) -> list[tuple[Ints, Ints]]:
+    """Return rows and columns of at most `most` independent pieces; small pieces are joined."""
     blocks: Any = [[None, a], [a.T, None]]
     count, label = connected_components(sparse.block_array(blocks), False)
     rows, columns = label[: a.shape[0]], label[a.shape[0] :]
     size = np.bincount(columns, minlength=count)
     rank = np.empty(count, dtype=np.int64)
-    rank[np.argsort(-size, kind="stable")] = np.minimum(np.arange(count), settings.MOST_PIECES - 1)
-    pieces = range(min(count, settings.MOST_PIECES))
+    rank[np.argsort(-size, kind="stable")] = np.minimum(np.arange(count), most - 1)
+    pieces = range(min(count, most))
     return [(np.flatnonzero(rank[rows] == n), np.flatnonzero(rank[columns] == n)) for n in pieces]
 
 

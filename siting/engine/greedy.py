@@ -18,8 +18,9 @@ smaller sum. Sums are tried in descending order: if the largest amount spent is 
 to ``C`` give the same plan, so the next sum is just below ``C``. The order of options does not
 depend on the sum. So a larger budget includes all plans of a smaller one, and **more money never
 makes the plan worse**. This holds for programs of one year whose aim is worth, or worth net of
-money, if choices are valued fast or the viability gap applies, unless time ends the list of sums early. It does not hold where the greedy choice misses lower limits or required sites,
-nor for the worth that ``least_gain`` and later aims give up within the gap. For other programs,
+money, if choices are valued fast or the viability gap applies, unless time ends the list of sums
+early. It does not hold where the greedy choice misses lower limits or required sites, nor for the
+worth that ``least_gain`` and later aims give up within the gap. For other programs,
 construction or the relaxation gives the plan, and more money may give a worse one.
 
 Sources: G. Nemhauser, L. Wolsey, M. Fisher: An analysis of approximations for maximizing submodular

@@ -69,8 +69,7 @@ class Known:
         there = np.zeros(self.whole.count, dtype=bool)
         there[self.options] = True
         new = np.flatnonzero(~there & (at_most > enough))
-        most = max(settings.WIDER * len(self.options), settings.WIDER_ALWAYS)
-        return new if len(new) <= most else new[:0]
+        return new if len(new) <= settings.WIDER * len(self.options) else new[:0]
 
 
 class Incumbent:

@@ -44,7 +44,7 @@ class Master(CutModel):
         self._shortfalls = Shortfalls(self.cutter, clock, threads=threads)
         pairs = sum(len(part.pairs) for part in parts)
         # whether linked parts are separated together in every round
-        self._quickly = pairs <= settings.SLOW_SUBPROBLEM
+        self._quickly = pairs <= settings.MANY_PAIRS
         model = model_of(
             sparse.csc_array(m.a), m.cost, m.lower, m.upper, m.row_lower, m.row_upper,
             threads=1, random_seed=seed,

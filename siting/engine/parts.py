@@ -125,10 +125,7 @@ class Part:
         positive = worth[worth > 0]
         if not len(positive):
             return out
-        # If the first pairs have many different values, then so do all pairs together.
-        levels = np.unique(positive[: settings.WORTHS_SEEN])
-        if len(levels) <= 3 and len(positive) > settings.WORTHS_SEEN:
-            levels = np.unique(positive)
+        levels = np.unique(positive)
         if len(levels) <= 3:
             below = 0.0
             for level in levels.tolist():

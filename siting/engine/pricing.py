@@ -108,8 +108,7 @@ class Pricing:
         kinds[self.count : frame.layout.columns.energies] = True
         self.others = np.flatnonzero(~kinds)
         self.links = frame.aim.of_drives
-        near = settings.FIRST_PAIRS if self.links else settings.NEAREST_PAIRS
-        self.flows = Flows(frame, frame.site[start], near)
+        self.flows = Flows(frame, frame.site[start])
         if served is not None:
             self.flows.inside |= served[self.count : frame.layout.columns.energies] > 0
         self.cutter = Cutter(frame, parts_of(frame), [])

@@ -76,7 +76,7 @@ class Shortfall:
         first = first[:, first.any(axis=0) & [not self.single, True]]
         # Other columns are added once an option at their site is above 0.
         ends = np.full(first.shape[1], np.inf)
-        many = self.money and len(self.energies) > settings.SLOW_SUBPROBLEM
+        many = self.money and len(self.energies) > settings.MANY_PAIRS
         solver: dict[str, Any] = {"solver": "ipm", "run_crossover": "off"} if many else {}
         self.model = model_of(
             sparse.csc_array(first), np.array([-1.0, -settings.CAP_PENALTY])[: len(ends)],
@@ -196,8 +196,7 @@ class Shortfall:
         order = self.by_worth[at_hand[self.by_worth]]
         first = np.zeros(len(at_hand), dtype=bool)
         first[len(self.energies) :] = at_hand[len(self.energies) :]
-        many = settings.NEAREST_PAIRS if self.money else settings.FIRST_PAIRS
-        first[order[first_of_each(self.reach[order], many)]] = True
+        first[order[first_of_each(self.reach[order], settings.NEAREST_PAIRS)]] = True
         return first
 
     def price_in(self) -> bool:

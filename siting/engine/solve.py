@@ -383,7 +383,7 @@ class _Solve:
         if priced is not None and priced.infeasible:
             raise InfeasibleError(Fault("program", "no plan meets all requirements"))
         gap, self.beyond = self._gap_of(aim), math.inf
-        for _ in range(settings.WIDENED + 1):
+        while True:
             frame = self._framed(aim, reached)
             options = self._in_whole(np.arange(frame.count))
             known = None
@@ -411,10 +411,9 @@ class _Solve:
                 new = known.promising(priced.at_most, max(enough, below))
             late = self.clock.over or result.stopped == "time limit"
             if bound <= enough or late or not len(new):
-                break
+                return result
             self.choice = result.choice
             self._narrow(np.union1d(self.kept, _offers_of(whole.options, new)))
-        return result
 
     def _tightened(self, priced: Priced, aim: Aim, bounds: Bounds) -> Priced:
         """Return the bounds of all offers, tightened at the prices of the cuts.

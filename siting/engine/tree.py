@@ -185,7 +185,7 @@ class Tree:
         began = self._clock.work
         for split in splits:
             seen = self._seen.setdefault(split.key, [[], []])
-            unreliable = min(len(seen[0]), len(seen[1])) < settings.RELIABLE
+            unreliable = min(len(seen[0]), len(seen[1])) < settings.IDLE
             if unreliable and not self._clock.over and self._clock.work - began <= work:
                 self._try(split, relaxed.bound, seen)
             fall = [
@@ -214,7 +214,7 @@ class Tree:
         no option.
         """
         counts = [float(relaxed.taken[kind].sum()) for kind in self._master.kinds]
-        uneven = [k for k, n in enumerate(counts) if abs(n - round(n)) > settings.COUNTED]
+        uneven = [k for k, n in enumerate(counts) if abs(n - round(n)) > settings.SIGNIFICANT]
         if uneven:
             uneven.sort(key=lambda k: abs(counts[k] % 1.0 - 0.5))
             uneven = sorted(uneven[: settings.MOST_COUNTS])

@@ -100,11 +100,10 @@ def _tree_turns(inc: Incumbent) -> tuple[Callable[[], bool], Callable[[], float]
     def turn() -> bool:
         done, began = tree.nodes, inc.clock.work
         with inc.clock.phase("tree", inc.ends):
-            while not inc.done and tree.nodes < done + settings.NODES:
+            before = -1
+            while not inc.done and before < tree.nodes and inc.clock.work <= began + settings.TURN:
                 before = tree.nodes
                 tree.run(1)
-                if tree.nodes == before or inc.clock.work > began + settings.TURN:
-                    break
         inc.nodes += tree.nodes - done
         if tree.finished:
             inc.infeasible = not math.isfinite(inc.best)

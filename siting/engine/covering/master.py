@@ -20,6 +20,7 @@ large-scale facility location. Management Science 63 (2017), 2146-2162.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -191,7 +192,7 @@ def cut_down(
     model.add_prices(prices.price[model.order] / model.size, np.arange(len(model.patches)))
     inner, bound = prices.taken, prices.bound
     relaxed: Relaxed | None = None
-    for count in range(settings.MOST_STEPS):
+    for count in itertools.count():
         now = model.solve()
         if now is None:
             return Cuts(model, relaxed, bound)

@@ -119,7 +119,7 @@ class Kicks:
 def round_off(plan: CoveringPlan, taken: Floats, clock: Clock) -> None:
     """Add options by their relaxed values, the largest first; then fill up and exchange."""
     for k in np.argsort(-taken, kind="stable").tolist():
-        if taken[k] < settings.COUNTED:
+        if taken[k] < settings.SIGNIFICANT:
             break
         if plan.gain[k] > plan.noise and plan.addable()[k]:
             plan.add(k)
