@@ -52,16 +52,19 @@ def goes(frame: Frame) -> bool:
     return plain and once and not any(a.of_scenarios or a.of_drives for a in aims)
 
 
-def solve_drives(frame: Frame, clock: Clock, start: Ints, *, gap: float, solved: Solved) -> Result:
+def solve_drives(
+    frame: Frame, clock: Clock, start: Ints, *, gap: float, solved: Solved, bound: float = 0.0
+) -> Result:
     """Return the plan with the shortest drives among plans that keep the worth.
 
     `frame`: the program for the shortest drives, which must keep one worth (`goes`); `start`: a
-    choice with that worth; `gap`: relative gap of the drives at which the search stops.
+    choice with that worth; `gap`: relative gap of the drives at which the search stops; `bound`: a
+    known lower bound on the drives (kWh·min/day).
     """
     program, kept = frame.program, _worth_of(frame).value
     longest = float(frame.service.minutes.max(initial=0.0)) or 1.0
     best, value = _shortened(frame, start, clock)
-    bound, nodes, at = 0.0, 0, best
+    nodes, at = 0, best
     times, tried = settings.FIRST_HORIZON, set[float]()
     if program.gap is not None:
         times = settings.FIRST_HORIZON_OF_GAP

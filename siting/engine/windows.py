@@ -35,7 +35,7 @@ from scipy import sparse
 
 from siting import settings
 from siting.engine.clock import Clock
-from siting.engine.frame import Frame, first_of_each
+from siting.engine.frame import Frame, first_of_each, overlap
 from siting.engine.highs import run_native
 from siting.engine.linear import model_of
 from siting.program.instance import Flags, Floats, Ints
@@ -81,10 +81,14 @@ class Windows:
         of_capacity = m.a[rows][:, self._energies].tocoo()
         self._of_capacity = rows.start + of_capacity.row, of_capacity.col
         self._nearness = -service.minutes[frame.energy_pair]
-        self._near = frame.shared_demand
+        near = service.near
+        self._good = np.ones(len(frame.energy_pair), dtype=bool)
+        if near:
+            self._good = self._among_best(self._good, self._worth, settings.BEST_SITES)
+        self._near = self._overlap()
         self.taken = taken
         self.hopeless = np.zeros(frame.count, dtype=bool)  # options that are in no better plan
-        wide = 10 if service.near or frame.program.gap is not None else 1
+        wide = 10 if near or frame.program.gap is not None else 1
         self.gap = wide * settings.WINDOW_GAP
         self.size = settings.FIRST_SIZE
         self.pairs = settings.NEAREST_PAIRS
@@ -108,6 +112,15 @@ class Windows:
         return self.size > 2 * self.frame.sites
 
     # --- nearness ----------------------------------------------------------------------------
+
+    def _overlap(self) -> sparse.csr_array:
+        """Return the demand shared by each pair of sites; with decay, through the best pairs."""
+        service, frame = self.frame.service, self.frame
+        if not service.near:
+            return frame.shared_demand
+        pairs = np.unique(frame.energy_pair[self._good])
+        kwh = service.kwh.max(axis=1)
+        return overlap(kwh, service.row[pairs], service.site[pairs], frame.sites)
 
     def _neighbours(self, seed: int, count: int) -> Ints:
         """Return the sites that share the most demand with a site, that site first."""
@@ -263,7 +276,9 @@ class Windows:
         count, energies = frame.count, frame.layout.columns.energies
         free[:count] &= ~self.hopeless | (self.point[:count] > 0)
         mine = free[count:energies]
-        if frame.layout.by_pair:
+        if frame.service.near:
+            free[count:energies] = self._good_pairs(mine)
+        elif frame.layout.by_pair:
             free[count:energies] = self._pairs(mine)
         else:
             touched = np.zeros(len(frame.service.kwh), dtype=bool)
@@ -279,6 +294,13 @@ class Windows:
             free[column] = True
         columns = np.flatnonzero(free)
         return columns, columns < count
+
+    def _good_pairs(self, inside: Flags) -> Flags:
+        """Return a window's energies with decay: the best at its sites, and a few outside it."""
+        worth, in_use = self._worth, self.point[self._energies] > 0
+        inside = inside & (self._good | in_use)
+        outside = self._outside(inside)
+        return inside | outside & (in_use | self._among_best(outside, worth, settings.BEST_SITES))
 
     def _pairs(self, inside: Flags) -> Flags:
         """Return a window's energies: energies in use, and a few that may take their place.

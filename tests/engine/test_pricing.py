@@ -39,7 +39,6 @@ def all_priced(monkeypatch):
     monkeypatch.setattr(settings, "MANY_OFFERS", 0)
     monkeypatch.setattr(pricing.Pricing, "_first", few_at_first)
     monkeypatch.setattr(settings, "NEAREST_PAIRS", 1)
-    monkeypatch.setattr(settings, "FIRST_PAIRS", 1)
     monkeypatch.setattr(settings, "AT_ONCE", 1)
 
 

@@ -33,7 +33,7 @@ def asked(kind, instance):
     [("floors", 3), *later(("gap by year", 3), ("gap", 3), ("gap by year", 1))],
 )
 def test_what_windows_find_side_by_side_is_a_plan(kind, pairs, monkeypatch):
-    monkeypatch.setattr(settings, "WINDOW_PAIRS", pairs)
+    monkeypatch.setattr(settings, "NEAREST_PAIRS", pairs)
     gained = 0.0
     for seed in range(3):
         program = asked(kind, grid_town(side=30, sites=24, seed=seed))
@@ -53,7 +53,7 @@ def test_what_windows_find_side_by_side_is_a_plan(kind, pairs, monkeypatch):
 
 @pytest.mark.parametrize("pairs", [1, 3])
 def test_a_window_has_the_energies_in_use_and_a_few_that_may_take_their_place(pairs, monkeypatch):
-    monkeypatch.setattr(settings, "WINDOW_PAIRS", pairs)
+    monkeypatch.setattr(settings, "NEAREST_PAIRS", pairs)
     program = asked("gap", grid_town(side=30, sites=60, seed=1))
     frame, clock = Frame(program, program.all_aims[0]), Clock(60.0)
     plan = next(
