@@ -193,7 +193,7 @@ def capacity_columns(offers: pd.DataFrame) -> list[str]:
 
 
 def may_be_built(offers: pd.DataFrame) -> pd.Series[bool]:
-    """Return whether each offer can be built: it is new, and there is no reason against it."""
+    """Return whether each offer can be built: it is new, and no reason rules it out."""
     reason = offers["reason"].fillna("").astype(str).str.strip()
     return (reason == "") & ~offers["existing"].astype(bool)
 

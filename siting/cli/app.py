@@ -86,7 +86,7 @@ app = typer.Typer(
     help="Where electric-vehicle chargers go, which kind and with how much public money.",
     epilog="siting VERB --help has the options of a verb and an example.",
     no_args_is_help=True,
-    rich_markup_mode=None,  # the boxes would take two thirds of the time of --help
+    rich_markup_mode=None,  # boxes would take two thirds of the run time of --help
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -101,7 +101,7 @@ class SiteCosts(Section):
     insurance_share: Share | None = None
     """yearly insurance, as a share of the cost of chargers, grid works and civil works"""
     deposit_pkr_kw: RupeesKw | None = Field(None, ge=0, le=1_000_000)
-    """security deposit for the distribution company (DISCO), PKR for each kW of load"""
+    """security deposit paid to the distribution company (DISCO), PKR per kW of load"""
     busy_share: PositiveShare | None = None
     """share of the busiest hour during which the connection can supply every port in use; 1: it can
     supply all ports at once"""
@@ -130,8 +130,8 @@ class Concessions(Section):
     sites: Mapping[Text, Annotated[tuple[Text, ...], Field(strict=False)]] = Field({})
     """sites of each concession, by id or name"""
     column: Text | None = None
-    """column of the site layers that names each site's concession, such as operator; blank: no
-    concession"""
+    """column of the site layers (for example, `operator`) that names each site's concession; blank:
+    no concession"""
 
     def _refusals(self) -> Iterator[Refusal]:
         for name, sites in self.sites.items():
@@ -161,9 +161,9 @@ class Subsidy(Section):
     every station; gap: it pays the shortfall, up to gap_cap_share of the cost; default: share under
     program.model coverage, where sales are unknown, and in a nation with years; otherwise need"""
     flat_pkr: Rupees = Field(0, ge=0)
-    """sum paid to each station under rule flat, PKR"""
+    """sum paid to each station under the rule `flat`, PKR"""
     gap_cap_share: Share = 0.5
-    """largest share of a station's cost that rule gap pays; ASSUMPTION, as no formula is
+    """largest share of a station's cost that the rule `gap` pays; ASSUMPTION, as no formula is
     published"""
     cap_per_station_pkr: Rupees | None = Field(None, ge=0)
     """largest sum that the budget pays for one station, PKR; default: no cap"""
@@ -293,7 +293,7 @@ class Money(Section):
     years: int | None = Field(None, ge=1, le=40)
     """horizon of the business case, years"""
     payment_share: Share | None = None
-    """share of revenue that payment and telecom services cost"""
+    """share of revenue spent on payment and telecom services"""
     attendant_month_pkr: RupeesMonth | None = Field(None, ge=0)
     """pay of an attendant, PKR a month"""
     attendants: float | None = Field(None, ge=0, le=100)

@@ -48,7 +48,7 @@ class StepDecay(Section):
     kind: Literal["step"]
     """in steps"""
     factors: Mapping[MinutesKey, PositiveShare] = Field(min_length=1)
-    """factors, each with the drive (min) from which it applies"""
+    """factors, each with the drive time (min) from which it applies"""
 
 
 class LinearDecay(Section):
@@ -470,7 +470,7 @@ class Program(Section):
                 yield ("aims",), f"names {aim}, which is not set", "leave it out"
         missing = [aim for aim in asked if aim not in self.aims]
         if len(asked) > 1 and self.aims and missing:
-            yield ("aims",), f"lacks {', '.join(missing)}", "name all that are set"
+            yield ("aims",), f"lacks {', '.join(missing)}", "list every aim that is set"
 
     @property
     def first_aims(self) -> tuple[FirstAim, ...]:

@@ -191,7 +191,7 @@ class PeopleZones(Section):
     """basis for spreading people inside a zone: length of residential street, footprint of
     buildings, or places"""
     spread_path: SpreadFile | None = None
-    """layer or OSM file with the buildings, or with places and a column weight; not used if
+    """layer or OSM file of the buildings, or of places with a `weight` column; not used if
     spread_by is streets"""
     clip_to_roads: bool = False
     """whether the people of a zone count in proportion to the share of its area inside the outline
@@ -363,7 +363,8 @@ class SitesParcels(Section):
     path: PolygonFile
     """layer file with one polygon per parcel"""
     name_column: Text | None = None
-    """column with the parcel's name; default: name, else no names"""
+    """column with the parcel's name; default: the column `name`, if there is one; otherwise no
+    names"""
     id_column: OwnIds = None
     site_kind: Text = "parcel"
     """kind of the parcels if no column names it"""

@@ -114,7 +114,7 @@ def cells_on_roads(
     """Return cells with ids and road nodes, as in `make_cells`, from shapes and populations.
 
     A cell whose centre is farther than `max_snap_m` from the nearest road gets no node. If nobody
-    lives near a road, the error message states `people_extent`, the extent of the people.
+    lives near a road, the error message states `people_extent`, the extent of the population data.
     """
     cells = gpd.GeoDataFrame({"people": people}, geometry=shapes, crs=network.crs)
     snapped = snap(cells, network, max_snap_m)  # by centre
@@ -199,7 +199,7 @@ def _nearest_zone(shapes: Shapes, key: Ints, empty: Ints, zones: int) -> Ints:
 
 
 def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, Ints]:
-    """Return squares that cover a layer, from south to north, and each row's square (-1: none)."""
+    """Return a layer's squares, ordered from south to north, and each row's square (-1: none)."""
     is_point = (local.geom_type == "Point").to_numpy()
     points = shapely.get_coordinates(local.geometry.to_numpy()[is_point])
     keys = [np.floor(points[:, ::-1] / size_m).astype(np.int64)]
@@ -260,8 +260,9 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
 def _named(local: gpd.GeoDataFrame, resolution: int) -> Shapes:
     """Return the name of the cell that contains each row's hexagon.
 
-    The name is blank if a row has no hexagon, or a coarser one. A hexagon's children extend
-    slightly beyond it, but each child has only one parent, so nobody is counted twice.
+    The name is blank if a row has no hexagon, or if its hexagon is coarser than `resolution`. A
+    hexagon's children extend slightly beyond it, but each child has only one parent, so nobody is
+    counted twice.
     """
     import h3
 

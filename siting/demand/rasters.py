@@ -197,7 +197,7 @@ def _require_people(people: Floats, path: Path) -> None:
 
 @dataclass(frozen=True)
 class Window:
-    """Part of a raster: persons by pixel, and the pixels' positions."""
+    """Part of a raster: the people per pixel, and the pixels' positions."""
 
     people: Floats
     west: float

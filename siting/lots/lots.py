@@ -284,7 +284,7 @@ class _New:
         return 1, 0.0, proven
 
     def split(self, lots: int, within: float) -> tuple[_New, float] | None:
-        """Split large stations until the lots are within a spread; return the result, or None."""
+        """Split large stations until the lots' spread is at most `within`; None if this fails."""
         made = self
         for _ in range(MOST_SPLIT):
             parts = made.parts.copy()

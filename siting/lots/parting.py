@@ -207,7 +207,7 @@ def _summed(sums: Sequence[Sums], members: Iterable[int]) -> Sums:
 
 
 def _unlike(state: Sequence[Sums], within: float) -> float:
-    """Return by how much the largest lots exceed the limit, in energy plus in public money."""
+    """Return the largest lots' excess over the limit in energy plus that in public money."""
     energy = [one[0] for one in state]
     money = [need(one[1]) for one in state]
     return sum(max(0.0, max(one) - (1 + within) * min(one)) for one in (energy, money))

@@ -71,7 +71,8 @@ class Points:
 
     money: Floats  # money of each point (PKR), with one column per year if there are years
     energy: Floats  # energy of each point (kWh/day)
-    # Least and most money of the city (PKR); if there are years, `high` is the most of each year.
+    # Minimum and maximum money for the city (PKR); if there are years, `high` is the maximum for
+    # each year.
     low: float
     high: float | Floats
     use: Mapping[str, Floats] | None = None  # use of each further resource (key) by each point

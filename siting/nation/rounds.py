@@ -35,8 +35,9 @@ Report = Callable[[str], None]
 BUDGET = "the nation's budget"
 # Divisions of the money, with the fact of a city to which its share is proportional (None: equal).
 SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehicles", "equal": None}
-# A city's time limit grows with its demand to the power `LARGER`, and is at least `LEAST_TIME` of
-# the mean limit. Large cities are hard to solve and cause most of the nation's gap.
+# A city's time limit is proportional to its demand raised to the power `LARGER`, and at least
+# `LEAST_TIME` times the mean limit. Large cities are hard to solve and cause most of the nation's
+# gap.
 LARGER, LEAST_TIME = 0.75, 0.25
 # If the gap of a solve at a price is more than `LOOSE` of its energy, the solve gets more time, up
 # to `MOST_TIMES` of the time limit.
@@ -322,7 +323,7 @@ class Rounds:
     def divided(
         self, pots: Sequence[Pot] | None = None, *, whole: bool = True, floors: bool = True
     ) -> Divided | None:
-        """Return the best division of the money (or of `pots`) among known plans, if any."""
+        """Return the best division of the money (or of `pots`) that known plans allow, or None."""
         points = self.points(floors=floors)
         if any(not len(p.money) for p in points.values()):
             return None
@@ -488,7 +489,7 @@ class Rounds:
             tried = [r for r in self.rows if r["city"] == name and r["status"] == "impossible"]
             why = " ".join(str(tried[-1]["error"]).split()) if tried else "none was found"
             fix = "lower least_kwh_day_a_head, or give solver.time_limit_s more"
-            faults.append(Fault(name, f"has no plan that keeps to its floors: {why}", fix))
+            faults.append(Fault(name, f"has no plan that meets its floors: {why}", fix))
         if not faults:
             have = self.config.money_pkr
             need, there, most = (f"PKR {x / 1e6:,.1f} m" for x in (least, have, max(least, have)))

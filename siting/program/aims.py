@@ -102,13 +102,13 @@ class Aim(ABC):
     name: ClassVar[str]  # name in proofs
     kind: ClassVar[str]  # name in an account (`siting.verify.AimKind`)
     formula: ClassVar[str]  # in LaTeX
-    words: ClassVar[str]  # in planners' words
+    words: ClassVar[str]  # in planners' terms
     own_unit: ClassVar[str | None] = None  # unit of the value; None: unit of worth
-    of_worth: ClassVar[bool] = False  # the value is the worth served, perhaps less a charge
+    of_worth: ClassVar[bool] = False  # the value is the worth served, possibly minus a charge
     is_plain_worth: ClassVar[bool] = False  # the value is the worth served and nothing else
     of_money: ClassVar[bool] = False  # the value is money
     of_drives: ClassVar[bool] = False  # the value depends on the drive from each cell
-    of_scenarios: ClassVar[bool] = False  # the value is a function of the scenarios' worths
+    of_scenarios: ClassVar[bool] = False  # the value is a function of the worth in each scenario
     of_stations: ClassVar[bool] = False  # the value includes the cost of stations and of drives
     # Whether the value is relative to `best`, the best value of any plan in each scenario.
     from_best: ClassVar[bool] = False
@@ -314,7 +314,7 @@ class LeastRegret(Aim):
         return LeastRegret(best)
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Return the regret: a column that is at least the regret in each scenario."""
+        """Return the largest regret: a column that is at least the regret in each scenario."""
         if len(self.best) != len(layout.probabilities):
             what = "lacks the best value of any plan in each scenario"
             raise InputError("least regret", what, "solve the program; its answer has the values")

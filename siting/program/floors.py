@@ -48,7 +48,7 @@ class Floor:
 def groups_of(
     instance: Instance, of: pd.Series | str | None, zones: pd.Series | None = None
 ) -> dict[str, Flags]:
-    """Return the groups of a partition: by name, whether each demand row is in the group.
+    """Return the groups of a partition: for each group name, a mask over the demand rows.
 
     `of` is None for the city, ``"class"`` for vehicle classes, ``"zone"`` for `zones`, or a series
     of group names by ``demand_id``. Rows without a group are blank or absent in the series.

@@ -233,7 +233,7 @@ class Instance:
 
     @property
     def served_pairs(self) -> Flags:
-        """Whether a demand row (row) has demand and can plug in at a site in reach (column)."""
+        """Whether each demand row has demand that can plug in at a site in reach."""
         usable = (self.uses.astype(int) @ self.site_groups.T.astype(int)) > 0
         cell = np.repeat(np.arange(len(self.cell_ids)), np.diff(self.reach_start))
         by_class = np.zeros((len(self.cell_ids), len(self.class_names)), dtype=bool)

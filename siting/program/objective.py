@@ -236,7 +236,7 @@ def _aligned(instance: Instance, worth: pd.Series) -> tuple[list[Fault], Floats]
     values = pd.Series(worth.to_numpy(dtype=float, na_value=np.nan), index=index)
     there = values.reindex(ids).to_numpy()
     bad = ids[~(np.isfinite(there) & (there >= 0))]
-    what = "demand rows without a number of 0 or more"
+    what = "demand rows whose worth is missing, negative or infinite"
     faults += naming(where, what, bad, "give one for each", count=True)
     if not len(bad) and not (there[instance.demand_kwh > 0] > 0).any():
         faults.append(Fault(where, "is 0 for every row with demand", "give some worth above 0"))

@@ -100,7 +100,7 @@ def _becomes(instance: Instance, offers: Ints, *, upgrades: bool) -> dict[int, l
 
 
 def _courses(o: int, years: int, becomes: dict[int, list[int]]) -> Iterator[tuple[int, ...]]:
-    """Yield every course over a number of years that begins with the offer `o`."""
+    """Yield every course of `years` years that starts with the offer `o`."""
     if years == 1:
         yield (o,)
         return

@@ -358,7 +358,7 @@ class Program:
         return self.aim(least_cost_to_all(self.instance, cost_pkr_year, pkr_kwh_min))
 
     def __repr__(self) -> str:
-        """Return the blocks on a few lines."""
+        """Return a short description of the blocks, on a few lines."""
         sizes = [
             counted(len(self.instance.site_ids), "site"),
             counted(len(self.options), "option"),

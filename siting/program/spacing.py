@@ -1,4 +1,4 @@
-"""Spacing: a least distance (m) between new stations, as limits on the offers.
+"""Spacing: a minimum distance (m) between new stations, as limits on the offers.
 
 Sites nearer than the spacing are in conflict. A clique of the conflict graph (sites that are all in
 conflict with each other) has at most one station::

@@ -423,7 +423,7 @@ def over_limits(
     """Return the limits that a plan breaks, in words.
 
     `drawn_pkr` is the public money that each of the plan's offers draws, by ``offer_id``;
-    `spacing_m` is the least distance allowed between stations.
+    `spacing_m` is the minimum distance allowed between stations.
     """
     broken, near = [], dict[str, None]()
     site = offers.set_index("offer_id")["site_id"]

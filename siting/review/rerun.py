@@ -224,8 +224,8 @@ def _objective(before: dict[str, Any], plan: Plan) -> Compared:
 
 def _plan(before: list[str], plan: Plan) -> Compared:
     was, is_ = set(before), set(plan.sites["offer_id"].astype(str))
-    lines = [f"{offer}: is not built now" for offer in sorted(was - is_)]
-    lines += [f"{offer}: was not built then" for offer in sorted(is_ - was)]
+    lines = [f"{offer}: is not built in the rerun" for offer in sorted(was - is_)]
+    lines += [f"{offer}: was not built in the stored run" for offer in sorted(is_ - was)]
     return Compared("plan", tuple(lines), f"{len(was):,} stations")
 
 

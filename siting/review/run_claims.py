@@ -240,7 +240,7 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
 
 
 def _cost_to_all(asked: Asked, outcome: Outcome, pkr_year: float) -> pd.DataFrame:
-    """Return the yearly cost to all, already recounted, divided into stations and drivers' time."""
+    """Return the recounted yearly cost to all, split into stations and drivers' time."""
     rows = outcome.services.merge(outcome.slices[["slice", "weight", "probability"]], on="slice")
     minute = rows["vehicle_class"].astype(str).map(asked.to_all.pkr_kwh_min).astype(float)
     counts = rows["weight"] * rows["probability"] * minute

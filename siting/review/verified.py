@@ -356,10 +356,10 @@ def _record_faults(said: dict[str, Any], anew: dict[str, Any], moment: OfTheMome
     """Return faults for keys of the manifest, except hashes, that differ from a new run's."""
     hashes = ("sha256", "of_the_run", SEAL, "siting")
     odd = (k for k in [*anew, *said] if k not in hashes and said.get(k) != anew.get(k))
-    faults = naming(f"{FOLDER}/{MANIFEST}", "has other keys than a run", odd, MENDED)
+    faults = naming(f"{FOLDER}/{MANIFEST}", "has different keys from a run", odd, MENDED)
     if said.get("siting") != moment.siting:
         where = f"{FOLDER}/{MANIFEST}, key siting"
-        faults.append(edited(where, "names another version than run.json"))
+        faults.append(edited(where, "names a different version from run.json"))
     return faults
 
 

@@ -34,9 +34,9 @@ def station_ports(
 ) -> pd.DataFrame:
     """Return the ports of each station by charger type, with their power (kW).
 
-    `sites` has ``site_id``, ``offer_id`` and ``chargers`` (a string) of a plan. `offers` has
-    ``offer_id``, ``site_id``, ``existing``, ``ports`` and ``availability`` (share of the time with
-    power) of the plan's offers.
+    `sites` is a plan's table of sites, with ``site_id``, ``offer_id`` and ``chargers`` (a string).
+    `offers` has ``offer_id``, ``site_id``, ``existing``, ``ports`` and ``availability`` (share of
+    the time with power) of the plan's offers.
 
     Columns: ``site_id``, ``charger_group``, ``charger``, ``ports``, ``port_kw`` (kW with every port
     in use), ``battery_kwh`` (in all slots; 0: no swap cabinet), ``availability``. Rows are sorted

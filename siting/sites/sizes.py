@@ -166,7 +166,7 @@ def step_text(before: str, after: str) -> str:
 
 
 def _counts(chargers: str) -> tuple[dict[str, int], float | None]:
-    """Return the added chargers and existing power in a string; empty if it is unreadable."""
+    """Parse a string into added chargers and existing power; ``({}, None)`` if it is unreadable."""
     try:
         return charger_counts(chargers)
     except ValueError:

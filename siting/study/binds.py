@@ -220,7 +220,7 @@ def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> li
     if more > LITTLE * plan.served_kwh_day:
         return []
     return [
-        f"money does not bind: by the dual prices, PKR {added_pkr / MILLION:,.0f} m more would "
+        f"the budget is not binding: by the dual prices, PKR {added_pkr / MILLION:,.0f} m more would "
         f"raise the bound by {more:,.0f} kWh/day"
     ]
 

@@ -38,11 +38,12 @@ DAY_MIN = 24 * 60.0
 DAY = simulation.Rules(days=1, seed=1, warm_up_h=6.0)
 # With more drivers a day (over about ten seconds), only `siting simulate` simulates the day.
 MOST_DRIVERS = 60_000
-# An excess over the service standard below this number of standard errors may be chance.
+# If the service standard is exceeded by fewer standard errors than this, it may be by chance.
 SURE = 1.645
 DRAWS, SEED = 1000, 1
 SLOW_AT = people_to_energy.PACES["slow"]
-# Rules that give the same chargers other capacities, with the texts for headline and report.
+# Rules under which the same chargers have different capacities, with the texts for the headline and
+# the report.
 WAITING, RATED, WAITS = "waiting", "rated_share", "waits"
 CAPACITIES = {
     WAITING: ("Under waiting", "capacity by waits and time (waiting)"),
@@ -50,7 +51,7 @@ CAPACITIES = {
     WAITS: ("By waits alone", "capacity by waits alone, ports in use however long"),
 }
 NO_STATION = "no station stands"
-# Largest number of concessions in the headline; their table lists all.
+# Maximum number of concessions in the headline; the table of concessions lists all of them.
 MOST_LOTS = 8
 # The headline compares day and program if their shares served differ by more than this.
 APART = 0.05
@@ -451,9 +452,9 @@ def _day_lines(day: dict[str, Any], planned: float, others: list[dict[str, Any]]
     lines = [Line("drivers_served", "Drivers served", text)]
     if abs(share - planned) > APART:
         text = (
-            f"the program's {planned:.1%} of the energy, from the capacity of each station alone: "
-            "business cases and public money are computed from this share, not from the "
-            f"{share:.1%} of the simulated day"
+            f"the program's {planned:.1%} of the energy, which depends only on each station's "
+            "capacity. Business cases and public money are computed from this share, not from "
+            f"the {share:.1%} of the simulated day"
         )
         text += _without_limit({row["key"]: row for row in others if not row["why_not"]})
         lines += [Line("money_hangs_on", "The money hangs on", text), *_in_use(day["use"])]
@@ -497,7 +498,7 @@ def _in_use(use: list[dict[str, Any]]) -> list[Line]:
 
 
 def _without_limit(others: Mapping[str, dict[str, Any]]) -> str:
-    """Return in words the stations' service and subsidy without the limit on port use.
+    """Describe the stations' service and subsidy without the limit on port use.
 
     >>> plan = {"public_money_pkr": 57.7e6}
     >>> waits = {"public_money_pkr": 21.4e6, "served_kwh_day": 13292.0, "served_share": 0.949}

@@ -181,7 +181,7 @@ def _with_aim(program: Program, asked: Asked, aim: str) -> Program:
 
 
 def aim_in_words(config: Config) -> str:
-    """Return a configuration's aim in planners' words."""
+    """Return a configuration's aim in planners' terms."""
     program = config.program
     futures, cheap = program.scenarios, program.least_cost
     most = "energy" if program.objective == "energy" else f"served {program.objective}"

@@ -60,7 +60,7 @@ def test_money_that_does_not_bind_is_told_by_its_price(town):
     plan, outcome = study.plan, study.outcome
     free = pd.DataFrame({"row": ["demand", "money"], "name": "", "slice": "", "price": [1.0, 1e-9]})
     (said,) = binds._money(plan, outcome, free)
-    assert said.startswith("money does not bind")
+    assert said.startswith("the budget is not binding")
     dear = free.assign(price=[1.0, 1e-3])
     assert binds._money(plan, outcome, dear) == []
     assert binds._money(plan, outcome, None) == []
