@@ -220,8 +220,8 @@ def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> li
     if more > LITTLE * plan.served_kwh_day:
         return []
     return [
-        f"the budget is not binding: by the dual prices, PKR {added_pkr / MILLION:,.0f} m more would "
-        f"raise the bound by {more:,.0f} kWh/day"
+        f"the budget is not binding: according to the dual prices, "
+        f"PKR {added_pkr / MILLION:,.0f} m more would raise the bound by {more:,.0f} kWh/day"
     ]
 
 
