@@ -95,7 +95,7 @@ def changed(folder: Path, hashes: Mapping[str, Any], again: str = AGAIN) -> list
 
 
 def strange(folder: Path, known: Sequence[str]) -> list[Fault]:
-    """Return a fault that names the unknown files in a folder, if there are any."""
+    """Return a fault that names the unknown files in a folder; no fault if all are known."""
     odd = sorted(path.name for path in folder.iterdir() if path.name not in known)
     return naming(str(folder), "not a file that the run wrote", odd, "move it elsewhere")
 

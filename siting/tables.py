@@ -335,7 +335,7 @@ def _flagged(place: str, what: str, mask: np.ndarray, labels: Labels) -> list[Fa
 
 
 def mean_drive_min(kwh: ArrayLike, minutes: ArrayLike) -> float:
-    """Return the mean drive (min), weighted by kWh served; NaN if nothing is served.
+    """Return the mean drive time (min), weighted by kWh served; NaN if nothing is served.
 
     >>> mean_drive_min([3.0, 1.0], [2.0, 6.0])
     3.0

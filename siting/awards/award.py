@@ -302,7 +302,7 @@ def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
 
 
 def _adds(study: Study, market: Market, won: pd.DataFrame) -> dict[str, float]:
-    """Return, by winner, the worth that the award would lose if only this winner were missing."""
+    """For each winner, return the worth lost if only this winner were missing."""
     built, plan = study.outcome.built, study.program.year_plan
 
     def worth(gone: Collection[str]) -> float:

@@ -1,4 +1,4 @@
-"""The section ``demand``: people, cells, vehicles, charging places and uncertainty."""
+"""The ``demand`` section: people, cells, vehicles, charging places and uncertainty."""
 
 from __future__ import annotations
 

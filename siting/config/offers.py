@@ -61,9 +61,9 @@ class Service(Section):
     swap_taper: float = Field(1.15, ge=1, le=10)
     """recharging time of a battery, as a multiple of the time at full power"""
     time_utilisation: Mapping[TableName, PositiveShare] = Field({})
-    """largest share of the day that a port is in use and draws power, by charger group, for rule
-    waiting; groups not listed use the package's table (ASSUMPTION: lev 0.30, ac 0.20, dc 0.25, swap
-    0.60)"""
+    """maximum share of the day that a port is in use and draws power, by charger group, under the
+    rule `waiting`; groups not listed use the package's table (ASSUMPTION: lev 0.30, ac 0.20, dc
+    0.25, swap 0.60)"""
 
 
 class SiteCosts(Section):
@@ -78,20 +78,20 @@ class SiteCosts(Section):
     land: Literal["lease", "upfront"] = "lease"
     """whether land is leased (a running cost) or paid for at the start"""
     land_bay_month_pkr: RupeesMonth | None = Field(None, ge=0)
-    """lease of a bay, PKR a month"""
+    """lease of a bay, PKR per month"""
     land_bay_upfront_pkr: Rupees | None = Field(None, ge=0)
     """price of a bay bought at the start, PKR"""
     om_share: Share | None = None
     """yearly operation and maintenance, as a share of the chargers' cost"""
     road_battery_2w: float | None = Field(None, ge=0, le=100)
-    """capacity of batteries on the road, kWh, for each kWh per day that swap cabinets for
-    two-wheelers can sell; default: the package's figure"""
+    """capacity of batteries on the road, kWh per kWh/day that swap cabinets for two-wheelers can
+    sell; default: the package's figure"""
     road_battery_3w: float | None = Field(None, ge=0, le=100)
-    """capacity of batteries on the road, kWh, for each kWh per day that swap cabinets for
-    three-wheelers can sell"""
+    """capacity of batteries on the road, kWh per kWh/day that swap cabinets for three-wheelers can
+    sell"""
     site_bays: float | None = Field(None, ge=0)
-    """bays available at a site whose layer has no column bays; default: the figure for its kind in
-    the package's table (ASSUMPTION: fuel 8, parking 20, mall 20, street 4 ...)"""
+    """bays available at a site whose layer has no `bays` column; default: the figure for its kind
+    in the package's table (ASSUMPTION: fuel 8, parking 20, mall 20, street 4 ...)"""
     line_detour: float | None = Field(None, ge=1, le=10)
     """length of an 11 kV line, as a multiple of the straight distance"""
     contingency_share: Share | None = None
@@ -121,7 +121,7 @@ class Hurdle(Section):
     """share of its planned sales at which a station must break even; default: 0.7, or 1 if
     real_return is given; ASSUMPTION"""
     real_return: Share | None = None
-    """least real return a year, after tax; default: money.discount_rate"""
+    """minimum real return per year, after tax; default: money.discount_rate"""
 
 
 class Concessions(Section):
@@ -163,10 +163,10 @@ class Subsidy(Section):
     flat_pkr: Rupees = Field(0, ge=0)
     """sum paid to each station under the rule `flat`, PKR"""
     gap_cap_share: Share = 0.5
-    """largest share of a station's cost that the rule `gap` pays; ASSUMPTION, as no formula is
+    """maximum share of a station's cost that the rule `gap` pays; ASSUMPTION, as no formula is
     published"""
     cap_per_station_pkr: Rupees | None = Field(None, ge=0)
-    """largest sum that the budget pays for one station, PKR; default: no cap"""
+    """maximum sum that the budget pays for one station, PKR; default: no cap"""
     hurdle: Hurdle = Hurdle()
     """hurdle of a station with public money under rules need and gap; without the hurdle, a station
     would break even only if it sold everything planned"""
@@ -214,7 +214,7 @@ class Offers(Section):
     there are no configurations: lev_3 4, 8, 12, 16, 24, 32, 48, 64; ac_22 2, 4; dc_60 1, 2, 3, 4;
     dc_120 1, 2, 4; dc_180 1, 2, 4"""
     least_ports: int = Field(0, ge=0, le=1000)
-    """least number of ports of a size; 0: any number"""
+    """minimum number of ports of a size; 0: any number"""
     table_csv: CsvFile | None = None
     """your own table of offers, in place of the computed table and with the same columns; rows may
     be changed, left out or added"""
@@ -245,7 +245,7 @@ class Offers(Section):
     feeders: LayerFile | None = None
     """layer of feeders with feeder_id and headroom_kw; default: each site has its own feeder"""
     feeder_within_m: Metres | None = Field(None, gt=0, le=100_000)
-    """largest distance between a site and its feeder, m; default: any distance"""
+    """maximum distance between a site and its feeder, m; default: any distance"""
     subsidy: Subsidy = Subsidy()
     """the budget's share of a station's cost"""
 
@@ -283,7 +283,7 @@ class Money(Section):
     tariff_pkr_kwh: RupeesKwh | None = Field(None, gt=0, le=1000)
     """price that the station pays for power, PKR/kWh"""
     fixed_pkr_kw_month: RupeesMonth | None = Field(None, ge=0, le=100_000)
-    """fixed and demand charges, PKR a month for each kW of load"""
+    """fixed and demand charges, PKR per month per kW of load"""
     sales_tax: Share | None = None
     """sales tax, as a share of the price before tax"""
     income_tax: Share | None = Field(None, lt=1)
@@ -295,7 +295,7 @@ class Money(Section):
     payment_share: Share | None = None
     """share of revenue spent on payment and telecom services"""
     attendant_month_pkr: RupeesMonth | None = Field(None, ge=0)
-    """pay of an attendant, PKR a month"""
+    """pay of an attendant, PKR per month"""
     attendants: float | None = Field(None, ge=0, le=100)
     """number of attendants at a new station with DC chargers"""
     attendants_other: float | None = Field(None, ge=0, le=100)

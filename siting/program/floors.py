@@ -1,4 +1,4 @@
-"""Floors: the least share of demand to serve in the city, its zones or its vehicle classes.
+"""Floors: the minimum share of demand to serve in the city, its zones or its vehicle classes.
 
 ::
 

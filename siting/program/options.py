@@ -25,7 +25,7 @@ class Options:
     """The options, in the order of sites, offers and years."""
 
     site: Ints  # position of each option's site
-    # Position of the offer that stands in a year (column) under an option (row); -1 before the
+    # Position of the standing offer, with one row per option and one column per year; -1 before the
     # station opens. Each row has at least one offer.
     offer: Ints
 
@@ -45,7 +45,7 @@ class Options:
         return np.array([at.get(row.tobytes(), -1) for row in rows], dtype=np.int64)
 
     def of_offers(self, amount: Floats) -> Floats:
-        """Return the offers' amounts by option (row) and year (column); 0 before opening."""
+        """Return the offers' amounts: a row per option, a column per year; 0 before opening."""
         return np.where(self.offer >= 0, amount[self.offer], 0.0)
 
 

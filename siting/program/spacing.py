@@ -37,8 +37,8 @@ def spacing(
     """Return the limits that keep new stations at least `min_m` metres from other stations.
 
     `candidates` are the sites (`siting.tables.CANDIDATES`), in a coordinate system in metres.
-    `min_m` is the least straight-line distance (m). `kinds` are the kinds of candidate to which the
-    rule applies, e.g. ``["fuel"]``; all by default. Existing stations of any kind exclude new
+    `min_m` is the minimum straight-line distance (m). `kinds` are the kinds of candidate to which
+    the rule applies, e.g. ``["fuel"]``; all by default. Existing stations of any kind exclude new
     stations.
     """
     refuse(_faults(candidates, offers, min_m, kinds))

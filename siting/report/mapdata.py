@@ -35,8 +35,8 @@ _TOLERANCES_M = (2.0, 5.0, 10.0)  # in units of the map's coordinates, about a m
 _MAIN = ("motorway", "trunk", "primary")
 _MIDDLE = ("secondary", "tertiary")
 _BINS = 5
-# Distance between repetitions of a road's name (m), least length of a named road by rank (m), and
-# largest number of named small streets.
+# Distance between repetitions of a road's name (m), minimum length of a named road for each rank
+# (m), and maximum number of named small streets.
 NAME_EVERY_M = 2500.0
 LEAST_NAMED_M = (250.0, 250.0, 150.0)
 MOST_SMALL_NAMES = 800

@@ -51,7 +51,7 @@ def own_faults(
     if name == "limits":
         known = (*OF_BIDS, "kept")
         plain = tuple(one for one in study.limits if one.kind not in known and one.name != STAYS)
-        what = "has other limits than the configuration, its bids and its answers"
+        what = "has different limits from the configuration, its bids and its answers"
         return [] if plain == anew else [edited(where, what)]
     stored = study.offers
     changed = _answered_sites(study, folder) if _answers(facts) else set()

@@ -86,8 +86,8 @@ class Sessions:
     groups: tuple[str, ...]
     kwh: np.ndarray  # mean energy of a session by class (kWh)
     hours: np.ndarray  # share of the day's sessions in each hour, a row per class
-    uses: np.ndarray  # whether a class (row) can use a charger group (column)
-    limit_kw: np.ndarray  # maximum power of a class (row) at a charger group (column), kW
+    uses: np.ndarray  # a row per class, a column per group: whether it can use it
+    limit_kw: np.ndarray  # a row per class, a column per group: maximum power, kW
     swap_taper: float = 1.15  # recharging time of a swapped battery relative to full power
 
     @classmethod

@@ -172,7 +172,7 @@ class Subsidy:
     charger_share: float = 0.5
     grid_share: float = 0.8
     fee_share: float = 0.0
-    # The largest sum for one station, in PKR, under any rule; no limit by default.
+    # The maximum sum for one station, in PKR, under any rule; no limit by default.
     cap_per_station_pkr: float | None = None
     civil_share: float = 0.0
     land_share: float = 0.0
@@ -182,7 +182,7 @@ class Subsidy:
     # the maximum.
     rule: Literal["need", "share", "flat", "gap"] = "share"
     flat_pkr: float = 0.0  # rule ``flat``: PKR per station
-    gap_cap_share: float = 0.5  # rule ``gap``: the largest share of the cost, 0 to 1
+    gap_cap_share: float = 0.5  # the ``gap`` rule: maximum share of the cost, 0 to 1
     # The hurdle under ``need`` and ``gap``; by default, NPV 0 at planned sales.
     hurdle: Hurdle = Hurdle()
 

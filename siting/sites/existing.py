@@ -40,9 +40,9 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
     ``source``, ``geometry``. A station counts as existing only if it is in service and open to all.
     All other stations become ordinary places of the kind "existing (not operating)" or "existing
     (private)". A missing power is assumed to be 60 kW, as for the most common charger. ``source``
-    states this assumption and the row's ``flag``, if any. Raises `InputError` with every fault: a
-    file that cannot be read, missing columns or geometry, invalid powers or ports, answers other
-    than yes and no, repeated ids.
+    states this assumption and, if the row has one, its ``flag``. Raises `InputError` with every
+    fault: a file that cannot be read, missing columns or geometry, invalid powers or ports, answers
+    other than yes and no, repeated ids.
     """
     layer = read_layer(path)
     faults: list[Fault] = []

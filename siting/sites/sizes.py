@@ -22,7 +22,7 @@ from siting.sites.waiting import Floats
 
 Sizes = Mapping[str, Sequence[int]]
 
-# Largest number of sizes. A thousand numbers for each of two types would make a million sizes.
+# Maximum number of sizes. A thousand numbers for each of two types would make a million sizes.
 MOST_SIZES = 20_000
 
 
@@ -174,7 +174,7 @@ def _counts(chargers: str) -> tuple[dict[str, int], float | None]:
 
 
 def _steps(counts: list[dict[str, int]], made: Flags) -> Floats:
-    """Return how many steps each station (row) is above zero, for each charger type (column).
+    """Return steps above zero: one row per station and one column per charger type.
 
     The steps are the numbers of chargers in the sizes, which `made` marks. A number between two
     steps is half a step from each.

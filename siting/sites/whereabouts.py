@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-# Largest distances (m) at which a site counts as on a street, on the corner of two streets, near a
+# Maximum distances (m) at which a site counts as on a street, on the corner of two streets, near a
 # street, near a named place, and in or near a part of the city.
 STREET_M, CORNER_M, NEAR_STREET_M, PLACE_M, PART_M = 150.0, 45.0, 800.0, 400.0, 1500.0
 MIDDLE_M = 250.0  # a site within this distance of a part's point counts as in the part

@@ -28,7 +28,7 @@ from siting.study.recounted import sold_by_group
 from siting.study.stages import Table, stage
 from siting.tables import capacity_columns
 
-# Largest number of sentences on break-evens; the nearest break-evens come first.
+# Maximum number of sentences on break-evens; the nearest break-evens come first.
 MOST = 10
 RUPEE = 1.0
 BREAK_EVEN = "break even with the largest subsidy"

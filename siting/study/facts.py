@@ -111,7 +111,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         "places": study.places_used,
         "binding": study.binding,
         "standing_sales": study.standing_sales,
-        # Break-evens, nearest first, and the effect of each figure alone, largest first.
+        # Break-evens, nearest first, and the effect of varying only one figure, largest first.
         "break_evens": plain(study.break_evens.to_dict("records")),
         "figure_swings": plain(study.figure_swings.to_dict("records")),
         "classes": plan.classes.to_dict("records"),
@@ -184,7 +184,7 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
         for key, what in study.empty_sources.itertuples(index=False)
     ]
     if config.sweep:
-        lines.append("the section sweep was not used: only siting batch reads it")
+        lines.append("the `sweep` section was not used: only siting batch reads it")
     by_share = config.offers.service.rule == "rated_share"
     if by_share and config.program.model != "coverage":
         lines.append(

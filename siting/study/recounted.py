@@ -237,7 +237,7 @@ def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:
 
 
 def _best(outcome: Outcome) -> pd.DataFrame:
-    """Return the most worth of any known plan in each scenario, from which regret is measured."""
+    """Return the highest worth of any known plan in each scenario, the reference for regret."""
     rows = outcome.served.merge(outcome.slices[["slice", "weight"]], on="slice")
     got = (rows["worth"] * rows["weight"]).groupby(rows["scenario"]).sum()
     best = np.maximum(outcome.best["best"], outcome.best["scenario"].map(got))

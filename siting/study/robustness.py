@@ -202,10 +202,10 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     """Service and earnings of the plan's stations under other capacities or other demand.
 
     The first record is the plan. Keys: ``what`` (``plan``, ``capacity`` or ``demand``), ``key``
-    (``plan``, a key of `CAPACITIES`, ``case low``, ``scenario slow`` …), ``text``, ``why_not``
-    (the reason for a missing result, else blank), ``demand_kwh_day``, ``served_kwh_day``,
+    (``plan``, a key of `CAPACITIES`, ``case low``, ``scenario slow`` …), ``text``, ``why_not`` (the
+    reason for a missing result, else blank), ``demand_kwh_day``, ``served_kwh_day``,
     ``served_share``, ``classes`` (shares served) and ``money`` (`siting.study.additional.at_risk`).
-    If `WAITS` was computed, its record and the plan's also have ``public_money_pkr``, the least
+    If `WAITS` was computed, its record and the plan's also have ``public_money_pkr``, the minimum
     public money with which the stations serve as much (`siting.study.revalue.least_money_of`).
     """
     config: Config = study.config
@@ -247,7 +247,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
 
 
 def _found(rows: list[dict[str, Any]]) -> str:
-    """Return in words how many circumstances there are, and how many were not computed in time."""
+    """State how many circumstances there are, and how many were not computed in time."""
     late = sum(row["why_not"] == NOT_IN_TIME for row in rows)
     return f"{len(rows)} other circumstances" + (f", {late} of them {NOT_IN_TIME}" if late else "")
 
@@ -424,7 +424,7 @@ def lines_beside(study: Any) -> list[Line]:
 
 
 def planned_in_words(config: Config, wanted_kwh: float) -> str:
-    """Return in words the demand for which a plan is made, and its case or scenario."""
+    """Name the demand for which a plan is made, and its case or scenario."""
     asked = config.demand
     if asked.case != "central":
         return f"{wanted_kwh:,.0f} planned for (case {asked.case})"
@@ -436,7 +436,7 @@ def planned_in_words(config: Config, wanted_kwh: float) -> str:
 
 
 def stands_in_words(draws: Mapping[str, Any]) -> str:
-    """Return in words the share of the draws that a plan's demand exceeds.
+    """State the share of the draws that a plan's demand exceeds.
 
     >>> stands_in_words({"planned_share": 0.353})
     'more than in 35% of the draws'

@@ -58,7 +58,7 @@ class Context:
     report: Report | None
 
     def count(self, things: str) -> Callable[[int, int], None]:
-        """Return a function that tells the listener, if any, how many things are done."""
+        """Return a function that tells the listener, if there is one, how many things are done."""
         begun = time.perf_counter()
 
         def count(done: int, of: int) -> None:

@@ -43,7 +43,7 @@ class Decay:
     numbers: Mapping[str, float] | Mapping[float, float]
 
     def factor(self, minutes: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Return the factor for each drive (min)."""
+        """Return the factor for each drive time (min)."""
         t = np.asarray(minutes, dtype=float)
         n = {str(k): float(v) for k, v in self.numbers.items()}
         out = np.ones_like(t)
@@ -85,7 +85,7 @@ class Aim:
     # worst outcomes; ``shortest_drives``: kWh/day times minutes; ``least_cost_to_all``: the yearly
     # cost of stations and of drivers' time.
     kind: AimKind
-    # The claimed value in `unit`, and the claimed bound and gap, if any.
+    # The claimed value in `unit`, and the claimed bound and gap if they are claimed.
     value: float
     bound: float | None = None
     gap: float | None = None
