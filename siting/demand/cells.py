@@ -187,7 +187,7 @@ def _with_places(local: gpd.GeoDataFrame, also: gpd.GeoDataFrame) -> gpd.GeoData
 
 
 def _nearest_zone(shapes: Shapes, key: Ints, empty: Ints, zones: int) -> Ints:
-    """Return, for each cell without people, the zone of the nearest cell with people."""
+    """For each cell without people, return the zone of the nearest cell with people."""
     if not len(empty):
         return np.array([], dtype=np.intp)
     lived_in = shapely.get_coordinates(shapely.centroid(shapes[key // zones]))

@@ -28,7 +28,7 @@ def city_figures(city: str, path: Path | None = None) -> pd.Series:
 
 
 def city_like(like: str, city: str, people: float) -> pd.Series:
-    """Return figures for a city that is not in the table, with another city's power and speeds.
+    """Return figures for a city that is not in the table, with a similar city's power and speeds.
 
     The new city's share of the fleet is proportional to its own `people`, not to the people of
     `like`.

@@ -80,7 +80,7 @@ class Accounts:
         return other
 
     def at(self, figure: str, value: float) -> Accounts:
-        """Return the same stations with one figure (`levers`) at another value."""
+        """Return the same stations with a different value of one figure (`levers`)."""
         offers, rules = self.offers, self.rules
         if figure == SALES:
             return self.selling(self.sold_kwh_day * value)

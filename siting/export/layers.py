@@ -97,7 +97,7 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
 
 
 def one_each(rows: pd.DataFrame, cell_id: Iterable[Any], cells: pd.Series) -> pd.DataFrame:
-    """Return, for each cell in the order of `cells`, the column values common to all its rows.
+    """For each cell, in the order of `cells`, return the column values that all its rows share.
 
     A value is blank if the rows of a cell differ. A column whose values differ within every cell is
     left out.

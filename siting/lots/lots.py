@@ -129,7 +129,7 @@ def part_into_lots(
     facts, notes = _alike(whole, new["site_id"].to_numpy(), lot, within, least)
     lacking = table["lacking_pkr"] / 1e6
     if lacking.max() > table["ceiling_pkr"].max() / 1e6:
-        notes.insert(2, f"at the plan's hurdle (offers.subsidy), lots lack PKR "
+        notes.insert(2, f"at the plan's hurdle (offers.subsidy), lots fall short by PKR "
                         f"{lacking.min():,.2f} to {lacking.max():,.2f} m, {lacking.sum():,.2f} m "
                         f"in all; the plan pays {table['plan_subsidy_pkr'].sum() / 1e6:,.2f} m "
                         "station by station")  # fmt: skip

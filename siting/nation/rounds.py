@@ -448,7 +448,7 @@ class Rounds:
         return tried if any(not any(same(r, a) for r in before) for a in asks) else []
 
     def _with_what_is_left(self, granted: Mapping[str, Floats], name: str) -> Floats:
-        """Return, for each year, a city's money plus all money that the nation has left (PKR)."""
+        """For each year, return a city's money plus all money that the nation has left (PKR)."""
         left = self.money - np.sum(list(granted.values()), axis=0)
         if self.carry_over:  # money that later years need is not left over
             there = np.minimum.accumulate(np.cumsum(left)[::-1])[::-1]

@@ -78,7 +78,7 @@ def opening(options: Options, opens: Ints, years: Ints) -> Options:
 
 
 def _becomes(instance: Instance, offers: Ints, *, upgrades: bool) -> dict[int, list[int]]:
-    """Return, for each offer, the offers that can stand a year later, the same offer included."""
+    """For each offer, return the offers that can stand a year later, itself included."""
     out: dict[int, list[int]] = {}
     site = instance.offer_site[offers]
     order = np.argsort(site, kind="stable")

@@ -262,7 +262,7 @@ def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) ->
 
 
 def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
-    """Return, for each power (kW), the smallest grid connection that carries it and its price.
+    """For each power (kW), return the smallest grid connection that carries it, and its price.
 
     A connection without its own transformer uses part of an existing one. A price includes an
     amount per kW if the table has a row of kind ``connection_kw`` with the same ``max_kw``.

@@ -214,7 +214,7 @@ def _own(places: gpd.GeoDataFrame) -> list[str]:
 
 
 def _join(places: gpd.GeoDataFrame, merge_within_m: float) -> np.ndarray:
-    """Return, for each place, the position of the site that it joins; a site joins itself."""
+    """For each place, return the position of the site that it joins; a site joins itself."""
     xy = np.column_stack([places.geometry.x, places.geometry.y])
     from scipy.spatial import cKDTree
 

@@ -67,7 +67,7 @@ def _stations(sizes: Sizes, chargers: pd.DataFrame) -> list[dict[str, int]]:
 
 
 def _by_group(sizes: Sizes, chargers: pd.DataFrame) -> list[list[dict[str, int]]]:
-    """Return, for each charger group, every type with every allowed number, in catalogue order."""
+    """For each charger group, return every type with every allowed number, in catalogue order."""
     groups: dict[str, list[dict[str, int]]] = {}
     for charger, group in chargers[["charger_id", "charger_group"]].astype(str).to_numpy().tolist():
         choices = [{charger: int(n)} for n in sorted(sizes.get(charger, ()))]

@@ -60,7 +60,7 @@ def with_whereabouts(
 
 
 def _streets(points: np.ndarray, edges: gpd.GeoDataFrame) -> list[Sequence[str]]:
-    """Return, for each point, the name of the nearest street, and of a street that crosses it."""
+    """For each point, return the names of the nearest street and of a street that crosses it."""
     with_name = edges[edges["name"].fillna("").astype(str).str.strip() != ""]
     lines = np.asarray(with_name.geometry.array)
     names = with_name["name"].astype(str).str.strip().to_numpy()

@@ -248,7 +248,7 @@ def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
             texts.append(
                 f"no station with only {GROUPS.get(group, group)} can break even at these prices: "
                 f"even sold out and with the largest subsidy, the best of {int(only.sum()):,} "
-                f"offers lacks PKR {-float(left.max()) / MILLION:,.2f} m"
+                f"offers falls short by PKR {-float(left.max()) / MILLION:,.2f} m"
             )
     return texts
 

@@ -382,7 +382,7 @@ def then_line(one: AimProof, outcome: Outcome) -> Line:
 
 
 def _robust(answer: Answer, best_plans: Sequence[Answer]) -> pd.DataFrame:
-    """Return, for each site, how many of the scenarios' best plans have a station there."""
+    """For each site, return how many of the scenarios' best plans have a station there."""
     sites = answer.program.instance
     standing = [
         set(sites.site_ids[sites.offer_site[one.standing]]) for one in (answer, *best_plans)

@@ -259,7 +259,7 @@ def _members(asked: Asked, *, zones_only: bool = False) -> pd.DataFrame:
 
 
 def _near(asked: Asked) -> pd.Series:
-    """Return, by demand row, the name of the floor on reachable demand; blank if out of reach."""
+    """For each demand row, return the name of its floor on reachable demand; blank if none."""
     rows = next(iter(asked.own.values()))
     forbidden = asked.offers["site_id"].isin(asked.forbidden)
     open_ = (texts_of(asked.offers, "reason") == "") & ~forbidden

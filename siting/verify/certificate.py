@@ -302,7 +302,7 @@ class _Bound:
         return each, rupee
 
     def _by_year(self, site: str, at: Numbers) -> Numbers:
-        """Return the contributions of a site's offers: one row per year and one column per offer."""
+        """Return the contributions of a site's offers: one row per year, one column per offer."""
         years = self.book.years
         price = self.numbers([self._money_price(year) for year in years] + [0.0])
         given = 1.0 if self.aim.kind == "least_money" else self.aim.least_gain
