@@ -127,7 +127,7 @@ OFFERS = Table(
         _number(
             "subsidy_pkr",
             "PKR",
-            "public money for the offer (the largest amount, under the rules need and gap)",
+            "public money for the offer (the maximum, under the rules `need` and `gap`)",
         ),
         Column("reason", "text", "", "why the offer cannot be built, if so", nullable=True),
     ),

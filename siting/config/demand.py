@@ -163,7 +163,7 @@ class Demand(Section):
     """shape and size of the demand cells"""
     city: Text
     """city in the city table, which has its population, share of the fleet and availability; if
-    like is given, any name is allowed"""
+    `like` is given, any name is allowed"""
     like: Text | None = None
     """city of the city table whose power supply and speeds are used for a city that is not in the
     table; requires city_people, which sets its share of the fleet"""

@@ -206,7 +206,7 @@ def _in_years(city: Config, nation: NationConfig) -> Config:
         return city
     program = city.program.model_copy(update={"years": nation.years})
     subsidy = city.offers.subsidy
-    if subsidy.rule is None:  # the default, need, cannot be divided by year
+    if subsidy.rule is None:  # the default rule, `need`, cannot be divided by year
         subsidy = subsidy.model_copy(update={"rule": "share"})
     offers = city.offers.model_copy(update={"subsidy": subsidy})
     return city.model_copy(update={"program": program, "offers": offers})

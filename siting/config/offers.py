@@ -115,7 +115,7 @@ HURDLE_SHARE = 0.7
 
 
 class Hurdle(Section):
-    """The hurdle of a business case with public money, under the rules need and gap."""
+    """The hurdle of a business case with public money, under the rules `need` and `gap`."""
 
     sales_share: PositiveShare | None = None
     """share of its planned sales at which a station must break even; default: 0.7, or 1 if
@@ -159,7 +159,8 @@ class Subsidy(Section):
     """need: the budget pays the shortfall of the business case, up to the shares of the cost parts;
     share: it pays these shares, even if the shortfall is smaller; flat: it pays the same sum for
     every station; gap: it pays the shortfall, up to gap_cap_share of the cost; default: share under
-    program.model coverage, where sales are unknown, and in a nation with years; otherwise need"""
+    `program.model: coverage`, where sales are unknown, and in a nation with years; need
+    otherwise"""
     flat_pkr: Rupees = Field(0, ge=0)
     """sum paid to each station under the rule `flat`, PKR"""
     gap_cap_share: Share = 0.5
@@ -168,11 +169,11 @@ class Subsidy(Section):
     cap_per_station_pkr: Rupees | None = Field(None, ge=0)
     """maximum sum that the budget pays for one station, PKR; default: no cap"""
     hurdle: Hurdle = Hurdle()
-    """hurdle of a station with public money under rules need and gap; without the hurdle, a station
-    would break even only if it sold everything planned"""
+    """hurdle of a station with public money under the rules `need` and `gap`; without the hurdle, a
+    station would break even only if it sold everything planned"""
     concessions: Concessions | None = None
-    """stations that form one business case under rules need and gap; default: each station is its
-    own business case"""
+    """stations that form one business case under the rules `need` and `gap`; default: each station
+    is its own business case"""
 
 
 Count = Annotated[int, Field(ge=1, le=1000, description="number of chargers of this type")]

@@ -138,7 +138,7 @@ class LeastGain(Section):
     is PKR 27 for each kWh of ten years, about the cost of the energy; ASSUMPTION"""
     per_million_by_year: Mapping[YearKey, Annotated[float, Field(ge=0, le=1e9)]] | None = None
     """least gain by the year in which money is drawn, in place of per_million; only with
-    program.years and rule: always"""
+    program.years and `rule: always`"""
     rule: Literal["within_gap", "always"] = "within_gap"
     """within_gap: stations below the least gain are removed while the plan stays within solver.gap;
     with years, or if public money follows the business case, only extra money for shorter drives is

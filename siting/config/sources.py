@@ -193,8 +193,8 @@ class PeopleZones(Section):
     """basis for spreading people inside a zone: length of residential street, footprint of
     buildings, or places"""
     spread_path: SpreadFile | None = None
-    """layer or OSM file of the buildings, or of places with a `weight` column; not used if
-    spread_by is streets"""
+    """layer or OSM file of the buildings, or of places with a `weight` column; not used with
+    `spread_by: streets`"""
     clip_to_roads: bool = False
     """whether the people of a zone count in proportion to the share of its area inside the outline
     of the roads; false: all people of the zone count"""
@@ -287,7 +287,7 @@ class H3Cells(Section):
 
 def _square_unless_told(value: Any) -> Any:
     if isinstance(value, dict) and "shape" not in value:
-        # All other sections have a kind, so users often write kind for cells too.
+        # All other sections have a `kind`, so users often write `kind` for cells too.
         rest = dict(value)
         return {"shape": rest.pop("kind", "square"), **rest}
     return value
@@ -349,7 +349,7 @@ class SitesLayer(Section):
     site_kind: Text = "site"
     """kind of the sites (fuel, parking, mall …) if no column names it"""
     kind_column: Text | None = None
-    """column with each site's kind; default: all are site_kind"""
+    """column with each site's kind; default: site_kind for all sites"""
     tags: Tags | None = None
     """for layers with OSM tags as columns: keep rows with any of these values; default: keep all
     rows"""
@@ -371,7 +371,7 @@ class SitesParcels(Section):
     site_kind: Text = "parcel"
     """kind of the parcels if no column names it"""
     kind_column: Text | None = None
-    """column with each parcel's kind; default: all are site_kind"""
+    """column with each parcel's kind; default: site_kind for all parcels"""
     min_area_m2: Annotated[float, Field(json_schema_extra={"unit": "m2"})] = Field(200, ge=0)
     """minimum area of a parcel, m2; smaller parcels are left out and listed; ASSUMPTION, about six
     car bays with their aisle"""

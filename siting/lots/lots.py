@@ -354,7 +354,7 @@ def _finite(share: float) -> float | None:
 
 
 def _why(kwh: np.ndarray, ids: np.ndarray, count: int, within: float, least: float) -> str:
-    """Return in words why no connected lots can be within a spread."""
+    """State why no connected lots can be within a spread."""
     even = kwh.sum() / count
     said = f". {count} lots within {within:.0%} are impossible: in any division into connected "
     said += f"lots they are at least {least:.1%} apart. An even share is {even:,.0f} kWh/day"

@@ -120,7 +120,7 @@ def zone_of_sites(study: Study, site_ids: Iterable[str]) -> dict[str, str]:
     """Return the zone of each site, which is the zone of the nearest cell."""
     if study.cell_zones is None:
         what = "there are no zones to cap"
-        raise InputError("award.caps", what, "add program.zones, or a column zone")
+        raise InputError("award.caps", what, "add program.zones, or a `zone` column")
     zones: Any = study.cell_zones
     cells, known = study.cells, study.candidates.set_index("site_id").geometry
     wanted = list(dict.fromkeys(site_ids))
