@@ -177,7 +177,7 @@ def _manifest_faults(path: Path, manifest: Mapping[str, Any], tables: Sequence[s
     missing += [name for name in WHOLE if name not in manifest["of_the_run"]]
     faults += naming(f"{path}, key sha256", "lacks files", missing, AGAIN)
     if set(manifest["outcome"]) != {*FACTS, "proofs", "tables"}:
-        faults.append(Fault(f"{path}, key outcome", "has other keys", AGAIN))
+        faults.append(Fault(f"{path}, key outcome", "has different keys from a run", AGAIN))
     return faults
 
 

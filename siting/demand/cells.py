@@ -126,7 +126,8 @@ def cells_on_roads(
         what = f"nobody lives within {max_snap_m:,.0f} m of a road: the nearest cell is "
         what += f"{nearest_m / 1000:,.1f} km from one; people lie at {people_extent}, "
         what += f"the roads at {extent(network.nodes)}"
-        raise InputError("people", what, "give the layer of this city, or check its coordinates")
+        fix = "give a layer that covers this city, or check its coordinates"
+        raise InputError("people", what, fix)
     if far.any():
         whole, lost = (f"{count.sum():,.0f}" for count in (people, people[far]))
         text = "%s of %s people live in cells more than %s m from a road and cannot be served"

@@ -203,7 +203,7 @@ def _energy_faults(energy: pd.DataFrame, cells: pd.DataFrame, by_zone: bool) -> 
     twice = pd.Series(labels).duplicated()
     faults += rows_fault(f"energy, column {' + '.join(key)}", twice, labels, "given twice")
     if by_zone and "zone_id" not in cells.columns:
-        fix = "make the cells from people with a column zone_id"
+        fix = "make the cells from people with a `zone_id` column"
         faults.append(Fault("cells, column zone_id", "missing, but energy is by zone", fix))
     elif by_zone:
         zones = energy["zone_id"].astype(str)

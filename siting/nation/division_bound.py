@@ -1,9 +1,9 @@
 """A bound on any division of the money, from the proven bounds of the cities alone.
 
 Only money links two cities. If a city was solved for a budget ``B``, it has a proven bound ``U`` on
-its service for ``B`` or less. If it was solved at a price ``p`` per rupee, it has the bound ``L + p
-b`` for any money ``b``. Let ``U_c(b)`` be the lowest bound of city ``c`` for money ``b``. Any
-prices ``pi_r`` then give a bound on the nation's service::
+its service for ``B`` or less. If it was solved at a price ``p`` per rupee, it has the bound
+``L + p b`` for any money ``b``. Let ``U_c(b)`` be the lowest bound of city ``c`` for money ``b``.
+Any prices ``pi_r`` then give a bound on the nation's service::
 
     sum of U_c(b_c)  <=  sum over c of max over b of (U_c(b) - b sum of pi_r over r of c)
                          + sum over r of pi_r x limit_r

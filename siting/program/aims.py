@@ -3,15 +3,15 @@
 =================  ===============================================================================
 `MostWorth`        ``max  sum of w_s a_ij v_is x_ijs``: energy, people or sessions, weighted by
                    year and probability (`siting.program.slices`), with or without decay
-`NetWorth`         ``max  sum of w_s a_ij v_is x_ijs  -  g M``: worth less a charge ``g`` on each
+`NetWorth`         ``max  sum of w_s a_ij v_is x_ijs  -  g M``: worth minus a charge ``g`` on each
                    rupee of money ``M`` (``g`` is Everett's price of the budget). Stations that
                    bring less than ``g`` per rupee are not built, and their money stays unspent.
-                   With years the charge is ``sum of g_t (M_t - M_t-1)``, where ``M_t`` is the money
-                   drawn up to year ``t`` `LeastMoney`       ``min`` public money drawn, or total
-                   cost `WorstShare`       ``max  t``  with  ``t D_gs <= sum of x_ijs over i in g,
-                   j``  for each group `LeastRegret`      ``min  r``  with  ``r >= b_k - S_k``  for
-                   each scenario ``k``, where ``b_k`` is the highest worth of any plan in ``k`` and
-                   ``S_k`` the worth of this plan
+                   With years the charge is ``sum of g_t (M_t - M_t-1)``, where ``M_t`` is the
+                   money drawn up to year ``t``
+`LeastMoney`       ``min`` public money drawn, or total cost
+`WorstShare`       ``max  t``  with  ``t D_gs <= sum of x_ijs over i in g, j``  for each group
+`LeastRegret`      ``min  r``  with  ``r >= b_k - S_k``  for each scenario ``k``, where ``b_k`` is
+                   the highest worth of any plan in ``k`` and ``S_k`` the worth of this plan
 `Tail`             ``max  u - 1/(1-a) sum of p_k v_k``  with  ``v_k >= u - (S_k - c_k)``: the mean
                    over the worst share ``1 - a`` of outcomes. An outcome is the worth served
                    (``c_k = 0``) or the worth unserved, which is minimised (``c_k`` is the worth

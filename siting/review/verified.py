@@ -312,7 +312,7 @@ def _written(
         f"memory, platform, versions (siting {moment.siting}, Python {moment.python}), and the "
         "SHA-256 of inputs, which siting rerun compares with the files"
     )
-    return f"{len(named):,} files rebuilt from the tables, identical{words}", None
+    return f"all {len(named):,} files equal those rebuilt from the tables{words}", None
 
 
 def _fact_faults(

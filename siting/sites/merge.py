@@ -128,7 +128,7 @@ def _stack(
         if not roads.intersects(shapely.box(*local.total_bounds)):
             sources = ", ".join(sorted(set(layer["source"].astype(str)))[:3])
             what = f"lies at {extent(layer)}, the roads at {extent(network.nodes)}"
-            fix = "give the layer of this city, or check its coordinates"
+            fix = "give a layer that covers this city, or check its coordinates"
             faults.append(Fault(f"{where} ({sources})", what, fix))
             continue
         parts.append(local.assign(layer=number))

@@ -38,7 +38,7 @@ DAY_MIN = 24 * 60.0
 DAY = simulation.Rules(days=1, seed=1, warm_up_h=6.0)
 # With more drivers a day (over about ten seconds), only `siting simulate` simulates the day.
 MOST_DRIVERS = 60_000
-# If the service standard is exceeded by fewer standard errors than this, it may be by chance.
+# An excess over the service standard of fewer standard errors than this may be due to chance.
 SURE = 1.645
 DRAWS, SEED = 1000, 1
 SLOW_AT = people_to_energy.PACES["slow"]
