@@ -1,4 +1,4 @@
-"""Verbs for stored runs, from ``runs`` to ``papers``, and evaluate, compare and simulate."""
+"""Commands for stored runs, from ``runs`` to ``papers``, and evaluate, compare and simulate."""
 
 from __future__ import annotations
 

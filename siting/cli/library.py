@@ -1,4 +1,4 @@
-"""Verbs on the content of the package: demo, cities, new, schema."""
+"""Commands on the content of the package: demo, cities, new, schema."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any
     """
     if not len(xy_m):
         return np.zeros(0, dtype=int)
-    # The import takes half a second, and most verbs count no places.
+    # The import takes half a second, and most commands count no places.
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree

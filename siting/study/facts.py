@@ -43,12 +43,12 @@ AFIR_KW = 1.3
 
 
 def folder_for(config: Config, verb: str, now: datetime) -> Path:
-    """Return a verb's default folder: ``runs_dir/NAME-VERB-TIME``."""
+    """Return a command's default folder: ``runs_dir/NAME-COMMAND-TIME``."""
     return config.output.runs_dir / f"{config.name}-{verb}-{now:%Y%m%d-%H%M%S}"
 
 
 def head_of(config: Config, now: datetime | None = None) -> dict[str, Any]:
-    """Return the head of a verb's JSON file: version, study and time."""
+    """Return the head of a command's JSON file: version, study and time."""
     named = {name: getattr(config, name) for name in ("name", "title", "note", "year")}
     written = {} if now is None else {"written": now.isoformat(timespec="seconds")}
     return {"siting": __version__, **named, **written}
