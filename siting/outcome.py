@@ -47,7 +47,7 @@ class Outcome(Solved):
     slices
         The years and scenarios: ``slice``, ``year``, ``scenario``, ``weight``, ``probability``.
     built, services, demand
-        Three tables with a column ``slice``: the stations (``year``, ``site_id``, ``offer_id``),
+        Three tables with a ``slice`` column: the stations (``year``, ``site_id``, ``offer_id``),
         the service, and the demand (`siting.tables.DEMAND`).
     served
         One row per slice: ``year``, ``scenario``, ``demand_kwh_day``, ``served_kwh_day``,

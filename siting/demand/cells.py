@@ -44,8 +44,8 @@ def make_cells(
     Parameters
     ----------
     people
-        Points or polygons with a column ``people``, in any coordinate reference system. If there is
-        a column ``zone_id``, a cell with people of several zones has one row for each zone, with
+        Points or polygons with a ``people`` column, in any coordinate reference system. If there is
+        a ``zone_id`` column, a cell with people of several zones has one row for each zone, with
         the people of that zone.
     network
         The roads.

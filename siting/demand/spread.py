@@ -260,7 +260,7 @@ def map_swings(
     One figure at a time is set to both ends of its range. The figures are each class's weight of
     each surface, and the weight of each kind of place. If a class's weight of a surface changes,
     its other weights are scaled to keep the sum of its weights. The effect is half the sum of the
-    absolute changes in the cells' shares of the total, at the end where it is larger.
+    absolute changes in the cells' shares of the total, at the end of the range where it is larger.
 
     `cells`, `energy`, `surfaces`, `weights`, `ownership`: as in `siting.demand.spread_demand`.
     `energy` must not have classes with depots, because surfaces do not affect them. `pois` are

@@ -57,7 +57,7 @@ class CostToAll:
 
     @property
     def pkr_kwh_min(self) -> dict[str, float]:
-        """Yearly cost (PKR) of a minute of drive for each kWh/day, by vehicle class."""
+        """Yearly cost (PKR) of a minute of drive per kWh/day, by vehicle class."""
         each = self.value_pkr_h.items()
         return {k: DAYS * self.ways * v / MINUTES / self.session_kwh[k] for k, v in each}
 

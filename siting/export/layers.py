@@ -17,7 +17,7 @@ from siting.tables import DEMAND, SERVICE
 
 # Above this number, roads are joined for drawing. The unjoined roads of Karachi take 110 MB.
 MOST_ROADS = 100_000
-# Largest shift of a joined road (m).
+# Maximum shift of a joined road (m).
 DRAWN_WITHIN_M = 2.0
 # Attributes that joined roads share.
 _ALIKE = ("name", "highway", "speed_kmh", "speed_source")

@@ -55,8 +55,8 @@ class Ask:
     money: tuple[float, ...]  # public money for the plan (PKR), by year if there are years
     # Price of a rupee (kWh/day), by year if there are years; None: maximise energy within `money`.
     prices: tuple[float, ...] | None = None
-    least_share: float = 0.0  # least share of the demand that must be served
-    least_stations: int = 0  # least number of new stations
+    least_share: float = 0.0  # minimum share of the demand that must be served
+    least_stations: int = 0  # minimum number of new stations
     # Envelopes by name: the maximum amount (PKR), and the charger groups to which it applies.
     envelopes: Mapping[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
     rupee: bool = False  # whether to return the dual price of each year's budget as well

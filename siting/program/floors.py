@@ -31,7 +31,7 @@ class Floor:
 
     name: str  # name of the zone or class, or ``city``
     member: Flags  # whether each demand row belongs to the group
-    share: float  # least share of the demand, 0 to 1
+    share: float  # minimum share of the demand, 0 to 1
     # ``last``: the floor holds in every scenario of the last year; ``every``: in every slice.
     when: When = "last"
 

@@ -39,7 +39,7 @@ from siting.study.to_program import aim_in_words, blocks_of
 WHEN = ("last_change", "update_time")
 NOT_SO, NOT_OTHERS = "differs from the run's tables", "differs from the run's other tables"
 MENDED = "files were edited together: make the run again with `siting run`"
-# Largest difference allowed between the clocks of two machines.
+# Maximum difference between the clocks of two machines.
 CLOCKS_APART = timedelta(days=1)
 NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?%?"
 PKR = rf"PKR {NUMBER} m"

@@ -19,8 +19,8 @@ from siting.roads.network import Network
 
 # Number of neighbouring targets searched together; see `_blocks`.
 BATCH = 32
-# Most driving times in memory at once (64 MB). If drives are long, fewer targets are searched
-# together.
+# Maximum number of driving times in memory at once (64 MB). If drives are long, fewer targets are
+# searched together.
 BLOCK_NUMBERS = 8_000_000
 # Memory (bytes) per pair of cell and site while pairs are gathered, sorted and labelled.
 BYTES_A_PAIR = 64

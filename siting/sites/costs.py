@@ -69,12 +69,12 @@ class SiteCosts:
     contingency_share: float = 0.0
     design_share: float = 0.0
     insurance_share: float = 0.0
-    # Security deposit for the distribution company, PKR for each kW of load.
+    # Security deposit paid to the distribution company, PKR per kW of load.
     deposit_pkr_kw: float = 0.0
     # Share of the busiest hour during which the connection can supply every port in use; at 1, it
     # can supply all ports at once.
     busy_share: float = 1.0
-    # `road_battery_2w`, `road_battery_3w`: batteries on the road (kWh) for each kWh/day that swap
+    # `road_battery_2w`, `road_battery_3w`: batteries on the road (kWh) per kWh/day that swap
     # cabinets can sell
     road_battery_2w: float = 0.0
     road_battery_3w: float = 0.0
@@ -90,7 +90,7 @@ class SiteCosts:
     bays_by_kind: Mapping[str, float] = field(default_factory=dict)
 
     def road_battery(self, group: str) -> float:
-        """Return the batteries on the road (kWh) for each kWh/day that a charger group can sell."""
+        """Return the batteries on the road (kWh) per kWh/day that a charger group can sell."""
         return float(getattr(self, f"road_battery_{group.removeprefix('swap_')}", 0.0))
 
     def __post_init__(self) -> None:
@@ -143,7 +143,7 @@ class Hurdle:
 
     # Share of planned sales at which a station must break even, above 0 and at most 1.
     sales_share: float = 1.0
-    # Least real return a year, 0 to 1; by default, the discount rate.
+    # Minimum real return per year, 0 to 1; by default, the discount rate.
     real_return: float | None = None
 
     def __post_init__(self) -> None:

@@ -32,7 +32,7 @@ class Fitting:
     parking: pd.DataFrame  # NEECA's parking rule: charging points by bays
     points_rule: str = "none"
     upgrade: bool = False  # whether more power than the headroom can be bought
-    least_ports: int = 0  # least number of ports of a size
+    least_ports: int = 0  # minimum number of ports of a size
 
     def points(self, sites: pd.DataFrame) -> npt.NDArray[np.float64]:
         """Return the points that NEECA's rule sets for each site; 0 if its bays are unknown."""

@@ -146,7 +146,7 @@ def isochrones(
     kmh = config.reach.access_kmh
     minutes = roads.minutes_to_nearest(network, standing, limits[-1], kmh)
     ground = roads.isochrones(network, minutes, limits)
-    # A drive starts at the centre of its cell, as in the stage `reach`.
+    # A drive starts at the centre of its cell, as in the `reach` stage.
     node = cells["node_id"].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
     home_min = minutes.reindex(node).to_numpy() + cells["snap_m"].to_numpy() / 1000 / kmh * 60
     upto = [limits[bisect_left(limits, m)] if m <= limits[-1] else np.nan for m in home_min]
