@@ -162,7 +162,7 @@ class Demand(Section):
     cells: CellShape = SquareCells()
     """shape and size of the demand cells"""
     city: Text
-    """city in the city table, which has its population, share of the fleet and availability; if
+    """city in the city table; the table has its population, share of the fleet and availability; if
     `like` is given, any name is allowed"""
     like: Text | None = None
     """city of the city table whose power supply and speeds are used for a city that is not in the

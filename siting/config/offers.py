@@ -25,7 +25,7 @@ from siting.config.fields import (
     refuse,
 )
 
-# Configuration name of existing stations, which is reserved.
+# The reserved configuration name of existing stations.
 EXISTING = "existing"
 RupeesKwh = Annotated[float, Field(json_schema_extra={"unit": "PKR/kWh"})]
 RupeesHour = Annotated[float, Field(json_schema_extra={"unit": "PKR/h"})]

@@ -226,7 +226,7 @@ def squares(keys: npt.NDArray[np.int64], size_m: float) -> Shapes:
 
 
 def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
-    """Return H3 cells that cover a layer, from south to north, and each row's cell (-1: none)."""
+    """Return a layer's H3 cells, ordered from south to north, and each row's cell (-1: none)."""
     import h3
 
     degrees = local.geometry.to_crs(4326)

@@ -117,7 +117,7 @@ def award_account(study: Study, folder: Path) -> AwardAccount:
 
 
 def zone_of_sites(study: Study, site_ids: Iterable[str]) -> dict[str, str]:
-    """Return the zone of each site, which is the zone of the nearest cell."""
+    """Return the zone of each site: the zone of the nearest cell."""
     if study.cell_zones is None:
         what = "there are no zones to cap"
         raise InputError("award.caps", what, "add program.zones, or a `zone` column")
