@@ -484,7 +484,7 @@ def least_cost_to_all(
         missing = [one for one in needed if one not in given]
         bad = [one for one, pkr in given.items() if not 0 <= pkr < math.inf]
         faults += naming(where, f"{each} without a figure", missing, "give one for each")
-        faults += naming(where, f"{each} without a number of 0 or more", bad)
+        faults += naming(where, f"{each} whose figure is missing, negative or infinite", bad)
     unknown = sorted(set(minute) - set(instance.class_names))
     fix = f"use {', '.join(instance.class_names)}"
     refuse(faults + naming("least cost to all, pkr_kwh_min", "no such classes", unknown, fix))

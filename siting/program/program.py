@@ -426,7 +426,7 @@ class Program:
                 continue
             column = values.reindex(ids).to_numpy(dtype=float)
             bad = ids[~(np.isfinite(column) & (column >= 0))]
-            what = "rows without a number of 0 or more"
+            what = "rows whose demand is missing, negative or infinite"
             faults += naming(f"demand of {key}", what, bad, count=True)
             columns.append(column)
         refuse(faults)
