@@ -477,7 +477,7 @@ One maker at a time is replaced by a function that does nothing, and the program
 maker are solved again. Each program is a row of the tables. Each run uses one thread. All seconds,
 the time limits included, are CPU seconds of the process. The limit is {TOWN_S:.0f} s for the medium
 towns of the tests, {REAL_S:.0f} s for the five places with a configuration file, and {CITY_S:.0f} s
-for *city*. *City* is a quarter of the made-up city of rows 13 to 16 of
+for *city*. *City* is a quarter of the synthetic city of rows 13 to 16 of
 [Performance](../performance.md). The towns, except *small*, are solved by the method for large
 programs (`WHOLE_FIRST = -1`). In *years, many offers* the offers are also priced in
 (`MANY_OFFERS = 1`).

@@ -1,4 +1,4 @@
-"""Write the pages of docs/ that are made from code. Run it after changes of keys or verbs."""
+"""Write the pages of docs/ that are made from code. Run it after changes of keys or commands."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def tables_page() -> str:
     lines = [
         "# Tables",
         "",
-        "Every table that passes between stages. `siting.validate(frame, table)` holds a table of",
-        "yours against its specification and lists every fault at once.",
+        "This page describes every table that passes between stages.",
+        "`siting.validate(frame, table)` checks a table of yours and lists all faults at once.",
     ]
     for table in TABLES:
         lines += ["", f"## {table.name}", "", f"{table.meaning[0].upper()}{table.meaning[1:]}."]
-        lines += ["", f"Named by: {', '.join(f'`{k}`' for k in table.key)}."]
+        lines += ["", f"Key: {', '.join(f'`{k}`' for k in table.key)}."]
         if table.geometry:
             lines += [f"Geometry: {' or '.join(table.geometry)}."]
         if table.capacity_columns:
-            lines += ["Also one column `capacity_<group>_kwh_day` for each charger group."]
+            lines += ["There is also one column `capacity_<group>_kwh_day` per charger group."]
         lines += ["", "| column | kind | unit | meaning |", "|---|---|---|---|"]
         for column in table.columns:
             kind = column.kind + (", may be blank" if column.nullable else "")
@@ -49,7 +49,7 @@ def tables_page() -> str:
 
 
 def cli_page() -> str:
-    """Return all verbs of the command line as Markdown, with their arguments and options."""
+    """Return all commands of the command line as Markdown, with their arguments and options."""
     root: Any = typer.main.get_command(app)
     verbs = {name: verb for name, verb in root.commands.items() if not verb.hidden}
     lines = [
@@ -57,18 +57,18 @@ def cli_page() -> str:
         "",
         MADE.format("siting/cli"),
         "",
-        "`siting VERB --help` says the same in the terminal. Exit codes: 0 done; 1 the",
-        "requirements cannot hold together; 2 bad input; 3 a plan was written whose gap is above",
-        "100 %, which the first line says too; 130 stopped by Ctrl-C before there was a plan. What",
-        "a verb finds goes to stdout, its progress and errors to stderr. With `--json` one",
-        "document stands on stdout, whatever happens; what stops a verb is",
-        '`{"error": [{"where": …, "what": …, "fix": …}]}`, with the same exit code.',
+        "`siting COMMAND --help` shows the same text in the terminal. Exit codes: 0: done;",
+        "1: the requirements contradict each other; 2: bad input; 3: a plan was written whose gap",
+        "is above 100 %, which the first line of the output also states; 130: stopped by Ctrl-C",
+        "before there was a plan. Results go to stdout; progress and errors go to stderr. With",
+        "`--json`, stdout always gets exactly one document. After an error, this document is",
+        '`{"error": [{"where": …, "what": …, "fix": …}]}`, and the exit code is the same.',
         "",
-        "A run is asked for by its folder, by its name in `siting runs` or the start of it, or as",
-        "`@latest`. A list is written `[A,B]`, or `LOW:HIGH:COUNT` for numbers in even steps.",
+        "To name a run, write its folder, its name in `siting runs`, the beginning of that name,",
+        "or `@latest`. Write a list as `[A,B]`, or as `LOW:HIGH:COUNT` for numbers in even steps.",
     ]
     for group in GROUPS:
-        lines += ["", f"**{group}**", "", "| verb | what it does |", "|---|---|"]
+        lines += ["", f"**{group}**", "", "| command | what it does |", "|---|---|"]
         lines += [
             f"| [`{name}`](#siting-{name}) | {_first_line(verb.help)} |"
             for name, verb in verbs.items()
@@ -183,7 +183,7 @@ def api_pages() -> dict[str, str]:
             "",
             made,
             "",
-            "Most work needs these nine names; all are below.",
+            "Most work needs only these nine names. The pages below list all names.",
         ),
         *("", "| name | what it is |", "|---|---|"),
         *(f"| [`{name}`](api/{page}.md) | {_nine(name)} |" for name, page in NINE.items()),
@@ -192,9 +192,9 @@ def api_pages() -> dict[str, str]:
         *(
             "```",
             "",
-            "`import siting` gives these names; each loads on first use. Submodules",
+            "`import siting` provides these names; each is loaded on first use.",
         ),
-        "have more: `help(siting.roads)`.",
+        "Submodules have more names: see `help(siting.roads)`.",
     ]
     pages = {}
     for topic, (title, names) in TOPICS.items():
@@ -203,8 +203,9 @@ def api_pages() -> dict[str, str]:
         body = [line for name in names for line in _directive(name)]
         lines = [f"# {title}", "", made, "", *table, "", "```{eval-rst}", *body, "```"]
         if "Study" in names:
-            lines += ["", "## Stages", "", "Each an attribute of a study, in this order.", ""]
-            lines += ["| stage | what comes out | reads the stages |", "|---|---|---|"]
+            lines += ["", "## Stages", ""]
+            lines += ["Each stage is an attribute of a study. This is the order of the stages.", ""]
+            lines += ["| stage | result | reads the stages |", "|---|---|---|"]
             lines += [
                 f"| `{stage.name}` | {_first_line(stage.__doc__)} | {', '.join(stage.reads)} |"
                 for stage in STAGES.values()
@@ -244,8 +245,8 @@ def formulations_page() -> str:
         "",
         MADE.format("siting/program, siting/engine and siting/classics"),
         "",
-        "The top of each file with a program, as it stands there: symbols, program, source.",
-        "[The mathematics](../models.md) says which block answers which question.",
+        "This page repeats the docstring of each file that states a program, with its symbols and",
+        "source. [The mathematics](../models.md) lists which block answers which question.",
     ]
     for room, paths in _formulated().items():
         lines += ["", f"## {room}"]

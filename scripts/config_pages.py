@@ -39,7 +39,7 @@ def reference() -> dict[str, str]:
         _MADE,
         "",
         "One YAML file describes one study. Unknown keys are refused. Units are part of the names "
-        "of the keys. Relative paths are taken from the folder of the file. `1e9` and "
+        "of the keys. Relative paths start at the folder of the file. `1e9` and "
         "`120_000_000` are numbers; only `true` and `false` are truth values. Defaults marked "
         "ASSUMPTION have no source: replace them if you know better.",
         "",

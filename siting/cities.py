@@ -39,7 +39,7 @@ NO_TEXT = ("yes", "no", "on", "off", "true", "false", "null", "y", "n")
 
 
 def library() -> pd.DataFrame:
-    """Return the cities of the library, one row each, with the inputs of a study.
+    """Return the cities in the library, one row each, with the inputs of a study.
 
     Columns: ``city``, ``province``, ``people_2023`` (population of the city proper), ``zones``
     (number of census tehsils in the city), ``zone_people`` (their population), ``disco`` (power
@@ -67,7 +67,7 @@ def library() -> pd.DataFrame:
 def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFrame:
     """Return the census zones of a city in 2023: tehsils, or sub-divisions in Karachi.
 
-    `city` is a city of the library, or a city that only this table has (Sargodha, Sukkur …); None
+    `city` is a city in the library, or a city that only this table has (Sargodha, Sukkur …); None
     means all cities. `whole_district` adds the other tehsils of the city's districts. Columns
     (blank: unknown): ``district``, ``division``, ``tehsil``, ``city`` (blank: none), ``area_km2``,
     ``people_2023``, ``urban_people``, ``household_size`` (persons), ``growth_pct_year`` (2017 to
@@ -147,7 +147,7 @@ def new_config(
     The census population is spread along streets. Candidates are fuel stations, car parks and malls
     from OpenStreetMap, and a grid of street corners. A tehsil or city that is in the census but not
     in the library borrows the figures of a nearby city in the library, or of the city in `like`.
-    Any other town needs both `like`, a similar city of the library, and `people`. `people` always
+    Any other town needs both `like`, a similar city in the library, and `people`. `people` always
     replaces the census total. With a `roads_file`, nothing is downloaded. Roads and candidates come
     from the file, street corners are denser, and demand is proportional to population. Case is
     ignored. Raises `InputError` if several towns have the name, or an unknown town lacks `like` or

@@ -55,7 +55,8 @@ def copy_embedded_city(folder: Path | str = "siting-demo", nation: bool = False)
     Raises
     ------
     InputError
-        If the folder has files of the city whose content differs, perhaps because you edited them.
+        If files of the city in the folder differ from the packaged files, perhaps because you
+        edited them.
 
     Examples
     --------

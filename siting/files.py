@@ -159,7 +159,8 @@ def unreadable_in_words(
 ) -> Iterator[None]:
     """Turn a library's error about the content of a file into an `InputError`.
 
-    The `InputError` names the file and says `what`. It replaces errors in `UNREADABLE` and `also`.
+    The `InputError` names the file and says `what`. It replaces exceptions of the types in
+    `UNREADABLE` and `also`.
     """
     try:
         yield

@@ -95,7 +95,7 @@ def changed(folder: Path, hashes: Mapping[str, Any], again: str = AGAIN) -> list
 
 
 def strange(folder: Path, known: Sequence[str]) -> list[Fault]:
-    """Return a fault that names the unknown files in a folder, if there are any."""
+    """Return a fault that names the unknown files in a folder; no fault if all are known."""
     odd = sorted(path.name for path in folder.iterdir() if path.name not in known)
     return naming(str(folder), "not a file that the run wrote", odd, "move it elsewhere")
 
@@ -177,7 +177,7 @@ def _manifest_faults(path: Path, manifest: Mapping[str, Any], tables: Sequence[s
     missing += [name for name in WHOLE if name not in manifest["of_the_run"]]
     faults += naming(f"{path}, key sha256", "lacks files", missing, AGAIN)
     if set(manifest["outcome"]) != {*FACTS, "proofs", "tables"}:
-        faults.append(Fault(f"{path}, key outcome", "has other keys", AGAIN))
+        faults.append(Fault(f"{path}, key outcome", "has different keys from a run", AGAIN))
     return faults
 
 

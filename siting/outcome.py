@@ -39,7 +39,7 @@ class Outcome(Solved):
     subsidy_pkr, cost_pkr, budget_pkr, demand_kwh_day, served_kwh_day
         As in `siting.Answer`, for the target year and the configuration's own demand.
     blocks
-        The keys of the section ``program`` that are set, such as ``years`` or ``zone_floor``.
+        The keys of the ``program`` section that are set, such as ``years`` or ``zone_floor``.
     aim
         The aims in words.
     service
@@ -47,7 +47,7 @@ class Outcome(Solved):
     slices
         The years and scenarios: ``slice``, ``year``, ``scenario``, ``weight``, ``probability``.
     built, services, demand
-        Three tables with a column ``slice``: the stations (``year``, ``site_id``, ``offer_id``),
+        Three tables with a ``slice`` column: the stations (``year``, ``site_id``, ``offer_id``),
         the service, and the demand (`siting.tables.DEMAND`).
     served
         One row per slice: ``year``, ``scenario``, ``demand_kwh_day``, ``served_kwh_day``,
@@ -187,7 +187,7 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     aim
         The aims in words; their names by default.
     blocks
-        The keys of the section ``program`` that are set.
+        The keys of the ``program`` section that are set.
     """
     program, instance = answer.program, answer.program.instance
     names = [one.name for one in program.slices]

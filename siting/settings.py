@@ -1,9 +1,9 @@
 """Numeric constants of `program`, `engine` and `classics`, with their measured effects.
 
-"Alike from a to b" is a measurement: six towns of 60 sites were solved to a gap of 0.5 % with half
-and with double the value (`scripts/vary_settings.py`), and both took the same CPU time as the value
-itself, to within a fifth. For shares of 0.5 or more, the distance from 1 was halved and doubled
-instead. Large programs were not tried.
+"Alike from a to b" was measured: six towns of 60 sites were solved to a gap of 0.5 % with half the
+value and with twice the value (`scripts/vary_settings.py`). Either way, the CPU time changed by at
+most a fifth. For shares of 0.5 or more, the distance from 1 was halved and doubled instead. Large
+programs were not tried.
 
 "Not measured" means that no such range is known. Row numbers are rows of `docs/performance.md`.
 Shares are fractions of 1. Gains and violations are relative. Times (`_S`) are in seconds. Steps of

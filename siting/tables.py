@@ -127,7 +127,7 @@ OFFERS = Table(
         _number(
             "subsidy_pkr",
             "PKR",
-            "public money for the offer (the largest amount, under the rules need and gap)",
+            "public money for the offer (the maximum, under the rules `need` and `gap`)",
         ),
         Column("reason", "text", "", "why the offer cannot be built, if so", nullable=True),
     ),
@@ -193,7 +193,7 @@ def capacity_columns(offers: pd.DataFrame) -> list[str]:
 
 
 def may_be_built(offers: pd.DataFrame) -> pd.Series[bool]:
-    """Return whether each offer can be built: it is new, and there is no reason against it."""
+    """Return whether each offer can be built: it is new, and no reason rules it out."""
     reason = offers["reason"].fillna("").astype(str).str.strip()
     return (reason == "") & ~offers["existing"].astype(bool)
 
@@ -335,7 +335,7 @@ def _flagged(place: str, what: str, mask: np.ndarray, labels: Labels) -> list[Fa
 
 
 def mean_drive_min(kwh: ArrayLike, minutes: ArrayLike) -> float:
-    """Return the mean drive (min), weighted by kWh served; NaN if nothing is served.
+    """Return the mean drive time (min), weighted by kWh served; NaN if nothing is served.
 
     >>> mean_drive_min([3.0, 1.0], [2.0, 6.0])
     3.0

@@ -122,7 +122,7 @@ class Market:
     def best(
         self, *, without: Bid | None = None, gap: float = 0.0, limit_s: float = math.inf
     ) -> Best | None:
-        """Return the plan with the most worth, then the least money; None if none was found.
+        """Return the plan of highest worth, then of least money; None if none was found.
 
         `without`: a bid to leave out; `gap`: the requested gap.
         """

@@ -37,14 +37,14 @@ from siting.tables import capacity_columns
 from siting.writing import write_text
 
 TIES = (
-    "ties: the most worth, then the least public money, then the least cost, then the higher rent, "
-    "then the earlier line of the bids"
+    "ties: the highest worth, then the least public money, then the lowest cost, then the higher "
+    "rent, then the earlier line of the bids"
 )
-# Share of the time for critical asks that goes to winners.
+# Of the time for all critical asks, the share that the asks of winners get.
 WINNERS_S = 0.5
 # Longest time for one critical ask, as a multiple of an even share of the remaining time.
 AHEAD = 4.0
-# Share of the time for a winner's critical ask that goes to the award without the winner.
+# Of the time for one winner's critical ask, the share spent on the award without this winner.
 WITHOUT_S = 0.6
 
 
@@ -65,9 +65,9 @@ def award(
 ) -> Award:
     """Return the winning bids, and the critical ask of each bid.
 
-    The award has the most worth within the public money. Among awards of equal worth, it draws the
-    least money. The configuration sets demand, budget, years, floors, feeders, limits and existing
-    stations.
+    The award has the highest worth that the public money allows. Among awards of equal worth, it
+    draws the least money. The configuration sets demand, budget, years, floors, feeders, limits and
+    existing stations.
 
     Parameters
     ----------
@@ -302,7 +302,7 @@ def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
 
 
 def _adds(study: Study, market: Market, won: pd.DataFrame) -> dict[str, float]:
-    """Return, by winner, the worth that the award would lose if only this winner were missing."""
+    """For each winner, return the worth lost if only this winner were missing."""
     built, plan = study.outcome.built, study.program.year_plan
 
     def worth(gone: Collection[str]) -> float:

@@ -215,7 +215,7 @@ class _Batch:
     def drain(
         self, executor: Executor, todo: Sequence[BatchStudy], threads: Mapping[str, int | None]
     ) -> list[BatchStudy]:
-        """Run studies with `threads` by study key; return studies left if the executor breaks."""
+        """Run studies with their numbers of `threads`; return those left if the executor breaks."""
         left: list[BatchStudy] = []
         futures: dict[Future[Row], BatchStudy] = {}
         try:

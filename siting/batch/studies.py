@@ -63,7 +63,7 @@ def list_studies(
     overrides
         ``key.path=value`` strings that replace keys of every file.
     sweep
-        Values to try, by key path; they are added to the section ``sweep`` of each file, and
+        Values to try, by key path; they are added to the ``sweep`` section of each file, and
         replace its values for the same key.
     today
         Today's date. A target year in the past is a fault.

@@ -94,7 +94,7 @@ def nearest(problem: Location, chosen: Flags) -> tuple[Floats, Ints, Floats]:
 
 
 def fill(problem: Location, chosen: Flags, clock: Clock) -> Flags:
-    """Add sites, the most profitable first, while that saves cost; return the open sites."""
+    """Add sites, most profitable first, as long as this lowers the cost; return the open sites."""
     chosen = chosen | problem.existing
     cheapest = nearest(problem, chosen)[0]
     scale = max(float(cheapest.sum()), 1e-300)

@@ -30,11 +30,11 @@ one ``c_i``, with the sum of their weights::
           0 <= c_i <= 1
 
 **p-median**: with p sites, the least cost of serving every demand from its nearest one. Let ``D_i1
-< ... < D_iK`` be the different costs of serving demand ``i``, weight included. The
-variables do not name the serving site, but the cost of the nearest open one: ``z_ik`` is 1 if no
-site at ``D_ik`` or nearer is open. The usual program, with a variable per pair, has no stronger
-relaxation. Here all rows together have one entry per pair, and equal costs share a variable.
-Costs beyond the nearest existing site need no variables and rows::
+< ... < D_iK`` be the different costs of serving demand ``i``, weight included. The variables do not
+name the serving site, but the cost of the nearest open one: ``z_ik`` is 1 if no site at ``D_ik`` or
+nearer is open. The usual program, with a variable per pair, has no stronger relaxation. Here all
+rows together have one entry per pair, and equal costs share a variable. Costs beyond the nearest
+existing site need no variables or rows::
 
     min   sum over i of  D_i1 + sum over k < K of (D_i,k+1 - D_ik) z_ik
     s.t.  z_i1 + sum of y_j over j at D_i1   >=  1                        for each i

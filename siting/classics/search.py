@@ -105,9 +105,9 @@ def cover(instance: PlainInstance, radius: float, means: Means) -> Found:
 
 
 def reaches_all(instance: PlainInstance, radius: float, p: int, means: Means) -> Found:
-    """Return p sites that cover every demand within a radius, if they are found; the value is 0.
+    """Return p sites that cover all demand within a radius, or no sites if none are found.
 
-    The bound is 1 if p sites are proven too few.
+    The value is 0. The bound is 1 if p sites are proven too few.
     """
     near = instance.within(radius)
     problem = make_location(near, p=p, unserved=np.ones(len(near.demand_ids)))

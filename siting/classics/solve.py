@@ -365,7 +365,7 @@ def _number_faults(instance: PlainInstance, model: str, p: int | None) -> list[F
         return [] if p is None else [Fault("p", f"plays no part in {model}", "leave it out")]
     sites, standing = len(instance.site_ids), instance.site_ids[instance.existing]
     if p is None:
-        return [Fault("p", f"missing: {model} needs a number of sites", f"give 1 to {sites:,}")]
+        return [Fault("p", f"missing: {model} needs the number of sites", f"give 1 to {sites:,}")]
     if isinstance(p, bool) or not isinstance(p, (int, np.integer)):
         return [Fault("p", f"is {p!r}", f"give a whole number from 1 to {sites:,}")]
     if p < 1:

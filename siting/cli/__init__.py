@@ -1,4 +1,4 @@
-"""The command line: a verb per command, clear errors, and JSON on stdout if requested.
+"""The command line: its commands, clear errors, and JSON on stdout if requested.
 
 Exit codes: 0 done; 1 the requirements are infeasible; 2 bad input; 3 a plan was written with a
 gap above 100 %; 130 stopped by Ctrl-C before there was a plan.

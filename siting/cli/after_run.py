@@ -1,4 +1,4 @@
-"""Verbs for stored runs, from ``runs`` to ``papers``, and evaluate, compare and simulate."""
+"""Commands for stored runs, from ``runs`` to ``papers``, and evaluate, compare and simulate."""
 
 from __future__ import annotations
 
@@ -261,10 +261,10 @@ def lots(
     loss: float = typer.Option(
         0.05,
         metavar="SHARE",
-        help="Largest share of its energy that a station may lose within its search area.",
+        help="Maximum share of its energy that a station may lose within its search area.",
     ),
     radius: float = typer.Option(
-        1000.0, metavar="M", help="Largest radius of a search area, metres."
+        1000.0, metavar="M", help="Maximum radius of a search area, metres."
     ),
     out: Path | None = to_folder("By default RUN-lots-TIME beside the run."),
 ) -> Reply:

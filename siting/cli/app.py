@@ -1,4 +1,4 @@
-"""The common parts of all verbs: arguments, error messages, and progress on stderr."""
+"""The common parts of all commands: arguments, error messages, and progress on stderr."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from siting.study import Event
     from siting.terminal.progress import StageLines
 
-# The groups of verbs in the order of ``--help``.
+# The groups of commands in the order of ``--help``.
 BEGIN, PLAN, AFTER, TRUST = "Begin", "Make plans", "After a run", "Check a run"
 GROUPS = (BEGIN, PLAN, AFTER, TRUST)
 
 
-# A verb without output reports after this time (s) that it is at work.
+# A command without output reports after this time (s) that it is at work.
 FIRST_LINE_S = 0.5
 # Exit code if a plan is written and its gap is above 100 %.
 FAR_FROM_PROVEN = 3
@@ -44,21 +44,21 @@ FAR_FROM_PROVEN = 3
 
 @dataclass
 class Said:
-    """The running verb, whether it prints JSON, and whether its JSON is already on stdout."""
+    """The running command, whether it prints JSON, and whether its JSON is already on stdout."""
 
     verb: str = ""
     asked: bool = False
     done: bool = False
 
 
-# The running verb, which error messages anywhere in the code look up.
+# The running command, which error messages anywhere in the code look up.
 _SAID: ContextVar[Said] = ContextVar("said")
 # The base class of all usage errors; typer exports only one of its subclasses.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
 
 class Verbs(TyperGroup):
-    """The verbs, listed by group in ``--help``; usage errors are printed as JSON if requested."""
+    """The commands, by group in ``--help``; usage errors are printed as JSON if requested."""
 
     def make_context(self, info_name: Any, args: list[str], *more: Any, **named: Any) -> Any:
         """Begin a command, and note whether it asks for JSON."""
@@ -68,12 +68,12 @@ class Verbs(TyperGroup):
             return super().make_context(info_name, args, *more, **named)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the verb."""
+        """Run the command."""
         with _usage_as_json():
             return super().invoke(ctx)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the verbs with their descriptions, one section for each group."""
+        """Write the commands with their descriptions, one section for each group."""
         for group in GROUPS:
             verbs = [(n, v) for n, v in self.commands.items() if v.rich_help_panel == group]  # type: ignore[attr-defined]
             with formatter.section(group):
@@ -84,16 +84,16 @@ app = typer.Typer(
     name="siting",
     cls=Verbs,
     help="Where electric-vehicle chargers go, which kind and with how much public money.",
-    epilog="siting VERB --help has the options of a verb and an example.",
+    epilog="siting COMMAND --help lists the options of a command and an example.",
     no_args_is_help=True,
-    rich_markup_mode=None,  # the boxes would take two thirds of the time of --help
+    rich_markup_mode=None,  # boxes would take two thirds of the run time of --help
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
 def option(name: str, metavar: str, help_: str, default: Any = None, **rules: Any) -> Any:
-    """Return an option of a verb, as typer reads it from a parameter's default.
+    """Return an option of a command, as typer reads it from a parameter's default.
 
     `rules` are the option's limits and parser. The option is required if `default` is ``...``.
     """
@@ -155,9 +155,9 @@ Run = Annotated[
 
 @dataclass
 class Reply:
-    """The result of a verb: its JSON, its text for the terminal, and its exit code.
+    """The result of a command: its JSON, its text for the terminal, and its exit code.
 
-    `gaps` are the gaps of the plans written. If a gap is above 100 %, the verb ends with
+    `gaps` are the gaps of the plans written. If a gap is above 100 %, the command ends with
     `FAR_FROM_PROVEN`. If `always` is true, the text is printed despite ``--quiet``.
     """
 
@@ -169,11 +169,11 @@ class Reply:
 
     @classmethod
     def written(cls, path: Path) -> Reply:
-        """Return the reply of a verb that wrote one file."""
+        """Return the reply of a command that wrote one file."""
         return cls(lambda: {"written": str(path)}, lambda: typer.echo(f"Written to {path}"))
 
 
-# Common options that a verb may take, in the order in which help lists them.
+# Common options that a command may take, in the order in which help lists them.
 _SOLVER: dict[str, Any] = {
     "overrides": Overrides,
     "budget": Budget,
@@ -183,25 +183,25 @@ _SOLVER: dict[str, Any] = {
 
 
 def to_folder(help_: str) -> Any:
-    """Return the option for the folder that a verb writes."""
+    """Return the option for the folder that a command writes."""
     return option("--out", "DIR", help_)
 
 
 def verb(
     group: str, example: str, *, solver: Sequence[str] = (), quiet: bool = True, bare: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return a decorator that makes a function a verb, with an example in its help.
+    """Return a decorator that makes a function a command, with an example in its help.
 
     The function returns a `Reply`, which is printed as ``--json`` and ``--quiet`` require. Errors
     are printed with their remedies.
 
-    `group` is the verb's group in ``--help``. `solver` are the options among ``budget``, ``gap``
+    `group` is the command's group in ``--help``. `solver` are the options among ``budget``, ``gap``
     and ``time_limit`` that become overrides. `quiet` adds the option ``--quiet``. If `bare` is
     true, the function itself prints its result and explains errors.
     """
 
     def make(function: Callable[..., Any]) -> Callable[..., Any]:
-        # Without `short_help` the list of verbs would cut descriptions at the line's end.
+        # Without `short_help` the list of commands would cut descriptions at the line's end.
         said = " ".join((function.__doc__ or "").split())
         return app.command(
             function.__name__.rstrip("_"),  # names that Python reserves end in _
@@ -216,7 +216,7 @@ def verb(
 def _with_common_options(
     function: Callable[..., Reply], solver: Sequence[str], quiet: bool
 ) -> Callable[..., None]:
-    """Return a verb that takes the common options, prints its reply and exits with its code."""
+    """Return a command that takes the common options, prints its reply and exits with its code."""
     own = dict(inspect.signature(function, eval_str=True).parameters)
 
     def run(**given: Any) -> None:
@@ -266,7 +266,7 @@ def asked_of_solver(
     budget: float | None = None,
     budget_key: str = "program.budget_pkr",
 ) -> list[str]:
-    """Return the overrides of a verb, including its solver options."""
+    """Return the overrides of a command, including its solver options."""
     options = ((budget_key, budget), ("solver.gap", gap), ("solver.time_limit_s", time_limit))
     return [
         *(overrides or ()),
@@ -296,7 +296,7 @@ def items(texts: Sequence[str] | None) -> list[str]:
 
 
 def print_json(facts: Any) -> None:
-    """Print the result of a verb as JSON on stdout.
+    """Print the result of a command as JSON on stdout.
 
     NumPy numbers and dates become plain values; infinite values become ``null``.
     """
@@ -318,13 +318,13 @@ def _usage_as_json() -> Iterator[None]:
     try:
         yield
     except _UsageError as err:
-        fix = "siting VERB --help has the options of a verb"
+        fix = "siting COMMAND --help lists the options of a command"
         _json_of([Fault("command line", err.format_message(), fix)])
         raise
 
 
 def _json_of(faults: Sequence[Fault]) -> None:
-    """Print faults as JSON if requested, unless the verb's JSON is already printed."""
+    """Print faults as JSON if requested, unless the command's JSON is already printed."""
     said = _SAID.get(Said())
     if said.asked and not said.done:
         with suppress(OSError):  # stdout itself may have failed; stderr has the faults
@@ -350,7 +350,7 @@ def _root(
         is_eager=True,
     ),
 ) -> None:
-    """Define the options that precede a verb."""
+    """Define the options that precede a command."""
 
 
 class Progress:
@@ -387,7 +387,7 @@ _PROGRESS: ContextVar[Progress | None] = ContextVar("progress", default=None)
 
 
 def progress() -> Progress | None:
-    """Return the progress display of the running verb; None if it is quiet."""
+    """Return the progress display of the running command; None if it is quiet."""
     return _PROGRESS.get()
 
 
@@ -449,14 +449,14 @@ def _listen_to_sigterm() -> Callable[[], object]:
 
 
 def stopped(text: str) -> typer.Exit:
-    """Print that a verb was stopped; return the exception that ends it."""
+    """Print that a command was stopped; return the exception that ends it."""
     typer.echo(text, err=True)
     _json_of([Fault("", text.strip())])
     return typer.Exit(130)
 
 
 def failed(heading: str, err: SitingError, code: int = 2) -> typer.Exit:
-    """Print an error on stderr, and as JSON if requested; return the exception that ends a verb."""
+    """Print an error on stderr, and as JSON if requested; return the command's last exception."""
     _json_of(err.faults)
     more = f" ({len(err.faults)} faults)" if len(err.faults) > 1 else ""
     typer.echo(f"{heading}{more}:", err=True)

@@ -1,4 +1,4 @@
-"""Verbs on the content of the package: demo, cities, new, schema."""
+"""Commands on the content of the package: demo, cities, new, schema."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def cities() -> Reply:
 @verb(BEGIN, "siting new multan --out configs/multan.yaml", quiet=False)
 def new(
     city: str = typer.Argument(
-        ..., metavar="CITY", help="A city of `siting cities`, or a tehsil of the census of 2023."
+        ..., metavar="CITY", help="A city of `siting cities`, or a tehsil of the 2023 census."
     ),
     *,
     like: str | None = option(

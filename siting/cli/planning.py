@@ -1,4 +1,4 @@
-"""Verbs on configurations, from ``run`` and ``award`` to ``batch`` and ``rerun``."""
+"""Commands on configurations, from ``run`` and ``award`` to ``batch`` and ``rerun``."""
 
 from __future__ import annotations
 

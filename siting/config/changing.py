@@ -81,7 +81,7 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
 
 
 def _cache_dir(data: Mapping[str, Any]) -> Path:
-    """Return the folder for tables; raise `ConfigError` if the section ``output`` has faults."""
+    """Return the folder for tables; raise `ConfigError` if the ``output`` section is invalid."""
     try:
         return Path(data["output"]["cache_dir"]).absolute()
     except (TypeError, ValueError, LookupError):
@@ -144,7 +144,7 @@ def _layers(given: Any, **more: str) -> list[Any]:
 
 
 def _over(under: Any, over: Any) -> Any:
-    """Return the section `under`, in which the values of `over` replace the old ones."""
+    """Return the section `under`, with its values overridden by those of `over`."""
     if not (isinstance(under, Mapping) and isinstance(over, Mapping)):
         return over
     return {**under, **{name: _over(under.get(name), value) for name, value in over.items()}}

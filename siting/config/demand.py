@@ -1,4 +1,4 @@
-"""The section ``demand``: people, cells, vehicles, charging places and uncertainty."""
+"""The ``demand`` section: people, cells, vehicles, charging places and uncertainty."""
 
 from __future__ import annotations
 
@@ -162,8 +162,8 @@ class Demand(Section):
     cells: CellShape = SquareCells()
     """shape and size of the demand cells"""
     city: Text
-    """city in the city table, which has its population, share of the fleet and availability; if
-    like is given, any name is allowed"""
+    """city in the city table; the table has its population, share of the fleet and availability; if
+    `like` is given, any name is allowed"""
     like: Text | None = None
     """city of the city table whose power supply and speeds are used for a city that is not in the
     table; requires city_people, which sets its share of the fleet"""

@@ -42,20 +42,20 @@ class MoneyRange(Section):
     """
 
     least_pkr: Rupees = Field(0, ge=0)
-    """least public money, PKR"""
+    """minimum public money, PKR"""
     most_pkr: Rupees | None = Field(None, ge=0)
-    """most public money, PKR; default: no limit in PKR"""
+    """maximum public money, PKR; default: no limit in PKR"""
     least_share: Share = 0
-    """least public money, as a share of the nation's budget"""
+    """minimum public money, as a share of the nation's budget"""
     most_share: Share = 1
-    """most public money, as a share of the nation's budget"""
+    """maximum public money, as a share of the nation's budget"""
 
     def least(self, budget_pkr: float) -> float:
-        """Return the smallest amount (PKR)."""
+        """Return the minimum amount (PKR)."""
         return max(self.least_pkr, self.least_share * budget_pkr)
 
     def most(self, budget_pkr: float) -> float:
-        """Return the largest amount (PKR)."""
+        """Return the maximum amount (PKR)."""
         most_pkr = math.inf if self.most_pkr is None else self.most_pkr
         return min(most_pkr, self.most_share * budget_pkr)
 
@@ -83,7 +83,7 @@ class ClassEnvelope(Section):
     """Public money for some chargers, in all cities together."""
 
     budget_pkr: Rupees = Field(ge=0)
-    """largest sum that these chargers draw, PKR"""
+    """maximum sum that these chargers draw, PKR"""
     charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(min_length=1)
     """groups of the charger catalogue that draw on the envelope (lev, ac, dc …)"""
 
@@ -96,7 +96,7 @@ class NationSolver(Section):
     time_limit_s: Seconds = Field(10, gt=0, le=604_800)
     """mean time limit of a city's solve, s; longer for larger cities"""
     rounds: int = Field(3, ge=1, le=50)
-    """largest number of rounds in which prices change and cities trade money"""
+    """maximum number of rounds in which prices change and cities trade money"""
 
 
 class NationOutput(Section):
@@ -125,9 +125,9 @@ class NationConfig(Section):
     set: Overrides = ()
     """KEY=VALUE pairs that override keys of every city's configuration"""
     provinces: Mapping[Text, MoneyRange] = Field({})
-    """least and most money of a province's cities together, by province"""
+    """minimum and maximum money for all cities of a province together, by province"""
     least_kwh_day_a_head: KwhHead = Field(0, ge=0, le=100)
-    """least energy served per inhabitant in every city; with years: in the last year"""
+    """minimum energy served per inhabitant in every city; with years: in the last year"""
     envelopes: Mapping[TableName, ClassEnvelope] = Field({})
     """ceilings on the public money for some chargers, in all cities together"""
     solver: NationSolver = NationSolver()
@@ -206,7 +206,7 @@ def _in_years(city: Config, nation: NationConfig) -> Config:
         return city
     program = city.program.model_copy(update={"years": nation.years})
     subsidy = city.offers.subsidy
-    if subsidy.rule is None:  # the default, need, cannot be divided by year
+    if subsidy.rule is None:  # the default rule, `need`, cannot be divided by year
         subsidy = subsidy.model_copy(update={"rule": "share"})
     offers = city.offers.model_copy(update={"subsidy": subsidy})
     return city.model_copy(update={"program": program, "offers": offers})

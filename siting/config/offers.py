@@ -25,7 +25,7 @@ from siting.config.fields import (
     refuse,
 )
 
-# Configuration name of existing stations, which is reserved.
+# The reserved configuration name of existing stations.
 EXISTING = "existing"
 RupeesKwh = Annotated[float, Field(json_schema_extra={"unit": "PKR/kWh"})]
 RupeesHour = Annotated[float, Field(json_schema_extra={"unit": "PKR/h"})]
@@ -61,9 +61,9 @@ class Service(Section):
     swap_taper: float = Field(1.15, ge=1, le=10)
     """recharging time of a battery, as a multiple of the time at full power"""
     time_utilisation: Mapping[TableName, PositiveShare] = Field({})
-    """largest share of the day that a port is in use and draws power, by charger group, for rule
-    waiting; groups not listed use the package's table (ASSUMPTION: lev 0.30, ac 0.20, dc 0.25, swap
-    0.60)"""
+    """maximum share of the day that a port is in use and draws power, by charger group, under the
+    rule `waiting`; groups not listed use the package's table (ASSUMPTION: lev 0.30, ac 0.20, dc
+    0.25, swap 0.60)"""
 
 
 class SiteCosts(Section):
@@ -78,20 +78,20 @@ class SiteCosts(Section):
     land: Literal["lease", "upfront"] = "lease"
     """whether land is leased (a running cost) or paid for at the start"""
     land_bay_month_pkr: RupeesMonth | None = Field(None, ge=0)
-    """lease of a bay, PKR a month"""
+    """lease of a bay, PKR per month"""
     land_bay_upfront_pkr: Rupees | None = Field(None, ge=0)
     """price of a bay bought at the start, PKR"""
     om_share: Share | None = None
     """yearly operation and maintenance, as a share of the chargers' cost"""
     road_battery_2w: float | None = Field(None, ge=0, le=100)
-    """capacity of batteries on the road, kWh, for each kWh per day that swap cabinets for
-    two-wheelers can sell; default: the package's figure"""
+    """capacity of batteries on the road, kWh per kWh/day that swap cabinets for two-wheelers can
+    sell; default: the package's figure"""
     road_battery_3w: float | None = Field(None, ge=0, le=100)
-    """capacity of batteries on the road, kWh, for each kWh per day that swap cabinets for
-    three-wheelers can sell"""
+    """capacity of batteries on the road, kWh per kWh/day that swap cabinets for three-wheelers can
+    sell"""
     site_bays: float | None = Field(None, ge=0)
-    """bays available at a site whose layer has no column bays; default: the figure for its kind in
-    the package's table (ASSUMPTION: fuel 8, parking 20, mall 20, street 4 ...)"""
+    """bays available at a site whose layer has no `bays` column; default: the figure for its kind
+    in the package's table (ASSUMPTION: fuel 8, parking 20, mall 20, street 4 ...)"""
     line_detour: float | None = Field(None, ge=1, le=10)
     """length of an 11 kV line, as a multiple of the straight distance"""
     contingency_share: Share | None = None
@@ -101,7 +101,7 @@ class SiteCosts(Section):
     insurance_share: Share | None = None
     """yearly insurance, as a share of the cost of chargers, grid works and civil works"""
     deposit_pkr_kw: RupeesKw | None = Field(None, ge=0, le=1_000_000)
-    """security deposit for the distribution company (DISCO), PKR for each kW of load"""
+    """security deposit paid to the distribution company (DISCO), PKR per kW of load"""
     busy_share: PositiveShare | None = None
     """share of the busiest hour during which the connection can supply every port in use; 1: it can
     supply all ports at once"""
@@ -115,13 +115,13 @@ HURDLE_SHARE = 0.7
 
 
 class Hurdle(Section):
-    """The hurdle of a business case with public money, under the rules need and gap."""
+    """The hurdle of a business case with public money, under the rules `need` and `gap`."""
 
     sales_share: PositiveShare | None = None
     """share of its planned sales at which a station must break even; default: 0.7, or 1 if
     real_return is given; ASSUMPTION"""
     real_return: Share | None = None
-    """least real return a year, after tax; default: money.discount_rate"""
+    """minimum real return per year, after tax; default: money.discount_rate"""
 
 
 class Concessions(Section):
@@ -130,8 +130,8 @@ class Concessions(Section):
     sites: Mapping[Text, Annotated[tuple[Text, ...], Field(strict=False)]] = Field({})
     """sites of each concession, by id or name"""
     column: Text | None = None
-    """column of the site layers that names each site's concession, such as operator; blank: no
-    concession"""
+    """column of the site layers (for example, `operator`) that names each site's concession; blank:
+    no concession"""
 
     def _refusals(self) -> Iterator[Refusal]:
         for name, sites in self.sites.items():
@@ -159,20 +159,21 @@ class Subsidy(Section):
     """need: the budget pays the shortfall of the business case, up to the shares of the cost parts;
     share: it pays these shares, even if the shortfall is smaller; flat: it pays the same sum for
     every station; gap: it pays the shortfall, up to gap_cap_share of the cost; default: share under
-    program.model coverage, where sales are unknown, and in a nation with years; otherwise need"""
+    `program.model: coverage`, where sales are unknown, and in a nation with years; need
+    otherwise"""
     flat_pkr: Rupees = Field(0, ge=0)
-    """sum paid to each station under rule flat, PKR"""
+    """sum paid to each station under the rule `flat`, PKR"""
     gap_cap_share: Share = 0.5
-    """largest share of a station's cost that rule gap pays; ASSUMPTION, as no formula is
+    """maximum share of a station's cost that the rule `gap` pays; ASSUMPTION, as no formula is
     published"""
     cap_per_station_pkr: Rupees | None = Field(None, ge=0)
-    """largest sum that the budget pays for one station, PKR; default: no cap"""
+    """maximum sum that the budget pays for one station, PKR; default: no cap"""
     hurdle: Hurdle = Hurdle()
-    """hurdle of a station with public money under rules need and gap; without the hurdle, a station
-    would break even only if it sold everything planned"""
+    """hurdle of a station with public money under the rules `need` and `gap`; without the hurdle, a
+    station would break even only if it sold everything planned"""
     concessions: Concessions | None = None
-    """stations that form one business case under rules need and gap; default: each station is its
-    own business case"""
+    """stations that form one business case under the rules `need` and `gap`; default: each station
+    is its own business case"""
 
 
 Count = Annotated[int, Field(ge=1, le=1000, description="number of chargers of this type")]
@@ -214,7 +215,7 @@ class Offers(Section):
     there are no configurations: lev_3 4, 8, 12, 16, 24, 32, 48, 64; ac_22 2, 4; dc_60 1, 2, 3, 4;
     dc_120 1, 2, 4; dc_180 1, 2, 4"""
     least_ports: int = Field(0, ge=0, le=1000)
-    """least number of ports of a size; 0: any number"""
+    """minimum number of ports of a size; 0: any number"""
     table_csv: CsvFile | None = None
     """your own table of offers, in place of the computed table and with the same columns; rows may
     be changed, left out or added"""
@@ -245,7 +246,7 @@ class Offers(Section):
     feeders: LayerFile | None = None
     """layer of feeders with feeder_id and headroom_kw; default: each site has its own feeder"""
     feeder_within_m: Metres | None = Field(None, gt=0, le=100_000)
-    """largest distance between a site and its feeder, m; default: any distance"""
+    """maximum distance between a site and its feeder, m; default: any distance"""
     subsidy: Subsidy = Subsidy()
     """the budget's share of a station's cost"""
 
@@ -283,7 +284,7 @@ class Money(Section):
     tariff_pkr_kwh: RupeesKwh | None = Field(None, gt=0, le=1000)
     """price that the station pays for power, PKR/kWh"""
     fixed_pkr_kw_month: RupeesMonth | None = Field(None, ge=0, le=100_000)
-    """fixed and demand charges, PKR a month for each kW of load"""
+    """fixed and demand charges, PKR per month per kW of load"""
     sales_tax: Share | None = None
     """sales tax, as a share of the price before tax"""
     income_tax: Share | None = Field(None, lt=1)
@@ -293,9 +294,9 @@ class Money(Section):
     years: int | None = Field(None, ge=1, le=40)
     """horizon of the business case, years"""
     payment_share: Share | None = None
-    """share of revenue that payment and telecom services cost"""
+    """share of revenue spent on payment and telecom services"""
     attendant_month_pkr: RupeesMonth | None = Field(None, ge=0)
-    """pay of an attendant, PKR a month"""
+    """pay of an attendant, PKR per month"""
     attendants: float | None = Field(None, ge=0, le=100)
     """number of attendants at a new station with DC chargers"""
     attendants_other: float | None = Field(None, ge=0, le=100)

@@ -1,4 +1,4 @@
-"""The section ``program``: the decision, its rules, and its money."""
+"""The ``program`` section: the decision, its rules, and its money."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from siting.config.fields import (
 
 MILLION = 1e6
 
-# Largest number of envelopes that reserve money: the program has a row for each subset of them.
+# Maximum number of envelopes that reserve money: the program has a row for each subset of them.
 MOST_KEPT = 6
 
 
@@ -48,7 +48,7 @@ class StepDecay(Section):
     kind: Literal["step"]
     """in steps"""
     factors: Mapping[MinutesKey, PositiveShare] = Field(min_length=1)
-    """factors, each with the drive (min) from which it applies"""
+    """factors, each with the drive time (min) from which it applies"""
 
 
 class LinearDecay(Section):
@@ -108,7 +108,7 @@ class LayerZones(Section):
 
 
 class ZonesOfPeople(Section):
-    """The zones in which people are counted (`demand.people` of kind zones)."""
+    """The zones in which people are counted (`demand.people` with `kind: zones`)."""
 
     kind: Literal["people"]
     """the zones of demand.people"""
@@ -138,14 +138,14 @@ class LeastGain(Section):
     is PKR 27 for each kWh of ten years, about the cost of the energy; ASSUMPTION"""
     per_million_by_year: Mapping[YearKey, Annotated[float, Field(ge=0, le=1e9)]] | None = None
     """least gain by the year in which money is drawn, in place of per_million; only with
-    program.years and rule: always"""
+    program.years and `rule: always`"""
     rule: Literal["within_gap", "always"] = "within_gap"
     """within_gap: stations below the least gain are removed while the plan stays within solver.gap;
     with years, or if public money follows the business case, only extra money for shorter drives is
     refused; under coverage, the rule has no effect; always: the least gain is part of the aim,
     however much energy is lost"""
     money: Literal["subsidy_pkr", "cost_pkr"] = "subsidy_pkr"
-    """money that counts under rule always: public money, or the whole cost"""
+    """money that counts under the rule `always`: public money, or the whole cost"""
 
     @property
     def always(self) -> bool:
@@ -162,7 +162,7 @@ class LeastGain(Section):
 
 
 class Years(Section):
-    """A plan over several years; no station closes, and program.budget_pkr is not used."""
+    """A multi-year plan; no station closes, and program.budget_pkr is not used."""
 
     budgets_pkr: Mapping[YearKey, Rupees] = Field(min_length=1)
     """public money granted in each year of the plan, PKR"""
@@ -217,7 +217,7 @@ class Alternatives(Section):
     count: int = Field(3, ge=2, le=50)
     """number of plans, including the best"""
     differ_by: int = Field(2, ge=1, le=1000)
-    """least number of sites at which any two plans differ"""
+    """minimum number of sites at which any two plans differ"""
     within_share: Share | None = None
     """share of the best plan's worth that another plan may lose; default: any"""
 
@@ -256,7 +256,7 @@ class AtLeast(Section):
     sites: Sites = Field(min_length=1)
     """sites that count, by id or name"""
     stations: int = Field(1, ge=1, le=1_000_000)
-    """least number of stations at these sites"""
+    """minimum number of stations at these sites"""
 
 
 class Density(Section):
@@ -279,7 +279,7 @@ class Corridors(Section):
     name_column: Text = "name"
     """column of the layer with the road's name"""
     within_km: Kilometres = Field(1.0, gt=0, le=100)
-    """largest distance of a station from the road, km; ASSUMPTION"""
+    """maximum distance of a station from the road, km; ASSUMPTION"""
 
     def _refusals(self) -> Iterator[Refusal]:
         if not self.roads and self.path is None:
@@ -294,7 +294,8 @@ class Mandate(Section):
     share: PositiveShare
     """share of each owner's places, rounded up"""
     by: Text | None = None
-    """column of areas, such as province; the share applies in each area; default: one area"""
+    """column of areas (for example, `province`); the share applies in each area; default: one
+    area"""
     pooled: bool = False
     """whether owners may trade obligations; the share then applies to the places of all owners
     together"""
@@ -307,9 +308,9 @@ class Limits(Section):
     """The requirements on a plan besides the budget."""
 
     most_new_stations: int | None = Field(None, ge=0, le=1_000_000)
-    """largest number of new stations; default: any number"""
+    """maximum number of new stations; default: any number"""
     spacing_m: Metres | None = Field(None, gt=0, le=100_000)
-    """least distance of a new station from every other station, new or old, m"""
+    """minimum distance from a new station to every other station, new or old, m"""
     spacing_kinds: Sites = ()
     """kinds of site that the spacing applies to; default: all"""
     required_sites: Sites = ()
@@ -321,7 +322,7 @@ class Limits(Section):
     areas: AreaEnvelopes | None = None
     """money reserved for areas, within the budget; default: none"""
     at_least: Mapping[TableName, AtLeast] = Field({})
-    """least numbers of stations among some sites; you choose the name of each rule"""
+    """minimum numbers of stations among some sites; you choose the name of each rule"""
     mandates: Mapping[TableName, Mandate] = Field({})
     """shares of owners' places that must have a station; you choose the name of each rule"""
     split: Mapping[TableName, PositiveShare] = Field({})
@@ -335,7 +336,7 @@ class Limits(Section):
     corridors: Corridors | None = None
     """a station along every stretch of some roads; default: no rule"""
     least_kw_per_ev: Kilowatts | None = Field(None, gt=0, le=1000)
-    """least charging power for each electric vehicle of ev_classes in the area, including old
+    """minimum charging power per electric vehicle of ev_classes in the area, including old
     stations, kW; the EU's AFIR sets 1.3; default: the power is only reported"""
     ev_classes: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)] = ("car",)
     """vehicle classes that count for least_kw_per_ev"""
@@ -392,7 +393,7 @@ class Program(Section):
     budget_pkr: Rupees = Field(ge=0, le=1e14)
     """total public money that may be spent, PKR"""
     min_served_share: Share = 0.0
-    """least share of the demand served; if no plan serves it, the run stops and names the
+    """minimum share of the demand served; if no plan serves this share, the run stops and names the
     conflict"""
     objective: Literal["energy", "people", "sessions"] = "energy"
     """quantity served that the plan maximises"""
@@ -401,20 +402,20 @@ class Program(Section):
     zones: Zones | None = None
     """zones for floors, fairness and the district table; default: no zones"""
     zone_floor: Share = 0.0
-    """least share of demand served in every zone"""
+    """minimum share of demand served in every zone"""
     zone_floors: Mapping[Text, Share] = Field({})
-    """least share of demand served in single zones, by name"""
+    """minimum share of demand served in single zones, by name"""
     class_floor: Share = 0.0
-    """least share of demand served for every vehicle class"""
+    """minimum share of demand served for every vehicle class"""
     class_floors: Mapping[Text, Share] = Field({})
-    """least share of demand served for single vehicle classes, by name"""
+    """minimum share of demand served for single vehicle classes, by name"""
     floors_in: Literal["last", "every"] = "last"
     """years in which floors and fairness apply, in every scenario"""
     fairness: Literal["none", "max_min"] = "none"
-    """max_min: maximise the least share served in any zone, then the total served"""
+    """max_min: maximise the lowest share served in any zone, then the total served"""
     least_cost: LeastCost | None = None
-    """first aim: the least expensive plan that serves a given share, without a budget; default: the
-    best plan for the budget"""
+    """first aim: the cheapest plan that serves a given share, without a budget; default: the best
+    plan for the budget"""
     aims: Annotated[tuple[FirstAim, ...], Field(strict=False), AfterValidator(no_repeat)] = ()
     """order of the first aims, if more than one of fairness, least_cost and a criterion regret or
     cvar is set; each aim keeps the values that earlier aims reached"""
@@ -427,7 +428,7 @@ class Program(Section):
     least_gain: LeastGain = LeastGain()
     """least gain that a further PKR 1 m must bring; money with a smaller gain is saved"""
     years: Years | None = None
-    """a plan over several years; default: one year"""
+    """a multi-year plan; default: one year"""
     scenarios: Scenarios | None = None
     """one plan for several futures; default: one demand"""
     alternatives: Alternatives | None = None
@@ -470,7 +471,7 @@ class Program(Section):
                 yield ("aims",), f"names {aim}, which is not set", "leave it out"
         missing = [aim for aim in asked if aim not in self.aims]
         if len(asked) > 1 and self.aims and missing:
-            yield ("aims",), f"lacks {', '.join(missing)}", "name all that are set"
+            yield ("aims",), f"lacks {', '.join(missing)}", "list every aim that is set"
 
     @property
     def first_aims(self) -> tuple[FirstAim, ...]:

@@ -89,7 +89,7 @@ class Candidates(Section):
     merge_within_m: Metres = Field(60, ge=0, le=5000)
     """distance within which sites become one, m; ASSUMPTION, about the length of a forecourt"""
     max_snap_m: Metres = Field(250, gt=0, le=10_000)
-    """largest distance of a site from a road, m; sites further away are left out and reported;
+    """maximum distance of a site from a road, m; sites further away are left out and reported;
     ASSUMPTION"""
     exclude: Annotated[tuple[ExcludedArea, ...], Field(strict=False)] = ()
     """areas where no station may be built; places inside are left out and listed, but existing
@@ -105,7 +105,7 @@ class Reach(Section):
     access_kmh: Kmh = Field(15, gt=0, le=130)
     """speed on the straight line between a cell or site and the road, km/h; ASSUMPTION"""
     max_snap_m: Metres = Field(600, gt=0, le=10_000)
-    """largest distance of a cell's centre from a road, m; cells further away are out of reach;
+    """maximum distance of a cell's centre from a road, m; cells further away are out of reach;
     ASSUMPTION"""
     table_csv: CsvFile | None = None
     """your own table of drives, in place of drives computed on the roads, with the columns cell_id,
@@ -150,19 +150,19 @@ class Report(Section):
 
 
 class Cap(Section):
-    """A limit on all winning bids that share a value in a column, such as bidder or province."""
+    """A limit on all winning bids with the same value in a column, such as one bidder's bids."""
 
     column: Text
-    """column of the bids: bidder, or a column of your own such as province; zone means
-    program.zones if the bids have no column zone"""
+    """column of the bids: `bidder`, or a column of your own such as `province`; `zone` means
+    program.zones if the bids have no `zone` column"""
     value: Text | None = None
     """value that the limit applies to; default: the limit applies to each value separately"""
     stations: int | None = Field(None, ge=0, le=1_000_000)
-    """largest number of stations"""
+    """maximum number of stations"""
     pkr: Rupees | None = Field(None, ge=0, le=1e14)
-    """largest amount of public money, PKR"""
+    """maximum amount of public money, PKR"""
     budget_share: PositiveShare | None = None
-    """largest amount of public money, as a share of the budget"""
+    """maximum amount of public money, as a share of the budget"""
 
     def _refusals(self) -> Iterator[Refusal]:
         if self.stations is None and self.pkr is None and self.budget_share is None:
@@ -176,9 +176,9 @@ class Award(Section):
     """limits on the winning bids of a bidder, province or zone; you choose the name of each
     limit"""
     reserve_share: PositiveShare = 1.0
-    """reserve price of a bid: the largest amount it may ask for, as a share of its cost"""
+    """reserve price of a bid: the maximum amount it may ask for, as a share of its cost"""
     reserve_pkr_kw: RupeesKw | None = Field(None, ge=0, le=1e9)
-    """reserve price of a bid, PKR for each kW; default: no reserve price per kW"""
+    """reserve price of a bid, PKR per kW; default: no reserve price per kW"""
 
 
 class Config(Section):

@@ -134,7 +134,7 @@ RoadSource = RoadsPlace | RoadsBbox | RoadsPolygon | RoadsFile
 
 
 class PeoplePoints(Section):
-    """People from a layer of points, or of areas, whose people are placed at their centres."""
+    """People from a layer of points or areas; the people of an area are placed at its centre."""
 
     kind: Literal["points"]
     """people at the points of a layer file"""
@@ -156,7 +156,7 @@ class PeopleStreets(Section):
     """People as one total, spread in proportion to the length of residential streets."""
 
     kind: Literal["streets"]
-    """a total of people, spread by length of residential street"""
+    """a total number of people, spread in proportion to the length of residential streets"""
     total: People = Field(gt=0, le=1e9)
     """people who live in the area"""
     basis: Text
@@ -177,9 +177,11 @@ class PeopleZones(Section):
     column: Text = "people"
     """column with the number of people"""
     id_column: Text | None = None
-    """column with the id of a zone; default: zone_id or id, else numbers"""
+    """column with the id of a zone; default: the column `zone_id` or `id`; without either, zones
+    are numbered"""
     name_column: Text | None = None
-    """column with the zone's display name; default: name, else the id"""
+    """column with the zone's display name; default: the column `name`, if there is one; otherwise
+    the id"""
     renting_column: Text | None = None
     """column with the share of households that rent; default: unknown"""
     high_rise_column: Text | None = None
@@ -191,8 +193,8 @@ class PeopleZones(Section):
     """basis for spreading people inside a zone: length of residential street, footprint of
     buildings, or places"""
     spread_path: SpreadFile | None = None
-    """layer or OSM file with the buildings, or with places and a column weight; not used if
-    spread_by is streets"""
+    """layer or OSM file of the buildings, or of places with a `weight` column; not used with
+    `spread_by: streets`"""
     clip_to_roads: bool = False
     """whether the people of a zone count in proportion to the share of its area inside the outline
     of the roads; false: all people of the zone count"""
@@ -285,7 +287,7 @@ class H3Cells(Section):
 
 def _square_unless_told(value: Any) -> Any:
     if isinstance(value, dict) and "shape" not in value:
-        # All other sections have a kind, so users often write kind for cells too.
+        # All other sections have a `kind`, so users often write `kind` for cells too.
         rest = dict(value)
         return {"shape": rest.pop("kind", "square"), **rest}
     return value
@@ -347,7 +349,7 @@ class SitesLayer(Section):
     site_kind: Text = "site"
     """kind of the sites (fuel, parking, mall …) if no column names it"""
     kind_column: Text | None = None
-    """column with each site's kind; default: all are site_kind"""
+    """column with each site's kind; default: site_kind for all sites"""
     tags: Tags | None = None
     """for layers with OSM tags as columns: keep rows with any of these values; default: keep all
     rows"""
@@ -363,14 +365,15 @@ class SitesParcels(Section):
     path: PolygonFile
     """layer file with one polygon per parcel"""
     name_column: Text | None = None
-    """column with the parcel's name; default: name, else no names"""
+    """column with the parcel's name; default: the column `name`, if there is one; otherwise,
+    parcels have no names"""
     id_column: OwnIds = None
     site_kind: Text = "parcel"
     """kind of the parcels if no column names it"""
     kind_column: Text | None = None
-    """column with each parcel's kind; default: all are site_kind"""
+    """column with each parcel's kind; default: site_kind for all parcels"""
     min_area_m2: Annotated[float, Field(json_schema_extra={"unit": "m2"})] = Field(200, ge=0)
-    """least area of a parcel, m2; smaller parcels are left out and listed; ASSUMPTION, about six
+    """minimum area of a parcel, m2; smaller parcels are left out and listed; ASSUMPTION, about six
     car bays with their aisle"""
     source: Source = ""
     licence: Licence = ""
@@ -382,7 +385,8 @@ class ExcludedArea(Section):
     path: PolygonFile
     """layer file with the polygons"""
     name_column: Text | None = None
-    """column with the area's name; default: name, else the file's name"""
+    """column with the area's name; default: the column `name`, if there is one; otherwise the
+    file's name"""
     source: Source = ""
     licence: Licence = ""
 

@@ -44,8 +44,8 @@ def make_cells(
     Parameters
     ----------
     people
-        Points or polygons with a column ``people``, in any coordinate reference system. If there is
-        a column ``zone_id``, a cell with people of several zones has one row for each zone, with
+        Points or polygons with a ``people`` column, in any coordinate reference system. If there is
+        a ``zone_id`` column, a cell with people of several zones has one row for each zone, with
         the people of that zone.
     network
         The roads.
@@ -114,7 +114,7 @@ def cells_on_roads(
     """Return cells with ids and road nodes, as in `make_cells`, from shapes and populations.
 
     A cell whose centre is farther than `max_snap_m` from the nearest road gets no node. If nobody
-    lives near a road, the error message states `people_extent`, the extent of the people.
+    lives near a road, the error message states `people_extent`, the extent of the population data.
     """
     cells = gpd.GeoDataFrame({"people": people}, geometry=shapes, crs=network.crs)
     snapped = snap(cells, network, max_snap_m)  # by centre
@@ -126,7 +126,8 @@ def cells_on_roads(
         what = f"nobody lives within {max_snap_m:,.0f} m of a road: the nearest cell is "
         what += f"{nearest_m / 1000:,.1f} km from one; people lie at {people_extent}, "
         what += f"the roads at {extent(network.nodes)}"
-        raise InputError("people", what, "give the layer of this city, or check its coordinates")
+        fix = "give a layer that covers this city, or check its coordinates"
+        raise InputError("people", what, fix)
     if far.any():
         whole, lost = (f"{count.sum():,.0f}" for count in (people, people[far]))
         text = "%s of %s people live in cells more than %s m from a road and cannot be served"
@@ -187,7 +188,7 @@ def _with_places(local: gpd.GeoDataFrame, also: gpd.GeoDataFrame) -> gpd.GeoData
 
 
 def _nearest_zone(shapes: Shapes, key: Ints, empty: Ints, zones: int) -> Ints:
-    """Return, for each cell without people, the zone of the nearest cell with people."""
+    """For each cell without people, return the zone of the nearest cell with people."""
     if not len(empty):
         return np.array([], dtype=np.intp)
     lived_in = shapely.get_coordinates(shapely.centroid(shapes[key // zones]))
@@ -199,7 +200,7 @@ def _nearest_zone(shapes: Shapes, key: Ints, empty: Ints, zones: int) -> Ints:
 
 
 def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, Ints]:
-    """Return squares that cover a layer, from south to north, and each row's square (-1: none)."""
+    """Return a layer's squares, ordered from south to north, and each row's square (-1: none)."""
     is_point = (local.geom_type == "Point").to_numpy()
     points = shapely.get_coordinates(local.geometry.to_numpy()[is_point])
     keys = [np.floor(points[:, ::-1] / size_m).astype(np.int64)]
@@ -225,7 +226,7 @@ def squares(keys: npt.NDArray[np.int64], size_m: float) -> Shapes:
 
 
 def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
-    """Return H3 cells that cover a layer, from south to north, and each row's cell (-1: none)."""
+    """Return a layer's H3 cells, ordered from south to north, and each row's cell (-1: none)."""
     import h3
 
     degrees = local.geometry.to_crs(4326)
@@ -260,8 +261,9 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
 def _named(local: gpd.GeoDataFrame, resolution: int) -> Shapes:
     """Return the name of the cell that contains each row's hexagon.
 
-    The name is blank if a row has no hexagon, or a coarser one. A hexagon's children extend
-    slightly beyond it, but each child has only one parent, so nobody is counted twice.
+    The name is blank if a row has no hexagon, or if its hexagon is coarser than `resolution`. A
+    hexagon's children extend slightly beyond it, but each child has only one parent, so nobody is
+    counted twice.
     """
     import h3
 

@@ -50,7 +50,7 @@ class Area:
 
 
 def zone_kwh(figures: Mapping[str, Array], zones: Housing) -> Array:
-    """Return public energy (kWh/day) by zone and class, and by draw if figures are sampled."""
+    """Return public energy (kWh/day) for each zone and class (and draw, if figures are sampled)."""
     whole = (
         figures["country_vehicles"]
         * figures["city_share"]
@@ -243,7 +243,7 @@ class Case:
         return self.figures[name].to_numpy(dtype=float)
 
     def at(self, values: Array) -> dict[str, Array]:
-        """Return each figure by class, from values of all figures (draws are on the first axis)."""
+        """Return each figure for all classes, from values of all figures (draws: first axis)."""
         return self._other | {name: values[..., at] for name, at in self._rows.items()}
 
     def kwh(self, values: Array) -> Array:

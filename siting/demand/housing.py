@@ -55,7 +55,7 @@ class Housing:
     ownership: Array
 
     def split_by(self, weight: Array) -> Array:
-        """Return the share of each class's vehicles (column) in each zone (row).
+        """Return the shares of the classes' vehicles: one row per zone and one column per class.
 
         >>> zones = pd.DataFrame({"zone_id": ["a", "b"], "people": [3, 1], "ownership": [1, 3]})
         >>> Housing.from_table(zones).split_by(np.array([0.0, 1.0])).tolist()
@@ -103,7 +103,7 @@ class Housing:
 
 
 def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
-    """Return the share of energy charged at home by zone and class, and by draw if sampled."""
+    """Return the home-charged share of energy for each zone and class (and draw, if sampled)."""
     weight = figures["housing_weight"][..., None, :]
     home = figures["home_share"][..., None, :]
     for (effect, surveyed), share in zip(

@@ -179,7 +179,7 @@ def require_commas(path: Path) -> None:
 
 
 def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
-    """Return the faults of a column of head counts, if any."""
+    """Return the faults of a column of head counts; empty if it has none."""
     where = f"{path}, column {column}"
     if faults := missing_columns(layer, (column,), str(path)):
         return faults

@@ -35,7 +35,8 @@ BLOCK = 1_000_000
 
 Area = Polygon | MultiPolygon | tuple[float, float, float, float]
 
-# Most pixels in a window (about half a gigabyte). Karachi division at 30 m has half as many.
+# Maximum number of pixels in a window (about half a gigabyte). Karachi division at 30 m has half as
+# many.
 MOST_PIXELS = 20_000_000
 DENSITY_WORDS = re.compile(r"densit|per[ _-]?(?:sq[ _-]?)?km|/ ?km|km-?2", re.IGNORECASE)
 AUTHALIC_RADIUS_M = 6_371_007.2  # of the WGS 84 ellipsoid
@@ -197,7 +198,7 @@ def _require_people(people: Floats, path: Path) -> None:
 
 @dataclass(frozen=True)
 class Window:
-    """Part of a raster: persons by pixel, and the pixels' positions."""
+    """Part of a raster: the people per pixel, and the pixels' positions."""
 
     people: Floats
     west: float

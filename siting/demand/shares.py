@@ -28,7 +28,7 @@ def city_figures(city: str, path: Path | None = None) -> pd.Series:
 
 
 def city_like(like: str, city: str, people: float) -> pd.Series:
-    """Return figures for a city that is not in the table, with another city's power and speeds.
+    """Return figures for a city that is not in the table, with a similar city's power and speeds.
 
     The new city's share of the fleet is proportional to its own `people`, not to the people of
     `like`.
@@ -49,7 +49,7 @@ def city_share(
     """Return a city's share of the country's electric vehicles by vehicle class (0 to 1).
 
     The share comes from the first source that is known: registrations of the class in the city,
-    registrations of all classes there, the column ``share_of_fleet`` of `cities`, or the city's
+    registrations of all classes there, the ``share_of_fleet`` column of `cities`, or the city's
     population divided by the urban population of Pakistan. None of these sources measures electric
     vehicles. The ranges span the published estimates.
 

@@ -100,7 +100,7 @@ def spread_demand(
     refuse(faults)
     by_cell = cells if surfaces is None else surfaces.set_index("cell_id").loc[cells["cell_id"]]
     shares = by_cell[list(names)].to_numpy(dtype=float)
-    # The factor by which wealth multiplies population, by cell (row) and class (column).
+    # The factor by which wealth multiplies population: one row per cell, one column per class.
     wealth = cells.get("relative_wealth", pd.Series(1.0, index=cells.index)).to_numpy(dtype=float)
     owned = wealth[:, None] ** np.array([(ownership or {}).get(name, 0.0) for name in classes])
     notes: dict[str, None] = {}
@@ -142,11 +142,11 @@ def spread_demand(
 def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) -> pd.DataFrame:
     """Return the shares by which each vehicle class's public energy is divided among surfaces.
 
-    `overrides` has weights of ``home``, ``destination`` and ``en_route`` by class, which replace
-    the package's. They are numbers of at least 0 with any sum. Columns: ``vehicle_class``; the
-    three surfaces (sum 1), each with ``…_low`` and ``…_high`` (a user's own weight has no range);
-    ``unit``, ``source``, ``confidence``. Raises `InputError` if the weights of a class are all 0,
-    or one of them is negative or missing.
+    `overrides` has weights of ``home``, ``destination`` and ``en_route`` for classes; they replace
+    the package's weights. They are numbers of at least 0 with any sum. Columns: ``vehicle_class``;
+    the three surfaces (sum 1), each with ``…_low`` and ``…_high`` (a user's own weight has no
+    range); ``unit``, ``source``, ``confidence``. Raises `InputError` if the weights of a class are
+    all 0, or one of them is negative or missing.
 
     >>> weights = surface_weights({"car": {"home": 1, "destination": 1, "en_route": 2}})
     >>> float(weights.set_index("vehicle_class").loc["car", "en_route"])
@@ -171,7 +171,7 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
 def _mixes(
     shares: Floats, division: Floats, owned: Floats
 ) -> tuple[list[Floats], list[tuple[bool, ...]]]:
-    """Return, for each class, its shares by cell (sum 1) and whether each weight was moved."""
+    """For each class, return its share in each cell (sum 1) and whether each weight was moved."""
     mixes, moved = [], []
     for weight, times in zip(division, owned.T, strict=True):
         drawn = np.column_stack([shares[:, 0] * times, shares[:, 1:]])
@@ -203,7 +203,7 @@ def _energy_faults(energy: pd.DataFrame, cells: pd.DataFrame, by_zone: bool) -> 
     twice = pd.Series(labels).duplicated()
     faults += rows_fault(f"energy, column {' + '.join(key)}", twice, labels, "given twice")
     if by_zone and "zone_id" not in cells.columns:
-        fix = "make the cells from people with a column zone_id"
+        fix = "make the cells from people with a `zone_id` column"
         faults.append(Fault("cells, column zone_id", "missing, but energy is by zone", fix))
     elif by_zone:
         zones = energy["zone_id"].astype(str)
@@ -260,7 +260,7 @@ def map_swings(
     One figure at a time is set to both ends of its range. The figures are each class's weight of
     each surface, and the weight of each kind of place. If a class's weight of a surface changes,
     its other weights are scaled to keep the sum of its weights. The effect is half the sum of the
-    absolute changes in the cells' shares of the total, at the end where it is larger.
+    absolute changes in the cells' shares of the total, at the end of the range where it is larger.
 
     `cells`, `energy`, `surfaces`, `weights`, `ownership`: as in `siting.demand.spread_demand`.
     `energy` must not have classes with depots, because surfaces do not affect them. `pois` are

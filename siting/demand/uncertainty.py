@@ -172,7 +172,7 @@ def energy_quantiles(draws: pd.DataFrame) -> pd.DataFrame:
 
 
 def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return the effect of each figure alone on the total and on the map, largest first.
+    """Return the effect on the total and on the map if only one figure varies, largest first.
 
     One figure at a time is set to its low and its high end. Its effect on the map is the share of
     all energy that moves to another cell, or to another zone or class. This is half the sum of the

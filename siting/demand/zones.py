@@ -201,7 +201,7 @@ def spread_zones(
     argument is needed, and determines how people are divided. With `network` (roads), they are
     divided by length of street. With `buildings` (polygons), they are divided by area; a building
     belongs to the zone that contains a point inside it. With `pois` (places), they are divided
-    among the places equally or, if there is a column ``weight``, in proportion to it.
+    among the places equally or, if there is a ``weight`` column, in proportion to it.
 
     Columns: ``zone_id``, ``people``, ``basis`` and ``geometry``. ``basis`` is ``streets``,
     ``buildings`` or ``pois``. If a zone has none of these, all its people are placed at one point

@@ -31,7 +31,7 @@ _RULES = {
     "tariff_pkr_kwh": ("station_tariff", "PKR/kWh"),
     "attendants": ("attendants", "attendants a station with fast chargers"),
     "attendants_other": ("attendants_other", "attendants a station without fast chargers"),
-    "fixed_pkr_kw_month": ("fixed_charge", "PKR/kW a month"),
+    "fixed_pkr_kw_month": ("fixed_charge", "PKR per kW per month"),
 }
 # Parts of the cost of an offer, varied as a share of the planned cost.
 _COSTS = ("charger_cost_pkr", "grid_cost_pkr", "civil_cost_pkr")
@@ -80,7 +80,7 @@ class Accounts:
         return other
 
     def at(self, figure: str, value: float) -> Accounts:
-        """Return the same stations with one figure (`levers`) at another value."""
+        """Return the same stations with a different value of one figure (`levers`)."""
         offers, rules = self.offers, self.rules
         if figure == SALES:
             return self.selling(self.sold_kwh_day * value)
@@ -113,7 +113,7 @@ class Accounts:
         for name, (item, unit) in _RULES.items():
             levers[item] = (float(getattr(rules, name)), unit)
         if self.land_bay_month_pkr is not None and "bays_needed" in self.offers:
-            levers[LEASE] = (self.land_bay_month_pkr, "PKR a bay and month")
+            levers[LEASE] = (self.land_bay_month_pkr, "PKR per bay per month")
         levers[SALES] = (1.0, SHARE)
         return levers | dict.fromkeys(_COSTS, (1.0, SHARE))
 

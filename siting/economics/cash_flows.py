@@ -82,10 +82,10 @@ def fixed_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
 
 
 def sold_shares(offers: pd.DataFrame, by_group: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return the share of each charger group (column) in the sales of each offer (row).
+    """Return the groups' shares of offers' sales: a row per offer, a column per charger group.
 
-    `by_group` has sales by ``site_id`` (index) and charger group (column), in any unit. Without
-    this table, or for an offer without sales, shares are proportional to capacity.
+    `by_group` has sales in any unit, with one row per ``site_id`` and one column per charger group.
+    Without this table, or for an offer without sales, shares are proportional to capacity.
     """
     groups = capacity_groups(map(str, offers.columns))
     able = np.array([offers[f"capacity_{group}_kwh_day"].to_numpy(float) for group in groups])

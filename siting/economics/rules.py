@@ -64,7 +64,7 @@ class BusinessRules:
     # Share of planned sales assumed in the case, above 0 and at most 1 (`at_hurdle`).
     sales_share: float = 1.0
     attendants_other: float = 0.0
-    # Fixed and demand charges, PKR a month for each kW of load added.
+    # Fixed and demand charges, PKR per month per kW of load added.
     fixed_pkr_kw_month: float = 0.0
     sales_tax: float = 0.0  # sales tax as a share of the price before tax
     income_tax: float = 0.0  # share of the profit, 0 to below 1

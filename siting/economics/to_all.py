@@ -57,7 +57,7 @@ class CostToAll:
 
     @property
     def pkr_kwh_min(self) -> dict[str, float]:
-        """Yearly cost (PKR) of a minute of drive for each kWh/day, by vehicle class."""
+        """Yearly cost (PKR) of a minute of drive per kWh/day, by vehicle class."""
         each = self.value_pkr_h.items()
         return {k: DAYS * self.ways * v / MINUTES / self.session_kwh[k] for k, v in each}
 
@@ -79,8 +79,8 @@ def yearly_costs(offers: pd.DataFrame, rules: BusinessRules) -> dict[str, float]
 def values_of_time(own: Mapping[str, float] | None = None) -> pd.DataFrame:
     """Return the value of a driver's hour by vehicle class (PKR), with a user's values.
 
-    `own`: values of at least 0 (PKR an hour) by vehicle class, which replace or extend the
-    package's. Columns: ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source``,
+    `own`: values of at least 0 (PKR an hour) by vehicle class. They replace or extend the package's
+    values. Columns: ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source``,
     ``confidence``. Raises `InputError` naming each class whose value is below 0 or not a number.
 
     >>> rows = values_of_time({"two_wheeler": 120.0}).set_index("vehicle_class")

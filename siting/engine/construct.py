@@ -106,7 +106,7 @@ class Sower:
         if towards.any():
             gain = towards * (1.0 + np.maximum(gain, 0.0) / max(float(gain.max()), 1e-300))
             open_ = (towards > 0) & np.isfinite(paid)
-        with np.errstate(over="ignore"):  # a free option is worth any price
+        with np.errstate(over="ignore"):  # the rate of an option that costs nothing is infinite
             rate = np.where(open_, gain / price, 0.0)
         if not open_.any():
             return False

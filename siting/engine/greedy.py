@@ -46,8 +46,8 @@ from siting.engine.valuer import State, Valuer
 from siting.program.instance import Ints
 
 ONE_PRICE = (
-    "at least 1 - 1/e (63.2 %) of the most that new stations can add: all subsidies are the same "
-    "(Nemhauser, Wolsey and Fisher 1978)"
+    "at least 1 - 1/e (63.2 %) of the most that new stations can add, because all subsidies are "
+    "the same (Nemhauser, Wolsey and Fisher 1978)"
 )
 BUDGETED = (
     "at least (1 - 1/e)/2 (31.6 %) of the most that new stations can add, by the better of greedy "

@@ -3,8 +3,8 @@
 A relaxation may combine fractions of two options at a site so that one covers the shortfall of the
 other, which cannot break even with all its capacity sold. Whole stations cannot do that: an option
 earns at most its margin on all its capacity, or on all demand in reach, and public money pays the
-rest of its need. So the payments at a site are at least the sum of this rest over the site's
-options, weighted by their values.
+remainder of its need. So the payments at a site are at least the sum of these remainders over the
+site's options, each weighted by the option's value.
 """
 
 from __future__ import annotations

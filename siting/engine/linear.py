@@ -77,8 +77,8 @@ def run_model(
 ) -> Answered:
     """Run a native model until it is done or time is up, and return the HiGHS answer.
 
-    `tolerance`: relative gap at which the interior point method may stop on a linear program, whose
-    answer then has no bound; 0: exact.
+    `tolerance`: relative gap at which the interior point method may stop on a linear program; if it
+    stops there, the answer comes with no proven bound. 0: solve exactly.
     """
     if tolerance > 0:
         model.setOptionValue("ipm_optimality_tolerance", tolerance)

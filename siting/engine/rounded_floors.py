@@ -109,7 +109,7 @@ class RoundedFloors:
         return [self._knapsack(floor, (share > worth / 2) & (worth > 0))]
 
     def _worth_of(self, floor: _Floor, part: Part) -> Floats:
-        """Return the coefficient of each pair of a part in a floor."""
+        """For one part, return the coefficient of each of its pairs in the row of a floor."""
         column = self.frame.layout.pair_column[part.pairs, part.slice]
         out: Floats = np.where(column >= 0, floor.worth[column], 0.0)
         return out

@@ -1,7 +1,7 @@
 """The order of an aim's steps, by the gap that each closes per unit of work.
 
-Steps make plans and bounds, and each continues from where it stopped. Every other turn goes to the
-step that recently closed the most gap per unit of work. The other turns go to the step that has
+Steps make plans and bounds, and each continues from where it stopped. Every second turn goes to the
+step that recently closed the most gap per unit of work. The turns between go to the step that has
 worked least, so that none starves and none takes more than twice its share. Work is counted by the
 solver's iterations, not by a clock, so that runs are reproducible.
 """

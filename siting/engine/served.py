@@ -70,7 +70,7 @@ def reached_again(
 
 
 def lowered(reached: Reached, loss: float) -> Reached:
-    """Return an aim's value, made worse by a share.
+    """Return an aim's value, worsened by the fraction `loss`.
 
     >>> lowered(Reached(ShortestDrives(), 200.0), 0.01).value
     202.0

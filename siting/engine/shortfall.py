@@ -68,7 +68,8 @@ class Shortfall:
         self.cost = outer.toarray()[0] if self.single else np.zeros(len(self.columns))
         self.a = sparse.csc_array(inner if self.single else sparse.vstack([inner, outer]))
         n = self.a.shape[0]
-        # The second column absorbs needs beyond earnings plus caps; no measure counts it.
+        # The second column takes up any need that exceeds earnings plus caps. It enters none of the
+        # measures.
         lacking = np.zeros(n, dtype=bool)
         if self.money:
             lacking[: len(self.rows)] = np.isin(self.rows, frame.rows_of("gap"))

@@ -165,7 +165,7 @@ class _Solve:
         self.inc: Incumbent | None = None
         self.beyond = -math.inf
         self.finish_s = 0.0  # time to reserve for the answer
-        self.tree: Task[None] | None = None  # the first aim's tree, parallel to the later aims
+        self.tree: Task[None] | None = None  # the first aim's tree, in parallel with later aims
 
     def _earliest(self, offers: Ints) -> Ints:
         """Return, for each of the given final offers, the option that builds earliest."""
@@ -327,7 +327,7 @@ class _Solve:
         self.choice = self._earliest(np.sort(offers))
 
     def _searched(self, aim: Aim, reached: Sequence[Reached]) -> Result:
-        """Return the result of one aim; for the cost to all, stations are moved at the end."""
+        """Return the result of one aim; if the aim is `cost to all`, move stations at the end."""
         if self.effort.method == "milp" or not aim.of_stations:
             return self._found(aim, reached)
         with self.clock.within(

@@ -1,15 +1,16 @@
 """A bound on all plans from prices of demand, money and limits, site by site.
 
 Once the rows of demand, money and limits have prices, no row links the sites. Each site takes the
-option that earns most alone (Lagrangian relaxation)::
+option that earns most on its own (Lagrangian relaxation)::
 
     L(p)        =  sum of p_i d_i  +  sum of mu_r b_r  +  sum over sites of max(0, v_o)
     at_most(o)  =  L(p)  -  max(0, v of the best option at its site)  +  v_o
 
-where ``v_o`` is the `intake` of option ``o`` at worths less prices, less the price of the resources
-it uses. Under the viability gap the station must break even, at the best of several prices of the
-gap. At an optimum of the master problem, the mean prices of its cuts, weighted by the duals, give
-nearly the same bound, because ``L`` is convex. It also holds for offers that pricing left out.
+where ``v_o`` is the `intake` of option ``o`` (each kWh valued at its worth minus its price), minus
+the price of the resources that the option uses. Under the viability gap the station must break
+even, at the best of several prices of the gap. At an optimum of the master problem, the mean prices
+of its cuts, weighted by the duals, give nearly the same bound, because ``L`` is convex. It also
+holds for offers that pricing left out.
 
 Source: A. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming
 Study 2 (1974), 82-114.

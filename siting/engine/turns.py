@@ -29,7 +29,7 @@ from siting.program.instance import Floats
 
 
 def take_all_turns(inc: Incumbent) -> None:
-    """Improve plan and bound by turns of the steps, in the order that `take_turns` sets."""
+    """Improve the plan and the bound by running the steps in turn, ordered by `take_turns`."""
     # Without a plan there is nothing that windows could improve.
     windows = Step(_window_turns(inc), lambda: inc.choice is not None)
     crossings = Step(_crossing_turns(inc), lambda: inc.plans.have_pairs(inc.choice))
@@ -94,7 +94,7 @@ def _too_slow(inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]) -> 
 
 
 def _tree_turns(inc: Incumbent) -> tuple[Callable[[], bool], Callable[[], float]]:
-    """Return two functions: one takes a turn of the tree, one gives the gap to the tree's bound."""
+    """Return two functions: one runs the tree for a turn, one returns the gap to its bound."""
     tree = Tree(inc.master, inc, inc.clock, lambda taken: _plan_at(inc, taken), inc.hopeless)
 
     def turn() -> bool:
@@ -277,7 +277,7 @@ def _plan_at(inc: Incumbent, taken: Floats) -> None:
 
 
 def _round_all(inc: Incumbent, relaxations: list[Floats], work: float = math.inf) -> None:
-    """Make plans from relaxations, the last first, until the gap is proven.
+    """Make plans from the relaxations, the newest first, until the gap is proven.
 
     `work`: work after which the remaining relaxations are left in the list.
     """

@@ -237,7 +237,7 @@ class _Diagnosis:
         return sorted(groups, key=lambda members: (not set(members) & set(first), len(members)))
 
     def try_alone(self, group: list[int]) -> None:
-        """Find the members of a group that resolve the conflict alone, if the whole group does."""
+        """If changing a whole group resolves the conflict, find the members that do so singly."""
         if len(group) == 1 or self.clock.over:
             for k in group:
                 untried = len(self.all) - len(self.mends)
@@ -298,7 +298,7 @@ class _Diagnosis:
         return Mend({k: excess}, {k: rounded(one, excess)}, self.nowhere, least)
 
     def stepped(self, given: dict[int, float], least: float, parts: float) -> Mend:
-        """Return the smallest tried changes, slightly above the relaxation's, that allow a plan."""
+        """Try changes slightly above the relaxation's; return the smallest that allow a plan."""
         best = Mend(given, {}, self.nowhere, least)
         for step in settings.CONFLICT_STEPS:
             changed, figures = self.program, {}

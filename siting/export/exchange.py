@@ -26,7 +26,7 @@ ONE, DRAWN = ("sites",), ("sites", "demand")
 ENDINGS = (".gpkg", ".shp", ".parquet", ".fgb", ".geojson", ".kml", ".xlsx")
 # Files that accompany the ``.shp`` of a Shapefile.
 BESIDE_SHP = (".shx", ".dbf", ".prj", ".cpg", ".fields.csv")
-# Largest number of rows of a sheet, header included.
+# Maximum number of rows of a sheet, header included.
 SHEET_ROWS = 1_048_576
 
 

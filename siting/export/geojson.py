@@ -71,7 +71,7 @@ def geojson_of(layer: gpd.GeoDataFrame, *, name: str, note: str = "") -> dict[st
 def _collection(
     layer: gpd.GeoDataFrame, name: str, note: str, key: str | None
 ) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
-    """Return a collection's members other than its features, and its features."""
+    """Return two parts of a collection: all members but the features, and the features."""
     if key is not None:
         twice = layer[key].duplicated()
         refuse(rows_fault(f"{name}, column {key}", twice, layer[key], "duplicate"))

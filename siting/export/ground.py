@@ -36,7 +36,7 @@ _SHADES = np.array(
 )
 NEW, EXISTING, INK, QUIET = "#1e3a8a", "#111827", "#1f2937", "#6b7280"
 HATCH = "#a8623a"
-_LONGEST_IN = (8.6, 7.4)  # largest width and height of the map
+_LONGEST_IN = (8.6, 7.4)  # maximum width and height of the map
 _ASPECT = (0.72, 1.5)
 _LARGEST_PT2, _SMALLEST_PT2 = 330.0, 26.0
 

@@ -17,7 +17,7 @@ from siting.tables import DEMAND, SERVICE
 
 # Above this number, roads are joined for drawing. The unjoined roads of Karachi take 110 MB.
 MOST_ROADS = 100_000
-# Largest shift of a joined road (m).
+# Maximum shift of a joined road (m).
 DRAWN_WITHIN_M = 2.0
 # Attributes that joined roads share.
 _ALIKE = ("name", "highway", "speed_kmh", "speed_source")
@@ -97,7 +97,7 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
 
 
 def one_each(rows: pd.DataFrame, cell_id: Iterable[Any], cells: pd.Series) -> pd.DataFrame:
-    """Return, for each cell in the order of `cells`, the column values common to all its rows.
+    """For each cell, in the order of `cells`, return the column values that all its rows share.
 
     A value is blank if the rows of a cell differ. A column whose values differ within every cell is
     left out.

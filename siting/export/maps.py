@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 EDGE_IN = 0.3
 # Width of the space beside the map of a plan, and of the key in this space.
 _SIDE_IN, _KEY_IN = 2.5, 2.25
-# Colour of stations in all plans, and of changed stations.
+# Colours of stations in all plans: with the same chargers, and with different chargers.
 IN_ALL, CHANGED = "#1e3a8a", "#b45309"
 ONLY = ("#c2410c", "#0f766e", "#7e22ce", "#a16207", "#be185d", "#4d7c0f")
 # Longest side of each map if there are several, and the space above each.
@@ -212,7 +212,7 @@ def draw_differences(
 
     mark("existing, in all", (status == "all") & old, EXISTING, "D", 34)
     mark("in all, same chargers", (status == "all") & ~old, IN_ALL, "o", 40)
-    mark("in all, other chargers", status == "changed", CHANGED, "s", 46)
+    mark("in all, different chargers", status == "changed", CHANGED, "s", 46)
     names = sorted(set(held[status == "some"]), key=lambda n: (n.count(";"), n))
     for i, name in enumerate(names):
         chosen = (status == "some") & (held == name)

@@ -129,7 +129,7 @@ def part_into_lots(
     facts, notes = _alike(whole, new["site_id"].to_numpy(), lot, within, least)
     lacking = table["lacking_pkr"] / 1e6
     if lacking.max() > table["ceiling_pkr"].max() / 1e6:
-        notes.insert(2, f"at the plan's hurdle (offers.subsidy), lots lack PKR "
+        notes.insert(2, f"at the plan's hurdle (offers.subsidy), lots fall short by PKR "
                         f"{lacking.min():,.2f} to {lacking.max():,.2f} m, {lacking.sum():,.2f} m "
                         f"in all; the plan pays {table['plan_subsidy_pkr'].sum() / 1e6:,.2f} m "
                         "station by station")  # fmt: skip
@@ -284,7 +284,7 @@ class _New:
         return 1, 0.0, proven
 
     def split(self, lots: int, within: float) -> tuple[_New, float] | None:
-        """Split large stations until the lots are within a spread; return the result, or None."""
+        """Split large stations until the lots' spread is at most `within`; None if this fails."""
         made = self
         for _ in range(MOST_SPLIT):
             parts = made.parts.copy()
@@ -354,7 +354,7 @@ def _finite(share: float) -> float | None:
 
 
 def _why(kwh: np.ndarray, ids: np.ndarray, count: int, within: float, least: float) -> str:
-    """Return in words why no connected lots can be within a spread."""
+    """State why no connected lots can be within a spread."""
     even = kwh.sum() / count
     said = f". {count} lots within {within:.0%} are impossible: in any division into connected "
     said += f"lots they are at least {least:.1%} apart. An even share is {even:,.0f} kWh/day"

@@ -12,15 +12,15 @@ from scipy import sparse
 from siting.engine.clock import Clock
 from siting.engine.linear import model_of, run_model
 
-# Annealing: the smallest number of starts, the largest number of starts (if the spread remains too
-# large), turns per station in a start, the largest number of turns in a start, and the first and
+# Annealing: the minimum number of starts, the maximum number of starts (if the spread remains too
+# large), turns per station in a start, the maximum number of turns in a start, and the first and
 # last temperatures.
 STARTS, MOST_STARTS, TURNS_A_STATION, MOST_TURNS = 4, 12, 1_500, 300_000
 HOT, COLD = 2.0, 2e-3
 # Weights in the score: excess over the limit, public money needed, differences in energy, and
 # distances between stations.
 UNLIKE, MONEY, DIFFER, APART = 50.0, 50.0, 50.0, 1.0
-# The integer program: largest numbers of groups and of nodes, gap of the score, and difference up
+# The integer program: maximum numbers of groups and of nodes, gap of the score, and difference up
 # to which spreads are treated as equal. SLACK is larger than a solver's tolerance.
 MANY, NODES, SCORE_GAP, CLOSE, SLACK = 2_000, 300, 0.01, 0.005, 1e-5
 
@@ -184,7 +184,7 @@ def _chosen(
 
 
 def need(npv_pkr: float) -> float:
-    """Return the least public money that stations with this total net present value need (PKR)."""
+    """Return the minimum public money for stations with this total net present value (PKR)."""
     return max(0.0, -npv_pkr)
 
 
@@ -207,7 +207,7 @@ def _summed(sums: Sequence[Sums], members: Iterable[int]) -> Sums:
 
 
 def _unlike(state: Sequence[Sums], within: float) -> float:
-    """Return by how much the largest lots exceed the limit, in energy plus in public money."""
+    """Return the largest lots' excess over the limit in energy plus that in public money."""
     energy = [one[0] for one in state]
     money = [need(one[1]) for one in state]
     return sum(max(0.0, max(one) - (1 + within) * min(one)) for one in (energy, money))
@@ -292,7 +292,7 @@ class _Search:
     def _rank(self, score: float) -> tuple[bool, float]:
         """Return the rank of the current lots, in which lots within the limit come first.
 
-        By the score alone, lots just above the limit could win because of shorter distances.
+        If only the score counted, lots just above the limit could win because of shorter distances.
         """
         return _unlike(self.state, self.within) > 1e-12, score
 

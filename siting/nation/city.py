@@ -55,9 +55,9 @@ class Ask:
     money: tuple[float, ...]  # public money for the plan (PKR), by year if there are years
     # Price of a rupee (kWh/day), by year if there are years; None: maximise energy within `money`.
     prices: tuple[float, ...] | None = None
-    least_share: float = 0.0  # least share of the demand that must be served
-    least_stations: int = 0  # least number of new stations
-    # Envelopes by name: the largest amount (PKR), and the charger groups to which it applies.
+    least_share: float = 0.0  # minimum share of the demand that must be served
+    least_stations: int = 0  # minimum number of new stations
+    # Envelopes by name: the maximum amount (PKR), and the charger groups to which it applies.
     envelopes: Mapping[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
     rupee: bool = False  # whether to return the dual price of each year's budget as well
     # Whether to shorten drives afterwards. Shortening takes all the remaining time, so it is done
@@ -268,7 +268,7 @@ def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, thr
     """Return the plan and the bound that answer a question to a city.
 
     ``bound_kwh_day`` is a bound on the energy of any plan for the budget. With prices, it is a
-    bound on the energy less the price of the plan's money.
+    bound on `energy - price of the plan's money`.
     """
     study = _asked(config, ask, limit_s, threads, start)
     asked = study.asked

@@ -2,31 +2,31 @@
 
 Only money links two cities. If a city was solved for a budget ``B``, it has a proven bound ``U`` on
 its service for ``B`` or less. If it was solved at a price ``p`` per rupee, it has the bound
-``L + p b`` for any money ``b``. Let ``U_c(b)`` be the least bound of city ``c`` for money ``b``.
+``L + p b`` for any money ``b``. Let ``U_c(b)`` be the lowest bound of city ``c`` for money ``b``.
 Any prices ``pi_r`` then give a bound on the nation's service::
 
     sum of U_c(b_c)  <=  sum over c of max over b of (U_c(b) - b sum of pi_r over r of c)
                          + sum over r of pi_r x limit_r
 
 Here ``b`` is within the limits on the city's money. The rows ``r`` of a city are the limits on sums
-that include its money: the budget, and the least or most money of its province (the least if
+that include its money: the budget, and the minimum or maximum money of its province (the minimum if
 ``pi_r`` is below 0). The bound can be recomputed from the table of bounds and the prices alone. The
 best prices are the duals of a linear program over the corners of ``U_c``.
 
 With money by year, ``b_c`` is the money that city ``c`` draws in each year, and ``p`` and ``pi``
 have a value per year. The budget then has one row per year, for the money granted in that year or,
-with carry-over, up to that year. If a city was solved at prices ``p_k`` with the most money that it
-may get, the bound ``L_k + p_k b`` holds for any division. If it was solved for this money without
-prices, ``p_k`` is 0. A bound for less money holds only up to that money in each year and does not
-have this form, so it is left out. ``U_c`` is then concave. For any weights ``w_ck`` that are at
-least 0 and sum to 1, the term of city ``c`` is at most ::
+with carry-over, up to that year. If a city was solved at prices ``p_k`` with the maximum money that
+it may get, the bound ``L_k + p_k b`` holds for any division. If it was solved for this money
+without prices, ``p_k`` is 0. A bound for less money holds only up to that money in each year and
+does not have this form, so it is left out. ``U_c`` is then concave. For any weights ``w_ck`` that
+are at least 0 and sum to 1, the term of city ``c`` is at most ::
 
     sum of w_ck L_ck
         + sum over years of h_ct x max(0, sum of w_ck p_ckt - sum of pi_r over r of c, t)
 
-Here ``h_ct`` is the most money of city ``c`` in year ``t``. The least and most money of a city are
-also rows ``r``. The best prices and weights are the duals of a linear program. The bound is a plain
-sum, so other duals can weaken it, but they cannot make it invalid.
+Here ``h_ct`` is the maximum money of city ``c`` in year ``t``. The minimum and maximum money of a
+city are also rows ``r``. The best prices and weights are the duals of a linear program. The bound
+is a plain sum, so other duals can weaken it, but they cannot make it invalid.
 
 Sources: H. Everett: Generalized Lagrange multiplier method for solving problems of optimum
 allocation of resources. Operations Research 11 (1963), 399-417. G. Dantzig, P. Wolfe:
@@ -71,14 +71,15 @@ class Points:
 
     money: Floats  # money of each point (PKR), with one column per year if there are years
     energy: Floats  # energy of each point (kWh/day)
-    # Least and most money of the city (PKR); if there are years, `high` is the most of each year.
+    # Minimum and maximum money for the city (PKR); if there are years, `high` is the maximum for
+    # each year.
     low: float
     high: float | Floats
     use: Mapping[str, Floats] | None = None  # use of each further resource (key) by each point
 
     @property
     def drawn(self) -> Floats:
-        """Money (PKR) of each point (row) in each year (column)."""
+        """Money (PKR), with one row per point and one column per year."""
         return self.money.reshape(len(self.energy), -1)
 
 
@@ -87,7 +88,7 @@ class Divided:
     """A division of the money: its energy, the points and money of each city, and the prices."""
 
     energy: float  # energy of all cities (kWh/day)
-    weights: dict[str, Floats]  # share of each point that the city takes, by city
+    weights: dict[str, Floats]  # for each city, the share of each point that it takes
     granted: dict[str, Floats]  # money of each city by year (PKR)
     # Worth of one more rupee in each pot (kWh/day); empty if each city must take one whole point.
     prices: dict[str, float]
@@ -165,7 +166,7 @@ def divide(
     start = len(names) * (1 + years)  # the first row of a pot
     row_low = [1.0, *[0.0] * years] * len(names) + [p.at_least / MILLION for p in pots]
     row_high = [1.0, *[math.inf] * years] * len(names) + [p.at_most / MILLION for p in pots]
-    # With years, the least money of a city is the limit of a pot, not a limit here.
+    # With years, the minimum money of a city is the limit of a pot, not a limit here.
     low = [0.0] * n + [p.low / MILLION if years == 1 else 0.0 for p in points for _ in range(years)]
     high = np.concatenate([np.ones(n), *(np.full(years, p.high) / MILLION for p in points)])
     scale = abs(energy).max() or 1.0
@@ -192,7 +193,7 @@ def divide(
 
 
 def _limited(pots: Sequence[Pot], names: Sequence[str], years: int) -> sparse.csr_array:
-    """Return a matrix that is 1 where a pot (row) limits a city's money in a year (column)."""
+    """Return a matrix (a row per pot, a column per city and year): 1 where the pot is a limit."""
     limited = np.zeros((len(pots), len(names) * years))
     for r, pot in enumerate(pots):
         for name in set(pot.cities) & set(names):
@@ -231,7 +232,7 @@ def certificate(
 ) -> pd.DataFrame:
     """Return the certificate with the smallest sum that a table of bounds allows.
 
-    `bounds` has ``city`` and the columns that `corners` needs; `limits` are the least and most
+    `bounds` has ``city`` and the columns that `corners` needs; `limits` are the minimum and maximum
     money of each city (PKR). Cities without a bound are left out.
     """
     by_city = {name: corners(bounds[bounds["city"] == name], *limits[name]) for name in limits}
@@ -275,9 +276,9 @@ def best_prices(
 ) -> tuple[dict[str, float], pd.Series[float]]:
     """Return prices of the pots and weights of the bounds for the tightest certificate.
 
-    `bounds` has the columns that `sloped` needs; `most` is the most money of each city by year
-    (PKR). The weights have the table's index, are at least 0, and sum to 1 for each city that has a
-    bound.
+    `bounds` has the columns that `sloped` needs; `most` is the maximum money of each city in each
+    year (PKR). The weights have the table's index, are at least 0, and sum to 1 for each city that
+    has a bound.
     """
     table = sloped(bounds, years)
     names = [name for name in most if (table["city"] == name).any()]
@@ -327,7 +328,7 @@ def added_up_by_year(
     prices: Mapping[str, float],
     years: Sequence[int],
 ) -> pd.DataFrame:
-    """Return the certificate for money by year; `bounds` must have the column ``weight``.
+    """Return the certificate for money by year; `bounds` must have a ``weight`` column.
 
     Rows and columns are as in `added_up`, with a city's prices in the `price_columns`. The weights
     of a city must be at least 0 and sum to 1. Any weights of this kind give a bound.

@@ -70,7 +70,7 @@ def write_nation(
 
 
 def write_files(nation: Rounds, plan: NationPlan, folder: Path, runs: Path, written: str) -> None:
-    """Write the folder of a nation, except the runs of its cities, which are below `runs`."""
+    """Write the folder of a nation, except the runs of its cities; `runs` has these runs."""
     tables = {
         "cities": plan.cities, "splits": plan.splits, "frontier": plan.frontier,
         "bounds": plan.asks, "certificate": plan.terms,

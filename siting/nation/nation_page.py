@@ -79,7 +79,7 @@ def headline(plan: NationPlan) -> list[tuple[str, str]]:
 
 
 def _of_year(plan: NationPlan, year: int) -> str:
-    """Return in words the money, stations and energy of all cities in a year."""
+    """Describe the money, stations and energy of all cities in a year."""
     assert plan.config.years is not None
     of = plan.cities
     served = math.fsum(of[f"served_{year}_kwh_day"])

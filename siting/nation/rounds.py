@@ -35,8 +35,9 @@ Report = Callable[[str], None]
 BUDGET = "the nation's budget"
 # Divisions of the money, with the fact of a city to which its share is proportional (None: equal).
 SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehicles", "equal": None}
-# A city's time limit grows with its demand to the power `LARGER`, and is at least `LEAST_TIME` of
-# the mean limit. Large cities are hard to solve and cause most of the nation's gap.
+# A city's time limit is proportional to its demand raised to the power `LARGER`, and at least
+# `LEAST_TIME` times the mean limit. Large cities are hard to solve and cause most of the nation's
+# gap.
 LARGER, LEAST_TIME = 0.75, 0.25
 # If the gap of a solve at a price is more than `LOOSE` of its energy, the solve gets more time, up
 # to `MOST_TIMES` of the time limit.
@@ -133,15 +134,15 @@ class Rounds:
         ]  # fmt: skip
 
     def within(self, money: Floats, most: float) -> Floats:
-        """Return money by year (PKR), cut to a total of `most`; the latest years are cut first."""
+        """Return the money for each year (PKR), cut to a total of `most`, latest years first."""
         return np.diff(np.minimum(np.cumsum(money), most), prepend=0.0)
 
     def high(self, name: str) -> Floats:
-        """Return the most money of a city by year (PKR), as much as possible in early years."""
+        """Return the maximum money of a city in each year (PKR), as early as possible."""
         return self.within(self.money, self.limits(name)[1])
 
     def widest(self, name: str) -> Floats:
-        """Return money by year (PKR) that is at least as large as any possible grant to a city.
+        """Return money for each year (PKR) that is at least any possible grant to a city.
 
         Without carry-over the sum may exceed the city's limit, because each year may get the whole
         limit.
@@ -149,12 +150,12 @@ class Rounds:
         return self.high(name) if self.carry_over else self.most(name)
 
     def most(self, name: str) -> Floats:
-        """Return the most money of a city in each single year (PKR)."""
+        """Return the maximum money of a city in each single year (PKR)."""
         there = np.cumsum(self.money) if self.carry_over else self.money
         return np.minimum(there, self.limits(name)[1])
 
     def limits(self, name: str) -> tuple[float, float]:
-        """Return the least and the most money of a city (PKR); the least is 0 if it failed."""
+        """Return the minimum and maximum money of a city (PKR); the minimum is 0 if it failed."""
         asked, budget = self.asked[name], self.config.money_pkr
         if asked.takes_part == "never":
             return 0.0, 0.0
@@ -162,7 +163,7 @@ class Rounds:
         return least, min(asked.most(budget), budget)
 
     def floors_of(self, name: str) -> tuple[float, int]:
-        """Return a city's floors: its least energy (kWh/day) and least number of new stations."""
+        """Return a city's floors: minimum energy (kWh/day) and minimum number of new stations."""
         need = self.config.least_kwh_day_a_head * self.facts[name].get("people", 0.0)
         return need, int(self.asked[name].takes_part == "must")
 
@@ -172,7 +173,7 @@ class Rounds:
         return [name for name in self.studies if name not in self.failed]
 
     def split(self, split: str) -> dict[str, Floats]:
-        """Return the money of each city by year (PKR) in a split, such as that by population."""
+        """Return the money of each city in each year (PKR) under a split, such as by population."""
         key = SPLITS[split]
         weight = {
             n: 0.0 if self.asked[n].takes_part == "never"
@@ -322,7 +323,7 @@ class Rounds:
     def divided(
         self, pots: Sequence[Pot] | None = None, *, whole: bool = True, floors: bool = True
     ) -> Divided | None:
-        """Return the best division of the money (or of `pots`) among known plans, if any."""
+        """Return the best division of the money (or of `pots`) that known plans allow, or None."""
         points = self.points(floors=floors)
         if any(not len(p.money) for p in points.values()):
             return None
@@ -425,7 +426,7 @@ class Rounds:
             self.answer(asks)
 
     def _rupees(self, name: str) -> list[Floats]:
-        """Return prices by year to try in a city; empty if there are none or all have been tried.
+        """Return sets of yearly prices to try in a city; empty if there are none or all were tried.
 
         The yearly prices that follow from known plans jump between extremes. Once the money is well
         divided, the dual price of a year is about the same in the relaxation of each city.
@@ -447,7 +448,7 @@ class Rounds:
         return tried if any(not any(same(r, a) for r in before) for a in asks) else []
 
     def _with_what_is_left(self, granted: Mapping[str, Floats], name: str) -> Floats:
-        """Return by year the money of a city plus all money that the nation has left (PKR)."""
+        """For each year, return a city's money plus all money that the nation has left (PKR)."""
         left = self.money - np.sum(list(granted.values()), axis=0)
         if self.carry_over:  # money that later years need is not left over
             there = np.minimum.accumulate(np.cumsum(left)[::-1])[::-1]
@@ -488,7 +489,7 @@ class Rounds:
             tried = [r for r in self.rows if r["city"] == name and r["status"] == "impossible"]
             why = " ".join(str(tried[-1]["error"]).split()) if tried else "none was found"
             fix = "lower least_kwh_day_a_head, or give solver.time_limit_s more"
-            faults.append(Fault(name, f"has no plan that keeps to its floors: {why}", fix))
+            faults.append(Fault(name, f"has no plan that meets its floors: {why}", fix))
         if not faults:
             have = self.config.money_pkr
             need, there, most = (f"PKR {x / 1e6:,.1f} m" for x in (least, have, max(least, have)))

@@ -72,7 +72,7 @@ def _files(folder: Path) -> tuple[str, bool]:
     hashes = read_nation_manifest(folder)
     record = read_json(folder / MANIFEST)
     if set(record) != {"format", "siting", "sha256", SEAL} or record["siting"] != __version__:
-        what = f"has unknown keys, or is not of this version, siting {__version__}"
+        what = f"has unknown keys, or was not written by this version, siting {__version__}"
         raise InputError(str(folder / MANIFEST), what, AGAIN)
     runs = folder / CITIES
     pages = [f"{CITIES}/{one.name}/{REPORT}" for one in runs.iterdir()] if runs.is_dir() else []
@@ -187,4 +187,4 @@ def _written(folder: Path, nation: Rounds, plan: NationPlan, notes: list[str]) -
         f"({facts['written']}), the run times, and the cities' answers to all questions but the "
         f"last ({ANSWERS}), whose bounds were not proven again{lost}"
     )
-    return f"{len(names):,} files rebuilt from the answers and the runs, identical", None
+    return f"all {len(names):,} files equal those rebuilt from the answers and the runs", None

@@ -319,7 +319,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
     parted = part_into_lots(run.plan, number, within=within, loss=loss, most_m=most_m)
     facts = parted.facts
     if json.loads(json_text(facts)) != told:
-        raise InputError(str(folder), f"has lots of another run than {run.path}", fix)
+        raise InputError(str(folder), f"has lots from a different run, not from {run.path}", fix)
     service = run.plan.study.config.offers.service
     word.head("Conditions")
     word.table(("Of", "Condition"), [

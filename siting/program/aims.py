@@ -3,7 +3,7 @@
 =================  ===============================================================================
 `MostWorth`        ``max  sum of w_s a_ij v_is x_ijs``: energy, people or sessions, weighted by
                    year and probability (`siting.program.slices`), with or without decay
-`NetWorth`         ``max  sum of w_s a_ij v_is x_ijs  -  g M``: worth less a charge ``g`` on each
+`NetWorth`         ``max  sum of w_s a_ij v_is x_ijs  -  g M``: worth minus a charge ``g`` on each
                    rupee of money ``M`` (``g`` is Everett's price of the budget). Stations that
                    bring less than ``g`` per rupee are not built, and their money stays unspent.
                    With years the charge is ``sum of g_t (M_t - M_t-1)``, where ``M_t`` is the
@@ -11,7 +11,7 @@
 `LeastMoney`       ``min`` public money drawn, or total cost
 `WorstShare`       ``max  t``  with  ``t D_gs <= sum of x_ijs over i in g, j``  for each group
 `LeastRegret`      ``min  r``  with  ``r >= b_k - S_k``  for each scenario ``k``, where ``b_k`` is
-                   the most worth of any plan in ``k`` and ``S_k`` the worth of this plan
+                   the highest worth of any plan in ``k`` and ``S_k`` the worth of this plan
 `Tail`             ``max  u - 1/(1-a) sum of p_k v_k``  with  ``v_k >= u - (S_k - c_k)``: the mean
                    over the worst share ``1 - a`` of outcomes. An outcome is the worth served
                    (``c_k = 0``) or the worth unserved, which is minimised (``c_k`` is the worth
@@ -102,13 +102,13 @@ class Aim(ABC):
     name: ClassVar[str]  # name in proofs
     kind: ClassVar[str]  # name in an account (`siting.verify.AimKind`)
     formula: ClassVar[str]  # in LaTeX
-    words: ClassVar[str]  # in planners' words
+    words: ClassVar[str]  # in planners' terms
     own_unit: ClassVar[str | None] = None  # unit of the value; None: unit of worth
-    of_worth: ClassVar[bool] = False  # the value is the worth served, perhaps less a charge
+    of_worth: ClassVar[bool] = False  # the value is the worth served, possibly minus a charge
     is_plain_worth: ClassVar[bool] = False  # the value is the worth served and nothing else
     of_money: ClassVar[bool] = False  # the value is money
     of_drives: ClassVar[bool] = False  # the value depends on the drive from each cell
-    of_scenarios: ClassVar[bool] = False  # the value is a function of the scenarios' worths
+    of_scenarios: ClassVar[bool] = False  # the value is a function of the worth in each scenario
     of_stations: ClassVar[bool] = False  # the value includes the cost of stations and of drives
     # Whether the value is relative to `best`, the best value of any plan in each scenario.
     from_best: ClassVar[bool] = False
@@ -162,7 +162,7 @@ class Aim(ABC):
         return None
 
     def goal(self, layout: Layout) -> Goal | None:
-        """Return the aim, without its money terms, as a function of scenario worths.
+        """Return the aim, without its money terms, as a function of the worth in each scenario.
 
         None if the aim is not such a function.
         """
@@ -196,7 +196,7 @@ class MostWorth(Aim):
 
 @dataclass(frozen=True)
 class NetWorth(Aim):
-    """The most worth served, less a charge on the money."""
+    """The highest worth served minus a charge on the money."""
 
     name = "most worth net of money"
     kind = "net_worth"
@@ -314,7 +314,7 @@ class LeastRegret(Aim):
         return LeastRegret(best)
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Return the regret: a column that is at least the regret in each scenario."""
+        """Return the largest regret: a column that is at least the regret in each scenario."""
         if len(self.best) != len(layout.probabilities):
             what = "lacks the best value of any plan in each scenario"
             raise InputError("least regret", what, "solve the program; its answer has the values")
@@ -332,7 +332,7 @@ class LeastRegret(Aim):
         return float(max(0.0, (np.array(self.best) - answer.worth_of_scenarios).max()))
 
     def goal(self, layout: Layout) -> Goal:
-        """Return the aim as a function of scenario worths."""
+        """Return the aim as a function of the worth in each scenario."""
         best = np.array(self.best)
         return lambda worth: -np.maximum((_spread(best, worth) - worth).max(axis=0), 0.0)
 
@@ -355,7 +355,7 @@ class Tail(Aim):
         return self.of == "unserved"
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Return the tail: a level less the weighted shortfalls of the scenarios below it."""
+        """Return the tail: `level - weighted shortfalls of the scenarios below it`."""
         unit = layout.worth_unit
         most = layout.most_worth_of_scenarios() / unit
         wanted = layout.wanted_of_scenarios() / unit
@@ -386,7 +386,7 @@ class Tail(Aim):
         return f"the best average of the worst {1 - self.alpha:.0%} of outcomes, {worth_unit}"
 
     def goal(self, layout: Layout) -> Goal:
-        """Return the aim as a function of scenario worths."""
+        """Return the aim as a function of the worth in each scenario."""
         chance = np.array(layout.probabilities)
         wanted = layout.wanted_of_scenarios() if self.of == "unserved" else np.zeros(len(chance))
         return lambda worth: tail_mean(worth - _spread(wanted, worth), chance, self.alpha)
@@ -484,7 +484,7 @@ def least_cost_to_all(
         missing = [one for one in needed if one not in given]
         bad = [one for one, pkr in given.items() if not 0 <= pkr < math.inf]
         faults += naming(where, f"{each} without a figure", missing, "give one for each")
-        faults += naming(where, f"{each} without a number of 0 or more", bad)
+        faults += naming(where, f"{each} whose figure is missing, negative or infinite", bad)
     unknown = sorted(set(minute) - set(instance.class_names))
     fix = f"use {', '.join(instance.class_names)}"
     refuse(faults + naming("least cost to all, pkr_kwh_min", "no such classes", unknown, fix))
@@ -515,5 +515,5 @@ def _scenario(layout: Layout, k: int) -> Terms:
 
 
 def _spread(values: Floats, worth: Floats) -> Floats:
-    """Return values by scenario, reshaped to broadcast over an array of worths."""
+    """Return one value per scenario, reshaped to broadcast over an array of worth values."""
     return values.reshape(-1, *([1] * (worth.ndim - 1)))

@@ -123,7 +123,7 @@ def power(
     """Return the lower limit on charging power (kW), existing stations included.
 
     `power_kw` is the power of each offer (kW), by ``offer_id``; missing offers have no power.
-    `at_least_kw` is the least total power (kW).
+    `at_least_kw` is the minimum total power (kW).
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"]})
     >>> power(offers, {"a": 60.0}, 50.0, "1.3 kW a car")

@@ -1,4 +1,4 @@
-"""Floors: the least share of demand to serve in the city, its zones or its vehicle classes.
+"""Floors: the minimum share of demand to serve in the city, its zones or its vehicle classes.
 
 ::
 
@@ -31,7 +31,7 @@ class Floor:
 
     name: str  # name of the zone or class, or ``city``
     member: Flags  # whether each demand row belongs to the group
-    share: float  # least share of the demand, 0 to 1
+    share: float  # minimum share of the demand, 0 to 1
     # ``last``: the floor holds in every scenario of the last year; ``every``: in every slice.
     when: When = "last"
 
@@ -48,7 +48,7 @@ class Floor:
 def groups_of(
     instance: Instance, of: pd.Series | str | None, zones: pd.Series | None = None
 ) -> dict[str, Flags]:
-    """Return the groups of a partition: by name, whether each demand row is in the group.
+    """Return the groups of a partition: for each group name, a mask over the demand rows.
 
     `of` is None for the city, ``"class"`` for vehicle classes, ``"zone"`` for `zones`, or a series
     of group names by ``demand_id``. Rows without a group are blank or absent in the series.

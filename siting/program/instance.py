@@ -226,14 +226,14 @@ class Instance:
 
     @property
     def site_groups(self) -> Flags:
-        """Whether any remaining offer at a site (row) has chargers of a group (column)."""
+        """Whether sites' offers have chargers of a group: a row per site, a column per group."""
         out = np.zeros((len(self.site_ids), len(self.group_names)), dtype=bool)
         np.logical_or.at(out, self.offer_site, self.offer_capacity > 0)
         return out
 
     @property
     def served_pairs(self) -> Flags:
-        """Whether a demand row (row) has demand and can plug in at a site in reach (column)."""
+        """Whether each demand row has demand that can plug in at a site in reach."""
         usable = (self.uses.astype(int) @ self.site_groups.T.astype(int)) > 0
         cell = np.repeat(np.arange(len(self.cell_ids)), np.diff(self.reach_start))
         by_class = np.zeros((len(self.cell_ids), len(self.class_names)), dtype=bool)
@@ -249,7 +249,7 @@ class Instance:
     def contradictions(self) -> list[Fault]:
         """Return a fault for each limit that existing and required stations alone exceed.
 
-        Each station is taken at its least possible use, so no plan can keep these limits.
+        Each station is taken at its minimum use, so no plan can keep these limits.
         """
         must, money = np.flatnonzero(self.must_sites), self.offer_subsidy
         faults = []

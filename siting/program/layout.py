@@ -126,7 +126,7 @@ class Layout:
         return float(self.most_worth_of_scenarios().max(initial=0.0)) or 1.0
 
     def most_worth_of_scenarios(self) -> Floats:
-        """Return, for each scenario, the worth of all demand in reach, weighted by year."""
+        """For each scenario, return the worth of all demand in reach, weighted by year."""
         service = self.service
         out = np.zeros(len(self.probabilities))
         for s, slice_ in enumerate(self.slices):
@@ -135,7 +135,7 @@ class Layout:
         return out
 
     def wanted_of_scenarios(self) -> Floats:
-        """Return, for each scenario, the worth of all demand, in reach or not, weighted by year."""
+        """For each scenario, return the worth of all demand, in reach or not, weighted by year."""
         out = np.zeros(len(self.probabilities))
         for s, slice_ in enumerate(self.slices):
             out[slice_.scenario] += slice_.weight * float(self.all_worth[s])
@@ -171,8 +171,8 @@ class Layout:
             column = column[column >= 0]
             return column, np.full(len(column), self.money_unit * counts[-1])
         amount = self.instance.offer_subsidy if of == "subsidy_pkr" else self.instance.offer_cost
-        # The weight of money drawn up to a year is the year's weight less the weight of the next
-        # year. Each rupee then has the weight of the year in which it is drawn.
+        # The weight of money drawn up to a year is `weight of the year - weight of the next year`.
+        # Each rupee then has the weight of the year in which it is drawn.
         value = self.options.of_offers(amount) @ -np.diff(counts, append=0.0)
         at = np.flatnonzero(value)
         return at, value[at]
@@ -256,7 +256,7 @@ class Layout:
                 yield members, kinds, groups
 
     def able(self, s: int) -> Flags:
-        """Return whether each option (row) can serve each kind of demand (column) in a slice."""
+        """Return whether options can serve demand: a row per option, a column per demand kind."""
         return self.delivered(s) > 0
 
     def _write_cover(self, rows: Rows, s: int) -> None:
@@ -279,7 +279,7 @@ class Layout:
         rows.add_terms("cover", energies, stations, upper=np.zeros(len(named)))
 
     def delivered(self, s: int) -> Floats:
-        """Return the capacity (kWh/day) of each option (row) for each kind of demand (column)."""
+        """Return options' capacities (kWh/day): a row per option, a column per kind of demand."""
         offer = self.standing(s)
         out = np.zeros((len(offer), len(self.service.kinds)))
         for k, groups in enumerate(self.service.kinds):

@@ -5,10 +5,10 @@ Every limit is one row of the program, over the offers that stand::
     L_r  <=  sum of u_ro z_o over all o  <=  U_r                 for each limit r
 
 where ``u_ro`` is the use of limit ``r`` by offer ``o``, ``U_r`` the amount available and ``L_r``
-the least use. All three are in the limit's own unit and never negative. Either bound may be
+the minimum use. All three are in the limit's own unit and never negative. Either bound may be
 missing. The upper bounds are knapsack and packing rows: a plan that keeps them still keeps them
-after it loses an offer. The functions here make limits from plain tables.
-`siting.program.spacing` makes spacing limits.
+after it loses an offer. The functions here make limits from plain tables. `siting.program.spacing`
+makes spacing limits.
 
 Source: H. Kellerer, U. Pferschy, D. Pisinger: Knapsack Problems, Springer 2004, chapter 9
 (several knapsack rows at once).

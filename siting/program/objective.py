@@ -163,14 +163,14 @@ class GaussianDecay:
 
 @dataclass(frozen=True)
 class NearerFirst:
-    """The program's decay less a share that grows linearly with the drive; only the engine uses it.
+    """The program's decay minus a share that grows linearly with the drive; only for the engine.
 
     >>> NearerFirst(None, 20.0).factor(np.array([0.0, 5.0]))
     array([1.  , 0.75])
     """
 
     before: Decay | None  # the decay of the program; None if it has none
-    horizon_min: float  # drive (min) at which the deducted share is 1
+    horizon_min: float  # drive time (min) at which the deducted share is 1
 
     def factor(self, minutes: Floats) -> Floats:
         """Return the weight of a kWh after a drive, 0 to 1."""
@@ -213,7 +213,7 @@ def objective_of(
     if worth is not None:
         faults, values = _aligned(instance, worth)
         if unit == ENERGY_UNIT:
-            faults.append(Fault("unit", "worths are given but no unit", "name it, e.g. people"))
+            faults.append(Fault("unit", "missing: the worth has no unit", "name it, e.g. people"))
     if decay is not None:
         if cutoff_min is None or not (math.isfinite(cutoff_min) and cutoff_min > 0):
             faults.append(Fault("cutoff_min", f"is {cutoff_min}", "give the longest drive (min)"))
@@ -236,7 +236,7 @@ def _aligned(instance: Instance, worth: pd.Series) -> tuple[list[Fault], Floats]
     values = pd.Series(worth.to_numpy(dtype=float, na_value=np.nan), index=index)
     there = values.reindex(ids).to_numpy()
     bad = ids[~(np.isfinite(there) & (there >= 0))]
-    what = "demand rows without a number of 0 or more"
+    what = "demand rows whose worth is missing, negative or infinite"
     faults += naming(where, what, bad, "give one for each", count=True)
     if not len(bad) and not (there[instance.demand_kwh > 0] > 0).any():
         faults.append(Fault(where, "is 0 for every row with demand", "give some worth above 0"))

@@ -9,7 +9,7 @@ At a site of ``E`` the offers are the existing station and its extensions; one o
 Offers at forbidden sites are left out before the program is built.
 
 `siting.program.references` reports invalid input. `Instance.contradictions` reports each limit that
-the stations at ``E`` and ``R`` exceed even at their least use. The engine finds conflicts between
+the stations at ``E`` and ``R`` exceed even at their minimum use. The engine finds conflicts between
 limits.
 """
 

@@ -25,7 +25,7 @@ class Options:
     """The options, in the order of sites, offers and years."""
 
     site: Ints  # position of each option's site
-    # Position of the offer that stands in a year (column) under an option (row); -1 before the
+    # Position of the standing offer, with one row per option and one column per year; -1 before the
     # station opens. Each row has at least one offer.
     offer: Ints
 
@@ -45,7 +45,7 @@ class Options:
         return np.array([at.get(row.tobytes(), -1) for row in rows], dtype=np.int64)
 
     def of_offers(self, amount: Floats) -> Floats:
-        """Return the offers' amounts by option (row) and year (column); 0 before opening."""
+        """Return the offers' amounts: a row per option, a column per year; 0 before opening."""
         return np.where(self.offer >= 0, amount[self.offer], 0.0)
 
 
@@ -78,7 +78,7 @@ def opening(options: Options, opens: Ints, years: Ints) -> Options:
 
 
 def _becomes(instance: Instance, offers: Ints, *, upgrades: bool) -> dict[int, list[int]]:
-    """Return, for each offer, the offers that can stand a year later, the same offer included."""
+    """For each offer, return the offers that can stand a year later, itself included."""
     out: dict[int, list[int]] = {}
     site = instance.offer_site[offers]
     order = np.argsort(site, kind="stable")
@@ -100,7 +100,7 @@ def _becomes(instance: Instance, offers: Ints, *, upgrades: bool) -> dict[int, l
 
 
 def _courses(o: int, years: int, becomes: dict[int, list[int]]) -> Iterator[tuple[int, ...]]:
-    """Yield every course over a number of years that begins with the offer `o`."""
+    """Yield every course of `years` years that starts with the offer `o`."""
     if years == 1:
         yield (o,)
         return

@@ -106,12 +106,12 @@ class Program:
     # Worth of each whole demand row in each slice, if it differs between slices.
     worth_by_slice: Floats | None = None
     floors: tuple[Floor, ...] = ()  # the required shares
-    # For each plan to differ from: positions of its sites, and least number of differing sites.
+    # For each plan to differ from: positions of its sites, and minimum number of differing sites.
     distances: tuple[tuple[Ints, int], ...] = ()
     # The rule by which subsidies fill the viability gap; None: offers have fixed subsidies.
     gap: GapRule | None = None
     budgeted: bool = True  # whether the budget limits the plan
-    aims: tuple[Aim, ...] = ()  # the aims in order of priority; empty: the most worth
+    aims: tuple[Aim, ...] = ()  # the aims in order of priority; empty: the highest worth
     zones: pd.Series | None = None  # zone of each demand row, by ``demand_id``
 
     def __post_init__(self) -> None:
@@ -133,7 +133,7 @@ class Program:
     def years(
         self, budgets_pkr: Mapping[int, float], demand: Demand | None = None, **rules: Any
     ) -> Program:
-        """Return the program over several years, each with its money (PKR).
+        """Return the multi-year program, with the money of each year (PKR).
 
         Parameters
         ----------
@@ -192,7 +192,7 @@ class Program:
         return replace(self, objective=objective, worth_by_slice=np.stack(parts, axis=1))
 
     def decay(self, decay: Decay, cutoff_min: float) -> Program:
-        """Return the program in which the worth of a kWh falls with the drive (min)."""
+        """Return the program in which the worth of a kWh falls with the drive time (min)."""
         checked = objective_of(self.instance, decay=decay, cutoff_min=cutoff_min)
         mine = self.objective or checked
         return replace(self, objective=replace(mine, decay=decay))
@@ -291,13 +291,13 @@ class Program:
         return replace(self, aims=())
 
     def most_worth(self) -> Program:
-        """Return the program with the next aim: the most worth served."""
+        """Return the program with the next aim: the highest worth served."""
         return self.aim(MostWorth())
 
     def net_worth(
         self, least_gain: float | Sequence[float], of: MoneyKind = "subsidy_pkr"
     ) -> Program:
-        """Return the program with the next aim: the most worth, less a charge per rupee.
+        """Return the program with the next aim: the highest worth minus a charge per rupee.
 
         Parameters
         ----------
@@ -358,7 +358,7 @@ class Program:
         return self.aim(least_cost_to_all(self.instance, cost_pkr_year, pkr_kwh_min))
 
     def __repr__(self) -> str:
-        """Return the blocks on a few lines."""
+        """Return a short description of the blocks, on a few lines."""
         sizes = [
             counted(len(self.instance.site_ids), "site"),
             counted(len(self.options), "option"),
@@ -426,7 +426,7 @@ class Program:
                 continue
             column = values.reindex(ids).to_numpy(dtype=float)
             bad = ids[~(np.isfinite(column) & (column >= 0))]
-            what = "rows without a number of 0 or more"
+            what = "rows whose demand is missing, negative or infinite"
             faults += naming(f"demand of {key}", what, bad, count=True)
             columns.append(column)
         refuse(faults)
@@ -454,7 +454,7 @@ class Program:
 
     @cached_property
     def all_aims(self) -> tuple[Aim, ...]:
-        """The aims; the most worth if none was added."""
+        """The aims; the highest worth if none was added."""
         return self.aims or (MostWorth(),)
 
     @property
@@ -529,7 +529,7 @@ class Program:
         rows = ResourceRows(made)
         rows.add_money(self.instance.offer_subsidy, 0.0, self.year_plan)
         money = rows.made()
-        # Leave out courses that alone cost more than the money of the years.
+        # Leave out courses that cost more than the money of the years, even on their own.
         over = np.zeros(len(made), dtype=bool)
         use = money.use.tocoo()
         over[use.col[use.data > (money.at_most + money.slack)[use.row]]] = True

@@ -13,7 +13,7 @@ choice of options can break is left out.
 Either all offers of a bundle stand in the last year, or none does. For a bundle of the offers ``a,
 b, c`` the rows are ``z_b >= z_a``, ``z_c >= z_b`` and ``z_a >= z_c``.
 
-The distance to another plan is a row too. It requires a least number of sites with a station in
+The distance to another plan is a row too. It requires a minimum number of sites with a station in
 only one of the two plans. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions to
 general integer linear programs. European Journal of Operational Research 184 (2008), 802-809.
 """
@@ -46,7 +46,7 @@ class Resources:
     names: tuple[str, ...]
     kinds: tuple[str, ...]
     units: tuple[str, ...]
-    use: sparse.csr_array  # use of each resource (row) by each option (column), in its unit
+    use: sparse.csr_array  # use: one row per resource, one column per option
     # at_least, at_most: the bounds of each row; infinite for no bound.
     at_least: Floats
     at_most: Floats
@@ -96,7 +96,7 @@ class ResourceRows:
         at_most: float = math.inf,
         at_least: float = -math.inf,
     ) -> None:
-        """Add a row if it can bind, or in any case if `every` is true."""
+        """Add a row if it can bind; if `every` is true, add it even if it cannot."""
         if not self.every and at_most < math.inf and np.maximum(use, 0.0).sum() <= at_most:
             at_most = math.inf
         if not self.every and at_least > -math.inf and np.minimum(use, 0.0).sum() >= at_least:

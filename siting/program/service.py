@@ -45,7 +45,7 @@ class Service:
     # Present value of a kWh/day sold to a row (PKR); 0 where the program does not need it.
     margin: Floats
     vehicle_class: Ints  # position of the vehicle class of each row's first demand row
-    floor: Flags  # whether each merged row (column) is in each floor (row)
+    floor: Flags  # one row per floor, one column per merged row: whether the floor counts it
     # start, site: the sites ``site[start[i]:start[i + 1]]``, one or more, can serve row ``i``.
     start: Ints
     site: Ints

@@ -59,7 +59,7 @@ class Years:
 
         `budgets_pkr` is the public money granted in each year (PKR), in order of years.
         `discount_rate` is the yearly discount rate of a kWh/day, 0 to 1. `last_period_years` is the
-        length of the last period in years. Every other period ends when the next year begins.
+        length of the last period in years. All other periods end when the next year begins.
 
         >>> Years.of({2027: 5e6, 2030: 5e6}, discount_rate=0.1).weights
         (3.0, 0.7513148009015775)

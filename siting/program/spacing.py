@@ -1,4 +1,4 @@
-"""Spacing: a least distance (m) between new stations, as limits on the offers.
+"""Spacing: a minimum distance (m) between new stations, as limits on the offers.
 
 Sites nearer than the spacing are in conflict. A clique of the conflict graph (sites that are all in
 conflict with each other) has at most one station::
@@ -37,8 +37,8 @@ def spacing(
     """Return the limits that keep new stations at least `min_m` metres from other stations.
 
     `candidates` are the sites (`siting.tables.CANDIDATES`), in a coordinate system in metres.
-    `min_m` is the least straight-line distance (m). `kinds` are the kinds of candidate to which the
-    rule applies, e.g. ``["fuel"]``; all by default. Existing stations of any kind exclude new
+    `min_m` is the minimum straight-line distance (m). `kinds` are the kinds of candidate to which
+    the rule applies, e.g. ``["fuel"]``; all by default. Existing stations of any kind exclude new
     stations.
     """
     refuse(_faults(candidates, offers, min_m, kinds))

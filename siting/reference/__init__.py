@@ -75,7 +75,7 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
 def at_preset(rows: pd.DataFrame, preset: str, column: str = "value") -> pd.DataFrame:
     """Return a table's rows, with the figures of a preset in `column`.
 
-    `rows`: a table, with a column ``prudent`` if it has figures for that preset; `preset`: one of
+    `rows`: a table, with a ``prudent`` column if it has figures for that preset; `preset`: one of
     `PRESETS`; `column`: the column of the figure. Raises `InputError` if the preset is unknown.
 
     >>> works = at_preset(table("works"), "prudent").set_index("item")

@@ -1,7 +1,7 @@
 """The figures of all tables, whatever their columns, as one list with a row per figure.
 
-Every numeric column is a figure, except columns that name rows and columns with the ends of ranges.
-New rows and columns are therefore listed without changes to this module.
+Every numeric column is a figure, except identifiers and the low and high ends of ranges. New rows
+and columns are therefore listed without changes to this module.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def headline(run: RunRecord) -> list[Shown]:
 
 
 def _on_the_day(facts: dict[str, Any]) -> list[Shown]:
-    """Return the share of all drivers served on the simulated day, if there is one."""
+    """Return the share of all drivers served on the simulated day; empty without such a day."""
     day = (facts.get("day") or {}).get("free") or {}
     share = day.get("served_share")
     if share is None:
@@ -106,7 +106,7 @@ def drives(facts: dict[str, Any]) -> list[Shown]:
 def later_aims(run: RunRecord) -> list[tuple[str, bool]]:
     """Return the gap of each aim after the first, and whether it is at most the requested gap.
 
-    A badge for the first aim alone would hide large gaps of later aims.
+    A badge for only the first aim would hide large gaps of later aims.
     """
     said = []
     for one in run.facts.get("proofs", [])[1:]:

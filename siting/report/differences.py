@@ -23,7 +23,7 @@ _NAMES = {
     "new_power_kw": "New power, kW",
     "mean_travel_min": "Mean drive, min",
     "gap": "Proven gap",
-    "bound_kwh_day": "No plan serves more than, kWh/day",
+    "bound_kwh_day": "Upper bound on energy served, kWh/day",
 }
 # Formats of figures by the ends of their names; money is in millions.
 _FORMS = {"_pkr": ",.2f", "_share": ".1%", "gap": ".2%", "_min": ".1f", "_kwh_day": ",.0f",

@@ -42,7 +42,7 @@ def districts(run: RunRecord) -> dict[str, Any]:
     stations = _stations(run, metres, names)
     total = float(layer["demand_kwh_day"].sum())
     near = _near(run, layer, metres) if "squares" in what else {}
-    # If people are known, a part without people does not count as a district.
+    # If the population is known, a part without people does not count as a district.
     peopled = bool(_people(layer))
     rows: list[dict[str, Any]] = []
     for name, part in layer.groupby("part", sort=True):
@@ -121,7 +121,7 @@ def _stations(run: RunRecord, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd
 
 
 def _near(run: RunRecord, layer: pd.DataFrame, metres: gpd.GeoDataFrame) -> dict[str, str]:
-    """Return, for each part, its named place that is nearest to the centre of its demand."""
+    """For each part, return its named place that is nearest to the centre of its demand."""
     places = run.places
     if places.empty:
         return {}

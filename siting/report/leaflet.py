@@ -21,7 +21,7 @@ KNOWN = {
         "90b693d86392a4779c861b28cf307e7e59c3fb35328c4d8b95f58f814d38c722",
     ),
 }
-# Reasons that prevent a report.
+# Reasons why a report cannot be made.
 NEEDED = 'it needs another package, pip install "siting[report]"'
 _MISSING = Fault("xstatic-leaflet", "is needed to make a report", 'pip install "siting[report]"')
 
@@ -38,7 +38,7 @@ class Leaflet:
 
 
 def why_no_report() -> str:
-    """Return the reason that prevents a report, or an empty string if there is none."""
+    """Return the reason why a report cannot be made; empty if it can."""
     if find_spec("jinja2") is None:
         return NEEDED
     try:

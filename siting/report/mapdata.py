@@ -35,8 +35,8 @@ _TOLERANCES_M = (2.0, 5.0, 10.0)  # in units of the map's coordinates, about a m
 _MAIN = ("motorway", "trunk", "primary")
 _MIDDLE = ("secondary", "tertiary")
 _BINS = 5
-# Distance between repetitions of a road's name (m), least length of a named road by rank (m), and
-# largest number of named small streets.
+# Distance between repetitions of a road's name (m), minimum length of a named road for each rank
+# (m), and maximum number of named small streets.
 NAME_EVERY_M = 2500.0
 LEAST_NAMED_M = (250.0, 250.0, 150.0)
 MOST_SMALL_NAMES = 800
@@ -275,7 +275,7 @@ def _by_class(layer: pd.DataFrame, classes: Iterable[str], what: str) -> np.ndar
 
 
 def _breaks(cells: list[dict[str, Any]], classes: int, *, polygons: bool) -> list[list[float]]:
-    """Return the upper limits of all shades but the last: for all classes, then for each class."""
+    """Return all shades' upper limits but the last, for the classes together and for each class."""
     if not cells:
         return [[] for _ in range(classes + 1)]
     wanted = np.array([cell["wanted"] for cell in cells], dtype=float)

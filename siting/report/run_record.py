@@ -143,7 +143,7 @@ def _form(name: str, base: type[_Form] = _Form, **keys: Any) -> Any:
     """Return a model of the keys of a mapping.
 
     `keys` has a string of key names for each kind (`_KINDS`), or the type of a single key. A key
-    may be missing if it has a pair of type and default.
+    may be missing if it is declared with a (type, default) pair.
     """
     named = {kind: keys.pop(kind, "").split() for kind in _KINDS}
     fields: dict[str, Any] = {key: (_KINDS[kind], ...) for kind in named for key in named[kind]}

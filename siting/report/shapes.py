@@ -90,7 +90,7 @@ def service_areas(run: RunRecord) -> list[list[dict[str, Any]]]:
 
 
 def main_sites(service: pd.DataFrame) -> dict[str, str]:
-    """Return the station that serves most of each cell; in a tie, the first by id.
+    """For each cell, return the station that serves most of it; in a tie, the first by id.
 
     >>> main_sites(pd.DataFrame({"cell_id": ["a", "a", "a"], "site_id": ["s2", "s1", "s2"],
     ...     "served_kwh_day": [1.0, 1.5, 1.0]}))

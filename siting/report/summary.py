@@ -85,7 +85,7 @@ def _additional(run: RunRecord) -> str:
 
 
 def _at_risk(run: RunRecord) -> str:
-    """Return the public money in stations that would fail with slow sales of vehicles."""
+    """Return the public money in stations that would fail if vehicle sales were slow."""
     for row in run.facts.get("what_if") or []:
         money = row.get("money") or {}
         if not money.get("stations") or row["key"] != "scenario slow":

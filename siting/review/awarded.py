@@ -51,7 +51,7 @@ def own_faults(
     if name == "limits":
         known = (*OF_BIDS, "kept")
         plain = tuple(one for one in study.limits if one.kind not in known and one.name != STAYS)
-        what = "has other limits than the configuration, its bids and its answers"
+        what = "has different limits from the configuration, its bids and its answers"
         return [] if plain == anew else [edited(where, what)]
     stored = study.offers
     changed = _answered_sites(study, folder) if _answers(facts) else set()
@@ -117,10 +117,10 @@ def award_account(study: Study, folder: Path) -> AwardAccount:
 
 
 def zone_of_sites(study: Study, site_ids: Iterable[str]) -> dict[str, str]:
-    """Return the zone of each site, which is the zone of the nearest cell."""
+    """Return the zone of each site: the zone of the nearest cell."""
     if study.cell_zones is None:
         what = "there are no zones to cap"
-        raise InputError("award.caps", what, "add program.zones, or a column zone")
+        raise InputError("award.caps", what, "add program.zones, or a `zone` column")
     zones: Any = study.cell_zones
     cells, known = study.cells, study.candidates.set_index("site_id").geometry
     wanted = list(dict.fromkeys(site_ids))

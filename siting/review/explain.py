@@ -397,7 +397,7 @@ class Again:
         return f"is {how} {better} ({self.answer.proofs[0].aim})"
 
     def proven(self, which: str) -> str:
-        """Return in words the bound on plans described by `which`, or that no bound is proven."""
+        """State the bound on plans described by `which`, or that no bound is proven."""
         proof = self.answer.proof
         if not math.isfinite(proof.bound):
             return f"nothing was proven in time about a {which}"
@@ -473,7 +473,7 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
 
 
 def _sold_out(run: Explained, offers: pd.DataFrame) -> pd.Series[float]:
-    """Return the subsidy of each offer at full sales, which is its least subsidy (PKR)."""
+    """Return the subsidy of each offer at full sales, which is its minimum subsidy (PKR)."""
     most = offers["subsidy_pkr"].astype(float).reset_index(drop=True)
     if run.pays_by_offer or offers.empty:
         return most

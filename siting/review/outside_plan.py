@@ -146,8 +146,8 @@ def counts_of(
         have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
         some = ", ".join(catalogue.configurations)
         fix = (
-            "give a column chargers (2 x dc_60 + 4 x lev_3), configuration "
-            f"({some}), one for each charger type, or charger and count; it has: {have}"
+            "give a `chargers` column (2 x dc_60 + 4 x lev_3), a `configuration` column "
+            f"({some}), one column for each charger type, or `charger` and `count`; it has: {have}"
         )
         faults.append(Fault(str(path), "has no column for chargers", fix))
         return [{} for _ in ids]
@@ -423,7 +423,7 @@ def over_limits(
     """Return the limits that a plan breaks, in words.
 
     `drawn_pkr` is the public money that each of the plan's offers draws, by ``offer_id``;
-    `spacing_m` is the least distance allowed between stations.
+    `spacing_m` is the minimum distance allowed between stations.
     """
     broken, near = [], dict[str, None]()
     site = offers.set_index("offer_id")["site_id"]

@@ -22,7 +22,7 @@ from siting.study.pipeline import Study
 from siting.study.runs import write_run
 from siting.study.stages import Report
 
-# Another machine may add numbers in another order, which changes the sum slightly.
+# A different machine may add numbers in a different order, which changes the sum slightly.
 RELATIVE = 1e-9
 
 
@@ -205,7 +205,7 @@ def _tables(before: dict[str, str] | None, now: dict[str, str]) -> Compared:
     if before is None:  # an earlier version of siting made the run
         return Compared("tables", (), "not stored in this run", decides=False)
     lines = tuple(f"{name}: differs" for name, digits in now.items() if before.get(name) != digits)
-    # Tables do not decide whether runs differ, because another machine may round differently.
+    # Tables do not decide whether runs differ, because a different machine may round differently.
     return Compared("tables", lines, f"{len(now):,} stages, to the bit", decides=False)
 
 
@@ -224,8 +224,8 @@ def _objective(before: dict[str, Any], plan: Plan) -> Compared:
 
 def _plan(before: list[str], plan: Plan) -> Compared:
     was, is_ = set(before), set(plan.sites["offer_id"].astype(str))
-    lines = [f"{offer}: is not built now" for offer in sorted(was - is_)]
-    lines += [f"{offer}: was not built then" for offer in sorted(is_ - was)]
+    lines = [f"{offer}: is not built in the rerun" for offer in sorted(was - is_)]
+    lines += [f"{offer}: was not built in the stored run" for offer in sorted(is_ - was)]
     return Compared("plan", tuple(lines), f"{len(was):,} stations")
 
 

@@ -39,7 +39,7 @@ from siting.study.to_program import aim_in_words, blocks_of
 WHEN = ("last_change", "update_time")
 NOT_SO, NOT_OTHERS = "differs from the run's tables", "differs from the run's other tables"
 MENDED = "files were edited together: make the run again with `siting run`"
-# Largest difference allowed between the clocks of two machines.
+# Maximum difference between the clocks of two machines.
 CLOCKS_APART = timedelta(days=1)
 NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?%?"
 PKR = rf"PKR {NUMBER} m"
@@ -240,7 +240,7 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
 
 
 def _cost_to_all(asked: Asked, outcome: Outcome, pkr_year: float) -> pd.DataFrame:
-    """Return the yearly cost to all, already recounted, divided into stations and drivers' time."""
+    """Return the recounted yearly cost to all, split into stations and drivers' time."""
     rows = outcome.services.merge(outcome.slices[["slice", "weight", "probability"]], on="slice")
     minute = rows["vehicle_class"].astype(str).map(asked.to_all.pkr_kwh_min).astype(float)
     counts = rows["weight"] * rows["probability"] * minute

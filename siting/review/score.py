@@ -65,7 +65,7 @@ def score(plan: Plan, waiting: Waiting, risk: Mapping[str, Any] | None = None) -
     longer than ``wait_min`` in the busiest hour of their station) and ``late_stations`` (number of
     stations where this share is above alpha); ``worst_class``, ``worst_class_share``,
     ``people_left_out_share``, ``gini`` (Gini coefficient of the cells' shares served, weighted by
-    demand; 0 means equal shares). `risk`: if known, figures to add on the money lost in another
+    demand; 0 means equal shares). `risk`: if known, figures to add on the money lost in a different
     case (`siting.study.robustness.risk_of`).
     """
     new = plan.new_sites

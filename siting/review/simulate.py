@@ -234,7 +234,7 @@ def _findings(
     peaks: dict[str, tuple[float, float]],
     expected: pd.DataFrame,
 ) -> list[str]:
-    """Return in words where simulation and program agree or differ, and why.
+    """State where the simulation and the program agree or differ, and why.
 
     `peaks`: for each case, the share of late drivers in the busiest hour, and the half-width of the
     95 % confidence interval.

@@ -1,4 +1,4 @@
-"""Solve a program again, with another budget or for near-optimal plans."""
+"""Solve a program again, with a different budget or for near-optimal plans."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DIFFER_BY = 2
 
 
 def with_budget(asked: Asked, budget_pkr: float) -> Asked:
-    """Return the program with another budget (PKR); each year and limit keeps its share."""
+    """Return the program with a different budget (PKR); each year and limit keeps its share."""
     years = asked.config.program.years
     more = budget_pkr - money_of(asked.config)
     asked = replace(asked, limits=with_more_money(asked.limits, more))
@@ -36,7 +36,7 @@ def with_budget(asked: Asked, budget_pkr: float) -> Asked:
 
 
 def in_years(budgets_pkr: Any, budget_pkr: float) -> dict[int, float]:
-    """Return the budget of each year (PKR), scaled to another total.
+    """Return the budget of each year (PKR), scaled to a different total.
 
     >>> in_years({2027: 1.0, 2030: 3.0}, 8.0)
     {2027: 2.0, 2030: 6.0}

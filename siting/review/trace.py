@@ -308,7 +308,7 @@ def _surface_words(
     driven = driven[driven > 0].sort_values(ascending=False)
     on = ", ".join(f"{str(c).removeprefix('en_route_')} {v / row['en_route']:.0%}"
                    for c, v in driven.items())  # fmt: skip
-    return f"passing traffic by readiness to stop, {on or 'none'}"
+    return f"passing traffic, weighted by drivers' readiness to stop: {on or 'none'}"
 
 
 def _surface_factors(run: Traced, cell: str, name: str) -> tuple[Factor, ...]:

@@ -312,7 +312,7 @@ def _written(
         f"memory, platform, versions (siting {moment.siting}, Python {moment.python}), and the "
         "SHA-256 of inputs, which siting rerun compares with the files"
     )
-    return f"{len(named):,} files rebuilt from the tables, identical{words}", None
+    return f"all {len(named):,} files equal those rebuilt from the tables{words}", None
 
 
 def _fact_faults(
@@ -356,10 +356,10 @@ def _record_faults(said: dict[str, Any], anew: dict[str, Any], moment: OfTheMome
     """Return faults for keys of the manifest, except hashes, that differ from a new run's."""
     hashes = ("sha256", "of_the_run", SEAL, "siting")
     odd = (k for k in [*anew, *said] if k not in hashes and said.get(k) != anew.get(k))
-    faults = naming(f"{FOLDER}/{MANIFEST}", "has other keys than a run", odd, MENDED)
+    faults = naming(f"{FOLDER}/{MANIFEST}", "has different keys from a run", odd, MENDED)
     if said.get("siting") != moment.siting:
         where = f"{FOLDER}/{MANIFEST}, key siting"
-        faults.append(edited(where, "names another version than run.json"))
+        faults.append(edited(where, "names a different version from run.json"))
     return faults
 
 

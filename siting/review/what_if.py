@@ -1,4 +1,4 @@
-"""Value a plan with dropped or required stations or another budget, exactly and at once.
+"""Value a plan with dropped or required stations or a different budget, exactly and at once.
 
 `siting.review.evaluate.as_drawn` values the stations that remain after dropping and adding. The
 program is solved again only on request.
@@ -252,7 +252,7 @@ class Board:
 
 
 def what_if(run: Source, height_px: int = 560) -> Any:
-    """Return a widget that values a plan with changed stations or another budget.
+    """Return a widget that values a plan with changed stations or a different budget.
 
     The map, the share served and the money change at once, because the changed stations are valued
     without a solve. A button solves again. `siting.review.what_if.WhatIf` does the same without a

@@ -17,7 +17,7 @@ from siting.roads.network import Network
 if TYPE_CHECKING:
     import networkx as nx
 
-# Largest distance (m) between a road and its other carriageway or ramps.
+# Maximum distance (m) between a road and its other carriageway or ramps.
 BESIDE_M = 200.0
 
 

@@ -261,7 +261,7 @@ def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
         faults.append(Fault(str(path), "its index is not u, v, key", "as Network.edges has it"))
     for name in () if faults else ("length_m", "travel_min"):
         bad = ~(np.isfinite(table[name].to_numpy(dtype=float)) & (table[name] >= 0).to_numpy())
-        what = "streets without a number of 0 or more"
+        what = "streets whose figure is missing, negative or infinite"
         faults += edge_faults(f"{path}, column {name}", table.index, bad, what)
     refuse(faults)
     first = ~table.index.get_level_values("u").duplicated()

@@ -131,7 +131,7 @@ def simplify(segments: Segments, node_id: np.ndarray) -> Edges:
 
 
 def _ranges(begin: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Return, for each row in turn, the `size` consecutive integers that start at `begin`."""
+    """For each row in turn, return the `size` consecutive integers that start at `begin`."""
     ahead = np.cumsum(size) - size
     return np.repeat(begin - ahead, size) + np.arange(size.sum())
 

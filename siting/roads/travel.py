@@ -19,8 +19,8 @@ from siting.roads.network import Network
 
 # Number of neighbouring targets searched together; see `_blocks`.
 BATCH = 32
-# Most driving times in memory at once (64 MB). If drives are long, fewer targets are searched
-# together.
+# Maximum number of driving times in memory at once (64 MB). If drives are long, fewer targets are
+# searched together.
 BLOCK_NUMBERS = 8_000_000
 # Memory (bytes) per pair of cell and site while pairs are gathered, sorted and labelled.
 BYTES_A_PAIR = 64
@@ -83,7 +83,7 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
     the node.
 
     `points` are features in any declared coordinate reference system. Areas and lines are
-    represented by their centre. `max_m` is the largest distance to a road in metres (``inf``: no
+    represented by their centre. `max_m` is the maximum distance to a road in metres (``inf``: no
     limit).
 
     Columns: ``node_id`` (Int64, missing beyond `max_m`), ``snap_m`` (m to that node) and ``road_m``
@@ -167,7 +167,7 @@ def reach(
     empty = np.array([], dtype=np.int32)
     found = [(empty, empty, np.array([], dtype=float))]  # sites, cells, minutes of each block
     done = count = 0
-    # Access is part of the drive, so the search is shortened by the least access times. A small
+    # Access is part of the drive, so the search is shortened by the shortest access times. A small
     # margin allows for rounding, because the exact sum below decides.
     drive_min = cutoff_min - home_min.min(initial=np.inf) - site_min.min(initial=np.inf) + LEAST_MIN
     if drive_min > 0:

@@ -64,7 +64,8 @@ class Queues:
         """Return the queues of a table of ports.
 
         `ports` is the result of `siting.simulation.station_ports`. `count` is the number of
-        sessions a day by class, which weights the mean session of a group.
+        sessions per day of each class. These numbers are the weights in the mean session of a
+        group.
         """
         groups = ports["charger_group"].to_numpy(object)
         pace = np.full((len(ports), len(sessions.classes)), np.inf)

@@ -131,8 +131,8 @@ def standard_kwh_day(
 
     `ports` is the result of `siting.simulation.station_ports`. The rule of `standard` is replaced
     by ``waiting``, without limits on port use. `sessions` is the profile table. `compatibility` has
-    the charger groups of each class. `energy_kwh_day` is the public energy by class, which weights
-    the sessions of a group.
+    the charger groups of each class. `energy_kwh_day` is the public energy of each class; these
+    energies are the weights of the classes' sessions in a group.
 
     The result is the kWh/day of each ``site_id``, over all its chargers.
     """

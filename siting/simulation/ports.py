@@ -34,9 +34,9 @@ def station_ports(
 ) -> pd.DataFrame:
     """Return the ports of each station by charger type, with their power (kW).
 
-    `sites` has ``site_id``, ``offer_id`` and ``chargers`` (a string) of a plan. `offers` has
-    ``offer_id``, ``site_id``, ``existing``, ``ports`` and ``availability`` (share of the time with
-    power) of the plan's offers.
+    `sites` is a plan's table of sites, with ``site_id``, ``offer_id`` and ``chargers`` (a string).
+    `offers` has ``offer_id``, ``site_id``, ``existing``, ``ports`` and ``availability`` (share of
+    the time with power) of the plan's offers.
 
     Columns: ``site_id``, ``charger_group``, ``charger``, ``ports``, ``port_kw`` (kW with every port
     in use), ``battery_kwh`` (in all slots; 0: no swap cabinet), ``availability``. Rows are sorted
@@ -86,8 +86,8 @@ class Sessions:
     groups: tuple[str, ...]
     kwh: np.ndarray  # mean energy of a session by class (kWh)
     hours: np.ndarray  # share of the day's sessions in each hour, a row per class
-    uses: np.ndarray  # whether a class (row) can use a charger group (column)
-    limit_kw: np.ndarray  # maximum power of a class (row) at a charger group (column), kW
+    uses: np.ndarray  # a row per class, a column per group: whether it can use it
+    limit_kw: np.ndarray  # a row per class, a column per group: maximum power, kW
     swap_taper: float = 1.15  # recharging time of a swapped battery relative to full power
 
     @classmethod

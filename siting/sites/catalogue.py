@@ -135,7 +135,7 @@ def charging_limits() -> pd.DataFrame:
 
 
 def time_utilisation(own: Mapping[str, float] | None = None) -> dict[str, float]:
-    """Return the largest share of the day for which ports may be in use, by charger group.
+    """Return the maximum share of the day for which ports may be in use, by charger group.
 
     A port is in use while it draws power; shares are above 0 and at most 1. `own`: shares by
     charger group that replace the packaged ones. Ranges, sources and confidence marks are in

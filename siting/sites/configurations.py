@@ -124,7 +124,7 @@ class OfferFigures(TypedDict, total=False):
     parking: pd.DataFrame | None
     sessions: pd.DataFrame | None
     limits: pd.DataFrame | None
-    energy_kwh_day: Mapping[str, float] | None  # public energy by class, which weights sessions
+    energy_kwh_day: Mapping[str, float] | None  # public energy per class: the weights of sessions
 
 
 def given_faults(given: OfferFigures) -> list[Fault]:

@@ -69,12 +69,12 @@ class SiteCosts:
     contingency_share: float = 0.0
     design_share: float = 0.0
     insurance_share: float = 0.0
-    # Security deposit for the distribution company, PKR for each kW of load.
+    # Security deposit paid to the distribution company, PKR per kW of load.
     deposit_pkr_kw: float = 0.0
     # Share of the busiest hour during which the connection can supply every port in use; at 1, it
     # can supply all ports at once.
     busy_share: float = 1.0
-    # `road_battery_2w`, `road_battery_3w`: batteries on the road (kWh) for each kWh/day that swap
+    # `road_battery_2w`, `road_battery_3w`: batteries on the road (kWh) per kWh/day that swap
     # cabinets can sell
     road_battery_2w: float = 0.0
     road_battery_3w: float = 0.0
@@ -90,7 +90,7 @@ class SiteCosts:
     bays_by_kind: Mapping[str, float] = field(default_factory=dict)
 
     def road_battery(self, group: str) -> float:
-        """Return the batteries on the road (kWh) for each kWh/day that a charger group can sell."""
+        """Return the batteries on the road (kWh) per kWh/day that a charger group can sell."""
         return float(getattr(self, f"road_battery_{group.removeprefix('swap_')}", 0.0))
 
     def __post_init__(self) -> None:
@@ -143,7 +143,7 @@ class Hurdle:
 
     # Share of planned sales at which a station must break even, above 0 and at most 1.
     sales_share: float = 1.0
-    # Least real return a year, 0 to 1; by default, the discount rate.
+    # Minimum real return per year, 0 to 1; by default, the discount rate.
     real_return: float | None = None
 
     def __post_init__(self) -> None:
@@ -172,7 +172,7 @@ class Subsidy:
     charger_share: float = 0.5
     grid_share: float = 0.8
     fee_share: float = 0.0
-    # The largest sum for one station, in PKR, under any rule; no limit by default.
+    # The maximum sum for one station, in PKR, under any rule; no limit by default.
     cap_per_station_pkr: float | None = None
     civil_share: float = 0.0
     land_share: float = 0.0
@@ -182,7 +182,7 @@ class Subsidy:
     # the maximum.
     rule: Literal["need", "share", "flat", "gap"] = "share"
     flat_pkr: float = 0.0  # rule ``flat``: PKR per station
-    gap_cap_share: float = 0.5  # rule ``gap``: the largest share of the cost, 0 to 1
+    gap_cap_share: float = 0.5  # the ``gap`` rule: maximum share of the cost, 0 to 1
     # The hurdle under ``need`` and ``gap``; by default, NPV 0 at planned sales.
     hurdle: Hurdle = Hurdle()
 
@@ -262,7 +262,7 @@ def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) ->
 
 
 def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
-    """Return, for each power (kW), the smallest grid connection that carries it and its price.
+    """For each power (kW), return the smallest grid connection that carries it, and its price.
 
     A connection without its own transformer uses part of an existing one. A price includes an
     amount per kW if the table has a row of kind ``connection_kw`` with the same ``max_kw``.

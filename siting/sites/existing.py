@@ -40,9 +40,9 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
     ``source``, ``geometry``. A station counts as existing only if it is in service and open to all.
     All other stations become ordinary places of the kind "existing (not operating)" or "existing
     (private)". A missing power is assumed to be 60 kW, as for the most common charger. ``source``
-    states this assumption and the row's ``flag``, if any. Raises `InputError` with every fault: a
-    file that cannot be read, missing columns or geometry, invalid powers or ports, answers other
-    than yes and no, repeated ids.
+    states this assumption and, if the row has one, its ``flag``. Raises `InputError` with every
+    fault: a file that cannot be read, missing columns or geometry, invalid powers or ports, answers
+    other than yes and no, repeated ids.
     """
     layer = read_layer(path)
     faults: list[Fault] = []
@@ -56,7 +56,7 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
         have = ", ".join(str(c) for c in layer.columns if c != "geometry")
         raise InputError(where, "missing", f"add it, blank where unknown; it has: {have}")
     power_kw, bad = _largest(layer["power_kw"])
-    what = f"{bad.sum():,} of {len(layer):,} rows have an invalid power (kW above 0)"
+    what = f"{bad.sum():,} of {len(layer):,} rows have a power that is not a number above 0 kW"
     faults += rows_fault(where, bad, path, what, "leave it blank where unknown")
     operational, private = (_answers(layer, path, faults, column) for column in OCM_ANSWERS)
     id_column = next((c for c in ("station_id", "ocm_id", "id") if c in layer.columns), None)

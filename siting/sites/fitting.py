@@ -32,7 +32,7 @@ class Fitting:
     parking: pd.DataFrame  # NEECA's parking rule: charging points by bays
     points_rule: str = "none"
     upgrade: bool = False  # whether more power than the headroom can be bought
-    least_ports: int = 0  # least number of ports of a size
+    least_ports: int = 0  # minimum number of ports of a size
 
     def points(self, sites: pd.DataFrame) -> npt.NDArray[np.float64]:
         """Return the points that NEECA's rule sets for each site; 0 if its bays are unknown."""
@@ -110,7 +110,7 @@ def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules:
             f"the sites have at most {_room(most_bays, most_kw)}")  # fmt: skip
     fix = ""
     if bays > most_bays:
-        fix += ", or give the sites more bays (their column bays, or offers.costs.site_bays)"
+        fix += ", or give the sites more bays (their `bays` column, or offers.costs.site_bays)"
     if kw > most_kw and not rules.upgrade:
         fix += ", or let power be bought (offers.upgrade)"
     if least and pairs(sites, choices, sized, replace(rules, least_ports=0))[2]:

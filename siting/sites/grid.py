@@ -52,7 +52,7 @@ def assign_feeders(
 
     `candidates`: sites in projected coordinates in metres (a value already in ``headroom_kw`` is
     kept); `feeders`: ``feeder_id``, ``headroom_kw`` (kW) and lines, areas or points, in any
-    coordinate system; `within_m`: largest distance (m) of a site from its feeder; a site farther
+    coordinate system; `within_m`: maximum distance (m) of a site from its feeder; a site farther
     from every feeder gets none.
 
     Result: a copy with ``feeder_id`` (blank: none), ``headroom_kw`` (blank: not known) and

@@ -13,7 +13,7 @@ queue M/M/k then has
 
     P(N = n) ~ a^n / n!  for n < k,      P(all k taken) ~ a^k / k! x k / (k - a)
 
-Let m be the least number of ports that suffices for the share `busy_share` of that hour. The
+Let m be the smallest number of ports that suffices for the share `busy_share` of that hour. The
 group's load is m / k times the sum of its chargers' draws. All ports count for swap cabinets, and
 under the rule ``rated_share``, which has no sessions.
 
@@ -49,7 +49,7 @@ def draw_kw(types: pd.DataFrame, fastest: float) -> np.ndarray:
 
 
 def ports_taken(ports: int, erlangs: float, share: float) -> int:
-    """Return the least number of ports that suffices for a share of the time at a load (erlangs).
+    """Return the smallest number of ports that suffices a share of the time at a load (erlangs).
 
     >>> ports_taken(2, 1.0, 0.99), ports_taken(48, 20.0, 0.99), ports_taken(48, 20.0, 1.0)
     (2, 31, 48)

@@ -128,7 +128,7 @@ def _stack(
         if not roads.intersects(shapely.box(*local.total_bounds)):
             sources = ", ".join(sorted(set(layer["source"].astype(str)))[:3])
             what = f"lies at {extent(layer)}, the roads at {extent(network.nodes)}"
-            fix = "give the layer of this city, or check its coordinates"
+            fix = "give a layer that covers this city, or check its coordinates"
             faults.append(Fault(f"{where} ({sources})", what, fix))
             continue
         parts.append(local.assign(layer=number))
@@ -214,7 +214,7 @@ def _own(places: gpd.GeoDataFrame) -> list[str]:
 
 
 def _join(places: gpd.GeoDataFrame, merge_within_m: float) -> np.ndarray:
-    """Return, for each place, the position of the site that it joins; a site joins itself."""
+    """For each place, return the position of the site that it joins; a site joins itself."""
     xy = np.column_stack([places.geometry.x, places.geometry.y])
     from scipy.spatial import cKDTree
 

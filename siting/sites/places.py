@@ -134,7 +134,7 @@ def candidates_from_layer(
     for column in SITE_FIGURES:
         if column in layer.columns:
             places[column] = pd.to_numeric(layer[column]).astype(float).array
-    # If names come from ``name:en``, the column ``name`` becomes a user column.
+    # If names come from ``name:en``, the ``name`` column becomes a user column.
     used = "name:en" if name == "name" and "name:en" in layer.columns else name
     told = {used, *SITE_FIGURES, *COORDINATES, "kind" if kind_column == "kind" else ""}
     for column in layer.columns[layer.dtypes != "geometry"]:
@@ -262,7 +262,7 @@ def candidates_from_parcels(
 
     `path`: a layer file with one polygon per parcel; `min_area_m2`: least area of a parcel (m2);
     `kind`, `columns`: as for `siting.sites.candidates_from_layer`. The result and the errors are
-    those of that function, with two additions: a column ``unfit`` with the reason why a parcel is
+    those of that function, with two additions: an ``unfit`` column with the reason why a parcel is
     too small (missing otherwise), and an error if a row is not a polygon.
     """
     layer = _read_areas(path)

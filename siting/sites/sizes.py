@@ -22,7 +22,7 @@ from siting.sites.waiting import Floats
 
 Sizes = Mapping[str, Sequence[int]]
 
-# Largest number of sizes. A thousand numbers for each of two types would make a million sizes.
+# Maximum number of sizes. A thousand numbers for each of two types would make a million sizes.
 MOST_SIZES = 20_000
 
 
@@ -67,7 +67,7 @@ def _stations(sizes: Sizes, chargers: pd.DataFrame) -> list[dict[str, int]]:
 
 
 def _by_group(sizes: Sizes, chargers: pd.DataFrame) -> list[list[dict[str, int]]]:
-    """Return, for each charger group, every type with every allowed number, in catalogue order."""
+    """For each charger group, return every type with every allowed number, in catalogue order."""
     groups: dict[str, list[dict[str, int]]] = {}
     for charger, group in chargers[["charger_id", "charger_group"]].astype(str).to_numpy().tolist():
         choices = [{charger: int(n)} for n in sorted(sizes.get(charger, ()))]
@@ -166,7 +166,7 @@ def step_text(before: str, after: str) -> str:
 
 
 def _counts(chargers: str) -> tuple[dict[str, int], float | None]:
-    """Return the added chargers and existing power in a string; empty if it is unreadable."""
+    """Parse a string into added chargers and existing power; ``({}, None)`` if it is unreadable."""
     try:
         return charger_counts(chargers)
     except ValueError:
@@ -174,7 +174,7 @@ def _counts(chargers: str) -> tuple[dict[str, int], float | None]:
 
 
 def _steps(counts: list[dict[str, int]], made: Flags) -> Floats:
-    """Return how many steps each station (row) is above zero, for each charger type (column).
+    """Return steps above zero: one row per station and one column per charger type.
 
     The steps are the numbers of chargers in the sizes, which `made` marks. A number between two
     steps is half a step from each.

@@ -89,9 +89,9 @@ class ServiceStandard:
     # Share of a battery's energy that a swap delivers, above 0 and at most 1; assumption.
     swap_depth: float = 0.8
     swap_taper: float = 1.15  # recharging time / time at full power, at least 1; assumption
-    # For rule ``waiting``: the largest share of the day for which ports are in use and draw power,
-    # by charger group, above 0 and at most 1 (`siting.sites.time_utilisation`). A group without a
-    # share is limited by waits alone.
+    # For the ``waiting`` rule: the maximum share of the day for which ports are in use and draw
+    # power, by charger group, above 0 and at most 1 (`siting.sites.time_utilisation`). A group
+    # without a share is limited only by waits.
     time_utilisation: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -227,7 +227,7 @@ def group_capacity_kwh_day(
 def peak_kwh_per_h(
     ports: np.ndarray, minutes: np.ndarray, kwh: np.ndarray, wait_min: float, alpha: float
 ) -> float:
-    """Return the most energy (kWh/h) that ports can serve in an hour within the standard.
+    """Return the maximum energy (kWh/h) that ports can serve in an hour within the standard.
 
     Each array has one value per charger type: the number of `ports`, and the mean `minutes` and
     `kwh` of a session. At most the share `alpha` of drivers waits longer than `wait_min`. The

@@ -66,7 +66,7 @@ def extended_offers(
     """Return existing stations extended by configurations, one row per pair.
 
     Power, ports, points, bays and capacity are the sums of old and added chargers. Costs and the
-    grid connection are for the added chargers alone. `choices`: as
+    grid connection are only for the added chargers. `choices`: as
     `siting.sites.configurations.bare_configurations` returns them.
     """
     shared = [c for c in standing.columns if c in choices.columns]

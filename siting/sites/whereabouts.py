@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-# Largest distances (m) at which a site counts as on a street, on the corner of two streets, near a
+# Maximum distances (m) at which a site counts as on a street, on the corner of two streets, near a
 # street, near a named place, and in or near a part of the city.
 STREET_M, CORNER_M, NEAR_STREET_M, PLACE_M, PART_M = 150.0, 45.0, 800.0, 400.0, 1500.0
 MIDDLE_M = 250.0  # a site within this distance of a part's point counts as in the part
@@ -60,7 +60,7 @@ def with_whereabouts(
 
 
 def _streets(points: np.ndarray, edges: gpd.GeoDataFrame) -> list[Sequence[str]]:
-    """Return, for each point, the name of the nearest street, and of a street that crosses it."""
+    """For each point, return the names of the nearest street and of a street that crosses it."""
     with_name = edges[edges["name"].fillna("").astype(str).str.strip() != ""]
     lines = np.asarray(with_name.geometry.array)
     names = with_name["name"].astype(str).str.strip().to_numpy()

@@ -68,7 +68,7 @@ class Cards:
         return f"{NOT_IN_TIME}: {', '.join(parts)}" if parts else ""
 
     def in_words(self) -> str:
-        """Return in words the number of new stations, and the parts of cards left blank."""
+        """State the number of new stations, and the parts of cards left blank."""
         new = counted(len(self.new), "new station")
         return f"{new}; {self.blank}" if self.blank else new
 
@@ -124,7 +124,7 @@ def losses_of(plan: Plan, instance: Instance, clock: Clock, count: Count) -> dic
 def replanned_of(
     plan: Plan, asked: Asked, lost: Mapping[str, float], clock: Clock, count: Count
 ) -> dict[str, Replanned]:
-    """Return, by site, a bound on the loss without a station if its money is spent elsewhere.
+    """For each site, return a bound on the loss without it if its money is spent elsewhere.
 
     Within the budget and limits, the one other station that makes up for most of the loss is built
     or enlarged. A full re-plan (`siting replan RUN --drop`) may lose even less. `lost` is from
@@ -257,7 +257,7 @@ def _apart(name: str) -> str:
 
 
 def _lost_text(served_kwh: float, lost_kwh: float) -> str:
-    """Return in words how much of a station's energy (kWh/day) would be lost without the station.
+    """State how much of a station's energy (kWh/day) would be lost without the station.
 
     >>> _lost_text(200.0, 41.0)[:63]
     'As things stand, without it 41 of its 200 kWh/day would go unse'
@@ -284,7 +284,7 @@ def _lost_text(served_kwh: float, lost_kwh: float) -> str:
 
 
 def _replanned_text(again: Replanned, lost_kwh: float) -> str:
-    """Return in words the loss if the station's money is spent elsewhere.
+    """State the loss if the station's money is spent elsewhere.
 
     >>> _replanned_text(Replanned(3.0, "s0002:hub"), 41.0)
     'After a re-plan at most 3.0 kWh/day would be lost: with hub at s0002 instead.'

@@ -66,7 +66,7 @@ def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any
     """
     if not len(xy_m):
         return np.zeros(0, dtype=int)
-    # The import takes half a second, and most verbs count no places.
+    # The import takes half a second, and most commands count no places.
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
@@ -220,8 +220,8 @@ def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> li
     if more > LITTLE * plan.served_kwh_day:
         return []
     return [
-        f"money does not bind: by the dual prices, PKR {added_pkr / MILLION:,.0f} m more would "
-        f"raise the bound by {more:,.0f} kWh/day"
+        f"the budget is not binding: according to the dual prices, "
+        f"PKR {added_pkr / MILLION:,.0f} m more would raise the bound by {more:,.0f} kWh/day"
     ]
 
 
@@ -248,7 +248,7 @@ def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
             texts.append(
                 f"no station with only {GROUPS.get(group, group)} can break even at these prices: "
                 f"even sold out and with the largest subsidy, the best of {int(only.sum()):,} "
-                f"offers lacks PKR {-float(left.max()) / MILLION:,.2f} m"
+                f"offers falls short by PKR {-float(left.max()) / MILLION:,.2f} m"
             )
     return texts
 

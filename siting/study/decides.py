@@ -28,7 +28,7 @@ from siting.study.recounted import sold_by_group
 from siting.study.stages import Table, stage
 from siting.tables import capacity_columns
 
-# Largest number of sentences on break-evens; the nearest break-evens come first.
+# Maximum number of sentences on break-evens; the nearest break-evens come first.
 MOST = 10
 RUPEE = 1.0
 BREAK_EVEN = "break even with the largest subsidy"
@@ -58,8 +58,8 @@ _RECKONED = {
 }
 _UNITS = {
     "PKR/kWh": "PKR {} a kWh",
-    "PKR a bay and month": "PKR {} a bay and month",
-    "PKR/kW a month": "PKR {} a kW and month",
+    "PKR per bay per month": "PKR {} per bay per month",
+    "PKR per kW per month": "PKR {} per kW per month",
 }
 
 
@@ -244,7 +244,7 @@ def figure_swings(
 
 
 def _rows(figures: pd.DataFrame, figure: str) -> list[dict[Hashable, Any]]:
-    """Return, as records, the rows of a figure that have a range."""
+    """Return those rows of a figure that have a range, as records."""
     rows = figures[(figures["figure"] == figure) & (figures["low"] < figures["high"])]
     return rows.to_dict("records")
 

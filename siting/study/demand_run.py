@@ -1,4 +1,4 @@
-"""Write a folder with the demand alone: its layers, and every figure behind it."""
+"""Write a folder with only the demand: its layers, and every figure behind it."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def feeds(key: str) -> tuple[str, ...]:
 def still_known(
     records: Iterable[Mapping[str, Any]], changed: Iterable[str]
 ) -> dict[str, Mapping[str, Any]]:
-    """Return, by key, the records of inputs that are not read again after keys have changed."""
+    """Return the records, by key, of inputs that are not read again after keys have changed."""
     groups, keyed = stale(changed), {str(record["key"]): record for record in records}
     return {key: record for key, record in keyed.items() if set(feeds(key)).isdisjoint(groups)}
 

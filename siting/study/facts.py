@@ -43,12 +43,12 @@ AFIR_KW = 1.3
 
 
 def folder_for(config: Config, verb: str, now: datetime) -> Path:
-    """Return a verb's default folder: ``runs_dir/NAME-VERB-TIME``."""
+    """Return a command's default folder: ``runs_dir/NAME-COMMAND-TIME``."""
     return config.output.runs_dir / f"{config.name}-{verb}-{now:%Y%m%d-%H%M%S}"
 
 
 def head_of(config: Config, now: datetime | None = None) -> dict[str, Any]:
-    """Return the head of a verb's JSON file: version, study and time."""
+    """Return the head of a command's JSON file: version, study and time."""
     named = {name: getattr(config, name) for name in ("name", "title", "note", "year")}
     written = {} if now is None else {"written": now.isoformat(timespec="seconds")}
     return {"siting": __version__, **named, **written}
@@ -111,7 +111,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         "places": study.places_used,
         "binding": study.binding,
         "standing_sales": study.standing_sales,
-        # Break-evens, nearest first, and the effect of each figure alone, largest first.
+        # Break-evens, nearest first, and the effect of varying only one figure, largest first.
         "break_evens": plain(study.break_evens.to_dict("records")),
         "figure_swings": plain(study.figure_swings.to_dict("records")),
         "classes": plan.classes.to_dict("records"),
@@ -184,7 +184,7 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
         for key, what in study.empty_sources.itertuples(index=False)
     ]
     if config.sweep:
-        lines.append("the section sweep was not used: only siting batch reads it")
+        lines.append("the `sweep` section was not used: only siting batch reads it")
     by_share = config.offers.service.rule == "rated_share"
     if by_share and config.program.model != "coverage":
         lines.append(

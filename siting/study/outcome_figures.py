@@ -195,7 +195,7 @@ class _Told:
         self.lines.append(Line("price_of_fairness", "Price of fairness", price))
 
     def _more_budget(self, usual: Answer, share: float) -> str:
-        """Return in words the extra budget needed to serve as much, with `share` in every zone."""
+        """State the extra budget needed to serve as much, with `share` in every zone."""
         wanted_kwh = usual.demand_kwh_day
         program = replace(usual.program, aims=(LeastMoney(),), floors=()).without_budget()
         city = (1 - 1e-6) * usual.served_kwh_day / wanted_kwh if wanted_kwh else 0.0
@@ -207,14 +207,14 @@ class _Told:
         return f"PKR {more / 1e6:,.2f} m"
 
     def _left_out(self) -> str:
-        """Return in words the public money and energy of stations that the plan leaves out."""
+        """State the public money and energy of stations that the plan leaves out."""
         out, gain = self.answer.left_out, self.asked.config.program.least_gain.per_million
         stations, worth = counted(len(out.offers), "station"), max(out.worth, 0.0)
         text = f"PKR {out.subsidy_pkr / MILLION:,.2f} m for {stations}: it would serve "
         return f"{text}{worth:,.0f} kWh/day more, and {gain:g} per PKR m are required"
 
     def _unspent(self, outcome: Outcome) -> str:
-        """Return in words the unspent money, if any, and a bound on the worth that it could add."""
+        """State the unspent money, if any is left, and a bound on the worth that it could add."""
         left, proof = outcome.budget_pkr - outcome.subsidy_pkr, self.answer.proofs[0].proof
         if left < max(LITTLE_PKR, LITTLE * outcome.budget_pkr) or not math.isfinite(proof.bound):
             return ""
@@ -223,7 +223,7 @@ class _Told:
         return f"{text}{self.answer.program.worth_unit} more with it"
 
     def _left(self, outcome: Outcome) -> str:
-        """Return in words the money that the least gain leaves unspent, and its possible worth."""
+        """State the money that the least gain leaves unspent, and its possible worth."""
         left = outcome.budget_pkr - outcome.subsidy_pkr
         if left < 1.0:
             return ""
@@ -293,7 +293,7 @@ def year_tables(
 
 
 def zone_tables(asked: Asked, outcome: Outcome) -> dict[str, pd.DataFrame]:
-    """Return the tables of zones and floors, if there are any."""
+    """Return the tables of zones and floors; empty if the plan has none."""
     tables = {}
     if asked.zones is not None:
         tables["zones"] = zone_table(
@@ -382,7 +382,7 @@ def then_line(one: AimProof, outcome: Outcome) -> Line:
 
 
 def _robust(answer: Answer, best_plans: Sequence[Answer]) -> pd.DataFrame:
-    """Return, for each site, how many of the scenarios' best plans have a station there."""
+    """For each site, return how many of the scenarios' best plans have a station there."""
     sites = answer.program.instance
     standing = [
         set(sites.site_ids[sites.offer_site[one.standing]]) for one in (answer, *best_plans)
@@ -418,7 +418,7 @@ def cost_lines(table: pd.DataFrame, value_pkr_h: Mapping[str, float], *, years: 
 
 
 def _at_other_values(cost: Mapping[str, float]) -> str:
-    """Return in words the plan's cost to all at twice and at half the value of time.
+    """State the plan's cost to all at twice and at half the value of time.
 
     >>> _at_other_values({"stations": 90.0, "drivers' time": 10.0})
     "at twice the value this plan's cost to all is PKR 110.00 m a year (drivers' time 18% of it), \

@@ -55,7 +55,7 @@ def doubts_of(
         return lines
     row = find_city(asked.city)
     name, census = str(row["city"]), sorted({int(row["people_2023"]), int(row["zone_people"])})
-    said = f"the census of 2023 counts {census[0]:,} in {name}"
+    said = f"the 2023 census counts {census[0]:,} in {name}"
     if len(census) > 1:
         said += f", {census[1]:,} with all its tehsils"
     if people > NEAR * census[-1]:
@@ -94,8 +94,8 @@ def _place(city: str, row: pd.Series[Any], extent: Any, outline: Any) -> list[st
     middle = gpd.points_from_xy([row["lon"]], [row["lat"]], crs=4326).to_crs(there.crs)[0]
     km = float(middle.distance(there.iloc[1])) / 1000
     return [
-        f"demand.city is {city}, but the middle of the roads is {km:,.0f} km from it: vehicles and "
-        "prices of another city than the one with these roads?"
+        f"demand.city is {city}, but the middle of the roads is {km:,.0f} km from it. Are the "
+        "vehicles and prices those of a different city?"
     ]
 
 
@@ -116,7 +116,7 @@ def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]
         part = min(1.0, km2 / area_km2) if area_km2 > 0 else 1.0
         if people < part * float(row["people_2023"]) / NEAR:
             lines.append(
-                f"{people:,.0f} people in the area of the roads, but the census of 2023 counts "
+                f"{people:,.0f} people in the area of the roads, but the 2023 census counts "
                 f"{row['people_2023']:,.0f} in {tehsil}: a layer of an earlier year, or of "
                 "built-up land only? Use another, or give demand.city_people as the same layer "
                 "counts the whole city"
@@ -145,6 +145,6 @@ def _zone_doubts(city: str, zones: gpd.GeoDataFrame) -> list[str]:
     there = pd.Series(names.str.casefold().map(counted).to_numpy(), index=zones.index)
     odd = (zones["people"] > NEAR * there) | (zones["people"] < there / NEAR)
     return [
-        f"zone {name}: {given:,.0f} people, but the census of 2023 counts {right:,.0f}"
+        f"zone {name}: {given:,.0f} people, but the 2023 census counts {right:,.0f}"
         for name, given, right in zip(names[odd], zones["people"][odd], there[odd], strict=True)
     ]

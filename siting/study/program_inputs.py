@@ -31,7 +31,7 @@ class Need:
     offers: pd.DataFrame  # `cost_pkr`: the need of each offer over its life (present value, PKR)
     # Present value of the margin on one kWh/day over the life, by class.
     margin_pkr: dict[str, float]
-    # Largest part of the need that public money may pay: PKR by offer_id, or one share for all.
+    # Maximum part of the need that public money may pay: PKR by offer_id, or one share for all.
     cap: float | Mapping[str, float]
     sales_share: float  # share of the planned sales at which a station must break even
     concessions: Mapping[str, str]  # the concession of each site that belongs to one, by site_id

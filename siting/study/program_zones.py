@@ -25,7 +25,8 @@ def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | N
     names: np.ndarray
     if zones.kind == "people":
         if "zone_id" not in cells.columns:
-            raise InputError(key, "people are not counted by zone", "give kind grid or layer")
+            what, fix = "people are not counted by zone", "give `kind: grid` or `kind: layer`"
+            raise InputError(key, what, fix)
         names = cells["zone_id"].astype(str).to_numpy()
     elif zones.kind == "grid":
         column = np.floor(centres.x / zones.size_m).astype(int)

@@ -220,7 +220,7 @@ def figures(
 def sourced_figures(
     config: Config, city: Row, figures: Table, vehicles: Table, sessions: Table, chargers: Table
 ) -> Table:
-    """Those figures of the stage `assumptions` that come from tables."""
+    """Those figures of the `assumptions` stage that come from tables."""
     group = config.roads.speeds or str(city["speed_group"])
     speeds = reference.table("speeds", config.roads.speeds_csv)
     speeds = speeds[speeds["city_group"].astype(str) == group]

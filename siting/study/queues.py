@@ -52,7 +52,7 @@ class Waiting:
 
 
 def allotted(plan: Plan) -> pd.DataFrame:
-    """Return a plan's service with its energy in the column ``kwh_day``, as simulations expect."""
+    """Return a plan's service with its energy in the ``kwh_day`` column, as simulations expect."""
     return plan.service.rename(columns={"served_kwh_day": "kwh_day"})
 
 

@@ -237,7 +237,7 @@ def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:
 
 
 def _best(outcome: Outcome) -> pd.DataFrame:
-    """Return the most worth of any known plan in each scenario, from which regret is measured."""
+    """Return the highest worth of any known plan in each scenario, the reference for regret."""
     rows = outcome.served.merge(outcome.slices[["slice", "weight"]], on="slice")
     got = (rows["worth"] * rows["weight"]).groupby(rows["scenario"]).sum()
     best = np.maximum(outcome.best["best"], outcome.best["scenario"].map(got))
@@ -259,7 +259,7 @@ def _members(asked: Asked, *, zones_only: bool = False) -> pd.DataFrame:
 
 
 def _near(asked: Asked) -> pd.Series:
-    """Return, by demand row, the name of the floor on reachable demand; blank if out of reach."""
+    """For each demand row, return the name of its floor on reachable demand; blank if none."""
     rows = next(iter(asked.own.values()))
     forbidden = asked.offers["site_id"].isin(asked.forbidden)
     open_ = (texts_of(asked.offers, "reason") == "") & ~forbidden

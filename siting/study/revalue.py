@@ -28,7 +28,7 @@ NO_FLOORS: dict[str, Any] = {
 
 
 def with_program(asked: Asked, **keys: Any) -> Asked:
-    """Return the program's inputs with some keys of the section ``program`` changed."""
+    """Return the program's inputs with some keys of the ``program`` section changed."""
     program = asked.config.program.model_copy(update=keys)
     return replace(asked, config=asked.config.model_copy(update={"program": program}))
 
@@ -79,7 +79,7 @@ def service_of(asked: Asked, chosen: Collection[str]) -> pd.DataFrame:
 
 
 def least_money_of(asked: Asked, chosen: Collection[str]) -> float | None:
-    """Return the least public money (PKR) at which given offers serve the most energy.
+    """Return the minimum public money (PKR) at which given offers serve the most energy.
 
     The result is None if public money does not fill the viability gap, no demand is in reach, or no
     amount of public money makes all the offers viable. `chosen` is as in `service_of`.

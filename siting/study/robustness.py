@@ -38,11 +38,12 @@ DAY_MIN = 24 * 60.0
 DAY = simulation.Rules(days=1, seed=1, warm_up_h=6.0)
 # With more drivers a day (over about ten seconds), only `siting simulate` simulates the day.
 MOST_DRIVERS = 60_000
-# An excess over the service standard below this number of standard errors may be chance.
+# An excess over the service standard of fewer standard errors than this may be due to chance.
 SURE = 1.645
 DRAWS, SEED = 1000, 1
 SLOW_AT = people_to_energy.PACES["slow"]
-# Rules that give the same chargers other capacities, with the texts for headline and report.
+# Rules under which the same chargers have different capacities, with the texts for the headline and
+# the report.
 WAITING, RATED, WAITS = "waiting", "rated_share", "waits"
 CAPACITIES = {
     WAITING: ("Under waiting", "capacity by waits and time (waiting)"),
@@ -50,7 +51,7 @@ CAPACITIES = {
     WAITS: ("By waits alone", "capacity by waits alone, ports in use however long"),
 }
 NO_STATION = "no station stands"
-# Largest number of concessions in the headline; their table lists all.
+# Maximum number of concessions in the headline; the table of concessions lists all of them.
 MOST_LOTS = 8
 # The headline compares day and program if their shares served differ by more than this.
 APART = 0.05
@@ -145,7 +146,7 @@ def isochrones(
     kmh = config.reach.access_kmh
     minutes = roads.minutes_to_nearest(network, standing, limits[-1], kmh)
     ground = roads.isochrones(network, minutes, limits)
-    # A drive starts at the centre of its cell, as in the stage `reach`.
+    # A drive starts at the centre of its cell, as in the `reach` stage.
     node = cells["node_id"].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
     home_min = minutes.reindex(node).to_numpy() + cells["snap_m"].to_numpy() / 1000 / kmh * 60
     upto = [limits[bisect_left(limits, m)] if m <= limits[-1] else np.nan for m in home_min]
@@ -201,10 +202,10 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     """Service and earnings of the plan's stations under other capacities or other demand.
 
     The first record is the plan. Keys: ``what`` (``plan``, ``capacity`` or ``demand``), ``key``
-    (``plan``, a key of `CAPACITIES`, ``case low``, ``scenario slow`` …), ``text``, ``why_not``
-    (the reason for a missing result, else blank), ``demand_kwh_day``, ``served_kwh_day``,
+    (``plan``, a key of `CAPACITIES`, ``case low``, ``scenario slow`` …), ``text``, ``why_not`` (the
+    reason for a missing result, else blank), ``demand_kwh_day``, ``served_kwh_day``,
     ``served_share``, ``classes`` (shares served) and ``money`` (`siting.study.additional.at_risk`).
-    If `WAITS` was computed, its record and the plan's also have ``public_money_pkr``, the least
+    If `WAITS` was computed, its record and the plan's also have ``public_money_pkr``, the minimum
     public money with which the stations serve as much (`siting.study.revalue.least_money_of`).
     """
     config: Config = study.config
@@ -246,7 +247,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
 
 
 def _found(rows: list[dict[str, Any]]) -> str:
-    """Return in words how many circumstances there are, and how many were not computed in time."""
+    """State how many circumstances there are, and how many were not computed in time."""
     late = sum(row["why_not"] == NOT_IN_TIME for row in rows)
     return f"{len(rows)} other circumstances" + (f", {late} of them {NOT_IN_TIME}" if late else "")
 
@@ -423,7 +424,7 @@ def lines_beside(study: Any) -> list[Line]:
 
 
 def planned_in_words(config: Config, wanted_kwh: float) -> str:
-    """Return in words the demand for which a plan is made, and its case or scenario."""
+    """Name the demand for which a plan is made, and its case or scenario."""
     asked = config.demand
     if asked.case != "central":
         return f"{wanted_kwh:,.0f} planned for (case {asked.case})"
@@ -435,7 +436,7 @@ def planned_in_words(config: Config, wanted_kwh: float) -> str:
 
 
 def stands_in_words(draws: Mapping[str, Any]) -> str:
-    """Return in words the share of the draws that a plan's demand exceeds.
+    """State the share of the draws that a plan's demand exceeds.
 
     >>> stands_in_words({"planned_share": 0.353})
     'more than in 35% of the draws'
@@ -451,9 +452,9 @@ def _day_lines(day: dict[str, Any], planned: float, others: list[dict[str, Any]]
     lines = [Line("drivers_served", "Drivers served", text)]
     if abs(share - planned) > APART:
         text = (
-            f"the program's {planned:.1%} of the energy, from the capacity of each station alone: "
-            "business cases and public money are computed from this share, not from the "
-            f"{share:.1%} of the simulated day"
+            f"the program's {planned:.1%} of the energy, which depends only on each station's "
+            "capacity. Business cases and public money are computed from this share, not from "
+            f"the {share:.1%} of the simulated day"
         )
         text += _without_limit({row["key"]: row for row in others if not row["why_not"]})
         lines += [Line("money_hangs_on", "The money hangs on", text), *_in_use(day["use"])]
@@ -497,7 +498,7 @@ def _in_use(use: list[dict[str, Any]]) -> list[Line]:
 
 
 def _without_limit(others: Mapping[str, dict[str, Any]]) -> str:
-    """Return in words the stations' service and subsidy without the limit on port use.
+    """Describe the stations' service and subsidy without the limit on port use.
 
     >>> plan = {"public_money_pkr": 57.7e6}
     >>> waits = {"public_money_pkr": 21.4e6, "served_kwh_day": 13292.0, "served_share": 0.949}

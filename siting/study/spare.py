@@ -26,7 +26,7 @@ class Clock:
     """A clock of processor time (s), or of a twentieth of the elapsed time if this is longer."""
 
     limit_s: float
-    steps: int | None = None  # number of steps to do in any case; None: as many as time allows
+    steps: int | None = None  # steps to run however long they take; None: as many as time allows
     done: int = 0
     wall: float = field(default_factory=time.perf_counter)
     cpu: float = field(default_factory=time.process_time)

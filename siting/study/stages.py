@@ -58,7 +58,7 @@ class Context:
     report: Report | None
 
     def count(self, things: str) -> Callable[[int, int], None]:
-        """Return a function that tells the listener, if any, how many things are done."""
+        """Return a function that tells the listener, if there is one, how many things are done."""
         begun = time.perf_counter()
 
         def count(done: int, of: int) -> None:
@@ -188,7 +188,7 @@ class Part:
         raise AttributeError(f"the stage {reader} does not declare that it reads {key}")
 
 
-# Phases of a solve in planners' words, by the engine's short names.
+# Phases of a solve in planners' terms, by the engine's short names.
 PHASES = {
     "": "working out who is served",
     "aim": "next objective",
@@ -223,7 +223,7 @@ PHASES = {
 
 
 def solve_in_words(now: Progress) -> str:
-    """Return the progress of a solve as one line, with the phase in planners' words."""
+    """Return the progress of a solve as one line, with the phase in planners' terms."""
     return str(replace(now, phase=PHASES.get(now.phase, now.phase)))
 
 

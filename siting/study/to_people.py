@@ -30,7 +30,7 @@ class People:
 
 
 def outline(network: Network, around_m: float = 0.0) -> Polygon:
-    """Return the convex hull of the roads, widened by `around_m`, lon/lat."""
+    """Return the convex hull of the roads, buffered by `around_m`, in longitude and latitude."""
     hull = network.nodes.geometry.union_all().convex_hull.buffer(around_m)
     polygon: Polygon = gpd.GeoSeries([hull], crs=network.crs).to_crs(4326).iloc[0]
     return polygon
@@ -60,7 +60,7 @@ def read_people(config: Config, network: Network) -> People:
     inside = people.geometry.representative_point().within(outline(network))
     if not inside.any():
         what = f"none of its {len(people):,} rows lies inside the outline of the roads"
-        raise InputError(str(source.path), what, "give the layer of this area")
+        raise InputError(str(source.path), what, "give a layer that covers this area")
     return People(people[inside].reset_index(drop=True), people[~inside].reset_index(drop=True))
 
 
@@ -118,7 +118,8 @@ def _zones(config: Config, source: PeopleZones, network: Network) -> People:
         layer = sites.read_destinations(source.spread_path, {"amenity": True, "shop": True})
         rows = demand.spread_zones(zones, pois=layer)
     notes.append(
-        f"people are known by zone only: inside each zone they were spread by {source.spread_by}"
+        "the number of people is known only for each zone: inside a zone, people were spread by "
+        f"{source.spread_by}"
     )
     without = rows.attrs["report"]["without"]
     if without:

@@ -1,6 +1,6 @@
 """Make the `siting.Program` of a configuration, and solve it.
 
-Every key of the section ``program`` is a block. All blocks can be combined, except for the pairs
+Every key of the ``program`` section is a block. All blocks can be combined, except for the pairs
 that `siting.config.refusals` lists.
 """
 
@@ -153,7 +153,7 @@ def aims_of(config: Config) -> list[str]:
         then = program.then
     elif program.decay is not None or config.solver.method == "greedy":
         then = ()
-    # Among plans that are equally fair, cheap or safe, the plan with the most worth is best.
+    # Among plans that are equally fair, cheap or safe, the plan with the highest worth is best.
     usual = () if "most_worth" in then else ("most_worth",)
     return [*program.first_aims, *usual, *then]
 
@@ -181,7 +181,7 @@ def _with_aim(program: Program, asked: Asked, aim: str) -> Program:
 
 
 def aim_in_words(config: Config) -> str:
-    """Return a configuration's aim in planners' words."""
+    """Return a configuration's aim in planners' terms."""
     program = config.program
     futures, cheap = program.scenarios, program.least_cost
     most = "energy" if program.objective == "energy" else f"served {program.objective}"
@@ -243,7 +243,7 @@ def answer_of(
     start: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
 ) -> Answer:
-    """Return the answer of a program, solved with the settings of the section ``solver``.
+    """Return the answer of a program, solved with the settings of the ``solver`` section.
 
     Only ``solver`` and ``program.least_gain`` of `config` are read; `limit_s` is the time limit
     (s); `start` are offers of an earlier plan.
@@ -276,7 +276,7 @@ class Question(Program):
     config: Config | None = None
 
     def solve(self, time_limit_s: float | None = None) -> Answer:
-        """Return the answer, solved with the study's settings of the section ``solver``.
+        """Return the answer, solved with the study's settings of the ``solver`` section.
 
         Parameters
         ----------

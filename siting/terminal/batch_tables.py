@@ -55,8 +55,8 @@ def print_studies(studies: Sequence[BatchStudy], out: Path) -> None:
         console.say(Text.assemble(("Fault", "red"), f" {what}:"))
         console.say(f"  {study.fault}")
     console.print(
-        f"{len(studies) - len(faulty)} studies would be run into {out}, {len(faulty)} have faults. "
-        "Nothing was run."
+        f"{len(studies) - len(faulty)} studies would be run, with run folders in {out}; "
+        f"{len(faulty)} have faults. Nothing was run."
     )
 
 

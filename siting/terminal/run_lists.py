@@ -39,7 +39,7 @@ def print_runs(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
         for name, facts in runs
     ]
     console.table(columns, rows)
-    console.print("A verb takes a name, the start of one, or @latest: siting open @latest")
+    console.print("A command takes a name, the start of a name, or @latest: siting open @latest")
 
 
 def _number(value: Any) -> float:

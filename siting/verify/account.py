@@ -43,7 +43,7 @@ class Decay:
     numbers: Mapping[str, float] | Mapping[float, float]
 
     def factor(self, minutes: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Return the factor for each drive (min)."""
+        """Return the factor for each drive time (min)."""
         t = np.asarray(minutes, dtype=float)
         n = {str(k): float(v) for k, v in self.numbers.items()}
         out = np.ones_like(t)
@@ -85,7 +85,7 @@ class Aim:
     # worst outcomes; ``shortest_drives``: kWh/day times minutes; ``least_cost_to_all``: the yearly
     # cost of stations and of drivers' time.
     kind: AimKind
-    # The claimed value in `unit`, and the claimed bound and gap, if any.
+    # The claimed value in `unit`, and the claimed bound and gap if they are claimed.
     value: float
     bound: float | None = None
     gap: float | None = None
@@ -114,7 +114,7 @@ class ViabilityGap:
     margin_pkr: Mapping[str, float]
     # The most public money for a station: a share of its cost, or an amount (PKR) by ``offer_id``.
     cap: float | Mapping[str, float]
-    # ``site_id``, ``subsidy_pkr``: the public money paid in total or, with a column ``year``, up to
+    # ``site_id``, ``subsidy_pkr``: the public money paid in total or, with a ``year`` column, up to
     # each year. Sites without a row draw nothing.
     subsidies: pd.DataFrame
     sales_share: float = 1.0  # the share of the planned sales at which a station breaks even
@@ -146,7 +146,7 @@ class Account:
     # Tables like `siting.tables.SERVICE` and `siting.tables.DEMAND`, each with ``slice``.
     service: pd.DataFrame
     demand: pd.DataFrame
-    # The input tables of the plan; `offers` may have the column ``extends``.
+    # The input tables of the plan; `offers` may have an ``extends`` column.
     offers: pd.DataFrame
     reach: pd.DataFrame
     compatibility: pd.DataFrame

@@ -130,7 +130,7 @@ def _money(book: Book, aim: Aim, year: int) -> float:
         return float(sum(book.drawn[year].values()))
     if aim.of == "cost_pkr":
         return float(sum(book.offer["cost_pkr"][o] for o in book.by_year[year].values()))
-    raise InputError(f"aims, {aim.kind}", "needs of: subsidy_pkr or cost_pkr")
+    raise InputError(f"aims, {aim.kind}", "needs the key `of`: subsidy_pkr or cost_pkr")
 
 
 def _worst_share(book: Book, aim: Aim) -> float:

@@ -8,15 +8,15 @@ resources at these prices plus the largest contribution of each site (weak duali
 
 Here ``p_i``, ``m_r`` and ``f_g`` are the prices of demand row ``i``, limit ``r`` and floor ``g``,
 ``d_i`` and ``D_g`` are demands, and ``v_ij`` is the worth of a kWh of row ``i`` served at site
-``j``. The ``intake`` is the most that a station could earn if it stood alone, at ``v_ij + f_g -
-p_i`` per kWh of row ``i``, within the capacities of its chargers and the demand of each row. The
-energy that a station can serve in a set of rows is a minimum over sets ``U`` of charger groups: the
-capacity of ``U`` plus the demand of the rows that can also use a group outside ``U`` (Hall). The
-intake is the integral of this energy over worths (Edmonds). Under the viability gap, a price
-``tau`` of a site's gap adds ``tau`` times the margin to each kWh, subtracts ``tau`` times the need,
-and adds ``(tau - c)+`` times the largest payment, where ``c`` is the price of a rupee. Several
-``tau`` are tried, and each offer takes the smallest result. With years, a station contributes over
-its whole course, upgrades included.
+``j``. The ``intake`` is the most that a station could earn if it were the only one, at
+``v_ij + f_g - p_i`` per kWh of row ``i``, within the capacities of its chargers and the demand of
+each row. The energy that a station can serve in a set of rows is a minimum over sets ``U`` of
+charger groups: the capacity of ``U`` plus the demand of the rows that can also use a group outside
+``U`` (Hall). The intake is the integral of this energy over the worth per kWh (Edmonds). Under the
+viability gap, a price ``tau`` of a site's gap adds ``tau`` times the margin to each kWh, subtracts
+``tau`` times the need, and adds ``(tau - c)+`` times the largest payment, where ``c`` is the price
+of a rupee. Several ``tau`` are tried, and each offer takes the smallest result. With years, a
+station contributes over its whole course, upgrades included.
 
 The prices need not be optimal: other prices give a weaker bound, never an invalid one. The sums for
 small towns are exact, in fractions. The sums for larger towns are in floating point, and the
@@ -197,7 +197,7 @@ class _Bound:
         return total
 
     def _floors(self) -> Any:
-        """Return the term of the floors: minus the energy that each requires, times its price."""
+        """Return the floors' term: `-(required energy x price)`, summed over the floors."""
         total, members = self.numbers([0.0])[0], self.book.members
         floors = self.book.floors[["floor", "slice", "share"]]
         for floor, when, share in floors.itertuples(index=False, name=None):
@@ -302,7 +302,7 @@ class _Bound:
         return each, rupee
 
     def _by_year(self, site: str, at: Numbers) -> Numbers:
-        """Return the contribution of each offer at a site (columns) in each year (rows)."""
+        """Return the contributions of a site's offers: one row per year, one column per offer."""
         years = self.book.years
         price = self.numbers([self._money_price(year) for year in years] + [0.0])
         given = 1.0 if self.aim.kind == "least_money" else self.aim.least_gain
@@ -314,7 +314,7 @@ class _Bound:
         out = []
         for t, year in enumerate(years):
             c = none + (price[t] if self.account.carry_over else price[t] - price[t + 1])
-            # The price of money drawn up to a year is the year's price less the next year's.
+            # The price of money drawn up to a year is `price of the year - price of the next year`.
             gain = must[t] - must[t + 1]
             c = c + (zero if of_cost else gain)
             fixed = none + (self.cost[at] * gain if of_cost else zero)
@@ -357,7 +357,7 @@ class _Bound:
         return best, np.array([size for _, size in earnings]).max(axis=0)
 
     def _intake(self, site: str, at: Numbers, year: Any, tau: Any) -> Numbers:
-        """Return the largest earnings of each offer of a site in a year if it stood alone.
+        """Return the largest earnings of a site's offers in a year, each as the only station.
 
         If `tau` is None, return the largest margin of each offer instead.
         """
@@ -388,7 +388,7 @@ class _Bound:
         return out
 
     def _courses(self, at: Numbers, value: Numbers) -> Numbers:
-        """Return the largest contribution from each year (row) on, by the year's offer (column)."""
+        """Return the largest contribution from each year on: a row per year, a column per offer."""
         size, pkr, stands = self.able[at], self.drawn[at], self.stands[at]
         bigger = np.asarray((size[:, None, :] <= size[None, :, :]).all(axis=2), dtype=bool)
         if self.account.gap is None:
@@ -408,8 +408,8 @@ class _Bound:
 class _Sets:
     """The sets of charger groups that can bind: unions of the sets that classes can use."""
 
-    inside: npt.NDArray[np.int64]  # whether a set (row) has a group (column)
-    beside: npt.NDArray[np.int64]  # whether a class (column) can use a group outside a set (row)
+    inside: npt.NDArray[np.int64]  # one row per set, one column per group: whether it is in the set
+    beside: npt.NDArray[np.int64]  # a row per set, a column per class: can it use a group outside?
 
     @classmethod
     def of(cls, plugs: pd.DataFrame, groups: Sequence[str], classes: Sequence[str]) -> _Sets:
@@ -430,11 +430,11 @@ class _Sets:
     def most(
         self, value: Numbers, kwh: Numbers, kind: Numbers, able: Numbers, *, endless: bool
     ) -> Numbers:
-        """Return the largest total value that each offer can serve alone.
+        """Return the largest total value that each offer can serve on its own.
 
         `value`, `kwh`, `kind`: value of a kWh of each demand row, its demand (kWh/day) and class;
-        `able`: capacity of each offer (row) in each group (kWh/day); `endless`: whether a capacity
-        above 0 is unlimited.
+        `able`: capacity of offers (kWh/day), with one row per offer and one column per group;
+        `endless`: whether a capacity above 0 is unlimited.
         """
         keep = np.flatnonzero((value > 0) & (kwh > 0))
         order = keep[np.argsort(-value[keep], kind="stable")]

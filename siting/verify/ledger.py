@@ -1,7 +1,8 @@
 """The ledger of checks and faults, with all tolerances of the recount.
 
 Every tolerance is relative. A figure may differ by a millionth of its reference. A small figure
-among large figures may differ by a billionth of the largest, because solvers are not more exact.
+among large figures may differ by a billionth of the largest, because solvers are no more precise
+than that.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import pandas as pd
 from siting.errors import Fault, VerifyError, naming
 
 RELATIVE = 1e-6
-# The common scale of figures that are compared together, as a share of the largest.
+# The scale of figures that are compared as a set, as a share of the largest figure in the set.
 AMONG = 1e-3
 
 Bools = npt.NDArray[np.bool_]
@@ -40,7 +41,7 @@ def _slack(limit: npt.NDArray[np.float64], scale: float) -> npt.NDArray[np.float
 
 
 def largest(values: Any) -> float:
-    """Return the common scale of figures that are compared together."""
+    """Return the scale of figures that are compared as a set."""
     values = np.abs(np.asarray(values, dtype=float))
     return AMONG * float(values.max(initial=0.0))
 

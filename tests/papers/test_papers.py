@@ -191,7 +191,7 @@ def test_lots_of_another_run_and_a_run_without_stations_are_refused(run, tmp_pat
         text = path.read_text(encoding="utf-8")
         (lots / path.name).write_text(text.replace('run_written": "2', 'run_written": "1'))
     said = fault(run, "--kind", "tender", "--lots", lots, "--out", tmp_path / "t.docx")
-    assert "has lots of another run" in said
+    assert "has lots from a different run" in said
     siting.run(write_town(tmp_path / "town"), ["program.budget_pkr=0"], out=tmp_path / "nothing")
     assert "builds no new station" in fault(tmp_path / "nothing", "--kind", "load")
 

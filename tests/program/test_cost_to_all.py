@@ -112,11 +112,15 @@ def test_the_relaxation_links_each_pair_to_its_station():
 @pytest.mark.parametrize(
     ("cost", "minute", "words"),
     [
-        (YEARLY, {"car": -1.0}, "pkr_kwh_min: vehicle classes without a number of 0 or more (car)"),
+        (
+            YEARLY,
+            {"car": -1.0},
+            "pkr_kwh_min: vehicle classes whose figure is missing, negative or infinite (car)",
+        ),
         (YEARLY, {"car": 1.0, "tram": 1.0}, "no such classes (tram)"),
         (YEARLY, {"van": 1.0}, "pkr_kwh_min: vehicle classes without a figure (car)"),
         ({"mid:a": 1.0}, {"car": 1.0}, "cost_pkr_year: offers without a figure (east:a, west:a)"),
-        (YEARLY | {"mid:a": float("nan")}, {"car": 1.0}, "without a number of 0 or more (mid:a)"),
+        (YEARLY | {"mid:a": float("nan")}, {"car": 1.0}, "missing, negative or infinite (mid:a)"),
     ],
 )
 def test_figures_that_cannot_be_right_are_told(cost, minute, words):

@@ -104,7 +104,7 @@ def test_each_difference_is_named(stored):
         "energy served, kWh/day: was 12.000000, is 11.000000 (-8.33%)",
     )
     assert part(found, "plan").differences == (
-        "s0009:hub: is not built now", "s0001:hub: was not built then"
+        "s0009:hub: is not built in the rerun", "s0001:hub: was not built in the stored run"
     )  # fmt: skip
     assert part(found, "versions").differences[0].startswith("numpy: was 1.0, is ")
     assert "value: was" in part(found, "figures").differences[0]

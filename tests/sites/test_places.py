@@ -282,7 +282,7 @@ def test_every_fault_of_a_list_of_stations_at_once(tmp_path):
         existing_stations(path)
     text = str(caught.value)
     assert len(caught.value.faults) == 3
-    assert "2 of 2 rows have an invalid power (kW above 0) (line 2, line 3)" in text
+    assert "2 of 2 rows have a power that is not a number above 0 kW (line 2, line 3)" in text
     assert "neither yes nor no (line 3)" in text
     assert "the same id in several rows (1)" in text
     with pytest.raises(InputError, match="column power_kw: missing"):

@@ -60,7 +60,7 @@ def test_money_that_does_not_bind_is_told_by_its_price(town):
     plan, outcome = study.plan, study.outcome
     free = pd.DataFrame({"row": ["demand", "money"], "name": "", "slice": "", "price": [1.0, 1e-9]})
     (said,) = binds._money(plan, outcome, free)
-    assert said.startswith("money does not bind")
+    assert said.startswith("the budget is not binding")
     dear = free.assign(price=[1.0, 1e-3])
     assert binds._money(plan, outcome, dear) == []
     assert binds._money(plan, outcome, None) == []
@@ -79,7 +79,7 @@ def test_sockets_that_cannot_live_on_their_cap_are_told_with_what_the_best_lacks
     (said,) = binds._cannot_pass(study.asked, study.business_rules)
     only = "no station with only sockets for two- and three-wheelers"
     assert said.startswith(f"{only} can break even")
-    assert said.endswith(f"lacks PKR {lacks / 1e6:,.2f} m")
+    assert said.endswith(f"falls short by PKR {lacks / 1e6:,.2f} m")
     rich = study.with_(money=money | {"prices_pkr_kwh": {"lev": 500.0}})
     assert binds._cannot_pass(rich.asked, rich.business_rules) == []
 

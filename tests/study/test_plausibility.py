@@ -62,7 +62,7 @@ def test_a_zone_with_half_its_census(tmp_path):
     )
     found = doubts_of(config(tmp_path, "lahore"), square_km(500, 4_000_000), zones, DOT)
     assert [line for line in found if line.startswith("zone ")] == [
-        "zone model town: 1,600,000 people, but the census of 2023 counts 3,244,906"
+        "zone model town: 1,600,000 people, but the 2023 census counts 3,244,906"
     ]
 
 
@@ -90,7 +90,7 @@ def test_people_far_below_the_census_of_the_tehsil_that_the_study_is_named_for(t
     cells, landhi = square_km(20, 241_215), box(67.17, 24.82, 67.25, 24.88)
     named = titled(tmp_path, "Karachi, Landhi Town")
     (line,) = doubts_of(named, cells, None, landhi)
-    assert line.startswith("241,215 people in the area of the roads, but the census of 2023 counts")
+    assert line.startswith("241,215 people in the area of the roads, but the 2023 census counts")
     assert "681,294 in Landhi" in line
     assert "city_people" in line
     # Roads of a third of it reach a third of its people; other names, and enough people, say none.

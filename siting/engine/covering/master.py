@@ -186,7 +186,7 @@ def cut_down(
     seed: int,
     hear: Callable[[float, Floats], bool] = lambda bound, taken: False,
 ) -> Cuts:
-    """Solve the relaxed program in rounds to a relative accuracy; return its cuts."""
+    """Solve the relaxed program in rounds, to a given relative accuracy; return its cuts."""
     patch = patches_of(covering, settings.PATCHES)
     model = PatchModel(covering, patch, clock, accuracy=accuracy, seed=seed)
     model.add_prices(prices.price[model.order] / model.size, np.arange(len(model.patches)))
