@@ -32,7 +32,6 @@ LOSSES = (0.0, 1e-7, 1e-6, 1e-5)
 FAINT_SHARE = 1e-4
 # Upper limit of any measure, in its unit; also a gap that any plan meets. Not measured.
 ENDLESS = 1e12
-SPECK = 1e-30  # a lower limit that any plan meets; not measured
 # Sum to which the weights of a covering are scaled, because HiGHS's tolerances are absolute.
 # Not measured.
 COVERING_UNITS = 1e4
@@ -113,11 +112,8 @@ PRICING_STALLED = 5e-3  # in column generation with links; not measured
 IDLE = 3
 # The same number until the bound first falls. Measured: this may take a dozen rounds (row 13).
 IDLE_AT_FIRST = 20
-SLACK_ROUNDS = 12  # rounds after which a slack cut is removed; not measured
+SLACK_ROUNDS = 12  # rounds after which a slack cut is removed or left out; not measured
 MANY_ROWS = 150  # number of cuts at which the removal of slack cuts begins; alike from 75 to 300
-POOL_MANY = 300  # size of a pool above which slack cuts are left out; not measured
-# Number of successive relaxations after which a slack cut of a pool is left out. Not measured.
-POOL_RESTS = 40
 # A floor whose energy had no violated cut is skipped for up to this number of rounds. Measured
 # together with NEAREST_PAIRS: a round takes 1.3 s instead of 4 s.
 RESTS = 8
@@ -263,7 +259,6 @@ FEW_PATCHES = 0.1
 SUBGRADIENT_STEPS = 150  # steps for the prices of a covering; not measured
 SUBGRADIENT_PATIENCE = 12  # steps without a better bound before steps become shorter; not measured
 SUBGRADIENT_SHRINK = 0.6  # factor by which steps become shorter; not measured
-SUBGRADIENT_SHORTEST = 1e-3  # share of the first length below which steps end; not measured
 SUBGRADIENT_INERTIA = 0.7  # weight of the previous direction; not measured
 FIRST_WORK = 1_000  # work of kicks before the cuts, per pair; not measured
 MORE_WORK = 4_000  # work of kicks after the cuts, per pair; not measured

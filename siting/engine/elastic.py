@@ -106,7 +106,7 @@ def let_go(program: Program) -> Program:
     instance, years, gap = program.instance, program.year_plan, program.gap
     # Lower limits become tiny but not 0, or else the offers that meet them may be left out.
     limits = tuple(
-        replace(limit, at_most=math.inf, at_least=min(limit.at_least, settings.SPECK))
+        replace(limit, at_most=math.inf, at_least=min(limit.at_least, settings.EXACT))
         for limit in instance.limits
     )
     return replace(

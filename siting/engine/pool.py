@@ -127,8 +127,8 @@ class Pool:
         matrix, cuts = self._master.matrix, self._master.rows
         new = np.zeros(len(cuts) - len(self._idle), dtype=np.int64)
         self._idle = np.concatenate([self._idle, new])
-        all_awake = len(cuts) <= settings.POOL_MANY
-        awake = np.flatnonzero((self._idle <= settings.POOL_RESTS) | all_awake)
+        all_awake = len(cuts) <= settings.MANY_ROWS
+        awake = np.flatnonzero((self._idle <= settings.SLACK_ROUNDS) | all_awake)
         here = (cuts[n] for n in awake.tolist())
         own: list[Condition] = [(cut.index, cut.value, -math.inf, cut.most) for cut in here]
         rows = [*own, *query.rows, *more]

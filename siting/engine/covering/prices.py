@@ -150,8 +150,6 @@ def tighten(covering: Covering, least: float, clock: Clock, *, aim: float, steps
         if stalled >= settings.SUBGRADIENT_PATIENCE:
             length, stalled, price = length * settings.SUBGRADIENT_SHRINK, 0, best.price
             direction[:] = 0.0
-            if length < settings.SUBGRADIENT_SHORTEST:
-                break
         kept = settings.SUBGRADIENT_INERTIA
         direction = kept * direction + (1 - kept) * slope
         size = float(direction @ direction)
