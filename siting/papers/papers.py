@@ -1,8 +1,8 @@
 """Fill in each paper from a run. Fields that the run cannot fill become marked blanks.
 
 The headings of the PC-I follow the Planning Commission's form for infrastructure (2005, with the
-four kinds of objective of 2024). `siting trace` traces the figures of each station. Totals are
-sums of these figures.
+four kinds of objective of 2024). `siting trace` shows where the figures of each station come from.
+Totals are sums of these figures.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ RUNNING = {
 
 @dataclass(frozen=True)
 class _Run:
-    """A plan that fills the papers, and a table of its new stations."""
+    """The plan from which papers are filled in, and a table of its new stations."""
 
     path: Path
     plan: Plan
@@ -67,8 +67,8 @@ def write_paper(
         A run folder.
     kind
         ``pc1``: the Planning Commission's project form; ``load``: a one-page application to the
-        power company for each station; ``licence``: NEECA's file for each station;
-        ``tender``: the annexes of a tender in lots.
+        power company for each station; ``licence``: NEECA's file for each station; ``tender``: the
+        annexes of a tender that is divided into lots.
     out
         The new file; by default ``RUN-KIND.docx`` beside the folder.
     lots
@@ -77,8 +77,8 @@ def write_paper(
     Raises
     ------
     InputError
-        If there is no such paper, the file exists, the run builds no station, or the lots come
-        from another run.
+        If `kind` is unknown, the file exists, the run builds no station, or the lots come from
+        another run.
     MissingExtraError
         If python-docx is not installed.
     """
@@ -291,7 +291,7 @@ def _licence(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
 
 
 def _forms(fields: Callable[..., list[tuple[str, Text]]], use: str) -> Callable[..., None]:
-    """Return a function that writes one form per station with place, chargers and `fields`."""
+    """Return a function that writes one form per station: its place, chargers and `fields`."""
 
     def write(word: Word, run: _Run) -> None:
         word.say(f"One page per station, for {use}.")
@@ -315,7 +315,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
         number, within, loss, most_m = (told[name] for name in names)
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise InputError(str(folder), f"is not a folder of lots: {err!r:.80}", fix) from err
-    # The lots are made again, so that all figures come from the run even if the folder was edited.
+    # Recompute the lots, so that edits to the folder cannot change a figure.
     parted = part_into_lots(run.plan, number, within=within, loss=loss, most_m=most_m)
     facts = parted.facts
     if json.loads(json_text(facts)) != told:
@@ -344,7 +344,8 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
     word.say(f"Where a station's figures come from: siting trace {run.path.name} STATION.")
 
 
-# Title and writer of each paper. The writer of a tender also takes the folder of lots.
+# Title of each paper, and the function that writes it. For a tender, the function also takes the
+# folder of lots.
 KINDS: dict[str, tuple[str, Callable[..., None]]] = {
     "pc1": ("PC-I", _pc1),
     "load": ("Load applications", _forms(_load, "the form of the Consumer Service Manual")),

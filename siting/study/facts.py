@@ -1,4 +1,4 @@
-"""The content of ``run.json``: the answer, its basis, and the data needed to repeat the run."""
+"""The content of ``run.json``: the result, its basis, and the data needed to repeat the run."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def folder_for(config: Config, verb: str, now: datetime) -> Path:
 
 
 def head_of(config: Config, now: datetime | None = None) -> dict[str, Any]:
-    """Return the head of a command's JSON file: version, study and time."""
+    """Return the first fields of a command's JSON file: version, study and time."""
     named = {name: getattr(config, name) for name in ("name", "title", "note", "year")}
     written = {} if now is None else {"written": now.isoformat(timespec="seconds")}
     return {"siting": __version__, **named, **written}
@@ -60,7 +60,7 @@ def with_facts(study: Study, plan: Plan, now: datetime) -> Plan:
 
 
 def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
-    """Return the contents of ``run.json``, in the order in which a person reads them."""
+    """Return the contents of ``run.json``, in reading order."""
     s = plan.outcome
     config = study.config
     mean_min, p90_min = (None if math.isnan(one) else one for one in s.drives_min)
@@ -111,7 +111,8 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         "places": study.places_used,
         "binding": study.binding,
         "standing_sales": study.standing_sales,
-        # Break-evens, nearest first, and the effect of varying only one figure, largest first.
+        # Break-evens, nearest first, and the effects of varying one figure at a time, largest
+        # first.
         "break_evens": plain(study.break_evens.to_dict("records")),
         "figure_swings": plain(study.figure_swings.to_dict("records")),
         "classes": plan.classes.to_dict("records"),
@@ -248,7 +249,7 @@ def peak_memory_mb() -> float | None:
 
 
 def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str, Any]:
-    """Return the energy gained per PKR m by the plan and by its weakest station (kWh/day).
+    """Return the energy gained (kWh/day per PKR m) by the plan and by its weakest station.
 
     The gain of a station is the energy lost without it, with all else unchanged. The threshold is
     ``program.least_gain``: its lowest value if it varies by year, and its default if it applies to
@@ -304,9 +305,10 @@ def power_per_ev(
 ) -> dict[str, Any]:
     """Return the charging power per electric vehicle of ``limits.ev_classes`` (kW).
 
-    Existing stations are included; `vehicles` are the area's electric vehicles. Keys: ``classes``,
-    ``vehicles``, ``power_kw`` (of the chargers for these classes), ``kw_per_ev`` and ``afir_kw``
-    (the EU requirement per battery-electric car). The result is empty without such vehicles.
+    Existing stations are included; `vehicles` counts the area's electric vehicles by class. Keys:
+    ``classes``, ``vehicles``, ``power_kw`` (of the chargers for these classes), ``kw_per_ev`` and
+    ``afir_kw`` (the EU requirement per battery-electric car). The result is empty if the area has
+    no vehicles of these classes.
     """
     classes = list(config.program.limits.ev_classes)
     count = float(vehicles.loc[vehicles["vehicle_class"].isin(classes), "vehicles"].sum())

@@ -32,7 +32,7 @@ def mandate_limits(
 ) -> Iterator[Limit]:
     """Yield the limits of each mandate: one per owner or, with areas, one per owner and area.
 
-    An `InputError` names every column that no layer of candidates has.
+    An `InputError` lists every column that no layer of candidates has.
     """
     faults: list[Fault] = []
     for name, asked in config.program.limits.mandates.items():
@@ -135,7 +135,7 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
 def _owner_worths(
     program: Program, one: Limit, there: list[str], effort: Effort
 ) -> tuple[float, float]:
-    """Return the worth of the sites that an owner equips, and of its best list of that length."""
+    """Return the worth of the sites that an owner equips, and of its best list of equal length."""
     instance = program.instance
     theirs = np.isin(instance.offer_ids, np.array(list(one.use), dtype=object))
     kept = np.flatnonzero(theirs | instance.offer_existing)

@@ -13,7 +13,7 @@ from shapely import box
 from siting.cities import find_city, library, tehsils
 from siting.config import Config
 
-# Layers of another year or of built-up land only may differ from the census by this ratio.
+# Layers of a different year, or of built-up land only, may differ from the census by this ratio.
 NEAR = 1.25
 # Cells may be denser than tehsils by this ratio, because tehsils include uninhabited land.
 DENSER = 1.5
@@ -32,7 +32,7 @@ def doubts_of(
     outline: Any,
     drive_kmh: float = math.inf,
 ) -> list[str]:
-    """Return possible errors of location, population and cell size, in plain words.
+    """Return possible errors in location, population and cell size, in plain words.
 
     `cells` are the demand cells with ``people``. `zones` are the zones in which people are counted,
     with ``name`` and ``people``. `outline` surrounds the roads, lon/lat. `drive_kmh` is the mean
@@ -125,7 +125,7 @@ def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]
 
 
 def most_people(km2: float) -> float:
-    """Return the population of an area (km2) as dense as the densest tehsils of the census.
+    """Return the population of an area (km2) as densely populated as the densest census tehsils.
 
     >>> round(most_people(6))
     949878

@@ -57,7 +57,7 @@ def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict
 
 
 def input_records(config: Config) -> dict[str, dict[str, Any]]:
-    """Return the kind, source and licence of each input with a section, by the section's key."""
+    """Return the kind, source and licence of each input with its own section, by section key."""
     surfaces, sites_of = config.demand.surfaces, config.candidates
     about: dict[str, Any] = {
         "roads.source": config.roads.source,
@@ -88,7 +88,7 @@ def input_records(config: Config) -> dict[str, dict[str, Any]]:
 def contents(
     network_sha256: str, cells: Layer, demand: Table, candidates: Layer, offers: Table, reach: Table
 ) -> dict[str, str]:
-    """The SHA-256 of each main table, by which runs can be compared.
+    """The SHA-256 of each main table, for comparing runs.
 
     Downloads have no input file. The hashes of roads and candidates identify them instead.
     """
@@ -193,7 +193,7 @@ def figures(
     city_people: float,
     surface_weights: Table,
 ) -> Table:
-    """The figures behind the energy and its surfaces, with their range, source and confidence.
+    """The figures behind the energy and its surfaces, with their ranges, sources and confidence.
 
     `all_figures` adds the figures of the fleet model.
     """
@@ -220,7 +220,7 @@ def figures(
 def sourced_figures(
     config: Config, city: Row, figures: Table, vehicles: Table, sessions: Table, chargers: Table
 ) -> Table:
-    """Those figures of the `assumptions` stage that come from tables."""
+    """The figures of the `assumptions` stage that come from tables."""
     group = config.roads.speeds or str(city["speed_group"])
     speeds = reference.table("speeds", config.roads.speeds_csv)
     speeds = speeds[speeds["city_group"].astype(str) == group]

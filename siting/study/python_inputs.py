@@ -35,7 +35,7 @@ def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
     """Check and store a table or graph given in Python; return its file.
 
     `value` is a GeoDataFrame, a DataFrame, an array of minutes, an OSMnx graph or a
-    `siting.Network`. An `InputError` names every fault, such as a missing coordinate reference
+    `siting.Network`. An `InputError` lists every problem, such as a missing coordinate reference
     system, repeated ids, a graph without lengths, or points outside Pakistan.
     """
     name = ".".join(str(part) for part in key if part != "path")
@@ -64,7 +64,7 @@ def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
 
 
 def in_words(err: SitingError) -> SitingError:
-    """Return an error that names the key of a Python input instead of its file."""
+    """Return an error with the key of a Python input in place of its file."""
 
     def said(text: str) -> str:
         return _LAID.sub(r"\1 (given in Python)", text)
@@ -74,7 +74,7 @@ def in_words(err: SitingError) -> SitingError:
 
 
 def copied(config: Config, folder: Path) -> Config:
-    """Return a configuration that names the run folder's copies of the Python inputs.
+    """Return a configuration that points to the run folder's copies of the Python inputs.
 
     Other files are not copied. Paths are relative to `folder`, so that the folder can be moved.
     """

@@ -115,7 +115,7 @@ def read_area(path: Path) -> Polygon | MultiPolygon:
     found=lambda p: None if p is None else f"{len(p):,} places that draw vehicles",
 )
 def places(config: Config, network: Network, poi_weights: Table) -> Layer | None:
-    """Places that draw vehicles, such as markets, with OSM keys, lon/lat; None if not set up."""
+    """Places that draw vehicles, such as markets, with OSM keys, lon/lat; None if none are set."""
     surfaces = config.demand.surfaces
     if surfaces is None or surfaces.places is None:
         return None
@@ -191,7 +191,7 @@ def _layer_of(config: Config, network: Network, source: SiteSource) -> gpd.GeoDa
 def with_own_names(
     places: gpd.GeoDataFrame, layers: Sequence[str] = ("candidates", "sites", "viability")
 ) -> gpd.GeoDataFrame:
-    """Return places in which the user's columns have lost their prefix ``user_``.
+    """Return places with the prefix ``user_`` removed from the user's columns.
 
     A column keeps the prefix if its bare name is taken, for example by a column of `layers`.
     """

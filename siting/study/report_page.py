@@ -33,16 +33,16 @@ def write_report(
 ) -> Path:
     """Write the report of a stored run as one self-contained HTML file; return its path.
 
-    The same folder gives the same bytes.
+    The same folder always yields the same bytes.
 
     `folder` is a run folder, as `siting run` wrote it. `out` is the new file to write; by default,
     ``report.html`` in the folder is replaced. `frontier` is a folder that `siting frontier` wrote
     for the same study; its curve is added. `language` is ``en`` or ``ur`` (Urdu); by default, it is
     the language of the run's configuration.
 
-    Raises `InputError` with every fault if the folder is incomplete, edited or in another format,
-    `VerifyError` if the stored plan contradicts its tables, and `MissingExtraError` if the packages
-    of the extra ``report`` are not installed.
+    Raises `InputError`, with a list of all problems, if the folder is incomplete, edited or in
+    another format, `VerifyError` if the stored plan contradicts its tables, and `MissingExtraError`
+    if the packages of the extra ``report`` are not installed.
 
     >>> write_report(Path("runs/lahore-20261124-101500"))  # doctest: +SKIP
     PosixPath('runs/lahore-20261124-101500/report.html')

@@ -1,4 +1,4 @@
-"""The plan under other circumstances: on a simulated day, with other capacities or demand.
+"""The plan under other circumstances: on a simulated day, and with other capacities or demand.
 
 The stations of the plan are fixed, and the plan does not depend on these results. A day at the
 stations is simulated, and their service is solved again (`siting.study.revalue`).
@@ -253,7 +253,7 @@ def _found(rows: list[dict[str, Any]]) -> str:
 
 
 def _other_capacities(config: Config) -> dict[str, dict[str, Any]]:
-    """Return the keys of ``offers.service`` that give a plan's stations other capacities."""
+    """Return the keys of ``offers.service`` that change the capacities of a plan's stations."""
     if config.program.model == "coverage":
         return {}
     if config.offers.service.rule == RATED:
@@ -263,7 +263,7 @@ def _other_capacities(config: Config) -> dict[str, dict[str, Any]]:
 
 
 def _other_demands(config: Config) -> list[tuple[str, str]]:
-    """Return the other cases and scenarios of the demand, least demand first."""
+    """Return the other cases and scenarios of the demand, lowest demand first."""
     asked = config.demand
     if asked.table is not None:
         return []
@@ -392,7 +392,7 @@ def lines_beside(study: Any) -> list[Line]:
             for name, share in row["classes"].items():
                 text += f", {name.replace('_', ' ')} {share:.0%}"
             lines.append(Line(f"under_{row['key']}", CAPACITIES[row["key"]][0], text))
-    # The cases low and high put all figures at one end at once, so no plan is judged by them.
+    # The low and high cases put all figures at one end at once, so no plan is judged by them.
     others = [
         row
         for row in study.what_if
@@ -498,7 +498,7 @@ def _in_use(use: list[dict[str, Any]]) -> list[Line]:
 
 
 def _without_limit(others: Mapping[str, dict[str, Any]]) -> str:
-    """Describe the stations' service and subsidy without the limit on port use.
+    """Describe the service and subsidy of the stations if port use had no limit.
 
     >>> plan = {"public_money_pkr": 57.7e6}
     >>> waits = {"public_money_pkr": 21.4e6, "served_kwh_day": 13292.0, "served_share": 0.949}

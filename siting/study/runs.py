@@ -42,7 +42,7 @@ NO_REPORT = "no report.html was written: "
 
 @dataclass
 class CheckReport:
-    """The result of `check`: faults to correct, and notes on the inputs of a run."""
+    """The result of `check`: problems to correct, and notes on the inputs of a run."""
 
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -74,7 +74,7 @@ def run(
     Raises
     ------
     SitingError
-        Raised as a subclass that lists every fault found.
+        Raised as a subclass that lists every problem found.
 
     Examples
     --------
@@ -234,9 +234,9 @@ def check(
     today: date | None = None,
     progress: Report | None = None,
 ) -> CheckReport:
-    """Return every fault of a configuration and its inputs, without solving.
+    """Return every problem in a configuration and its inputs, without solving.
 
-    Each input is read even if another is faulty, so that one call lists every fault.
+    Each input is read even if another is faulty, so that one call lists every problem.
 
     Parameters
     ----------

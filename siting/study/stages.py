@@ -51,14 +51,14 @@ Report = Callable[[Event], None]
 
 @dataclass(frozen=True)
 class Context:
-    """The environment of a stage: the cache folder and the listener for progress."""
+    """The environment of a stage: the cache folder and the progress listener."""
 
     stage: str
     cache_dir: Path
     report: Report | None
 
     def count(self, things: str) -> Callable[[int, int], None]:
-        """Return a function that tells the listener, if there is one, how many things are done."""
+        """Return a function that reports to any listener how many `things` are done."""
         begun = time.perf_counter()
 
         def count(done: int, of: int) -> None:
@@ -87,7 +87,7 @@ class _Holder(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Stage[T]:
-    """A function and its declared inputs; read on a study, it returns the function's result."""
+    """A function and its declared inputs; as an attribute of a study, it returns the result."""
 
     # The function. Its parameters name the stages that it reads, and any of `AT_HAND`. Its
     # `config` has only the declared keys.
@@ -144,7 +144,7 @@ class Stage[T]:
         return self if study is None else study.table_of(self)
 
     def __set__(self, study: object, value: T) -> None:
-        """Refuse the assignment, because dependent stages would stay stale."""
+        """Reject the assignment, because dependent stages would become stale."""
         raise AttributeError(f"{self.name} is a stage; use study.with_stages({{{self.name!r}: …}})")
 
 

@@ -127,7 +127,8 @@ def study_from_run(
     -------
     Study
         `Study.reused` names the stages taken from the folder. Without overrides, they include the
-        outcome, and `Study.plan` is the stored plan, recounted. Population is known only by cell.
+        outcome, and `Study.plan` is the stored plan, recounted. In a stored run, population is
+        known only by cell.
 
     Raises
     ------
@@ -186,7 +187,7 @@ def study_of(source: Source) -> Study:
 def study_again(
     first: Study, folder: Path, overrides: Sequence[str], *, progress: Report | None = None
 ) -> Study:
-    """Return the study of a stored run that shares stages with an opened study."""
+    """Return a stored run's study, which shares stages with an opened study."""
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     config, changed = _configuration(folder, overrides)
     known = {"known_inputs": still_known(facts["inputs"], changed)}

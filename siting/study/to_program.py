@@ -62,8 +62,8 @@ def instance_of(asked: Asked) -> Instance:
 def program_of(asked: Asked) -> Program:
     """Return the program of a configuration.
 
-    An `InputError` names every unknown zone or class and every fault of the tables. An
-    `InfeasibleError` names every limit that existing and required stations already exceed.
+    An `InputError` lists every unknown zone or class, and every problem in the tables. An
+    `InfeasibleError` lists every limit that existing and required stations already exceed.
     """
     keys = asked.config.program
     years, futures = keys.years, keys.scenarios
@@ -243,7 +243,7 @@ def answer_of(
     start: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
 ) -> Answer:
-    """Return the answer of a program, solved with the settings of the ``solver`` section.
+    """Solve a program with the settings of the ``solver`` section.
 
     Only ``solver`` and ``program.least_gain`` of `config` are read; `limit_s` is the time limit
     (s); `start` are offers of an earlier plan.
@@ -276,7 +276,7 @@ class Question(Program):
     config: Config | None = None
 
     def solve(self, time_limit_s: float | None = None) -> Answer:
-        """Return the answer, solved with the study's settings of the ``solver`` section.
+        """Solve the program with the study's ``solver`` settings, and return the answer.
 
         Parameters
         ----------
@@ -286,7 +286,7 @@ class Question(Program):
         Raises
         ------
         InfeasibleError
-            If no plan meets all requirements; the faults name the conflicting requirements.
+            If no plan meets all requirements; the error lists the conflicting requirements.
         SolveError
             If no plan was found in time.
         """
@@ -306,7 +306,7 @@ def side_by_side(answers: Mapping[str, Answer | Outcome | Plan]) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        ``stations`` (number, with existing ones), ``served_kwh_day``, ``served_share``,
+        ``stations`` (number, including existing ones), ``served_kwh_day``, ``served_share``,
         ``subsidy_pkr``, ``cost_pkr``, ``mean_travel_min``, ``gap`` (proven gap as a share),
         ``status``. ``attrs["units"]`` has the units.
 
