@@ -167,13 +167,13 @@ def alternatives_of(
     def texts_of(site: str) -> Iterator[str]:
         ask = f"{NOT_IN_TIME}; siting explain RUN {site} computes it."
         if site not in lost:
-            yield f"What would be lost without it was {ask}"
+            yield f"The loss without it was {ask}"
         else:
             yield _lost_text(float(served[site]), lost[site])
             if site in replanned:
                 yield _replanned_text(replanned[site], lost[site])
             elif lost[site] > 0:
-                yield f"What its money would serve elsewhere was {ask}"
+                yield f"The effect of spending its money elsewhere was {ask}"
         yield from _place_texts(places[site])
 
     return {site: "\n".join(texts_of(site)) for site in new}
@@ -303,7 +303,7 @@ def _place_texts(row: Mapping[Any, Any]) -> Iterator[str]:
         text = f"Nearest place where one could be built instead: {row['place']}, "
         text += f"{_far(row['place_m'])} away in a straight line"
         if np.isfinite(row["place_share"]):
-            text += f"; {row['place_share']:.0%} of the energy served here could drive there"
+            text += f"; {row['place_share']:.0%} of the energy served here is within reach of it"
         yield f"{text}."
     else:
         yield "No place without a station is left where one could be built instead."

@@ -200,9 +200,9 @@ def _sites(plan: Plan, asked: Asked) -> list[str]:
     larger = (could >= now - 1e-9).all(axis=1) & (could.sum(axis=1) > now.sum(axis=1) + 1e-6)
     largest, count = not larger.any(), able["site_id"].nunique()
     if set(able["site_id"]) <= set(plan.sites["site_id"]):
-        more = ", each at the largest size there is: more money cannot buy more"
+        more = ", each at the largest available size: more money cannot buy more"
         return [f"all {count:,} places are used{more if largest else ''}"]
-    return ["every new station is of the largest size that its place can take"] if largest else []
+    return ["every new station has the largest size that its place allows"] if largest else []
 
 
 def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> list[str]:
@@ -270,6 +270,6 @@ def _without_money(plan: Plan, asked: Asked) -> list[str]:
     free = int((~drawn).sum())
     said = f"the {free:,} stations that draw" if free > 1 else "the station that draws"
     return [
-        f"PKR 0 serves nearly as much: {said} no public money would serve {alone:,.0f} kWh/day "
-        "alone"
+        f"PKR 0 would serve nearly as much: {said} no public money would alone serve "
+        f"{alone:,.0f} kWh/day"
     ]

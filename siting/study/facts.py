@@ -71,7 +71,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
     beside = lines_beside(study)
     power = power_per_ev(config, plan, study.compatibility, study.energy)
     untold = f"of the {len(cards.new):,} new stations, {cards.blank}; siting explain RUN SITE "
-    untold += "works it out for one station"
+    untold += "computes it for one station"
     told = (
         *s.lines,
         *lines_that_bind(study.places_used, study.binding),
@@ -181,7 +181,7 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
     config = study.config
     lines = list(study.demand_notes)
     lines += [
-        f"{key} gives no place and is left out: {what}"
+        f"{key} yields no place and is left out: {what}"
         for key, what in study.empty_sources.itertuples(index=False)
     ]
     if config.sweep:
@@ -195,7 +195,7 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
     for why, count in left_out(plan.dropped).items():
         where = f"{why} ({config.candidates.max_snap_m:g} m)" if why == FAR else why
         if count:
-            told = "were left out (layer dropped in plan.gpkg names them)"
+            told = "were left out (the dropped layer of plan.gpkg lists them)"
             lines.append(f"{count:,} places {where} {told}")
     ruled_out = int((texts_of(plan.offers, "reason") != "").sum())
     if ruled_out:
@@ -214,7 +214,7 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
         if len(over):
             lines.append(
                 f"{len(over):,} stations would have to deliver more than their chargers can: the "
-                "model coverage has no capacity; use model capacitated to size them"
+                "coverage model ignores capacity; use the capacitated model to size them"
             )
     share = study.network.report.get("share_lost")
     if share and share > 0.02:

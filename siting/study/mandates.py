@@ -23,7 +23,7 @@ from siting.program.program import Program
 from siting.study.other_plans import Effort
 from siting.study.program_inputs import Asked
 
-PUBLIC, OWNERS = "mandate", "mandate on the owner's money"
+PUBLIC, OWNERS = "mandate", "mandate at the owner's expense"
 NOT_FOUND = "not found in time"
 
 
@@ -42,7 +42,7 @@ def mandate_limits(
         if owner is None or area is None:
             continue
         if not (owner != "").any():
-            what = f"no site has anything in {asked.column}"
+            what = f"no site has a value in {asked.column}"
             faults.append(Fault(f"{key}.column", what, "name another column"))
         of_site = candidates["site_id"].astype(str)
         parts = pd.DataFrame({"site": of_site, "owner": owner, "area": area})

@@ -353,7 +353,7 @@ def lines_of(
         text = f"{worst['zone']} ({worst['served_share']:.1%})"
         yield Line("worst_zone", "Worst-served zone", text)
         proof = proofs[WorstShare.name]
-        yield Line("worst_share_proof", "Proven of the worst share", str(proof))
+        yield Line("worst_share_proof", "Proof of the worst share", str(proof))
     yield from also("gini", "price_of_fairness")
     if keys.least_cost is not None:
         money, proof = keys.least_cost.money, proofs[LeastMoney.name]
@@ -421,16 +421,16 @@ def _at_other_values(cost: Mapping[str, float]) -> str:
     """State the plan's cost to all at twice and at half the value of time.
 
     >>> _at_other_values({"stations": 90.0, "drivers' time": 10.0})
-    "at twice the value this plan's cost to all is PKR 110.00 m a year (drivers' time 18% of it), \
-at half PKR 95.00 m (5%, against 10% at the value used); another value may give another plan"
+    "at twice the value this plan's cost to all is PKR 110.00 m a year (drivers' time 18%), at \
+half PKR 95.00 m (5%, against 10% at the value used); a different value may give a different plan"
     """
     stations, time = cost["stations"], cost[DRIVERS_TIME]
     whole = {factor: stations + factor * time for factor in (2.0, 1.0, 0.5)}
     share = {n: f"{n * time / pkr if pkr > 0 else 0.0:.0%}" for n, pkr in whole.items()}
     return (
         f"at twice the value this plan's cost to all is PKR {whole[2.0]:,.2f} m a year (drivers' "
-        f"time {share[2.0]} of it), at half PKR {whole[0.5]:,.2f} m ({share[0.5]}, against "
-        f"{share[1.0]} at the value used); another value may give another plan"
+        f"time {share[2.0]}), at half PKR {whole[0.5]:,.2f} m ({share[0.5]}, against "
+        f"{share[1.0]} at the value used); a different value may give a different plan"
     )
 
 

@@ -47,7 +47,7 @@ def own_demand(
         given = given.assign(cell_id=nearest["cell_id"])
         far = given["cell_id"].isna()
         ids = [f"row {n + 1}" for n in np.flatnonzero(far)]
-        what = f"further than {most_m:g} m from every cell of the study"
+        what = f"farther than {most_m:g} m from any cell of the study"
         faults += naming(f"{path}, geometry", what, ids, "leave them out", count=True)
         given = given[~far]
     given = given.reset_index(drop=True)
@@ -143,7 +143,7 @@ def _read(
     faults = find_faults(given, spec, str(path))
     named = {column.name for column in spec.columns}
     lost = [name for name in columns if name not in given.columns and name not in named]
-    fix = "begin with the study's own table, Study.offers"
+    fix = "start from the study's own table, Study.offers"
     faults += naming(str(path), "columns are missing", lost, fix)
     refuse(faults + _strays(given, known, path))
     return given

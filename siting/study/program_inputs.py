@@ -232,7 +232,7 @@ def need_of(
         margin[name] = min(worths, default=0.0)
     lost = [name for name, pkr in margin.items() if pkr < 0]
     what = "does not pay for the power sold to these vehicle classes"
-    fix = "raise the price of their charger groups, or plan with offers.subsidy.rule: share"
+    fix = "raise the price of their charger groups, or set offers.subsidy.rule to share"
     refuse(naming("money.prices_pkr_kwh", what, lost, fix))
     if open_.any():
         _require_passable(offers[open_], rules, subsidy)
@@ -271,5 +271,5 @@ def _require_passable(
     key = "sales_share" if least <= 1 else "real_return"
     asked = hurdle.sales_share if least <= 1 else hurdle.real_return
     what = f"is {asked:g}, which no station can pass, even sold out and with the largest subsidy"
-    fix = f"the best breaks even at {least:.1%} of its sales: set no less" if least <= 1 else ""
+    fix = f"set at least {least:.1%}, at which the best offer breaks even" if least <= 1 else ""
     raise InputError(f"offers.subsidy.hurdle.{key}", what, fix or "lower it")

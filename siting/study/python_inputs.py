@@ -126,7 +126,7 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
             return ".graphml", lambda part: osmnx.save_graphml(value, part)
         case Network():
             return ".parquet", value.to_parquet
-    what = f"a {type(value).__name__} is not something a study can read"
+    what = f"a study cannot read a {type(value).__name__}"
     fix = "give a path, a GeoDataFrame, a DataFrame, a matrix, an OSMnx graph or a Network"
     raise InputError(name, what, fix)
 
@@ -155,5 +155,5 @@ def _to_parquet(layer: gpd.GeoDataFrame, part: Path, name: str) -> None:
         layer.to_parquet(part, index=False)
     except (pa.ArrowException, ValueError, TypeError) as err:
         what = f"cannot be stored as a table: {str(err).splitlines()[0]}"
-        fix = "keep columns of numbers and texts only"
+        fix = "keep only columns of numbers and text"
         raise InputError(f"{name} (given in Python)", what, fix) from err

@@ -157,7 +157,7 @@ def candidate_layers(
         try:
             layers.append(_layer_of(config, network, source))
         except sites.NoPlaceError as err:
-            log.warning("candidates.sources.%d gives no place: %s", n, err)
+            log.warning("candidates.sources.%d yields no place: %s", n, err)
             empty[n] = err
     if empty and len(empty) == len(config.candidates.sources):
         faults = [fault for err in empty.values() for fault in err.faults]

@@ -117,11 +117,11 @@ def _disagreements(run: RunRecord, study: Study, plan: Plan, path: Path) -> Iter
     said = dict(leaves(run.facts, first=1))
     for key, value in leaves(plain(found), first=1):
         if said.get(key) != value:
-            what = f"{said.get(key)}, where the plan has {value}"
+            what = f"{said.get(key)}, but the plan has {value}"
             yield Fault(f"{path}, key {key}", what, AGAIN)
     bound, served = run.facts["bound_kwh_day"], run.facts["objective_kwh_day"]
     if run.facts["gap"] is not None and bound is not None and served > 0:
         gap = (bound - served) / served
         if abs(gap - run.facts["gap"]) > RELATIVE:
-            what = f"{run.facts['gap']:.6f}, where the bound and the energy served give {gap:.6f}"
+            what = f"{run.facts['gap']:.6f}, but the bound and the energy served give {gap:.6f}"
             yield Fault(f"{path}, key gap", what, AGAIN)

@@ -48,7 +48,7 @@ WAITING, RATED, WAITS = "waiting", "rated_share", "waits"
 CAPACITIES = {
     WAITING: ("Under waiting", "capacity by waits and time (waiting)"),
     RATED: ("Under rated_share", "capacity as a share of rated kW (rated_share)"),
-    WAITS: ("By waits alone", "capacity by waits alone, ports in use however long"),
+    WAITS: ("By waits alone", "capacity by waits alone, with no limit on port use"),
 }
 NO_STATION = "no station stands"
 # Maximum number of concessions in the headline; the table of concessions lists all of them.
@@ -87,7 +87,7 @@ def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
     if plan.sites.empty:
         return known | {"why_not": NO_STATION}
     if drivers > MOST_DRIVERS:
-        what = f"{drivers:,.0f} drivers a day take longer than a few seconds"
+        what = f"{drivers:,.0f} drivers a day take more than a few seconds"
         return known | {"why_not": f"{what}: siting simulate RUN simulates their day"}
     days_by_case = simulated(plan, waiting, demand, reach, rules)
     limits = sites.time_utilisation(standard.time_utilisation) if standard.rule == WAITING else {}
@@ -409,7 +409,7 @@ def lines_beside(study: Any) -> list[Line]:
     for n, lot in enumerate([] if lots is None else lots.head(MOST_LOTS).to_dict("records"), 1):
         text = (
             f"{lot['stations']:,} new stations, PKR {lot['subsidy_pkr'] / 1e6:,.2f} m of public "
-            f"money ({lot['lacking_pkr'] / 1e6:,.2f} m each for itself), NPV with it "
+            f"money ({lot['lacking_pkr'] / 1e6:,.2f} m if each met its own need), NPV with it "
             f"PKR {lot['npv_subsidised_pkr'] / 1e6:,.2f} m"
         )
         lines.append(Line(f"concession_{n}", f"Concession {lot['concession']}", text))
@@ -485,12 +485,11 @@ def _in_use(use: list[dict[str, Any]]) -> list[Line]:
     ...     {"name": "fast chargers (DC)", "limit_share": 0.25, "free_share": 0.2, "places": 17,
     ...      "places_over": 0}]
     >>> _in_use(use)[0].text
-    'sockets 33% of the simulated day, more than the 30% that the program allows at 12 of 37 places'
+    'sockets 33% of the simulated day (above the limit of 30% at 12 of 37 places)'
     """
     texts = [
-        f"{row['name']} {row['free_share']:.0%} of the simulated day, more than the "
-        f"{row['limit_share']:.0%} that the program allows at {row['places_over']:,} of "
-        f"{row['places']:,} places"
+        f"{row['name']} {row['free_share']:.0%} of the simulated day (above the limit of "
+        f"{row['limit_share']:.0%} at {row['places_over']:,} of {row['places']:,} places)"
         for row in use
         if row["places_over"] and row["limit_share"] is not None
     ]

@@ -106,7 +106,7 @@ def robust_override(config: Config) -> str:
         what = "program.scenarios names scenarios already"
         raise InputError("--robust", what, "leave one of them out")
     if config.demand.fleet_csv is not None:
-        what = "there are no slow and fast sales where demand.fleet_csv gives the fleet"
+        what = "slow and fast sales are not defined if demand.fleet_csv sets the fleet"
         raise InputError("--robust", what, "name scenarios in program.scenarios, with cases")
     return ROBUST
 
@@ -269,7 +269,7 @@ def check(
             good.add(name)
     if not report.faults:
         report.notes.append(
-            f"no fault; {len(study.candidates):,} candidates, {len(study.offers):,} offers, "
+            f"no problems; {len(study.candidates):,} candidates, {len(study.offers):,} offers, "
             f"{study.demand['demand_kwh_day'].sum():,.0f} kWh/day wanted"
         )
         network = study.network

@@ -18,7 +18,7 @@ LEAST_S, SHARE = 8.0, 0.04
 # At least this share of the elapsed time counts. If all of it counted, a busy machine would cut
 # fast steps short.
 LEAST_GIVEN = 0.05
-NOT_IN_TIME = "not worked out in the time"
+NOT_IN_TIME = "not computed in time"
 
 
 @dataclass

@@ -197,7 +197,7 @@ PHASES = {
     "cuts": "proving a limit",
     "dive": "looking for a first plan",
     "exchanges": "exchanging stations",
-    "filter": "ruling out what cannot matter",
+    "filter": "ruling out irrelevant options",
     "floors": "meeting the minimum shares",
     "interchange": "exchanging stations",
     "kicks": "looking for a better plan",
@@ -206,7 +206,7 @@ PHASES = {
     "prices": "proving a limit",
     "pricing": "proving a limit",
     "programs": "combining plans",
-    "reduction": "ruling out what cannot matter",
+    "reduction": "ruling out irrelevant options",
     "relaxation": "proving a limit",
     "rounding": "looking for a first plan",
     "crossings": "combining two plans at a time",
@@ -218,7 +218,7 @@ PHASES = {
     "viable": "making each station viable",
     "whole": "solving the whole model",
     "windows": "improving the plan part by part",
-    "years": "deciding when each is built",
+    "years": "deciding when to build each station",
 }
 
 
@@ -251,7 +251,7 @@ def stages_html(title: str, note: str, stages: Sequence[tuple[str, str, str]]) -
         f"<td {right}>{html_text(seconds)}</td></tr>"
         for name, text, seconds in stages
     )
-    head = f"<tr><th {left}>stage</th><th {left}>what came out</th><th {right}>seconds</th></tr>"
+    head = f"<tr><th {left}>stage</th><th {left}>result</th><th {right}>seconds</th></tr>"
     caveat = f"<p><em>{html_text(note)}</em></p>" if note else ""
     heading = f"<h4>{html_text(title)}</h4>" if title else ""
     return f"{heading}{caveat}<table>{head}{rows}</table>"

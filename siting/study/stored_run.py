@@ -241,9 +241,9 @@ def _require_inputs(config: Config, changed: Sequence[str]) -> None:
     for key, path in input_files(config).items():
         needed = [group for group in feeds(key) if group in groups]
         if needed and not path.is_file():
-            what = f"{path} is not there any more, and {' and '.join(needed)} must be worked out "
+            what = f"{path} no longer exists, and {' and '.join(needed)} must be computed "
             what += "again from it"
-            fix = "put it back, name another with --set, or leave out the change"
+            fix = "restore it, name another with --set, or leave out the change"
             faults.append(Fault(key, what, fix, tuple(changed)))
     refuse(faults)
 

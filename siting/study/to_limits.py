@@ -311,7 +311,7 @@ def site_named(
     and `more` has further ids to suggest.
     """
     if not isinstance(name, str):
-        raise InputError(where, f"{reprlib.repr(name)} is not a text", "give an id or a name")
+        raise InputError(where, f"{reprlib.repr(name)} is not text", "give an id or a name")
     ids = candidates["site_id"].astype(str)
     if name in set(ids):
         return name
@@ -325,7 +325,7 @@ def site_named(
     if here:
         what = f"{name!r} is the name of {len(here)} sites"
         raise InputError(where, what, "give the id", tuple(here))
-    fix = f"ids of sites run from {ids.min()} to {ids.max()}"
+    fix = f"site ids range from {ids.min()} to {ids.max()}"
     fix = did_you_mean(name, dict.fromkeys([*more, *ids, *named]), fix, most)
     raise InputError(where, f"{name!r} is no {kind}", fix)
 
@@ -359,7 +359,7 @@ def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, s
     empty = sorted(set(asked.sites) - found)
     if empty:
         what = "concessions without a site where a new station could be built"
-        faults.append(Fault(key, what, "name other sites, or leave them out", tuple(empty)))
+        faults.append(Fault(key, what, "name different sites, or leave them out", tuple(empty)))
     elif not found:
         what = f"{asked.column!r} names no concession at a site where a new station could be built"
         faults.append(Fault(f"{key}.column", what, "name another column"))

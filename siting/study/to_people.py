@@ -103,7 +103,7 @@ def _zones(config: Config, source: PeopleZones, network: Network) -> People:
     elif beyond > MOST_OUTSIDE * zones["people"].sum():
         notes.append(
             f"{beyond / zones['people'].sum():.0%} of the zones' people would live outside the "
-            "outline of the roads if they were spread evenly: all are put inside "
+            "outline of the roads if they were spread evenly: all are placed inside "
             "(demand.people.clip_to_roads: true leaves that share out)"
         )
     if source.spread_by == "streets":
@@ -124,7 +124,7 @@ def _zones(config: Config, source: PeopleZones, network: Network) -> People:
     without = rows.attrs["report"]["without"]
     if without:
         notes.append(
-            f"{len(without):,} zones have no {source.spread_by} inside: their people are at one "
-            "point each (" + ", ".join(without[:5]) + (" …" if len(without) > 5 else "") + ")"
+            f"{len(without):,} zones have no {source.spread_by} inside: the people of each are at "
+            "one point (" + ", ".join(without[:5]) + (" …" if len(without) > 5 else "") + ")"
         )
     return People(rows, outside, zones, tuple(notes))

@@ -394,7 +394,7 @@ def shown_offers(config: Config, offers: Table, outcome: Outcome) -> Table:
     found=lambda prices: (
         "none: the bound is a claim that the run's files cannot prove"
         if prices is None
-        else f"{len(prices) - 1:,} prices, from which siting verify proves a bound"
+        else f"{len(prices) - 1:,} dual prices, from which siting verify proves a bound"
     ),
     stored="outcome",
 )

@@ -116,7 +116,7 @@ def _with_floors(program: Program, asked: Asked) -> Program:
         zones = zones_named(asked)
         plain = zones if asked.zones is None else asked.zones
         renamed = dict(zip(plain, zones, strict=True))
-        there, what = sorted(set(plain) - {""}), "no such zone with demand in it"
+        there, what = sorted(set(plain) - {""}), "no zone of this name has demand"
         refuse(
             Fault(f"program.zone_floors.{name}", what, did_you_mean(name, there))
             for name in asked.floors_of_zones
@@ -213,7 +213,7 @@ def aim_in_words(config: Config) -> str:
         if gain.per_million_by_year is not None:
             each = gain.per_million_by_year.items()
             least = ", ".join(f"{number:g} {unit} in {year}" for year, number in each)
-        text += f", where each PKR m of {money} brings {least} or is left"
+        text += f", where each PKR m of {money} brings {least} or stays unspent"
     if program.decay is not None:
         text += ", with shorter drives worth more"
     if blocks_of(config) & {"zone_floor", "zone_floors", "class_floor", "class_floors"}:
@@ -317,7 +317,7 @@ def side_by_side(answers: Mapping[str, Answer | Outcome | Plan]) -> pd.DataFrame
     ... # doctest: +SKIP
     """
     if not answers:
-        raise InputError("side_by_side", "nothing is given", "name an answer or a plan")
+        raise InputError("side_by_side", "nothing is given", "pass at least one answer or plan")
     rows = {}
     for name, given in answers.items():
         answer = given.outcome if isinstance(given, Plan) else given

@@ -189,7 +189,7 @@ def test_a_wrong_id_names_the_nearest(poor):
     assert "West pump" in str(caught.value)
     with pytest.raises(InputError) as caught:
         explain_site(poor, "?")
-    assert "ids of sites run from s0001 to s0002" in str(caught.value)
+    assert "site ids range from s0001 to s0002" in str(caught.value)
 
 
 # --- all stations --------------------------------------------------------------------------------

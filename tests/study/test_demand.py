@@ -257,7 +257,7 @@ def test_the_cases_are_the_ends_of_every_range(town):
         for case in ("low", "central", "high")
     }
     assert found == pytest.approx({"low": 6, "central": 12, "high": 30})
-    assert any("case high" in note for note in Study(town).demand_notes)
+    assert any("high case" in note for note in Study(town).demand_notes)
 
 
 @pytest.mark.slow
