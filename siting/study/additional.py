@@ -61,14 +61,14 @@ def at_risk_in_words(risk: Mapping[str, Any]) -> str:
 
     >>> at_risk_in_words({"stations": 5, "below_npv_0": 2, "subsidy_below_npv_0_pkr": 3e6,
     ...     "losing": 1, "loss_pkr_year": 4e5})
-    '2 of 5 new stations have a negative NPV and hold PKR 3.00 m of public money; 1 loses PKR 0.40 m \
-a year'
+    '2 of 5 new stations have a negative NPV and receive PKR 3.00 m of public money; 1 loses PKR \
+0.40 m a year'
     """
     if not risk["below_npv_0"]:
         return f"none of {risk['stations']:,} new stations has a negative NPV"
     text = (
-        f"{risk['below_npv_0']:,} of {risk['stations']:,} new stations have a negative NPV and hold "
-        f"PKR {risk['subsidy_below_npv_0_pkr'] / 1e6:,.2f} m of public money"
+        f"{risk['below_npv_0']:,} of {risk['stations']:,} new stations have a negative NPV and "
+        f"receive PKR {risk['subsidy_below_npv_0_pkr'] / 1e6:,.2f} m of public money"
     )
     if risk["losing"]:
         verb = "loses" if risk["losing"] == 1 else "lose"
@@ -83,7 +83,7 @@ def public_money(
     vehicles: Mapping[str, float],
     pkr_per_usd: float | None = None,
 ) -> dict[str, Any]:
-    """Return the ``run.json`` fields about public money for new stations (PKR of one year).
+    """Return the ``run.json`` fields about public money for new stations (constant PKR).
 
     `case` is the business case of each new station, and `vehicles` the area's vehicles by class.
     Keys: ``pkr_per_usd``; ``new_stations`` and ``stations_without_need`` (new stations that need no

@@ -66,7 +66,7 @@ def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any
     """
     if not len(xy_m):
         return np.zeros(0, dtype=int)
-    # The import takes half a second, and most commands count no places.
+    # The import takes half a second, and most commands do not count places.
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
@@ -134,7 +134,7 @@ def binding(
 
 @stage()
 def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
-    """Sales of existing stations with and without the new ones; empty if either kind is missing.
+    """Sales of existing stations with and without the new ones; empty unless both exist.
 
     Keys: ``stations`` (their number); ``alone_kwh_day`` (sales in the target year if nothing were
     built); ``kwh_day`` (sales under the plan, including extensions); ``idle`` (number of existing

@@ -200,8 +200,8 @@ def _rounded(value: float, places: int, *, up: bool) -> float:
 
 # --- effect of each figure -----------------------------------------------------------------------
 
-# `At` returns the accounts at a given value of one figure. `Moved` yields each figure's row, which
-# has its range, and its `At`.
+# `At` returns the accounts at a given value of one figure. `Moved` yields the row of each figure,
+# with its range, and the figure's `At`.
 At = Callable[[float], Accounts]
 Moved = Iterator[tuple[Mapping[Hashable, Any], At]]
 
@@ -272,7 +272,7 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
     def dearer(
         row: Mapping[Any, Any], column: str, per_pkr: pd.Series[float], om_share: bool = False
     ) -> At:
-        """Return the accounts by the value of a figure; each unit adds `per_pkr` to `column`."""
+        """Return the accounts as a function of a figure; each unit adds `per_pkr` to `column`."""
 
         def at(value: float) -> Accounts:
             added = (value - float(row["value"])) * per_pkr

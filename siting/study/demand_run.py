@@ -194,7 +194,7 @@ def _write(
             edges=study.network.edges,
             cells=study.cells,
             demand=study.demand,
-            title=f"{config.title}: public charging energy wanted in {config.year}"
+            title=f"{config.title}: public charging demand in {config.year}"
             + (" (projection)" if config.year > demand.PROJECTED_AFTER else ""),
             note=note,
         )

@@ -1,7 +1,7 @@
 """Dependencies of the stages: which stages a change makes stale, and which stages are stored.
 
 The stages are functions in the modules that `STAGES` lists. A change affects all dependent stages.
-A key that no stage declares affects every stage, so a new key cannot leave a stale table.
+A key that no stage declares affects every stage, so a new key cannot leave a stale table behind.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STAGES: Mapping[str, Stage[Any]] = {
     for name, made in vars(room).items()
     if isinstance(made, Stage)
 }
-# The groups of stages that a run folder stores, as its record names them.
+# The groups of stages that a run folder stores, under the names in its record.
 STORED = tuple(dict.fromkeys(made.stored for made in STAGES.values() if made.stored))
 
 

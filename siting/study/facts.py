@@ -190,7 +190,7 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
     if by_share and config.program.model != "coverage":
         lines.append(
             "capacity is a share of the chargers' rated output (offers.service.rule: rated_share) "
-            "and promises nothing about waiting; the default rule, waiting, limits long waits"
+            "and promises nothing about waiting; the default rule (waiting) limits long waits"
         )
     for why, count in left_out(plan.dropped).items():
         where = f"{why} ({config.candidates.max_snap_m:g} m)" if why == FAR else why
@@ -214,7 +214,7 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
         if len(over):
             lines.append(
                 f"{len(over):,} stations would have to deliver more than their chargers can: the "
-                "coverage model ignores capacity; use the capacitated model to size them"
+                "coverage model ignores capacity; use the capacitated model to size the stations"
             )
     share = study.network.report.get("share_lost")
     if share and share > 0.02:
@@ -280,7 +280,7 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
 
 
 def earnings_in_words(facts: Mapping[str, Any]) -> list[str]:
-    """Return a warning if new stations bring little energy for their money, else an empty list.
+    """Return a warning if new stations add little energy for their subsidy, else an empty list.
 
     >>> earnings_in_words({"least_gain": 10.0, "plan": 230.0, "least_station": "s0007",
     ...     "least": 4.9, "below": ["s0007"]})

@@ -77,7 +77,7 @@ def _column(
 
 
 def on_owners_money(offers: pd.DataFrame, limits: tuple[Limit, ...]) -> pd.Series[bool]:
-    """Return whether each offer's owner must build it without public money."""
+    """Return, for each offer, whether its owner must build it without public money."""
     theirs = {o for one in limits if one.kind == OWNERS for o in one.use}
     return offers["offer_id"].astype(str).isin(theirs) & ~offers["existing"].astype(bool)
 

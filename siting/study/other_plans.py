@@ -74,7 +74,7 @@ def only_these(
 
 
 def best_by_scenario(program: Program, effort: Effort, start: Sequence[str]) -> list[Answer] | None:
-    """Return the best plan for each scenario alone; None if one of them was not found in time."""
+    """Return the best plan for each single scenario; None if one was not found in time."""
     assert program.scenario_plan is not None
     count = len(program.scenario_plan.names)
     best_plans = []

@@ -54,7 +54,8 @@ def decide(
 def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None, pd.DataFrame]]:
     """Return the outcome without tables of blocks, and its service by year.
 
-    The service is for the configuration's own demand. With scenarios, this demand is solved again.
+    The service is for the configuration's own demand. If the program has scenarios, it comes from a
+    further solve.
     """
     config = asked.config
     outcome = outcome_of(answer, aim=aim_in_words(config), blocks=sorted(blocks_of(config)))

@@ -58,7 +58,7 @@ class Study:
     config, progress
         The configuration, and the progress callback.
     seconds
-        Run time of each stage (s), without the stages that it reads.
+        Run time of each stage (s), excluding the stages that it reads.
     reused
         Stages taken from a run folder instead of computed.
     start
@@ -219,7 +219,7 @@ class Study:
     # --- tables ----------------------------------------------------------------------------------
 
     def table_of[T](self, stage: Stage[T]) -> T:
-        """Return the result of a stage, and compute it if necessary."""
+        """Return the result of a stage, computing it if necessary."""
         name = stage.name
         if name not in self._tables:
             other, shared = self._shared or (self, frozenset())

@@ -118,8 +118,8 @@ def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]
             lines.append(
                 f"{people:,.0f} people in the area of the roads, but the 2023 census counts "
                 f"{row['people_2023']:,.0f} in {tehsil}: a layer of an earlier year, or of "
-                "built-up land only? Use another layer, or set demand.city_people to the count "
-                "of this layer for the whole city"
+                "built-up land only? Use another layer, or set demand.city_people to this "
+                "layer's count for the whole city"
             )
     return lines
 

@@ -1,6 +1,6 @@
 """Store tables and graphs given in Python as files for all later stages.
 
-Each input becomes a file in the folder ``given`` of the cache. A study then checks and hashes the
+Each input becomes a file in the ``given`` folder of the cache. A study then checks and hashes the
 file like any other, and keeps a copy in the run folder.
 """
 
@@ -103,7 +103,7 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
         if value.active_geometry_name is None:
             faults.append(Fault(where, "has no geometry"))
         elif value.crs is None:
-            fix = "say which: set_crs(4326) if it is in degrees"
+            fix = "set it: set_crs(4326) if it is in degrees"
             faults.append(Fault(where, "has no coordinate reference system", fix))
     refuse(faults)
     match value:

@@ -1,4 +1,4 @@
-"""The report of a run, made from the study of the run or, later, from its folder."""
+"""The report of a run, made from the run's study or, later, from its folder."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def write_report(
 
     Raises `InputError`, with a list of all problems, if the folder is incomplete, edited or in
     another format, `VerifyError` if the stored plan contradicts its tables, and `MissingExtraError`
-    if the packages of the extra ``report`` are not installed.
+    if the packages of the ``report`` extra are not installed.
 
     >>> write_report(Path("runs/lahore-20261124-101500"))  # doctest: +SKIP
     PosixPath('runs/lahore-20261124-101500/report.html')
@@ -88,7 +88,7 @@ def record_of_plan(study: Study, plan: Plan) -> RunRecord:
 
 
 def shown_beside(study: Study, plan: Plan) -> dict[str, Any]:
-    """Return the further tables that a plan's layers show (`siting.export.layers_of`)."""
+    """Return the additional tables that a plan's layers show (`siting.export.layers_of`)."""
     return {
         "cells": with_zones(plan.cells, study.cell_zones),
         "offers": study.shown_offers,

@@ -80,7 +80,7 @@ def service_of(asked: Asked, chosen: Collection[str]) -> pd.DataFrame:
 
 
 def least_money_of(asked: Asked, chosen: Collection[str]) -> float | None:
-    """Return the minimum public money (PKR) at which given offers serve the most energy.
+    """Return the minimum public money (PKR) at which given offers serve the maximum energy.
 
     The result is None if public money does not fill the viability gap, no demand is in reach, or no
     amount of public money makes all the offers viable. `chosen` is as in `service_of`.

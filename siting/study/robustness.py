@@ -36,7 +36,7 @@ from siting.study.stages import Context, Layer, Table, stage
 DAY_MIN = 24 * 60.0
 # One day is simulated after a warm-up evening. A city of 20 MWh/day takes a second or two.
 DAY = simulation.Rules(days=1, seed=1, warm_up_h=6.0)
-# With more drivers a day (over about ten seconds), only `siting simulate` simulates the day.
+# Above this number of drivers a day (about ten seconds), only `siting simulate` does it.
 MOST_DRIVERS = 60_000
 # An excess over the service standard of fewer standard errors than this may be due to chance.
 SURE = 1.645
@@ -392,7 +392,7 @@ def lines_beside(study: Any) -> list[Line]:
             for name, share in row["classes"].items():
                 text += f", {name.replace('_', ' ')} {share:.0%}"
             lines.append(Line(f"under_{row['key']}", CAPACITIES[row["key"]][0], text))
-    # The low and high cases put all figures at one end at once, so no plan is judged by them.
+    # The low and high cases move all figures to one end at once, so no plan is judged by them.
     others = [
         row
         for row in study.what_if
@@ -469,15 +469,15 @@ def _day_lines(day: dict[str, Any], planned: float, others: list[dict[str, Any]]
     if over:
         worst = max(day[case]["peak_late_share"] for case in cases)
         text = (
-            f"not kept {' or '.join(over)}: up to {worst:.0%} of the busiest hour's drivers wait "
-            f"over {day['wait_min']:g} min or are turned away, {day['alpha']:.0%} may"
+            f"not met {' or '.join(over)}: up to {worst:.0%} of the busiest hour's drivers wait "
+            f"over {day['wait_min']:g} min or are turned away; at most {day['alpha']:.0%} may"
         )
         lines.append(Line("service_standard", "Service standard", text))
     return lines
 
 
 def _in_use(use: list[dict[str, Any]]) -> list[Line]:
-    """Return a headline figure on charger groups if their ports are in use more than allowed.
+    """Return a headline figure on the charger groups whose ports are in use more than allowed.
 
     >>> use = [
     ...     {"name": "sockets", "limit_share": 0.3, "free_share": 0.33, "places": 37,

@@ -270,7 +270,7 @@ def check(
     if not report.faults:
         report.notes.append(
             f"no problems; {len(study.candidates):,} candidates, {len(study.offers):,} offers, "
-            f"{study.demand['demand_kwh_day'].sum():,.0f} kWh/day wanted"
+            f"{study.demand['demand_kwh_day'].sum():,.0f} kWh/day of demand"
         )
         network = study.network
         hours = float(network.edges["travel_min"].sum()) / 60

@@ -1,8 +1,8 @@
 """Define a stage: a function that makes one table from others and declares its inputs.
 
 The stages of a study are functions in the modules that `siting.study.depends` lists. A stage's
-parameters name the stages that it reads. It can read only the configuration keys that it declares.
-`siting.study.depends` computes the effect of a change from these declarations.
+parameters name the stages that it reads. A stage can read only the configuration keys that it
+declares. `siting.study.depends` computes the effect of a change from these declarations.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Context:
 
     @property
     def solving(self) -> Callable[[Progress], None] | None:
-        """The function that receives the progress of a solve; None without a listener."""
+        """The function that receives the progress of a solve; None if there is no listener."""
         report = self.report
         if report is None:
             return None

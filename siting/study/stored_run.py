@@ -39,7 +39,7 @@ from siting.study.to_people import People
 
 @dataclass(frozen=True)
 class Folder:
-    """The folder ``stages/`` of a run, and its record."""
+    """The ``stages/`` folder of a run, and its record."""
 
     path: Path
     record: Mapping[str, Any]
@@ -73,7 +73,7 @@ class Form:
 
 
 def write_stages(study: Study, folder: Path) -> None:
-    """Write the tables that a later solve needs into ``stages/`` of a folder.
+    """Write the tables that a later solve needs into a run's ``stages/`` folder.
 
     The plan and all other files of the folder, except the report, must already exist.
     """
@@ -133,8 +133,8 @@ def study_from_run(
     Raises
     ------
     InputError
-        If the folder is not a run folder, has another format, is incomplete or was edited, or if
-        a file needed to compute a stage again is missing. The error lists every fault.
+        If the folder is not a run folder, has another format, is incomplete or was edited, or if a
+        file needed to compute a stage again is missing. The error lists every problem.
     ConfigError
         If an override is invalid.
 

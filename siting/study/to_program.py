@@ -301,7 +301,7 @@ def side_by_side(answers: Mapping[str, Answer | Outcome | Plan]) -> pd.DataFrame
     Parameters
     ----------
     answers
-        Answers, outcomes or plans, by the name of their row.
+        Answers, outcomes or plans, by row name.
 
     Returns
     -------

@@ -163,7 +163,7 @@ def test_a_run_says_how_its_plan_fares(ran):
     # Of a fleet that is a table there is no scenario, and the cases are no outcomes.
     assert "Under other demand" not in lines
     assert "median 12; 12 planned for, more than in 0% of the draws" in lines["Demand, 5-95 %"]
-    assert "not kept" in lines["Service standard"]
+    assert "not met" in lines["Service standard"]
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "If demand turns out differently" in page
     assert "Demand: case low" in page
