@@ -85,8 +85,8 @@ def _zones(config: Config, source: PeopleZones, network: Network) -> People:
             counts = census_zones(zones["name"].to_list(), near, "")
             zones = zones.assign(ownership=counts["ownership"].to_numpy(dtype=float))
             notes.append(
-                "no zone has a count of vehicles (demand.people.ownership_column): zones share cars "
-                "in proportion to people and to census households with four rooms or more"
+                "no zone has a count of vehicles (demand.people.ownership_column): zones share "
+                "cars in proportion to people and to census households with four rooms or more"
             )
     area = outline(network)
     inside = demand.clip_zones(zones, area)
