@@ -241,8 +241,8 @@ def _near(study: Any) -> str:
     if not len(bands):
         return "people near a station: not known"
     first = bands.sort_values("within_min").iloc[0]
-    share, minutes = first["people_share"], first["within_min"]
-    return f"{share:.1%} of people are within {minutes:g} min of a station"
+    near = f"{first['people_share']:.1%} of people are within"
+    return f"{near} {first['within_min']:g} min of a station"
 
 
 def _load(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
