@@ -36,15 +36,15 @@ def draw_chart(table: pd.DataFrame, swept: Sequence[str], links: Sequence[str]) 
 
 
 def chart_words(table: pd.DataFrame, swept: Sequence[str]) -> str:
-    """Return the content of the drawing in words, for screen readers."""
+    """Describe the drawing in words, for screen readers."""
     done = table[table["served_share"].notna()]
     if done.empty:
         return ""
     best = max(done.to_dict("records"), key=lambda row: float(row["served_share"]))
     about = sweep_words({key: best[key] for key in swept if not pd.isna(best[key])})
     return (
-        f"From {done['served_share'].min():.1%} to {done['served_share'].max():.1%} of the energy "
-        f"wanted is served; most by {best['name']}" + (f" ({about})" if about else "") + "."
+        f"From {done['served_share'].min():.1%} to {done['served_share'].max():.1%} of the demand "
+        f"is served; the most by {best['name']}" + (f" ({about})" if about else "") + "."
     )
 
 

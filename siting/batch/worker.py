@@ -48,7 +48,7 @@ def work(task: Mapping[str, Any]) -> dict[str, Any]:
 
     `task` has ``key`` (the run folder's name), ``text`` (the configuration), ``out`` (the batch's
     folder, accessible from this machine), ``token`` (of the batch), ``siting`` (the caller's
-    version) and ``threads`` (solver threads; None: the configuration's). The row is that of
+    version) and ``threads`` (solver threads; None: the configuration's). The row is as returned by
     `row_of`. A failed study has the ``status`` failed and an ``error``. Errors are returned rather
     than raised, so that one study cannot stop the others.
     """

@@ -172,7 +172,7 @@ def ground_of(network: Network, nodes: Sequence[int]) -> tuple[np.ndarray, np.nd
     junction have the same neighbours. The neighbours form a connected graph, as the roads do.
 
     The first result has the position of each junction's station in `nodes`. The second has one row
-    per pair of neighbours with their two positions, of which the smaller comes first.
+    per pair of neighbours, with their two positions, smaller first.
     """
     index = network.nodes.index
     u, v = (index.get_indexer(network.edges.index.get_level_values(k)) for k in ("u", "v"))

@@ -42,7 +42,7 @@ class Comparison(Shown):
     runs
         Name of each run: the name of its folder, or its key in a mapping.
     titles, notes
-        The title of each run, and the notes of all runs without repetitions.
+        The title of each run, and the notes of all runs without duplicates.
     credits
         Owners of the runs' data.
     figures
@@ -69,7 +69,7 @@ class Comparison(Shown):
 
     @property
     def counts(self) -> dict[str, int]:
-        """The numbers of new stations that are in all runs, changed, or only in some runs."""
+        """The number of new stations by status: in all runs, changed, or in some runs only."""
         new = self.sites[~self.sites["existing"]]
         out = {status: int((new["status"] == status).sum()) for status in ("all", "changed")}
         some = new.loc[new["status"] == "some", "in_runs"].value_counts().to_dict()
@@ -117,8 +117,8 @@ def compare(runs: Sequence[Path | str] | Mapping[str, Source]) -> Comparison:
     Raises
     ------
     InputError
-        If a folder is not a run, was edited or has another format, or if the cities differ. The
-        error names every fault of every folder.
+        If a folder is not a run, was edited or has a different format, or if the cities differ. The
+        exception lists every error in every folder.
 
     Examples
     --------

@@ -134,7 +134,7 @@ def test_the_page_shows_every_lot_and_runs_nothing(run, tmp_path, opened):
     assert page.count("section") == 2
     assert page.count("svg circle") == 2
     assert page.count("script") == 0
-    assert "Ceiling of support" in page.text("table >> nth=0")
+    assert "Subsidy ceiling" in page.text("table >> nth=0")
     width = page.ask("document.documentElement.scrollWidth")
     assert width <= page.ask("window.innerWidth")
 
