@@ -2,7 +2,7 @@
 
 A bid wins at an ask if a plan with the bid is worth more than the best plan without it, or has the
 same worth for less public money. Let ``W`` be the worth and ``M`` the public money of the best plan
-without the bid, ``B`` the available money of each kind, and ``P`` a plan with the bid. The critical
+without the bid, ``B`` the budget of each kind of money, and ``P`` a plan with the bid. The critical
 ask is then the larger of two values, each a maximum over the ask ``a`` and the plan ``P``::
 
     most a:  a + others of P  <=  B,   worth of P  >  W
@@ -34,13 +34,13 @@ from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 from siting.program.resources import ResourceRows, Resources
 
-# Worths that differ by less than this share are treated as equal: solvers are hardly more precise.
+# Worths that differ by less than this share are treated as equal; solvers are no more precise.
 SAME = 1e-5
 # Rounding may reduce the computed worth of a plan by up to this share.
 EXACT = 1e-9
 # Share of the remaining time for each step of the search for the best plan.
 SOON, FIRST, SECOND = 0.2, 0.6, 0.6
-# A difference below this share of all worth is a rounding error.
+# A difference below this share of the total worth is a rounding error.
 NOTHING = 1e-7
 
 
@@ -90,9 +90,9 @@ class Best:
 class Market:
     """The bids of an award, and methods to find the best plan and each bid's critical ask.
 
-    `program`: the program of the award, in which offers draw the money asked for them. Each bid is
-    a bundle, so that its offers stay in the program even if no driver can use them. `closed`: ids
-    of offers that cannot win at their ask; `limit_s`: time limit (s) for the best plan and all
+    `program`: the award's program, in which offers draw the money that their bids ask for. Each bid
+    is a bundle, so that its offers stay in the program even if no driver can use them. `closed`:
+    ids of offers that cannot win at their ask; `limit_s`: time limit (s) for the best plan and all
     critical asks; `threads`, `seed`: as for `siting.solve`.
     """
 
@@ -234,7 +234,7 @@ class Market:
         self, goal: Floats, gone: Flags, worth: float, more: list[Condition] | None = None, *,
         enough: float,
     ) -> Found:  # fmt: skip
-        """Return the best choice for a goal, within the budget and with at least this worth."""
+        """Return the choice that maximises a goal within the budget, with at least this worth."""
         rows = [*self._money_rows(self.money.use), *(more or [])]
         if math.isfinite(worth):
             rows.append(self._at_least(self.pool.worth, worth))
@@ -265,7 +265,7 @@ class Market:
         return Found(found.choice, found.value * unit, found.bound * unit)
 
     def _tied(self, choice: Ints, gone: Flags, worth: float) -> Ints:
-        """Return the preferred of equal choices: least money, then least cost, then first ids."""
+        """Break ties: return the choice with the least money, then least cost, then first ids."""
         rows: list[Condition] = []
         rank: Floats = np.arange(1.0, len(self.drawn) + 1.0)
         for price in (self.drawn, self.program.instance.offer_cost, rank):
@@ -286,7 +286,7 @@ class Market:
         return dict(zip(plan.years, stand, strict=True)) if plan is not None else stand[0]
 
     def worth_of(self, offers: Standing) -> float:
-        """Return the worth of stations; broken limits and floors are ignored."""
+        """Return the worth of the given stations, ignoring broken limits and floors."""
         worth = self.pool.worth_of(choice_of(self.pool.frame.program, offers))
         if math.isfinite(worth):
             return worth
@@ -296,7 +296,7 @@ class Market:
     # --- rows and bounds -------------------------------------------------------------------------
 
     def _until(self, seconds: float) -> float:
-        """Return the share of the total time that will have passed in `seconds` from now."""
+        """Return the share of the total time that will have passed `seconds` from now."""
         clock = self.pool.clock
         return clock.share_after(min(seconds / max(clock.left_s, 1e-9), 1.0))
 

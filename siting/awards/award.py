@@ -65,9 +65,9 @@ def award(
 ) -> Award:
     """Return the winning bids, and the critical ask of each bid.
 
-    The award has the highest worth that the public money allows. Among awards of equal worth, it
-    draws the least money. The configuration sets demand, budget, years, floors, feeders, limits and
-    existing stations.
+    The award has the highest worth that is possible within the budget. Among awards of equal worth,
+    it draws the least money. The configuration sets demand, budget, years, floors, feeders, limits
+    and existing stations.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def _study_of(
 
 
 def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
-    """Return the bids with a study solved for the award, and the bids' market.
+    """Return the bids with the study solved for the award, and the market of the bids.
 
     If the market finds no plan, or another solver is configured, the study is not solved here. It
     is solved later as usual; if there is no plan, that solve reports the conflicting rules.

@@ -46,10 +46,10 @@ class Award(Shown):
         limits of the critical ask, ``critical_low_pkr`` and ``critical_high_pkr`` (below 0: no ask
         would win; blank: not computed); and ``proven``, true if the limits are equal. Winners have
         ``adds`` (the worth that the award would lose without the bid). Losers have ``over_pkr``
-        (the smallest amount by which the ask is too high; blank if unknown or no ask would win) and
+        (the minimum amount by which the ask is too high; blank if unknown or no ask would win) and
         ``why``.
     places
-        One row per place of each bid, with its point, for a map.
+        One row per place of each bid, with a point for the map.
     payments
         Public money by rule (``pay as bid``, ``pay the critical ask``): ``low_pkr``, ``high_pkr``;
         rents are in a separate row.

@@ -123,7 +123,7 @@ def _config_of(
 
 
 def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
-    """Return the places of bids with offer, cost (PKR), power (kW), and why a bid cannot win."""
+    """Return the bids' places with offer, cost (PKR), power (kW), and why a bid cannot win."""
     offers, reserve = study.offers, study.config.award
     new = offers[~offers["existing"].to_numpy(bool)]
     key = pd.MultiIndex.from_arrays([new["site_id"].astype(str), bare_names(new)])

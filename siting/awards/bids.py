@@ -1,6 +1,6 @@
 """Read a user's bids from a CSV file; an exception lists every invalid line.
 
-Each line describes a place: ``bidder``, ``lon``, ``lat``, the chargers (``chargers`` in words, or
+Each line describes a place: ``bidder``, ``lon``, ``lat``, the chargers (``chargers`` as text, or
 ``configuration``), and ``ask_pkr`` or ``rent_pkr``. Lines with the same ``bid`` form a bundle,
 which wins or loses as a whole; its ask or rent is the sum over its lines. Of a bidder's bids with
 the same ``one_of``, at most one wins. Optional columns are ``name``, ``year`` (of opening) and the
@@ -99,7 +99,7 @@ def read_bids(
 def placed(
     study: Study, bids: gpd.GeoDataFrame, file: UserTable
 ) -> tuple[pd.DataFrame, gpd.GeoDataFrame]:
-    """Return bids with the ``site_id`` of each place, and the sites new to the study.
+    """Return bids with the ``site_id`` of each place, and the sites to add to the study.
 
     A place within ``candidates.merge_within_m`` of a site of the study is matched to the site. Any
     other place is matched to the nearest new site within this distance, or becomes a new site. An

@@ -95,7 +95,7 @@ def run_batch(
         The studies, as `list_studies` returns them.
     executor
         Where to run the studies; its machines must see `out` and the inputs under the same paths.
-        If None, the studies run in processes on this machine, which end with the call.
+        If None, the studies run in processes on this machine that end with the call.
     out
         The batch's folder.
     workers
@@ -104,7 +104,7 @@ def run_batch(
         Solver threads of each study. If None, each study uses its configured number; without an
         executor, it uses at most its share of the cores.
     retry
-        Whether to try again studies that failed before because of their own inputs.
+        Whether to retry studies that failed earlier because of their own inputs.
     progress
         Called when a study is done and about once a second.
 

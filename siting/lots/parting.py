@@ -222,7 +222,7 @@ def _score(state: Sequence[Sums], lots: int, within: float) -> float:
 
 
 class _Search:
-    """One start of the annealing: lots of stations, which are then changed turn by turn."""
+    """One run of the annealing: it starts from lots of stations, and changes them turn by turn."""
 
     def __init__(
         self, sums: list[Sums], near: list[list[int]], lots: int, within: float, start: int

@@ -59,7 +59,7 @@ def own_faults(
         anew, on=PLACE, how="left", suffixes=("", "_anew"), indicator="there"
     )
     lost = both["there"] != "both"
-    what = "has offers that the study does not make"
+    what = "contains offers that the study does not generate"
     faults = rows_fault(where, lost, both["offer_id"], what, MENDED)
     own = set(OF_A_BID) if AWARD in facts or "bundle" in stored.columns else set()
     for column in [c for c in anew.columns if c not in {*PLACE, *own}]:

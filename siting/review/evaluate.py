@@ -58,7 +58,7 @@ class Evaluation(Shown):
     title, note
         The title and the note of the study.
     theirs, best
-        The two plans, both recounted; `best` is None if no plan for this money keeps the rules.
+        The two plans, both recounted; `best` is None if no plan with this money obeys the rules.
     scores
         The figures of each plan (`siting.review.score.score`); ``theirs`` comes first.
     broken
@@ -125,7 +125,7 @@ def evaluate(
 ) -> Evaluation:
     """Return the score of a layer of stations and of the best plan for the same subsidy.
 
-    The best plan may use every offer of the study and every offer of the layer that keeps the
+    The best plan may use every offer of the study and every offer of the layer that obeys the
     rules. Its bound therefore holds for any plan made of these offers.
 
     Parameters
@@ -264,7 +264,7 @@ def _valued(study: Study, chosen: Collection[str], budget_pkr: float) -> tuple[P
 
 
 def _under_floors(program: Program, served: pd.DataFrame) -> list[str]:
-    """Return the floors that a plan misses, in words.
+    """Return the floors that a plan misses, as text.
 
     `served` has the columns ``floor`` and ``served_share``.
     """
@@ -277,7 +277,7 @@ def _under_floors(program: Program, served: pd.DataFrame) -> list[str]:
 
 
 def _best(study: Study, budget_pkr: float, most_new: int | None, start: Sequence[str]) -> Plan:
-    """Return the best plan for a budget from all offers that keep the rules.
+    """Return the best plan for a budget from all offers that obey the rules.
 
     The search starts from `start`, the offers of the outside plan.
     """

@@ -46,8 +46,8 @@ from siting.study.to_limits import site_named
 from siting.study.to_program import instance_of, program_of
 from siting.tables import capacity_columns, capacity_groups
 
-# Amounts of energy below this (kWh/day) are not mentioned. A station that uses this share of its
-# capacity is full.
+# Amounts of energy below this (kWh/day) are not mentioned. A station that uses at least this share
+# of its capacity counts as full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999
 NOT_IN_TIME = "no plan was found in {:g} s; --seconds allows more time"
 NEAREST = 3
@@ -83,7 +83,7 @@ class Explained:
         self.study = study = study_of(source)
         self.plan = plan_of(study, Path(source)) if isinstance(source, Path | str) else study.plan
         self.asked, self.found = study.asked, self.plan.outcome
-        # The worth of a station is the energy that the plan would lose in the last year if only
+        # The value of a station is the energy that the plan would lose in the last year if only
         # this station were missing.
         self.instance = instance_of(in_the_end(self.asked, self.found.budget_pkr))
         program = Program(self.instance, self.found.model)
@@ -108,7 +108,7 @@ class Explained:
         return f"{site} ({name})" if isinstance(name, str) and name else site
 
     def find(self, wanted: str) -> str:
-        """Return the id of the site with this id or name; an error lists the most similar names."""
+        """Return the id of the site with this id or name; if none, suggest similar names."""
         return site_named(self.plan.candidates, wanted, "SITE", most=NEAREST)
 
 
@@ -122,7 +122,7 @@ class SiteReasons(Shown):
         The place, and its state: ``built``, ``stands`` (an existing station) or ``not built``.
     offers
         One row per offer shown at the place (`Study.shown_offers`): ``configuration``,
-        ``chargers``, ``subsidy_pkr`` (its largest subsidy), ``least_pkr`` (its subsidy at full
+        ``chargers``, ``subsidy_pkr`` (its maximum subsidy), ``least_pkr`` (its subsidy at full
         sales), ``paid_pkr`` (its subsidy in the plan; missing if not built), ``cost_pkr``,
         ``plan_kwh_day`` (the plan's service with this offer, if nothing else changes; missing if
         the offer cannot be built) and ``said`` (a remark).
@@ -639,7 +639,7 @@ def _limits(run: Explained) -> list[tuple[str, str]]:
             figures = f"{used:,.10g} of {limit.at_most:,.10g} {limit.unit} is used"
             out.append((f"Limit {limit.name}", f"{figures}: nothing more fits"))
     if spacing:
-        out.append(("Spacing", f"{spacing:,} places are too near to a station to have one"))
+        out.append(("Spacing", f"{spacing:,} places are too close to a station to have their own"))
     for what, sites in (
         ("Required sites", run.study.required_sites),
         ("Forbidden sites", run.study.forbidden_sites),

@@ -34,7 +34,7 @@ from siting.study.to_program import program_of
 from siting.writing import claimed_folder
 
 MOST_BUDGETS = 200
-# If the program has no zones, these squares are the zones of the figures.
+# If the program has no zones, the zone figures are computed for these squares.
 SQUARES = GridZones(kind="grid")
 
 

@@ -60,7 +60,7 @@ def read_their_layer(path: Path, catalogue: Catalogue) -> gpd.GeoDataFrame:
     """Return the stations of a layer (lon/lat), with their chargers by type in ``counts``.
 
     `path` is a layer of points, or a CSV with ``lon`` and ``lat``. The chargers are read from the
-    first of these columns that the layer has: ``chargers`` in words (``2 x dc_60 + 4 x lev_3``);
+    first of these columns that the layer has: ``chargers`` as text (``2 x dc_60 + 4 x lev_3``);
     ``configuration``, the name of a configuration; one column of numbers per charger type
     (``dc_60``, ``lev_3``); or ``charger`` with ``count``. The column ``site_id`` or ``id`` has the
     ids of the rows, ``name`` has their names, and ``existing`` is true for an existing station.
@@ -138,7 +138,7 @@ def counts_of(
     catalogue: Catalogue,
     faults: list[Fault],
 ) -> list[dict[str, int]]:
-    """Return the numbers of new chargers of each row by type; an existing station has none."""
+    """Return each row's number of new chargers by type; an existing station has none."""
     asked = _asked(layer, path, catalogue)
     if asked is None:
         if existing.all():

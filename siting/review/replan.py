@@ -126,7 +126,7 @@ def replan(
         The new or empty folder to write. By default, a stored run is written to
         ``<folder>-replan-TIME`` next to its old folder, and a run in memory is not written.
     now
-        The time, for the folder's name and the record.
+        The time to use in the folder's name and to record.
     progress
         Called with an `Event` when a stage is done, and at intervals while solving.
 

@@ -191,7 +191,7 @@ def _figures(before: list[dict[str, Any]], now: pd.DataFrame) -> Compared:
 
 
 def _numbered(rows: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str, int], Mapping[Any, Any]]:
-    """Return figures by name, subject and a running number from 0 for each name and subject."""
+    """Return figures by name, subject and number, which starts at 0 for each name and subject."""
     figures: dict[tuple[str, str, int], Mapping[Any, Any]] = {}
     seen: Counter[tuple[str, str]] = Counter()
     for row in rows:

@@ -46,7 +46,7 @@ FIGURES = {
     "mean_travel_min": Figure("min", "Mean drive, min", ",.1f"),
     "late_share": Figure(
         "share of drivers in the busiest hour",
-        "Wait over {wait_min:g} min at the busiest hour",
+        "Wait over {wait_min:g} min in the busiest hour",
         ".0%",
     ),
     "late_stations": Figure("stations", "Stations where over {alpha:.0%} wait so long"),

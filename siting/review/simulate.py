@@ -25,7 +25,7 @@ from siting.study.stages import Report
 from siting.study.stored_run import Source, study_from_run, study_of
 from siting.writing import claimed_folder
 
-# A station is overloaded if its allotted energy exceeds its standard capacity by this factor.
+# A station is overloaded if its allotted energy exceeds this multiple of its standard capacity.
 OVER = 1.05
 OVERLOADED = "allotted more than the waiting standard allows"
 ASSUMPTIONS = (

@@ -40,7 +40,7 @@ def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> 
     if station.empty:
         what = f"the plan has no station at {site}"
         what += f" of {at.year}" if slices["year"].notna().any() else ""
-        fix = f"`siting explain` says why: siting explain {run.path} {site}"
+        fix = f"`siting explain` explains why: siting explain {run.path} {site}"
         raise InputError("CELL|STATION", what, fix)
     offers = run.table("offers").set_index("offer_id")
     offer_id = str(station["offer_id"].iloc[-1])
@@ -137,7 +137,7 @@ def _waiting(
     energy: pd.Series[float],
     availability: float,
 ) -> Step:
-    """Return the step that computes a group's capacity again under the waiting standard."""
+    """Return the step that recomputes a group's capacity under the waiting standard."""
     sessions = pd.DataFrame(
         [{"vehicle_class": str(name)} | {key: run.value(key, str(name)) for key in _SESSION}
          for name in energy.index]
@@ -389,7 +389,7 @@ def _business(run: Traced, site: str) -> tuple[list[Chain], pd.DataFrame]:
     row = rows.iloc[-1]
     money = run.figures[run.figures["used_for"] == "business case"]
     factors = run.figures_of(["business case"], "", *money["of"])
-    words = "business.csv: sales, costs a year and replacements over the horizon, discounted"
+    words = "business.csv: sales, yearly costs and replacements over the horizon, discounted"
     step = Step("npv_pkr", words, float(row["npv_pkr"]), "PKR", None, factors)
     told = row.drop(["site_id", "offer_id"]).rename("value").rename_axis("figure").reset_index()
     return [Chain("net present value without subsidy", (step,))], told

@@ -231,8 +231,8 @@ class Traced:
     def find(self, wanted: str) -> tuple[str, str]:
         """Return ``cell`` or ``station``, and its id.
 
-        Raises `InputError` with the most similar names if the run has no such cell or station, or
-        if several stations have the name.
+        Raises an `InputError` that lists the most similar names if the run has no such cell or
+        station, or if several stations have the name.
         """
         cells = self.table("cells")["cell_id"].astype(str)
         if wanted in set(cells):

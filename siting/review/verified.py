@@ -225,7 +225,7 @@ def _award(study: Study, folder: Path) -> tuple[str, None]:
 
 
 def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
-    """Compute each table that follows from other tables, and compare it with the stored one."""
+    """Recompute each table that follows from other tables, and compare it with the stored one."""
     facts = read_json(folder / "run.json")
     faults, again = list[Fault](), []
     with scratch_folder() as cache:

@@ -38,7 +38,7 @@ _NO_PANEL = (
     "aside, #plan-map > .quiet { display: none }</style>"
 )
 SCRIPT = files("siting.review") / "what_if.js"
-SAME = "The same stations except for your changes; nothing else is decided again."
+SAME = "The same stations except for your changes; nothing else is re-optimised."
 
 
 class WhatIf:
@@ -268,7 +268,7 @@ def what_if(run: Source, height_px: int = 560) -> Any:
     Returns
     -------
     anywidget.AnyWidget
-        The widget, which works offline. Its attribute ``asked`` is the `WhatIf` behind it.
+        The widget, which works offline. Its attribute ``asked`` is the underlying `WhatIf`.
 
     Raises
     ------
