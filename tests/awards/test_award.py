@@ -282,13 +282,13 @@ def test_every_fault_is_told_by_its_line_at_once(town, tmp_path):
     for what, ids in (
         ("bids of one bidder for the same place", ("line 2", "line 3")),
         ("bids without a price", ("line 4",)),
-        ("outside the area of the study", ("line 5",)),
+        ("outside the study area", ("line 5",)),
         ("outside Pakistan", ("line 6",)),
         ("asks for more than the whole budget", ("line 7", "line 8")),
         ("not PKR of 0 or more", ("line 9",)),
         ("no charger or configuration 'nothing'", ("line 10",)),
         ("blank", ("line 11",)),
-        ("opens in a year that the plan does not have", ("line 12",)),
+        ("opens in a year outside the plan", ("line 12",)),
         ("asks for money and pays a rent", ("line 13",)),
     ):
         assert any(text.startswith(what) and lines_ == ids for text, lines_ in told.items()), what

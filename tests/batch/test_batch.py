@@ -270,7 +270,7 @@ def test_one_batch_at_a_time_in_a_folder(town, tmp_path):
     out = tmp_path / "out"
     with hold(out / ".work" / "batch.lock"):
         (found,) = faults(lambda: run_batch(list_studies([town]), Inline(), out=out))
-    assert "is at work on a batch there" in found
+    assert "is running a batch there" in found
     assert faults(lambda: run_batch([], out=out)) == [
         "batch: there are no studies; name a configuration"
     ]
