@@ -1,6 +1,6 @@
 """Electric vehicles in service, computed from sales, their electric share, and survival.
 
-The model has the following formulas for each vehicle class and each year t from 2026. Its figures
+For each vehicle class and each year t from 2026, the model has the following formulas. Its figures
 are in ``siting/reference/sales.csv``, and the targets s in ``siting/reference/scenarios.csv``::
 
     sales(t)          = sales_year * (1 + growth) ** (t - 2026)
@@ -15,9 +15,9 @@ With two targets, the share follows the logistic curve through both. With more t
 passes exactly through each. A vehicle is half a year old at the end of the year in which it is
 sold. Stocks are for the end of a year. Sales in "2026" are those of the fiscal year 2025-26.
 
-To obtain the range of a result, one figure at a time is set to the low end and then to the high end
-of its own range. The logarithms of these effects are combined as the root of the sum of their
-squares, because the figures are assumed to be independent.
+The range of a result comes from setting one figure at a time to the low and the high end of its
+range. The logarithms of these effects are combined as the root sum of squares, because the figures
+are assumed to be independent.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def s_curve(
 ) -> Array:
     """Return the electric share of sales by year (0 to 1), on logistic curves between targets.
 
-    `target_years` must rise and span `years`. `targets` must be above 0 and below `saturation`, the
-    upper limit of the curve. Otherwise an `InputError` is raised.
+    `target_years` must increase and span `years`. `targets` must be above 0 and below `saturation`,
+    the upper limit of the curve. Otherwise an `InputError` is raised.
 
     >>> s_curve([2026, 2028, 2030], [2026, 2030], [0.2, 0.8], 1.0).round(3).tolist()
     [0.2, 0.5, 0.8]
@@ -102,7 +102,7 @@ def s_curve(
 
 
 def survival(age_years: npt.ArrayLike, life_years: float, shape: float) -> Array:
-    """Return the share of vehicles in service at an age (Weibull; one half at `life_years`).
+    """Return the share of vehicles still in service at an age (Weibull; one half at `life_years`).
 
     >>> survival([0, 10], life_years=10, shape=2.5).tolist()
     [1.0, 0.5]
@@ -128,8 +128,8 @@ def fleet_model(
     (of the sales), ``electric_sales`` (vehicles a year), ``stock`` (electric vehicles in service at
     the year's end), each with ``…_low`` and ``…_high``. In 2025 only the stock is known. Raises
     `InputError` if the scenario or a figure is unknown, a target is not between 0 and the
-    saturation, target years do not rise or do not cover 2026 to `until`, or a class lacks figures
-    or targets.
+    saturation, target years do not increase or do not cover 2026 to `until`, or a class lacks
+    figures or targets.
 
     >>> model = fleet_model(until=2030).set_index(["year", "vehicle_class"])
     >>> round(float(model.loc[(2030, "two_wheeler"), "electric_share"]), 3)
@@ -163,7 +163,7 @@ def fleet_figures(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
 
 
 def stock_of_figures(figures: pd.DataFrame, year: int) -> float:
-    """Return a class's electric vehicles in service at a year's end, from its figures.
+    """Return a class's number of electric vehicles in service at the end of a year.
 
     `figures` has the columns ``figure`` and ``value``, as `fleet_figures` returns them for one
     class. `year` is 2025 or later.
@@ -205,7 +205,7 @@ def _frame(vehicle: _Class, until: int) -> pd.DataFrame:
 
 
 def _combined(central: Array, alone: Array, sign: int) -> Array:
-    """Return an end of a range, combining single figures' effects as the root sum of squares."""
+    """Return one end of a range: the root sum of squares of the effects of single figures."""
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(alone / central)
     spread = np.sqrt((np.where(np.isnan(logs), 0.0, logs) ** 2).sum(axis=0))

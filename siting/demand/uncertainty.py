@@ -51,7 +51,7 @@ def _case(area: Area) -> Case:
 
 
 def _keys(case: Case) -> pd.Series[str]:
-    """Return the group of each figure; the figures of a group vary together."""
+    """Return each figure's group; figures in the same group vary together."""
     figure, of = case.figures["figure"], case.figures["vehicle_class"]
     return figure + "|" + of.where(figure != "city_share", case.figures["source"])
 
@@ -76,8 +76,8 @@ def energy_scenarios(area: Area) -> pd.DataFrame:
     In ``low``, every figure is at the end of its range that gives less energy; in ``high``, at the
     end that gives more. Both are extremes. For likely outcomes, see `draw_energy`.
 
-    `area`: data of the area. Columns: ``scenario`` (``low``, ``central``, ``high``), ``zone_id``,
-    ``vehicle_class``, ``demand_kwh_day``.
+    `area` has the data of the study area. Columns: ``scenario`` (``low``, ``central``, ``high``),
+    ``zone_id``, ``vehicle_class``, ``demand_kwh_day``.
     """
     case = _case(area)
     ends = (_end(case, more=False), case.column("value"), _end(case, more=True))
@@ -88,14 +88,15 @@ def energy_scenarios(area: Area) -> pd.DataFrame:
 def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return draws of the public energy of the study area by vehicle class (kWh/day).
 
-    Each figure is as often below its central value as above it, with a density that falls linearly
-    to its low and high ends. Because ranges are wider upwards, an ordinary triangular density would
-    put the median of the draws far above the central demand. A figure's random numbers depend only
-    on the seed and the figure's name, not on other figures. A larger `n` only adds draws.
+    Each figure is equally likely to be below or above its central value, with a density that falls
+    linearly to its low and high ends. Because ranges are wider upwards, an ordinary triangular
+    density would put the median of the draws far above the central demand. A figure's random
+    numbers depend only on the seed and the figure's name, not on other figures. A larger `n` adds
+    draws and leaves the others unchanged.
 
     `n` is the number of draws, at least 1. `seed` is a whole number of at least 0. `area` has the
-    data of the area. `paces` has the common factors of all fleets, as `fleet_paces` returns them.
-    If it is None, each class's number of vehicles varies only within its own range.
+    data of the study area. `paces` has the common factors of all fleets, as `fleet_paces` returns
+    them. If it is None, each class's number of vehicles varies only within its own range.
 
     Columns: ``draw`` (from 1), ``vehicle_class``, ``demand_kwh_day`` (over all zones). Raises
     `InputError` if `n` or `seed` is invalid, and in the cases listed at
@@ -122,12 +123,12 @@ def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None
 
 
 def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
-    """Return the number of vehicles in each scenario of `PACES`, relative to a fleet.
+    """Return the number of vehicles in each scenario of `PACES`, relative to the given fleet.
 
-    `fleet` has the country's vehicles by class, as in `city_energy`. `others` has the fleets under
-    other scenarios, by name. The result has the index ``vehicle_class`` and one column per
-    scenario, in rising order. Each column is named by the scenario's percentile (0 to 1). Classes
-    with a known fleet in the study area have the value 1. The result is None if `others` has fewer
+    `fleet` has the country's vehicles by class, as in `city_energy`. `others` has the fleets of the
+    other scenarios by name. The result has the index ``vehicle_class`` and one column per scenario,
+    in ascending order. Each column is named by the scenario's percentile (0 to 1). The value is 1
+    for classes whose fleet in the study area is known. The result is None if `others` has fewer
     than two of the scenarios.
 
     >>> from siting.demand import FleetScenario, national_fleet
@@ -172,7 +173,7 @@ def energy_quantiles(draws: pd.DataFrame) -> pd.DataFrame:
 
 
 def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return the effect on the total and on the map if only one figure varies, largest first.
+    """Return the effects of varying each figure alone on the total and on the map, largest first.
 
     One figure at a time is set to its low and its high end. Its effect on the map is the share of
     all energy that moves to another cell, or to another zone or class. This is half the sum of the
@@ -184,8 +185,8 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
     several: a city's shares from one source), ``low_kwh_day`` and ``high_kwh_day`` (totals at the
     figure's ends, the smaller first), ``swing_kwh_day``, ``swing_share`` (of the central total),
     ``moved_share`` (between zones or classes), ``moved_zones_share`` (between zones) and
-    ``moved_cells_share`` (between cells, if `shares` is given), each at the end where it is larger;
-    ``source``, ``confidence``. Figures without an effect are left out.
+    ``moved_cells_share`` (between cells, if `shares` is given), each at the end that gives the
+    larger value; ``source``, ``confidence``. Figures without an effect are left out.
     """
     case = _case(area)
     keys = _keys(case)
@@ -266,7 +267,7 @@ def _split_triangle(uniform: Array, low: float, middle: float, high: float) -> A
 def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
     """Return the common factor for vehicles, by draw and class.
 
-    Between the scenarios, its logarithm is linear in the normal quantile. It is extrapolated beyond
+    Its logarithm is linear in the normal quantile between the scenarios, and extrapolated beyond
     them.
     """
     at, z = ndtri(paces.columns.to_numpy(dtype=float)), ndtri(uniform)

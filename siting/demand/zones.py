@@ -29,13 +29,13 @@ from siting.roads.network import utm_epsg
 
 log = logging.getLogger(__name__)
 
-# An overlap above this share of the smaller zone is a fault. Smaller overlaps are slivers between
-# neighbours drawn by hand.
+# An overlap above this share of the smaller zone is an error. Smaller overlaps are slivers between
+# hand-drawn neighbours.
 MOST_OVERLAP = 0.001
-# Smallest hole that counts as a gap and not as a sliver, km2.
+# Minimum area (km2) of a hole that counts as a gap rather than a sliver.
 LEAST_GAP_KM2 = 0.0001
 STEP_M = 100.0
-# Column names used for zones; a user's column with such a name is renamed.
+# Column names used for zones; a user's column with one of these names is renamed.
 RESERVED = (
     *("zone_id", "name", "people"),
     *("renting_share", "high_rise_share", "ownership", "area_share"),
@@ -66,7 +66,7 @@ def read_zones(
     (prefixed ``user_`` if the name is used here), ``geometry``. Rows are in the file's order. The
     result of `zone_report` is in ``attrs["report"]``.
 
-    Raises `InputError` with every fault of the file at once: missing columns; counts as in
+    Raises an `InputError` that lists every error in the file: missing columns; counts as in
     `siting.demand.read_people`; shares outside 0 to 1; missing or repeated ids; geometry that is
     missing, broken or not a polygon; zones that overlap by more than 0.1 % of the smaller zone,
     with their ids and the overlap in km2.
@@ -193,19 +193,19 @@ def spread_zones(
 ) -> gpd.GeoDataFrame:
     """Return the zones' people spread inside each zone, as points in lon/lat with counts.
 
-    Use this function if only the total of each zone is known. The number of people is assumed to be
+    Use it if only the total of each zone is known. The number of people is assumed to be
     proportional to the length of residential streets, the footprint of buildings or the number of
     places. The caller must state this assumption. The points of each zone sum to its people.
 
-    `zones` are polygons with ``zone_id`` and ``people``, as `read_zones` returns them. One other
-    argument is needed, and determines how people are divided. With `network` (roads), they are
-    divided by length of street. With `buildings` (polygons), they are divided by area; a building
-    belongs to the zone that contains a point inside it. With `pois` (places), they are divided
-    among the places equally or, if there is a ``weight`` column, in proportion to it.
+    `zones` are polygons with ``zone_id`` and ``people``, as `read_zones` returns them. Exactly one
+    of the other arguments must be given; it determines how people are divided. With `network`
+    (roads), they are divided by length of street. With `buildings` (polygons), they are divided by
+    area; a building belongs to the zone that contains a point inside it. With `pois` (places), they
+    are divided among the places equally or, if there is a ``weight`` column, in proportion to it.
 
     Columns: ``zone_id``, ``people``, ``basis`` and ``geometry``. ``basis`` is ``streets``,
     ``buildings`` or ``pois``. If a zone has none of these, all its people are placed at one point
-    inside it, and ``basis`` is ``zone``. Such zones are named in the log and in
+    inside it, and ``basis`` is ``zone``. These zones are listed in the log and in
     ``attrs["report"]["without"]``. Raises `InputError` for a missing coordinate reference system,
     missing or negative counts, and repeated zone ids.
     """
@@ -256,7 +256,7 @@ def _on_streets(shapes: Shapes, network: Network) -> tuple[Shapes, Ints, Floats]
     within = np.isin(zone * len(lines) + line, inside[0] * len(lines) + inside[1])
     cut = shapely.intersection(shapes[zone[~within]], lines[line[~within]])
     parts, of = shapely.get_parts(cut, return_index=True)
-    parts, more = shapely.get_parts(parts, return_index=True)  # lines of a mixed collection
+    parts, more = shapely.get_parts(parts, return_index=True)  # lines in a mixed collection
     of, is_line = of[more], shapely.get_type_id(parts) == 1
     pieces = np.concatenate([lines[line[within]], parts[is_line]])
     zone = np.concatenate([zone[within], zone[~within][of[is_line]]])
@@ -304,15 +304,14 @@ def _mask_fault(mask: pd.Series, path: Path, column: str, what: str) -> list[Fau
 
 
 def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.GeoDataFrame:
-    """Return the part of each zone inside an area, with its people (persons).
+    """Clip zones to an area, and return the parts with their people (persons).
 
     People are assumed to be spread evenly over a zone. The caller must state this assumption.
 
     `zones` are polygons in lon/lat with ``zone_id`` and ``people``, as `siting.demand.read_zones`
-    returns them. `area` is a polygon in lon/lat. The result has the zones that reach into the area,
-    clipped, with the same columns and ``area_share``: the share of the zone's area that is inside
-    (0 to 1). ``people`` is multiplied by this share. Raises `InputError` if no zone reaches into
-    the area.
+    returns them. `area` is a polygon in lon/lat. The result has the clipped zones that overlap the
+    area, with the same columns and ``area_share``: the share of the zone's area that is inside (0
+    to 1). ``people`` is multiplied by this share. Raises `InputError` if no zone overlaps the area.
 
     >>> zones = gpd.GeoDataFrame(
     ...     {"zone_id": ["a"], "people": [100.0]},

@@ -42,7 +42,7 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
     targets
         ``node_id`` of the targets; a repeated target counts once.
     cutoff_min
-        Longest drive in minutes.
+        Maximum drive in minutes.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
 
     Columns: ``node_id`` (Int64, missing beyond `max_m`), ``snap_m`` (m to that node) and ``road_m``
     (m to the nearest road), on the index of `points`. Raises `InputError` if the points have no
-    coordinate reference system, some lack a geometry, or `max_m` is not above 0.
+    coordinate reference system, a point lacks a geometry, or `max_m` is not above 0.
     """
     if not max_m > 0:
         raise InputError("max_m", f"{max_m:g} metres is not above 0")
@@ -124,7 +124,7 @@ def reach(
     access_kmh: float,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
-    """Return the sites that drivers from each cell reach within the cutoff, and the minutes.
+    """Return the sites that drivers from each cell reach within the cutoff, with driving minutes.
 
     ``travel_min = cell snap_m / access + drive + site snap_m / access``, with access at
     `access_kmh` along the straight line to the road node.
@@ -139,11 +139,11 @@ def reach(
     candidates
         ``site_id``, ``node_id``, ``snap_m``; see `siting.tables.CANDIDATES`.
     cutoff_min
-        The longest drive that counts, in minutes, including access.
+        Maximum drive in minutes, including access.
     access_kmh
         Speed between the place and its road node, km/h.
     progress
-        Called from time to time with the number of sites searched and the number of all sites.
+        Called from time to time with the number of sites searched and the total number of sites.
 
     Returns
     -------
@@ -203,8 +203,8 @@ def minutes_to_nearest(
     The minutes include access from the road node to the site, as in `reach`, and are infinite
     beyond the limit.
 
-    `sites`, `access_kmh` and the errors are as in `reach`. `limit_min` is the longest drive to
-    search, in minutes.
+    `sites`, `access_kmh` and the errors are as in `reach`. `limit_min` is the maximum drive in
+    minutes.
     """
     _require_above_0("limit_min", limit_min, "minutes")
     _require_above_0("access_kmh", access_kmh, "km/h")
@@ -245,7 +245,7 @@ def _require_room(pairs: float, cutoff_min: float) -> None:
 def _blocks(
     network: Network, targets: np.ndarray, limit_min: float
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield, for a few targets at a time, their positions, nearby nodes, and the minutes between.
+    """Yield, for a few targets at a time, positions, nearby nodes, and the minutes between them.
 
     For each search, scipy initialises every node of the matrix. For short drives in a large city,
     this takes longer than the search itself. Neighbouring targets are therefore searched together:

@@ -180,7 +180,7 @@ def read_pbf(path: Path, clip: BaseGeometry | None) -> Ways:
             if ways.add(way.id, refs, {tag.k: tag.v for tag in way.tags}):
                 for ref, lon, lat in placed:
                     ways.add_node(ref, lon, lat)
-    except RuntimeError as err:  # raised by pyosmium for every fault of a file
+    except RuntimeError as err:  # raised by pyosmium for every error in a file
         what = f"is not OSM PBF, or is truncated: {err}"
         raise InputError(str(path), what, "get the file again") from err
     return ways

@@ -1,4 +1,4 @@
-"""Expected waits by Erlang C at each station, for the drivers that a plan assigns there.
+"""Expected waits (Erlang C) at each station, for the drivers that a plan assigns to it.
 
 Formulation
 -----------
@@ -77,7 +77,7 @@ def split_load(ports: pd.DataFrame, load: pd.DataFrame, sessions: Sessions) -> p
 def expected_waits(
     ports: pd.DataFrame, load: pd.DataFrame, sessions: Sessions, wait_min: float
 ) -> pd.DataFrame:
-    """Return the Erlang C waits of each charger group at each station, in the group's busiest hour.
+    """Return the Erlang C waits per station and charger group, in the group's busiest hour.
 
     `ports`, `load` and `sessions` are as in `split_load`. A wait of more than `wait_min` minutes
     counts as late.
