@@ -38,8 +38,8 @@ def make_cells(
     People at a point are assigned to the cell that contains it. People in a polygon are divided
     among the cells it covers, in proportion to area. If `people` has H3 hexagons (an ``h3`` column)
     and the cells are H3 hexagons of the same or a coarser resolution, people are assigned by
-    hexagon name. The total population does not change. Cells too far from a road are kept, without
-    a node.
+    hexagon name. The total population does not change. Cells too far from a road are kept, but have
+    no node.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def make_cells(
     GeoDataFrame
         ``cell_id`` (from south to north, then west to east), ``people``, ``node_id``, ``snap_m``
         (m) and the cell's polygon, in the network's coordinate reference system; ``zone_id`` if
-        `people` has it. Cells with neither people nor a place of `also` are left out.
+        `people` has it. Cells with neither people nor a place in `also` are left out.
 
     Raises
     ------

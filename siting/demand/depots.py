@@ -15,7 +15,7 @@ import shapely
 from siting.errors import refuse
 from siting.files import rows_fault
 
-OWN = ("km_day", "home_share")  # class figures that depot figures can replace
+OWN = ("km_day", "home_share")  # class figures that depots can override
 
 
 def place_depots(
@@ -25,13 +25,13 @@ def place_depots(
 
     `fleets` has the columns ``depot``, ``vehicle_class``, ``lon``, ``lat`` (degrees), ``vehicles``,
     ``km_day``, ``public_share`` (0 to 1) and ``source``. A blank ``km_day`` or ``public_share``
-    defaults to the class's value. `vehicles` has use and energy per class, as returned by
-    `siting.demand.vehicle_figures`. `cells` are the demand cells, with ``zone_id`` if the area has
-    zones. A depot more than `within_m` metres from every cell is outside the study area.
+    defaults to the class's value. `vehicles` is the result of `siting.demand.vehicle_figures`.
+    `cells` are the demand cells, with ``zone_id`` if the area has zones. A depot more than
+    `within_m` metres from every cell is outside the study area.
 
-    The result has the columns of `fleets`, with blanks filled in, and ``cell_id``, ``zone_id``
-    (``all`` without zones), ``demand_kwh_day``. An `InputError` lists every depot that is outside
-    the study area or has no vehicles, and every class without figures.
+    The columns are those of `fleets`, with blanks filled in, and ``cell_id``, ``zone_id`` (``all``
+    without zones), ``demand_kwh_day``. An `InputError` lists every depot that is outside the study
+    area or has no vehicles, and every class without figures.
 
     >>> from siting.demand import vehicle_figures
     >>> cells = gpd.GeoDataFrame(

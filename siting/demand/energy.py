@@ -37,13 +37,13 @@ CLASS_FIGURES = {
 class Area:
     """The data of a study area: its vehicles, their use, and its zones."""
 
-    # `fleet`, `vehicles`, `city_share`, `area_share`: as in `city_energy`
+    # `fleet`, `vehicles`, `city_share` and `area_share` are as in `city_energy`.
     fleet: pd.DataFrame
     vehicles: pd.DataFrame
     city_share: pd.DataFrame
     # `zones` has ``zone_id``, ``people`` and, where known, ``renting_share``, ``high_rise_share``
     # (0 to 1) and ``ownership`` (vehicles per head, or a proxy). None means a single zone, ``all``.
-    # `effects`: as in `housing_effects`.
+    # `effects` is as in `housing_effects`.
     zones: pd.DataFrame | None = None
     area_share: float = 1.0
     effects: Mapping[str, float] | None = None

@@ -27,7 +27,7 @@ class Limits:
     unit: str
     least: float = 0.0
     most: float = np.inf
-    default: float | None = None  # None: a class added by the user needs a value
+    default: float | None = None  # None: required for a class that the user adds
 
 
 def weakest(marks: Iterable[str]) -> str:
@@ -49,8 +49,9 @@ def read_figures(
 
     `path` is a custom table in the same format. Its rows replace the package's rows for the same
     class and figure. Values in `overrides` (keyed by class, then by figure) replace both; they have
-    no range and the confidence ``ASSUMPTION``. Classes are in the order of the table, with new
-    classes last. Figures are in the order of `limits`. An `InputError` lists all errors at once.
+    no range, and their confidence is ``ASSUMPTION``. Classes are in the order of the table, with
+    new classes last. Figures are in the order of `limits`. An `InputError` lists all errors at
+    once.
     """
     rows = table(name)
     where = f"{name} table"

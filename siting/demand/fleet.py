@@ -29,7 +29,7 @@ def national_fleet(
 ) -> pd.DataFrame:
     """Return the number of electric vehicles in the country at the end of a year, by class.
 
-    The numbers come from the stock-and-sales model (`fleet_model`) or from a user's table. Between
+    The numbers come from the stock-and-sales model (`fleet_model`) or from a custom table. Between
     two years of a table, each figure grows at a constant rate, ``v(t) = v0 * (v1 / v0) ** ((t - t0)
     / (t1 - t0))``, or linearly if it is 0 in one of the two years. There is no extrapolation.
 
@@ -57,7 +57,7 @@ def national_fleet(
 
 
 def fleet_check(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
-    """Return the model's vehicles and electric share of sales, next to published figures.
+    """Return the model's vehicles and electric share of sales alongside published figures.
 
     This is not a test of the model. Its sales, opening stocks and targets were set from these
     figures, so the comparison shows only that the model reproduces them. Two-wheelers are nine

@@ -66,7 +66,7 @@ class Housing:
 
     @classmethod
     def from_table(cls, zones: pd.DataFrame | None) -> Housing:
-        """Return the zones of a table after checks; None means one zone with unknown shares."""
+        """Check a table of zones and return its zones; None means one zone with unknown shares."""
         if zones is None:
             zones = pd.DataFrame({"zone_id": ["all"], "people": [1.0]})
         refuse(missing_columns(zones, ("zone_id", "people"), "zones"))

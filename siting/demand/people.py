@@ -58,7 +58,7 @@ def read_people(
     -------
     GeoDataFrame
         ``people`` (persons) and ``geometry``, in the order of the file's rows. A table of hexagons
-        also has an ``h3`` column. Other columns of the file are named ``user_NAME``.
+        also has an ``h3`` column. Other columns of the file are renamed ``user_NAME``.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def read_people(
 
 
 def _own(layer: pd.DataFrame, told: Collection[str]) -> dict[str, Any]:
-    """Return the user's columns that are not used here, as ``user_NAME``."""
+    """Return the user's columns that the package does not use, renamed ``user_NAME``."""
     known = {*told, *LONLAT_ALIASES, *LONLAT_ALIASES.values()}
     own = [c for c in layer.columns if c not in known and layer[c].dtype != "geometry"]
     return {f"user_{column}": plain_column(layer[column]).array for column in own}
@@ -101,11 +101,12 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
     integer). `column` is the column with the number of people.
 
     Columns: ``h3`` (string), ``people`` (persons) and the hexagon (EPSG:4326). Rows are in the
-    order of the file, and its other columns are named ``user_NAME``. If the hexagons have the same
-    resolution as the cells or a finer one, `siting.demand.make_cells` assigns them by name, without
-    cutting them. An `InputError` lists every error in the file: a missing column; invalid or
-    repeated H3 cells, or cells of several resolutions; hexagons outside Pakistan; invalid counts,
-    as in `read_people`. A `MissingExtraError` is raised if the package ``h3`` is not installed.
+    order of the file, and its other columns are renamed ``user_NAME``. If the hexagons have the
+    same resolution as the cells or a finer one, `siting.demand.make_cells` assigns them by name,
+    without cutting them. An `InputError` lists every error in the file: a missing column; invalid
+    or repeated H3 cells, or cells of several resolutions; hexagons outside Pakistan; invalid
+    counts, as in `read_people`. A `MissingExtraError` is raised if the package ``h3`` is not
+    installed.
     """
     if find_spec("h3") is None:
         raise MissingExtraError('H3 tables need another package: pip install "siting[h3]"')
@@ -247,7 +248,7 @@ def shape_faults(
 
 
 def _h3_column(path: Path) -> str | None:
-    """Return the name of a table's H3 column; ``None`` if it has none, or has coordinates."""
+    """Return the name of a table's H3 column; ``None`` if there is none or there are coordinates."""
     names: Collection[str] = ()
     try:
         if path.suffix.lower() == ".csv":

@@ -58,7 +58,7 @@ def session_figures(path: Path | None = None) -> pd.DataFrame:
 
 
 def session_load(energy: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
-    """Return `energy` with columns for sessions per day and mean load in the peak hour (kW) added.
+    """Return `energy` with added columns for sessions per day and mean peak-hour load (kW).
 
     ``sessions_day = demand_kwh_day / session_kwh``;
     ``peak_hour_kw = demand_kwh_day * peak_hour_share`` (kWh in one hour).

@@ -27,7 +27,7 @@ from siting.roads.download import require_area
 
 log = logging.getLogger(__name__)
 
-# A pixel no wider than this share of a cell's width counts entirely in the cell of its centre.
+# A pixel no wider than this share of a cell counts entirely in the cell that contains its centre.
 WHOLE_PIXEL = 1 / 4
 # A wider pixel is split into parts, at least this many across a cell's width.
 PARTS_PER_CELL = 16
@@ -98,9 +98,9 @@ def raster_to_cells(
 
     `path`, `density` and `nodata` are as in `read_raster`; `network`, `size_m`, `max_snap_m` and
     `also` are as in `siting.demand.make_cells`. The result is as in `siting.demand.make_cells`, and
-    errors are as in both functions. People are counted in `area`: a polygon, or west, south, east
-    and north, in lon/lat. The default is the box around the roads, extended by `max_snap_m` on each
-    side.
+    the errors of both functions can occur. People are counted in `area`: a polygon, or west, south,
+    east and north, in lon/lat. The default is the box around the roads, extended by `max_snap_m` on
+    each side.
     """
     faults = [
         Fault(name, f"{value:g} m is not above 0", "give metres above 0")

@@ -13,7 +13,7 @@ are in ``siting/reference/sales.csv``, and the targets s in ``siting/reference/s
 
 With two targets, the share follows the logistic curve through both. With more targets, the curve
 passes exactly through each. A vehicle is half a year old at the end of the year in which it is
-sold. Stocks are for the end of a year. Sales in "2026" are those of the fiscal year 2025-26.
+sold. Stocks are as of the end of a year. Sales in "2026" are those of the fiscal year 2025-26.
 
 The range of a result comes from setting one figure at a time to the low and the high end of its
 range. The logarithms of these effects are combined as the root sum of squares, because the figures
@@ -102,7 +102,7 @@ def s_curve(
 
 
 def survival(age_years: npt.ArrayLike, life_years: float, shape: float) -> Array:
-    """Return the share of vehicles still in service at an age (Weibull; one half at `life_years`).
+    """Return the share of vehicles in service at a given age (Weibull; one half at `life_years`).
 
     >>> survival([0, 10], life_years=10, shape=2.5).tolist()
     [1.0, 0.5]
@@ -111,7 +111,7 @@ def survival(age_years: npt.ArrayLike, life_years: float, shape: float) -> Array
 
 
 def hazard(age_years: npt.ArrayLike, life_years: float, shape: float) -> Array:
-    """Return minus the logarithm of the survival at an age: ``ln 2 * (age / life) ** shape``."""
+    """Return minus the log of the survival at a given age: ``ln 2 * (age / life) ** shape``."""
     age = np.asarray(age_years, dtype=float)
     return np.asarray(np.log(2) * (age / life_years) ** shape)
 
@@ -147,7 +147,7 @@ def fleet_model(
 
 
 def fleet_figures(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
-    """Return one row for each figure behind the stock of electric vehicles, with its unit.
+    """Return the figures behind the stock of electric vehicles, one per row, with units.
 
     Columns: ``figure`` (a target is called ``share_2030``), ``vehicle_class``, ``value``, ``low``,
     ``high``, ``unit``, ``source``, ``confidence``.
@@ -205,7 +205,7 @@ def _frame(vehicle: _Class, until: int) -> pd.DataFrame:
 
 
 def _combined(central: Array, alone: Array, sign: int) -> Array:
-    """Return one end of a range: the root sum of squares of the effects of single figures."""
+    """Return one end of a range, combining single figures' effects by root sum of squares."""
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(alone / central)
     spread = np.sqrt((np.where(np.isnan(logs), 0.0, logs) ** 2).sum(axis=0))

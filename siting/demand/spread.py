@@ -111,7 +111,7 @@ def spread_demand(
     spread = np.zeros((len(cells), len(classes)))
     for zone in dict.fromkeys(zones):
         at, rows_of = np.flatnonzero(of_cell == zone), np.flatnonzero(zones == zone)
-        if not len(at):  # a zone without demand; a zone with demand but no cells was refused
+        if not len(at):  # a zone without demand; a zone with demand but no cells was rejected
             continue
         mixes = _mixes(shares[at], division[column[rows_of]], owned[at][:, column[rows_of]])
         for row, mix, moved in zip(rows_of, *mixes, strict=True):
@@ -141,11 +141,11 @@ def spread_demand(
 def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) -> pd.DataFrame:
     """Return the shares by which each vehicle class's public energy is divided among surfaces.
 
-    `overrides` has weights of ``home``, ``destination`` and ``en_route`` for classes; they replace
-    the package's weights. Weights must be at least 0 and need not sum to 1. Columns:
-    ``vehicle_class``; the three surfaces (sum 1), each with ``…_low`` and ``…_high`` (an overridden
-    weight has no range); ``unit``, ``source``, ``confidence``. Raises `InputError` if the weights
-    of a class are all 0, or one of them is negative or missing.
+    `overrides` replaces the package's weights of ``home``, ``destination`` and ``en_route`` for the
+    given classes. Weights must be at least 0 and need not sum to 1. Columns: ``vehicle_class``; the
+    three surfaces (sum 1), each with ``…_low`` and ``…_high`` (an overridden weight has no range);
+    ``unit``, ``source``, ``confidence``. Raises `InputError` if the weights of a class are all 0,
+    or one of them is negative or missing.
 
     >>> weights = surface_weights({"car": {"home": 1, "destination": 1, "en_route": 2}})
     >>> float(weights.set_index("vehicle_class").loc["car", "en_route"])
@@ -261,12 +261,12 @@ def map_swings(
     others are scaled to keep their sum. The effect is half the sum of the absolute changes in the
     cells' shares of the total, at whichever end of the range gives the larger value.
 
-    `cells`, `energy`, `surfaces`, `weights`, `ownership`: as in `siting.demand.spread_demand`.
-    `energy` must not have classes with depots, because surfaces do not affect them. `pois` are
-    places and their weights, as in `siting.demand.surfaces`. Without them, only the weights of the
-    surfaces are varied. Columns: ``figure`` (``home``, ``destination``, ``en_route``, or
-    ``poi_weight amenity=bank``), ``vehicle_class`` (blank: all), ``moved_cells_share``, ``source``,
-    ``confidence``.
+    `cells`, `energy`, `surfaces`, `weights` and `ownership` are as in
+    `siting.demand.spread_demand`. `energy` must exclude classes with depots, because surfaces do
+    not affect them. `pois` are places and their weights, as in `siting.demand.surfaces`. Without
+    them, only the weights of the surfaces are varied. Columns: ``figure`` (``home``,
+    ``destination``, ``en_route``, or ``poi_weight amenity=bank``), ``vehicle_class`` (blank: all),
+    ``moved_cells_share``, ``source``, ``confidence``.
     """
 
     def by_cell(surfaces: pd.DataFrame, weights: pd.DataFrame) -> Floats:

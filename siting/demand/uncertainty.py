@@ -39,7 +39,7 @@ FACTORS = (
 
 
 def _case(area: Area) -> Case:
-    """Return the figures of a study area, with their ranges checked."""
+    """Return the figures of a study area after checking their ranges."""
     case = Case(area)
     ends = case.figures[["low", "value", "high"]].to_numpy(dtype=float)
     wrong = ~(np.isfinite(ends).all(axis=1) & (np.diff(ends, axis=1) >= 0).all(axis=1))
@@ -76,7 +76,7 @@ def energy_scenarios(area: Area) -> pd.DataFrame:
     In ``low``, every figure is at the end of its range that gives less energy; in ``high``, at the
     end that gives more. Both are extremes. For likely outcomes, see `draw_energy`.
 
-    `area` has the data of the study area. Columns: ``scenario`` (``low``, ``central``, ``high``),
+    `area` describes the study area. Columns: ``scenario`` (``low``, ``central``, ``high``),
     ``zone_id``, ``vehicle_class``, ``demand_kwh_day``.
     """
     case = _case(area)
@@ -94,9 +94,9 @@ def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None
     numbers depend only on the seed and the figure's name, not on other figures. A larger `n` adds
     draws and leaves the others unchanged.
 
-    `n` is the number of draws, at least 1. `seed` is a whole number of at least 0. `area` has the
-    data of the study area. `paces` has the common factors of all fleets, as `fleet_paces` returns
-    them. If it is None, each class's number of vehicles varies only within its own range.
+    `n` is the number of draws, at least 1. `seed` is a whole number of at least 0. `area` describes
+    the study area. `paces` is the result of `fleet_paces`. If it is None, each class's number of
+    vehicles varies only within its own range.
 
     Columns: ``draw`` (from 1), ``vehicle_class``, ``demand_kwh_day`` (over all zones). Raises
     `InputError` if `n` or `seed` is invalid, and in the cases listed at
@@ -127,9 +127,9 @@ def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
 
     `fleet` has the country's vehicles by class, as in `city_energy`. `others` has the fleets of the
     other scenarios by name. The result has the index ``vehicle_class`` and one column per scenario,
-    in ascending order. Each column is named by the scenario's percentile (0 to 1). The value is 1
-    for classes whose fleet in the study area is known. The result is None if `others` has fewer
-    than two of the scenarios.
+    in ascending order. Column names are the scenarios' percentiles (0 to 1). The value is 1 for
+    classes whose fleet in the study area is known. The result is None if `others` has fewer than
+    two of the scenarios.
 
     >>> from siting.demand import FleetScenario, national_fleet
     >>> others = {name: national_fleet(2030, FleetScenario(name)) for name in PACES}
@@ -153,7 +153,7 @@ def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
 def energy_quantiles(draws: pd.DataFrame) -> pd.DataFrame:
     """Return the mean and quantiles of sampled energy by class and in total (kWh/day).
 
-    `draws`: as `draw_energy` returns them. Columns: ``vehicle_class`` (the last row, ``all``, is
+    `draws` is the result of `draw_energy`. Columns: ``vehicle_class`` (the last row, ``all``, is
     the total of each draw), ``mean_kwh_day``, ``p05_kwh_day``, ``p50_kwh_day``, ``p95_kwh_day``.
 
     >>> draws = pd.DataFrame(
@@ -179,8 +179,8 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
     all energy that moves to another cell, or to another zone or class. This is half the sum of the
     absolute changes in the shares.
 
-    `shares` has ``zone_id``, ``vehicle_class``, ``cell_id`` and ``share``: the division of each
-    zone's and class's energy among cells. If it is None, moves between cells are not computed.
+    `shares` has ``zone_id``, ``vehicle_class``, ``cell_id`` and ``share``, and divides the energy
+    of each zone and class among cells. If it is None, moves between cells are not computed.
     Columns: ``rank`` (from 1, by ``swing_share``), ``figure``, ``vehicle_class`` (blank: all;
     several: a city's shares from one source), ``low_kwh_day`` and ``high_kwh_day`` (totals at the
     figure's ends, the smaller first), ``swing_kwh_day``, ``swing_share`` (of the central total),
@@ -235,7 +235,7 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
 
 
 def _on_map(case: Case, shares: pd.DataFrame) -> csr_array:
-    """Return the matrix that turns energy by zone and class into energy by cell."""
+    """Return the matrix that converts energy by zone and class to energy by cell."""
     cells = pd.factorize(shares["cell_id"])[0]
     zone = pd.Index(case.zones.ids).get_indexer(pd.Index(shares["zone_id"].astype(str)))
     of_class = pd.Index(case.classes).get_indexer(pd.Index(shares["vehicle_class"].astype(str)))
@@ -280,7 +280,7 @@ def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
 def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:
     """Return the factors from which public energy is computed, by zone and vehicle class.
 
-    `case`: ``low``, ``central`` or ``high``, as in `energy_scenarios`. Columns: ``zone_id``,
+    `case` is ``low``, ``central`` or ``high``, as in `energy_scenarios`. Columns: ``zone_id``,
     ``vehicle_class``; `FACTORS` (vehicles, shares, km/day, kWh/km) and ``charging_efficiency``;
     ``home_share`` of the zone; ``demand_kwh_day``: the product of the factors divided by the
     efficiency (kWh/day).

@@ -39,8 +39,7 @@ def relative_wealth(
     `cells` are demand cells with ``people``, in metres. `path` is a single-band GeoTIFF, or a layer
     of points, such as Meta's Relative Wealth Index in CSV. `column` is the layer's column with the
     figures. If `index` is true, the figures are an index around zero, and their exponential is
-    used. `nodata` is the value of a raster that marks missing data, if the file does not declare
-    one.
+    used. `nodata` is the raster value that marks missing data, if the file does not declare one.
 
     Raises `InputError` if the file cannot be read, a figure is missing or below zero (for an index:
     outside -10 to 10), all figures are zero, or cells with people have no figure within 5 km.

@@ -67,9 +67,9 @@ def read_zones(
     result of `zone_report` is in ``attrs["report"]``.
 
     Raises an `InputError` that lists every error in the file: missing columns; counts as in
-    `siting.demand.read_people`; shares outside 0 to 1; missing or repeated ids; geometry that is
-    missing, broken or not a polygon; zones that overlap by more than 0.1 % of the smaller zone,
-    with their ids and the overlap in km2.
+    `siting.demand.read_people`; shares outside 0 to 1; missing or repeated ids; missing, invalid or
+    non-polygon geometry; zones that overlap by more than 0.1 % of the smaller zone, with their ids
+    and the overlap in km2.
     """
     require_commas(path)
     layer = read_layer(path)
@@ -191,7 +191,7 @@ def spread_zones(
     buildings: gpd.GeoDataFrame | None = None,
     pois: gpd.GeoDataFrame | None = None,
 ) -> gpd.GeoDataFrame:
-    """Return the zones' people spread inside each zone, as points in lon/lat with counts.
+    """Spread the people of each zone over points inside it, in lon/lat with counts.
 
     Use it if only the total of each zone is known. The number of people is assumed to be
     proportional to the length of residential streets, the footprint of buildings or the number of
@@ -309,9 +309,9 @@ def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.Geo
     People are assumed to be spread evenly over a zone. The caller must state this assumption.
 
     `zones` are polygons in lon/lat with ``zone_id`` and ``people``, as `siting.demand.read_zones`
-    returns them. `area` is a polygon in lon/lat. The result has the clipped zones that overlap the
-    area, with the same columns and ``area_share``: the share of the zone's area that is inside (0
-    to 1). ``people`` is multiplied by this share. Raises `InputError` if no zone overlaps the area.
+    returns them. `area` is a polygon in lon/lat. The result has the clipped zones with their
+    columns and ``area_share``: the share of the zone's area that is inside (0 to 1). ``people`` is
+    multiplied by this share. Raises `InputError` if no zone overlaps the area.
 
     >>> zones = gpd.GeoDataFrame(
     ...     {"zone_id": ["a"], "people": [100.0]},

@@ -325,7 +325,7 @@ def written_row(study: Study, plan: Plan) -> Row:
 
 
 def _as_built(outcome: Outcome) -> tuple[str, ...]:
-    """Return the last slice's offers in building order, as the start of a later solve."""
+    """Return the last slice's offers in building order, as an initial solution for later solves."""
     first = outcome.built.drop_duplicates("site_id")["site_id"].to_list()
     site = outcome.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
     return tuple(sorted(outcome.offers, key=lambda offer: first.index(site[offer])))

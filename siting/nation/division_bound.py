@@ -331,7 +331,7 @@ def added_up_by_year(
     """Return the certificate for money by year; `bounds` must have a ``weight`` column.
 
     Rows and columns are as in `added_up`, with a city's prices in the `price_columns`. The weights
-    of a city must be at least 0 and sum to 1. Any weights of this kind give a bound.
+    of a city must be at least 0 and sum to 1. Any such weights give a bound.
 
     >>> line = pd.DataFrame({"city": ["a", "a"], "budget_pkr": [np.nan, 9.0],
     ...     "bound_kwh_day": [8.0, 0.0], "price_2027": [np.nan, 2.0], "price_2028": [np.nan, 1.0],

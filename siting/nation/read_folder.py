@@ -34,7 +34,7 @@ NEAR_KWH, NEAR_PKR = 1e-3, 1.0
 NEAR_SHARE = 1e-5
 # Tolerance for the sum of weights, because written numbers are rounded.
 NEAR_ONE = 1e-9
-# The columns that are read from each table: columns of strings, then columns of numbers.
+# Columns read from each table: strings first, then numbers.
 TABLES = {
     "cities": ("city title status", "granted_pkr subsidy_pkr new_stations served_kwh_day "
                                     "demand_kwh_day drives_min"),
@@ -93,7 +93,7 @@ def read_nation(folder: Path | str) -> tuple[dict[str, Any], dict[str, pd.DataFr
     """Return the facts and tables of a nation's folder after checking them.
 
     Every file, including the runs of the cities, is checked against its hash, and every value
-    against its type. The certificate's sum is computed again. `siting.nation.verify_nation` also
+    against its type. The certificate's sum is recomputed. `siting.nation.verify_nation` also
     detects edits whose hashes were updated to match.
 
     `folder` is a folder that `siting nation` wrote. Raises `InputError` if it is not the folder of

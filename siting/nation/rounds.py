@@ -104,7 +104,7 @@ class Rounds:
 
     @property
     def pots(self) -> tuple[Pot, ...]:
-        """Return the nation's budget, provinces' money and, with years, cities' limits, as pots."""
+        """Return pots for the nation's budget, provinces' money and, with years, cities' limits."""
         budget, years = self.config.money_pkr, tuple(range(len(self.money)))
         shared = self.budgets()
         for name, money in self.config.provinces.items():
@@ -301,7 +301,8 @@ class Rounds:
     def points(self, *, floors: bool = True) -> dict[str, Points]:
         """Return the plans of each city that meet its floors; a failed city has an empty plan.
 
-        Without `floors`, return all plans; each city that takes part may then get the whole budget.
+        Without `floors`, return all plans; each city that takes part may then receive the whole
+        budget.
         """
         by_city = {}
         for name in self.studies:
@@ -324,7 +325,7 @@ class Rounds:
     def divided(
         self, pots: Sequence[Pot] | None = None, *, whole: bool = True, floors: bool = True
     ) -> Divided | None:
-        """Return the best division of the money (or of `pots`) that known plans allow, or None."""
+        """Return the best division of the budget (or of `pots`) that known plans allow, or None."""
         points = self.points(floors=floors)
         if any(not len(p.money) for p in points.values()):
             return None
@@ -374,7 +375,7 @@ class Rounds:
         return table.astype(dict.fromkeys(numbers, float))
 
     def proof(self, pots: Sequence[Pot] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return all bounds so far, and their certificate for the nation's money or for `pots`.
+        """Return all bounds found so far, and their certificate for the budget or for `pots`.
 
         With years, the bounds have the certificate's weights (`siting.nation.division_bound`).
         """

@@ -48,7 +48,8 @@ def verify_nation(
     the run. A bound below a plan of its city is an error. Tables, page and layers are regenerated
     and compared with the files.
 
-    `folder` is a folder of `siting nation`. `progress` is called with an `Event` after each check.
+    `folder` is a folder that `siting nation` wrote. `progress` is called with an `Event` after each
+    check.
     """
     folder = Path(folder)
     verified = Verified(folder)

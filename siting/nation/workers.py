@@ -52,7 +52,7 @@ class Workers:
     def each(self, tasks: Sequence[Task]) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield the number and the row of each task when it finishes.
 
-        If a process dies, its pool ends, and a new pool does the remaining tasks. If that pool ends
+        If a process dies, its pool ends, and a new pool runs the remaining tasks. If that pool ends
         as well, each remaining task has its own pool.
         """
         left = list(range(len(tasks)))

@@ -50,7 +50,8 @@ def build_network(
         `siting.roads.read_file` and `siting.roads.download_place`.
     speeds
         Free speed (km/h) and peak factor by group of cities and kind of road, from
-        ``siting.reference.table("speeds")``. They are used if `maxspeed` is missing or implausible.
+        ``siting.reference.table("speeds")``. The speed is used if `maxspeed` is missing or
+        implausible.
     city
         The group of cities: ``karachi_lahore``, ``islamabad_rawalpindi`` or ``other``.
     peak

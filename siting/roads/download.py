@@ -69,7 +69,7 @@ def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
     """Return the drivable streets of a place as an OSMnx graph in lon/lat (``length`` in m).
 
     `query` is the place's name in Nominatim, e.g. ``"Islamabad, Pakistan"``; the place must be an
-    area. `download` has the servers, the time-out, the retries and the folder of answers.
+    area. `download` sets the servers, the time-out, the retries and the folder of answers.
 
     The result is that of ``osmnx.graph_from_place(query, network_type="drive")``, with unconnected
     parts kept; `siting.roads.build_network` removes and reports them. A `DownloadError` states the

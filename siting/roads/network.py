@@ -153,7 +153,7 @@ class Network:
 def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Return the nodes and edges of an OSMnx graph in UTM metres, sorted by their ids.
 
-    The graph may be in lon/lat or projected. An edge without geometry gets a straight line. The
+    The graph may be in lon/lat or projected. An edge without geometry is given a straight line. The
     index of the nodes is ``node_id``; the index of the edges is ``u``, ``v``, ``key``. Raises
     `InputError` if there is no edge or coordinate reference system, or a node lacks a position or
     an integer id.
@@ -180,7 +180,7 @@ def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.Geo
 def edge_faults(
     where: str, index: pd.MultiIndex, bad: np.ndarray, what: str, fix: str = ""
 ) -> list[Fault]:
-    """Return a list with an error on the bad streets, or an empty list if there are none."""
+    """Return a list with an error on the invalid streets, or an empty list if there are none."""
     ids = tuple("-".join(map(str, uvk)) for uvk in index[bad])
     return [Fault(where, f"{len(ids):,} {what}", fix, ids)] if ids else []
 

@@ -112,7 +112,7 @@ class Answers:
         self._pending: dict[Path, Any] = {}
         self._used_empty = False
         self._believe_empty = True
-        self._online: set[str] = set()  # hosts to which a connection was tried
+        self._online: set[str] = set()  # hosts already tried
 
     @contextmanager
     def in_osmnx(self, **settings: Any) -> Iterator[None]:
@@ -219,7 +219,7 @@ class Answers:
 
 
 def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
-    """Return the trouble that caused an exception; ``None`` if it has another cause."""
+    """Return the problem that caused an exception; ``None`` if it has another cause."""
     from osmnx._errors import InsufficientResponseError, ResponseStatusCodeError
 
     if isinstance(err, UnsoundAnswerError):

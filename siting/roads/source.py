@@ -129,7 +129,7 @@ def _graphml(plain: Path, clip: Polygon | MultiPolygon | None, path: Path) -> nx
 
 
 def require_osmnx_form(graph: nx.MultiDiGraph[Any], where: Path | str) -> None:
-    """Check that a graph has OSMnx's form; raise `InputError` with every difference."""
+    """Check that a graph has OSMnx's form; raise an `InputError` that lists every difference."""
     faults = []
     fix = "save it with osmnx.save_graphml"
     if "crs" not in graph.graph:

@@ -149,7 +149,7 @@ def reach(
     -------
     DataFrame
         `siting.tables.REACH`: ``cell_id``, ``site_id``, ``travel_min``, sorted by cell, then site.
-        Pairs out of reach are absent.
+        Pairs out of reach are omitted.
 
     Raises
     ------
@@ -274,7 +274,7 @@ def _blocks(
 def drive_matrix(network: Network, *, back: bool = False) -> tuple[csr_array, np.ndarray]:
     """Return a sparse matrix of the minutes from u to v, and the street of each entry.
 
-    Among parallel streets, only the quickest counts. With `back`, the drives are from v to u.
+    Among parallel streets, only the quickest counts. If `back` is true, the drives are from v to u.
     """
     index = network.nodes.index
     u = index.get_indexer(network.edges.index.get_level_values("u"))
@@ -293,7 +293,7 @@ def drive_matrix(network: Network, *, back: bool = False) -> tuple[csr_array, np
 
 
 def _placed(frame: pd.DataFrame, where: str, key: str, access_kmh: float) -> pd.DataFrame:
-    """Return the rows with a road node, sorted by id, and add the minutes of access."""
+    """Return the rows with a road node, sorted by id, with their access minutes added."""
     refuse(missing_columns(frame, (key, "node_id", "snap_m"), where))
     rows = pd.DataFrame({column: frame[column].array for column in (key, "node_id", "snap_m")})
     rows = rows[rows["node_id"].notna()]

@@ -215,7 +215,7 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
 
     A way is kept whole if any of its nodes lies inside `clip` (lon/lat; ``None``: all). Raises
     `InputError` if there is no drivable way, if there is none in the polygon, or if a node has
-    impossible coordinates. The message names the file `path`.
+    invalid coordinates. The message names the file `path`.
     """
     if not ways.way_id:
         what = f"has no street that cars may use ({ways.seen:,} ways with a highway tag)"

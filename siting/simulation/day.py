@@ -4,7 +4,7 @@ Formulation
 -----------
 The drivers of class c arrive as a Poisson process whose rate in hour h is
 
-    (energy wanted a day / session_kwh(c)) x share of the day's sessions in hour h
+    (daily demand / session_kwh(c)) x share of the day's sessions in hour h
 
 The number of drivers in an hour thus has a Poisson distribution, and arrivals are uniform within
 the hour. Each driver's row (place) is sampled in proportion to the energy of the rows. The energy
@@ -17,7 +17,7 @@ shortest sum of drive, expected wait and charging. If no station is within patie
 turned away and counted at the quickest station. The queue may grow during the drive. If the
 expected wait on arrival exceeds the patience, the driver leaves. All other drivers queue, first
 come, first served, for the ports of one charger group of the station. They take the fastest free
-port and keep it until the session is done.
+port and occupy it until the session ends.
 
 The expected wait is 0 if a port is free. Otherwise it is (drivers waiting + 1) / (the mean number
 of sessions that the group's ports complete in an hour).
@@ -174,7 +174,7 @@ def simulate(
     may be infinite.
 
     Columns added to `drivers`: ``outcome`` (0: nothing in reach; 1: turned away before setting out;
-    2: turned round at the station; 3: charged), ``queue`` (-1: none), ``arrive_min`` (at the
+    2: left on arrival at the station; 3: charged), ``queue`` (-1: none), ``arrive_min`` (at the
     station; for drivers who never set out, the time they want to charge), ``start_min``,
     ``end_min``, ``port`` (row of the table of ports).
     """

@@ -128,7 +128,7 @@ class Sessions:
         )
 
     def minutes(self, of: int, group: int, ports: pd.DataFrame) -> np.ndarray:
-        """Return the mean minutes that a session of a class occupies each port of a group."""
+        """Return the mean minutes that a session of a class takes at each port of a group."""
         kw = ports["port_kw"].to_numpy(dtype=float)
         swap = ports["battery_kwh"].to_numpy(dtype=float) > 0
         power = np.where(swap, kw / self.swap_taper, np.minimum(kw, self.limit_kw[of, group]))
