@@ -58,11 +58,11 @@ def place_depots(
     checks = (
         (~known, "no place", "give lon and lat in degrees", name),
         (known & ~(away_m <= within_m), "outside the study area", lost, name),
-        (~(np.isfinite(number) & (number > 0)), "no number of vehicles above 0", "", name),
+        (~(np.isfinite(number) & (number > 0)), "the number of vehicles is not above 0", "", name),
         (
             ~fleets["vehicle_class"].isin(vehicles["vehicle_class"]).to_numpy(),
             "a class without figures",
-            "add its figures, or use a class that has some",
+            "add its figures, or use a class that has figures",
             fleets["vehicle_class"].astype(str),
         ),
     )
@@ -109,7 +109,7 @@ def with_depots(
         fleet.loc[row, ["source", "confidence"]] = [f"fleets by depot: {source}", "ASSUMPTION"]
         row = city_share["vehicle_class"] == name
         city_share.loc[row, ["city_share", "low", "high"]] = 1.0
-        city_share.loc[row, ["source", "confidence"]] = ["the fleets are the area's", "definition"]
+        city_share.loc[row, ["source", "confidence"]] = ["the fleets are in the area", "definition"]
         row = vehicles["vehicle_class"] == name
         public = float((driven_km * class_depots["public_share"]).sum() / km) if km else 0.0
         means = {"km_day": km / float(number.sum()), "home_share": 1 - public}

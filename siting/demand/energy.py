@@ -201,7 +201,7 @@ def demand_figures(
         part = pd.concat([part] * len(fleet), ignore_index=True)
         part["vehicle_class"] = fleet["vehicle_class"].astype(str).to_numpy()
         part.loc[in_area, ["value", "low", "high"]] = 1.0
-        part.loc[in_area, ["source", "confidence"]] = ["the fleets are the area's", "definition"]
+        part.loc[in_area, ["source", "confidence"]] = ["the fleets are in the area", "definition"]
     parts = [stock[columns], share[columns], part]
     by_figure = {
         "figure": np.repeat(list(CLASS_FIGURES), len(use)),

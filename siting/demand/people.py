@@ -174,7 +174,7 @@ def require_commas(path: Path) -> None:
     with path.open("rb") as file:
         header = file.readline(65_536)
     if header.count(b";") > header.count(b","):
-        fix = "save it with commas between columns and a point in decimals"
+        fix = "save it with commas between columns and a decimal point"
         raise InputError(f"{path}, line 1", "separated by semicolons", fix)
 
 
@@ -248,7 +248,7 @@ def shape_faults(
 
 
 def _h3_column(path: Path) -> str | None:
-    """Return the name of a table's H3 column; ``None`` if there is none or there are coordinates."""
+    """Return the name of a table's H3 column; ``None`` if absent or if there are coordinates."""
     names: Collection[str] = ()
     try:
         if path.suffix.lower() == ".csv":

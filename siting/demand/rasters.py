@@ -281,7 +281,7 @@ def _require_usable(source: Any, path: Path) -> None:
         fix = "declare it, e.g. with gdal_edit -a_srs EPSG:4326"
         faults.append(Fault(str(path), "has no coordinate reference system", fix))
     if source.transform.is_identity:
-        fix = "take the GeoTIFF, not a picture of it"
+        fix = "use the GeoTIFF, not a picture of it"
         faults.append(Fault(str(path), "does not say where its pixels lie", fix))
     elif not (source.transform.a and source.transform.e and np.isfinite(source.transform).all()):
         what = f"has pixels of {source.transform.a:g} by {source.transform.e:g}"
@@ -319,7 +319,7 @@ def _extent_in_pixels(
         box = gpd.GeoSeries([shapely.box(*source.bounds)], crs=crs)
         wanted = extent(gpd.GeoSeries([area], crs=4326))
         what = f"does not cover the area: it lies at {extent(box)}, the area at {wanted}"
-        raise InputError(str(path), what, "give the raster of this place")
+        raise InputError(str(path), what, "use a raster that covers the area")
     return left, top, right - left, bottom - top
 
 

@@ -93,10 +93,10 @@ def s_curve(
     at, pins = np.asarray(target_years, dtype=float), np.asarray(targets, dtype=float)
     wanted = np.asarray(years, dtype=float)
     if not ((np.diff(at) > 0).all() and (pins > 0).all() and (pins < saturation).all()):
-        what = f"years do not rise, or a share is not above 0 and below {saturation}"
+        what = f"years do not increase, or a share is not above 0 and below {saturation}"
         raise InputError("targets", what)
     if wanted.size and not (at[0] <= wanted.min() and wanted.max() <= at[-1]):
-        raise InputError("targets", f"cover {at[0]:.0f} to {at[-1]:.0f}, and no other year")
+        raise InputError("targets", f"cover only {at[0]:.0f} to {at[-1]:.0f}")
     z = np.interp(wanted, at, np.log(pins / (saturation - pins)))
     return np.asarray(saturation / (1 + np.exp(-z)))
 

@@ -127,7 +127,7 @@ def _row_faults(rows: pd.DataFrame, where: str) -> list[Fault]:
     years = rows.groupby("vehicle_class", sort=False)["year"]
     falls = years.agg(lambda of: bool((np.diff(of.to_numpy(dtype=float)) < 0).any()))
     twice = years.agg(lambda of: bool(of.duplicated().any()))
-    faults += rows_fault(where, falls, falls.index, "years do not rise", "sort the targets")
+    faults += rows_fault(where, falls, falls.index, "years do not increase", "sort the targets")
     return faults + rows_fault(where, twice, twice.index, "a year is given twice", "keep one")
 
 

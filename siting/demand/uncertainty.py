@@ -240,7 +240,7 @@ def _on_map(case: Case, shares: pd.DataFrame) -> csr_array:
     zone = pd.Index(case.zones.ids).get_indexer(pd.Index(shares["zone_id"].astype(str)))
     of_class = pd.Index(case.classes).get_indexer(pd.Index(shares["vehicle_class"].astype(str)))
     if (zone < 0).any() or (of_class < 0).any():
-        raise InputError("shares", "a zone or class that the energy does not have")
+        raise InputError("shares", "a zone or class that is not in the energy table")
     column = zone * len(case.classes) + of_class
     size = (int(cells.max()) + 1, len(case.zones.ids) * len(case.classes))
     return csr_array((shares["share"].to_numpy(dtype=float), (cells, column)), shape=size)

@@ -57,7 +57,7 @@ def relative_wealth(
             what += f"are not an index around zero, e.g. {first:g}"
             fix = "set demand.wealth.nodata if that means no data, or index: false"
         else:
-            what += f"are below zero or no number, e.g. {first:g}"
+            what += f"are below zero or not numbers, e.g. {first:g}"
             fix = "for an index about zero, such as Meta's, set demand.wealth.index: true"
         raise InputError(str(path), what, fix, labels(np.flatnonzero(bad)[:100]))
     # Imported here, because most studies use no wealth data.

@@ -88,7 +88,7 @@ def read_zones(
         if column in layer.columns:
             share = pd.to_numeric(layer[column], errors="coerce")
             bad = layer[column].notna() & ~share.between(0, 1)
-            faults += _mask_fault(bad, path, str(column), "are not a share of 0 to 1")
+            faults += _mask_fault(bad, path, str(column), "are not between 0 and 1")
     if ownership_column in layer.columns:
         owned = pd.to_numeric(layer[ownership_column], errors="coerce")
         bad = layer[ownership_column].notna() & ~((owned >= 0) & np.isfinite(owned))
@@ -239,9 +239,7 @@ def spread_zones(
     ).to_crs(4326)
     named = ids[without].astype(str).tolist()
     if named:
-        text = (
-            "%s zones with %s people have no %s inside: their people are put at one point each (%s)"
-        )
+        text = "%s zones with %s people have no %s inside: their people are at one point each (%s)"
         some = ", ".join(named[:5]) + (" …" if len(named) > 5 else "")
         log.warning(text, len(named), f"{people[without].sum():,.0f}", basis, some)
     spread.attrs["report"] = {"basis": basis, "without": named}
@@ -329,7 +327,7 @@ def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.Geo
     share = np.clip(part_m2 / whole_m2, 0.0, 1.0)
     kept = share > 0
     if not kept.any():
-        what = "none reaches into the area of the roads"
+        what = "none overlaps the area of the roads"
         raise InputError("zones", what, "give the zones of this city")
     clipped = zones.assign(people=zones["people"] * share, area_share=share)
     clipped = clipped.set_geometry(gpd.GeoSeries(inside, index=zones.index, crs=4326))

@@ -58,7 +58,7 @@ def write_nation(
         written[names[i]] = row
         if row["error"]:
             nation.failed[names[i]] = row["error"]
-            nation.tell(f"{names[i]}: failed, the others go on: {row['error']}")
+            nation.tell(f"{names[i]}: failed, the other cities continue: {row['error']}")
         else:
             nation.tell(f"{names[i]}: report written, {row['seconds']:,.1f} s")
     plan = plan_of(nation, chosen, written, time.perf_counter() - begun)
@@ -246,7 +246,7 @@ def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
         rows: list[Row] = [row for row in told["answers"] if row["city"] in same]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
         what = f"holds no city answers: {type(err).__name__}: {err}"
-        raise InputError(str(path), what, "name what siting nation wrote") from err
+        raise InputError(str(path), what, "give a folder that `siting nation` wrote") from err
     before, now = told.get("years", []), _years(studies)
     if before != now:
         what = f"has {years_in_words(before)}, but this nation has {years_in_words(now)}"

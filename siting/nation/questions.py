@@ -119,7 +119,7 @@ def _less(plans: pd.DataFrame) -> str:
     rate = plans.loc[at, "kwh_day_a_million"] if len(plans) else float("nan")
     if pd.isna(rate):
         return "no plan for less money was found"
-    return f"{rate:,.1f} kWh/day less, against the next cheaper plan found"
+    return f"{rate:,.1f} kWh/day less, according to the next cheaper plan found"
 
 
 def _more(plans: pd.DataFrame) -> str:
@@ -127,4 +127,4 @@ def _more(plans: pd.DataFrame) -> str:
     if not len(plans) or at == plans.index[-1]:
         return "no plan that serves more was found"
     rate = float(plans.loc[at + 1, "kwh_day_a_million"])
-    return f"{rate:,.1f} kWh/day more, with the next more expensive plan found"
+    return f"{rate:,.1f} kWh/day more, according to the next more expensive plan found"

@@ -27,7 +27,7 @@ CITIES = "cities"
 MANIFEST = "manifest.json"
 # Increase this number when the stored content changes.
 FORMAT = 1
-AGAIN = "make the plan again with `siting nation`"
+AGAIN = "run `siting nation` again"
 # Tolerances for sums of written figures, in kWh/day and in PKR.
 NEAR_KWH, NEAR_PKR = 1e-3, 1.0
 # The energy served may exceed a bound by this share, because solvers round.
@@ -124,7 +124,7 @@ def read_nation_manifest(folder: Path) -> dict[str, str]:
     path = folder / MANIFEST
     if not (folder / "nation.json").is_file():
         what = "is not the folder of a nation's plan: it has no nation.json"
-        raise InputError(str(folder), what, "name what siting nation wrote")
+        raise InputError(str(folder), what, "give a folder that `siting nation` wrote")
     if not path.is_file():
         what = "is missing: an earlier version wrote the folder, or it is incomplete"
         raise InputError(str(path), what, AGAIN)
@@ -304,7 +304,7 @@ def _by_year_faults(
     granted = np.array([row[f"granted_{year}_pkr"] for year in facts["years"]])
     if not (abs(served - said) <= NEAR_KWH).all():
         what = ", ".join(f"{kwh:,.3f}" for kwh in served)
-        yield Fault(where, f"serves {what} kWh/day by year, cities.csv says otherwise")
+        yield Fault(where, f"serves {what} kWh/day by year, unlike in cities.csv")
     mean, whole = np.average(said, weights=facts["weights"]), row["served_kwh_day"]
     if abs(mean - whole) > NEAR_KWH:
         what = f"the mean over the years is {mean:,.3f} kWh/day, not {whole:,.3f}"

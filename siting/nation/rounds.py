@@ -212,13 +212,13 @@ class Rounds:
                 self._fail(names[i], row["error"])
             else:
                 kwh, s = row["demand_kwh_day"], row["seconds"]
-                self.tell(f"{names[i]}: {kwh:,.0f} kWh/day wanted, {s:,.1f} s")
+                self.tell(f"{names[i]}: demand of {kwh:,.0f} kWh/day, {s:,.1f} s")
         faults = overlaps({n: self.facts[n].get("cells", {}) for n in names})
         for name in names:
             facts, need = self.facts[name], self.floors_of(name)[0]
             have = facts.get("reachable_by_year", [math.inf])[-1]
             if need > have:
-                fix = f"ask for {have / facts['people']:.3g} or less"
+                fix = f"set at most {have / facts['people']:.3g}"
                 what = f"{name}: have {have:,.0f} kWh/day in reach, need {need:,.0f}"
                 faults.append(Fault("least_kwh_day_a_head", what, fix))
         refuse(faults)
@@ -230,7 +230,7 @@ class Rounds:
 
     def _fail(self, name: str, why: str) -> None:
         self.failed[name] = why
-        self.tell(f"{name}: failed, the others go on: {' '.join(why.split())}")
+        self.tell(f"{name}: failed, the other cities continue: {' '.join(why.split())}")
 
     def tell(self, text: str) -> None:
         """Report progress to the listener, if any."""
@@ -490,7 +490,7 @@ class Rounds:
                 continue
             tried = [r for r in self.rows if r["city"] == name and r["status"] == "impossible"]
             why = " ".join(str(tried[-1]["error"]).split()) if tried else "none was found"
-            fix = "lower least_kwh_day_a_head, or give solver.time_limit_s more"
+            fix = "lower least_kwh_day_a_head, or raise solver.time_limit_s"
             faults.append(Fault(name, f"has no plan that meets its floors: {why}", fix))
         if not faults:
             have = self.config.money_pkr

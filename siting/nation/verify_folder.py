@@ -111,7 +111,7 @@ def _city(
             where, what = f"{folder / BASIS}, key {key}.{name}", "differs from the city's run"
             faults += naming(where, what, _differing(said, is_), MENDED)
         odd = _other_keys(load(run / "config.yaml", check_files=False), name, nation, basis)
-        what = "differs from what the nation asked of the city"
+        what = "differs from the nation's question to the city"
         faults += naming(str(run / "config.yaml"), what, odd, MENDED)
     refuse(faults)
     return "its run is verified and agrees with the nation's figures", None

@@ -216,7 +216,7 @@ def _strongest_part(
     # Nodes are sorted by id, so the first node in any of the largest parts breaks ties.
     largest = part[np.argmax(count[part])]
     if count[largest] < 2:
-        fix = "take a larger extract; check that one-ways have their counterpart"
+        fix = "use a larger extract; check that each one-way street has a counterpart"
         raise InputError("graph", "no two places can be reached from each other", fix)
     inside = part == largest
     return inside, cars & inside[u] & inside[v]

@@ -199,7 +199,7 @@ def require_area(polygon: Polygon | MultiPolygon, name: str = "polygon") -> None
     if not isinstance(polygon, Polygon | MultiPolygon) or polygon.is_empty:
         raise InputError(name, "is not an area", "give a polygon or a box")
     if not polygon.is_valid:
-        raise InputError(name, "crosses itself", "mend it, e.g. with shapely.make_valid")
+        raise InputError(name, "crosses itself", "repair it, e.g. with shapely.make_valid")
     west, south, east, north = polygon.bounds
     if west < -180 or east > 180 or south < -90 or north > 90:
         raise InputError(name, f"{_bounds(polygon)} is not in degrees", "give it in lon/lat")

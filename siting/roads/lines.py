@@ -39,7 +39,7 @@ def road_lines(
         wanted = name.strip().casefold()
         mine = called.str.split(r"\s*;\s*", regex=True).map(lambda of, w=wanted: w in of)
         if not mine.any():
-            fix = did_you_mean(name, known, "use a name as the map has it")
+            fix = did_you_mean(name, known, "use a name that is on the map")
             faults.append(Fault(key, f"{name!r} is not a road of the network", fix))
             continue
         lines_by_name[name] = _ends_to_ends(edges[mine])

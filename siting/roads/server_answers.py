@@ -53,11 +53,11 @@ class Trouble:
     empty: bool = False  # the answer was valid but empty
 
 
-_WRONG_FORM = Trouble("the answer is JSON, but not of the form it should have")
+_WRONG_FORM = Trouble("the answer is JSON, but not in the expected form")
 _NOTHING = Trouble(
-    "the answer is empty: nothing of the kind is known there",
+    "the answer is empty: nothing was found there",
     may_pass=False,
-    fix="check the place's spelling, or give a polygon or a larger one",
+    fix="check the place's spelling, or give a polygon or a larger polygon",
     empty=True,
 )
 # Problems, keyed by text in OSMnx's error messages.
@@ -202,7 +202,7 @@ class Answers:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         if not _answers_at(str(parts.hostname), port):
             what = f"this machine seems to be offline: no connection within {_CONNECT_S} s"
-            fix = "go online and run `siting fetch CONFIG` once, which keeps the answers"
+            fix = "go online and run `siting fetch CONFIG` once to store the answers"
             raise UnsoundAnswerError(Trouble(what, may_pass=False, fix=fix))
 
     def _path(self, url: str) -> Path:
@@ -269,7 +269,7 @@ def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -
         response.close()
         # OSMnx would store the other server's answer under this address.
         what = f"the server redirects to another, {other}"
-        raise UnsoundAnswerError(Trouble(what, may_pass=False, fix="give the address you mean"))
+        raise UnsoundAnswerError(Trouble(what, may_pass=False, fix="use that server's address"))
     if response.ok:
         return
     response.close()

@@ -263,7 +263,7 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
 
 def nothing_inside(path: Path) -> InputError:
     """Return the error for a file without a drivable street inside the polygon."""
-    fix = "check that file and polygon are of the same place"
+    fix = "check that the file and the polygon cover the same place"
     return InputError(str(path), "has no street that cars may use inside the polygon", fix)
 
 
