@@ -42,8 +42,9 @@ def spread_demand(
         receive energy too, but it cannot be served.
     energy
         ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), as returned by `city_energy`. With a
-        ``zone_id`` column, there is one row per zone and class, whose energy goes only to the
-        zone's cells. If the cells have no zones, `energy` may have a single zone: the whole area.
+        ``zone_id`` column, there is one row per zone and class, and the energy of a row goes only
+        to the zone's cells. If the cells have no zones, `energy` may have a single zone: the whole
+        area.
     surfaces
         ``cell_id``, ``home``, ``destination``, ``en_route``: each cell's share of each surface, as
         `siting.demand.surfaces` returns them.

@@ -49,7 +49,7 @@ BOUND_COLUMNS = (
     "city", "purpose", "budget_pkr", "price", "bound_kwh_day", "served_kwh_day", "subsidy_pkr",
     "new_stations", "drives_min", "status", "seconds", "error",
 )  # fmt: skip
-# Columns of the bounds table that have the yearly values of a question and its answer.
+# Columns of the bounds table with yearly values of the question and the answer.
 BY_YEAR = {
     "money": "budget_{}_pkr", "drawn_by_year": "subsidy_{}_pkr",
     "served_by_year": "served_{}_kwh_day",

@@ -13,9 +13,9 @@ coefficient of 0 means equal energy, and 1 means an exponential distribution, as
 
 A driver who wants to charge compares all compatible stations in reach, as an app would. Among the
 stations whose expected wait is within the driver's patience, the driver takes the station with the
-shortest sum of drive, expected wait and charging. If no station is within patience, the driver is
-turned away and counted at the quickest station. The queue may grow during the drive. If the
-expected wait on arrival exceeds the patience, the driver leaves. All other drivers queue, first
+shortest total of drive, expected wait and charging time. If no station is within patience, the
+driver is turned away and counted at the quickest station. The queue may grow during the drive. If
+the expected wait on arrival exceeds the patience, the driver leaves. All other drivers queue, first
 come, first served, for the ports of one charger group of the station. They take the fastest free
 port and occupy it until the session ends.
 
@@ -64,8 +64,7 @@ class Queues:
         """Return the queues of a table of ports.
 
         `ports` is the result of `siting.simulation.station_ports`. `count` is the number of
-        sessions per day of each class. These numbers are the weights in the mean session of a
-        group.
+        sessions per day of each class. They weight the classes in the mean session of a group.
         """
         groups = ports["charger_group"].to_numpy(object)
         pace = np.full((len(ports), len(sessions.classes)), np.inf)
