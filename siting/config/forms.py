@@ -1,4 +1,4 @@
-"""JSON schema, resolved YAML and input files of a configuration, made from its sections."""
+"""JSON schema, resolved YAML and input files of a configuration, derived from its sections."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ If a hurdle requires NPV 0 at a share of q, worth is multiplied by that share. I
 at a higher rate, need and worth are computed at that rate. `gap_terms` returns need and worth for
 the rows of the integer program under the rules `need` and `gap`.
 
-Sources: the Ministry named viability-gap funding (Dunya, 6 Oct 2025), but no formula for it was
+Sources: the Ministry mentioned viability-gap funding (Dunya, 6 Oct 2025), but no formula for it was
 found; the arithmetic is from R. A. Brealey, S. C. Myers, F. Allen, Principles of Corporate Finance,
 chapters 2 and 5.
 """

@@ -97,7 +97,7 @@ def _smallest(choices: pd.DataFrame, sized: Flags, least_ports: int) -> int:
 
 
 def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules: Fitting) -> None:
-    """Raise `InputError` because no size fits any site, with the needs of the smallest size."""
+    """Raise `InputError` because no size fits any site, stating the needs of the smallest size."""
     least = rules.least_ports
     most = int(choices["ports"].to_numpy()[sized].max())
     if least > most and "ports" not in sites.columns:
@@ -144,7 +144,7 @@ def with_upgrade(offers: pd.DataFrame, rules: Fitting) -> pd.DataFrame:
 
 
 def with_reasons(offers: pd.DataFrame, sized: Flags, rules: Fitting) -> pd.DataFrame:
-    """Return the offers, with wrong numbers of bays, points and ports added to the reasons."""
+    """Return the offers; wrong numbers of bays, points and ports become reasons."""
     asked = rules.points(offers)
     points, ports = (offers[c].to_numpy() for c in ("points", "ports"))
     bays, there = (offers[c].to_numpy(float) for c in ("bays_needed", "site_bays"))

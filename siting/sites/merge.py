@@ -38,8 +38,8 @@ def merge_candidates(
 
     Places are taken in order: existing stations first, then by layer, with named places first in
     each layer, then from south to north and west to east. Each place joins the nearest earlier site
-    within `merge_within_m`; if there is none, it becomes a site. A long row of places therefore
-    does not become one site. Two existing stations of one layer always remain two sites, but a
+    within `merge_within_m`; if there is none, it becomes a site. A long row of places is therefore
+    not merged into one site. Two existing stations of one layer always remain two sites, but a
     station repeated in another layer is joined.
 
     Parameters
@@ -55,7 +55,7 @@ def merge_candidates(
         Straight distance in metres within which places become one site; 0 merges only places at the
         same point.
     max_snap_m
-        Places farther than this from the nearest road are not candidates.
+        Places more than this distance (m) from the nearest road are not candidates.
     excluded
         Areas with a ``name``: places inside are not candidates, except existing stations.
 
@@ -209,7 +209,7 @@ def _dropped(
 
 
 def _own(places: gpd.GeoDataFrame) -> list[str]:
-    """Return the columns of users' layers."""
+    """Return the names of the columns that come from users' layers."""
     return [str(column) for column in places.columns if str(column).startswith(OWN)]
 
 

@@ -1,6 +1,6 @@
 """The tables of an account, joined once and brought into one form for all checks.
 
-Tables that cannot be recounted are refused here. The checks find wrong figures.
+Tables that cannot be recounted are rejected here. Wrong figures are left to the checks.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _ONE_SLICE = pd.DataFrame(
 
 
 class Book:
-    """An account ready to be recounted."""
+    """An account prepared for the recount."""
 
     def __init__(self, account: Account) -> None:
         self.account = account
@@ -163,7 +163,7 @@ class Book:
 
     @cached_property
     def by_year(self) -> dict[int, dict[str, str]]:
-        """The offer that stands at each site, by year and site."""
+        """The offer in service at each site, by year and site."""
         return {
             year: dict(zip(part["site_id"], part["offer_id"], strict=True))
             for year, part in ((y, self.stands[self.stands["year"] == y]) for y in self.years)

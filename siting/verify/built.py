@@ -29,7 +29,7 @@ def check_built(book: Book, ledger: Ledger) -> None:
     moved = built["offer_id"].map(offers["site_id"]) != built["site_id"]
     broken("site_id", "not the site of the offer", known & moved)
     broken("site_id", "built twice", built.duplicated(["slice", "site_id"]))
-    # A station that stands in a year stands in every scenario of that year.
+    # A station in service in a year is in service in every scenario of that year.
     all_ = built["year"].map(book.slices.groupby("year")["slice"].size())
     in_ = built.groupby(["year", "site_id", "offer_id"])["slice"].transform("nunique")
     broken("slice", "not the same in every scenario", in_ != all_)
@@ -81,7 +81,7 @@ def _check_course(book: Book, ledger: Ledger) -> None:
 
 
 def _check_bids(book: Book, ledger: Ledger) -> None:
-    """Check that bundles stand whole or not at all, and that offers open in the required year.
+    """Check that bundles are built whole or not at all, and that offers open in the required year.
 
     The checks need the columns ``bundle`` and ``opens_year`` of `offers`.
     """
@@ -93,8 +93,8 @@ def _check_bids(book: Book, ledger: Ledger) -> None:
         there = named.index.isin(end)
         whole = pd.Series(there, named.index).groupby(named).agg(["all", "any"])
         torn = whole["any"] & ~whole["all"]
-        ledger.broken("built, column offer_id", "bundles built only in part", whole.index, torn)
-        ledger.row("bundles whole or not at all", (~torn).sum(), len(whole))
+        ledger.broken("built, column offer_id", "bundles that are only partly built", whole.index, torn)
+        ledger.row("bundles built whole or not at all", (~torn).sum(), len(whole))
     if "opens_year" in offers.columns and len(book.years) > 1:
         begun: dict[str, Any] = {}
         for year, now in book.by_year.items():

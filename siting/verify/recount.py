@@ -31,7 +31,7 @@ def recount(account: Account) -> pd.DataFrame:
     Raises
     ------
     VerifyError
-        If a figure is wrong; the error names every such figure.
+        If a figure is wrong; the message lists every wrong figure.
     InputError
         If the tables cannot be recounted, because of missing columns or names that do not match.
     """
@@ -46,7 +46,7 @@ def recount(account: Account) -> pd.DataFrame:
 
 
 def _check_limits(book: Book, ledger: Ledger) -> None:
-    """Check every limit on the stations except the budget."""
+    """Check every limit on the stations, except the budget."""
     _check_resources(book, ledger)
     ever: set[str] = set().union(*(set(now) for now in book.by_year.values()))
     end = set(book.by_year[book.years[-1]])

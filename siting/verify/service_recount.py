@@ -57,7 +57,7 @@ def check_service(book: Book, ledger: Ledger) -> None:
 
 
 def _check_capacity(book: Book, ledger: Ledger) -> None:
-    """Check that each station's chargers can serve its load in some split among their groups."""
+    """Check that a station's charger groups can share its load within their capacities."""
     key = ["slice", "site_id"]
     load = book.service.groupby([*key, "vehicle_class"])["served_kwh_day"].sum().reset_index()
     whole = load.groupby(key)["served_kwh_day"].sum().reset_index()

@@ -224,7 +224,7 @@ def test_a_section_that_is_missing_is_told_without_a_line(tmp_path: Path) -> Non
         for key, meaning in (
             ("roads", "road network and speeds"),
             ("demand", "people, cells and vehicles"),
-            ("candidates", "places where a station could stand"),
+            ("candidates", "places where a station could be built"),
             ("program", "the decision, and the budget"),
         )
     ]
@@ -241,7 +241,7 @@ def test_a_key_given_twice(tmp_path: Path) -> None:
         Fault(
             "town.yaml, line 15, key roads.peak",
             "3 is not true or false",
-            "expected: whether driving times are those of the peak hour",
+            "expected: whether to use peak-hour driving times",
         ),
     ]
 
