@@ -125,7 +125,7 @@ def _key_of(word: str) -> Key:
 
 
 def _given_whole(change: Any, key: Key) -> Key:
-    """Return the path of the section that contains a key, if it was given as a whole; else ()."""
+    """Return the path of a section that contains the key and was given as a whole; else ()."""
     for n, name in enumerate(key[:-1], 1):
         change = change.get(str(name), {})
         if not isinstance(change, Mapping):

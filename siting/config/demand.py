@@ -37,8 +37,8 @@ class Figures(Section):
     kwh_km: KwhKm | None = Field(None, gt=0, le=10)
     """energy use, kWh per km; default: the figure in the table, measured at the wall"""
     charging_efficiency: PositiveShare | None = None
-    """ratio of kwh_km to the energy drawn from the wall; below 1 if kwh_km is measured at the
-    battery; default: the figure in the table"""
+    """ratio of kwh_km to the energy drawn from the wall per km; below 1 if kwh_km is measured at
+    the battery; default: the figure in the table"""
     electric_km_share: Share | None = None
     """share of the distance driven on electricity; below 1 if some vehicles are plug-in hybrids;
     default: the figure in the table"""
@@ -103,10 +103,10 @@ class DepotFleet(Section):
     vehicles: int = Field(ge=1, le=1_000_000)
     """number of electric vehicles at the depot in the target year"""
     km_day: KmDay | None = Field(None, gt=0, le=1000)
-    """distance each vehicle drives per day, km; default: the figure of the class"""
+    """distance each vehicle drives per day, km; default: the class's figure"""
     public_share: Share | None = None
-    """share of the energy charged in public; the rest is charged in the depot; default: the figure
-    of the class"""
+    """share of the energy charged in public; the rest is charged at the depot; default: the class's
+    figure"""
     source: str = ""
     """source of the fleet's data"""
 
@@ -127,9 +127,9 @@ class Surfaces(Section):
     weights: Mapping[TableName, SurfaceWeights] = Field({})
     """weights of the three kinds of place, by vehicle class; default: the weights in the table"""
     poi_weights_csv: CsvFile | None = None
-    """weights of places by OSM tag, instead of the packaged table"""
+    """table of place weights by OSM tag, in place of the packaged table"""
     road_weights_csv: CsvFile | None = None
-    """drivers' readiness to stop, by road class, instead of the packaged table"""
+    """table of drivers' readiness to stop by road class, in place of the packaged table"""
     trips: int = Field(256, ge=1, le=100_000)
     """number of trip origins in the traffic model"""
     trip_min: Minutes = Field(30, gt=0, le=600)
@@ -139,22 +139,22 @@ class Surfaces(Section):
 
 
 class Housing(Section):
-    """The effects of renting and high-rise living on home charging, in zones with these data."""
+    """Effects of renting and high-rise living on home charging, in zones with data on them."""
 
     renting_effect: Share | None = None
     """share of home charging lost by tenants; default: the figure in the table"""
     high_rise_effect: Share | None = None
     """share of home charging lost by households in high-rises; default: the figure in the table"""
     survey_renting_share: Share | None = None
-    """share of tenants in the survey behind home_share; a zone with the same share of tenants uses
+    """share of tenants among the households surveyed for home_share; a zone with this share uses
     home_share unchanged; default: the figure in the table"""
     survey_high_rise_share: Share | None = None
-    """share of households in high-rises in the survey behind home_share; default: the figure in the
+    """share of high-rise households among those surveyed for home_share; default: the figure in the
     table"""
 
 
 class Demand(Section):
-    """The population, and its vehicles' public charging demand."""
+    """The population and the public charging demand of its vehicles."""
 
     people: PeopleSource = Field(discriminator="kind")
     """source of the population"""
@@ -184,20 +184,20 @@ class Demand(Section):
     """which value to use from the range of every figure; low: the end with less energy demand;
     high: the end with more"""
     scenarios_csv: CsvFile | None = None
-    """electric share of sales by scenario, in place of the packaged table"""
+    """table of electric sales shares by scenario, in place of the packaged table"""
     sales_csv: CsvFile | None = None
-    """figures of sales and survival that replace rows of the packaged table"""
+    """sales and survival figures that replace rows of the packaged table"""
     fleet_figures: Mapping[TableName, Mapping[TableName, float]] = Field({})
     """individual figures of the fleet model, by vehicle class, in place of the tables' figures:
     sales_year, growth, life_years, life_shape, opening_vehicles, opening_age_years, saturation,
     share_2030 …"""
     fleet_csv: CsvFile | None = None
-    """national electric fleet by year, in place of the fleet model"""
+    """table of the national electric fleet by year, in place of the fleet model"""
     fleets: Annotated[tuple[DepotFleet, ...], Field(strict=False)] = ()
     """fleets with known depots, such as a city's buses; they replace all modelled vehicles of their
     classes in the study area"""
     registrations_csv: CsvFile | None = None
-    """each city's share of registrations, in place of the packaged table"""
+    """table of each city's share of registrations, in place of the packaged table"""
     vehicles_csv: CsvFile | None = None
     """vehicle-class figures that replace rows of the packaged table"""
     profiles_csv: CsvFile | None = None

@@ -1,8 +1,9 @@
 """Base class of sections, field types with units, and file name checks.
 
-Values are not converted: ``"12"`` is not 12, and ``yes`` is not true. However, an integer may be
-written for a decimal number. Relative paths are resolved against the folder of the configuration
-file, which the reader passes in the validation context ``{"folder": Path, "check_files": bool}``.
+Values are not converted: ``"12"`` is not 12, and ``yes`` is not true. However, an integer is
+accepted where a decimal number is expected. Relative paths are resolved against the folder of the
+configuration file, which the reader passes in the validation context ``{"folder": Path,
+"check_files": bool}``.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def rupees(text: str) -> float:
     """
     found = re.fullmatch(r"([\d,_]*\.?\d+(?:e\+?\d+)?)\s*([a-z]*)", text.strip().lower())
     if found is None or found[2] not in RUPEES:
-        raise ValueError(f"{text!r} is not a sum of rupees; write 5000000, 5e6, 5m, 50 lakh or 2cr")
+        raise ValueError(f"{text!r} is not a rupee amount; write 5000000, 5e6, 5m, 50 lakh or 2cr")
     return float(found[1].replace(",", "").replace("_", "")) * RUPEES[found[2]]
 
 
@@ -132,7 +133,7 @@ class Section(BaseModel):
         }
 
     def _refusals(self) -> Iterable[Refusal]:
-        """Return the errors of keys that exclude each other; subclasses override this."""
+        """Return errors for keys that exclude each other; subclasses override this."""
         return ()
 
     @model_validator(mode="after")
@@ -165,7 +166,7 @@ def missing_file(path: Path) -> str:
 
 
 def _path(check: Callable[[Path, bool], None]) -> BeforeValidator:
-    """Return a validator that calls `check` with the full path and whether files must exist."""
+    """Return a validator that calls `check` with the full path and the `check_files` flag."""
 
     def resolved(value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, str | Path):

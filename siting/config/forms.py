@@ -54,7 +54,7 @@ def input_files(config: Config) -> dict[str, Path]:
 def with_files(config: Config, files: Mapping[Path, Path]) -> Config:
     """Return a configuration with some files replaced, without checking it.
 
-    `config`: as `siting.config.load` returns it; `files`: the replacement of each file.
+    `config`: as `siting.config.load` returns it; `files`: the replacement for each file.
     """
 
     def moved(value: Any) -> Any:

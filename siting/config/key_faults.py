@@ -222,7 +222,7 @@ def shown(value: Any) -> str:
         case bool():
             return str(value).lower()
         case int():
-            return str(value) if abs(value) < 10**30 else "a number of many digits"
+            return str(value) if abs(value) < 10**30 else "a very long number"
         case float():
             return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
         case str():
@@ -271,7 +271,7 @@ def keys_of(section: type[BaseModel], above: Key = ()) -> Iterator[Key]:
 def _unknown_key(spot: Spot) -> tuple[Key, str, str]:
     if spot.key in MOVED:
         return spot.key, f"has moved to {MOVED[spot.key]}", f"write {MOVED[spot.key]} instead"
-    assert spot.model is not None  # only a section has unknown keys
+    assert spot.model is not None  # only a section can have unknown keys
     known = list(spot.model.model_fields)
     *above, last = spot.key
     deeper = [dotted((*above, *key)) for key in keys_of(spot.model) if key[-1] == last]

@@ -61,7 +61,7 @@ class MoneyRange(Section):
 
 
 class CityOfNation(MoneyRange):
-    """One city: its configuration, and its floors and limits in the nation."""
+    """One city: its configuration, and its floors and limits within the nation."""
 
     config: YamlFile
     """the city's configuration, which is a study"""
@@ -119,7 +119,7 @@ class NationConfig(Section):
     """public money of all cities together, PKR; give either budget_pkr or years"""
     years: Years | None = None
     """public money by year, in place of budget_pkr; every city's plan covers these years, and
-    shares, floors and ceilings apply to the sum over the years; default: a single sum"""
+    shares, floors and ceilings apply to the sum over the years; default: a single budget"""
     cities: Annotated[tuple[FileOrCity, ...], Field(strict=False)] = Field(min_length=2)
     """the cities; each is a configuration file, or a section that names one"""
     set: Overrides = ()
@@ -198,7 +198,7 @@ def _one_or_the_other(config: NationConfig, today: date | None) -> Iterator[Refu
     if today is not None and first < today.year:
         yield key, f"{first} is before this year, {today.year}", "begin later"
     if config.money_pkr <= 0:
-        yield key, "there is no money in any year", "give some above 0"
+        yield key, "no year has a budget", "give some above 0"
 
 
 def _in_years(city: Config, nation: NationConfig) -> Config:

@@ -25,7 +25,7 @@ from siting.config.fields import (
     refuse,
 )
 
-# The reserved configuration name of existing stations.
+# Configuration name reserved for existing stations.
 EXISTING = "existing"
 RupeesKwh = Annotated[float, Field(json_schema_extra={"unit": "PKR/kWh"})]
 RupeesHour = Annotated[float, Field(json_schema_extra={"unit": "PKR/h"})]
@@ -62,7 +62,7 @@ class Service(Section):
     """recharging time of a battery, as a multiple of the time at full power"""
     time_utilisation: Mapping[TableName, PositiveShare] = Field({})
     """maximum share of the day that a port is in use and draws power, by charger group, under the
-    rule `waiting`; groups not listed use the package's table (ASSUMPTION: lev 0.30, ac 0.20, dc
+    `waiting` rule; groups not listed use the package's table (ASSUMPTION: lev 0.30, ac 0.20, dc
     0.25, swap 0.60)"""
 
 
@@ -74,7 +74,7 @@ class SiteCosts(Section):
     lender would assume (for the load of the fastest vehicles at every port, contingency, design,
     insurance, deposit, fixed charges, sales tax, staff at sockets and NEECA's fee)"""
     civil_bay_pkr: Rupees | None = Field(None, ge=0)
-    """cost of the civil works for a car bay, PKR"""
+    """cost of civil works per car bay, PKR"""
     land: Literal["lease", "upfront"] = "lease"
     """whether land is leased (a running cost) or paid for at the start"""
     land_bay_month_pkr: RupeesMonth | None = Field(None, ge=0)
@@ -156,11 +156,11 @@ class Subsidy(Section):
     land_share: Share = 0.0
     """share of the price of land bought at the start that the budget pays; ASSUMPTION"""
     rule: Literal["need", "share", "flat", "gap"] | None = None
-    """need: the budget pays the shortfall of the business case, up to the shares of the cost parts;
-    share: it pays these shares, even if the shortfall is smaller; flat: it pays the same amount for
-    every station; gap: it pays the shortfall, up to gap_cap_share of the cost; default: share under
-    `program.model: coverage`, where sales are unknown, and in a nation with years; need
-    otherwise"""
+    """need: the budget pays the shortfall of the business case, up to the shares of the cost
+    components; share: it pays these shares, even if the shortfall is smaller; flat: it pays the
+    same amount for every station; gap: it pays the shortfall, up to gap_cap_share of the cost;
+    default: share under `program.model: coverage`, where sales are unknown, and in a nation with
+    years; need otherwise"""
     flat_pkr: Rupees = Field(0, ge=0)
     """amount paid to each station under the `flat` rule, PKR"""
     gap_cap_share: Share = 0.5
@@ -217,7 +217,7 @@ class Offers(Section):
     least_ports: int = Field(0, ge=0, le=1000)
     """minimum number of ports of a size; 0: any number"""
     table_csv: CsvFile | None = None
-    """your own table of offers, in place of the computed table and with the same columns; rows may
+    """your own table of offers, with the columns of the computed table, which it replaces; rows may
     be changed, left out or added"""
     chargers_csv: CsvFile | None = None
     """charger catalogue in place of the packaged one, with the same columns"""
@@ -230,7 +230,7 @@ class Offers(Section):
     """share of the day's output at full power that the rated_share rule of `service` counts as
     capacity; ASSUMPTION for 2030 (0.05 to 0.25)"""
     availability: PositiveShare | None = None
-    """share of time during which grid and charger both work; default: the figure in the city table"""
+    """share of time when grid and charger both work; default: the figure in the city table"""
     service: Service = Service()
     """part of a charger's output that counts as capacity"""
     costs: SiteCosts = SiteCosts()
@@ -241,8 +241,8 @@ class Offers(Section):
     upgrade: bool = False
     """whether power beyond the headroom can be bought, at the grid table's price"""
     lines: LayerFile | None = None
-    """layer of the 11 kV network or substations, to measure the length of new lines; default: the
-    distance in the grid table"""
+    """layer of the 11 kV network or substations, used to measure the length of new lines; default:
+    the distance in the grid table"""
     feeders: LayerFile | None = None
     """layer of feeders with feeder_id and headroom_kw; default: each site has its own feeder"""
     feeder_within_m: Metres | None = Field(None, gt=0, le=100_000)

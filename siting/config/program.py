@@ -135,7 +135,7 @@ class LeastGain(Section):
         float, Field(json_schema_extra={"unit": "kWh/day, people or sessions/day per PKR m"})
     ] = Field(10.0, ge=0, le=1e9)
     """least gain from PKR 1 m, in the unit of the objective; 0: no limit; at 10 kWh/day, public
-    money is PKR 27 for each kWh of ten years, about the cost of the energy; ASSUMPTION"""
+    money comes to PKR 27 per kWh over ten years, about the cost of the energy; ASSUMPTION"""
     per_million_by_year: Mapping[YearKey, Annotated[float, Field(ge=0, le=1e9)]] | None = None
     """least gain by the year in which money is drawn, in place of per_million; only with
     program.years and `rule: always`"""
@@ -169,7 +169,7 @@ class Years(Section):
     carry_over: bool = False
     """whether money left unspent in one year can be spent later"""
     upgrades: bool = False
-    """whether a station can be upgraded later, at the cost of the difference"""
+    """whether a station can be upgraded later, for the difference in cost"""
     discount_rate: Share = 0.08
     """yearly rate at which a kWh is discounted; ASSUMPTION"""
     last_period_years: int = Field(1, ge=1, le=30)
@@ -226,7 +226,7 @@ class Envelope(Section):
     """Public money reserved for certain charger groups."""
 
     budget_pkr: Rupees = Field(ge=0)
-    """money in the envelope, PKR"""
+    """amount of the envelope, PKR"""
     charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(min_length=1)
     """groups of the charger catalogue that draw on the envelope (lev, ac, dc, swap_2w …); an
     offer's subsidy is divided among its groups by the cost of their chargers"""
@@ -244,7 +244,7 @@ class AreaEnvelopes(Section):
     name_column: Text = "name"
     """column with the area's name"""
     budgets_pkr: Mapping[Text, Rupees] = Field(min_length=1)
-    """money in each area's envelope, PKR"""
+    """amount of each area's envelope, PKR"""
 
 
 Sites = Annotated[tuple[Text, ...], Field(strict=False)]
@@ -294,8 +294,8 @@ class Mandate(Section):
     share: PositiveShare
     """share of each owner's places, rounded up"""
     by: Text | None = None
-    """column of areas (for example, `province`); the share applies in each area; default: one
-    area"""
+    """column with the area of each place, such as `province`; the share applies in each area;
+    default: one area"""
     pooled: bool = False
     """whether owners may trade obligations; the share then applies to the places of all owners
     together"""
@@ -377,15 +377,15 @@ class Limits(Section):
         groups = [group for one in kept.values() for group in set(one.charger_groups)]
         twice = sorted({group for group in groups if groups.count(group) > 1})
         if twice:
-            what = f"money is kept for {', '.join(twice)} in more than one envelope"
+            what = f"more than one envelope reserves money for {', '.join(twice)}"
             yield ("envelopes",), what, "name each charger group in one of them"
         if len(kept) > MOST_KEPT:
-            what = f"money is kept in {len(kept)} envelopes, but at most {MOST_KEPT} are allowed"
+            what = f"{len(kept)} envelopes reserve money, but at most {MOST_KEPT} may do so"
             yield ("envelopes",), what, "merge some of them"
 
 
 class Program(Section):
-    """What the plan decides, for which aims, and within which budget and limits."""
+    """The optimisation problem of a plan: its model, budget, aims and limits."""
 
     model: Literal["capacitated", "coverage"] = "capacitated"
     """capacitated: a station serves at most the capacity of its chargers; coverage: all demand in
@@ -430,7 +430,7 @@ class Program(Section):
     years: Years | None = None
     """a multi-year plan; default: one year"""
     scenarios: Scenarios | None = None
-    """one plan for several futures; default: one demand"""
+    """one plan for several futures; default: a single future"""
     alternatives: Alternatives | None = None
     """further plans that differ from the best one; default: one plan"""
     limits: Annotated[Limits, BeforeValidator(lambda v: {} if v is None else v)] = Limits()
@@ -453,7 +453,7 @@ class Program(Section):
             years = list(self.years.budgets_pkr) if self.years else []
             if sorted(gains) != years:
                 what = f"needs the years of program.years: {', '.join(map(str, years)) or 'none'}"
-                yield where, what, "name each of them, and no other"
+                yield where, what, "list exactly these years"
         asked, limits, kept = self.first_aims, self.limits, self.limits.kept
         money = sum(self.years.budgets_pkr.values()) if self.years else self.budget_pkr
         whole = sum(one.budget_pkr for one in kept.values())
@@ -465,7 +465,7 @@ class Program(Section):
                 yield ("limits", "envelopes", name, "rule"), what, "leave it out"
         elif whole > money:
             what = f"PKR {whole:,.0f} are reserved from a budget of PKR {money:,.0f}"
-            yield ("limits", "envelopes"), what, "keep less, or raise the budget"
+            yield ("limits", "envelopes"), what, "reserve less, or raise the budget"
         for aim in self.aims:
             if aim not in asked:
                 yield ("aims",), f"names {aim}, which is not set", "leave it out"

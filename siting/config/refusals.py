@@ -1,6 +1,6 @@
 """Settings that cannot be combined, in one table for both the check and the documentation.
 
-A setting is written as ``key: values``. The values are one value, several joined by ``or``,
+A setting is written as ``key: values``. The values are one value, several values joined by ``or``,
 ``given`` (any value) or ``not VALUE`` (any other value).
 """
 
@@ -50,7 +50,7 @@ REFUSALS: tuple[Clash, ...] = (
     Clash(
         "solver.method: exact or greedy",
         "solver.name: not HiGHS",
-        "only HiGHS can run the methods exact and greedy; other solvers are given the whole program",
+        "only HiGHS can run the methods exact and greedy; other solvers need the whole program",
         "add solver.method: milp, or leave the name out",
     ),
     Clash(

@@ -47,7 +47,7 @@ class Roads(Section):
     source: RoadSource = Field(discriminator="kind")
     """source of the roads"""
     speeds: Literal["karachi_lahore", "islamabad_rawalpindi", "other"] | None = None
-    """city group of the speed table, for roads without a plausible maxspeed; default: the group of
+    """city group in the speed table, for roads without a plausible maxspeed; default: the group of
     demand.city"""
     speeds_csv: CsvFile | None = None
     """speed table in place of the packaged one, with the same columns"""
@@ -104,7 +104,7 @@ class Reach(Section):
     access_kmh: Kmh = Field(15, gt=0, le=130)
     """speed on the straight line between a cell or site and the road, km/h; ASSUMPTION"""
     max_snap_m: Metres = Field(600, gt=0, le=10_000)
-    """maximum distance of a cell's centre from a road, m; cells farther away are out of reach;
+    """maximum distance between a cell's centre and a road, m; cells farther away are out of reach;
     ASSUMPTION"""
     table_csv: CsvFile | None = None
     """your own table of drive times (columns cell_id, site_id and travel_min), in place of drives
@@ -206,7 +206,7 @@ class Config(Section):
     reach: Reach = Reach()
     """reach of drivers"""
     program: Program
-    """the decision, and the budget"""
+    """model, budget, aims and limits of the plan"""
     solver: Solver = Solver()
     """solver settings"""
     output: Output = Output()

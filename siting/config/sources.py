@@ -146,8 +146,8 @@ class PeoplePoints(Section):
     """width of a raster cell, degrees, if the points are cell centres; people are then spread over
     the cell; default: all people live at the point"""
     clip_to_roads: bool = False
-    """whether to leave out people outside the outline of the roads, for a layer larger than the
-    study area; false: all people count, but those too far from a road cannot be served"""
+    """whether to leave out people outside the outline of the roads, for a layer that extends beyond
+    the study area; false: all people count, but those too far from a road cannot be served"""
     source: Source = ""
     licence: Licence = ""
 
@@ -190,7 +190,7 @@ class PeopleZones(Section):
     """column with vehicles per head, or a proxy, in any unit; cars move to zones with higher
     values, and their total stays the same; default: cars follow population"""
     spread_by: Literal["streets", "buildings", "places"] = "streets"
-    """basis for spreading people inside a zone: length of residential street, footprint of
+    """basis for spreading people inside a zone: length of residential streets, footprint of
     buildings, or places"""
     spread_path: SpreadFile | None = None
     """layer or OSM file of the buildings, or of places with a `weight` column; not used with
@@ -361,7 +361,7 @@ class SitesParcels(Section):
     """Candidates from land parcels: one per parcel, at its point nearest to a road."""
 
     kind: Literal["parcels"]
-    """land parcels, polygons of a layer file"""
+    """land parcels: the polygons of a layer file"""
     path: PolygonFile
     """layer file with one polygon per parcel"""
     name_column: Text | None = None

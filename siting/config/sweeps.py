@@ -1,4 +1,4 @@
-"""Sweeps: values to try for single keys, read from ``--sweep`` and written as overrides."""
+"""Sweeps: values to try for individual keys, read from ``--sweep`` and written as overrides."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def even_steps(text: str) -> list[int | float] | None:
 
 
 def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
-    """Return the values to try by key path, from ``key.path=[value, value]`` strings.
+    """Parse ``key.path=[value, value]`` strings into the values to try, by key path.
 
     In place of the list, a string may have ``low:high:count`` (`even_steps`). Raises `ConfigError`
     listing every string that is invalid, repeats a key or value, or has a list or mapping as a

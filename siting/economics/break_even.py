@@ -1,4 +1,4 @@
-"""Break-even values: where the plan's stations would need no public money, one figure at a time.
+"""Break-even values of single figures, at which the plan's stations need no public money.
 
 The net present value of a station that sells q is ``worth q - need``
 (`siting.economics.gap_terms`). It is linear in the price of a kWh, the tariff, the lease of a bay,
@@ -29,8 +29,8 @@ LEASE = "land_bay_month"
 # For each field of the rules with a linear effect: its item in money.csv and its unit.
 _RULES = {
     "tariff_pkr_kwh": ("station_tariff", "PKR/kWh"),
-    "attendants": ("attendants", "attendants a station with fast chargers"),
-    "attendants_other": ("attendants_other", "attendants a station without fast chargers"),
+    "attendants": ("attendants", "attendants per station with fast chargers"),
+    "attendants_other": ("attendants_other", "attendants per station without fast chargers"),
     "fixed_pkr_kw_month": ("fixed_charge", "PKR per kW per month"),
 }
 # Components of an offer's cost, each varied as a share of its planned value.
@@ -128,13 +128,12 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
     `accounts`: the stations that receive public money; all stations if none does.
 
     A station is lost if its shortfall exceeds its cap. Columns: ``figure`` (an item of money.csv or
-    works.csv, ``sales``, or a part of the cost), ``value``, ``unit``, ``stations`` (how many
-    stations the figure affects), ``rising`` (whether a larger value helps them),
-    ``half_no_money_at`` and ``no_money_at`` (the value from which half of the stations, or all,
-    need no public money), ``first_lost_at`` and ``all_lost_at`` (the value beyond which the first
-    station, or every station, is lost). Values below 0 or above `FAR` times the figure's ``value``
-    are blank. Figures without an effect are left out. The figure closest to its break-even value
-    comes first.
+    works.csv, ``sales``, or a cost component), ``value``, ``unit``, ``stations`` (how many stations
+    the figure affects), ``rising`` (whether a larger value helps them), ``half_no_money_at`` and
+    ``no_money_at`` (the value from which half of the stations, or all, need no public money),
+    ``first_lost_at`` and ``all_lost_at`` (the value beyond which the first station, or every
+    station, is lost). Values below 0 or above `FAR` times the figure's ``value`` are blank. Figures
+    without an effect are left out. The figure closest to its break-even value comes first.
     """
     shares = sold_shares(accounts.offers, accounts.by_group)
     main = shares.idxmax(axis=1).to_numpy() if len(shares) else np.array([])

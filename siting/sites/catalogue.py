@@ -1,4 +1,4 @@
-"""Tables of figures for stations: chargers, connections, fees, bays, compatible vehicles.
+"""Tables of station figures: chargers, connections, fees, bays, compatible vehicles.
 
 The `path` argument names a user's own table, which has the same columns and replaces the packaged
 one.

@@ -12,7 +12,7 @@ _STANDS = re.compile(r"^(?P<kw>\d+(?:\.\d+)?)\s*kW \(stands\)$", re.IGNORECASE)
 
 
 def charger_counts(text: str) -> tuple[dict[str, int], float | None]:
-    """Parse a string to the number of chargers of each type, and the existing power (kW).
+    """Parse a string into the number of chargers of each type, and the existing power (kW).
 
     Types keep the order of the string, and the numbers of a repeated type are added. The power is
     None if no part of the string has the form ``1 x 60 kW (stands)``. Raises `ValueError` if a part

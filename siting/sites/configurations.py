@@ -39,7 +39,7 @@ Configurations = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True)
 class Rules:
-    """The figures and rules behind offers: tables, service standard, costs and subsidy."""
+    """The figures and rules for making offers: tables, service standard, costs and subsidy."""
 
     chargers: pd.DataFrame
     grid: pd.DataFrame
@@ -272,7 +272,7 @@ def battery_pkr_kwh(types: pd.DataFrame) -> float:
 
 
 def _shortest(n: np.ndarray, life_years: pd.Series) -> np.ndarray:
-    """Return the shortest life (years) of each configuration's chargers; NaN if none has a life."""
+    """Return the shortest life (years) of each configuration's chargers; NaN if none is known."""
     lives = life_years.to_numpy(dtype=float, na_value=np.nan)
     shortest = np.where((n > 0) & ~np.isnan(lives), lives, np.inf).min(axis=1)
     return np.where(np.isfinite(shortest), shortest, np.nan)

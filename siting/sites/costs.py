@@ -52,7 +52,7 @@ SHARES = ("om_share", "contingency_share", "design_share", "insurance_share", "b
 
 @dataclass(frozen=True)
 class SiteCosts:
-    """The costs of a station besides chargers, grid works and fees; how its land is paid for.
+    """Station costs besides chargers, grid works and fees, and how the land is paid for.
 
     Create it with `site_costs`, which fills in the packaged figures.
     """
@@ -140,7 +140,7 @@ def site_costs(**overrides: Any) -> SiteCosts:
 
 @dataclass(frozen=True)
 class Hurdle:
-    """The hurdle for a station with public money: NPV 0 at lower sales or a higher return."""
+    """The hurdle for a subsidised station: NPV 0 at lower sales or a higher return."""
 
     # Share of planned sales at which a station must break even, above 0 and at most 1.
     sales_share: float = 1.0
@@ -160,9 +160,9 @@ class Hurdle:
 class Subsidy:
     """The rule for the public share of one station's cost, with its shares and limits.
 
-    The defaults are assumptions, because Pakistan has published no rule for the subsidy of a
-    station. India's PM E-DRIVE pays 0.8 of the cost of grid works (including civil works) and 0 to
-    0.7 of the cost of chargers.
+    The defaults are assumptions, because Pakistan has published no rule for subsidising a station.
+    India's PM E-DRIVE pays 0.8 of the cost of grid works (including civil works) and 0 to 0.7 of
+    the cost of chargers.
 
     >>> Subsidy(charger_share=0.5, grid_share=0.8, cap_per_station_pkr=5_000_000).fee_share
     0.0

@@ -26,7 +26,7 @@ type Places = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Fitting:
-    """The rules by which chargers fit a site."""
+    """The rules that decide whether chargers fit a site."""
 
     grid: pd.DataFrame
     parking: pd.DataFrame  # NEECA's parking rule: charging points by bays

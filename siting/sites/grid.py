@@ -52,11 +52,11 @@ def assign_feeders(
 
     `candidates`: sites in projected coordinates in metres (a value already in ``headroom_kw`` is
     kept); `feeders`: ``feeder_id``, ``headroom_kw`` (kW) and lines, areas or points, in any
-    coordinate system; `within_m`: maximum distance (m) of a site from its feeder; a site farther
-    from every feeder gets none.
+    coordinate system; `within_m`: maximum distance (m) of a site from its feeder; sites farther
+    away get no feeder.
 
     Result: a copy with ``feeder_id`` (blank: none), ``headroom_kw`` (blank: not known) and
-    ``feeder_m`` (distance to the feeder, m). Among equally near feeders, the first by id is taken.
+    ``feeder_m`` (distance to the feeder, m). Among equally near feeders, the first by id is used.
     Raises `InputError` listing every error: missing columns, repeated or blank ids, headroom that
     is not a number of at least 0, a missing or geographic coordinate system.
 

@@ -15,7 +15,7 @@ the busiest hour, the queue M/M/k then has
 
 Let m be the smallest number of ports that suffices for the share `busy_share` of that hour. The
 group's load is m / k times the sum of its chargers' draws. All ports count for swap cabinets, and
-under the rule ``rated_share``, which has no sessions.
+under the ``rated_share`` rule, which has no sessions.
 
 Source: R. B. Cooper, Introduction to Queueing Theory, 2nd ed. (1981), section 3.5.
 """

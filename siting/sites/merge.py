@@ -1,4 +1,4 @@
-"""Merge candidate layers: places are snapped to roads, and either joined, kept or dropped."""
+"""Merge candidate layers: places are snapped to roads, then joined, kept or dropped."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from siting.sites.places import OWN, OWN_ID
 
 log = logging.getLogger(__name__)
 
-# Optional fields of a place. A field that a site lacks comes from the first joined place that has
-# it.
+# Optional fields of a place. A field that a site lacks is taken from the first joined place that
+# has it.
 FIGURES = ("headroom_kw", "line_km", "bays", "availability", "existing_ports")
 
 REQUIRED = ("name", "kind", "source", "geometry")
@@ -52,8 +52,8 @@ def merge_candidates(
     network
         The roads.
     merge_within_m
-        Straight distance in metres within which places become one site; 0 merges only places at the
-        same point.
+        Straight distance in metres within which places are merged into one site; 0 merges only
+        places at the same point.
     max_snap_m
         Places more than this distance (m) from the nearest road are not candidates.
     excluded

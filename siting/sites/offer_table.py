@@ -66,8 +66,8 @@ def make_offers(
         Minimum number of ports of a size.
     existing_policy
         ``keep``: an existing station has one offer, ``existing``, at no cost. ``extend``: it also
-        has an offer ``existing+<configuration>`` for each configuration, which keeps the old
-        chargers and costs as much as the added ones. ``ignore``: the site counts as empty.
+        has an offer ``existing+<configuration>`` for each configuration, which keeps the existing
+        chargers and costs as much as the added ones. ``ignore``: the site is treated as empty.
     upgrade
         Whether a configuration that needs more power than the headroom is offered as
         ``<configuration>+upgrade``, at the price of a stronger feeder. Otherwise it is ruled out.

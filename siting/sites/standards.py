@@ -143,7 +143,7 @@ def group_mix(
     `compatibility`: the classes of each group; `sessions`: from `siting.demand.session_figures`;
     `limits`: from `siting.sites.charging_limits` (both default to the packaged tables);
     `energy_kwh_day`: public energy by class, used as weights. Without weights, or if all are 0, the
-    classes of the group have equal energy.
+    classes of the group are assumed to have equal energy.
 
     Raises `InputError` if no class uses the group, a class has no session figures, or an energy is
     negative.
@@ -166,7 +166,7 @@ def group_mix(
         faults.append(Fault(f"compatibility, charger_group {group}", what, "add a pair"))
     if lacking:
         what = f"no row for a class that uses the charger group {group}"
-        fix = "add one, or use the rule rated_share"
+        fix = "add one, or use the rated_share rule"
         faults.append(Fault("session figures", what, fix, lacking))
     if odd:
         faults.append(Fault("energy_kwh_day", "not an energy of at least 0 kWh", "", odd))
@@ -190,7 +190,7 @@ def group_mix(
 def group_capacity_kwh_day(
     types: pd.DataFrame, number: np.ndarray, mix: Mix | None, standard: ServiceStandard
 ) -> float:
-    """Return the capacity of one group's chargers at a station with power all day (kWh/day).
+    """Return the capacity (kWh/day) of one group's chargers at a station with power all day.
 
     `types` are rows of the charger catalogue, all of one group. `mix` may be None only under
     ``rated_share`` without swap cabinets. Callers multiply the result by the availability.
@@ -204,7 +204,7 @@ def group_capacity_kwh_day(
     if standard.rule == "rated_share" and not (swap & (count > 0)).any():
         return physical * standard.utilisation
     if mix is None:
-        raise InputError("service", f"the rule {standard.rule} needs session figures")
+        raise InputError("service", f"the {standard.rule} rule needs session figures")
     pack = standard.swap_depth * battery / ports
     kwh = np.where(swap, pack, mix.session_kwh)
     paced = [MINUTES * given / power * standard.swap_taper if one else mix.minutes(power)

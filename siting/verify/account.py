@@ -1,7 +1,7 @@
 """The account of a plan: its claims and input tables, which are all that a recount reads.
 
 A plan is recounted by *slice*, one year in one scenario. Without years and scenarios there is one
-slice with the name ``""``, and tables need no column ``slice``.
+slice with the name ``""``, and tables need no ``slice`` column.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ class Account:
     floors: pd.DataFrame | None = None
     members: pd.DataFrame | None = None
     # `worth`: worth of a kWh (1 by default) by ``demand_id``; if slices differ, a table with
-    # ``slice``, ``demand_id`` and ``per_kwh``. `decay`: the decay of this worth with the drive.
+    # ``slice``, ``demand_id`` and ``per_kwh``. `decay`: the decay of this worth with drive time.
     worth: pd.Series | pd.DataFrame | None = None
     decay: Decay | None = None
     gap: ViabilityGap | None = None  # the viability gap, if the subsidy rule uses it

@@ -15,7 +15,7 @@ from siting.verify.ledger import Ledger, above, differs
 
 @dataclass(frozen=True, eq=False)
 class Ceiling:
-    """Maximum stations and public money (PKR) for the bids that share a value in a column."""
+    """Limits on the stations and public money (PKR) of bids that share a value in a column."""
 
     name: str
     column: str
@@ -105,7 +105,7 @@ def _check_asks(account: AwardAccount, bids: pd.DataFrame, ledger: Ledger) -> No
     ledger.broken("losers.csv, column over_pkr", what, lost["bid"], untrue)
     drawn = account.offers.groupby("bid")["subsidy_pkr"].sum()
     apart = differs(drawn, summed["ask_pkr"].reindex(drawn.index), 1.0)
-    what = "bids whose offers do not draw the sum that the file of bids asks for"
+    what = "bids whose offers do not draw the amount asked for in the file of bids"
     ledger.broken("offers, column subsidy_pkr", what, drawn.index, apart)
 
 

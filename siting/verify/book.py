@@ -125,7 +125,7 @@ class Book:
             of = self.demand["vehicle_class"]
             only("margin_pkr", of, a.gap.margin_pkr, "missing for vehicle classes")
             if a.model == "coverage":
-                what = "needs sales, which the model coverage does not compute"
+                what = "needs sales, which the coverage model does not compute"
                 faults.append(Fault("the viability gap", what))
         if isinstance(a.budget_pkr, Mapping):
             only("budget_pkr", self.years, a.budget_pkr, "no budget for years")

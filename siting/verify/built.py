@@ -93,7 +93,7 @@ def _check_bids(book: Book, ledger: Ledger) -> None:
         there = named.index.isin(end)
         whole = pd.Series(there, named.index).groupby(named).agg(["all", "any"])
         torn = whole["any"] & ~whole["all"]
-        ledger.broken("built, column offer_id", "bundles that are only partly built", whole.index, torn)
+        ledger.broken("built, column offer_id", "bundles only partly built", whole.index, torn)
         ledger.row("bundles built whole or not at all", (~torn).sum(), len(whole))
     if "opens_year" in offers.columns and len(book.years) > 1:
         begun: dict[str, Any] = {}
@@ -153,7 +153,7 @@ def _check_headroom(book: Book, ledger: Ledger) -> None:
         return
     new = book.stands[~book.stands["existing"] & book.stands["site_id"].isin(spare.index)]
     new = new.drop_duplicates("offer_id")
-    # Headroom limits only new power, without the power that a paid grid upgrade adds.
+    # Headroom limits only new power, excluding the power that a paid grid upgrade adds.
     there = new["site_id"].map(book.kept).map(load_kw(book.offer)).where(new["extends"])
     drawn = load_kw(new) - there.astype(float).fillna(0.0)
     if "upgrade_kw" in new.columns:

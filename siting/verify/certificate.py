@@ -55,7 +55,7 @@ EXACT_PAIRS = 5_000
 # steps of 0.5 the bound is 18,169 kWh/day; in steps of 0.1 it is 13,770, as in the run.
 GAP_PRICES = tuple(n / 10 for n in range(11))
 EPSILON = 2.0**-52
-# An offer is impossible if its need exceeds the money by more than this share.
+# An offer is impossible if its need exceeds the available money by more than this share.
 ROUNDING = 1e-6
 
 

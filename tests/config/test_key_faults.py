@@ -70,7 +70,7 @@ ONE_FAULT = [
     ("city_people: 1_000_000", "city_people: 1e999", 34, "demand.city_people",
      "inf is not a finite number", ""),
     ("city_people: 1_000_000", f"city_people: {'9' * 400}", 34, "demand.city_people",
-     "a number of many digits is too large", ""),
+     "a very long number is too large", ""),
     ("city_people: 1_000_000", "city_people: true", 34, "demand.city_people",
      "true is not a number", ""),
     ("car: 0.01", "car: 1.01", 36, "demand.fleet_share.car", "1.01 is greater than 1", ""),
@@ -225,7 +225,7 @@ def test_a_section_that_is_missing_is_told_without_a_line(tmp_path: Path) -> Non
             ("roads", "road network and speeds"),
             ("demand", "people, cells and vehicles"),
             ("candidates", "places where a station could be built"),
-            ("program", "the decision, and the budget"),
+            ("program", "model, budget, aims and limits of the plan"),
         )
     ]
 
