@@ -2,8 +2,8 @@
 
 Values are not converted: ``"12"`` is not 12, and ``yes`` is not true. However, an integer is
 accepted where a decimal number is expected. Relative paths are resolved against the folder of the
-configuration file, which the reader passes in the validation context ``{"folder": Path,
-"check_files": bool}``.
+configuration file, which the reader passes in the validation context
+``{"folder": Path, "check_files": bool}``.
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ def _check_claimed(book: Book, ledger: Ledger) -> None:
 
 
 def worth_of(book: Book, rows: pd.DataFrame, kwh: str, *, drives: bool) -> pd.Series:
-    """Return the worth of the energy in column `kwh`, per slice; `drives`: whether decay applies."""
+    """Return the worth of the energy in column `kwh`, per slice; `drives`: apply decay."""
     a = book.account
     worth = rows[kwh].to_numpy(dtype=float) * book.per_kwh(rows)
     if drives and a.decay is not None:
