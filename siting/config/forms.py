@@ -52,7 +52,7 @@ def input_files(config: Config) -> dict[str, Path]:
 
 
 def with_files(config: Config, files: Mapping[Path, Path]) -> Config:
-    """Return a configuration with some files replaced, without checking it.
+    """Return a configuration with files replaced, without checking it.
 
     `config`: as `siting.config.load` returns it; `files`: the replacement for each file.
     """

@@ -20,7 +20,7 @@ from siting.config.yaml_text import Key
 SELECTORS = ("kind", "shape")
 # Keys that are often set in the wrong place, and where they belong.
 ELSEWHERE = {
-    ("demand.people", "h3"): "for a table with a column h3, write kind: points; for hexagonal "
+    ("demand.people", "h3"): "for a table with an h3 column, write kind: points; for hexagonal "
     "cells, write demand.cells.shape: h3",
 }
 

@@ -67,7 +67,7 @@ class Service(Section):
 
 
 class SiteCosts(Section):
-    """Costs of a station besides chargers, grid works and fees; None: the package's figure."""
+    """Costs of a station other than chargers, grid works and fees; None: the package's figure."""
 
     preset: Literal["central", "prudent"] = "central"
     """which values to use from the ranges of the packaged costs; prudent: the values that a careful

@@ -305,7 +305,7 @@ class Mandate(Section):
 
 
 class Limits(Section):
-    """The requirements on a plan besides the budget."""
+    """The requirements on a plan, apart from the budget."""
 
     most_new_stations: int | None = Field(None, ge=0, le=1_000_000)
     """maximum number of new stations; default: any number"""
@@ -417,8 +417,8 @@ class Program(Section):
     """first aim: the cheapest plan that serves a given share, without a budget; default: the best
     plan for the budget"""
     aims: Annotated[tuple[FirstAim, ...], Field(strict=False), AfterValidator(no_repeat)] = ()
-    """order of the first aims, if more than one of fairness, least_cost and a criterion regret or
-    cvar is set; each aim keeps the values that earlier aims reached"""
+    """order of the first aims, if several are set among fairness, least_cost and a regret or cvar
+    criterion; each aim keeps the values that earlier aims reached"""
     then: LaterAims | None = None
     """later aims in order, among plans of equal value (within a fifth of solver.gap): most_worth
     (the objective), least_money (public money), shortest_drives (without more public money, unless
@@ -434,7 +434,7 @@ class Program(Section):
     alternatives: Alternatives | None = None
     """further plans that differ from the best one; default: one plan"""
     limits: Annotated[Limits, BeforeValidator(lambda v: {} if v is None else v)] = Limits()
-    """limits besides the budget"""
+    """limits other than the budget"""
 
     def _refusals(self) -> Iterator[Refusal]:
         floors = {

@@ -50,7 +50,7 @@ REFUSALS: tuple[Clash, ...] = (
     Clash(
         "solver.method: exact or greedy",
         "solver.name: not HiGHS",
-        "only HiGHS can run the methods exact and greedy; other solvers need the whole program",
+        "only HiGHS can run the exact and greedy methods; other solvers need the whole program",
         "add solver.method: milp, or leave the name out",
     ),
     Clash(

@@ -52,7 +52,7 @@ SHARES = ("om_share", "contingency_share", "design_share", "insurance_share", "b
 
 @dataclass(frozen=True)
 class SiteCosts:
-    """Station costs besides chargers, grid works and fees, and how the land is paid for.
+    """Station costs other than chargers, grid works and fees, and how the land is paid for.
 
     Create it with `site_costs`, which fills in the packaged figures.
     """

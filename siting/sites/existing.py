@@ -11,7 +11,7 @@ import pandas as pd
 from siting.errors import Fault, InputError, refuse
 from siting.files import read_layer, rows_fault, texts_of
 
-# Power of the most common charger in the open records of early 2026 (Open Charge Map).
+# Power (kW) of the most common charger in the open records of early 2026 (Open Charge Map).
 ASSUMED_POWER_KW = 60.0
 
 # For two of our columns: the matching column of Open Charge Map, its codes that mean yes, and the

@@ -52,8 +52,9 @@ def pairs(
     """Return the pairs of a site row and a choice row that become offers, and whether a size fits.
 
     Pairs are sorted by site, then by choice. `sites` are new sites, or existing stations with their
-    ``ports``, ``points`` and ``bays_needed``; `sized` marks the choices that are sizes. A site gets
-    all choices that are not sizes, and the sizes that fit. If no size fits, it gets the smallest.
+    ``ports``, ``points`` and ``bays_needed``; `sized` marks the choices that are sizes. A site is
+    paired with all choices that are not sizes, and with the sizes that fit or, if none fits, the
+    smallest.
     """
     if sized.any():
         fits = _fits(sites, choices, rules) & sized
@@ -125,7 +126,7 @@ def _room(bays: float, kw: float) -> str:
 
 
 def with_upgrade(offers: pd.DataFrame, rules: Fitting) -> pd.DataFrame:
-    """Return the offers, with a reason or an upgrade's price if the headroom is too small."""
+    """Return the offers; where the headroom is too small, add a reason or an upgrade's price."""
     out = offers.assign(upgrade_kw=0.0, upgrade_cost_pkr=0.0)
     added = out["load_kw"] - out["standing_kw"]
     over = (out["reason"] == "") & (added > out["headroom_kw"])

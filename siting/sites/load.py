@@ -9,7 +9,7 @@ A charger of K kW with p ports draws at most its rating, and at most the power i
 The draw is K if a class has no limit at the group. This is the case for DC, where the mean power of
 a session does not show its peak. If there are many ports, they are rarely all in use. Let a
 (erlangs) be the load at which the group sells all the energy that the service standard allows. In
-the busiest hour, the queue M/M/k then has
+the busiest hour, the M/M/k queue then has
 
     P(N = n) ~ a^n / n!  for n < k,      P(all k taken) ~ a^k / k! x k / (k - a)
 

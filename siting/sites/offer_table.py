@@ -60,8 +60,8 @@ def make_offers(
         offered at every site, with a reason if it does not fit. Required if there are no sizes.
     sizes
         The allowed numbers of chargers at a site, by charger type. `with_sizes` combines them, with
-        at most one type per charger group. A site gets the sizes that fit. If none fits, it gets
-        the smallest size, with the reason.
+        at most one type per charger group. Only sizes that fit are offered at a site. If none fits,
+        the smallest is offered, with the reason.
     least_ports
         Minimum number of ports of a size.
     existing_policy

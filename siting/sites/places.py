@@ -194,7 +194,7 @@ def _places(
     shapes = layer.geometry
     points = shapes.where(shapes.geom_type == "Point", shapes.representative_point())
     name = pd.Series(None, index=layer.index, dtype="str")
-    # By default, a place gets its English name if it has one.
+    # By default, a place uses its English name if it has one.
     for column in (name_column, "name:en" if name_column == "name" else name_column):
         if column in layer.columns:
             told = layer[column].astype("str").str.strip()

@@ -19,7 +19,7 @@ Otherwise it is session_kwh / session_min of the profile table, the mean power a
 The classes of a group are weighted by their number of sessions, which is ``energy_kwh_day`` (or an
 equal energy) divided by session_kwh.
 
-A group can have charger types of different speeds. Its k fastest ports form one queue M/M/k with
+A group can have charger types of different speeds. Its k fastest ports form one M/M/k queue with
 the mean of their minutes, in which slow ports weigh more than in the mean of their rates. The
 remaining ports of each type form a separate queue, and k is chosen to serve the most energy. A
 station could assign its ports to these queues, and idle slow ports cost nothing, so more or faster
@@ -37,8 +37,8 @@ would have to be in use for 0.6 of the day if its vehicles draw 0.8 kW.
 
 Swap cabinets are queues of repairable items. A swap takes a full battery out and leaves an empty
 one, which a slot charges at once. With a battery and a charger in each of n slots, a driver waits
-only while all n batteries are charging, and then gets the first full one. Waits follow the queue
-M/M/n (Erlang C). The slots are its servers, and its service time is the recharging time of a
+only while all n batteries are charging, and then gets the first full one. Waits follow the M/M/n
+queue (Erlang C). The slots are its servers, and its service time is the recharging time of a
 returned battery,
 
     recharge_min = 60 depth pack_kwh / (kW a slot) x taper,   a swap gives depth x pack_kwh.

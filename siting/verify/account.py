@@ -1,7 +1,7 @@
-"""The account of a plan: its claims and input tables, which are all that a recount reads.
+"""The account of a plan: its claims and input tables, the only data that a recount reads.
 
-A plan is recounted by *slice*, one year in one scenario. Without years and scenarios there is one
-slice with the name ``""``, and tables need no ``slice`` column.
+A plan is recounted in *slices*, each one year in one scenario. Without years and scenarios there is
+one slice with the name ``""``, and tables need no ``slice`` column.
 """
 
 from __future__ import annotations

@@ -155,7 +155,7 @@ def _check_payments(account: AwardAccount, ledger: Ledger) -> None:
 
 
 def _paid(winners: pd.DataFrame) -> Iterator[tuple[str, float, float]]:
-    """Yield each rule with the smallest and the largest payment under it (PKR)."""
+    """Yield each payment rule with its smallest and largest total payment (PKR)."""
     rows = winners.to_dict("records")
     asked = math.fsum(row["ask_pkr"] for row in rows)
     yield "pay as bid", asked, asked

@@ -1,4 +1,4 @@
-"""The tables of an account, joined once and brought into one form for all checks.
+"""The tables of an account, joined once and converted to one form for all checks.
 
 Tables that cannot be recounted are rejected here. Wrong figures are left to the checks.
 """
@@ -140,7 +140,7 @@ class Book:
         return rows["slice"].map(lambda name: f" in {name}" if name else "").astype(object)
 
     def per_kwh(self, rows: pd.DataFrame) -> Any:
-        """Return the worth of a kWh of each demand row; NaN if missing."""
+        """Return the worth per kWh of each demand row; NaN if missing."""
         worth = self.account.worth
         if worth is None:
             return np.ones(len(rows))

@@ -42,7 +42,7 @@ def check_built(book: Book, ledger: Ledger) -> None:
 
 
 def _check_course(book: Book, ledger: Ledger) -> None:
-    """Check that no station, new or existing, closes or gets smaller."""
+    """Check that no station, new or existing, closes or shrinks."""
     existing, extends = book.offer["existing"], book.offer["extends"]
     size = book.offer[book.capacity_columns].astype(float)
     if book.account.gap is None:

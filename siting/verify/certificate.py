@@ -130,7 +130,7 @@ class _Bound:
         self.sets = _Sets.of(book.plugs, book.groups, classes)
 
     def numbers(self, values: Any) -> Numbers:
-        """Return numbers for sums: fractions for a small town, else floating point."""
+        """Convert values for sums: to fractions for a small town, else to floating point."""
         plain = np.asarray(values, dtype=float)
         if not self.exact:
             return plain

@@ -1,4 +1,4 @@
-"""Recount a plan: make all checks in order, including the checks of limits and other plans."""
+"""Recount a plan: run all checks in order, including those of limits and of other plans."""
 
 from __future__ import annotations
 

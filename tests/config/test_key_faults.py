@@ -151,7 +151,7 @@ ONE_FAULT = [
     ("      kwh_km: 0.2\n", "      kwh_km: 0.2\n      home_share: 0.5\n", 49,
      "demand.figures.car.public_share", "is given together with home_share", "give one of them"),
     ("kind: points", "kind: h3", 23, "demand.people.kind", "'h3' is not one of points",
-     "for a table with a column h3, write kind: points; for hexagonal cells, write demand.cells"),
+     "for a table with an h3 column, write kind: points; for hexagonal cells, write demand.cells"),
     ("    shape: h3\n    resolution: 9", "    kind: hex", 30, "demand.cells.shape",
      "'hex' is not one of square, h3", ""),
     ("sizes: {ac_22: [2, 4]", "sizes: {ac_22: [2, 0]", 124, "offers.sizes.ac_22.1",
