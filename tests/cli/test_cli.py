@@ -494,7 +494,7 @@ def test_money_is_taken_as_planners_write_it(town, tmp_path):
     for text in ("5x", "-3", "much", "nan"):
         done = here("run", town, "--budget", text, "--out", tmp_path / "none")
         assert done.returncode == 2
-        assert "is not a sum of rupees" in " ".join(done.stderr.replace("│", " ").split())
+        assert "is not a rupee amount" in " ".join(done.stderr.replace("│", " ").split())
 
 
 @pytest.mark.slow

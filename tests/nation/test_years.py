@@ -341,7 +341,7 @@ def test_every_fault_before_anything_is_solved(tmp_path):
     assert sum("years end in 2031" in f and "set: [year=2031]" in f for f in found) == 2
     for given, what in (
         ("years=null", "there is no money; give budget_pkr, or years"),
-        ("years.budgets_pkr={2029: 0, 2030: 0}", "there is no money in any year"),
+        ("years.budgets_pkr={2029: 0, 2030: 0}", "no year has a budget"),
         ("years.budgets_pkr={2030: 1, 2029: 1}", "the years are not in ascending order"),
     ):
         assert what in faults(lambda given=given: load_nation(path, [given]))[0]
