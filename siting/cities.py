@@ -182,7 +182,7 @@ def new_config(
     east_deg: {row["east_deg"]}
     north_deg: {row["north_deg"]}"""
     if given is not None:
-        people, basis = given, "given with siting new; say where the figure comes from"
+        people, basis = given, "entered with siting new; state where the figure comes from"
     begin = f"""\
 # {{}}: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
 # Once online:  siting fetch {slug}.yaml     (a big city takes some minutes)
@@ -201,7 +201,7 @@ def new_config(
   # Demand is where people live. An OpenStreetMap file with shops and offices can say more:
   # surfaces: {places: {kind: osm_file, path: FILE}}"""
         sites, spacing_m = f"    - kind: osm_file\n      path: {at}", TOWN_SPACING_M
-        why = "smaller gives more places to choose from"
+        why = "smaller values give more candidates"
         if roads_file.lower().endswith((".graphml", ".graphml.gz", ".parquet")):
             sites = ""  # streets only
     tags = """
@@ -220,7 +220,7 @@ def new_config(
     lent, like_line = "", ""
     of = f", tehsil of {districts}" if districts and not in_library else ""
     if not in_library:
-        like_line = f"\n  like: {lender.lower()}   # the city that lends its figures"
+        like_line = f"\n  like: {lender.lower()}   # the city whose figures are used"
         lent = f"""\
 # The package has no figures of {name} itself: power, speeds and vehicles a head are those of
 # {lender} (assumption; the countryside has fewer vehicles a head).
@@ -290,7 +290,7 @@ def _scalar(text: str) -> str:
 def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.DataFrame, str, bool]:
     """Return a town's name, zones and lending city, and whether it is the lending city itself."""
     if not (wanted.strip() and wanted.isprintable()):
-        raise InputError("city", "is blank, or holds characters that cannot be printed")
+        raise InputError("city", "is blank or contains unprintable characters")
     lender = None if like is None else str(find_city(like)["city"])
     cities = library()["city"].to_list()
     town, _, district = (part.strip().casefold() for part in wanted.partition(","))

@@ -78,7 +78,7 @@ def copy_embedded_city(folder: Path | str = "siting-demo", nation: bool = False)
     )
     if changed:
         verb = "nation" if nation else "run"
-        what = "holds files of the embedded city that were changed"
+        what = "contains modified files of the embedded city"
         fix = f"siting {verb} {folder / config} runs them; or name another folder"
         raise InputError(str(folder), what, fix, changed)
     for place, source in files.items():

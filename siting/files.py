@@ -98,8 +98,8 @@ def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
             raise InputError(str(path), what, "save it as CSV UTF-8") from err
         raise
     if not isinstance(frame.index, pd.RangeIndex):
-        what = "lines have more values than the first has names"
-        raise InputError(str(path), what, 'put texts with commas into "quotes"')
+        what = "lines have more values than the header has names"
+        raise InputError(str(path), what, 'enclose text that contains commas in "quotes"')
     return frame
 
 
@@ -150,7 +150,7 @@ class UserTable:
             have = ", ".join(map(str, self.table.columns))
             raise InputError(str(self.path), "columns are missing", f"it has: {have}", lost)
         if self.table.empty:
-            raise InputError(str(self.path), "has no rows", "write a line for each place")
+            raise InputError(str(self.path), "has no rows", "add a line for each place")
 
 
 @contextmanager

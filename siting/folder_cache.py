@@ -70,7 +70,7 @@ def _read[T](entry: Path, read: Callable[[Path], T]) -> T | None:
         return read(entry)
     except _WRONG as err:
         if entry.is_dir():
-            logger.warning("the result kept in %s is damaged (%s); building it again", entry, err)
+            logger.warning("the cached result in %s is damaged (%s); rebuilding it", entry, err)
             _discard(entry)
         return None
 

@@ -18,7 +18,7 @@ class Wish:
 
     `at_stake` means that there is work to lose; otherwise Ctrl-C ends the block at once. `heard`
     means that Ctrl-C was pressed while there was work to lose. `by_solve` means that the first
-    solve that has a plan sets `at_stake`.
+    solve that finds a plan sets `at_stake`.
     """
 
     def __init__(self, *, by_solve: bool) -> None:

@@ -87,7 +87,7 @@ def changed(folder: Path, hashes: Mapping[str, Any], again: str = AGAIN) -> list
         if not path.is_file():
             faults.append(Fault(str(path), "is missing", again))
         elif sha256(path) != hashed:
-            fix = f"put the file back as it was, or {again}"
+            fix = f"restore the original file, or {again}"
             if path.name == "config.yaml":
                 fix += "; to change a key for another plan, use --set"
             faults.append(Fault(str(path), "was changed after the run was written", fix))
@@ -167,7 +167,7 @@ def _other_format(path: Path, record: Mapping[str, Any], reads: int) -> Fault:
 
 def _manifest_faults(path: Path, manifest: Mapping[str, Any], tables: Sequence[str]) -> list[Fault]:
     faults = [
-        Fault(f"{path}, key {key}", "is missing or of another type", AGAIN)
+        Fault(f"{path}, key {key}", "is missing or has the wrong type", AGAIN)
         for key in ("sha256", "of_the_run", "attrs", "network", "outcome")
         if not isinstance(manifest.get(key), dict)
     ]

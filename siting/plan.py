@@ -123,7 +123,7 @@ class Plan:
 
     @property
     def cost_pkr(self) -> float:
-        """Total cost, subsidy included, PKR."""
+        """Total cost including subsidy, PKR."""
         return self.outcome.cost_pkr
 
     @property

@@ -120,7 +120,7 @@ OFFERS = Table(
         Column("chargers", "text", "", "the chargers in words, e.g. 2 x dc_60"),
         Column("existing", "flag", "", "whether the offer is an existing station, kept at no cost"),
         _number("power_kw", "kW", "rated power of the chargers"),
-        _number("charger_cost_pkr", "PKR", "chargers, installation and taxes included"),
+        _number("charger_cost_pkr", "PKR", "chargers, including installation and taxes"),
         _number("grid_cost_pkr", "PKR", "connection, transformer and 11 kV line"),
         _number("fee_cost_pkr", "PKR", "registration and application fees"),
         _number("cost_pkr", "PKR", "sum of the cost components"),
@@ -140,7 +140,7 @@ COMPATIBILITY = Table(
     "one row per charger group and vehicle class that can use it",
     (
         _id("charger_group", "group of chargers, as in capacity_<group>_kwh_day"),
-        _id("vehicle_class", "vehicle class that can plug in there"),
+        _id("vehicle_class", "vehicle class that can use the group"),
     ),
     key=("charger_group", "vehicle_class"),
 )
@@ -151,7 +151,7 @@ REACH = Table(
     (
         _id("cell_id", "the cell"),
         _id("site_id", "the site"),
-        _number("travel_min", "min", "driving time to the site, access included"),
+        _number("travel_min", "min", "driving time to the site, including access"),
     ),
     key=("cell_id", "site_id"),
 )

@@ -135,7 +135,7 @@ def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = 
 
 
 def write_text(path: Path, text: str, *, replace: bool = False) -> None:
-    """Write a string as UTF-8 with `write_whole`, with the same line ends on every system."""
+    """Write a string as UTF-8 with `write_whole`, with the same line endings on every system."""
     write_whole(
         path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"), replace=replace
     )
