@@ -83,7 +83,7 @@ DEMAND = Table(
         _id("demand_id", "name of the row, d…"),
         _id("cell_id", "cell of the demand"),
         _id("vehicle_class", "vehicle class"),
-        _number("demand_kwh_day", "kWh/day", "public charging energy wanted"),
+        _number("demand_kwh_day", "kWh/day", "public charging demand"),
     ),
     key=("demand_id",),
 )
