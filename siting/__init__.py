@@ -1,6 +1,7 @@
 """Siting of electric-vehicle chargers: a facility-location program on real road networks.
 
-Each stage is a function from tables to tables. A `Study` runs them from one configuration file::
+Each stage is a function that takes tables and returns tables. A `Study` runs them from one
+configuration file::
 
     import siting
 
@@ -17,7 +18,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# Public names, by the module that defines them.
+# Public names, grouped by the module that defines them.
 _NAMES = {
     "siting.awards": "award",
     "siting.batch": "list_studies run_batch",
@@ -48,7 +49,7 @@ _NAMES = {
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 
-# Public names that differ from the names in the modules, which would be vague here.
+# Public names that differ from their names in the modules, which would be too vague here.
 _OTHER_NAMES = {"load_config": "load", "read_roads": "read_file"}
 
 __all__ = ["__version__", *sorted(_HOMES)]

@@ -1,4 +1,4 @@
-"""The city library: known figures of each city, and first configurations for towns."""
+"""The city library: known figures for each city, and starter configurations for towns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TOWN_SPACING_M = 500
 BUDGET_PKR_PERSON = 80
 BUDGET_STEP_PKR = 10_000_000
 # If the library has a city in a town's district, the town borrows the figures of that city.
-# Otherwise it borrows the figures of the city listed here, which is the nearest with the same or a
+# Otherwise it borrows the figures of the city listed here: the nearest one with the same or a
 # neighbouring power company (assumption).
 _LENT = {
     "Faisalabad": ("Faisalabad", "Sargodha"),
@@ -67,10 +67,10 @@ def library() -> pd.DataFrame:
 def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFrame:
     """Return the census zones of a city in 2023: tehsils, or sub-divisions in Karachi.
 
-    `city` is a city in the library, or a city that only this table has (Sargodha, Sukkur …); None
+    `city` is a city in the library, or a city found only in this table (Sargodha, Sukkur …); None
     means all cities. `whole_district` adds the other tehsils of the city's districts. Columns
     (blank: unknown): ``district``, ``division``, ``tehsil``, ``city`` (blank: none), ``area_km2``,
-    ``people_2023``, ``urban_people``, ``household_size`` (persons), ``growth_pct_year`` (2017 to
+    ``people_2023``, ``urban_people``, ``household_size`` (people), ``growth_pct_year`` (2017 to
     2023), ``households``, three shares of the households (0 to 1), namely ``renting_share``,
     ``rooms4_share`` (with four rooms or more) and ``grid_share`` (lit by grid electricity),
     ``high_rise_buildings`` (residential), ``economic_structures``, ``source``, ``confidence``.
@@ -95,8 +95,8 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
 
     The districts of `city` are searched first; case is ignored. Columns: ``people`` (2023),
     ``renting_share`` (0 to 1, blank: unknown) and ``ownership`` (share of households with four
-    rooms or more, as a proxy for vehicles). An `InputError` that names `where` lists each name that
-    the census table does not have, or has in several districts.
+    rooms or more, as a proxy for vehicles). Raises `InputError`, naming `where`, with each name
+    that is missing from the census table or occurs in several districts.
 
     >>> census_zones(["Model Town"], "lahore", "zones")["people"].to_list()
     [3244906.0]
@@ -124,8 +124,8 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
 def find_city(name: str) -> pd.Series[Any]:
     """Return the library's row for a city.
 
-    Case is ignored. Raises `InputError` if the library has no such city; the fix suggests the most
-    similar name.
+    Case is ignored. Raises `InputError`, suggesting the most similar name, if the city is not in
+    the library.
 
     >>> find_city("quetta")["disco"]
     'QESCO'
@@ -182,7 +182,7 @@ def new_config(
     east_deg: {row["east_deg"]}
     north_deg: {row["north_deg"]}"""
     if given is not None:
-        people, basis = given, "given with siting new; say where the figure comes from"
+        people, basis = given, "entered with siting new; state where the figure comes from"
     begin = f"""\
 # {{}}: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
 # Once online:  siting fetch {slug}.yaml     (a big city takes some minutes)
@@ -201,7 +201,7 @@ def new_config(
   # Demand is where people live. An OpenStreetMap file with shops and offices can say more:
   # surfaces: {places: {kind: osm_file, path: FILE}}"""
         sites, spacing_m = f"    - kind: osm_file\n      path: {at}", TOWN_SPACING_M
-        why = "smaller gives more places to choose from"
+        why = "smaller values give more candidates"
         if roads_file.lower().endswith((".graphml", ".graphml.gz", ".parquet")):
             sites = ""  # streets only
     tags = """
@@ -211,7 +211,8 @@ def new_config(
 """
     size_m = 1000 if people > BIG_CITY_PEOPLE else 500
     budget_pkr = max(1, round(people * BUDGET_PKR_PERSON / BUDGET_STEP_PKR)) * BUDGET_STEP_PKR
-    # The key is written only if its default, the population of the city proper, is not the total.
+    # The key is written only if its default, the population of the city proper, differs from the
+    # total.
     whole = ""
     if not in_library or people != int(row["people_2023"]):
         whole = f"""
@@ -219,7 +220,7 @@ def new_config(
     lent, like_line = "", ""
     of = f", tehsil of {districts}" if districts and not in_library else ""
     if not in_library:
-        like_line = f"\n  like: {lender.lower()}   # the city that lends its figures"
+        like_line = f"\n  like: {lender.lower()}   # the city whose figures are used"
         lent = f"""\
 # The package has no figures of {name} itself: power, speeds and vehicles a head are those of
 # {lender} (assumption; the countryside has fewer vehicles a head).
@@ -272,7 +273,7 @@ solver:
 
 
 def slug_of(name: str) -> str:
-    """Return the short name of a town, for its study and configuration file.
+    """Return the short name of a town, for use in its study and configuration file.
 
     >>> slug_of("Golarchi (S.F. Rahu)"), slug_of("ٹوپی")
     ('golarchi-s-f-rahu', 'town')
@@ -287,9 +288,9 @@ def _scalar(text: str) -> str:
 
 
 def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.DataFrame, str, bool]:
-    """Return a town's name, census zones and lending city, and whether the town is that city."""
+    """Return a town's name, zones and lending city, and whether it is the lending city itself."""
     if not (wanted.strip() and wanted.isprintable()):
-        raise InputError("city", "is blank, or holds characters that cannot be printed")
+        raise InputError("city", "is blank or contains unprintable characters")
     lender = None if like is None else str(find_city(like)["city"])
     cities = library()["city"].to_list()
     town, _, district = (part.strip().casefold() for part in wanted.partition(","))

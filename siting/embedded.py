@@ -1,4 +1,4 @@
-"""The embedded cities: configurations and data in the package, for copying and running."""
+"""The embedded cities: packaged configurations and data, to copy and run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).resolve().parent
 def embedded_files(nation: bool = False) -> dict[Path, Path]:
     """Return the files of the embedded city, keyed by their paths in a copy.
 
-    With `nation`, the files of the other embedded cities and of their nation are added. Raises
+    With `nation`, include the files of the other embedded cities and of their nation. Raises
     `InputError` if this installation lacks the files.
     """
     # The files are inside the package in a wheel, and beside it in a clone.
@@ -43,7 +43,8 @@ def copy_embedded_city(folder: Path | str = "siting-demo", nation: bool = False)
     Parameters
     ----------
     folder
-        Folder for the copy, which gets ``configs/`` and ``data/``. Existing files are unchanged.
+        Folder for the copy, in which ``configs/`` and ``data/`` are created. Existing files are
+        unchanged.
     nation
         Whether to copy all embedded cities and their nation too.
 
@@ -77,7 +78,7 @@ def copy_embedded_city(folder: Path | str = "siting-demo", nation: bool = False)
     )
     if changed:
         verb = "nation" if nation else "run"
-        what = "holds files of the embedded city that were changed"
+        what = "contains modified files of the embedded city"
         fix = f"siting {verb} {folder / config} runs them; or name another folder"
         raise InputError(str(folder), what, fix, changed)
     for place, source in files.items():

@@ -1,8 +1,8 @@
-"""Errors that name the place of a fault, the fault itself and its correction.
+"""Errors that state where a problem is, what it is and how to fix it.
 
-Every error has a list of `Fault`s: if runs stopped at the first fault, ten faults would take ten
-runs to find. Each class also has a parent from the standard library, so that callers can catch it
-without knowing this package.
+Every error has a list of `Fault`s: if runs stopped at the first problem, finding ten would take ten
+runs. Each class also has a parent from the standard library, so that callers can catch it without
+knowing this package.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", most: int
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault, described so that a user can correct it.
+    """A problem, described so that a user can correct it.
 
     >>> print(Fault("people.csv, column people", "2 rows are negative", "correct them", ("7", "9")))
     people.csv, column people: 2 rows are negative (7, 9); correct them
@@ -54,7 +54,7 @@ class Fault:
     what: str  # what was found there and what was expected
     # The smallest remedy. `fix` and `where` are blank if `what` already names them.
     fix: str = ""
-    ids: tuple[str, ...] = ()  # the faulty rows, keys or lines; the first few are shown
+    ids: tuple[str, ...] = ()  # the affected rows, keys or lines; the first few are shown
 
     def __str__(self) -> str:
         """Return the fault on one line."""
@@ -80,7 +80,7 @@ class SitingError(Exception):
     ----------
     faults
         One fault, several faults or a plain message. If `what` is given, `faults` is the place of
-        the fault.
+        the problem.
     what, fix, ids
         The parts of a single fault, as in `Fault`.
 
@@ -143,10 +143,10 @@ def naming(
 def wrong_figures(
     where: str, of: object, figures: Iterable[tuple[str, bool, str, *tuple[str, ...]]]
 ) -> list[Fault]:
-    """Return a fault for each wrong attribute of an object.
+    """Return a fault for each invalid attribute of an object.
 
-    Each item of `figures` has the name of an attribute, whether its value is right, the requirement
-    in words and, unless it is obvious, the fix.
+    Each item of `figures` contains the name of an attribute, whether its value is valid, the
+    requirement in words and, unless obvious, the fix.
 
     >>> wrong_figures("plan", Fault("a", "x"), [("fix", False, "a remedy", "name one")])
     [Fault(where='plan, fix', what="'' is not a remedy", fix='name one', ids=())]
@@ -176,7 +176,7 @@ class DownloadError(SitingError, ConnectionError):
 
 
 class InfeasibleError(SitingError, ValueError):
-    """The requirements contradict each other; each fault names one of them."""
+    """The requirements conflict; each fault names one of them."""
 
 
 class SolveError(SitingError, RuntimeError):

@@ -1,4 +1,4 @@
-"""Input files: hashes, tables and layers, and errors that name every fault."""
+"""Input files: hashes, tables and layers, and errors that report every problem."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ import shapely
 from siting.errors import Fault, InputError, SitingError, first_line, refuse
 from siting.writing import GEO_ERRORS
 
-# Box around Pakistan and its coast. Points outside usually have longitude and latitude swapped.
+# Box around Pakistan and its coast. Points outside it usually have longitude and latitude swapped.
 PAKISTAN_WSEN = (60.0, 23.0, 78.0, 38.0)
 
 LONLAT_ALIASES = {"longitude": "lon", "latitude": "lat"}
@@ -48,7 +48,7 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
 
     GDAL reads GeoJSON, GeoPackage, FlatGeobuf and Shapefile; GeoPandas reads GeoParquet. A CSV
     needs the columns ``lon`` and ``lat`` (or ``longitude`` and ``latitude``) in degrees. With
-    `unique_ids`, a repeated id in a GeoJSON is a fault: GDAL would only warn and renumber. Files
+    `unique_ids`, a repeated id in a GeoJSON is an error: GDAL would only warn and renumber. Files
     from OpenStreetMap may repeat ids, because nodes and ways are numbered separately. Raises
     `InputError` if the file is missing, has an unknown extension, cannot be parsed, is empty, has
     no coordinate reference system, repeats feature ids, or has points outside Pakistan.
@@ -83,8 +83,8 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
 def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
     """Return the rows of a user's CSV file, which must be UTF-8 with commas and a header line.
 
-    `reading` has further arguments for `pandas.read_csv`. Raises `InputError` if the file is
-    missing or cannot be read, or if a line has more values than the header, which would shift
+    Further arguments (`reading`) are passed to `pandas.read_csv`. Raises `InputError` if the file
+    is missing or unreadable, or if a line has more values than the header, which would shift
     columns.
     """
     if not path.is_file():
@@ -98,8 +98,8 @@ def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
             raise InputError(str(path), what, "save it as CSV UTF-8") from err
         raise
     if not isinstance(frame.index, pd.RangeIndex):
-        what = "lines have more values than the first has names"
-        raise InputError(str(path), what, 'put texts with commas into "quotes"')
+        what = "lines have more values than the header has names"
+        raise InputError(str(path), what, 'enclose text that contains commas in "quotes"')
     return frame
 
 
@@ -114,7 +114,7 @@ def texts_of(table: pd.DataFrame, column: str) -> pd.Series[str]:
 
 
 class UserTable:
-    """A user's CSV file, read column by column; its faults name lines of the file.
+    """A user's CSV file, read column by column; its faults refer to lines of the file.
 
     `texts` are the names of the columns that contain strings.
     """
@@ -150,7 +150,7 @@ class UserTable:
             have = ", ".join(map(str, self.table.columns))
             raise InputError(str(self.path), "columns are missing", f"it has: {have}", lost)
         if self.table.empty:
-            raise InputError(str(self.path), "has no rows", "write a line for each place")
+            raise InputError(str(self.path), "has no rows", "add a line for each place")
 
 
 @contextmanager
@@ -159,8 +159,8 @@ def unreadable_in_words(
 ) -> Iterator[None]:
     """Turn a library's error about the content of a file into an `InputError`.
 
-    The `InputError` names the file and says `what`. It replaces exceptions of the types in
-    `UNREADABLE` and `also`.
+    The `InputError` names the file and states `what`. Exceptions of the types in `UNREADABLE` and
+    `also` are replaced.
     """
     try:
         yield
@@ -200,7 +200,7 @@ def rows_fault(
 ) -> list[Fault]:
     """Return a list of one fault with the ids of the rows flagged `bad`, or an empty list.
 
-    `ids` are the ids of all rows. If `ids` is a file, rows are named by their line or row number.
+    `ids` are the ids of all rows. If `ids` is a file, rows are identified by line or row number.
 
     >>> rows_fault("sites, column bays", [False, True], ["s1", "s2"], "below 0")
     [Fault(where='sites, column bays', what='below 0', fix='', ids=('s2',))]
@@ -284,7 +284,7 @@ def _require_finite(layer: gpd.GeoDataFrame, path: Path, what: str) -> None:
 
 
 def file_date(path: Path) -> str:
-    """Return the date of a file's last change, in ISO format."""
+    """Return a file's modification date in ISO format."""
     return date.fromtimestamp(path.stat().st_mtime).isoformat()
 
 

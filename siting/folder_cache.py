@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 # Longest wait (s) for another process that builds the same content. After that, both build it.
 WAIT_S = 900.0
-# Errors that mean that a folder cannot be read or written.
+# Errors raised if a folder cannot be read or written.
 _WRONG = (
     OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError,
     pa.ArrowException, InputError,
@@ -38,7 +38,7 @@ def kept[T](
     """Return the content of a folder, or build the content and store it there.
 
     Processes that run at the same time or are killed never leave a partial folder. A damaged folder
-    is built again, with a warning. Content that cannot be written is still returned. The name of
+    is rebuilt, with a warning. Content that cannot be written is still returned. The name of
     `entry` must identify everything that the content depends on; the folder may be deleted at any
     time. `read` must raise an error if the folder is damaged. Content built in less than `least_s`
     seconds is not stored.
@@ -70,7 +70,7 @@ def _read[T](entry: Path, read: Callable[[Path], T]) -> T | None:
         return read(entry)
     except _WRONG as err:
         if entry.is_dir():
-            logger.warning("the result kept in %s is damaged (%s); building it again", entry, err)
+            logger.warning("the cached result in %s is damaged (%s); rebuilding it", entry, err)
             _discard(entry)
         return None
 

@@ -14,11 +14,11 @@ DISCARDED = "Stopped at once, the plan so far was discarded"
 
 
 class Wish:
-    """The handler that receives Ctrl-C during a block; see `seen_through`.
+    """A handler for Ctrl-C during a block; see `seen_through`.
 
     `at_stake` means that there is work to lose; otherwise Ctrl-C ends the block at once. `heard`
     means that Ctrl-C was pressed while there was work to lose. `by_solve` means that the first
-    solve that has a plan sets `at_stake`.
+    solve that finds a plan sets `at_stake`.
     """
 
     def __init__(self, *, by_solve: bool) -> None:

@@ -1,4 +1,4 @@
-"""Locks on files, each with one holder. The system frees the locks of processes that end."""
+"""File locks, each with a single holder. The system frees the locks of processes that end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Lock:
     """A lock that is held; see `hold`.
 
     `held` is the lock of the file system, or None on a file system without locks. `sure` means that
-    no other process can hold the lock at the same time.
+    no other process can hold the lock simultaneously.
     """
 
     def __init__(self, path: Path, held: FileLock | None) -> None:

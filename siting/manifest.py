@@ -1,7 +1,7 @@
-"""The manifest of a run folder, `stages/stages.json`, and the faults of damaged folders.
+"""The manifest of a run folder, `stages/stages.json`, and the detection of damaged folders.
 
-The manifest has a hash of itself, and the SHA-256 of every file of the run except ``report.html``,
-which may be written again. Hashes reveal accidents, but not edits that also change the hashes. To
+The manifest contains its own hash, and the SHA-256 of every file of the run except ``report.html``,
+which may be regenerated. Hashes reveal accidents, but not edits that also change the hashes. To
 reveal such edits, `siting verify` recounts the run. The manifest of a nation lists all files below
 the nation's folder.
 """
@@ -29,7 +29,7 @@ MANIFEST = "stages.json"
 AGAIN = "make the run again with `siting run`"
 # Files in the run folder on which the stages depend.
 WHOLE = ("config.yaml", "run.json")
-# The report has no hash, because it may be written again from the other files and then differ.
+# The report has no hash, because it may be regenerated from the other files and then differ.
 REPORT = "report.html"
 SEAL = "sha256_of_this"
 
@@ -51,7 +51,7 @@ def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 def sealed_below(record: Mapping[str, Any], folder: Path, but: Sequence[str]) -> dict[str, Any]:
     """Return a manifest with the hashes of all files below a folder, and its own hash.
 
-    `but` lists files that get no hash, such as the manifest itself.
+    `but` lists files to leave out, such as the manifest itself.
     """
     names = [
         name
@@ -87,7 +87,7 @@ def changed(folder: Path, hashes: Mapping[str, Any], again: str = AGAIN) -> list
         if not path.is_file():
             faults.append(Fault(str(path), "is missing", again))
         elif sha256(path) != hashed:
-            fix = f"put the file back as it was, or {again}"
+            fix = f"restore the original file, or {again}"
             if path.name == "config.yaml":
                 fix += "; to change a key for another plan, use --set"
             faults.append(Fault(str(path), "was changed after the run was written", fix))
@@ -141,7 +141,7 @@ def read_manifest(
         raise InputError(str(folder), what, "name one that siting run wrote")
     facts = read_json(folder / "run.json")
     path = folder / FOLDER / MANIFEST
-    # The format is checked first, because a different format explains all other faults.
+    # The format is checked first, because a different format explains all other errors.
     if facts.get("format") != RUN_FORMAT:
         raise InputError(_other_format(folder / "run.json", facts, RUN_FORMAT))
     if not path.is_file():
@@ -167,7 +167,7 @@ def _other_format(path: Path, record: Mapping[str, Any], reads: int) -> Fault:
 
 def _manifest_faults(path: Path, manifest: Mapping[str, Any], tables: Sequence[str]) -> list[Fault]:
     faults = [
-        Fault(f"{path}, key {key}", "is missing or of another type", AGAIN)
+        Fault(f"{path}, key {key}", "is missing or has the wrong type", AGAIN)
         for key in ("sha256", "of_the_run", "attrs", "network", "outcome")
         if not isinstance(manifest.get(key), dict)
     ]

@@ -1,4 +1,4 @@
-"""The outcome of a program: the parts of an answer that are needed after the run, as tables.
+"""The outcome of a program: the parts of an answer needed after the run, as tables.
 
 `siting.study` makes the outcome from the engine's answer; a run folder stores it.
 """
@@ -21,7 +21,7 @@ ENERGY_UNIT = "kWh/day"
 
 
 class Line(NamedTuple):
-    """A line of the headline: its field in ``run.json``, its printed label, and its text."""
+    """A line of the headline: its ``run.json`` field, printed label and text."""
 
     field: str
     label: str
@@ -55,13 +55,14 @@ class Outcome(Solved):
     money
         One row per year: ``year``, ``granted_pkr``, ``spent_pkr``; without years, a single row.
     paid
-        Public money drawn by each site up to each year: ``site_id``, ``year``, ``subsidy_pkr``.
+        Public money drawn by each site up to the end of each year: ``site_id``, ``year``,
+        ``subsidy_pkr``.
     floors
         One row per floor and slice: ``floor``, ``slice``, ``need_kwh_day``, ``served_kwh_day``,
         ``share``, ``served_share``.
     best
-        Columns ``scenario`` and ``best``: the best values, from which regret is measured. Empty if
-        no aim needs regret.
+        Columns ``scenario`` and ``best``: the best values, relative to which regret is measured.
+        Empty if no aim needs regret.
     limits
         The use of each limit: ``limit``, ``kind``, ``unit``, ``used``, ``at_least``, ``at_most``.
     lines
@@ -112,7 +113,7 @@ class Outcome(Solved):
 
     @property
     def drives_min(self) -> tuple[float, float]:
-        """Mean and 90th percentile of drives in the target year (min), weighted by kWh served.
+        """Mean and 90th-percentile drive time (min) in the target year, weighted by kWh served.
 
         NaN if nothing is served.
         """
@@ -233,7 +234,7 @@ def _by_slice(names: Sequence[str], tables: Sequence[pd.DataFrame]) -> pd.DataFr
 
 
 def _paid(answer: Answer) -> pd.DataFrame:
-    """Return the public money drawn by each site up to each year (PKR)."""
+    """Return the public money (PKR) drawn by each site up to the end of each year."""
     program, instance = answer.program, answer.program.instance
     years = program.year_plan.years if program.year_plan else (None,)
     rows = []

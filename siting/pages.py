@@ -79,7 +79,7 @@ def table(
 def cells_of(
     columns: Mapping[str, str], rows: Iterable[Mapping[Any, Any]]
 ) -> tuple[list[str], list[list[str]], list[str]]:
-    """Return the headings, cells and CSS classes of declared columns, as `table` takes them.
+    """Return the headings, cells and CSS classes of declared columns, as `table` expects them.
 
     `columns` maps a column's name to its heading, followed by a comma and the `format` code for
     numbers. The code ``m`` means millions. Strings are unchanged.

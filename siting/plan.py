@@ -61,7 +61,7 @@ class Plan:
     tables
         Further tables by name: business case, zones, years, scenarios, alternatives.
     money
-        The figures in ``run.json`` on whether public money at new stations is additional.
+        The figures in ``run.json`` that show whether public money at new stations is additional.
     study
         The `siting.Study` that made the plan and answers questions about it, or None.
     facts_of
@@ -88,10 +88,10 @@ class Plan:
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """The content of a run's ``run.json``, computed on first use; empty without a run.
+        """The content of ``run.json``, computed on first use; empty if no run made the plan.
 
-        Computing the facts takes a quarter of a run's time, because they include the loss without
-        each station, the simulated day, the results for other demand, and break-even values.
+        Computing it takes a quarter of a run's time, because it includes the loss without each
+        station, the simulated day, the results under other demand, and break-even values.
         """
         return {} if self.facts_of is None else self.facts_of(self)
 
@@ -123,7 +123,7 @@ class Plan:
 
     @property
     def cost_pkr(self) -> float:
-        """Total cost, subsidy included, PKR."""
+        """Total cost including subsidy, PKR."""
         return self.outcome.cost_pkr
 
     @property
@@ -135,7 +135,7 @@ class Plan:
     def layers(self) -> dict[str, pd.DataFrame]:
         """The plan's layers (UTM metres) and tables, by file name.
 
-        Each has the units of its columns in ``attrs["units"]``.
+        Each stores the units of its columns in ``attrs["units"]``.
         """
         study, shown = self.study, {}
         if study is not None:
@@ -183,7 +183,7 @@ class Plan:
             subsidy += f" of {s.budget_pkr / 1e6:,.2f} m budget"
         told = {one.label: one.text for one in s.lines}
         told |= {one["label"]: one["text"] for one in self.facts.get("headline", {}).values()}
-        # The simulated day comes first, because the program judges each station by itself.
+        # The simulated day comes first, because the program evaluates each station separately.
         first = [(label, told.pop(label)) for label in OF_ALL_DRIVERS if label in told]
         lines = [
             ("Status", status_text(s)),

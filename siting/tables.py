@@ -1,8 +1,8 @@
-"""The tables that stages exchange: columns, units and meanings, and a check.
+"""The tables that stages exchange: their columns, units and meanings, and validation.
 
 A stage takes whole tables and returns whole tables. The specifications below are the contract
-between stages. The documentation takes its data dictionary from them, and `validate` checks tables
-against them.
+between stages. The data dictionary in the documentation is generated from them, and `validate`
+checks tables against them.
 """
 
 from __future__ import annotations
@@ -78,24 +78,24 @@ CELLS = Table(
 
 DEMAND = Table(
     "demand",
-    "one row per cell and vehicle class: public charging energy wanted there in the target year",
+    "one row per cell and vehicle class: public charging demand there in the target year",
     (
         _id("demand_id", "name of the row, d…"),
         _id("cell_id", "cell of the demand"),
         _id("vehicle_class", "vehicle class"),
-        _number("demand_kwh_day", "kWh/day", "public charging energy wanted"),
+        _number("demand_kwh_day", "kWh/day", "public charging demand"),
     ),
     key=("demand_id",),
 )
 
 CANDIDATES = Table(
     "candidates",
-    "one row per place where a station could stand or already stands",
+    "one row per place where a station could be built or already exists",
     (
         _id("site_id", "name of the site, s…"),
         Column("name", "text", "", "display name of the site", nullable=True),
         Column("kind", "text", "", "fuel, parking, mall, existing, street …"),
-        Column("existing", "flag", "", "whether the site already has a station in service"),
+        Column("existing", "flag", "", "whether a station is already in service at the site"),
         _number("existing_power_kw", "kW", "power of the existing station; 0 for a new site"),
         Column("source", "text", "", "source of the row"),
         _node("road node from which drivers reach the site"),
@@ -105,7 +105,7 @@ CANDIDATES = Table(
     geometry=("Point",),
 )
 
-# The parts of the cost of an offer.
+# The cost components of an offer.
 COST_PARTS = (
     "charger_cost_pkr", "grid_cost_pkr", "fee_cost_pkr", "civil_cost_pkr", "land_cost_pkr",
     "design_cost_pkr", "contingency_cost_pkr", "deposit_cost_pkr",
@@ -120,16 +120,16 @@ OFFERS = Table(
         Column("chargers", "text", "", "the chargers in words, e.g. 2 x dc_60"),
         Column("existing", "flag", "", "whether the offer is an existing station, kept at no cost"),
         _number("power_kw", "kW", "rated power of the chargers"),
-        _number("charger_cost_pkr", "PKR", "chargers, installation and taxes included"),
+        _number("charger_cost_pkr", "PKR", "chargers, including installation and taxes"),
         _number("grid_cost_pkr", "PKR", "connection, transformer and 11 kV line"),
         _number("fee_cost_pkr", "PKR", "registration and application fees"),
-        _number("cost_pkr", "PKR", "sum of the cost parts"),
+        _number("cost_pkr", "PKR", "sum of the cost components"),
         _number(
             "subsidy_pkr",
             "PKR",
-            "public money for the offer (the maximum, under the rules `need` and `gap`)",
+            "public money for the offer (the maximum, under the `need` and `gap` rules)",
         ),
-        Column("reason", "text", "", "why the offer cannot be built, if so", nullable=True),
+        Column("reason", "text", "", "why the offer cannot be built, or blank", nullable=True),
     ),
     key=("offer_id",),
     capacity_columns=True,
@@ -140,7 +140,7 @@ COMPATIBILITY = Table(
     "one row per charger group and vehicle class that can use it",
     (
         _id("charger_group", "group of chargers, as in capacity_<group>_kwh_day"),
-        _id("vehicle_class", "vehicle class that can plug in there"),
+        _id("vehicle_class", "vehicle class that can use the group"),
     ),
     key=("charger_group", "vehicle_class"),
 )
@@ -151,7 +151,7 @@ REACH = Table(
     (
         _id("cell_id", "the cell"),
         _id("site_id", "the site"),
-        _number("travel_min", "min", "driving time to the site, access included"),
+        _number("travel_min", "min", "driving time to the site, including access"),
     ),
     key=("cell_id", "site_id"),
 )
@@ -226,7 +226,7 @@ def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Faul
 
 
 def validate(frame: pd.DataFrame, table: Table, where: str = "") -> None:
-    """Check a table; raise `InputError` with every fault.
+    """Check a table; raise an `InputError` that lists every problem.
 
     Parameters
     ----------
@@ -236,7 +236,7 @@ def validate(frame: pd.DataFrame, table: Table, where: str = "") -> None:
     Raises
     ------
     InputError
-        If the table has faults. The error names the column and the first rows of each fault.
+        If the table has faults. The error names the column and the first rows of each problem.
 
     Examples
     --------
@@ -262,8 +262,8 @@ def _row_labels(frame: pd.DataFrame, table: Table) -> Labels:
     """Return a function that labels masked rows by key or, without key columns, by row number."""
     key = [k for k in table.key if k in frame.columns]
 
-    # Only faulty rows are labelled: labelling all rows of a large table would take longer than
-    # the check itself.
+    # Only invalid rows are labelled: labelling all rows of a large table would take longer than the
+    # check itself.
     def labels(mask: np.ndarray) -> tuple[str, ...]:
         if len(key) < len(table.key):
             return tuple(f"row {i}" for i in np.flatnonzero(mask) + 1)

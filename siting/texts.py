@@ -1,9 +1,9 @@
 r"""Users' strings made safe for their destination: always text, never markup or code.
 
-Every writer uses these rules. Characters that a file cannot contain, or that would control a
+All output functions use these rules. Characters that a file cannot contain, or that would control a
 terminal, are written in visible form (``\x0b``). The tables in ``stages/`` keep strings unchanged.
 
-The scripts of pages use a ``Map`` if keys are names, because a plain object already has some keys.
+Page scripts use a ``Map`` for keys that are names, because a plain object has built-in keys.
 """
 
 from __future__ import annotations

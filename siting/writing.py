@@ -1,4 +1,4 @@
-"""Writing of files and folders, whole or not at all, and system errors in plain language."""
+"""Atomic writing of files and folders, and system errors in plain language."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ _WRITTEN = (("stages/stages.json",), ("nation.json", "certificate.csv"))
 def write_plain_csv(
     frame: pd.DataFrame, path: Path, *, replace: bool = False, **writing: Any
 ) -> None:
-    """Write a table as CSV, whole or not at all, with formulas quoted (`cell_text`).
+    """Write a table as CSV atomically, with formulas quoted (`cell_text`).
 
-    The index is not written. `writing` has further arguments for `pandas.DataFrame.to_csv`.
+    The index is not written. Further arguments (`writing`) are passed to `pandas.DataFrame.to_csv`.
     """
     texts = {
         name: frame[name].map(cell_text, na_action="ignore")
@@ -80,7 +80,7 @@ def require_free(path: Path) -> None:
     """Check that a file may be written: the path is free and outside stored runs.
 
     Every writer uses this rule. Existing files are never replaced: they may be inputs of the study,
-    belong to somebody else, or have been edited since siting wrote them. No file is added to the
+    belong to someone else, or have been edited since siting wrote them. No file is added to the
     folder of a stored run or of a nation's plan.
     """
     with _refused_in_words(path, NO_PLACE):
@@ -103,12 +103,13 @@ def _require_outside_runs(path: Path, place: Path) -> None:
 
 
 def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = False) -> None:
-    """Write a file whole or not at all.
+    """Write a file atomically: completely or not at all.
 
-    `write` fills a part file, which is then renamed. The folder of `path` is created if missing,
-    and a symbolic link is followed. An existing file is replaced only with `replace`, which is for
-    siting's own files. Raises `InputError` if `path` is a folder, a device or a pipe, or is not
-    free (`require_free`). Raises `OutputError` if the system refuses to write or the disk is full.
+    `write` writes to a part file, which is then renamed. The folder of `path` is created if
+    missing, and a symbolic link is followed. An existing file is replaced only with `replace`,
+    which is for siting's own files. Raises `InputError` if `path` is a folder, a device or a pipe,
+    or is not free (`require_free`). Raises `OutputError` if the system refuses to write or the disk
+    is full.
     """
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()
@@ -124,7 +125,7 @@ def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = 
     part = Path(name)
     try:
         with _refused_in_words(path, WRITERS):
-            part.unlink()  # some writers refuse an existing file, or append to it
+            part.unlink()  # some writing functions refuse an existing file, or append to it
             write(part)
             if not replace:  # a file may have appeared there meanwhile
                 require_free(path)
@@ -134,14 +135,14 @@ def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = 
 
 
 def write_text(path: Path, text: str, *, replace: bool = False) -> None:
-    """Write a string as UTF-8 with `write_whole`, with the same line ends on every system."""
+    """Write a string as UTF-8 with `write_whole`, with the same line endings on every system."""
     write_whole(
         path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"), replace=replace
     )
 
 
 def clear_part_files(folder: Path) -> None:
-    """Delete part files left by killed writers in a folder that only this program uses."""
+    """Delete part files left by killed writers in a folder used only by this program."""
     for part in folder.glob(f"{PART_FILE}*"):
         if _PART_FILE.fullmatch(part.name):
             part.unlink(missing_ok=True)

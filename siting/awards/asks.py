@@ -1,18 +1,18 @@
 """The award of bids, and the critical ask of each bid: the largest ask that would have won.
 
 A bid wins at an ask if a plan with the bid is worth more than the best plan without it, or has the
-same worth for less public money. Let ``W`` and ``M`` be the worth and the money of the best plan
-without the bid, ``B`` the available money of each kind, and ``P`` a plan with the bid. The critical
+same worth for less public money. Let ``W`` be the worth and ``M`` the public money of the best plan
+without the bid, ``B`` the budget of each kind of money, and ``P`` a plan with the bid. The critical
 ask is then the larger of two values, each a maximum over the ask ``a`` and the plan ``P``::
 
     most a:  a + others of P  <=  B,   worth of P  >  W
     most a:  a + others of P  <=  min(B, M),   worth of P  >=  W
 
-"Others" is the money that the other bids of the plan draw from the budget, each year and each cap.
-Each maximum is an integer program over options and measures (`siting.engine.pool`), with the ask as
-a column. The cuts of this program hold at any ask, so all bids share them. The program's bound is
-an upper limit on the critical ask, and becomes tighter during the solve. In every plan found, the
-money that is left for the bid is a lower limit.
+"Others" is the money that the plan's other bids draw from the budget, from each year's budget and
+from each cap. Each maximum is an integer program over options and measures (`siting.engine.pool`),
+with the ask as a column. The program's cuts are valid at any ask, so all bids share them. The
+program's bound is an upper limit on the critical ask, and tightens during the solve. The money that
+a plan with the bid leaves for it is a lower limit.
 
 Source: R. B. Myerson: Optimal auction design. Mathematics of Operations Research 6 (1981), 58-73 (a
 bidder who is paid the critical ask gains nothing by asking for more than he needs).
@@ -34,13 +34,13 @@ from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 from siting.program.resources import ResourceRows, Resources
 
-# Worths are equal if they differ by a smaller share, because solvers are hardly more precise.
+# Worths that differ by less than this share are treated as equal; solvers are no more precise.
 SAME = 1e-5
 # Rounding may reduce the computed worth of a plan by up to this share.
 EXACT = 1e-9
-# Shares of the remaining time for the steps of finding the best plan.
+# Share of the remaining time for each step of the search for the best plan.
 SOON, FIRST, SECOND = 0.2, 0.6, 0.6
-# A difference below this share of all worth is a rounding error.
+# A difference below this share of the total worth is a rounding error.
 NOTHING = 1e-7
 
 
@@ -49,10 +49,10 @@ class Bid:
     """A bid in the program."""
 
     bid: str  # name
-    offers: tuple[str, ...]  # ids of the offers of the bid, which win together
-    ask_pkr: float  # public money asked for (PKR)
-    shares: tuple[float, ...]  # share of the ask that each offer draws
-    most_pkr: float  # reserve price: the most that the bid may ask for (PKR)
+    offers: tuple[str, ...]  # ids of the bid's offers, which win together
+    ask_pkr: float  # requested public money (PKR)
+    shares: tuple[float, ...]  # each offer's share of the ask
+    most_pkr: float  # reserve price: the maximum ask (PKR)
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ NO_ASK = Ask(-1.0, -1.0)
 
 @dataclass(frozen=True, eq=False)
 class Best:
-    """The best plan found: its worth and money (PKR), each with a bound, and its options."""
+    """The best plan found: its options, and its worth and money (PKR), each with its bound."""
 
     worth: float
     worth_bound: float
@@ -88,11 +88,11 @@ class Best:
 
 
 class Market:
-    """All bids of an award, for finding the best plan and the critical ask of each bid.
+    """The bids of an award, and methods to find the best plan and each bid's critical ask.
 
-    `program`: the program of the award, in which offers draw the money asked for them. Each bid is
-    a bundle, so that its offers stay in the program even if no driver can use them. `closed`: ids
-    of offers that cannot win at their ask; `limit_s`: time limit (s) for the best plan and all
+    `program`: the award's program, in which offers draw the money that their bids ask for. Each bid
+    is a bundle, so that its offers stay in the program even if no driver can use them. `closed`:
+    ids of offers that cannot win at their ask; `limit_s`: time limit (s) for the best plan and all
     critical asks; `threads`, `seed`: as for `siting.solve`.
     """
 
@@ -122,7 +122,7 @@ class Market:
     def best(
         self, *, without: Bid | None = None, gap: float = 0.0, limit_s: float = math.inf
     ) -> Best | None:
-        """Return the plan of highest worth, then of least money; None if none was found.
+        """Return the plan with the highest worth, and of these the least public money, or None.
 
         `without`: a bid to leave out; `gap`: the requested gap.
         """
@@ -163,7 +163,7 @@ class Market:
         with clock.within(clock.share + 0.5 * (until - clock.share)):
             more = self._ask(bid, worth + hair, math.inf)
         if more.low_pkr >= math.floor(min(money_pkr, bid.most_pkr)):
-            return more  # plans of equal worth, which must draw less money, allow no higher ask
+            return more  # plans of equal worth must draw less money, so they allow no higher ask
         with clock.within(until):
             same = self._ask(bid, worth - hair, money_pkr)
         return Ask(max(more.low_pkr, same.low_pkr), max(more.high_pkr, same.high_pkr))
@@ -171,7 +171,7 @@ class Market:
     # --- the programs ----------------------------------------------------------------------------
 
     def _ask(self, bid: Bid, worth: float, most_pkr: float) -> Ask:
-        """Return the bid's largest ask in plans with this worth or more and this money or less."""
+        """Return the bid's highest ask in plans with at least this worth and at most this money."""
         pool, options = self.pool, self.options
         at = self.program.instance.positions_of(bid.offers)
         order = np.argsort(np.array(bid.offers, dtype=object), kind="stable")
@@ -234,7 +234,7 @@ class Market:
         self, goal: Floats, gone: Flags, worth: float, more: list[Condition] | None = None, *,
         enough: float,
     ) -> Found:  # fmt: skip
-        """Return the best choice for a goal within the money and with at least this worth."""
+        """Return the choice that maximises a goal within the budget, with at least this worth."""
         rows = [*self._money_rows(self.money.use), *(more or [])]
         if math.isfinite(worth):
             rows.append(self._at_least(self.pool.worth, worth))
@@ -257,7 +257,7 @@ class Market:
     def _cheapest(
         self, price: Floats, gone: Flags, worth: float, more: list[Condition] | None = None
     ) -> Found:
-        """Return the cheapest choice of at least this worth, given the prices of offers (PKR)."""
+        """Return the cheapest choice with at least this worth, given the offers' prices (PKR)."""
         unit = max(float(price.max(initial=0.0)), 1e-12)
         goal = np.zeros(len(self.pool.worth))
         goal[: self.pool.count] = -price[self.options.last] / unit
@@ -265,7 +265,7 @@ class Market:
         return Found(found.choice, found.value * unit, found.bound * unit)
 
     def _tied(self, choice: Ints, gone: Flags, worth: float) -> Ints:
-        """Return the best of equally good choices: least money, then least cost, then first ids."""
+        """Break ties: return the choice with the least money, then least cost, then first ids."""
         rows: list[Condition] = []
         rank: Floats = np.arange(1.0, len(self.drawn) + 1.0)
         for price in (self.drawn, self.program.instance.offer_cost, rank):
@@ -280,13 +280,13 @@ class Market:
     # --- stations of a choice ---------------------------------------------------------------------
 
     def standing(self, choice: Ints) -> Standing:
-        """Return the offers of a choice, by year if there are years."""
+        """Return the offers of a choice (by year, if the plan has years)."""
         ids, plan = self.program.instance.offer_ids, self.program.year_plan
         stand = [ids[column[column >= 0]].tolist() for column in self.options.offer[choice].T]
         return dict(zip(plan.years, stand, strict=True)) if plan is not None else stand[0]
 
     def worth_of(self, offers: Standing) -> float:
-        """Return the worth of stations; broken limits and floors are ignored."""
+        """Return the worth of the given stations, ignoring broken limits and floors."""
         worth = self.pool.worth_of(choice_of(self.pool.frame.program, offers))
         if math.isfinite(worth):
             return worth
@@ -296,7 +296,7 @@ class Market:
     # --- rows and bounds -------------------------------------------------------------------------
 
     def _until(self, seconds: float) -> float:
-        """Return the share of the total time that will have passed in `seconds` from now."""
+        """Return the share of the total time that will have passed `seconds` from now."""
         clock = self.pool.clock
         return clock.share_after(min(seconds / max(clock.left_s, 1e-9), 1.0))
 
@@ -305,7 +305,7 @@ class Market:
         return np.where(np.isfinite(self.pool.upper), self.pool.upper, 0.0)
 
     def _of(self, offers: Collection[str]) -> Flags:
-        """Return flags of the options whose last offer is one of `offers`."""
+        """Return, for each option, whether its last offer is one of `offers`."""
         ids = self.program.instance.offer_ids
         named = np.isin(ids, np.array(list(offers), dtype=object))
         out: Flags = named[self.options.last]
@@ -322,7 +322,7 @@ class Market:
         return at, goal[at] / scale, least / scale, math.inf
 
     def _money_rows(self, use: sparse.csr_array) -> list[Condition]:
-        """Return the rows for all kinds of money, given what each column draws of each kind."""
+        """Return the rows of all kinds of money, given how much of each kind each column draws."""
         out: list[Condition] = []
         for r, (low, high) in enumerate(zip(self.money.at_least, self.money.at_most, strict=True)):
             at = slice(use.indptr[r], use.indptr[r + 1])

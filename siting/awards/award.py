@@ -1,4 +1,4 @@
-"""Make an award: winners, the worth that each adds, critical asks, and payments by rule."""
+"""Make an award: winners, the worth each adds, critical asks, and payments under each rule."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ TIES = (
     "ties: the highest worth, then the least public money, then the lowest cost, then the higher "
     "rent, then the earlier line of the bids"
 )
-# Of the time for all critical asks, the share that the asks of winners get.
+# Share of the time for critical asks that is spent on winners.
 WINNERS_S = 0.5
 # Longest time for one critical ask, as a multiple of an even share of the remaining time.
 AHEAD = 4.0
-# Of the time for one winner's critical ask, the share spent on the award without this winner.
+# Share of the time for one winner's critical ask that is spent on the award without this winner.
 WITHOUT_S = 0.6
 
 
@@ -65,9 +65,9 @@ def award(
 ) -> Award:
     """Return the winning bids, and the critical ask of each bid.
 
-    The award has the highest worth that the public money allows. Among awards of equal worth, it
-    draws the least money. The configuration sets demand, budget, years, floors, feeders, limits and
-    existing stations.
+    The award has the highest worth that is possible within the budget. Among awards of equal worth,
+    it draws the least money. The configuration sets demand, budget, years, floors, feeders, limits
+    and existing stations.
 
     Parameters
     ----------
@@ -94,15 +94,15 @@ def award(
     usual
         The run folder to write if `out` is not given. If neither is given, nothing is written.
     now
-        The time, for the record.
+        The time to record.
     progress
         Called with an `Event` when a stage is done, and at intervals while solving.
 
     Raises
     ------
     SitingError
-        If the configuration or the bids have faults. The error lists every fault of the
-        configuration, or every fault of the bids with its line.
+        If the configuration or the bids contain errors. The exception lists every error in the
+        configuration, or every error in the bids with its line.
 
     Examples
     --------
@@ -163,10 +163,10 @@ def _study_of(
 
 
 def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
-    """Return the bids with a study that is solved for the award, and the market of the bids.
+    """Return the bids with the study solved for the award, and the market of the bids.
 
     If the market finds no plan, or another solver is configured, the study is not solved here. It
-    is solved later as usual; if there is no plan, that solve names the rules in conflict.
+    is solved later as usual; if there is no plan, that solve reports the conflicting rules.
     """
     study, begun = bidding.study, time.perf_counter()
     solver = study.config.solver
@@ -197,7 +197,7 @@ def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
 def _asks(
     bidding: Bidding, market: Market, limit_s: float, asked_of: int | None, *, winners: bool
 ) -> dict[str, Ask]:
-    """Return critical asks by bid; winners come first and get a share of the time, then losers."""
+    """Return critical asks by bid: first of winners, in their share of the time, then of losers."""
     study, outcome, clock = bidding.study, bidding.study.outcome, market.pool.clock
     stands = set(outcome.offers)
     won = [b for b, bid in bidding.bids.items() if bid.offers[0] in stands]
@@ -342,7 +342,7 @@ def _why(ruled_out: str, ask: Ask | None, asked: float) -> str:
     if ask is None:
         return NOT_IN_TIME
     if ask == NO_ASK:
-        return "no ask: the best plan with it serves less, or breaks a limit"
+        return "no ask would win: the best plan with it serves less, or breaks a limit"
     if not ask.proven and ask.low_pkr >= asked:
         return "not proven: it may be as good as the award"
     most = "" if ask.proven else " at least"
@@ -365,5 +365,5 @@ def _notes(study: Study, asks: Mapping[str, Ask], table: pd.DataFrame) -> tuple[
         out.append(f"{len(doubtful):,} critical asks are known only to lie between two figures")
     if study.config.program.years is None and np.isfinite(outcome.budget_pkr):
         left = outcome.budget_pkr - outcome.subsidy_pkr
-        out.append(f"PKR {left:,.0f} of the money are left")
+        out.append(f"PKR {left:,.0f} of the budget is left")
     return tuple(out)

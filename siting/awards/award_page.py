@@ -1,4 +1,4 @@
-"""An award, and its page for a committee: winners, payments, and losers with reasons."""
+"""An award, and its page for a committee: winners, payments, and why each losing bid lost."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _PAID = {"rule": "Rule", "paid": "Public money (PKR),s", "share": "Of the budget
          "means": "What it means"}  # fmt: skip
 _MEANS = {
     "pay as bid": "each winner is paid what it asked for",
-    "pay the critical ask": "each winner is paid the most at which it would still have won: no "
-    "bidder gains by asking for more than it needs",
+    "pay the critical ask": "each winner is paid the highest ask at which it would still have won: "
+    "no bidder gains by asking for more than it needs",
     "rents paid": "what winners pay for their places",
 }
 _WON = '<svg viewBox="0 0 18 18" class="won"><circle cx="9" cy="9" r="7"/></svg>'
@@ -46,10 +46,10 @@ class Award(Shown):
         limits of the critical ask, ``critical_low_pkr`` and ``critical_high_pkr`` (below 0: no ask
         would win; blank: not computed); and ``proven``, true if the limits are equal. Winners have
         ``adds`` (the worth that the award would lose without the bid). Losers have ``over_pkr``
-        (the smallest amount by which the ask is too high; blank if unknown or no ask would win) and
+        (the minimum amount by which the ask is too high; blank if unknown or no ask would win) and
         ``why``.
     places
-        One row per place of each bid, with its point, for a map.
+        One row per place of each bid, with a point for the map.
     payments
         Public money by rule (``pay as bid``, ``pay the critical ask``): ``low_pkr``, ``high_pkr``;
         rents are in a separate row.
@@ -142,13 +142,13 @@ def _told(bids: pd.DataFrame, letter: str) -> pd.DataFrame:
 
 
 def between(low: float, high: float, unit: float = 1.0, form: str = ",.0f") -> str:
-    """Return an amount of money as text, in a unit; it has both limits if they differ.
+    """Return an amount of money as text in the given unit, with both limits if they differ.
 
     >>> between(1e6, 2e6), between(-1.0, -1.0), between(5.0, 5.0)
     ('1,000,000 to 2,000,000', 'none', '5')
     """
     if math.isnan(low):
-        return "not asked"
+        return "not computed"
     if high < 0:
         return "none"
     least, most = (format(max(pkr, 0.0) / unit, form) for pkr in (low, high))
@@ -182,5 +182,5 @@ def _map(places: gpd.GeoDataFrame, mark_of: dict[str, str], roads: gpd.GeoDataFr
         for row in shown.rename(columns={"name": "called"}).sort_values("won").itertuples()
     ]  # fmt: skip
     won = int(shown["won"].sum())
-    words = f"Map of {won} places that win and {len(shown) - won} others."
+    words = f"Map of {won} winning places and {len(shown) - won} others."
     return drawing.drawn(words, drawing.roads(roads), *marks)

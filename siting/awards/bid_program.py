@@ -32,7 +32,7 @@ KEPT = "a station exists there, and offers.existing_policy: keep leaves it uncha
 
 @dataclass(frozen=True, eq=False)
 class Bidding:
-    """Bids as offers of the study that decides on them."""
+    """Bids as offers of the study whose program chooses the winners."""
 
     study: Study  # the study whose offers are the bids and the existing stations
     # The study's program, including bids above their reserve price, which cannot win.
@@ -49,7 +49,7 @@ class Bidding:
 def bidding_of(
     study: Study, path: Path, *, gap: float, time_limit_s: float | None, progress: Report | None
 ) -> Bidding:
-    """Return the bids of a file as offers of a study; an error lists every fault of either."""
+    """Return the bids in a file as offers of a study; an exception lists every error in either."""
     _require_answerable(study.config)
     catalogue = charger_catalogue(study.config.offers.chargers_csv)
     bids, file = read_bids(path, study.config, catalogue)
@@ -84,9 +84,9 @@ def bidding_of(
 
 
 def _require_answerable(config: Config) -> None:
-    """Refuse keys that do not fit an award, which maximises worth within the money."""
+    """Reject keys that are invalid for an award, which maximises worth within the budget."""
     keys, fix = config.program, "leave it out; --set can change it too"
-    what = "does not fit an award, which maximises the worth for the money"
+    what = "cannot be used in an award, which maximises the worth within the budget"
     unfit = {
         "scenarios": keys.scenarios is not None,
         "fairness": keys.fairness != "none",
@@ -123,7 +123,7 @@ def _config_of(
 
 
 def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
-    """Return the places of bids with offer, cost (PKR), power (kW), and why a bid cannot win."""
+    """Return the bids' places with offer, cost (PKR), power (kW), and why a bid cannot win."""
     offers, reserve = study.offers, study.config.award
     new = offers[~offers["existing"].to_numpy(bool)]
     key = pd.MultiIndex.from_arrays([new["site_id"].astype(str), bare_names(new)])
@@ -186,7 +186,7 @@ def _offers(offers: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
 
 
 def _limits(study: Study, places: pd.DataFrame) -> list[Limit]:
-    """Return the limits on bids: alternatives, and the caps of the ``award`` section."""
+    """Return the limits on bids: alternatives, and the caps from the ``award`` section."""
     out = []
     for (bidder, group), rows in places[places["one_of"] != ""].groupby(["bidder", "one_of"]):
         first = rows.drop_duplicates("bid")["offer_id"]

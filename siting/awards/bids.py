@@ -1,8 +1,8 @@
-"""Read a user's bids from a CSV file; an error lists every faulty line.
+"""Read a user's bids from a CSV file; an exception lists every invalid line.
 
-Each line is a place with ``bidder``, ``lon``, ``lat``, the chargers (``chargers`` in words, or
-``configuration``), and ``ask_pkr`` or ``rent_pkr``. Lines with the same ``bid`` are a bundle, which
-wins or loses as a whole; the money of a bundle is the sum over its lines. Of a bidder's bids with
+Each line describes a place: ``bidder``, ``lon``, ``lat``, the chargers (``chargers`` as text, or
+``configuration``), and ``ask_pkr`` or ``rent_pkr``. Lines with the same ``bid`` form a bundle,
+which wins or loses as a whole; its ask or rent is the sum over its lines. Of a bidder's bids with
 the same ``one_of``, at most one wins. Optional columns are ``name``, ``year`` (of opening) and the
 columns that ``award.caps`` names.
 """
@@ -34,11 +34,12 @@ PRICE = "PKR of 0 or more"
 def read_bids(
     path: Path, config: Config, chargers: pd.DataFrame
 ) -> tuple[gpd.GeoDataFrame, UserTable]:
-    """Return the places of bids, one row each and not yet matched to sites, and the file.
+    """Return the places of the bids, one row each and not yet matched to sites, and the file.
 
     `chargers` is the catalogue. Columns: ``bid``, ``bidder``, ``name``, ``counts`` (chargers by
     type), ``year`` (0: any), ``ask_pkr``, ``rent_pkr``, ``one_of``, ``line``, the columns of
-    ``award.caps`` as text, and points in lon/lat. The second result is the file with its faults.
+    ``award.caps`` as text, and points in lon/lat. The second result is the file, with the errors
+    found in it.
     """
     file = UserTable(path, TEXTS)
     table = file.table
@@ -73,7 +74,7 @@ def read_bids(
          "leave the bid out, or raise program.budget_pkr", asks > money),
         ("rent_pkr", "asks for money and pays a rent", "bid the difference",
          (asks > 0) & (rents > 0)),
-        ("year", f"opens in a year that the plan does not have ({', '.join(map(str, there))})",
+        ("year", f"opens in a year outside the plan ({', '.join(map(str, there))})",
          "name one of them, or leave it blank", year.notna() & ~year.isin(there)),
         ("lon", "blank", degrees, file.text("lon") == ""),
         ("lat", "blank", degrees, file.text("lat") == ""),
@@ -98,11 +99,11 @@ def read_bids(
 def placed(
     study: Study, bids: gpd.GeoDataFrame, file: UserTable
 ) -> tuple[pd.DataFrame, gpd.GeoDataFrame]:
-    """Return bids with the ``site_id`` of each place, and the sites new to the study.
+    """Return bids with the ``site_id`` of each place, and the sites to add to the study.
 
     A place within ``candidates.merge_within_m`` of a site of the study is matched to the site. Any
     other place is matched to the nearest new site within this distance, or becomes a new site. An
-    `InputError` names every fault of the bids, including the faults that `read_bids` found.
+    `InputError` lists every error in the bids, including those found by `read_bids`.
     """
     settings, ours = study.config.candidates, study.candidates
     rows = np.flatnonzero(np.isfinite(bids.geometry.x) & np.isfinite(bids.geometry.y))
@@ -119,7 +120,7 @@ def placed(
     new = bids.assign(site_id="", said=[str(sorted(c.items())) for c in bids["counts"]])
     new.loc[new.index[rows], "site_id"] = site
     known = new["site_id"] != ""
-    file.fault("bid", "a bundle with a place twice", "give its chargers on one line",
+    file.fault("bid", "a bundle that lists a place twice", "give its chargers on one line",
                known & new.duplicated(["bid", "site_id"], keep=False))  # fmt: skip
     alone = known & (new["one_of"] == "") & ~new["bid"].duplicated(keep=False)
     again = new[alone].duplicated(["bidder", "site_id", "said", "year"], keep=False)
@@ -138,7 +139,7 @@ def placed(
 
 
 def _joined(xy: np.ndarray, within_m: float) -> tuple[list[int], list[int]]:
-    """Return the number of each point's place, and the first point of each place."""
+    """Return the index of each point's place, and of the first point of each place."""
     own: list[int] = []
     first: list[int] = []
     for n, point in enumerate(xy):

@@ -21,7 +21,7 @@ _STATUS = {"feasible": "not proven optimal", "waiting": "not finished"}
 
 
 def write_page(table: pd.DataFrame, out: Path) -> None:
-    """Write ``index.html`` into a batch's folder, whole or not at all.
+    """Write ``index.html`` into a batch's folder atomically.
 
     The page is self-contained and links to the studies' reports in subfolders. `table`: the
     result of `siting.batch.results_table`.
@@ -36,7 +36,7 @@ def render(table: pd.DataFrame, out: Path) -> str:
     style = (files("siting.batch") / "page.css").read_text(encoding="utf-8")
     drawing = draw_chart(table, swept, links)
     chart = (
-        "<h2>Share of the energy wanted that is served</h2>"
+        "<h2>Share of the demand that is served</h2>"
         f'<figure>{drawing}<figcaption id="chart-words">{html_text(chart_words(table, swept))} '
         "Thin lines end at the bound, which no plan for the money exceeds.</figcaption></figure>\n"
     )
@@ -59,7 +59,7 @@ def notes_of(table: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def status_words(table: pd.DataFrame) -> str:
-    """Return the number of studies by status, in words.
+    """Return the number of studies with each status, as text.
 
     >>> status_words(pd.DataFrame({"status": ["optimal", "failed", "optimal"]}))
     '2 optimal, 1 failed'

@@ -18,7 +18,7 @@ MOST_LINES = len(COLOURS)
 
 
 def draw_chart(table: pd.DataFrame, swept: Sequence[str], links: Sequence[str]) -> str:
-    """Return a drawing of the share served: lines over a swept number, or a bar per study.
+    """Return a drawing of the share served: lines over a swept value, or a bar per study.
 
     A thin line above each point or bar ends at the proven bound. `table`: the
     result of `siting.batch.results_table`; `swept`: its columns of swept keys; `links`: the link of
@@ -36,20 +36,20 @@ def draw_chart(table: pd.DataFrame, swept: Sequence[str], links: Sequence[str]) 
 
 
 def chart_words(table: pd.DataFrame, swept: Sequence[str]) -> str:
-    """Return the content of the drawing in words, for screen readers."""
+    """Describe the drawing in words, for screen readers."""
     done = table[table["served_share"].notna()]
     if done.empty:
         return ""
     best = max(done.to_dict("records"), key=lambda row: float(row["served_share"]))
     about = sweep_words({key: best[key] for key in swept if not pd.isna(best[key])})
     return (
-        f"From {done['served_share'].min():.1%} to {done['served_share'].max():.1%} of the energy "
-        f"wanted is served; most by {best['name']}" + (f" ({about})" if about else "") + "."
+        f"From {done['served_share'].min():.1%} to {done['served_share'].max():.1%} of the demand "
+        f"is served; the most by {best['name']}" + (f" ({about})" if about else "") + "."
     )
 
 
 def _series(table: pd.DataFrame, x: str, swept: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Return the rows of each line, which share a study name and all swept keys except `x`."""
+    """Return the rows of each line; they share a study name and all swept values but `x`."""
     others = [k for k in swept if k != x]
     several = len(set(table["name"])) > 1
     lines = {}

@@ -17,7 +17,7 @@ from typing import Any
 
 from siting.errors import Fault, InputError, needs_extra
 
-# Longest waits for a scheduler's answer and for its first worker (s).
+# Maximum waits (s) for a scheduler to answer and for its first worker.
 ANSWER_S, WORKERS_S = 15, 60
 
 
@@ -81,7 +81,7 @@ def _end_with(pipe: Connection) -> None:
 
 @contextmanager
 def dask_pool(address: str) -> Iterator[tuple[Executor, int]]:
-    """Yield an executor on a Dask cluster, and the solver threads of each worker.
+    """Yield an executor on a Dask cluster, and the number of solver threads per worker.
 
     `address`: the scheduler, e.g. ``tcp://10.0.0.5:8786``. Raises `MissingExtraError` if
     ``distributed`` is not installed; `InputError` if no scheduler answers there, or it has no

@@ -28,7 +28,7 @@ from siting.interrupts import held
 from siting.locks import hold, holder
 from siting.writing import clear_part_files, require_free, write_text
 
-# Names of workers' locks and part folders, which begin with the study's key.
+# Names of workers' locks and of part folders begin with the study's key.
 _STUDYS = re.compile(r".+-[0-9a-f]{16}(\.lock|~[^~]+)")
 # Seconds between progress reports while no study finishes.
 TICK_S = 1.0
@@ -95,7 +95,7 @@ def run_batch(
         The studies, as `list_studies` returns them.
     executor
         Where to run the studies; its machines must see `out` and the inputs under the same paths.
-        If None, processes of this machine are used, which end with the call.
+        If None, the studies run in processes on this machine that end with the call.
     out
         The batch's folder.
     workers
@@ -104,7 +104,7 @@ def run_batch(
         Solver threads of each study. If None, each study uses its configured number; without an
         executor, it uses at most its share of the cores.
     retry
-        Whether to try again studies that failed before because of their own inputs.
+        Whether to retry studies that failed earlier because of their own inputs.
     progress
         Called when a study is done and about once a second.
 
@@ -126,7 +126,7 @@ def run_batch(
     lock = hold(out / WORK / "batch.lock")
     if lock is None:
         who = holder(out / WORK / "batch.lock")
-        raise InputError(str(out), f"{who} is at work on a batch there", "name another --out")
+        raise InputError(str(out), f"{who} is running a batch there", "name another --out")
     batch = _Batch(studies, out, progress)
     try:
         _clear(out)
@@ -153,7 +153,7 @@ def run_batch(
 def _locally(
     batch: _Batch, todo: Sequence[BatchStudy], workers: int | None, threads: int | None
 ) -> None:
-    """Run studies in processes of this machine, and continue if a process is killed."""
+    """Run studies in processes on this machine, and continue if a process is killed."""
     count = min(workers or cores(), len(todo))
     most = share_threads(count)
     asked = {s.key: int(read(s.text).value["solver"]["threads"]) for s in todo}
@@ -161,8 +161,8 @@ def _locally(
     while todo:
         with local_pool(count) as pool:
             left = batch.drain(pool, todo, threads_by_key)
-        # A process that dies breaks the pool. The study that killed it is unknown, so each study
-        # that was begun runs again in its own pool.
+        # A process that dies breaks the pool. The study that killed it is unknown, so each study in
+        # progress runs again in its own pool.
         begun = [s for s in left if batch.was_begun(s)] or list(left[:1])
         for study in begun:
             with local_pool(1) as pool:
@@ -215,7 +215,7 @@ class _Batch:
     def drain(
         self, executor: Executor, todo: Sequence[BatchStudy], threads: Mapping[str, int | None]
     ) -> list[BatchStudy]:
-        """Run studies with their numbers of `threads`; return those left if the executor breaks."""
+        """Run studies with the given `threads`; return those left if the executor breaks."""
         left: list[BatchStudy] = []
         futures: dict[Future[Row], BatchStudy] = {}
         try:
@@ -266,7 +266,7 @@ class _Batch:
             self.take(self.place[study.key], {"status": "failed", "error": why}, kept=False)
 
     def was_begun(self, study: BatchStudy) -> bool:
-        """Return whether a study was begun by a worker and is not finished."""
+        """Return whether a worker has begun a study and not finished it."""
         return (self.out / WORK / f"{study.key}.lock").exists()
 
     def running(self) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ class BatchStudy:
 
     @property
     def label(self) -> str:
-        """The swept values in words, which tell the studies of one configuration apart."""
+        """The swept values as text, which distinguishes the studies of one configuration."""
         return sweep_words(self.sweep)
 
 
@@ -53,8 +53,8 @@ def list_studies(
 ) -> list[BatchStudy]:
     """Return the studies of a batch: each configuration with each combination of swept values.
 
-    A configuration that cannot be read becomes a study with a fault, and does not stop the others.
-    Studies with the same keys and the same content of inputs are listed once.
+    A configuration that cannot be read becomes a study with an error, and does not stop the others.
+    Studies with the same keys and the same input contents are listed once.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def list_studies(
         Values to try, by key path; they are added to the ``sweep`` section of each file, and
         replace its values for the same key.
     today
-        Today's date. A target year in the past is a fault.
+        Today's date. A target year in the past is an error.
     """
     studies: dict[tuple[str, ...], BatchStudy] = {}
     hashes: dict[Path, str] = {}
@@ -74,7 +74,7 @@ def list_studies(
         chosen = list(combinations({**_own_sweep(path, overrides), **(sweep or {})}))
         of_file = [_study(path, overrides, values, today, hashes) for values in chosen]
         if len({study.fault for study in of_file}) == 1 and of_file[0].fault:
-            # A fault of the file is listed once, not for each combination.
+            # An error in the file is listed once, not for each combination.
             of_file = [replace(of_file[0], sweep={})]
         for study in of_file:
             mark = (study.key,) if study.key else (study.config, study.label)
@@ -86,7 +86,7 @@ def _own_sweep(path: Path, overrides: Sequence[str]) -> Mapping[str, Sequence[An
     try:
         return load(path, overrides, check_files=False).sweep
     except SitingError:
-        return {}  # its faults are reported when the study itself is read
+        return {}  # its errors are reported when the study itself is read
 
 
 def _study(
@@ -127,7 +127,7 @@ def study_sha256(config: Config, hashes: dict[Path, str] | None = None) -> str:
 
 
 def sweep_words(sweep: Mapping[str, Any]) -> str:
-    """Return swept values in words, each with the last part of its key path.
+    """Return swept values as text, each with the last part of its key path.
 
     >>> sweep_words({"program.budget_pkr": 4e7, "demand.case": "low", "reach.cutoff_min": 7.5})
     'budget_pkr 40,000,000, case low, cutoff_min 7.5'
@@ -136,7 +136,7 @@ def sweep_words(sweep: Mapping[str, Any]) -> str:
 
 
 def value_words(value: Any) -> str:
-    """Return a value in words: thousands separated, true and false in lower case."""
+    """Return a value as text: thousands separated, true and false in lower case."""
     match value:
         case bool():
             return str(value).lower()

@@ -76,16 +76,16 @@ def swept_of(table: pd.DataFrame) -> list[str]:
 
 
 def write_table(table: pd.DataFrame, out: Path) -> None:
-    """Write ``results.parquet`` and ``results.csv``, each whole or not at all."""
+    """Write ``results.parquet`` and ``results.csv``, each atomically."""
     marked = table.copy(deep=False)
     marked.attrs.update(MADE_BY)
-    # The Parquet file comes first, because it marks the folder as a batch's.
+    # The Parquet file comes first, because it marks the folder as a batch folder.
     write_whole(out / TABLE, lambda path: marked.to_parquet(path, index=False), replace=True)
     write_plain_csv(table, out / TABLE_CSV, replace=True)
 
 
 def made_by_batch(out: Path) -> bool:
-    """Return whether a folder has a table of results with the mark of `write_table`."""
+    """Return whether a folder has a results table marked by `write_table`."""
     try:
         return pd.read_parquet(out / TABLE, columns=[]).attrs == MADE_BY
     except (OSError, ValueError, pa.ArrowException):

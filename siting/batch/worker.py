@@ -35,7 +35,7 @@ TOKEN = "batch.json"
 
 # Errors that would occur again. After any other error, the next start tries the study again.
 LASTING = (ConfigError, InfeasibleError, InputError, SolveError, VerifyError)
-# Longest wait for another worker on the same study (s).
+# Maximum wait (s) for another worker on the same study.
 WAIT_S = 3600.0
 
 # Solvers use all threads of a study, and OSMnx has one set of settings per process. A worker with
@@ -48,7 +48,7 @@ def work(task: Mapping[str, Any]) -> dict[str, Any]:
 
     `task` has ``key`` (the run folder's name), ``text`` (the configuration), ``out`` (the batch's
     folder, accessible from this machine), ``token`` (of the batch), ``siting`` (the caller's
-    version) and ``threads`` (solver threads; None: the configuration's). The row is that of
+    version) and ``threads`` (solver threads; None: the configuration's). The row is as returned by
     `row_of`. A failed study has the ``status`` failed and an ``error``. Errors are returned rather
     than raised, so that one study cannot stop the others.
     """

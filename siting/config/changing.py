@@ -17,10 +17,10 @@ from siting.config.sections import Config
 from siting.config.yaml_text import Key
 from siting.errors import ConfigError, Fault, SitingError
 
-# Function that writes an object to a file, because YAML cannot express it, and returns the file.
+# Function that writes to a file an object that YAML cannot express, and returns the file.
 Place = Callable[[Key, Any, Path], Path]
 PLAIN = (bool, int, float, str, Path, type(None))
-# Sections that accept a file or table, each with the keys made from that file or table.
+# Sections that accept a file or table, each with a function that makes the section from it.
 SOURCES: Mapping[Key, Callable[[Any], Any]] = {
     ("roads",): lambda one: {"source": {"kind": "file", "path": one}},
     ("demand",): lambda one: {"table": one},
@@ -30,7 +30,7 @@ SOURCES: Mapping[Key, Callable[[Any], Any]] = {
     ("candidates", "exclude"): lambda one: _layers(one),
     ("candidates", "existing"): lambda one: {"path": one},
 }
-# First keys of a study without a configuration file; folders are in the working directory.
+# Initial keys of a study without a configuration file; its folders are in the working directory.
 BEGIN: Mapping[str, Any] = {
     "name": "study",
     "download": {"cache_dir": "cache/osmnx"},
@@ -41,15 +41,15 @@ BEGIN: Mapping[str, Any] = {
 def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Config:
     """Return a configuration with the given keys changed, checked as a whole.
 
-    `config`: the configuration to change; None to begin with an empty one. `words`: new values by
-    key path (``"reach.cutoff_min"``), or by the key alone if only one section has that key
-    (``cutoff_min``). The value of a section is a dict of changes. A list, or a mapping of names
-    that the user chooses, replaces the old one. For ``roads``, ``people``, ``candidates``,
-    ``exclude``, ``existing``, ``demand`` and ``reach``, the value can also be a file or table with
-    the data. Relative paths start from the working directory. `place` writes a table or graph to a
-    file.
+    `config`: the configuration to change; None starts from an empty one. `words`: new values by key
+    path (``"reach.cutoff_min"``), or by the key alone if only one section has that key
+    (``cutoff_min``). To change keys of a section, pass a dict of the changes. Lists, and mappings
+    with names that the user chooses, are replaced as a whole. For ``roads``, ``people``,
+    ``candidates``, ``exclude``, ``existing``, ``demand`` and ``reach``, the value can also be a
+    file or table with the data. Relative paths are resolved against the working directory. `place`
+    writes a table or graph to a file.
 
-    Raises `ConfigError` with every fault, by key, or `InputError` naming every invalid table.
+    Raises `ConfigError` with every error, by key, or `InputError` listing every invalid table.
     """
     faults: list[Fault] = []
     change: Any = {}
@@ -125,7 +125,7 @@ def _key_of(word: str) -> Key:
 
 
 def _given_whole(change: Any, key: Key) -> Key:
-    """Return the path of the section around a key if that section was given as a whole; else ()."""
+    """Return the path of a section that contains the key and was given as a whole; else ()."""
     for n, name in enumerate(key[:-1], 1):
         change = change.get(str(name), {})
         if not isinstance(change, Mapping):
@@ -170,7 +170,7 @@ def _merged(standing: Any, change: Any) -> Any:
 def _placed(
     value: Any, key: Key, place: Callable[[Key, Any], Path], wrong: list[SitingError]
 ) -> Any:
-    """Return values with tables and graphs replaced by files; collect the faults in `wrong`."""
+    """Return values with tables and graphs replaced by files; collect errors in `wrong`."""
     if isinstance(value, PLAIN):
         return value
     if isinstance(value, Mapping):

@@ -30,21 +30,21 @@ from siting.config.sources import CellShape, Licence, PeopleSource, PlaceSource,
 
 
 class Figures(Section):
-    """Figures of one vehicle class that replace those of the packaged table."""
+    """Figures for one vehicle class, in place of the packaged ones."""
 
     km_day: KmDay | None = Field(None, gt=0, le=1000)
     """distance a vehicle drives per day, km; default: the figure in the table"""
     kwh_km: KwhKm | None = Field(None, gt=0, le=10)
-    """energy per km, kWh; default: the figure in the table, measured at the wall"""
+    """energy use, kWh per km; default: the figure in the table, measured at the wall"""
     charging_efficiency: PositiveShare | None = None
-    """kwh_km as a share of the energy from the wall; below 1 if kwh_km is measured at the battery;
-    default: the figure in the table"""
+    """ratio of kwh_km to the energy drawn from the wall per km; below 1 if kwh_km is measured at
+    the battery; default: the figure in the table"""
     electric_km_share: Share | None = None
     """share of the distance driven on electricity; below 1 if some vehicles are plug-in hybrids;
     default: the figure in the table"""
     home_share: Share | None = None
-    """share of the energy that the surveyed households charge at home or depot; default: the figure
-    in the table"""
+    """share of energy that surveyed households charge at home or at a depot; default: the figure in
+    the table"""
     public_share: Share | None = None
     """share of the energy charged in public, not adjusted for housing; replaces home_share;
     default: the figure in the table"""
@@ -55,16 +55,16 @@ class Figures(Section):
 
 
 class Wealth(Section):
-    """Relative wealth by place; vehicles move to wealthier places, and totals stay the same."""
+    """Relative wealth by place, which moves vehicles to wealthier places and keeps their totals."""
 
     path: WealthFile
-    """GeoTIFF of one band (needs the extra raster), or layer of points, such as Meta's Relative
-    Wealth Index in CSV; each cell uses the figure nearest to its centre"""
+    """single-band GeoTIFF (needs the raster extra) or point layer, such as Meta's Relative Wealth
+    Index in CSV; each cell takes the value nearest to its centre"""
     column: Text = "rwi"
-    """column of the layer with the figure"""
+    """layer column that contains the wealth figure"""
     index: bool = False
-    """whether the figures are an index around zero, such as Meta's, whose exponential is used;
-    false: the figures are vehicles per head or a proxy for them, at least 0"""
+    """whether the figures are an index around zero, such as Meta's (its exponential is used);
+    false: they are vehicles per head or a proxy for that, at least 0"""
     nodata: float | None = None
     """value that marks missing data, if the raster does not declare one"""
     source: Source = ""
@@ -87,7 +87,7 @@ class SurfaceWeights(Section):
 
 
 class DepotFleet(Section):
-    """A fleet with a known depot; its vehicles replace the modelled vehicles of its class.
+    """A fleet with a known depot, which replaces all modelled vehicles of its class.
 
     The fleet's public charging demand is at the depot.
     """
@@ -103,10 +103,10 @@ class DepotFleet(Section):
     vehicles: int = Field(ge=1, le=1_000_000)
     """number of electric vehicles at the depot in the target year"""
     km_day: KmDay | None = Field(None, gt=0, le=1000)
-    """distance each vehicle drives per day, km; default: the figure of the class"""
+    """distance each vehicle drives per day, km; default: the class's figure"""
     public_share: Share | None = None
-    """share of the energy charged in public; the rest is charged in the depot; default: the figure
-    of the class"""
+    """share of the energy charged in public; the rest is charged at the depot; default: the class's
+    figure"""
     source: str = ""
     """source of the fleet's data"""
 
@@ -119,57 +119,56 @@ class DepotFleet(Section):
 
 
 class Surfaces(Section):
-    """Places of public charging: near home, at a destination, on the way."""
+    """Where vehicles charge in public: near home, at a destination or on the way."""
 
     places: PlaceSource | None = Field(None, discriminator="kind")
-    """source of destinations; default: no destinations, and their weight goes to homes and
+    """source of destinations; default: none, and their weight is divided between homes and
     traffic"""
     weights: Mapping[TableName, SurfaceWeights] = Field({})
     """weights of the three kinds of place, by vehicle class; default: the weights in the table"""
     poi_weights_csv: CsvFile | None = None
-    """weights of places by OSM tag, instead of the packaged table"""
+    """table of place weights by OSM tag, in place of the packaged table"""
     road_weights_csv: CsvFile | None = None
-    """drivers' readiness to stop, by road class, instead of the packaged table"""
+    """table of drivers' readiness to stop by road class, in place of the packaged table"""
     trips: int = Field(256, ge=1, le=100_000)
-    """number of starting places of trips in the traffic model"""
+    """number of trip origins in the traffic model"""
     trip_min: Minutes = Field(30, gt=0, le=600)
     """longest trip of the traffic model, min; ASSUMPTION"""
     seed: int = Field(1, ge=0, le=2_147_483_647)
-    """random seed for the starting places"""
+    """random seed for the choice of trip origins"""
 
 
 class Housing(Section):
-    """The effects of renting and high-rise living on home charging, in zones with these data."""
+    """Effects of renting and high-rise living on home charging, in zones with data on them."""
 
     renting_effect: Share | None = None
-    """share of their home charging that tenants lose; default: the figure in the table"""
+    """share of home charging lost by tenants; default: the figure in the table"""
     high_rise_effect: Share | None = None
-    """share of their home charging that households in high-rises lose; default: the figure in the
-    table"""
+    """share of home charging lost by households in high-rises; default: the figure in the table"""
     survey_renting_share: Share | None = None
-    """share of tenants in the survey behind home_share; a zone with the same share of tenants uses
+    """share of tenants among the households surveyed for home_share; a zone with this share uses
     home_share unchanged; default: the figure in the table"""
     survey_high_rise_share: Share | None = None
-    """share of households in high-rises in the survey behind home_share; default: the figure in the
+    """share of high-rise households among those surveyed for home_share; default: the figure in the
     table"""
 
 
 class Demand(Section):
-    """The population, and its vehicles' public charging demand."""
+    """The population and the public charging demand of its vehicles."""
 
     people: PeopleSource = Field(discriminator="kind")
     """source of the population"""
     cells: CellShape = SquareCells()
     """shape and size of the demand cells"""
     city: Text
-    """city in the city table; the table has its population, share of the fleet and availability; if
-    `like` is given, any name is allowed"""
+    """name of the city in the city table, which lists its population, fleet share and power
+    availability; with `like`, any name is allowed"""
     like: Text | None = None
-    """city of the city table whose power supply and speeds are used for a city that is not in the
-    table; requires city_people, which sets its share of the fleet"""
+    """city in the city table whose power supply and speeds are used for an unlisted city; requires
+    city_people, which determines the fleet share"""
     city_people: People | None = Field(None, gt=0, le=1e9)
-    """population of the whole city, from which the study area's share of it is computed; default:
-    the figure in the city table"""
+    """population of the whole city, used to compute the study area's share of it; default: the
+    figure in the city table"""
     fleet_share: Mapping[TableName, Share] | None = None
     """the city's share of the national electric fleet by vehicle class, 0 to 1; default: from
     registrations, else from population"""
@@ -182,40 +181,40 @@ class Demand(Section):
     """named scenario of the national fleet: nev-2025-30, nev-2019, slow, fast, or net-zero-2060 (a
     projection), or one of scenarios_csv; not used if fleet_csv is given"""
     case: Literal["low", "central", "high"] = "central"
-    """value taken from the range of every figure; low: the end of the range with less energy; high:
-    the end with more energy"""
+    """which value to use from the range of every figure; low: the end with less energy demand;
+    high: the end with more"""
     scenarios_csv: CsvFile | None = None
-    """electric share of sales by scenario, in place of the packaged table"""
+    """table of electric sales shares by scenario, in place of the packaged table"""
     sales_csv: CsvFile | None = None
-    """figures of sales and survival that replace rows of the packaged table"""
+    """sales and survival figures that replace rows of the packaged table"""
     fleet_figures: Mapping[TableName, Mapping[TableName, float]] = Field({})
-    """single figures of the fleet model, by vehicle class, that replace those of the tables:
+    """individual figures of the fleet model, by vehicle class, in place of the tables' figures:
     sales_year, growth, life_years, life_shape, opening_vehicles, opening_age_years, saturation,
     share_2030 …"""
     fleet_csv: CsvFile | None = None
-    """national electric fleet by year, in place of the fleet model"""
+    """table of the national electric fleet by year, in place of the fleet model"""
     fleets: Annotated[tuple[DepotFleet, ...], Field(strict=False)] = ()
-    """fleets known by depot, such as a city's buses; they replace all modelled vehicles of their
+    """fleets with known depots, such as a city's buses; they replace all modelled vehicles of their
     classes in the study area"""
     registrations_csv: CsvFile | None = None
-    """each city's share of registrations, in place of the packaged table"""
+    """table of each city's share of registrations, in place of the packaged table"""
     vehicles_csv: CsvFile | None = None
-    """figures of the vehicle classes that replace rows of the packaged table"""
+    """vehicle-class figures that replace rows of the packaged table"""
     profiles_csv: CsvFile | None = None
-    """sessions and hours of charging, in place of the packaged table"""
+    """table of charging sessions and their hours, in place of the packaged table"""
     figures: Mapping[TableName, Figures] = Field({})
-    """single figures, by vehicle class, that replace those of the table"""
+    """individual figures by vehicle class, in place of the table's figures"""
     housing: Housing = Housing()
-    """effect of housing on charging at home, by zone"""
+    """effect of housing on home charging, by zone"""
     table: LayerFile | None = None
     """your own demand, instead of the modelled demand: a CSV with the cell_id of a study's cells,
-    or a layer whose rows go to the nearest cell within reach.max_snap_m; columns demand_kwh_day and
-    vehicle_class (not needed for a single class)"""
+    or a layer whose rows are assigned to the nearest cell within reach.max_snap_m; columns:
+    demand_kwh_day and, unless there is only one class, vehicle_class"""
     wealth: Wealth | None = None
     """relative wealth by place, which moves cars to wealthier homes within zones, and between zones
     that have no ownership_column; default: cars follow population"""
     surfaces: Surfaces | None = None
-    """places of public charging; default: all energy is near homes"""
+    """where vehicles charge in public; default: all near home"""
 
     @field_validator("vehicle_classes")
     @classmethod

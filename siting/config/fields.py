@@ -1,8 +1,9 @@
-"""The base of sections, field types with units, and checks of file names.
+"""Base class of sections, field types with units, and file name checks.
 
-Values are not converted: ``"12"`` is not 12, and ``yes`` is not true. However, an integer may be
-written for a decimal number. Relative paths are resolved against the folder of the configuration
-file, which the reader passes in the validation context ``{"folder": Path, "check_files": bool}``.
+Values are not converted: ``"12"`` is not 12, and ``yes`` is not true. However, an integer is
+accepted where a decimal number is expected. Relative paths are resolved against the folder of the
+configuration file, which the reader passes in the validation context
+``{"folder": Path, "check_files": bool}``.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ PATTERN_WORDS = {
     KEY_PATH: "a key path such as program.budget_pkr",
 }
 
-# Rupees in each unit, by its name or abbreviation.
+# Rupees per unit, by the unit's name or abbreviation.
 RUPEES = {
     "": 1.0, "k": 1e3, "thousand": 1e3, "lakh": 1e5, "lac": 1e5, "m": 1e6, "mn": 1e6,
     "million": 1e6, "cr": 1e7, "crore": 1e7, "b": 1e9, "bn": 1e9, "billion": 1e9, "arab": 1e9,
@@ -58,19 +59,19 @@ RUPEES = {
 
 
 def rupees(text: str) -> float:
-    """Return a sum of money in rupees, from a number with or without a unit.
+    """Convert an amount, with or without a unit, to rupees.
 
     >>> rupees("5m"), rupees("2cr"), rupees("3 lakh"), rupees("1.2e7"), rupees("12,500,000")
     (5000000.0, 20000000.0, 300000.0, 12000000.0, 12500000.0)
     """
     found = re.fullmatch(r"([\d,_]*\.?\d+(?:e\+?\d+)?)\s*([a-z]*)", text.strip().lower())
     if found is None or found[2] not in RUPEES:
-        raise ValueError(f"{text!r} is not a sum of rupees; write 5000000, 5e6, 5m, 50 lakh or 2cr")
+        raise ValueError(f"{text!r} is not a rupee amount; write 5000000, 5e6, 5m, 50 lakh or 2cr")
     return float(found[1].replace(",", "").replace("_", "")) * RUPEES[found[2]]
 
 
 def rupees_of_word(value: Any) -> Any:
-    """Convert a string that ends in a unit of rupees to rupees; return other values unchanged.
+    """Convert a string with a rupee unit to rupees; return other values unchanged.
 
     >>> rupees_of_word("2 crore"), rupees_of_word("low"), rupees_of_word("12")
     (20000000.0, 'low', '12')
@@ -87,7 +88,7 @@ Refusal = tuple[tuple[str | int, ...], str, str]
 def refuse(refusals: Iterable[Refusal]) -> None:
     """Raise one error that lists the refusals, if there are any.
 
-    A refusal has a key (relative to the section that checks it), a fault and a fix.
+    A refusal has a key (relative to the section that checks it), an error and a fix.
     """
     if listed := list(refusals):
         text = "; ".join(what for _, what, _ in listed)
@@ -95,14 +96,14 @@ def refuse(refusals: Iterable[Refusal]) -> None:
 
 
 class Section(BaseModel):
-    """Base class of every section: immutable, without unknown keys."""
+    """Base class of every section: it is immutable and refuses unknown keys."""
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
         strict=True,
         allow_inf_nan=False,
-        # Defaults are checked too, which resolves default folders like folders in the file.
+        # Defaults are checked too, so that default folders are resolved like those in the file.
         validate_default=True,
         revalidate_instances="always",
         field_title_generator=lambda name, _: name,
@@ -119,7 +120,7 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _money_in_words(cls, given: Any) -> Any:
-        """Convert sums such as ``2 crore`` to rupees under keys that end in _pkr."""
+        """Convert amounts such as ``2 crore`` to rupees under keys that end in _pkr."""
         if not isinstance(given, Mapping):
             return given
         return {
@@ -132,7 +133,7 @@ class Section(BaseModel):
         }
 
     def _refusals(self) -> Iterable[Refusal]:
-        """Return the faults of keys that exclude each other; subclasses override this."""
+        """Return errors for keys that exclude each other; subclasses override this."""
         return ()
 
     @model_validator(mode="after")
@@ -142,7 +143,7 @@ class Section(BaseModel):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ``"did you mean `cutoff_min`?"`` for a misspelt known word, else an empty string.
+    """Return ``"did you mean `cutoff_min`?"`` for a misspelling of a known word, else ``""``.
 
     >>> did_you_mean("cutof_min", ["cutoff_min", "access_kmh"])
     'did you mean `cutoff_min`?'
@@ -152,20 +153,20 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def missing_file(path: Path) -> str:
-    """Return the message for a missing file, which suggests a similar name from its folder."""
+    """Return the message for a missing file, suggesting a similar name in its folder."""
     if path.is_dir():
         return f"{path} is a folder, not a file"
     if not path.parent.is_dir():
         return f"no such file: {path} (no such folder: {path.parent})"
     try:
         hint = did_you_mean(path.name, (p.name for p in path.parent.iterdir() if p.is_file()))
-    except OSError:  # a folder that may be entered but not listed
+    except OSError:  # the folder may be entered but not listed
         hint = ""
     return f"no such file: {path}" + (f"; {hint}" if hint else "")
 
 
 def _path(check: Callable[[Path, bool], None]) -> BeforeValidator:
-    """Return a validator that calls `check` with the full path and whether files must exist."""
+    """Return a validator that calls `check` with the full path and the `check_files` flag."""
 
     def resolved(value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, str | Path):
@@ -213,7 +214,7 @@ def _single(value: Any) -> Any:
     if not isinstance(value, bool | int | float | str):
         lists, sections = isinstance(value, list | tuple), isinstance(value, Mapping)
         words = "a list" if lists else "a section" if sections else "no value"
-        refuse([((), f"{words} is not a number, a text, true or false", "give single values")])
+        refuse([((), f"{words} is not a number, text, true or false", "give single values")])
     return value
 
 

@@ -1,4 +1,4 @@
-"""JSON schema, resolved YAML and input files of a configuration, made from its sections."""
+"""JSON schema, resolved YAML and input files of a configuration, derived from its sections."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def input_files(config: Config) -> dict[str, Path]:
 
 
 def with_files(config: Config, files: Mapping[Path, Path]) -> Config:
-    """Return a configuration with some files replaced, without checking it.
+    """Return a configuration with files replaced, without checking it.
 
-    `config`: as `siting.config.load` returns it; `files`: the replacement of each file.
+    `config`: as `siting.config.load` returns it; `files`: the replacement for each file.
     """
 
     def moved(value: Any) -> Any:

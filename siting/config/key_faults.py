@@ -1,4 +1,4 @@
-"""Faults of a configuration in plain language, each with its file, line and key."""
+"""Configuration errors in plain language, each with its file, line and key."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from siting.config.yaml_text import Key
 SELECTORS = ("kind", "shape")
 # Keys that are often set in the wrong place, and where they belong.
 ELSEWHERE = {
-    ("demand.people", "h3"): "for a table with a column h3, write kind: points; for hexagonal "
+    ("demand.people", "h3"): "for a table with an h3 column, write kind: points; for hexagonal "
     "cells, write demand.cells.shape: h3",
 }
 
@@ -44,12 +44,12 @@ class Origins:
     overrides: dict[Key, str] = field(default_factory=dict)
 
     def _nearest(self, key: Key) -> Key:
-        """Return the key or, if it is unknown, the nearest known section around it; () if none."""
+        """Return the key or, if it is unknown, its innermost known section; () if there is none."""
         parts = (key[:length] for length in range(len(key), 0, -1))
         return next((part for part in parts if part in self.overrides or part in self.lines), ())
 
     def where(self, key: Key) -> str:
-        """Return the place of a key or, if it is unknown, of the nearest section around it."""
+        """Return where a key or, if it is unknown, its innermost known section was set."""
         part = self._nearest(key)
         if part in self.overrides:
             label = self.overrides[part]
@@ -58,14 +58,14 @@ class Origins:
         return f"{self.file}{line}, key {dotted(key)}"
 
     def line(self, key: Key) -> int:
-        """Return the line number for sorting faults; overrides come last."""
+        """Return the line number for sorting errors; overrides come last."""
         part = self._nearest(key)
         return 10**9 if part in self.overrides else self.lines.get(part, 0)
 
 
 @dataclass(frozen=True)
 class Spot:
-    """A place in the schema."""
+    """A position in the schema."""
 
     key: Key = ()
     model: type[BaseModel] | None = None  # the section that contains it
@@ -85,10 +85,10 @@ class Spot:
 
 
 def find_spot(location: tuple[str | int, ...], root: type[BaseModel]) -> Spot:
-    """Return the place in the schema at which a validation error occurred.
+    """Return the position in the schema at which a validation error occurred.
 
-    `location` also names the chosen member of a union and marks faulty names of a mapping. Neither
-    is a key, so both are left out.
+    `location` also names the chosen member of a union and marks invalid keys of a mapping. Neither
+    is a configuration key, so both are left out.
     """
     spot = Spot(annotation=root)
     for part in (part for part in location if part != "[key]"):
@@ -102,7 +102,7 @@ def find_spot(location: tuple[str | int, ...], root: type[BaseModel]) -> Spot:
         else:
             item = _item(spot.annotation)
             notes = (n for n in getattr(item, "__metadata__", ()) if isinstance(n, FieldInfo))
-            # An item without a description takes that of its list or mapping.
+            # An item without a description inherits that of its list or mapping.
             info = next((note for note in notes if note.description), spot.info)
             spot = replace(spot, key=(*spot.key, part), info=info, annotation=item)
     return spot
@@ -143,13 +143,13 @@ def _item(annotation: Any) -> Any:
 
 
 def translate(error: ErrorDetails, root: type[BaseModel]) -> list[tuple[Key, str, str]]:
-    """Return the faults of one validation error: the key, what is wrong, and the fix."""
+    """Return each problem in one validation error: the key, what is wrong, and the fix."""
     spot = find_spot(error["loc"], root)
     given, limits, kind = error["input"], error.get("ctx", {}), error["type"]
     expected = f"expected: {spot.meaning}" if spot.meaning else ""
     match kind:
         case "default_factory_not_called":
-            return []  # the title defaults to the name, whose fault is reported
+            return []  # the title defaults to the name, whose error is reported
         case "refused":
             return [((*spot.key, *key), what, fix) for key, what, fix in limits["refusals"]]
         case "missing":
@@ -171,7 +171,7 @@ def translate(error: ErrorDetails, root: type[BaseModel]) -> list[tuple[Key, str
             what = f"has {len(given)} characters, more than {limits['max_length']}"
             fix = "shorten it"
         case "too_short" if len(given):
-            return []  # every item is faulty, and each is reported
+            return []  # every item is invalid, and each is reported
         case "too_short":
             what, fix = "is empty; at least one is needed", expected
         case "float_type" | "int_type" | "int_from_float":
@@ -211,7 +211,7 @@ _TYPES = {
 
 
 def shown(value: Any) -> str:
-    """Return a value as it is shown in a message.
+    """Format a value for a message.
 
     >>> shown("12"), shown(True), shown(0.0), shown([1])
     ("'12'", 'true', '0', 'a list')
@@ -222,7 +222,7 @@ def shown(value: Any) -> str:
         case bool():
             return str(value).lower()
         case int():
-            return str(value) if abs(value) < 10**30 else "a number of many digits"
+            return str(value) if abs(value) < 10**30 else "a very long number"
         case float():
             return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
         case str():
@@ -260,7 +260,7 @@ MOVED: Mapping[Key, str] = {("program", "method"): "solver.method"}
 
 
 def keys_of(section: type[BaseModel], above: Key = ()) -> Iterator[Key]:
-    """Yield every key of a section and of those subsections that have only one kind."""
+    """Yield the keys of a section and of its subsections, except those with several kinds."""
     for name, info in section.model_fields.items():
         yield (*above, name)
         inner = list(members(info.annotation).values())
@@ -271,7 +271,7 @@ def keys_of(section: type[BaseModel], above: Key = ()) -> Iterator[Key]:
 def _unknown_key(spot: Spot) -> tuple[Key, str, str]:
     if spot.key in MOVED:
         return spot.key, f"has moved to {MOVED[spot.key]}", f"write {MOVED[spot.key]} instead"
-    assert spot.model is not None  # only a section has unknown keys
+    assert spot.model is not None  # only a section can have unknown keys
     known = list(spot.model.model_fields)
     *above, last = spot.key
     deeper = [dotted((*above, *key)) for key in keys_of(spot.model) if key[-1] == last]

@@ -1,4 +1,4 @@
-"""The configuration of a nation: its cities, each a separate study, and their shared money."""
+"""The configuration of a nation: its cities, each a separate study, and their shared budget."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ KwhHead = Annotated[float, Field(json_schema_extra={"unit": "kWh/day a head"})]
 class MoneyRange(Section):
     """Floor and ceiling on public money: in PKR, as a share of the nation's budget, or both.
 
-    With money by year, both apply to the sum over the years.
+    With yearly budgets, both apply to the sum over the years.
     """
 
     least_pkr: Rupees = Field(0, ge=0)
@@ -61,15 +61,15 @@ class MoneyRange(Section):
 
 
 class CityOfNation(MoneyRange):
-    """One city: its configuration, and its floors and limits in the nation."""
+    """One city: its configuration, and its floors and limits within the nation."""
 
     config: YamlFile
     """the city's configuration, which is a study"""
     set: Overrides = ()
     """KEY=VALUE pairs that override keys of the city's configuration"""
     takes_part: Literal["may", "must", "never"] = "may"
-    """role of the city in the plan; must: it gets at least one new station; never: it gets no
-    public money"""
+    """role of the city in the plan; must: it receives at least one new station; never: it receives
+    no public money"""
     province: Text | None = None
     """province of the city; default: the province of demand.city in the packaged table"""
 
@@ -80,10 +80,10 @@ FileOrCity = Annotated[
 
 
 class ClassEnvelope(Section):
-    """Public money for some chargers, in all cities together."""
+    """A cap on the public money for certain charger groups, over all cities."""
 
     budget_pkr: Rupees = Field(ge=0)
-    """maximum sum that these chargers draw, PKR"""
+    """maximum public money for these charger groups, PKR"""
     charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(min_length=1)
     """groups of the charger catalogue that draw on the envelope (lev, ac, dc …)"""
 
@@ -92,25 +92,25 @@ class NationSolver(Section):
     """The solver settings of a nation."""
 
     gap: Share = 0.01
-    """proven gap of the nation's plan at which the solver stops"""
+    """proven gap at which the solver stops for the nation's plan"""
     time_limit_s: Seconds = Field(10, gt=0, le=604_800)
-    """mean time limit of a city's solve, s; longer for larger cities"""
+    """mean time limit per city, s; larger cities get more time"""
     rounds: int = Field(3, ge=1, le=50)
-    """maximum number of rounds in which prices change and cities trade money"""
+    """maximum number of rounds of price changes and trades of money between cities"""
 
 
 class NationOutput(Section):
-    """The folders of results."""
+    """The folders for results."""
 
     runs_dir: Folder = Path("runs")
-    """folder in which each plan of the nation gets a folder"""
+    """parent folder of the plans, each of which has its own folder"""
 
 
 class NationConfig(Section):
     """A nation: cities that share a budget."""
 
     name: Annotated[str, Field(pattern=RUN_NAME)] = Field(max_length=80)
-    """short name of the nation; its folder gets this name"""
+    """short name of the nation, also used for its folder"""
     title: Text = Field(default_factory=lambda data: data.get("name", "untitled"))
     """name shown in outputs"""
     note: str = ""
@@ -118,18 +118,18 @@ class NationConfig(Section):
     budget_pkr: Rupees | None = Field(None, gt=0, le=1e14)
     """public money of all cities together, PKR; give either budget_pkr or years"""
     years: Years | None = None
-    """public money by year, in place of budget_pkr; every city's plan gets these years, and shares,
-    floors and ceilings apply to the sum over the years; default: a single sum"""
+    """public money by year, in place of budget_pkr; every city's plan covers these years, and
+    shares, floors and ceilings apply to the sum over the years; default: a single budget"""
     cities: Annotated[tuple[FileOrCity, ...], Field(strict=False)] = Field(min_length=2)
-    """the cities, each a configuration file or a section that names one"""
+    """the cities; each is a configuration file, or a section that names one"""
     set: Overrides = ()
     """KEY=VALUE pairs that override keys of every city's configuration"""
     provinces: Mapping[Text, MoneyRange] = Field({})
-    """minimum and maximum money for all cities of a province together, by province"""
+    """minimum and maximum public money per province, over all its cities"""
     least_kwh_day_a_head: KwhHead = Field(0, ge=0, le=100)
-    """minimum energy served per inhabitant in every city; with years: in the last year"""
+    """minimum energy served per inhabitant in every city; with years, in the last year"""
     envelopes: Mapping[TableName, ClassEnvelope] = Field({})
-    """ceilings on the public money for some chargers, in all cities together"""
+    """ceilings on the public money for certain charger groups, over all cities"""
     solver: NationSolver = NationSolver()
     """solver settings"""
     output: NationOutput = NationOutput()
@@ -148,11 +148,11 @@ def load_nation(
 ) -> tuple[NationConfig, list[Config], list[str]]:
     """Return the checked configurations of a nation and its cities, and the cities' provinces.
 
-    With money by year, every city's plan gets the nation's years.
+    With yearly budgets, every city's plan covers the nation's years.
 
     `path`: the YAML file. Relative paths in it are resolved against its folder. `overrides`:
     ``key.path=value`` strings that replace keys of the file; `today`: today's date (earlier years
-    are refused; None skips this check). Raises `ConfigError` with every fault of the nation's and
+    are refused; None skips this check). Raises `ConfigError` with every error in the nation's and
     the cities' files.
     """
     cities: list[Config] = []
@@ -188,7 +188,7 @@ def load_nation(
 def _one_or_the_other(config: NationConfig, today: date | None) -> Iterator[Refusal]:
     if config.years is None:
         if not config.budget_pkr:
-            fix = "give budget_pkr, or years with the money of each"
+            fix = "give budget_pkr, or years with a budget for each"
             yield ("budget_pkr",), "there is no money", fix
         return
     if config.budget_pkr is not None:
@@ -198,7 +198,7 @@ def _one_or_the_other(config: NationConfig, today: date | None) -> Iterator[Refu
     if today is not None and first < today.year:
         yield key, f"{first} is before this year, {today.year}", "begin later"
     if config.money_pkr <= 0:
-        yield key, "there is no money in any year", "give some above 0"
+        yield key, "no year has a budget", "give some above 0"
 
 
 def _in_years(city: Config, nation: NationConfig) -> Config:
@@ -213,7 +213,7 @@ def _in_years(city: Config, nation: NationConfig) -> Config:
 
 
 def _years(config: NationConfig, cities: Sequence[Config]) -> Iterator[Refusal]:
-    """Yield a fault for each setting of a city that cannot be combined with money by year."""
+    """Yield an error for each city setting that cannot be combined with yearly budgets."""
     if config.years is None:
         return
     last = max(config.years.budgets_pkr)
@@ -237,7 +237,7 @@ def _province_of(city: Config) -> str:
 
     try:
         return str(library.find_city(city.demand.like or city.demand.city)["province"])
-    except ValueError:  # a city of the user's own
+    except ValueError:  # a city that the user defined
         return ""
 
 

@@ -1,4 +1,4 @@
-"""The sections ``offers`` and ``money``: possible stations, their financing and earnings."""
+"""The ``offers`` and ``money`` sections: possible stations, their financing and earnings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from siting.config.fields import (
     refuse,
 )
 
-# The reserved configuration name of existing stations.
+# Configuration name reserved for existing stations.
 EXISTING = "existing"
 RupeesKwh = Annotated[float, Field(json_schema_extra={"unit": "PKR/kWh"})]
 RupeesHour = Annotated[float, Field(json_schema_extra={"unit": "PKR/h"})]
@@ -62,19 +62,19 @@ class Service(Section):
     """recharging time of a battery, as a multiple of the time at full power"""
     time_utilisation: Mapping[TableName, PositiveShare] = Field({})
     """maximum share of the day that a port is in use and draws power, by charger group, under the
-    rule `waiting`; groups not listed use the package's table (ASSUMPTION: lev 0.30, ac 0.20, dc
+    `waiting` rule; groups not listed use the package's table (ASSUMPTION: lev 0.30, ac 0.20, dc
     0.25, swap 0.60)"""
 
 
 class SiteCosts(Section):
-    """Costs of a station besides chargers, grid works and fees; None: the package's figure."""
+    """Costs of a station other than chargers, grid works and fees; None: the package's figure."""
 
     preset: Literal["central", "prudent"] = "central"
-    """values taken from the ranges of the package's costs; prudent: the values that a careful
+    """which values to use from the ranges of the packaged costs; prudent: the values that a careful
     lender would assume (for the load of the fastest vehicles at every port, contingency, design,
     insurance, deposit, fixed charges, sales tax, staff at sockets and NEECA's fee)"""
     civil_bay_pkr: Rupees | None = Field(None, ge=0)
-    """cost of the civil works for a car bay, PKR"""
+    """cost of civil works per car bay, PKR"""
     land: Literal["lease", "upfront"] = "lease"
     """whether land is leased (a running cost) or paid for at the start"""
     land_bay_month_pkr: RupeesMonth | None = Field(None, ge=0)
@@ -84,11 +84,11 @@ class SiteCosts(Section):
     om_share: Share | None = None
     """yearly operation and maintenance, as a share of the chargers' cost"""
     road_battery_2w: float | None = Field(None, ge=0, le=100)
-    """capacity of batteries on the road, kWh per kWh/day that swap cabinets for two-wheelers can
-    sell; default: the package's figure"""
+    """batteries on the road, kWh per kWh/day of sales capacity of swap cabinets for two-wheelers;
+    default: the package's figure"""
     road_battery_3w: float | None = Field(None, ge=0, le=100)
-    """capacity of batteries on the road, kWh per kWh/day that swap cabinets for three-wheelers can
-    sell"""
+    """batteries on the road, kWh per kWh/day of sales capacity of swap cabinets for
+    three-wheelers"""
     site_bays: float | None = Field(None, ge=0)
     """bays available at a site whose layer has no `bays` column; default: the figure for its kind
     in the package's table (ASSUMPTION: fuel 8, parking 20, mall 20, street 4 ...)"""
@@ -106,8 +106,8 @@ class SiteCosts(Section):
     """share of the busiest hour during which the connection can supply every port in use; 1: it can
     supply all ports at once"""
     neeca_points: PointsRule = "none"
-    """how NEECA's parking rule is read at sites with known bays: as a minimum or a maximum number
-    of charging points, or not at all (none); published reports allow both readings"""
+    """how NEECA's parking rule is interpreted at sites with known bays: as a minimum or a maximum
+    number of charging points, or not at all (none); published reports allow both readings"""
 
 
 # Default hurdle: a station must break even at this share of its planned sales.
@@ -115,7 +115,7 @@ HURDLE_SHARE = 0.7
 
 
 class Hurdle(Section):
-    """The hurdle of a business case with public money, under the rules `need` and `gap`."""
+    """The hurdle of a business case with public money, under the `need` and `gap` rules."""
 
     sales_share: PositiveShare | None = None
     """share of its planned sales at which a station must break even; default: 0.7, or 1 if
@@ -156,23 +156,23 @@ class Subsidy(Section):
     land_share: Share = 0.0
     """share of the price of land bought at the start that the budget pays; ASSUMPTION"""
     rule: Literal["need", "share", "flat", "gap"] | None = None
-    """need: the budget pays the shortfall of the business case, up to the shares of the cost parts;
-    share: it pays these shares, even if the shortfall is smaller; flat: it pays the same sum for
-    every station; gap: it pays the shortfall, up to gap_cap_share of the cost; default: share under
-    `program.model: coverage`, where sales are unknown, and in a nation with years; need
-    otherwise"""
+    """need: the budget pays the shortfall of the business case, up to the shares of the cost
+    components; share: it pays these shares, even if the shortfall is smaller; flat: it pays the
+    same amount for every station; gap: it pays the shortfall, up to gap_cap_share of the cost;
+    default: share under `program.model: coverage`, where sales are unknown, and in a nation with
+    years; need otherwise"""
     flat_pkr: Rupees = Field(0, ge=0)
-    """sum paid to each station under the rule `flat`, PKR"""
+    """amount paid to each station under the `flat` rule, PKR"""
     gap_cap_share: Share = 0.5
-    """maximum share of a station's cost that the rule `gap` pays; ASSUMPTION, as no formula is
+    """maximum share of a station's cost that the `gap` rule pays; ASSUMPTION, as no formula is
     published"""
     cap_per_station_pkr: Rupees | None = Field(None, ge=0)
-    """maximum sum that the budget pays for one station, PKR; default: no cap"""
+    """maximum amount that the budget pays per station, PKR; default: no cap"""
     hurdle: Hurdle = Hurdle()
-    """hurdle of a station with public money under the rules `need` and `gap`; without the hurdle, a
-    station would break even only if it sold everything planned"""
+    """hurdle for subsidised stations under the `need` and `gap` rules; without it, a station would
+    break even only by selling everything planned"""
     concessions: Concessions | None = None
-    """stations that form one business case under the rules `need` and `gap`; default: each station
+    """stations that form one business case under the `need` and `gap` rules; default: each station
     is its own business case"""
 
 
@@ -217,7 +217,7 @@ class Offers(Section):
     least_ports: int = Field(0, ge=0, le=1000)
     """minimum number of ports of a size; 0: any number"""
     table_csv: CsvFile | None = None
-    """your own table of offers, in place of the computed table and with the same columns; rows may
+    """your own table of offers, with the columns of the computed table, which it replaces; rows may
     be changed, left out or added"""
     chargers_csv: CsvFile | None = None
     """charger catalogue in place of the packaged one, with the same columns"""
@@ -227,10 +227,10 @@ class Offers(Section):
     """spare grid power at a site, kW; ASSUMPTION (200 to 2,000 for an 11 kV feeder), as feeder
     loads are not public"""
     utilisation: PositiveShare = 0.15
-    """share of the day's output at full power that service.rule rated_share counts as capacity;
-    ASSUMPTION for 2030 (0.05 to 0.25)"""
+    """share of the day's output at full power that the rated_share rule of `service` counts as
+    capacity; ASSUMPTION for 2030 (0.05 to 0.25)"""
     availability: PositiveShare | None = None
-    """share of the time that grid and charger work; default: the figure in the city table"""
+    """share of time when grid and charger both work; default: the figure in the city table"""
     service: Service = Service()
     """part of a charger's output that counts as capacity"""
     costs: SiteCosts = SiteCosts()
@@ -241,14 +241,14 @@ class Offers(Section):
     upgrade: bool = False
     """whether power beyond the headroom can be bought, at the grid table's price"""
     lines: LayerFile | None = None
-    """layer of the 11 kV network or substations, to measure the length of new lines; default: the
-    distance in the grid table"""
+    """layer of the 11 kV network or substations, used to measure the length of new lines; default:
+    the distance in the grid table"""
     feeders: LayerFile | None = None
     """layer of feeders with feeder_id and headroom_kw; default: each site has its own feeder"""
     feeder_within_m: Metres | None = Field(None, gt=0, le=100_000)
     """maximum distance between a site and its feeder, m; default: any distance"""
     subsidy: Subsidy = Subsidy()
-    """the budget's share of a station's cost"""
+    """the budget's share of each station's cost"""
 
     @field_validator("configurations")
     @classmethod
@@ -279,8 +279,8 @@ class Money(Section):
     """price that drivers pay, by charger group, including sales tax, PKR/kWh; required for every
     group in the configurations"""
     pkr_per_usd: float | None = Field(None, gt=0, le=100_000)
-    """exchange rate, PKR per US dollar, which changes the imported share of the prices of chargers
-    and swap batteries; default: 280, the rate of the catalogue"""
+    """exchange rate, PKR per US dollar, applied to the imported part of charger and swap-battery
+    prices; default: 280, the catalogue's rate"""
     tariff_pkr_kwh: RupeesKwh | None = Field(None, gt=0, le=1000)
     """price that the station pays for power, PKR/kWh"""
     fixed_pkr_kw_month: RupeesMonth | None = Field(None, ge=0, le=100_000)
@@ -305,8 +305,8 @@ class Money(Section):
     """year in which stations open; their sales grow with the fleet model's demand until the target
     year; default: openings are spread evenly over the four years up to the target year"""
     sales_path: Annotated[tuple[Share, ...], Field(strict=False, min_length=1)] | None = None
-    """sales of each year of operation, as a share of the target year's, in place of the path from
-    the fleet model; the last value also applies to later years"""
+    """sales in each year of operation, as a share of the target year's sales, in place of the fleet
+    model's path; the last value also applies to later years"""
     value_of_time_pkr_h: Mapping[TableName, ValueOfTime] = Field({})
     """value of a driver's hour by vehicle class, PKR, used by least_cost_to_all; default: the
     package's figure"""

@@ -1,4 +1,4 @@
-"""The ``program`` section: the decision, its rules, and its money."""
+"""The ``program`` section: the decision, its rules and its budget."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ class LinearDecay(Section):
     kind: Literal["linear"]
     """along a straight line"""
     full_min: Minutes = Field(0, ge=0, le=240)
-    """longest drive at which a kWh counts in full, min"""
+    """longest drive, min, at which a kWh counts in full"""
     end_min: Minutes = Field(gt=0, le=240)
-    """drive at which the line ends, min"""
+    """drive time at which the line ends, min"""
     least: PositiveShare = 0.5
     """factor at the end of the line and beyond"""
 
@@ -70,7 +70,7 @@ class ExponentialDecay(Section):
     kind: Literal["exponential"]
     """exp(-minutes / scale)"""
     scale_min: Minutes = Field(gt=0, le=1000)
-    """drive at which the factor is 1/e, min"""
+    """drive time at which the factor is 1/e, min"""
 
 
 class GaussianDecay(Section):
@@ -125,17 +125,17 @@ class LeastCost(Section):
     of: Literal["demand", "reachable"] = "demand"
     """base of the share: all demand, or the demand in reach of any site"""
     money: Literal["subsidy_pkr", "cost_pkr"] = "subsidy_pkr"
-    """amount to minimise: public money, or the whole cost"""
+    """amount to minimise: public money or total cost"""
 
 
 class LeastGain(Section):
-    """The least gain of public money; a station with a smaller gain is not built."""
+    """The least gain required of public money; a station with a smaller gain is not built."""
 
     per_million: Annotated[
         float, Field(json_schema_extra={"unit": "kWh/day, people or sessions/day per PKR m"})
     ] = Field(10.0, ge=0, le=1e9)
-    """least gain of PKR 1 m, in the unit of the objective; 0: no limit; at 10 kWh/day, public money
-    is PKR 27 for each kWh of ten years, about the cost of the energy; ASSUMPTION"""
+    """least gain from PKR 1 m, in the unit of the objective; 0: no limit; at 10 kWh/day, public
+    money comes to PKR 27 per kWh over ten years, about the cost of the energy; ASSUMPTION"""
     per_million_by_year: Mapping[YearKey, Annotated[float, Field(ge=0, le=1e9)]] | None = None
     """least gain by the year in which money is drawn, in place of per_million; only with
     program.years and `rule: always`"""
@@ -145,7 +145,7 @@ class LeastGain(Section):
     refused; under coverage, the rule has no effect; always: the least gain is part of the aim,
     however much energy is lost"""
     money: Literal["subsidy_pkr", "cost_pkr"] = "subsidy_pkr"
-    """money that counts under the rule `always`: public money, or the whole cost"""
+    """money that counts under the `always` rule: public money or total cost"""
 
     @property
     def always(self) -> bool:
@@ -155,7 +155,7 @@ class LeastGain(Section):
 
     @property
     def a_rupee(self) -> float | dict[int, float]:
-        """The least gain of one rupee: a number, or one per year."""
+        """The least gain per rupee: a number, or one per year."""
         if self.per_million_by_year is None:
             return self.per_million / MILLION
         return {year: gain / MILLION for year, gain in self.per_million_by_year.items()}
@@ -167,13 +167,13 @@ class Years(Section):
     budgets_pkr: Mapping[YearKey, Rupees] = Field(min_length=1)
     """public money granted in each year of the plan, PKR"""
     carry_over: bool = False
-    """whether unspent money of a year can be spent later"""
+    """whether money left unspent in one year can be spent later"""
     upgrades: bool = False
-    """whether a station can be upgraded later, at the cost of the difference"""
+    """whether a station can be upgraded later, for the difference in cost"""
     discount_rate: Share = 0.08
     """yearly rate at which a kWh is discounted; ASSUMPTION"""
     last_period_years: int = Field(1, ge=1, le=30)
-    """number of years that the last year represents"""
+    """number of years that the last year of the plan represents"""
 
     def _refusals(self) -> Iterator[Refusal]:
         years = list(self.budgets_pkr)
@@ -189,7 +189,7 @@ class Future(Section):
     fleet: Text | None = None
     """scenario of the national fleet; default: demand.scenario"""
     case: Literal["low", "central", "high"] | None = None
-    """value taken from the range of every figure; default: demand.case"""
+    """which value to use from the range of every figure; default: demand.case"""
 
 
 class Scenarios(Section):
@@ -201,7 +201,7 @@ class Scenarios(Section):
     """expected: most energy on average; regret: smallest maximum regret; cvar: best average of the
     worst outcomes"""
     alpha: InnerShare = Field(0.8, gt=0, lt=1)
-    """share of outcomes, from the best down, that cvar leaves out"""
+    """share of outcomes that cvar leaves out, the best first"""
     cvar_of: Literal["unserved", "served"] = "unserved"
     """outcome that cvar counts"""
 
@@ -219,21 +219,21 @@ class Alternatives(Section):
     differ_by: int = Field(2, ge=1, le=1000)
     """minimum number of sites at which any two plans differ"""
     within_share: Share | None = None
-    """share of the best plan's worth that another plan may lose; default: any"""
+    """largest loss of worth allowed, as a share of the best plan's worth; default: no limit"""
 
 
 class Envelope(Section):
-    """Public money reserved for some chargers."""
+    """Public money reserved for certain charger groups."""
 
     budget_pkr: Rupees = Field(ge=0)
-    """money in the envelope, PKR"""
+    """amount of the envelope, PKR"""
     charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(min_length=1)
     """groups of the charger catalogue that draw on the envelope (lev, ac, dc, swap_2w …); an
     offer's subsidy is divided among its groups by the cost of their chargers"""
     rule: Literal["ceiling", "kept", "both"] = "ceiling"
-    """ceiling: these groups draw at most the money of the envelope; kept: only these groups draw on
-    the envelope, and they may also draw on the rest of the budget; both: only these groups draw on
-    the envelope, and they draw on nothing else"""
+    """ceiling: these groups draw at most the envelope's amount; kept: only these groups draw on the
+    envelope, and they may also draw on the rest of the budget; both: only these groups draw on the
+    envelope, and they draw on nothing else"""
 
 
 class AreaEnvelopes(Section):
@@ -244,14 +244,14 @@ class AreaEnvelopes(Section):
     name_column: Text = "name"
     """column with the area's name"""
     budgets_pkr: Mapping[Text, Rupees] = Field(min_length=1)
-    """money in each area's envelope, PKR"""
+    """amount of each area's envelope, PKR"""
 
 
 Sites = Annotated[tuple[Text, ...], Field(strict=False)]
 
 
 class AtLeast(Section):
-    """A minimum number of stations among some sites."""
+    """A minimum number of stations among the given sites."""
 
     sites: Sites = Field(min_length=1)
     """sites that count, by id or name"""
@@ -260,7 +260,7 @@ class AtLeast(Section):
 
 
 class Density(Section):
-    """A station, old or new, in every square of the map."""
+    """Requirement: an existing or new station in every square of the map."""
 
     square_km: Kilometres = Field(gt=0, le=1000)
     """edge of a square, km; only squares with a candidate count; Pakistan's NEVP of 2019 and
@@ -268,10 +268,10 @@ class Density(Section):
 
 
 class Corridors(Section):
-    """A station, old or new, along every stretch of some roads."""
+    """Requirement: an existing or new station along every stretch of the given roads."""
 
     every_km: Kilometres = Field(gt=0, le=1000)
-    """greatest length of a stretch, km; each stretch must have a station"""
+    """maximum length of a stretch, km; each stretch must have a station"""
     roads: Sites = ()
     """names of roads, as on the map"""
     path: PolygonFile | None = None
@@ -279,7 +279,7 @@ class Corridors(Section):
     name_column: Text = "name"
     """column of the layer with the road's name"""
     within_km: Kilometres = Field(1.0, gt=0, le=100)
-    """maximum distance of a station from the road, km; ASSUMPTION"""
+    """maximum distance between a station and the road, km; ASSUMPTION"""
 
     def _refusals(self) -> Iterator[Refusal]:
         if not self.roads and self.path is None:
@@ -287,57 +287,57 @@ class Corridors(Section):
 
 
 class Mandate(Section):
-    """A share of each owner's places that must have a station, old or new."""
+    """A share of each owner's places that must have a station, existing or new."""
 
     column: Text
     """column of the candidate layers that names the owner: brand, operator"""
     share: PositiveShare
     """share of each owner's places, rounded up"""
     by: Text | None = None
-    """column of areas (for example, `province`); the share applies in each area; default: one
-    area"""
+    """column with the area of each place, such as `province`; the share applies in each area;
+    default: one area"""
     pooled: bool = False
     """whether owners may trade obligations; the share then applies to the places of all owners
     together"""
     money: Literal["public", "owner"] = "public"
-    """public: the station is paid for like any other; owner: the owner builds it without public
+    """public: the station is subsidised like any other; owner: the owner builds it without public
     money"""
 
 
 class Limits(Section):
-    """The requirements on a plan besides the budget."""
+    """The requirements on a plan, apart from the budget."""
 
     most_new_stations: int | None = Field(None, ge=0, le=1_000_000)
     """maximum number of new stations; default: any number"""
     spacing_m: Metres | None = Field(None, gt=0, le=100_000)
-    """minimum distance from a new station to every other station, new or old, m"""
+    """minimum distance between a new station and any other station, new or existing, m"""
     spacing_kinds: Sites = ()
     """kinds of site that the spacing applies to; default: all"""
     required_sites: Sites = ()
-    """sites that must get a station, by id or name"""
+    """sites that must have a station, by id or name"""
     forbidden_sites: Sites = ()
-    """sites that must get no station, by id or name"""
+    """sites where no station may be built, by id or name"""
     envelopes: Mapping[TableName, Envelope] = Field({})
-    """money reserved for groups of chargers, within the budget"""
+    """parts of the budget reserved for charger groups"""
     areas: AreaEnvelopes | None = None
-    """money reserved for areas, within the budget; default: none"""
+    """parts of the budget reserved for areas; default: none"""
     at_least: Mapping[TableName, AtLeast] = Field({})
-    """minimum numbers of stations among some sites; you choose the name of each rule"""
+    """minimum numbers of stations among given sites; you name each rule"""
     mandates: Mapping[TableName, Mandate] = Field({})
-    """shares of owners' places that must have a station; you choose the name of each rule"""
+    """shares of owners' places that must have a station; you name each rule"""
     split: Mapping[TableName, PositiveShare] = Field({})
-    """share of the budget by charger group, e.g. {lev: 0.3, dc: 0.5}; this money is reserved for
-    the group, which can draw no more; all other groups draw on the rest"""
+    """share of the budget by charger group, e.g. {lev: 0.3, dc: 0.5}; each share is reserved for
+    its group, which draws on nothing else; all other groups draw on the rest"""
     split_like: Literal["none", "pm_e_drive"] = "none"
     """packaged split to apply (splits.csv); pm_e_drive: India's split of 2025, with 29 % for light
     vehicles and 71 % for cars, buses and trucks"""
     density: Density | None = None
     """a station in every square that has a candidate; default: no rule"""
     corridors: Corridors | None = None
-    """a station along every stretch of some roads; default: no rule"""
+    """a station along every stretch of the given roads; default: no rule"""
     least_kw_per_ev: Kilowatts | None = Field(None, gt=0, le=1000)
-    """minimum charging power per electric vehicle of ev_classes in the area, including old
-    stations, kW; the EU's AFIR sets 1.3; default: the power is only reported"""
+    """minimum charging power, including existing stations, kW per electric vehicle of ev_classes in
+    the area; the EU's AFIR sets 1.3; default: the power is only reported"""
     ev_classes: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)] = ("car",)
     """vehicle classes that count for least_kw_per_ev"""
 
@@ -361,7 +361,7 @@ class Limits(Section):
                 yield ("at_least", name, "stations"), what, "require at most one station per site"
 
     def _money_twice(self) -> Iterator[Refusal]:
-        """Yield the faults of splits and envelopes that reserve money."""
+        """Yield the errors in the split and in the envelopes that reserve money."""
         if self.split and self.split_like != "none":
             what = "splits the budget a second time, besides limits.split"
             yield ("split_like",), what, "leave one out"
@@ -377,15 +377,15 @@ class Limits(Section):
         groups = [group for one in kept.values() for group in set(one.charger_groups)]
         twice = sorted({group for group in groups if groups.count(group) > 1})
         if twice:
-            what = f"money is kept for {', '.join(twice)} in more than one envelope"
+            what = f"more than one envelope reserves money for {', '.join(twice)}"
             yield ("envelopes",), what, "name each charger group in one of them"
         if len(kept) > MOST_KEPT:
-            what = f"money is kept in {len(kept)} envelopes, but at most {MOST_KEPT} are allowed"
+            what = f"{len(kept)} envelopes reserve money, but at most {MOST_KEPT} may do so"
             yield ("envelopes",), what, "merge some of them"
 
 
 class Program(Section):
-    """The decision and its money."""
+    """The optimisation problem of a plan: its model, budget, aims and limits."""
 
     model: Literal["capacitated", "coverage"] = "capacitated"
     """capacitated: a station serves at most the capacity of its chargers; coverage: all demand in
@@ -393,8 +393,8 @@ class Program(Section):
     budget_pkr: Rupees = Field(ge=0, le=1e14)
     """total public money that may be spent, PKR"""
     min_served_share: Share = 0.0
-    """minimum share of the demand served; if no plan serves this share, the run stops and names the
-    conflict"""
+    """minimum share of the demand served; if no plan serves this share, the run stops and reports
+    the conflict"""
     objective: Literal["energy", "people", "sessions"] = "energy"
     """quantity served that the plan maximises"""
     decay: Decay | None = None
@@ -404,11 +404,11 @@ class Program(Section):
     zone_floor: Share = 0.0
     """minimum share of demand served in every zone"""
     zone_floors: Mapping[Text, Share] = Field({})
-    """minimum share of demand served in single zones, by name"""
+    """minimum share of demand served in individual zones, by name"""
     class_floor: Share = 0.0
     """minimum share of demand served for every vehicle class"""
     class_floors: Mapping[Text, Share] = Field({})
-    """minimum share of demand served for single vehicle classes, by name"""
+    """minimum share of demand served for individual vehicle classes, by name"""
     floors_in: Literal["last", "every"] = "last"
     """years in which floors and fairness apply, in every scenario"""
     fairness: Literal["none", "max_min"] = "none"
@@ -417,8 +417,8 @@ class Program(Section):
     """first aim: the cheapest plan that serves a given share, without a budget; default: the best
     plan for the budget"""
     aims: Annotated[tuple[FirstAim, ...], Field(strict=False), AfterValidator(no_repeat)] = ()
-    """order of the first aims, if more than one of fairness, least_cost and a criterion regret or
-    cvar is set; each aim keeps the values that earlier aims reached"""
+    """order of the first aims, if several are set among fairness, least_cost and a regret or cvar
+    criterion; each aim keeps the values that earlier aims reached"""
     then: LaterAims | None = None
     """later aims in order, among plans of equal value (within a fifth of solver.gap): most_worth
     (the objective), least_money (public money), shortest_drives (without more public money, unless
@@ -426,15 +426,15 @@ class Program(Section):
     more public money); default: least_cost_to_all, but no later aim if decay already counts drives
     or the method is greedy"""
     least_gain: LeastGain = LeastGain()
-    """least gain that a further PKR 1 m must bring; money with a smaller gain is saved"""
+    """minimum gain required of each further PKR 1 m; money with a smaller gain is not spent"""
     years: Years | None = None
     """a multi-year plan; default: one year"""
     scenarios: Scenarios | None = None
-    """one plan for several futures; default: one demand"""
+    """one plan for several futures; default: a single future"""
     alternatives: Alternatives | None = None
-    """further plans that differ; default: one plan"""
+    """further plans that differ from the best one; default: one plan"""
     limits: Annotated[Limits, BeforeValidator(lambda v: {} if v is None else v)] = Limits()
-    """limits besides the budget"""
+    """limits other than the budget"""
 
     def _refusals(self) -> Iterator[Refusal]:
         floors = {
@@ -453,7 +453,7 @@ class Program(Section):
             years = list(self.years.budgets_pkr) if self.years else []
             if sorted(gains) != years:
                 what = f"needs the years of program.years: {', '.join(map(str, years)) or 'none'}"
-                yield where, what, "name each of them, and no other"
+                yield where, what, "list exactly these years"
         asked, limits, kept = self.first_aims, self.limits, self.limits.kept
         money = sum(self.years.budgets_pkr.values()) if self.years else self.budget_pkr
         whole = sum(one.budget_pkr for one in kept.values())
@@ -465,7 +465,7 @@ class Program(Section):
                 yield ("limits", "envelopes", name, "rule"), what, "leave it out"
         elif whole > money:
             what = f"PKR {whole:,.0f} are reserved from a budget of PKR {money:,.0f}"
-            yield ("limits", "envelopes"), what, "keep less, or raise the budget"
+            yield ("limits", "envelopes"), what, "reserve less, or raise the budget"
         for aim in self.aims:
             if aim not in asked:
                 yield ("aims",), f"names {aim}, which is not set", "leave it out"

@@ -1,4 +1,4 @@
-"""Reader of configurations: turns YAML and overrides into a `Config`, or lists every fault."""
+"""Reader of configurations: converts YAML and overrides to a `Config`, or reports every error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from siting.config.yaml_text import BrokenYamlError, Key, read
 from siting.errors import ConfigError, Fault
 from siting.texts import counted
 
-# A configuration has a page or two; a larger file is probably data given by mistake.
+# A configuration is a page or two long; a larger file is probably data passed by mistake.
 MAX_BYTES = 1_000_000
 
 Wrong = list[tuple[Key, str, str]]
@@ -39,15 +39,14 @@ def load(
         Strings ``key.path=value`` with the value as YAML, applied in order. A number in the path,
         counted from 0, names an item of a list.
     today
-        Today's date; a target year before it is a fault. ``None`` skips this check.
+        Today's date; an earlier target year is an error. ``None`` skips this check.
     check_files
         Whether the files that the configuration names must exist.
 
     Raises
     ------
     ConfigError
-        With one fault for each error, which states file, line, key, and the values found and
-        expected.
+        With one entry per error: its file, line and key, and the values found and expected.
 
     Examples
     --------
@@ -82,8 +81,8 @@ def load_as[T: BaseModel](
 ) -> T:
     """Return the content of a YAML file as a model of sections; see `load`.
 
-    `also` gets the model (None if it could not be made), the data and the faulty keys, and returns
-    further faults.
+    `also` is called with the model (None if it could not be built), the data and the invalid keys,
+    and returns further errors.
     """
     path = Path(path)
     data, origins, faults = _read_file(path, model)
@@ -101,8 +100,8 @@ def load_as[T: BaseModel](
 def checked(data: Mapping[str, Any]) -> Config:
     """Return the checked configuration made from plain values, with absolute paths.
 
-    `data` has sections and keys as in a YAML file; relative paths are resolved against the
-    working directory. Raises `ConfigError` with one fault for each error, by its key.
+    `data` has sections and keys as in a YAML file; relative paths are resolved against the working
+    directory. Raises `ConfigError` with one entry per error, by key.
     """
     config, wrong = _validate(Config, data, Path.cwd(), check_files=True)
     if config is None:
@@ -121,7 +120,7 @@ def _read_file(path: Path, model: type[BaseModel]) -> tuple[dict[str, Any], Orig
             what = f"is larger than {MAX_BYTES:,} bytes, too large for a configuration"
             raise ConfigError(str(path), what)
         content = path.read_bytes()
-    except OSError as err:  # a name too long, a folder that may not be entered
+    except OSError as err:  # name too long, or folder may not be entered
         raise ConfigError(str(path), f"cannot be read: {err.strerror}") from err
     try:
         document = read(content.decode("utf-8-sig"))
@@ -131,7 +130,7 @@ def _read_file(path: Path, model: type[BaseModel]) -> tuple[dict[str, Any], Orig
         raise ConfigError(f"{path}, line {line}", what, "save it as UTF-8") from err
     except BrokenYamlError as err:
         where = f"{path}, line {err.line}, column {err.column}"
-        raise ConfigError(where, f"is not YAML that can be read: {err.what}") from err
+        raise ConfigError(where, f"is not valid YAML: {err.what}") from err
     if not isinstance(document.value, dict):
         holds = f"holds {shown(document.value)}, not keys and values"
         required = (name for name, info in model.model_fields.items() if info.is_required())
@@ -146,7 +145,7 @@ def _read_file(path: Path, model: type[BaseModel]) -> tuple[dict[str, Any], Orig
 
 
 def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fault]:
-    """Apply an override to the data; return its faults, empty on success."""
+    """Apply an override to the data; return its errors (empty on success)."""
     name, equals, text = override.partition("=")
     name = name.strip()
     words = name.split(".")
@@ -156,7 +155,7 @@ def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fau
     try:
         document = read(text)
     except BrokenYamlError as err:
-        return [Fault(place, f"the value is not YAML that can be read: {err.what}")]
+        return [Fault(place, f"the value is not valid YAML: {err.what}")]
     faults = [Fault(place, f"{dotted(s.key)}: {s.what}", s.fix) for s in document.slips]
     current: Any = data
     key: Key = ()

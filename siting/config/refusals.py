@@ -1,6 +1,6 @@
 """Settings that cannot be combined, in one table for both the check and the documentation.
 
-A setting is written as ``key: values``. The values are one value, several joined by ``or``,
+A setting is written as ``key: values``. The values are one value, several values joined by ``or``,
 ``given`` (any value) or ``not VALUE`` (any other value).
 """
 
@@ -16,7 +16,7 @@ TWO_FIRST = "two aims cannot both be first: name the order"
 class Clash(NamedTuple):
     """Two settings that exclude each other."""
 
-    one: str  # the settings, as `key: values`; `other` is the one named in the fault
+    one: str  # the settings, as `key: values`; `other` is the one named in the error
     other: str
     why: str  # the reason in a planner's words
     fix: str = "leave one out"  # the smallest remedy
@@ -45,19 +45,19 @@ REFUSALS: tuple[Clash, ...] = (
         "offers.subsidy.rule: need or gap",
         "program.least_gain.per_million_by_year: given",
         "viability gaps would be paid in the year in which money counts least for the aim",
-        "leave it out, or take offers.subsidy.rule: share",
+        "leave it out, or set offers.subsidy.rule: share",
     ),
     Clash(
         "solver.method: exact or greedy",
         "solver.name: not HiGHS",
-        "only HiGHS can run the methods exact and greedy; other solvers take the whole program",
+        "only HiGHS can run the exact and greedy methods; other solvers need the whole program",
         "add solver.method: milp, or leave the name out",
     ),
     Clash(
         "offers.subsidy.rule: share or flat",
         "offers.subsidy.concessions: given",
         "each station gets its own subsidy, whatever its shortfall",
-        "leave it out, or take offers.subsidy.rule: need",
+        "leave it out, or set offers.subsidy.rule: need",
     ),
     Clash(
         "program.years: given",
@@ -90,7 +90,7 @@ REFUSALS: tuple[Clash, ...] = (
 
 
 def clashes(config: Any) -> list[Refusal]:
-    """Return a fault for each excluded combination of settings."""
+    """Return an error for each excluded combination of settings."""
     refusals: list[Refusal] = []
     for clash in REFUSALS:
         both = says(config, clash.one) and says(config, clash.other)

@@ -1,6 +1,6 @@
 """The sections of a configuration: every key with its unit, limits, default and meaning.
 
-The JSON schema, the reference page and the messages about faults are all made from the sections.
+The JSON schema, the reference page and the error messages are all generated from the sections.
 Defaults marked ASSUMPTION have no source; replace them where you can.
 """
 
@@ -47,12 +47,12 @@ class Roads(Section):
     source: RoadSource = Field(discriminator="kind")
     """source of the roads"""
     speeds: Literal["karachi_lahore", "islamabad_rawalpindi", "other"] | None = None
-    """city group of the speed table, for roads without a plausible maxspeed; default: the group of
+    """city group in the speed table, for roads without a plausible maxspeed; default: the group of
     demand.city"""
     speeds_csv: CsvFile | None = None
     """speed table in place of the packaged one, with the same columns"""
     peak: bool = True
-    """whether driving times are those of the peak hour; true errs on the safe side"""
+    """whether to use peak-hour driving times; true is the cautious choice"""
 
 
 class Download(Section):
@@ -63,11 +63,11 @@ class Download(Section):
     nominatim_url: Address = "https://nominatim.openstreetmap.org/"
     """Nominatim server; the public one by default"""
     timeout_s: WholeSeconds = Field(180, ge=1, le=3600)
-    """longest wait for an answer of the server, s; the default is that of OSMnx"""
+    """longest wait for a response from the server, s; default: OSMnx's timeout"""
     retries: int = Field(3, ge=0, le=20)
     """number of retries after a temporary failure"""
     cache_dir: Folder = Path("cache/osmnx")
-    """folder that keeps downloaded data"""
+    """folder for downloaded data"""
 
 
 class Existing(Section):
@@ -87,9 +87,9 @@ class Candidates(Section):
     existing: Existing | None = None
     """stations already in service; default: none"""
     merge_within_m: Metres = Field(60, ge=0, le=5000)
-    """distance within which sites become one, m; ASSUMPTION, about the length of a forecourt"""
+    """distance within which sites are merged, m; ASSUMPTION, about the length of a forecourt"""
     max_snap_m: Metres = Field(250, gt=0, le=10_000)
-    """maximum distance of a site from a road, m; sites further away are left out and reported;
+    """maximum distance between a site and a road, m; sites farther away are left out and reported;
     ASSUMPTION"""
     exclude: Annotated[tuple[ExcludedArea, ...], Field(strict=False)] = ()
     """areas where no station may be built; places inside are left out and listed, but existing
@@ -97,19 +97,18 @@ class Candidates(Section):
 
 
 class Reach(Section):
-    """The reach of drivers."""
+    """How far drivers go to charge."""
 
     cutoff_min: Minutes = Field(10, gt=0, le=240)
-    """longest drive to a station for which demand counts as served, including access, min;
-    ASSUMPTION"""
+    """longest drive, min, including access, for which demand counts as served; ASSUMPTION"""
     access_kmh: Kmh = Field(15, gt=0, le=130)
     """speed on the straight line between a cell or site and the road, km/h; ASSUMPTION"""
     max_snap_m: Metres = Field(600, gt=0, le=10_000)
-    """maximum distance of a cell's centre from a road, m; cells further away are out of reach;
+    """maximum distance between a cell's centre and a road, m; cells farther away are out of reach;
     ASSUMPTION"""
     table_csv: CsvFile | None = None
-    """your own table of drives, in place of drives computed on the roads, with the columns cell_id,
-    site_id and travel_min; drives above cutoff_min do not count"""
+    """your own table of drive times (columns cell_id, site_id and travel_min), in place of drives
+    computed on the roads; drives above cutoff_min do not count"""
 
 
 class Solver(Section):
@@ -126,7 +125,7 @@ class Solver(Section):
     """proven relative gap at which the aims shortest_drives and least_cost_to_all stop; it is 0 if
     gap is 0"""
     time_limit_s: Seconds = Field(120, gt=0, le=604_800)
-    """time after which the solver stops with the best plan so far, s"""
+    """time limit, s, after which the solver stops with the best plan found"""
     threads: int = Field(2, ge=1, le=1024)
     """number of processor cores to use"""
     seed: int = Field(1, ge=0, le=2_147_483_647)
@@ -134,12 +133,12 @@ class Solver(Section):
 
 
 class Output(Section):
-    """The folders of results and intermediate results."""
+    """The folders for results and intermediate results."""
 
     runs_dir: Folder = Path("runs")
-    """folder in which each run gets a folder"""
+    """parent folder of the runs, each of which has its own folder"""
     cache_dir: Folder = Path("cache")
-    """folder that keeps parsed road networks for the next run"""
+    """folder for parsed road networks, which later runs reuse"""
 
 
 class Report(Section):
@@ -150,7 +149,7 @@ class Report(Section):
 
 
 class Cap(Section):
-    """A limit on all winning bids with the same value in a column, such as one bidder's bids."""
+    """A joint limit on winning bids that share a value in a column, such as one bidder's bids."""
 
     column: Text
     """column of the bids: `bidder`, or a column of your own such as `province`; `zone` means
@@ -173,8 +172,7 @@ class Award(Section):
     """The rules of `siting award` for bidders."""
 
     caps: Mapping[TableName, Cap] = Field({})
-    """limits on the winning bids of a bidder, province or zone; you choose the name of each
-    limit"""
+    """limits on the winning bids of a bidder, province or zone; you name each limit"""
     reserve_share: PositiveShare = 1.0
     """reserve price of a bid: the maximum amount it may ask for, as a share of its cost"""
     reserve_pkr_kw: RupeesKw | None = Field(None, ge=0, le=1e9)
@@ -182,10 +180,10 @@ class Award(Section):
 
 
 class Config(Section):
-    """One study: a city, its roads, people and sites, the money, and the solver."""
+    """One study: a city, its roads, people, sites, finances and solver."""
 
     name: Annotated[str, Field(pattern=RUN_NAME)] = Field(max_length=80)
-    """short name of the study; its run folder gets this name"""
+    """short name of the study, also used for its run folder"""
     title: Text = Field(default_factory=lambda data: data.get("name", "untitled"))
     """name of the study in outputs; default: its short name"""
     note: str = ""
@@ -200,7 +198,7 @@ class Config(Section):
     demand: Demand
     """people, cells and vehicles"""
     candidates: Candidates
-    """places where a station could stand"""
+    """places where a station could be built"""
     offers: Offers = Offers()
     """what can be built at a site"""
     money: Money = Money()
@@ -208,7 +206,7 @@ class Config(Section):
     reach: Reach = Reach()
     """reach of drivers"""
     program: Program
-    """the decision, and the budget"""
+    """model, budget, aims and limits of the plan"""
     solver: Solver = Solver()
     """solver settings"""
     output: Output = Output()
@@ -218,7 +216,7 @@ class Config(Section):
     award: Award = Award()
     """rules for bidders; used by `siting award` only"""
     sweep: Mapping[SweepKey, SweepValues] = Field({})
-    """values to try for single keys, by key path; every combination is a study; used by `siting
+    """values to try for individual keys, by key path; every combination is a study; used by `siting
     batch` only"""
 
     def _refusals(self) -> Iterator[Refusal]:

@@ -45,8 +45,8 @@ class RoadsPlace(Section):
     kind: Literal["place"]
     """roads of a named place"""
     query: Text
-    """name in Nominatim, e.g. "Saddar, Karachi, Pakistan"; roads inside the outline of the place
-    are used"""
+    """name in Nominatim, e.g. "Saddar, Karachi, Pakistan"; only roads inside the outline of this
+    place are used"""
     licence: Licence = OSM_LICENCE
     attribution: Attribution = OSM_ATTRIBUTION
 
@@ -106,8 +106,8 @@ class RoadsFile(Section):
     kind: Literal["file"]
     """roads from a file"""
     path: RoadFile
-    """OSM file (PBF or XML), GraphML file of OSMnx, or Parquet file of a network of this package;
-    XML may be compressed (gz, bz2); a Parquet network keeps its own speeds"""
+    """OSM file (PBF or XML), GraphML file from OSMnx, or network of this package in Parquet; XML
+    may be compressed (gz, bz2); a Parquet network keeps its own speeds"""
     clip: PolygonFile | None = None
     """layer file with a polygon; roads outside it are left out; default: all roads of the file"""
     licence: Licence = ""
@@ -143,11 +143,11 @@ class PeoplePoints(Section):
     column: Text = "people"
     """column with the number of people"""
     raster_deg: Degrees | None = Field(None, gt=0, le=1)
-    """width of a raster cell, degrees, if the points are centres of raster cells, over which people
-    are spread; default: all people live at the point"""
+    """width of a raster cell, degrees, if the points are cell centres; people are then spread over
+    the cell; default: all people live at the point"""
     clip_to_roads: bool = False
-    """whether to leave out people outside the outline of the roads, for a layer larger than the
-    study area; false: all people count, but those too far from a road cannot be served"""
+    """whether to leave out people outside the outline of the roads, for a layer that extends beyond
+    the study area; false: all people count, but those too far from a road cannot be served"""
     source: Source = ""
     licence: Licence = ""
 
@@ -158,7 +158,7 @@ class PeopleStreets(Section):
     kind: Literal["streets"]
     """a total number of people, spread in proportion to the length of residential streets"""
     total: People = Field(gt=0, le=1e9)
-    """people who live in the area"""
+    """number of people in the area"""
     basis: Text
     """source of the total; repeated in every output"""
 
@@ -171,9 +171,9 @@ class PeopleZones(Section):
     path: PolygonFile
     """layer file with one polygon per zone"""
     counts: Literal["column", "census"] = "column"
-    """column: a column of the layer has the number of people; census: the layer has only outlines,
-    and people, renting and ownership (estimated from rooms) come from the census tehsil of the same
-    name"""
+    """column: a column of the layer contains the number of people; census: the layer has only
+    outlines, and people, renting and ownership (estimated from rooms) come from the census tehsil
+    of the same name"""
     column: Text = "people"
     """column with the number of people"""
     id_column: Text | None = None
@@ -190,7 +190,7 @@ class PeopleZones(Section):
     """column with vehicles per head, or a proxy, in any unit; cars move to zones with higher
     values, and their total stays the same; default: cars follow population"""
     spread_by: Literal["streets", "buildings", "places"] = "streets"
-    """basis for spreading people inside a zone: length of residential street, footprint of
+    """basis for spreading people inside a zone: length of residential streets, footprint of
     buildings, or places"""
     spread_path: SpreadFile | None = None
     """layer or OSM file of the buildings, or of places with a `weight` column; not used with
@@ -212,10 +212,10 @@ class PeopleZones(Section):
 
 
 class PeopleRaster(Section):
-    """People from a raster: WorldPop, GHSL, HRSL; needs the extra ``raster``."""
+    """People from a raster: WorldPop, GHSL, HRSL; needs the ``raster`` extra."""
 
     kind: Literal["raster"]
-    """people from a GeoTIFF of one band"""
+    """people from a single-band GeoTIFF"""
     path: RasterFile
     """GeoTIFF with people per pixel"""
     density: bool = False
@@ -277,7 +277,7 @@ class SquareCells(Section):
 
 
 class H3Cells(Section):
-    """Demand cells as hexagons of the H3 grid; needs the extra ``h3``."""
+    """Demand cells as hexagons of the H3 grid; needs the ``h3`` extra."""
 
     shape: Literal["h3"]
     """hexagons of the H3 grid"""
@@ -361,7 +361,7 @@ class SitesParcels(Section):
     """Candidates from land parcels: one per parcel, at its point nearest to a road."""
 
     kind: Literal["parcels"]
-    """land parcels, polygons of a layer file"""
+    """land parcels: the polygons of a layer file"""
     path: PolygonFile
     """layer file with one polygon per parcel"""
     name_column: Text | None = None

@@ -2,7 +2,7 @@
 
 Only ``true`` and ``false`` are booleans: ``no``, ``on`` and ``yes`` are strings, and so are dates
 and times. ``1e9``, ``1.2e9`` and ``120_000_000`` are numbers. Keys are strings as written. Common
-readers silently take the last of several equal keys; here, a repeated key is a fault.
+readers silently keep the last of several equal keys; here, a repeated key is an error.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """A YAML writer that quotes every string that this or a common reader would misread."""
+    """YAML writer that quotes every string that this reader or a common reader would misread."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -73,7 +73,7 @@ class BrokenYamlError(ValueError):
 
 @dataclass(frozen=True)
 class Slip:
-    """A fault of the text that does not stop the reader."""
+    """A problem in the text that does not stop the reader."""
 
     key: Key
     line: int
@@ -83,7 +83,7 @@ class Slip:
 
 @dataclass
 class Document:
-    """The content of a YAML text: plain values, the line of each key and list item, and slips."""
+    """The content of YAML text: plain values, the line of each key and list item, and slips."""
 
     value: Any = None
     lines: dict[Key, int] = field(default_factory=dict)
@@ -91,7 +91,7 @@ class Document:
 
 
 def read(text: str) -> Document:
-    r"""Return the value of a YAML text with the line of every key.
+    r"""Parse YAML text; return its value and the line of every key.
 
     Raises `BrokenYamlError` if the text cannot be parsed, has several documents, or exceeds the
     limits on nesting and repetition.
@@ -123,7 +123,7 @@ def read(text: str) -> Document:
 
 
 def write(value: Any, *, one_line: bool = False) -> str:
-    """Return YAML text that `read` turns into the same value again; keys keep their order.
+    """Return a value as YAML text from which `read` restores it; keys keep their order.
 
     `value` consists of strings, numbers, booleans and ``None``, in lists and mappings. With
     `one_line`, the text has a single line.

@@ -35,48 +35,47 @@ def make_cells(
 ) -> gpd.GeoDataFrame:
     """Return demand cells with their population and the road node where trips begin.
 
-    The people of a point belong to the cell that contains the point. The people of a polygon are
-    divided among its cells in proportion to area. If the people are in H3 hexagons (column ``h3``)
-    and the cells are H3 hexagons of the same or a coarser resolution, people are assigned to cells
-    by name. The total population does not change. Cells that are too far from a road remain in the
-    table, without a node.
+    People at a point are assigned to the cell that contains it. People in a polygon are divided
+    among the cells it covers, in proportion to area. If `people` has H3 hexagons (an ``h3`` column)
+    and the cells are H3 hexagons of the same or a coarser resolution, people are assigned by
+    hexagon name. The total population does not change. Cells too far from a road are kept, but have
+    no node.
 
     Parameters
     ----------
     people
-        Points or polygons with a ``people`` column, in any coordinate reference system. If there is
-        a ``zone_id`` column, a cell with people of several zones has one row for each zone, with
-        the people of that zone.
+        Points or polygons with a ``people`` column, in any coordinate reference system. With a
+        ``zone_id`` column, a cell with people from several zones has one row per zone.
     network
         The roads.
     size_m
         Side of the squares in metres. Their corners lie at multiples of the side in the network's
-        UTM zone, so different layers and runs use the same squares.
+        UTM zone, so all layers and runs share the same squares.
     shape
         ``square`` or ``h3`` (needs the extra ``h3``).
     max_snap_m
-        Largest distance in metres from a cell's centre to the nearest road. Cells that are farther
-        away get no node.
+        Maximum distance in metres from a cell's centre to the nearest road. Cells farther away have
+        no node.
     h3_resolution
         Resolution of the hexagons, from 0 to 15 (only for ``h3``). The edges of hexagons at
         resolution 8 are about 0.5 km long.
     also
-        Places that get a cell even if nobody lives there: markets, offices, main roads. A shape is
-        represented by a point inside it. If the people have zones, a cell without people gets the
-        zone of the nearest cell with people.
+        Places (markets, offices, main roads) that need a cell even if nobody lives there. Each
+        place is represented by a point inside it. With zones, a cell without people belongs to the
+        zone of the nearest populated cell.
 
     Returns
     -------
     GeoDataFrame
         ``cell_id`` (from south to north, then west to east), ``people``, ``node_id``, ``snap_m``
         (m) and the cell's polygon, in the network's coordinate reference system; ``zone_id`` if
-        `people` has it. Cells without people and without a place of `also` are left out.
+        `people` has it. Cells with neither people nor a place in `also` are left out.
 
     Raises
     ------
     InputError
         If a setting is invalid, the layer has no counts or no coordinate reference system, or
-        nobody lives within `max_snap_m` of the roads (perhaps the layer is of another place).
+        nobody lives within `max_snap_m` of the roads (the layer may cover a different place).
     MissingExtraError
         If `shape` is ``h3`` and the package ``h3`` is not installed.
     """
@@ -113,7 +112,7 @@ def cells_on_roads(
 ) -> gpd.GeoDataFrame:
     """Return cells with ids and road nodes, as in `make_cells`, from shapes and populations.
 
-    A cell whose centre is farther than `max_snap_m` from the nearest road gets no node. If nobody
+    A cell whose centre is farther than `max_snap_m` from the nearest road has no node. If nobody
     lives near a road, the error message states `people_extent`, the extent of the population data.
     """
     cells = gpd.GeoDataFrame({"people": people}, geometry=shapes, crs=network.crs)
@@ -137,7 +136,7 @@ def cells_on_roads(
 
 
 def also_faults(also: gpd.GeoDataFrame | None) -> list[Fault]:
-    """Return the faults of `also`, the places that get a cell even if nobody lives there."""
+    """Return the errors in `also`, the places that need a cell even if nobody lives there."""
     if also is None or not len(also):
         return []
     if also.crs is None:
@@ -200,7 +199,7 @@ def _nearest_zone(shapes: Shapes, key: Ints, empty: Ints, zones: int) -> Ints:
 
 
 def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, Ints]:
-    """Return a layer's squares, ordered from south to north, and each row's square (-1: none)."""
+    """Return a layer's squares, south to north, and the index of each row's square (-1: none)."""
     is_point = (local.geom_type == "Point").to_numpy()
     points = shapely.get_coordinates(local.geometry.to_numpy()[is_point])
     keys = [np.floor(points[:, ::-1] / size_m).astype(np.int64)]
@@ -220,13 +219,13 @@ def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, Ints]:
 
 
 def squares(keys: npt.NDArray[np.int64], size_m: float) -> Shapes:
-    """Return the grid squares of some rows and columns, counted north and east from the origin."""
+    """Return the grid squares at given rows and columns, counted north and east of the origin."""
     y, x = keys.T * size_m
     return np.asarray(shapely.box(x, y, x + size_m, y + size_m), dtype=object)
 
 
 def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
-    """Return a layer's H3 cells, ordered from south to north, and each row's cell (-1: none)."""
+    """Return a layer's H3 cells, south to north, and the index of each row's cell (-1: none)."""
     import h3
 
     degrees = local.geometry.to_crs(4326)
@@ -244,7 +243,7 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
         inside = set(h3.geo_to_cells(shape, resolution))
         corners = shapely.get_coordinates(shapely.segmentize(shape, edge_deg / 2))
         inside |= {h3.latlng_to_cell(lat, lon, resolution) for lon, lat in corners}
-        # H3 returns only cells whose centre is inside. The neighbours of these cells are added,
+        # H3 returns only cells whose centre is inside the shape. Their neighbours are added,
         # because the shape may touch them.
         names.update(ring for name in inside for ring in h3.grid_disk(name, 1))
     order = sorted(names)
@@ -281,7 +280,7 @@ def _require_few(cells: float, what: str, fix: str) -> None:
 
 
 def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Ints, Floats]:
-    """Return the row, cell and people of each part of the layer, with polygons divided by area."""
+    """Divide the people of polygons by area; return the row, cell and people of each part."""
     counts = local["people"].to_numpy(dtype=float)
     is_point = at >= 0
     rows, cells, parts = [np.flatnonzero(is_point)], [at[is_point]], [counts[is_point]]
@@ -300,7 +299,7 @@ def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Int
 
 
 def _sums(key: Ints, part: Floats, size: int) -> Floats:
-    """Return the sum of the parts of each key.
+    """Return the sum of the parts for each key.
 
     The order of summation does not depend on the order of rows, so the last digit is reproducible.
     """

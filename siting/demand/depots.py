@@ -1,8 +1,8 @@
 """Fleets with known depots, which replace the fleet model for their vehicle classes.
 
 The public charging energy of a depot's vehicles (`siting.demand.energy`) is placed at the depot.
-Charging inside the depot is not public demand. Owners state the sizes of their fleets, so these
-numbers have no range and are the same in every year and scenario.
+Charging inside the depot is not public demand. Owners report the sizes of their fleets, so these
+have no range and do not vary by year or scenario.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import shapely
 from siting.errors import refuse
 from siting.files import rows_fault
 
-OWN = ("km_day", "home_share")  # figures of a class that its depots can replace
+OWN = ("km_day", "home_share")  # class figures that depots can override
 
 
 def place_depots(
@@ -24,15 +24,14 @@ def place_depots(
     """Return the fleets, each with the cell of its depot and its public demand (kWh/day).
 
     `fleets` has the columns ``depot``, ``vehicle_class``, ``lon``, ``lat`` (degrees), ``vehicles``,
-    ``km_day``, ``public_share`` (0 to 1) and ``source``. A blank ``km_day`` or ``public_share`` is
-    replaced by the class's value. `vehicles` has use and energy by class, as
-    `siting.demand.vehicle_figures` returns them. `cells` are the demand cells, with ``zone_id`` if
-    the area has zones. A depot that is more than `within_m` metres from every cell is outside the
-    study area.
+    ``km_day``, ``public_share`` (0 to 1) and ``source``. A blank ``km_day`` or ``public_share``
+    defaults to the class's value. `vehicles` is the result of `siting.demand.vehicle_figures`.
+    `cells` are the demand cells, with ``zone_id`` if the area has zones. A depot more than
+    `within_m` metres from every cell is outside the study area.
 
-    The result has the columns of `fleets`, with blanks filled in, and ``cell_id``, ``zone_id``
-    (``all`` without zones), ``demand_kwh_day``. An `InputError` names every depot that is not in
-    the study area or has no vehicles, and every class without figures.
+    The columns are those of `fleets`, with blanks filled in, and ``cell_id``, ``zone_id`` (``all``
+    without zones), ``demand_kwh_day``. An `InputError` lists every depot that is outside the study
+    area or has no vehicles, and every class without figures.
 
     >>> from siting.demand import vehicle_figures
     >>> cells = gpd.GeoDataFrame(
@@ -59,11 +58,11 @@ def place_depots(
     checks = (
         (~known, "no place", "give lon and lat in degrees", name),
         (known & ~(away_m <= within_m), "outside the study area", lost, name),
-        (~(np.isfinite(number) & (number > 0)), "no number of vehicles above 0", "", name),
+        (~(np.isfinite(number) & (number > 0)), "the number of vehicles is not above 0", "", name),
         (
             ~fleets["vehicle_class"].isin(vehicles["vehicle_class"]).to_numpy(),
             "a class without figures",
-            "add its figures, or use a class that has some",
+            "add its figures, or use a class that has figures",
             fleets["vehicle_class"].astype(str),
         ),
     )
@@ -88,12 +87,12 @@ def place_depots(
 def with_depots(
     fleet: pd.DataFrame, vehicles: pd.DataFrame, city_share: pd.DataFrame, depots: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return the fleet, vehicle and city-share tables, with depot figures for classes with depots.
+    """Return the fleet, vehicle and city-share tables, updated with the figures of the depots.
 
     The first three arguments are as in `siting.demand.city_energy`. `depots` is the result of
-    `place_depots`. A new column ``in_area`` of the fleet table marks classes whose vehicles all
-    belong to the study area. The city share of these classes is 1. Their km a day and home share
-    are means over the fleets of the class, and do not depend on housing.
+    `place_depots`. The added ``in_area`` column of the fleet table marks classes whose vehicles all
+    belong to the study area. The city share of these classes is 1. Their daily km and home share
+    are means over the class's fleets, and do not depend on housing.
     """
     fleet = fleet.assign(in_area=fleet["vehicle_class"].isin(depots["vehicle_class"]))
     vehicles, city_share = vehicles.copy(), city_share.copy()
@@ -110,7 +109,7 @@ def with_depots(
         fleet.loc[row, ["source", "confidence"]] = [f"fleets by depot: {source}", "ASSUMPTION"]
         row = city_share["vehicle_class"] == name
         city_share.loc[row, ["city_share", "low", "high"]] = 1.0
-        city_share.loc[row, ["source", "confidence"]] = ["the fleets are the area's", "definition"]
+        city_share.loc[row, ["source", "confidence"]] = ["the fleets are in the area", "definition"]
         row = vehicles["vehicle_class"] == name
         public = float((driven_km * class_depots["public_share"]).sum() / km) if km else 0.0
         means = {"km_day": km / float(number.sum()), "home_share": 1 - public}
@@ -124,7 +123,7 @@ def with_depots(
 
 
 def zones_by_depot(energy: pd.DataFrame, depots: pd.DataFrame) -> pd.DataFrame:
-    """Return energy by zone and class, with the energy of depot fleets in the zones of the depots.
+    """Return energy by zone and class, with depot fleets' energy assigned to the depots' zones.
 
     `energy` has the columns ``zone_id``, ``vehicle_class``, ``demand_kwh_day`` and, optionally,
     ``vehicles``. `depots` is the result of `place_depots`.
@@ -141,7 +140,7 @@ def zones_by_depot(energy: pd.DataFrame, depots: pd.DataFrame) -> pd.DataFrame:
 
 
 def depot_shares(depots: pd.DataFrame, column: str = "demand_kwh_day") -> pd.Series:
-    """Return each depot's share of a class's vehicles or energy (0 to 1; equal if all are 0)."""
+    """Return each depot's share of its class's vehicles or energy (0 to 1; equal if all are 0)."""
     values = depots[column].astype(float)
     total = float(values.sum())
     return values / total if total > 0 else pd.Series(1 / len(values), index=values.index)

@@ -37,13 +37,13 @@ CLASS_FIGURES = {
 class Area:
     """The data of a study area: its vehicles, their use, and its zones."""
 
-    # `fleet`, `vehicles`, `city_share`, `area_share`: as in `city_energy`
+    # `fleet`, `vehicles`, `city_share` and `area_share` are as in `city_energy`.
     fleet: pd.DataFrame
     vehicles: pd.DataFrame
     city_share: pd.DataFrame
     # `zones` has ``zone_id``, ``people`` and, where known, ``renting_share``, ``high_rise_share``
     # (0 to 1) and ``ownership`` (vehicles per head, or a proxy). None means a single zone, ``all``.
-    # `effects`: as in `housing_effects`.
+    # `effects` is as in `housing_effects`.
     zones: pd.DataFrame | None = None
     area_share: float = 1.0
     effects: Mapping[str, float] | None = None
@@ -77,13 +77,13 @@ def city_energy(
     Parameters
     ----------
     fleet
-        Vehicles of the country by class, as `national_fleet` returns them. If the optional column
-        ``in_area`` is true for a class, its vehicles already belong to the study area, and their
-        number is not multiplied by `area_share`.
+        Vehicles of the country by class, as `national_fleet` returns them. Where the optional
+        ``in_area`` column is true, the class's vehicles already belong to the study area and are
+        not multiplied by `area_share`.
     vehicles
-        Use and energy by class, as `vehicle_figures` returns them.
+        Use and energy per class, as returned by `vehicle_figures`.
     city_share
-        The city's share by class, as the function `city_share` returns it.
+        City shares per class, as returned by the function `city_share`.
     area_share
         The share of the city's people who live in the study area, above 0 and at most 1.
 
@@ -92,13 +92,13 @@ def city_energy(
     DataFrame
         ``vehicle_class``, ``country_vehicles``, ``city_share``, ``area_share``, ``vehicles`` (in
         the area), ``kwh_km``, ``km_day``, ``charging_efficiency``, ``electric_km_share``,
-        ``home_share``, ``public_share``, ``demand_kwh_day``, ``source``, ``confidence`` (the
-        weakest of the parts). Rows are in the fleet's order.
+        ``home_share``, ``public_share``, ``demand_kwh_day``, ``source``, ``confidence`` (the lowest
+        of the inputs). Rows are in the order of `fleet`.
 
     Raises
     ------
     InputError
-        If a class of the fleet has no figures or no share, or `area_share` is invalid.
+        If a class of the fleet has no figures or no city share, or `area_share` is invalid.
 
     Examples
     --------
@@ -147,9 +147,9 @@ def zone_energy(area: Area) -> pd.DataFrame:
 
     The area's vehicles are divided among zones in proportion to people, weighted by ``ownership``.
     Columns: ``zone_id``, ``vehicle_class``, ``vehicles``, ``home_share``, ``public_share``,
-    ``demand_kwh_day``, ``source``, ``confidence``. Rows are grouped by zone; within a zone, classes
-    are in the fleet's order. Raises `InputError` in the cases listed at `city_energy`, and for a
-    repeated zone, a missing population or an impossible share.
+    ``demand_kwh_day``, ``source``, ``confidence``. Rows are grouped by zone, with classes in the
+    order of the fleet. Raises `InputError` in the cases listed at `city_energy`, and for a repeated
+    zone, a missing population or an invalid share.
 
     >>> from siting.demand import city_share, national_fleet, vehicle_figures
     >>> from siting.reference import table
@@ -177,7 +177,7 @@ def zone_energy(area: Area) -> pd.DataFrame:
 def demand_figures(
     area: Area, area_source: str = "people of the study area over people of the city"
 ) -> pd.DataFrame:
-    """Return one row for each figure behind the demand, with its unit, range and source.
+    """Return the figures behind the demand, one per row, with unit, range and source.
 
     The effects of housing are included only if the area has zones. `area_source` is the source of
     the area's share. Columns: ``figure``, ``vehicle_class`` (blank: all), ``value``, ``low``,
@@ -201,7 +201,7 @@ def demand_figures(
         part = pd.concat([part] * len(fleet), ignore_index=True)
         part["vehicle_class"] = fleet["vehicle_class"].astype(str).to_numpy()
         part.loc[in_area, ["value", "low", "high"]] = 1.0
-        part.loc[in_area, ["source", "confidence"]] = ["the fleets are the area's", "definition"]
+        part.loc[in_area, ["source", "confidence"]] = ["the fleets are in the area", "definition"]
     parts = [stock[columns], share[columns], part]
     by_figure = {
         "figure": np.repeat(list(CLASS_FIGURES), len(use)),
@@ -226,7 +226,7 @@ class Case:
         self.zones = Housing.from_table(area.zones)
         self.figures = demand_figures(area)
         self.classes = area.fleet["vehicle_class"].astype(str).to_list()
-        # For each figure, the row of each class. A figure common to all classes has one row.
+        # Row positions by figure and class. A figure common to all classes has one row.
         pairs = self.figures[["figure", "vehicle_class"]].itertuples(index=False, name=None)
         row = {pair: at for at, pair in enumerate(pairs)}
         self._rows = {
@@ -243,7 +243,7 @@ class Case:
         return self.figures[name].to_numpy(dtype=float)
 
     def at(self, values: Array) -> dict[str, Array]:
-        """Return each figure for all classes, from values of all figures (draws: first axis)."""
+        """Return each figure's values by class, given all figures' values (draws: first axis)."""
         return self._other | {name: values[..., at] for name, at in self._rows.items()}
 
     def kwh(self, values: Array) -> Array:
@@ -259,7 +259,7 @@ def _in_area(fleet: pd.DataFrame) -> npt.NDArray[np.bool_]:
 def _aligned(
     fleet: pd.DataFrame, vehicles: pd.DataFrame, city_share: pd.DataFrame, area_share: float
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Check the tables, and return use and city share with classes in the fleet's order."""
+    """Check the tables; return use and city share, with classes in the order of the fleet."""
     faults = []
     if not (np.isfinite(area_share) and 0 < area_share <= 1):
         what = f"a share of {area_share:g} of the city's people lives in the study area"

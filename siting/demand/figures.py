@@ -1,4 +1,4 @@
-"""Tables of figures by vehicle class, with the user's changes, checked against limits."""
+"""Tables of figures per vehicle class, with the user's overrides, checked against limits."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Limits:
     unit: str
     least: float = 0.0
     most: float = np.inf
-    default: float | None = None  # None: a class added by the user needs a value
+    default: float | None = None  # None: required for a class that the user adds
 
 
 def weakest(marks: Iterable[str]) -> str:
-    """Return the least certain of several confidence marks.
+    """Return the lowest of several confidence ratings.
 
     >>> weakest(["H", "L", "M"])
     'L'
@@ -47,10 +47,11 @@ def read_figures(
 ) -> pd.DataFrame:
     """Return the figures of all vehicle classes, one row per class and figure, with units.
 
-    `path` is a user's own table of the same form. Its rows replace the package's rows for the same
+    `path` is a custom table in the same format. Its rows replace the package's rows for the same
     class and figure. Values in `overrides` (keyed by class, then by figure) replace both; they have
-    no range and are marked ``ASSUMPTION``. Classes are in the table's order, followed by new
-    classes. Figures are in the order of `limits`. An `InputError` names every fault at once.
+    no range, and their confidence is ``ASSUMPTION``. Classes are in the order of the table, with
+    new classes last. Figures are in the order of `limits`. An `InputError` lists all errors at
+    once.
     """
     rows = table(name)
     where = f"{name} table"
@@ -110,7 +111,7 @@ def _assumed(value: float, source: str) -> dict[Hashable, Any]:
 def range_faults(
     ranges: pd.DataFrame, limit: Limits, where: str, ids: Sequence[str]
 ) -> list[Fault]:
-    """Return the faults of one figure's range: values outside its limits or out of order."""
+    """Return the errors in one figure's range: values outside its limits or out of order."""
     ends = ranges.to_numpy(dtype=float, na_value=np.nan)
     inside = np.isfinite(ends) & (ends >= limit.least) & (ends <= limit.most)
     bad = ~inside.all(axis=1)

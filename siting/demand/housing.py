@@ -1,7 +1,7 @@
-"""Effects of ownership on a zone's vehicles, and of housing on charging at home.
+"""Effects of ownership on the vehicles per zone, and of housing on home charging.
 
 A zone has p people and o vehicles per head. A proxy, such as the share of households with four
-rooms or more, may replace o. The zone's share of the area's vehicles of a class is
+rooms or more, may be used for o. The zone's share of the area's vehicles of a class is
 
     p o^a / sum over the zones of p o^a        a: the class's ``ownership_weight`` (0: by people)
 
@@ -34,7 +34,7 @@ from siting.errors import Fault, refuse
 from siting.files import missing_columns, rows_fault
 from siting.reference import table
 
-# For each effect, the figure with the share of the affected households in the home_share survey.
+# For each effect, the figure that gives the share of affected households in the home_share survey.
 SURVEYED = {"renting_effect": "survey_renting_share", "high_rise_effect": "survey_high_rise_share"}
 EFFECTS = (*SURVEYED, *SURVEYED.values())
 
@@ -55,7 +55,7 @@ class Housing:
     ownership: Array
 
     def split_by(self, weight: Array) -> Array:
-        """Return the shares of the classes' vehicles: one row per zone and one column per class.
+        """Return each zone's share of each class's vehicles (rows: zones; columns: classes).
 
         >>> zones = pd.DataFrame({"zone_id": ["a", "b"], "people": [3, 1], "ownership": [1, 3]})
         >>> Housing.from_table(zones).split_by(np.array([0.0, 1.0])).tolist()
@@ -66,7 +66,7 @@ class Housing:
 
     @classmethod
     def from_table(cls, zones: pd.DataFrame | None) -> Housing:
-        """Check a table of zones and return the zones; None means one zone with unknown shares."""
+        """Check a table of zones and return its zones; None means one zone with unknown shares."""
         if zones is None:
             zones = pd.DataFrame({"zone_id": ["all"], "people": [1.0]})
         refuse(missing_columns(zones, ("zone_id", "people"), "zones"))
@@ -120,9 +120,9 @@ def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
 def housing_effects(effects: Mapping[str, float] | None = None) -> pd.DataFrame:
     """Return the effects of renting and high-rise living on charging at home.
 
-    `effects` has your own values (0 to 1) of ``renting_effect``, ``high_rise_effect``,
-    ``survey_renting_share`` or ``survey_high_rise_share``. Columns: ``figure``, ``value``, ``low``,
-    ``high``, ``unit``, ``source``, ``confidence``.
+    `effects` overrides ``renting_effect``, ``high_rise_effect``, ``survey_renting_share`` or
+    ``survey_high_rise_share`` (0 to 1). Columns: ``figure``, ``value``, ``low``, ``high``,
+    ``unit``, ``source``, ``confidence``.
 
     >>> housing_effects({"high_rise_effect": 0})["value"].to_list()
     [0.5, 0.0, 0.28, 0.05]

@@ -1,4 +1,4 @@
-"""Population: a layer with counts, or a zone's total spread along its streets."""
+"""Population from a layer with counts, or from a zone's total spread along its streets."""
 
 from __future__ import annotations
 
@@ -50,22 +50,22 @@ def read_people(
     column
         The column with the number of people.
     raster_deg
-        Width in degrees of the raster cells, if the points are their centres. It is 1/120 for
-        WorldPop at about 1 km. Each point becomes a square of this width, and its people are spread
-        over all the demand cells that the square covers.
+        Width of the raster cells in degrees, if the points are cell centres. It is 1/120 for
+        WorldPop at about 1 km. Each point becomes a square of this width, whose people are spread
+        over the demand cells it covers.
 
     Returns
     -------
     GeoDataFrame
         ``people`` (persons) and ``geometry``, in the order of the file's rows. A table of hexagons
-        also has ``h3``. Other columns of the file are named ``user_NAME``.
+        also has an ``h3`` column. Other columns of the file are renamed ``user_NAME``.
 
     Raises
     ------
     InputError
-        If the file has faults; the message names all of them: semicolons in place of commas; a
+        If the file is invalid. The message lists every error: semicolons instead of commas; a
         missing column; counts that are missing, negative, not numbers or written with a decimal
-        comma; no people; repeated ids; geometry that is missing, broken or of lines.
+        comma; no people; repeated ids; missing or invalid geometry, or lines.
     """
     require_commas(path)
     if _h3_column(path) is not None and raster_deg is None:
@@ -88,24 +88,24 @@ def read_people(
 
 
 def _own(layer: pd.DataFrame, told: Collection[str]) -> dict[str, Any]:
-    """Return the user's columns that are not used here, as ``user_NAME``."""
+    """Return the user's columns that the package does not use, renamed ``user_NAME``."""
     known = {*told, *LONLAT_ALIASES, *LONLAT_ALIASES.values()}
     own = [c for c in layer.columns if c not in known and layer[c].dtype != "geometry"]
     return {f"user_{column}": plain_column(layer[column]).array for column in own}
 
 
 def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
-    """Return the population from a table of H3 hexagons, with their outlines in lon/lat.
+    """Return the population in a table of H3 hexagons, with the hexagons' outlines in lon/lat.
 
     `path` is a CSV or Parquet file with the column ``h3`` or ``h3_index`` (string or 64-bit
     integer). `column` is the column with the number of people.
 
     Columns: ``h3`` (string), ``people`` (persons) and the hexagon (EPSG:4326). Rows are in the
-    order of the file, and its other columns are named ``user_NAME``. If the hexagons have the same
-    resolution as the cells or a finer one, `siting.demand.make_cells` assigns them by name, without
-    cutting them. An `InputError` names every fault of the file at once: a missing column; names
-    that are not H3 cells, are repeated or differ in resolution; hexagons outside Pakistan; faulty
-    counts as in `read_people`. A `MissingExtraError` is raised if the package ``h3`` is not
+    order of the file, and its other columns are renamed ``user_NAME``. If the hexagons have the
+    same resolution as the cells or a finer one, `siting.demand.make_cells` assigns them by name,
+    without cutting them. An `InputError` lists every error in the file: a missing column; invalid
+    or repeated H3 cells, or cells of several resolutions; hexagons outside Pakistan; invalid
+    counts, as in `read_people`. A `MissingExtraError` is raised if the package ``h3`` is not
     installed.
     """
     if find_spec("h3") is None:
@@ -147,8 +147,8 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
 def people_on_streets(network: Network, total: float) -> gpd.GeoDataFrame:
     """Return a zone's people spread along its streets, as points in lon/lat with counts.
 
-    Use this function if only the zone's total is known. The number of people on a street is assumed
-    to be proportional to its length. The caller must state this assumption.
+    Use it if only the zone's total is known. The number of people on a street is assumed to be
+    proportional to its length. The caller must state this assumption.
 
     `network` has the zone's roads, and `total` is the number of people in the zone. The result has
     one row for each street of a class in `HOME_STREETS`, with ``people`` and the street's midpoint.
@@ -168,18 +168,18 @@ def people_on_streets(network: Network, total: float) -> gpd.GeoDataFrame:
 
 
 def require_commas(path: Path) -> None:
-    """Refuse a CSV file with semicolons between columns; it usually has decimal commas too."""
+    """Reject a CSV file with semicolon separators; it usually has decimal commas too."""
     if path.suffix.lower() != ".csv" or not path.is_file():
         return
     with path.open("rb") as file:
         header = file.readline(65_536)
     if header.count(b";") > header.count(b","):
-        fix = "save it with commas between columns and a point in decimals"
+        fix = "save it with commas between columns and a decimal point"
         raise InputError(f"{path}, line 1", "separated by semicolons", fix)
 
 
 def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
-    """Return the faults of a column of head counts; empty if it has none."""
+    """Return the errors in a column of head counts; empty if there are none."""
     where = f"{path}, column {column}"
     if faults := missing_columns(layer, (column,), str(path)):
         return faults
@@ -212,7 +212,7 @@ def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
 def id_faults(
     layer: pd.DataFrame, path: Path, columns: Collection[str] = ID_COLUMNS
 ) -> list[Fault]:
-    """Return a fault for each of the given columns that is in the layer and repeats an id."""
+    """Return an error for each given column of the layer in which an id is repeated."""
     what, fix = "the same id in several rows", "give each row its own id"
     faults = []
     for name in [column for column in columns if column in layer.columns]:
@@ -224,9 +224,9 @@ def id_faults(
 def shape_faults(
     layer: gpd.GeoDataFrame, path: Path, kinds: Collection[str], wanted: str
 ) -> list[Fault]:
-    """Return the faults of rows with missing, broken or unwanted geometry.
+    """Return errors for rows whose geometry is missing, invalid or of an unaccepted type.
 
-    `kinds` are the accepted geometry types. `wanted` names them in words.
+    `kinds` are the accepted geometry types. `wanted` describes them in words.
     """
     shapes = layer.geometry
     missing = (shapes.isna() | shapes.is_empty).to_numpy()
@@ -248,7 +248,7 @@ def shape_faults(
 
 
 def _h3_column(path: Path) -> str | None:
-    """Return the name of a table's H3 column; ``None`` if it has none, or has coordinates."""
+    """Return the name of a table's H3 column; ``None`` if absent or if there are coordinates."""
     names: Collection[str] = ()
     try:
         if path.suffix.lower() == ".csv":
@@ -256,7 +256,7 @@ def _h3_column(path: Path) -> str | None:
         elif path.suffix.lower() == ".parquet":
             names = pyarrow.parquet.read_schema(path).names
     except (OSError, ValueError, pyarrow.ArrowException):
-        return None  # the fault is reported when the file is read in full
+        return None  # the error is reported when the file is read in full
     if not {"lon", "lat", "longitude", "latitude", "geometry"}.isdisjoint(names):
         return None
     return next((name for name in H3_COLUMNS if name in names), None)
@@ -304,7 +304,7 @@ def along(lines: Shapes, step_m: float) -> tuple[Shapes, Ints, Floats]:
 
 
 def streets_once(network: Network, highway: Collection[str]) -> tuple[Ints, Shapes]:
-    """Return the positions and lines of edges of some classes, one for each two-way street."""
+    """Return the positions and lines of edges of the given classes, one for each two-way street."""
     edges = network.edges
     at = np.flatnonzero(edges["highway"].isin(list(highway)).to_numpy())
     # A normalised line has the same direction whichever way it was drawn.

@@ -24,14 +24,14 @@ SUM_TOLERANCE = 1e-6
 def session_figures(path: Path | None = None) -> pd.DataFrame:
     """Return the mean public session by vehicle class: kWh, minutes and peak-hour share.
 
-    `path` is a CSV with a user's own table, which replaces the package's. It has the columns of
+    `path` is a CSV file that replaces the package's table. It has the columns of
     ``siting/reference/profiles.csv``.
 
     Columns: ``vehicle_class``; ``session_kwh``, ``session_min`` and ``peak_hour_share`` (the
     largest of the 24 hourly shares), each with ``…_low`` and ``…_high``; ``h00`` to ``h23``, the
     share of the day's public energy in each hour of local time; ``source``, ``confidence``. Raises
     `InputError` if hourly shares are negative or do not add up to 1, a range is out of order, or a
-    class is given twice.
+    class is repeated.
 
     >>> figures = session_figures().set_index("vehicle_class")
     >>> figures.loc["car", ["session_kwh", "session_min", "peak_hour_share"]].to_list()
@@ -58,7 +58,7 @@ def session_figures(path: Path | None = None) -> pd.DataFrame:
 
 
 def session_load(energy: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
-    """Return `energy` with added columns for sessions per day and mean load in the peak hour (kW).
+    """Return `energy` with added columns for sessions per day and mean peak-hour load (kW).
 
     ``sessions_day = demand_kwh_day / session_kwh``;
     ``peak_hour_kw = demand_kwh_day * peak_hour_share`` (kWh in one hour).

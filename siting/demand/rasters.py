@@ -27,9 +27,9 @@ from siting.roads.download import require_area
 
 log = logging.getLogger(__name__)
 
-# A pixel of at most this share of a cell's width counts entirely in the cell with its centre.
+# A pixel no wider than this share of a cell counts entirely in the cell that contains its centre.
 WHOLE_PIXEL = 1 / 4
-# A wider pixel is split into parts. At least this many parts fit into a cell's width.
+# A wider pixel is split into parts, at least this many across a cell's width.
 PARTS_PER_CELL = 16
 BLOCK = 1_000_000
 
@@ -52,18 +52,18 @@ def read_raster(
 ) -> gpd.GeoDataFrame:
     """Return the population from a raster, as pixel centres or outlines with head counts.
 
-    `path` is a GeoTIFF of one band, north up, in any coordinate reference system. `area` is a
+    `path` is a single-band GeoTIFF, north up, in any coordinate reference system. `area` is a
     polygon, or west, south, east and north, in lon/lat. Only pixels whose centre is inside it are
-    read (default: all pixels). `density` means that values are persons per km2, not persons per
-    pixel. `nodata` is the value that means no data, if the file does not declare one.
-    `pixel_squares` means that the outlines of pixels are returned, so that several cells can share
-    the people of a pixel. For this purpose, `raster_to_cells` is much faster.
+    read (default: all pixels). If `density` is true, values are persons per km2, not persons per
+    pixel. `nodata` is the value that marks missing data, if the file does not declare one. If
+    `pixel_squares` is true, pixel outlines are returned, so that the people of a pixel can be
+    shared among cells. For this purpose, `raster_to_cells` is much faster.
 
     Columns: ``people`` (persons, above 0) and ``geometry``, EPSG:4326. Rows are from north to
     south, then from west to east. Raises `InputError` if the file cannot be read, has several
     bands, is not north up, has no coordinate reference system, does not overlap `area` (the message
-    states both extents), has no data there, or has negative values that are not marked as no data.
-    Raises `MissingExtraError` if the package ``rasterio`` is not installed.
+    states both extents), has no data there, or has negative values that are not declared as missing
+    data. Raises `MissingExtraError` if the package ``rasterio`` is not installed.
     """
     window = read_window(path, None if area is None else _polygon(area), density, nodata)
     x, y, people = window.pixels(window.people != 0)
@@ -91,14 +91,14 @@ def raster_to_cells(
 ) -> gpd.GeoDataFrame:
     """Return square demand cells with their population, read directly from a raster.
 
-    The squares are the same as in `siting.demand.make_cells`. The people of a pixel belong to the
-    cell that contains its centre. A pixel that is wider than a quarter of a cell is first split
+    The squares are the same as in `siting.demand.make_cells`. The people of a pixel are assigned to
+    the cell that contains its centre. A pixel that is wider than a quarter of a cell is first split
     into equal parts, each at most a sixteenth of a cell wide. The total population in `area` does
     not change.
 
     `path`, `density` and `nodata` are as in `read_raster`; `network`, `size_m`, `max_snap_m` and
     `also` are as in `siting.demand.make_cells`. The result is as in `siting.demand.make_cells`, and
-    the errors are those of both functions. People are counted in `area`: a polygon, or west, south,
+    the errors of both functions can occur. People are counted in `area`: a polygon, or west, south,
     east and north, in lon/lat. The default is the box around the roads, extended by `max_snap_m` on
     each side.
     """
@@ -140,7 +140,7 @@ def raster_to_cells(
 
 
 def _parts(window: Window, crs: Any, size_m: float) -> Iterator[tuple[Floats, Floats, Floats]]:
-    """Yield the positions (m) and people of parts of pixels, one block at a time."""
+    """Yield the positions (m) and people of pixel parts, block by block."""
     to_metres = pyproj.Transformer.from_crs(window.crs, crs, always_xy=True)
     rows, columns = np.nonzero(window.people)
     if not len(rows):
@@ -228,7 +228,7 @@ def read_window(
 ) -> Window:
     """Return the part of a raster that touches an area, checked as in `read_raster`.
 
-    `least` is the smallest valid value. Pixels without data get the value `blank`.
+    `least` is the minimum valid value. Pixels without data are set to `blank`.
     """
     try:
         names = ("rasterio", "rasterio.errors", "rasterio.windows")
@@ -281,7 +281,7 @@ def _require_usable(source: Any, path: Path) -> None:
         fix = "declare it, e.g. with gdal_edit -a_srs EPSG:4326"
         faults.append(Fault(str(path), "has no coordinate reference system", fix))
     if source.transform.is_identity:
-        fix = "take the GeoTIFF, not a picture of it"
+        fix = "use the GeoTIFF, not a picture of it"
         faults.append(Fault(str(path), "does not say where its pixels lie", fix))
     elif not (source.transform.a and source.transform.e and np.isfinite(source.transform).all()):
         what = f"has pixels of {source.transform.a:g} by {source.transform.e:g}"
@@ -292,7 +292,7 @@ def _require_usable(source: Any, path: Path) -> None:
 
 
 def _require_on_earth(source: Any, crs: pyproj.CRS, path: Path) -> None:
-    """Refuse a raster whose corners lie outside the range of lon/lat."""
+    """Raise an error if a raster's corners lie outside the range of lon/lat."""
     corners = gpd.GeoSeries([shapely.box(*source.bounds)], crs=crs).to_crs(4326)
     bounds = np.abs(corners.total_bounds)
     if not (bounds <= [180.0 + 1e-6, 90.0 + 1e-6] * 2).all():
@@ -319,7 +319,7 @@ def _extent_in_pixels(
         box = gpd.GeoSeries([shapely.box(*source.bounds)], crs=crs)
         wanted = extent(gpd.GeoSeries([area], crs=4326))
         what = f"does not cover the area: it lies at {extent(box)}, the area at {wanted}"
-        raise InputError(str(path), what, "give the raster of this place")
+        raise InputError(str(path), what, "use a raster that covers the area")
     return left, top, right - left, bottom - top
 
 

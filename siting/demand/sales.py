@@ -1,6 +1,6 @@
 """Electric vehicles in service, computed from sales, their electric share, and survival.
 
-The model has the following formulas for each vehicle class and each year t from 2026. Its figures
+For each vehicle class and each year t from 2026, the model has the following formulas. Its figures
 are in ``siting/reference/sales.csv``, and the targets s in ``siting/reference/scenarios.csv``::
 
     sales(t)          = sales_year * (1 + growth) ** (t - 2026)
@@ -13,11 +13,11 @@ are in ``siting/reference/sales.csv``, and the targets s in ``siting/reference/s
 
 With two targets, the share follows the logistic curve through both. With more targets, the curve
 passes exactly through each. A vehicle is half a year old at the end of the year in which it is
-sold. Stocks are for the end of a year. Sales in "2026" are those of the fiscal year 2025-26.
+sold. Stocks are as of the end of a year. Sales in "2026" are those of the fiscal year 2025-26.
 
-To obtain the range of a result, one figure at a time is set to the low end and then to the high end
-of its own range. The logarithms of these effects are combined as the root of the sum of their
-squares, because the figures are assumed to be independent.
+The range of a result comes from setting one figure at a time to the low and the high end of its
+range. The logarithms of these effects are combined as the root sum of squares, because the figures
+are assumed to be independent.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def s_curve(
 ) -> Array:
     """Return the electric share of sales by year (0 to 1), on logistic curves between targets.
 
-    `target_years` must rise and span `years`. `targets` must be above 0 and below `saturation`, the
-    upper limit of the curve. Otherwise an `InputError` is raised.
+    `target_years` must increase and span `years`. `targets` must be above 0 and below `saturation`,
+    the upper limit of the curve. Otherwise an `InputError` is raised.
 
     >>> s_curve([2026, 2028, 2030], [2026, 2030], [0.2, 0.8], 1.0).round(3).tolist()
     [0.2, 0.5, 0.8]
@@ -93,16 +93,16 @@ def s_curve(
     at, pins = np.asarray(target_years, dtype=float), np.asarray(targets, dtype=float)
     wanted = np.asarray(years, dtype=float)
     if not ((np.diff(at) > 0).all() and (pins > 0).all() and (pins < saturation).all()):
-        what = f"years do not rise, or a share is not above 0 and below {saturation}"
+        what = f"years do not increase, or a share is not above 0 and below {saturation}"
         raise InputError("targets", what)
     if wanted.size and not (at[0] <= wanted.min() and wanted.max() <= at[-1]):
-        raise InputError("targets", f"cover {at[0]:.0f} to {at[-1]:.0f}, and no other year")
+        raise InputError("targets", f"cover only {at[0]:.0f} to {at[-1]:.0f}")
     z = np.interp(wanted, at, np.log(pins / (saturation - pins)))
     return np.asarray(saturation / (1 + np.exp(-z)))
 
 
 def survival(age_years: npt.ArrayLike, life_years: float, shape: float) -> Array:
-    """Return the share of vehicles in service at an age (Weibull; one half at `life_years`).
+    """Return the share of vehicles in service at a given age (Weibull; one half at `life_years`).
 
     >>> survival([0, 10], life_years=10, shape=2.5).tolist()
     [1.0, 0.5]
@@ -111,7 +111,7 @@ def survival(age_years: npt.ArrayLike, life_years: float, shape: float) -> Array
 
 
 def hazard(age_years: npt.ArrayLike, life_years: float, shape: float) -> Array:
-    """Return minus the logarithm of the survival at an age: ``ln 2 * (age / life) ** shape``."""
+    """Return minus the log of the survival at a given age: ``ln 2 * (age / life) ** shape``."""
     age = np.asarray(age_years, dtype=float)
     return np.asarray(np.log(2) * (age / life_years) ** shape)
 
@@ -128,8 +128,8 @@ def fleet_model(
     (of the sales), ``electric_sales`` (vehicles a year), ``stock`` (electric vehicles in service at
     the year's end), each with ``…_low`` and ``…_high``. In 2025 only the stock is known. Raises
     `InputError` if the scenario or a figure is unknown, a target is not between 0 and the
-    saturation, target years do not rise or do not cover 2026 to `until`, or a class lacks figures
-    or targets.
+    saturation, target years do not increase or do not cover 2026 to `until`, or a class lacks
+    figures or targets.
 
     >>> model = fleet_model(until=2030).set_index(["year", "vehicle_class"])
     >>> round(float(model.loc[(2030, "two_wheeler"), "electric_share"]), 3)
@@ -147,7 +147,7 @@ def fleet_model(
 
 
 def fleet_figures(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
-    """Return one row for each figure behind the stock of electric vehicles, with its unit.
+    """Return the figures behind the stock of electric vehicles, one per row, with units.
 
     Columns: ``figure`` (a target is called ``share_2030``), ``vehicle_class``, ``value``, ``low``,
     ``high``, ``unit``, ``source``, ``confidence``.
@@ -163,7 +163,7 @@ def fleet_figures(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
 
 
 def stock_of_figures(figures: pd.DataFrame, year: int) -> float:
-    """Return a class's electric vehicles in service at a year's end, from its figures.
+    """Return a class's number of electric vehicles in service at the end of a year.
 
     `figures` has the columns ``figure`` and ``value``, as `fleet_figures` returns them for one
     class. `year` is 2025 or later.
@@ -205,7 +205,7 @@ def _frame(vehicle: _Class, until: int) -> pd.DataFrame:
 
 
 def _combined(central: Array, alone: Array, sign: int) -> Array:
-    """Return an end of a range, combining single figures' effects as the root sum of squares."""
+    """Return one end of a range, combining single figures' effects by root sum of squares."""
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(alone / central)
     spread = np.sqrt((np.where(np.isnan(logs), 0.0, logs) ** 2).sum(axis=0))

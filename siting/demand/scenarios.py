@@ -1,4 +1,4 @@
-"""Named scenarios of electric sales: the checked figures and targets behind a fleet."""
+"""Named scenarios of electric vehicle sales, with checked figures and targets."""
 
 from __future__ import annotations
 
@@ -35,12 +35,13 @@ _TARGET = re.compile(r"share_(\d{4})")
 
 @dataclass(frozen=True)
 class FleetScenario:
-    """A scenario of the fleet model, with a user's own figures in place of the package's."""
+    """A scenario of the fleet model, with optional changes to the package's figures."""
 
     # ``nev-2025-30``, ``nev-2019``, ``slow``, ``fast``, ``net-zero-2060`` (to 2060; a projection
     # from 2041 on), or a scenario in `path`
     name: str = DEFAULT_SCENARIO
-    path: Path | None = None  # scenarios in place of ``siting/reference/scenarios.csv``
+    # CSV file of scenarios that replaces ``siting/reference/scenarios.csv``
+    path: Path | None = None
     # Figures to change, by class: ``sales_year``, ``growth``, ``life_years``, ``life_shape``,
     # ``opening_vehicles``, ``opening_age_years``, ``saturation``, or a year's target, such as
     # ``share_2030``. A changed figure has no range.
@@ -65,9 +66,9 @@ def scenario_names(path: Path | None = None) -> list[str]:
 def read_scenario(scenario: FleetScenario) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the figures by class, and the targets for the electric share of sales (0 to 1).
 
-    Both tables have ``vehicle_class``, ``figure`` or ``year`` (rising within a class), ``value``,
-    ``low``, ``high``, ``unit``, ``source`` and ``confidence``. An `InputError` names every fault of
-    the figures and targets.
+    Both tables have ``vehicle_class``, ``figure`` or ``year`` (increasing within a class),
+    ``value``, ``low``, ``high``, ``unit``, ``source`` and ``confidence``. An `InputError` lists
+    every error in the figures and targets.
     """
     rows = table("scenarios", scenario.path)
     where = str(scenario.path or "scenarios table")
@@ -126,12 +127,12 @@ def _row_faults(rows: pd.DataFrame, where: str) -> list[Fault]:
     years = rows.groupby("vehicle_class", sort=False)["year"]
     falls = years.agg(lambda of: bool((np.diff(of.to_numpy(dtype=float)) < 0).any()))
     twice = years.agg(lambda of: bool(of.duplicated().any()))
-    faults += rows_fault(where, falls, falls.index, "years do not rise", "sort the targets")
+    faults += rows_fault(where, falls, falls.index, "years do not increase", "sort the targets")
     return faults + rows_fault(where, twice, twice.index, "a year is given twice", "keep one")
 
 
 def _class_faults(figures: pd.DataFrame, targets: pd.DataFrame, where: str) -> list[Fault]:
-    """Return the faults of the targets, given the figures of each class."""
+    """Return the errors in the targets, given the figures of each class."""
     ceilings = figures[figures["figure"] == "saturation"].set_index("vehicle_class")["value"]
     lacking, late, high = (list[str]() for _ in range(3))
     for name, ceiling in ceilings.items():

@@ -17,9 +17,9 @@ from siting.reference import table
 def city_figures(city: str, path: Path | None = None) -> pd.Series:
     """Return the figures of a city: population, DISCO, availability (share) and speed group.
 
-    `city` is the name of the city (case is ignored). `path` is a user's own table of cities, which
-    replaces the package's and has the same columns. Raises `InputError` if the table has no such
-    city; the message lists the table's cities.
+    `city` is the city's name; case is ignored. `path` is a CSV file with the same columns that
+    replaces the package's table of cities. Raises `InputError` if the table has no such city; the
+    message lists the table's cities.
 
     >>> int(city_figures("islamabad")["people_2023"])
     2363863
@@ -28,7 +28,7 @@ def city_figures(city: str, path: Path | None = None) -> pd.Series:
 
 
 def city_like(like: str, city: str, people: float) -> pd.Series:
-    """Return figures for a city that is not in the table, with a similar city's power and speeds.
+    """Return figures for a city not in the table, with the power and speeds of a similar city.
 
     The new city's share of the fleet is proportional to its own `people`, not to the people of
     `like`.
@@ -48,15 +48,15 @@ def city_share(
 ) -> pd.DataFrame:
     """Return a city's share of the country's electric vehicles by vehicle class (0 to 1).
 
-    The share comes from the first source that is known: registrations of the class in the city,
+    The share is taken from the first available source: registrations of the class in the city,
     registrations of all classes there, the ``share_of_fleet`` column of `cities`, or the city's
     population divided by the urban population of Pakistan. None of these sources measures electric
     vehicles. The ranges span the published estimates.
 
-    `cities` is the table of cities, ``siting.reference.table("cities")`` or a user's own. `city` is
-    the name of the city (case is ignored). `path` is a CSV with a user's own registrations, which
-    replaces the package's. Its columns are city, vehicle_class (blank: all classes), share, low,
-    high, source, confidence.
+    `cities` is ``siting.reference.table("cities")`` or a table with the same columns. `city` is the
+    city's name; case is ignored. `path` is a CSV file of registrations that replaces the package's.
+    Its columns are ``city``, ``vehicle_class`` (blank: all classes), ``share``, ``low``, ``high``,
+    ``source``, ``confidence``.
 
     Columns: ``vehicle_class``, ``city_share``, ``low``, ``high``, ``source``, ``confidence``.
     Raises `InputError` if the table has no such city, a share is not above 0 and at most 1, a range
@@ -95,7 +95,7 @@ def city_share(
 
 
 def national_stations(people: float) -> dict[str, Any]:
-    """Return the national policy's number of public stations, and an area's share by population.
+    """Return the number of public stations in national policy, and an area's share by population.
 
     `people` is the population of the area. The result has ``stations`` (of the whole country),
     ``year``, ``by_people`` (stations, in proportion to the area's share of Pakistan's urban

@@ -32,29 +32,29 @@ def spread_demand(
     """Return public charging demand by cell and vehicle class (kWh/day).
 
     Without `surfaces`, energy is proportional to population, which assumes charging near home. With
-    `surfaces`, the energy of a class is divided among home, destination and en route. The rows of a
-    class sum to its energy and, if energy is by zone, to its energy in each zone.
+    `surfaces`, the energy of a class is divided among home, destination and en-route charging. The
+    rows of a class sum to its energy (in each zone, if `energy` is by zone).
 
     Parameters
     ----------
     cells
-        Demand cells with ``people``, as `make_cells` returns them. Cells without a road node get
-        energy too, but this energy cannot be served.
+        Demand cells with ``people``, as `make_cells` returns them. Cells without a road node
+        receive energy too, but it cannot be served.
     energy
-        ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), as `city_energy` returns them. With a
-        column ``zone_id``, there is one row per zone and class, and its energy goes only to the
-        cells of the zone. If the cells have no zones, `energy` may have a single zone, which is the
-        whole area.
+        ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), as returned by `city_energy`. With a
+        ``zone_id`` column, there is one row per zone and class, and the energy of a row goes only
+        to the zone's cells. If the cells have no zones, `energy` may have a single zone: the whole
+        area.
     surfaces
         ``cell_id``, ``home``, ``destination``, ``en_route``: each cell's share of each surface, as
         `siting.demand.surfaces` returns them.
     weights
         ``vehicle_class``, ``home``, ``destination``, ``en_route``: the weights by which a class's
-        energy is divided among surfaces. Their sum is arbitrary. None means the package's table. If
+        energy is divided among surfaces. They need not sum to 1. None means the package's table. If
         a surface is 0 in all cells of a zone, its weight goes to the other surfaces.
     depots
         Fleets by depot, as `siting.demand.place_depots` returns them. All demand of their classes
-        is placed in the cells of the depots.
+        is placed at the depots' cells.
     ownership
         Exponent by class (default: 0). If the cells have ``relative_wealth``, energy near homes is
         proportional to population times wealth raised to this exponent.
@@ -69,7 +69,7 @@ def spread_demand(
     Raises
     ------
     InputError
-        If a table breaks its rules, nobody lives in the cells, there is no demand, a class has no
+        If a table is invalid, nobody lives in the cells, there is no demand, a class has no
         weights, or a zone with demand has no cell.
 
     Examples
@@ -100,7 +100,7 @@ def spread_demand(
     refuse(faults)
     by_cell = cells if surfaces is None else surfaces.set_index("cell_id").loc[cells["cell_id"]]
     shares = by_cell[list(names)].to_numpy(dtype=float)
-    # The factor by which wealth multiplies population: one row per cell, one column per class.
+    # Wealth factor on population: one row per cell, one column per class.
     wealth = cells.get("relative_wealth", pd.Series(1.0, index=cells.index)).to_numpy(dtype=float)
     owned = wealth[:, None] ** np.array([(ownership or {}).get(name, 0.0) for name in classes])
     notes: dict[str, None] = {}
@@ -112,7 +112,7 @@ def spread_demand(
     spread = np.zeros((len(cells), len(classes)))
     for zone in dict.fromkeys(zones):
         at, rows_of = np.flatnonzero(of_cell == zone), np.flatnonzero(zones == zone)
-        if not len(at):  # a zone without demand; a zone with demand but no cells was refused
+        if not len(at):  # a zone without demand; a zone with demand but no cells was rejected
             continue
         mixes = _mixes(shares[at], division[column[rows_of]], owned[at][:, column[rows_of]])
         for row, mix, moved in zip(rows_of, *mixes, strict=True):
@@ -142,11 +142,11 @@ def spread_demand(
 def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) -> pd.DataFrame:
     """Return the shares by which each vehicle class's public energy is divided among surfaces.
 
-    `overrides` has weights of ``home``, ``destination`` and ``en_route`` for classes; they replace
-    the package's weights. They are numbers of at least 0 with any sum. Columns: ``vehicle_class``;
-    the three surfaces (sum 1), each with ``…_low`` and ``…_high`` (a user's own weight has no
-    range); ``unit``, ``source``, ``confidence``. Raises `InputError` if the weights of a class are
-    all 0, or one of them is negative or missing.
+    `overrides` replaces the package's weights of ``home``, ``destination`` and ``en_route`` for the
+    given classes. Weights must be at least 0 and need not sum to 1. Columns: ``vehicle_class``; the
+    three surfaces (sum 1), each with ``…_low`` and ``…_high`` (an overridden weight has no range);
+    ``unit``, ``source``, ``confidence``. Raises `InputError` if the weights of a class are all 0,
+    or one of them is negative or missing.
 
     >>> weights = surface_weights({"car": {"home": 1, "destination": 1, "en_route": 2}})
     >>> float(weights.set_index("vehicle_class").loc["car", "en_route"])
@@ -228,7 +228,7 @@ def _surface_faults(surfaces: pd.DataFrame, cells: pd.DataFrame) -> list[Fault]:
 
 
 def _division(weights: pd.DataFrame | None, classes: list[str]) -> tuple[Floats, list[Fault]]:
-    """Return each class's division among the surfaces, and the faults of the weights."""
+    """Return each class's division among the surfaces, and the errors in the weights."""
     figures = table("surface_weights") if weights is None else weights
     where = "surface weights, column vehicle_class"
     faults = missing_columns(figures, ("vehicle_class", *SURFACES), "surface weights")
@@ -257,17 +257,17 @@ def map_swings(
 ) -> pd.DataFrame:
     """Return how much each assumption about charging places changes the map, largest first.
 
-    One figure at a time is set to both ends of its range. The figures are each class's weight of
-    each surface, and the weight of each kind of place. If a class's weight of a surface changes,
-    its other weights are scaled to keep the sum of its weights. The effect is half the sum of the
-    absolute changes in the cells' shares of the total, at the end of the range where it is larger.
+    One figure at a time is set to each end of its range. The figures are the surface weights of
+    each class and the weights of the kinds of places. If one surface weight of a class changes, the
+    others are scaled to keep their sum. The effect is half the sum of the absolute changes in the
+    cells' shares of the total, at whichever end of the range gives the larger value.
 
-    `cells`, `energy`, `surfaces`, `weights`, `ownership`: as in `siting.demand.spread_demand`.
-    `energy` must not have classes with depots, because surfaces do not affect them. `pois` are
-    places and their weights, as in `siting.demand.surfaces`. Without them, only the weights of the
-    surfaces are varied. Columns: ``figure`` (``home``, ``destination``, ``en_route``, or
-    ``poi_weight amenity=bank``), ``vehicle_class`` (blank: all), ``moved_cells_share``, ``source``,
-    ``confidence``.
+    `cells`, `energy`, `surfaces`, `weights` and `ownership` are as in
+    `siting.demand.spread_demand`. `energy` must exclude classes with depots, because surfaces do
+    not affect them. `pois` are places and their weights, as in `siting.demand.surfaces`. Without
+    them, only the weights of the surfaces are varied. Columns: ``figure`` (``home``,
+    ``destination``, ``en_route``, or ``poi_weight amenity=bank``), ``vehicle_class`` (blank: all),
+    ``moved_cells_share``, ``source``, ``confidence``.
     """
 
     def by_cell(surfaces: pd.DataFrame, weights: pd.DataFrame) -> Floats:

@@ -37,7 +37,7 @@ MAIN_ROADS = ("motorway", "trunk", "primary", "secondary")
 # The road class whose weight applies to classes without a row in the table.
 FALLBACK = "unclassified"
 STEP_M = 200.0
-# Number of starting places searched at once. In a large city, memory limits this number.
+# Number of origins searched at once. In a large city, memory limits this number.
 BATCH = 16
 
 
@@ -54,13 +54,13 @@ def surfaces(
     `pois` are OSM features with their keys as columns (``amenity``, ``shop`` …). None means no
     destinations. `poi_weights` has ``osm_key``, ``osm_value`` (``*``: any) and ``weight``;
     `road_weights` has ``highway`` and ``weight``. For both, None means the package's table. `trips`
-    are the arguments ``trips``, ``trip_min`` and ``seed`` of `traffic`.
+    has the arguments ``trips``, ``trip_min`` and ``seed`` of `traffic`.
 
     Columns: ``cell_id``, ``home``, ``destination``, ``en_route``, and ``en_route_<class>``: the
-    part of ``en_route`` on each class of road. ``attrs["whole"]`` has the totals by which the
-    shares were divided (people, weight of places, weighted vehicle-metres). If nothing is known of
-    a surface, its shares are 0, and ``attrs["notes"]`` has a note. Raises `InputError` if a table
-    breaks its rules, a setting is invalid or `pois` has no coordinate reference system.
+    part of ``en_route`` on each class of road. ``attrs["whole"]`` has the totals from which the
+    shares were computed (people, weight of places, weighted vehicle-metres). If there is no data
+    for a surface, its shares are 0 and ``attrs["notes"]`` says so. Raises `InputError` if a table
+    or setting is invalid or `pois` has no coordinate reference system.
     """
     validate(cells, CELLS)
     notes: list[str] = []
@@ -89,7 +89,7 @@ def destination_shares(
 ) -> pd.Series[float]:
     """Return each cell's share of the destinations (0 to 1), by ``cell_id``.
 
-    `cells`, `pois`, `poi_weights`: as in `surfaces`.
+    `cells`, `pois` and `poi_weights` are as in `surfaces`.
     """
     weight = _destinations(cells, pois, poi_weights, [])
     whole = weight.sum()
@@ -164,10 +164,10 @@ def cell_places(
 ) -> pd.DataFrame:
     """Return the places that attract vehicles to each cell, with their weights.
 
-    Arguments: as in `siting.demand.surfaces`. Columns: ``cell_id``, ``name``, ``tag`` (its row in
-    the table of weights), ``weight`` (of that row) and ``part``: the share of the place that counts
-    in this cell, below 1 if the place lies on a border. A cell's sum of ``weight`` times ``part``
-    is proportional to its ``destination`` in `siting.demand.surfaces`.
+    Arguments are as in `siting.demand.surfaces`. Columns: ``cell_id``, ``name``, ``tag`` (its row
+    in the table of weights), ``weight`` (of that row) and ``part``: the share of the place that
+    counts in this cell, below 1 if the place lies on a border. A cell's sum of ``weight`` times
+    ``part`` is proportional to its ``destination`` in `siting.demand.surfaces`.
     """
     places = poi_points(pois, poi_weights)
     spots = places.geometry.to_crs(cells.crs).to_numpy()
@@ -202,18 +202,17 @@ def traffic(
 ) -> gpd.GeoDataFrame:
     """Return traffic along roads as points with a relative weight.
 
-    This is a proxy, not a traffic count. Vehicles drive by the quickest path from sampled places to
-    all others, in proportion to the people there. The weight of a piece of road is vehicles x
-    metres x weight of its class. The method is edge betweenness, sampled and weighted by population
-    (Brandes 2001, A faster algorithm for betweenness centrality, with one quickest path for each
-    pair).
+    This is a proxy, not a traffic count. Vehicles take the quickest path from sampled places to all
+    others, in proportion to population. The weight of a piece of road is vehicles x metres x the
+    weight of its class. The method is edge betweenness, sampled and weighted by population (Brandes
+    2001, A faster algorithm for betweenness centrality, with one quickest path for each pair).
 
     `cells` has ``people`` and ``node_id``. Trips start and end in proportion to the people at a
     node. Without cells, or if no node has people, all nodes count equally. `road_weights` has
     ``highway`` and ``weight``; None means the package's table. A link road without a row has the
     weight of its parent class. Any other class without a row has the weight of ``unclassified``.
-    `trips` is the number of starting places, sampled in proportion to people. If there are fewer
-    places, all are used. `trip_min` is the longest trip in minutes (``inf``: no limit).
+    `trips` is the number of origins, sampled in proportion to people. If there are fewer places
+    with people, all are used. `trip_min` is the maximum trip in minutes (``inf``: no limit).
 
     Columns: ``weight``, ``highway`` (the row of `road_weights`) and a point, one row per piece of
     road of at most 200 m, in the network's coordinates. Raises `InputError` if a setting or a

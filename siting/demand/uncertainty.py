@@ -39,7 +39,7 @@ FACTORS = (
 
 
 def _case(area: Area) -> Case:
-    """Return the figures of a study area, with their ranges checked."""
+    """Return the figures of a study area after checking their ranges."""
     case = Case(area)
     ends = case.figures[["low", "value", "high"]].to_numpy(dtype=float)
     wrong = ~(np.isfinite(ends).all(axis=1) & (np.diff(ends, axis=1) >= 0).all(axis=1))
@@ -51,7 +51,7 @@ def _case(area: Area) -> Case:
 
 
 def _keys(case: Case) -> pd.Series[str]:
-    """Return the group of each figure; the figures of a group vary together."""
+    """Return each figure's group; figures in the same group vary together."""
     figure, of = case.figures["figure"], case.figures["vehicle_class"]
     return figure + "|" + of.where(figure != "city_share", case.figures["source"])
 
@@ -76,8 +76,8 @@ def energy_scenarios(area: Area) -> pd.DataFrame:
     In ``low``, every figure is at the end of its range that gives less energy; in ``high``, at the
     end that gives more. Both are extremes. For likely outcomes, see `draw_energy`.
 
-    `area`: data of the area. Columns: ``scenario`` (``low``, ``central``, ``high``), ``zone_id``,
-    ``vehicle_class``, ``demand_kwh_day``.
+    `area` describes the study area. Columns: ``scenario`` (``low``, ``central``, ``high``),
+    ``zone_id``, ``vehicle_class``, ``demand_kwh_day``.
     """
     case = _case(area)
     ends = (_end(case, more=False), case.column("value"), _end(case, more=True))
@@ -88,14 +88,15 @@ def energy_scenarios(area: Area) -> pd.DataFrame:
 def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return draws of the public energy of the study area by vehicle class (kWh/day).
 
-    Each figure is as often below its central value as above it, with a density that falls linearly
-    to its low and high ends. Because ranges are wider upwards, an ordinary triangular density would
-    put the median of the draws far above the central demand. A figure's random numbers depend only
-    on the seed and the figure's name, not on other figures. A larger `n` only adds draws.
+    Each figure is equally likely to be below or above its central value, with a density that falls
+    linearly to its low and high ends. Because ranges are wider upwards, an ordinary triangular
+    density would put the median of the draws far above the central demand. A figure's random
+    numbers depend only on the seed and the figure's name, not on other figures. A larger `n` adds
+    draws and leaves the others unchanged.
 
-    `n` is the number of draws, at least 1. `seed` is a whole number of at least 0. `area` has the
-    data of the area. `paces` has the common factors of all fleets, as `fleet_paces` returns them.
-    If it is None, each class's number of vehicles varies only within its own range.
+    `n` is the number of draws, at least 1. `seed` is a whole number of at least 0. `area` describes
+    the study area. `paces` is the result of `fleet_paces`. If it is None, each class's number of
+    vehicles varies only within its own range.
 
     Columns: ``draw`` (from 1), ``vehicle_class``, ``demand_kwh_day`` (over all zones). Raises
     `InputError` if `n` or `seed` is invalid, and in the cases listed at
@@ -122,13 +123,13 @@ def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None
 
 
 def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
-    """Return the number of vehicles in each scenario of `PACES`, relative to a fleet.
+    """Return the number of vehicles in each scenario of `PACES`, relative to the given fleet.
 
-    `fleet` has the country's vehicles by class, as in `city_energy`. `others` has the fleets under
-    other scenarios, by name. The result has the index ``vehicle_class`` and one column per
-    scenario, in rising order. Each column is named by the scenario's percentile (0 to 1). Classes
-    with a known fleet in the study area have the value 1. The result is None if `others` has fewer
-    than two of the scenarios.
+    `fleet` has the country's vehicles by class, as in `city_energy`. `others` has the fleets of the
+    other scenarios by name. The result has the index ``vehicle_class`` and one column per scenario,
+    in ascending order. Column names are the scenarios' percentiles (0 to 1). The value is 1 for
+    classes whose fleet in the study area is known. The result is None if `others` has fewer than
+    two of the scenarios.
 
     >>> from siting.demand import FleetScenario, national_fleet
     >>> others = {name: national_fleet(2030, FleetScenario(name)) for name in PACES}
@@ -152,7 +153,7 @@ def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
 def energy_quantiles(draws: pd.DataFrame) -> pd.DataFrame:
     """Return the mean and quantiles of sampled energy by class and in total (kWh/day).
 
-    `draws`: as `draw_energy` returns them. Columns: ``vehicle_class`` (the last row, ``all``, is
+    `draws` is the result of `draw_energy`. Columns: ``vehicle_class`` (the last row, ``all``, is
     the total of each draw), ``mean_kwh_day``, ``p05_kwh_day``, ``p50_kwh_day``, ``p95_kwh_day``.
 
     >>> draws = pd.DataFrame(
@@ -172,20 +173,20 @@ def energy_quantiles(draws: pd.DataFrame) -> pd.DataFrame:
 
 
 def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return the effect on the total and on the map if only one figure varies, largest first.
+    """Return the effects of varying each figure alone on the total and on the map, largest first.
 
     One figure at a time is set to its low and its high end. Its effect on the map is the share of
     all energy that moves to another cell, or to another zone or class. This is half the sum of the
     absolute changes in the shares.
 
-    `shares` has ``zone_id``, ``vehicle_class``, ``cell_id`` and ``share``: the division of each
-    zone's and class's energy among cells. If it is None, moves between cells are not computed.
+    `shares` has ``zone_id``, ``vehicle_class``, ``cell_id`` and ``share``, and divides the energy
+    of each zone and class among cells. If it is None, moves between cells are not computed.
     Columns: ``rank`` (from 1, by ``swing_share``), ``figure``, ``vehicle_class`` (blank: all;
     several: a city's shares from one source), ``low_kwh_day`` and ``high_kwh_day`` (totals at the
     figure's ends, the smaller first), ``swing_kwh_day``, ``swing_share`` (of the central total),
     ``moved_share`` (between zones or classes), ``moved_zones_share`` (between zones) and
-    ``moved_cells_share`` (between cells, if `shares` is given), each at the end where it is larger;
-    ``source``, ``confidence``. Figures without an effect are left out.
+    ``moved_cells_share`` (between cells, if `shares` is given), each at the end that gives the
+    larger value; ``source``, ``confidence``. Figures without an effect are left out.
     """
     case = _case(area)
     keys = _keys(case)
@@ -234,12 +235,12 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
 
 
 def _on_map(case: Case, shares: pd.DataFrame) -> csr_array:
-    """Return the matrix that turns energy by zone and class into energy by cell."""
+    """Return the matrix that converts energy by zone and class to energy by cell."""
     cells = pd.factorize(shares["cell_id"])[0]
     zone = pd.Index(case.zones.ids).get_indexer(pd.Index(shares["zone_id"].astype(str)))
     of_class = pd.Index(case.classes).get_indexer(pd.Index(shares["vehicle_class"].astype(str)))
     if (zone < 0).any() or (of_class < 0).any():
-        raise InputError("shares", "a zone or class that the energy does not have")
+        raise InputError("shares", "a zone or class that is not in the energy table")
     column = zone * len(case.classes) + of_class
     size = (int(cells.max()) + 1, len(case.zones.ids) * len(case.classes))
     return csr_array((shares["share"].to_numpy(dtype=float), (cells, column)), shape=size)
@@ -266,7 +267,7 @@ def _split_triangle(uniform: Array, low: float, middle: float, high: float) -> A
 def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
     """Return the common factor for vehicles, by draw and class.
 
-    Between the scenarios, its logarithm is linear in the normal quantile. It is extrapolated beyond
+    Its logarithm is linear in the normal quantile between the scenarios, and extrapolated beyond
     them.
     """
     at, z = ndtri(paces.columns.to_numpy(dtype=float)), ndtri(uniform)
@@ -279,7 +280,7 @@ def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
 def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:
     """Return the factors from which public energy is computed, by zone and vehicle class.
 
-    `case`: ``low``, ``central`` or ``high``, as in `energy_scenarios`. Columns: ``zone_id``,
+    `case` is ``low``, ``central`` or ``high``, as in `energy_scenarios`. Columns: ``zone_id``,
     ``vehicle_class``; `FACTORS` (vehicles, shares, km/day, kWh/km) and ``charging_efficiency``;
     ``home_share`` of the zone; ``demand_kwh_day``: the product of the factors divided by the
     efficiency (kWh/day).

@@ -1,4 +1,4 @@
-"""Use and energy of a vehicle by class, and the shares charged at home and in public."""
+"""Use and energy per vehicle class, and the shares charged at home and in public."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
     wall and includes charging losses, so the efficiency is 1. A ``kwh_km`` measured at the battery
     also needs a ``charging_efficiency`` (about 0.9).
 
-    `path` is a user's own table with the columns of ``siting/reference/vehicles.csv``. Its rows
-    replace the package's for the same class and figure. `overrides` has single figures to change,
-    by class: ``kwh_km``, ``km_day``, ``charging_efficiency``, ``electric_km_share``,
-    ``home_share``, ``housing_weight``, ``ownership_weight`` or ``public_share``. A ``public_share``
-    applies in every zone, whatever the housing there. A new class needs ``kwh_km``, ``km_day`` and
-    either ``home_share`` or ``public_share``.
+    `path` is a custom table with the columns of ``siting/reference/vehicles.csv``. Its rows replace
+    the package's for the same class and figure. `overrides` changes single figures of a class:
+    ``kwh_km``, ``km_day``, ``charging_efficiency``, ``electric_km_share``, ``home_share``,
+    ``housing_weight``, ``ownership_weight`` or ``public_share``. A ``public_share`` applies in
+    every zone, regardless of its housing. A new class needs ``kwh_km``, ``km_day`` and either
+    ``home_share`` or ``public_share``.
 
     Columns: ``vehicle_class``; each figure with ``…_low``, ``…_high``, ``…_source``,
     ``…_confidence``; ``public_share`` (1 - ``home_share``) with its range; the class's ``source``
-    and its weakest ``confidence``. An `InputError` names every unknown figure, incomplete new class
+    and its lowest ``confidence``. An `InputError` lists every unknown figure, incomplete new class
     and invalid value.
 
     >>> figures = vehicle_figures(overrides={"car": {"km_day": 35}}).set_index("vehicle_class")
@@ -87,7 +87,7 @@ def _at_home(overrides: Overrides) -> dict[str, dict[str, float]]:
             given |= {"home_share": 1 - share, "housing_weight": 0.0}
         turned[vehicle] = given
     if faults:
-        # The rest is checked too, so that one run shows all faults.
+        # The rest is checked too, so that one run reports all errors.
         try:
             read_figures("vehicles", VEHICLE_LIMITS, None, turned)
         except InputError as err:

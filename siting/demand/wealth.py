@@ -16,14 +16,13 @@ from siting.demand.rasters import read_window
 from siting.errors import InputError, refuse
 from siting.files import extent, missing_columns, read_layer, row_labels, rows_fault
 
-# Relative wealth is published on a 2.4 km grid. A figure that is farther away than this limit says
-# little about a cell.
+# Relative wealth is published on a 2.4 km grid. A figure farther away says little about a cell.
 FARTHEST_M = 5000.0
 MARGIN_DEG = FARTHEST_M / 100_000
-# A larger figure cannot be an index around zero: its exponential would give one cell all vehicles.
+# An index around zero cannot be larger: its exponential would give one cell all vehicles.
 MOST_INDEX = 10.0
 
-# Positions of figures, the figures, and a function that names rows.
+# Positions and values of the figures, and a function that names their rows.
 Figures = tuple[gpd.GeoSeries, Floats, Callable[[npt.NDArray[np.intp]], tuple[str, ...]]]
 
 
@@ -37,10 +36,10 @@ def relative_wealth(
 ) -> Floats:
     """Return each cell's wealth relative to the population's mean, from the nearest known figure.
 
-    `cells` are demand cells with ``people``, in metres. `path` is a GeoTIFF of one band, or a layer
-    of points, such as Meta's Relative Wealth Index in CSV. `column` is the column of a layer with
-    the figure. `index` means that the figures are an index around zero; their exponential is used.
-    `nodata` is the value of a raster that marks missing data, if the file does not declare one.
+    `cells` are demand cells with ``people``, in metres. `path` is a single-band GeoTIFF, or a layer
+    of points, such as Meta's Relative Wealth Index in CSV. `column` is the layer's column with the
+    figures. If `index` is true, the figures are an index around zero, and their exponential is
+    used. `nodata` is the raster value that marks missing data, if the file does not declare one.
 
     Raises `InputError` if the file cannot be read, a figure is missing or below zero (for an index:
     outside -10 to 10), all figures are zero, or cells with people have no figure within 5 km.
@@ -58,7 +57,7 @@ def relative_wealth(
             what += f"are not an index around zero, e.g. {first:g}"
             fix = "set demand.wealth.nodata if that means no data, or index: false"
         else:
-            what += f"are below zero or no number, e.g. {first:g}"
+            what += f"are below zero or not numbers, e.g. {first:g}"
             fix = "for an index about zero, such as Meta's, set demand.wealth.index: true"
         raise InputError(str(path), what, fix, labels(np.flatnonzero(bad)[:100]))
     # Imported here, because most studies use no wealth data.

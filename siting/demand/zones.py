@@ -29,13 +29,13 @@ from siting.roads.network import utm_epsg
 
 log = logging.getLogger(__name__)
 
-# An overlap above this share of the smaller zone is a fault. Smaller overlaps are slivers between
-# neighbours drawn by hand.
+# An overlap above this share of the smaller zone is an error. Smaller overlaps are slivers between
+# hand-drawn neighbours.
 MOST_OVERLAP = 0.001
-# Smallest hole that counts as a gap and not as a sliver, km2.
+# Minimum area (km2) of a hole that counts as a gap rather than a sliver.
 LEAST_GAP_KM2 = 0.0001
 STEP_M = 100.0
-# Column names used for zones; a user's column with such a name is renamed.
+# Column names used for zones; a user's column with one of these names is renamed.
 RESERVED = (
     *("zone_id", "name", "people"),
     *("renting_share", "high_rise_share", "ownership", "area_share"),
@@ -66,10 +66,10 @@ def read_zones(
     (prefixed ``user_`` if the name is used here), ``geometry``. Rows are in the file's order. The
     result of `zone_report` is in ``attrs["report"]``.
 
-    Raises `InputError` with every fault of the file at once: missing columns; counts as in
-    `siting.demand.read_people`; shares outside 0 to 1; missing or repeated ids; geometry that is
-    missing, broken or not a polygon; zones that overlap by more than 0.1 % of the smaller zone,
-    with their ids and the overlap in km2.
+    Raises an `InputError` that lists every error in the file: missing columns; counts as in
+    `siting.demand.read_people`; shares outside 0 to 1; missing or repeated ids; missing, invalid or
+    non-polygon geometry; zones that overlap by more than 0.1 % of the smaller zone, with their ids
+    and the overlap in km2.
     """
     require_commas(path)
     layer = read_layer(path)
@@ -88,7 +88,7 @@ def read_zones(
         if column in layer.columns:
             share = pd.to_numeric(layer[column], errors="coerce")
             bad = layer[column].notna() & ~share.between(0, 1)
-            faults += _mask_fault(bad, path, str(column), "are not a share of 0 to 1")
+            faults += _mask_fault(bad, path, str(column), "are not between 0 and 1")
     if ownership_column in layer.columns:
         owned = pd.to_numeric(layer[ownership_column], errors="coerce")
         bad = layer[ownership_column].notna() & ~((owned >= 0) & np.isfinite(owned))
@@ -191,21 +191,21 @@ def spread_zones(
     buildings: gpd.GeoDataFrame | None = None,
     pois: gpd.GeoDataFrame | None = None,
 ) -> gpd.GeoDataFrame:
-    """Return the zones' people spread inside each zone, as points in lon/lat with counts.
+    """Spread the people of each zone over points inside it, in lon/lat with counts.
 
-    Use this function if only the total of each zone is known. The number of people is assumed to be
+    Use it if only the total of each zone is known. The number of people is assumed to be
     proportional to the length of residential streets, the footprint of buildings or the number of
     places. The caller must state this assumption. The points of each zone sum to its people.
 
-    `zones` are polygons with ``zone_id`` and ``people``, as `read_zones` returns them. One other
-    argument is needed, and determines how people are divided. With `network` (roads), they are
-    divided by length of street. With `buildings` (polygons), they are divided by area; a building
-    belongs to the zone that contains a point inside it. With `pois` (places), they are divided
-    among the places equally or, if there is a ``weight`` column, in proportion to it.
+    `zones` are polygons with ``zone_id`` and ``people``, as `read_zones` returns them. Exactly one
+    of the other arguments must be given; it determines how people are divided. With `network`
+    (roads), they are divided by length of street. With `buildings` (polygons), they are divided by
+    area; a building belongs to the zone that contains a point inside it. With `pois` (places), they
+    are divided among the places equally or, if there is a ``weight`` column, in proportion to it.
 
     Columns: ``zone_id``, ``people``, ``basis`` and ``geometry``. ``basis`` is ``streets``,
     ``buildings`` or ``pois``. If a zone has none of these, all its people are placed at one point
-    inside it, and ``basis`` is ``zone``. Such zones are named in the log and in
+    inside it, and ``basis`` is ``zone``. These zones are listed in the log and in
     ``attrs["report"]["without"]``. Raises `InputError` for a missing coordinate reference system,
     missing or negative counts, and repeated zone ids.
     """
@@ -239,9 +239,7 @@ def spread_zones(
     ).to_crs(4326)
     named = ids[without].astype(str).tolist()
     if named:
-        text = (
-            "%s zones with %s people have no %s inside: their people are put at one point each (%s)"
-        )
+        text = "%s zones with %s people have no %s inside: their people are at one point each (%s)"
         some = ", ".join(named[:5]) + (" …" if len(named) > 5 else "")
         log.warning(text, len(named), f"{people[without].sum():,.0f}", basis, some)
     spread.attrs["report"] = {"basis": basis, "without": named}
@@ -256,7 +254,7 @@ def _on_streets(shapes: Shapes, network: Network) -> tuple[Shapes, Ints, Floats]
     within = np.isin(zone * len(lines) + line, inside[0] * len(lines) + inside[1])
     cut = shapely.intersection(shapes[zone[~within]], lines[line[~within]])
     parts, of = shapely.get_parts(cut, return_index=True)
-    parts, more = shapely.get_parts(parts, return_index=True)  # lines of a mixed collection
+    parts, more = shapely.get_parts(parts, return_index=True)  # lines in a mixed collection
     of, is_line = of[more], shapely.get_type_id(parts) == 1
     pieces = np.concatenate([lines[line[within]], parts[is_line]])
     zone = np.concatenate([zone[within], zone[~within][of[is_line]]])
@@ -304,15 +302,14 @@ def _mask_fault(mask: pd.Series, path: Path, column: str, what: str) -> list[Fau
 
 
 def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.GeoDataFrame:
-    """Return the part of each zone inside an area, with its people (persons).
+    """Clip zones to an area, and return the parts with their people (persons).
 
     People are assumed to be spread evenly over a zone. The caller must state this assumption.
 
     `zones` are polygons in lon/lat with ``zone_id`` and ``people``, as `siting.demand.read_zones`
-    returns them. `area` is a polygon in lon/lat. The result has the zones that reach into the area,
-    clipped, with the same columns and ``area_share``: the share of the zone's area that is inside
-    (0 to 1). ``people`` is multiplied by this share. Raises `InputError` if no zone reaches into
-    the area.
+    returns them. `area` is a polygon in lon/lat. The result has the clipped zones with their
+    columns and ``area_share``: the share of the zone's area that is inside (0 to 1). ``people`` is
+    multiplied by this share. Raises `InputError` if no zone overlaps the area.
 
     >>> zones = gpd.GeoDataFrame(
     ...     {"zone_id": ["a"], "people": [100.0]},
@@ -330,7 +327,7 @@ def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.Geo
     share = np.clip(part_m2 / whole_m2, 0.0, 1.0)
     kept = share > 0
     if not kept.any():
-        what = "none reaches into the area of the roads"
+        what = "none overlaps the area of the roads"
         raise InputError("zones", what, "give the zones of this city")
     clipped = zones.assign(people=zones["people"] * share, area_share=share)
     clipped = clipped.set_geometry(gpd.GeoSeries(inside, index=zones.index, crs=4326))

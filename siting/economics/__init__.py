@@ -4,7 +4,7 @@ Formulation
 -----------
 An offer costs K and sells q kWh a day. At each charger group, drivers pay the price p, which
 includes sales tax at the rate s. The station pays the tariff w, and sells the share e of the energy
-it buys. Payment and telecom services take the share f of revenue, and h is the rate of income tax:
+it buys. Payment and telecom services cost the share f of revenue, and h is the rate of income tax:
 
     margin    m = p / (1 + s) - p f - w / e                               PKR/kWh, by group
     a year    A = 365 q m - O&M - fixed charges - staff - land lease - NEECA's annual fee
@@ -31,9 +31,9 @@ NPV is linear in q, the sales of the target year:
 
 If a hurdle requires NPV 0 at a share of q, worth is multiplied by that share. If it requires NPV 0
 at a higher rate, need and worth are computed at that rate. `gap_terms` returns need and worth for
-the rows of the integer program under the rules `need` and `gap`.
+the rows of the integer program under the `need` and `gap` rules.
 
-Sources: the Ministry named viability-gap funding (Dunya, 6 Oct 2025), but no formula for it was
+Sources: the Ministry mentioned viability-gap funding (Dunya, 6 Oct 2025), but no formula for it was
 found; the arithmetic is from R. A. Brealey, S. C. Myers, F. Allen, Principles of Corporate Finance,
 chapters 2 and 5.
 """

@@ -1,9 +1,9 @@
-"""Values of single figures at which the plan's stations break even without public money.
+"""Break-even values of single figures, at which the plan's stations need no public money.
 
 The net present value of a station that sells q is ``worth q - need``
 (`siting.economics.gap_terms`). It is linear in the price of a kWh, the tariff, the lease of a bay,
 wages, fixed charges, sales, and the cost of chargers, grid works and civil works. Two values of a
-figure determine this line and its zero, so no program is solved again.
+figure determine this line and its zero, so no further solve is needed.
 """
 
 from __future__ import annotations
@@ -26,18 +26,19 @@ from siting.sites import Subsidy, subsidy_pkr, with_dearer
 SHARE = "share of what is planned"
 SALES = "sales"
 LEASE = "land_bay_month"
-# For each field of the rules with a linear effect: its item of money.csv and its unit.
+# For each field of the rules with a linear effect: its item in money.csv and its unit.
 _RULES = {
     "tariff_pkr_kwh": ("station_tariff", "PKR/kWh"),
-    "attendants": ("attendants", "attendants a station with fast chargers"),
-    "attendants_other": ("attendants_other", "attendants a station without fast chargers"),
+    "attendants": ("attendants", "attendants per station with fast chargers"),
+    "attendants_other": ("attendants_other", "attendants per station without fast chargers"),
     "fixed_pkr_kw_month": ("fixed_charge", "PKR per kW per month"),
 }
-# Parts of the cost of an offer, varied as a share of the planned cost.
+# Components of an offer's cost, each varied as a share of its planned value.
 _COSTS = ("charger_cost_pkr", "grid_cost_pkr", "civil_cost_pkr")
-# A figure that changes the net present value by a smaller share than this has no effect.
+# A figure that changes the net present value by a smaller share than this is treated as having no
+# effect.
 _NONE = 1e-6
-# A break-even beyond this multiple of the figure's value is left blank.
+# A break-even value beyond this multiple of the figure's value is left blank.
 FAR = 5.0
 ENDS = ("half_no_money_at", "no_money_at", "first_lost_at", "all_lost_at")
 
@@ -66,7 +67,7 @@ class Accounts:
 
     @property
     def carried_pkr(self) -> Floats:
-        """Net present value of each station with its largest subsidy (PKR)."""
+        """Net present value of each station with its maximum subsidy (PKR)."""
         return self.npv_pkr + subsidy_pkr(self.offers, self.subsidy).to_numpy()
 
     @cached_property
@@ -74,7 +75,7 @@ class Accounts:
         return gap_arrays(self.offers, self.rules, self.subsidy, self.by_group)
 
     def selling(self, sold_kwh_day: Floats) -> Accounts:
-        """Return the same stations with other sales; need and worth do not change."""
+        """Return the same stations with different sales; need and worth do not change."""
         other = replace(self, sold_kwh_day=sold_kwh_day)
         other.__dict__["_terms"] = self._terms
         return other
@@ -127,13 +128,12 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
     `accounts`: the stations that receive public money; all stations if none does.
 
     A station is lost if its shortfall exceeds its cap. Columns: ``figure`` (an item of money.csv or
-    works.csv, ``sales``, or a part of the cost), ``value``, ``unit``, ``stations`` (how many
-    stations the figure affects), ``rising`` (whether a larger value helps them),
-    ``half_no_money_at`` and ``no_money_at`` (the value from which half of the stations, or all,
-    need no public money), ``first_lost_at`` and ``all_lost_at`` (the value beyond which the first
-    station, or every station, is lost). Values below 0 or above `FAR` times the figure's ``value``
-    are blank. Figures without an effect are left out. The figure nearest to a break-even comes
-    first.
+    works.csv, ``sales``, or a cost component), ``value``, ``unit``, ``stations`` (how many stations
+    the figure affects), ``rising`` (whether a larger value helps them), ``half_no_money_at`` and
+    ``no_money_at`` (the value from which half of the stations, or all, need no public money),
+    ``first_lost_at`` and ``all_lost_at`` (the value beyond which the first station, or every
+    station, is lost). Values below 0 or above `FAR` times the figure's ``value`` are blank. Figures
+    without an effect are left out. The figure closest to its break-even value comes first.
     """
     shares = sold_shares(accounts.offers, accounts.by_group)
     main = shares.idxmax(axis=1).to_numpy() if len(shares) else np.array([])
@@ -181,7 +181,7 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
 def swings(
     accounts: Accounts, ends: Mapping[str, tuple[Callable[[float], Accounts], float, float]]
 ) -> pd.DataFrame:
-    """Return the change in the stations' total value (PKR) at the low and high end of each figure.
+    """Return the change in the stations' total value (PKR) at each end of each figure's range.
 
     `ends`: for each figure, a function that returns the accounts at a value, and the low and high
     ends of its range. Columns: ``name``, ``low_pkr`` and ``high_pkr`` (change in the total net

@@ -45,7 +45,7 @@ def business_case(
     served_kwh_day
         Sales of each site (kWh/day), by ``site_id``. A series has the sales of the target year,
         towards which sales grow (`siting.economics.rules.ramp`). A table has the sales of each year
-        in a column, and no growth is added. Absent sites sell nothing.
+        in a column, and no growth is added. Sites not listed sell nothing.
     rules
         Prices and rates.
     subsidy
@@ -179,7 +179,7 @@ def gap_arrays(
     subsidy: Subsidy,
     by_group: pd.DataFrame | None = None,
 ) -> tuple[Floats, Floats]:
-    """Return need and worth of `gap_terms` (PKR) for offers that were checked before."""
+    """Return need and worth of `gap_terms` (PKR) for offers that are already checked."""
     rules = at_hurdle(rules, subsidy.held_to)
     factor = present_value_factor(rules.discount_rate, rules.years)
     fixed = fixed_costs(offers, rules).sum(axis=1).to_numpy()

@@ -25,8 +25,8 @@ NEEDED = ("cost_pkr", "subsidy_pkr", "charger_cost_pkr", "battery_cost_pkr", "om
 def margin_pkr_kwh(rules: BusinessRules, group: str) -> float:
     """Return the margin on a kWh: the price less tax, electricity and payment fees (PKR/kWh).
 
-    `rules`: prices and shares; `group`: the charger group of the sale. Raises `InputError` if the
-    group has no price.
+    `rules`: prices and shares; `group`: the charger group where the kWh is sold. Raises
+    `InputError` if the group has no price.
 
     >>> from siting.economics import business_rules
     >>> round(margin_pkr_kwh(business_rules(), "dc"), 4)  # 112.5 (1 / 1.05 - 0.015) - 39.70 / 0.94
@@ -82,7 +82,7 @@ def fixed_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
 
 
 def sold_shares(offers: pd.DataFrame, by_group: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return the groups' shares of offers' sales: a row per offer, a column per charger group.
+    """Return each charger group's share of sales: one row per offer, one column per group.
 
     `by_group` has sales in any unit, with one row per ``site_id`` and one column per charger group.
     Without this table, or for an offer without sales, shares are proportional to capacity.
@@ -120,7 +120,7 @@ def discount_factors(rules: BusinessRules) -> Floats:
 
 
 def require_columns(offers: pd.DataFrame) -> None:
-    """Check the columns that a business case needs, and name every fault."""
+    """Check the columns that a business case needs; report every error."""
     refuse(missing_columns(offers, ("offer_id", "site_id", "existing", *NEEDED), "offers"))
     faults: list[Fault] = []
     ids = offers["offer_id"].astype(str)

@@ -17,7 +17,7 @@ from siting.tables import capacity_groups
 
 # Year of all prices and costs (PKR); stations of a plan open in the next year or later.
 PRICES_OF = 2026
-# For each field of `BusinessRules`, the item of money.csv that fills it.
+# For each field of `BusinessRules`, the money.csv item with its value.
 ITEMS = {
     "tariff_pkr_kwh": "station_tariff",
     "discount_rate": "discount_rate",
@@ -32,7 +32,7 @@ ITEMS = {
     "efficiency_dc": "efficiency_dc",
     "efficiency_other": "efficiency_other",
 }
-# Prefix of the items of money.csv with the price that drivers pay at a charger group.
+# Prefix of the money.csv items with the price that drivers pay, by charger group.
 PRICE = "price_"
 
 
@@ -110,7 +110,7 @@ def require_prices(
     """Check that each charger group in use has a price, and that each group with a price exists.
 
     `rules`: prices and rates; `offers`: the offers (existing stations are ignored); `known`: all
-    charger groups; `stated`: the groups for which the user set a price.
+    charger groups; `stated`: the groups with a price set by the user.
     """
     new = offers[~offers["existing"].astype(bool)]
     groups = capacity_groups(map(str, offers.columns))
@@ -138,7 +138,7 @@ def ramp(rules: BusinessRules) -> npt.NDArray[np.float64]:
 
 
 def at_hurdle(rules: BusinessRules, hurdle: Hurdle) -> BusinessRules:
-    """Return the rules with the sales share and the discount rate of a hurdle.
+    """Return the rules with a hurdle's sales share and discount rate applied.
 
     >>> from siting.sites import Hurdle
     >>> held = at_hurdle(business_rules(), Hurdle(sales_share=0.7, real_return=0.12))
@@ -150,7 +150,7 @@ def at_hurdle(rules: BusinessRules, hurdle: Hurdle) -> BusinessRules:
 
 
 def opening_years(target_year: int, known_from: int = 0) -> range:
-    """Return the years up to the target year over which stations open evenly.
+    """Return the years, up to the target year, over which openings are spread evenly.
 
     Years before `known_from`, the first year with known demand, are left out.
 
@@ -201,7 +201,7 @@ def money_figures() -> pd.DataFrame:
 
 
 def business_rules(*, preset: str = "central", **overrides: Any) -> BusinessRules:
-    """Return the packaged prices and rates (PKR/kWh, shares), with a user's overrides.
+    """Return the packaged prices and rates (PKR/kWh, shares), with the user's overrides applied.
 
     `preset`: selects a value from the range of each figure (`siting.reference.PRESETS`);
     `**overrides`: fields of `BusinessRules`. An override of the prices replaces all packaged

@@ -1,4 +1,4 @@
-"""The yearly cost of stations and their drivers' time (PKR): the cost to all.
+"""The yearly cost of stations and of drivers' time (PKR): the cost to all.
 
 Formulation
 -----------
@@ -77,11 +77,11 @@ def yearly_costs(offers: pd.DataFrame, rules: BusinessRules) -> dict[str, float]
 
 
 def values_of_time(own: Mapping[str, float] | None = None) -> pd.DataFrame:
-    """Return the value of a driver's hour by vehicle class (PKR), with a user's values.
+    """Return the value of a driver's hour by vehicle class (PKR), with the user's values applied.
 
     `own`: values of at least 0 (PKR an hour) by vehicle class. They replace or extend the package's
     values. Columns: ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source``,
-    ``confidence``. Raises `InputError` naming each class whose value is below 0 or not a number.
+    ``confidence``. Raises `InputError` listing each class whose value is below 0 or not a number.
 
     >>> rows = values_of_time({"two_wheeler": 120.0}).set_index("vehicle_class")
     >>> float(rows.at["two_wheeler", "value"]), float(rows.at["three_wheeler", "value"])
@@ -111,7 +111,7 @@ def cost_to_all(
 
     `offers`: as in `yearly_costs`; `classes`: the vehicle classes whose drivers count;
     `time_values`: as `values_of_time` returns them; `sessions`: ``vehicle_class``, ``session_kwh``.
-    Raises `InputError` naming the classes without a value of time or energy per session.
+    Raises `InputError` listing the classes without a value of time or energy per session.
     """
     value = time_values.set_index("vehicle_class")["value"].astype(float).to_dict()
     energy = sessions.set_index("vehicle_class")["session_kwh"].astype(float).to_dict()
@@ -119,8 +119,8 @@ def cost_to_all(
     refuse(
         Fault(where, what, fix, missing)
         for where, known, what, fix in (
-            (VALUE_KEY, value, "no value of time of vehicle classes", "add PKR an hour for each"),
-            ("demand.profiles_csv", energy, "no session_kwh of vehicle classes", "add them"),
+            (VALUE_KEY, value, "no value of time for vehicle classes", "add PKR an hour for each"),
+            ("demand.profiles_csv", energy, "no session_kwh for vehicle classes", "add them"),
         )
         if (missing := tuple(name for name in wanted if name not in known))
     )

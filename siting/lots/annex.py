@@ -16,8 +16,9 @@ LOTS = {
     "lot": "Lot", "about": "About", "stations": "Stations,,.0f",
     "weak_stations": "of them weak,,.0f", "least_chargers": "Least chargers",
     "energy_kwh_day": "kWh/day,,.0f", "least_power_kw": "Least kW,,.1f",
-    "cost_pkr": "Cost (PKR m),m", "npv_pkr": "Worth without support (PKR m),m",
-    "ceiling_pkr": "Ceiling of support (PKR),,.0f", "lacking_pkr": "Lacks at the hurdle (PKR),,.0f",
+    "cost_pkr": "Cost (PKR m),m", "npv_pkr": "NPV without subsidy (PKR m),m",
+    "ceiling_pkr": "Subsidy ceiling (PKR),,.0f",
+    "lacking_pkr": "Shortfall at the hurdle (PKR),,.0f",
 }  # fmt: skip
 AREAS = {
     "lot": "Lot", "site_id": "Station", "where": "Place of the plan",
@@ -37,7 +38,7 @@ class Lots:
     Parameters
     ----------
     title, note
-        Title and note of the study; the note credits its data.
+        Title and note of the study; the note credits the data sources.
     lots
         One row per lot: energy, cost, public money needed, and the lot's ground (lon/lat).
     areas
@@ -68,8 +69,8 @@ def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:
     sections = "".join(
         f"<section><h2>Lot {row['lot']}: about {html_text(str(row['about']))}</h2>"
         f"<p>{row['stations']} stations, at least {html_text(row['least_chargers'])}; "
-        f"ceiling of support for the whole lot: PKR {row['ceiling_pkr']:,.0f} "
-        f"(station by station the plan pays PKR {row['plan_subsidy_pkr']:,.0f}).</p>"
+        f"subsidy ceiling for the whole lot: PKR {row['ceiling_pkr']:,.0f} "
+        f"(the plan pays its stations PKR {row['plan_subsidy_pkr']:,.0f}).</p>"
         f"{table_of(_OF_LOT, areas[areas['lot'] == row['lot']].to_dict('records'))}</section>"
         for row in lots
     )
@@ -81,17 +82,17 @@ circles are search areas. At any place on a road in its search area, a station l
 The bidder has to obtain land, grid connection and permits.</figcaption></figure>
 <h2>The lots</h2>
 {table_of(_ALL, lots)}
-<p class="quiet">Worth without support is the net present value of all stations of the lot together.
-The ceiling of support is the least public money with which the lot breaks even as one business at
-the sales that the plan expects. What the lot lacks at the hurdle is the same amount for the lower
-sales at which the plan requires its stations to break even. A weak station does not break even
-alone.</p>
+<p class="quiet">The NPV without subsidy is the net present value of all stations of the lot
+together. The subsidy ceiling is the minimum public money with which the lot breaks even as one
+business at the sales that the plan expects. The shortfall at the hurdle is the same amount for the
+lower sales at which the plan requires its stations to break even. A weak station does not break
+even alone.</p>
 {sections}"""
     return sheet(title, body)
 
 
 def areas_told(parted: Lots) -> pd.DataFrame:
-    """Return the search areas with their place and their centre in words."""
+    """Return the search areas, each with its place and its centre as text."""
     areas = pd.DataFrame(parted.areas.drop(columns="geometry"))
     centre = [f"{lat:.6f}, {lon:.6f}" for lat, lon in zip(areas["lat"], areas["lon"], strict=True)]
     where = areas["name"].fillna("") + ", " + areas["whereabouts"].fillna("")

@@ -31,9 +31,9 @@ from siting.study.recounted import business_of
 from siting.study.stored_run import Source, plan_of, study_of
 from siting.writing import claimed_folder, write_text
 
-# Default largest radius of a search area (m). German tenders used 2 km, also outside cities.
+# Default maximum radius of a search area (m). German tenders used 2 km, also outside cities.
 MOST_M = 1000.0
-# Radius of the smallest circle drawn (m), about the size of a station's plot.
+# Minimum radius of a drawn circle (m), about the size of a station's plot.
 LEAST_M = 25.0
 # Stations are split at most this many times to make the lots similar.
 MOST_SPLIT = 6
@@ -62,7 +62,7 @@ def part_into_lots(
     loss
         Share of its energy that a station may lose at another place in its search area.
     most_m
-        The largest radius of a search area (m).
+        The maximum radius of a search area (m).
 
     Raises
     ------
@@ -82,14 +82,14 @@ def part_into_lots(
     new = plan.new_sites.sort_values("site_id", ignore_index=True)
     if new.empty:
         what = "builds no new station, so there is nothing to divide"
-        raise InputError(str(plan.title), what, "plan with more money, or allow more sites")
+        raise InputError(str(plan.title), what, "set a larger budget, or allow more sites")
     if lots > len(new):
         what = f"{lots} lots of {len(new)} new stations: each lot needs at least one"
         raise InputError("--lots", what, f"ask for {len(new)} or fewer")
     reach = study.config.reach
     if reach.table_csv is not None:
-        what = "the drives are a table of your own, which has no drives to other places"
-        raise InputError("reach.table_csv", what, "plan on drives over the roads")
+        what = "the drives come from a user table, which has no drives to other places"
+        raise InputError("reach.table_csv", what, "compute the drives over the roads")
     sites = plan.candidates.set_index("site_id").loc[new["site_id"]]
     offers = plan.offers.set_index("offer_id").loc[new["offer_id"]]
     npv = plan.tables["business"].set_index("site_id")["npv_pkr"].loc[new["site_id"]]
@@ -131,7 +131,7 @@ def part_into_lots(
     if lacking.max() > table["ceiling_pkr"].max() / 1e6:
         notes.insert(2, f"at the plan's hurdle (offers.subsidy), lots fall short by PKR "
                         f"{lacking.min():,.2f} to {lacking.max():,.2f} m, {lacking.sum():,.2f} m "
-                        f"in all; the plan pays {table['plan_subsidy_pkr'].sum() / 1e6:,.2f} m "
+                        f"in total; the plan pays {table['plan_subsidy_pkr'].sum() / 1e6:,.2f} m "
                         "station by station")  # fmt: skip
     facts = {"siting": __version__, "name": study.config.name,
              "run_written": plan.facts.get("written", ""), "lots": lots, "within_share": within,
@@ -171,8 +171,8 @@ def ground_of(network: Network, nodes: Sequence[int]) -> tuple[np.ndarray, np.nd
     directions. Two stations are neighbours if a street joins their grounds. Stations at the same
     junction have the same neighbours. The neighbours form a connected graph, as the roads do.
 
-    The first result has the position of each junction's station in `nodes`. The second has one row
-    per pair of neighbours with their two positions, of which the smaller comes first.
+    For each junction, the first result has the position of its station in `nodes`. The second has
+    one row per pair of neighbours, with their two positions, smaller first.
     """
     index = network.nodes.index
     u, v = (index.get_indexer(network.edges.index.get_level_values(k)) for k in ("u", "v"))
@@ -304,9 +304,9 @@ def _alike(
     apart, paid_apart = spread(kwh), spread(pkr)
     good, alone = int((npv > 0).sum()), float(np.maximum(-npv, 0).sum())
     notes = [
-        f"energy: {kwh.min():,.0f} to {kwh.max():,.0f} kWh/day a lot, {apart:.1%} apart",
-        f"public money: PKR {pkr.min() / 1e6:,.2f} to {pkr.max() / 1e6:,.2f} m a lot, "
-        f"{pkr.sum() / 1e6:,.2f} m in all; {alone / 1e6:,.2f} m station by station",
+        f"energy: {kwh.min():,.0f} to {kwh.max():,.0f} kWh/day per lot, {apart:.1%} apart",
+        f"public money: PKR {pkr.min() / 1e6:,.2f} to {pkr.max() / 1e6:,.2f} m per lot, "
+        f"{pkr.sum() / 1e6:,.2f} m in total; {alone / 1e6:,.2f} m if paid station by station",
     ]
     if apart > within:
         notes[0] += f", where {within:.0%} was requested"
@@ -334,7 +334,7 @@ def _alike(
             parts = {str(i): int(n) for i, n in zip(ids, split[0].parts, strict=True) if n > 1}
             can["split"] = {"parts": parts, "spread_share": split[1]}
             told = " and ".join(f"{i} in {n} equal parts" for i, n in parts.items())
-            notes.append(f"{count} lots would be {split[1]:.1%} apart if you let {told}")
+            notes.append(f"{count} lots would be {split[1]:.1%} apart if you tender {told}")
         if apart > within:
             notes.append("more, smaller stations (offers.sizes) can be divided more evenly")
     facts = {

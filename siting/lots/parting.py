@@ -74,12 +74,12 @@ def part(
     lots: int,
     within: float,
 ) -> Parting:
-    """Return connected lots of stations with the smallest spread that was found.
+    """Return connected lots of stations with the smallest spread found.
 
-    If annealing finds no lots within the limit, all connected groups of stations that are no larger
-    than the largest possible lot are listed. If there are not too many groups, an integer program
-    chooses among them, and finds lots within the limit or proves that none exist. The same input
-    always gives the same lots, because the search is limited by turns, not by time.
+    If annealing finds no lots within the limit, the search lists every connected group of stations
+    that is no larger than the largest possible lot. If there are not too many groups, an integer
+    program chooses among them, and finds lots within the limit or proves that none exist. The same
+    input always gives the same lots, because the search is limited by turns, not by time.
 
     `npv_pkr`: net present value of each station without public money; `xy`: position of each
     station (m); `pairs`: pairs of neighbours, one per row, which connect all stations; `lots`:
@@ -148,7 +148,7 @@ def _chosen(
     energy of the smallest lot, which no lot may exceed by more than `within`.
     """
     kwh, more = [one[0] for one in sums], 1 + within
-    groups = _groups(kwh, near, more + SLACK)  # an even share is 1; the smallest lot has no more
+    groups = _groups(kwh, near, more + SLACK)  # in even shares, the smallest lot has at most 1
     if len(groups) >= MANY:
         return None
     totals = [_summed(sums, group) for group in groups]
@@ -184,7 +184,7 @@ def _chosen(
 
 
 def need(npv_pkr: float) -> float:
-    """Return the minimum public money for stations with this total net present value (PKR)."""
+    """Return the public money (PKR) that stations with this total net present value need."""
     return max(0.0, -npv_pkr)
 
 
@@ -192,7 +192,7 @@ type Sums = tuple[float, ...]  # energy, net present value, stations, x, y, x² 
 
 
 def _sums(energy: np.ndarray, npv: np.ndarray, xy: np.ndarray, lots: int) -> list[Sums]:
-    """Return the `Sums` of each station, with energy and money in even shares."""
+    """Return the `Sums` of each station, with energy and money as multiples of an even share."""
     centred = xy - xy.mean(axis=0)
     x, y = (centred / max(float(np.hypot(*centred.T).max()), 1e-300)).T
     energy = energy * lots / max(float(energy.sum()), 1e-300)
@@ -207,7 +207,7 @@ def _summed(sums: Sequence[Sums], members: Iterable[int]) -> Sums:
 
 
 def _unlike(state: Sequence[Sums], within: float) -> float:
-    """Return the largest lots' excess over the limit in energy plus that in public money."""
+    """Return the excess of the largest lots over the limit, summed over energy and public money."""
     energy = [one[0] for one in state]
     money = [need(one[1]) for one in state]
     return sum(max(0.0, max(one) - (1 + within) * min(one)) for one in (energy, money))
@@ -222,7 +222,7 @@ def _score(state: Sequence[Sums], lots: int, within: float) -> float:
 
 
 class _Search:
-    """One start of the annealing: lots of stations, which are then changed turn by turn."""
+    """One run of the annealing: it starts from lots of stations, and changes them turn by turn."""
 
     def __init__(
         self, sums: list[Sums], near: list[list[int]], lots: int, within: float, start: int
@@ -290,7 +290,7 @@ class _Search:
         return {a: one, b: two} if fits else None
 
     def _rank(self, score: float) -> tuple[bool, float]:
-        """Return the rank of the current lots, in which lots within the limit come first.
+        """Return the rank of the current lots; lots within the limit rank first.
 
         If only the score counted, lots just above the limit could win because of shorter distances.
         """

@@ -25,7 +25,7 @@ def with_areas(
     loss: float,
     most_m: float,
 ) -> gpd.GeoDataFrame:
-    """Return stations with a search radius, and the largest loss within the radius.
+    """Return stations with their search radius, and the maximum loss within it.
 
     A moved station keeps the drivers who reach its new place within the cutoff. Their drive goes
     from the cell to its junction, along the roads, and then as far off the road as at the old
@@ -34,8 +34,9 @@ def with_areas(
 
     `stations`: ``site_id``, ``snap_m`` and points (m); `service`, `cells`, `network`: from the
     plan; `cutoff_min`, `access_kmh`: as for `siting.roads.reach`; `loss`: share of a station's
-    energy that may be lost; `most_m`: largest radius (m). Columns added: ``radius_m``, rounded down
-    to a multiple of 10 m, and ``loss_share``, the largest share of the energy lost in the circle.
+    energy that may be lost; `most_m`: maximum radius (m). Columns added: ``radius_m``, rounded down
+    to a multiple of 10 m, and ``loss_share``, the maximum share of the energy lost within the
+    circle.
     """
     away = _turned_round(network)
     junctions = np.column_stack([network.nodes.geometry.x, network.nodes.geometry.y])

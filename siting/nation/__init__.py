@@ -1,4 +1,4 @@
-"""Plan a nation on one budget: solve the cities separately, divide the money, prove a bound."""
+"""Plan a nation on one budget: solve the cities separately, divide the budget, prove a bound."""
 
 from siting.nation.division import Nation
 from siting.nation.nation_plan import NationPlan

@@ -36,8 +36,8 @@ from siting.study.runs import write_run
 from siting.study.to_program import DRIVES, MILLION, aims_of, program_of
 from siting.tables import mean_drive_min
 
-# A process keeps this number of studies in memory, because their tables take seconds to compute and
-# a city gets many questions.
+# Number of studies that a process keeps in memory. Their tables take seconds to compute, and each
+# city is solved many times.
 MOST_KEPT = 4
 # Two questions count as equal if their budgets or prices differ by less than this share.
 NEAR = 2e-3
@@ -48,25 +48,25 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True)
 class Ask:
-    """A question to a city for the best plan, either for a budget or at given prices of money."""
+    """A question to a city: its best plan, either for a budget or at given prices of money."""
 
     city: str
     purpose: str  # reason for the question, such as the name of a split, `price` or `fill`
-    money: tuple[float, ...]  # public money for the plan (PKR), by year if there are years
-    # Price of a rupee (kWh/day), by year if there are years; None: maximise energy within `money`.
+    money: tuple[float, ...]  # public money for the plan (PKR), per year if there are years
+    # Price of a rupee (kWh/day), per year if there are years; None: maximise energy within `money`.
     prices: tuple[float, ...] | None = None
-    least_share: float = 0.0  # minimum share of the demand that must be served
+    least_share: float = 0.0  # minimum share of the demand to serve
     least_stations: int = 0  # minimum number of new stations
-    # Envelopes by name: the maximum amount (PKR), and the charger groups to which it applies.
+    # Maximum amount (PKR) and charger groups of each envelope, by name.
     envelopes: Mapping[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
-    rupee: bool = False  # whether to return the dual price of each year's budget as well
+    rupee: bool = False  # whether to also return the dual price of each year's budget
     # Whether to shorten drives afterwards. Shortening takes all the remaining time, so it is done
     # only for the final plan.
     shorten: bool = False
 
     @property
     def budget_pkr(self) -> float:
-        """The money for all years (PKR)."""
+        """Total money over all years (PKR)."""
         return math.fsum(self.money)
 
     @property
@@ -75,7 +75,7 @@ class Ask:
         return self.least_share == 0 and self.least_stations == 0
 
     def like(self, other: Ask, *, free: bool | None = None) -> bool:
-        """Return whether the answer to another, nearly equal question is valid for this question.
+        """Return whether the answer to `other`, if nearly equal, is valid for this question too.
 
         Without prices, the other question must not have more money. With prices, it must not have
         less money, because a bound for a smaller budget does not hold for a larger budget.
@@ -140,12 +140,12 @@ def covers(money: Iterable[float], other: Iterable[float]) -> bool:
 
 
 def given_up(config: Config) -> float:
-    """Return the share of energy that a city's final plan may give up for shorter drives."""
+    """Return the share of energy that a city's final plan may sacrifice for shorter drives."""
     return settings.KEPT * config.solver.gap if {*DRIVES} & {*aims_of(config)} else 0.0
 
 
 def weights_of(config: Config) -> tuple[float, ...]:
-    """Return the weight that a kWh/day has in each year of a city's program; 1 without years."""
+    """Return the weight of a kWh/day in each year of a city's program; 1 without years."""
     asked = config.program.years
     if asked is None:
         return (1.0,)
@@ -189,7 +189,7 @@ def _study(config: Config) -> Study:
 def facts(config: Config) -> Row:
     """Return a city's population, energy, vehicles, and cells with demand (WKB, lon/lat).
 
-    The demand is returned even if other tables have faults. With years, energy is the mean over the
+    The demand is returned even if other tables are invalid. With years, energy is the mean over the
     years, weighted as in the city's program.
     """
     return facts_of(_study(config))
@@ -230,8 +230,8 @@ def facts_of(study: Study) -> Row:
     }
     try:
         instance = study.instance
-        # Reach is the same in all years, but rows without demand have no pairs. With a demand of 1,
-        # every row gets its pairs.
+        # Reach is the same in all years, but rows without demand have no pairs, so every row is
+        # given a demand of 1.
         last = replace(instance, demand_kwh=np.ones(len(instance.demand_kwh)))
         ids = set(instance.demand_ids[last.served_pairs].astype(str))
         reachable = [
@@ -252,7 +252,7 @@ def asked_of(config: Config, ask: Ask, limit_s: float, threads: int) -> Config:
 
 
 def granted_ask(ask: Ask) -> Ask:
-    """Return the question for the final plan: the most energy, then the shortest drives."""
+    """Return the question for the final plan: maximum energy, then the shortest drives."""
     return replace(ask, prices=None, shorten=True)
 
 
@@ -306,7 +306,7 @@ def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, thr
 def write(
     config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int, out: Path
 ) -> Row:
-    """Write the run folder of a city for its final grant, and return the plan's row."""
+    """Write the run folder of a city's final plan, and return the plan's row."""
     study = _asked(config, granted_ask(ask), limit_s, threads, start)
     plan, _ = write_run(study, out, datetime.now().astimezone())
     return written_row(study, plan)
@@ -325,14 +325,14 @@ def written_row(study: Study, plan: Plan) -> Row:
 
 
 def _as_built(outcome: Outcome) -> tuple[str, ...]:
-    """Return the last slice's offers in the order of building, as the start of a solve."""
+    """Return the last slice's offers in building order, as an initial solution for later solves."""
     first = outcome.built.drop_duplicates("site_id")["site_id"].to_list()
     site = outcome.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
     return tuple(sorted(outcome.offers, key=lambda offer: first.index(site[offer])))
 
 
 def _figures(study: Study, outcome: Outcome) -> Row:
-    """Return the energy of a plan in total, by class and by year, and its money by year.
+    """Return the energy of a plan in total, by class and by year, and its yearly money.
 
     The total is the mean over the years, weighted as in the program.
     """

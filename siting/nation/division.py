@@ -1,4 +1,4 @@
-"""Make the plan of a nation: solve its cities separately, and divide one budget among them."""
+"""Plan a nation: solve its cities separately, and divide one budget among them."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Nation(Rounds):
     config
         The nation's YAML file.
     overrides
-        ``key.path=value`` strings that replace keys of the file.
+        ``key.path=value`` strings that override keys of the file.
     workers
         Number of processes on this machine; None: one per core.
     dask
-        Address of a Dask scheduler to use instead. All machines must share the files.
+        Address of a Dask scheduler to use instead. All machines must have access to the files.
     progress
         Called with a line of text after each step.
     today
@@ -88,7 +88,7 @@ class Nation(Rounds):
         """Return the plan of the nation and its folder.
 
         The folder is reserved before the first solve. After the division, Ctrl-C takes effect only
-        when the folder is written; a second Ctrl-C stops at once.
+        once the folder is written; a second Ctrl-C stops at once.
 
         Parameters
         ----------
@@ -112,7 +112,7 @@ class Nation(Rounds):
         return plan, claim.place
 
     def _found(self) -> dict[str, tuple[Floats, dict[str, Any]]]:
-        """Solve all cities and divide the money; return the money and the plan of each city."""
+        """Solve all cities and divide the budget; return each city's money and plan."""
         self.prepare()
         self.ask_all()
         return self.chosen()

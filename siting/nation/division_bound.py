@@ -1,9 +1,9 @@
-"""A bound on any division of the money, from the proven bounds of the cities alone.
+"""A bound on any division of the budget, derived from the proven bounds of the cities alone.
 
-Only money links two cities. If a city was solved for a budget ``B``, it has a proven bound ``U`` on
-its service for ``B`` or less. If it was solved at a price ``p`` per rupee, it has the bound
+Cities are linked only by money. A city solved for a budget ``B`` has a proven bound ``U`` on the
+energy it serves for ``B`` or less. A city solved at a price ``p`` per rupee has the bound
 ``L + p b`` for any money ``b``. Let ``U_c(b)`` be the lowest bound of city ``c`` for money ``b``.
-Any prices ``pi_r`` then give a bound on the nation's service::
+Any prices ``pi_r`` then give a bound on the nation's energy::
 
     sum of U_c(b_c)  <=  sum over c of max over b of (U_c(b) - b sum of pi_r over r of c)
                          + sum over r of pi_r x limit_r
@@ -17,9 +17,9 @@ With money by year, ``b_c`` is the money that city ``c`` draws in each year, and
 have a value per year. The budget then has one row per year, for the money granted in that year or,
 with carry-over, up to that year. If a city was solved at prices ``p_k`` with the maximum money that
 it may get, the bound ``L_k + p_k b`` holds for any division. If it was solved for this money
-without prices, ``p_k`` is 0. A bound for less money holds only up to that money in each year and
-does not have this form, so it is left out. ``U_c`` is then concave. For any weights ``w_ck`` that
-are at least 0 and sum to 1, the term of city ``c`` is at most ::
+without prices, ``p_k`` is 0. A bound for less money holds only up to that money in each year. It
+does not have this form and is left out. ``U_c`` is then concave. For any weights ``w_ck`` that are
+at least 0 and sum to 1, the term of city ``c`` is at most ::
 
     sum of w_ck L_ck
         + sum over years of h_ct x max(0, sum of w_ck p_ckt - sum of pi_r over r of c, t)
@@ -50,13 +50,13 @@ from siting.engine.linear import STRICT, model_of, run_model
 from siting.program.instance import Floats
 
 MILLION = 1e6
-# A small cost of each PKR m granted keeps the grant of a city down to what its plan draws.
+# A small cost per PKR m granted keeps a city's grant down to what its plan draws.
 IDLE = 1e-6
 
 
 @dataclass(frozen=True)
 class Pot:
-    """Money shared by some cities: the nation's budget, or the money of a province."""
+    """Money shared by several cities: the national budget, or the money of a province."""
 
     name: str
     cities: tuple[str, ...]
@@ -75,7 +75,7 @@ class Points:
     # each year.
     low: float
     high: float | Floats
-    use: Mapping[str, Floats] | None = None  # use of each further resource (key) by each point
+    use: Mapping[str, Floats] | None = None  # each point's use of each further resource (key)
 
     @property
     def drawn(self) -> Floats:
@@ -85,12 +85,12 @@ class Points:
 
 @dataclass(frozen=True, eq=False)
 class Divided:
-    """A division of the money: its energy, the points and money of each city, and the prices."""
+    """A division of the budget: its energy, each city's points and money, and the prices."""
 
     energy: float  # energy of all cities (kWh/day)
     weights: dict[str, Floats]  # for each city, the share of each point that it takes
     granted: dict[str, Floats]  # money of each city by year (PKR)
-    # Worth of one more rupee in each pot (kWh/day); empty if each city must take one whole point.
+    # Value of one more rupee in each pot (kWh/day); empty if each city must take one whole point.
     prices: dict[str, float]
 
 
@@ -140,11 +140,11 @@ def divide(
     *,
     whole: bool = True,
 ) -> Divided | None:
-    """Return the division of the money with the most energy; None if no division is possible.
+    """Return the division of the budget that serves the most energy; None if none is possible.
 
-    `pots` are the nation's budget and the provinces' money. `envelopes` limit the use of further
-    resources by the points. With `whole`, each city takes one point. Otherwise a city may mix
-    several points, and the result has prices.
+    `pots` are the nation's budget and the provinces' money. `envelopes` limit the points' use of
+    further resources. If `whole` is true, each city takes exactly one point. Otherwise a city may
+    mix several points, and the result has prices.
     """
     names, points, envelopes = list(cities), list(cities.values()), envelopes or {}
     energy = np.concatenate([p.energy for p in points])
@@ -193,7 +193,7 @@ def divide(
 
 
 def _limited(pots: Sequence[Pot], names: Sequence[str], years: int) -> sparse.csr_array:
-    """Return a matrix (a row per pot, a column per city and year): 1 where the pot is a limit."""
+    """Return a matrix of pots by city and year: 1 where the pot limits the money, else 0."""
     limited = np.zeros((len(pots), len(names) * years))
     for r, pot in enumerate(pots):
         for name in set(pot.cities) & set(names):
@@ -331,7 +331,7 @@ def added_up_by_year(
     """Return the certificate for money by year; `bounds` must have a ``weight`` column.
 
     Rows and columns are as in `added_up`, with a city's prices in the `price_columns`. The weights
-    of a city must be at least 0 and sum to 1. Any weights of this kind give a bound.
+    of a city must be at least 0 and sum to 1. Any such weights give a bound.
 
     >>> line = pd.DataFrame({"city": ["a", "a"], "budget_pkr": [np.nan, 9.0],
     ...     "bound_kwh_day": [8.0, 0.0], "price_2027": [np.nan, 2.0], "price_2028": [np.nan, 1.0],

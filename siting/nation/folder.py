@@ -1,4 +1,4 @@
-"""The folder of a nation: its tables, its page, the run of each city, and the plan's basis."""
+"""The folder of a nation: its tables, page and city runs, and the basis of its plan."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def write_nation(
 ) -> NationPlan:
     """Return the plan of a nation, written to an empty folder.
 
-    `chosen` has the money granted (PKR) and the plan of each city. `begun` is the start of the work
-    as a `time.perf_counter` value.
+    `chosen` has each city's money (PKR) and plan. `begun` is the `time.perf_counter` value at the
+    start of the work.
     """
     now = datetime.now().astimezone()
     (folder / CITIES).mkdir()
@@ -58,7 +58,7 @@ def write_nation(
         written[names[i]] = row
         if row["error"]:
             nation.failed[names[i]] = row["error"]
-            nation.tell(f"{names[i]}: failed, the others go on: {row['error']}")
+            nation.tell(f"{names[i]}: failed, the other cities continue: {row['error']}")
         else:
             nation.tell(f"{names[i]}: report written, {row['seconds']:,.1f} s")
     plan = plan_of(nation, chosen, written, time.perf_counter() - begun)
@@ -70,7 +70,7 @@ def write_nation(
 
 
 def write_files(nation: Rounds, plan: NationPlan, folder: Path, runs: Path, written: str) -> None:
-    """Write the folder of a nation, except the runs of its cities; `runs` has these runs."""
+    """Write a nation's folder without its cities' runs, which are in the folder `runs`."""
     tables = {
         "cities": plan.cities, "splits": plan.splits, "frontier": plan.frontier,
         "bounds": plan.asks, "certificate": plan.terms,
@@ -168,7 +168,7 @@ def write_basis(
     written: Mapping[str, Row],
     seconds: float,
 ) -> None:
-    """Write the data that are needed, besides the answers, to make a nation's plan again."""
+    """Write the data that, together with the answers, are needed to rebuild a nation's plan."""
     kept = {
         "config": nation.config.model_dump(mode="json"),
         "cities": {name: one.model_dump(mode="json") for name, one in nation.studies.items()},
@@ -190,7 +190,7 @@ def write_basis(
 
 
 def nation_again(folder: Path) -> tuple[Rounds, NationPlan, Basis]:
-    """Return a nation and its plan, computed again from the basis in its folder."""
+    """Return a nation and its plan, recomputed from the basis in its folder."""
     path, answers = folder / BASIS, folder / ANSWERS
     basis = as_form(Basis, read_json(path), str(path), AGAIN)
     rows = read_json(answers).get("answers")
@@ -232,7 +232,8 @@ def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Ro
 def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
     """Return the answers in an earlier folder that are still valid for these cities.
 
-    Raises `InputError` if the folder has no readable answers, or if it was made for other years.
+    Raises `InputError` if the folder has no readable answers, or if it was made for different
+    years.
     """
     path = folder / ANSWERS
     try:
@@ -245,7 +246,7 @@ def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
         rows: list[Row] = [row for row in told["answers"] if row["city"] in same]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
         what = f"holds no city answers: {type(err).__name__}: {err}"
-        raise InputError(str(path), what, "name what siting nation wrote") from err
+        raise InputError(str(path), what, "give a folder that `siting nation` wrote") from err
     before, now = told.get("years", []), _years(studies)
     if before != now:
         what = f"has {years_in_words(before)}, but this nation has {years_in_words(now)}"
@@ -279,7 +280,7 @@ def _years(studies: Mapping[str, Config]) -> list[int]:
 
 def _hash(config: Config) -> str:
     years = config.program.years
-    if years is not None:  # each question has its own money, so the configuration's is left out
+    if years is not None:  # each question has its own money
         asked = years.model_copy(update={"budgets_pkr": dict.fromkeys(years.budgets_pkr, 0.0)})
         program = config.program.model_copy(update={"years": asked})
         config = config.model_copy(update={"program": program})

@@ -1,4 +1,4 @@
-"""The page of a nation: a map, the money by city, other divisions, and the certificate."""
+"""The page of a nation: a map, each city's money, other divisions, and the certificate."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def write_page(plan: NationPlan, out: Path, runs: Path | None = None) -> None:
 
 
 def headline(plan: NationPlan) -> list[tuple[str, str]]:
-    """Return the headline figures for page and terminal, as (label, value) pairs."""
+    """Return the headline figures for the page and the terminal, as (label, value) pairs."""
     granted = math.fsum(plan.cities["granted_pkr"])
     wanted = math.fsum(plan.cities["demand_kwh_day"].dropna())
     others = plan.splits[(plan.splits["split"] != "best") & plan.splits["complete"]]

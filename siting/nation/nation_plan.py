@@ -23,7 +23,7 @@ PARTS = (0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True, eq=False)
 class NationPlan:
-    """The division of the money, the energy it serves, and a bound on any division.
+    """The division of the budget, the energy it serves, and a bound on any division.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class NationPlan:
 
     @property
     def bound_kwh_day(self) -> float:
-        """The bound on the energy of any division of the money and any plans (kWh/day)."""
+        """The bound on the energy of any division of the budget and any plans (kWh/day)."""
         return max(math.fsum(self.terms["term_kwh_day"]), self.served_kwh_day)
 
     @property
@@ -88,7 +88,7 @@ class NationPlan:
 
     @property
     def price(self) -> float:
-        """The worth of one more rupee of budget, from the certificate (kWh/day).
+        """The energy that one more rupee of budget is worth, from the certificate (kWh/day).
 
         With money by year, the rupee is divided among the years in proportion to the budget.
         """
@@ -99,7 +99,7 @@ class NationPlan:
         return math.fsum(budgets["term_kwh_day"]) / self.config.money_pkr
 
     def in_pkr(self, kwh_day: float | None) -> float | None:
-        """Return the public money (PKR) that energy is worth at the price of the budget."""
+        """Return the value (PKR) of energy at the price of the budget."""
         return None if kwh_day is None or self.price <= 0 else kwh_day / self.price
 
     @property
@@ -114,7 +114,7 @@ def plan_of(
     written: Mapping[str, Row],
     seconds: float,
 ) -> NationPlan:
-    """Return the nation's plan, made from the chosen plans and, if written, the cities' runs."""
+    """Return the nation's plan, built from the chosen plans and, if written, the cities' runs."""
     pots, (bounds, terms) = nation.pots, nation.proof()
     none = np.zeros(len(nation.money))
     rows = []
@@ -172,7 +172,7 @@ def _of_years(years: Sequence[int], granted: Floats, row: Row, facts: Row) -> Ro
 
 
 def _margin(nation: Rounds, name: str, money: float) -> float:
-    """Return the energy (kWh/day) that one more PKR m brings, according to known plans."""
+    """Return the extra energy (kWh/day) from one more PKR m, according to known plans."""
     rows = sorted((r["subsidy_pkr"], r["served_kwh_day"]) for r in nation.plans(name))
     at = max((s for m, s in rows if m <= money + 1), default=0.0)
     more = [(s - at) / (m - money) * MILLION for m, s in rows if m > money + MILLION]

@@ -17,13 +17,13 @@ CHANGES = ("granted_pkr", "new_stations", "served_kwh_day", "drives_min")
 
 
 def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], pd.DataFrame]:
-    """Return the reasons for a city's money, as (label, text) pairs, and the city's plans.
+    """Return the reasons for a city's money as (label, text) pairs, and the city's plans.
 
-    `folder` is a folder of `siting nation`, which is checked first. `city` is the name of the city.
+    `folder` was written by `siting nation`; it is checked first. `city` is the name of the city.
     The table of plans, cheapest first, has ``purpose`` (the reason for the question),
     ``subsidy_pkr``, ``served_kwh_day``, ``kwh_day_a_million`` (extra energy per extra PKR m,
-    compared with the plan in the row above) and ``chosen``. Raises `InputError` if the folder is of
-    another kind or has no such city, and `VerifyError` if its content is inconsistent.
+    compared with the plan in the row above) and ``chosen``. Raises `InputError` if `folder` is not
+    the folder of a nation or lacks the city, and `VerifyError` if its content is inconsistent.
     """
     facts, tables = read_nation(folder)
     cities = tables["cities"].set_index("city", drop=False)
@@ -67,7 +67,8 @@ def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
     There is a row for each city in either plan, and a row ``all``. Columns: ``granted_pkr``,
     ``new_stations``, ``served_kwh_day`` and ``drives_min``, each also as ``…_before`` and
     ``…_change``. If a plan lacks the city, the plan's figures are blank. Raises `InputError` if a
-    folder is of another kind or the years differ, and `VerifyError` if its content is inconsistent.
+    folder is not that of a nation or the years differ, and `VerifyError` if its content is
+    inconsistent.
     """
     (then, was_told), (facts, told) = read_nation(before), read_nation(after)
     if then["years"] != facts["years"]:
@@ -90,7 +91,7 @@ def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
 
 
 def _prices(terms: pd.DataFrame, city: str, years: Sequence[int]) -> list[str]:
-    """State the energy (kWh/day) that PKR 1 m must bring in a city in each year."""
+    """Return the energy (kWh/day) that PKR 1 m must bring in a city, as text for each year."""
     mine = terms[(terms["row"] == "city") & (terms["name"] == city)]
     columns = price_columns(years)
     numbers = mine[columns].iloc[0].to_list() if len(mine) else [0.0] * len(columns)
@@ -118,7 +119,7 @@ def _less(plans: pd.DataFrame) -> str:
     rate = plans.loc[at, "kwh_day_a_million"] if len(plans) else float("nan")
     if pd.isna(rate):
         return "no plan for less money was found"
-    return f"{rate:,.1f} kWh/day less, against the next cheaper plan found"
+    return f"{rate:,.1f} kWh/day less, according to the next cheaper plan found"
 
 
 def _more(plans: pd.DataFrame) -> str:
@@ -126,4 +127,4 @@ def _more(plans: pd.DataFrame) -> str:
     if not len(plans) or at == plans.index[-1]:
         return "no plan that serves more was found"
     rate = float(plans.loc[at + 1, "kwh_day_a_million"])
-    return f"{rate:,.1f} kWh/day more, with the next more expensive plan found"
+    return f"{rate:,.1f} kWh/day more, according to the next more expensive plan found"

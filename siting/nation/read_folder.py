@@ -27,14 +27,14 @@ CITIES = "cities"
 MANIFEST = "manifest.json"
 # Increase this number when the stored content changes.
 FORMAT = 1
-AGAIN = "make the plan again with `siting nation`"
-# Tolerances of sums of written figures, in kWh/day and in PKR.
+AGAIN = "run `siting nation` again"
+# Tolerances for sums of written figures, in kWh/day and in PKR.
 NEAR_KWH, NEAR_PKR = 1e-3, 1.0
 # The energy served may exceed a bound by this share, because solvers round.
 NEAR_SHARE = 1e-5
-# Tolerance of the sum of weights, because written numbers are rounded.
+# Tolerance for the sum of weights, because written numbers are rounded.
 NEAR_ONE = 1e-9
-# The columns that are read from each table: columns of strings, then columns of numbers.
+# Columns read from each table: strings first, then numbers.
 TABLES = {
     "cities": ("city title status", "granted_pkr subsidy_pkr new_stations served_kwh_day "
                                     "demand_kwh_day drives_min"),
@@ -93,13 +93,13 @@ def read_nation(folder: Path | str) -> tuple[dict[str, Any], dict[str, pd.DataFr
     """Return the facts and tables of a nation's folder after checking them.
 
     Every file, including the runs of the cities, is checked against its hash, and every value
-    against its type. The certificate is added up again. `siting.nation.verify_nation` also detects
-    edits after which the hashes were adjusted.
+    against its type. The certificate's sum is recomputed. `siting.nation.verify_nation` also
+    detects edits whose hashes were updated to match.
 
-    `folder` is a folder of `siting nation`. Raises `InputError` if the folder is of another kind, a
-    file is missing or changed, or a value has the wrong type. Raises `VerifyError` if the nation's
-    bound does not follow from the cities' bounds, a city draws more than its grant, the grants
-    exceed the money, or a run differs from the tables.
+    `folder` is a folder that `siting nation` wrote. Raises `InputError` if it is not the folder of
+    a nation, a file is missing or changed, or a value has the wrong type. Raises `VerifyError` if
+    the nation's bound does not follow from the cities' bounds, a city draws more than its grant,
+    the grants exceed the money, or a run differs from the tables.
     """
     folder = Path(folder)
     read_nation_manifest(folder)
@@ -124,7 +124,7 @@ def read_nation_manifest(folder: Path) -> dict[str, str]:
     path = folder / MANIFEST
     if not (folder / "nation.json").is_file():
         what = "is not the folder of a nation's plan: it has no nation.json"
-        raise InputError(str(folder), what, "name what siting nation wrote")
+        raise InputError(str(folder), what, "give a folder that `siting nation` wrote")
     if not path.is_file():
         what = "is missing: an earlier version wrote the folder, or it is incomplete"
         raise InputError(str(path), what, AGAIN)
@@ -169,7 +169,7 @@ def _table(path: Path, name: str, years: Sequence[int]) -> pd.DataFrame:
 def _name_faults(
     folder: Path, facts: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
 ) -> list[Fault]:
-    """Return a fault for each unknown or missing city or year."""
+    """Return an error for each unknown or missing city or year."""
     names, years, most = list(facts["limits_pkr"]), facts["years"], facts["most_by_year_pkr"]
     faults = []
 
@@ -245,7 +245,7 @@ def _added_up_again(
 
 
 def _weight_faults(facts: Mapping[str, Any], bounds: pd.DataFrame) -> Iterator[Fault]:
-    """Yield a fault for cities whose bounds do not have valid weights."""
+    """Yield an error for cities whose bounds do not have valid weights."""
     if not facts["years"]:
         return
     known = sloped(bounds, facts["years"])
@@ -269,7 +269,7 @@ def _money_faults(facts: Mapping[str, Any], cities: pd.DataFrame) -> Iterator[Fa
 
 
 def _run_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) -> Iterator[Fault]:
-    """Yield a fault for each figure of a city that differs between its run and the nation."""
+    """Yield an error for each figure of a city that differs between its run and the nation."""
     where = f"{CITIES}/{row['city']}/run.json"
     if row["status"] == "failed":
         return
@@ -291,7 +291,7 @@ def _run_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) 
 def _by_year_faults(
     folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]
 ) -> Iterator[Fault]:
-    """Yield a fault for each yearly figure that differs from the city's run or does not add up."""
+    """Yield an error for each yearly figure that differs from the city's run or does not add up."""
     where, of_city = f"{CITIES}/{row['city']}/years.csv", f"cities.csv, {row['city']}"
     try:
         run = pd.read_csv(folder / where).set_index("year")
@@ -304,7 +304,7 @@ def _by_year_faults(
     granted = np.array([row[f"granted_{year}_pkr"] for year in facts["years"]])
     if not (abs(served - said) <= NEAR_KWH).all():
         what = ", ".join(f"{kwh:,.3f}" for kwh in served)
-        yield Fault(where, f"serves {what} kWh/day by year, cities.csv says otherwise")
+        yield Fault(where, f"serves {what} kWh/day by year, unlike in cities.csv")
     mean, whole = np.average(said, weights=facts["weights"]), row["served_kwh_day"]
     if abs(mean - whole) > NEAR_KWH:
         what = f"the mean over the years is {mean:,.3f} kWh/day, not {whole:,.3f}"

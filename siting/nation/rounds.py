@@ -1,4 +1,4 @@
-"""Ask the cities in rounds for plans, for budgets or at prices, and divide the money."""
+"""Solve the cities in rounds, for budgets or at prices, and divide the nation's budget."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ from siting.program.instance import Floats
 Report = Callable[[str], None]
 
 BUDGET = "the nation's budget"
-# Divisions of the money, with the fact of a city to which its share is proportional (None: equal).
+# Simple divisions of the budget, each with the city fact that sets the shares (None: equal).
 SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehicles", "equal": None}
 # A city's time limit is proportional to its demand raised to the power `LARGER`, and at least
 # `LEAST_TIME` times the mean limit. Large cities are hard to solve and cause most of the nation's
 # gap.
 LARGER, LEAST_TIME = 0.75, 0.25
-# If the gap of a solve at a price is more than `LOOSE` of its energy, the solve gets more time, up
-# to `MOST_TIMES` of the time limit.
+# If the gap of a solve at a price exceeds `LOOSE` times its energy, the solve is given more time,
+# up to `MOST_TIMES` times the limit.
 LOOSE, MOST_TIMES = 0.05, 8.0
 HALF = 0.5
-# Two cells overlap if they share more than this part of a cell. With less, they only touch.
+# Two cells overlap if they share more than this part of a cell. Otherwise, they only touch.
 SLIVER = 0.02
 BOUND_COLUMNS = (
     "city", "purpose", "budget_pkr", "price", "bound_kwh_day", "served_kwh_day", "subsidy_pkr",
     "new_stations", "drives_min", "status", "seconds", "error",
 )  # fmt: skip
-# Columns in the table of bounds that have the yearly values of a question and its answer.
+# Columns of the bounds table with yearly values of the question and the answer.
 BY_YEAR = {
     "money": "budget_{}_pkr", "drawn_by_year": "subsidy_{}_pkr",
     "served_by_year": "served_{}_kwh_day",
@@ -59,8 +59,9 @@ BY_YEAR = {
 class Rounds:
     """The cities of a nation, the questions to them, their answers, and the division.
 
-    Money (PKR) is by year if there are years. `config`, `cities` and `provinces` are the results of
-    `siting.config.load_nation`. `rows` are earlier answers. `progress` is as for `siting.Nation`.
+    Money (PKR) is per year if there are years. `config`, `cities` and `provinces` are the results
+    of `siting.config.load_nation`. `rows` are earlier answers. `progress` is as for
+    `siting.Nation`.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class Rounds:
 
     @property
     def pots(self) -> tuple[Pot, ...]:
-        """Return the nation's budget, provinces' money and, with years, cities' limits, as pots."""
+        """Return pots for the nation's budget, provinces' money and, with years, cities' limits."""
         budget, years = self.config.money_pkr, tuple(range(len(self.money)))
         shared = self.budgets()
         for name, money in self.config.provinces.items():
@@ -142,9 +143,9 @@ class Rounds:
         return self.within(self.money, self.limits(name)[1])
 
     def widest(self, name: str) -> Floats:
-        """Return money for each year (PKR) that is at least any possible grant to a city.
+        """Return an amount for each year (PKR) that no grant to a city can exceed.
 
-        Without carry-over the sum may exceed the city's limit, because each year may get the whole
+        Without carry-over the sum may exceed the city's limit, because each year may use the whole
         limit.
         """
         return self.high(name) if self.carry_over else self.most(name)
@@ -188,7 +189,7 @@ class Rounds:
     def ask(
         self, city: str, purpose: str, money: Floats, prices: Floats | None = None, *, free: bool
     ) -> Ask:
-        """Return a question to a city; with `free`, floors are left out, as for splits."""
+        """Return a question to a city; floors are left out if `free`, as for splits."""
         need, stations = (0.0, 0) if free else self.floors_of(city)
         share = min(need / self.facts[city]["wanted_by_year"][-1], 1.0) if need > 0 else 0.0
         # At a price, a city may use the whole of each envelope. Otherwise it may use only its own
@@ -202,7 +203,7 @@ class Rounds:
         return Ask(city, purpose, tuple(money.tolist()), priced, share, stations, envelopes)
 
     def prepare(self) -> None:
-        """Compute the facts of every city; refuse overlapping areas and impossible floors."""
+        """Compute the facts of every city; reject overlapping areas and impossible floors."""
         names = list(self.studies)
         tasks = [(asking.facts, (self.studies[name],)) for name in names]
         for i, row in self.workers.each(tasks):
@@ -211,13 +212,13 @@ class Rounds:
                 self._fail(names[i], row["error"])
             else:
                 kwh, s = row["demand_kwh_day"], row["seconds"]
-                self.tell(f"{names[i]}: {kwh:,.0f} kWh/day wanted, {s:,.1f} s")
+                self.tell(f"{names[i]}: demand of {kwh:,.0f} kWh/day, {s:,.1f} s")
         faults = overlaps({n: self.facts[n].get("cells", {}) for n in names})
         for name in names:
             facts, need = self.facts[name], self.floors_of(name)[0]
             have = facts.get("reachable_by_year", [math.inf])[-1]
             if need > have:
-                fix = f"ask for {have / facts['people']:.3g} or less"
+                fix = f"set at most {have / facts['people']:.3g}"
                 what = f"{name}: have {have:,.0f} kWh/day in reach, need {need:,.0f}"
                 faults.append(Fault("least_kwh_day_a_head", what, fix))
         refuse(faults)
@@ -229,7 +230,7 @@ class Rounds:
 
     def _fail(self, name: str, why: str) -> None:
         self.failed[name] = why
-        self.tell(f"{name}: failed, the others go on: {' '.join(why.split())}")
+        self.tell(f"{name}: failed, the other cities continue: {' '.join(why.split())}")
 
     def tell(self, text: str) -> None:
         """Report progress to the listener, if any."""
@@ -237,15 +238,15 @@ class Rounds:
             self.progress(text)
 
     def answer(self, asks: Sequence[Ask]) -> None:
-        """Solve the questions that do not have a good answer yet."""
+        """Solve the questions, except those with an earlier answer whose gap is small."""
         todo: list[tuple[Ask, float]] = []
         for ask in asks:
             before = [r for r in self.rows if r["city"] == ask.city and same(r, ask)]
             twice = any(one.city == ask.city and one.like(ask) for one, _ in todo)
             if ask.city in self.failed or twice:
                 continue
-            # Solves at a price get twice the time. They may need it to find a bound, and without
-            # bounds there is no certificate.
+            # Solves at a price are given twice the time, because they may need it to find a bound,
+            # and there is no certificate without bounds.
             times = 1.0 if ask.prices is None else 2.0
             if before:
                 times = 2 * max(r["times"] for r in before)
@@ -300,7 +301,8 @@ class Rounds:
     def points(self, *, floors: bool = True) -> dict[str, Points]:
         """Return the plans of each city that meet its floors; a failed city has an empty plan.
 
-        Without `floors`, return all plans; each city that takes part may then get the whole budget.
+        Without `floors`, return all plans; each city that takes part may then receive the whole
+        budget.
         """
         by_city = {}
         for name in self.studies:
@@ -323,7 +325,7 @@ class Rounds:
     def divided(
         self, pots: Sequence[Pot] | None = None, *, whole: bool = True, floors: bool = True
     ) -> Divided | None:
-        """Return the best division of the money (or of `pots`) that known plans allow, or None."""
+        """Return the best division of the budget (or of `pots`) that known plans allow, or None."""
         points = self.points(floors=floors)
         if any(not len(p.money) for p in points.values()):
             return None
@@ -331,7 +333,7 @@ class Rounds:
         return divide(points, pots or self.pots, envelopes, whole=whole)
 
     def without_floors_kwh_day(self) -> float | None:
-        """Return the best division's energy if it ignores floors (kWh/day); None without floors."""
+        """Return the best energy (kWh/day) if floors are ignored; None if no floor is set."""
         budget = self.config.money_pkr
         least = any(self.limits(name)[0] > 0 for name in self.studies)
         least |= any(money.least(budget) > 0 for money in self.config.provinces.values())
@@ -373,7 +375,7 @@ class Rounds:
         return table.astype(dict.fromkeys(numbers, float))
 
     def proof(self, pots: Sequence[Pot] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return all bounds so far, and their certificate for the nation's money or for `pots`.
+        """Return all bounds found so far, and their certificate for the budget or for `pots`.
 
         With years, the bounds have the certificate's weights (`siting.nation.division_bound`).
         """
@@ -428,8 +430,8 @@ class Rounds:
     def _rupees(self, name: str) -> list[Floats]:
         """Return sets of yearly prices to try in a city; empty if there are none or all were tried.
 
-        The yearly prices that follow from known plans jump between extremes. Once the money is well
-        divided, the dual price of a year is about the same in the relaxation of each city.
+        The yearly prices that follow from known plans jump between extremes. Once the budget is
+        well divided, the dual price of a year is about the same in the relaxation of each city.
         Therefore the mean over cities, weighted by money, is tried. A city with limits on its money
         is also solved at its own dual prices.
         """
@@ -470,7 +472,7 @@ class Rounds:
         return must or self.config.least_kwh_day_a_head > 0
 
     def chosen(self) -> dict[str, tuple[Floats, Row]]:
-        """Return the money granted and the plan of each city that did not fail."""
+        """Return the money and the plan of each city that did not fail."""
         whole = self.divided()
         if whole is None:
             raise InfeasibleError(self._why_not())
@@ -488,7 +490,7 @@ class Rounds:
                 continue
             tried = [r for r in self.rows if r["city"] == name and r["status"] == "impossible"]
             why = " ".join(str(tried[-1]["error"]).split()) if tried else "none was found"
-            fix = "lower least_kwh_day_a_head, or give solver.time_limit_s more"
+            fix = "lower least_kwh_day_a_head, or raise solver.time_limit_s"
             faults.append(Fault(name, f"has no plan that meets its floors: {why}", fix))
         if not faults:
             have = self.config.money_pkr
@@ -500,7 +502,7 @@ class Rounds:
 
 
 def _loose(row: Row) -> bool:
-    """Return whether the gap of a solve at a price is more than `LOOSE` of its energy."""
+    """Return whether the gap of a solve at a price exceeds `LOOSE` times its energy."""
     if row["prices"] is None or "served_kwh_day" not in row:
         return False
     net = row["served_kwh_day"] - np.array(row["prices"]) @ row["drawn_by_year"]
@@ -512,7 +514,7 @@ def _in_millions(money: Sequence[float] | Floats) -> str:
 
 
 def overlaps(cells: Mapping[str, Mapping[str, bytes]]) -> list[Fault]:
-    """Return a fault that names the cells for each pair of cities whose cells with demand overlap.
+    """Return an error that names the cells for each pair of cities whose demand cells overlap.
 
     `cells` has the outlines of each city's cells (WKB, lon/lat) by id.
     """

@@ -43,12 +43,13 @@ def verify_nation(
 ) -> Verified:
     """Return the verification of a nation's folder from its files alone.
 
-    Every file is checked against its hash, and sums are computed again. The run of each city is
+    Every file is checked against its hash, and sums are recomputed. The run of each city is
     verified (`siting.review.verify_run`), and the nation's values for the city are compared with
-    the run. A bound below a plan of its city is a fault. Tables, page and layers are made again and
-    compared with the files.
+    the run. A bound below a plan of its city is an error. Tables, page and layers are regenerated
+    and compared with the files.
 
-    `folder` is a folder of `siting nation`. `progress` is called with an `Event` after each check.
+    `folder` is a folder that `siting nation` wrote. `progress` is called with an `Event` after each
+    check.
     """
     folder = Path(folder)
     verified = Verified(folder)
@@ -110,7 +111,7 @@ def _city(
             where, what = f"{folder / BASIS}, key {key}.{name}", "differs from the city's run"
             faults += naming(where, what, _differing(said, is_), MENDED)
         odd = _other_keys(load(run / "config.yaml", check_files=False), name, nation, basis)
-        what = "differs from what the nation asked of the city"
+        what = "differs from the nation's question to the city"
         faults += naming(str(run / "config.yaml"), what, odd, MENDED)
     refuse(faults)
     return "its run is verified and agrees with the nation's figures", None
@@ -167,7 +168,7 @@ def _bounds(nation: Rounds, basis: Basis) -> tuple[str, None]:
 
 
 def _written(folder: Path, nation: Rounds, plan: NationPlan, notes: list[str]) -> tuple[str, None]:
-    """Write the folder again without the runs, and compare each file with the folder's."""
+    """Write the folder again without the runs, and compare each file with the original."""
     path = folder / "nation.json"
     facts = read_json(path)
     faults = json_faults(path, facts) + time_faults(facts["written"], str(path))

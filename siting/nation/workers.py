@@ -11,7 +11,7 @@ from siting.batch.pools import cores, dask_pool, local_pool, share_threads
 from siting.interrupts import held
 
 Task = tuple[Callable[..., dict[str, Any]], tuple[Any, ...]]
-# Number of shared pools to try. After that, each task gets its own pool.
+# Number of shared pools to try. After them, each task has its own pool.
 POOLS = 2
 KILLED = "its process was killed, perhaps for lack of memory"
 
@@ -52,8 +52,8 @@ class Workers:
     def each(self, tasks: Sequence[Task]) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield the number and the row of each task when it finishes.
 
-        If a process dies, its pool ends, and a new pool does the remaining tasks. If that pool
-        ends as well, each remaining task gets its own pool.
+        If a process dies, its pool ends, and a new pool runs the remaining tasks. If that pool ends
+        as well, each remaining task has its own pool.
         """
         left = list(range(len(tasks)))
         for _ in range(POOLS):

@@ -1,8 +1,8 @@
 """Fill in each paper from a run. Fields that the run cannot fill become marked blanks.
 
 The headings of the PC-I follow the Planning Commission's form for infrastructure (2005, with the
-four kinds of objective of 2024). `siting trace` traces the figures of each station. Totals are
-sums of these figures.
+four kinds of objective of 2024). `siting trace` shows where the figures of each station come from.
+Totals are sums of these figures.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ PARTS = {
     "upgrade_cost_pkr": "feeder upgrades", "fee_cost_pkr": "licence and other fees",
     "civil_cost_pkr": "civil works", "land_cost_pkr": "land",
     "design_cost_pkr": "design and permits", "contingency_cost_pkr": "contingency",
-    "deposit_cost_pkr": "security deposit of the connection",
+    "deposit_cost_pkr": "security deposit for the connection",
 }  # fmt: skip
 RUNNING = {
     "energy_pkr_year": "electricity", "om_pkr_year": "operation and maintenance",
-    "staff_pkr_year": "staff", "fixed_charge_pkr_year": "fixed charges of the connection",
+    "staff_pkr_year": "staff", "fixed_charge_pkr_year": "fixed charges for the connection",
     "payment_pkr_year": "payment systems", "land_pkr_year": "lease of land",
     "annual_fee_pkr": "annual licence fees", "insurance_pkr_year": "insurance",
 }  # fmt: skip
@@ -45,7 +45,7 @@ RUNNING = {
 
 @dataclass(frozen=True)
 class _Run:
-    """A plan that fills the papers, and a table of its new stations."""
+    """The plan from which papers are filled in, and a table of its new stations."""
 
     path: Path
     plan: Plan
@@ -67,8 +67,8 @@ def write_paper(
         A run folder.
     kind
         ``pc1``: the Planning Commission's project form; ``load``: a one-page application to the
-        power company for each station; ``licence``: NEECA's file for each station;
-        ``tender``: the annexes of a tender in lots.
+        power company for each station; ``licence``: NEECA's file for each station; ``tender``: the
+        annexes of a tender that is divided into lots.
     out
         The new file; by default ``RUN-KIND.docx`` beside the folder.
     lots
@@ -77,16 +77,16 @@ def write_paper(
     Raises
     ------
     InputError
-        If there is no such paper, the file exists, the run builds no station, or the lots come
-        from another run.
+        If `kind` is unknown, the file exists, the run builds no station, or the lots come from
+        another run.
     MissingExtraError
         If python-docx is not installed.
     """
     if kind not in KINDS:
         raise InputError("--kind", f"no paper {kind!r}", f"there are {', '.join(KINDS)}")
     if (lots is not None) != (kind == "tender"):
-        fix = "make the lots with siting lots, and name their folder with --lots"
-        what = "a tender is in lots" if kind == "tender" else "is only for --kind tender"
+        fix = "create lots with siting lots, and pass their folder with --lots"
+        what = "a tender needs lots" if kind == "tender" else "is only for --kind tender"
         raise InputError("--lots", what, fix if kind == "tender" else "leave it out")
     folder = Path(folder)
     whole = folder.resolve()
@@ -97,7 +97,7 @@ def write_paper(
     plan = plan_from_run(folder)
     if plan.new_sites.empty:
         what = "builds no new station, so there is nothing to apply for"
-        raise InputError(str(folder), what, "plan with more money, or allow more sites")
+        raise InputError(str(folder), what, "raise the budget, or allow more sites")
     title, write = KINDS[kind]
     word = Word(f"{title}: {plan.title}", noted(plan))
     run = _Run(folder, plan, _stations(plan))
@@ -151,15 +151,15 @@ def _pc1(word: Word, run: _Run) -> None:
         ("Objective", "Measures (three at most)"),
         [("sectoral", f"{len(stations)} stations, {run.total('power_kw')} kW; {serves}"),
          ("economic", f"PKR {money:,.0f} of public and PKR {cost - money:,.0f} of private money"),
-         ("social", f"{facts['served_share']:.1%} of the public charging wanted is served; "
+         ("social", f"{facts['served_share']:.1%} of the public charging demand is served; "
                     f"{_near(study)}"),
-         ("climate", Blank("emissions avoided, by the method of the Ministry of Climate Change"))],
+         ("climate", Blank("emissions avoided (method: Ministry of Climate Change)"))],
     )  # fmt: skip
     word.head("6. Description, justification and technical parameters")
     word.say(f"The plan serves {facts['aim']}. Proof: {facts['proof_text']}.")
-    word.say(f"{facts['existing_stations']} stations stand already. ", Blank("justification"))
+    word.say(f"{facts['existing_stations']} stations already exist. ", Blank("justification"))
     if cost >= 300e6:
-        word.say(Blank("feasibility study, enclosed from PKR 300 million"))
+        word.say(Blank("feasibility study, required from PKR 300 million"))
     word.head("7. Capital cost estimates")
     word.say(f"Prices of {PRICES_OF}, PKR.")
     word.table(
@@ -185,13 +185,13 @@ def _pc1(word: Word, run: _Run) -> None:
          f"{c['served_kwh_day']:,.0f}")
         for c in facts["classes"]
     ]  # fmt: skip
-    word.table(("Vehicles", "Wanted, kWh/day", "Served, kWh/day"), wanted)
+    word.table(("Vehicles", "Demand, kWh/day", "Served, kWh/day"), wanted)
     told = facts["headline"].get("demand_range", {}).get("text")
     word.say(f"Demand of {facts['year']}" + (f", 5 to 95 %: {told}." if told else "."))
     word.head("10. Financial plan and mode of financing")
     word.table(
         ("Source", "PKR"),
-        [("public money of this project", f"{money:,.0f}"),
+        [("public money for this project", f"{money:,.0f}"),
          ("operators of the stations", f"{cost - money:,.0f}"), ("in all", f"{cost:,.0f}")],
     )  # fmt: skip
     word.say(f"Budget of the plan: PKR {facts['budget_pkr']:,.0f}. ", Blank("source of the money"))
@@ -241,7 +241,8 @@ def _near(study: Any) -> str:
     if not len(bands):
         return "people near a station: not known"
     first = bands.sort_values("within_min").iloc[0]
-    return f"{first['people_share']:.1%} of people within {first['within_min']:g} min of a station"
+    near = f"{first['people_share']:.1%} of people are within"
+    return f"{near} {first['within_min']:g} min of a station"
 
 
 def _load(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
@@ -254,11 +255,11 @@ def _load(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
         voltage = f"11 kV, through a {kva} kVA 11/0.4 kV pole-mounted transformer"
     line: Text = Blank("nearest 11 kV point and its feeder")
     if asked.lines is not None and row["line_km"] == row["line_km"]:
-        line = f"{row['line_km']:,.2f} km of line away, by the layer of 11 kV lines of the run"
+        line = f"{row['line_km']:,.2f} km of line away, according to the run's layer of 11 kV lines"
     feeder = row.get("feeder_id")
     room: Text = Blank("spare power of the feeder")
     if row["headroom_kw"] == row["headroom_kw"]:
-        assumed = "" if asked.feeders is not None else ", as the configuration assumes"
+        assumed = "" if asked.feeders is not None else ", from the configuration"
         room = f"{row['headroom_kw']:,.0f}{assumed}"
     return [
         ("applicant", Blank("name, CNIC or NTN, address, telephone")),
@@ -267,9 +268,9 @@ def _load(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
         ("of which existing, kW", f"{row['standing_kw']:,.1f}"),
         ("phases", "three"), ("voltage", voltage), ("nearest 11 kV point", line),
         ("feeder", str(feeder) if isinstance(feeder, str) and feeder else Blank("feeder")),
-        ("spare power taken in the plan, kW", room),
+        ("spare power assumed in the plan, kW", room),
         ("bays", f"{row['bays_needed']:,.0f}"),
-        ("wanted by", f"1 January {row['year']}"),
+        ("needed by", f"1 January {row['year']}"),
         ("single-line diagram", Blank("to be enclosed")),
         ("proof of ownership or lease", Blank("to be enclosed")),
     ]  # fmt: skip
@@ -283,15 +284,15 @@ def _licence(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
         ("connectors, by type", Blank("standard of each connector")),
         ("power in all, kW", f"{row['power_kw']:,.1f}"),
         ("bays", f"{row['bays_needed']:,.0f}"),
-        ("fee at the start, PKR", f"{row['fee_cost_pkr']:,.0f}"),
-        ("fee a year, PKR", f"{row['annual_fee_pkr']:,.0f}"),
+        ("initial fee, PKR", f"{row['fee_cost_pkr']:,.0f}"),
+        ("annual fee, PKR", f"{row['annual_fee_pkr']:,.0f}"),
         ("layout of the place", Blank("drawing to be enclosed")),
-        ("letter of the power company", Blank("to be enclosed")),
+        ("letter from the power company", Blank("to be enclosed")),
     ]  # fmt: skip
 
 
 def _forms(fields: Callable[..., list[tuple[str, Text]]], use: str) -> Callable[..., None]:
-    """Return a function that writes one form per station with place, chargers and `fields`."""
+    """Return a function that writes one form per station: its place, chargers and `fields`."""
 
     def write(word: Word, run: _Run) -> None:
         word.say(f"One page per station, for {use}.")
@@ -300,7 +301,7 @@ def _forms(fields: Callable[..., list[tuple[str, Text]]], use: str) -> Callable[
             first, *rest = fields(run, row)
             place = [("place", row["place"]), ("coordinates (WGS 84)", row["at"]),
                      ("chargers", row["chargers"])]  # fmt: skip
-            word.table(("Asked", "Answer"), [first, *place, *rest])
+            word.table(("Question", "Answer"), [first, *place, *rest])
             word.say(f"Where the figures come from: siting trace {run.path.name} {row['site_id']}")
             word.say("Date and signature: ", Blank("date, name, signature"))
 
@@ -309,13 +310,13 @@ def _forms(fields: Callable[..., list[tuple[str, Text]]], use: str) -> Callable[
 
 def _tender(word: Word, run: _Run, folder: Path) -> None:
     names = ("lots", "within_share", "loss_share", "most_radius_m")
-    fix = f"make it with siting lots {run.path}"
+    fix = f"create one with siting lots {run.path}"
     try:
         told = json.loads((folder / "lots.json").read_text(encoding="utf-8"))
         number, within, loss, most_m = (told[name] for name in names)
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise InputError(str(folder), f"is not a folder of lots: {err!r:.80}", fix) from err
-    # The lots are made again, so that all figures come from the run even if the folder was edited.
+    # Recompute the lots, so that edits to the folder cannot change a figure.
     parted = part_into_lots(run.plan, number, within=within, loss=loss, most_m=most_m)
     facts = parted.facts
     if json.loads(json_text(facts)) != told:
@@ -323,16 +324,16 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
     service = run.plan.study.config.offers.service
     word.head("Conditions")
     word.table(("Of", "Condition"), [
-        ("lots", f"{facts['lots']}, listed in Annex 1; a lot is let whole"),
+        ("lots", f"{facts['lots']}, listed in Annex 1; each lot is awarded as a whole"),
         ("energy", f"{facts['energy']['least_kwh_day']:,.0f} to "
-                   f"{facts['energy']['most_kwh_day']:,.0f} kWh/day a lot in the plan"),
-        ("search areas", f"a station may stand anywhere by a road within the radius of Annex 2; "
+                   f"{facts['energy']['most_kwh_day']:,.0f} kWh/day per lot in the plan"),
+        ("search areas", f"a station may be built by any road within the radius in Annex 2; "
                          f"there it loses at most {facts['loss_share']:.0%} of its energy"),
         ("service standard", f"no more than {service.alpha:.0%} of drivers wait over "
                              f"{service.wait_min:g} min in the busiest hour"),
-        ("ceiling of support", "as listed by lot; a bid above it is not considered"),
-        ("evaluation formula", Blank("e.g. the least support asked for the lot")),
-        ("availability, penalties, term of the contract", Blank("conditions of the authority")),
+        ("ceiling of support", "as listed for each lot; higher bids are not considered"),
+        ("evaluation formula", Blank("e.g. the lowest subsidy requested for the lot")),
+        ("availability, penalties, contract term", Blank("conditions of the authority")),
     ])  # fmt: skip
     for n, (name, columns, rows, inner) in enumerate((
         ("lots", LOTS, parted.lots, {"cost_pkr", "npv_pkr", "lacking_pkr", "weak_stations"}),
@@ -344,7 +345,8 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
     word.say(f"Where a station's figures come from: siting trace {run.path.name} STATION.")
 
 
-# Title and writer of each paper. The writer of a tender also takes the folder of lots.
+# Title of each paper, and the function that writes it. For a tender, the function also takes the
+# folder of lots.
 KINDS: dict[str, tuple[str, Callable[..., None]]] = {
     "pc1": ("PC-I", _pc1),
     "load": ("Load applications", _forms(_load, "the form of the Consumer Service Manual")),

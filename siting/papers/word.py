@@ -1,4 +1,4 @@
-"""Write a Word file of headings, sentences and tables, in which every blank is marked."""
+"""Write Word files of headings, paragraphs, tables and figures, with every blank highlighted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ type Text = str | Blank
 
 
 class Word:
-    """A Word file that is being written."""
+    """A Word file under construction."""
 
     def __init__(self, title: str, note: str) -> None:
         with needs_extra("papers", "python-docx", "is needed to write papers"):
@@ -49,7 +49,7 @@ class Word:
         _fill(self._file.add_paragraph(), texts)
 
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[Text]]) -> None:
-        """Write a table, with columns of numbers aligned right."""
+        """Write a table, with numbers aligned right."""
         rows = [list(heads), *map(list, rows)]
         table = self._file.add_table(len(rows), len(heads), style="Light Grid Accent 1")
         for cells, row in zip(table.rows, rows, strict=True):
@@ -60,7 +60,7 @@ class Word:
         self._file.add_paragraph()
 
     def picture(self, figure: Any) -> None:
-        """Add a Matplotlib figure that is as wide as the text."""
+        """Add a Matplotlib figure at the full width of the text."""
         from docx.shared import Cm
 
         held = BytesIO()

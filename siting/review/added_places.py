@@ -1,4 +1,4 @@
-"""Match points from outside to the sites of a study, and add the other points as new sites."""
+"""Match outside points to a study's sites, and add unmatched points as new sites."""
 
 from __future__ import annotations
 

@@ -27,7 +27,8 @@ REASONS = {REFUSED: "refused by the power company", WITHDRAWN: "withdrawn by the
 STAYS = "stations that stay as they were"
 # Kinds of limits that come from bids, not from the configuration.
 OF_BIDS = ("cap", "alternatives")
-# A plan may give up at most this many stations. If no such plan is found, all may be given up.
+# A plan may give up at most this many stations. If no plan of this kind is found, all stations may
+# be given up.
 MOST_GIVEN_UP = 8
 # Time limit (s) of the search for a plan that keeps a given number of stations.
 LOOK_S = 20.0
@@ -36,7 +37,7 @@ LOOK_S = 20.0
 def answered(study: Study, path: Path) -> tuple[pd.DataFrame, str]:
     """Apply the answers in a file to the study's offers; return the offers and a note.
 
-    An `InputError` lists every fault of the file with its line.
+    An `InputError` lists every error in the file with its line.
     """
     file = UserTable(path, ("site", "bid", "answer"))
     file.require(["answer"], ["site", "bid"])
@@ -54,9 +55,9 @@ def answered(study: Study, path: Path) -> tuple[pd.DataFrame, str]:
     key = bid.where(bid != "", sites)
     for column, what, fix, bad in (
         ("answer", "is none of " + ", ".join(ANSWERS), "", ~answer.isin(ANSWERS)),
-        *((name, f"is given though the answer is not {SANCTIONED}", "leave it blank",
+        *((name, f"is only allowed with the answer {SANCTIONED}", "leave it blank",
            (file.text(name) != "") & (answer != SANCTIONED)) for name in numbers),
-        ("site", "names neither a site nor a bid, or names both", "give one of them",
+        ("site", "must name a site or a bid, not both", "give one of them",
          (site != "") == (bid != "")),
         ("bid", "is not a bid of the run",
          f"there are: {', '.join(sorted({*of} - {''})) or 'none'}",

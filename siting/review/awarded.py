@@ -46,7 +46,7 @@ def _answers(facts: dict[str, Any]) -> bool:
 def own_faults(
     study: Study, name: str, anew: Any, facts: dict[str, Any], folder: Path
 ) -> list[Fault]:
-    """Return a fault for offers or limits that the study, bids and answers do not explain."""
+    """Return an error for offers or limits that the study, bids and answers do not explain."""
     where = f"{FOLDER}, table {name}"
     if name == "limits":
         known = (*OF_BIDS, "kept")
@@ -59,7 +59,7 @@ def own_faults(
         anew, on=PLACE, how="left", suffixes=("", "_anew"), indicator="there"
     )
     lost = both["there"] != "both"
-    what = "has offers that the study does not make"
+    what = "contains offers that the study does not generate"
     faults = rows_fault(where, lost, both["offer_id"], what, MENDED)
     own = set(OF_A_BID) if AWARD in facts or "bundle" in stored.columns else set()
     for column in [c for c in anew.columns if c not in {*PLACE, *own}]:

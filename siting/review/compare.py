@@ -42,7 +42,7 @@ class Comparison(Shown):
     runs
         Name of each run: the name of its folder, or its key in a mapping.
     titles, notes
-        The title of each run, and the notes of all runs without repetitions.
+        The title of each run, and the notes of all runs without duplicates.
     credits
         Owners of the runs' data.
     figures
@@ -69,11 +69,11 @@ class Comparison(Shown):
 
     @property
     def counts(self) -> dict[str, int]:
-        """The numbers of new stations that are in all runs, changed, or only in some runs."""
+        """The number of new stations by status: in all runs, changed, or in some runs only."""
         new = self.sites[~self.sites["existing"]]
         out = {status: int((new["status"] == status).sum()) for status in ("all", "changed")}
         some = new.loc[new["status"] == "some", "in_runs"].value_counts().to_dict()
-        # The stations of only one run come first, in the order of the runs.
+        # Stations that are in only one run come first, in the order of the runs.
         order = {name: n for n, name in enumerate(self.runs)}
         for name in sorted(some, key=lambda text: (text.count("; "), order.get(text, 0), text)):
             out[f"only in {name}"] = int(some[name])
@@ -117,8 +117,8 @@ def compare(runs: Sequence[Path | str] | Mapping[str, Source]) -> Comparison:
     Raises
     ------
     InputError
-        If a folder is not a run, was edited or has another format, or if the cities differ. The
-        error names every fault of every folder.
+        If a folder is not a run, was edited or has a different format, or if the cities differ. The
+        exception lists every error in every folder.
 
     Examples
     --------
@@ -314,8 +314,8 @@ def compare_to_folder(
     The files are ``figures.csv``, ``settings.csv``, ``sites.csv``, ``differences.geojson`` and
     ``compare.json``; ``differences.png`` is added if Matplotlib is installed, and ``compare.html``
     if the extra ``report`` is installed. `folders`: the runs, as in `compare`; `out`: the new or
-    empty folder to write, by default ``compare-TIME`` next to the first run; `now`: the time, for
-    the record.
+    empty folder to write, by default ``compare-TIME`` next to the first run; `now`: the time to
+    record.
     """
     usual = Path(folders[0]).resolve().parent / f"compare-{now:%Y%m%d-%H%M%S}"
     with seen_through() as wish, claimed_folder(out, usual) as claim:

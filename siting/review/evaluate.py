@@ -1,4 +1,4 @@
-"""Score a plan from outside against the best plan for the same money."""
+"""Score an outside plan against the best plan for the same public money."""
 
 from __future__ import annotations
 
@@ -45,24 +45,24 @@ from siting.study.to_program import blocks_of, program_of
 from siting.verify import recount
 from siting.writing import claimed_folder
 
-# Blocks of the program that are left out when a plan from outside is scored.
+# Blocks of the program that are left out when an outside plan is scored.
 SET_ASIDE = {"objective", "decay", "fairness", "least_cost", "years", "scenarios", "aims", "then"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluation(Shown):
-    """A plan from outside, and the best plan for the same money.
+    """An outside plan, and the best plan for the same public money.
 
     Parameters
     ----------
     title, note
         The title and the note of the study.
     theirs, best
-        The two plans, both recounted; `best` is None if no plan for this money keeps the rules.
+        The two plans, both recounted; `best` is None if no plan with this money obeys the rules.
     scores
         The figures of each plan (`siting.review.score.score`); ``theirs`` comes first.
     broken
-        The rules that the outside plan breaks, in words. Such a plan is scored too.
+        The rules that the outside plan breaks, in words. A plan that breaks rules is scored too.
     notes
         Further notes for readers.
     checks
@@ -99,7 +99,7 @@ class Evaluation(Shown):
         """The comparison in one sentence."""
         theirs = self.scores["theirs"]["served_share"]
         if self.best is None:
-            return f"Their plan serves {theirs:.1%} of the energy wanted."
+            return f"Their plan serves {theirs:.1%} of the demand."
         best = self.scores["best"]["served_share"]
         bound = self.facts["best"]["bound_share"]
         same = " and as many stations" if self.facts["same_stations"] else ""
@@ -111,7 +111,7 @@ class Evaluation(Shown):
             )
         word = "" if self.best.outcome.status == "optimal" else " found"
         return (
-            f"Their plan serves {theirs:.1%} of the energy wanted; the best plan{word} for the "
+            f"Their plan serves {theirs:.1%} of the demand; the best plan{word} for the "
             f"same money{same} serves {best:.1%} ({proven})."
         )
 
@@ -125,7 +125,7 @@ def evaluate(
 ) -> Evaluation:
     """Return the score of a layer of stations and of the best plan for the same subsidy.
 
-    The best plan may use every offer of the study and every offer of the layer that keeps the
+    The best plan may use every offer of the study and every offer of the layer that obeys the
     rules. Its bound therefore holds for any plan made of these offers.
 
     Parameters
@@ -143,7 +143,7 @@ def evaluate(
     Raises
     ------
     InputError
-        If the layer has faults; the error names all of them.
+        If the layer has errors; the exception lists all of them.
 
     Examples
     --------
@@ -244,7 +244,7 @@ def as_drawn(
 
 
 def _valued(study: Study, chosen: Collection[str], budget_pkr: float) -> tuple[Plan, list[str]]:
-    """Return the plan of given offers, and the caps and floors that the plan breaks."""
+    """Return the plan made of the given offers, and the caps and floors that the plan breaks."""
     broken, answer = [], None
     if study.asked.need is not None and math.isfinite(budget_pkr):
         asked = as_it_stands(study.asked, chosen, budget_pkr)
@@ -264,20 +264,20 @@ def _valued(study: Study, chosen: Collection[str], budget_pkr: float) -> tuple[P
 
 
 def _under_floors(program: Program, served: pd.DataFrame) -> list[str]:
-    """Return the floors that a plan misses, in words.
+    """Return the floors that a plan misses, as text.
 
     `served` has the columns ``floor`` and ``served_share``.
     """
     shares = dict(zip(served["floor"], served["served_share"], strict=True))
     return [
-        f"floor {floor.name}: {shares[floor.name]:.1%} served, {floor.share:.1%} asked for"
+        f"floor {floor.name}: {shares[floor.name]:.1%} served, {floor.share:.1%} required"
         for floor in program.floors
         if floor.share > 0 and shares[floor.name] < floor.share - 1e-6
     ]
 
 
 def _best(study: Study, budget_pkr: float, most_new: int | None, start: Sequence[str]) -> Plan:
-    """Return the best plan for a budget from all offers that keep the rules.
+    """Return the best plan for a budget from all offers that obey the rules.
 
     The search starts from `start`, the offers of the outside plan.
     """
@@ -291,7 +291,7 @@ def _best(study: Study, budget_pkr: float, most_new: int | None, start: Sequence
 
 
 def _recounted(study: Study, asked: Asked, answer: Answer) -> Plan:
-    """Return the plan of an answer, recounted under the rules of its program."""
+    """Return the plan of a solution, recounted under the rules of its program."""
     outcome, _ = bare_outcome(asked, answer)
     tables = PlanTables(
         study.cells, asked.last_demand, study.candidates, study.dropped,

@@ -1,9 +1,9 @@
-"""Explain the decision at a place, the worth of each station, and the limits that bind.
+"""Explain the decision at a place, the value of each station, and the binding limits.
 
-The figures are computed again from the run folder's tables. They show what the plan would serve
-without the station, with another offer at its place, or with a station at the next best place
-instead. Nothing else in the plan changes. For a place without a station, the program is solved
-again with a station required there.
+The figures are recomputed from the run folder's tables. They show what the plan would serve without
+the station, with another offer at its place, or with a station at the next best place instead.
+Nothing else in the plan changes. For a place without a station, the program is solved again with a
+station required there.
 """
 
 from __future__ import annotations
@@ -46,9 +46,10 @@ from siting.study.to_limits import site_named
 from siting.study.to_program import instance_of, program_of
 from siting.tables import capacity_columns, capacity_groups
 
-# Less energy than this (kWh/day) is not mentioned. A station with this use of capacity is full.
+# Amounts of energy below this (kWh/day) are not mentioned. A station that uses at least this share
+# of its capacity counts as full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999
-NOT_IN_TIME = "no plan was found in the {:g} s given; --seconds allows more time"
+NOT_IN_TIME = "no plan was found in {:g} s; --seconds allows more time"
 NEAREST = 3
 MILLION = 1e6
 # The plan with another million rupees is solved to the configured gap divided by this number.
@@ -82,7 +83,7 @@ class Explained:
         self.study = study = study_of(source)
         self.plan = plan_of(study, Path(source)) if isinstance(source, Path | str) else study.plan
         self.asked, self.found = study.asked, self.plan.outcome
-        # The worth of a station is the energy that the plan would lose in the last year if only
+        # The value of a station is the energy that the plan would lose in the last year if only
         # this station were missing.
         self.instance = instance_of(in_the_end(self.asked, self.found.budget_pkr))
         program = Program(self.instance, self.found.model)
@@ -107,7 +108,7 @@ class Explained:
         return f"{site} ({name})" if isinstance(name, str) and name else site
 
     def find(self, wanted: str) -> str:
-        """Return the id of the site with this id or name; an error lists the most similar names."""
+        """Return the id of the site with this id or name; if none, suggest similar names."""
         return site_named(self.plan.candidates, wanted, "SITE", most=NEAREST)
 
 
@@ -121,15 +122,15 @@ class SiteReasons(Shown):
         The place, and its state: ``built``, ``stands`` (an existing station) or ``not built``.
     offers
         One row per offer shown at the place (`Study.shown_offers`): ``configuration``,
-        ``chargers``, ``subsidy_pkr`` (its largest subsidy), ``least_pkr`` (its subsidy at full
+        ``chargers``, ``subsidy_pkr`` (its maximum subsidy), ``least_pkr`` (its subsidy at full
         sales), ``paid_pkr`` (its subsidy in the plan; missing if not built), ``cost_pkr``,
         ``plan_kwh_day`` (the plan's service with this offer, if nothing else changes; missing if
-        the offer cannot be built) and ``said`` (a remark in words).
+        the offer cannot be built) and ``said`` (a remark).
     classes
         One row per vehicle class that the station serves: ``served_kwh_day`` at the station, and
         ``lost_kwh_day`` (the plan's loss without the station).
     reasons
-        Pairs (label, text), in the order in which a reader would ask for the reasons.
+        Pairs (label, text), in the order in which a reader needs them.
     figures
         The numbers in the reasons, for use by other programs.
     """
@@ -163,7 +164,7 @@ class SiteReasons(Shown):
 def explain_site(
     folder: Source | Explained, site: str, *, alternatives: int = 5, time_limit_s: float = 30.0
 ) -> SiteReasons:
-    """Return the reasons why a place has a station or does not have one.
+    """Return the reasons why a place has or lacks a station.
 
     Parameters
     ----------
@@ -271,11 +272,13 @@ def _in_reach(run: Explained, site: str) -> tuple[float, float]:
 
 
 def _holds(wanted: float, unserved: float, *, full: bool) -> str:
-    text = f"{wanted:,.0f} kWh/day wanted within reach, {unserved:,.0f} of it not served anywhere"
+    text = (
+        f"{wanted:,.0f} kWh/day of demand within reach, {unserved:,.0f} of it not served anywhere"
+    )
     if full and unserved > LITTLE_KWH:
         return f"its own capacity: {text}"
     if unserved <= LITTLE_KWH:
-        text = f"all {wanted:,.0f} kWh/day wanted within reach are served already"
+        text = f"all {wanted:,.0f} kWh/day of demand within reach are served already"
         return f"reach: {text}, so more chargers here would add nothing"
     return f"the classes its chargers fit: {text}, and it has capacity left"
 
@@ -301,7 +304,7 @@ def _told(run: Explained, offer_id: str) -> str:
 def _without(run: Explained, site: str, limit_s: float, figures: dict[str, Any]) -> str:
     """Describe the best plan without a station at a site."""
     if site in run.study.required_sites:
-        return "not asked: the configuration requires a station here (required_sites)"
+        return "not computed: the configuration requires a station here (required_sites)"
     given = replace(run.asked, forbidden=(*run.asked.forbidden, site))
     again = _again(run, given, limit_s, "no plan without a station here meets the requirements")
     if isinstance(again, str):
@@ -323,7 +326,7 @@ def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
     wanted, unserved = _in_reach(run, site)
     reasons.say(
         "Demand there",
-        f"{wanted:,.0f} kWh/day wanted within reach; {unserved:,.0f} of it is not served anywhere",
+        f"{wanted:,.0f} kWh/day of demand within reach; {unserved:,.0f} of it is served nowhere",
         reach_kwh_day=wanted,
         unserved_kwh_day=unserved,
     )
@@ -333,7 +336,7 @@ def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
         said = sorted({str(said) for said in reasons.offers["said"]}) or ["it has no offer"]
         why = "nothing can be built here: " + "; ".join(said)
     elif wanted <= LITTLE_KWH:
-        why = "nobody whom its chargers could serve is within reach"
+        why = "no driver whom its chargers could serve is within reach"
     else:
         reasons.say("Money left", f"PKR {run.left_pkr / 1e6:,.2f} m of the budget")
         reasons.say("Why not", _required(run, site, limit_s, reasons.figures))
@@ -371,7 +374,7 @@ def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Again:
-    """The best plan under changed requirements, compared with the plan of the run."""
+    """The best plan under changed requirements, compared with the run's plan."""
 
     answer: Answer
     more: float  # improvement over the plan of the run (kWh/day, or the unit of the aim)
@@ -400,7 +403,7 @@ class Again:
         """State the bound on plans described by `which`, or that no bound is proven."""
         proof = self.answer.proof
         if not math.isfinite(proof.bound):
-            return f"nothing was proven in time about a {which}"
+            return f"no bound on a {which} was proven in time"
         verb = "serves more" if self.energy else "is better"
         return f"no {which} {verb} than {amount(proof.bound, proof.unit)}"
 
@@ -505,13 +508,13 @@ def _frequency(run: Explained, reasons: SiteReasons, count: int, limit_s: float)
     if len(table) < 2:
         text = "there is no other near-optimal plan"
         if not complete:
-            text = f"only one plan was found in the {limit_s:g} s given"
+            text = f"only one plan was found in {limit_s:g} s"
     else:
         text = (
-            f"a station stands here in {times} of {len(table)} near-optimal plans, which differ by "
+            f"{times} of {len(table)} near-optimal plans have a station here; the plans differ by "
             f"{DIFFER_BY} sites or more and lose at most {loss:.2%} of the best of them"
         )
-        text += "" if complete else f" (asked for {count}; the time ended first)"
+        text += "" if complete else f" ({count} were requested; the time limit was reached)"
     reasons.say(what, text)
 
 
@@ -520,7 +523,7 @@ def _frequency(run: Explained, reasons: SiteReasons, count: int, limit_s: float)
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PlanReasons(Shown):
-    """The worth of each station of a plan, and the plan's binding limits.
+    """The value of each station in a plan, and the plan's binding limits.
 
     Parameters
     ----------
@@ -528,7 +531,8 @@ class PlanReasons(Shown):
         One row per new station: ``site_id``, ``name``, ``configuration``, ``chargers``,
         ``subsidy_pkr``, ``served_kwh_day``, ``marginal_kwh_day`` (the energy that the plan would
         lose if only this station were missing) and ``pkr_per_kwh_day`` (subsidy divided by marginal
-        energy). Stations without marginal energy come first, then the highest ``pkr_per_kwh_day``.
+        energy). Stations without marginal energy come first, then those with the highest
+        ``pkr_per_kwh_day``.
     binding
         The limits that bind the plan's service, as pairs (label, text).
     figures
@@ -551,7 +555,7 @@ class PlanReasons(Shown):
 
 
 def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> PlanReasons:
-    """Return the worth of each station of a stored plan, and the plan's binding limits.
+    """Return the value of each station in a stored plan, and the plan's binding limits.
 
     Parameters
     ----------
@@ -571,7 +575,8 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
     lost = stations["site_id"].map(run.losses).astype(float).fillna(0.0)
     stations["marginal_kwh_day"] = lost
     stations["pkr_per_kwh_day"] = stations["subsidy_pkr"] / lost.where(lost > 1e-9)
-    # A station without marginal energy has no price per kWh. As the most doubtful, it comes first.
+    # A station without marginal energy has no price per kWh. It is the most doubtful station, so it
+    # comes first.
     stations = stations.sort_values(
         ["pkr_per_kwh_day", "subsidy_pkr", "site_id"],
         ascending=[False, False, True],
@@ -634,7 +639,7 @@ def _limits(run: Explained) -> list[tuple[str, str]]:
             figures = f"{used:,.10g} of {limit.at_most:,.10g} {limit.unit} is used"
             out.append((f"Limit {limit.name}", f"{figures}: nothing more fits"))
     if spacing:
-        out.append(("Spacing", f"{spacing:,} places are too near to a station to have one"))
+        out.append(("Spacing", f"{spacing:,} places are too close to a station to have their own"))
     for what, sites in (
         ("Required sites", run.study.required_sites),
         ("Forbidden sites", run.study.forbidden_sites),

@@ -34,7 +34,7 @@ from siting.study.to_program import program_of
 from siting.writing import claimed_folder
 
 MOST_BUDGETS = 200
-# If the program has no zones, the figures by zone are for these squares.
+# If the program has no zones, the zone figures are computed for these squares.
 SQUARES = GridZones(kind="grid")
 
 
@@ -70,8 +70,8 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
 
     Roads, demand, offers and reach are computed once. Each solve starts from the plan for the next
     smaller budget, and keeps this plan if it finds no better plan. A larger budget therefore never
-    has a worse plan. The bound for a budget also holds for every smaller budget. Under the aim
-    regret, neither statement holds. With years, each year keeps its share of the budget. Infeasible
+    has a worse plan. The bound for a budget also holds for every smaller budget. Neither statement
+    holds for the ``regret`` aim. With years, each year keeps its share of the budget. Infeasible
     budgets are left out.
 
     Parameters
@@ -84,17 +84,17 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per budget, from the smallest: ``budget_pkr``, ``served_kwh_day``,
-        ``served_share``, ``bound_kwh_day`` (blank if energy is not the aim), ``objective``,
-        ``bound`` and ``unit`` of the first aim, ``gap``, ``status``, ``new_stations``,
-        ``subsidy_pkr``, ``cost_pkr``, ``risk_case`` (a scenario with slower growth of the fleet),
-        ``risk_stations`` (new stations with an NPV below 0 in that case), ``risk_subsidy_pkr``
-        (their public money), ``risk_loss_pkr_year`` (the yearly loss of stations that lose money),
-        ``worst_class_share`` (share served of the worst-served vehicle class),
-        ``worst_zone_share``, ``gini`` (Gini coefficient of the zones' shares served, weighted by
-        demand), ``pkr_per_kwh_day`` (extra subsidy divided by extra energy, both compared with the
-        next smaller budget; blank without extra energy) and ``knee`` (true at the budget beyond
-        which a further rupee serves clearly less). ``attrs["units"]`` has the units.
+        One row per budget, smallest first: ``budget_pkr``, ``served_kwh_day``, ``served_share``,
+        ``bound_kwh_day`` (blank if energy is not the aim), ``objective``, ``bound`` and ``unit`` of
+        the first aim, ``gap``, ``status``, ``new_stations``, ``subsidy_pkr``, ``cost_pkr``,
+        ``risk_case`` (a scenario with slower growth of the fleet), ``risk_stations`` (new stations
+        with an NPV below 0 in that case), ``risk_subsidy_pkr`` (their public money),
+        ``risk_loss_pkr_year`` (the yearly loss of stations that lose money), ``worst_class_share``
+        (share served of the worst-served vehicle class), ``worst_zone_share``, ``gini`` (Gini
+        coefficient of the zones' shares served, weighted by demand), ``pkr_per_kwh_day`` (extra
+        subsidy divided by extra energy, both compared with the next smaller budget; blank without
+        extra energy) and ``knee`` (true at the budget beyond which a further rupee serves clearly
+        less). ``attrs["units"]`` has the units.
 
     Raises
     ------
@@ -106,8 +106,8 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     study = study_of(run)
     config, asked = study.config, study.asked
     if not asked.budgeted:
-        what = "asks for the least money first, so there is no budget to vary"
-        fix = "leave it out, or name another of program.aims first"
+        what = "minimises public money first, so there is no budget to vary"
+        fix = "leave it out, or put a different aim first in program.aims"
         raise InputError("program.least_cost", what, fix)
     rows: list[dict[str, Any]] = []
     demand = asked.last_demand
@@ -216,7 +216,7 @@ def frontier_to_folder(
 
 
 def _no_worse(answer: Answer, less: Answer) -> Answer:
-    """Return the better answer; `less` is for a smaller budget, and gets the bound of `answer`."""
+    """Return the better solution; `less`, for a smaller budget, is given the bound of `answer`."""
     if better_by(answer.program, less.proof, answer.proof) <= 0:
         return answer
     now, aim = answer.proof, less.program.all_aims[0]
@@ -228,7 +228,7 @@ def _no_worse(answer: Answer, less: Answer) -> Answer:
 
 
 def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> None:
-    """Give each budget the bound of the next larger budget if that bound is tighter.
+    """Apply the bound of the next larger budget to each budget if that bound is tighter.
 
     A bound for a budget holds for every smaller budget.
     """

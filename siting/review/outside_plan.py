@@ -1,4 +1,4 @@
-"""Read, place, price and check a plan from outside under the rules of a study."""
+"""Read, place, price and check an outside plan under the rules of a study."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ def read_their_layer(path: Path, catalogue: Catalogue) -> gpd.GeoDataFrame:
     """Return the stations of a layer (lon/lat), with their chargers by type in ``counts``.
 
     `path` is a layer of points, or a CSV with ``lon`` and ``lat``. The chargers are read from the
-    first of these columns that the layer has: ``chargers`` in words (``2 x dc_60 + 4 x lev_3``);
+    first of these columns that the layer has: ``chargers`` as text (``2 x dc_60 + 4 x lev_3``);
     ``configuration``, the name of a configuration; one column of numbers per charger type
     (``dc_60``, ``lev_3``); or ``charger`` with ``count``. The column ``site_id`` or ``id`` has the
     ids of the rows, ``name`` has their names, and ``existing`` is true for an existing station.
     ``counts`` leaves out chargers that the catalogue does not know. An `InputError` lists every
-    fault: geometries other than points, repeated or missing ids, missing chargers, and numbers that
+    error: geometries other than points, repeated or missing ids, missing chargers, and numbers that
     are not whole.
     """
     layer = read_layer(path)
@@ -138,7 +138,7 @@ def counts_of(
     catalogue: Catalogue,
     faults: list[Fault],
 ) -> list[dict[str, int]]:
-    """Return the numbers of new chargers of each row by type; an existing station has none."""
+    """Return each row's number of new chargers by type; an existing station has none."""
     asked = _asked(layer, path, catalogue)
     if asked is None:
         if existing.all():
@@ -177,7 +177,7 @@ def counts_of(
 def _asked(
     layer: gpd.GeoDataFrame, path: Path, catalogue: Catalogue
 ) -> tuple[str, list[dict[str, int] | str]] | None:
-    """Return the names of the charger columns, and the chargers or the fault of each row.
+    """Return the names of the charger columns, and the chargers or the error of each row.
 
     The result is None if the layer has no charger columns.
     """
@@ -252,7 +252,7 @@ def their_plan(
 
     Each point is matched to at most one candidate: the candidate with the point's id if that is
     within 25 m, or else the nearest candidate within ``candidates.merge_within_m``. Any other point
-    becomes a new site on the nearest road. `where` is the file, for messages. An `InputError` names
+    becomes a new site on the nearest road. `where` is the file, for messages. An `InputError` lists
     every point that is outside the road network or far from a road, and every existing station that
     the study does not have.
     """
@@ -296,7 +296,7 @@ def their_plan(
         left = _some(theirs["their_id"][empty])
         notes.append(f"stations without any known charger are left out: {left}")
     if study.config.offers.existing_policy == "ignore" and stands.any():
-        notes.append("existing stations of the layer are left out, as the configuration says")
+        notes.append("the layer's existing stations are left out, as configured")
     return TheirPlan(joined, tuple(sorted(chosen)), broken, notes)
 
 
@@ -305,13 +305,13 @@ def _stand_faults(
 ) -> list[Fault]:
     stands = ours["existing"].to_numpy(dtype=bool)
     stray = theirs["existing"].to_numpy(dtype=bool) & ~((match >= 0) & stands[match])
-    what = "said to be existing, but the study has no station there"
+    what = "marked as existing, but the study has no station there"
     fix = "add it to candidates.existing, or set existing to false"
     return rows_fault(f"{where}, column existing", stray, theirs["their_id"], what, fix)
 
 
 def on_roads(study: Study, lone: gpd.GeoDataFrame, where: str) -> tuple[pd.DataFrame, list[Fault]]:
-    """Return points snapped to roads, and faults for points outside the network or far from it."""
+    """Return points snapped to roads, and errors for points outside the network or far from it."""
     network, most_m = study.network, study.config.candidates.max_snap_m
     snapped = roads.snap(lone, network, most_m)
     far = snapped["node_id"].isna().to_numpy()
@@ -325,7 +325,7 @@ def on_roads(study: Study, lone: gpd.GeoDataFrame, where: str) -> tuple[pd.DataF
     ).to_numpy()
     names = lone["their_id"].astype(str)[far]
     labels = [f"{n}: {m:,.0f} m" for n, m in zip(names, snapped["road_m"][far], strict=True)]
-    where, out = f"{where}, geometry", f"outside the area of the study ({extent(network.nodes)})"
+    where, out = f"{where}, geometry", f"outside the study area ({extent(network.nodes)})"
     what = f"more than {most_m:g} m from the nearest road"
     fix = "move them to a road, or raise candidates.max_snap_m"
     faults = rows_fault(where, outside, names, out, "leave them out")
@@ -347,7 +347,7 @@ def own_sites(
     ids: pd.Series[Any],
     snapped: pd.DataFrame,
     kind: str = "theirs",
-    source: str = "the layer that is judged",
+    source: str = "the layer under evaluation",
 ) -> gpd.GeoDataFrame:
     """Return points that match no candidate as new candidates of the study."""
     added = gpd.GeoDataFrame(
@@ -441,6 +441,6 @@ def over_limits(
                 there = f"{limit.at_least:,.10g} {limit.unit} required"
             broken.append(f"{limit.kind} {limit.name}: {used:,.10g} {limit.unit} used, {there}")
     if near:
-        broken.append(f"spacing: {len(near)} stations stand nearer than {spacing_m:g} m to another "
+        broken.append(f"spacing: {len(near)} stations are closer than {spacing_m:g} m to another "
                       f"({_some(near)})")  # fmt: skip
     return broken

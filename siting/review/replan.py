@@ -82,7 +82,7 @@ class Replan(Shown):
             for what, key, unit, places in (
                 ("energy served, kWh/day", "served_kwh_day", 1, 0),
                 ("subsidy, PKR m", "subsidy_pkr", 1e6, 2),
-                ("cost in all, PKR m", "cost_pkr", 1e6, 2),
+                ("total cost, PKR m", "cost_pkr", 1e6, 2),
             )
         ]  # fmt: skip
         columns = {"site_id": "site", "name": "name", "change": "change"}
@@ -115,7 +115,7 @@ def replan(
     budget_pkr
         A new budget (PKR); with years, each year keeps its share of the budget.
     add
-        A layer of further places where a station could stand.
+        A layer of further places where a station could be built.
     answers
         A CSV of the power company's sanctions and refusals, and of bidders who withdraw
         (`siting.review.answers`). With answers the plan changes as little as possible.
@@ -126,7 +126,7 @@ def replan(
         The new or empty folder to write. By default, a stored run is written to
         ``<folder>-replan-TIME`` next to its old folder, and a run in memory is not written.
     now
-        The time, for the folder's name and the record.
+        The time to use in the folder's name and to record.
     progress
         Called with an `Event` when a stage is done, and at intervals while solving.
 
@@ -135,7 +135,7 @@ def replan(
     InputError
         If the folder cannot be used, a site is unknown, or the changes contradict each other.
     InfeasibleError
-        If no plan meets the changed requirements; the faults name the requirements in conflict.
+        If no plan meets the changed requirements; the error lists the conflicting requirements.
 
     Examples
     --------
@@ -165,7 +165,7 @@ def replan(
     if places is not None:
         if folder is not None and "candidates" not in study.reused:
             fix = "add the sites first, then change the rest in a second replan"
-            raise InputError("--add", "cannot go with a change of the candidates", fix)
+            raise InputError("--add", "cannot be combined with a change of the candidates", fix)
         notes += places[2]
         study = _with_places(study, Path(add or ""), *places[:2])
     before = first.plan if folder is None else plan_of(first, folder)

@@ -147,7 +147,7 @@ def rerun(
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], list[str]]:
-    """Return the facts and chosen offers of a run folder; refuse a folder with edited files."""
+    """Return the facts and chosen offers of a run folder; reject a folder with edited files."""
     _, facts = read_manifest(folder)
     wanted = ("written", "inputs", "assumptions", "objective_kwh_day", "packages")
     missing = tuple(key for key in wanted if key not in facts)
@@ -161,7 +161,7 @@ def _read(folder: Path) -> tuple[dict[str, Any], list[str]]:
 
 def _inputs(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> Compared:
     was, is_ = ({record["key"]: record for record in records} for records in (before, now))
-    lines = [f"{key}: is no input now" for key in was if key not in is_]
+    lines = [f"{key}: is not an input now" for key in was if key not in is_]
     lines += [f"{key}: was not an input then" for key in is_ if key not in was]
     for key in (key for key in was if key in is_):
         digits = [record[key].get("sha256") for record in (was, is_)]
@@ -191,7 +191,7 @@ def _figures(before: list[dict[str, Any]], now: pd.DataFrame) -> Compared:
 
 
 def _numbered(rows: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str, int], Mapping[Any, Any]]:
-    """Return figures by name, subject and a number, counted from 0 for each name and subject."""
+    """Return figures by name, subject and number, which starts at 0 for each name and subject."""
     figures: dict[tuple[str, str, int], Mapping[Any, Any]] = {}
     seen: Counter[tuple[str, str]] = Counter()
     for row in rows:
@@ -247,8 +247,8 @@ def _notes(
     for when, (stopped, gap) in {"first": first, "second": second}.items():
         if stopped in ("time limit", "interrupted"):
             yield (
-                f"the {when} solve was stopped ({stopped}) at a gap of {gap:.2%}; a solver does "
-                "not get equally far in each run, so another plan is to be expected"
+                f"the {when} solve was stopped ({stopped}) at a gap of {gap:.2%}; solvers "
+                "progress differently in each run, so a different plan is to be expected"
             )
     threads = before["solver"]["threads"]
     if threads != study.config.solver.threads:

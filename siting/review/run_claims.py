@@ -38,7 +38,7 @@ from siting.study.to_program import aim_in_words, blocks_of
 # Columns of a GeoPackage that contain the time of writing.
 WHEN = ("last_change", "update_time")
 NOT_SO, NOT_OTHERS = "differs from the run's tables", "differs from the run's other tables"
-MENDED = "files were edited together: make the run again with `siting run`"
+MENDED = "several files were edited: repeat the run with `siting run`"
 # Maximum difference between the clocks of two machines.
 CLOCKS_APART = timedelta(days=1)
 NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?%?"
@@ -87,7 +87,7 @@ OF_A_REPLAN = re.compile(
 
 
 def edited(where: str, what: str = NOT_SO, ids: tuple[str, ...] = ()) -> Fault:
-    """Return the fault of a claim that the rest of the run contradicts."""
+    """Return the error for a claim that the rest of the run contradicts."""
     return Fault(where, what, MENDED, ids)
 
 
@@ -122,7 +122,7 @@ class OfTheMoment(BaseModel):
 
 
 def of_the_moment_faults(told: OfTheMoment, where: str, stages: Sequence[str]) -> list[Fault]:
-    """Return the faults in a run's time of writing, run times and list of packages."""
+    """Return the errors in a run's time of writing, run times and list of packages."""
     faults = time_faults(told.written, where)
     odd = (name for name in told.seconds if name not in stages)
     faults += naming(f"{where}, key seconds", "are not stages of a run", odd, MENDED)
@@ -132,8 +132,8 @@ def of_the_moment_faults(told: OfTheMoment, where: str, stages: Sequence[str]) -
 
 
 def time_faults(told: str, where: str) -> list[Fault]:
-    """Return a fault if a time has the wrong form or is in the future."""
-    what = f"{told!r} is not a time in the form that a run writes"
+    """Return an error if a time has the wrong format or is in the future."""
+    what = f"{told!r} is not a time in the format that a run writes"
     with suppress(ValueError):
         time = datetime.fromisoformat(told)
         if time.tzinfo is not None and time.isoformat(timespec="seconds") == told:
@@ -144,7 +144,7 @@ def time_faults(told: str, where: str) -> list[Fault]:
 
 
 def outcome_faults(study: Study) -> tuple[list[Fault], list[str]]:
-    """Return the faults of the stored outcome, and the claims that would need another solve."""
+    """Return the errors in the stored outcome, and the claims that would need another solve."""
     outcome, asked, config = study.outcome, study.asked, study.config
     where = f"{FOLDER}/{MANIFEST}, key outcome"
     unit = study.program.worth_unit
@@ -208,7 +208,7 @@ def _line_faults(asked: Asked, outcome: Outcome, unit: str, where: str) -> list[
 
 
 def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
-    """Return a fault for each table of the outcome that stations and service contradict."""
+    """Return an error for each table of the outcome that contradicts the stations and service."""
     keys = asked.config.program
     again = zone_tables(asked, outcome)
     if keys.years is not None:
@@ -229,7 +229,7 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
     there = outcome.tables
     optional = {*OTHER_SOLVES, "viability", *(["year_cells"] if keys.scenarios else [])}
     faults = [
-        edited(f"{FOLDER}, table_{name}", "is not a table of such a run")
+        edited(f"{FOLDER}, table_{name}", "is not a table of a run with these settings")
         for name in there
         if name not in again and name not in optional
     ]
@@ -249,7 +249,7 @@ def _cost_to_all(asked: Asked, outcome: Outcome, pkr_year: float) -> pd.DataFram
 
 
 def input_faults(study: Study) -> Iterator[Fault]:
-    """Yield a fault for each input record with a wrong form or a conflict with the settings.
+    """Yield an error for each input record that has the wrong form or contradicts the settings.
 
     The input files are not read; `siting rerun` compares them.
     """
@@ -287,7 +287,7 @@ def same_table(stored: Any, anew: Any) -> bool:
 
 
 def file_faults(folder: Path, again: Path, names: Iterable[str]) -> list[Fault]:
-    """Return a fault for each file of a folder that differs from the file written again.
+    """Return an error for each file in a folder that differs from its regenerated version.
 
     GeoPackages are compared by their tables, views and triggers, because their bytes differ each
     time they are written. Other files are compared byte by byte.
@@ -305,17 +305,17 @@ def file_faults(folder: Path, again: Path, names: Iterable[str]) -> list[Fault]:
 
 
 def set_faults(folder: Path, stored: Iterable[str], again: Iterable[str]) -> list[Fault]:
-    """Return a fault for stored files that were not written again, and one for missing files."""
+    """Return an error for stored files that were not regenerated, and one for missing files."""
     more, less = sorted({*stored} - {*again}), sorted({*again} - {*stored})
-    faults = naming(str(folder), "are not files of such a run", more, MENDED)
+    faults = naming(str(folder), "are not files of a run with these settings", more, MENDED)
     return faults + naming(str(folder), "lacks", less, MENDED)
 
 
 def json_faults(path: Path, read: Any) -> list[Fault]:
-    """Return a fault if a JSON file differs from `read` written again, e.g. if it repeats a key."""
+    """Return an error if a JSON file differs from `read` written again, e.g. by a repeated key."""
     if path.read_bytes() == json_text(read).encode():
         return []
-    return [edited(str(path), "is not in the form in which it was written")]
+    return [edited(str(path), "is not in the format in which a run writes it")]
 
 
 def _contents(path: Path) -> dict[str, Any]:

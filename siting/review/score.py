@@ -14,12 +14,12 @@ from siting.study.program_zones import gini
 from siting.study.queues import Waiting, late_share
 from siting.tables import mean_drive_min
 
-# The people of a cell are left out if a smaller share of the cell's demand is served.
+# A cell's people count as left out if less than this share of the cell's demand is served.
 LEFT_OUT = 0.01
 
 
 class Figure(NamedTuple):
-    """A figure of a score: its unit, and the label, format and divisor for showing it as text."""
+    """A figure in a score: its unit, and its label, format and divisor for display."""
 
     unit: str
     label: str = ""
@@ -38,13 +38,15 @@ FIGURES = {
         "PKR per kWh/day of new stations", "Subsidy per kWh/day, PKR"
     ),
     "risk_case": Figure(""),
-    "risk_stations": Figure("stations below NPV 0 in that case", "Below NPV 0, {risk_case}"),
+    "risk_stations": Figure(
+        "stations with a negative NPV in that case", "Below NPV 0, {risk_case}"
+    ),
     "risk_subsidy_pkr": Figure("PKR", "  their subsidy, PKR m", ",.2f", 1e6),
     "risk_loss_pkr_year": Figure("PKR a year", "  yearly loss, PKR m", ",.2f", 1e6),
     "mean_travel_min": Figure("min", "Mean drive, min", ",.1f"),
     "late_share": Figure(
         "share of drivers in the busiest hour",
-        "Wait over {wait_min:g} min at the busiest hour",
+        "Wait over {wait_min:g} min in the busiest hour",
         ".0%",
     ),
     "late_stations": Figure("stations", "Stations where over {alpha:.0%} wait so long"),
@@ -65,8 +67,8 @@ def score(plan: Plan, waiting: Waiting, risk: Mapping[str, Any] | None = None) -
     longer than ``wait_min`` in the busiest hour of their station) and ``late_stations`` (number of
     stations where this share is above alpha); ``worst_class``, ``worst_class_share``,
     ``people_left_out_share``, ``gini`` (Gini coefficient of the cells' shares served, weighted by
-    demand; 0 means equal shares). `risk`: if known, figures to add on the money lost in a different
-    case (`siting.study.robustness.risk_of`).
+    demand; 0 means equal shares). `risk`: if known, the figures on money lost in a different case
+    (`siting.study.robustness.risk_of`).
     """
     new = plan.new_sites
     wanted = float(plan.classes["demand_kwh_day"].sum())

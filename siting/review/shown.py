@@ -1,4 +1,4 @@
-"""Display an answer as a few short tables, in a notebook or as text."""
+"""Display a result as a few short tables, in a notebook or as text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from siting.texts import html_text
 
-# At most this many rows of a table are shown; the answer itself has all rows.
+# At most this many rows of a table are shown; the result itself has all rows.
 MOST_ROWS = 16
 # In text, cells are cut to this number of characters, except in the last column.
 MOST_LETTERS = 60
@@ -26,7 +26,7 @@ class Block(NamedTuple):
 
 
 class Shown(ABC):
-    """An answer displayed through its `_title` and `_blocks`."""
+    """A result displayed through its `_title` and `_blocks`."""
 
     @abstractmethod
     def _title(self) -> tuple[str, str]:
@@ -37,7 +37,7 @@ class Shown(ABC):
         """Return the tables, the most important first."""
 
     def __repr__(self) -> str:
-        """Return the answer as text that fits a screen."""
+        """Return the result as text that fits a screen."""
         title, note = self._title()
         lines = [title, *([note] if note else [])]
         for block in self._blocks():
@@ -54,7 +54,7 @@ class Shown(ABC):
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        """Return the answer as HTML tables for notebooks."""
+        """Return the result as HTML tables for notebooks."""
         title, note = self._title()
         parts = [f"<h4>{html_text(title)}</h4>"]
         parts += [f"<p><em>{html_text(note)}</em></p>"] if note else []
@@ -75,7 +75,7 @@ def block_of(table: pd.DataFrame, columns: dict[str, str], all_in: str) -> Block
         [_text(row[name]) for name in columns]
         for row in table[list(columns)].head(MOST_ROWS + 1).to_dict("records")
     ]
-    # Blank rows stand for the other rows of the frame, because `_rest` counts rows.
+    # Blank rows represent the remaining rows of the frame, because `_rest` counts rows.
     rows += [[""] * len(columns)] * max(len(table) - len(rows), 0)
     return Block(list(columns.values()), rows, all_in)
 

@@ -25,16 +25,16 @@ from siting.study.stages import Report
 from siting.study.stored_run import Source, study_from_run, study_of
 from siting.writing import claimed_folder
 
-# A station is overloaded if its allotted energy exceeds its standard capacity by this factor.
+# A station is overloaded if its allotted energy exceeds this multiple of its standard capacity.
 OVER = 1.05
 OVERLOADED = "allotted more than the waiting standard allows"
 ASSUMPTIONS = (
     "a day of warm-up before each of {rules.days} independent days; +- is the half-width of a 95 % "
     "confidence interval over days",
-    "drivers put up with an expected wait of {rules.balk_min:g} min (assumption)",
+    "drivers accept an expected wait of {rules.balk_min:g} min (assumption)",
     "the standard deviation of a session's energy is {rules.spread:g} of the mean (assumption; 1 "
     "in Erlang C)",
-    "outages lengthen all sessions evenly, as if the power were off for many short times",
+    "outages lengthen all sessions evenly, as if the power often failed for a short time",
     "drivers know the queue when they set out and do not give up once they queue",
 )
 
@@ -261,7 +261,7 @@ def _findings(
             f"energy that keeps {1 - standard.alpha:.0%} of waits within "
             f"{standard.wait_min:g} min (Erlang C): " + _why(standard, plan.outcome.model)
         )
-        more = ", more than simulated, assuming that nobody turns away and the peak lasts"
+        more = ", more than simulated: it assumes that no driver turns away and that the peak lasts"
         lines.append(
             f"Erlang C expects {erlang:.0%} late in the busiest hour of each queue"
             + (more if erlang > late + half else "")

@@ -56,7 +56,7 @@ def effort_for(asked: Asked, time_limit_s: float, gap: float | None = None) -> E
 
 
 def stored_answer(program: Program, outcome: Outcome) -> Answer:
-    """Return the answer that an outcome stores, with its proofs."""
+    """Return the solution stored in an outcome, with its proofs."""
     years = program.year_plan.years if program.year_plan else ()
     built = outcome.built
     stands = {y: set(built.loc[(built["year"] == y).to_numpy(bool), "offer_id"]) for y in years}
@@ -71,7 +71,7 @@ def near_optimal(gap: float) -> float:
 def other_plans(
     asked: Asked, outcome: Outcome, count: int, time_limit_s: float
 ) -> tuple[pd.DataFrame, pd.DataFrame, bool] | str:
-    """Return near-optimal plans, the number that use each site, and whether time sufficed.
+    """Return near-optimal plans, the number of plans that use each site, and whether time sufficed.
 
     If no plans can be compared, return the reason as text. `count`: number of plans, including the
     plan itself; `time_limit_s`: time for all plans together.

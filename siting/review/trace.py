@@ -158,7 +158,7 @@ def _trace_cell(run: Traced, cell: str, at: Slice, classes: Iterable[str]) -> Tr
     row = run.rows_of("cells", cell).iloc[0]
     note = f"{row['people']:,.0f} people live in the cell; "
     note += (
-        "it is further from a road than reach.max_snap_m, so it cannot be served"
+        "it is more than reach.max_snap_m from a road, so it cannot be served"
         if pd.isna(row["node_id"])
         else f"its road junction is {row['snap_m']:,.0f} m away"
     )

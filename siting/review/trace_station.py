@@ -38,9 +38,9 @@ def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> 
     built = run.of_slice("built", any_name if at.name is None else at.name)
     station = built[built["site_id"].astype(str) == site]
     if station.empty:
-        what = f"no station stands at {site} in the plan"
+        what = f"the plan has no station at {site}"
         what += f" of {at.year}" if slices["year"].notna().any() else ""
-        fix = f"`siting explain` says why: siting explain {run.path} {site}"
+        fix = f"`siting explain` explains why: siting explain {run.path} {site}"
         raise InputError("CELL|STATION", what, fix)
     offers = run.table("offers").set_index("offer_id")
     offer_id = str(station["offer_id"].iloc[-1])
@@ -119,7 +119,7 @@ def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Ite
         for name in users:
             factors += run.figures_of(_SESSION, name)
             factors += run.figures_of(["limit_kw"], f"{group} {name}")
-        words = f"{chargers}, rule {rule}, {availability:g} of the time"
+        words = f"{chargers}, {rule} rule, {availability:g} of the time"
         step = Step(what, words, stored, "kWh/day", None, tuple(factors))
         energy = run.table("energy").set_index("vehicle_class")["demand_kwh_day"]
         energy = energy[energy.index.isin(users)]
@@ -137,7 +137,7 @@ def _waiting(
     energy: pd.Series[float],
     availability: float,
 ) -> Step:
-    """Return the step that computes a group's capacity again under the waiting standard."""
+    """Return the step that recomputes a group's capacity under the waiting standard."""
     sessions = pd.DataFrame(
         [{"vehicle_class": str(name)} | {key: run.value(key, str(name)) for key in _SESSION}
          for name in energy.index]
@@ -270,7 +270,7 @@ def _load(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> list[Ch
         steps.append(Step(str(group), words, float(number @ drawn), "kW", None, tuple(factors)))
     every = sum(step.value for step in steps) + float(offer["standing_kw"])
     words = " + ".join(f"{step.value:,.6g}" for step in steps)
-    words += f" + {offer['standing_kw']:g} that stands" if offer["standing_kw"] > 0 else ""
+    words += f" + {offer['standing_kw']:g} existing" if offer["standing_kw"] > 0 else ""
     load = float(offer["load_kw"])
     if load < every:
         words += f", less {every - load:,.6g} for ports that are never all in use"
@@ -352,7 +352,7 @@ def _subsidy(
         if rule.cap_per_station_pkr is not None:
             words += f", at most {rule.cap_per_station_pkr:,.0f}"
     elif rule.rule == "need" and lacking is not None:
-        words = "what its business case lacks"
+        words = "the shortfall of its business case"
         if rule.hurdle.real_return is not None:
             words += f" at a real return of {rule.hurdle.real_return:.0%}"
         if rule.hurdle.sales_share < 1:
@@ -368,7 +368,7 @@ def _subsidy(
                 "lowest margin of the chargers that the class can use"
             )
     step = Step("subsidy_pkr", words, value, "PKR", stored, factors)
-    return Chain(f"public money, rule {rule.rule}", (step,))
+    return Chain(f"public money, {rule.rule} rule", (step,))
 
 
 def _lacking(business: pd.DataFrame) -> float | None:
@@ -389,7 +389,7 @@ def _business(run: Traced, site: str) -> tuple[list[Chain], pd.DataFrame]:
     row = rows.iloc[-1]
     money = run.figures[run.figures["used_for"] == "business case"]
     factors = run.figures_of(["business case"], "", *money["of"])
-    words = "business.csv: sales, costs a year and replacements over the horizon, discounted"
+    words = "business.csv: sales, yearly costs and replacements over the horizon, discounted"
     step = Step("npv_pkr", words, float(row["npv_pkr"]), "PKR", None, factors)
     told = row.drop(["site_id", "offer_id"]).rename("value").rename_axis("figure").reset_index()
     return [Chain("net present value without subsidy", (step,))], told

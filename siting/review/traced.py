@@ -1,7 +1,7 @@
 """The tables and the list of figures of a run folder, for tracing its figures.
 
-Figures are computed again from the tables of the folder alone: no stage of a study runs, and
-none of the run's input files is needed.
+Figures are recomputed from the folder's tables alone: no stage of a study runs, and none of the
+run's input files is needed.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ class Traced:
         return 0.0 if factor is None else factor.value
 
     def figures_of(self, figures: Iterable[str], *of: str) -> tuple[Factor, ...]:
-        """Return these figures of each subject, without the figures that are not listed."""
+        """Return these figures of each subject; unlisted figures are left out."""
         factors = (self.figure(figure, one) for one, figure in product(of, figures))
         return tuple(one for one in factors if one is not None)
 
@@ -231,8 +231,8 @@ class Traced:
     def find(self, wanted: str) -> tuple[str, str]:
         """Return ``cell`` or ``station``, and its id.
 
-        Raises `InputError` with the most similar names if the run has no such cell or station, or
-        if several stations have the name.
+        Raises an `InputError` that lists the most similar names if the run has no such cell or
+        station, or if several stations have the name.
         """
         cells = self.table("cells")["cell_id"].astype(str)
         if wanted in set(cells):

@@ -68,22 +68,22 @@ _FROM_TABLES = ("demand", "factors", "offers", "reach", "limits")
 _CHANGES, _REPLANNED = "changes.csv", "replanned_from"
 # Kinds of population data that add notes to a run when they are read.
 _WITH_NOTES = ("streets", "zones")
-# Errors that mean that an input can no longer be read.
+# Exceptions raised if an input can no longer be read.
 _GONE = (InputError, ConfigError, DownloadError)
 
 
 @dataclass(frozen=True)
 class Verified:
-    """The checks of a run, and the faults found.
+    """The checks of a run, and the errors found.
 
     Parameters
     ----------
     folder
         The run folder.
     held
-        The result of each check in words, by the name of the check.
+        The result of each check as text, by the name of the check.
     faults
-        The faults found; empty if every check holds.
+        The errors found; empty if every check passes.
     notes
         Claims that could not be checked, with the reason.
     """
@@ -96,7 +96,7 @@ class Verified:
     def attempt[T](
         self, what: str, check: Callable[[], tuple[str, T]], progress: Report | None = None
     ) -> T | None:
-        """Run a check, record its outcome in words or its faults, and return its result."""
+        """Run a check, record its outcome or its errors, and return its result."""
         begun = datetime.now()
         result: T | None = None
         self.held[what] = "does not hold"
@@ -132,14 +132,15 @@ def verify_run(
     """Check the claims of a stored run from its files alone, and return the results.
 
     Files are compared with their hashes and with each other, and the plan is recounted. Every table
-    that follows from other tables is computed again. The run folder, including its page, is
-    written again from its tables and compared. An edit is therefore found even if the hashes were
-    changed to match. Edits of data that were read from inputs are not found here; `siting rerun`
-    finds them. The bound is proven again from the stored dual prices. `Verified.notes` lists the
-    claims that are not proven.
+    that follows from other tables is recomputed. The run folder, including its page, is written
+    again from its tables and compared. An edit is therefore found even if the hashes were changed
+    to match. Edits of data that were read from inputs are not found here; `siting rerun` finds
+    them. The bound is proven again from the stored dual prices. `Verified.notes` lists the claims
+    that are not proven.
 
-    `folder`: a folder of `siting run`; `frontier`: the folder of `siting frontier` whose curve the
-    run's page shows, if any; `progress`: called with an `Event` when a check is done.
+    `folder`: a folder of `siting run`; `frontier`: if the run's page shows a budget curve, the
+    folder of `siting frontier` with this curve; `progress`: called with an `Event` when a check is
+    done.
 
     >>> verify_run("runs/lahore-20261124-101500").faults  # doctest: +SKIP
     []
@@ -210,7 +211,7 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
     low, high = (proof.bound, proven.bound) if less else (proven.bound, proof.bound)
     if not above(low, high):
         return f"{words}, the run says {shown(proof.bound)}: proven", None
-    rests = "rests on cuts and branching too, which were not done again"
+    rests = "also relies on cuts and branching, which were not repeated"
     return f"{words}; the {shown(proof.bound)} of the run {rests}", None
 
 
@@ -220,11 +221,11 @@ def _award(study: Study, folder: Path) -> tuple[str, None]:
     refuse(award_faults(account))
     won, lost = len(account.winners), len(account.losers)
     words = "bundles, alternatives, caps, reserve prices and payments hold"
-    return f"{won:,} bids that win and {lost:,} that lose: {words}", None
+    return f"{won:,} winning and {lost:,} losing bids: {words}", None
 
 
 def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
-    """Compute each table that follows from other tables, and compare it with the stored one."""
+    """Recompute each table that follows from other tables, and compare it with the stored one."""
     facts = read_json(folder / "run.json")
     faults, again = list[Fault](), []
     with scratch_folder() as cache:
@@ -258,7 +259,7 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
     told, rests = outcome_faults(study)
     faults += told
     if rests:
-        notes.append(f"rests on other solves, not done again: {', '.join(rests)}")
+        notes.append(f"relies on other solves, which were not repeated: {', '.join(rests)}")
     refuse(faults)
     return f"recomputed from each other: {', '.join(again)}", None
 
@@ -270,11 +271,11 @@ def _records(table: pd.DataFrame) -> list[str]:
 
 @contextmanager
 def _inputs_there(what: str, faults: list[Fault]) -> Iterator[None]:
-    """Add a fault for each missing input that is needed to compute a claim again."""
+    """Add an error for each missing input that is needed to recompute a claim."""
     try:
         yield
     except _GONE as err:
-        what = f"{what} cannot be worked out again"
+        what = f"{what} cannot be recomputed"
         faults += [
             Fault(one.where, f"{what}: {one.what}", "put the file back") for one in err.faults
         ]
@@ -318,11 +319,13 @@ def _written(
 def _fact_faults(
     said: dict[str, Any], anew: dict[str, Any], path: Path, notes: list[str]
 ) -> list[Fault]:
-    """Return a fault for each key of ``run.json`` that the tables contradict."""
+    """Return an error for each key of ``run.json`` that the tables contradict."""
     told = dict(said)
     replanned = told.pop(_REPLANNED, None)
     if told.pop(AWARD, None) is not None:
-        notes.append(f"rests on other solves, not done again: critical asks ({AWARD}, losers.csv)")
+        notes.append(
+            f"relies on other solves, which were not repeated: critical asks ({AWARD}, losers.csv)"
+        )
     own = [] if replanned is None else _replan_words(told, anew, replanned, path, notes)
     for facts in (told, anew):  # packages for the page may be installed or removed later
         facts["warnings"] = [line for line in facts["warnings"] if not _no_report(line)]
@@ -353,7 +356,7 @@ def _replan_words(
 
 
 def _record_faults(said: dict[str, Any], anew: dict[str, Any], moment: OfTheMoment) -> list[Fault]:
-    """Return faults for keys of the manifest, except hashes, that differ from a new run's."""
+    """Return errors for manifest keys, except hashes, that differ from those of a new run."""
     hashes = ("sha256", "of_the_run", SEAL, "siting")
     odd = (k for k in [*anew, *said] if k not in hashes and said.get(k) != anew.get(k))
     faults = naming(f"{FOLDER}/{MANIFEST}", "has different keys from a run", odd, MENDED)
@@ -366,7 +369,7 @@ def _record_faults(said: dict[str, Any], anew: dict[str, Any], moment: OfTheMome
 def _page(
     study: Study, folder: Path, facts: dict[str, Any], curve: Path | None
 ) -> tuple[list[Fault], str]:
-    """Return the faults of the run's page, and words on its language and curve."""
+    """Return the errors in the run's page, and a text on its language and budget curve."""
     path = folder / REPORT
     fix = f"write it again with siting report {folder}"
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Value a plan with dropped or required stations or a different budget, exactly and at once.
+"""Value a plan with dropped or required stations or a different budget, exactly and immediately.
 
 `siting.review.evaluate.as_drawn` values the stations that remain after dropping and adding. The
 program is solved again only on request.
@@ -38,14 +38,14 @@ _NO_PANEL = (
     "aside, #plan-map > .quiet { display: none }</style>"
 )
 SCRIPT = files("siting.review") / "what_if.js"
-SAME = "The same stations except for your changes; nothing else is decided again."
+SAME = "The same stations except for your changes; nothing else is re-optimised."
 
 
 class WhatIf:
-    """A plan, and the same plan after changes that a user wishes.
+    """A plan before and after a user's changes.
 
-    The given plan keeps the run's figures. The changed plan is valued by the most energy that its
-    stations can serve in the last year within the public money.
+    The given plan keeps the run's figures. The changed plan is valued by the maximum energy that
+    its stations can serve in the last year within the budget.
 
     Parameters
     ----------
@@ -103,8 +103,8 @@ class WhatIf:
     ) -> Self:
         """Replace all earlier wishes, and value the changed plan.
 
-        A required site gets the offer that serves the most energy for the money left; if no offer
-        is affordable, it gets the cheapest offer.
+        A required site gets the offer that serves the most energy within the remaining budget, or
+        the cheapest offer if none is affordable.
 
         Raises
         ------
@@ -137,7 +137,7 @@ class WhatIf:
         Raises
         ------
         InfeasibleError
-            If no plan meets the wishes; the faults name the wishes in conflict.
+            If no plan meets the wishes; the error lists the conflicting wishes.
         """
         replanned = replan(
             self.study, drop=self.drop, require=self.require, budget_pkr=self.budget_pkr
@@ -225,8 +225,8 @@ class Board:
         begun = time.perf_counter()
         try:
             if not isinstance(wishes, Mapping):
-                what = f"{reprlib.repr(wishes)} is not a section of drop, require and budget_pkr"
-                raise InputError("wishes", what)
+                what = "is not a mapping with the keys drop, require and budget_pkr"
+                raise InputError("wishes", f"{reprlib.repr(wishes)} {what}")
             wishes = {"drop": (), "require": (), "budget_pkr": None, **wishes}
             if wishes.get("again"):
                 self.asked.start_over()
@@ -254,9 +254,9 @@ class Board:
 def what_if(run: Source, height_px: int = 560) -> Any:
     """Return a widget that values a plan with changed stations or a different budget.
 
-    The map, the share served and the money change at once, because the changed stations are valued
-    without a solve. A button solves again. `siting.review.what_if.WhatIf` does the same without a
-    notebook.
+    The map, the share served and the public money change at once, because the changed stations are
+    valued without a solve. A button runs the solver again. `siting.review.what_if.WhatIf` does the
+    same without a notebook.
 
     Parameters
     ----------
@@ -268,7 +268,7 @@ def what_if(run: Source, height_px: int = 560) -> Any:
     Returns
     -------
     anywidget.AnyWidget
-        The widget, which works offline. Its attribute ``asked`` is the `WhatIf` behind it.
+        The widget, which works offline. Its attribute ``asked`` is the underlying `WhatIf`.
 
     Raises
     ------
@@ -293,7 +293,7 @@ def what_if(run: Source, height_px: int = 560) -> Any:
     }
     synced = {name: one.tag(sync=True) for name, one in traits.items()}
     script = {"_esm": SCRIPT.read_text(encoding="utf-8")}
-    # The class is made here, so that only users of the widget need the package.
+    # The class is defined here, so that only users of the widget need the package.
     made: Any = type("WhatIfWidget", (anywidget.AnyWidget,), script | synced)
     widget = made(height_px=height_px, **board.begin())
     widget.asked = board.asked

@@ -1,4 +1,4 @@
-"""Roads: a `Network` with driving minutes from OSMnx or files, and the reach of cells."""
+"""Roads: a `Network` with driving times, from OSMnx or files, and the reach of cells."""
 
 from siting.roads.build import build_network
 from siting.roads.cache import cached_network

@@ -39,9 +39,9 @@ def build_network(
 ) -> Network:
     """Return the network of a city: streets in metres (UTM) with speeds and driving minutes.
 
-    ``travel_min = length_m / 1000 / speed_kmh * 60 * peak_factor``. Bus-only streets are dropped;
-    one-way and parallel streets are kept. Only the largest strongly connected part remains, and the
-    report states the loss.
+    ``travel_min = length_m / 1000 / speed_kmh * 60 * peak_factor``. Bus-only streets are dropped.
+    One-way and parallel streets are kept. Only the largest strongly connected part is kept, and the
+    report states the length lost.
 
     Parameters
     ----------
@@ -50,11 +50,12 @@ def build_network(
         `siting.roads.read_file` and `siting.roads.download_place`.
     speeds
         Free speed (km/h) and peak factor by group of cities and kind of road, from
-        ``siting.reference.table("speeds")``; used if `maxspeed` is missing or implausible.
+        ``siting.reference.table("speeds")``. The speed is used if `maxspeed` is missing or
+        implausible.
     city
         The group of cities: ``karachi_lahore``, ``islamabad_rawalpindi`` or ``other``.
     peak
-        Whether times are for the peak hour (with the factor) or for free-flowing traffic.
+        Whether to apply the peak factor; if not, traffic is free-flowing.
     source
         The graph's source (kind, licence, attribution, sha256 …); kept in the report.
 
@@ -63,7 +64,7 @@ def build_network(
     Network
         With these figures in the report: ``nodes_read``, ``edges_read``, ``street_km_read`` (each
         street once, both directions together), ``bus_only_ways_dropped``, ``street_km_lost`` and
-        ``share_lost`` (km cut off, and their share of the km for cars), ``nodes``, ``edges``,
+        ``share_lost`` (km cut off, and its share of the km for cars), ``nodes``, ``edges``,
         ``street_km``, ``maxspeed_share`` (share of length with posted limits),
         ``kinds_without_speed`` (kinds of road without a row, with km), ``crs``, ``city_group``,
         ``peak``, ``source``.
@@ -215,7 +216,7 @@ def _strongest_part(
     # Nodes are sorted by id, so the first node in any of the largest parts breaks ties.
     largest = part[np.argmax(count[part])]
     if count[largest] < 2:
-        fix = "take a larger extract; check that one-ways have their counterpart"
+        fix = "use a larger extract; check that each one-way street has a counterpart"
         raise InputError("graph", "no two places can be reached from each other", fix)
     inside = part == largest
     return inside, cars & inside[u] & inside[v]

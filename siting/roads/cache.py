@@ -1,4 +1,4 @@
-"""Networks stored on disk, so that later runs do not build them again."""
+"""Networks stored on disk, so that later runs do not rebuild them."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ def cached_network(folder: Path, key: dict[str, Any], build: Callable[[], Networ
 
     Each network has its own folder, with the hashes of its files. The folder is written completely
     or not at all, so simultaneous or killed runs never leave a partial network. A damaged network
-    is built again, with a warning.
+    is rebuilt, with a warning.
 
     `folder` is the folder of stored networks; it is created if missing. `key` is everything on
     which the network depends, in JSON types: the source's hash, the speeds, the settings. The
-    versions of this package and of OSMnx are added. `build` is called without arguments if nothing
-    is stored under the key. A network that could not be written is still returned, with a warning.
+    versions of this package and of OSMnx are added to it. `build` is called without arguments if
+    nothing is stored under the key. A network that could not be written is still returned, with a
+    warning.
     """
     full = {**key, "format": FORMAT, "siting": __version__, "osmnx": version("osmnx")}
     text = json.dumps(full, sort_keys=True, ensure_ascii=False)

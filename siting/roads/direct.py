@@ -41,8 +41,8 @@ def network_from_file(
     is read by OSMnx. A table of streets written by `Network.to_parquet` is used unchanged.
 
     `path` and `clip` are as in `siting.roads.read_file`; `speeds`, `city`, `peak`, `source` and the
-    report of the result are as in `siting.roads.build_network`. The errors are those of both
-    functions.
+    report of the result are as in `siting.roads.build_network`. The errors of both functions can
+    occur.
     """
     path = Path(path)
     if path.suffix.lower() == EDGE_TABLE:

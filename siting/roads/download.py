@@ -41,11 +41,11 @@ class Download:
     # Addresses of the servers. The answers of each server are stored separately.
     overpass_url: str = "https://overpass-api.de/api"
     nominatim_url: str = "https://nominatim.openstreetmap.org/"
-    timeout_s: float = 180  # a try fails after this many seconds without data
-    # Retries after temporary failures: too many requests, overload, a broken answer.
+    timeout_s: float = 180  # an attempt fails after this many seconds without data
+    # Number of retries after temporary failures: too many requests, overload, a broken answer.
     retries: int = 3
     # Seconds before the first retry. The wait doubles for each further retry, up to a minute. A
-    # longer wait that a server requests (``Retry-After``) is respected, up to a minute.
+    # longer wait requested by the server (``Retry-After``) is respected, up to a minute.
     pause_s: float = 5
 
     def __post_init__(self) -> None:
@@ -69,11 +69,11 @@ def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
     """Return the drivable streets of a place as an OSMnx graph in lon/lat (``length`` in m).
 
     `query` is the place's name in Nominatim, e.g. ``"Islamabad, Pakistan"``; the place must be an
-    area. `download` has the servers, the time-out, the retries and the folder of answers.
+    area. `download` sets the servers, the time-out, the retries and the folder of answers.
 
     The result is that of ``osmnx.graph_from_place(query, network_type="drive")``, with unconnected
-    parts kept; `siting.roads.build_network` removes and reports them. A `DownloadError` names the
-    server, the failure, the number of tries, and the remedy.
+    parts kept; `siting.roads.build_network` removes and reports them. A `DownloadError` states the
+    server, the failure, the number of attempts, and the remedy.
     """
     import osmnx as ox
 
@@ -112,9 +112,9 @@ def download_features(
     is as in `download_place`.
 
     Columns: ``osm_id`` (``node/…``, ``way/…``, ``relation/…``), a column per tag found, and
-    ``geometry``: the feature itself if it is a point, else a point in it. Rows are sorted by kind
-    and id. Raises `InputError` if the polygon is empty, crosses itself or is not in degrees. Raises
-    `DownloadError` as in `download_place`, and if the area has no feature with these tags.
+    ``geometry``: the feature itself if it is a point, else a point inside it. Rows are sorted by
+    kind and id. Raises `InputError` if the polygon is empty, crosses itself or is not in degrees.
+    Raises `DownloadError` as in `download_place`, and if the area has no feature with these tags.
     """
     require_area(polygon)
     words = ", ".join(f"{tag}={value}" for tag, value in tags.items())
@@ -199,7 +199,7 @@ def require_area(polygon: Polygon | MultiPolygon, name: str = "polygon") -> None
     if not isinstance(polygon, Polygon | MultiPolygon) or polygon.is_empty:
         raise InputError(name, "is not an area", "give a polygon or a box")
     if not polygon.is_valid:
-        raise InputError(name, "crosses itself", "mend it, e.g. with shapely.make_valid")
+        raise InputError(name, "crosses itself", "repair it, e.g. with shapely.make_valid")
     west, south, east, north = polygon.bounds
     if west < -180 or east > 180 or south < -90 or north > 90:
         raise InputError(name, f"{_bounds(polygon)} is not in degrees", "give it in lon/lat")

@@ -93,7 +93,7 @@ def without_bus_only(graph: nx.MultiDiGraph[Any]) -> tuple[nx.MultiDiGraph[Any],
 
 
 def only_drivable(graph: nx.MultiDiGraph[Any]) -> nx.MultiDiGraph[Any]:
-    """Return the graph without streets closed to cars, and without nodes left isolated.
+    """Return the graph without streets closed to cars, and without isolated nodes.
 
     `graph` is not changed. Bus-only streets are kept, so that `without_bus_only` can count them.
     """

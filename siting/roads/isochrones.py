@@ -1,4 +1,4 @@
-"""Isochrones: the areas from which drivers reach a place within given minutes."""
+"""Isochrones: the areas from which drivers reach a place within a number of minutes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ASIDE = 2
 def isochrones(
     network: Network, node_min: pd.Series[float], within_min: Sequence[float]
 ) -> gpd.GeoDataFrame:
-    """Return the area of each band of driving minutes to the nearest place, one row per band.
+    """Return the area of each band of driving time to the nearest place, one row per band.
 
     The area consists of squares, `SQUARE_M` m wide, up to `ASIDE` squares from a street. Streets
     are sampled at least every half square, in their driving direction. The outlines of areas are
@@ -29,7 +29,7 @@ def isochrones(
 
     `node_min` has the minutes from each node by ``node_id``, as `minutes_to_nearest` returns them;
     they are infinite if there is no path. `within_min` has the upper limits of the bands in
-    minutes, in rising order. Columns: ``over_min``, ``within_min`` (minutes) and ``geometry``
+    minutes, in ascending order. Columns: ``over_min``, ``within_min`` (minutes) and ``geometry``
     (MultiPolygon, in the network's coordinates). Empty bands are left out.
     """
     spots, minutes = _street_spots(network, node_min)

@@ -28,7 +28,7 @@ def road_lines(
 
     The line of a road is the longest of the shortest paths along its streets. Parallel parts (the
     other carriageway, ramps) do not form separate lines. Case in `names` is ignored. An
-    `InputError` that names `key` lists every name without a road.
+    `InputError` for `key` lists every name without a road.
     """
     edges = network.edges
     called = edges["name"].fillna("").astype(str).str.casefold()
@@ -39,7 +39,7 @@ def road_lines(
         wanted = name.strip().casefold()
         mine = called.str.split(r"\s*;\s*", regex=True).map(lambda of, w=wanted: w in of)
         if not mine.any():
-            fix = did_you_mean(name, known, "use a name as the map has it")
+            fix = did_you_mean(name, known, "use a name that is on the map")
             faults.append(Fault(key, f"{name!r} is not a road of the network", fix))
             continue
         lines_by_name[name] = _ends_to_ends(edges[mine])
@@ -52,8 +52,8 @@ def lines_of_layer(
 ) -> dict[str, list[shapely.LineString]]:
     """Return the lines of a layer by name, in the coordinate system `crs` (metres).
 
-    An `InputError` names `key` if the column is missing, there are no rows, or a shape is not a
-    line.
+    An `InputError` for `key` is raised if the column is missing, there are no rows, or a shape is
+    not a line.
     """
     layer = read_layer(path)
     refuse(missing_columns(layer, (name_column,), f"{key}, {path}"))
@@ -93,7 +93,7 @@ def _ends_to_ends(edges: gpd.GeoDataFrame) -> list[shapely.LineString]:
 
 
 def _farthest(graph: nx.Graph[int], start: int) -> list[int]:
-    """Return the shortest path from a node to the node that is farthest away."""
+    """Return the shortest path from a node to the farthest node."""
     import networkx as nx
 
     ways = nx.single_source_dijkstra_path(graph, start, weight="length_m")

@@ -22,7 +22,7 @@ type Places = list[tuple[str, str, str, float, float]]
 
 
 def read_neighbourhoods(path: Path) -> gpd.GeoDataFrame:
-    """Return the named parts of a city that a road file lists, as points in lon/lat (EPSG:4326).
+    """Return the named places of a city in a road file, as points in lon/lat (EPSG:4326).
 
     `path` is OSM XML (plain, gz or bz2) or PBF. GraphML has no place names. Columns: ``name`` (in
     English if the map has it), ``name_ur`` (in Urdu; blank if missing), ``kind`` (one of
@@ -43,7 +43,7 @@ def read_neighbourhoods(path: Path) -> gpd.GeoDataFrame:
 
 
 def _of_xml(text: bytes, path: Path) -> Places:
-    # Most files have only roads. A search for the key shows this without parsing the file.
+    # Most files have only roads, which a search for the key shows without parsing the file.
     if b'k="place"' not in text and b"k='place'" not in text:
         return []
     places: Places = []

@@ -56,7 +56,7 @@ class Network:
         return cast(pyproj.CRS, self.nodes.crs)
 
     def __repr__(self) -> str:
-        """Return the size of the network on one line."""
+        """Return a one-line summary of the network's size."""
         kilometres = self.report.get("street_km")
         streets = f", {kilometres:,.0f} km of streets" if isinstance(kilometres, float) else ""
         return (
@@ -132,7 +132,7 @@ class Network:
         return cls(nodes, frame, dict(report) if isinstance(report, dict) else {})
 
     def to_parquet(self, path: Path | str) -> None:
-        """Write the network as a GeoParquet table that the key ``roads`` of a study accepts."""
+        """Write the network as a GeoParquet table for the ``roads`` key of a study."""
         at = self.nodes.geometry.loc[self.edges.index.get_level_values("u")]
         table = self.edges.assign(u_x_m=at.x.to_numpy(), u_y_m=at.y.to_numpy())
         table.attrs = {_REPORT: self.report}
@@ -145,7 +145,7 @@ class Network:
         Raises
         ------
         InputError
-            If the file is not a table that `to_parquet` wrote.
+            If the file was not written by `to_parquet`.
         """
         return cls(*read_edge_table(Path(path), {}))
 
@@ -153,7 +153,7 @@ class Network:
 def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Return the nodes and edges of an OSMnx graph in UTM metres, sorted by their ids.
 
-    The graph may be in lon/lat or projected. An edge without geometry gets a straight line. The
+    The graph may be in lon/lat or projected. An edge without geometry is given a straight line. The
     index of the nodes is ``node_id``; the index of the edges is ``u``, ``v``, ``key``. Raises
     `InputError` if there is no edge or coordinate reference system, or a node lacks a position or
     an integer id.
@@ -180,13 +180,13 @@ def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.Geo
 def edge_faults(
     where: str, index: pd.MultiIndex, bad: np.ndarray, what: str, fix: str = ""
 ) -> list[Fault]:
-    """Return a list of one fault with the number and ids of the bad streets, or an empty list."""
+    """Return a list with an error on the invalid streets, or an empty list if there are none."""
     ids = tuple("-".join(map(str, uvk)) for uvk in index[bad])
     return [Fault(where, f"{len(ids):,} {what}", fix, ids)] if ids else []
 
 
 def utm_epsg(bounds: Iterable[float]) -> int:
-    """Return the EPSG code of the UTM zone (metres) that contains the middle of a box in degrees.
+    """Return the EPSG code of the UTM zone (metres) that contains the centre of a box in degrees.
 
     `bounds` are west, south, east and north. The latitude determines only the hemisphere.
 
@@ -244,8 +244,8 @@ def joined_names(values: list[Any]) -> Any:
 def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
     """Return the parts of a network that `Network.to_parquet` wrote, unchanged.
 
-    Each field of `source` that is not blank replaces the field of that name in the report. An
-    `InputError` names each missing or wrong column.
+    Non-blank fields of `source` replace those of the same name in the report. An `InputError` lists
+    each missing or invalid column.
     """
     try:
         table = gpd.read_parquet(path)

@@ -1,6 +1,6 @@
 """Answers of OpenStreetMap's servers to OSMnx: checks, failures and storage.
 
-After status 429 or 504, OSMnx 2.1 retries every 55 seconds without end. It also stores empty
+After status 429 or 504, OSMnx 2.1 retries every 55 seconds indefinitely. It also stores empty
 answers. It writes answers directly into its cache, so a killed run can leave a partial file that
 stops every later run. If a server runs out of time, OSMnx continues with part of the streets.
 Therefore, this module replaces three functions during a call. Two of them read and write the cache.
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 # Time limit of a whole answer, as a multiple of the time-out. It is large, to allow for slow
 # connections.
 WHOLE_ANSWER = 10.0
-# Seconds after which a connection attempt ends.
+# Time-out of a connection attempt (s).
 _CONNECT_S = 2
 _MAY_PASS = {408, 429, 500, 502, 503, 504}
 
@@ -48,19 +48,19 @@ class Trouble:
 
     what: str
     may_pass: bool = True  # a retry may help
-    fix: str = ""  # a remedy that replaces the usual remedy
-    wait_s: float = 0.0  # seconds the server asks to wait
+    fix: str = ""  # remedy in place of the usual one
+    wait_s: float = 0.0  # wait requested by the server (s)
     empty: bool = False  # the answer was valid but empty
 
 
-_WRONG_FORM = Trouble("the answer is JSON, but not of the form it should have")
+_WRONG_FORM = Trouble("the answer is JSON, but not in the expected form")
 _NOTHING = Trouble(
-    "the answer is empty: nothing of the kind is known there",
+    "the answer is empty: nothing was found there",
     may_pass=False,
-    fix="check the place's spelling, or give a polygon or a larger one",
+    fix="check the place's spelling, or give a polygon or a larger polygon",
     empty=True,
 )
-# Troubles, keyed by text in OSMnx's error messages.
+# Problems, keyed by text in OSMnx's error messages.
 _SAID = {
     "no graph nodes within the requested polygon": Trouble(
         "the answer has no street that cars may use inside the area",
@@ -86,7 +86,7 @@ class UnsoundAnswerError(Exception):
 
 
 def troubles() -> tuple[type[Exception], ...]:
-    """Return the exceptions that OSMnx may raise for a request; `trouble_of` interprets them."""
+    """Return the exceptions that OSMnx may raise for a request; `trouble_of` explains them."""
     from osmnx._errors import InsufficientResponseError, ResponseStatusCodeError
 
     return (
@@ -112,7 +112,7 @@ class Answers:
         self._pending: dict[Path, Any] = {}
         self._used_empty = False
         self._believe_empty = True
-        self._online: set[str] = set()  # hosts to which a connection was tried
+        self._online: set[str] = set()  # hosts already tried
 
     @contextmanager
     def in_osmnx(self, **settings: Any) -> Iterator[None]:
@@ -169,8 +169,8 @@ class Answers:
     def save(self, url: str, answer: Any, ok: bool) -> None:
         """Store a valid answer; an empty answer remains pending until `keep_pending` is called.
 
-        `url` is the request as OSMnx writes it. `ok` means that the status was good. Raises
-        `UnsoundAnswerError` if the answer has the wrong form or reports a failure.
+        `url` is the request as OSMnx writes it. `ok` states whether the HTTP status was a success.
+        Raises `UnsoundAnswerError` if the answer has the wrong form or reports a failure.
         """
         trouble = _fault_of(answer)
         if trouble is not None:
@@ -194,7 +194,7 @@ class Answers:
         return changes
 
     def _require_online(self, url: str) -> None:
-        """Check that this machine can reach the server, so that tries do not wait in vain."""
+        """Check that this machine can reach the server, to avoid useless retries."""
         parts = urlsplit(url)
         if parts.netloc in self._online or requests.utils.get_environ_proxies(url):
             return
@@ -202,7 +202,7 @@ class Answers:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         if not _answers_at(str(parts.hostname), port):
             what = f"this machine seems to be offline: no connection within {_CONNECT_S} s"
-            fix = "go online and run `siting fetch CONFIG` once, which keeps the answers"
+            fix = "go online and run `siting fetch CONFIG` once to store the answers"
             raise UnsoundAnswerError(Trouble(what, may_pass=False, fix=fix))
 
     def _path(self, url: str) -> Path:
@@ -219,7 +219,7 @@ class Answers:
 
 
 def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
-    """Return the trouble that caused an exception; ``None`` if it has another cause."""
+    """Return the problem that caused an exception; ``None`` if it has another cause."""
     from osmnx._errors import InsufficientResponseError, ResponseStatusCodeError
 
     if isinstance(err, UnsoundAnswerError):
@@ -269,7 +269,7 @@ def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -
         response.close()
         # OSMnx would store the other server's answer under this address.
         what = f"the server redirects to another, {other}"
-        raise UnsoundAnswerError(Trouble(what, may_pass=False, fix="give the address you mean"))
+        raise UnsoundAnswerError(Trouble(what, may_pass=False, fix="use that server's address"))
     if response.ok:
         return
     response.close()
@@ -309,7 +309,7 @@ def _broken_json(text: str) -> Trouble:
 
 
 def _fault_of(answer: Any) -> Trouble | None:
-    """Return the fault of a parsed answer, or ``None`` if it is valid."""
+    """Return the problem with a parsed answer, or ``None`` if it is valid."""
     if isinstance(answer, dict):
         if "remark" in answer:
             # Overpass reports a time-out with status 200 and the data it had by then.
@@ -340,7 +340,7 @@ def _is_empty(answer: Any) -> bool:
 
 
 def _innermost(err: BaseException) -> str:
-    """Return the innermost reason for a missing connection, in words."""
+    """Return the innermost reason for a failed connection, as text."""
     reason: BaseException = err
     while True:
         inner = getattr(reason, "reason", None) or (reason.args[0] if reason.args else None)

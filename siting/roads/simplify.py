@@ -173,7 +173,7 @@ def _paths(
     near: tuple[np.ndarray, np.ndarray],
     node_id: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the segments of each path from an end to the next, and the number in each path.
+    """Return the segments of each path from an end to the next, and the number per path.
 
     A path stops where no segment continues in its direction.
     """

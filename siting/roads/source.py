@@ -50,7 +50,7 @@ def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.Mult
         A file whose extension is one of `ROAD_SUFFIXES`.
     clip
         A polygon in lon/lat; ``None`` means no clipping. A street (an OSM way in XML and PBF, an
-        edge in GraphML) with any node inside is kept whole, so it may extend beyond the polygon.
+        edge in GraphML) with any node inside is kept whole and may extend beyond the polygon.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.Mult
     Raises
     ------
     InputError
-        If the file is missing, has another extension, is broken, or holds no drivable street.
+        If the file is missing, has an unknown extension, is corrupt, or has no drivable street.
     MissingExtraError
         If a PBF file is given and pyosmium is not installed.
     """
@@ -129,7 +129,7 @@ def _graphml(plain: Path, clip: Polygon | MultiPolygon | None, path: Path) -> nx
 
 
 def require_osmnx_form(graph: nx.MultiDiGraph[Any], where: Path | str) -> None:
-    """Check that a graph has OSMnx's form; raise `InputError` with every difference."""
+    """Check that a graph has OSMnx's form; raise an `InputError` that lists every difference."""
     faults = []
     fix = "save it with osmnx.save_graphml"
     if "crs" not in graph.graph:
@@ -169,7 +169,7 @@ def _checked_suffix(path: Path) -> str:
 
 @contextmanager
 def unpacked(path: Path, suffix: str) -> Iterator[IO[bytes]]:
-    """Open a file, compressed or not, for reading; raise `InputError` if its data are broken."""
+    """Open a file, compressed or not, for reading; raise `InputError` if its data are corrupt."""
     opener: Callable[..., Any] = open
     if suffix.endswith((".gz", ".bz2")):
         opener = gzip.open if suffix.endswith(".gz") else bz2.open
@@ -177,7 +177,7 @@ def unpacked(path: Path, suffix: str) -> Iterator[IO[bytes]]:
         with opener(path, "rb") as file:
             yield cast(IO[bytes], file)
     except (OSError, EOFError, zlib.error) as err:
-        # a full disk, not a broken file
+        # a full disk, not a corrupt file
         if getattr(err, "errno", None) in NO_ROOM:
             raise
         raise InputError(str(path), f"cannot be unpacked: {err}", "get the file again") from err

@@ -39,9 +39,9 @@ def parse_maxspeed(value: Any) -> float:
     """Return a posted limit in km/h, or NaN if the tag has no plausible limit.
 
     `value` is an OSM ``maxspeed``: ``"50"``, ``"50 km/h"``, ``"30 mph"``, ``"50;60"``, a number, or
-    a list if streets were merged. The lowest of several plausible limits is taken, whatever the
-    lengths of the streets. Words (``"PK:urban"``, ``"none"``) and figures outside 5 to 130 km/h are
-    ignored.
+    a list if streets were merged. The lowest of several plausible limits is taken, regardless of
+    the lengths of the streets. Words (``"PK:urban"``, ``"none"``) and values outside 5 to 130 km/h
+    are ignored.
 
     >>> parse_maxspeed("50"), parse_maxspeed(["60", "40 km/h", "2"])
     (50.0, 40.0)
@@ -101,11 +101,11 @@ def edge_speeds(
     """Return each street's free speed (km/h) and the peak factor of its driving time.
 
     A plausible posted limit is taken as the free speed. A limit is a legal ceiling, not an observed
-    speed, so it may be too high on narrow streets. The peak factor of the kind of road multiplies
-    the time in either case. If streets of several kinds were merged (a list), the kind that is
-    slowest at the peak hour is used. Ties are broken alphabetically, because OSMnx's lists have no
-    fixed order. `classes` is the result of `class_speeds`. Columns: ``highway`` (one kind),
-    ``speed_kmh``, ``speed_source`` (``maxspeed`` or ``class``), ``peak_factor``.
+    speed, so it may be too high on narrow streets. In either case, the driving time is multiplied
+    by the peak factor of the kind of road. If streets of several kinds were merged (a list), the
+    kind that is slowest at the peak hour is used. Ties are broken alphabetically, because OSMnx's
+    lists have no fixed order. `classes` is the result of `class_speeds`. Columns: ``highway`` (one
+    kind), ``speed_kmh``, ``speed_source`` (``maxspeed`` or ``class``), ``peak_factor``.
     """
     paces = classes["peak_factor"] / classes["free_kmh"]
     pace: dict[str, float] = dict(zip(paces.index.astype(str), paces.tolist(), strict=True))

@@ -42,7 +42,7 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
     targets
         ``node_id`` of the targets; a repeated target counts once.
     cutoff_min
-        Longest drive in minutes.
+        Maximum drive in minutes.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
 
     Columns: ``node_id`` (Int64, missing beyond `max_m`), ``snap_m`` (m to that node) and ``road_m``
     (m to the nearest road), on the index of `points`. Raises `InputError` if the points have no
-    coordinate reference system, some lack a geometry, or `max_m` is not above 0.
+    coordinate reference system, a point lacks a geometry, or `max_m` is not above 0.
     """
     if not max_m > 0:
         raise InputError("max_m", f"{max_m:g} metres is not above 0")
@@ -124,7 +124,7 @@ def reach(
     access_kmh: float,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
-    """Return the sites that drivers from each cell reach within the cutoff, and the minutes.
+    """Return the sites that drivers from each cell reach within the cutoff, with driving minutes.
 
     ``travel_min = cell snap_m / access + drive + site snap_m / access``, with access at
     `access_kmh` along the straight line to the road node.
@@ -139,17 +139,17 @@ def reach(
     candidates
         ``site_id``, ``node_id``, ``snap_m``; see `siting.tables.CANDIDATES`.
     cutoff_min
-        The longest drive that counts, in minutes, including access.
+        Maximum drive in minutes, including access.
     access_kmh
         Speed between the place and its road node, km/h.
     progress
-        Called from time to time with the number of sites searched and the number of all sites.
+        Called from time to time with the number of sites searched and the total number of sites.
 
     Returns
     -------
     DataFrame
         `siting.tables.REACH`: ``cell_id``, ``site_id``, ``travel_min``, sorted by cell, then site.
-        Pairs out of reach are absent.
+        Pairs out of reach are omitted.
 
     Raises
     ------
@@ -203,8 +203,8 @@ def minutes_to_nearest(
     The minutes include access from the road node to the site, as in `reach`, and are infinite
     beyond the limit.
 
-    `sites`, `access_kmh` and the errors are as in `reach`. `limit_min` is the longest drive to
-    search, in minutes.
+    `sites`, `access_kmh` and the errors are as in `reach`. `limit_min` is the maximum drive in
+    minutes.
     """
     _require_above_0("limit_min", limit_min, "minutes")
     _require_above_0("access_kmh", access_kmh, "km/h")
@@ -239,13 +239,13 @@ def _require_room(pairs: float, cutoff_min: float) -> None:
     if need > free:
         what = f"about {pairs:,.0f} pairs of cells and sites lie within {cutoff_min:g} minutes "
         what += f"and take {need / 1e9:,.1f} GB of memory, but only {free / 1e9:,.1f} GB are free"
-        raise InputError("reach.cutoff_min", what, "lower it, or take larger cells or fewer sites")
+        raise InputError("reach.cutoff_min", what, "lower it, or use larger cells or fewer sites")
 
 
 def _blocks(
     network: Network, targets: np.ndarray, limit_min: float
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield, for a few targets at a time, their positions, nearby nodes, and the minutes between.
+    """Yield, for a few targets at a time, positions, nearby nodes, and the minutes between them.
 
     For each search, scipy initialises every node of the matrix. For short drives in a large city,
     this takes longer than the search itself. Neighbouring targets are therefore searched together:
@@ -274,7 +274,7 @@ def _blocks(
 def drive_matrix(network: Network, *, back: bool = False) -> tuple[csr_array, np.ndarray]:
     """Return a sparse matrix of the minutes from u to v, and the street of each entry.
 
-    Among parallel streets, only the quickest counts. With `back`, the drives are from v to u.
+    Among parallel streets, only the quickest counts. If `back` is true, the drives are from v to u.
     """
     index = network.nodes.index
     u = index.get_indexer(network.edges.index.get_level_values("u"))
@@ -293,7 +293,7 @@ def drive_matrix(network: Network, *, back: bool = False) -> tuple[csr_array, np
 
 
 def _placed(frame: pd.DataFrame, where: str, key: str, access_kmh: float) -> pd.DataFrame:
-    """Return the rows with a road node, sorted by id, and add the minutes of access."""
+    """Return the rows with a road node, sorted by id, with their access minutes added."""
     refuse(missing_columns(frame, (key, "node_id", "snap_m"), where))
     rows = pd.DataFrame({column: frame[column].array for column in (key, "node_id", "snap_m")})
     rows = rows[rows["node_id"].notna()]

@@ -180,7 +180,7 @@ def read_pbf(path: Path, clip: BaseGeometry | None) -> Ways:
             if ways.add(way.id, refs, {tag.k: tag.v for tag in way.tags}):
                 for ref, lon, lat in placed:
                     ways.add_node(ref, lon, lat)
-    except RuntimeError as err:  # raised by pyosmium for every fault of a file
+    except RuntimeError as err:  # raised by pyosmium for every error in a file
         what = f"is not OSM PBF, or is truncated: {err}"
         raise InputError(str(path), what, "get the file again") from err
     return ways
@@ -215,7 +215,7 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
 
     A way is kept whole if any of its nodes lies inside `clip` (lon/lat; ``None``: all). Raises
     `InputError` if there is no drivable way, if there is none in the polygon, or if a node has
-    impossible coordinates. The message names the file `path`.
+    invalid coordinates. The message names the file `path`.
     """
     if not ways.way_id:
         what = f"has no street that cars may use ({ways.seen:,} ways with a highway tag)"
@@ -263,7 +263,7 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
 
 def nothing_inside(path: Path) -> InputError:
     """Return the error for a file without a drivable street inside the polygon."""
-    fix = "check that file and polygon are of the same place"
+    fix = "check that the file and the polygon cover the same place"
     return InputError(str(path), "has no street that cars may use inside the polygon", fix)
 
 

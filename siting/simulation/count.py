@@ -6,9 +6,9 @@ session, so no wait is cut short. At the end of the day,
 
     arrivals = charged + turned away + still waiting            (charged: session began in the day)
 
-The use of ports and the energy are counted for the part of each session within the same 24 hours,
-including sessions that began the day before. Each day is sampled anew with its own warm-up, so the
-days are independent. Therefore,
+Port use and energy are counted for the part of each session within the same 24 hours, including
+sessions begun the day before. Each day is sampled anew with its own warm-up, so the days are
+independent. Therefore,
 
     mean over days +- t(0.975, days - 1) x standard deviation over days / sqrt(days)
 
@@ -141,12 +141,12 @@ class Days:
 class Rules:
     """The settings of the simulated days.
 
-    An `InputError` names every invalid figure.
+    An `InputError` lists every invalid setting.
     """
 
     days: int = 10  # number of independent days; one day has no confidence interval
     seed: int = 1
-    balk_min: float = 30.0  # the longest expected wait that drivers accept
+    balk_min: float = 30.0  # maximum expected wait that drivers accept (minutes)
     # Coefficient of variation of a session's energy: 0 if all are equal, 1 if exponential.
     spread: float = 0.5
     # Hours of the previous day to simulate, 0 to 24. They do not change the drivers of the counted
@@ -154,7 +154,7 @@ class Rules:
     warm_up_h: float = 24.0
 
     def __post_init__(self) -> None:
-        """Refuse invalid figures, all at once."""
+        """Raise one `InputError` that lists every invalid setting."""
         faults = []
         for name, good, what in (
             ("days", 1 <= self.days <= 10_000, "whole days from 1 to 10,000"),
@@ -292,7 +292,7 @@ def _mean(values: Sequence[pd.Series]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _ratio(top: np.ndarray, bottom: np.ndarray) -> tuple[float, float]:
-    """Return a ratio of sums over days and its half-width, with days as the sample (Cochran)."""
+    """Return a ratio of sums over days and its half-width (Cochran), with days as the sample."""
     if bottom.sum() <= 0:
         return float("nan"), float("nan")
     ratio = float(top.sum() / bottom.sum())

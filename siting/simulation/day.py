@@ -4,7 +4,7 @@ Formulation
 -----------
 The drivers of class c arrive as a Poisson process whose rate in hour h is
 
-    (energy wanted a day / session_kwh(c)) x share of the day's sessions in hour h
+    (daily demand / session_kwh(c)) x share of the day's sessions in hour h
 
 The number of drivers in an hour thus has a Poisson distribution, and arrivals are uniform within
 the hour. Each driver's row (place) is sampled in proportion to the energy of the rows. The energy
@@ -13,11 +13,11 @@ coefficient of 0 means equal energy, and 1 means an exponential distribution, as
 
 A driver who wants to charge compares all compatible stations in reach, as an app would. Among the
 stations whose expected wait is within the driver's patience, the driver takes the station with the
-shortest sum of drive, expected wait and charging. If no station is within patience, the driver is
-turned away and counted at the quickest station. The queue may grow during the drive. If the
-expected wait then exceeds the patience, the driver turns round. All other drivers queue, first
+shortest total of drive, expected wait and charging time. If no station is within patience, the
+driver is turned away and counted at the quickest station. The queue may grow during the drive. If
+the expected wait on arrival exceeds the patience, the driver leaves. All other drivers queue, first
 come, first served, for the ports of one charger group of the station. They take the fastest free
-port and keep it until the session is done.
+port and occupy it until the session ends.
 
 The expected wait is 0 if a port is free. Otherwise it is (drivers waiting + 1) / (the mean number
 of sessions that the group's ports complete in an hour).
@@ -56,7 +56,7 @@ class Queues:
     # port.
     port_rows: tuple[tuple[int, ...], ...]
     pace: np.ndarray  # minutes per kWh, by row of the table of ports and by class
-    # Sessions per minute that the ports of each queue complete when all are taken.
+    # Sessions per minute that each queue's ports complete when all are busy.
     ends_per_min: np.ndarray
 
     @classmethod
@@ -64,8 +64,7 @@ class Queues:
         """Return the queues of a table of ports.
 
         `ports` is the result of `siting.simulation.station_ports`. `count` is the number of
-        sessions per day of each class. These numbers are the weights in the mean session of a
-        group.
+        sessions per day of each class. They weight the classes in the mean session of a group.
         """
         groups = ports["charger_group"].to_numpy(object)
         pace = np.full((len(ports), len(sessions.classes)), np.inf)
@@ -96,12 +95,12 @@ class Queues:
 def draw_drivers(
     rows: pd.DataFrame, sessions: Sessions, *, days: int, spread: float, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Return the drivers of some days in the order in which they want to charge.
+    """Return the drivers of a number of days, in the order in which they want to charge.
 
     `rows` is the demand, with ``vehicle_class`` and ``kwh_day``, one row per place and class.
-    `days` is the number of successive days. `spread` is the coefficient of variation of a session's
-    energy, 0 or more. Columns: ``time_min`` (minutes from the first midnight), ``row`` (position in
-    `rows`), ``of`` (position of the class), ``kwh``.
+    `days` is the number of consecutive days. `spread` is the coefficient of variation of a
+    session's energy, 0 or more. Columns: ``time_min`` (minutes from the first midnight), ``row``
+    (position in `rows`), ``of`` (position of the class), ``kwh``.
     """
     of_row = np.array([sessions.classes.index(str(c)) for c in rows["vehicle_class"]], dtype=int)
     energy = rows["kwh_day"].to_numpy(dtype=float)
@@ -170,11 +169,11 @@ def simulate(
     """Return the outcome of each driver; each is followed to the end of the session.
 
     `drivers` is the result of `siting.simulation.draw_drivers`. `choices` has the choices of each
-    row of demand. `patience_min` is the longest expected wait that a driver accepts, in minutes; it
+    row of demand. `patience_min` is the maximum expected wait that a driver accepts, in minutes; it
     may be infinite.
 
     Columns added to `drivers`: ``outcome`` (0: nothing in reach; 1: turned away before setting out;
-    2: turned round at the station; 3: charged), ``queue`` (-1: none), ``arrive_min`` (at the
+    2: left on arrival at the station; 3: charged), ``queue`` (-1: none), ``arrive_min`` (at the
     station; for drivers who never set out, the time they want to charge), ``start_min``,
     ``end_min``, ``port`` (row of the table of ports).
     """

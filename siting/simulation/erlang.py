@@ -1,13 +1,13 @@
-"""Expected waits by Erlang C at each station, for the drivers that a plan assigns there.
+"""Expected waits (Erlang C) at each station, for the drivers that a plan assigns to it.
 
 Formulation
 -----------
 The energy of a class that the plan assigns to a station is converted to sessions per hour. The
 conversion uses the class's mean session and its share of the day's sessions in the hour. If a class
-fits several charger groups of the station, it is divided among them, in steps of a hundredth, so
-that they are equally busy. Each group is one M/M/n queue, where n is the number of ports and a is
-the offered load in erlangs (sessions per hour times the mean hours at a port). With the probability
-of waiting C(n, a) from `siting.sites.waiting`,
+can use several charger groups of the station, its energy is divided among them, in steps of a
+hundredth, so that they are equally busy. Each group is one M/M/n queue, where n is the number of
+ports and a is the offered load in erlangs (sessions per hour times the mean hours at a port). With
+the probability of waiting C(n, a) from `siting.sites.waiting`,
 
     P(wait > t) = C exp(-(n - a) t / s),      mean wait = C s / (n - a),      s = a / rate
 
@@ -38,7 +38,7 @@ def split_load(ports: pd.DataFrame, load: pd.DataFrame, sessions: Sessions) -> p
     `ports` is the result of `siting.simulation.station_ports`. `load` is the energy assigned to
     each station, with ``site_id``, ``vehicle_class`` and ``kwh_day``. Columns: ``site_id``,
     ``charger_group``, ``vehicle_class``, ``kwh_day``, ``minutes`` (mean session at the ports of the
-    group). Energy that fits no port of the station is left out.
+    group). Energy that no port of the station can serve is left out.
     """
     rows = []
     by_site = dict(list(ports.groupby("site_id", sort=False)))
@@ -77,7 +77,7 @@ def split_load(ports: pd.DataFrame, load: pd.DataFrame, sessions: Sessions) -> p
 def expected_waits(
     ports: pd.DataFrame, load: pd.DataFrame, sessions: Sessions, wait_min: float
 ) -> pd.DataFrame:
-    """Return the Erlang C waits of each charger group at each station, in the group's busiest hour.
+    """Return the Erlang C waits per station and charger group, in the group's busiest hour.
 
     `ports`, `load` and `sessions` are as in `split_load`. A wait of more than `wait_min` minutes
     counts as late.

@@ -40,7 +40,7 @@ def station_ports(
 
     Columns: ``site_id``, ``charger_group``, ``charger``, ``ports``, ``port_kw`` (kW with every port
     in use), ``battery_kwh`` (in all slots; 0: no swap cabinet), ``availability``. Rows are sorted
-    by site and charger group, fastest port first. An `InputError` names every station whose
+    by site and charger group, fastest port first. An `InputError` lists every station whose
     chargers cannot be read or are not in the catalogue.
     """
     types = chargers.set_index(chargers["charger_id"].astype(str)).to_dict("index")
@@ -85,9 +85,9 @@ class Sessions:
     classes: tuple[str, ...]
     groups: tuple[str, ...]
     kwh: np.ndarray  # mean energy of a session by class (kWh)
-    hours: np.ndarray  # share of the day's sessions in each hour, a row per class
-    uses: np.ndarray  # a row per class, a column per group: whether it can use it
-    limit_kw: np.ndarray  # a row per class, a column per group: maximum power, kW
+    hours: np.ndarray  # share of the day's sessions in each hour (column) by class (row)
+    uses: np.ndarray  # whether a class (row) can use a charger group (column)
+    limit_kw: np.ndarray  # maximum power (kW) of a class (row) at a charger group (column)
     swap_taper: float = 1.15  # recharging time of a swapped battery relative to full power
 
     @classmethod
@@ -128,7 +128,7 @@ class Sessions:
         )
 
     def minutes(self, of: int, group: int, ports: pd.DataFrame) -> np.ndarray:
-        """Return the mean minutes for which a class occupies each port of a group."""
+        """Return the mean minutes that a session of a class takes at each port of a group."""
         kw = ports["port_kw"].to_numpy(dtype=float)
         swap = ports["battery_kwh"].to_numpy(dtype=float) > 0
         power = np.where(swap, kw / self.swap_taper, np.minimum(kw, self.limit_kw[of, group]))

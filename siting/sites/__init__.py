@@ -1,4 +1,4 @@
-"""Sites: where a station could stand, and what could be built there."""
+"""Candidate sites, and the stations that could be built there."""
 
 from siting.sites.catalogue import (
     at_exchange_rate,

@@ -1,6 +1,6 @@
-"""Tables of figures for stations: chargers, connections, fees, bays, compatible vehicles.
+"""Tables of station figures: chargers, connections, fees, bays, compatible vehicles.
 
-The argument `path` names a user's own table, which has the same columns and replaces the packaged
+The `path` argument names a user's own table, which has the same columns and replaces the packaged
 one.
 """
 
@@ -48,7 +48,7 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
 
 
 def at_exchange_rate(chargers: pd.DataFrame, pkr_per_usd: float | None) -> pd.DataFrame:
-    """Return the catalogue with imported parts priced at another exchange rate (PKR).
+    """Return the catalogue with imported parts priced at a different exchange rate (PKR).
 
     `chargers`: as `charger_catalogue` returns it, at the packaged rate; `pkr_per_usd`: the new
     rate; None keeps the packaged rate.
@@ -139,7 +139,7 @@ def time_utilisation(own: Mapping[str, float] | None = None) -> dict[str, float]
 
     A port is in use while it draws power; shares are above 0 and at most 1. `own`: shares by
     charger group that replace the packaged ones. Ranges, sources and confidence marks are in
-    ``siting.reference.table("time_utilisation")``. Raises `InputError` naming every group of `own`
+    ``siting.reference.table("time_utilisation")``. Raises `InputError` listing every group of `own`
     that is not a charger group.
 
     >>> time_utilisation({"dc": 0.2})["dc"], time_utilisation()["lev"]
@@ -170,7 +170,7 @@ def parking_rule() -> pd.DataFrame:
 
     Press reports say that a number of points "can be established", which may mean a minimum or a
     maximum. The number is 1 for 5-50 bays, 2 for 50-100 and 3 for 100-150. The ranges overlap at 50
-    and 100 bays, where the smaller number is taken.
+    and 100 bays, where the smaller number applies.
 
     Columns: ``max_bays`` (infinite: no limit), ``points``, ``source``, ``confidence``. Rows are
     sorted by ``max_bays``.

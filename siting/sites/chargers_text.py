@@ -12,11 +12,11 @@ _STANDS = re.compile(r"^(?P<kw>\d+(?:\.\d+)?)\s*kW \(stands\)$", re.IGNORECASE)
 
 
 def charger_counts(text: str) -> tuple[dict[str, int], float | None]:
-    """Return the number of chargers of each type in a string, and the existing power (kW).
+    """Parse a string into the number of chargers of each type, and the existing power (kW).
 
     Types keep the order of the string, and the numbers of a repeated type are added. The power is
-    None if no part of the string is like ``1 x 60 kW (stands)``. Raises `ValueError` if a part is
-    not ``number x type``.
+    None if no part of the string has the form ``1 x 60 kW (stands)``. Raises `ValueError` if a part
+    is not ``number x type``.
 
     >>> charger_counts("2 x dc_120 + 8 x lev_3")
     ({'dc_120': 2, 'lev_3': 8}, None)
@@ -41,7 +41,7 @@ def charger_counts(text: str) -> tuple[dict[str, int], float | None]:
 
 
 def added_up(texts: Iterable[str]) -> str:
-    """Return the chargers of several stations, added up; strings that cannot be read are joined.
+    """Add up the chargers of several stations; strings that cannot be parsed are joined.
 
     >>> added_up(["2 x dc_60 + 8 x lev_3", "4 x lev_3"])
     '2 x dc_60 + 12 x lev_3'
@@ -65,7 +65,7 @@ def size_name(counts: Mapping[str, int]) -> str:
 
 
 def told_as(configuration: str, chargers: str) -> str:
-    """Return a configuration's name, or its chargers if the name only repeats them.
+    """Return a configuration's name, or its chargers if the name merely lists them.
 
     >>> told_as("hub", "2 x dc_120 + 8 x lev_3")
     'hub'

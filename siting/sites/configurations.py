@@ -1,4 +1,4 @@
-"""The cost, load and capacity of a set of chargers, as far as they do not depend on the site."""
+"""The site-independent cost, load and capacity of a set of chargers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Configurations = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True)
 class Rules:
-    """The figures and rules behind offers: tables, service standard, costs and subsidy."""
+    """The figures and rules for making offers: tables, service standard, costs and subsidy."""
 
     chargers: pd.DataFrame
     grid: pd.DataFrame
@@ -71,7 +71,7 @@ class Rules:
         return self.mixes[group]
 
     def mix_faults(self, types: pd.DataFrame) -> list[Fault]:
-        """Return every fault of the session figures behind the capacity of these chargers."""
+        """Return every error in the session figures that the capacity of these chargers needs."""
         swaps = types["battery_kwh"].fillna(0.0) > 0
         needed = types[swaps | (self.service.rule == "waiting")]
         faults: list[Fault] = []
@@ -83,7 +83,7 @@ class Rules:
         return faults
 
     def group_kwh_day(self, types: pd.DataFrame, number: np.ndarray) -> float:
-        """Return the capacity of one group's chargers (kWh/day) with power all day."""
+        """Return the capacity of one group's chargers (kWh/day), assuming power all day."""
         swaps = bool((types["battery_kwh"].fillna(0.0) > 0).any())
         needed = swaps or self.service.rule == "waiting"
         mix = self.mix(str(types["charger_group"].iloc[0])) if needed else None
@@ -99,7 +99,7 @@ class Rules:
 
 
 class OfferFigures(TypedDict, total=False):
-    """The figures behind offers, by name; optional figures have packaged defaults."""
+    """Named figures for computing offers; optional figures have packaged defaults."""
 
     chargers: Required[pd.DataFrame]  # as `charger_catalogue` returns it
     grid: Required[pd.DataFrame]  # as `grid_figures` returns it
@@ -124,11 +124,11 @@ class OfferFigures(TypedDict, total=False):
     parking: pd.DataFrame | None
     sessions: pd.DataFrame | None
     limits: pd.DataFrame | None
-    energy_kwh_day: Mapping[str, float] | None  # public energy per class: the weights of sessions
+    energy_kwh_day: Mapping[str, float] | None  # public energy by class, used to weight sessions
 
 
 def given_faults(given: OfferFigures) -> list[Fault]:
-    """Return every fault of the shares, the distance and the power in `given`."""
+    """Return every error in the shares, the distance and the power in `given`."""
     shares = {"utilisation": given.get("utilisation", USED_SHARE),
               "availability": given.get("availability", 1.0)}  # fmt: skip
     faults = [
@@ -152,9 +152,9 @@ def rules_of(given: OfferFigures) -> Rules:
 
 
 def bare_configurations(configurations: Configurations, rules: Rules) -> pd.DataFrame:
-    """Return the configurations with the costs, load and capacity that do not depend on the site.
+    """Return the configurations with their site-independent costs, load and capacity.
 
-    Raises `InputError` naming every vehicle class that lacks session figures needed for capacity.
+    Raises `InputError` listing every vehicle class that lacks session figures needed for capacity.
     """
     chosen = {name: dict(numbers) for name, numbers in configurations.items()}
     count = pd.DataFrame.from_dict(chosen, orient="index").fillna(0).astype(float)
@@ -209,7 +209,7 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
 
 
 def with_costs(offers: pd.DataFrame, rules: Rules) -> pd.DataFrame:
-    """Return offers with line, grid and total cost, and subsidy (PKR)."""
+    """Return offers with line cost, grid cost, total cost and subsidy (PKR)."""
     items = rules.grid.set_index("item")["value"].astype(float)
     line = offers["line_km"] * float(items["overhead_11kv"])
     out = offers.drop(columns="needs_line")
@@ -229,7 +229,7 @@ def with_costs(offers: pd.DataFrame, rules: Rules) -> pd.DataFrame:
 
 
 def configuration_faults(configurations: Configurations, chargers: pd.DataFrame) -> list[Fault]:
-    """Return every fault of a set of configurations; an empty list if there is none."""
+    """Return every error in a set of configurations (an empty list if there is none)."""
     faults = []
     known = set(chargers["charger_id"].astype(str))
     if not configurations:
@@ -272,7 +272,7 @@ def battery_pkr_kwh(types: pd.DataFrame) -> float:
 
 
 def _shortest(n: np.ndarray, life_years: pd.Series) -> np.ndarray:
-    """Return the shortest life (years) of each configuration's chargers; NaN if none has a life."""
+    """Return the shortest life (years) of each configuration's chargers; NaN if none is known."""
     lives = life_years.to_numpy(dtype=float, na_value=np.nan)
     shortest = np.where((n > 0) & ~np.isnan(lives), lives, np.inf).min(axis=1)
     return np.where(np.isfinite(shortest), shortest, np.nan)

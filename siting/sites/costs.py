@@ -1,4 +1,4 @@
-"""The cost parts of an offer (PKR): grid, fees, civil works, land, running costs, subsidy.
+"""The cost components of an offer (PKR): grid, fees, civil works, land, running costs, subsidy.
 
     load        = sum over the chargers of min(kW, ports x fastest vehicle) x (most ports in use
                   / ports), by charger group (`siting.sites.load`)
@@ -38,7 +38,7 @@ LAND = ("lease", "upfront")
 POINTS_RULES = ("none", "minimum", "maximum")
 SUBSIDY_RULES = ("need", "share", "flat", "gap")
 MONTHS = 12.0
-# For each field of `SiteCosts`, the item of works.csv that fills it.
+# For each field of `SiteCosts`, the works.csv item with its value.
 WORKS = {
     field_name: field_name.replace("_pkr", "")
     for field_name in (
@@ -52,7 +52,7 @@ SHARES = ("om_share", "contingency_share", "design_share", "insurance_share", "b
 
 @dataclass(frozen=True)
 class SiteCosts:
-    """The costs of a station besides chargers, grid works and fees, and how its land is paid for.
+    """Station costs other than chargers, grid works and fees, and how the land is paid for.
 
     Create it with `site_costs`, which fills in the packaged figures.
     """
@@ -83,8 +83,9 @@ class SiteCosts:
     preset: str = "central"
     # Whether land is leased (``lease``, a running cost) or bought (``upfront``, part of the cost).
     land: Literal["lease", "upfront"] = "lease"
-    # How NEECA's parking rule is read at sites with known bays: as a ``minimum`` or a ``maximum``
-    # number of charging points, or not at all (``none``). Published reports allow both readings.
+    # How NEECA's parking rule is interpreted at sites with known bays: as a ``minimum`` or a
+    # ``maximum`` number of charging points, or not at all (``none``). Published reports allow both
+    # interpretations.
     neeca_points: Literal["none", "minimum", "maximum"] = "none"
     # Bays of a site by kind of place, used if its layer has no figure.
     bays_by_kind: Mapping[str, float] = field(default_factory=dict)
@@ -118,7 +119,7 @@ class SiteCosts:
 
 
 def site_costs(**overrides: Any) -> SiteCosts:
-    """Return the packaged costs of a site (PKR), with a user's overrides.
+    """Return the packaged costs of a site (PKR), with the user's overrides applied.
 
     `**overrides`: fields of `SiteCosts`. An override of `site_bays` also replaces the packaged bays
     by kind of place. `preset` selects the values of all other figures from their ranges
@@ -139,7 +140,7 @@ def site_costs(**overrides: Any) -> SiteCosts:
 
 @dataclass(frozen=True)
 class Hurdle:
-    """The hurdle for a station with public money: NPV 0 at lower sales or a higher return."""
+    """The hurdle for a subsidised station: NPV 0 at lower sales or a higher return."""
 
     # Share of planned sales at which a station must break even, above 0 and at most 1.
     sales_share: float = 1.0
@@ -159,27 +160,27 @@ class Hurdle:
 class Subsidy:
     """The rule for the public share of one station's cost, with its shares and limits.
 
-    The defaults are assumptions, because Pakistan has published no rule for the subsidy of a
-    station. India's PM E-DRIVE pays 0.8 of the cost of grid works (including civil works) and 0 to
-    0.7 of the cost of chargers.
+    The defaults are assumptions, because Pakistan has published no rule for subsidising a station.
+    India's PM E-DRIVE pays 0.8 of the cost of grid works (including civil works) and 0 to 0.7 of
+    the cost of chargers.
 
     >>> Subsidy(charger_share=0.5, grid_share=0.8, cap_per_station_pkr=5_000_000).fee_share
     0.0
     """
 
     # `charger_share`, `grid_share`, `fee_share`, `civil_share`, `land_share`: subsidised shares of
-    # the cost parts under the rules ``share`` and ``need``, 0 to 1
+    # the cost components under the ``share`` and ``need`` rules, 0 to 1
     charger_share: float = 0.5
     grid_share: float = 0.8
     fee_share: float = 0.0
-    # The maximum sum for one station, in PKR, under any rule; no limit by default.
+    # Maximum amount per station, in PKR, under any rule; no limit by default.
     cap_per_station_pkr: float | None = None
     civil_share: float = 0.0
     land_share: float = 0.0
-    # ``share`` pays shares of the cost parts. ``need`` pays the viability gap (`siting.economics`),
-    # up to these shares. ``flat`` pays `flat_pkr` a station, up to its cost. ``gap`` pays the
-    # viability gap, up to `gap_cap_share` of the cost. The gap depends on sales, so an offer shows
-    # the maximum.
+    # ``share`` pays shares of the cost components. ``need`` pays the viability gap
+    # (`siting.economics`), up to these shares. ``flat`` pays `flat_pkr` a station, up to its cost.
+    # ``gap`` pays the viability gap, up to `gap_cap_share` of the cost. The gap depends on sales,
+    # so an offer shows the maximum.
     rule: Literal["need", "share", "flat", "gap"] = "share"
     flat_pkr: float = 0.0  # rule ``flat``: PKR per station
     gap_cap_share: float = 0.5  # the ``gap`` rule: maximum share of the cost, 0 to 1
@@ -193,7 +194,7 @@ class Subsidy:
 
     @property
     def shares(self) -> dict[str, float]:
-        """The subsidised share of each cost part: 0 for design, contingency and deposit."""
+        """The subsidised share of each cost component: 0 for design, contingency and deposit."""
         names = {part: part.removesuffix("_cost_pkr") + "_share" for part in COST_PARTS}
         return {part: float(getattr(self, name, 0.0)) for part, name in names.items()}
 
@@ -203,7 +204,7 @@ class Subsidy:
         return self.rule in ("need", "gap")
 
     def __post_init__(self) -> None:
-        """Raise `InputError` with every invalid share and sum."""
+        """Raise `InputError` with every invalid share and amount."""
         cap, pkr = self.cap_per_station_pkr, "an amount of at least PKR 0"
         shares = [f"{of}_share" for of in ("charger", "grid", "fee", "civil", "land", "gap_cap")]
         refuse(wrong_figures("subsidy", self, [
@@ -217,7 +218,8 @@ class Subsidy:
 def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
     """Return the subsidy of each offer in PKR, or its maximum under ``need`` and ``gap``.
 
-    `costs`: the cost parts (`COST_PARTS`; civil works and land may be absent) and ``cost_pkr``.
+    `costs`: the cost components (`COST_PARTS`; civil works and land may be absent) and
+    ``cost_pkr``.
 
     >>> parts = pd.DataFrame({"charger_cost_pkr": [8e6], "grid_cost_pkr": [2e6],
     ...     "fee_cost_pkr": [5e4], "cost_pkr": [10_050_000.0]})
@@ -238,9 +240,9 @@ def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
 
 
 def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) -> pd.DataFrame:
-    """Return offers with one cost part raised, and the costs that depend on it updated (PKR).
+    """Return offers with one cost component raised and the dependent costs updated (PKR).
 
-    In each offer, the ratios of design, contingency and insurance to the works stay the same.
+    In each offer, design, contingency and insurance keep their ratios to the cost of the works.
     """
     works = ["charger_cost_pkr", "grid_cost_pkr", "civil_cost_pkr"]
     soft = {

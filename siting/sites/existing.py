@@ -11,11 +11,11 @@ import pandas as pd
 from siting.errors import Fault, InputError, refuse
 from siting.files import read_layer, rows_fault, texts_of
 
-# Power of the most common charger in the open records of early 2026 (Open Charge Map).
+# Power (kW) of the most common charger in the open records of early 2026 (Open Charge Map).
 ASSUMED_POWER_KW = 60.0
 
 # For two of our columns: the matching column of Open Charge Map, its codes that mean yes, and the
-# answer if both columns are missing. These meanings of the codes are not verified: 10 available, 20
+# value if both columns are missing. These meanings of the codes are not verified: 10 available, 20
 # in use, 30 out of order for now, 50 operational, 75 partly operational; usage 2 private for staff
 # and visitors, 6 private.
 OCM_ANSWERS = {
@@ -40,8 +40,8 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
     ``source``, ``geometry``. A station counts as existing only if it is in service and open to all.
     All other stations become ordinary places of the kind "existing (not operating)" or "existing
     (private)". A missing power is assumed to be 60 kW, as for the most common charger. ``source``
-    states this assumption and, if the row has one, its ``flag``. Raises `InputError` with every
-    fault: a file that cannot be read, missing columns or geometry, invalid powers or ports, answers
+    states this assumption and, if the row has one, its ``flag``. Raises `InputError` listing every
+    error: a file that cannot be read, missing columns or geometry, invalid powers or ports, values
     other than yes and no, repeated ids.
     """
     layer = read_layer(path)
@@ -101,7 +101,7 @@ def _largest(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _answers(layer: gpd.GeoDataFrame, path: Path, faults: list[Fault], column: str) -> np.ndarray:
-    """Return a column of yes-or-no answers, decoded if it comes from Open Charge Map."""
+    """Return a column of yes-or-no values, decoded if it comes from Open Charge Map."""
     if column in layer.columns:
         text = layer[column].astype("str").str.strip().str.casefold()
         yes, no = text.isin(YES).to_numpy(), text.isin(NO).to_numpy()

@@ -26,7 +26,7 @@ type Places = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Fitting:
-    """The rules by which chargers fit a site."""
+    """The rules that decide whether chargers fit a site."""
 
     grid: pd.DataFrame
     parking: pd.DataFrame  # NEECA's parking rule: charging points by bays
@@ -52,8 +52,9 @@ def pairs(
     """Return the pairs of a site row and a choice row that become offers, and whether a size fits.
 
     Pairs are sorted by site, then by choice. `sites` are new sites, or existing stations with their
-    ``ports``, ``points`` and ``bays_needed``; `sized` marks the choices that are sizes. A site gets
-    all choices that are not sizes, and the sizes that fit. If no size fits, it gets the smallest.
+    ``ports``, ``points`` and ``bays_needed``; `sized` marks the choices that are sizes. A site is
+    paired with all choices that are not sizes, and with the sizes that fit or, if none fits, the
+    smallest.
     """
     if sized.any():
         fits = _fits(sites, choices, rules) & sized
@@ -97,7 +98,7 @@ def _smallest(choices: pd.DataFrame, sized: Flags, least_ports: int) -> int:
 
 
 def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules: Fitting) -> None:
-    """Raise `InputError` because no size fits any site, with the needs of the smallest size."""
+    """Raise `InputError` because no size fits any site, stating the needs of the smallest size."""
     least = rules.least_ports
     most = int(choices["ports"].to_numpy()[sized].max())
     if least > most and "ports" not in sites.columns:
@@ -125,7 +126,7 @@ def _room(bays: float, kw: float) -> str:
 
 
 def with_upgrade(offers: pd.DataFrame, rules: Fitting) -> pd.DataFrame:
-    """Return the offers, with a reason or an upgrade's price if the headroom is too small."""
+    """Return the offers; where the headroom is too small, add a reason or an upgrade's price."""
     out = offers.assign(upgrade_kw=0.0, upgrade_cost_pkr=0.0)
     added = out["load_kw"] - out["standing_kw"]
     over = (out["reason"] == "") & (added > out["headroom_kw"])
@@ -144,7 +145,7 @@ def with_upgrade(offers: pd.DataFrame, rules: Fitting) -> pd.DataFrame:
 
 
 def with_reasons(offers: pd.DataFrame, sized: Flags, rules: Fitting) -> pd.DataFrame:
-    """Return the offers, with wrong numbers of bays, points and ports added to the reasons."""
+    """Return the offers; wrong numbers of bays, points and ports become reasons."""
     asked = rules.points(offers)
     points, ports = (offers[c].to_numpy() for c in ("points", "ports"))
     bays, there = (offers[c].to_numpy(float) for c in ("bays_needed", "site_bays"))

@@ -25,7 +25,7 @@ def nearest_line_km(
     `network`: 11 kV lines, or substations as points or areas, in any coordinate system; `detour`:
     length along streets divided by the straight distance, at least 1.
 
-    Result: a copy with ``line_km`` (km). Raises `InputError` with every fault: missing shapes, a
+    Result: a copy with ``line_km`` (km). Raises `InputError` listing every error: missing shapes, a
     missing or geographic coordinate system, a detour below 1.
 
     >>> site = gpd.GeoDataFrame(
@@ -52,13 +52,13 @@ def assign_feeders(
 
     `candidates`: sites in projected coordinates in metres (a value already in ``headroom_kw`` is
     kept); `feeders`: ``feeder_id``, ``headroom_kw`` (kW) and lines, areas or points, in any
-    coordinate system; `within_m`: maximum distance (m) of a site from its feeder; a site farther
-    from every feeder gets none.
+    coordinate system; `within_m`: maximum distance (m) of a site from its feeder; sites farther
+    away get no feeder.
 
     Result: a copy with ``feeder_id`` (blank: none), ``headroom_kw`` (blank: not known) and
-    ``feeder_m`` (distance to the feeder, m). Among equally near feeders, the first by id is taken.
-    Raises `InputError` with every fault: missing columns, repeated or blank ids, headroom that is
-    not a number of at least 0, a missing or geographic coordinate system.
+    ``feeder_m`` (distance to the feeder, m). Among equally near feeders, the first by id is used.
+    Raises `InputError` listing every error: missing columns, repeated or blank ids, headroom that
+    is not a number of at least 0, a missing or geographic coordinate system.
 
     >>> site = gpd.GeoDataFrame(
     ...     {"site_id": ["s1"]}, geometry=[shapely.Point(0, 400)], crs=32643

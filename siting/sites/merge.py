@@ -1,4 +1,4 @@
-"""Merge candidate layers: places are snapped to roads, and either joined, kept or dropped."""
+"""Merge candidate layers: places are snapped to roads, then joined, kept or dropped."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from siting.sites.places import OWN, OWN_ID
 
 log = logging.getLogger(__name__)
 
-# Optional fields of a place. A field that a site lacks comes from the first joined place that has
-# it.
+# Optional fields of a place. A field that a site lacks is taken from the first joined place that
+# has it.
 FIGURES = ("headroom_kw", "line_km", "bays", "availability", "existing_ports")
 
 REQUIRED = ("name", "kind", "source", "geometry")
@@ -38,8 +38,8 @@ def merge_candidates(
 
     Places are taken in order: existing stations first, then by layer, with named places first in
     each layer, then from south to north and west to east. Each place joins the nearest earlier site
-    within `merge_within_m`; if there is none, it becomes a site. A long row of places therefore
-    does not become one site. Two existing stations of one layer always remain two sites, but a
+    within `merge_within_m`; if there is none, it becomes a site. A long row of places is therefore
+    not merged into one site. Two existing stations of one layer always remain two sites, but a
     station repeated in another layer is joined.
 
     Parameters
@@ -52,10 +52,10 @@ def merge_candidates(
     network
         The roads.
     merge_within_m
-        Straight distance in metres within which places become one site; 0 merges only places at the
-        same point.
+        Straight distance in metres within which places are merged into one site; 0 merges only
+        places at the same point.
     max_snap_m
-        Places farther than this from the nearest road are not candidates.
+        Places more than this distance (m) from the nearest road are not candidates.
     excluded
         Areas with a ``name``: places inside are not candidates, except existing stations.
 
@@ -209,7 +209,7 @@ def _dropped(
 
 
 def _own(places: gpd.GeoDataFrame) -> list[str]:
-    """Return the columns of users' layers."""
+    """Return the names of the columns that come from users' layers."""
     return [str(column) for column in places.columns if str(column).startswith(OWN)]
 
 

@@ -1,4 +1,4 @@
-"""Offers: every configuration at every site, with its costs or the reason why it is ruled out."""
+"""Offers: every configuration at every site, with its costs or the reason for ruling it out."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ def make_offers(
         offered at every site, with a reason if it does not fit. Required if there are no sizes.
     sizes
         The allowed numbers of chargers at a site, by charger type. `with_sizes` combines them, with
-        at most one type per charger group. A site gets the sizes that fit. If none fits, it gets
-        the smallest size, with the reason.
+        at most one type per charger group. Only sizes that fit are offered at a site. If none fits,
+        the smallest is offered, with the reason.
     least_ports
-        Least number of ports of a size.
+        Minimum number of ports of a size.
     existing_policy
         ``keep``: an existing station has one offer, ``existing``, at no cost. ``extend``: it also
-        has an offer ``existing+<configuration>`` for each configuration, which keeps the old
-        chargers and costs as much as the added ones. ``ignore``: the site counts as empty.
+        has an offer ``existing+<configuration>`` for each configuration, which keeps the existing
+        chargers and costs as much as the added ones. ``ignore``: the site is treated as empty.
     upgrade
         Whether a configuration that needs more power than the headroom is offered as
         ``<configuration>+upgrade``, at the price of a stronger feeder. Otherwise it is ruled out.
@@ -85,8 +85,8 @@ def make_offers(
         the upgrade adds: ``load_kw - standing_kw - upgrade_kw`` is within the headroom), ``ports``,
         ``points``, ``bays_needed``, ``site_bays``, ``neeca_points`` (set by NEECA's rule for the
         site's known bays), ``feeder_id`` (if the sites have it), ``headroom_kw``, ``line_km``,
-        ``availability``, the cost parts (`siting.sites.costs`), with ``battery_cost_pkr`` (swap
-        batteries, included in the chargers) and the parts of the grid cost, ``cost_pkr``,
+        ``availability``, the cost components (`siting.sites.costs`), with ``battery_cost_pkr``
+        (swap batteries, included in the chargers) and the parts of the grid cost, ``cost_pkr``,
         ``subsidy_pkr``, ``grid_item`` (the connection), ``neeca_level``, running costs
         (``annual_fee_pkr``, ``om_pkr_year``, ``land_pkr_year``, ``insurance_pkr_year``),
         ``charger_life_years`` and ``battery_life_years`` (the shortest life; blank if there is
@@ -97,8 +97,8 @@ def make_offers(
     Raises
     ------
     InputError
-        If candidates, configurations or settings are faulty (with every fault), or no size fits any
-        site.
+        If candidates, configurations or settings are invalid (all errors are listed), or no size
+        fits any site.
     """
     faults = find_faults(candidates, CANDIDATES)
     faults += _site_faults(candidates)
@@ -164,7 +164,7 @@ def make_offers(
 
 
 def _site_faults(candidates: gpd.GeoDataFrame) -> list[Fault]:
-    """Return a fault for each column of site figures that has invalid values."""
+    """Return an error for each column of site figures that has invalid values."""
     names = candidates.get("site_id", pd.Series(candidates.index, candidates.index)).astype(str)
     faults = figure_faults(candidates, "candidates", names)
     if "existing_ports" in candidates.columns:

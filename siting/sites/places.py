@@ -28,7 +28,7 @@ Tags = Mapping[str, bool | str | Sequence[str]]
 
 OSM_CREDIT = "OpenStreetMap contributors (ODbL)"
 ID_COLUMNS = ("site_id", "id")
-# Prefix of columns of a user's layer, which keeps their names apart from ours.
+# Prefix of columns from a user's layer, which distinguishes them from our columns.
 OWN = "user_"
 OWN_ID = f"{OWN}id"
 
@@ -62,7 +62,7 @@ def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     """Return the places in a file that have certain OSM tags, as points in lon/lat (EPSG:4326).
 
     `path`: OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``), or any layer with OSM keys as columns;
-    `tags`: the wanted values of each OSM key. For example, ``{"amenity": ["fuel", "parking"],
+    `tags`: the accepted values of each OSM key. For example, ``{"amenity": ["fuel", "parking"],
     "shop": True}`` selects fuel stations, car parks and every shop. If a place matches several
     keys, its kind comes from the first.
 
@@ -109,7 +109,7 @@ def candidates_from_layer(
     Columns: ``name``, ``kind``, ``source``, ``geometry``; if the layer has them, ``headroom_kw``
     (kW), ``line_km`` (km of 11 kV line), ``bays`` and ``availability`` (share of the time with
     power); ``user_id``, the user's own ids as strings; every other column of the layer, prefixed
-    ``user_``. Raises `InputError` with every fault: a file that cannot be read, missing columns,
+    ``user_``. Raises `InputError` listing every error: a file that cannot be read, missing columns,
     repeated ids, invalid site figures.
     """
     layer = read_layer(path)
@@ -194,7 +194,7 @@ def _places(
     shapes = layer.geometry
     points = shapes.where(shapes.geom_type == "Point", shapes.representative_point())
     name = pd.Series(None, index=layer.index, dtype="str")
-    # By default, a place gets its English name if it has one.
+    # By default, a place uses its English name if it has one.
     for column in (name_column, "name:en" if name_column == "name" else name_column):
         if column in layer.columns:
             told = layer[column].astype("str").str.strip()
@@ -215,7 +215,7 @@ def _require_shapes(layer: gpd.GeoDataFrame, path: Path) -> None:
 
 
 def figure_faults(layer: pd.DataFrame, where: str, ids: npt.ArrayLike | Path) -> list[Fault]:
-    """Return a fault for each of the `SITE_FIGURES` that has invalid values in a layer.
+    """Return an error for each of the `SITE_FIGURES` that has invalid values in a layer.
 
     `ids` are as in `siting.files.rows_fault`.
     """
@@ -244,7 +244,7 @@ def _in_words(tags: Tags) -> str:
 
 
 def _present(layer: gpd.GeoDataFrame, tags: Tags) -> str:
-    """Return a layer's values of the requested keys, the most common first."""
+    """Return a layer's values for the given OSM keys, the most common first."""
     parts = []
     for key in tags:
         if key in layer.columns:
@@ -260,7 +260,7 @@ def candidates_from_parcels(
 ) -> gpd.GeoDataFrame:
     """Return each parcel of a layer as its point nearest to a road, in lon/lat.
 
-    `path`: a layer file with one polygon per parcel; `min_area_m2`: least area of a parcel (m2);
+    `path`: a layer file with one polygon per parcel; `min_area_m2`: minimum area of a parcel (m2);
     `kind`, `columns`: as for `siting.sites.candidates_from_layer`. The result and the errors are
     those of that function, with two additions: an ``unfit`` column with the reason why a parcel is
     too small (missing otherwise), and an error if a row is not a polygon.
@@ -282,7 +282,7 @@ def candidates_from_parcels(
 def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFrame:
     """Return one street corner per square of `spacing_m` metres, in lon/lat (EPSG:4326).
 
-    In each square, the corner on the best class of road is taken. Ties go to the corner with the
+    In each square, the corner on the best class of road is chosen. Ties go to the corner with the
     most streets, then to the corner nearest to the centre of the square.
 
     `spacing_m`: side of the squares in metres; the squares start at multiples of this length.
@@ -326,7 +326,7 @@ def excluded_areas(layers: Iterable[tuple[Path, str | None]]) -> gpd.GeoDataFram
     """Return the areas in which no station may be built: ``name`` and polygons in lon/lat.
 
     `layers`: for each layer of polygons, its file and the column of names (default: ``name``).
-    Raises `InputError` with every fault of every layer.
+    Raises `InputError` with every error in every layer.
     """
     faults: list[Fault] = []
     parts = []

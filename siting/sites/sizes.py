@@ -113,7 +113,7 @@ def shown_offers(
     other sites, sizes with a single charger type are shown. For each site and each reason, one size
     that is ruled out is also shown.
 
-    `offers`: as specified in `siting.tables.OFFERS`; `built`: ids of the offers that a plan takes
+    `offers`: as specified in `siting.tables.OFFERS`; `built`: ids of the offers that a plan selects
     (several if a site is extended later); `bundles`: names of configurations whose offers are all
     shown. Result: rows of `offers`, in their order.
     """
@@ -174,7 +174,7 @@ def _counts(chargers: str) -> tuple[dict[str, int], float | None]:
 
 
 def _steps(counts: list[dict[str, int]], made: Flags) -> Floats:
-    """Return steps above zero: one row per station and one column per charger type.
+    """Return the number of steps above zero: one row per station and one column per charger type.
 
     The steps are the numbers of chargers in the sizes, which `made` marks. A number between two
     steps is half a step from each.

@@ -2,7 +2,7 @@
 
 Formulation
 -----------
-Under rule ``waiting``, the capacity is the smaller of two bounds. In the peak hour, at most the
+Under the ``waiting`` rule, the capacity is the smaller of two bounds. In the peak hour, at most the
 share alpha of drivers waits longer than t minutes (`siting.sites.waiting`). Over the day, each port
 is in use for at most the share u of the time (`time_utilisation`). A group therefore serves at most
 
@@ -19,10 +19,10 @@ Otherwise it is session_kwh / session_min of the profile table, the mean power a
 The classes of a group are weighted by their number of sessions, which is ``energy_kwh_day`` (or an
 equal energy) divided by session_kwh.
 
-A group can have charger types of different speeds. Its k fastest ports form one queue M/M/k with
-the mean of their minutes, which weights slow ports more than the mean of their rates would. The
+A group can have charger types of different speeds. Its k fastest ports form one M/M/k queue with
+the mean of their minutes, in which slow ports weigh more than in the mean of their rates. The
 remaining ports of each type form a separate queue, and k is chosen to serve the most energy. A
-station could mark its ports for such queues, and idle slow ports cost nothing, so more or faster
+station could assign its ports to these queues, and idle slow ports cost nothing, so more or faster
 ports never lower the capacity. In a simulation where drivers take the fastest free port, eleven
 combinations of two or three types kept the share of long waits clearly below alpha.
 
@@ -31,21 +31,21 @@ A queue with the mean session of all classes is only an approximation. It was si
 0.109 of drivers waited too long; with sessions half as variable, 0.078 to 0.100 did.
 tests/sites/test_simulation.py repeats both simulations.
 
-Under rule ``rated_share``, the capacity is the sum of kW x 24 h x utilisation over a group's
+Under the ``rated_share`` rule, the capacity is the sum of kW x 24 h x utilisation over a group's
 chargers. The rule ignores how long ports are in use. At a utilisation of 0.15, a 3.3 kW socket
 would have to be in use for 0.6 of the day if its vehicles draw 0.8 kW.
 
 Swap cabinets are queues of repairable items. A swap takes a full battery out and leaves an empty
 one, which a slot charges at once. With a battery and a charger in each of n slots, a driver waits
-only while all n batteries are charging, and then gets the first full one. Waits follow the queue
-M/M/n (Erlang C). The slots are its servers, and its service time is the recharging time of a
+only while all n batteries are charging, and then gets the first full one. Waits follow the M/M/n
+queue (Erlang C). The slots are its servers, and its service time is the recharging time of a
 returned battery,
 
     recharge_min = 60 depth pack_kwh / (kW a slot) x taper,   a swap gives depth x pack_kwh.
 
-Rule ``waiting`` applies as above with these values. Rule ``rated_share`` allows as many swaps in
-the peak hour as the slots can recharge. The swaps of a day are this number divided by the peak
-hour's share of the day. Neither rule counts batteries that are full when the hour begins.
+The ``waiting`` rule applies as above with these values. The ``rated_share`` rule allows as many
+swaps in the peak hour as the slots can recharge. The swaps of a day are this number divided by the
+peak hour's share of the day. Neither rule counts batteries that are full when the hour begins.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ class ServiceStandard:
     # within the limit on port use. Under ``rated_share``, it is a share of the day's output at full
     # power.
     rule: Rule = "rated_share"
-    # For rule ``rated_share``: the share of the day's output at full power that is sold, above 0
-    # and at most 1; 0.027 was observed in 2024 (gadinsider.com, quoting a NEPRA hearing).
+    # For the ``rated_share`` rule: the share of the day's output at full power that is sold, above
+    # 0 and at most 1; 0.027 was observed in 2024 (gadinsider.com, quoting a NEPRA hearing).
     utilisation: float = 0.15
     # `wait_min`, `alpha`: at most the share `alpha` of drivers (above 0, below 1) waits longer than
     # `wait_min` minutes
@@ -143,7 +143,7 @@ def group_mix(
     `compatibility`: the classes of each group; `sessions`: from `siting.demand.session_figures`;
     `limits`: from `siting.sites.charging_limits` (both default to the packaged tables);
     `energy_kwh_day`: public energy by class, used as weights. Without weights, or if all are 0, the
-    classes of the group have equal energy.
+    classes of the group are assumed to have equal energy.
 
     Raises `InputError` if no class uses the group, a class has no session figures, or an energy is
     negative.
@@ -166,7 +166,7 @@ def group_mix(
         faults.append(Fault(f"compatibility, charger_group {group}", what, "add a pair"))
     if lacking:
         what = f"no row for a class that uses the charger group {group}"
-        fix = "add one, or use the rule rated_share"
+        fix = "add one, or use the rated_share rule"
         faults.append(Fault("session figures", what, fix, lacking))
     if odd:
         faults.append(Fault("energy_kwh_day", "not an energy of at least 0 kWh", "", odd))
@@ -190,7 +190,7 @@ def group_mix(
 def group_capacity_kwh_day(
     types: pd.DataFrame, number: np.ndarray, mix: Mix | None, standard: ServiceStandard
 ) -> float:
-    """Return the capacity of one group's chargers at a station with power all day (kWh/day).
+    """Return the capacity (kWh/day) of one group's chargers at a station with power all day.
 
     `types` are rows of the charger catalogue, all of one group. `mix` may be None only under
     ``rated_share`` without swap cabinets. Callers multiply the result by the availability.
@@ -204,7 +204,7 @@ def group_capacity_kwh_day(
     if standard.rule == "rated_share" and not (swap & (count > 0)).any():
         return physical * standard.utilisation
     if mix is None:
-        raise InputError("service", f"the rule {standard.rule} needs session figures")
+        raise InputError("service", f"the {standard.rule} rule needs session figures")
     pack = standard.swap_depth * battery / ports
     kwh = np.where(swap, pack, mix.session_kwh)
     paced = [MINUTES * given / power * standard.swap_taper if one else mix.minutes(power)

@@ -65,8 +65,8 @@ def extended_offers(
 ) -> pd.DataFrame:
     """Return existing stations extended by configurations, one row per pair.
 
-    Power, ports, points, bays and capacity are the sums of old and added chargers. Costs and the
-    grid connection are only for the added chargers. `choices`: as
+    Power, ports, points, bays and capacity are the sums over existing and added chargers. Costs and
+    the grid connection cover only the added chargers. `choices`: as
     `siting.sites.configurations.bare_configurations` returns them.
     """
     shared = [c for c in standing.columns if c in choices.columns]

@@ -21,10 +21,10 @@ def with_whereabouts(
     parts: gpd.GeoDataFrame,
     named: gpd.GeoDataFrame | None = None,
 ) -> gpd.GeoDataFrame:
-    """Return the sites with a name for each, and with the location in words in ``whereabouts``.
+    """Return the sites, each with a name and a description of its location (``whereabouts``).
 
-    A place keeps its name if it has one. Places without a name are named after their location. So
-    are street corners, because all corners on a street share its name.
+    A place keeps its name if it has one. Places without a name are named after their location.
+    Street corners are too, because all corners on a street share its name.
 
     `sites`: ``name``, ``kind`` and points; `edges`: the roads, with ``name`` and lines in metres;
     `parts`: the parts of the city, with ``name`` and points; `named`: the sites whose names can

@@ -14,7 +14,7 @@ import pandas as pd
 
 from siting.economics import money_figures
 
-# A shortfall below this share of the cost is a rounding error.
+# A shortfall below this share of the cost counts as a rounding error.
 NONE = 1e-6
 
 
@@ -22,7 +22,8 @@ def lots_of(case: pd.DataFrame, concessions: Mapping[str, str]) -> pd.DataFrame:
     """Return the public money and NPV of each concession with a new station.
 
     Columns: ``concession``, ``stations``, ``cost_pkr``, ``lacking_pkr`` (sum of its stations'
-    shortfalls), ``subsidy_pkr``, ``npv_pkr`` (without subsidy), ``npv_subsidised_pkr`` (with it).
+    shortfalls), ``subsidy_pkr``, ``npv_pkr`` (without subsidy), ``npv_subsidised_pkr`` (with
+    subsidy).
     """
     # `groupby` leaves out stations without a concession.
     by_lot = case.assign(concession=case["site_id"].map(dict(concessions))).groupby("concession")
@@ -38,7 +39,7 @@ def at_risk(case: pd.DataFrame, concessions: Mapping[str, str]) -> dict[str, Any
     All stations of a concession share one business case. Keys: ``stations`` (number of new
     stations); ``below_npv_0`` (number with a negative NPV after subsidy) and
     ``subsidy_below_npv_0_pkr`` (their subsidy); ``losing`` (number that lose cash in a usual year)
-    and ``loss_pkr_year`` (their loss); ``npv_pkr`` (NPV of all new stations after subsidy).
+    and ``loss_pkr_year`` (their loss); ``npv_pkr`` (total NPV of the new stations after subsidy).
     """
     ones = [f"{site in concessions} {concessions.get(site, site)}" for site in case["site_id"]]
     sums = case.groupby(ones)[["npv_subsidised_pkr", "cost_pkr"]].transform("sum")
@@ -56,18 +57,18 @@ def at_risk(case: pd.DataFrame, concessions: Mapping[str, str]) -> dict[str, Any
 
 
 def at_risk_in_words(risk: Mapping[str, Any]) -> str:
-    """Return the figures of `at_risk` in words.
+    """Return the figures from `at_risk` as a sentence fragment.
 
     >>> at_risk_in_words({"stations": 5, "below_npv_0": 2, "subsidy_below_npv_0_pkr": 3e6,
     ...     "losing": 1, "loss_pkr_year": 4e5})
-    '2 of 5 new stations below NPV 0 with PKR 3.00 m of public money in them; 1 loses PKR 0.40 m \
-a year'
+    '2 of 5 new stations have a negative NPV and receive PKR 3.00 m of public money; 1 loses PKR \
+0.40 m a year'
     """
     if not risk["below_npv_0"]:
-        return f"none of {risk['stations']:,} new stations below NPV 0"
+        return f"none of {risk['stations']:,} new stations has a negative NPV"
     text = (
-        f"{risk['below_npv_0']:,} of {risk['stations']:,} new stations below NPV 0 with PKR "
-        f"{risk['subsidy_below_npv_0_pkr'] / 1e6:,.2f} m of public money in them"
+        f"{risk['below_npv_0']:,} of {risk['stations']:,} new stations have a negative NPV and "
+        f"receive PKR {risk['subsidy_below_npv_0_pkr'] / 1e6:,.2f} m of public money"
     )
     if risk["losing"]:
         verb = "loses" if risk["losing"] == 1 else "lose"
@@ -82,14 +83,14 @@ def public_money(
     vehicles: Mapping[str, float],
     pkr_per_usd: float | None = None,
 ) -> dict[str, Any]:
-    """Return the fields of ``run.json`` on public money at new stations (PKR of one year).
+    """Return the ``run.json`` fields about public money for new stations (constant PKR).
 
     `case` is the business case of each new station, and `vehicles` the area's vehicles by class.
     Keys: ``pkr_per_usd``; ``new_stations`` and ``stations_without_need`` (new stations that need no
     public money); ``npv_without_subsidy_pkr``, ``lacking_pkr``, ``subsidy_pkr``,
     ``subsidy_beyond_need_pkr``; ``subsidy_pkr_per_kwh_day`` (per kWh/day sold) and
     ``subsidy_pkr_per_car`` (per car served; each station's subsidy is divided among vehicle classes
-    in proportion to its sales). The last two are None without sales.
+    in proportion to their energy). The last two are None if nothing is sold.
     """
     figures = money_figures().set_index("item")["value"].astype(float)
     paid, lacks = case["subsidy_pkr"], case["lacking_pkr"]

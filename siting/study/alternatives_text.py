@@ -1,6 +1,6 @@
-"""Cards of new stations: the energy lost without each station, and alternative places.
+"""Cards of new stations: the energy lost without each station, and its alternative places.
 
-The loss is the energy that all other stations together cannot take over within reach and capacity
+The loss is the energy that the other stations cannot take over, given reach and capacity
 (`siting.engine.marginal`). A card shows the loss twice: with all else unchanged, and with the money
 spent elsewhere. The alternative place is the nearest place without a station where one could be
 built. The card shows how much of the station's energy comes from cells within reach of this place.
@@ -30,11 +30,11 @@ from siting.study.to_program import instance_of
 from siting.tables import may_be_built
 from siting.texts import counted
 
-# Below the first share of a station's energy, texts say "nothing"; above the second, "all".
+# Texts say "nothing" below the first share of a station's energy, and "all" above the second.
 NONE_SHARE, ALL_SHARE = 0.005, 0.995
-# The losses may use the first share of the spare time, and re-plans the second share of the rest.
+# Losses may use the first share of the spare time; re-plans, the second share of what is left.
 LOSSES_SHARE, REPLANS_SHARE = 0.5, 0.5
-# Re-plans stop if, at their pace so far, less than this share of them would be done in time.
+# Re-plans stop if, at the current pace, less than this share of them would finish in time.
 FEWEST_SHARE = 0.1
 # Called with the number of stations done and the total.
 Count = Callable[[int, int], None]
@@ -42,7 +42,7 @@ Count = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Replanned:
-    """The loss (kWh/day) without a station once the best other station is built instead."""
+    """The loss (kWh/day) without a station if the best alternative is built instead."""
 
     kwh_day: float
     offer_id: str
@@ -50,7 +50,7 @@ class Replanned:
 
 @dataclass(frozen=True)
 class Cards:
-    """The cards of a plan's new stations, by ``site_id``; parts are blank if time ran out."""
+    """The cards of a plan's new stations, by ``site_id``; parts not computed in time are blank."""
 
     new: tuple[str, ...]
     lost: Mapping[str, float]  # energy lost without each station, kWh/day
@@ -59,7 +59,7 @@ class Cards:
 
     @property
     def blank(self) -> str:
-        """The parts of cards left blank for lack of time, in words; empty if no part is blank."""
+        """Text on the parts of cards that were not computed in time; empty if all were."""
         lacking = {
             "what is lost without": len(self.new) - len(self.lost),
             "a re-plan without": sum(kwh > 0 for kwh in self.lost.values()) - len(self.replanned),
@@ -73,7 +73,7 @@ class Cards:
         return f"{new}; {self.blank}" if self.blank else new
 
     def facts(self) -> dict[str, dict[str, float | None]]:
-        """Return the loss without each new station; None where it was not computed."""
+        """Return the loss without each new station; None if it was not computed."""
         again = {site: one.kwh_day for site, one in self.replanned.items()}
         return {
             site: {
@@ -97,7 +97,7 @@ def cards(context: Context, study: Any, plan: Plan, instance: Instance, asked: A
 
 
 def _by_money(plan: Plan, sites: Collection[str]) -> list[str]:
-    """Return the new stations among `sites`, with the most public money first."""
+    """Return the new stations among `sites`, in descending order of subsidy."""
     new = plan.new_sites.sort_values(["subsidy_pkr", "site_id"], ascending=[False, True])
     return [site for site in new["site_id"].astype(str) if site in sites]
 
@@ -124,11 +124,11 @@ def losses_of(plan: Plan, instance: Instance, clock: Clock, count: Count) -> dic
 def replanned_of(
     plan: Plan, asked: Asked, lost: Mapping[str, float], clock: Clock, count: Count
 ) -> dict[str, Replanned]:
-    """For each site, return a bound on the loss without it if its money is spent elsewhere.
+    """For each site, return an upper bound on the loss if its subsidy is spent elsewhere.
 
-    Within the budget and limits, the one other station that makes up for most of the loss is built
-    or enlarged. A full re-plan (`siting replan RUN --drop`) may lose even less. `lost` is from
-    `losses_of`. Stations not reached in time are left out.
+    One other station is built or enlarged within the budget and limits: the one that makes up for
+    most of the loss. A full re-plan (`siting replan RUN --drop`) may lose even less. `lost` is the
+    result of `losses_of`. Stations not reached in time are left out.
     """
     some = [site for site, kwh in lost.items() if kwh > 0]
     if not some or clock.steps == 0:
@@ -153,7 +153,7 @@ def replanned_of(
 def alternatives_of(
     plan: Plan, asked: Asked, lost: Mapping[str, float], replanned: Mapping[str, Replanned]
 ) -> dict[str, str]:
-    """Return lines of text on each new station of a plan, by ``site_id``.
+    """Return the card text of each new station of a plan, by ``site_id``.
 
     `lost` and `replanned` are the results of `losses_of` and `replanned_of`.
     """
@@ -167,13 +167,13 @@ def alternatives_of(
     def texts_of(site: str) -> Iterator[str]:
         ask = f"{NOT_IN_TIME}; siting explain RUN {site} computes it."
         if site not in lost:
-            yield f"What would be lost without it was {ask}"
+            yield f"The loss without it was {ask}"
         else:
             yield _lost_text(float(served[site]), lost[site])
             if site in replanned:
                 yield _replanned_text(replanned[site], lost[site])
             elif lost[site] > 0:
-                yield f"What its money would serve elsewhere was {ask}"
+                yield f"The effect of spending its money elsewhere was {ask}"
         yield from _place_texts(places[site])
 
     return {site: "\n".join(texts_of(site)) for site in new}
@@ -186,7 +186,7 @@ def nearest_places(
     reach: pd.DataFrame,
     open_sites: Collection[str],
 ) -> pd.DataFrame:
-    """Return the nearest free place and the nearest other station of each station.
+    """For each station, return the nearest free place and the nearest other station.
 
     `sites` (existing and new stations) and `candidates` have ``site_id``, ``name`` and ``geometry``
     (metres). `open_sites` are the sites where a station is possible. Columns, by ``site_id``:
@@ -220,7 +220,7 @@ def nearest_places(
 def _nearest(
     sites: gpd.GeoDataFrame, others: gpd.GeoDataFrame, *, same_sites: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the position of the nearest of `others` to each site, and the distance (m).
+    """For each site, return the position of the nearest of `others`, and its distance (m).
 
     If there are no others, the results are -1 and NaN. With `same_sites`, `others` are the sites
     themselves, and a site is not its own neighbour.
@@ -247,7 +247,7 @@ def _called(sites: gpd.GeoDataFrame, positions: np.ndarray) -> list[str | None]:
 
 
 def _apart(name: str) -> str:
-    """Return a name, within bidirectional isolates if it is written from right to left.
+    """Return a name, wrapped in bidirectional isolates if its script runs from right to left.
 
     >>> _apart("Saddar"), _apart("صدر") == "\u2068صدر\u2069"
     ('Saddar', True)
@@ -303,7 +303,7 @@ def _place_texts(row: Mapping[Any, Any]) -> Iterator[str]:
         text = f"Nearest place where one could be built instead: {row['place']}, "
         text += f"{_far(row['place_m'])} away in a straight line"
         if np.isfinite(row["place_share"]):
-            text += f"; {row['place_share']:.0%} of the energy served here could drive there"
+            text += f"; {row['place_share']:.0%} of the energy served here is within reach of it"
         yield f"{text}."
     else:
         yield "No place without a station is left where one could be built instead."

@@ -20,7 +20,7 @@ from siting.tables import capacity_columns, capacity_groups, may_be_built
 # Stations within this distance (m) of each other count as one place.
 PLACE_M = 300.0
 MILLION = 1e6
-# Negligible amounts: a share of the energy served, money (PKR), and a station's sales (kWh/day).
+# Amounts below these are negligible: share of energy served, money (PKR), sales (kWh/day).
 LITTLE, LITTLE_PKR, IDLE_KWH = 0.005, 1.0, 0.05
 TEN_TIMES = 10.0
 GROUPS = {
@@ -37,7 +37,7 @@ PORTS = {"lev": "socket", "lev_dc": "12 kW point", "ac": "AC port", "dc": "DC po
 
 @stage()
 def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
-    """Numbers of places with stations and of ports by charger group, in the last year.
+    """Number of places with stations, and of ports per charger group, in the last year.
 
     Keys: ``within_m`` (stations within this distance count as one place); ``places``,
     ``new_places`` (with a new station) and ``dc_places`` (with a fast charger); ``ports`` and
@@ -59,14 +59,14 @@ def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
 
 
 def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any]:
-    """Return each point's place number; points linked by steps up to `within_m` share a place.
+    """Return each point's place number; points linked by steps of at most `within_m` share a place.
 
     >>> place_of(np.array([[0.0, 0.0], [200.0, 0.0], [400.0, 0.0], [900.0, 0.0]]), 300.0).tolist()
     [0, 0, 0, 1]
     """
     if not len(xy_m):
         return np.zeros(0, dtype=int)
-    # The import takes half a second, and most commands count no places.
+    # The import takes half a second, and most commands do not count places.
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
@@ -80,7 +80,7 @@ def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any
 def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
     """Return the number of ports per station and charger group, in the order of the plan's sites.
 
-    The ``chargers`` of existing stations and of a user's own table may not list all ports. Unlisted
+    The ``chargers`` column of existing stations, or of a user's own table, may omit ports. Unlisted
     ports are counted in the charger group with the most capacity at the station.
     """
     offers = plan.offers.set_index("offer_id").loc[plan.sites["offer_id"]]
@@ -99,7 +99,7 @@ def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
 
 
 def counts_in(text: str) -> dict[str, int]:
-    """Return the number of chargers of each type that a text lists; empty if it is unreadable."""
+    """Parse a list of chargers into the number of each type; empty if it cannot be parsed."""
     try:
         return charger_counts(text)[0]
     except ValueError:  # a user's own table may have any text here
@@ -134,10 +134,10 @@ def binding(
 
 @stage()
 def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
-    """Sales of existing stations with and without the new ones; empty if either kind is missing.
+    """Sales of existing stations with and without the new ones; empty unless both exist.
 
     Keys: ``stations`` (their number); ``alone_kwh_day`` (sales in the target year if nothing were
-    built); ``kwh_day`` (sales under the plan, with extensions); ``idle`` (number of existing
+    built); ``kwh_day`` (sales under the plan, including extensions); ``idle`` (number of existing
     stations that sell nothing under the plan).
     """
     standing = plan.offers[plan.offers["existing"].astype(bool)]
@@ -189,7 +189,7 @@ def lines_that_bind(used: dict[str, Any], texts: list[str]) -> list[Line]:
 
 
 def _sites(plan: Plan, asked: Asked) -> list[str]:
-    """Return a message if all places are used, or if all new stations have the largest size."""
+    """Return a message if all places are used, or if every new station has the largest size."""
     able = plan.offers[may_be_built(plan.offers) & ~plan.offers["site_id"].isin(asked.forbidden)]
     columns = capacity_columns(able)
     new = plan.new_sites
@@ -200,13 +200,13 @@ def _sites(plan: Plan, asked: Asked) -> list[str]:
     larger = (could >= now - 1e-9).all(axis=1) & (could.sum(axis=1) > now.sum(axis=1) + 1e-6)
     largest, count = not larger.any(), able["site_id"].nunique()
     if set(able["site_id"]) <= set(plan.sites["site_id"]):
-        more = ", each at the largest size there is: more money cannot buy more"
+        more = ", each at the largest available size: more money cannot buy more"
         return [f"all {count:,} places are used{more if largest else ''}"]
-    return ["every new station is of the largest size that its place can take"] if largest else []
+    return ["every new station has the largest size that its place allows"] if largest else []
 
 
 def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> list[str]:
-    """Return a message if the dual prices prove that more money buys nothing.
+    """Return a message if the dual prices prove that a larger budget adds nothing.
 
     Each extra rupee raises the bound by the dual price of money. If this price is 0, the bound
     holds for any budget.
@@ -226,7 +226,7 @@ def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> li
 
 
 def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
-    """Return messages on charger groups that the largest subsidy cannot make viable."""
+    """Return messages about charger groups that even the largest subsidy cannot make viable."""
     need = asked.need
     if need is None:
         return []
@@ -254,7 +254,7 @@ def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
 
 
 def _without_money(plan: Plan, asked: Asked) -> list[str]:
-    """Return a message if the stations without public money could serve nearly as much alone."""
+    """Return a message if the unsubsidised stations could by themselves serve nearly as much."""
     drawn = plan.new_sites["subsidy_pkr"].astype(float) > LITTLE_PKR
     if not drawn.any() or drawn.all() or money_of(asked.config) <= 0:
         return []
@@ -270,6 +270,6 @@ def _without_money(plan: Plan, asked: Asked) -> list[str]:
     free = int((~drawn).sum())
     said = f"the {free:,} stations that draw" if free > 1 else "the station that draws"
     return [
-        f"PKR 0 serves nearly as much: {said} no public money would serve {alone:,.0f} kWh/day "
-        "alone"
+        f"PKR 0 would serve nearly as much: {said} no public money would alone serve "
+        f"{alone:,.0f} kWh/day"
     ]

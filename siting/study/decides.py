@@ -1,7 +1,7 @@
 """Find the figures that decide a plan: the break-evens, and the effect of each figure.
 
-All results come from formulas on the stations' accounts (`siting.economics.break_even`). Nothing
-is solved again.
+All results come from formulas on the stations' accounts (`siting.economics.break_even`). No program
+is solved.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def station_accounts(
 
 @stage()
 def break_evens(station_accounts: Accounts | None) -> Table:
-    """Break-evens, in words, of the new stations with public money, or of all if none has any.
+    """Break-evens of the subsidised new stations, or of all new stations if none is subsidised.
 
     Columns: those of `siting.economics.break_evens`, ``draw`` (whether the stations draw public
     money) and ``text``. The nearest break-even comes first.
@@ -133,7 +133,7 @@ the largest subsidy'
     rising, unit = bool(row["rising"]), str(row["unit"])
 
     def at(end: str, *, up: bool) -> str:
-        # The figure is rounded in the direction in which the sentence stays true.
+        # Round in the direction that keeps the sentence true.
         return "" if math.isnan(row[end]) else _told(row[end], unit, up=up)
 
     said = NAMES.get(str(row["figure"]), str(row["figure"]))
@@ -184,7 +184,7 @@ def _told(value: float, unit: str, *, up: bool) -> str:
     """
     if unit.startswith("share"):
         return f"{_rounded(100 * value, 0, up=up):,.0f}%"
-    # A value of up to a thousandth is shown as 0, or as 1 if rounded up.
+    # A value of at most 0.001 is shown as 0, or as 1 if rounded up.
     places = 2 - math.floor(math.log10(value)) if value > 1e-3 else 0
     text = f"{_rounded(value, places, up=up):,.{max(places, 0)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
@@ -201,7 +201,7 @@ def _rounded(value: float, places: int, *, up: bool) -> float:
 # --- effect of each figure -----------------------------------------------------------------------
 
 # `At` returns the accounts at a given value of one figure. `Moved` yields the row of each figure,
-# with both ends of its range, and the `At` of the figure.
+# with its range, and the figure's `At`.
 At = Callable[[float], Accounts]
 Moved = Iterator[tuple[Mapping[Hashable, Any], At]]
 
@@ -214,12 +214,12 @@ def figure_swings(
     sourced_figures: Table,
     area: people_to_energy.Area,
 ) -> Table:
-    """The change in the new stations' value (PKR) if one figure moves through its range.
+    """The change in the new stations' value (PKR) as one figure varies over its range.
 
     Columns: ``figure``, ``of`` and ``table`` as in `assumptions`; ``low_pkr``, ``high_pkr`` and
-    ``swing_pkr`` as in `siting.economics.swings`. The largest swing comes first. Figures of the
-    demand change the stations' sales, up to their capacity. Figures that these formulas do not
-    use (waits, drives, places of demand) are left out.
+    ``swing_pkr`` as in `siting.economics.swings`. The largest swing comes first. Demand figures
+    change the stations' sales, up to capacity. Figures that these formulas do not use (waits,
+    drives, the location of demand) are left out.
     """
     columns = ["figure", "of", "table", "low_pkr", "high_pkr", "swing_pkr"]
     if station_accounts is None:
@@ -244,7 +244,7 @@ def figure_swings(
 
 
 def _rows(figures: pd.DataFrame, figure: str) -> list[dict[Hashable, Any]]:
-    """Return those rows of a figure that have a range, as records."""
+    """Return a figure's rows that have a range, as records."""
     rows = figures[(figures["figure"] == figure) & (figures["low"] < figures["high"])]
     return rows.to_dict("records")
 
@@ -272,7 +272,7 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
     def dearer(
         row: Mapping[Any, Any], column: str, per_pkr: pd.Series[float], om_share: bool = False
     ) -> At:
-        """Return the accounts as a function of a figure that adds `per_pkr` a unit to `column`."""
+        """Return the accounts as a function of a figure; each unit adds `per_pkr` to `column`."""
 
         def at(value: float) -> Accounts:
             added = (value - float(row["value"])) * per_pkr

@@ -1,4 +1,4 @@
-"""Write a folder with only the demand: its layers, and every figure behind it."""
+"""Write a folder with the demand only: its layers, and every figure behind it."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
 
 
 def _at_depots(shares: pd.DataFrame, zones: pd.Series, depots: pd.DataFrame) -> pd.DataFrame:
-    """Return the shares, in which classes known by depot are moved to the cells of the depots."""
+    """Return the shares, with fleets known by depot moved to the cells of their depots."""
     parts = [shares[~shares["vehicle_class"].isin(depots["vehicle_class"])]]
     for name, class_depots in depots.groupby("vehicle_class", sort=False):
         share = demand.depot_shares(class_depots)
@@ -179,11 +179,11 @@ def _write(
         folder / "demand.gpkg",
         layers,
         descriptions={
-            "demand": "Demand cells: public charging energy wanted, kWh/day",
+            "demand": "Demand cells: public charging demand, kWh/day",
             "outside": "People and energy that the network does not reach, with the reason",
             "roads": "Drivable roads: length, speed and driving time",
-            "zones": "Zones that people are counted by",
-            "dictionary": "What each field of each layer means, with its unit",
+            "zones": "Zones in which people are counted",
+            "dictionary": "Meaning and unit of each field of each layer",
         },
         geometry_types={"outside": "Polygon"} if outside.empty else None,
         styles=styles,
@@ -194,7 +194,7 @@ def _write(
             edges=study.network.edges,
             cells=study.cells,
             demand=study.demand,
-            title=f"{config.title}: public charging energy wanted in {config.year}"
+            title=f"{config.title}: public charging demand in {config.year}"
             + (" (projection)" if config.year > demand.PROJECTED_AFTER else ""),
             note=note,
         )
@@ -239,7 +239,7 @@ def _write(
 
 
 def _hours(wanted_by_row: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean load of each hour of the day by vehicle class (kW)."""
+    """Return the mean load (kW) in each hour of the day, by vehicle class."""
     wanted = wanted_by_row.groupby("vehicle_class")["demand_kwh_day"].sum()
     hours = sessions.set_index("vehicle_class").loc[wanted.index, demand.HOURS]
     load = hours.mul(wanted, axis=0).T.reset_index(drop=True)

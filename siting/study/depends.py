@@ -1,7 +1,7 @@
 """Dependencies of the stages: which stages a change makes stale, and which stages are stored.
 
 The stages are functions in the modules that `STAGES` lists. A change affects all dependent stages.
-A key that no stage declares affects every stage, so a new key cannot leave a stale table.
+A key that no stage declares affects every stage, so a new key cannot leave a stale table behind.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STAGES: Mapping[str, Stage[Any]] = {
     for name, made in vars(room).items()
     if isinstance(made, Stage)
 }
-# The groups of stages that a run folder stores, as its record names them.
+# The groups of stages that a run folder stores, under the names in its record.
 STORED = tuple(dict.fromkeys(made.stored for made in STAGES.values() if made.stored))
 
 
@@ -47,8 +47,8 @@ def gone(
 ) -> frozenset[str]:
     """Return the names of all stages that changed keys or `given` tables make stale.
 
-    The stages of the given tables remain valid. With `once`, stages that are the same in every
-    year, scenario and case also remain valid.
+    Stages whose tables are given remain valid. With `once`, stages that are the same in every year,
+    scenario and case also remain valid.
     """
     changed = [key for key in keys if key.split(".")[0] not in INERT]
     unknown = any(not any(_declares(made, key) for made in STAGES.values()) for key in changed)
@@ -60,7 +60,7 @@ def gone(
         or not set(given).isdisjoint(made.reads)
     }
     outdated = _and_below(outdated, given, once)
-    if "cells" in outdated:  # a run folder has the population by cell only, so it is read again
+    if "cells" in outdated:  # a run folder stores the population only by cell, so it is read again
         outdated = _and_below(outdated | {"people_read"}, given, once)
     return frozenset(outdated)
 
@@ -115,7 +115,7 @@ def feeds(key: str) -> tuple[str, ...]:
 def still_known(
     records: Iterable[Mapping[str, Any]], changed: Iterable[str]
 ) -> dict[str, Mapping[str, Any]]:
-    """Return the records, by key, of inputs that are not read again after keys have changed."""
+    """Return, by key, the records of inputs that a change of keys leaves valid."""
     groups, keyed = stale(changed), {str(record["key"]): record for record in records}
     return {key: record for key, record in keyed.items() if set(feeds(key)).isdisjoint(groups)}
 

@@ -1,4 +1,4 @@
-"""The content of ``run.json``: the answer, its basis, and the data needed to repeat the run."""
+"""The content of ``run.json``: the result, its basis, and the data needed to repeat the run."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def folder_for(config: Config, verb: str, now: datetime) -> Path:
 
 
 def head_of(config: Config, now: datetime | None = None) -> dict[str, Any]:
-    """Return the head of a command's JSON file: version, study and time."""
+    """Return the first fields of a command's JSON file: version, study and time."""
     named = {name: getattr(config, name) for name in ("name", "title", "note", "year")}
     written = {} if now is None else {"written": now.isoformat(timespec="seconds")}
     return {"siting": __version__, **named, **written}
@@ -60,7 +60,7 @@ def with_facts(study: Study, plan: Plan, now: datetime) -> Plan:
 
 
 def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
-    """Return the contents of ``run.json``, in the order in which a person reads them."""
+    """Return the contents of ``run.json``, in reading order."""
     s = plan.outcome
     config = study.config
     mean_min, p90_min = (None if math.isnan(one) else one for one in s.drives_min)
@@ -71,7 +71,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
     beside = lines_beside(study)
     power = power_per_ev(config, plan, study.compatibility, study.energy)
     untold = f"of the {len(cards.new):,} new stations, {cards.blank}; siting explain RUN SITE "
-    untold += "works it out for one station"
+    untold += "computes it for one station"
     told = (
         *s.lines,
         *lines_that_bind(study.places_used, study.binding),
@@ -111,7 +111,8 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         "places": study.places_used,
         "binding": study.binding,
         "standing_sales": study.standing_sales,
-        # Break-evens, nearest first, and the effect of varying only one figure, largest first.
+        # Break-evens, nearest first, and the effects of varying one figure at a time, largest
+        # first.
         "break_evens": plain(study.break_evens.to_dict("records")),
         "figure_swings": plain(study.figure_swings.to_dict("records")),
         "classes": plan.classes.to_dict("records"),
@@ -180,7 +181,7 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
     config = study.config
     lines = list(study.demand_notes)
     lines += [
-        f"{key} gives no place and is left out: {what}"
+        f"{key} yields no place and is left out: {what}"
         for key, what in study.empty_sources.itertuples(index=False)
     ]
     if config.sweep:
@@ -189,12 +190,12 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
     if by_share and config.program.model != "coverage":
         lines.append(
             "capacity is a share of the chargers' rated output (offers.service.rule: rated_share) "
-            "and promises nothing about waiting; the default rule, waiting, limits long waits"
+            "and promises nothing about waiting; the default rule (waiting) limits long waits"
         )
     for why, count in left_out(plan.dropped).items():
         where = f"{why} ({config.candidates.max_snap_m:g} m)" if why == FAR else why
         if count:
-            told = "were left out (layer dropped in plan.gpkg names them)"
+            told = "were left out (the dropped layer of plan.gpkg lists them)"
             lines.append(f"{count:,} places {where} {told}")
     ruled_out = int((texts_of(plan.offers, "reason") != "").sum())
     if ruled_out:
@@ -213,7 +214,7 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
         if len(over):
             lines.append(
                 f"{len(over):,} stations would have to deliver more than their chargers can: the "
-                "model coverage has no capacity; use model capacitated to size them"
+                "coverage model ignores capacity; use the capacitated model to size the stations"
             )
     share = study.network.report.get("share_lost")
     if share and share > 0.02:
@@ -248,7 +249,7 @@ def peak_memory_mb() -> float | None:
 
 
 def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str, Any]:
-    """Return the energy gained per PKR m by the plan and by its weakest station (kWh/day).
+    """Return the energy gained (kWh/day per PKR m) by the plan and by its weakest station.
 
     The gain of a station is the energy lost without it, with all else unchanged. The threshold is
     ``program.least_gain``: its lowest value if it varies by year, and its default if it applies to
@@ -279,7 +280,7 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
 
 
 def earnings_in_words(facts: Mapping[str, Any]) -> list[str]:
-    """Return a warning if new stations bring little energy for their money, else an empty list.
+    """Return a warning if new stations add little energy for their subsidy, else an empty list.
 
     >>> earnings_in_words({"least_gain": 10.0, "plan": 230.0, "least_station": "s0007",
     ...     "least": 4.9, "below": ["s0007"]})
@@ -304,9 +305,10 @@ def power_per_ev(
 ) -> dict[str, Any]:
     """Return the charging power per electric vehicle of ``limits.ev_classes`` (kW).
 
-    Existing stations are included; `vehicles` are the area's electric vehicles. Keys: ``classes``,
-    ``vehicles``, ``power_kw`` (of the chargers for these classes), ``kw_per_ev`` and ``afir_kw``
-    (the EU requirement per battery-electric car). The result is empty without such vehicles.
+    Existing stations are included; `vehicles` counts the area's electric vehicles by class. Keys:
+    ``classes``, ``vehicles``, ``power_kw`` (of the chargers for these classes), ``kw_per_ev`` and
+    ``afir_kw`` (the EU requirement per battery-electric car). The result is empty if the area has
+    no vehicles of these classes.
     """
     classes = list(config.program.limits.ev_classes)
     count = float(vehicles.loc[vehicles["vehicle_class"].isin(classes), "vehicles"].sum())

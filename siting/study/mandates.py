@@ -23,7 +23,7 @@ from siting.program.program import Program
 from siting.study.other_plans import Effort
 from siting.study.program_inputs import Asked
 
-PUBLIC, OWNERS = "mandate", "mandate on the owner's money"
+PUBLIC, OWNERS = "mandate", "mandate at the owner's expense"
 NOT_FOUND = "not found in time"
 
 
@@ -32,7 +32,7 @@ def mandate_limits(
 ) -> Iterator[Limit]:
     """Yield the limits of each mandate: one per owner or, with areas, one per owner and area.
 
-    An `InputError` names every column that no layer of candidates has.
+    An `InputError` lists every column that no layer of candidates has.
     """
     faults: list[Fault] = []
     for name, asked in config.program.limits.mandates.items():
@@ -42,7 +42,7 @@ def mandate_limits(
         if owner is None or area is None:
             continue
         if not (owner != "").any():
-            what = f"no site has anything in {asked.column}"
+            what = f"no site has a value in {asked.column}"
             faults.append(Fault(f"{key}.column", what, "name another column"))
         of_site = candidates["site_id"].astype(str)
         parts = pd.DataFrame({"site": of_site, "owner": owner, "area": area})
@@ -77,7 +77,7 @@ def _column(
 
 
 def on_owners_money(offers: pd.DataFrame, limits: tuple[Limit, ...]) -> pd.Series[bool]:
-    """Return whether each offer's owner must build it without public money."""
+    """Return, for each offer, whether its owner must build it without public money."""
     theirs = {o for one in limits if one.kind == OWNERS for o in one.use}
     return offers["offer_id"].astype(str).isin(theirs) & ~offers["existing"].astype(bool)
 
@@ -135,7 +135,7 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
 def _owner_worths(
     program: Program, one: Limit, there: list[str], effort: Effort
 ) -> tuple[float, float]:
-    """Return the worth of the sites that an owner equips, and of its best list of that length."""
+    """Return the worth of the sites that an owner equips, and of its best list of equal length."""
     instance = program.instance
     theirs = np.isin(instance.offer_ids, np.array(list(one.use), dtype=object))
     kept = np.flatnonzero(theirs | instance.offer_existing)

@@ -1,4 +1,4 @@
-"""Further plans: near-optimal, best for one scenario, made year by year, or of given offers.
+"""Further plans: near-optimal, best for one scenario, planned year by year, or of given offers.
 
 These plans are solved in the time left. A plan that is not found in time is None.
 """
@@ -40,7 +40,7 @@ class Effort:
         return self.config.solver.time_limit_s - (time.perf_counter() - self.begun)
 
     def solve(self, program: Program, share: float = 1.0, start: Sequence[str] = ()) -> Answer:
-        """Return the answer of a program, solved within a share of the time left."""
+        """Solve a program within a share of the time left."""
         limit_s = share * self.left_s
         answer = answer_of(program, self.config, limit_s, start=start, progress=self.progress)
         self.over |= answer.proof.stopped == "interrupted"
@@ -49,7 +49,7 @@ class Effort:
     def attempt(
         self, program: Program, share: float = 1.0, start: Sequence[str] = ()
     ) -> Answer | None:
-        """Return the answer; None if there is no plan, or if no plan was found in time."""
+        """Solve a program; return None if there is no plan, or if none was found in time."""
         if self.over or stop_wished() or self.left_s <= 0:
             return None
         try:
@@ -74,7 +74,7 @@ def only_these(
 
 
 def best_by_scenario(program: Program, effort: Effort, start: Sequence[str]) -> list[Answer] | None:
-    """Return the best plan for each scenario alone; None if one of them was not found in time."""
+    """Return the best plan for each single scenario; None if one was not found in time."""
     assert program.scenario_plan is not None
     count = len(program.scenario_plan.names)
     best_plans = []
@@ -89,7 +89,7 @@ def best_by_scenario(program: Program, effort: Effort, start: Sequence[str]) -> 
 def alternatives(
     program: Program, first: Answer, asked: Alternatives, effort: Effort
 ) -> tuple[list[Answer], pd.DataFrame, pd.DataFrame]:
-    """Return plans that differ from the best plan and from each other, with two tables.
+    """Return plans that differ from the best plan and from each other, and two tables on them.
 
     The plans share the time of `effort`. Columns of the first table: ``plan``, ``worth``, ``unit``,
     ``bound``, ``gap``, ``status``, ``loss_share``, ``offers``. Columns of the second: ``site_id``,
@@ -130,7 +130,7 @@ def alternatives(
 
 
 def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
-    """Return plans made year by year; None if one is impossible or not found in time.
+    """Return plans made one year at a time; None if one is impossible or not found in time.
 
     `asked` has years and no scenarios.
     """

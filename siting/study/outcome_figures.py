@@ -1,4 +1,4 @@
-"""Tables and headline figures of an answer, for every block that the program uses."""
+"""Tables and headline figures of a solution, for every block that the program uses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from siting.texts import counted
 
 # Unspent money is reported if it is at least this sum (PKR) and this share of the budget.
 LITTLE_PKR, LITTLE = 10_000.0, 0.01
-# Share of the time limit that the plan may use if the cost of mandates is solved as well.
+# Share of the time limit that the plan may use if the cost of mandates is also computed.
 BESIDE_MANDATES = 0.7
 
 
@@ -40,7 +40,7 @@ def decide(
 ) -> Outcome:
     """Solve a program; return its outcome with the tables of every block in use.
 
-    `start` has the offers of an earlier plan. `answer` is the answer if already known. Raises
+    `start` lists the offers of an earlier plan. `answer` is the solution, if already known. Raises
     `InfeasibleError` if no plan meets all requirements, and `SolveError` if none was found in time.
     """
     keys = asked.config.program
@@ -52,9 +52,10 @@ def decide(
 
 
 def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None, pd.DataFrame]]:
-    """Return the outcome of an answer, without tables of blocks, and its service by year.
+    """Return the outcome without tables of blocks, and its service by year.
 
-    The service is for the configuration's own demand. With scenarios, this demand is solved again.
+    The service is for the configuration's own demand. If the program has scenarios, it comes from a
+    further solve.
     """
     config = asked.config
     outcome = outcome_of(answer, aim=aim_in_words(config), blocks=sorted(blocks_of(config)))
@@ -81,7 +82,7 @@ def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None
 
 @dataclass
 class _Told:
-    """A collector of an answer's tables, and of headline figures that need further solves."""
+    """Collects the tables of a solution, and headline figures that need further solves."""
 
     asked: Asked
     answer: Answer
@@ -195,7 +196,7 @@ class _Told:
         self.lines.append(Line("price_of_fairness", "Price of fairness", price))
 
     def _more_budget(self, usual: Answer, share: float) -> str:
-        """State the extra budget needed to serve as much, with `share` in every zone."""
+        """State the extra budget needed to serve as much, with at least `share` in every zone."""
         wanted_kwh = usual.demand_kwh_day
         program = replace(usual.program, aims=(LeastMoney(),), floors=()).without_budget()
         city = (1 - 1e-6) * usual.served_kwh_day / wanted_kwh if wanted_kwh else 0.0
@@ -207,7 +208,7 @@ class _Told:
         return f"PKR {more / 1e6:,.2f} m"
 
     def _left_out(self) -> str:
-        """State the public money and energy of stations that the plan leaves out."""
+        """State the public money and the energy of the stations that the plan leaves out."""
         out, gain = self.answer.left_out, self.asked.config.program.least_gain.per_million
         stations, worth = counted(len(out.offers), "station"), max(out.worth, 0.0)
         text = f"PKR {out.subsidy_pkr / MILLION:,.2f} m for {stations}: it would serve "
@@ -223,7 +224,7 @@ class _Told:
         return f"{text}{self.answer.program.worth_unit} more with it"
 
     def _left(self, outcome: Outcome) -> str:
-        """State the money that the least gain leaves unspent, and its possible worth."""
+        """State the money that the least gain leaves unspent, and the worth it could add."""
         left = outcome.budget_pkr - outcome.subsidy_pkr
         if left < 1.0:
             return ""
@@ -353,7 +354,7 @@ def lines_of(
         text = f"{worst['zone']} ({worst['served_share']:.1%})"
         yield Line("worst_zone", "Worst-served zone", text)
         proof = proofs[WorstShare.name]
-        yield Line("worst_share_proof", "Proven of the worst share", str(proof))
+        yield Line("worst_share_proof", "Proof of the worst share", str(proof))
     yield from also("gini", "price_of_fairness")
     if keys.least_cost is not None:
         money, proof = keys.least_cost.money, proofs[LeastMoney.name]
@@ -400,7 +401,7 @@ def _robust(answer: Answer, best_plans: Sequence[Answer]) -> pd.DataFrame:
 
 
 def cost_lines(table: pd.DataFrame, value_pkr_h: Mapping[str, float], *, years: bool) -> list[Line]:
-    """Return headline figures on the cost of stations and of drivers' time, and on time values."""
+    """Return headline figures on the cost of stations, and the cost and value of drivers' time."""
     cost = {part: pkr / MILLION for part, pkr in zip(table["part"], table["pkr_year"], strict=True)}
     values = value_pkr_h.items()
     minute = ", ".join(f"{pkr / 60:.2f} ({name.replace('_', ' ')})" for name, pkr in values)
@@ -421,16 +422,16 @@ def _at_other_values(cost: Mapping[str, float]) -> str:
     """State the plan's cost to all at twice and at half the value of time.
 
     >>> _at_other_values({"stations": 90.0, "drivers' time": 10.0})
-    "at twice the value this plan's cost to all is PKR 110.00 m a year (drivers' time 18% of it), \
-at half PKR 95.00 m (5%, against 10% at the value used); another value may give another plan"
+    "at twice the value this plan's cost to all is PKR 110.00 m a year (drivers' time 18%), at \
+half PKR 95.00 m (5%, against 10% at the value used); a different value may give a different plan"
     """
     stations, time = cost["stations"], cost[DRIVERS_TIME]
     whole = {factor: stations + factor * time for factor in (2.0, 1.0, 0.5)}
     share = {n: f"{n * time / pkr if pkr > 0 else 0.0:.0%}" for n, pkr in whole.items()}
     return (
         f"at twice the value this plan's cost to all is PKR {whole[2.0]:,.2f} m a year (drivers' "
-        f"time {share[2.0]} of it), at half PKR {whole[0.5]:,.2f} m ({share[0.5]}, against "
-        f"{share[1.0]} at the value used); another value may give another plan"
+        f"time {share[2.0]}), at half PKR {whole[0.5]:,.2f} m ({share[0.5]}, against "
+        f"{share[1.0]} at the value used); a different value may give a different plan"
     )
 
 
@@ -438,7 +439,7 @@ at half PKR 95.00 m (5%, against 10% at the value used); another value may give 
 
 
 def built_by_year(outcome: Outcome, program: Program) -> pd.DataFrame:
-    """Return the stations in each year, with their year of building and payments (PKR)."""
+    """Return the stations of each year, with the year each was built and its payment (PKR)."""
     built = outcome.built.drop_duplicates(["year", "site_id"])[["year", "offer_id", "site_id"]]
     paid = outcome.paid.set_index(["site_id", "year"])["subsidy_pkr"]
     instance = program.instance

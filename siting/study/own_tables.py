@@ -17,7 +17,7 @@ from siting.tables import COST_PARTS, DEMAND, REACH, Table, find_faults
 
 # Pattern of the names of rows and columns in a matrix without ids.
 PLACE = "#{}"
-# Columns of a demand table that are not the user's own columns.
+# Standard columns of a demand table; all other columns are the user's own.
 _TOLD = {*(column.name for column in DEMAND.columns), "lon", "lat", "geometry"}
 
 
@@ -27,9 +27,9 @@ def own_demand(
     """Return the user's own demand (`siting.tables.DEMAND`), summed by cell and class.
 
     `path` is a CSV with ``cell_id``, or a layer. Rows of a layer are assigned to the nearest cell
-    within `most_m` metres. Both have ``demand_kwh_day`` and, for several `classes`,
+    within `most_m` metres. Both need ``demand_kwh_day`` and, for several `classes`,
     ``vehicle_class``. The user's ``demand_id`` and other columns are kept if no two rows share a
-    cell and class. An `InputError` names every fault, such as unknown cells or rows too far away.
+    cell and class. An `InputError` lists every problem, such as unknown cells or rows too far away.
     """
     if path.suffix == ".csv" and "cell_id" in read_csv(path, nrows=0).columns:
         texts = ("cell_id", "vehicle_class", "demand_id")
@@ -47,7 +47,7 @@ def own_demand(
         given = given.assign(cell_id=nearest["cell_id"])
         far = given["cell_id"].isna()
         ids = [f"row {n + 1}" for n in np.flatnonzero(far)]
-        what = f"further than {most_m:g} m from every cell of the study"
+        what = f"farther than {most_m:g} m from any cell of the study"
         faults += naming(f"{path}, geometry", what, ids, "leave them out", count=True)
         given = given[~far]
     given = given.reset_index(drop=True)
@@ -80,13 +80,13 @@ def own_demand(
 def own_reach(
     path: Path, cells: pd.DataFrame, sites: pd.DataFrame, most_min: float
 ) -> pd.DataFrame:
-    """Return the user's own drives within the cutoff (`siting.tables.REACH`).
+    """Return the user's own drive times within the cutoff (`siting.tables.REACH`).
 
     `path` is a CSV with ``cell_id``, ``site_id`` and ``travel_min`` (including access), or a matrix
     of minutes. A matrix has ``cell_id`` and a column per site; a value is blank or ``inf`` if there
     is no route. Ids ``#1``, ``#2`` … number cells and sites in the order of the study's tables.
-    Drives longer than `most_min` (the cutoff, min) are left out. An `InputError` names every fault,
-    such as repeated pairs or unknown cells.
+    Drives longer than `most_min` (the cutoff, min) are left out. An `InputError` lists every
+    problem, such as repeated pairs or unknown cells.
     """
     known = {"cell_id": cells["cell_id"], "site_id": sites["site_id"]}
     drives = _read(path, REACH, known, as_rows=lambda given: _as_rows(given, known, path))
@@ -98,8 +98,9 @@ def own_reach(
 def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame) -> pd.DataFrame:
     """Return the user's own offers, with the columns of the study's offers.
 
-    `path` is a CSV with the columns of ``Study.offers``. It may change, leave out or add rows of
-    `made`. An `InputError` names every fault, such as repeated offers or unknown sites.
+    `path` is a CSV with the columns of ``Study.offers``. Rows of `made` may be changed or left out,
+    and new rows added. An `InputError` lists every problem, such as repeated offers or unknown
+    sites.
     """
     given = _read(path, spec, {"site_id": sites["site_id"]}, tuple(map(str, made.columns)))
     apart = (given[list(COST_PARTS)].sum(axis=1) - given["cost_pkr"]).abs() > 1.0
@@ -142,14 +143,14 @@ def _read(
     faults = find_faults(given, spec, str(path))
     named = {column.name for column in spec.columns}
     lost = [name for name in columns if name not in given.columns and name not in named]
-    fix = "begin with the study's own table, Study.offers"
+    fix = "start from the study's own table, Study.offers"
     faults += naming(str(path), "columns are missing", lost, fix)
     refuse(faults + _strays(given, known, path))
     return given
 
 
 def _strays(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> list[Fault]:
-    """Return a fault for each column that has ids unknown to the study."""
+    """Return a fault for each column with ids that the study does not know."""
     faults, what = list[Fault](), "that the study does not have"
     for name, ids in known.items():
         if name in given.columns:

@@ -58,7 +58,7 @@ class Study:
     config, progress
         The configuration, and the progress callback.
     seconds
-        Run time of each stage (s), without the stages that it reads.
+        Run time of each stage (s), excluding the stages that it reads.
     reused
         Stages taken from a run folder instead of computed.
     start
@@ -195,7 +195,7 @@ class Study:
         self._tables: dict[str, Any] = dict(tables or {})
         self._found: dict[str, str] = {}
         self._inner: list[float] = []
-        # Another study, which has or computes the tables of the named stages.
+        # Another study, and the names of the stages whose tables come from it.
         self._shared: tuple[Study, frozenset[str]] | None = None
 
     @property
@@ -219,7 +219,7 @@ class Study:
     # --- tables ----------------------------------------------------------------------------------
 
     def table_of[T](self, stage: Stage[T]) -> T:
-        """Return the result of a stage, computed now if necessary."""
+        """Return the result of a stage, computing it if necessary."""
         name = stage.name
         if name not in self._tables:
             other, shared = self._shared or (self, frozenset())
@@ -252,13 +252,13 @@ class Study:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[list[str]]:
-        """Time a named phase, like a stage, and report it at its end.
+        """Time a named phase as if it were a stage, and report it when it ends.
 
         Yields
         ------
         list of str
-            A list for the result in words. If the list stays empty, nothing is reported, and the
-            time is counted as the caller's.
+            A list to which the caller appends the result in words. If it stays empty, nothing is
+            reported, and the time counts as the caller's.
         """
         # A running stage may compute earlier stages. Their time is not counted as its own.
         begun, heard = time.perf_counter(), list[str]()
@@ -286,15 +286,16 @@ class Study:
         Parameters
         ----------
         keys
-            Keys of the YAML file, by name. A key that occurs in only one section needs no section
-            (``budget_pkr``). Other keys are nested as dicts, which change only the keys that they
-            name: ``offers={"subsidy": {"rule": "share"}}``. Lists are replaced as a whole. A
-            GeoDataFrame, a DataFrame, an OSMnx graph or a `siting.Network` can replace a file.
+            Keys of the YAML file, by name. A key that occurs in only one section can be given
+            without the section (``budget_pkr``). Other keys are nested as dicts, which change only
+            the keys that they name: ``offers={"subsidy": {"rule": "share"}}``. Lists are replaced
+            as a whole. A GeoDataFrame, a DataFrame, an OSMnx graph or a `siting.Network` can
+            replace a file.
 
         Raises
         ------
         ConfigError, InputError
-            If a given key or value has a fault. The error lists every fault.
+            If a key or value is invalid. The error lists every problem.
 
         Examples
         --------
@@ -302,14 +303,14 @@ class Study:
         >>> richer.plan.headline()  # doctest: +SKIP
         """
         config = changed(self.config, keys, lay_down)
-        # An input that is read again may differ from the input of the run folder.
+        # An input that is read again may differ from the one that the run used.
         known = still_known(self.known_inputs.values(), changed_keys(self.config, config))
         return self.with_stages({"known_inputs": known}, config, progress=self.progress)
 
     def at(
         self, *, year: int | None = None, scenario: str | None = None, case: str | None = None
     ) -> Self:
-        """Return the study of another target year, fleet scenario, or demand case."""
+        """Return this study for a different target year, fleet scenario or demand case."""
         given = {"year": year, "demand.scenario": scenario, "demand.case": case}
         return self.with_(**{key: value for key, value in given.items() if value is not None})
 
@@ -329,7 +330,7 @@ class Study:
         given
             Tables by the name of their stage.
         config
-            The other configuration; by default this study's.
+            The new configuration; by default, this study's.
         progress
             As for `Study`.
 
@@ -371,7 +372,7 @@ class Study:
         return other
 
     def award(self, bids: Path | str | pd.DataFrame, **how: Any) -> Any:
-        """Return the award of bids for places according to the rules of this study.
+        """Return the award of bids for places under the rules of this study.
 
         Parameters
         ----------
@@ -390,7 +391,7 @@ class Study:
 
     @property
     def solve_progress(self) -> Callable[[Progress], None] | None:
-        """The function that receives the progress of a solve; None without a listener."""
+        """The function that receives the progress of a solve; None if there is no listener."""
         return Context("solve", self.config.output.cache_dir, self.progress).solving
 
     def tell(self, stage: str, text: str) -> None:

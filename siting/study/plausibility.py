@@ -13,7 +13,7 @@ from shapely import box
 from siting.cities import find_city, library, tehsils
 from siting.config import Config
 
-# Layers of another year or of built-up land only may differ from the census by this ratio.
+# Layers of a different year, or of built-up land only, may differ from the census by this ratio.
 NEAR = 1.25
 # Cells may be denser than tehsils by this ratio, because tehsils include uninhabited land.
 DENSER = 1.5
@@ -32,7 +32,7 @@ def doubts_of(
     outline: Any,
     drive_kmh: float = math.inf,
 ) -> list[str]:
-    """Return possible errors of location, population and cell size, in plain words.
+    """Return possible errors in location, population and cell size, in plain words.
 
     `cells` are the demand cells with ``people``. `zones` are the zones in which people are counted,
     with ``name`` and ``people``. `outline` surrounds the roads, lon/lat. `drive_kmh` is the mean
@@ -48,7 +48,7 @@ def doubts_of(
     if people > most:
         lines.append(
             f"{people:,.0f} people in {len(cells):,} cells of {km2:,.1f} km2 together: nowhere in "
-            f"Pakistan do more than {most:,.0f} live in as much land; are they counted twice, or "
+            f"Pakistan do more than {most:,.0f} live on as much land; are they counted twice, or "
             "is this the wrong column?"
         )
     if asked.city.casefold() not in set(library()["city"].str.casefold()):
@@ -81,8 +81,8 @@ def _grain(side_km: float, drive_kmh: float, cutoff_min: float) -> list[str]:
     fit_m = math.floor(2 * COARSE * cutoff_min / 60 * drive_kmh * 10) * 100
     return [
         f"cells are {side_km:,.1f} km wide: half a cell takes {half_min:.1f} min at the roads' "
-        f"mean {drive_kmh:.0f} km/h, over a third of reach.cutoff_min ({cutoff_min:g}), so that "
-        f"drives from their centres are crude; use cells of {fit_m:,.0f} m or less (demand.cells)"
+        f"mean {drive_kmh:.0f} km/h, over a third of reach.cutoff_min ({cutoff_min:g}), so drive "
+        f"times from their centres are rough; use cells of {fit_m:,.0f} m or less (demand.cells)"
     ]
 
 
@@ -118,14 +118,14 @@ def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]
             lines.append(
                 f"{people:,.0f} people in the area of the roads, but the 2023 census counts "
                 f"{row['people_2023']:,.0f} in {tehsil}: a layer of an earlier year, or of "
-                "built-up land only? Use another, or give demand.city_people as the same layer "
-                "counts the whole city"
+                "built-up land only? Use another layer, or set demand.city_people to this "
+                "layer's count for the whole city"
             )
     return lines
 
 
 def most_people(km2: float) -> float:
-    """Return the population of an area (km2) as dense as the densest tehsils of the census.
+    """Return the population of an area (km2) as densely populated as the densest census tehsils.
 
     >>> round(most_people(6))
     949878

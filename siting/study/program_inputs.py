@@ -83,7 +83,7 @@ class Asked:
 
     @property
     def floors_of_zones(self) -> dict[str, float]:
-        """The share that must be served in each zone that has a floor."""
+        """The share of demand that must be served in each zone with a floor."""
         program = self.config.program
         names = [] if self.zones is None else sorted(set(self.zones) - {""})
         floors = dict.fromkeys(names, program.zone_floor) if program.zone_floor > 0 else {}
@@ -91,7 +91,7 @@ class Asked:
 
     @property
     def floors_of_classes(self) -> dict[str, float]:
-        """The share of each vehicle class with a floor that must be served."""
+        """The share of demand that must be served in each vehicle class with a floor."""
         program, rows = self.config.program, pd.concat(self.demand.values())
         names = sorted(rows.loc[rows["demand_kwh_day"] > 0, "vehicle_class"].astype(str).unique())
         floors = dict.fromkeys(names, program.class_floor) if program.class_floor > 0 else {}
@@ -107,12 +107,12 @@ class Asked:
 
     @property
     def budgeted(self) -> bool:
-        """Whether the budget limits the plan; false if least money is the first aim."""
+        """Whether the budget limits the plan; false if the first aim is minimum money."""
         return self.config.program.first_aims[:1] != ("least_cost",)
 
 
 def subsidy_of(config: Config) -> sites.Subsidy:
-    """Return the subsidy rule: by default ``need``, or ``share`` under the model coverage.
+    """Return the subsidy rule: by default ``need``, or ``share`` under the coverage model.
 
     Coverage does not determine sales, so the need of a station is unknown.
     """
@@ -140,7 +140,7 @@ def demands_of(
     """Return the demand by year and scenario, and the configuration's own demand by year.
 
     `demand` is the configuration's own demand. `other_demand` returns the demand of another `year`,
-    fleet `scenario` or `case`; the configuration's is used for an argument left out or None.
+    fleet `scenario` or `case`; an omitted argument means the configuration's own.
     """
     program = config.program
     years: Sequence[int | None] = list(program.years.budgets_pkr) if program.years else [None]
@@ -178,7 +178,7 @@ def money_of(config: Config) -> float:
 
 
 def _same_rows[K](tables: Mapping[K, pd.DataFrame], *others: pd.DataFrame) -> dict[K, pd.DataFrame]:
-    """Return `tables`, each with the rows of all of them; added rows have 0 kWh/day."""
+    """Return `tables`, extended to the union of their rows; added rows have 0 kWh/day."""
     columns = ["demand_id", "cell_id", "vehicle_class"]
     rows = pd.concat([t[columns] for t in (*tables.values(), *others)])
     rows = rows.drop_duplicates("demand_id").sort_values("demand_id", ignore_index=True)
@@ -232,7 +232,7 @@ def need_of(
         margin[name] = min(worths, default=0.0)
     lost = [name for name, pkr in margin.items() if pkr < 0]
     what = "does not pay for the power sold to these vehicle classes"
-    fix = "raise the price of their charger groups, or plan with offers.subsidy.rule: share"
+    fix = "raise the price of their charger groups, or set offers.subsidy.rule to share"
     refuse(naming("money.prices_pkr_kwh", what, lost, fix))
     if open_.any():
         _require_passable(offers[open_], rules, subsidy)
@@ -253,7 +253,7 @@ def need_of(
 def _require_passable(
     offers: pd.DataFrame, rules: economics.BusinessRules, subsidy: sites.Subsidy
 ) -> None:
-    """Refuse a hurdle that no offer can pass, if the default hurdle lets some offer break even."""
+    """Reject a hurdle that no offer can pass, if some offer can pass the default hurdle."""
     capacity = offers[capacity_columns(offers)].sum(axis=1) - offers["standing_kwh_day"]
 
     def share_needed(hurdle: sites.Hurdle) -> float:
@@ -271,5 +271,5 @@ def _require_passable(
     key = "sales_share" if least <= 1 else "real_return"
     asked = hurdle.sales_share if least <= 1 else hurdle.real_return
     what = f"is {asked:g}, which no station can pass, even sold out and with the largest subsidy"
-    fix = f"the best breaks even at {least:.1%} of its sales: set no less" if least <= 1 else ""
+    fix = f"set at least {least:.1%}, at which the best offer breaks even" if least <= 1 else ""
     raise InputError(f"offers.subsidy.hurdle.{key}", what, fix or "lower it")

@@ -17,7 +17,7 @@ from siting.files import missing_columns, read_layer
 def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | None:
     """Return the zone of each cell, by ``cell_id``; None if `zones` is None.
 
-    A cell's zone is the zone that contains the cell's centre, or blank if there is no such zone.
+    A cell's zone is the zone that contains the cell's centre; blank if no zone does.
     """
     if zones is None:
         return None

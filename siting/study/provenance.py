@@ -57,7 +57,7 @@ def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict
 
 
 def input_records(config: Config) -> dict[str, dict[str, Any]]:
-    """Return the kind, source and licence of each input with a section, by the section's key."""
+    """Return the kind, source and licence of each input with its own section, by section key."""
     surfaces, sites_of = config.demand.surfaces, config.candidates
     about: dict[str, Any] = {
         "roads.source": config.roads.source,
@@ -88,7 +88,7 @@ def input_records(config: Config) -> dict[str, dict[str, Any]]:
 def contents(
     network_sha256: str, cells: Layer, demand: Table, candidates: Layer, offers: Table, reach: Table
 ) -> dict[str, str]:
-    """The SHA-256 of each main table, by which runs can be compared.
+    """The SHA-256 of each main table, for comparing runs.
 
     Downloads have no input file. The hashes of roads and candidates identify them instead.
     """
@@ -137,7 +137,7 @@ def demand_notes(
     left_out = float(people_read.outside["people"].sum())
     if left_out > 0:
         lines.append(
-            f"{left_out:,.0f} people of the layer live outside the outline of the roads and "
+            f"{left_out:,.0f} people in the layer live outside the outline of the roads and "
             "are not part of the study"
         )
     far = cells["node_id"].isna()
@@ -146,17 +146,17 @@ def demand_notes(
         kwh = demand.loc[there, "demand_kwh_day"].sum()
         lines.append(
             f"{cells.loc[far, 'people'].sum():,.0f} of {cells['people'].sum():,.0f} "
-            f"people live further than {far_m:g} m from a road of the "
-            f"network: their demand ({kwh:,.0f} kWh/day) counts as wanted but cannot be served"
+            f"people live more than {far_m:g} m from any road of the "
+            f"network: their demand ({kwh:,.0f} kWh/day) counts but cannot be served"
         )
     if config.demand.table is not None:
         return [
             *lines,
-            f"the demand is a table of your own, {config.demand.table.name}: fleet, ranges and "
-            "factors are those of the model and were not used for it",
+            f"the demand is a table of your own, {config.demand.table.name}: the "
+            "fleet, ranges and factors are those of the model, and were not used for it",
         ]
     if surfaces is None:
-        lines.append("all energy is taken to be wanted where people live (no demand.surfaces)")
+        lines.append("all demand is assumed to arise where people live (no demand.surfaces)")
     else:
         lines += surfaces.attrs["notes"]
     lines += demand.attrs["notes"]
@@ -168,18 +168,18 @@ def demand_notes(
             lines.append(
                 f"{name}: {class_depots['vehicles'].sum():,.0f} vehicles known by depot "
                 f"({', '.join(class_depots['depot'])}) replace the {modelled[name]:,.0f} "
-                f"that the fleet model gives the area; what they charge in public "
+                f"that the fleet model estimates for the area; their public charging "
                 f"({class_depots['demand_kwh_day'].sum():,.0f} kWh/day) is demand at the depots"
             )
     if config.year > people_to_energy.PROJECTED_AFTER:
-        by = "the fleet table" if config.demand.fleet_csv else f"scenario {config.demand.scenario}"
+        by = "fleet table" if config.demand.fleet_csv else f"{config.demand.scenario} scenario"
         lines.append(
             f"{config.year} is a projection, not a forecast: no target by class reaches beyond "
-            f"{people_to_energy.PROJECTED_AFTER}, and {by} carries today's growth of sales on"
+            f"{people_to_energy.PROJECTED_AFTER}, and the {by} continues today's growth of sales"
         )
     if case != "central":
         lines.append(
-            f"case {case}: every demand figure is at the end of its range at the same time; this "
+            f"{case} case: every demand figure is at the end of its range at the same time; this "
             "is a bound, not a likely outcome"
         )
     return lines
@@ -193,12 +193,12 @@ def figures(
     city_people: float,
     surface_weights: Table,
 ) -> Table:
-    """The figures behind the energy and its surfaces, with their range, source and confidence.
+    """The figures behind the energy and its surfaces, with their ranges, sources and confidence.
 
     `all_figures` adds the figures of the fleet model.
     """
-    share = f"{cells['people'].sum():,.0f} people of the study area over "
-    share += f"{city_people:,.0f} of the city"
+    share = f"{cells['people'].sum():,.0f} people in the study area, divided by "
+    share += f"{city_people:,.0f} in the city"
     energy_figures = people_to_energy.demand_figures(area, share)
     if config.demand.surfaces is None:
         return energy_figures
@@ -220,7 +220,7 @@ def figures(
 def sourced_figures(
     config: Config, city: Row, figures: Table, vehicles: Table, sessions: Table, chargers: Table
 ) -> Table:
-    """Those figures of the `assumptions` stage that come from tables."""
+    """The figures of the `assumptions` stage that come from tables."""
     group = config.roads.speeds or str(city["speed_group"])
     speeds = reference.table("speeds", config.roads.speeds_csv)
     speeds = speeds[speeds["city_group"].astype(str) == group]

@@ -1,6 +1,6 @@
 """Store tables and graphs given in Python as files for all later stages.
 
-Each input becomes a file in the folder ``given`` of the cache. A study then checks and hashes the
+Each input becomes a file in the ``given`` folder of the cache. A study then checks and hashes the
 file like any other, and keeps a copy in the run folder.
 """
 
@@ -35,7 +35,7 @@ def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
     """Check and store a table or graph given in Python; return its file.
 
     `value` is a GeoDataFrame, a DataFrame, an array of minutes, an OSMnx graph or a
-    `siting.Network`. An `InputError` names every fault, such as a missing coordinate reference
+    `siting.Network`. An `InputError` lists every problem, such as a missing coordinate reference
     system, repeated ids, a graph without lengths, or points outside Pakistan.
     """
     name = ".".join(str(part) for part in key if part != "path")
@@ -64,7 +64,7 @@ def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
 
 
 def in_words(err: SitingError) -> SitingError:
-    """Return an error that names the key of a Python input instead of its file."""
+    """Return an error with the key of a Python input in place of its file."""
 
     def said(text: str) -> str:
         return _LAID.sub(r"\1 (given in Python)", text)
@@ -74,7 +74,7 @@ def in_words(err: SitingError) -> SitingError:
 
 
 def copied(config: Config, folder: Path) -> Config:
-    """Return a configuration that names the run folder's copies of the Python inputs.
+    """Return a configuration that points to the run folder's copies of the Python inputs.
 
     Other files are not copied. Paths are relative to `folder`, so that the folder can be moved.
     """
@@ -103,7 +103,7 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
         if value.active_geometry_name is None:
             faults.append(Fault(where, "has no geometry"))
         elif value.crs is None:
-            fix = "say which: set_crs(4326) if it is in degrees"
+            fix = "set it: set_crs(4326) if it is in degrees"
             faults.append(Fault(where, "has no coordinate reference system", fix))
     refuse(faults)
     match value:
@@ -126,7 +126,7 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
             return ".graphml", lambda part: osmnx.save_graphml(value, part)
         case Network():
             return ".parquet", value.to_parquet
-    what = f"a {type(value).__name__} is not something a study can read"
+    what = f"a study cannot read a {type(value).__name__}"
     fix = "give a path, a GeoDataFrame, a DataFrame, a matrix, an OSMnx graph or a Network"
     raise InputError(name, what, fix)
 
@@ -155,5 +155,5 @@ def _to_parquet(layer: gpd.GeoDataFrame, part: Path, name: str) -> None:
         layer.to_parquet(part, index=False)
     except (pa.ArrowException, ValueError, TypeError) as err:
         what = f"cannot be stored as a table: {str(err).splitlines()[0]}"
-        fix = "keep columns of numbers and texts only"
+        fix = "keep only columns of numbers and text"
         raise InputError(f"{name} (given in Python)", what, fix) from err

@@ -1,9 +1,9 @@
-"""The queues of a plan: its ports, their waits by the Erlang C formula, and its simulated days.
+"""Queues at a plan's ports: expected waits by the Erlang C formula, and simulated days.
 
-Two days are simulated. On the day ``planned``, only the drivers whom the plan serves come, each to
-the planned station. This day tests the program's capacities. On the day ``free``, all drivers come
-and choose a station by its drive, queue and charging time. This day tests the plan under free
-choice.
+Two days are simulated. On the ``planned`` day, only the drivers whom the plan serves arrive, each
+at the planned station. This day tests the program's capacities. On the ``free`` day, all drivers
+arrive, and choose a station by its drive, queue and charging time. This day tests the plan under
+free choice.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def allotted(plan: Plan) -> pd.DataFrame:
 
 
 def late_share(expected: pd.DataFrame) -> float:
-    """Return the share of drivers in all queues who wait too long in the busiest hours."""
+    """Return the share of drivers, over all queues, who wait too long in the busiest hours."""
     count = expected["peak_sessions"].to_numpy(dtype=float)
     late = expected["late_share"].to_numpy(dtype=float)
     return float(late @ count / count.sum()) if count.sum() > 0 else 0.0

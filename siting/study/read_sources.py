@@ -115,7 +115,7 @@ def read_area(path: Path) -> Polygon | MultiPolygon:
     found=lambda p: None if p is None else f"{len(p):,} places that draw vehicles",
 )
 def places(config: Config, network: Network, poi_weights: Table) -> Layer | None:
-    """Places that draw vehicles, such as markets, with OSM keys, lon/lat; None if not set up."""
+    """Places that draw vehicles, such as markets, with OSM keys, lon/lat; None if none are set."""
     surfaces = config.demand.surfaces
     if surfaces is None or surfaces.places is None:
         return None
@@ -131,7 +131,7 @@ def places(config: Config, network: Network, poi_weights: Table) -> Layer | None
     except sites.NoPlaceError as err:
         fix = "leave out demand.surfaces (demand is then placed where people live), or name a layer"
         raise InputError([Fault(f.where, f.what, fix, f.ids) for f in err.faults]) from err
-    # A layer may extend beyond the study area. Places without a road must not get energy.
+    # A layer may extend beyond the study area. Places without a road must not receive energy.
     area = outline(network, config.reach.max_snap_m)
     inside = known.geometry.representative_point().within(area)
     return gpd.GeoDataFrame(known[inside].reset_index(drop=True))
@@ -157,7 +157,7 @@ def candidate_layers(
         try:
             layers.append(_layer_of(config, network, source))
         except sites.NoPlaceError as err:
-            log.warning("candidates.sources.%d gives no place: %s", n, err)
+            log.warning("candidates.sources.%d yields no place: %s", n, err)
             empty[n] = err
     if empty and len(empty) == len(config.candidates.sources):
         faults = [fault for err in empty.values() for fault in err.faults]
@@ -191,7 +191,7 @@ def _layer_of(config: Config, network: Network, source: SiteSource) -> gpd.GeoDa
 def with_own_names(
     places: gpd.GeoDataFrame, layers: Sequence[str] = ("candidates", "sites", "viability")
 ) -> gpd.GeoDataFrame:
-    """Return places in which the user's columns have lost their prefix ``user_``.
+    """Return places with the prefix ``user_`` removed from the user's columns.
 
     A column keeps the prefix if its bare name is taken, for example by a column of `layers`.
     """

@@ -46,7 +46,7 @@ def recounted_plan(
 ) -> Plan:
     """Return the plan of an outcome with its business case, recounted by `siting.verify.recount`.
 
-    A `VerifyError` names every figure of the plan that the recount contradicts.
+    A `VerifyError` lists every figure of the plan that the recount contradicts.
     """
     plan = make_plan(outcome, tables, title=config.title, note=config.note)
     table, hurdle = plan.sites, subsidy_of(asked.config).held_to
@@ -84,8 +84,8 @@ def business_of(
 ) -> pd.DataFrame:
     """Return the business case of each new station, computed from its service.
 
-    `drawn` is the public money (PKR) that each offer of the plan draws, by ``offer_id``. It
-    includes existing stations.
+    `drawn` is the public money (PKR) that each offer of the plan draws, by ``offer_id``; existing
+    stations are included.
     """
     chosen = offers[offers["offer_id"].isin(list(drawn.index))]
     chosen = chosen.assign(subsidy_pkr=chosen["offer_id"].map(drawn).astype(float))
@@ -100,7 +100,7 @@ def sold_by_group(
     rules: economics.BusinessRules,
     compatibility: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Return the kWh/day sold per site and charger group; a class uses its least-margin group."""
+    """Return the kWh/day sold per site and charger group; a class uses its lowest-margin group."""
     able = [g for g in capacity_groups(map(str, offers.columns)) if g in rules.prices_pkr_kwh]
     has = offers.set_index("site_id")[[f"capacity_{g}_kwh_day" for g in able]] > 0
     sold = service.groupby(["site_id", "vehicle_class"])["served_kwh_day"].sum().reset_index()

@@ -1,4 +1,4 @@
-"""The report of a run, made from the study of the run or, later, from its folder."""
+"""The report of a run, made from the run's study or, later, from its folder."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def write_report(
 ) -> Path:
     """Write the report of a stored run as one self-contained HTML file; return its path.
 
-    The same folder gives the same bytes.
+    The same folder always yields the same bytes.
 
     `folder` is a run folder, as `siting run` wrote it. `out` is the new file to write; by default,
     ``report.html`` in the folder is replaced. `frontier` is a folder that `siting frontier` wrote
     for the same study; its curve is added. `language` is ``en`` or ``ur`` (Urdu); by default, it is
     the language of the run's configuration.
 
-    Raises `InputError` with every fault if the folder is incomplete, edited or in another format,
-    `VerifyError` if the stored plan contradicts its tables, and `MissingExtraError` if the packages
-    of the extra ``report`` are not installed.
+    Raises `InputError`, with a list of all problems, if the folder is incomplete, edited or in
+    another format, `VerifyError` if the stored plan contradicts its tables, and `MissingExtraError`
+    if the packages of the ``report`` extra are not installed.
 
     >>> write_report(Path("runs/lahore-20261124-101500"))  # doctest: +SKIP
     PosixPath('runs/lahore-20261124-101500/report.html')
@@ -88,7 +88,7 @@ def record_of_plan(study: Study, plan: Plan) -> RunRecord:
 
 
 def shown_beside(study: Study, plan: Plan) -> dict[str, Any]:
-    """Return the further tables that a plan's layers show (`siting.export.layers_of`)."""
+    """Return the additional tables that a plan's layers show (`siting.export.layers_of`)."""
     return {
         "cells": with_zones(plan.cells, study.cell_zones),
         "offers": study.shown_offers,
@@ -117,11 +117,11 @@ def _disagreements(run: RunRecord, study: Study, plan: Plan, path: Path) -> Iter
     said = dict(leaves(run.facts, first=1))
     for key, value in leaves(plain(found), first=1):
         if said.get(key) != value:
-            what = f"{said.get(key)}, where the plan has {value}"
+            what = f"{said.get(key)}, but the plan has {value}"
             yield Fault(f"{path}, key {key}", what, AGAIN)
     bound, served = run.facts["bound_kwh_day"], run.facts["objective_kwh_day"]
     if run.facts["gap"] is not None and bound is not None and served > 0:
         gap = (bound - served) / served
         if abs(gap - run.facts["gap"]) > RELATIVE:
-            what = f"{run.facts['gap']:.6f}, where the bound and the energy served give {gap:.6f}"
+            what = f"{run.facts['gap']:.6f}, but the bound and the energy served give {gap:.6f}"
             yield Fault(f"{path}, key gap", what, AGAIN)

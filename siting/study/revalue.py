@@ -1,4 +1,4 @@
-"""Value a plan's stations under other demand or capacity.
+"""Value a plan's stations under different demand or capacity.
 
 Only the service of the stations is solved again. `siting evaluate` scores outside plans in this
 way, and a run uses it to value its plan under other circumstances.
@@ -34,7 +34,7 @@ def with_program(asked: Asked, **keys: Any) -> Asked:
 
 
 def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
-    """Return a program's inputs for the last year alone, with the most energy as the only aim.
+    """Return a program's inputs for the last year only, with maximum energy as the only aim.
 
     `budget_pkr` is the budget (PKR). The demand is the configuration's own. Limits, floors and the
     viability gap still apply.
@@ -53,9 +53,10 @@ def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
 def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDLESS_PKR) -> Asked:
     """Return a program's inputs for given offers in the last year, even if they are ruled out.
 
-    The first aim is the most energy. If public money fills the viability gap, the second aim is the
-    least public money, because many plans serve the same energy for more money. `chosen` has the
-    ids of the plan's offers, including existing stations. `budget_pkr` is the public money (PKR).
+    The first aim is maximum energy. If public money fills the viability gap, the second aim is
+    minimum public money, because many plans serve the same energy for more money. `chosen` has
+    the ids of the plan's offers, including existing stations. `budget_pkr` is the public money
+    (PKR).
     """
     asked = in_the_end(asked, budget_pkr)
     if asked.need is not None:
@@ -66,7 +67,7 @@ def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDL
 
 
 def service_of(asked: Asked, chosen: Collection[str]) -> pd.DataFrame:
-    """Return the service of given offers in the last year: most energy, then shortest drives.
+    """Return the service of given offers in the last year: maximum energy, then shortest drives.
 
     `chosen` has the ids of the plan's offers, including existing stations. The columns include
     ``site_id``, ``vehicle_class`` and ``served_kwh_day``.
@@ -79,7 +80,7 @@ def service_of(asked: Asked, chosen: Collection[str]) -> pd.DataFrame:
 
 
 def least_money_of(asked: Asked, chosen: Collection[str]) -> float | None:
-    """Return the minimum public money (PKR) at which given offers serve the most energy.
+    """Return the minimum public money (PKR) at which given offers serve the maximum energy.
 
     The result is None if public money does not fill the viability gap, no demand is in reach, or no
     amount of public money makes all the offers viable. `chosen` is as in `service_of`.

@@ -1,4 +1,4 @@
-"""The plan under other circumstances: on a simulated day, with other capacities or demand.
+"""The plan under other circumstances: on a simulated day, and with other capacities or demand.
 
 The stations of the plan are fixed, and the plan does not depend on these results. A day at the
 stations is simulated, and their service is solved again (`siting.study.revalue`).
@@ -36,7 +36,7 @@ from siting.study.stages import Context, Layer, Table, stage
 DAY_MIN = 24 * 60.0
 # One day is simulated after a warm-up evening. A city of 20 MWh/day takes a second or two.
 DAY = simulation.Rules(days=1, seed=1, warm_up_h=6.0)
-# With more drivers a day (over about ten seconds), only `siting simulate` simulates the day.
+# Above this number of drivers a day (about ten seconds), only `siting simulate` does it.
 MOST_DRIVERS = 60_000
 # An excess over the service standard of fewer standard errors than this may be due to chance.
 SURE = 1.645
@@ -48,7 +48,7 @@ WAITING, RATED, WAITS = "waiting", "rated_share", "waits"
 CAPACITIES = {
     WAITING: ("Under waiting", "capacity by waits and time (waiting)"),
     RATED: ("Under rated_share", "capacity as a share of rated kW (rated_share)"),
-    WAITS: ("By waits alone", "capacity by waits alone, ports in use however long"),
+    WAITS: ("By waits alone", "capacity by waits alone, with no limit on port use"),
 }
 NO_STATION = "no station stands"
 # Maximum number of concessions in the headline; the table of concessions lists all of them.
@@ -87,7 +87,7 @@ def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
     if plan.sites.empty:
         return known | {"why_not": NO_STATION}
     if drivers > MOST_DRIVERS:
-        what = f"{drivers:,.0f} drivers a day take longer than a few seconds"
+        what = f"{drivers:,.0f} drivers a day take more than a few seconds"
         return known | {"why_not": f"{what}: siting simulate RUN simulates their day"}
     days_by_case = simulated(plan, waiting, demand, reach, rules)
     limits = sites.time_utilisation(standard.time_utilisation) if standard.rule == WAITING else {}
@@ -253,7 +253,7 @@ def _found(rows: list[dict[str, Any]]) -> str:
 
 
 def _other_capacities(config: Config) -> dict[str, dict[str, Any]]:
-    """Return the keys of ``offers.service`` that give a plan's stations other capacities."""
+    """Return the keys of ``offers.service`` that change the capacities of a plan's stations."""
     if config.program.model == "coverage":
         return {}
     if config.offers.service.rule == RATED:
@@ -263,7 +263,7 @@ def _other_capacities(config: Config) -> dict[str, dict[str, Any]]:
 
 
 def _other_demands(config: Config) -> list[tuple[str, str]]:
-    """Return the other cases and scenarios of the demand, least demand first."""
+    """Return the other cases and scenarios of the demand, lowest demand first."""
     asked = config.demand
     if asked.table is not None:
         return []
@@ -392,7 +392,7 @@ def lines_beside(study: Any) -> list[Line]:
             for name, share in row["classes"].items():
                 text += f", {name.replace('_', ' ')} {share:.0%}"
             lines.append(Line(f"under_{row['key']}", CAPACITIES[row["key"]][0], text))
-    # The cases low and high put all figures at one end at once, so no plan is judged by them.
+    # The low and high cases move all figures to one end at once, so no plan is judged by them.
     others = [
         row
         for row in study.what_if
@@ -409,7 +409,7 @@ def lines_beside(study: Any) -> list[Line]:
     for n, lot in enumerate([] if lots is None else lots.head(MOST_LOTS).to_dict("records"), 1):
         text = (
             f"{lot['stations']:,} new stations, PKR {lot['subsidy_pkr'] / 1e6:,.2f} m of public "
-            f"money ({lot['lacking_pkr'] / 1e6:,.2f} m each for itself), NPV with it "
+            f"money ({lot['lacking_pkr'] / 1e6:,.2f} m if each met its own need), NPV with it "
             f"PKR {lot['npv_subsidised_pkr'] / 1e6:,.2f} m"
         )
         lines.append(Line(f"concession_{n}", f"Concession {lot['concession']}", text))
@@ -469,15 +469,15 @@ def _day_lines(day: dict[str, Any], planned: float, others: list[dict[str, Any]]
     if over:
         worst = max(day[case]["peak_late_share"] for case in cases)
         text = (
-            f"not kept {' or '.join(over)}: up to {worst:.0%} of the busiest hour's drivers wait "
-            f"over {day['wait_min']:g} min or are turned away, {day['alpha']:.0%} may"
+            f"not met {' or '.join(over)}: up to {worst:.0%} of the busiest hour's drivers wait "
+            f"over {day['wait_min']:g} min or are turned away; at most {day['alpha']:.0%} may"
         )
         lines.append(Line("service_standard", "Service standard", text))
     return lines
 
 
 def _in_use(use: list[dict[str, Any]]) -> list[Line]:
-    """Return a headline figure on charger groups if their ports are in use more than allowed.
+    """Return a headline figure on the charger groups whose ports are in use more than allowed.
 
     >>> use = [
     ...     {"name": "sockets", "limit_share": 0.3, "free_share": 0.33, "places": 37,
@@ -485,12 +485,11 @@ def _in_use(use: list[dict[str, Any]]) -> list[Line]:
     ...     {"name": "fast chargers (DC)", "limit_share": 0.25, "free_share": 0.2, "places": 17,
     ...      "places_over": 0}]
     >>> _in_use(use)[0].text
-    'sockets 33% of the simulated day, more than the 30% that the program allows at 12 of 37 places'
+    'sockets 33% of the simulated day (above the limit of 30% at 12 of 37 places)'
     """
     texts = [
-        f"{row['name']} {row['free_share']:.0%} of the simulated day, more than the "
-        f"{row['limit_share']:.0%} that the program allows at {row['places_over']:,} of "
-        f"{row['places']:,} places"
+        f"{row['name']} {row['free_share']:.0%} of the simulated day (above the limit of "
+        f"{row['limit_share']:.0%} at {row['places_over']:,} of {row['places']:,} places)"
         for row in use
         if row["places_over"] and row["limit_share"] is not None
     ]
@@ -498,7 +497,7 @@ def _in_use(use: list[dict[str, Any]]) -> list[Line]:
 
 
 def _without_limit(others: Mapping[str, dict[str, Any]]) -> str:
-    """Describe the stations' service and subsidy without the limit on port use.
+    """Describe the service and subsidy of the stations if port use had no limit.
 
     >>> plan = {"public_money_pkr": 57.7e6}
     >>> waits = {"public_money_pkr": 21.4e6, "served_kwh_day": 13292.0, "served_share": 0.949}

@@ -42,7 +42,7 @@ NO_REPORT = "no report.html was written: "
 
 @dataclass
 class CheckReport:
-    """The result of `check`: faults to correct, and notes on the inputs of a run."""
+    """The result of `check`: problems to correct, and notes on the inputs of a run."""
 
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -74,7 +74,7 @@ def run(
     Raises
     ------
     SitingError
-        Raised as a subclass that lists every fault found.
+        Raised as a subclass that lists every problem found.
 
     Examples
     --------
@@ -106,7 +106,7 @@ def robust_override(config: Config) -> str:
         what = "program.scenarios names scenarios already"
         raise InputError("--robust", what, "leave one of them out")
     if config.demand.fleet_csv is not None:
-        what = "there are no slow and fast sales where demand.fleet_csv gives the fleet"
+        what = "slow and fast sales are not defined if demand.fleet_csv sets the fleet"
         raise InputError("--robust", what, "name scenarios in program.scenarios, with cases")
     return ROBUST
 
@@ -234,9 +234,9 @@ def check(
     today: date | None = None,
     progress: Report | None = None,
 ) -> CheckReport:
-    """Return every fault of a configuration and its inputs, without solving.
+    """Return every problem in a configuration and its inputs, without solving.
 
-    Each input is read even if another is faulty, so that one call lists every fault.
+    Each input is read even if another is faulty, so that one call lists every problem.
 
     Parameters
     ----------
@@ -269,8 +269,8 @@ def check(
             good.add(name)
     if not report.faults:
         report.notes.append(
-            f"no fault; {len(study.candidates):,} candidates, {len(study.offers):,} offers, "
-            f"{study.demand['demand_kwh_day'].sum():,.0f} kWh/day wanted"
+            f"no problems; {len(study.candidates):,} candidates, {len(study.offers):,} offers, "
+            f"{study.demand['demand_kwh_day'].sum():,.0f} kWh/day of demand"
         )
         network = study.network
         hours = float(network.edges["travel_min"].sum()) / 60

@@ -1,7 +1,7 @@
 """The spare time for further results of a plan.
 
 Three kinds of results are computed after the solve: the cards of stations, the plan in other demand
-cases and scenarios, and the certificate. Together they have `LEAST_S` seconds or `SHARE` of the
+cases and scenarios, and the certificate. Together they may take `LEAST_S` seconds or `SHARE` of the
 solver's time limit, whichever is more. Each kind takes a share of the time left. If the time runs
 out, missing results are left blank and reported. A run records how many results it computed, so
 that the same results are computed when the run is written again.
@@ -18,7 +18,7 @@ LEAST_S, SHARE = 8.0, 0.04
 # At least this share of the elapsed time counts. If all of it counted, a busy machine would cut
 # fast steps short.
 LEAST_GIVEN = 0.05
-NOT_IN_TIME = "not worked out in the time"
+NOT_IN_TIME = "not computed in time"
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """Define a stage: a function that makes one table from others and declares its inputs.
 
 The stages of a study are functions in the modules that `siting.study.depends` lists. A stage's
-parameters name the stages that it reads. It can read only the configuration keys that it declares.
-`siting.study.depends` computes the effect of a change from these declarations.
+parameters name the stages that it reads. A stage can read only the configuration keys that it
+declares. `siting.study.depends` computes the effect of a change from these declarations.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ Report = Callable[[Event], None]
 
 @dataclass(frozen=True)
 class Context:
-    """The environment of a stage: the cache folder and the listener for progress."""
+    """The environment of a stage: the cache folder and the progress listener."""
 
     stage: str
     cache_dir: Path
     report: Report | None
 
     def count(self, things: str) -> Callable[[int, int], None]:
-        """Return a function that tells the listener, if there is one, how many things are done."""
+        """Return a function that reports to any listener how many `things` are done."""
         begun = time.perf_counter()
 
         def count(done: int, of: int) -> None:
@@ -70,7 +70,7 @@ class Context:
 
     @property
     def solving(self) -> Callable[[Progress], None] | None:
-        """The function that receives the progress of a solve; None without a listener."""
+        """The function that receives the progress of a solve; None if there is no listener."""
         report = self.report
         if report is None:
             return None
@@ -87,7 +87,7 @@ class _Holder(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Stage[T]:
-    """A function and its declared inputs; read on a study, it returns the function's result."""
+    """A function and its declared inputs; as an attribute of a study, it returns the result."""
 
     # The function. Its parameters name the stages that it reads, and any of `AT_HAND`. Its
     # `config` has only the declared keys.
@@ -144,7 +144,7 @@ class Stage[T]:
         return self if study is None else study.table_of(self)
 
     def __set__(self, study: object, value: T) -> None:
-        """Refuse the assignment, because dependent stages would stay stale."""
+        """Reject the assignment, because dependent stages would become stale."""
         raise AttributeError(f"{self.name} is a stage; use study.with_stages({{{self.name!r}: …}})")
 
 
@@ -197,7 +197,7 @@ PHASES = {
     "cuts": "proving a limit",
     "dive": "looking for a first plan",
     "exchanges": "exchanging stations",
-    "filter": "ruling out what cannot matter",
+    "filter": "ruling out irrelevant options",
     "floors": "meeting the minimum shares",
     "interchange": "exchanging stations",
     "kicks": "looking for a better plan",
@@ -206,7 +206,7 @@ PHASES = {
     "prices": "proving a limit",
     "pricing": "proving a limit",
     "programs": "combining plans",
-    "reduction": "ruling out what cannot matter",
+    "reduction": "ruling out irrelevant options",
     "relaxation": "proving a limit",
     "rounding": "looking for a first plan",
     "crossings": "combining two plans at a time",
@@ -218,7 +218,7 @@ PHASES = {
     "viable": "making each station viable",
     "whole": "solving the whole model",
     "windows": "improving the plan part by part",
-    "years": "deciding when each is built",
+    "years": "deciding when to build each station",
 }
 
 
@@ -251,7 +251,7 @@ def stages_html(title: str, note: str, stages: Sequence[tuple[str, str, str]]) -
         f"<td {right}>{html_text(seconds)}</td></tr>"
         for name, text, seconds in stages
     )
-    head = f"<tr><th {left}>stage</th><th {left}>what came out</th><th {right}>seconds</th></tr>"
+    head = f"<tr><th {left}>stage</th><th {left}>result</th><th {right}>seconds</th></tr>"
     caveat = f"<p><em>{html_text(note)}</em></p>" if note else ""
     heading = f"<h4>{html_text(title)}</h4>" if title else ""
     return f"{heading}{caveat}<table>{head}{rows}</table>"

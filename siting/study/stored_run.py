@@ -39,7 +39,7 @@ from siting.study.to_people import People
 
 @dataclass(frozen=True)
 class Folder:
-    """The folder ``stages/`` of a run, and its record."""
+    """The ``stages/`` folder of a run, and its record."""
 
     path: Path
     record: Mapping[str, Any]
@@ -73,7 +73,7 @@ class Form:
 
 
 def write_stages(study: Study, folder: Path) -> None:
-    """Write the tables that a later solve needs into ``stages/`` of a folder.
+    """Write the tables that a later solve needs into a run's ``stages/`` folder.
 
     The plan and all other files of the folder, except the report, must already exist.
     """
@@ -127,13 +127,14 @@ def study_from_run(
     -------
     Study
         `Study.reused` names the stages taken from the folder. Without overrides, they include the
-        outcome, and `Study.plan` is the stored plan, recounted. Population is known only by cell.
+        outcome, and `Study.plan` is the stored plan, recounted. In a stored run, population is
+        known only by cell.
 
     Raises
     ------
     InputError
-        If the folder is not a run folder, has another format, is incomplete or was edited, or if
-        a file needed to compute a stage again is missing. The error lists every fault.
+        If the folder is not a run folder, has another format, is incomplete or was edited, or if a
+        file needed to compute a stage again is missing. The error lists every problem.
     ConfigError
         If an override is invalid.
 
@@ -186,7 +187,7 @@ def study_of(source: Source) -> Study:
 def study_again(
     first: Study, folder: Path, overrides: Sequence[str], *, progress: Report | None = None
 ) -> Study:
-    """Return the study of a stored run that shares stages with an opened study."""
+    """Return a stored run's study, which shares stages with an opened study."""
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     config, changed = _configuration(folder, overrides)
     known = {"known_inputs": still_known(facts["inputs"], changed)}
@@ -240,9 +241,9 @@ def _require_inputs(config: Config, changed: Sequence[str]) -> None:
     for key, path in input_files(config).items():
         needed = [group for group in feeds(key) if group in groups]
         if needed and not path.is_file():
-            what = f"{path} is not there any more, and {' and '.join(needed)} must be worked out "
+            what = f"{path} no longer exists, and {' and '.join(needed)} must be computed "
             what += "again from it"
-            fix = "put it back, name another with --set, or leave out the change"
+            fix = "restore it, name another with --set, or leave out the change"
             faults.append(Fault(key, what, fix, tuple(changed)))
     refuse(faults)
 

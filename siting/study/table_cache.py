@@ -23,9 +23,9 @@ from siting.files import sha256
 from siting.folder_cache import kept
 from siting.roads import Network
 
-# Increase this number when a stored stage starts to compute other results from equal arguments.
+# Increase this number when a stored stage starts to compute different results from equal arguments.
 FORMAT = 2
-# A table that takes less time (s) than this is not stored, but computed again.
+# A table that takes less time (s) than this to compute is not stored.
 LEAST_S = 0.5
 _ABOUT, _TABLE = "about.json", "table.parquet"
 
@@ -87,7 +87,7 @@ def load_table(path: Path) -> pd.DataFrame:
 
 
 def _pieces(part: Any) -> Iterator[bytes]:
-    """Yield the bytes of a part, beginning with its kind, so that parts of two kinds differ."""
+    """Yield the bytes of a part after its kind, so that parts of different kinds differ."""
     if isinstance(part, Network):
         yield b"network"
         yield from _pieces(part.nodes)

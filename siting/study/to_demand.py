@@ -75,7 +75,7 @@ def network_sha256(network: Network) -> str:
     stored="people",
 )
 def people_read(config: Config, network: Network) -> People:
-    """Population by place and outside the area, the zones with the counts, and notes."""
+    """Population by place, population outside the area, zones with their counts, and notes."""
     return read_people(config, network)
 
 
@@ -87,7 +87,7 @@ def people(people_read: People) -> Layer:
 
 @stage()
 def people_outside(people_read: People) -> Layer:
-    """Population of the layer that lives outside the study area and is left out, lon/lat."""
+    """The layer's population outside the study area, which is left out, lon/lat."""
     return people_read.outside
 
 
@@ -193,7 +193,7 @@ def city_people(config: Config, city: Row) -> float:
 def area_share(cells: Layer, city_people: float) -> float:
     """The share of the city's population that lives in the study area, 0 to 1."""
     share = float(cells["people"].sum()) / city_people
-    # The population of a layer of the whole city may exceed the table's by a rounding error.
+    # If a layer covers the whole city, its population may exceed the table's by a rounding error.
     return min(share, 1.0) if share < 1.0 + 1e-6 else share
 
 
@@ -216,7 +216,7 @@ def national_fleet(config: Config) -> Table:
 
 @stage("demand.figures", "demand.vehicles_csv")
 def class_figures(config: Config) -> Table:
-    """Use and energy of a vehicle of each class, with the configuration's overrides."""
+    """Use and energy per vehicle, by class, with the configuration's overrides applied."""
     overrides = {name: own_figures(figures) for name, figures in config.demand.figures.items()}
     return people_to_energy.vehicle_figures(config.demand.vehicles_csv, overrides)
 
@@ -257,7 +257,7 @@ def fleet(fleet_tables: tuple[Table, Table, Table]) -> Table:
 
 @stage()
 def vehicles(fleet_tables: tuple[Table, Table, Table]) -> Table:
-    """Use and energy of a vehicle of each class, including fleets known by depot."""
+    """Use and energy per vehicle, by class, including fleets known by depot."""
     return fleet_tables[1]
 
 
@@ -269,13 +269,13 @@ def fleet_share(fleet_tables: tuple[Table, Table, Table]) -> Table:
 
 @stage("demand.housing")
 def housing(config: Config) -> dict[str, float]:
-    """The effects of housing on charging at home that the configuration overrides."""
+    """The configuration's overrides for the effects of housing on home charging."""
     return own_figures(config.demand.housing)
 
 
 @stage(stored="demand")
 def energy(fleet: Table, vehicles: Table, fleet_share: Table, area_share: float) -> Table:
-    """The area's public charging energy by class, with every factor, its source and its mark.
+    """The area's public charging energy by class, with every factor, source and confidence mark.
 
     The figures are central values. They are not adjusted for the housing in zones.
     """

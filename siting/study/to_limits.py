@@ -39,7 +39,7 @@ def limits(
 ) -> tuple[Limit, ...]:
     """The limits on a plan besides the budget: on stations, money, squares, roads and feeders.
 
-    Limits that are shares of the budget do not have a value yet (`Limit.of_budget`).
+    Limits set as shares of the budget have no value yet (`Limit.of_budget`).
     """
     asked = config.program.limits
     out: list[Limit] = []
@@ -219,7 +219,7 @@ def bare_names(offers: pd.DataFrame) -> pd.Series[str]:
 def _envelopes(
     budgets_pkr: Mapping[str, float], shares: Mapping[str, Mapping[str, float]], where: str
 ) -> list[Limit]:
-    """Return one limit per envelope, on the parts of subsidies that the envelope pays."""
+    """Return one limit per envelope, on the subsidies that it pays."""
     _need_offers(list(budgets_pkr), shares, where)
     return [
         Limit(name, "envelope", "PKR", pkr, shares[name], per_rupee=True)
@@ -237,7 +237,7 @@ def _need_offers(
 def _shares_by_chargers(
     config: Config, offers: pd.DataFrame, envelopes: Mapping[str, tuple[str, ...]]
 ) -> dict[str, dict[str, float]]:
-    """Return the share of each offer's subsidy that each envelope pays, from charger costs."""
+    """Return the share of each offer's subsidy that each envelope pays, based on charger costs."""
     chargers = sites.charger_catalogue(config.offers.chargers_csv).set_index("charger_id")
     price = chargers["capex_pkr"].astype(float).to_dict()
     asked = {group for groups in envelopes.values() for group in groups}
@@ -281,8 +281,8 @@ def _feeders(candidates: gpd.GeoDataFrame, offers: pd.DataFrame) -> tuple[Limit,
 def sites_named(candidates: gpd.GeoDataFrame, names: Sequence[str], key: str) -> tuple[str, ...]:
     """Return the ids of sites given by id or by name.
 
-    Names are as on the map, and case is ignored. An `InputError` that names `key` lists every name
-    without a site or with several sites.
+    Names are as on the map, and case is ignored. An `InputError` for `key` lists every name that
+    matches no site or several sites.
     """
     if isinstance(names, str | bytes) or not isinstance(names, Iterable):
         what = f"{reprlib.repr(names)} is not a list of sites"
@@ -307,11 +307,11 @@ def site_named(
 ) -> str:
     """Return the id of a site given by id or by name; case is ignored.
 
-    An `InputError` that names `where` suggests at most `most` names. `kind` is the kind of thing
-    that is named, and `more` has ids of that kind that are not sites.
+    An `InputError` for `where` suggests at most `most` names. `kind` is the noun for the message,
+    and `more` has further ids to suggest.
     """
     if not isinstance(name, str):
-        raise InputError(where, f"{reprlib.repr(name)} is not a text", "give an id or a name")
+        raise InputError(where, f"{reprlib.repr(name)} is not text", "give an id or a name")
     ids = candidates["site_id"].astype(str)
     if name in set(ids):
         return name
@@ -325,7 +325,7 @@ def site_named(
     if here:
         what = f"{name!r} is the name of {len(here)} sites"
         raise InputError(where, what, "give the id", tuple(here))
-    fix = f"ids of sites run from {ids.min()} to {ids.max()}"
+    fix = f"site ids range from {ids.min()} to {ids.max()}"
     fix = did_you_mean(name, dict.fromkeys([*more, *ids, *named]), fix, most)
     raise InputError(where, f"{name!r} is no {kind}", fix)
 
@@ -334,7 +334,7 @@ def site_named(
 def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, str]:
     """The concession of each site that belongs to one, by ``site_id``.
 
-    An `InputError` names sites that are unknown or in two concessions, a column that no layer of
+    An `InputError` lists sites that are unknown or in two concessions, a column that no layer of
     sites has, and concessions without a site for a new station.
     """
     asked = config.offers.subsidy.concessions
@@ -359,7 +359,7 @@ def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, s
     empty = sorted(set(asked.sites) - found)
     if empty:
         what = "concessions without a site where a new station could be built"
-        faults.append(Fault(key, what, "name other sites, or leave them out", tuple(empty)))
+        faults.append(Fault(key, what, "name different sites, or leave them out", tuple(empty)))
     elif not found:
         what = f"{asked.column!r} names no concession at a site where a new station could be built"
         faults.append(Fault(f"{key}.column", what, "name another column"))
@@ -370,7 +370,7 @@ def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, s
 def limits_used(limits: Iterable[Limit], drawn_pkr: Mapping[str, float]) -> list[dict[str, Any]]:
     """Return how much of each limit a plan uses, and the limit's bounds, in the limit's unit.
 
-    Limits of spacing are left out, because there are too many. `drawn_pkr` is the public money that
+    Spacing limits are left out, because there are too many. `drawn_pkr` is the public money that
     each offer of the plan draws, by ``offer_id``. Keys: ``limit``, ``kind``, ``unit``, ``used``,
     ``at_least``, ``at_most`` (None if there is no such bound).
 

@@ -85,8 +85,8 @@ def _zones(config: Config, source: PeopleZones, network: Network) -> People:
             counts = census_zones(zones["name"].to_list(), near, "")
             zones = zones.assign(ownership=counts["ownership"].to_numpy(dtype=float))
             notes.append(
-                "no zone has a count of vehicles (demand.people.ownership_column): cars are shared "
-                "among zones by people and by households of four rooms or more, as in the census"
+                "no zone has a count of vehicles (demand.people.ownership_column): zones share "
+                "cars in proportion to people and to census households with four rooms or more"
             )
     area = outline(network)
     inside = demand.clip_zones(zones, area)
@@ -103,7 +103,7 @@ def _zones(config: Config, source: PeopleZones, network: Network) -> People:
     elif beyond > MOST_OUTSIDE * zones["people"].sum():
         notes.append(
             f"{beyond / zones['people'].sum():.0%} of the zones' people would live outside the "
-            "outline of the roads if they were spread evenly: all are put inside "
+            "outline of the roads if they were spread evenly: all are placed inside "
             "(demand.people.clip_to_roads: true leaves that share out)"
         )
     if source.spread_by == "streets":
@@ -124,7 +124,7 @@ def _zones(config: Config, source: PeopleZones, network: Network) -> People:
     without = rows.attrs["report"]["without"]
     if without:
         notes.append(
-            f"{len(without):,} zones have no {source.spread_by} inside: their people are at one "
-            "point each (" + ", ".join(without[:5]) + (" …" if len(without) > 5 else "") + ")"
+            f"{len(without):,} zones have no {source.spread_by} inside: the people of each are at "
+            "one point (" + ", ".join(without[:5]) + (" …" if len(without) > 5 else "") + ")"
         )
     return People(rows, outside, zones, tuple(notes))

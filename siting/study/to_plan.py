@@ -51,7 +51,7 @@ from siting.study.to_program import Question, program_of
 from siting.tables import OFFERS
 from siting.verify import BOUND
 
-# The dual prices of a certificate get at least this time (s), even if no spare time is left.
+# Minimum time (s) to compute a certificate's dual prices, even if no spare time is left.
 LEAST_PRICES_S = 6.0
 CERTIFICATE = "certificate"
 
@@ -61,7 +61,7 @@ CERTIFICATE = "certificate"
 
 @stage("offers.costs")
 def site_costs(config: Config) -> sites.SiteCosts:
-    """Costs of civil works, land, bays and upkeep, with the configuration's overrides."""
+    """Costs of civil works, land, bays and upkeep, with the configuration's overrides applied."""
     return sites.site_costs(**own_figures(config.offers.costs))
 
 
@@ -228,7 +228,7 @@ def sales_path(config: Config, study: Any) -> Table:
 def business_rules(
     config: Config, offers: Table, compatibility: Table, sales_path: Table
 ) -> economics.BusinessRules:
-    """Prices and rates of the business case, with the configuration's overrides."""
+    """Prices and rates of the business case, with the configuration's overrides applied."""
     figures = own_figures(config.money)
     for other in ("value_of_time_pkr_h", "opening_year", "pkr_per_usd"):
         figures.pop(other, None)
@@ -241,7 +241,7 @@ def business_rules(
 
 @stage("money.value_of_time_pkr_h")
 def time_values(config: Config) -> Table:
-    """The value of a driver's hour by vehicle class, with the configuration's overrides."""
+    """The value of a driver's hour by vehicle class, with the configuration's overrides applied."""
     return economics.values_of_time(config.money.value_of_time_pkr_h)
 
 
@@ -394,7 +394,7 @@ def shown_offers(config: Config, offers: Table, outcome: Outcome) -> Table:
     found=lambda prices: (
         "none: the bound is a claim that the run's files cannot prove"
         if prices is None
-        else f"{len(prices) - 1:,} prices, from which siting verify proves a bound"
+        else f"{len(prices) - 1:,} dual prices, from which siting verify proves a bound"
     ),
     stored="outcome",
 )

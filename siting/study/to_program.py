@@ -62,8 +62,8 @@ def instance_of(asked: Asked) -> Instance:
 def program_of(asked: Asked) -> Program:
     """Return the program of a configuration.
 
-    An `InputError` names every unknown zone or class and every fault of the tables. An
-    `InfeasibleError` names every limit that existing and required stations already exceed.
+    An `InputError` lists every unknown zone or class, and every problem in the tables. An
+    `InfeasibleError` lists every limit that existing and required stations already exceed.
     """
     keys = asked.config.program
     years, futures = keys.years, keys.scenarios
@@ -116,7 +116,7 @@ def _with_floors(program: Program, asked: Asked) -> Program:
         zones = zones_named(asked)
         plain = zones if asked.zones is None else asked.zones
         renamed = dict(zip(plain, zones, strict=True))
-        there, what = sorted(set(plain) - {""}), "no such zone with demand in it"
+        there, what = sorted(set(plain) - {""}), "no zone of this name has demand"
         refuse(
             Fault(f"program.zone_floors.{name}", what, did_you_mean(name, there))
             for name in asked.floors_of_zones
@@ -213,7 +213,7 @@ def aim_in_words(config: Config) -> str:
         if gain.per_million_by_year is not None:
             each = gain.per_million_by_year.items()
             least = ", ".join(f"{number:g} {unit} in {year}" for year, number in each)
-        text += f", where each PKR m of {money} brings {least} or is left"
+        text += f", where each PKR m of {money} brings {least} or stays unspent"
     if program.decay is not None:
         text += ", with shorter drives worth more"
     if blocks_of(config) & {"zone_floor", "zone_floors", "class_floor", "class_floors"}:
@@ -243,7 +243,7 @@ def answer_of(
     start: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
 ) -> Answer:
-    """Return the answer of a program, solved with the settings of the ``solver`` section.
+    """Solve a program with the settings of the ``solver`` section.
 
     Only ``solver`` and ``program.least_gain`` of `config` are read; `limit_s` is the time limit
     (s); `start` are offers of an earlier plan.
@@ -276,7 +276,7 @@ class Question(Program):
     config: Config | None = None
 
     def solve(self, time_limit_s: float | None = None) -> Answer:
-        """Return the answer, solved with the study's settings of the ``solver`` section.
+        """Solve the program with the study's ``solver`` settings, and return the answer.
 
         Parameters
         ----------
@@ -286,7 +286,7 @@ class Question(Program):
         Raises
         ------
         InfeasibleError
-            If no plan meets all requirements; the faults name the conflicting requirements.
+            If no plan meets all requirements; the error lists the conflicting requirements.
         SolveError
             If no plan was found in time.
         """
@@ -301,12 +301,12 @@ def side_by_side(answers: Mapping[str, Answer | Outcome | Plan]) -> pd.DataFrame
     Parameters
     ----------
     answers
-        Answers, outcomes or plans, by the name of their row.
+        Answers, outcomes or plans, by row name.
 
     Returns
     -------
     DataFrame
-        ``stations`` (number, with existing ones), ``served_kwh_day``, ``served_share``,
+        ``stations`` (number, including existing ones), ``served_kwh_day``, ``served_share``,
         ``subsidy_pkr``, ``cost_pkr``, ``mean_travel_min``, ``gap`` (proven gap as a share),
         ``status``. ``attrs["units"]`` has the units.
 
@@ -317,7 +317,7 @@ def side_by_side(answers: Mapping[str, Answer | Outcome | Plan]) -> pd.DataFrame
     ... # doctest: +SKIP
     """
     if not answers:
-        raise InputError("side_by_side", "nothing is given", "name an answer or a plan")
+        raise InputError("side_by_side", "nothing is given", "pass at least one answer or plan")
     rows = {}
     for name, given in answers.items():
         answer = given.outcome if isinstance(given, Plan) else given

@@ -1,7 +1,7 @@
-"""Recount a plan from plain tables, independently of the code of the engine.
+"""Recount a plan from plain tables, independently of the engine's code.
 
-`recount` computes every figure of an `Account` again, with pandas and a transport problem of its
-own, and names every mismatch. A plan that fails the recount is never written.
+`recount` recomputes every figure of an `Account` with pandas and a separate transport problem, and
+reports every mismatch. A plan that fails the recount is never written.
 """
 
 from siting.verify.account import Account, Aim, AimKind, Decay, OtherPlan, ToAll, ViabilityGap

@@ -1,7 +1,7 @@
-"""The account of a plan: its claims and input tables, which are all that a recount reads.
+"""The account of a plan: its claims and input tables, the only data that a recount reads.
 
-A plan is recounted by *slice*, one year in one scenario. Without years and scenarios there is one
-slice with the name ``""``, and tables need no column ``slice``.
+A plan is recounted in *slices*, each one year in one scenario. Without years and scenarios there is
+one slice with the name ``""``, and tables need no ``slice`` column.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Aim:
     # worst outcomes; ``shortest_drives``: kWh/day times minutes; ``least_cost_to_all``: the yearly
     # cost of stations and of drivers' time.
     kind: AimKind
-    # The claimed value in `unit`, and the claimed bound and gap if they are claimed.
+    # The claimed value in `unit`, and the bound and gap if these are claimed.
     value: float
     bound: float | None = None
     gap: float | None = None
@@ -108,11 +108,11 @@ class Aim:
 
 @dataclass(frozen=True, eq=False)
 class ViabilityGap:
-    """Public money that is paid only to fill the shortfall of a business case."""
+    """Public money that is paid only to cover the shortfall of a business case."""
 
     # Present value (PKR) of the margin on 1 kWh/day over a station's life, by vehicle class.
     margin_pkr: Mapping[str, float]
-    # The most public money for a station: a share of its cost, or an amount (PKR) by ``offer_id``.
+    # Maximum public money for a station: a share of its cost, or an amount (PKR) by ``offer_id``.
     cap: float | Mapping[str, float]
     # ``site_id``, ``subsidy_pkr``: the public money paid in total or, with a ``year`` column, up to
     # each year. Sites without a row draw nothing.
@@ -158,7 +158,7 @@ class Account:
     # ``slice``, ``year``, ``scenario``, ``weight`` (of worth in the year), ``probability`` (of the
     # scenario).
     slices: pd.DataFrame | None = None
-    # Whether unspent money stays available in later years, and whether stations may be upgraded.
+    # Whether unspent money remains available in later years, and whether stations may be upgraded.
     carry_over: bool = False
     upgrades: bool = False
     aims: Sequence[Aim] = ()  # the claimed values
@@ -167,7 +167,7 @@ class Account:
     floors: pd.DataFrame | None = None
     members: pd.DataFrame | None = None
     # `worth`: worth of a kWh (1 by default) by ``demand_id``; if slices differ, a table with
-    # ``slice``, ``demand_id`` and ``per_kwh``. `decay`: the decay of this worth with the drive.
+    # ``slice``, ``demand_id`` and ``per_kwh``. `decay`: the decay of this worth with drive time.
     worth: pd.Series | pd.DataFrame | None = None
     decay: Decay | None = None
     gap: ViabilityGap | None = None  # the viability gap, if the subsidy rule uses it

@@ -1,4 +1,4 @@
-"""Check the aims: compute each value, bound and gap again."""
+"""Check the aims: recompute each value, bound and gap."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _by_scenario(book: Book, by_slice: pd.Series) -> pd.Series:
 
 
 def _must_bring(book: Book, aim: Aim) -> float:
-    """Return the charge on the money of the final stations, or on the money drawn each year."""
+    """Return the worth deducted for the money of the final stations, or drawn in each year."""
     if not isinstance(aim.least_gain, Mapping):
         return aim.least_gain * _money(book, aim, book.years[-1])
     money = [0.0, *(_money(book, aim, year) for year in book.years)]
@@ -147,7 +147,7 @@ def _worst_share(book: Book, aim: Aim) -> float:
 def _regret(aim: Aim, outcome: pd.Series, whole: pd.Series, ledger: Ledger) -> float:
     """Return the largest regret.
 
-    A best value below the outcome of its scenario, or above the whole demand, is a fault.
+    A best value below the outcome of its scenario, or above the whole demand, is an error.
     """
     best = aim.best
     if best is None or set(best["scenario"].astype(str)) != set(outcome.index):
@@ -183,7 +183,7 @@ def _check_proof(aim: Aim, ledger: Ledger, scale: float) -> None:
         return
     short = max(high - low, 0.0)
     close = short <= RELATIVE * max(abs(aim.value), scale)
-    # The gap to a value of 0 is undefined; any claim below 100 % is a fault.
+    # The gap to a value of 0 is undefined; any claim below 100 % is an error.
     gap = 0.0 if close else short / abs(aim.value) if aim.value else 1.0
     ledger.row(f"gap of {_label(aim)}", gap, aim.gap)
     what = f"gap {shown(aim.gap)} claimed, {shown(gap)} recounted"

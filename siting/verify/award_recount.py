@@ -15,7 +15,7 @@ from siting.verify.ledger import Ledger, above, differs
 
 @dataclass(frozen=True, eq=False)
 class Ceiling:
-    """The most stations and public money (PKR) for bids with the same value in a column."""
+    """Limits on the stations and public money (PKR) of bids that share a value in a column."""
 
     name: str
     column: str
@@ -34,7 +34,7 @@ class AwardAccount:
     # Every offer that is a line of a bid: ``offer_id``, ``cost_pkr``, ``power_kw``,
     # ``subsidy_pkr``, ``bid`` and ``line`` (its position in the bid, from 0).
     offers: pd.DataFrame
-    stands: Sequence[str]  # the offers that stand in the last year
+    stands: Sequence[str]  # the offers in service in the last year
     # The tables in the award's folder.
     winners: pd.DataFrame
     losers: pd.DataFrame
@@ -47,7 +47,7 @@ class AwardAccount:
 
 
 def award_faults(account: AwardAccount) -> list[Fault]:
-    """Return every fault of an award, in words."""
+    """Return every error in an award, in words."""
     ledger = Ledger()
     bids = account.bids.assign(line=account.bids.groupby("bid").cumcount())
     standing = account.offers[account.offers["offer_id"].isin(set(account.stands))]
@@ -62,7 +62,7 @@ def award_faults(account: AwardAccount) -> list[Fault]:
 def _check_names(
     account: AwardAccount, bids: pd.DataFrame, won: pd.DataFrame, ledger: Ledger
 ) -> None:
-    """Check that each bid either wins or loses, and that exactly the winning bids stand."""
+    """Check that each bid either wins or loses, and that exactly the winning bids are built."""
     told = pd.concat([account.winners["bid"], account.losers["bid"]]).astype(str)
     names = bids["bid"].drop_duplicates()
     where = "winners.csv, losers.csv"
@@ -76,11 +76,11 @@ def _check_names(
     ledger.broken("losers.csv", "losing bids with a station", losers, losers.isin(stands))
     lines, there = bids.groupby("bid").size(), won.groupby("bid").size()
     torn = there != lines.reindex(there.index)
-    ledger.broken("winners.csv", "bundles that stand only in part", there.index, torn)
+    ledger.broken("winners.csv", "bundles that are only partly built", there.index, torn)
 
 
 def _check_asks(account: AwardAccount, bids: pd.DataFrame, ledger: Ledger) -> None:
-    """Check asks, rents and critical asks, and the excess reported for each losing bid."""
+    """Check asks, rents and critical asks, and the reported excess of each losing bid."""
     summed = bids.groupby("bid")[["ask_pkr", "rent_pkr"]].sum()
     for name, table in (("winners.csv", account.winners), ("losers.csv", account.losers)):
         known = table[table["bid"].astype(str).isin(set(summed.index))]
@@ -105,14 +105,14 @@ def _check_asks(account: AwardAccount, bids: pd.DataFrame, ledger: Ledger) -> No
     ledger.broken("losers.csv, column over_pkr", what, lost["bid"], untrue)
     drawn = account.offers.groupby("bid")["subsidy_pkr"].sum()
     apart = differs(drawn, summed["ask_pkr"].reindex(drawn.index), 1.0)
-    what = "bids whose offers do not draw the sum that the file of bids asks for"
+    what = "bids whose offers do not draw the amount asked for in the file of bids"
     ledger.broken("offers, column subsidy_pkr", what, drawn.index, apart)
 
 
 def _check_rules(
     account: AwardAccount, bids: pd.DataFrame, won: pd.DataFrame, ledger: Ledger
 ) -> None:
-    """Check alternatives, caps and reserve prices of the bids that stand."""
+    """Check alternatives, caps and reserve prices of the winning bids."""
     first = won[(won["line"] == 0) & (won["one_of"] != "")]
     for (bidder, group), rows in first.groupby(["bidder", "one_of"]):
         what = f"alternatives {group!r} of {bidder} win together, but only one may"
@@ -155,7 +155,7 @@ def _check_payments(account: AwardAccount, ledger: Ledger) -> None:
 
 
 def _paid(winners: pd.DataFrame) -> Iterator[tuple[str, float, float]]:
-    """Yield each rule with the smallest and the largest payment under it (PKR)."""
+    """Yield each payment rule with its smallest and largest total payment (PKR)."""
     rows = winners.to_dict("records")
     asked = math.fsum(row["ask_pkr"] for row in rows)
     yield "pay as bid", asked, asked

@@ -1,6 +1,6 @@
-"""The tables of an account, joined once and brought into one form for all checks.
+"""The tables of an account, joined once and converted to one form for all checks.
 
-Tables that cannot be recounted are refused here. The checks find wrong figures.
+Tables that cannot be recounted are rejected here. Wrong figures are left to the checks.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _ONE_SLICE = pd.DataFrame(
 
 
 class Book:
-    """An account ready to be recounted."""
+    """An account prepared for the recount."""
 
     def __init__(self, account: Account) -> None:
         self.account = account
@@ -125,7 +125,7 @@ class Book:
             of = self.demand["vehicle_class"]
             only("margin_pkr", of, a.gap.margin_pkr, "missing for vehicle classes")
             if a.model == "coverage":
-                what = "needs sales, which the model coverage does not compute"
+                what = "needs sales, which the coverage model does not compute"
                 faults.append(Fault("the viability gap", what))
         if isinstance(a.budget_pkr, Mapping):
             only("budget_pkr", self.years, a.budget_pkr, "no budget for years")
@@ -140,7 +140,7 @@ class Book:
         return rows["slice"].map(lambda name: f" in {name}" if name else "").astype(object)
 
     def per_kwh(self, rows: pd.DataFrame) -> Any:
-        """Return the worth of a kWh of each demand row; NaN if missing."""
+        """Return the worth per kWh of each demand row; NaN if missing."""
         worth = self.account.worth
         if worth is None:
             return np.ones(len(rows))
@@ -163,7 +163,7 @@ class Book:
 
     @cached_property
     def by_year(self) -> dict[int, dict[str, str]]:
-        """The offer that stands at each site, by year and site."""
+        """The offer in service at each site, by year and site."""
         return {
             year: dict(zip(part["site_id"], part["offer_id"], strict=True))
             for year, part in ((y, self.stands[self.stands["year"] == y]) for y in self.years)

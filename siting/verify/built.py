@@ -29,7 +29,7 @@ def check_built(book: Book, ledger: Ledger) -> None:
     moved = built["offer_id"].map(offers["site_id"]) != built["site_id"]
     broken("site_id", "not the site of the offer", known & moved)
     broken("site_id", "built twice", built.duplicated(["slice", "site_id"]))
-    # A station that stands in a year stands in every scenario of that year.
+    # A station in service in a year is in service in every scenario of that year.
     all_ = built["year"].map(book.slices.groupby("year")["slice"].size())
     in_ = built.groupby(["year", "site_id", "offer_id"])["slice"].transform("nunique")
     broken("slice", "not the same in every scenario", in_ != all_)
@@ -42,7 +42,7 @@ def check_built(book: Book, ledger: Ledger) -> None:
 
 
 def _check_course(book: Book, ledger: Ledger) -> None:
-    """Check that no station, new or existing, closes or gets smaller."""
+    """Check that no station, new or existing, closes or shrinks."""
     existing, extends = book.offer["existing"], book.offer["extends"]
     size = book.offer[book.capacity_columns].astype(float)
     if book.account.gap is None:
@@ -81,7 +81,7 @@ def _check_course(book: Book, ledger: Ledger) -> None:
 
 
 def _check_bids(book: Book, ledger: Ledger) -> None:
-    """Check that bundles stand whole or not at all, and that offers open in the required year.
+    """Check that bundles are built whole or not at all, and that offers open in the required year.
 
     The checks need the columns ``bundle`` and ``opens_year`` of `offers`.
     """
@@ -93,8 +93,8 @@ def _check_bids(book: Book, ledger: Ledger) -> None:
         there = named.index.isin(end)
         whole = pd.Series(there, named.index).groupby(named).agg(["all", "any"])
         torn = whole["any"] & ~whole["all"]
-        ledger.broken("built, column offer_id", "bundles built only in part", whole.index, torn)
-        ledger.row("bundles whole or not at all", (~torn).sum(), len(whole))
+        ledger.broken("built, column offer_id", "bundles only partly built", whole.index, torn)
+        ledger.row("bundles built whole or not at all", (~torn).sum(), len(whole))
     if "opens_year" in offers.columns and len(book.years) > 1:
         begun: dict[str, Any] = {}
         for year, now in book.by_year.items():
@@ -153,7 +153,7 @@ def _check_headroom(book: Book, ledger: Ledger) -> None:
         return
     new = book.stands[~book.stands["existing"] & book.stands["site_id"].isin(spare.index)]
     new = new.drop_duplicates("offer_id")
-    # Headroom limits only new power, without the power that a paid grid upgrade adds.
+    # Headroom limits only new power, excluding the power that a paid grid upgrade adds.
     there = new["site_id"].map(book.kept).map(load_kw(book.offer)).where(new["extends"])
     drawn = load_kw(new) - there.astype(float).fillna(0.0)
     if "upgrade_kw" in new.columns:

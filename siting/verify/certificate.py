@@ -1,4 +1,4 @@
-"""A bound on every plan, proven again from tables and dual prices alone.
+"""A bound on every plan, proven again from the tables and dual prices alone.
 
 For any prices of demand, money and limits, the worth of every plan is at most the value of all
 resources at these prices plus the largest contribution of each site (weak duality)::
@@ -15,12 +15,12 @@ charger groups: the capacity of ``U`` plus the demand of the rows that can also 
 ``U`` (Hall). The intake is the integral of this energy over the worth per kWh (Edmonds). Under the
 viability gap, a price ``tau`` of a site's gap adds ``tau`` times the margin to each kWh, subtracts
 ``tau`` times the need, and adds ``(tau - c)+`` times the largest payment, where ``c`` is the price
-of a rupee. Several ``tau`` are tried, and each offer takes the smallest result. With years, a
+of a rupee. Several ``tau`` are tried, and each offer uses the smallest result. With years, a
 station contributes over its whole course, upgrades included.
 
-The prices need not be optimal: other prices give a weaker bound, never an invalid one. The sums for
-small towns are exact, in fractions. The sums for larger towns are in floating point, and the
-largest possible rounding error is added.
+The prices need not be optimal: other prices give a weaker bound, never an invalid one. For small
+towns, the sums are exact fractions. For larger towns, they are in floating point, and the largest
+possible rounding error is added.
 
 Sources: H. Everett: Generalized Lagrange multiplier method for solving problems of optimum
 allocation of resources. Operations Research 11 (1963), 399-417. J. Edmonds: Submodular functions,
@@ -44,7 +44,7 @@ from siting.verify.account import Account, Aim
 from siting.verify.book import Book
 
 COLUMNS = ("row", "name", "slice", "price")
-# Kinds of rows with a price. The row `BOUND` is not a price, but the bound that the run claims.
+# Kinds of rows with a price. The `BOUND` row is not a price, but the bound that the run claims.
 ROWS = ("demand", "resource", "money", "floor", "gap")
 BOUND = "bound"
 PROVABLE = ("most_worth", "net_worth", "least_money")
@@ -55,7 +55,7 @@ EXACT_PAIRS = 5_000
 # steps of 0.5 the bound is 18,169 kWh/day; in steps of 0.1 it is 13,770, as in the run.
 GAP_PRICES = tuple(n / 10 for n in range(11))
 EPSILON = 2.0**-52
-# An offer is impossible if its need exceeds the money by more than this share.
+# An offer is impossible if its need exceeds the available money by more than this share.
 ROUNDING = 1e-6
 
 
@@ -130,7 +130,7 @@ class _Bound:
         self.sets = _Sets.of(book.plugs, book.groups, classes)
 
     def numbers(self, values: Any) -> Numbers:
-        """Return numbers for sums: fractions for a small town, else floating point."""
+        """Convert values for sums: to fractions for a small town, else to floating point."""
         plain = np.asarray(values, dtype=float)
         if not self.exact:
             return plain
@@ -275,7 +275,7 @@ class _Bound:
         self.each, self.rupee = self._uses(offers)
 
     def _alone_too_much(self) -> pd.Series:
-        """Return whether each offer exceeds the money or a limit even if built alone."""
+        """Return whether each offer, even if built alone, exceeds the budget or a limit."""
         a, offers = self.account, self.book.offers
         granted = a.budget_pkr
         pkr = sum(granted.values()) if isinstance(granted, Mapping) else granted

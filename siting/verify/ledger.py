@@ -1,4 +1,4 @@
-"""The ledger of checks and faults, with all tolerances of the recount.
+"""The ledger of checks and errors, and all tolerances of the recount.
 
 Every tolerance is relative. A figure may differ by a millionth of its reference. A small figure
 among large figures may differ by a billionth of the largest, because solvers are no more precise
@@ -47,12 +47,12 @@ def largest(values: Any) -> float:
 
 
 def shown(value: float) -> str:
-    """Return a figure as faults show it."""
+    """Format a figure for an error message."""
     return f"{value:,.10g}"
 
 
 class Ledger:
-    """The checks made so far, one row each, and the faults found."""
+    """The checks made so far, one row each, and the errors found."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, object]] = []
@@ -63,12 +63,12 @@ class Ledger:
         self.rows.append({"check": check, "found": float(found), "limit": float(limit)})
 
     def broken(self, where: str, what: str, names: Any, mask: Any) -> None:
-        """Add a fault that names the flagged rows, if there are any."""
+        """Add an error that lists the flagged rows, if there are any."""
         bad = np.asarray(names, dtype=object)[np.asarray(mask, dtype=bool)]
         self.faults += naming(where, what, bad, count=True)
 
     def wrong(self, bad: object, where: str, what: str) -> None:
-        """Add a fault if `bad` is true."""
+        """Add an error if `bad` is true."""
         if bad:
             self.faults.append(Fault(where, what))
 
@@ -85,7 +85,7 @@ class Ledger:
         self.wrong(differs(claimed, found, scale), check, what)
 
     def done(self) -> pd.DataFrame:
-        """Return the checks; raise a `VerifyError` if there are faults."""
+        """Return the checks; raise a `VerifyError` if there are errors."""
         if self.faults:
             raise VerifyError(self.faults)
         return pd.DataFrame(self.rows, columns=["check", "found", "limit"])

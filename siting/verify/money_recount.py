@@ -102,7 +102,7 @@ def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
         ledger.broken(where, "not equal to the shortfall", called, wrong)
         if isinstance(gap.cap, Mapping):
             most = at_sites({s: float(gap.cap.get(o, 0.0)) for s, o in now.items()})
-            what = "above the most that may be paid for the offer"
+            what = "above the maximum payment for the offer"
         else:
             most, what = gap.cap * cost, f"above {gap.cap:.0%} of the cost"
         ledger.broken(where, what, sites, ~(paid <= most + slack))

@@ -1,4 +1,4 @@
-"""Recount a plan: make all checks in order, including the checks of limits and other plans."""
+"""Recount a plan: run all checks in order, including those of limits and of other plans."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def recount(account: Account) -> pd.DataFrame:
     Raises
     ------
     VerifyError
-        If a figure is wrong; the error names every such figure.
+        If a figure is wrong; the message lists every wrong figure.
     InputError
         If the tables cannot be recounted, because of missing columns or names that do not match.
     """
@@ -46,7 +46,7 @@ def recount(account: Account) -> pd.DataFrame:
 
 
 def _check_limits(book: Book, ledger: Ledger) -> None:
-    """Check every limit on the stations except the budget."""
+    """Check every limit on the stations, except the budget."""
     _check_resources(book, ledger)
     ever: set[str] = set().union(*(set(now) for now in book.by_year.values()))
     end = set(book.by_year[book.years[-1]])
@@ -82,7 +82,8 @@ def _check_resources(book: Book, ledger: Ledger) -> None:
         rows["use"] = rows["use"] * rows["drawn"].where(by_rupee, 1.0)
     sums = rows.pivot_table(index="resource", columns="year", values="use", aggfunc="sum")
     sums = sums.reindex(index=there["resource"], columns=book.years).fillna(0.0)
-    # The tolerance of a sum is relative to its largest part, because solvers are not more exact.
+    # The tolerance of a sum is relative to its largest part, because solvers are no more exact than
+    # that.
     part = rows.groupby("resource")["use"].max().reindex(there["resource"]).fillna(0.0)
     if "per_rupee" in there.columns:
         # The solver's unit for payments is the cost of the most expensive offer.

@@ -57,7 +57,7 @@ def check_service(book: Book, ledger: Ledger) -> None:
 
 
 def _check_capacity(book: Book, ledger: Ledger) -> None:
-    """Check that each station's chargers can serve its load in some split among their groups."""
+    """Check that a station's charger groups can share its load within their capacities."""
     key = ["slice", "site_id"]
     load = book.service.groupby([*key, "vehicle_class"])["served_kwh_day"].sum().reset_index()
     whole = load.groupby(key)["served_kwh_day"].sum().reset_index()
@@ -73,7 +73,7 @@ def _check_capacity(book: Book, ledger: Ledger) -> None:
 
 
 def _carried(book: Book, load: pd.DataFrame, whole: pd.DataFrame) -> np.ndarray:
-    """Return the load that each station can serve (kWh/day), from one transport problem for all.
+    """Return the load that each station can serve (kWh/day), from one joint transport problem.
 
     The load is divided by the station's total, so that the solver's tolerances treat small and
     large stations alike.
@@ -142,7 +142,7 @@ def _check_claimed(book: Book, ledger: Ledger) -> None:
 
 
 def worth_of(book: Book, rows: pd.DataFrame, kwh: str, *, drives: bool) -> pd.Series:
-    """Return the worth of the energy in the `kwh` column, per slice; `drives`: apply the decay."""
+    """Return the worth of the energy in column `kwh`, per slice; `drives`: apply decay."""
     a = book.account
     worth = rows[kwh].to_numpy(dtype=float) * book.per_kwh(rows)
     if drives and a.decay is not None:

@@ -282,13 +282,13 @@ def test_every_fault_is_told_by_its_line_at_once(town, tmp_path):
     for what, ids in (
         ("bids of one bidder for the same place", ("line 2", "line 3")),
         ("bids without a price", ("line 4",)),
-        ("outside the area of the study", ("line 5",)),
+        ("outside the study area", ("line 5",)),
         ("outside Pakistan", ("line 6",)),
         ("asks for more than the whole budget", ("line 7", "line 8")),
         ("not PKR of 0 or more", ("line 9",)),
         ("no charger or configuration 'nothing'", ("line 10",)),
         ("blank", ("line 11",)),
-        ("opens in a year that the plan does not have", ("line 12",)),
+        ("opens in a year outside the plan", ("line 12",)),
         ("asks for money and pays a rent", ("line 13",)),
     ):
         assert any(text.startswith(what) and lines_ == ids for text, lines_ in told.items()), what
@@ -358,7 +358,7 @@ def test_the_folder_holds_and_shows_an_edited_ask(folder, tmp_path):
         ("winners.csv", "a,X,", "b,X,", "bids of the file are in neither table (a)"),
         ("losers.csv", ",700,0,", ",600,0,", "sum differs from the file of bids (b)"),
         ("payments.csv", "pay as bid,800", "pay as bid,700", "winners.csv adds up to 800"),
-        ("bids.csv", ",300,", ",400,", "do not draw the sum that the file of bids asks for (c)"),
+        ("bids.csv", ",300,", ",400,", "do not draw the amount asked for in the file of bids (c)"),
     ],
 )
 def test_an_edited_award_is_told_in_words(folder, tmp_path, name, old, new, said):

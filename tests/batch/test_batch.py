@@ -68,7 +68,7 @@ def test_every_fault_of_the_sweeps_at_once():
     ]
     found = faults(lambda: parse_sweeps(texts))
     wanted = ["'3' is not a list", "is not KEY=", "is empty", "1 is repeated", "a list is not",
-              "not YAML", "no value is not", "is not a key path", "is given twice",
+              "not valid YAML", "no value is not", "is not a key path", "is given twice",
               "output cannot be swept"]  # fmt: skip
     assert len(found) == len(wanted)
     for text, words in zip(found, wanted, strict=True):
@@ -83,7 +83,7 @@ def test_every_fault_of_the_sweeps_at_once():
         ({"title": ["a", "b"]}, "sweep.title", "title cannot be swept"),
         ({"Year": [1]}, "sweep.Year", "'Year' does not fit; expected a key path such as program."),
         ({"year": []}, "sweep.year", "is empty"),
-        ({"year": [[1]]}, "sweep.year.0", "a list is not a number, a text, true or false"),
+        ({"year": [[1]]}, "sweep.year.0", "a list is not a number, text, true or false"),
     ],
 )
 def test_faults_of_the_section_name_the_key(town, sweep, key, what):
@@ -270,7 +270,7 @@ def test_one_batch_at_a_time_in_a_folder(town, tmp_path):
     out = tmp_path / "out"
     with hold(out / ".work" / "batch.lock"):
         (found,) = faults(lambda: run_batch(list_studies([town]), Inline(), out=out))
-    assert "is at work on a batch there" in found
+    assert "is running a batch there" in found
     assert faults(lambda: run_batch([], out=out)) == [
         "batch: there are no studies; name a configuration"
     ]

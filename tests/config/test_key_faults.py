@@ -70,7 +70,7 @@ ONE_FAULT = [
     ("city_people: 1_000_000", "city_people: 1e999", 34, "demand.city_people",
      "inf is not a finite number", ""),
     ("city_people: 1_000_000", f"city_people: {'9' * 400}", 34, "demand.city_people",
-     "a number of many digits is too large", ""),
+     "a very long number is too large", ""),
     ("city_people: 1_000_000", "city_people: true", 34, "demand.city_people",
      "true is not a number", ""),
     ("car: 0.01", "car: 1.01", 36, "demand.fleet_share.car", "1.01 is greater than 1", ""),
@@ -151,7 +151,7 @@ ONE_FAULT = [
     ("      kwh_km: 0.2\n", "      kwh_km: 0.2\n      home_share: 0.5\n", 49,
      "demand.figures.car.public_share", "is given together with home_share", "give one of them"),
     ("kind: points", "kind: h3", 23, "demand.people.kind", "'h3' is not one of points",
-     "for a table with a column h3, write kind: points; for hexagonal cells, write demand.cells"),
+     "for a table with an h3 column, write kind: points; for hexagonal cells, write demand.cells"),
     ("    shape: h3\n    resolution: 9", "    kind: hex", 30, "demand.cells.shape",
      "'hex' is not one of square, h3", ""),
     ("sizes: {ac_22: [2, 4]", "sizes: {ac_22: [2, 0]", 124, "offers.sizes.ac_22.1",
@@ -224,8 +224,8 @@ def test_a_section_that_is_missing_is_told_without_a_line(tmp_path: Path) -> Non
         for key, meaning in (
             ("roads", "road network and speeds"),
             ("demand", "people, cells and vehicles"),
-            ("candidates", "places where a station could stand"),
-            ("program", "the decision, and the budget"),
+            ("candidates", "places where a station could be built"),
+            ("program", "model, budget, aims and limits of the plan"),
         )
     ]
 
@@ -241,7 +241,7 @@ def test_a_key_given_twice(tmp_path: Path) -> None:
         Fault(
             "town.yaml, line 15, key roads.peak",
             "3 is not true or false",
-            "expected: whether driving times are those of the peak hour",
+            "expected: whether to use peak-hour driving times",
         ),
     ]
 

@@ -691,7 +691,7 @@ def test_overrides_make_the_sections_they_need(tmp_path: Path) -> None:
         ("reach=7", "--set reach", "7 is not a section of keys and values", ""),
         ("reach={cutoff_min: 0}", "--set reach, key reach.cutoff_min", "0 is not greater", ""),
         ("reach={cutoff_min: 1, cutoff_min: 2}", "--set reach", "cutoff_min: this key is on", ""),
-        ("reach.cutoff_min=[1", "--set reach.cutoff_min", "the value is not YAML", ""),
+        ("reach.cutoff_min=[1", "--set reach.cutoff_min", "the value is not valid YAML", ""),
         ("reach.cutoff_min=", "--set reach.cutoff_min", "no value", "default, 10"),
         ("reach.cutoff_min='5'", "--set reach.cutoff_min", "'5' is text, not a number", "write 5"),
         (

@@ -99,7 +99,7 @@ def test_a_fleet_without_a_place_in_the_area_is_refused_by_name():
     assert [(f.what, f.ids) for f in caught.value.faults] == [
         ("no place", ("none",)),
         ("outside the study area", ("far",)),
-        ("no number of vehicles above 0", ("none",)),
+        ("the number of vehicles is not above 0", ("none",)),
     ]
 
 

@@ -273,7 +273,7 @@ def test_a_year_the_targets_do_not_cover(year):
 @pytest.mark.parametrize(
     ("rows", "word"),
     [
-        (["2030,0.3,0.3,0.3", "2026,0.1,0.1,0.1"], "years do not rise"),
+        (["2030,0.3,0.3,0.3", "2026,0.1,0.1,0.1"], "years do not increase"),
         (["2026,0.1,0.1,0.1", "2026,0.2,0.2,0.2"], "a year is given twice"),
         (["2026,0.1,0.1,0.1", "2030,1.2,1.2,1.2"], "at most 1"),
         (["2026,0.1,0.1,0.1", "2030,0.3,0.4,0.5"], "not low <= central <= high"),

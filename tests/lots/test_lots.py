@@ -36,11 +36,11 @@ def test_the_town_by_hand(run):
     assert parted.facts["energy"]["least_possible_share"] == pytest.approx(1.0)
     assert not parted.facts["energy"]["reached"]
     assert parted.notes[0] == (
-        "energy: 4 to 8 kWh/day a lot, 100.0% apart, where 10% was requested. 2 lots within 10% "
+        "energy: 4 to 8 kWh/day per lot, 100.0% apart, where 10% was requested. 2 lots within 10% "
         "are impossible: in any division into connected lots they are at least 100.0% apart. An "
         "even share is 6 kWh/day; s0002 alone serves 8, 133% of that"
     )
-    assert parted.notes[2].startswith("2 lots would be 0.0% apart if you let s000")
+    assert parted.notes[2].startswith("2 lots would be 0.0% apart if you tender s000")
     assert parted.facts["fewer"] == {"lots": 1, "spread_share": 0.0}
     one = part_into_lots(run, 1)
     assert one.facts["energy"]["reached"]
@@ -134,7 +134,7 @@ def test_the_page_shows_every_lot_and_runs_nothing(run, tmp_path, opened):
     assert page.count("section") == 2
     assert page.count("svg circle") == 2
     assert page.count("script") == 0
-    assert "Ceiling of support" in page.text("table >> nth=0")
+    assert "Subsidy ceiling" in page.text("table >> nth=0")
     width = page.ask("document.documentElement.scrollWidth")
     assert width <= page.ask("window.innerWidth")
 

@@ -96,7 +96,7 @@ def test_the_pc1_has_its_headings_and_its_sums(run, tmp_path):
     parts = rows(document, "Component")
     assert sum(number(r[1]) for r in parts[1:-1]) == number(parts[-1][1]) == number(total[4])
     money = {r[0]: number(r[1]) for r in rows(document, "Source")[1:]}
-    assert money["public money of this project"] == facts["subsidy_pkr"]
+    assert money["public money for this project"] == facts["subsidy_pkr"]
 
 
 @pytest.mark.slow
@@ -134,12 +134,10 @@ def test_each_station_has_a_page_of_its_own(run, kind, tmp_path):
             assert number(told["load requested, kW"]) == round(offer["power_kw"], 1)
             assert told["voltage"] == "400 V, low tension"
             assert told["nearest 11 kV point"].startswith("[to be filled in")
-            assert told["spare power taken in the plan, kW"].endswith(
-                "as the configuration assumes"
-            )
+            assert told["spare power assumed in the plan, kW"].endswith("from the configuration")
         else:
             assert told["level"] == offer["neeca_level"]
-            assert number(told["fee a year, PKR"]) == offer["annual_fee_pkr"]
+            assert number(told["annual fee, PKR"]) == offer["annual_fee_pkr"]
         lat, lon = re.findall(r"[\d.]+", told["coordinates (WGS 84)"])
         assert (float(lat), float(lon)) == pytest.approx((33.6, 73.02), abs=0.03)
 
@@ -174,7 +172,7 @@ def test_bad_wishes_are_one_plain_message_each(run, tmp_path):
     assert "is there already" in fault(run, "--kind", "pc1", "--out", mine)
     assert mine.read_text() == "mine"
     assert "does not end in .docx" in fault(run, "--kind", "pc1", "--out", tmp_path / "a.pdf")
-    assert "a tender is in lots" in fault(run, "--kind", "tender")
+    assert "a tender needs lots" in fault(run, "--kind", "tender")
     assert "is only for --kind tender" in fault(run, "--kind", "pc1", "--lots", tmp_path)
     out = ["--out", tmp_path / "t.docx"]
     said = fault(run, "--kind", "tender", "--lots", tmp_path, *out)

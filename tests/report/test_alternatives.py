@@ -149,4 +149,4 @@ def test_the_run_says_it_of_each_new_station(report_poor_run):
     assert lost.startswith("As things stand, without it all of its 8.0 kWh/day would go unserved")
     assert place.startswith("Nearest place where one could be built instead: ")
     assert "3.7 km away in a straight line" in place
-    assert place.endswith("; 0% of the energy served here could drive there.")
+    assert place.endswith("; 0% of the energy served here is within reach of it.")

@@ -60,9 +60,9 @@ def test_every_fault_of_the_answers_is_told_by_its_line(folder, tmp_path):
     for text in (
         "is none of sanctioned, refused, withdrawn (line 2)",
         "line 3: 'North pump' is no site",
-        "column kw: is given though the answer is not sanctioned (line 4)",
+        "column kw: is only allowed with the answer sanctioned (line 4)",
         "column kw: not a number of 0 or more (line 5)",
         "two answers for one place (line 5)",
-        "names neither a site nor a bid, or names both (line 6)",
+        "must name a site or a bid, not both (line 6)",
     ):
         assert text in said, text

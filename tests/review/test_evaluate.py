@@ -64,7 +64,7 @@ def test_the_east_hub_serves_half_of_what_the_west_hub_does(town, tmp_path):
     assert found.facts["best"]["bound_kwh_day"] == pytest.approx(8.0)
     assert found.broken == []
     assert found.sentence == (
-        "Their plan serves 33.3% of the energy wanted; the best plan for the same money serves "
+        "Their plan serves 33.3% of the demand; the best plan for the same money serves "
         "66.7% (it is proven that no plan within the rules serves more than 66.7%)."
     )
     assert found.scores["theirs"]["people_left_out_share"] == pytest.approx(8 / 12)
@@ -202,7 +202,7 @@ def test_every_broken_rule_is_named_and_the_plan_scored_all_the_same(town, tmp_p
     assert "needs 1 kW, more than the headroom of 0 kW" in text
     assert "budget: PKR 0.00 m of subsidy, but PKR 0.00 m is available" in text
     assert "number new stations: 2 stations used, 1 stations available" in text
-    assert "spacing: 2 stations stand nearer than 10000 m" in text
+    assert "spacing: 2 stations are closer than 10000 m" in text
     assert "forbidden sites with a station" in text
     assert found.scores["theirs"]["served_kwh_day"] == pytest.approx(12.0)
     # The best keeps the rules: one hub, in the east.
@@ -219,7 +219,7 @@ def test_where_no_plan_keeps_the_rules_for_the_money_theirs_is_still_scored(town
     assert found.scores["theirs"]["served_kwh_day"] == pytest.approx(4.0)
     assert "required sites without a station" in found.broken[0]
     assert "no plan keeps the rules for this money" in found.notes[0]
-    assert found.sentence == "Their plan serves 33.3% of the energy wanted."
+    assert found.sentence == "Their plan serves 33.3% of the demand."
 
 
 @pytest.mark.slow
@@ -309,7 +309,7 @@ def test_points_outside_far_from_a_road_and_unknown_existing_ones(town, tmp_path
     with pytest.raises(InputError) as caught:
         evaluate(Study(town), theirs)
     text = "\n".join(map(str, caught.value.faults))
-    assert "outside the area of the study" in text
+    assert "outside the study area" in text
     assert "more than 250 m from the nearest road (far:" in text
     assert "the study has no station there (old)" in text
     assert len(caught.value.faults) == 3

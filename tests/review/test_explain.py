@@ -62,7 +62,7 @@ def test_the_west_pump_serves_eight_and_all_of_it_would_be_lost(poor):
     assert why.figures["marginal_kwh_day"] == pytest.approx(8)
     assert said["Lost without it"].startswith("8 kWh/day; its neighbours would take over 0")
     assert "125 rupees of subsidy per kWh/day served" in said["What it costs"]
-    assert said["What limits it"].startswith("reach: all 8 kWh/day wanted within reach")
+    assert said["What limits it"].startswith("reach: all 8 kWh/day of demand within reach")
     assert "East pump" in said["Next best place"]
     assert "4 kWh/day less" in said["Next best place"]
     assert "serves 4 kWh/day less" in said["Planned without it"]
@@ -85,7 +85,7 @@ def test_the_east_pump_is_worth_less_than_the_money_there_is(poor):
     why = explain_site(poor, "East pump", alternatives=0)
     said = dict(why.reasons)
     assert why.state == "not built"
-    assert said["Demand there"].startswith("4 kWh/day wanted within reach; 4 of it")
+    assert said["Demand there"].startswith("4 kWh/day of demand within reach; 4 of it")
     assert "nothing at s0001" in said["Why not"] or "nothing at s0002" in said["Why not"]
     assert "4 kWh/day less" in said["Why not"]
     assert why.offers["said"].tolist() == [
@@ -137,7 +137,7 @@ def test_what_is_built_shows_what_it_is_paid_and_the_rest_from_least_to_most(tmp
 def test_a_bound_that_is_not_proven_is_never_told_as_a_number(unit, energy):
     proof = Proof.of(10.0, math.inf, gap_asked=0.01, stopped="time limit", unit=unit, maximise=True)
     again = Again(SimpleNamespace(proof=proof, served_kwh_day=10.0), 0.0, energy)
-    assert again.proven("plan with it") == "nothing was proven in time about a plan with it"
+    assert again.proven("plan with it") == "no bound on a plan with it was proven in time"
     assert again.figures["bound"] is None
     json.dumps(again.figures, allow_nan=False)
     known = Again(SimpleNamespace(proof=replace(proof, bound=12.0)), 0.0, energy)
@@ -189,7 +189,7 @@ def test_a_wrong_id_names_the_nearest(poor):
     assert "West pump" in str(caught.value)
     with pytest.raises(InputError) as caught:
         explain_site(poor, "?")
-    assert "ids of sites run from s0001 to s0002" in str(caught.value)
+    assert "site ids range from s0001 to s0002" in str(caught.value)
 
 
 # --- all stations --------------------------------------------------------------------------------

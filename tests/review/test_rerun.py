@@ -146,7 +146,7 @@ def test_a_run_of_before_and_a_solve_that_was_stopped(stored):
     found = rerun(stored / "run")
     assert part(found, "tables").counted == "not stored in this run"
     assert "the first solve was stopped (time limit) at a gap of 2.00%" in found.notes[0]
-    assert "another plan is to be expected" in found.notes[0]
+    assert "a different plan is to be expected" in found.notes[0]
     assert found.notes[1] == "solver threads: 7 then, 2 now"
 
 

@@ -274,10 +274,10 @@ def test_a_station_with_what_it_serves_costs_and_draws(plain_run):
     by_what = {chain.what.split(" of ")[0]: chain for chain in found.chains}
     assert by_what[f"what station {found.id} serves"].value == pytest.approx(8)
     assert by_what["capacity"].value == pytest.approx(10)
-    assert by_what["public money, rule share"].value == pytest.approx(1000)
+    assert by_what["public money, share rule"].value == pytest.approx(1000)
     assert by_what["what it costs"].same
     assert found.tables["served"]["served_kwh_day"].sum() == pytest.approx(8)
-    with pytest.raises(InputError, match="no station stands at s000"):
+    with pytest.raises(InputError, match="the plan has no station at s000"):
         trace(plain_run, "East pump")
 
 

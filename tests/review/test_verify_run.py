@@ -166,7 +166,7 @@ def test_a_bound_edited_with_its_certificate_is_told_as_not_proven(run):
     reseal(run)
     held = verify_run(run).held["bound"]
     assert held.startswith("the certificate proves 18 kWh/day (in fractions); the 12 of the run")
-    assert "not done again" in held
+    assert "not repeated" in held
 
 
 @pytest.mark.slow
@@ -184,7 +184,7 @@ def test_an_input_that_is_gone_leaves_the_run_unproven(tmp_path):
     (tmp_path / "town" / "fleet.csv").unlink()
     faults = verify_run(tmp_path / "run").faults
     assert all("fleet.csv" in fault.where and fault.fix == "put the file back" for fault in faults)
-    assert any("the run cannot be worked out again" in fault.what for fault in faults)
+    assert any("the run cannot be recomputed" in fault.what for fault in faults)
 
 
 @pytest.mark.slow
@@ -275,7 +275,7 @@ def test_a_key_that_stands_twice_is_a_fault(run):
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("{", '{\n  "warnings": ["approved"],', 1), encoding="utf-8")
     reseal(run)
-    assert "form in which it was written" in str(verify_run(run).faults[0])
+    assert "format in which a run writes it" in str(verify_run(run).faults[0])
 
 
 @pytest.mark.slow

@@ -115,7 +115,7 @@ def test_what_passes_is_asked_again(
         *later(("html", "not JSON but '<html><body>Dispatcher is busy")),
         *later(("blank", "the answer is blank")),
         *later(("remark", "the server gave up: Query timed out")),
-        *later(("strange", "JSON, but not of the form")),
+        *later(("strange", "JSON, but not in the expected form")),
     ],
 )
 def test_what_does_not_pass_is_said_and_nothing_is_kept(

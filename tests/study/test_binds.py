@@ -29,11 +29,11 @@ def test_all_places_at_their_largest_size_are_told(town):
     # Each hub gives 10 kWh/day and there is no larger one.
     (said,) = thirsty(town).binding[:1]
     assert said == (
-        "all 2 places are used, each at the largest size there is: more money cannot buy more"
+        "all 2 places are used, each at the largest available size: more money cannot buy more"
     )
     # Money for one hub only: the other place is free, and nothing larger could stand here.
     one = thirsty(town, budget_pkr=1_000)
-    assert one.binding == ["every new station is of the largest size that its place can take"]
+    assert one.binding == ["every new station has the largest size that its place allows"]
 
 
 def test_all_places_are_used_but_could_hold_more(town):
@@ -97,8 +97,8 @@ def test_stations_that_draw_nothing_and_serve_nearly_as_much_are_told(town):
     like = type("Plan", (), one)()
     (said,) = binds._without_money(like, study.asked)
     assert said == (
-        "PKR 0 serves nearly as much: the station that draws no public money would serve 8 kWh/day "
-        "alone"
+        "PKR 0 would serve nearly as much: the station that draws no public money would alone "
+        "serve 8 kWh/day"
     )
 
 
@@ -128,7 +128,9 @@ def test_places_and_ports_are_counted_apart(tmp_path):
     assert lines["Places"] == (
         "3 (stations within 300 m count as one), 1 of them with fast chargers; 3 sockets, 1 DC port"
     )
-    assert lines["What binds"].startswith("all 3 places are used, each at the largest size")
+    assert lines["What binds"].startswith(
+        "all 3 places are used, each at the largest available size"
+    )
     page = write_report(tmp_path / "run").read_text(encoding="utf-8")
     assert "The plan has fast chargers at 1 of its 3 places" in page
     assert verify_run(tmp_path / "run").faults == []
@@ -145,7 +147,7 @@ def test_the_six_bundles_of_before_use_every_place_and_say_so():
         solver={"time_limit_s": 30},
     )
     assert study.binding[0] == (
-        "all 161 places are used, each at the largest size there is: more money cannot buy more"
+        "all 161 places are used, each at the largest available size: more money cannot buy more"
     )
     assert study.places_used["new_places"] == 84  # as counted for the audit
     assert study.places_used["new_ports"] == {"lev": 161 * 12}

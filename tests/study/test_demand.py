@@ -98,7 +98,7 @@ def test_zones_beyond_the_roads_are_cut_where_asked_for_and_told_where_not(town)
 
 def test_zones_far_from_the_roads_are_refused():
     layer = gpd.GeoDataFrame({"zone_id": ["a"], "people": [1.0]}, geometry=[WEST], crs=4326)
-    with pytest.raises(InputError, match="none reaches into the area"):
+    with pytest.raises(InputError, match="none overlaps the area"):
         clip_zones(layer, shapely.box(70, 30, 70.1, 30.1))
 
 
@@ -257,7 +257,7 @@ def test_the_cases_are_the_ends_of_every_range(town):
         for case in ("low", "central", "high")
     }
     assert found == pytest.approx({"low": 6, "central": 12, "high": 30})
-    assert any("case high" in note for note in Study(town).demand_notes)
+    assert any("high case" in note for note in Study(town).demand_notes)
 
 
 @pytest.mark.slow

@@ -142,7 +142,7 @@ BAD = {
         "longitude and latitude are swapped",
     ),
     "no lengths": (no_lengths, "edges without highway or length"),
-    "no table at all": (lambda _: {"people": object()}, "is not something a study can read"),
+    "no table at all": (lambda _: {"people": object()}, "a study cannot read"),
 }
 
 
@@ -435,7 +435,7 @@ def test_faults_of_ones_own_tables_are_told(town):
     with pytest.raises(InputError, match="column cost_pkr: 2 are not the sum of charger_cost"):
         study.with_(offers={"table_csv": apart}).offers  # noqa: B018
     bare = study.offers[["offer_id", "site_id"]]
-    with pytest.raises(InputError, match="begin with the study's own table"):
+    with pytest.raises(InputError, match="start from the study's own table"):
         study.with_(offers={"table_csv": bare}).offers  # noqa: B018
 
 
@@ -497,7 +497,7 @@ def test_faults_of_ones_own_demand_are_told_together(town):
     with pytest.raises(InputError) as err:
         study.with_(demand=gpd.GeoDataFrame(rows, geometry=far, crs=4326)).demand  # noqa: B018
     text = str(err.value)
-    assert "demand.table (given in Python), geometry: 1 further than 600 m" in text
+    assert "demand.table (given in Python), geometry: 1 farther than 600 m" in text
     near = gpd.GeoDataFrame(rows, geometry=[west, west], crs=4326)
     with pytest.raises(InputError) as err:
         study.with_(demand=near).demand  # noqa: B018

@@ -61,24 +61,24 @@ def test_what_had_no_time_is_blank_and_said_to_be(hurried):
     assert new
     assert facts["lost_without"] == dict.fromkeys(new, nothing)
     for site in new:
-        text = f"was not worked out in the time; siting explain RUN {site} computes it."
+        text = f"was not computed in time; siting explain RUN {site} computes it."
         assert text in facts["alternatives"][site]
         assert "Nearest other station" in facts["alternatives"][site]  # what takes no time is there
-    late = "not worked out in the time"
+    late = "not computed in time"
     stations = f"{len(new)} new station{'s' * (len(new) > 1)}"
     blank = f"{stations}; {late}: what is lost without {len(new)} of them"
     untold = f"of the {blank.replace('; ', ', ', 1)}"
-    assert f"{untold}; siting explain RUN SITE works it out for one station" in facts["warnings"]
+    assert f"{untold}; siting explain RUN SITE computes it for one station" in facts["warnings"]
     own, *others = facts["what_if"]
     assert own["served_kwh_day"] == pytest.approx(plan.outcome.served_kwh_day)
     assert len(others) == 3
-    assert {row["why_not"] for row in others} == {"not worked out in the time"}
+    assert {row["why_not"] for row in others} == {"not computed in time"}
     told = {event.stage: event.text for event in heard if event.done}
     assert told["cards"] == blank
     assert told["what if"] == f"4 other circumstances, 3 of them {late}"
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert f"siting explain RUN {new[0]} computes it." in page
-    assert page.count("not worked out in the time") >= len(new) + len(others)
+    assert page.count("not computed in time") >= len(new) + len(others)
 
 
 @pytest.mark.slow
@@ -88,8 +88,8 @@ def test_a_run_with_time_tells_all_of_it(tmp_path):
     assert all(
         one["as_it_stands_kwh_day"] is not None for one in plan.facts["lost_without"].values()
     )
-    assert not [line for line in plan.facts["warnings"] if "in the time" in line]
-    assert "in the time" not in json.dumps([plan.facts["alternatives"], plan.facts["what_if"]])
+    assert not [line for line in plan.facts["warnings"] if "computed in time" in line]
+    assert "computed in time" not in json.dumps([plan.facts["alternatives"], plan.facts["what_if"]])
 
 
 @pytest.mark.slow
@@ -138,7 +138,7 @@ def test_a_card_says_which_part_of_it_is_missing():
     lost = {"s1": 4.0, "s2": 0.0, "s3": 2.0}
     told = Cards(("s1", "s2", "s3", "s4"), lost, {"s1": Replanned(1.0, "s9:hub")}, {})
     assert told.in_words() == (
-        "4 new stations; not worked out in the time: what is lost without 1 of them, "
+        "4 new stations; not computed in time: what is lost without 1 of them, "
         "a re-plan without 1 of them"
     )
     assert told.facts()["s4"] == {"as_it_stands_kwh_day": None, "replanned_kwh_day": None}

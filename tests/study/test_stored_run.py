@@ -145,7 +145,7 @@ def test_a_file_that_is_gone_is_named_where_it_is_needed_and_only_there(run, no_
         "demand.fleet_csv",
         "offers.chargers_csv",
     ]
-    assert "not there any more, and people and cells must be worked out again" in faults[0]
+    assert "no longer exists, and people and cells must be computed again" in faults[0]
     roads = faults_of(run, "roads.peak=false")
     assert len(roads) == 5
     assert roads[0].startswith("roads.source.path")

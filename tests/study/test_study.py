@@ -169,7 +169,7 @@ def test_check_lists_faults_of_several_inputs_at_once(town):
 def test_check_of_a_good_config_finds_nothing(town):
     report = room.check(town, today=TODAY)
     assert report.faults == []
-    assert "no fault; 2 candidates" in report.notes[0]
+    assert "no problems; 2 candidates" in report.notes[0]
 
 
 def test_check_reports_config_faults_with_file_and_line(town):
@@ -281,12 +281,12 @@ def test_a_road_file_alone_makes_a_plan_that_says_what_it_lacks(town, caplog):
     path.write_text(ROADS_ONLY, encoding="utf-8")
     plan = siting.run(path, ["demand.fleet_csv=fleet.csv", "demand.vehicle_classes=[two_wheeler]"],
                       out=town.parent / "out")  # fmt: skip
-    assert "candidates.sources.0 gives no place" in caplog.text
+    assert "candidates.sources.0 yields no place" in caplog.text
     assert set(plan.candidates["kind"]) == {"street"}
     facts = json.loads((town.parent / "out" / "run.json").read_text(encoding="utf-8"))
     assert facts["demand"]["city"] == "Haripur"
-    (left_out,) = (line for line in facts["warnings"] if "gives no place" in line)
-    assert left_out.startswith("candidates.sources.0 gives no place and is left out: ")
+    (left_out,) = (line for line in facts["warnings"] if "yields no place" in line)
+    assert left_out.startswith("candidates.sources.0 yields no place and is left out: ")
     page = (town.parent / "out" / "report.html").read_text(encoding="utf-8")
     assert html.escape(left_out) in page
     assert siting.study_from_run(town.parent / "out").empty_sources["key"].tolist() == [

@@ -58,7 +58,7 @@ def test_a_true_award_holds() -> None:
         (lambda a: {"stands": [*a.stands, "3:d"]}, "losing bids with a station (d)"),
         (lambda a: {"stands": [*a.stands, "3:d"]}, "alternatives 'first' of Y win together"),
         (lambda a: {"stands": [*a.stands, "3:d"]}, "p, Sindh: wins 2 stations, at most 1"),
-        (lambda a: {"stands": ["1:ab/1", "2:c"]}, "bundles that stand only in part (ab)"),
+        (lambda a: {"stands": ["1:ab/1", "2:c"]}, "bundles that are only partly built (ab)"),
         (lambda a: {"stands": ["1:ab/1", "1:ab/2"]}, "winning bids without a station (c)"),
         (lambda a: {"winners": a.winners.iloc[:1]}, "bids of the file are in neither table (c)"),
         (lambda a: {"losers": pd.concat([a.losers, a.losers.iloc[:1]])}, "listed twice (d)"),

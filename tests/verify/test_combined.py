@@ -216,7 +216,7 @@ def test_the_viability_gap():
         assert words in faults_of(lie)
     stray = pd.DataFrame({"site_id": ["s1", "s2"], "subsidy_pkr": [50.0, 1.0]})
     assert "above 50% of the cost (s2)" in faults_of(gapped(subsidies=stray))
-    with pytest.raises(InputError, match="needs sales, which the model coverage"):
+    with pytest.raises(InputError, match="needs sales, which the coverage model"):
         recount(replace(gapped(), model="coverage"))
     with pytest.raises(InputError, match=r"missing for vehicle classes \(car\)"):
         recount(gapped(margin_pkr={"two_wheeler": 1.0, "van_bus": 1.0}))
