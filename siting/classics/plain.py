@@ -3,7 +3,7 @@
 A `PlainInstance` has no chargers, classes, budget or geometry. It has only the possible pairs of
 demand and site and their costs, in minutes, metres or money, as in textbooks and published
 instances. Rows are in the order of their ids, so that the row order of the tables has no effect;
-pairs are a sparse list of sites by demand, cheapest first.
+pairs are a sparse list of the sites of each demand, cheapest first.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class PlainInstance:
         candidates
             One row per site: ``site_id`` and optionally the cost of opening it, the weight it can
             serve (blank: no limit), and ``existing`` (true: open in every plan). A table of offers
-            of a single configuration works too, if its column names are given below.
+            for a single configuration also works if its column names are passed.
         reach
             One row per pair: ``demand_id``, ``site_id`` and a cost of 0 or more. A pair that is
             absent is out of reach.
@@ -97,8 +97,8 @@ class PlainInstance:
             0, and capacities unlimited.
         cost_per
             ``unit``: costs are for one unit of weight, as minutes and metres are. ``demand``: costs
-            are for serving the whole demand, as in the OR-Library. Weights then only use up
-            capacity, and a demand of weight 0 is served too.
+            are for serving the whole demand, as in the OR-Library. Weights then count only towards
+            capacity, and a demand of weight 0 is also served.
 
         Returns
         -------
@@ -108,8 +108,9 @@ class PlainInstance:
         Raises
         ------
         InputError
-            With every fault: columns missing, values missing, negative or not numbers, duplicate
-            ids, ids missing from the other table, no demand, no site in reach of demand.
+            If the tables have errors; the message lists them all: missing columns; missing,
+            negative or non-numeric values; duplicate ids; ids missing from the other table; no
+            demand; no site in reach of demand.
 
         Examples
         --------
@@ -178,7 +179,7 @@ class PlainInstance:
         Raises
         ------
         InputError
-            With every fault of the tables.
+            If the tables have errors; the message lists them all.
 
         Examples
         --------
@@ -270,7 +271,7 @@ def _check_tables(
     capacity: str,
     cost_per: str,
 ) -> None:
-    """Raise `InputError` with every fault in or between demand, candidates and reach."""
+    """Raise `InputError` with every error in or between demand, candidates and reach."""
     demand, candidates, reach = tables
     demand_id = Column("demand_id", "id", "", "the demand")
     site_id = Column("site_id", "id", "", "the site")
@@ -295,7 +296,7 @@ def _check_tables(
 def _table_faults(
     name: str, frame: pd.DataFrame, required: tuple[Column, ...], *optional: Column
 ) -> list[Fault]:
-    """Return the faults of a table whose ids are read as strings."""
+    """Return the errors in a table whose ids are read as strings."""
     asked = [c for c in optional if c.name in frame.columns or c.name not in OPTIONAL]
     ids = [c.name for c in required if c.kind == "id"]
     text = {k: frame[k].astype(str).mask(frame[k].isna(), "") for k in ids if k in frame.columns}
@@ -316,7 +317,7 @@ def _nothing(
         faults.append(Fault("demand", "nothing to serve: no rows", "give one row per demand"))
     elif cost_per == "unit" and weight in demand.columns and not (demand[weight] > 0).any():
         what = f"nothing to serve: all {len(demand):,} rows are 0"
-        fix = "give a weight above 0 to what is to be served"
+        fix = "give each demand to be served a weight above 0"
         faults.append(Fault(f"demand, column {weight}", what, fix))
     if not len(candidates):
         faults.append(Fault("candidates", "no rows", "give one row per site"))

@@ -2,10 +2,10 @@
 
 A relaxation gives the price of money in each year. Unfinished plans are not valued exactly: a
 chosen station takes the same share of each row in its reach, and the gains of other stations are
-computed again from the remaining demand. Stations that share no demand are chosen together. Demand
-that counts towards an unmet floor, or belongs to the worst-off group, has a higher weight. Options
-that count towards an unmet lower limit, such as a station in every square, come first. The plan is
-only a start for `siting.engine.windows` and may miss a floor.
+recomputed from the remaining demand. Stations that share no demand are chosen together. Demand that
+counts towards an unmet floor, or belongs to the worst-off group, has a higher weight. Options that
+count towards an unmet lower limit, such as a station in every square, come first. The plan is only
+a start for `siting.engine.windows` and may miss a floor.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from siting.program.money import caps_of
 class Sower:
     """Greedy choice of stations: one at a time, or several at once that share no demand.
 
-    `most`: limit on the money if the aim is least money; `scarce`: cost of each option's use of
-    scarce resources, at the prices of a relaxation.
+    `most`: limit on public money if the aim is to minimise it; `scarce`: cost of each option's use
+    of scarce resources, at the prices of a relaxation.
     """
 
     def __init__(
@@ -68,8 +68,8 @@ class Sower:
         if self.gap is not None:
             self.cap = np.where(offer >= 0, caps_of(instance, self.gap)[offer], 0.0)
         years = program.year_plan
-        # Public money under the viability gap: the most that may be paid up to each year, and the
-        # amount paid.
+        # Public money under the viability gap: the maximum that may be paid by the end of each
+        # year, and the amount paid.
         self.own_money = settings.OWN_MONEY[0]
         self.granted = np.array([program.money_pkr]) if years is None else years.limit_pkr
         self.by_year = years is not None and not years.carry_over
@@ -79,7 +79,7 @@ class Sower:
         """Choose options until no useful one fits, and return the choice.
 
         Once time is up, only one more round follows, or as many as unmet floors and limits need.
-        Each of these chooses all options that fit and share no demand.
+        Each of these rounds chooses all options that fit and share no demand.
         """
         self._keep()
         late = False

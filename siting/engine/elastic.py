@@ -48,7 +48,7 @@ class Requirement:
     short: float = 0.0  # least excess of any plan, known without solving
 
     def figure(self, excess: float) -> float:
-        """Return the figure that allows an excess."""
+        """Return the figure that would permit the given excess."""
         return max(0.0, self.asked - excess) if self.least else self.asked + excess
 
     def changed(self, program: Program, figure: float, standing: Flags) -> Program:
@@ -175,7 +175,7 @@ class Elastic:
                 self._row((column, kwh / wanted[s]), floor.share, owners)
 
     def _drawn(self, share: Floats, t: int) -> Terms:
-        """Return the public money drawn up to a year (PKR), weighted by a share for each offer."""
+        """Return the money drawn by the end of a year (PKR), each offer weighted by its share."""
         if self.program.gap is None:
             drawn = self.options.of_offers(self.program.instance.offer_subsidy * share)
             return self._of_options(drawn[:, t])
@@ -285,7 +285,7 @@ class Elastic:
     def ask(
         self, held: Collection[int], aimed: Collection[int], clock: Clock, *, whole: bool
     ) -> Answered:
-        """Minimise the sum of some excesses, each in its `unit`; the objective is negated.
+        """Minimise the sum of the given excesses, each in its `unit`; the objective is negated.
 
         `held`: requirements whose excess is 0; `aimed`: requirements whose excess is minimised; all
         others are dropped. `whole`: whether options are integers; else the relaxation is solved.
@@ -319,7 +319,7 @@ class Elastic:
         return {k for row, p in rows if abs(p) > settings.EXACT for k in row.owners}
 
     def excess(self, answer: Answered) -> Floats:
-        """Return how far a solution exceeds each requirement, in the requirement's unit."""
+        """Return by how much a solution exceeds each requirement, in the requirement's unit."""
         out = np.maximum(answer.point[self.columns :], 0.0) * self.unit
         exact = np.zeros(len(out))
         for row in self._rows:

@@ -95,7 +95,7 @@ def _begin_small(inc: Incumbent, sower: Sower) -> None:
 
 
 def _by_year(inc: Incumbent) -> bool:
-    """Return whether money has a price in each of several years."""
+    """Return whether the program has years, each with its own price of money."""
     program = inc.frame.program
     return program.gap is None and inc.frame.aim.of_worth and program.year_plan is not None
 
@@ -160,7 +160,7 @@ def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
 
 
 def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]:
-    """Yield choices made from relaxations, the last one first; the list is emptied.
+    """Yield choices made from relaxations, the latest first; the list is emptied.
 
     If a relaxation spreads its stations over many sites, two more choices come first: one site per
     cluster; and all sites with a value, of which those that lack money are dropped at once.

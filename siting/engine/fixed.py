@@ -26,18 +26,18 @@ Standing = Iterable[str] | Mapping[int, Iterable[str]]
 
 
 def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) -> Answer:
-    """Return the answer to a program with given offers: their service, without a proof.
+    """Return the solution of a program with fixed offers: their service, without a proof.
 
-    Budget, limits, floors, distances and required sites are ignored, so that a plan that breaks
-    them has an answer too; the floor table still lists the energy served. Aims that the offers
-    already decide are left out. `offers`: ids of the offers that stand, existing ones included, at
-    most one per site; by year, or one list for all years; `within_budget`: whether budget and caps
-    limit the public money that fills viability gaps.
+    Budget, limits, floors, distances and required sites are ignored, so that a plan that violates
+    them can be evaluated too; the floor table still lists the energy served. Aims already
+    determined by the offers are left out. `offers`: ids of the offers in place, existing ones
+    included, at most one per site; by year, or one list for all years; `within_budget`: whether
+    budget and caps limit the public money that fills viability gaps.
 
     Raises
     ------
     InputError
-        If an offer is unknown, or two are at one site.
+        If an offer is unknown, or two offers are at the same site.
     SolveError
         If budget and caps apply and allow too little money for these offers.
     """
@@ -62,9 +62,9 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
 
 
 def only_offers(instance: Instance, kept: Ints) -> Instance:
-    """Return an instance without limits and with only some offers, whose sites are required.
+    """Return an instance without limits and with only the given offers, whose sites are required.
 
-    Bundles and opening years are dropped too, because a given choice may break them.
+    Bundles and opening years are dropped too, because a given choice may violate them.
     """
     return replace(
         instance.with_offers(kept),
@@ -95,7 +95,7 @@ def proven(
     stopped: Stopped,
     seconds: dict[str, float],
 ) -> Answer:
-    """Return the answer to a program with given offers, and with a proven bound on each aim.
+    """Return the solution of a program with fixed offers, with a proven bound on each aim.
 
     `bounds`: proven bound on any plan, by aim; other arguments as for `Proof`.
     """
@@ -178,7 +178,7 @@ def assign(
     instance
         The data for which the offers were chosen.
     offer_ids
-        Offers that stand, existing ones included; at most one per site.
+        Offers in place, existing ones included; at most one per site.
     model
         ``capacitated``: the most energy the chargers can deliver, then the shortest drives.
         ``coverage``: all demand in reach of a compatible station, each row from its nearest one.
@@ -186,6 +186,6 @@ def assign(
     Raises
     ------
     InputError
-        If an offer is unknown, two are at one site, or the model is unknown.
+        If an offer is unknown, two offers are at the same site, or the model is unknown.
     """
     return plan_of(Program(instance, model), offer_ids).service()

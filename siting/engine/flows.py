@@ -106,7 +106,7 @@ class Flows:
         return one, linked
 
     def less_by_links(self, price: Floats) -> Floats:
-        """Return the amount by which all links, at some prices, lower each reduced cost."""
+        """Return the amount by which all links, at the given prices, lower each reduced cost."""
         out = np.zeros(self.frame.matrix.a.shape[1])
         out[self.first : self.first + len(price)] = price
         for s in range(len(self.frame.program.slices)):

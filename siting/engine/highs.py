@@ -46,7 +46,7 @@ class InterruptibleHighs(pulp.HiGHS):
     def callSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802
         """Run HiGHS until it is done, the deadline passes or the user interrupts.
 
-        Reading the answer takes about as long as passing the problem did; this time is reserved.
+        Reading the solution takes about as long as passing the problem did; this time is reserved.
         """
         handed_over_s = time.perf_counter() - self._began
         limit = min(self.timeLimit or math.inf, self.clock.left_s - handed_over_s)
@@ -65,8 +65,8 @@ def quiet_stdout() -> Iterator[None]:
 
     HiGHS prints two lines to file descriptor 1 when the first model of a process is made, before
     any option can stop it. `contextlib.redirect_stdout` does not catch these lines, and a reader of
-    JSON on standard output would fail on them. Earlier output of the user is flushed first. A
-    closed descriptor is left alone.
+    JSON on standard output would fail on them. Earlier user output is flushed first. A closed
+    descriptor is left alone.
     """
     with suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()

@@ -32,9 +32,10 @@ from siting.program.instance import Flags, Floats, Ints
 class Options:
     """Settings for one aim.
 
-    `greedy`: whether to use the greedy method; `briefly`: whether to improve the plan and prove
-    nothing; `turns`: limit on the number of turns; `yields_from`: share of the whole time limit
-    after which the aim ends early, for later aims, if its turns are too slow to prove the gap.
+    `greedy`: whether to use the greedy method; `briefly`: whether to improve the plan without
+    proving a bound; `turns`: limit on the number of turns; `yields_from`: share of the whole time
+    limit after which the aim ends early, leaving time for later aims, if its turns are too slow to
+    prove the gap.
     """
 
     gap: float
@@ -50,7 +51,7 @@ class Options:
 class Known:
     """The result of a whole relaxation: its bounds and its point.
 
-    `whole`: the frame with all options; `options`: positions in `whole` of the present options;
+    `whole`: the frame with all options; `options`: positions in `whole` of the current options;
     `at_most`: bound on the plans with each option of `whole`.
     """
 
@@ -62,7 +63,7 @@ class Known:
     money: Floats  # price of a rupee in the unit of the aim, by year
 
     def promising(self, at_most: Floats, enough: float) -> Ints:
-        """Return missing options that a plan above `enough` may use; none if there are too many.
+        """Return missing options that a plan above `enough` may use; empty if there are too many.
 
         `at_most`: bound on the plans with each option.
         """
@@ -108,11 +109,11 @@ class Incumbent:
         self._serve_s = 0.0  # longest time that computing a service took
 
     def build(self) -> None:
-        """Write the master problem, and find out whether choices have a fast evaluation."""
+        """Write the master problem, and determine whether choices can be evaluated fast."""
         drives = [self.frame.aim, *(reached.aim for reached in self.frame.reached)]
         # Drives have no measure in the master problem.
         self.coarse = not any(aim.of_drives for aim in drives)
-        # Steps for small programs take too long if the program is large or has an aim of drives.
+        # Steps for small programs take too long if the program is large or the aim includes drives.
         self.heavy = self.frame.large or not self.coarse
         self.master = Master(
             self.frame, self.parts, self.clock, seed=self.options.seed, threads=self.options.threads
@@ -169,7 +170,7 @@ class Incumbent:
         return self.best + share * abs(self.best) if math.isfinite(self.best) else -math.inf
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return options in no plan above `enough`, and a bound on plans with any of them."""
+        """Return options that no plan above `enough` uses, and a bound on plans that use any."""
         out: Flags = self.at_most <= enough
         return out, float(self.at_most[out].max(initial=-math.inf))
 
@@ -226,7 +227,7 @@ class Incumbent:
             # The service of a first plan is computed even if time is up.
             clock = self.clock if self.begun and not late else Clock(math.inf)
             self.served[key] = self.frame.serve(np.sort(choice), clock, self.options.threads)
-            # Slices are served in parallel here, but as one program in the answer.
+            # Slices are solved in parallel here, but as one program for the final plan.
             beside = self.options.threads if len(self.frame.program.slices) > 1 else 1
             self._serve_s = max(self._serve_s, beside * (self.clock.elapsed_s - began))
         return self.served[key]
@@ -255,16 +256,16 @@ class Incumbent:
         return max(passed / share if share > 0 else self.clock.left_s, 1e-9)
 
     def until(self, share: float) -> float:
-        """Return the share of the whole time limit used once `share` of the rest has passed.
+        """Return the share of the whole time limit used once `share` of the time left has passed.
 
-        The result is capped, so that time is left for the answer.
+        The result is capped, so that time is left for the final service.
         """
         share_s = share * self.clock.left_s
         return min(self.ends, (self.clock.elapsed_s + share_s) / self._whole_s)
 
     @property
     def ends(self) -> float:
-        """Share of the whole time limit after which only the answer's service is computed."""
+        """Share of the whole time limit after which only the final plan's service is computed."""
         served = settings.AGAIN * self._serve_s / self._whole_s
         return max(min(settings.ENDS, 1 - served), 0.5)
 

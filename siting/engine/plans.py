@@ -22,7 +22,7 @@ class Plans:
     """Plans from different starts (generation 0), and the plans crossed from these."""
 
     def __init__(self) -> None:
-        self._generations: list[list[tuple[float, Ints]]] = []  # in each, the best plan first
+        self._generations: list[list[tuple[float, Ints]]] = []  # best plan first in each generation
 
     def add(self, choice: Ints, value: float, generation: int = 0) -> None:
         """Add a choice to a generation, unless it is infeasible or already there."""

@@ -54,7 +54,7 @@ class Found:
     choice: Ints | None = None
     value: float = -math.inf
     bound: float = math.inf
-    seen: list[Condition] = field(default_factory=list)  # rows that exclude choices valued before
+    seen: list[Condition] = field(default_factory=list)  # rows that exclude choices already valued
 
 
 class Pool:

@@ -74,7 +74,7 @@ class Priced:
     infeasible: bool = False
 
     def or_less(self, bound: float, at_most: Floats) -> Priced:
-        """Return a copy in which each bound is at most the given one."""
+        """Return a copy with each bound capped at the given one."""
         bounds = np.minimum(self.at_most, at_most)
         return replace(self, bound=min(self.bound, bound), at_most=bounds)
 
@@ -82,7 +82,7 @@ class Priced:
 class Pricing:
     """The relaxation of one aim, over the options added so far.
 
-    `start`: the options of known plans; `some`: options that the relaxation has from the beginning.
+    `start`: the options of known plans; `some`: options in the relaxation from the beginning.
     Either may be empty. `served`: values of all columns; energies above 0 are added too.
     """
 
@@ -121,7 +121,7 @@ class Pricing:
         self._of_demand = family.start + of_demand.row, of_demand.col, of_demand.data
         self.active = self._first(some)
         self.start = start
-        self.live = np.ones(self.count, dtype=bool)  # options that a better plan may have
+        self.live = np.ones(self.count, dtype=bool)  # options that a better plan may use
         self.price = self.last_price = self.center = np.zeros(m.a.shape[0])
         self.link_price = np.zeros(len(self.flows.site))
         self.lowest = math.inf  # the best bound by sites, at the prices `center`
@@ -192,7 +192,7 @@ class Pricing:
         )  # fmt: skip
         found = run_model(model, self.clock, tolerance=tolerance)
         if not (found.optimal or found.infeasible or tolerance or self.clock.over):
-            # The interior point method sometimes ends without an answer.
+            # The interior point method sometimes ends without a solution.
             model.setOptionValue("solver", "simplex")
             found = run_model(model, self.clock)
         self.price[:], self.link_price[:], self.site_price[:] = 0.0, 0.0, 0.0
@@ -204,11 +204,11 @@ class Pricing:
         return found
 
     def run(self, gap: float, best: float = -math.inf) -> Priced | None:
-        """Add options by pricing; return bounds on all plans, None if time ends too early.
+        """Add options by pricing; return bounds on all plans, None if time runs out first.
 
         `gap`: requested relative gap; promised gains that are much smaller are ignored; `best`:
-        value of the best known plan, signed so that more is better. Options that no better plan has
-        are dropped.
+        value of the best known plan, signed so that more is better. Options that no better plan
+        uses are dropped.
         """
         known = self._rounds(gap, best)
         if known is None or known.infeasible or not self.frame.layout.by_pair or self.links:
@@ -228,7 +228,7 @@ class Pricing:
         return Bounds(by_sites.bound, by_sites.at_most, known)
 
     def _rounds(self, gap: float, best: float) -> Priced | None:
-        """Add options until none promises a gain; return bounds, None if time ends too early.
+        """Add options until none promises a gain; return bounds, None if time runs out first.
 
         With links, the rounds end earlier, once they lower the bound by sites only slightly.
         """
@@ -307,7 +307,7 @@ class Pricing:
                 return known
 
     def _by_sites(self) -> BySites:
-        """Return the bound by sites, at the present prices or half-way to the best earlier ones."""
+        """Return the bound by sites, at the present prices or halfway to the best earlier ones."""
         at, live = self.price, self.live
         by = bound_by(self.frame, self.cutter, at, self.clock, live)
         if by.bound > self.lowest:  # prices oscillate from round to round
@@ -419,7 +419,7 @@ class Pricing:
         return total, total - best[self.frame.site] + gain, reduced, price
 
     def _outbid(self, reduced: Floats) -> Floats:
-        """Return how far each demand row's price must rise until no energy promises a gain."""
+        """Return by how much each demand row's price must rise until no energy promises a gain."""
         more = np.zeros(len(self.price))
         row, column, by = self._of_demand
         np.maximum.at(more, row, np.maximum(reduced[column] / by, 0.0))

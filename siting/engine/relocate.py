@@ -51,7 +51,8 @@ def relocated_often(
     """Move stations while that shortens drives; return the choice and its value.
 
     The value is signed so that more is better; it is -inf if the choice misses a requirement.
-    `serving`: clock for the service, by default `clock`; another clock lets a late service finish.
+    `serving`: clock for computing the service, by default `clock`; a separate clock lets this
+    computation finish after the deadline.
     """
     best, value = choice, -np.inf
     while True:

@@ -1,18 +1,19 @@
 """Rounded floors: rows on whole stations, derived from floors on energy.
 
-Every plan meets a row that requires energy, ``sum of w_c x_c >= b``. So it also meets the row that
-follows at prices ``p_i`` on demand (`siting.engine.parts`)::
+Every plan meets a row that requires energy, ``sum of w_c x_c >= b``. So it also meets the row
+derived at prices ``p_i`` on demand (`siting.engine.parts`)::
 
     sum over stations of intake(w - p)  >=  b - sum of p_i d_i
 
-This row, ``sum of a_o y_o >= b``, has only options. In the relaxation, 5.05 stations of one size
-may meet it, while a plan needs 6, or a larger station. Mixed-integer rounding excludes 5.05. With a
-divisor ``q`` and the fractional part ``f`` of ``b / q``, the row ::
+This row, ``sum of a_o y_o >= b``, contains only options. In the relaxation, 5.05 stations of one
+size may meet it, while a plan needs 6, or a larger station. Mixed-integer rounding excludes 5.05.
+With a divisor ``q`` and the fractional part ``f`` of ``b / q``, the row ::
 
     sum of (floor(a_o / q) + min(1, fraction(a_o / q) / f)) y_o  >=  ceil(b / q)
 
-holds for all integer ``y`` that meet the former row. The price of a demand row is 0 or its whole
-worth. The priced rows are those of some kinds of demand, or those that the relaxation serves whole.
+holds for all integer ``y`` that satisfy the original row. The price of a demand row is 0 or its
+whole worth. The priced rows are those of some kinds of demand, or those that the relaxation serves
+whole.
 
 Source: H. Marchand, L. Wolsey: Aggregation and mixed integer rounding to solve MIPs. Operations
 Research 49 (2001), 363-371.

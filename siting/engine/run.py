@@ -81,7 +81,7 @@ def begin(inc: Incumbent) -> None:
 
 
 def _briefly(inc: Incumbent) -> None:
-    """Improve the plan by exchanges or, without a fast evaluation, by windows; prove nothing."""
+    """Improve the plan by exchanges, or by windows if evaluation is slow; prove no bound."""
     if inc.choice is None or inc.done:
         return
     if inc.valuer is not None:
@@ -105,7 +105,7 @@ def _in_any_money(inc: Incumbent) -> bool:
 
 
 def _start_greedily(inc: Incumbent) -> None:
-    """Take the best of the plans for the full budget and every smaller sum."""
+    """Keep the best of the plans for the full budget and every smaller sum."""
     if inc.start is not None:
         mend(inc, inc.start)
     if inc.valuer is not None:

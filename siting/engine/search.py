@@ -23,7 +23,7 @@ def fill(valuer: Valuer, state: State, clock: Clock) -> State:
 
     The next change is the one with the most worth for its price; changes that cost no more than the
     present option come first. The gain of an option can only shrink as others are added. So its
-    earlier gain is a bound, and most gains need not be computed again.
+    earlier gain is a bound, and most gains need not be recomputed.
     """
     for after in filling(valuer, valuer.room, state, clock):
         state = after

@@ -201,7 +201,7 @@ class Shortfall:
         return first
 
     def price_in(self) -> bool:
-        """Add columns that pay at the last prices; return whether there are any."""
+        """Add columns that are profitable at the last prices; return whether there are any."""
         if self.by_worth is None:
             return False
         price = answered(self.model).price
@@ -215,7 +215,7 @@ class Shortfall:
         return len(pays) > 0
 
     def cut(self, taken: Floats, measured: Floats) -> Cut | None:
-        """Return the most violated cut at the point from the model's optimum, or None."""
+        """Return the most violated cut at a point, read from the model's optimum, or None."""
         answer = answered(self.model)
         short = (float(self.thought[0]) if self.single else 0.0) - answer.objective
         if not answer.optimal or short <= settings.SIGNIFICANT:
@@ -312,7 +312,7 @@ class Shortfalls:
     def __init__(self, cutter: Cutter, clock: Clock, *, threads: int) -> None:
         self.cutter, self.clock, self.threads = cutter, clock, threads
         self._made: dict[bool, list[Shortfall]] = {}
-        self.missed = False  # whether a group got no cut at the first point of the last call
+        self.missed = False  # whether the last call found no cut for some group at its first point
 
     def cuts(
         self, points: Sequence[Floats], measured: Floats, breaks: Callable[[Cut], bool],
@@ -321,8 +321,8 @@ class Shortfalls:
         """Return each group's cut at the first point that yields a violated cut.
 
         `points`: values of the options; `measured`: all columns of the master problem; `breaks`:
-        test whether the point to cut off violates a cut; `linked`: whether linked parts get a
-        common cut, instead of a cut on the worth of each part.
+        function that tests whether the point to cut off violates a cut; `linked`: whether linked
+        parts get a common cut, instead of a cut on the worth of each part.
         """
         left, out = self._programs(linked=linked), []
         self.missed = False

@@ -1,4 +1,4 @@
-"""One program from start to answer: aim by aim, each with a plan, a bound and a proof."""
+"""The solve of one program: aim by aim, each with a plan, a bound and a proof."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def solve(
     Returns
     -------
     Answer
-        Plan, service, money and a proof for each aim.
+        Plan, service, public money, and a proof for each aim.
 
     Raises
     ------
@@ -161,14 +161,14 @@ class _Solve:
         self.left_out = LeftOut()
         # Bounds on all plans in the first aim, with the prices that prove them.
         self.bounds: Bounds | None = None
-        # The incumbent of the last search, and a bound on plans with options missing from it.
+        # The incumbent of the last search, and a bound on plans that use options missing from it.
         self.inc: Incumbent | None = None
         self.beyond = -math.inf
         self.finish_s = 0.0  # time to reserve for the answer
         self.tree: Task[None] | None = None  # the first aim's tree, in parallel with later aims
 
     def _earliest(self, offers: Ints) -> Ints:
-        """Return, for each of the given final offers, the option that builds earliest."""
+        """Return, for each given final offer, the option that builds it earliest."""
         last = self.program.options.last
         order = np.lexsort((-(self.program.options.offer >= 0).sum(axis=1), last))
         _, first = np.unique(last[order], return_index=True)
@@ -176,7 +176,7 @@ class _Solve:
         return np.sort(chosen[np.isin(last[chosen], offers)])
 
     def _as_money_allows(self, offers: Sequence[int]) -> Ints:
-        """Return the options that build offers in order, each as soon as the budget allows.
+        """Return the options that build given offers in order, each as soon as the budget allows.
 
         Offers that no year's budget allows are left out.
         """
@@ -184,7 +184,7 @@ class _Solve:
         plan = program.year_plan
         assert plan is not None
         drawn = options.of_offers(program.instance.offer_subsidy)
-        # Money drawn by each option: by year, or up to each year.
+        # Money drawn by each option: in each year, or by the end of each year.
         need = drawn if plan.carry_over else np.diff(drawn, axis=1, prepend=0.0)
         left = plan.limit_pkr.copy()
         begin = (options.offer >= 0).argmax(axis=1)
@@ -276,8 +276,8 @@ class _Solve:
     def _go_on(self, inc: Incumbent | None, beyond: float) -> None:
         """Lower the first aim's bound in the time that the last aim left, with the plan fixed.
 
-        `inc`: incumbent of the first aim's search; `beyond`: bound on plans with options missing
-        from that search.
+        `inc`: incumbent of the first aim's search; `beyond`: bound on plans that use options
+        missing from that search.
         """
         aim, result, seconds = self.results[0]
         if inc is None or inc.tree_turn is None or len(self.results) == 1:
@@ -291,7 +291,7 @@ class _Solve:
             if self.tree is None:
                 self._worked(inc, go_on_with_tree)
             else:
-                with suppress(StuckError):  # its bound so far holds
+                with suppress(StuckError):  # its bound so far is valid
                     self.tree.wait(self.clock, until_over=True)
                     self.tree.result()
         self.clock.report(at_once=True)
@@ -358,7 +358,7 @@ class _Solve:
         frame, before = self._frame(aim, reached, self.whole)
         if clock.over or not math.isfinite(before):
             return result
-        # The answer takes a multiple of the time that this plan's value took.
+        # Computing the answer takes a multiple of the time to value this plan.
         self.finish_s = settings.FINISH * (clock.elapsed_s - began_s)
         with clock.within(self._finish):
             better, _ = relocated_often(frame, self._in_whole(result.choice), clock)
@@ -457,8 +457,9 @@ class _Solve:
     def _schedule(self, aim: Aim) -> None:
         """Find a first plan over all years, from a plan for the last year alone.
 
-        The last year, with all money granted by then, gives the stations of a good plan. Restricted
-        to their offers, the program of all years is small; it decides when to build them.
+        A plan for the last year, with all money granted by then, shows the stations of a good plan.
+        Restricted to their offers, the program of all years is small; it decides when to build
+        them.
         """
         clock = self.clock
         last = _Solve(self.whole.only_last_year(), self.effort, clock, ())
@@ -539,7 +540,7 @@ class _Solve:
         return [Reached(LeastMoney(), frame.sign * worth)] if math.isfinite(worth) else []
 
     def _won_back(self, reached: Sequence[Reached]) -> list[Reached]:
-        """Return the reached aims with the full worth that the final stations can serve.
+        """Return the reached aims, with each worth recovered as far as the final stations allow.
 
         Each worth is recovered as far as all other aims, later ones included, keep their values:
         if money was minimised for slightly less worth, it may not pay for the full worth.
@@ -564,7 +565,7 @@ class _Solve:
         longest = result.bound / (1 - gap)
         if not aim.of_drives or not result.value <= longest:
             return []
-        # Slightly inside the gap, because drives are computed again.
+        # Slightly inside the gap, because drives are recomputed.
         return [Reached(aim, max(result.value, longest * (1 - settings.ARITHMETIC)))]
 
     def _break_ties(self, reached: Sequence[Reached]) -> None:
@@ -675,7 +676,7 @@ class _Solve:
     def _worked(self, inc: Incumbent, work: Callable[[Incumbent], None]) -> Incumbent:
         """Call a function on an incumbent, and return the incumbent; Ctrl-C may end the call.
 
-        If a solver is stuck, the best plan so far counts.
+        If a solver is stuck, the best plan so far is used.
         """
         try:
             work(inc)

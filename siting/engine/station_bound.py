@@ -81,7 +81,7 @@ class Bounds:
 def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
     """Return the bounds of all plans at some prices.
 
-    `clock`: if its time runs out, the bounds may be higher.
+    `clock`: if its time runs out, the bounds may be weaker.
     """
     m, layout, service = frame.matrix, frame.layout, frame.service
     size = abs(m.size)
@@ -128,10 +128,10 @@ def bound_by(
 
 
 def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
-    """Return one row per site (``<= 0``) that business cases imply; None without the gap.
+    """Return one row per site (``<= 0``) that business cases imply; None without the viability gap.
 
     At these worths, a site's pairs less its payments earn at most as much as its options can earn
-    alone. The relaxation violates this if one option at a site, taken in part, covers the shortfall
+    alone. The relaxation violates this if a fraction of one option at a site covers the shortfall
     of another option there.
     """
     rule, layout = frame.program.gap, frame.layout
@@ -233,7 +233,7 @@ def _lowest(
 def _around(
     lowest: Floats, site: Ints, tried: list[Floats], found: list[Floats], best: Floats
 ) -> tuple[Ints, Floats, Floats]:
-    """Return each site's option with the highest coefficient, and the prices beside its best one.
+    """Return each site's option with the highest coefficient, and the prices next to its best one.
 
     The best prices so far are written to `best`.
     """

@@ -51,7 +51,7 @@ class _Split:
 
 
 class Keeper(Protocol):
-    """The keeper of incumbent and bound."""
+    """An object that keeps incumbent and bound."""
 
     @property
     def best(self) -> float:
@@ -72,7 +72,7 @@ class Tree:
     """The tree of one aim: a relaxed master problem, the keeper of results, and the clock.
 
     `plan_at`: makes plans from the relaxed values of the options; `hopeless`: returns the options
-    in no plan above a value, and a bound on plans with any of them.
+    that no plan above a value uses, and a bound on plans with any of them.
     """
 
     def __init__(

@@ -39,7 +39,7 @@ def greedy(
 
 
 def exchange(plan: CoveringPlan, clock: Clock, worth: float = 0.0) -> None:
-    """Make the exchange with the most gain until no exchange gains; then add options that fit.
+    """Make the most profitable exchange until none is profitable; then add options that fit.
 
     A unit of unspent budget counts as `worth` at first, and as 0 at the end.
     """
