@@ -60,7 +60,7 @@ def make_location(
     fixed: Floats | None = None,
     unserved: Floats | None = None,
 ) -> Location:
-    """Return the problem of an instance with given costs; by default serving is free."""
+    """Return the problem of an instance with the given costs; by default serving costs nothing."""
     cost = np.zeros(len(instance.site)) if cost is None else cost
     fixed = np.zeros(len(instance.site_ids)) if fixed is None else fixed
     if unserved is None:
@@ -138,12 +138,12 @@ def improve(problem: Location, chosen: Flags, clock: Clock) -> Flags:
 
 
 def first_plan(problem: Location, clock: Clock) -> Flags:
-    """Return a plan made by adding sites, then improved one site at a time."""
+    """Return a plan built by adding sites, then improved one site at a time."""
     return improve(problem, fill(problem, problem.existing, clock), clock)
 
 
 def settle(problem: Location, chosen: Flags) -> Flags:
-    """Return an equally good set without idle sites, with lower ids where that costs nothing."""
+    """Return an equally good set without idle sites, preferring lower ids at equal cost."""
     chosen = chosen.copy()
     while True:
         now, open_sites, _, drop, swap = _profits(problem, chosen)

@@ -28,7 +28,7 @@ OPTIONAL = ("weight", "fixed_cost", "capacity", "existing")
 class PlainInstance:
     """The input of the classic models: possible pairs of demand and site, and their cost.
 
-    Make one with `PlainInstance.from_tables`; the arrays are read-only.
+    Create one with `PlainInstance.from_tables`; the arrays are read-only.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class PlainInstance:
         Parameters
         ----------
         demand
-            One row per demand: ``demand_id`` and optionally a weight of 0 or more. A demand of
+            One row per demand: ``demand_id`` and optionally a weight of 0 or more. Demands of
             weight 0 need not be served.
         candidates
             One row per site: ``site_id`` and optionally the cost of opening it, the weight it can
@@ -96,8 +96,8 @@ class PlainInstance:
             Names of the columns. Without a column of the default name, weights are 1, fixed costs
             0, and capacities unlimited.
         cost_per
-            ``unit``: costs are for one unit of weight, as minutes and metres are. ``demand``: costs
-            are for serving the whole demand, as in the OR-Library. Weights then count only towards
+            ``unit``: costs are per unit of weight, as for minutes and metres. ``demand``: costs are
+            for serving the whole demand, as in the OR-Library. Weights then count only towards
             capacity, and a demand of weight 0 is also served.
 
         Returns
@@ -160,10 +160,10 @@ class PlainInstance:
     ) -> PlainInstance:
         """Return the instance of a study's own tables: its demand, candidates and reach by cell.
 
-        Every demand row has the reach of its cell; its weight is its energy (kWh/day). The
-        classic models have no plugs: every vehicle class can use every site. Rows of the reach
-        table for cells without demand, or for sites that are not among the candidates, are left
-        out, as in `siting.Instance`.
+        Every demand row has the reach of its cell; its weight is its energy (kWh/day). The classic
+        models have no plugs: every vehicle class can use every site. Rows of the reach table for
+        cells without demand or for sites outside the candidates are left out, as in
+        `siting.Instance`.
 
         Parameters
         ----------
@@ -239,7 +239,7 @@ class PlainInstance:
         return self.restricted(np.ones(len(self.site), dtype=bool), self.needed)
 
     def within(self, radius: float) -> PlainInstance:
-        """Return the instance with only the pairs whose cost is at most `radius`."""
+        """Return the instance with only the pairs that cost at most `radius`."""
         return self.restricted(self.cost <= radius)
 
     def __repr__(self) -> str:

@@ -4,16 +4,16 @@
 ``i``       demands, with weight ``w_i``
 ``j``       sites; ``N(i)`` the sites that can serve ``i``, at cost ``d_ij`` for one unit of weight
 ``y_j``     1 if site ``j`` is open; fixed to 1 for an existing site
-``p``       largest number of open sites, existing ones included
+``p``       maximum number of open sites, existing ones included
 ``R``       the radius: the largest cost at which a demand counts as covered
 ==========  ======================================================================================
 
 "At most p" and the textbooks' "exactly p" have the same optimum, because adding a site never makes
 a plan worse. A site that serves no demand is not built, and a site that can serve none has no
 variable. Variables and rows are named by position (``y_12``), never by label. A demand of weight 0
-counts only where costs are for the whole demand. In every program y is binary.
+counts only if costs are for the whole demand. In every program y is binary.
 
-**Set covering**: the fewest sites such that every demand has one within the radius. Demands with
+**Set covering**: the fewest sites with which every demand has one within the radius. Demands with
 the same sites in the radius share one row. With the row ``sum of y_j <= p``, the program shows
 whether p sites are enough, which solves the p-center::
 
@@ -22,7 +22,7 @@ whether p sites are enough, which solves the p-center::
 
 **Maximal covering**: with p sites, as much weight as possible within the radius. ``c_i`` is 1 if an
 open site is within the radius of ``i``, and need not be binary. Demands with the same sites share
-one ``c_i``, with the sum of their weights::
+one ``c_i``, weighted by the sum of their weights::
 
     max   sum of w_i c_i over i
     s.t.  c_i  <=  sum of y_j over j with d_ij <= R       for each i     (covered)
@@ -32,7 +32,7 @@ one ``c_i``, with the sum of their weights::
 **p-median**: with p sites, the least cost of serving every demand from its nearest site. Let ``D_i1
 < ... < D_iK`` be the distinct costs of serving demand ``i``, weight included. The variables
 identify the cost of the nearest open site instead of the site: ``z_ik`` is 1 if no site with a cost
-of at most ``D_ik`` is open. The usual program, with a variable per pair, has no stronger
+of at most ``D_ik`` is open. The usual program, with one variable per pair, has no stronger
 relaxation. Here the rows have one entry per pair in total, and equal costs share a variable. Costs
 beyond the nearest existing site need no variables or rows::
 
@@ -56,12 +56,12 @@ the same radius by bisection::
           sum of y_j <= p                                                      (number)
           u >= 0
 
-**Facility location**: the sites with the least cost of opening and serving. Without capacities it
-is the p-median's program with ``sum of f_j y_j`` in the objective and no limit on the number of
-sites. With capacities ``x_ij`` is the share of demand ``i`` served from site ``j``, ``f_j`` the
-fixed cost, ``q_j`` the capacity, ``c_ij`` the cost of serving all of ``i`` from ``j``. The rows
-``open`` and ``enough`` are implied for integer ``y``, and strengthen the relaxation. All costs must
-be in the same unit: if pairs are in minutes, so are fixed costs::
+**Facility location**: the sites that minimise the cost of opening them and serving demand. Without
+capacities it is the p-median's program with ``sum of f_j y_j`` in the objective and no limit on the
+number of sites. With capacities ``x_ij`` is the share of demand ``i`` served from site ``j``,
+``f_j`` the fixed cost, ``q_j`` the capacity, ``c_ij`` the cost of serving all of ``i`` from ``j``.
+The rows ``open`` and ``enough`` are implied for integer ``y``, and strengthen the relaxation. All
+costs must be in the same unit: if pairs are in minutes, so are fixed costs::
 
     min   sum of f_j y_j over j  +  sum of c_ij x_ij over i, j
     s.t.  sum of x_ij over j in N(i)          =   1              for each i          (served)
@@ -142,7 +142,7 @@ def lscp(instance: PlainInstance, radius: float, p: int | None = None) -> Classi
     """Return the PuLP program that covers every demand with the fewest sites.
 
     Every demand that needs serving must have a site within `radius` (in the unit of the costs). `p`
-    is the largest number of sites, existing ones included; without `p` there is no limit.
+    is the maximum number of sites, existing ones included; without `p` there is no limit.
     """
     program = _start("lscp", instance.wanted().within(radius), p)
     program.prob.setObjective(pulp.lpSum_vars(program.y))

@@ -1,9 +1,9 @@
 """The best plan of each classic model, with a bound on every plan.
 
-The p-median, facility location and set covering are solved as their integer programs, from a plan
-made by adding and exchanging sites. The p-center is a bisection over the radii (Minieka 1970): a
-set covering problem decides whether p sites cover every demand within a radius; if not, all smaller
-radii are infeasible too. Maximal covering is a covering with a budget of p sites
+The p-median, facility location and set covering are solved as integer programs, starting from a
+plan made by adding and exchanging sites. The p-center is a bisection over the radii (Minieka 1970):
+a set covering problem decides whether p sites cover every demand within a radius; if not, all
+smaller radii are infeasible too. Maximal covering is a covering with a budget of p sites
 (`siting.engine.covering`). With capacities, a plan is evaluated by solving a transport problem.
 
 Source: E. Minieka: The m-center problem. SIAM Review 12 (1970), 138-139.
@@ -162,7 +162,7 @@ def radius_of(instance: PlainInstance, chosen: Flags) -> float:
 
 
 def search_center(instance: PlainInstance, p: int, means: Means) -> Found:
-    """Return the plan of p sites with the least radius found, and a bound on the radius.
+    """Return the plan of p sites with the smallest radius found, and a bound on the radius.
 
     Every demand of the instance needs serving and has a site. `Found.chosen` is None if even the
     largest radius is too small, or time ran out first.

@@ -69,7 +69,7 @@ class ClassicSolution:
     assignment
         One row per pair of a demand and a site that serves it: ``demand_id``, ``site_id``, ``cost``
         (as in the reach table) and ``share`` of the demand; only a capacitated plan splits a
-        demand. Of equally near sites, the one with the lowest id serves.
+        demand. Of equally near sites, the one with the lowest id serves the demand.
     unserved
         Ids of the demands that are not covered (maximal covering) or have no weight.
     proof
@@ -183,7 +183,7 @@ def solve_classic(
 
 
 class _Solve:
-    """One problem of a classic model: the demand that needs serving, p, and the radius."""
+    """An instance of a classic model: the demand that needs serving, p, and the radius."""
 
     def __init__(self, instance: PlainInstance, model: ClassicModel, p: int, radius: float) -> None:
         self.instance, self.model, self.p, self.radius = instance, model, p, radius
@@ -312,7 +312,7 @@ def _stopped(incumbent: Found, clock: Clock) -> Stopped:
 def _stranded(needed: PlainInstance) -> Fault:
     """Return an error for the demands that cannot be served in full even with all sites open."""
     rows, sites = len(needed.demand_ids), len(needed.site_ids)
-    # An extra site without a limit serves the demand that the others cannot.
+    # An extra site of unlimited capacity serves the demand that the others cannot.
     order = np.argsort(np.concatenate([needed.row, np.arange(rows)]), kind="stable")
     wider = replace(
         needed,

@@ -82,7 +82,7 @@ class Clock:
             self._stop.clear()
 
     def apart(self) -> Clock:
-        """Return a clock for one thread, with the same deadline but its own count of work."""
+        """Return a clock for one thread, with the same deadline but a separate count of work."""
         out = copy.copy(self)
         out._progress, out.seconds, out.work = None, {}, 0.0
         return out
@@ -112,7 +112,7 @@ class Clock:
 
     @property
     def share(self) -> float:
-        """Share of the whole time limit that has passed."""
+        """Elapsed share of the whole time limit."""
         return self.elapsed_s / self._limit_s
 
     def share_after(self, share: float) -> float:

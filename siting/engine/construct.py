@@ -1,11 +1,11 @@
 """Greedy construction of a first plan, guided by the unserved demand in reach of each station.
 
-A relaxation gives the price of money in each year. Unfinished plans are not valued exactly: a
+A relaxation provides the price of money in each year. Unfinished plans are not valued exactly: a
 chosen station takes the same share of each row in its reach, and the gains of other stations are
 recomputed from the remaining demand. Stations that share no demand are chosen together. Demand that
-counts towards an unmet floor, or belongs to the worst-off group, has a higher weight. Options that
-count towards an unmet lower limit, such as a station in every square, come first. The plan is only
-a start for `siting.engine.windows` and may miss a floor.
+counts towards an unmet floor, or belongs to the worst-off group, is given a higher weight. Options
+that count towards an unmet lower limit, such as a station in every square, come first. The plan is
+only a start for `siting.engine.windows` and may miss a floor.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Sower:
         self.used = np.zeros(len(self.frame.resources))
         least = self.frame.resources.at_least
         self.least = np.where(np.isfinite(least) & (least > 0), least, 0.0)
-        # Amounts towards rows with a lower limit; None without such rows.
+        # Amounts towards rows with a lower limit; None if there are no such rows.
         self.counts: sparse.csr_array | None = None
         if self.least.any():
             self.counts = self.frame.resources.use.maximum(0.0)
@@ -209,7 +209,7 @@ class Sower:
             return np.maximum(price, 1e-9 * max(float(price.max(initial=0.0)), 1e-300))[None]
         lacks = np.maximum(self.need - sold, 0.0)
         fails = (lacks > self.cap).any(axis=0)
-        # Money paid in one year is not paid back in a later year with a surplus.
+        # Money paid in one year is not repaid from a later year's surplus.
         return np.where(fails, np.inf, np.maximum.accumulate(lacks, axis=0))
 
     def _fits(self, option: int, paid: Floats) -> bool:

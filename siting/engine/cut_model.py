@@ -84,7 +84,7 @@ class CutModel(ABC):
         self._kind_rows = np.zeros(0, dtype=np.int32)
         self._base = self.model.getNumRow()
         self._slack = np.zeros(0, dtype=np.int64)
-        self.rows: list[Row] = []  # rows of the present cuts
+        self.rows: list[Row] = []  # rows of the current cuts
         # Duals at the last optimum: for the rows other than cuts, all columns, and binding cuts.
         self.dual, self.reduced = np.zeros(self._base), np.zeros(0)
         self.binding: list[tuple[float, Row]] = []

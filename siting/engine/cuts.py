@@ -106,7 +106,7 @@ class Cutter:
         return self.frame.program.slices[self.parts[p].slice].year
 
     def envelope_share(self, r: int) -> Floats:
-        """Return the share of each offer's money that counts in an envelope (limit `r`)."""
+        """Return the share of each offer's public money that counts in an envelope (limit `r`)."""
         instance = self.frame.program.instance
         return instance.amounts_of(instance.limits[r])
 

@@ -1,14 +1,14 @@
-"""Shortest drives at a given worth, by a Lagrangian program with decay.
+"""Shortest drives that keep a given worth, by a Lagrangian program with decay.
 
 The program for the shortest drives ``min sum of t x`` with ``sum of a x >= E`` has neither cuts nor
-a fast evaluation of a choice. The program ``max sum of (a - t / H) x`` has decay, and has both. For
-every horizon ``H`` (min), a bound ``W`` on the second program bounds the drives in the first::
+a fast evaluation of choices. The program ``max sum of (a - t / H) x`` includes decay, and has both.
+For every horizon ``H`` (min), a bound ``W`` on the second program bounds the drives in the first::
 
     sum of t x  =  H (sum of a x  -  sum of (a - t / H) x)  >=  H (E - W)
 
-This is the Lagrangian bound with the multiplier ``1 / H`` on the worth to be kept, divided by that
+This is the Lagrangian bound with the multiplier ``1 / H`` on the required worth, divided by that
 multiplier. A short horizon gives a better bound, and plans with short drives that may lose some
-worth. A longer horizon then starts from such a plan and regains the worth.
+worth. A longer horizon then starts from this plan and regains the worth.
 
 Source: A. M. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming
 Study 2 (1974), 82-114.
@@ -113,7 +113,7 @@ def solve_drives(
 
 
 def _nearer(frame: Frame, horizon_min: float) -> Frame:
-    """Return the program in which a kWh loses its worth over a drive of one horizon."""
+    """Return the program in which a kWh loses all its worth over a drive as long as one horizon."""
     asked = frame.program.objective or objective_of(frame.program.instance)
     near = replace(asked, decay=NearerFirst(asked.decay, horizon_min))
     worth = _worth_of(frame)

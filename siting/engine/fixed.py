@@ -76,7 +76,7 @@ def only_offers(instance: Instance, kept: Ints) -> Instance:
 
 
 def choice_of(program: Program, offers: Standing) -> Ints:
-    """Return the options with exactly the given offers."""
+    """Return the options that have exactly the given offers."""
     stand = _standing(program, offers)
     wanted = np.full((len(program.instance.site_ids), len(stand)), -1, dtype=np.int64)
     for t, ids in enumerate(stand):
@@ -97,7 +97,7 @@ def proven(
 ) -> Answer:
     """Return the solution of a program with fixed offers, with a proven bound on each aim.
 
-    `bounds`: proven bound on any plan, by aim; other arguments as for `Proof`.
+    `bounds`: proven bound on any plan, for each aim; other arguments as for `Proof`.
     """
     choice = choice_of(program, offers)
     return _answer(
@@ -146,7 +146,7 @@ def _answer(
     seconds: dict[str, float] | None = None,
 ) -> Answer:
     reached: list[Reached] = []
-    alike = served_whole(program.all_aims, program)  # whether all aims give the same service
+    alike = served_whole(program.all_aims, program)  # whether the service is the same for all aims
     for aim in dict.fromkeys(_left_to_decide(program)):
         value = 0.0 if alike else _value(program, aim, reached, choice)
         reached.append(Reached(aim, value))

@@ -1,7 +1,8 @@
 """The energies of pairs in a relaxation: the nearest pairs, and pairs added by pricing.
 
-A demand row reaches dozens of sites and is served by one or two of them, mostly near ones. So the
-relaxation starts with the energies to the nearest sites; pricing adds others, as it adds options.
+A demand row reaches dozens of sites but is served by one or two of them, mostly near ones. So the
+relaxation starts with the energies to the nearest sites; pricing adds others, just as it adds
+options.
 
 A *link* ``x_c <= u_c Y`` limits the energy ``x_c`` to the share ``Y`` of its upper bound ``u_c``;
 ``Y`` is the summed value of the options that can serve it. Links are valid for integer options. The
@@ -42,7 +43,7 @@ class Flows:
             there = np.zeros(frame.sites, dtype=bool)
             there[start] = True
             self.inside |= self.nearest(there)
-        else:  # each row has one energy, common to all stations
+        else:  # each row has one energy for all stations
             self.inside = np.ones(len(pair), dtype=bool)
 
     def nearest(self, open_: Flags) -> Flags:

@@ -228,7 +228,8 @@ class Frame:
         shift = self.by_column[:, choice] @ np.ones(len(choice))
         rows = np.zeros(m.a.shape[0], dtype=bool)
         rows[part.indices] = True
-        # Rows over options alone depend only on the choice; other rows must hold even if empty.
+        # Rows that contain only options depend on the choice alone; other rows must hold even if
+        # empty.
         first = max((m.family[f].stop for f in ("one", "resource") if f in m.family), default=0)
         lower, upper = m.row_lower - shift, m.row_upper - shift
         empty = ~rows

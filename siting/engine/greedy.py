@@ -1,12 +1,12 @@
 """The guarantee of the greedy plan, and the extra plan that the guarantee needs.
 
-With one option per site the energy served is monotone and submodular in the set of options: the
+With one option per site, the energy served is monotone and submodular in the set of options: the
 gain of a station shrinks as others are added. This holds for coverage and for the transport problem
 with capacities, whose value is the rank of a polymatroid. So the energy that new stations add to
 that of the existing ones has these guarantees:
 
 - The better of two plans reaches at least ``(1 - 1/e) / 2`` (31.6 %) of the best within the budget.
-  One plan is greedy by energy per rupee, the other has the best single option.
+  One plan is greedy by energy per rupee, the other consists of the best single option.
 - If all subsidies are the same, the greedy plan reaches at least ``1 - 1/e`` (63.2 %) of the best.
 
 Neither guarantee holds with several options at a site, limits other than a budget, or required
@@ -20,8 +20,8 @@ depend on the sum. So a larger budget includes all plans of a smaller one, and *
 makes the plan worse**. This holds for programs of one year whose aim is worth, or worth net of
 money, if choices can be evaluated fast or the viability gap applies, unless time ends the list of
 sums early. It does not hold where the greedy choice misses lower limits or required sites, nor for
-the worth that ``least_gain`` and later aims give up within the gap. For other programs,
-construction or the relaxation gives the plan, and more money may give a worse one.
+the worth that ``least_gain`` and later aims give up within the gap. For other programs, the plan
+comes from construction or the relaxation, and more money may lead to a worse plan.
 
 Sources: G. Nemhauser, L. Wolsey, M. Fisher: An analysis of approximations for maximizing submodular
 set functions I. Mathematical Programming 14 (1978), 265-294. S. Khuller, A. Moss, J. Naor: The

@@ -58,7 +58,7 @@ class Known:
     whole: Frame
     options: Ints
     bound: float
-    taken: Floats  # value of each present option
+    taken: Floats  # value of each current option
     at_most: Floats
     money: Floats  # price of a rupee in the unit of the aim, by year
 
@@ -128,7 +128,7 @@ class Incumbent:
 
     @property
     def price_of_money(self) -> Floats:
-        """Price of a rupee in the unit of the aim, by year; 0 if it is not known."""
+        """Price of a rupee in the unit of the aim, by year; 0 if unknown."""
         if self.bounds is not None:
             return self.bounds.prices.money
         return np.zeros(0) if self.known is None else self.known.money
@@ -201,7 +201,7 @@ class Incumbent:
         self.clock.report()
 
     def weighed(self, choice: Ints, *, late: bool = False) -> float:
-        """Return the value of a choice (-inf if it is no plan); keep the best choice.
+        """Return the value of a choice (-inf if infeasible); keep the best choice.
 
         `late`: whether to value the choice even if time is up; `ends` leaves time for that.
         """

@@ -138,7 +138,7 @@ class Marginal:
     def best_elsewhere(
         self, without: Collection[str], count: int = 3, *, larger: bool = False
     ) -> pd.DataFrame:
-        """Return the best single stations to replace those at some sites, as `offers_at` does.
+        """Return the best single stations to replace those at the given sites, as `offers_at` does.
 
         Each replacement fits budget and limits once the sites `without` are empty. There is one row
         per site, at most `count`; ``gain`` is the gain over the plan with these sites empty.

@@ -1,7 +1,7 @@
 """The master problem of a frame: its relaxation, its cuts, and its integer program.
 
-If the budget hardly binds, the relaxation has very many optima; a small price on money leaves
-fewer of them. The price of the whole budget is added back to the bound.
+If the budget hardly binds, the relaxation has many optima; a small price on money leaves fewer of
+them. The price of the whole budget is added back to the bound.
 
 Equal options are counted by kind. If stations of one size are equally good at many sites, branching
 on their number moves the bound much faster than branching on single sites.

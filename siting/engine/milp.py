@@ -1,7 +1,7 @@
 """The whole program, solved through PuLP: slow and plain, for checks and export.
 
 The solver starts from a plan. Writing the problem and passing it on takes seconds for a city. If
-the time left is shorter, the starting plan is returned.
+less time remains, the starting plan is returned.
 """
 
 from __future__ import annotations

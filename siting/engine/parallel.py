@@ -15,7 +15,7 @@ from siting.errors import Fault, StuckError
 
 
 class Task[T]:
-    """A function that runs in a thread of its own, under a clock of its own."""
+    """A function that runs in its own thread, under its own clock."""
 
     def __init__(self, function: Callable[[Clock], T], clock: Clock) -> None:
         self.clock, self._late_s = clock, max(clock.late_s, 0.0)

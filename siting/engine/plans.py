@@ -1,4 +1,4 @@
-"""The plans to cross, by generation: two plans make one of the next generation."""
+"""The plans to cross, by generation: two plans produce one of the next generation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from siting.program.instance import Ints
 
 
 class Pair(NamedTuple):
-    """Options of two plans to cross, and the generation of the plan that they make."""
+    """Options of two plans to cross, and the generation of the plan that they produce."""
 
     first: Ints
     second: Ints

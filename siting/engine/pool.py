@@ -123,7 +123,7 @@ class Pool:
     def _run(
         self, query: Query, more: Sequence[Condition], *, whole: bool, presolve: str = "choose"
     ) -> Answered:
-        """Return the HiGHS answer of a query under the active cuts."""
+        """Return the HiGHS solution of a query under the active cuts."""
         matrix, cuts = self._master.matrix, self._master.rows
         new = np.zeros(len(cuts) - len(self._idle), dtype=np.int64)
         self._idle = np.concatenate([self._idle, new])

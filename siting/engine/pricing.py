@@ -2,8 +2,8 @@
 
 If a site may have any number of chargers, it has hundreds of options. The relaxation is solved over
 a few of them, and its duals price the others: options whose reduced cost promises a gain are added,
-until none remain. The results are a program with a few options per site, which the rest of the
-engine solves, and a bound on all plans::
+until none remain. The results are a program with a few options per site, which the engine then
+solves, and a bound on all plans::
 
     L(p)        =  sum of p_r b_r  +  sum over sites of max(0, g_o)  +  sum of max(0, g_c) u_c
     at_most(o)  =  L(p)  -  max(0, g of the best option at its site)  +  g_o
@@ -11,8 +11,8 @@ engine solves, and a bound on all plans::
 for any prices ``p`` of the rows (Lagrange). Here ``g_o`` are the reduced costs of options (in
 ``L``, the largest at each site), and ``g_c`` and ``u_c`` the reduced costs and bounds of the other
 columns. If several energies missing from the relaxation promise gains on one demand row, its price
-first rises by the largest gain, so that the demand counts once. No plan is worth more than ``L``,
-and no plan with option ``o`` more than ``at_most(o)``. So a program with every option whose
+first rises by the largest gain, so that the demand is counted once. No plan is worth more than
+``L``, and no plan with option ``o`` more than ``at_most(o)``. So a program with every option whose
 `at_most` is above the incumbent contains an optimum of the whole program.
 
 For drives, rows that the relaxation violates are added: links (`siting.engine.flows`), rounded
@@ -218,7 +218,7 @@ class Pricing:
         return known.or_less(max(by_sites.bound, best), by_sites.at_most)
 
     def _with_prices(self, by_sites: BySites) -> Bounds:
-        """Return the bounds by sites, with the unscaled prices that they follow from."""
+        """Return the bounds by sites, and the unscaled prices from which they follow."""
         frame, m = self.frame, self.matrix
         of_row = np.maximum(frame.of_demand(self.last_price), 0.0)
         none = np.zeros(len(frame.resources))
@@ -368,7 +368,7 @@ class Pricing:
         return out
 
     def _promising(self, gain: Floats, bound: float) -> Ints:
-        """Return each site's best missing options that promise more than its present ones."""
+        """Return each site's best missing options that promise more than its current ones."""
         site = self.frame.site
         there = np.zeros(self.frame.sites)
         np.maximum.at(there, site[self.active], gain[self.active])
@@ -401,7 +401,7 @@ class Pricing:
         reduced -= self.a.T @ more
         price += more
         # Several energies outside the relaxation may promise gains on the same demand. Its price
-        # rises until none does, so that the demand counts only once.
+        # rises until none does, so that the demand is counted only once.
         more = self._outbid(reduced)
         price += more
         less = reduced - self.a.T @ more

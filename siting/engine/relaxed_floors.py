@@ -63,10 +63,10 @@ def viable(
     Under the viability gap a relaxation uses more stations than the budget can pay for. Stations
     with the largest shortfall are reduced to the largest cheaper option (a smaller or later
     station), or are dropped, until no shortfall remains. In a large program, the option must save
-    at least the shortfall: this takes half the time, and with smaller steps many stations would
-    lose sales. If time runs out, all stations with a shortfall are dropped, which takes no
-    customers from the others. `hurried`: whether to check shortfalls at least once, even if time is
-    up; `at_once`: whether to drop all stations with a shortfall at the first check.
+    at least the shortfall: this halves the run time, and smaller steps would cost many stations
+    sales. If time runs out, all stations with a shortfall are dropped, which costs the others no
+    customers. `hurried`: whether to check shortfalls at least once, even if time is up; `at_once`:
+    whether to drop all stations with a shortfall at the first check.
     """
     soft = softened(frame)
     assert soft is not None  # rows of the gap exist

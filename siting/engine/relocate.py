@@ -2,8 +2,8 @@
 
 A station that moves keeps its customers; the gain is the fall in the sum of their drives. If an
 option at the free site is no more expensive and no smaller, and all customers reach it, then all
-limits still hold, and no program has to be solved. Without this step, a station could remain at the
-edge of a city only because the site amid its customers was never tried.
+limits remain satisfied, and no program has to be solved. Without this step, a station could remain
+at the edge of a city only because the site amid its customers was never tried.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
 
     Unlike in `relocated`, a move may leave customers to other stations, so each move is valued by
     the service of the whole plan. Stations with the longest drives are tried first, at the sites
-    that most of their energy can reach.
+    within reach of most of their energy.
     """
     best = frame.serve(choice, clock)
     if not best.found:

@@ -32,7 +32,7 @@ def search_root(inc: Incumbent) -> None:
     if inc.known is not None and inc.master.cutter.money:
         with inc.clock.phase("viable", inc.until(settings.START_SHARE)):
             round_viable(inc, whole_stations(inc, [inc.known.taken]))
-        # In a large program the first rounds of cuts take longer than the whole relaxation did.
+        # In a large program, the first rounds of cuts take longer than the whole relaxation did.
         if inc.done or inc.heavy:
             return
     if inc.choice is not None:

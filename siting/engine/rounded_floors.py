@@ -12,8 +12,8 @@ With a divisor ``q`` and the fractional part ``f`` of ``b / q``, the row ::
     sum of (floor(a_o / q) + min(1, fraction(a_o / q) / f)) y_o  >=  ceil(b / q)
 
 holds for all integer ``y`` that satisfy the original row. The price of a demand row is 0 or its
-whole worth. The priced rows are those of some kinds of demand, or those that the relaxation serves
-whole.
+whole worth. The priced rows are those of selected kinds of demand, or those that the relaxation
+serves whole.
 
 Source: H. Marchand, L. Wolsey: Aggregation and mixed integer rounding to solve MIPs. Operations
 Research 49 (2001), 363-371.
@@ -88,7 +88,7 @@ class RoundedFloors:
         return sparse.csr_array(np.concatenate(rows)), np.array(least)
 
     def _sets_of_kinds(self) -> Iterator[Flags]:
-        """Yield which rows are priced, by slice: none, those of one kind, all but one kind."""
+        """Yield which rows are priced, in each slice: none, those of one kind, all but one kind."""
         service = self.frame.service
         kinds = np.unique(service.kind).tolist()
         alone = {frozenset({kind}) for kind in kinds}
@@ -127,7 +127,7 @@ class RoundedFloors:
             constant, of_part = cutter.priced(p, value, price)
             least -= constant
             amount += of_part
-        # A required site has one of its options in any case: deduct its least amount.
+        # A required site always has one of its options: deduct the smallest amount of these.
         for site in np.flatnonzero(frame.must).tolist():
             mine = frame.site == site
             always = float(amount[mine].min())

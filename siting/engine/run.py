@@ -1,6 +1,7 @@
 """The solve of one aim: a first plan, a bound, and turns that improve both.
 
-1. A start: an earlier or a constructed plan, filled by worth per rupee if evaluation is fast.
+1. A start: an earlier or a constructed plan, filled up in order of worth per rupee if evaluation is
+   fast.
 2. The root: a bound by cuts, and plans from the relaxation (`siting.engine.root`).
 3. Turns until the gap is proven (`siting.engine.schedule`): roundings make plans; crossings and
    windows (large neighbourhood search) improve them; further cuts improve the bound; integer master
@@ -72,7 +73,7 @@ def begin(inc: Incumbent) -> None:
         return
     ends = settings.START_SHARE if inc.frame.program.gap is None else settings.MAIN_SHARE
     with inc.clock.phase("start", inc.until(ends)):
-        # With no time left, every method constructs a plan that builds something.
+        # With no time left, every method constructs a plan that builds a station.
         greedy = inc.options.greedy and _in_any_money(inc) and not inc.clock.over
         if greedy:
             _start_greedily(inc)

@@ -1,8 +1,8 @@
 """Fast heuristics: greedy fill by worth per rupee, then exchanges of two sites at a time.
 
 Every choice here respects all limits. Values are exact (`siting.engine.valuer`); bounds exclude
-changes that cannot help, so that few have to be valued. Nothing is random, and ties go to the first
-option.
+changes that cannot help, so that few changes have to be evaluated. Nothing is random, and ties go
+to the first option.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def fill(valuer: Valuer, state: State, clock: Clock) -> State:
     """Return the choice with options added or improved while resources last.
 
     The next change is the one with the most worth for its price; changes that cost no more than the
-    present option come first. The gain of an option can only shrink as others are added. So its
+    current option come first. The gain of an option can only shrink as others are added. So its
     earlier gain is a bound, and most gains need not be recomputed.
     """
     for after in filling(valuer, valuer.room, state, clock):
@@ -77,7 +77,7 @@ def _best_change(
 
 
 def exchange(valuer: Valuer, state: State, clock: Clock, *, enough: float = np.inf) -> State:
-    """Return the choice improved by 2-exchanges: one site steps down, another up.
+    """Return the choice improved by 2-exchanges: one site steps down, another steps up.
 
     A site steps down to a cheaper option or to none. The pair with the highest bound is valued
     first; the first improvement is applied, and the remaining resources are filled. A site that

@@ -27,7 +27,8 @@ def worked_out(
 ) -> tuple[Service, Floats, Floats]:
     """Return the service of a choice, with the shortest drives that the aims allow.
 
-    The result has the pairs, the energy by pair and slice (kWh/day), and payments (`subsidies`).
+    The result consists of the pairs, the energy by pair and slice (kWh/day), and payments
+    (`subsidies`).
     """
     if served_whole([*(one.aim for one in reached), ShortestDrives()], program):
         return *nearest(program, choice), np.zeros((0, 0))
@@ -55,9 +56,9 @@ def reached_again(
     """Return an aim's frame in which a choice is feasible, and its service; None if impossible.
 
     A value reached within a solver's tolerances, row by row, cannot always be reached again. All
-    values except the first `required` ones are lowered: by the first share in `settings.LOSSES`
-    that makes the choice feasible. `by_cell`: whether cells are kept apart; the tightest tolerances
-    are then tried first.
+    values except the first `required` ones are lowered by the first share in `settings.LOSSES` that
+    makes the choice feasible. `by_cell`: whether cells are kept apart; the tightest tolerances are
+    then tried first.
     """
     for loss in settings.LOSSES:
         kept = [*reached[:required], *(lowered(one, loss) for one in reached[required:])]

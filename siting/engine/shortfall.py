@@ -39,7 +39,7 @@ class Shortfall:
         x = [self.layout.pair_column[cutter.parts[p].pairs, cutter.parts[p].slice] for p in group]
         self.energies = np.unique(np.concatenate(x))
         self.money = bool(cutter.money) and not worth_only
-        # Years whose money counts here; years without demand belong to the first group.
+        # Years whose money belongs to this group; years without demand belong to the first group.
         self.years: list[int] = []
         if self.money:
             of_parts = {cutter.year_of(p) for p in range(len(cutter.parts))}
@@ -68,7 +68,7 @@ class Shortfall:
         self.cost = outer.toarray()[0] if self.single else np.zeros(len(self.columns))
         self.a = sparse.csc_array(inner if self.single else sparse.vstack([inner, outer]))
         n = self.a.shape[0]
-        # The second column takes up any need that exceeds earnings plus caps. It enters none of the
+        # The second column absorbs any need that exceeds earnings plus caps. It enters none of the
         # measures.
         lacking = np.zeros(n, dtype=bool)
         if self.money:
@@ -305,8 +305,8 @@ class Shortfall:
 class Shortfalls:
     """The subproblems of all groups of parts, each built on first use.
 
-    Where floors or money link parts, the shortfall of each part alone is computed first: it is fast
-    and usually enough. The large subproblems of the groups come second.
+    Where floors or money link parts, the shortfall of each single part is computed first, which is
+    fast and usually enough. The large subproblems of the groups come second.
     """
 
     def __init__(self, cutter: Cutter, clock: Clock, *, threads: int) -> None:
@@ -338,7 +338,7 @@ class Shortfalls:
         return out
 
     def of_worths(self, parts: Sequence[int], point: Floats) -> dict[int, list[Cut]]:
-        """Return the worth cuts of some parts at a point, while time lasts."""
+        """Return the worth cuts of the given parts at a point, while time lasts."""
         endless = np.full(1 + max(m.column for m in self.cutter.measures), settings.ENDLESS)
         mine = [one for one in self._programs(linked=False) if one.group[0] in parts]
         cuts = self._at(point, endless, mine)

@@ -62,7 +62,7 @@ class Room:
         """Return which changes to a choice stay within all limits.
 
         `choice`: option at each site, -1 if empty; `begun`: whether the choice is still partial, so
-        that it need not reach lower limits yet.
+        that it need not meet lower limits yet.
         """
         wide, narrow = self.used(choice)
         there = np.flatnonzero(choice >= 0)

@@ -156,7 +156,7 @@ class _Solve:
                 self.choice = self._as_money_allows(own)
         self.results: list[tuple[Aim, Result, dict[str, float]]] = []
         self.exact_ties = False
-        # Share of the time after which an aim may end without a proof, if other aims follow.
+        # Share of the time limit after which an aim may end without a proof, if other aims follow.
         self.yields_from = math.inf
         self.left_out = LeftOut()
         # Bounds on all plans in the first aim, with the prices that prove them.
@@ -274,7 +274,7 @@ class _Solve:
         self.tree = Task(lambda _: go_on_with_tree(inc), inc.clock)
 
     def _go_on(self, inc: Incumbent | None, beyond: float) -> None:
-        """Lower the first aim's bound in the time that the last aim left, with the plan fixed.
+        """Lower the first aim's bound in the time left by the last aim, with the plan fixed.
 
         `inc`: incumbent of the first aim's search; `beyond`: bound on plans that use options
         missing from that search.
@@ -337,7 +337,7 @@ class _Solve:
         return self._moved(aim, reached, result)
 
     def _as_it_stands(self, aim: Aim, reached: Sequence[Reached]) -> Result | None:
-        """Return the present plan as a later aim's result, without a bound; None if invalid."""
+        """Return the current plan as a later aim's result, without a bound; None if invalid."""
         frame, value = self._frame(aim, reached)
         if self.choice is None or not math.isfinite(value):
             return None
@@ -375,8 +375,8 @@ class _Solve:
 
     def _narrowed(self, aim: Aim, reached: Sequence[Reached]) -> Result:
         """Return the best plan over offers that pricing selects, and a bound over all offers."""
-        # For the cost to all, pricing gets most of the time: it gives the bound, and later steps
-        # hardly improve a plan whose stations have been moved.
+        # For the cost to all, pricing is allotted most of the time: it provides the bound, and
+        # later steps hardly improve a plan whose stations have been moved.
         share = 1 - settings.LAST_SHARE if aim.of_stations else settings.ROOT_SHARE
         with self.clock.phase("pricing", self.clock.share + share * (1 - self.clock.share)):
             whole, priced = self._priced(aim, reached)
@@ -467,7 +467,7 @@ class _Solve:
             with clock.phase("last year", clock.share + settings.START_SHARE * (1 - clock.share)):
                 choice = last._in_whole(last._searched(aim, ()).choice)
         except (InfeasibleError, SolveError):
-            return  # concessions or required stations may need the other years
+            return  # concessions or required stations may depend on the other years
         instance = self.whole.instance
         offers = [last.whole.options.last[choice], np.flatnonzero(instance.offer_existing)]
         self.kept = np.unique(np.concatenate(offers))
@@ -569,7 +569,7 @@ class _Solve:
         return [Reached(aim, max(result.value, longest * (1 - settings.ARITHMETIC)))]
 
     def _break_ties(self, reached: Sequence[Reached]) -> None:
-        """Break ties by the least money, if all aims are proven."""
+        """Break ties by the least public money, if all aims are proven."""
         effort, proven = (
             self.effort,
             all(

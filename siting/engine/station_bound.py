@@ -1,7 +1,7 @@
-"""A bound on all plans from prices of demand, money and limits, site by site.
+"""A bound on all plans, computed site by site from prices of demand, money and limits.
 
-Once the rows of demand, money and limits have prices, no row links the sites. Each site takes the
-option that earns most on its own (Lagrangian relaxation)::
+Once the rows of demand, money and limits have prices, no row links the sites. Each site uses the
+option that earns the most on its own (Lagrangian relaxation)::
 
     L(p)        =  sum of p_i d_i  +  sum of mu_r b_r  +  sum over sites of max(0, v_o)
     at_most(o)  =  L(p)  -  max(0, v of the best option at its site)  +  v_o
@@ -71,7 +71,7 @@ def price_of_money(frame: Frame, m: Matrix, dual: Floats) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
-    """Bounds at some prices, signed so that more is better."""
+    """Bounds at given prices, signed so that more is better."""
 
     bound: float  # bound on all plans
     at_most: Floats  # bound on plans with each option

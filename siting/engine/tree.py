@@ -6,8 +6,8 @@ relaxation, tightened by cuts that its optimum violates and that hold in every n
 excluded by reduced costs, given incumbent and gap, are closed for good; few options remain open.
 
 A node branches on the number of stations of a kind, on a site with a fractional station, or else on
-the options of a site. Of several branchings the tree takes the one that lowers the bounds of both
-children most.
+the options of a site. Of several branchings, the tree chooses the one that lowers the bounds of
+both children most.
 
 Sources: J. Benders: Partitioning procedures for solving mixed-variables programming problems.
 Numerische Mathematik 4 (1962), 238-252. T. Achterberg, T. Koch, A. Martin: Branching rules
@@ -65,7 +65,7 @@ class Keeper(Protocol):
         """Keep a proven bound."""
 
     def weighed(self, choice: Ints) -> float:
-        """Return the value of a choice (-inf if it is no plan); keep the best choice."""
+        """Return the value of a choice (-inf if infeasible); keep the best choice."""
 
 
 class Tree:
@@ -210,8 +210,8 @@ class Tree:
     def _splits(self, node: _Node, relaxed: Relaxed) -> list[_Split]:
         """Return branchings on the counts of kinds, else on fractional sites, else on options.
 
-        The most even branchings come first. There are none if every site has one whole option or
-        no option.
+        The most even branchings come first. The list is empty if every site has one whole option or
+        none.
         """
         counts = [float(relaxed.taken[kind].sum()) for kind in self._master.kinds]
         uneven = [k for k, n in enumerate(counts) if abs(n - round(n)) > settings.SIGNIFICANT]

@@ -126,7 +126,7 @@ def _rounding_turns(inc: Incumbent) -> Callable[[], bool]:
     """Return a function that makes plans from the root's optima, the latest first.
 
     Under the viability gap, sites are then drawn at random, with probabilities in proportion to
-    their values in the last optimum or the whole relaxation, until draws repeat earlier ones.
+    their values in the last optimum or the whole relaxation, until a draw repeats an earlier one.
     """
     optima = [inc.taken] if inc.known is None else [inc.taken, inc.known.taken]
     starts = _starts(inc, optima)

@@ -1,8 +1,8 @@
 """Exact and fast evaluation of choices, and bounds on every single change.
 
-The parts of the program must need no linear program (`siting.engine.cuts`), its aim must be a
+The parts of the program must not require a linear program (`siting.engine.cuts`), its aim must be a
 function of the worth in each scenario, and all its rows must be over options. The minimum cuts of a
-choice bound every other choice, so that few changes have to be valued.
+choice bound every other choice, so that few changes have to be evaluated.
 """
 
 from __future__ import annotations

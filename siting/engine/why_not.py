@@ -3,10 +3,10 @@
 1. If the elastic relaxation proves the conflict, only requirements with a price in it are tested:
    these conflict by themselves, so changing any other requirement cannot help.
 2. Each requirement is dropped alone while all others stay; large blocks are first dropped as a
-   whole, then in halves. If there is then a plan, the least sufficient change is computed, and
-   verified by a plan of the program with that change.
-3. Requirements that do not suffice alone are dropped permanently, one after the other, as long as a
-   conflict remains. The remaining requirements form one irreducible conflict.
+   whole, then in halves. If this leaves a plan, the smallest sufficient change is computed and
+   verified by a plan of the changed program.
+3. Requirements whose change alone does not suffice are dropped permanently, one after the other, as
+   long as a conflict remains. The remaining requirements form one irreducible conflict.
 4. If no single change suffices, the smallest changes to several requirements are computed, each
    relative to its figure.
 
@@ -77,7 +77,7 @@ def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
 def raise_why_not(program: Program, clock: Clock, effort: Effort) -> NoReturn:
     """Raise `InfeasibleError` with one error for each requirement in the conflict.
 
-    The analysis may take the time left on the clock, or 5 s if less is left.
+    The analysis may take the remaining time of the clock, or 5 s if less remains.
     """
     left = Clock(max(settings.LEAST_S, clock.left_s))
     lines = _Diagnosis(program, left, effort, known=True).lines()

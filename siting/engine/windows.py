@@ -1,8 +1,8 @@
 """Windows: large neighbourhood search that frees the stations of a neighbourhood.
 
-A window frees the options at some sites, some energies, and all columns without a site; the rest of
-the plan is fixed and moves to the right-hand sides. HiGHS solves this small integer program from
-the incumbent. It is built from the matrix alone, so it works for any aims and requirements.
+A window frees the options at some sites, some of the energies, and all columns without a site; the
+rest of the plan is fixed and moves to the right-hand sides. HiGHS solves this small integer program
+from the incumbent. It is built from the matrix alone, so it works for any aims and requirements.
 Nearness is measured by shared demand, so no map is needed.
 
 The energies belong to demand rows that a window can change: rows that its stations serve, rows that
@@ -18,7 +18,7 @@ run in parallel; their results are applied in order, so that runs are reproducib
 A crossing is a window of another kind: it frees the sites where two plans differ, and allows only
 the options of these plans. So it may be large, and it combines the better parts of both. Plans of a
 large city are crossed area by area. Money then has a price, because otherwise each area would be
-bound to the money that it spends now.
+bound to the money that it spends in the current plan.
 
 Sources: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer
 2010, 399-419. E. Rothberg: An evolutionary algorithm for polishing mixed integer programming
@@ -202,7 +202,7 @@ class Windows:
         return points
 
     def _prices(self, money: Floats) -> Floats:
-        """Return the price of each row, given the price of money by year."""
+        """Return the price of each row, given the price of public money by year."""
         m = self.frame.matrix
         out = np.zeros(m.a.shape[0])
         first = m.family.get("subsidies", slice(0, 0)).start
@@ -234,7 +234,7 @@ class Windows:
         return out
 
     def _crossed(self, other: Ints, sites: Ints) -> tuple[Ints, Flags]:
-        """Return the columns that a crossing at some sites frees, and the integer ones."""
+        """Return the columns freed by a crossing at some sites, and the integer ones among them."""
         columns, whole = self._program(sites)
         keep = ~whole | np.isin(columns, np.union1d(self.choice, other))
         return columns[keep], whole[keep]

@@ -1,4 +1,4 @@
-"""A plan of a covering, with the gain of every single change kept up to date.
+"""A plan of a covering, with up-to-date gains for every single change.
 
 A change updates these figures only for the rows that it touches:
 

@@ -31,7 +31,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 
 class Knapsack:
-    """The relaxed knapsack: the most that one option per group can earn within a budget."""
+    """The relaxed knapsack: the maximum that one option per group can earn within a budget."""
 
     def __init__(self, cost: Floats, group: Ints, budget: float) -> None:
         self.cost, self.budget, self._group = cost, budget, group
@@ -106,7 +106,7 @@ class Prices:
     worth: float  # price of a unit of budget, in weight
 
     def loss(self, covering: Covering) -> Floats:
-        """Return, for each option, the least amount by which requiring it lowers the bound."""
+        """Return, for each option, the minimum amount by which requiring it lowers the bound."""
         knapsack = Knapsack(covering.cost, covering.group, covering.budget)
         sold = np.asarray(covering.matrix.T @ self.price, dtype=float)
         left = knapsack.of_option(knapsack.left(sold, self.worth))

@@ -6,10 +6,11 @@ These are removed in turn:
 - options that alone exceed the budget, and options that cover nothing;
 - dominated options: another option of the group costs no more and covers at least the same rows;
 - rows without weight or options;
-- all but one of the rows with the same options; the row kept gets the weight of all.
+- all but one of the rows with the same options; the remaining row has the summed weight.
 
-With the required options added, every plan of the reduced covering is a plan of the whole one, and
-its value rises by the weight they cover. One of these plans is a best plan of the whole covering.
+Every plan of the reduced covering, with the required options added, is a plan of the whole one; its
+value rises by the weight that these options cover. One of these plans is an optimal plan of the
+whole covering.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class Reduced:
-    """A reduced covering, and the positions of its rows and options in the whole one."""
+    """A reduced covering, and the positions of its rows and options in the whole covering."""
 
     covering: Covering  # the reduced covering; none of its options is required
     option: Ints  # position of each remaining option in the whole covering
@@ -35,7 +36,7 @@ class Reduced:
     certain: float  # weight that the required options cover
 
     def whole(self, chosen: Ints) -> Ints:
-        """Return a plan of the reduced covering as options of the whole one, in order."""
+        """Return a plan of the reduced covering as options of the whole covering, in order."""
         return np.sort(np.concatenate([self.option[chosen], self.forced]))
 
 

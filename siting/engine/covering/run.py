@@ -85,7 +85,7 @@ class CoveringRun:
         return value
 
     def limit(self, bound: float) -> None:
-        """Keep a bound on the reduced covering if it is lower than the present one."""
+        """Keep a bound on the reduced covering if it is lower than the current one."""
         bound = max(bound, self._ruled_out)
         if self.step > 0 and math.isfinite(bound):
             bound = self.step * math.floor(bound / self.step + settings.STEP_SURE)

@@ -23,7 +23,7 @@ def greedy(
     """Add options while the budget lasts, in order of the weight gained per unit of price.
 
     `plan` is extended. `price`: price of each option, by default its cost; options with price 0
-    come first; `among`: options allowed, by default all.
+    come first; `among`: allowed options, by default all.
     """
     price = plan.covering.cost if price is None else price
     paid = np.where(price > 0, price, 1.0)
