@@ -102,7 +102,8 @@ COLD = 2500
 # --- cuts ---------------------------------------------------------------------------------------
 
 NODE_ROUNDS = 12  # maximum number of rounds of cuts at a node; alike from 6 to 24
-# Rounds of cuts before a first plan over years. Measured (made-up Karachi): two give good prices.
+# Rounds of cuts before a first plan over years. Measured (made-up Karachi): two rounds give good
+# prices.
 PRICE_ROUNDS = 2
 # Rounds of cuts end once a round lowers the bound by less than this share. Applies at the root, in
 # a pool of cuts, and at prices of a covering. Alike from 1e-5 to 4e-5 (root).
@@ -226,7 +227,7 @@ MOST_COUNTS = 40
 ROUNDS = 6  # rounds of windows, or of the root's cuts, in a turn; not measured
 # Two plans that differ at more sites than this are crossed in areas of a quarter of this number of
 # sites. Measured (row 18, 390 sites): areas of 10 and 15 sites give equally good plans; crossings
-# with 30 and 60 take longer. In the embedded city (33 to 53 sites) areas of 15 and 30 sites give
+# with 30 and 60 take longer. In the embedded city (33 to 53 sites), areas of 15 and 30 sites give
 # plans that are 1.2 % worse than crossing all sites at once.
 CROSSED = 60
 # Before each area, the price of money is set to its price in the relaxation, multiplied by (share
@@ -300,6 +301,6 @@ CONFLICT_PARTS = 4
 # The figures that are tried exceed those of a relaxation by these shares, one after another. Not
 # measured.
 CONFLICT_STEPS = (0.3, 0.08, 0.02, 0.005)
-# Gap to which the least excess over a requirement is solved; also the step to which shares are
+# Gap to which the smallest excess over a requirement is computed; also the step to which shares are
 # rounded. Not measured.
 CONFLICT_GAP = 1e-4

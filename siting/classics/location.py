@@ -44,7 +44,7 @@ class Location:
     fixed: Floats  # cost of opening each site
     unserved: Floats  # cost of leaving each row unserved
     existing: Flags  # sites in every plan
-    p: int | None  # largest number of sites in a plan; None: no limit
+    p: int | None  # maximum number of sites in a plan; None: no limit
 
     @property
     def most(self) -> int:

@@ -275,7 +275,7 @@ def _check_tables(
     demand, candidates, reach = tables
     demand_id = Column("demand_id", "id", "", "the demand")
     site_id = Column("site_id", "id", "", "the site")
-    counts = Column(weight, "number", "", "how much the demand counts")
+    counts = Column(weight, "number", "", "weight of the demand")
     opening = Column(fixed_cost, "number", "", "cost of opening the site")
     limit = Column(capacity, "number", "", "weight the site can serve", nullable=True)
     standing = Column("existing", "flag", "", "open in every plan")

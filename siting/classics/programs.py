@@ -170,7 +170,7 @@ def mclp(instance: PlainInstance, p: int, radius: float) -> ClassicProgram:
 
 
 def p_median(instance: PlainInstance, p: int) -> ClassicProgram:
-    """Return the PuLP program that serves every demand from p sites at the least cost.
+    """Return the PuLP program that serves every demand from p sites at minimum cost.
 
     Every demand that needs serving must have a site. `p` is as in `lscp`.
     """
@@ -180,7 +180,7 @@ def p_median(instance: PlainInstance, p: int) -> ClassicProgram:
 
 
 def p_center(instance: PlainInstance, p: int) -> ClassicProgram:
-    """Return the PuLP program for the least radius of p sites (in the unit of the costs).
+    """Return the PuLP program that minimises the radius of p sites (in the unit of the costs).
 
     `p` is as in `lscp`.
     """
@@ -204,7 +204,7 @@ def p_center(instance: PlainInstance, p: int) -> ClassicProgram:
 
 
 def facility_location(instance: PlainInstance, *, capacitated: bool = False) -> ClassicProgram:
-    """Return the PuLP program for the least cost of opening sites and serving demand.
+    """Return the PuLP program that minimises the cost of opening sites and serving demand.
 
     With `capacitated`, sites serve no more weight than their capacity, and demand may be split.
     """

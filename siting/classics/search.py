@@ -56,7 +56,7 @@ class Means:
     def decide(self, program: ClassicProgram, start: Flags | None = None) -> tuple[Run, Flags]:
         """Return the outcome of a solver run on a program, and its plan; `start`: an initial plan.
 
-        If the solver finds no plan, the plan has only the existing sites.
+        If the solver finds no plan, the plan contains only the existing sites.
         """
         if start is not None:
             for variable, j in zip(program.y, program.site.tolist(), strict=True):

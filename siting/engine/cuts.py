@@ -7,10 +7,10 @@ Every cut has the form of the inequality in `siting.engine.parts`, for weights `
 
 Weights and prices are the duals of the subproblem at a point. The subproblem is a linear program:
 given fractional options and the service that the master problem claims, it computes the shortfall.
-An option at a fraction serves at most that fraction of a row. The duals give the most violated cut.
-Two cases need no linear program. Where all pairs of a part have the same worth, the subproblem is a
-maximum flow; its minimum cut gives prices of 0 and 1. Without capacities, each row uses its best
-stations until it is served.
+An option with a fractional value serves at most that fraction of a row. The duals give the most
+violated cut. Two cases need no linear program. Where all pairs of a part have the same worth, the
+subproblem is a maximum flow; its minimum cut gives prices of 0 and 1. Without capacities, each row
+uses its best stations until it is served.
 
 Under the viability gap, the gap row of a site also has a price ``tau``. The station then earns
 ``tau`` times its margin as well, and owes ``tau`` times its need, less the part that public money
@@ -241,8 +241,8 @@ class Cutter:
     def prices(self, p: int, taken: Floats, worth: Floats, counted: Flags | None) -> list[Floats]:
         """Return row prices for cuts at a point; worths must be equal if there are capacities.
 
-        `taken`: value of each option, 0 to 1; `worth`: worth of a kWh by pair, either 0 or one
-        common value if there are capacities; `counted`: pairs with a worth (None: all).
+        `taken`: value of each option, 0 to 1; `worth`: worth of a kWh for each pair, either 0 or
+        one common value if there are capacities; `counted`: pairs with a worth (None: all).
         """
         part = self.parts[p]
         offer = self.offer[p]
@@ -283,7 +283,7 @@ class Cutter:
         filled = total - before[row]
         out = []
         for enough in (1 - settings.EXACT, 1 + settings.EXACT):
-            # Last station needed to serve a row whole; a row never served whole has price 0.
+            # Last station needed to serve a row in full; a row never served in full has price 0.
             done = np.flatnonzero(filled >= enough)
             price = np.zeros(len(part.rows))
             last = done[::-1]

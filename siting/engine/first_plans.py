@@ -136,14 +136,14 @@ def round_plainly(inc: Incumbent, taken: Floats) -> None:
     inc.weighed(choice[choice >= 0])
 
 
-# A choice to make viable, and whether to drop at once all stations that lack money.
+# A choice to make viable, and whether to drop at once all stations with too little money.
 type Start = tuple[Ints, bool]
 
 
 def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
     """Make viable plans from new choices until the gap is proven.
 
-    Stations that lack money are shrunk or dropped. A plan is kept even if time ran out while
+    Stations with too little money are reduced or dropped. A plan is kept even if time ran out while
     another was made in parallel.
     """
     new = (start for start in starts if inc.is_new(start[0]))
@@ -163,8 +163,8 @@ def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]
     """Yield choices made from relaxations, the latest first; the list is emptied.
 
     If a relaxation spreads its stations over many sites, two more choices come first: one site per
-    cluster; and all sites with a value above 0, from which those that lack money are dropped at
-    once.
+    cluster; and all sites with a value above 0, from which those with too little money are dropped
+    at once.
     """
     while relaxations:
         taken = relaxations.pop()
@@ -227,9 +227,9 @@ def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None
 
 
 def take(inc: Incumbent, choice: Ints) -> tuple[Ints, float]:
-    """Value a choice; return the plan made from it, and the plan's value (-inf if infeasible).
+    """Evaluate a choice; return the plan made from it, and the plan's value (-inf if infeasible).
 
-    Under the viability gap, stations that lack money are shrunk or dropped.
+    Under the viability gap, stations with too little money are reduced or dropped.
     """
     value = inc.weighed(choice, late=True)
     if inc.frame.program.gap is not None and not math.isfinite(value):

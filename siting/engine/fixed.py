@@ -119,7 +119,7 @@ def _left_to_decide(program: Program) -> list[Aim]:
     out: list[Aim] = []
     for aim in program.all_aims:
         if aim.of_scenarios:
-            out.append(MostWorth())  # each scenario gets its best service
+            out.append(MostWorth())  # each scenario is served as well as possible
         elif not aim.of_money or program.gap is not None:
             out.append(aim)
     if all(aim.of_drives for aim in out):

@@ -47,7 +47,7 @@ class Flows:
             self.inside = np.ones(len(pair), dtype=bool)
 
     def nearest(self, open_: Flags) -> Flags:
-        """Return whether each energy is to one of the nearest open sites of its row."""
+        """Return whether each energy flows to one of the nearest open sites of its row."""
         order = self.order[open_[self.site[self.order]]]
         out = np.zeros(len(self.site), dtype=bool)
         out[order[first_of_each(self.group[order], settings.NEAREST_PAIRS)]] = True

@@ -2,9 +2,9 @@
 
 `InterruptibleHighs` overrides the parts of PuLP's solver class that matter here. HiGHS runs on its
 own thread, for two reasons. Python delivers Ctrl-C only between two of its own instructions, never
-while C code runs. So the calling thread waits in Python and takes the signal, and HiGHS polls for
-it. HiGHS also binds its pool of workers to the thread that first runs it, and then refuses to use a
-different number of workers there.
+while C code runs. So the calling thread waits in Python and receives the signal, and HiGHS polls
+for it. HiGHS also binds its pool of workers to the thread that first runs it, and then refuses to
+use a different number of workers there.
 """
 
 from __future__ import annotations

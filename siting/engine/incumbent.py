@@ -102,11 +102,11 @@ class Incumbent:
         self.served: dict[bytes, Answered] = {}
         self.taken: Floats = np.zeros(frame.count) if known is None else known.taken
         self.bound_only = False  # whether only the bound is still improved
-        self.ended_in_time = False  # whether the search ended to leave time for what follows
+        self.ended_in_time = False  # whether the search ended to leave time for later steps
         self.turns_ended: Ended | None = None  # reason why the turns ended
         # A turn of the tree, which may continue after later aims; None before the first turn.
         self.tree_turn: Callable[[], bool] | None = None
-        self._serve_s = 0.0  # longest time that computing a service took
+        self._serve_s = 0.0  # longest time taken to compute a service
 
     def build(self) -> None:
         """Write the master problem, and determine whether choices can be evaluated fast."""
@@ -203,7 +203,7 @@ class Incumbent:
     def weighed(self, choice: Ints, *, late: bool = False) -> float:
         """Return the value of a choice (-inf if infeasible); keep the best choice.
 
-        `late`: whether to value the choice even if time is up; `ends` leaves time for that.
+        `late`: whether to evaluate the choice even if time is up; `ends` leaves time for that.
         """
         if not self.frame.fits(choice):
             return -math.inf
@@ -233,7 +233,7 @@ class Incumbent:
         return self.served[key]
 
     def cut_at(self, choice: Ints, relaxed: Relaxed) -> None:
-        """Add the cuts at a choice, and value the choice if it may be the best."""
+        """Add the cuts at a choice, and evaluate the choice if it may be the best."""
         if self.master.cut_at(choice, relaxed.taken) > self.best:
             self.weighed(choice)
 
@@ -280,6 +280,6 @@ class Incumbent:
         return len(self.known.promising(at_most, enough)) > 0
 
     def keep_state(self, state: State) -> None:
-        """Keep the plan of a valued choice if it is better."""
+        """Keep the plan of an evaluated choice if it is better."""
         if self.valuer is not None and self.valuer.allowed(state.choice):
             self.keep(state.choice[state.choice >= 0], state.value)

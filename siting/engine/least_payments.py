@@ -18,7 +18,7 @@ from siting.program.money import cases_of, is_shared
 
 
 def least_payments(frame: Frame) -> list[Floats]:
-    """Return the least payment to each option by year (in the layout's unit of money).
+    """Return the minimum payment to each option by year (in the layout's unit of money).
 
     The list is empty without the viability gap. The payment is 0 at sites that share a business
     case, because one station may cover another's need.

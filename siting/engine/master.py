@@ -162,7 +162,7 @@ class Master(CutModel):
             for p, price in cut.prices.items():
                 part = self.cutter.parts[p]
                 of_row[part.rows, part.slice] += dual * price
-        for p, measure in self.cutter.worth_of.items():  # where a part is served whole
+        for p, measure in self.cutter.worth_of.items():  # where a part is served in full
             part = self.cutter.parts[p]
             most = np.zeros(len(part.rows))
             np.maximum.at(most, part.row, part.worth)
@@ -209,7 +209,7 @@ class Master(CutModel):
         if not broken or (deep and self._quickly) or self.cutter.money:
             look(self._shortfalls.cuts(points, relaxed.point, breaks, linked=True))
             if large and self._shortfalls.missed:
-                self._middle = taken.copy()  # distant points give no violated cut
+                self._middle = taken.copy()  # distant points yield no violated cut
         if not broken:
             for point in points:
                 look(self.cutter.of_energies(point, resting))

@@ -1,4 +1,4 @@
-"""The whole program, solved through PuLP: slow and plain, for checks and export.
+"""The whole program, solved through PuLP: slow but simple, for checks and export.
 
 The solver starts from a plan. Writing the problem and passing it on takes seconds for a city. If
 less time remains, the starting plan is returned.

@@ -108,7 +108,7 @@ class Pool:
                 out.choice, out.value = choice, value
             if not self._cut(answer.point) or value < answer.objective - query.enough:
                 # Cuts are only as exact as the maximum flows behind them and may overrate a choice.
-                # So a choice that has been valued is excluded by a row of its own.
+                # So a choice that has been evaluated is excluded by a row of its own.
                 signs = np.full(self.count, -1.0)
                 signs[choice] = 1.0
                 out.seen.append((np.arange(self.count), signs, -math.inf, len(choice) - 1.0))

@@ -173,7 +173,7 @@ class Pricing:
         return np.concatenate([options, self.flows.columns(), self.others, paid])
 
     def _solve(self, columns: Ints, tolerance: float = 0.0) -> Answered:
-        """Solve the relaxation over some columns, and keep the prices of all rows."""
+        """Solve the relaxation over the given columns, and keep the prices of all rows."""
         m = self.matrix
         rows = np.ones(m.a.shape[0], dtype=bool)
         rows[self.caps] = False
@@ -319,7 +319,7 @@ class Pricing:
 
     def _price_in(self, found: Answered, bound: float, reduced: Floats, gap: float) -> bool:
         """Add the options and energies that promise a gain; return whether there are any."""
-        # In a large program a round takes so long that improving plans gains more.
+        # In a large program, the time of a round is better spent on improving plans.
         share = 2.0 if self.frame.large else settings.RELAXED_GAP
         open_ = max(settings.SIGNIFICANT, share * gap)
         if bound - found.objective <= open_ * abs(bound):

@@ -69,7 +69,7 @@ def viable(
     whether to drop all stations with a shortfall at the first check.
     """
     soft = softened(frame)
-    assert soft is not None  # rows of the gap exist
+    assert soft is not None  # there are rows of the gap
     rows, columns = soft
     sites, at = (np.concatenate(part) for part in zip(*frame.layout.gap_rows, strict=True))
     by_year = [len(one) for one, _ in frame.layout.gap_rows]

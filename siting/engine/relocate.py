@@ -21,7 +21,8 @@ from siting.program.money import caps_of, cases_of, is_shared
 def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
     """Return a choice with stations moved to shorten drives; unchanged if no move helps.
 
-    `frame` has the aim of shortest drives; `point` has the values of its columns under the choice.
+    `frame`: the program for the shortest drives; `point`: the values of its columns under the
+    choice.
     """
     alike = _Alike(frame)
     gain = _gains(frame, choice, point)
@@ -71,7 +72,7 @@ def relocated_often(
 def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
     """Return a choice improved by moving stations one by one, while time allows.
 
-    Unlike in `relocated`, a move may leave customers to other stations, so each move is valued by
+    Unlike in `relocated`, a move may leave customers to other stations, so each move is judged by
     the service of the whole plan. Stations with the longest drives are tried first, at the sites
     within reach of most of their energy.
     """

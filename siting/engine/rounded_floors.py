@@ -13,7 +13,7 @@ With a divisor ``q`` and the fractional part ``f`` of ``b / q``, the row ::
 
 holds for all integer ``y`` that satisfy the original row. The price of a demand row is 0 or its
 whole worth. The priced rows are those of selected kinds of demand, or those that the relaxation
-serves whole.
+serves in full.
 
 Source: H. Marchand, L. Wolsey: Aggregation and mixed integer rounding to solve MIPs. Operations
 Research 49 (2001), 363-371.
@@ -67,7 +67,7 @@ class RoundedFloors:
             if not math.isfinite(least) or least <= 0 or not energy.any():
                 continue
             if (column >= ends).any():
-                continue  # the row counts payments too
+                continue  # the row includes payments too
             worth, of_option = np.zeros(ends), np.zeros(first)
             worth[column[energy]] = value[energy]
             of_option[column[~energy]] = value[~energy]
@@ -139,7 +139,7 @@ class RoundedFloors:
 def rounded(least: float, amount: Floats, taken: Floats) -> list[tuple[Floats, float]]:
     """Return the roundings of ``sum of amount_o y_o >= least`` that a point violates most.
 
-    Each rounding has the coefficients of all options, and a lower limit.
+    Each rounding consists of the coefficients of all options and a lower limit.
     """
     scale = max(float(np.abs(amount).max(initial=0.0)), abs(least))
     least -= settings.EXACT * scale

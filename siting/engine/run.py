@@ -170,7 +170,7 @@ def _whole(inc: Incumbent, nodes: int | None) -> None:
 def result_of(inc: Incumbent) -> Result:
     """Polish the incumbent, and return it with its bound."""
     if inc.choice is None and inc.start is not None and inc.frame.fits(inc.start):
-        # There was no time to value the choices.
+        # There was no time to evaluate the choices.
         served = inc.frame.serve(inc.start, Clock(math.inf))
         if served.found:
             inc.choice, inc.best = inc.start, inc.frame.signed(served.objective)

@@ -79,7 +79,7 @@ def _best_change(
 def exchange(valuer: Valuer, state: State, clock: Clock, *, enough: float = np.inf) -> State:
     """Return the choice improved by 2-exchanges: one site steps down, another steps up.
 
-    A site steps down to a cheaper option or to none. The pair with the highest bound is valued
+    A site steps down to a cheaper option or to none. The pair with the highest bound is evaluated
     first; the first improvement is applied, and the remaining resources are filled. A site that
     loses no worth by stepping down does so at once, because its money can be used elsewhere.
     """
@@ -130,7 +130,7 @@ def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
 
 
 def polish(valuer: Valuer, state: State, clock: Clock) -> State:
-    """Drop options, or make them cheaper, where no worth is lost; return the choice.
+    """Drop options, or replace them with cheaper ones, where no worth is lost; return the choice.
 
     Options with the largest subsidies come first; ties go to the largest costs, then to the last
     sites. Nothing is added.
@@ -158,7 +158,7 @@ def polish(valuer: Valuer, state: State, clock: Clock) -> State:
 
 
 def cheaper_changes(valuer: Valuer, choice: Ints, j: int) -> list[int]:
-    """Return a site's changes with less subsidy, or equal subsidy and less cost, in order."""
+    """Return a site's changes with less subsidy, or equal subsidy and lower cost, in order."""
 
     def money(option: int) -> tuple[float, float]:
         return valuer.subsidy[option], valuer.cost[option]

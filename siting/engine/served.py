@@ -90,7 +90,7 @@ def energies(frame: Frame, point: Floats) -> Floats:
     used = np.zeros_like(service.kwh)
     np.add.at(used, service.row, out)
     share = used / np.where(service.kwh > 0, service.kwh, 1.0)
-    # A row that only the tolerance separates from full service is served whole.
+    # A row that only the tolerance separates from full service is served in full.
     out = out / np.where(share > 1 - settings.NOISE, share, 1.0)[service.row]
     # Energy below the tolerance of its row's demand is dropped.
     tiny = settings.ARITHMETIC * service.kwh[service.row]

@@ -61,7 +61,7 @@ class Shortfall:
         if paid.shape[1]:
             self.rupee = paid.max(axis=1).toarray().ravel()
         self.measures = self._measures()
-        # A single measure is the objective. Several measures get a row each, and the first column
+        # A single measure is the objective. Several measures have a row each, and the first column
         # is their shortfall.
         self.single = len(self.measures) == 1
         outer = sparse.vstack([row for _, row, _ in self.measures])

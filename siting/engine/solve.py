@@ -488,7 +488,7 @@ class _Solve:
         return np.sort(self.program.options.find(place[self.whole.options.offer[choice]]))
 
     def _narrow(self, kept: Ints) -> None:
-        """Narrow the program to some offers, which include the offers of the choice."""
+        """Narrow the program to a subset of offers that includes those of the choice."""
         choice = None if self.choice is None else self._in_whole(self.choice)
         self.kept = kept
         self.program = replace(self.whole, instance=self.whole.instance.with_offers(kept))
@@ -501,12 +501,12 @@ class _Solve:
     def _frame(
         self, aim: Aim, reached: Sequence[Reached], program: Program | None = None
     ) -> tuple[Frame, float]:
-        """Return the frame of an aim, and the value of the present plan in it.
+        """Return the frame of an aim, and the value of the current plan in it.
 
         `program`: the program to use; by default the one narrowed by pricing.
 
         Because of solver tolerances, a value reached before may be infeasible now. The smallest
-        loss that keeps the present plan feasible is allowed. The value is signed so that more is
+        loss that keeps the current plan feasible is allowed. The value is signed so that more is
         better; it is -inf without a feasible plan.
         """
         asked = len(self.before)  # values required of any plan

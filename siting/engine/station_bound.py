@@ -41,7 +41,7 @@ OF_A_SITE = ("one", "demand", "capacity", "cover", "gap", "cap", "paid")
 class Prices:
     """Prices in the unit of the aim, 0 or more."""
 
-    demand: Floats  # price of a kWh/day by demand row and slice; nan if not known
+    demand: Floats  # price of a kWh/day by demand row and slice; nan if unknown
     money: Floats  # price of a rupee paid, by year
     limits: Floats  # price of a unit of each resource
     # Price of a rupee of gap at each site (row) in each year; None before the search for prices.
@@ -79,7 +79,7 @@ class Bounds:
 
 
 def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
-    """Return the bounds of all plans at some prices.
+    """Return the bounds of all plans at the given prices.
 
     `clock`: if its time runs out, the bounds may be weaker.
     """
@@ -130,9 +130,9 @@ def bound_by(
 def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
     """Return one row per site (``<= 0``) that business cases imply; None without the viability gap.
 
-    At these worths, a site's pairs less its payments earn at most as much as its options can earn
-    alone. The relaxation violates this if a fraction of one option at a site covers the shortfall
-    of another option there.
+    At these worths, the earnings of a site's pairs, less its payments, are at most what its options
+    can earn alone. The relaxation violates this if a fraction of one option at a site covers the
+    shortfall of another option there.
     """
     rule, layout = frame.program.gap, frame.layout
     if rule is None or is_shared(cases_of(layout.instance, rule)).any():

@@ -159,7 +159,7 @@ class Tree:
         return []
 
     def _at_a_plan(self, node: _Node, relaxed: Relaxed) -> list[_Node]:
-        """Value the choice of an integer node; add violated cuts, or close the node."""
+        """Evaluate the choice of an integer node; add violated cuts, or close the node."""
         choice = np.flatnonzero(relaxed.taken > 0.5)
         value = self._keeper.weighed(choice)
         if value >= node.bound - self._master.exact * abs(node.bound):

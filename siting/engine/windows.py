@@ -145,7 +145,7 @@ class Windows:
         return out
 
     def round(self) -> float:
-        """Solve one window per thread; return the gain of the plan, scaled."""
+        """Solve one window per thread; return the plan's scaled gain."""
         windows = self._next()
         if not windows:
             self.size = int(np.ceil(self.size * settings.GROWTH))

@@ -96,7 +96,7 @@ class Covering:
         return sparse.csr_array((ones, self.option, self.start), shape=shape)
 
     def covered(self, chosen: Ints) -> Flags:
-        """Return whether each row is covered by some chosen option."""
+        """Return whether each row is covered by at least one chosen option."""
         stands = np.zeros(len(self.cost), dtype=np.int64)
         stands[chosen] = 1
         before = np.concatenate([[0], np.cumsum(stands[self.option])])
