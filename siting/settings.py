@@ -5,18 +5,18 @@ value and with twice the value (`scripts/vary_settings.py`). Either way, the CPU
 most a fifth. For shares of 0.5 or more, the distance from 1 was halved and doubled instead. Large
 programs were not tried.
 
-"Not measured" means that no such range is known. Row numbers are rows of `docs/performance.md`.
-Shares are fractions of 1. Gains and violations are relative. Times (`_S`) are in seconds. Steps of
-the search end after a number of rounds, turns or nodes, so that a run can be repeated exactly. The
-clock ends only steps that could exceed the time limit.
+"Not measured" means that this range is not known. Row numbers refer to rows of
+`docs/performance.md`. Shares are fractions of 1. Gains and violations are relative. Times (`_S`)
+are in seconds. Steps of the search end after a number of rounds, turns or nodes, so that a run can
+be repeated exactly. The clock ends only steps that could exceed the time limit.
 """
 
 # --- tolerances ---------------------------------------------------------------------------------
 
-ROUNDING = 1e-12  # rounding error of a sum of few numbers; alike from 5e-13 to 2e-12
+ROUNDING = 1e-12  # rounding error of a sum of a few numbers; alike from 5e-13 to 2e-12
 SUMMED = 1e-10  # rounding error of a sum that is updated many times; alike from 5e-11 to 2e-10
-# Largest difference between two computations of one figure. HiGHS drops coefficients below this
-# value. Alike from 5e-10 to 2e-9.
+# Largest difference between two computations of the same figure. HiGHS drops coefficients below
+# this value. Alike from 5e-10 to 2e-9.
 EXACT = 1e-9
 NOISE = 1e-8  # HiGHS's rounding, as a share of the largest objective; alike from 5e-9 to 2e-8
 ARITHMETIC = 1e-7  # relative tolerance of a solver; alike from 5e-8 to 2e-7
@@ -38,13 +38,14 @@ COVERING_UNITS = 1e4
 
 # --- sizes at which the method changes ----------------------------------------------------------
 
-WHOLE_FIRST = 2_500  # columns up to which HiGHS first solves the whole program; not measured
-WHOLE_NODES = 2_000  # largest number of nodes in this first solve; not measured
-# Columns up to which HiGHS finally solves the whole program, and ties between plans are broken.
-# Not measured.
+# Number of columns up to which HiGHS first solves the whole program. Not measured.
+WHOLE_FIRST = 2_500
+WHOLE_NODES = 2_000  # maximum number of nodes in this first solve; not measured
+# Number of columns up to which HiGHS finally solves the whole program, and ties between plans are
+# broken. Not measured.
 WHOLE_LAST = 150_000
-# Columns up to which dual prices come from the simplex method, which gives short fractions, and
-# conflicts from an integer program. Larger programs use the interior point method. Not measured.
+# Number of columns up to which the simplex method computes dual prices, as short fractions, and an
+# integer program finds conflicts. Larger programs use the interior point method. Not measured.
 SMALL_COLUMNS = 5_000
 # Number of pairs above which four rules apply: linked parts are separated together only if no other
 # cut is violated; subproblems with money use the interior point method; construction rounds drives
@@ -52,38 +53,39 @@ SMALL_COLUMNS = 5_000
 # independent pieces. Measured (Saddar): a subproblem takes 1 to 3 s instead of 30 s.
 MANY_PAIRS = 50_000
 # Number of pairs times sites above which three rules apply: the root adds no cuts if column
-# generation solved the relaxation; shrinking a station must save at least its shortfall; exchange
-# does not improve a constructed plan. Measured: the first helps Saddar (6.8e7); the second improves
+# generation solved the relaxation; shrinking a station must save at least its shortfall; exchanges
+# do not improve a constructed plan. Measured: the first helps Saddar (6.8e7); the second improves
 # row 18 (5.6e8) by 1 to 4 %, but would cost the embedded city (8e6) 0.3 %.
 LARGE = 50_000_000
-MOST_PRICED_PAIRS = 1_000_000  # pairs up to which prices are stored; measured: 800 MB of memory
-MOST_OPTIONS = 2_000_000  # courses above which a program is refused; not measured
+MOST_PRICED_PAIRS = 1_000_000  # number of pairs up to which prices are stored; measured: 800 MB
+MOST_OPTIONS = 2_000_000  # number of courses above which a program is refused; not measured
 KEPT_BYTES = 200e6  # memory for the values of choices already evaluated; not measured
 
 # --- time ---------------------------------------------------------------------------------------
 
-# Shares of the remaining time that a step may take. The comments name the steps.
-# An aim that is followed by others, a first plan under the viability gap (where other methods give
-# worse plans), and the filtering of a conflict. Not measured.
+# Shares of the remaining time that the steps listed in each comment may take. Steps: an aim
+# followed by others, a first plan under the viability gap (where other methods give worse plans),
+# and the filtering of a conflict. Not measured.
 MAIN_SHARE = 0.7
-# Cuts at the root, column generation for one aim, and tests of single requirements. Not measured.
-ROOT_SHARE = 0.6
-# A first plan, the programs of the last year and of all years, and slow cuts at the root. Not
+# Steps: cuts at the root, column generation for one aim, and tests of single requirements. Not
 # measured.
+ROOT_SHARE = 0.6
+# Steps: a first plan, the programs of the last year and of all years, and slow cuts at the root.
+# Not measured.
 START_SHARE = 0.4
-# The final exchange; also the largest share reserved for the final flows. Not measured.
+# Step: the final exchange; also the largest share reserved for the final flows. Not measured.
 LAST_SHARE = 0.1
 # Share of the time limit after which only the flows of the final plan are computed; not measured
 ENDS = 0.97
-# Time to reserve for work that was done once, as a multiple of the time that it took: the final
-# flows, and handing a problem to a solver. Not measured.
+# Time reserved for the final flows, or for passing a problem to a solver, as a multiple of the time
+# taken by earlier flows, or by writing the problem. Not measured.
 AGAIN = 3.0
 # Time reserved for the answer, as a multiple of the time needed to value a plan. Measured: without
 # it Saddar (row 20) exceeded the limit by 6 s.
 FINISH = 8.0
 # Time to polish a plan at the end, and for the final flows of another solver's plan. Not measured.
 RESERVE_S = 2.0
-LEAST_S = 5.0  # shortest time to explain a conflict; not measured
+LEAST_S = 5.0  # minimum time to explain a conflict; not measured
 STUCK_S = 60.0  # time beyond the time limit after which a solver is abandoned; not measured
 # Time between two reports of progress, and between two checks of a running solver. Not measured.
 REPORT_EVERY_S = 0.1
@@ -98,38 +100,40 @@ COLD = 2500
 
 # --- cuts ---------------------------------------------------------------------------------------
 
-NODE_ROUNDS = 12  # largest number of rounds of cuts at a node; alike from 6 to 24
-# Rounds of cuts before a first plan over years. Measured (made-up Karachi): two give good prices.
+NODE_ROUNDS = 12  # maximum number of rounds of cuts at a node; alike from 6 to 24
+# Rounds of cuts before a first plan over years. Measured (made-up Karachi): two rounds give good
+# prices.
 PRICE_ROUNDS = 2
-# Rounds of cuts end once a round lowers the bound by less than this share.
-# At the root, in a pool of cuts, and at prices of a covering. Alike from 1e-5 to 4e-5 (root).
+# Rounds of cuts end once a round lowers the bound by less than this share. Applies at the root, in
+# a pool of cuts, and at prices of a covering. Alike from 1e-5 to 4e-5 (root).
 STALLED = 2e-5
-# At a node, at the root if its cuts are slow, and for the price of a rupee. Not measured.
+# The share at a node, at the root if its cuts are slow, and for the price of a rupee. Not measured.
 NODE_STALLED = 2e-4
-PRICING_STALLED = 5e-3  # in column generation with links; not measured
+PRICING_STALLED = 5e-3  # the share in column generation with links; not measured
 # Cuts or dives end after this number of successive rounds or dives with too small a gain. The
 # estimate of a branching is trusted after this number of trials. Alike from 1 to 6.
 IDLE = 3
-# The same number until the bound first falls. Measured: this may take a dozen rounds (row 13).
+# Used instead of IDLE until the bound first falls. Measured: this may take a dozen rounds (row 13).
 IDLE_AT_FIRST = 20
 SLACK_ROUNDS = 12  # rounds after which a slack cut is removed or left out; not measured
 MANY_ROWS = 150  # number of cuts at which the removal of slack cuts begins; alike from 75 to 300
 # A floor whose energy had no violated cut is skipped for up to this number of rounds. Measured
 # together with NEAREST_PAIRS: a round takes 1.3 s instead of 4 s.
 RESTS = 8
-# Weight of the previous point in the point of separation; the relaxed optimum has the rest.
+# Weight of the previous point when separating; the relaxed optimum has the remaining weight.
 BACK = 0.8  # in most programs; alike from 0.6 to 0.9
-# In large programs that decide on money, where the constructed plan may be poor. Measured (after
-# one minute, little money): the gap is 5 to 6 %, and with 0.8 it is 79 %.
+# The weight in large programs that decide on money, where the constructed plan may be poor.
+# Measured (after one minute, little money): the gap is 5 to 6 %, and with 0.8 it is 79 %.
 LARGE_BACK = 0.35
 FORGOTTEN = 0.05  # in these programs, option values below this are set to 0; not measured
-TOWARDS = 0.3  # a cut is sought this far from a choice to the optimum; alike from 0.15 to 0.6
+# Share of the way from a choice to the optimum at which a cut is sought. Alike from 0.15 to 0.6.
+TOWARDS = 0.3
 THRIFT = 0.01  # charge on all public money, as a share of all worth; alike from 0.005 to 0.02
 LEVELS = 256  # number of levels to which the worths of many pairs are rounded up; not measured
-# Number of pairs, the nearest or those with the most worth, that each row has in a first linear
-# program and in a first window. Others are priced in; a cut is valid even without them. Windows
-# double the number. Measured: see MANY_PAIRS; a window of the embedded city takes 0.1 s, and with
-# all pairs 3 to 15 s.
+# Number of pairs that each row has in a first linear program and in a first window: the nearest
+# pairs or those with the most worth. Others are priced in; a cut is valid even without them.
+# Windows double the number. Measured: see MANY_PAIRS; a window of the embedded city takes 0.1 s,
+# and with all pairs 3 to 15 s.
 NEAREST_PAIRS = 4
 LINK_BROKEN = 0.01  # violation above which a link is added; not measured
 # Penalty if a site needs more money than its cap, as a multiple of the penalty on a shortfall.
@@ -138,8 +142,8 @@ CAP_PENALTY = 100.0
 # Trial prices of a site's viability gap, as shares of the price of public money. Not measured.
 GAP_PRICES = (0.0, 0.25, 0.5, 0.75, 1.0, 2.0)
 # Number of halvings of the interval around the best price, and of the budget of a first plan for
-# the least money. Measured (embedded city): the bound with
-# 4 is 0.13 % higher than with 8, and with 8 it is 0.001 % higher than with 16.
+# the least money. Measured (embedded city): the bound with 4 is 0.13 % higher than with 8, and with
+# 8 it is 0.001 % higher than with 16.
 HALVINGS = 8
 
 # --- first plans --------------------------------------------------------------------------------
@@ -159,12 +163,12 @@ NEARER_STEPS = 8
 # Thresholds: options with at least this relaxed value are rounded up. Each is tried. Not measured.
 ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
 # Thresholds: when a relaxation is made viable, sites with at least this value keep their stations.
-# Each is tried. Measured (embedded city, kWh/day): 12,664 at 0.9, 13,069 at 0.6 or 0.5, 10,059 at
-# 0.4.
+# Each is tried. Measured (embedded city, kWh/day served): 12,664 at 0.9, 13,069 at 0.6 or 0.5,
+# 10,059 at 0.4.
 WHOLE_FROM = (0.9, 0.6, 0.5)
 # Cost of an unmet row, as a multiple of the largest possible objective. Alike from 2.5 to 10.
 MISSED_PENALTY = 5.0
-DIVE_STEP = 0.05  # share of the scarcest resource that a step of a dive takes; not measured
+DIVE_STEP = 0.05  # share of the scarcest resource that a step of a dive uses; not measured
 # Once a step has taken DIVE_STEP, it takes only options with at least this relaxed value.
 # Alike from 0.8 to 0.95.
 DIVE_WHOLE = 0.9
@@ -172,7 +176,7 @@ DIVE_WHOLE = 0.9
 # --- offers priced in ---------------------------------------------------------------------------
 
 MANY_OFFERS = 12  # mean number of offers per site above which offers are priced in; not measured
-AT_ONCE = 3  # largest number of offers per site, or energies per row, added at once; not measured
+AT_ONCE = 3  # maximum number of offers per site, or energies per row, added at once; not measured
 # Relative gap of the first relaxation, whose prices serve only to find missing columns. Measured:
 # for the cost to all of Saddar (PKR 60 m), two rounds suffice instead of three; row 18 takes 7 s
 # instead of 25 s.
@@ -182,25 +186,25 @@ RELAXED_GAP = 0.02
 # Number of options per site that are kept besides those in the relaxation. Measured: with 0 the
 # plan of the sectors serves 2 % less (row 20); with 2 the plan is as good as with 5 (row 19).
 BESIDE = 5
-WIDER = 3.0  # largest number of options added, as a multiple of those present; not measured
+WIDER = 3.0  # maximum number of options added, as a multiple of those present; not measured
 KEPT = 0.2  # share of an aim's gap that later aims may give up; not measured
 
 # --- exchange -----------------------------------------------------------------------------------
 
-# Largest number of changes tried in a pass, and of stations that it tries to make smaller or to
+# Maximum number of changes tried in a pass, and of stations that it tries to make smaller or to
 # close. Not measured.
 TRIES = 250
 # A resource row is stored as dense if it has more than this share of the options.
 # Alike from 0.025 to 0.1.
 DENSE = 0.05
 CANDIDATES = 8  # branchings tried at a node, and free sites tried for a station; not measured
-MOST_VALUED = 60  # largest number of changes that are valued one by one; not measured
+MOST_VALUED = 60  # maximum number of changes that are valued one by one; not measured
 
 # --- windows ------------------------------------------------------------------------------------
 
 FIRST_SIZE = 10  # number of sites in a window; not measured
 GROWTH = 1.6  # factor on the size of windows once all of one size have been tried; not measured
-SECONDS = 15.0  # longest time to solve a window, a safeguard that seldom binds; not measured
+SECONDS = 15.0  # maximum time to solve a window, a safeguard that seldom binds; not measured
 # Gap to which a window is solved. With decay, or if payments are decided, the first gap is ten
 # times as wide. Measured: windows of four sites need 3 to 15 s for a gap of 0.2 % (row 15).
 WINDOW_GAP = 2e-4
@@ -211,15 +215,15 @@ BEST_SITES = 12
 
 # --- tree and turns -----------------------------------------------------------------------------
 
-FIRST_NODES = 30  # number of first nodes, where plans are made at every node; not measured
+FIRST_NODES = 30  # number of first nodes, at each of which plans are made; not measured
 PLAN_EVERY = 10  # later, number of nodes, rounds or iterations between two plans; not measured
-# Largest number of kinds of station that are counted, and of counts on which branching is tried at
+# Maximum number of kinds of station that are counted, and of counts on which branching is tried at
 # a node. Not measured.
 MOST_COUNTS = 40
 ROUNDS = 6  # rounds of windows, or of the root's cuts, in a turn; not measured
 # Two plans that differ at more sites than this are crossed in areas of a quarter of this number of
 # sites. Measured (row 18, 390 sites): areas of 10 and 15 sites give equally good plans; crossings
-# with 30 and 60 take longer. In the embedded city (33 to 53 sites) areas of 15 and 30 sites give
+# with 30 and 60 take longer. In the embedded city (33 to 53 sites), areas of 15 and 30 sites give
 # plans that are 1.2 % worse than crossing all sites at once.
 CROSSED = 60
 # Before each area, the price of money is set to its price in the relaxation, multiplied by (share
@@ -232,7 +236,7 @@ ROUNDINGS = 8  # number of rounded relaxations that a turn makes viable; not mea
 # one node per turn.
 TURN = 2e9
 PROGRAM_GAP = 0.6  # share of the gap for the integer master problem; alike from 0.2 to 0.8
-# Largest number of nodes in its first turn, and in the solve of a window. Not measured.
+# Maximum number of nodes in the first turn of this program, and in a window. Not measured.
 PROGRAM_NODES = 100
 MORE_NODES = 4  # factor on this number for the next turn; not measured
 MOST_NODES = 5_000  # number of nodes above which it gets no further turn; not measured
@@ -240,7 +244,7 @@ MOST_NODES = 5_000  # number of nodes above which it gets no further turn; not m
 # --- drives and service -------------------------------------------------------------------------
 
 # Horizon of the search for the shortest drives, as a multiple of the longest drive. The first
-# horizon is also the shortest; under the viability gap the search starts longer. Not measured.
+# horizon is also the shortest; under the viability gap it is longer. Not measured.
 FIRST_HORIZON = 3.0
 FIRST_HORIZON_OF_GAP = 10.0
 LONGEST_HORIZON = 50.0
@@ -263,13 +267,13 @@ SUBGRADIENT_INERTIA = 0.7  # weight of the previous direction; not measured
 FIRST_WORK = 1_000  # work of kicks before the cuts, per pair; not measured
 MORE_WORK = 4_000  # work of kicks after the cuts, per pair; not measured
 NODE_WORK = 25  # work of kicks at each node of the tree, per pair; not measured
-# Fixed work of a change; also the smallest number of pairs that the three settings above count.
-# Not measured.
+# Fixed work of a change; the three settings above count at least this number of pairs. Not
+# measured.
 LEAST_WORK = 50_000
 # Kicks end once this share of their work has given no better plan. Not measured.
 TIRED = 0.5
-FEWEST_OUT = 3  # smallest number of options that a kick removes; not measured
-MOST_OUT = 10  # largest number of options that a kick removes; not measured
+FEWEST_OUT = 3  # minimum number of options that a kick removes; not measured
+MOST_OUT = 10  # maximum number of options that a kick removes; not measured
 WORSE = 0.01  # a plan that is worse by less than this may be kicked next; not measured
 # Number of kicks without a better plan, after which the best plan is kicked next. Not measured.
 BACK_AFTER = 200
@@ -284,7 +288,7 @@ STEP_SURE = 0.01
 # A gap above this value comes first in messages and sets the exit code. Not measured.
 FAR = 1.0
 MOST_TOLD = 1e4  # gap above which a message omits the figure; not measured
-# Number of floors or limits that a message names before it counts the others. Not measured.
+# Number of floors or limits that a message lists before it only counts the others. Not measured.
 LISTED = 6
 REQUIREMENTS_LISTED = 12  # requirements shown although changing them does not help; not measured
 # A test of a conflict may take the remaining time divided by this number. Not measured.
@@ -292,6 +296,6 @@ CONFLICT_PARTS = 4
 # The figures that are tried exceed those of a relaxation by these shares, one after another. Not
 # measured.
 CONFLICT_STEPS = (0.3, 0.08, 0.02, 0.005)
-# Gap to which the least excess over a requirement is solved; also the step to which shares are
+# Gap to which the smallest excess over a requirement is computed; also the step to which shares are
 # rounded. Not measured.
 CONFLICT_GAP = 1e-4

@@ -1,7 +1,7 @@
 """Classic models: p-median, p-center, set cover, maximal cover, facility location.
 
 `solve_classic` solves them on a `PlainInstance`; `mclp`, `lscp`, `p_median`, `p_center` and
-`facility_location` return their programs in PuLP. A study does not load this package.
+`facility_location` return PuLP programs. Studies do not import this package.
 """
 
 from siting.classics.plain import PlainInstance

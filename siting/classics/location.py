@@ -7,10 +7,10 @@ problem here::
     with  existing sites in S,  |S| <= p where p is given
 
 where ``f_j`` is the cost of opening site ``j``, ``c_ij`` the cost of serving row ``i`` from it, and
-``n_i`` the cost of leaving the row unserved: its weight in maximal covering, else more than any
-plan costs. `improve` is the interchange of Teitz and Bart (1968) in the fast form of Whitaker
-(1983), extended by Resende and Werneck (2007). One pass over the pairs nearer than the second
-nearest open site gives the profit of every exchange at once.
+``n_i`` the cost of leaving the row unserved: its weight in maximal covering, otherwise a cost above
+that of any plan. `improve` is the interchange of Teitz and Bart (1968) in the fast form of Whitaker
+(1983), extended by Resende and Werneck (2007). One pass over the pairs nearer than the
+second-nearest open site computes the profit of every exchange.
 
 Sources: M. Resende, R. Werneck: A fast swap-based local search procedure for location problems.
 Annals of Operations Research 150 (2007), 205-230. M. Teitz, P. Bart: Heuristic methods for
@@ -44,7 +44,7 @@ class Location:
     fixed: Floats  # cost of opening each site
     unserved: Floats  # cost of leaving each row unserved
     existing: Flags  # sites in every plan
-    p: int | None  # largest number of sites in a plan; None: no limit
+    p: int | None  # maximum number of sites in a plan; None: no limit
 
     @property
     def most(self) -> int:
@@ -60,7 +60,7 @@ def make_location(
     fixed: Floats | None = None,
     unserved: Floats | None = None,
 ) -> Location:
-    """Return the problem of an instance with given costs; by default serving is free."""
+    """Return the problem of an instance with the given costs; by default serving costs nothing."""
     cost = np.zeros(len(instance.site)) if cost is None else cost
     fixed = np.zeros(len(instance.site_ids)) if fixed is None else fixed
     if unserved is None:
@@ -73,12 +73,12 @@ def make_location(
 
 
 def total(problem: Location, chosen: Flags) -> float:
-    """Return the cost of opening some sites and serving every row at least cost."""
+    """Return the cost of opening the given sites and serving every row as cheaply as possible."""
     return float(problem.fixed[chosen].sum() + nearest(problem, chosen)[0].sum())
 
 
 def nearest(problem: Location, chosen: Flags) -> tuple[Floats, Ints, Floats]:
-    """Return each row's least cost, the site with that cost (-1: none), and the second least."""
+    """Return each row's lowest cost, the site with that cost (-1: none), and the second lowest."""
     rows = len(problem.unserved)
     pair = np.flatnonzero(chosen[problem.site])
     first, again = np.unique(problem.row[pair], return_index=True)
@@ -138,12 +138,12 @@ def improve(problem: Location, chosen: Flags, clock: Clock) -> Flags:
 
 
 def first_plan(problem: Location, clock: Clock) -> Flags:
-    """Return a plan made by adding sites, then improved one site at a time."""
+    """Return a plan built by adding sites, then improved one site at a time."""
     return improve(problem, fill(problem, problem.existing, clock), clock)
 
 
 def settle(problem: Location, chosen: Flags) -> Flags:
-    """Return an equally good set without idle sites, with lower ids where that costs nothing."""
+    """Return an equally good set without idle sites, preferring lower ids at equal cost."""
     chosen = chosen.copy()
     while True:
         now, open_sites, _, drop, swap = _profits(problem, chosen)
@@ -161,14 +161,15 @@ def settle(problem: Location, chosen: Flags) -> Flags:
 
 
 def _profits(problem: Location, chosen: Flags) -> tuple[float, Ints, Floats, Floats, Floats]:
-    """Return the cost, the chosen sites, and the saving of each addition, drop and exchange."""
+    """Return the cost, the chosen sites, and the saving from each addition, drop and exchange."""
     sites = len(chosen)
     cheapest, site, second = nearest(problem, chosen)
     open_sites = np.flatnonzero(chosen)
     at = np.full(sites, -1)
     at[open_sites] = np.arange(len(open_sites))
     served = site >= 0
-    # `loss`: what closing a site costs its rows; `extra`: the part that a new site recovers.
+    # `loss`: rise in the cost of a site's rows if it closes; `extra`: the part that a new site
+    # avoids.
     loss = np.bincount(at[site[served]], (second - cheapest)[served], minlength=len(open_sites))
     near = np.flatnonzero(problem.cost < second[problem.row])
     row, new, cost = problem.row[near], problem.site[near], problem.cost[near]

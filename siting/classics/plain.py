@@ -3,7 +3,7 @@
 A `PlainInstance` has no chargers, classes, budget or geometry. It has only the possible pairs of
 demand and site and their costs, in minutes, metres or money, as in textbooks and published
 instances. Rows are in the order of their ids, so that the row order of the tables has no effect;
-pairs are a sparse list of sites by demand, cheapest first.
+pairs are a sparse list of the sites of each demand, cheapest first.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ OPTIONAL = ("weight", "fixed_cost", "capacity", "existing")
 class PlainInstance:
     """The input of the classic models: possible pairs of demand and site, and their cost.
 
-    Make one with `PlainInstance.from_tables`; the arrays are read-only.
+    Create one with `PlainInstance.from_tables`; the arrays are read-only.
 
     Parameters
     ----------
@@ -83,12 +83,12 @@ class PlainInstance:
         Parameters
         ----------
         demand
-            One row per demand: ``demand_id`` and optionally a weight of 0 or more. A demand of
+            One row per demand: ``demand_id`` and optionally a weight of 0 or more. Demands of
             weight 0 need not be served.
         candidates
             One row per site: ``site_id`` and optionally the cost of opening it, the weight it can
             serve (blank: no limit), and ``existing`` (true: open in every plan). A table of offers
-            of a single configuration works too, if its column names are given below.
+            for a single configuration also works if its column names are passed.
         reach
             One row per pair: ``demand_id``, ``site_id`` and a cost of 0 or more. A pair that is
             absent is out of reach.
@@ -96,9 +96,9 @@ class PlainInstance:
             Names of the columns. Without a column of the default name, weights are 1, fixed costs
             0, and capacities unlimited.
         cost_per
-            ``unit``: costs are for one unit of weight, as minutes and metres are. ``demand``: costs
-            are for serving the whole demand, as in the OR-Library. Weights then only use up
-            capacity, and a demand of weight 0 is served too.
+            ``unit``: costs are per unit of weight, as for minutes and metres. ``demand``: costs are
+            for serving the whole demand, as in the OR-Library. Weights then count only towards
+            capacity, and a demand of weight 0 is also served.
 
         Returns
         -------
@@ -108,8 +108,9 @@ class PlainInstance:
         Raises
         ------
         InputError
-            With every fault: columns missing, values missing, negative or not numbers, duplicate
-            ids, ids missing from the other table, no demand, no site in reach of demand.
+            If the tables have errors; the message lists them all: missing columns; missing,
+            negative or non-numeric values; duplicate ids; ids missing from the other table; no
+            demand; no site in reach of demand.
 
         Examples
         --------
@@ -159,10 +160,10 @@ class PlainInstance:
     ) -> PlainInstance:
         """Return the instance of a study's own tables: its demand, candidates and reach by cell.
 
-        Every demand row has the reach of its cell; its weight is its energy (kWh/day). The
-        classic models have no plugs: every vehicle class can use every site. Rows of the reach
-        table for cells without demand, or for sites that are not among the candidates, are left
-        out, as in `siting.Instance`.
+        Every demand row has the reach of its cell; its weight is its energy (kWh/day). The classic
+        models have no plugs: every vehicle class can use every site. Rows of the reach table for
+        cells without demand or for sites outside the candidates are left out, as in
+        `siting.Instance`.
 
         Parameters
         ----------
@@ -178,7 +179,7 @@ class PlainInstance:
         Raises
         ------
         InputError
-            With every fault of the tables.
+            If the tables have errors; the message lists them all.
 
         Examples
         --------
@@ -238,7 +239,7 @@ class PlainInstance:
         return self.restricted(np.ones(len(self.site), dtype=bool), self.needed)
 
     def within(self, radius: float) -> PlainInstance:
-        """Return the instance with only the pairs whose cost is at most `radius`."""
+        """Return the instance with only the pairs that cost at most `radius`."""
         return self.restricted(self.cost <= radius)
 
     def __repr__(self) -> str:
@@ -270,11 +271,11 @@ def _check_tables(
     capacity: str,
     cost_per: str,
 ) -> None:
-    """Raise `InputError` with every fault in or between demand, candidates and reach."""
+    """Raise `InputError` with every error in or between demand, candidates and reach."""
     demand, candidates, reach = tables
     demand_id = Column("demand_id", "id", "", "the demand")
     site_id = Column("site_id", "id", "", "the site")
-    counts = Column(weight, "number", "", "how much the demand counts")
+    counts = Column(weight, "number", "", "weight of the demand")
     opening = Column(fixed_cost, "number", "", "cost of opening the site")
     limit = Column(capacity, "number", "", "weight the site can serve", nullable=True)
     standing = Column("existing", "flag", "", "open in every plan")
@@ -295,7 +296,7 @@ def _check_tables(
 def _table_faults(
     name: str, frame: pd.DataFrame, required: tuple[Column, ...], *optional: Column
 ) -> list[Fault]:
-    """Return the faults of a table whose ids are read as strings."""
+    """Return the errors in a table whose ids are read as strings."""
     asked = [c for c in optional if c.name in frame.columns or c.name not in OPTIONAL]
     ids = [c.name for c in required if c.kind == "id"]
     text = {k: frame[k].astype(str).mask(frame[k].isna(), "") for k in ids if k in frame.columns}
@@ -316,7 +317,7 @@ def _nothing(
         faults.append(Fault("demand", "nothing to serve: no rows", "give one row per demand"))
     elif cost_per == "unit" and weight in demand.columns and not (demand[weight] > 0).any():
         what = f"nothing to serve: all {len(demand):,} rows are 0"
-        fix = "give a weight above 0 to what is to be served"
+        fix = "give each demand to be served a weight above 0"
         faults.append(Fault(f"demand, column {weight}", what, fix))
     if not len(candidates):
         faults.append(Fault("candidates", "no rows", "give one row per site"))

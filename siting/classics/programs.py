@@ -4,16 +4,16 @@
 ``i``       demands, with weight ``w_i``
 ``j``       sites; ``N(i)`` the sites that can serve ``i``, at cost ``d_ij`` for one unit of weight
 ``y_j``     1 if site ``j`` is open; fixed to 1 for an existing site
-``p``       largest number of open sites, existing ones included
+``p``       maximum number of open sites, existing ones included
 ``R``       the radius: the largest cost at which a demand counts as covered
 ==========  ======================================================================================
 
-"At most p" and the textbooks' "exactly p" have the same optimum, as another site never makes a plan
-worse. A site that serves no demand is not built, and a site that can serve none has no variable.
-Variables and rows are named by position (``y_12``), never by label. A demand of weight 0 counts
-only where costs are for the whole demand. In every program y is binary.
+"At most p" and the textbooks' "exactly p" have the same optimum, because adding a site never makes
+a plan worse. A site that serves no demand is not built, and a site that can serve none has no
+variable. Variables and rows are named by position (``y_12``), never by label. A demand of weight 0
+counts only if costs are for the whole demand. In every program y is binary.
 
-**Set covering**: the fewest sites such that every demand has one within the radius. Demands with
+**Set covering**: the fewest sites with which every demand has one within the radius. Demands with
 the same sites in the radius share one row. With the row ``sum of y_j <= p``, the program shows
 whether p sites are enough, which solves the p-center::
 
@@ -22,19 +22,19 @@ whether p sites are enough, which solves the p-center::
 
 **Maximal covering**: with p sites, as much weight as possible within the radius. ``c_i`` is 1 if an
 open site is within the radius of ``i``, and need not be binary. Demands with the same sites share
-one ``c_i``, with the sum of their weights::
+one ``c_i``, weighted by the sum of their weights::
 
     max   sum of w_i c_i over i
     s.t.  c_i  <=  sum of y_j over j with d_ij <= R       for each i     (covered)
           sum of y_j <= p                                                (number)
           0 <= c_i <= 1
 
-**p-median**: with p sites, the least cost of serving every demand from its nearest one. Let ``D_i1
-< ... < D_iK`` be the different costs of serving demand ``i``, weight included. The variables do not
-name the serving site, but the cost of the nearest open one: ``z_ik`` is 1 if no site at ``D_ik`` or
-nearer is open. The usual program, with a variable per pair, has no stronger relaxation. Here all
-rows together have one entry per pair, and equal costs share a variable. Costs beyond the nearest
-existing site need no variables or rows::
+**p-median**: with p sites, the least cost of serving every demand from its nearest site. Let ``D_i1
+< ... < D_iK`` be the distinct costs of serving demand ``i``, weight included. The variables
+identify the cost of the nearest open site instead of the site: ``z_ik`` is 1 if no site with a cost
+of at most ``D_ik`` is open. The usual program, with one variable per pair, has no stronger
+relaxation. Here the rows have one entry per pair in total, and equal costs share a variable. Costs
+beyond the nearest existing site need no variables or rows::
 
     min   sum over i of  D_i1 + sum over k < K of (D_i,k+1 - D_ik) z_ik
     s.t.  z_i1 + sum of y_j over j at D_i1   >=  1                        for each i
@@ -43,11 +43,11 @@ existing site need no variables or rows::
           sum of y_j <= p                                                 (number)
           z >= 0
 
-**p-center**: with p sites, the least radius that covers every demand. Let ``D_1 < ... <
-D_K`` be the different costs of all pairs; ``u_k`` is 1 if the radius is ``D_k`` or more. A demand
-needs no row at a ``D_k`` at which it has no site: the row of its next site is stronger. This
-program is for reading, and for instances with few demands; `siting.classics.search` finds the same
-radius by bisection::
+**p-center**: with p sites, the least radius that covers every demand. Let ``D_1 < ... < D_K`` be
+the distinct costs of all pairs; ``u_k`` is 1 if the radius is ``D_k`` or more. A demand needs no
+row for a ``D_k`` that is not the cost of one of its sites: the row of its next site is stronger.
+This program is meant for study and for instances with few demands; `siting.classics.search` finds
+the same radius by bisection::
 
     min   D_1 + sum over k > 1 of (D_k - D_k-1) u_k
     s.t.  u_k + sum of y_j over j with d_ij < D_k  >=  1  for each i and D_k it has a site at
@@ -56,12 +56,12 @@ radius by bisection::
           sum of y_j <= p                                                      (number)
           u >= 0
 
-**Facility location**: the sites with the least cost of opening and serving. Without capacities it
-is the p-median's program with ``sum of f_j y_j`` in the objective and no limit on the number. With
-capacities ``x_ij`` is the share of demand ``i`` served from site ``j``, ``f_j`` the fixed cost,
-``q_j`` the capacity, ``c_ij`` the cost of serving all of ``i`` from ``j``. The rows ``open`` and
-``enough`` are implied for integer ``y``, and strengthen the relaxation. All costs need one unit: if
-pairs are in minutes, fixed costs are in minutes too::
+**Facility location**: the sites that minimise the cost of opening them and serving demand. Without
+capacities it is the p-median's program with ``sum of f_j y_j`` in the objective and no limit on the
+number of sites. With capacities ``x_ij`` is the share of demand ``i`` served from site ``j``,
+``f_j`` the fixed cost, ``q_j`` the capacity, ``c_ij`` the cost of serving all of ``i`` from ``j``.
+The rows ``open`` and ``enough`` are implied for integer ``y``, and strengthen the relaxation. All
+costs must be in the same unit: if pairs are in minutes, so are fixed costs::
 
     min   sum of f_j y_j over j  +  sum of c_ij x_ij over i, j
     s.t.  sum of x_ij over j in N(i)          =   1              for each i          (served)
@@ -114,11 +114,11 @@ class ClassicProgram:
         return dict(zip(self.site.tolist(), self.y, strict=True))
 
     def terms(self, sites: Iterable[int], factor: float = 1.0) -> Terms:
-        """Return the variables of some sites, each with a factor."""
+        """Return the variables of the given sites, each with its factor."""
         return [(self.y_of[j], factor) for j in sites]
 
     def add(self, terms: Terms, sense: Literal["<=", ">=", "=="], side: float, name: str) -> None:
-        """Add the row ``sum of factor x variable <= side``, or the same with another sense."""
+        """Add the row ``sum of factor x variable <= side``, or a row with the given sense."""
         total = pulp.lpSum_vars_coefs(terms)
         row = total <= side if sense == "<=" else total >= side if sense == ">=" else total == side
         self.prob.addConstraint(row, name)
@@ -142,7 +142,7 @@ def lscp(instance: PlainInstance, radius: float, p: int | None = None) -> Classi
     """Return the PuLP program that covers every demand with the fewest sites.
 
     Every demand that needs serving must have a site within `radius` (in the unit of the costs). `p`
-    is the largest number of sites, existing ones included; without `p` there is no limit.
+    is the maximum number of sites, existing ones included; without `p` there is no limit.
     """
     program = _start("lscp", instance.wanted().within(radius), p)
     program.prob.setObjective(pulp.lpSum_vars(program.y))
@@ -170,7 +170,7 @@ def mclp(instance: PlainInstance, p: int, radius: float) -> ClassicProgram:
 
 
 def p_median(instance: PlainInstance, p: int) -> ClassicProgram:
-    """Return the PuLP program that serves every demand from p sites at the least cost.
+    """Return the PuLP program that serves every demand from p sites at minimum cost.
 
     Every demand that needs serving must have a site. `p` is as in `lscp`.
     """
@@ -180,7 +180,7 @@ def p_median(instance: PlainInstance, p: int) -> ClassicProgram:
 
 
 def p_center(instance: PlainInstance, p: int) -> ClassicProgram:
-    """Return the PuLP program for the least radius of p sites (in the unit of the costs).
+    """Return the PuLP program that minimises the radius of p sites (in the unit of the costs).
 
     `p` is as in `lscp`.
     """
@@ -204,7 +204,7 @@ def p_center(instance: PlainInstance, p: int) -> ClassicProgram:
 
 
 def facility_location(instance: PlainInstance, *, capacitated: bool = False) -> ClassicProgram:
-    """Return the PuLP program for the least cost of opening sites and serving demand.
+    """Return the PuLP program that minimises the cost of opening sites and serving demand.
 
     With `capacitated`, sites serve no more weight than their capacity, and demand may be split.
     """
@@ -270,7 +270,7 @@ def _serve_within_capacity(program: ClassicProgram, opening: Terms) -> None:
 
 
 def _equal_sets(instance: PlainInstance) -> tuple[list[Ints], Ints]:
-    """Return the different sets of sites in reach, and the set of each demand (-1: none)."""
+    """Return the distinct sets of sites in reach, and the index of each demand's set (-1: none)."""
     known: dict[bytes, int] = {}
     sets: list[Ints] = []
     of_row = np.full(len(instance.demand_ids), -1, dtype=np.int64)

@@ -1,10 +1,10 @@
 """The best plan of each classic model, with a bound on every plan.
 
-The p-median, facility location and set covering are solved as their integer programs, from a plan
-made by adding and exchanging sites. The p-center is a bisection over the radii (Minieka 1970): a
-set covering problem decides whether p sites cover every demand within a radius; if not, all smaller
-radii are infeasible too. Maximal covering is a covering with a budget of p sites
-(`siting.engine.covering`). With capacities, plans are valued by a transport problem.
+The p-median, facility location and set covering are solved as integer programs, starting from a
+plan made by adding and exchanging sites. The p-center is a bisection over the radii (Minieka 1970):
+a set covering problem decides whether p sites cover every demand within a radius; if not, all
+smaller radii are infeasible too. Maximal covering is a covering with a budget of p sites
+(`siting.engine.covering`). With capacities, a plan is evaluated by solving a transport problem.
 
 Source: E. Minieka: The m-center problem. SIAM Review 12 (1970), 138-139.
 """
@@ -35,7 +35,7 @@ from siting.program.instance import Flags, Floats
 
 @dataclass
 class Found:
-    """A plan, and the bound on any plan."""
+    """A plan, and a bound on the value of any plan."""
 
     chosen: Flags | None  # whether each site is open; None where no plan was found
     value: float  # cost of the plan; in maximal covering, the weight covered
@@ -54,9 +54,9 @@ class Means:
     options: dict[str, Any]
 
     def decide(self, program: ClassicProgram, start: Flags | None = None) -> tuple[Run, Flags]:
-        """Return the solver's run on a program, and its plan; `start`: a plan to start from.
+        """Return the outcome of a solver run on a program, and its plan; `start`: an initial plan.
 
-        If the solver finds no plan, the plan has only the existing sites.
+        If the solver finds no plan, the plan contains only the existing sites.
         """
         if start is not None:
             for variable, j in zip(program.y, program.site.tolist(), strict=True):
@@ -81,7 +81,7 @@ def search_program(problem: Location, build: Callable[[], ClassicProgram], means
         plan = first_plan(problem, means.clock)
     with means.clock.phase("build"):
         program = build()
-    if not program.prob.numConstraints():  # existing sites are the nearest of all
+    if not program.prob.numConstraints():  # no site is nearer than an existing one
         return Found(plan, total(problem, plan), total(problem, plan))
     run, chosen = means.decide(program, plan)
     best = min(plan, chosen, key=lambda one: total(problem, one))
@@ -138,7 +138,7 @@ def covering_of_plain(instance: PlainInstance, p: int, radius: float) -> Coverin
 def cover_most(instance: PlainInstance, p: int, radius: float, means: Means) -> Found:
     """Return the p sites that cover the most weight; value and bound are weights covered.
 
-    Solvers other than HiGHS are given the program as a whole.
+    Solvers other than HiGHS receive the whole program.
     """
     if means.solver != HIGHS:
         run, chosen = means.decide(mclp(instance, p, radius))
@@ -162,7 +162,7 @@ def radius_of(instance: PlainInstance, chosen: Flags) -> float:
 
 
 def search_center(instance: PlainInstance, p: int, means: Means) -> Found:
-    """Return the plan of p sites with the least radius found, and a bound on the radius.
+    """Return the plan of p sites with the smallest radius found, and a bound on the radius.
 
     Every demand of the instance needs serving and has a site. `Found.chosen` is None if even the
     largest radius is too small, or time ran out first.
@@ -199,7 +199,7 @@ def search_center(instance: PlainInstance, p: int, means: Means) -> Found:
 
 
 def transport(instance: PlainInstance, chosen: Flags) -> Floats | None:
-    """Return the share of demand on each pair when open sites serve all demand most cheaply.
+    """Return the share of demand on each pair that serves all demand from open sites at least cost.
 
     The result is None if the open sites cannot serve all demand.
     """

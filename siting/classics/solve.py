@@ -1,6 +1,6 @@
 """Solutions of the classic models: sites, assignments, and the proof of their quality.
 
-The plan found (`siting.classics.search`) is valued again from the tables at the end; its value is
+The plan found (`siting.classics.search`) is re-evaluated from the tables at the end; its value is
 never taken from a solver.
 """
 
@@ -57,19 +57,19 @@ UNITS = {
 
 @dataclass(frozen=True, eq=False)
 class ClassicSolution:
-    """The answer of a classic model.
+    """The solution of a classic model.
 
     Parameters
     ----------
     model
         Name of the model.
     sites
-        Ids of the open sites, existing ones included, in the order of the ids. No new site is idle:
-        the plan would be worse without it.
+        Ids of the open sites, existing ones included, sorted by id. No new site is idle: dropping
+        any of them would make the plan worse.
     assignment
         One row per pair of a demand and a site that serves it: ``demand_id``, ``site_id``, ``cost``
         (as in the reach table) and ``share`` of the demand; only a capacitated plan splits a
-        demand. Of equally near sites, the one with the lowest id serves.
+        demand. Of equally near sites, the one with the lowest id serves the demand.
     unserved
         Ids of the demands that are not covered (maximal covering) or have no weight.
     proof
@@ -92,7 +92,7 @@ class ClassicSolution:
         return self.proof.objective
 
     def __repr__(self) -> str:
-        """Return the answer as a few readable lines."""
+        """Return the solution as a few lines of text."""
         proof = self.proof
         served = self.assignment["demand_id"].nunique()
         return (
@@ -134,7 +134,7 @@ def solve_classic(
         capacities ignored) or ``capacitated_facility_location`` (the same within capacities, demand
         may be split). The first four ignore fixed costs and capacities.
     p
-        Largest number of sites, existing ones included.
+        Maximum number of sites, existing ones included.
     radius
         Largest cost at which a demand counts as covered, in the unit of the cost column.
     gap
@@ -154,8 +154,8 @@ def solve_classic(
     Raises
     ------
     InputError
-        With every fault: an unknown model, `p` or `radius` missing or out of range, demands that no
-        site can serve, too little capacity.
+        If the problem has errors; the message lists them all: an unknown model, `p` or `radius`
+        missing or out of range, demands that no site can serve, too little capacity.
     InfeasibleError
         If `p` sites are too few to serve every demand, or capacities in reach are too small.
     SolveError
@@ -183,7 +183,7 @@ def solve_classic(
 
 
 class _Solve:
-    """One problem of a classic model: the demand that needs serving, p, and the radius."""
+    """An instance of a classic model: the demand that needs serving, p, and the radius."""
 
     def __init__(self, instance: PlainInstance, model: ClassicModel, p: int, radius: float) -> None:
         self.instance, self.model, self.p, self.radius = instance, model, p, radius
@@ -219,7 +219,7 @@ class _Solve:
         return search_program(self.costs(radius), build, means)
 
     def answer(self, incumbent: Found, means: Means) -> ClassicSolution:
-        """Return the solution: the plan without idle sites, valued again, with its proof."""
+        """Return the solution: the plan without idle sites, re-evaluated, with its proof."""
         needed, bound = self.needed, incumbent.bound
         chosen, shares, objective = self.settled(incumbent, means.clock)
         if not math.isfinite(objective):
@@ -283,7 +283,7 @@ class _Solve:
         return chosen, shares, float(opening + needed.whole @ shares)
 
     def no_plan(self, incumbent: Found, means: Means) -> SolveError | InfeasibleError:
-        """Return the error for no plan: none can exist, or none was found in time."""
+        """Return the error for a solve without a plan: none exists, or none was found in time."""
         if self.model == "capacitated_facility_location":
             return InfeasibleError(_stranded(self.needed))
         if self.model in TAKES_P and incumbent.bound >= incumbent.value * (1 - settings.ARITHMETIC):
@@ -295,7 +295,7 @@ class _Solve:
         if means.clock.interrupted:
             return SolveError("solve", "interrupted before there was any plan")
         what = "ended before any plan that serves every demand was found"
-        return SolveError("time_limit_s", what, "give more seconds or more sites")
+        return SolveError("time_limit_s", what, "allow more time or more sites")
 
 
 def _stopped(incumbent: Found, clock: Clock) -> Stopped:
@@ -310,9 +310,9 @@ def _stopped(incumbent: Found, clock: Clock) -> Stopped:
 
 
 def _stranded(needed: PlainInstance) -> Fault:
-    """Return a fault naming the demands that cannot be served in full even with all sites open."""
+    """Return an error for the demands that cannot be served in full even with all sites open."""
     rows, sites = len(needed.demand_ids), len(needed.site_ids)
-    # An extra site without a limit serves the demand that the others cannot.
+    # An extra site of unlimited capacity serves the demand that the others cannot.
     order = np.argsort(np.concatenate([needed.row, np.arange(rows)]), kind="stable")
     wider = replace(
         needed,
@@ -346,7 +346,7 @@ def _stranded(needed: PlainInstance) -> Fault:
 def check_classic(
     instance: PlainInstance, model: str, p: int | None, radius: float | None, effort: Effort
 ) -> None:
-    """Check a problem; raise `InputError` with every fault."""
+    """Check a problem; raise `InputError` with every error."""
     models = get_args(ClassicModel)
     if model not in models:
         raise InputError("model", f"no model {model!r}", f"use {', '.join(models)}")
@@ -362,7 +362,7 @@ def check_classic(
 
 def _number_faults(instance: PlainInstance, model: str, p: int | None) -> list[Fault]:
     if model not in TAKES_P:
-        return [] if p is None else [Fault("p", f"plays no part in {model}", "leave it out")]
+        return [] if p is None else [Fault("p", f"is not used by {model}", "leave it out")]
     sites, standing = len(instance.site_ids), instance.site_ids[instance.existing]
     if p is None:
         return [Fault("p", f"missing: {model} needs the number of sites", f"give 1 to {sites:,}")]
@@ -381,7 +381,7 @@ def _number_faults(instance: PlainInstance, model: str, p: int | None) -> list[F
 
 def _radius_faults(model: str, radius: float | None) -> list[Fault]:
     if model not in TAKES_RADIUS:
-        what = f"plays no part in {model}"
+        what = f"is not used by {model}"
         fix = "leave it out, or drop pairs beyond it from the reach table"
         return [] if radius is None else [Fault("radius", what, fix)]
     if radius is None:
@@ -393,14 +393,14 @@ def _radius_faults(model: str, radius: float | None) -> list[Fault]:
 
 
 def _reach_faults(instance: PlainInstance, radius: float) -> list[Fault]:
-    """Return faults that name the demands that must be served but cannot be."""
+    """Return errors for the demands that must be served but cannot be."""
     there = np.diff(instance.start) > 0
     nearest = np.full(len(there), math.inf)
     nearest[there] = instance.cost[instance.start[:-1][there]]
     far = instance.needed & there & (nearest > radius)
 
     alone, distant = (instance.demand_ids[flags] for flags in (instance.needed & ~there, far))
-    what = f"of {len(there):,} demands can be served from no site"
+    what = f"of {len(there):,} demands cannot be served from any site"
     fix = "add pairs or candidates for them, or drop them from demand"
     faults = naming("reach", what, alone, fix, count=True)
     what = f"of {len(there):,} demands have no site within {radius:g}"

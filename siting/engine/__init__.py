@@ -1,4 +1,4 @@
-"""The engine: bounds, plans and proofs for any program. Only it imports HiGHS."""
+"""The engine: bounds, plans and proofs for any program. No other package imports HiGHS."""
 
 from siting.engine.answer import AimProof, Answer
 from siting.engine.clock import Progress

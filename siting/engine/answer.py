@@ -1,4 +1,4 @@
-"""The answer to a program: stations, service, public money, and the proof of each aim."""
+"""The solution of a program: stations, service, public money, and the proof of each aim."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class AimProof:
 
 
 class Solved:
-    """The proofs of a solved program, and its figures in a few lines."""
+    """The proofs of a solved program, and a summary in a few lines."""
 
     proofs: tuple[AimProof, ...]
 
@@ -68,7 +68,7 @@ class Solved:
         return out
 
     def __repr__(self) -> str:
-        """Return the figures as a few readable lines."""
+        """Return a summary in a few lines."""
         me: Any = self
         share = me.served_kwh_day / me.demand_kwh_day if me.demand_kwh_day else 0.0
         method = "" if me.method == "exact" else f", {me.method}"
@@ -86,7 +86,7 @@ class Solved:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Answer(Solved):
-    """The answer to a program.
+    """The solution of a program.
 
     Parameters
     ----------
@@ -99,7 +99,8 @@ class Answer(Solved):
     energy
         Energy served by pair (row) and slice (column), in kWh/day.
     paid
-        Public money paid to each offer up to each year (PKR); empty without a viability gap.
+        Public money paid to each offer by the end of each year (PKR); empty without a viability
+        gap.
     proofs
         Each aim with its proof, in order.
     method
@@ -113,7 +114,8 @@ class Answer(Solved):
     guarantee
         Worst-case guarantee of the greedy method on this kind of program, with its source.
     left_out
-        Stations removed for too small a gain per rupee; without them the plan is within the gap.
+        Stations removed because their gain per rupee is too small; the plan is still within the
+        gap.
     prices
         Dual prices, if known, from which `siting.verify.certified` proves a bound on the first aim.
     """
@@ -144,12 +146,12 @@ class Answer(Solved):
 
     @cached_property
     def standing(self) -> Ints:
-        """Positions of the offers that stand in the last slice, in order."""
+        """Positions of the offers in place in the last slice, in order."""
         return np.sort(self.program.options.last[self.choice])
 
     @property
     def offers(self) -> tuple[str, ...]:
-        """Ids of the offers that stand in the last slice, existing stations included."""
+        """Ids of the offers in place in the last slice, existing stations included."""
         return tuple(self.program.instance.offer_ids[self.standing].tolist())
 
     @property
@@ -159,7 +161,7 @@ class Answer(Solved):
 
     @property
     def built(self) -> pd.DataFrame:
-        """Standing stations by slice: ``slice``, ``year``, ``site_id``, ``offer_id``."""
+        """Open stations by slice: ``slice``, ``year``, ``site_id``, ``offer_id``."""
         instance, options = self.program.instance, self.program.options
         rows = []
         for one in self.program.slices:
@@ -271,7 +273,7 @@ class Answer(Solved):
         )
 
     def yearly(self, amount: Floats) -> float:
-        """Return the sum of an amount over standing offers, weighted by year."""
+        """Return the sum of an amount over the offers in place, weighted by year."""
         by_year = self.program.options.of_offers(amount)[self.choice]
         return math.fsum(by_year @ year_weights(self.program.slices))
 
@@ -342,7 +344,7 @@ class Answer(Solved):
             yield s, float(wanted[s]), math.fsum(self.energy[inside, s])
 
     def shares(self, group: Floor) -> list[float]:
-        """Return a group's share served, for each slice in which it applies and has demand."""
+        """Return a group's share served in each slice where its floor applies and it has demand."""
         return [served / wanted for _, wanted, served in self._shares(group) if wanted > 0]
 
     @property

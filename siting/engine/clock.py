@@ -82,19 +82,22 @@ class Clock:
             self._stop.clear()
 
     def apart(self) -> Clock:
-        """Return a clock for one thread, with the same deadline but its own count of work."""
+        """Return a clock for one thread, with the same deadline but a separate count of work."""
         out = copy.copy(self)
         out._progress, out.seconds, out.work = None, {}, 0.0
         return out
 
     def handed_on(self) -> Clock:
-        """Return a copy for the rest of a solve; a parallel task keeps this clock, now silent."""
+        """Return a copy for the rest of the solve.
+
+        A parallel task keeps this clock, which no longer reports progress.
+        """
         out = copy.copy(self)
         self._progress, self.seconds = None, {}
         return out
 
     def end(self) -> None:
-        """End the time of this clock, but not of its copies."""
+        """End this clock's time, but not that of its copies."""
         self._ended = True
 
     @property
@@ -109,11 +112,11 @@ class Clock:
 
     @property
     def share(self) -> float:
-        """Share of the whole time limit that has passed."""
+        """Elapsed share of the whole time limit."""
         return self.elapsed_s / self._limit_s
 
     def share_after(self, share: float) -> float:
-        """Return the share of the time limit that is used once `share` of the rest has passed."""
+        """Return the share of the time limit used once `share` of the time left has passed."""
         return (self.elapsed_s + share * self.left_s) / self._limit_s
 
     @property
@@ -128,10 +131,10 @@ class Clock:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the first Ctrl-C in the block as a request to stop; the second ends the block.
+        """Treat the first Ctrl-C in the block as a request to stop; the second ends the block.
 
-        The method does nothing if the caller has set a handler, or outside the main thread, which
-        alone receives signals.
+        The method does nothing if the caller has set a handler, or outside the main thread, the
+        only thread that receives signals.
         """
         if not takes_ctrl_c():
             yield

@@ -1,9 +1,10 @@
 """The master problem: options, and a few measures of service bounded by cuts.
 
-*Measures* replace the energy of each pair: the worth served in each part, the energy served towards
-each floor and, where the program decides on payments, the public money paid up to each year. The
-same code writes aims, floors and budgets in terms of pairs or measures (`siting.program.matrix`).
-Cuts exclude values of measures that no choice reaches (`siting.engine.cuts`).
+*Measures* replace the energies of single pairs: the worth served in each part, the energy that
+counts towards each floor and, if the program decides on payments, the public money paid by the end
+of each year. The same code writes aims, floors and budgets in terms of either pairs or measures
+(`siting.program.matrix`). Cuts exclude values of measures that no choice can reach
+(`siting.engine.cuts`).
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from siting.program.rows import Rows
 
 @dataclass(frozen=True)
 class Measure:
-    """A column that stands for the sum of many energies."""
+    """A column that represents the sum of many energies."""
 
     column: int  # column in the coarse matrix
-    # ``worth`` of a part, ``energy`` towards a floor in a slice, ``money`` paid up to a year, or
-    # ``envelope``: the money paid up to the last year that counts in an envelope.
+    # ``worth`` of a part, ``energy`` towards a floor in a slice, ``money`` paid by the end of a
+    # year, or ``envelope``: the money paid by the end of the last year that counts in an envelope.
     kind: str
     index: int  # position of the part, floor, year or limit
     s: int = 0  # slice
@@ -98,7 +99,7 @@ class CoarseLayout(Layout):
         return np.zeros(0, dtype=np.int64), np.zeros(0)
 
     def money(self, of: MoneyKind, gains: Floats | None = None) -> tuple[Ints, Floats]:
-        """Return the columns that cost money, and the money per unit of each (PKR)."""
+        """Return the columns that cost money, and the cost per unit of each (PKR)."""
         if of == "subsidy_pkr" and self.gap is not None:
             last = 1.0 if gains is None else float(gains[-1])
             return np.array([self._money[-1]]), np.array([self.money_unit * last])

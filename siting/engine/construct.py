@@ -1,9 +1,9 @@
 """Greedy construction of a first plan, guided by the unserved demand in reach of each station.
 
-A relaxation gives the price of money in each year. Unfinished plans are not valued exactly: a
+A relaxation provides the price of money in each year. Unfinished plans are not valued exactly: a
 chosen station takes the same share of each row in its reach, and the gains of other stations are
-computed again from the remaining demand. Stations that share no demand are chosen together. Demand
-that counts towards an unmet floor, or belongs to the worst-off group, has a higher weight. Options
+recomputed from the remaining demand. Stations that share no demand are chosen together. Demand that
+counts towards an unmet floor, or belongs to the worst-off group, is given a higher weight. Options
 that count towards an unmet lower limit, such as a station in every square, come first. The plan is
 only a start for `siting.engine.windows` and may miss a floor.
 """
@@ -25,8 +25,8 @@ from siting.program.money import caps_of
 class Sower:
     """Greedy choice of stations: one at a time, or several at once that share no demand.
 
-    `most`: limit on the money if the aim is least money; `scarce`: cost of each option's use of
-    scarce resources, at the prices of a relaxation.
+    `most`: limit on public money if the aim is to minimise it; `scarce`: cost of each option's use
+    of scarce resources, at the prices of a relaxation.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Sower:
         self.used = np.zeros(len(self.frame.resources))
         least = self.frame.resources.at_least
         self.least = np.where(np.isfinite(least) & (least > 0), least, 0.0)
-        # Amounts towards rows with a lower limit; None without such rows.
+        # Amounts towards rows with a lower limit; None if there are no such rows.
         self.counts: sparse.csr_array | None = None
         if self.least.any():
             self.counts = self.frame.resources.use.maximum(0.0)
@@ -68,8 +68,8 @@ class Sower:
         if self.gap is not None:
             self.cap = np.where(offer >= 0, caps_of(instance, self.gap)[offer], 0.0)
         years = program.year_plan
-        # Public money under the viability gap: the most that may be paid up to each year, and the
-        # amount paid.
+        # Public money under the viability gap: the maximum that may be paid by the end of each
+        # year, and the amount paid.
         self.own_money = settings.OWN_MONEY[0]
         self.granted = np.array([program.money_pkr]) if years is None else years.limit_pkr
         self.by_year = years is not None and not years.carry_over
@@ -79,7 +79,7 @@ class Sower:
         """Choose options until no useful one fits, and return the choice.
 
         Once time is up, only one more round follows, or as many as unmet floors and limits need.
-        Each of these chooses all options that fit and share no demand.
+        Each of these rounds chooses all options that fit and share no demand.
         """
         self._keep()
         late = False
@@ -209,7 +209,7 @@ class Sower:
             return np.maximum(price, 1e-9 * max(float(price.max(initial=0.0)), 1e-300))[None]
         lacks = np.maximum(self.need - sold, 0.0)
         fails = (lacks > self.cap).any(axis=0)
-        # Money paid in one year is not paid back in a later year with a surplus.
+        # Money paid in one year is not repaid from a later year's surplus.
         return np.where(fails, np.inf, np.maximum.accumulate(lacks, axis=0))
 
     def _fits(self, option: int, paid: Floats) -> bool:

@@ -1,9 +1,9 @@
-"""Programs without capacities: their service, and a special solver for the plain ones.
+"""Programs without capacities: their service, and a special solver for plain coverings.
 
 Without capacities, a single station serves each row: the one with the most worth or, among equals,
 the nearest. With a budget as the only limit, the program is the budgeted maximal covering of Church
 and ReVelle. `siting.engine.covering` solves it with its own arrays, reductions, kicks and cuts,
-which suit millions of rows.
+which scale to millions of rows.
 
 Source: R. Church, C. ReVelle: The maximal covering location problem. Papers of the Regional Science
 Association 32 (1974), 101-118.
@@ -29,7 +29,7 @@ from siting.program.service import Service
 
 
 def served_whole(aims: Sequence[Aim], program: Program) -> bool:
-    """Return whether, under these aims, each row in reach is served whole by a single station."""
+    """Return whether, under these aims, a single station serves all of each row in reach."""
     decides = (aim for aim in aims if aim.of_worth or aim.of_drives)
     first = next(decides, None)
     return not program.capacitated and first is not None and first.of_worth

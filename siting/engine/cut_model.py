@@ -40,7 +40,8 @@ class Row:
 class Relaxed:
     """An optimum of the relaxed master problem."""
 
-    # Bound on any choice that decisions allow (signed so that more is better); -inf if infeasible.
+    # Bound on the value of any choice that the branching decisions allow (signed so that more is
+    # better); -inf if infeasible.
     bound: float
     taken: Floats  # value of each option, 0 to 1
     # Reduced cost: change in the bound (at most 0) if an option at 0 is added, or one at 1 removed.
@@ -48,7 +49,7 @@ class Relaxed:
     point: Floats  # values of all columns
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return options in no choice above `enough`, and a bound on choices with any of them."""
+        """Return options that choices above `enough` never use, and a bound on choices with any."""
         after = self.bound + self.price
         out: Flags = (self.taken < settings.SIGNIFICANT) & (after <= enough)
         return out, float(after[out].max(initial=-math.inf))
@@ -78,12 +79,12 @@ class CutModel(ABC):
         # Decisions: bounds on each option, and lower bounds on the named sites.
         self._low, self._high = np.zeros(self.count), np.ones(self.count)
         self._there = np.zeros(len(self._named))
-        # Options with the same data, by kind, and the rows that count them.
+        # Options with the same data, grouped by kind, and the rows that count them.
         self.kinds: list[Ints] = []
         self._kind_rows = np.zeros(0, dtype=np.int32)
         self._base = self.model.getNumRow()
         self._slack = np.zeros(0, dtype=np.int64)
-        self.rows: list[Row] = []  # rows of the present cuts
+        self.rows: list[Row] = []  # rows of the current cuts
         # Duals at the last optimum: for the rows other than cuts, all columns, and binding cuts.
         self.dual, self.reduced = np.zeros(self._base), np.zeros(0)
         self.binding: list[tuple[float, Row]] = []
@@ -138,7 +139,7 @@ class CutModel(ABC):
         """
 
     def forbid(self, choice: Ints) -> None:
-        """Exclude exactly one choice, which is a plan only because of rounding errors."""
+        """Exclude exactly one choice, which is feasible only because of rounding errors."""
         value = np.full(self.count, -1.0)
         value[choice] = 1.0
         self.add_rows([Row(np.arange(self.count), value, len(choice) - 1.0)])
@@ -158,7 +159,7 @@ class CutModel(ABC):
     # --- solving -----------------------------------------------------------------------------
 
     def solve(self) -> Relaxed | None:
-        """Return the optimum under the present decisions and cuts; None if time ran out."""
+        """Return the optimum under the current decisions and cuts; None if time ran out."""
         run_native([self.model], self.clock)
         status = self.model.getModelStatus()
         none = np.zeros(self.count)

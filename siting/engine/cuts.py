@@ -1,15 +1,16 @@
-"""Cuts: upper bounds on the service that any choice gives, linear in the options.
+"""Cuts: upper bounds on the service of any choice, linear in the options.
 
-Every cut is the inequality of `siting.engine.parts`, for weights ``l_k`` on measures ``t_k``::
+Every cut has the form of the inequality in `siting.engine.parts`, for weights ``l_k`` on measures
+``t_k``::
 
     sum of l_k t_k  <=  constant + sum of coefficient_n y_n
 
 Weights and prices are the duals of the subproblem at a point. The subproblem is a linear program:
 given fractional options and the service that the master problem claims, it computes the shortfall.
-An option at a fraction serves at most that fraction of a row. The duals give the most violated cut.
-Two cases need no linear program. Where all pairs of a part have the same worth, the subproblem is a
-maximum flow; its minimum cut gives prices of 0 and 1. Without capacities, each row takes its best
-stations until it is served.
+An option with a fractional value serves at most that fraction of a row. The duals give the most
+violated cut. Two cases need no linear program. Where all pairs of a part have the same worth, the
+subproblem is a maximum flow; its minimum cut gives prices of 0 and 1. Without capacities, each row
+uses its best stations until it is served.
 
 Under the viability gap, the gap row of a site also has a price ``tau``. The station then earns
 ``tau`` times its margin as well, and owes ``tau`` times its need, less the part that public money
@@ -105,12 +106,12 @@ class Cutter:
         return self.frame.program.slices[self.parts[p].slice].year
 
     def envelope_share(self, r: int) -> Floats:
-        """Return the share of each offer's money that counts in an envelope (limit `r`)."""
+        """Return the share of each offer's public money that counts in an envelope (limit `r`)."""
         instance = self.frame.program.instance
         return instance.amounts_of(instance.limits[r])
 
     def standing(self, p: int, choice: Ints) -> bytes:
-        """Return the standing offers that can serve a part, as a key for caches.
+        """Return the offers of a choice that can serve a part, as a cache key.
 
         `choice`: option at each site, -1 for none.
         """
@@ -183,13 +184,13 @@ class Cutter:
 
     @cached_property
     def shared(self) -> Flags:
-        """Whether each option's site is in a concession, whose sites share one price of the gap."""
+        """Whether each option's site is in a concession (its sites share one price of the gap)."""
         rule = self.frame.program.gap
         assert rule is not None
         return is_shared(cases_of(self.frame.layout.instance, rule))[self.frame.site]
 
     def plain(self) -> list[Cut]:
-        """Return the cuts that need no separation: from capacities, reach and least payments."""
+        """Return the cuts from capacities, reach and least payments, which need no separation."""
         out = []
         for p, part in enumerate(self.parts):
             none = np.zeros(len(part.rows))
@@ -240,8 +241,8 @@ class Cutter:
     def prices(self, p: int, taken: Floats, worth: Floats, counted: Flags | None) -> list[Floats]:
         """Return row prices for cuts at a point; worths must be equal if there are capacities.
 
-        `taken`: value of each option, 0 to 1; `worth`: worth of a kWh by pair, either 0 or one
-        common value if there are capacities; `counted`: pairs with a worth (None: all).
+        `taken`: value of each option, 0 to 1; `worth`: worth of a kWh for each pair, either 0 or
+        one common value if there are capacities; `counted`: pairs with a worth (None: all).
         """
         part = self.parts[p]
         offer = self.offer[p]
@@ -260,7 +261,7 @@ class Cutter:
             self.frame.site[option], capacity, None if whole else share, rows
         )
         level = float(worth.max(initial=0.0))
-        # Rows on the unserved side have price 0; all other rows have their whole worth as price.
+        # Rows on the unserved side have price 0; the price of every other row is its whole worth.
         both = [np.where(side, 0.0, level) for side in sides]
         if rows is not None:
             both = [np.where(rows, price, 0.0) for price in both]
@@ -282,7 +283,7 @@ class Cutter:
         filled = total - before[row]
         out = []
         for enough in (1 - settings.EXACT, 1 + settings.EXACT):
-            # Last station needed to serve a row whole; a row never served whole has price 0.
+            # Last station needed to serve a row in full; a row never served in full has price 0.
             done = np.flatnonzero(filled >= enough)
             price = np.zeros(len(part.rows))
             last = done[::-1]

@@ -1,14 +1,14 @@
-"""Shortest drives at a given worth, by a Lagrangian program with decay.
+"""Shortest drives that keep a given worth, by a Lagrangian program with decay.
 
 The program for the shortest drives ``min sum of t x`` with ``sum of a x >= E`` has neither cuts nor
-a fast evaluation of a choice. The program ``max sum of (a - t / H) x`` has decay, and has both. For
-every horizon ``H`` (min), a bound ``W`` on the latter bounds the drives::
+a fast evaluation of choices. The program ``max sum of (a - t / H) x`` includes decay, and has both.
+For every horizon ``H`` (min), a bound ``W`` on the second program bounds the drives in the first::
 
     sum of t x  =  H (sum of a x  -  sum of (a - t / H) x)  >=  H (E - W)
 
-This is the Lagrangian bound with the multiplier ``1 / H`` on the worth to be kept, divided by that
+This is the Lagrangian bound with the multiplier ``1 / H`` on the required worth, divided by that
 multiplier. A short horizon gives a better bound, and plans with short drives that may lose some
-worth. A longer horizon then starts from such a plan and regains the worth.
+worth. A longer horizon then starts from this plan and regains the worth.
 
 Source: A. M. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming
 Study 2 (1974), 82-114.
@@ -34,7 +34,7 @@ from siting.program.objective import ENERGY_UNIT, NearerFirst, objective_of
 class Solved(Protocol):
     """A solver that improves a choice until a gap is proven or its turns run out.
 
-    `briefly`: whether to improve the choice and prove nothing.
+    `briefly`: whether to improve the choice without proving a bound.
     """
 
     def __call__(
@@ -46,7 +46,7 @@ class Solved(Protocol):
 def goes(frame: Frame) -> bool:
     """Return whether `solve_drives` can solve a frame."""
     aims = [one.aim for one in frame.reached]
-    # Regret and tails are functions of worth, which the decay program counts differently.
+    # Regret and tails are functions of worth, which the decay program computes differently.
     once = sum(aim.of_worth for aim in aims) == 1
     plain = frame.aim.of_drives and not frame.aim.of_stations
     return plain and once and not any(a.of_scenarios or a.of_drives for a in aims)
@@ -57,7 +57,7 @@ def solve_drives(
 ) -> Result:
     """Return the plan with the shortest drives among plans that keep the worth.
 
-    `frame`: the program for the shortest drives, which must keep one worth (`goes`); `start`: a
+    `frame`: the program for the shortest drives, which must keep one worth (see `goes`); `start`: a
     choice with that worth; `gap`: relative gap of the drives at which the search stops; `bound`: a
     known lower bound on the drives (kWh·min/day).
     """
@@ -113,7 +113,7 @@ def solve_drives(
 
 
 def _nearer(frame: Frame, horizon_min: float) -> Frame:
-    """Return the program in which a kWh loses its worth over a drive of one horizon."""
+    """Return the program in which a kWh loses all its worth over a drive as long as one horizon."""
     asked = frame.program.objective or objective_of(frame.program.instance)
     near = replace(asked, decay=NearerFirst(asked.decay, horizon_min))
     worth = _worth_of(frame)
@@ -122,7 +122,7 @@ def _nearer(frame: Frame, horizon_min: float) -> Frame:
 
 
 def _worth_of(frame: Frame) -> Reached:
-    """Return the earlier aim of worth, with its value."""
+    """Return the earlier aim that maximises worth, with its value."""
     return next(one for one in frame.reached if one.aim.of_worth)
 
 

@@ -21,10 +21,10 @@ class Effort:
     threads: int = 2
     seed: int = 1
     # ``exact`` runs until the gap is proven; ``greedy`` finds a good plan and a bound in seconds;
-    # ``milp`` gives the whole PuLP problem to a solver.
+    # ``milp`` passes the whole PuLP problem to a solver.
     method: Method = "exact"
     solver: str = HIGHS  # solver for ``milp``, by its name in PuLP
-    # Gap for aims that count drives; 0 if `gap` is 0.
+    # Gap for aims that include drives; 0 if `gap` is 0.
     drives_gap: float = 0.05
     # Least gain per rupee of public money (kWh/day). Stations below it are removed while the plan
     # stays within the gap (`siting.engine.trim`); at 0, no station is removed.

@@ -4,9 +4,9 @@ All requirements are removed, then added back as rows over the same columns::
 
     sum of a_rn x_n  -  sum of e_k over the requirements k of row r  <=  side_r      e_k >= 0
 
-A requirement is *held* if its excess is fixed at 0, and *dropped* if no objective counts its
-excess. One integer program shows whether requirements are compatible, how far a single requirement
-must give way, and the smallest changes to several requirements, relative to their figures. Existing
+A requirement is *held* if its excess is fixed at 0, and *dropped* if its excess is not part of the
+objective. One integer program shows whether requirements are compatible, by how much a single
+requirement must be relaxed, and the smallest relative changes to several requirements. Existing
 stations are kept.
 """
 
@@ -48,11 +48,11 @@ class Requirement:
     short: float = 0.0  # least excess of any plan, known without solving
 
     def figure(self, excess: float) -> float:
-        """Return the figure that allows an excess."""
+        """Return the figure that would permit the given excess."""
         return max(0.0, self.asked - excess) if self.least else self.asked + excess
 
     def changed(self, program: Program, figure: float, standing: Flags) -> Program:
-        """Return the program with a new figure; required sites without a station are dropped."""
+        """Return the program with a new figure; sites without a station are no longer required."""
         instance, n = program.instance, self.place
         if self.block == "floor":
             floor = replace(program.floors[n], share=figure)
@@ -102,7 +102,7 @@ class _Row:
 
 
 def let_go(program: Program) -> Program:
-    """Return a program with the same stations and demand but no requirements."""
+    """Return a program with the same stations and demand but without requirements."""
     instance, years, gap = program.instance, program.year_plan, program.gap
     # Lower limits become tiny but not 0, or else the offers that meet them may be left out.
     limits = tuple(
@@ -124,7 +124,7 @@ def let_go(program: Program) -> Program:
 
 
 class Elastic:
-    """The requirements of one program, and the integer program with them as elastic rows."""
+    """The requirements of a program, and the integer program that has them as elastic rows."""
 
     def __init__(self, program: Program, effort: Effort) -> None:
         self.program, self.effort = program, effort
@@ -175,7 +175,7 @@ class Elastic:
                 self._row((column, kwh / wanted[s]), floor.share, owners)
 
     def _drawn(self, share: Floats, t: int) -> Terms:
-        """Return the public money drawn up to a year (PKR), weighted by a share for each offer."""
+        """Return the money drawn by the end of a year (PKR), each offer weighted by its share."""
         if self.program.gap is None:
             drawn = self.options.of_offers(self.program.instance.offer_subsidy * share)
             return self._of_options(drawn[:, t])
@@ -197,7 +197,7 @@ class Elastic:
             owners = self._require(Requirement(f"budget {year}", "year", t, PKR, pkr))
             column, value = self._drawn(whole, t)
             before = [*before, *owners]
-            if years.carry_over:  # the money of each year up to this one is available
+            if years.carry_over:  # the money of all years up to this one is available
                 self._row((column, value), float(years.limit_pkr[t]), before)
                 continue
             if t:
@@ -285,7 +285,7 @@ class Elastic:
     def ask(
         self, held: Collection[int], aimed: Collection[int], clock: Clock, *, whole: bool
     ) -> Answered:
-        """Minimise the sum of some excesses, each in its `unit`; the objective is negated.
+        """Minimise the sum of the given excesses, each in its `unit`; the objective is negated.
 
         `held`: requirements whose excess is 0; `aimed`: requirements whose excess is minimised; all
         others are dropped. `whole`: whether options are integers; else the relaxation is solved.
@@ -319,7 +319,7 @@ class Elastic:
         return {k for row, p in rows if abs(p) > settings.EXACT for k in row.owners}
 
     def excess(self, answer: Answered) -> Floats:
-        """Return how far a solution exceeds each requirement, in the requirement's unit."""
+        """Return by how much a solution exceeds each requirement, in the requirement's unit."""
         out = np.maximum(answer.point[self.columns :], 0.0) * self.unit
         exact = np.zeros(len(out))
         for row in self._rows:

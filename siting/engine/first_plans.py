@@ -27,7 +27,7 @@ def first_plan(inc: Incumbent) -> None:
     if inc.start is not None:
         mend(inc, inc.start)
     if inc.choice is not None:
-        # Sites that are good without decay may be bad with it.
+        # Sites that are good without decay may be bad with decay.
         if valuer is None and inc.coarse and inc.frame.service.near:
             sow(inc)
         return
@@ -82,7 +82,7 @@ def sow(inc: Incumbent) -> None:
 def _begin_small(inc: Incumbent, sower: Sower) -> None:
     """Reduce an infeasible constructed plan to its viable stations, or else to one station.
 
-    A station that is viable among others is viable alone.
+    A station that is viable among other stations is also viable alone.
     """
     if inc.frame.program.gap is not None:
         choice = viable(inc.frame, inc.sown, inc.clock, hurried=True)
@@ -95,7 +95,7 @@ def _begin_small(inc: Incumbent, sower: Sower) -> None:
 
 
 def _by_year(inc: Incumbent) -> bool:
-    """Return whether money has a price in each of several years."""
+    """Return whether the program has years, each with its own price of money."""
     program = inc.frame.program
     return program.gap is None and inc.frame.aim.of_worth and program.year_plan is not None
 
@@ -136,15 +136,15 @@ def round_plainly(inc: Incumbent, taken: Floats) -> None:
     inc.weighed(choice[choice >= 0])
 
 
-# A choice to make viable, and whether to drop at once all stations that lack money.
+# A choice to make viable, and whether to drop at once all stations with too little money.
 type Start = tuple[Ints, bool]
 
 
 def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
     """Make viable plans from new choices until the gap is proven.
 
-    Stations that lack money are shrunk or dropped. A plan counts even if time ran out while another
-    plan was made in parallel.
+    Stations with too little money are reduced or dropped. A plan is kept even if time ran out while
+    another was made in parallel.
     """
     new = (start for start in starts if inc.is_new(start[0]))
     while not inc.done:
@@ -160,10 +160,11 @@ def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
 
 
 def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]:
-    """Yield choices made from relaxations, the last one first; the list is emptied.
+    """Yield choices made from relaxations, the latest first; the list is emptied.
 
     If a relaxation spreads its stations over many sites, two more choices come first: one site per
-    cluster; and all sites with a value, of which those that lack money are dropped at once.
+    cluster; and all sites with a value above 0, from which those with too little money are dropped
+    at once.
     """
     while relaxations:
         taken = relaxations.pop()
@@ -178,7 +179,7 @@ def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]
 def drawn_stations(inc: Incumbent, relaxations: Sequence[Floats]) -> Iterator[Start]:
     """Yield choices of one site per cluster, sampled in proportion to values in a relaxation.
 
-    The relaxations take turns; each is left out once its sample repeats an earlier sample.
+    The relaxations take turns; each is dropped once its sample repeats an earlier one.
     """
     rng, drawn = np.random.default_rng(inc.options.seed), set[bytes]()
     left = deque(_by_site(inc.frame, taken) for taken in relaxations)
@@ -207,7 +208,7 @@ def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None
 
     `value`: summed value of each site's options. The site with the largest value, or a site that
     `rng` samples in proportion to value, takes value from the sites that share most of their demand
-    with it, until it has a whole station. This is repeated with the value that is left.
+    with it, until it has a whole station. This is repeated with the remaining value.
     """
     near, left, centres = frame.shared_demand, value.copy(), []
     own = np.sqrt(np.maximum(near.diagonal(), settings.SIGNIFICANT))
@@ -226,9 +227,9 @@ def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None
 
 
 def take(inc: Incumbent, choice: Ints) -> tuple[Ints, float]:
-    """Value a choice; return the plan made from it, and the plan's value (-inf if infeasible).
+    """Evaluate a choice; return the plan made from it, and the plan's value (-inf if infeasible).
 
-    Under the viability gap, stations that lack money are shrunk or dropped.
+    Under the viability gap, stations with too little money are reduced or dropped.
     """
     value = inc.weighed(choice, late=True)
     if inc.frame.program.gap is not None and not math.isfinite(value):

@@ -26,18 +26,18 @@ Standing = Iterable[str] | Mapping[int, Iterable[str]]
 
 
 def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) -> Answer:
-    """Return the answer to a program with given offers: their service, without a proof.
+    """Return the solution of a program with fixed offers: their service, without a proof.
 
-    Budget, limits, floors, distances and required sites are ignored, so that a plan that breaks
-    them has an answer too; the floor table still lists the energy served. Aims that the offers
-    already decide are left out. `offers`: ids of the offers that stand, existing ones included, at
-    most one per site; by year, or one list for all years; `within_budget`: whether budget and caps
-    limit the public money that fills viability gaps.
+    Budget, limits, floors, distances and required sites are ignored, so that a plan that violates
+    them can be evaluated too; the floor table still lists the energy served. Aims already
+    determined by the offers are left out. `offers`: ids of the offers in place, existing ones
+    included, at most one per site; by year, or one list for all years; `within_budget`: whether
+    budget and caps limit the public money that fills viability gaps.
 
     Raises
     ------
     InputError
-        If an offer is unknown, or two are at one site.
+        If an offer is unknown, or two offers are at the same site.
     SolveError
         If budget and caps apply and allow too little money for these offers.
     """
@@ -62,9 +62,9 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
 
 
 def only_offers(instance: Instance, kept: Ints) -> Instance:
-    """Return an instance without limits and with only some offers, whose sites are required.
+    """Return an instance without limits and with only the given offers, whose sites are required.
 
-    Bundles and opening years are dropped too, because a given choice may break them.
+    Bundles and opening years are dropped too, because a given choice may violate them.
     """
     return replace(
         instance.with_offers(kept),
@@ -76,7 +76,7 @@ def only_offers(instance: Instance, kept: Ints) -> Instance:
 
 
 def choice_of(program: Program, offers: Standing) -> Ints:
-    """Return the options with exactly the given offers."""
+    """Return the options that have exactly the given offers."""
     stand = _standing(program, offers)
     wanted = np.full((len(program.instance.site_ids), len(stand)), -1, dtype=np.int64)
     for t, ids in enumerate(stand):
@@ -95,9 +95,9 @@ def proven(
     stopped: Stopped,
     seconds: dict[str, float],
 ) -> Answer:
-    """Return the answer to a program with given offers, and with a proven bound on each aim.
+    """Return the solution of a program with fixed offers, with a proven bound on each aim.
 
-    `bounds`: proven bound on any plan, by aim; other arguments as for `Proof`.
+    `bounds`: proven bound on any plan, for each aim; other arguments as for `Proof`.
     """
     choice = choice_of(program, offers)
     return _answer(
@@ -119,7 +119,7 @@ def _left_to_decide(program: Program) -> list[Aim]:
     out: list[Aim] = []
     for aim in program.all_aims:
         if aim.of_scenarios:
-            out.append(MostWorth())  # each scenario gets its best service
+            out.append(MostWorth())  # each scenario is served as well as possible
         elif not aim.of_money or program.gap is not None:
             out.append(aim)
     if all(aim.of_drives for aim in out):
@@ -146,7 +146,7 @@ def _answer(
     seconds: dict[str, float] | None = None,
 ) -> Answer:
     reached: list[Reached] = []
-    alike = served_whole(program.all_aims, program)  # whether all aims give the same service
+    alike = served_whole(program.all_aims, program)  # whether the service is the same for all aims
     for aim in dict.fromkeys(_left_to_decide(program)):
         value = 0.0 if alike else _value(program, aim, reached, choice)
         reached.append(Reached(aim, value))
@@ -178,7 +178,7 @@ def assign(
     instance
         The data for which the offers were chosen.
     offer_ids
-        Offers that stand, existing ones included; at most one per site.
+        Offers in place, existing ones included; at most one per site.
     model
         ``capacitated``: the most energy the chargers can deliver, then the shortest drives.
         ``coverage``: all demand in reach of a compatible station, each row from its nearest one.
@@ -186,6 +186,6 @@ def assign(
     Raises
     ------
     InputError
-        If an offer is unknown, two are at one site, or the model is unknown.
+        If an offer is unknown, two offers are at the same site, or the model is unknown.
     """
     return plan_of(Program(instance, model), offer_ids).service()

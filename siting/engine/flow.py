@@ -38,8 +38,8 @@ class FlowGraph:
 
         `site`: site of each station; a site may have several; `capacity`: energy that each station
         (row) delivers from each charger group at its value in `share`; `share`: value of each
-        station, 0 to 1, which limits its share of a row; None: all 1; `counted`: rows with demand
-        that counts; None: all.
+        station, 0 to 1, which limits its share of a row; None: all 1; `counted`: rows whose demand
+        counts; None: all.
         """
         units = self._units if counted is None else np.where(counted, self._units, 0)
         node, row, room, link = self._arcs(site, capacity, share, units)

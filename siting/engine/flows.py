@@ -1,7 +1,8 @@
 """The energies of pairs in a relaxation: the nearest pairs, and pairs added by pricing.
 
-A demand row reaches dozens of sites and is served by one or two of them, mostly near ones. So the
-relaxation starts with the energies to the nearest sites; pricing adds others, as it adds options.
+A demand row reaches dozens of sites but is served by one or two of them, mostly near ones. So the
+relaxation starts with the energies to the nearest sites; pricing adds others, just as it adds
+options.
 
 A *link* ``x_c <= u_c Y`` limits the energy ``x_c`` to the share ``Y`` of its upper bound ``u_c``;
 ``Y`` is the summed value of the options that can serve it. Links are valid for integer options. The
@@ -42,11 +43,11 @@ class Flows:
             there = np.zeros(frame.sites, dtype=bool)
             there[start] = True
             self.inside |= self.nearest(there)
-        else:  # each row has one energy, common to all stations
+        else:  # each row has one energy for all stations
             self.inside = np.ones(len(pair), dtype=bool)
 
     def nearest(self, open_: Flags) -> Flags:
-        """Return whether each energy is to one of the nearest open sites of its row."""
+        """Return whether each energy flows to one of the nearest open sites of its row."""
         order = self.order[open_[self.site[self.order]]]
         out = np.zeros(len(self.site), dtype=bool)
         out[order[first_of_each(self.group[order], settings.NEAREST_PAIRS)]] = True
@@ -106,7 +107,7 @@ class Flows:
         return one, linked
 
     def less_by_links(self, price: Floats) -> Floats:
-        """Return the amount by which all links, at some prices, lower each reduced cost."""
+        """Return the amount by which all links, at the given prices, lower each reduced cost."""
         out = np.zeros(self.frame.matrix.a.shape[1])
         out[self.first : self.first + len(price)] = price
         for s in range(len(self.frame.program.slices)):

@@ -85,7 +85,7 @@ class Frame:
         return self.energy_row * len(self.program.slices) + self.energy_slice
 
     def share_of(self, energies: Ints, taken: Floats) -> Floats:
-        """Return, for each of some energies, the summed value of the options that can serve it."""
+        """Return, for each given energy, the summed value of the options that can serve it."""
         out, when = np.zeros(len(energies)), self.energy_slice[energies]
         site, kind = self.energy_site[energies], self.service.kind[self.energy_row[energies]]
         for s, able in enumerate(self.able):
@@ -102,17 +102,17 @@ class Frame:
         return sparse.csc_array(self.matrix.a)
 
     def rows_of(self, *families: str) -> Ints:
-        """Return the rows of some families of the matrix."""
+        """Return the rows of the given families of the matrix."""
         spans = [self.matrix.family.get(one, slice(0, 0)) for one in families]
         return np.concatenate([np.arange(span.start, span.stop) for span in spans])
 
     @property
     def large(self) -> bool:
-        """Whether the program is too large for steps whose time grows with pairs times sites."""
+        """Whether the program is too large for steps whose run time grows with pairs × sites."""
         return len(self.energy_pair) * self.sites > settings.LARGE
 
     def with_rows(self, rows: sparse.csr_array, least: Floats) -> Frame:
-        """Return the frame with more rows, which all plans meet; `least`: their lower limits."""
+        """Return the frame with extra rows that all plans satisfy; `least`: their lower limits."""
         m, out = self.matrix, copy(self)
         wide = sparse.csr_array((rows.data, rows.indices, rows.indptr), (len(least), m.a.shape[1]))
         out.matrix = replace(
@@ -151,7 +151,7 @@ class Frame:
 
     @cached_property
     def money(self) -> Floats:
-        """The money of each option in the aim, without payments that a solve decides."""
+        """The cost of each option in the aim, without payments that the solve decides."""
         out = np.zeros(self.count)
         column, value = self.aim.money(self.layout)
         mine = column < self.count
@@ -174,7 +174,7 @@ class Frame:
         return np.full(self.sites, -1, dtype=np.int64)
 
     def by_site(self, options: Ints) -> Ints:
-        """Return some options as a choice by site, -1 for none."""
+        """Return the given options as a choice by site, -1 for none."""
         choice = self.nothing
         choice[self.site[options]] = options
         return choice
@@ -228,14 +228,15 @@ class Frame:
         shift = self.by_column[:, choice] @ np.ones(len(choice))
         rows = np.zeros(m.a.shape[0], dtype=bool)
         rows[part.indices] = True
-        # Rows over options alone depend only on the choice; other rows must hold even if empty.
+        # Rows that contain only options depend on the choice alone; other rows must hold even if
+        # empty.
         first = max((m.family[f].stop for f in ("one", "resource") if f in m.family), default=0)
         lower, upper = m.row_lower - shift, m.row_upper - shift
         empty = ~rows
         empty[:first] = False
         if (lower[empty] > settings.EXACT).any() or (upper[empty] < -settings.EXACT).any():
             return _none(infeasible=True)
-        # If no station is in reach there are no columns, and HiGHS gives no answer.
+        # If no station is in reach there are no columns, and HiGHS returns no solution.
         if not len(columns):
             none = np.zeros(m.a.shape[0]), np.zeros(m.a.shape[1])
             cost = float(m.cost @ fixed)
@@ -260,7 +261,7 @@ def _solved(
     a: sparse.csc_array, cost: Floats, lower: Floats, upper: Floats, row_lower: Floats,
     row_upper: Floats, clock: Clock, threads: int, options: Mapping[str, Any],
 ) -> Answered:  # fmt: skip
-    """Return the HiGHS answer for a linear program; a large one is solved in pieces."""
+    """Return HiGHS's solution of a linear program; a large one is solved in pieces."""
     if a.shape[1] <= settings.MANY_PAIRS:
         return run_model(model_of(a, cost, lower, upper, row_lower, row_upper, **options), clock)
     pieces = _apart(a, max(threads, 2))

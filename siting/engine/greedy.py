@@ -1,12 +1,12 @@
 """The guarantee of the greedy plan, and the extra plan that the guarantee needs.
 
-With one option per site the energy served is monotone and submodular in the set of options: the
+With one option per site, the energy served is monotone and submodular in the set of options: the
 gain of a station shrinks as others are added. This holds for coverage and for the transport problem
 with capacities, whose value is the rank of a polymatroid. So the energy that new stations add to
-the existing ones has these guarantees:
+that of the existing ones has these guarantees:
 
 - The better of two plans reaches at least ``(1 - 1/e) / 2`` (31.6 %) of the best within the budget.
-  One plan is greedy by energy per rupee, the other has the best single option.
+  One plan is greedy by energy per rupee, the other consists of the best single option.
 - If all subsidies are the same, the greedy plan reaches at least ``1 - 1/e`` (63.2 %) of the best.
 
 Neither guarantee holds with several options at a site, limits other than a budget, or required
@@ -18,10 +18,10 @@ smaller sum. Sums are tried in descending order: if the largest amount spent is 
 to ``C`` give the same plan, so the next sum is just below ``C``. The order of options does not
 depend on the sum. So a larger budget includes all plans of a smaller one, and **more money never
 makes the plan worse**. This holds for programs of one year whose aim is worth, or worth net of
-money, if choices are valued fast or the viability gap applies, unless time ends the list of sums
-early. It does not hold where the greedy choice misses lower limits or required sites, nor for the
-worth that ``least_gain`` and later aims give up within the gap. For other programs,
-construction or the relaxation gives the plan, and more money may give a worse one.
+money, if choices can be evaluated fast or the viability gap applies, unless time ends the list of
+sums early. It does not hold where the greedy choice misses lower limits or required sites, nor for
+the worth that ``least_gain`` and later aims give up within the gap. For other programs, the plan
+comes from construction or the relaxation, and more money may lead to a worse plan.
 
 Sources: G. Nemhauser, L. Wolsey, M. Fisher: An analysis of approximations for maximizing submodular
 set functions I. Mathematical Programming 14 (1978), 265-294. S. Khuller, A. Moss, J. Naor: The
@@ -82,9 +82,9 @@ def _for_less_and_less(valuer: Valuer, purse: Purse, clock: Clock) -> Iterator[S
 
 
 def sown_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Ints]:
-    """Yield the choices constructed with the full budget and other sums for viability gaps.
+    """Yield the choices constructed with the full budget and, for viability gaps, with other sums.
 
-    Options are ranked by worth per rupee. A rupee of a station's need gets each weight in
+    Options are ranked by worth per rupee. A rupee of a station's need is weighted by each value in
     `settings.OWN_MONEY` in turn. A gap is known only once the service is computed, and is usually
     smaller than construction assumes. So sums above the full budget may fit; they are tried last.
     """
@@ -114,7 +114,7 @@ def guarantee(valuer: Valuer) -> str:
 
 
 def best_single(valuer: Valuer, than: State, clock: Clock) -> State:
-    """Return the best plan of existing stations and one option, or `than` if none is better."""
+    """Return the best plan of existing stations plus one option, or `than` if none is better."""
     base = valuer.at(valuer.frame.by_site(valuer.frame.kept))
     best = than
     fits = valuer.room.fits(base.choice)[: valuer.count]

@@ -1,8 +1,8 @@
 """HiGHS, native or through PuLP: silent, interruptible and within the time limit.
 
-`InterruptibleHighs` overrides the parts of PuLP's solver class that matter here. HiGHS runs on a
-thread of its own, for two reasons. Python delivers Ctrl-C only between two of its own instructions,
-never while C code runs. So the calling thread waits in Python and takes the signal, and HiGHS polls
+`InterruptibleHighs` overrides the parts of PuLP's solver class that matter here. HiGHS runs on its
+own thread, for two reasons. Python delivers Ctrl-C only between two of its own instructions, never
+while C code runs. So the calling thread waits in Python and receives the signal, and HiGHS polls
 for it. HiGHS also binds its pool of workers to the thread that first runs it, and then refuses to
 use a different number of workers there.
 """
@@ -29,7 +29,7 @@ from siting.errors import Fault, SolveError
 
 
 class InterruptibleHighs(pulp.HiGHS):
-    """PuLP's HiGHS, run on a thread of its own under a `Clock`."""
+    """PuLP's HiGHS, run on its own thread under a `Clock`."""
 
     def __init__(self, clock: Clock, **options: Any) -> None:
         super().__init__(msg=False, **options)
@@ -37,7 +37,7 @@ class InterruptibleHighs(pulp.HiGHS):
         self._began = 0.0
 
     def createAndConfigureSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802
-        """Make the native model, and silence it."""
+        """Create the native model, and silence it."""
         self._began = time.perf_counter()
         hush()
         super().createAndConfigureSolver(lp)
@@ -46,7 +46,7 @@ class InterruptibleHighs(pulp.HiGHS):
     def callSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802
         """Run HiGHS until it is done, the deadline passes or the user interrupts.
 
-        Reading the answer takes about as long as passing the problem did; this time is reserved.
+        Reading the solution takes about as long as passing the problem did; this time is reserved.
         """
         handed_over_s = time.perf_counter() - self._began
         limit = min(self.timeLimit or math.inf, self.clock.left_s - handed_over_s)
@@ -61,12 +61,12 @@ _ASKS = (_Kind.kCallbackMipInterrupt, _Kind.kCallbackSimplexInterrupt, _Kind.kCa
 
 @contextmanager
 def quiet_stdout() -> Iterator[None]:
-    """Discard standard output of C code while the block runs.
+    """Discard the standard output of C code while the block runs.
 
     HiGHS prints two lines to file descriptor 1 when the first model of a process is made, before
     any option can stop it. `contextlib.redirect_stdout` does not catch these lines, and a reader of
-    JSON on standard output would fail on them. Earlier output of the user is flushed first. A
-    closed descriptor is left alone.
+    JSON on standard output would fail on them. Earlier user output is flushed first. A closed
+    descriptor is left alone.
     """
     with suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()
@@ -99,7 +99,7 @@ def _flush_c() -> None:
 
 @cache
 def hush() -> None:
-    """Make the first native model of the process, and discard its banner of two lines."""
+    """Create the first native model of the process, and discard its two-line banner."""
     with quiet_stdout():
         highspy.Highs()  # type: ignore[no-untyped-call]
 
@@ -150,7 +150,7 @@ def _work_of(model: highspy.Highs, cold: bool) -> float:
 
 
 def native(prob: pulp.LpProblem) -> highspy.Highs:
-    """Return the native model that PuLP made of a problem."""
+    """Return the native model that PuLP built from a problem."""
     assert prob.solverModel is not None
     return cast(highspy.Highs, prob.solverModel)
 

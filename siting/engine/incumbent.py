@@ -32,9 +32,10 @@ from siting.program.instance import Flags, Floats, Ints
 class Options:
     """Settings for one aim.
 
-    `greedy`: whether to use the greedy method; `briefly`: whether to improve the plan and prove
-    nothing; `turns`: limit on the number of turns; `yields_from`: share of the whole time limit
-    after which the aim ends early, for later aims, if its turns are too slow to prove the gap.
+    `greedy`: whether to use the greedy method; `briefly`: whether to improve the plan without
+    proving a bound; `turns`: limit on the number of turns; `yields_from`: share of the whole time
+    limit after which the aim ends early, leaving time for later aims, if its turns are too slow to
+    prove the gap.
     """
 
     gap: float
@@ -50,19 +51,19 @@ class Options:
 class Known:
     """The result of a whole relaxation: its bounds and its point.
 
-    `whole`: the frame with all options; `options`: positions in `whole` of the present options;
+    `whole`: the frame with all options; `options`: positions in `whole` of the current options;
     `at_most`: bound on the plans with each option of `whole`.
     """
 
     whole: Frame
     options: Ints
     bound: float
-    taken: Floats  # value of each present option
+    taken: Floats  # value of each current option
     at_most: Floats
     money: Floats  # price of a rupee in the unit of the aim, by year
 
     def promising(self, at_most: Floats, enough: float) -> Ints:
-        """Return missing options that a plan above `enough` may use; none if there are too many.
+        """Return missing options that a plan above `enough` may use; empty if there are too many.
 
         `at_most`: bound on the plans with each option.
         """
@@ -101,18 +102,18 @@ class Incumbent:
         self.served: dict[bytes, Answered] = {}
         self.taken: Floats = np.zeros(frame.count) if known is None else known.taken
         self.bound_only = False  # whether only the bound is still improved
-        self.ended_in_time = False  # whether the search ended to leave time for what follows
+        self.ended_in_time = False  # whether the search ended to leave time for later steps
         self.turns_ended: Ended | None = None  # reason why the turns ended
         # A turn of the tree, which may continue after later aims; None before the first turn.
         self.tree_turn: Callable[[], bool] | None = None
-        self._serve_s = 0.0  # longest time that computing a service took
+        self._serve_s = 0.0  # longest time taken to compute a service
 
     def build(self) -> None:
-        """Write the master problem, and find out whether choices have a fast evaluation."""
+        """Write the master problem, and determine whether choices can be evaluated fast."""
         drives = [self.frame.aim, *(reached.aim for reached in self.frame.reached)]
         # Drives have no measure in the master problem.
         self.coarse = not any(aim.of_drives for aim in drives)
-        # Steps for small programs take too long if the program is large or has an aim of drives.
+        # Steps for small programs take too long if the program is large or the aim includes drives.
         self.heavy = self.frame.large or not self.coarse
         self.master = Master(
             self.frame, self.parts, self.clock, seed=self.options.seed, threads=self.options.threads
@@ -127,7 +128,7 @@ class Incumbent:
 
     @property
     def price_of_money(self) -> Floats:
-        """Price of a rupee in the unit of the aim, by year; 0 if it is not known."""
+        """Price of a rupee in the unit of the aim, by year; 0 if unknown."""
         if self.bounds is not None:
             return self.bounds.prices.money
         return np.zeros(0) if self.known is None else self.known.money
@@ -169,7 +170,7 @@ class Incumbent:
         return self.best + share * abs(self.best) if math.isfinite(self.best) else -math.inf
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return options in no plan above `enough`, and a bound on plans with any of them."""
+        """Return options that no plan above `enough` uses, and a bound on plans that use any."""
         out: Flags = self.at_most <= enough
         return out, float(self.at_most[out].max(initial=-math.inf))
 
@@ -200,9 +201,9 @@ class Incumbent:
         self.clock.report()
 
     def weighed(self, choice: Ints, *, late: bool = False) -> float:
-        """Return the value of a choice (-inf if it is no plan); keep the best choice.
+        """Return the value of a choice (-inf if infeasible); keep the best choice.
 
-        `late`: whether to value the choice even if time is up; `ends` leaves time for that.
+        `late`: whether to evaluate the choice even if time is up; `ends` leaves time for that.
         """
         if not self.frame.fits(choice):
             return -math.inf
@@ -226,13 +227,13 @@ class Incumbent:
             # The service of a first plan is computed even if time is up.
             clock = self.clock if self.begun and not late else Clock(math.inf)
             self.served[key] = self.frame.serve(np.sort(choice), clock, self.options.threads)
-            # Slices are served in parallel here, but as one program in the answer.
+            # Slices are solved in parallel here, but as one program for the final plan.
             beside = self.options.threads if len(self.frame.program.slices) > 1 else 1
             self._serve_s = max(self._serve_s, beside * (self.clock.elapsed_s - began))
         return self.served[key]
 
     def cut_at(self, choice: Ints, relaxed: Relaxed) -> None:
-        """Add the cuts at a choice, and value the choice if it may be the best."""
+        """Add the cuts at a choice, and evaluate the choice if it may be the best."""
         if self.master.cut_at(choice, relaxed.taken) > self.best:
             self.weighed(choice)
 
@@ -255,16 +256,16 @@ class Incumbent:
         return max(passed / share if share > 0 else self.clock.left_s, 1e-9)
 
     def until(self, share: float) -> float:
-        """Return the share of the whole time limit used once `share` of the rest has passed.
+        """Return the share of the whole time limit used once `share` of the time left has passed.
 
-        The result is capped, so that time is left for the answer.
+        The result is capped, so that time is left for the final service.
         """
         share_s = share * self.clock.left_s
         return min(self.ends, (self.clock.elapsed_s + share_s) / self._whole_s)
 
     @property
     def ends(self) -> float:
-        """Share of the whole time limit after which only the answer's service is computed."""
+        """Share of the whole time limit after which only the final plan's service is computed."""
         served = settings.AGAIN * self._serve_s / self._whole_s
         return max(min(settings.ENDS, 1 - served), 0.5)
 
@@ -279,6 +280,6 @@ class Incumbent:
         return len(self.known.promising(at_most, enough)) > 0
 
     def keep_state(self, state: State) -> None:
-        """Keep the plan of a valued choice if it is better."""
+        """Keep the plan of an evaluated choice if it is better."""
         if self.valuer is not None and self.valuer.allowed(state.choice):
             self.keep(state.choice[state.choice >= 0], state.value)

@@ -18,10 +18,10 @@ from siting.program.money import cases_of, is_shared
 
 
 def least_payments(frame: Frame) -> list[Floats]:
-    """Return the least payment to each option by year (in the layout's unit of money).
+    """Return the minimum payment to each option by year (in the layout's unit of money).
 
-    The list is empty without the viability gap. Sites that share a business case have 0, because
-    one station may cover another's need.
+    The list is empty without the viability gap. The payment is 0 at sites that share a business
+    case, because one station may cover another's need.
     """
     rule, layout, m = frame.program.gap, frame.layout, frame.matrix
     if rule is None or not layout.by_pair or "gap" not in m.family:
@@ -30,7 +30,7 @@ def least_payments(frame: Frame) -> list[Floats]:
     shared = is_shared(cases_of(layout.instance, rule))
     capacity = m.a[m.family.get("capacity", slice(0, 0))].tocoo()
     sold = (capacity.col >= first) & (capacity.col < ends)
-    per_unit = np.zeros(ends - first)  # capacity that a unit of each energy takes
+    per_unit = np.zeros(ends - first)  # capacity that a unit of each energy uses
     of_row = np.full(ends - first, -1)
     per_unit[capacity.col[sold] - first] = capacity.data[sold]
     of_row[capacity.col[sold] - first] = capacity.row[sold]

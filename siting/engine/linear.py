@@ -16,7 +16,7 @@ from siting.engine.highs import new_model, run_native
 from siting.errors import Fault, SolveError
 from siting.program.instance import Flags, Floats
 
-# Tolerances of HiGHS for exact answers.
+# Tolerances of HiGHS for exact solutions.
 STRICT: dict[str, Any] = dict.fromkeys(
     ("mip_feasibility_tolerance", "primal_feasibility_tolerance"), settings.EXACT
 )
@@ -26,7 +26,7 @@ _INFEASIBLE = (_Status.kInfeasible, _Status.kUnboundedOrInfeasible)
 
 @dataclass(frozen=True, eq=False)
 class Answered:
-    """The HiGHS answer for a program that is maximised."""
+    """The HiGHS solution of a program that is maximised."""
 
     found: bool  # whether there is a solution
     # Whether the solution is proven optimal, and whether the program is proven infeasible.
@@ -75,10 +75,10 @@ def model_of(
 def run_model(
     model: highspy.Highs, clock: Clock, *, whole: bool = False, tolerance: float = 0.0
 ) -> Answered:
-    """Run a native model until it is done or time is up, and return the HiGHS answer.
+    """Run a native model until it is done or time is up, and return the HiGHS solution.
 
     `tolerance`: relative gap at which the interior point method may stop on a linear program; if it
-    stops there, the answer comes with no proven bound. 0: solve exactly.
+    stops there, the solution has no proven bound. 0: solve exactly.
     """
     if tolerance > 0:
         model.setOptionValue("ipm_optimality_tolerance", tolerance)
@@ -89,7 +89,7 @@ def run_model(
 
 
 def answered(model: highspy.Highs, *, whole: bool = False, rough: bool = False) -> Answered:
-    """Return the HiGHS answer for a native model that has run."""
+    """Return the HiGHS solution of a native model that has run."""
     status = model.getModelStatus()
     info = model.getInfo()
     if rough and status == _Status.kUnknown and int(info.primal_solution_status) == 2:

@@ -1,7 +1,8 @@
 """The worth of a plan after one change: without a station, or with another station.
 
-Without a station, others take the demand they can; the loss is the station's marginal worth. If its
-neighbours have spare capacity, the loss may be small although the station serves much energy.
+Without a station, others take over the demand they can; the loss is the station's marginal worth.
+If its neighbours have spare capacity, the loss may be small although the station serves much
+energy.
 """
 
 from __future__ import annotations
@@ -46,11 +47,11 @@ class _Row(NamedTuple):
 def lost_without(
     program: Program, offer_ids: Iterable[str], site_ids: Iterable[str]
 ) -> dict[str, float]:
-    """Return the worth lost by closing each of some stations while all others stay open.
+    """Return the worth lost by closing each of the given stations while all others stay open.
 
     The loss is in the program's unit, by site in the order of `site_ids`. It is 0 if the others can
     serve all the demand of the station, or if the site has none. `program`: its floors, limits and
-    money are ignored; `offer_ids`: offers that stand, existing ones included; at most one per site.
+    money are ignored; `offer_ids`: offers in place, existing ones included; at most one per site.
     """
     kept = program.instance.positions_of(offer_ids)
     values = Marginal(program, offer_ids, only_offers(program.instance, kept))
@@ -61,8 +62,8 @@ class Marginal:
     """A plan, and its worth after a change of one station, in the program's unit.
 
     `program`: its budget and limits apply, but not its floors, distances and viability gap;
-    `offers`: ids of the offers that stand in the last slice, existing ones included; `instance`:
-    data to use in place of the program's data; the budget then does not apply.
+    `offers`: ids of the offers in place in the last slice, existing ones included; `instance`: data
+    to use in place of the program's data; the budget then does not apply.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Marginal:
         self._valuer = Valuer(frame, cutter) if is_quick(frame, cutter) else None
         self._room = Room(frame)
         chosen = self.instance.positions_of(offers)
-        # If several courses lead to an offer, take the first, which stands longest.
+        # If several courses lead to an offer, take the first, which opens earliest.
         self._choice = frame.nothing
         for option in np.flatnonzero(np.isin(frame.options.last, chosen))[::-1].tolist():
             self._choice[frame.site[option]] = option
@@ -100,8 +101,8 @@ class Marginal:
         """Remove stations with too little gain; return the remaining plan, and its worth.
 
         Stations are removed one by one, the one with the least worth per public rupee first.
-        `least_gain`: least worth per rupee; `lowest`: least worth of the plan; `allowed`: test of
-        whether some options form a plan.
+        `least_gain`: minimum worth per rupee; `lowest`: minimum worth of the plan; `allowed`:
+        function that tests whether options form a plan.
         """
         frame, choice, value = self._frame, self._choice.copy(), self.value
         new = ~self.instance.offer_existing & (self.instance.offer_subsidy > 0)
@@ -137,7 +138,7 @@ class Marginal:
     def best_elsewhere(
         self, without: Collection[str], count: int = 3, *, larger: bool = False
     ) -> pd.DataFrame:
-        """Return the best single stations to replace those at some sites, as `offers_at` does.
+        """Return the best single stations to replace those at the given sites, as `offers_at` does.
 
         Each replacement fits budget and limits once the sites `without` are empty. There is one row
         per site, at most `count`; ``gain`` is the gain over the plan with these sites empty.

@@ -1,7 +1,7 @@
 """The master problem of a frame: its relaxation, its cuts, and its integer program.
 
-If the budget hardly binds, the relaxation has very many optima; a small price on money leaves
-fewer of them. The price of the whole budget is added back to the bound.
+If the budget hardly binds, the relaxation has many optima; a small price on money leaves fewer of
+them. The price of the whole budget is added back to the bound.
 
 Equal options are counted by kind. If stations of one size are equally good at many sites, branching
 on their number moves the bound much faster than branching on single sites.
@@ -66,7 +66,7 @@ class Master(CutModel):
         self._rates = np.zeros(len(frame.resources))  # the small price on each resource's unit
         self._thrift = np.zeros(self.count)  # the small price on the money of each option
         self._middle: Floats | None = None
-        # Length of each energy's last rest, and the rounds of it that remain; see `_rest`.
+        # Rounds of each energy's last rest, and how many of them remain; see `_rest`.
         self._rests = dict.fromkeys((m.column for m in self.cutter.energies), (0, 0))
         self.add(self.cutter.plain())
         self._price_money()
@@ -87,7 +87,7 @@ class Master(CutModel):
         return list(kinds.values())
 
     def _alike(self, stands: Ints) -> list[Ints]:
-        """Return groups of options with equal new offers; `stands`: offer of each, -1 for none."""
+        """Return groups of options with equal new offers; `stands`: each option's offer, or -1."""
         instance = self.frame.program.instance
         new = np.flatnonzero((stands >= 0) & ~instance.offer_existing[stands])
         if not len(new):
@@ -96,7 +96,7 @@ class Master(CutModel):
         told = np.concatenate(
             [instance.offer_capacity[offer], instance.offer_subsidy[offer, None]], axis=1
         )
-        for same in (told, told[:, :-1]):  # without the money if there are too many kinds
+        for same in (told, told[:, :-1]):  # leave out the money if there are too many kinds
             _, label, count = np.unique(same, axis=0, return_inverse=True, return_counts=True)
             if len(count) <= settings.MOST_COUNTS:
                 return [new[label.ravel() == k] for k in np.flatnonzero(count > 1).tolist()]
@@ -155,14 +155,14 @@ class Master(CutModel):
         self.add_rows(rows)
 
     def prices(self) -> Prices:
-        """Return prices at the last optimum: those of demand from cuts, of limits from rows."""
+        """Return prices at the last optimum: demand prices from cuts, limit prices from rows."""
         m, frame = self.matrix, self.frame
         of_row = np.zeros_like(frame.service.kwh)
         for dual, cut in self.binding:
             for p, price in cut.prices.items():
                 part = self.cutter.parts[p]
                 of_row[part.rows, part.slice] += dual * price
-        for p, measure in self.cutter.worth_of.items():  # where a part is served whole
+        for p, measure in self.cutter.worth_of.items():  # where a part is served in full
             part = self.cutter.parts[p]
             most = np.zeros(len(part.rows))
             np.maximum.at(most, part.row, part.worth)
@@ -172,8 +172,8 @@ class Master(CutModel):
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
         """Add the most violated cuts at the optimum and at a mean point; return their number.
 
-        `deep`: whether linked parts are separated together even if other cuts were found. Only this
-        gives cuts on payments.
+        `deep`: whether linked parts are separated together even if other cuts were found. Cuts on
+        payments are found only this way.
         """
         taken = relaxed.taken
         large = bool(self.cutter.money) and not self._quickly
@@ -209,7 +209,7 @@ class Master(CutModel):
         if not broken or (deep and self._quickly) or self.cutter.money:
             look(self._shortfalls.cuts(points, relaxed.point, breaks, linked=True))
             if large and self._shortfalls.missed:
-                self._middle = taken.copy()  # distant points give no violated cut
+                self._middle = taken.copy()  # distant points yield no violated cut
         if not broken:
             for point in points:
                 look(self.cutter.of_energies(point, resting))
@@ -243,7 +243,7 @@ class Master(CutModel):
 
     @property
     def by_programs(self) -> bool:
-        """Whether cuts need linear programs."""
+        """Whether separating cuts requires linear programs."""
         return bool(self.cutter.alone)
 
     def cut_at(self, choice: Ints, optimum: Floats) -> float:
@@ -312,7 +312,7 @@ class Master(CutModel):
         whole = np.zeros(columns + kinds, dtype=bool)
         whole[: self.count] = True
         whole[columns:] = True
-        # Without presolve, in which HiGHS 1.16 once looped without end on a heuristic's program.
+        # No presolve: HiGHS 1.16 once looped forever in it on a heuristic's program.
         model = model_of(
             sparse.csc_array(a),
             np.concatenate([m.cost, np.zeros(kinds)]),

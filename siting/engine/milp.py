@@ -1,7 +1,7 @@
-"""The whole program, solved through PuLP: slow and plain, for checks and export.
+"""The whole program, solved through PuLP: slow but simple, for checks and export.
 
 The solver starts from a plan. Writing the problem and passing it on takes seconds for a city. If
-the time left is shorter, the starting plan is the answer.
+less time remains, the starting plan is returned.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def solve_whole(
 ) -> Result:
     """Return the plan that a solver finds for the PuLP problem, with the solver's bound.
 
-    `start`: a plan to start from, with its bound; it is the answer if time is too short.
+    `start`: a plan to start from, with its bound; it is returned if time is too short.
     """
     matrix, impossible = frame.matrix, Fault("program", "no plan meets all requirements")
     if not matrix.a.shape[1]:  # solvers handle empty programs badly
@@ -113,7 +113,7 @@ def _written(frame: Frame, clock: Clock) -> tuple[pulp.LpProblem, list[str]] | N
 
 
 def _as_begun(start: Result | None, clock: Clock) -> Result:
-    """Return the starting plan as the answer when time is too short for a better one."""
+    """Return the starting plan when time is too short for a better one."""
     if start is None:
         why = "interrupted" if clock.interrupted else "no plan in the time given"
         raise SolveError(Fault("solver", why, "give it more time, or relax the requirements"))

@@ -15,7 +15,7 @@ from siting.errors import Fault, StuckError
 
 
 class Task[T]:
-    """A function that runs in a thread of its own, under a clock of its own."""
+    """A function that runs in its own thread, under its own clock."""
 
     def __init__(self, function: Callable[[Clock], T], clock: Clock) -> None:
         self.clock, self._late_s = clock, max(clock.late_s, 0.0)
@@ -79,7 +79,7 @@ class Task[T]:
 def in_parallel[T](functions: Sequence[Callable[[Clock], T]], clock: Clock) -> list[T]:
     """Run functions in parallel, and return their results in order.
 
-    The clock of the solve counts only the largest work of any of them.
+    The clock of the solve counts only the work of the function that did the most.
 
     Raises
     ------

@@ -75,7 +75,7 @@ class Part:
         self.able = np.stack([(self.capacity[:, c] > 0).any(axis=1) for c in self.columns], axis=1)
 
     def _hall_sets(self) -> list[tuple[Floats, list[int]]]:
-        """Return for each set of kinds each offer's output to these kinds, and the other kinds."""
+        """Return, for each set of kinds, each offer's output to it, and the kinds outside it."""
         unions = {frozenset[int]()}
         for groups in self.columns:
             unions |= {union | set(groups) for union in unions}
@@ -115,7 +115,7 @@ class Part:
     # --- intake of stations ------------------------------------------------------------------
 
     def intake(self, worth: Floats, wanted: Floats | None = None) -> Floats:
-        """Return the most each offer could earn alone; 0 where no demand is in reach.
+        """Return the maximum each offer could earn alone; 0 where no demand is in reach.
 
         `worth`: worth of a kWh of each pair, in order of `pairs`; pairs at or below 0 are not
         served; `wanted`: demand of each row, if reduced.
@@ -137,7 +137,7 @@ class Part:
         return out
 
     def _rank(self, counted: Flags, wanted: Floats) -> Floats:
-        """Return the energy that each distinct offer could serve through some pairs."""
+        """Return the energy that each distinct offer could serve through the given pairs."""
         at = self.offer_site[self._distinct]
         within = np.zeros((self.sites, len(self.kinds)))
         row = self.row[counted]
@@ -149,7 +149,7 @@ class Part:
         return least
 
     def _integral(self, worth: Floats, wanted: Floats) -> Floats:
-        """Return the integral of the rank over worths, by distinct offer."""
+        """Return the integral of the rank over worths for each distinct offer."""
         there = np.flatnonzero(worth > 0)
         step = float(worth[there].max()) / settings.LEVELS
         order = there[np.lexsort((-worth[there], self.site[there]))]
@@ -171,7 +171,8 @@ class Part:
         after = np.r_[value[1:], 0.0]
         after[np.r_[site[1:] != site[:-1], True]] = 0.0
         fall = value - after
-        # Each offer runs through the steps of its site, site by site to save memory.
+        # The steps of a site apply to all its offers; sites are processed one by one to save
+        # memory.
         at = self.offer_site[self._distinct]
         first = np.searchsorted(at, np.arange(self.sites + 1))
         sides = [

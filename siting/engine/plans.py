@@ -1,4 +1,4 @@
-"""The plans to cross, by generation: two plans make one of the next generation."""
+"""The plans to cross, by generation: two plans produce one of the next generation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from siting.program.instance import Ints
 
 
 class Pair(NamedTuple):
-    """Options of two plans to cross, and the generation of the plan that they make."""
+    """Options of two plans to cross, and the generation of the plan that they produce."""
 
     first: Ints
     second: Ints
@@ -22,7 +22,7 @@ class Plans:
     """Plans from different starts (generation 0), and the plans crossed from these."""
 
     def __init__(self) -> None:
-        self._generations: list[list[tuple[float, Ints]]] = []  # in each, the best plan first
+        self._generations: list[list[tuple[float, Ints]]] = []  # best plan first in each generation
 
     def add(self, choice: Ints, value: float, generation: int = 0) -> None:
         """Add a choice to a generation, unless it is infeasible or already there."""

@@ -54,7 +54,7 @@ class Found:
     choice: Ints | None = None
     value: float = -math.inf
     bound: float = math.inf
-    seen: list[Condition] = field(default_factory=list)  # rows that exclude choices valued before
+    seen: list[Condition] = field(default_factory=list)  # rows that exclude choices already valued
 
 
 class Pool:
@@ -108,7 +108,7 @@ class Pool:
                 out.choice, out.value = choice, value
             if not self._cut(answer.point) or value < answer.objective - query.enough:
                 # Cuts are only as exact as the maximum flows behind them and may overrate a choice.
-                # So a choice that has been valued is excluded by a row of its own.
+                # So a choice that has been evaluated is excluded by a row of its own.
                 signs = np.full(self.count, -1.0)
                 signs[choice] = 1.0
                 out.seen.append((np.arange(self.count), signs, -math.inf, len(choice) - 1.0))
@@ -123,7 +123,7 @@ class Pool:
     def _run(
         self, query: Query, more: Sequence[Condition], *, whole: bool, presolve: str = "choose"
     ) -> Answered:
-        """Return the HiGHS answer of a query under the active cuts."""
+        """Return the HiGHS solution of a query under the active cuts."""
         matrix, cuts = self._master.matrix, self._master.rows
         new = np.zeros(len(cuts) - len(self._idle), dtype=np.int64)
         self._idle = np.concatenate([self._idle, new])

@@ -94,7 +94,7 @@ _Row = tuple[str, str, str, float]
 
 
 def _table(rows: list[_Row]) -> pd.DataFrame:
-    """Return the prices other than 0."""
+    """Return the nonzero prices."""
     table = pd.DataFrame(rows, columns=["row", "name", "slice", "price"])
     return table[table["price"] != 0].reset_index(drop=True)
 
@@ -127,7 +127,7 @@ class _Named:
         self.rows: list[_Row] = []
 
     def table(self) -> pd.DataFrame:
-        """Return the prices other than 0."""
+        """Return the nonzero prices."""
         self._demand()
         self._limits()
         self._floors()

@@ -2,8 +2,8 @@
 
 If a site may have any number of chargers, it has hundreds of options. The relaxation is solved over
 a few of them, and its duals price the others: options whose reduced cost promises a gain are added,
-until none remain. The results are a program with a few options per site, which the rest of the
-engine solves, and a bound on all plans::
+until none remain. The results are a program with a few options per site, which the engine then
+solves, and a bound on all plans::
 
     L(p)        =  sum of p_r b_r  +  sum over sites of max(0, g_o)  +  sum of max(0, g_c) u_c
     at_most(o)  =  L(p)  -  max(0, g of the best option at its site)  +  g_o
@@ -11,8 +11,8 @@ engine solves, and a bound on all plans::
 for any prices ``p`` of the rows (Lagrange). Here ``g_o`` are the reduced costs of options (in
 ``L``, the largest at each site), and ``g_c`` and ``u_c`` the reduced costs and bounds of the other
 columns. If several energies missing from the relaxation promise gains on one demand row, its price
-first rises by the largest gain, so that the demand counts once. No plan is worth more than ``L``,
-and no plan with option ``o`` more than ``at_most(o)``. So a program with every option whose
+first rises by the largest gain, so that the demand is counted once. No plan is worth more than
+``L``, and no plan with option ``o`` more than ``at_most(o)``. So a program with every option whose
 `at_most` is above the incumbent contains an optimum of the whole program.
 
 For drives, rows that the relaxation violates are added: links (`siting.engine.flows`), rounded
@@ -74,7 +74,7 @@ class Priced:
     infeasible: bool = False
 
     def or_less(self, bound: float, at_most: Floats) -> Priced:
-        """Return a copy in which each bound is at most the given one."""
+        """Return a copy with each bound capped at the given one."""
         bounds = np.minimum(self.at_most, at_most)
         return replace(self, bound=min(self.bound, bound), at_most=bounds)
 
@@ -82,7 +82,7 @@ class Priced:
 class Pricing:
     """The relaxation of one aim, over the options added so far.
 
-    `start`: the options of known plans; `some`: options that the relaxation has from the beginning.
+    `start`: the options of known plans; `some`: options in the relaxation from the beginning.
     Either may be empty. `served`: values of all columns; energies above 0 are added too.
     """
 
@@ -121,7 +121,7 @@ class Pricing:
         self._of_demand = family.start + of_demand.row, of_demand.col, of_demand.data
         self.active = self._first(some)
         self.start = start
-        self.live = np.ones(self.count, dtype=bool)  # options that a better plan may have
+        self.live = np.ones(self.count, dtype=bool)  # options that a better plan may use
         self.price = self.last_price = self.center = np.zeros(m.a.shape[0])
         self.link_price = np.zeros(len(self.flows.site))
         self.lowest = math.inf  # the best bound by sites, at the prices `center`
@@ -173,7 +173,7 @@ class Pricing:
         return np.concatenate([options, self.flows.columns(), self.others, paid])
 
     def _solve(self, columns: Ints, tolerance: float = 0.0) -> Answered:
-        """Solve the relaxation over some columns, and keep the prices of all rows."""
+        """Solve the relaxation over the given columns, and keep the prices of all rows."""
         m = self.matrix
         rows = np.ones(m.a.shape[0], dtype=bool)
         rows[self.caps] = False
@@ -192,7 +192,7 @@ class Pricing:
         )  # fmt: skip
         found = run_model(model, self.clock, tolerance=tolerance)
         if not (found.optimal or found.infeasible or tolerance or self.clock.over):
-            # The interior point method sometimes ends without an answer.
+            # The interior point method sometimes ends without a solution.
             model.setOptionValue("solver", "simplex")
             found = run_model(model, self.clock)
         self.price[:], self.link_price[:], self.site_price[:] = 0.0, 0.0, 0.0
@@ -204,11 +204,11 @@ class Pricing:
         return found
 
     def run(self, gap: float, best: float = -math.inf) -> Priced | None:
-        """Add options by pricing; return bounds on all plans, None if time ends too early.
+        """Add options by pricing; return bounds on all plans, None if time runs out first.
 
         `gap`: requested relative gap; promised gains that are much smaller are ignored; `best`:
-        value of the best known plan, signed so that more is better. Options that no better plan has
-        are dropped.
+        value of the best known plan, signed so that more is better. Options that no better plan
+        uses are dropped.
         """
         known = self._rounds(gap, best)
         if known is None or known.infeasible or not self.frame.layout.by_pair or self.links:
@@ -218,7 +218,7 @@ class Pricing:
         return known.or_less(max(by_sites.bound, best), by_sites.at_most)
 
     def _with_prices(self, by_sites: BySites) -> Bounds:
-        """Return the bounds by sites, with the unscaled prices that they follow from."""
+        """Return the bounds by sites, and the unscaled prices from which they follow."""
         frame, m = self.frame, self.matrix
         of_row = np.maximum(frame.of_demand(self.last_price), 0.0)
         none = np.zeros(len(frame.resources))
@@ -228,7 +228,7 @@ class Pricing:
         return Bounds(by_sites.bound, by_sites.at_most, known)
 
     def _rounds(self, gap: float, best: float) -> Priced | None:
-        """Add options until none promises a gain; return bounds, None if time ends too early.
+        """Add options until none promises a gain; return bounds, None if time runs out first.
 
         With links, the rounds end earlier, once they lower the bound by sites only slightly.
         """
@@ -307,7 +307,7 @@ class Pricing:
                 return known
 
     def _by_sites(self) -> BySites:
-        """Return the bound by sites, at the present prices or half-way to the best earlier ones."""
+        """Return the bound by sites, at the present prices or halfway to the best earlier ones."""
         at, live = self.price, self.live
         by = bound_by(self.frame, self.cutter, at, self.clock, live)
         if by.bound > self.lowest:  # prices oscillate from round to round
@@ -319,7 +319,7 @@ class Pricing:
 
     def _price_in(self, found: Answered, bound: float, reduced: Floats, gap: float) -> bool:
         """Add the options and energies that promise a gain; return whether there are any."""
-        # In a large program a round takes so long that improving plans gains more.
+        # In a large program, the time of a round is better spent on improving plans.
         share = 2.0 if self.frame.large else settings.RELAXED_GAP
         open_ = max(settings.SIGNIFICANT, share * gap)
         if bound - found.objective <= open_ * abs(bound):
@@ -368,7 +368,7 @@ class Pricing:
         return out
 
     def _promising(self, gain: Floats, bound: float) -> Ints:
-        """Return each site's best missing options that promise more than its present ones."""
+        """Return each site's best missing options that promise more than its current ones."""
         site = self.frame.site
         there = np.zeros(self.frame.sites)
         np.maximum.at(there, site[self.active], gain[self.active])
@@ -401,7 +401,7 @@ class Pricing:
         reduced -= self.a.T @ more
         price += more
         # Several energies outside the relaxation may promise gains on the same demand. Its price
-        # rises until none does, so that the demand counts only once.
+        # rises until none does, so that the demand is counted only once.
         more = self._outbid(reduced)
         price += more
         less = reduced - self.a.T @ more
@@ -419,7 +419,7 @@ class Pricing:
         return total, total - best[self.frame.site] + gain, reduced, price
 
     def _outbid(self, reduced: Floats) -> Floats:
-        """Return how far each demand row's price must rise until no energy promises a gain."""
+        """Return by how much each demand row's price must rise until no energy promises a gain."""
         more = np.zeros(len(self.price))
         row, column, by = self._of_demand
         np.maximum.at(more, row, np.maximum(reduced[column] / by, 0.0))

@@ -34,7 +34,7 @@ def gap_in_words(gap: float) -> str:
 
 
 def gap_figures(gap: float, asked: float) -> tuple[str, str]:
-    """Return a gap and the requested gap, with extra decimals if two would show them as equal.
+    """Return a gap and the requested gap, with more than two decimals if needed to tell them apart.
 
     >>> gap_figures(0.0123, 0.005), gap_figures(0.00503, 0.005)
     (('1.23%', '0.50%'), ('0.503%', '0.500%'))
@@ -49,10 +49,10 @@ def gap_and_asked(gap: float, asked: float) -> str:
     """Return a gap and the requested gap in words.
 
     >>> gap_and_asked(0.00503, 0.005)
-    'gap 0.503% (asked 0.500%)'
+    'gap 0.503% (requested 0.500%)'
     """
     figure, of = gap_figures(gap, asked)
-    return f"gap {figure} (asked {of})"
+    return f"gap {figure} (requested {of})"
 
 
 def is_far(gap: float | None) -> bool:

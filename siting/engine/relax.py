@@ -24,7 +24,7 @@ def solve_native(
     frame: Frame, clock: Clock, start: Ints | None, *, gap: float, threads: int, seed: int,
     nodes: int = 2**31 - 1,
 ) -> Answered:  # fmt: skip
-    """Return the HiGHS answer for the whole integer program; `start`: a first choice."""
+    """Return HiGHS's solution of the whole integer program; `start`: an initial choice."""
     m = frame.matrix
     model = model_of(
         frame.by_column, m.cost, m.lower, m.upper, m.row_lower, m.row_upper,

@@ -1,8 +1,8 @@
 """Floors relaxed by penalties, for windows that start without a feasible plan.
 
-Every row that a first plan may miss (floors, kept values of earlier aims, business cases) gets a
-column for its shortfall, at a cost above any possible worth. A plan without shortfall is a plan of
-the program itself.
+Every row that a first plan may miss (floors, kept values of earlier aims, business cases) has a
+column for its shortfall, with a cost above any possible worth. A plan without shortfall is a plan
+of the program itself.
 """
 
 from __future__ import annotations
@@ -60,16 +60,16 @@ def viable(
 ) -> Ints | None:  # fmt: skip
     """Return a choice of viable stations under the viability gap; None if none is known.
 
-    Under the viability gap a relaxation takes more stations than the money can pay for. Stations
-    with the largest shortfall get the largest option that costs less (a smaller or later station),
-    or are dropped, until no shortfall remains. In a large program, the option must save at least
-    the shortfall: this takes half the time, and with smaller steps many stations would lose sales.
-    If time runs out, all stations with a shortfall are dropped, which takes no customers from the
-    others. `hurried`: whether to check shortfalls at least once, even if time is up; `at_once`:
+    Under the viability gap a relaxation uses more stations than the budget can pay for. Stations
+    with the largest shortfall are reduced to the largest cheaper option (a smaller or later
+    station), or are dropped, until no shortfall remains. In a large program, the option must save
+    at least the shortfall: this halves the run time, and smaller steps would cost many stations
+    sales. If time runs out, all stations with a shortfall are dropped, which costs the others no
+    customers. `hurried`: whether to check shortfalls at least once, even if time is up; `at_once`:
     whether to drop all stations with a shortfall at the first check.
     """
     soft = softened(frame)
-    assert soft is not None  # rows of the gap exist
+    assert soft is not None  # there are rows of the gap
     rows, columns = soft
     sites, at = (np.concatenate(part) for part in zip(*frame.layout.gap_rows, strict=True))
     by_year = [len(one) for one, _ in frame.layout.gap_rows]

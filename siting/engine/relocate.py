@@ -2,8 +2,8 @@
 
 A station that moves keeps its customers; the gain is the fall in the sum of their drives. If an
 option at the free site is no more expensive and no smaller, and all customers reach it, then all
-limits still hold, and no program has to be solved. Without this step, a station could remain at the
-edge of a city only because the site amid its customers was never tried.
+limits remain satisfied, and no program has to be solved. Without this step, a station could remain
+at the edge of a city only because the site amid its customers was never tried.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from siting.program.money import caps_of, cases_of, is_shared
 def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
     """Return a choice with stations moved to shorten drives; unchanged if no move helps.
 
-    `frame` has the aim of shortest drives; `point` has the values of its columns under the choice.
+    `frame`: the program for the shortest drives; `point`: the values of its columns under the
+    choice.
     """
     alike = _Alike(frame)
     gain = _gains(frame, choice, point)
@@ -51,7 +52,8 @@ def relocated_often(
     """Move stations while that shortens drives; return the choice and its value.
 
     The value is signed so that more is better; it is -inf if the choice misses a requirement.
-    `serving`: clock for the service, by default `clock`; another clock lets a late service finish.
+    `serving`: clock for computing the service, by default `clock`; a separate clock lets this
+    computation finish after the deadline.
     """
     best, value = choice, -np.inf
     while True:
@@ -70,9 +72,9 @@ def relocated_often(
 def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
     """Return a choice improved by moving stations one by one, while time allows.
 
-    Unlike in `relocated`, a move may leave customers to other stations, so each move is valued by
+    Unlike in `relocated`, a move may leave customers to other stations, so each move is judged by
     the service of the whole plan. Stations with the longest drives are tried first, at the sites
-    that most of their energy can reach.
+    within reach of most of their energy.
     """
     best = frame.serve(choice, clock)
     if not best.found:

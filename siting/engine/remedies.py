@@ -16,7 +16,7 @@ class Mend:
     """Changes that together resolve the conflict."""
 
     excess: dict[int, float]  # excess of each requirement, by its position
-    # Figures to ask for instead, verified by a plan; empty if no plan was found in time.
+    # Figures to set instead, verified by a plan; empty if no plan was found in time.
     figures: dict[int, float]
     standing: Flags  # whether each site has a station in that plan
     # Proven bound on the excess of a single requirement.
@@ -43,10 +43,10 @@ class Line:
 
     @property
     def fault(self) -> Fault:
-        """The line as a fault."""
+        """The line as a `Fault`."""
         unit = self.one.unit
         if self.have == self.need:
-            return Fault(self.one.name, f"{_said(self.need, unit)} asked for", self.fix)
+            return Fault(self.one.name, f"set to {_said(self.need, unit)}", self.fix)
         least = "at most " if self.bound == "have" else ""
         most = " or more" if self.bound == "need" else ""
         of = {SHARE: " of the demand", COST_SHARE: " of the cost"}.get(unit, "")
@@ -55,7 +55,7 @@ class Line:
 
 
 def rounded(one: Requirement, excess: float, *, whole: bool = False) -> float:
-    """Return the figure that allows an excess, rounded to the safe side."""
+    """Return the figure that would permit the given excess, rounded to the safe side."""
     value = one.figure(excess)
     if one.unit in (SHARE, COST_SHARE):
         step = settings.CONFLICT_GAP

@@ -25,7 +25,7 @@ class Result:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Stations removed for too little gain: their offers, money (PKR) and worth."""
+    """Stations removed for too little gain: their offers, public money (PKR) and worth."""
 
     offers: tuple[str, ...] = ()
     subsidy_pkr: float = 0.0

@@ -32,7 +32,7 @@ def search_root(inc: Incumbent) -> None:
     if inc.known is not None and inc.master.cutter.money:
         with inc.clock.phase("viable", inc.until(settings.START_SHARE)):
             round_viable(inc, whole_stations(inc, [inc.known.taken]))
-        # In a large program the first rounds of cuts take longer than the whole relaxation did.
+        # In a large program, the first rounds of cuts take longer than the whole relaxation did.
         if inc.done or inc.heavy:
             return
     if inc.choice is not None:
@@ -79,7 +79,7 @@ def cut(inc: Incumbent, stalled: float, ends: float) -> None:
 def cut_by(inc: Incumbent, rounds: float, stalled: float) -> bool:
     """Add cuts for some rounds; return whether more rounds may lower the bound further."""
     before, known = inc.root, inc.known
-    # Optima above the bound of a known relaxation make poor plans.
+    # Optima above the bound of a known relaxation lead to poor plans.
     far = known is not None and (before is None or before.bound > known.bound)
     inc.master.open_all()
     root, low = inc.master.tighten(
@@ -147,7 +147,7 @@ def relax(inc: Incumbent) -> None:
             return
         inc.taken = relaxation.taken
         if inc.choice is not None and not inc.options.greedy:
-            return  # a dive would take as long again, and windows gain more
+            return  # another dive would take as long, and windows gain more
         choice = relaxation.dive(inc.room)
         if choice is not None:
             inc.weighed(choice)

@@ -1,18 +1,19 @@
 """Rounded floors: rows on whole stations, derived from floors on energy.
 
-Every plan meets a row that requires energy, ``sum of w_c x_c >= b``. So it also meets the row that
-follows at prices ``p_i`` on demand (`siting.engine.parts`)::
+Every plan meets a row that requires energy, ``sum of w_c x_c >= b``. So it also meets the row
+derived at prices ``p_i`` on demand (`siting.engine.parts`)::
 
     sum over stations of intake(w - p)  >=  b - sum of p_i d_i
 
-This row, ``sum of a_o y_o >= b``, has only options. In the relaxation, 5.05 stations of one size
-may meet it, while a plan needs 6, or a larger station. Mixed-integer rounding excludes 5.05. With a
-divisor ``q`` and the fractional part ``f`` of ``b / q``, the row ::
+This row, ``sum of a_o y_o >= b``, contains only options. In the relaxation, 5.05 stations of one
+size may meet it, while a plan needs 6, or a larger station. Mixed-integer rounding excludes 5.05.
+With a divisor ``q`` and the fractional part ``f`` of ``b / q``, the row ::
 
     sum of (floor(a_o / q) + min(1, fraction(a_o / q) / f)) y_o  >=  ceil(b / q)
 
-holds for all integer ``y`` that meet the former row. The price of a demand row is 0 or its whole
-worth. The priced rows are those of some kinds of demand, or those that the relaxation serves whole.
+holds for all integer ``y`` that satisfy the original row. The price of a demand row is 0 or its
+whole worth. The priced rows are those of selected kinds of demand, or those that the relaxation
+serves in full.
 
 Source: H. Marchand, L. Wolsey: Aggregation and mixed integer rounding to solve MIPs. Operations
 Research 49 (2001), 363-371.
@@ -66,7 +67,7 @@ class RoundedFloors:
             if not math.isfinite(least) or least <= 0 or not energy.any():
                 continue
             if (column >= ends).any():
-                continue  # the row counts payments too
+                continue  # the row includes payments too
             worth, of_option = np.zeros(ends), np.zeros(first)
             worth[column[energy]] = value[energy]
             of_option[column[~energy]] = value[~energy]
@@ -87,7 +88,7 @@ class RoundedFloors:
         return sparse.csr_array(np.concatenate(rows)), np.array(least)
 
     def _sets_of_kinds(self) -> Iterator[Flags]:
-        """Yield which rows are priced, by slice: none, those of one kind, all but one kind."""
+        """Yield which rows are priced, in each slice: none, those of one kind, all but one kind."""
         service = self.frame.service
         kinds = np.unique(service.kind).tolist()
         alone = {frozenset({kind}) for kind in kinds}
@@ -126,7 +127,7 @@ class RoundedFloors:
             constant, of_part = cutter.priced(p, value, price)
             least -= constant
             amount += of_part
-        # A required site has one of its options in any case: deduct its least amount.
+        # A required site always has one of its options: deduct the smallest amount of these.
         for site in np.flatnonzero(frame.must).tolist():
             mine = frame.site == site
             always = float(amount[mine].min())
@@ -138,7 +139,7 @@ class RoundedFloors:
 def rounded(least: float, amount: Floats, taken: Floats) -> list[tuple[Floats, float]]:
     """Return the roundings of ``sum of amount_o y_o >= least`` that a point violates most.
 
-    Each rounding has the coefficients of all options, and a lower limit.
+    Each rounding consists of the coefficients of all options and a lower limit.
     """
     scale = max(float(np.abs(amount).max(initial=0.0)), abs(least))
     least -= settings.EXACT * scale

@@ -1,6 +1,7 @@
 """The solve of one aim: a first plan, a bound, and turns that improve both.
 
-1. A start: an earlier or a constructed plan, filled by worth per rupee if evaluation is fast.
+1. A start: an earlier or a constructed plan, filled up in order of worth per rupee if evaluation is
+   fast.
 2. The root: a bound by cuts, and plans from the relaxation (`siting.engine.root`).
 3. Turns until the gap is proven (`siting.engine.schedule`): roundings make plans; crossings and
    windows (large neighbourhood search) improve them; further cuts improve the bound; integer master
@@ -72,7 +73,7 @@ def begin(inc: Incumbent) -> None:
         return
     ends = settings.START_SHARE if inc.frame.program.gap is None else settings.MAIN_SHARE
     with inc.clock.phase("start", inc.until(ends)):
-        # With no time left, every method constructs a plan that builds something.
+        # With no time left, every method constructs a plan that builds a station.
         greedy = inc.options.greedy and _in_any_money(inc) and not inc.clock.over
         if greedy:
             _start_greedily(inc)
@@ -81,7 +82,7 @@ def begin(inc: Incumbent) -> None:
 
 
 def _briefly(inc: Incumbent) -> None:
-    """Improve the plan by exchanges or, without a fast evaluation, by windows; prove nothing."""
+    """Improve the plan by exchanges, or by windows if evaluation is slow; prove no bound."""
     if inc.choice is None or inc.done:
         return
     if inc.valuer is not None:
@@ -105,7 +106,7 @@ def _in_any_money(inc: Incumbent) -> bool:
 
 
 def _start_greedily(inc: Incumbent) -> None:
-    """Take the best of the plans for the full budget and every smaller sum."""
+    """Keep the best of the plans for the full budget and every smaller sum."""
     if inc.start is not None:
         mend(inc, inc.start)
     if inc.valuer is not None:
@@ -169,7 +170,7 @@ def _whole(inc: Incumbent, nodes: int | None) -> None:
 def result_of(inc: Incumbent) -> Result:
     """Polish the incumbent, and return it with its bound."""
     if inc.choice is None and inc.start is not None and inc.frame.fits(inc.start):
-        # There was no time to value the choices.
+        # There was no time to evaluate the choices.
         served = inc.frame.serve(inc.start, Clock(math.inf))
         if served.found:
             inc.choice, inc.best = inc.start, inc.frame.signed(served.objective)

@@ -1,9 +1,9 @@
 """The order of an aim's steps, by the gap that each closes per unit of work.
 
-Steps make plans and bounds, and each continues from where it stopped. Every second turn goes to the
-step that recently closed the most gap per unit of work. The turns between go to the step that has
-worked least, so that none starves and none takes more than twice its share. Work is counted by the
-solver's iterations, not by a clock, so that runs are reproducible.
+Steps produce plans and bounds, and each continues from where it stopped. Every second turn goes to
+the step that recently closed the most gap per unit of work. The other turns go to the step with the
+least work so far, so that none starves and none takes more than twice its share. Work is counted by
+the solver's iterations, not by a clock, so that runs are reproducible.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Literal
 
 from siting.engine.clock import Clock
 
-# All is done, the turns ran out, or the remaining time is left to later aims.
+# The work is done, the turns ran out, or the remaining time is left to later aims.
 Ended = Literal["done", "turns", "yields"]
 
 
@@ -23,9 +23,8 @@ Ended = Literal["done", "turns", "yields"]
 class Step:
     """A step: `turn` takes one turn, and returns whether another turn may gain more.
 
-    `ready`: whether the step can take a turn now; `growth`: work of a turn, as a multiple of the
-    work of the turn before; `left`: the gap to the step's own bound, which may be worse than the
-    best bound.
+    `ready`: whether the step can take a turn now; `growth`: ratio of a turn's work to that of the
+    turn before; `left`: the gap to the step's own bound, which may be worse than the best bound.
     """
 
     turn: Callable[[], bool]
@@ -43,10 +42,10 @@ def take_turns(
     steps: Sequence[Step], clock: Clock, *, left: Callable[[], float], done: Callable[[], bool],
     turns: float = math.inf, yields: Callable[[], bool] = lambda: False,
 ) -> Ended:  # fmt: skip
-    """Let steps take turns until all is done or none is ready; return why the turns ended.
+    """Let steps take turns until `done` or until none is ready; return why the turns ended.
 
     `steps`: in the order of their first turns; `clock`: counts the work; `left`: difference between
-    bound and incumbent now, infinite while either is unknown; `turns`: largest number of turns;
+    bound and incumbent now, infinite while either is unknown; `turns`: maximum number of turns;
     `yields`: whether to leave the remaining time to later aims.
     """
     going, taken = list(steps), 0

@@ -1,8 +1,8 @@
 """Fast heuristics: greedy fill by worth per rupee, then exchanges of two sites at a time.
 
 Every choice here respects all limits. Values are exact (`siting.engine.valuer`); bounds exclude
-changes that cannot help, so that few have to be valued. Nothing is random, and ties go to the first
-option.
+changes that cannot help, so that few changes have to be evaluated. Nothing is random, and ties go
+to the first option.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def fill(valuer: Valuer, state: State, clock: Clock) -> State:
     """Return the choice with options added or improved while resources last.
 
     The next change is the one with the most worth for its price; changes that cost no more than the
-    present option come first. The gain of an option can only shrink as others are added. So its
-    earlier gain is a bound, and most gains need not be computed again.
+    current option come first. The gain of an option can only shrink as others are added. So its
+    earlier gain is a bound, and most gains need not be recomputed.
     """
     for after in filling(valuer, valuer.room, state, clock):
         state = after
@@ -77,9 +77,9 @@ def _best_change(
 
 
 def exchange(valuer: Valuer, state: State, clock: Clock, *, enough: float = np.inf) -> State:
-    """Return the choice improved by 2-exchanges: one site steps down, another up.
+    """Return the choice improved by 2-exchanges: one site steps down, another steps up.
 
-    A site steps down to a cheaper option or to none. The pair with the highest bound is valued
+    A site steps down to a cheaper option or to none. The pair with the highest bound is evaluated
     first; the first improvement is applied, and the remaining resources are filled. A site that
     loses no worth by stepping down does so at once, because its money can be used elsewhere.
     """
@@ -130,7 +130,7 @@ def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
 
 
 def polish(valuer: Valuer, state: State, clock: Clock) -> State:
-    """Drop options, or make them cheaper, where no worth is lost; return the choice.
+    """Drop options, or replace them with cheaper ones, where no worth is lost; return the choice.
 
     Options with the largest subsidies come first; ties go to the largest costs, then to the last
     sites. Nothing is added.
@@ -158,7 +158,7 @@ def polish(valuer: Valuer, state: State, clock: Clock) -> State:
 
 
 def cheaper_changes(valuer: Valuer, choice: Ints, j: int) -> list[int]:
-    """Return a site's changes with less subsidy, or equal subsidy and less cost, in order."""
+    """Return a site's changes with less subsidy, or equal subsidy and lower cost, in order."""
 
     def money(option: int) -> tuple[float, float]:
         return valuer.subsidy[option], valuer.cost[option]

@@ -27,7 +27,8 @@ def worked_out(
 ) -> tuple[Service, Floats, Floats]:
     """Return the service of a choice, with the shortest drives that the aims allow.
 
-    The result has the pairs, the energy by pair and slice (kWh/day), and payments (`subsidies`).
+    The result consists of the pairs, the energy by pair and slice (kWh/day), and payments
+    (`subsidies`).
     """
     if served_whole([*(one.aim for one in reached), ShortestDrives()], program):
         return *nearest(program, choice), np.zeros((0, 0))
@@ -37,7 +38,7 @@ def worked_out(
     # A depot's demand may be a thousand times another row's: no tolerance suits both.
     found = reached_again(program, drives, reached, choice, by_cell=True)
     if found is None:
-        raise SolveError(Fault("plan", "could not be computed again", "try another seed"))
+        raise SolveError(Fault("plan", "could not be recomputed", "try another seed"))
     frame, served = found
     energy = energies(frame, served.point)
     return frame.service, energy, subsidies(frame, choice, energy)
@@ -52,12 +53,12 @@ def reached_again(
     required: int = 0,
     by_cell: bool = False,
 ) -> tuple[Frame, Answered] | None:
-    """Return an aim's frame in which a choice is a plan, and its service; None if impossible.
+    """Return an aim's frame in which a choice is feasible, and its service; None if impossible.
 
     A value reached within a solver's tolerances, row by row, cannot always be reached again. All
-    values except the first `required` ones are lowered: by the first share in `settings.LOSSES`
-    that makes the choice feasible. `by_cell`: whether cells are kept apart; the tightest tolerances
-    are then tried first.
+    values except the first `required` ones are lowered by the first share in `settings.LOSSES` that
+    makes the choice feasible. `by_cell`: whether cells are kept apart; the tightest tolerances are
+    then tried first.
     """
     for loss in settings.LOSSES:
         kept = [*reached[:required], *(lowered(one, loss) for one in reached[required:])]
@@ -89,7 +90,7 @@ def energies(frame: Frame, point: Floats) -> Floats:
     used = np.zeros_like(service.kwh)
     np.add.at(used, service.row, out)
     share = used / np.where(service.kwh > 0, service.kwh, 1.0)
-    # A row that only the tolerance separates from full service is served whole.
+    # A row that only the tolerance separates from full service is served in full.
     out = out / np.where(share > 1 - settings.NOISE, share, 1.0)[service.row]
     # Energy below the tolerance of its row's demand is dropped.
     tiny = settings.ARITHMETIC * service.kwh[service.row]
@@ -98,9 +99,9 @@ def energies(frame: Frame, point: Floats) -> Floats:
 
 
 def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
-    """Return the public money paid to each offer up to each year (PKR): its viability gap.
+    """Return the public money paid to each offer by the end of each year (PKR): its viability gap.
 
-    Money is paid as late as possible, and ahead only if the money of a later year does not suffice.
+    Money is paid as late as possible, and early only if the money of a later year does not suffice.
     Without a viability gap nothing is paid and the table is empty. `energy` is by pair and slice
     (kWh/day).
     """
@@ -155,10 +156,11 @@ def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
 
 
 def paid_ahead(due: Floats, most: Floats, granted: Floats) -> Floats:
-    """Return the sums paid up to each year (PKR), if money is paid as late as limits allow.
+    """Return the sums paid by the end of each year (PKR), if money is paid as late as limits allow.
 
-    `due`: least sum paid up to each year (column), by site (row); the last is the whole payment;
-    `most`: most that may be paid up to each year; `granted`: most that may be paid in each year.
+    `due`: minimum paid by the end of each year (column) at each site (row); the last is the whole
+    payment; `most`: maximum that may be paid by the end of each year; `granted`: maximum that may
+    be paid in each year.
 
     Examples
     --------

@@ -39,7 +39,7 @@ class Shortfall:
         x = [self.layout.pair_column[cutter.parts[p].pairs, cutter.parts[p].slice] for p in group]
         self.energies = np.unique(np.concatenate(x))
         self.money = bool(cutter.money) and not worth_only
-        # Years whose money counts here; years without demand belong to the first group.
+        # Years whose money belongs to this group; years without demand belong to the first group.
         self.years: list[int] = []
         if self.money:
             of_parts = {cutter.year_of(p) for p in range(len(cutter.parts))}
@@ -61,14 +61,14 @@ class Shortfall:
         if paid.shape[1]:
             self.rupee = paid.max(axis=1).toarray().ravel()
         self.measures = self._measures()
-        # A single measure is the objective. Several measures get a row each, and the first column
+        # A single measure is the objective. Several measures have a row each, and the first column
         # is their shortfall.
         self.single = len(self.measures) == 1
         outer = sparse.vstack([row for _, row, _ in self.measures])
         self.cost = outer.toarray()[0] if self.single else np.zeros(len(self.columns))
         self.a = sparse.csc_array(inner if self.single else sparse.vstack([inner, outer]))
         n = self.a.shape[0]
-        # The second column takes up any need that exceeds earnings plus caps. It enters none of the
+        # The second column absorbs any need that exceeds earnings plus caps. It enters none of the
         # measures.
         lacking = np.zeros(n, dtype=bool)
         if self.money:
@@ -201,7 +201,7 @@ class Shortfall:
         return first
 
     def price_in(self) -> bool:
-        """Add columns that pay at the last prices; return whether there are any."""
+        """Add columns that are profitable at the last prices; return whether there are any."""
         if self.by_worth is None:
             return False
         price = answered(self.model).price
@@ -215,7 +215,7 @@ class Shortfall:
         return len(pays) > 0
 
     def cut(self, taken: Floats, measured: Floats) -> Cut | None:
-        """Return the most violated cut at the point from the model's optimum, or None."""
+        """Return the most violated cut at a point, read from the model's optimum, or None."""
         answer = answered(self.model)
         short = (float(self.thought[0]) if self.single else 0.0) - answer.objective
         if not answer.optimal or short <= settings.SIGNIFICANT:
@@ -305,14 +305,14 @@ class Shortfall:
 class Shortfalls:
     """The subproblems of all groups of parts, each built on first use.
 
-    Where floors or money link parts, the shortfall of each part alone is computed first: it is fast
-    and usually enough. The large subproblems of the groups come second.
+    Where floors or money link parts, the shortfall of each single part is computed first, which is
+    fast and usually enough. The large subproblems of the groups come second.
     """
 
     def __init__(self, cutter: Cutter, clock: Clock, *, threads: int) -> None:
         self.cutter, self.clock, self.threads = cutter, clock, threads
         self._made: dict[bool, list[Shortfall]] = {}
-        self.missed = False  # whether a group got no cut at the first point of the last call
+        self.missed = False  # whether the last call found no cut for some group at its first point
 
     def cuts(
         self, points: Sequence[Floats], measured: Floats, breaks: Callable[[Cut], bool],
@@ -321,8 +321,8 @@ class Shortfalls:
         """Return each group's cut at the first point that yields a violated cut.
 
         `points`: values of the options; `measured`: all columns of the master problem; `breaks`:
-        test whether the point to cut off violates a cut; `linked`: whether linked parts get a
-        common cut, instead of a cut on the worth of each part.
+        function that tests whether the point to cut off violates a cut; `linked`: whether linked
+        parts get a common cut, instead of a cut on the worth of each part.
         """
         left, out = self._programs(linked=linked), []
         self.missed = False
@@ -338,7 +338,7 @@ class Shortfalls:
         return out
 
     def of_worths(self, parts: Sequence[int], point: Floats) -> dict[int, list[Cut]]:
-        """Return the worth cuts of some parts at a point, while time lasts."""
+        """Return the worth cuts of the given parts at a point, while time lasts."""
         endless = np.full(1 + max(m.column for m in self.cutter.measures), settings.ENDLESS)
         mine = [one for one in self._programs(linked=False) if one.group[0] in parts]
         cuts = self._at(point, endless, mine)

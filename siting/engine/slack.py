@@ -15,8 +15,8 @@ from siting.program.instance import Flags, Floats, Ints
 class Room:
     """The resources of one program, prepared to test changes.
 
-    A *change* builds an option at its site, in place of any other there. The changes numbered after
-    the options empty one site each.
+    A *change* builds an option at its site, in place of any other there. Each change numbered after
+    the options empties one site.
     """
 
     def __init__(self, frame: Frame) -> None:
@@ -62,7 +62,7 @@ class Room:
         """Return which changes to a choice stay within all limits.
 
         `choice`: option at each site, -1 if empty; `begun`: whether the choice is still partial, so
-        that it need not reach lower limits yet.
+        that it need not meet lower limits yet.
         """
         wide, narrow = self.used(choice)
         there = np.flatnonzero(choice >= 0)
@@ -112,7 +112,7 @@ class Room:
 
 
 class Purse:
-    """The room left by a smaller sum of money; prices of options do not depend on the sum.
+    """The room left under a smaller budget; prices of options do not depend on the budget.
 
     `most` is the public money (PKR) that a choice must stay below.
     """
@@ -127,7 +127,7 @@ class Purse:
         return float(self.money[choice[choice >= 0]].sum())
 
     def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
-        """Return which changes to a choice stay within all limits and the money."""
+        """Return which changes to a choice stay within all limits and the budget."""
         out = self.room.fits(choice, begun=begun)
         now = np.where(choice >= 0, self.money[choice], 0.0)
         after = self.spent(choice) - now[self.site] + self.money

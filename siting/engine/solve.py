@@ -1,4 +1,4 @@
-"""One program from start to answer: aim by aim, each with a plan, a bound and a proof."""
+"""The solve of one program: aim by aim, each with a plan, a bound and a proof."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def solve(
     Returns
     -------
     Answer
-        Plan, service, money and a proof for each aim.
+        Plan, service, public money, and a proof for each aim.
 
     Raises
     ------
@@ -156,19 +156,19 @@ class _Solve:
                 self.choice = self._as_money_allows(own)
         self.results: list[tuple[Aim, Result, dict[str, float]]] = []
         self.exact_ties = False
-        # Share of the time after which an aim may end without a proof, if other aims follow.
+        # Share of the time limit after which an aim may end without a proof, if other aims follow.
         self.yields_from = math.inf
         self.left_out = LeftOut()
         # Bounds on all plans in the first aim, with the prices that prove them.
         self.bounds: Bounds | None = None
-        # The incumbent of the last search, and a bound on plans with options missing from it.
+        # The incumbent of the last search, and a bound on plans that use options missing from it.
         self.inc: Incumbent | None = None
         self.beyond = -math.inf
         self.finish_s = 0.0  # time to reserve for the answer
         self.tree: Task[None] | None = None  # the first aim's tree, in parallel with later aims
 
     def _earliest(self, offers: Ints) -> Ints:
-        """Return, for each of the given final offers, the option that builds earliest."""
+        """Return, for each given final offer, the option that builds it earliest."""
         last = self.program.options.last
         order = np.lexsort((-(self.program.options.offer >= 0).sum(axis=1), last))
         _, first = np.unique(last[order], return_index=True)
@@ -176,7 +176,7 @@ class _Solve:
         return np.sort(chosen[np.isin(last[chosen], offers)])
 
     def _as_money_allows(self, offers: Sequence[int]) -> Ints:
-        """Return the options that build offers in order, each as soon as the budget allows.
+        """Return the options that build given offers in order, each as soon as the budget allows.
 
         Offers that no year's budget allows are left out.
         """
@@ -184,7 +184,7 @@ class _Solve:
         plan = program.year_plan
         assert plan is not None
         drawn = options.of_offers(program.instance.offer_subsidy)
-        # Money drawn by each option: by year, or up to each year.
+        # Money drawn by each option: in each year, or by the end of each year.
         need = drawn if plan.carry_over else np.diff(drawn, axis=1, prepend=0.0)
         left = plan.limit_pkr.copy()
         begin = (options.offer >= 0).argmax(axis=1)
@@ -274,10 +274,10 @@ class _Solve:
         self.tree = Task(lambda _: go_on_with_tree(inc), inc.clock)
 
     def _go_on(self, inc: Incumbent | None, beyond: float) -> None:
-        """Lower the first aim's bound in the time that the last aim left, with the plan fixed.
+        """Lower the first aim's bound in the time left by the last aim, with the plan fixed.
 
-        `inc`: incumbent of the first aim's search; `beyond`: bound on plans with options missing
-        from that search.
+        `inc`: incumbent of the first aim's search; `beyond`: bound on plans that use options
+        missing from that search.
         """
         aim, result, seconds = self.results[0]
         if inc is None or inc.tree_turn is None or len(self.results) == 1:
@@ -291,7 +291,7 @@ class _Solve:
             if self.tree is None:
                 self._worked(inc, go_on_with_tree)
             else:
-                with suppress(StuckError):  # its bound so far holds
+                with suppress(StuckError):  # its bound so far is valid
                     self.tree.wait(self.clock, until_over=True)
                     self.tree.result()
         self.clock.report(at_once=True)
@@ -337,7 +337,7 @@ class _Solve:
         return self._moved(aim, reached, result)
 
     def _as_it_stands(self, aim: Aim, reached: Sequence[Reached]) -> Result | None:
-        """Return the present plan as a later aim's result, without a bound; None if invalid."""
+        """Return the current plan as a later aim's result, without a bound; None if invalid."""
         frame, value = self._frame(aim, reached)
         if self.choice is None or not math.isfinite(value):
             return None
@@ -358,7 +358,7 @@ class _Solve:
         frame, before = self._frame(aim, reached, self.whole)
         if clock.over or not math.isfinite(before):
             return result
-        # The answer takes a multiple of the time that this plan's value took.
+        # Computing the answer takes a multiple of the time to value this plan.
         self.finish_s = settings.FINISH * (clock.elapsed_s - began_s)
         with clock.within(self._finish):
             better, _ = relocated_often(frame, self._in_whole(result.choice), clock)
@@ -375,8 +375,8 @@ class _Solve:
 
     def _narrowed(self, aim: Aim, reached: Sequence[Reached]) -> Result:
         """Return the best plan over offers that pricing selects, and a bound over all offers."""
-        # For the cost to all, pricing gets most of the time: it gives the bound, and later steps
-        # hardly improve a plan whose stations have been moved.
+        # For the cost to all, pricing is allotted most of the time: it provides the bound, and
+        # later steps hardly improve a plan whose stations have been moved.
         share = 1 - settings.LAST_SHARE if aim.of_stations else settings.ROOT_SHARE
         with self.clock.phase("pricing", self.clock.share + share * (1 - self.clock.share)):
             whole, priced = self._priced(aim, reached)
@@ -457,8 +457,9 @@ class _Solve:
     def _schedule(self, aim: Aim) -> None:
         """Find a first plan over all years, from a plan for the last year alone.
 
-        The last year, with all money granted by then, gives the stations of a good plan. Restricted
-        to their offers, the program of all years is small; it decides when to build them.
+        A plan for the last year, with all money granted by then, shows the stations of a good plan.
+        Restricted to their offers, the program of all years is small; it decides when to build
+        them.
         """
         clock = self.clock
         last = _Solve(self.whole.only_last_year(), self.effort, clock, ())
@@ -466,7 +467,7 @@ class _Solve:
             with clock.phase("last year", clock.share + settings.START_SHARE * (1 - clock.share)):
                 choice = last._in_whole(last._searched(aim, ()).choice)
         except (InfeasibleError, SolveError):
-            return  # concessions or required stations may need the other years
+            return  # concessions or required stations may depend on the other years
         instance = self.whole.instance
         offers = [last.whole.options.last[choice], np.flatnonzero(instance.offer_existing)]
         self.kept = np.unique(np.concatenate(offers))
@@ -487,7 +488,7 @@ class _Solve:
         return np.sort(self.program.options.find(place[self.whole.options.offer[choice]]))
 
     def _narrow(self, kept: Ints) -> None:
-        """Narrow the program to some offers, which include the offers of the choice."""
+        """Narrow the program to a subset of offers that includes those of the choice."""
         choice = None if self.choice is None else self._in_whole(self.choice)
         self.kept = kept
         self.program = replace(self.whole, instance=self.whole.instance.with_offers(kept))
@@ -500,12 +501,12 @@ class _Solve:
     def _frame(
         self, aim: Aim, reached: Sequence[Reached], program: Program | None = None
     ) -> tuple[Frame, float]:
-        """Return the frame of an aim, and the value of the present plan in it.
+        """Return the frame of an aim, and the value of the current plan in it.
 
         `program`: the program to use; by default the one narrowed by pricing.
 
         Because of solver tolerances, a value reached before may be infeasible now. The smallest
-        loss that keeps the present plan feasible is allowed. The value is signed so that more is
+        loss that keeps the current plan feasible is allowed. The value is signed so that more is
         better; it is -inf without a feasible plan.
         """
         asked = len(self.before)  # values required of any plan
@@ -539,7 +540,7 @@ class _Solve:
         return [Reached(LeastMoney(), frame.sign * worth)] if math.isfinite(worth) else []
 
     def _won_back(self, reached: Sequence[Reached]) -> list[Reached]:
-        """Return the reached aims with the full worth that the final stations can serve.
+        """Return the reached aims, with each worth recovered as far as the final stations allow.
 
         Each worth is recovered as far as all other aims, later ones included, keep their values:
         if money was minimised for slightly less worth, it may not pay for the full worth.
@@ -564,11 +565,11 @@ class _Solve:
         longest = result.bound / (1 - gap)
         if not aim.of_drives or not result.value <= longest:
             return []
-        # Slightly inside the gap, because drives are computed again.
+        # Slightly inside the gap, because drives are recomputed.
         return [Reached(aim, max(result.value, longest * (1 - settings.ARITHMETIC)))]
 
     def _break_ties(self, reached: Sequence[Reached]) -> None:
-        """Break ties by the least money, if all aims are proven."""
+        """Break ties by the least public money, if all aims are proven."""
         effort, proven = (
             self.effort,
             all(
@@ -675,7 +676,7 @@ class _Solve:
     def _worked(self, inc: Incumbent, work: Callable[[Incumbent], None]) -> Incumbent:
         """Call a function on an incumbent, and return the incumbent; Ctrl-C may end the call.
 
-        If a solver is stuck, the best plan so far counts.
+        If a solver is stuck, the best plan so far is used.
         """
         try:
             work(inc)

@@ -1,7 +1,7 @@
-"""A bound on all plans from prices of demand, money and limits, site by site.
+"""A bound on all plans, computed site by site from prices of demand, money and limits.
 
-Once the rows of demand, money and limits have prices, no row links the sites. Each site takes the
-option that earns most on its own (Lagrangian relaxation)::
+Once the rows of demand, money and limits have prices, no row links the sites. Each site uses the
+option that earns the most on its own (Lagrangian relaxation)::
 
     L(p)        =  sum of p_i d_i  +  sum of mu_r b_r  +  sum over sites of max(0, v_o)
     at_most(o)  =  L(p)  -  max(0, v of the best option at its site)  +  v_o
@@ -41,7 +41,7 @@ OF_A_SITE = ("one", "demand", "capacity", "cover", "gap", "cap", "paid")
 class Prices:
     """Prices in the unit of the aim, 0 or more."""
 
-    demand: Floats  # price of a kWh/day by demand row and slice; nan if not known
+    demand: Floats  # price of a kWh/day by demand row and slice; nan if unknown
     money: Floats  # price of a rupee paid, by year
     limits: Floats  # price of a unit of each resource
     # Price of a rupee of gap at each site (row) in each year; None before the search for prices.
@@ -71,7 +71,7 @@ def price_of_money(frame: Frame, m: Matrix, dual: Floats) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
-    """Bounds at some prices, signed so that more is better."""
+    """Bounds at given prices, signed so that more is better."""
 
     bound: float  # bound on all plans
     at_most: Floats  # bound on plans with each option
@@ -79,9 +79,9 @@ class Bounds:
 
 
 def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
-    """Return the bounds of all plans at some prices.
+    """Return the bounds of all plans at the given prices.
 
-    `clock`: if its time runs out, the bounds may be higher.
+    `clock`: if its time runs out, the bounds may be weaker.
     """
     m, layout, service = frame.matrix, frame.layout, frame.service
     size = abs(m.size)
@@ -128,11 +128,11 @@ def bound_by(
 
 
 def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
-    """Return one row per site (``<= 0``) that business cases imply; None without the gap.
+    """Return one row per site (``<= 0``) that business cases imply; None without the viability gap.
 
-    At these worths, a site's pairs less its payments earn at most as much as its options can earn
-    alone. The relaxation violates this if one option at a site, taken in part, covers the shortfall
-    of another option there.
+    At these worths, the earnings of a site's pairs, less its payments, are at most what its options
+    can earn alone. The relaxation violates this if a fraction of one option at a site covers the
+    shortfall of another option there.
     """
     rule, layout = frame.program.gap, frame.layout
     if rule is None or is_shared(cases_of(layout.instance, rule)).any():
@@ -233,7 +233,7 @@ def _lowest(
 def _around(
     lowest: Floats, site: Ints, tried: list[Floats], found: list[Floats], best: Floats
 ) -> tuple[Ints, Floats, Floats]:
-    """Return each site's option with the highest coefficient, and the prices beside its best one.
+    """Return each site's option with the highest coefficient, and the prices next to its best one.
 
     The best prices so far are written to `best`.
     """

@@ -6,8 +6,8 @@ relaxation, tightened by cuts that its optimum violates and that hold in every n
 excluded by reduced costs, given incumbent and gap, are closed for good; few options remain open.
 
 A node branches on the number of stations of a kind, on a site with a fractional station, or else on
-the options of a site. Of several branchings the tree takes the one that lowers the bounds of both
-children most.
+the options of a site. Of several branchings, the tree chooses the one that lowers the bounds of
+both children most.
 
 Sources: J. Benders: Partitioning procedures for solving mixed-variables programming problems.
 Numerische Mathematik 4 (1962), 238-252. T. Achterberg, T. Koch, A. Martin: Branching rules
@@ -51,7 +51,7 @@ class _Split:
 
 
 class Keeper(Protocol):
-    """The keeper of incumbent and bound."""
+    """An object that keeps incumbent and bound."""
 
     @property
     def best(self) -> float:
@@ -65,14 +65,14 @@ class Keeper(Protocol):
         """Keep a proven bound."""
 
     def weighed(self, choice: Ints) -> float:
-        """Return the value of a choice (-inf if it is no plan); keep the best choice."""
+        """Return the value of a choice (-inf if infeasible); keep the best choice."""
 
 
 class Tree:
     """The tree of one aim: a relaxed master problem, the keeper of results, and the clock.
 
     `plan_at`: makes plans from the relaxed values of the options; `hopeless`: returns the options
-    in no plan above a value, and a bound on plans with any of them.
+    that no plan above a value uses, and a bound on plans with any of them.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class Tree:
         return []
 
     def _at_a_plan(self, node: _Node, relaxed: Relaxed) -> list[_Node]:
-        """Value the choice of an integer node; add violated cuts, or close the node."""
+        """Evaluate the choice of an integer node; add violated cuts, or close the node."""
         choice = np.flatnonzero(relaxed.taken > 0.5)
         value = self._keeper.weighed(choice)
         if value >= node.bound - self._master.exact * abs(node.bound):
@@ -210,8 +210,8 @@ class Tree:
     def _splits(self, node: _Node, relaxed: Relaxed) -> list[_Split]:
         """Return branchings on the counts of kinds, else on fractional sites, else on options.
 
-        The most even branchings come first. There are none if every site has one whole option or
-        no option.
+        The most even branchings come first. The list is empty if every site has one whole option or
+        none.
         """
         counts = [float(relaxed.taken[kind].sum()) for kind in self._master.kinds]
         uneven = [k for k, n in enumerate(counts) if abs(n - round(n)) > settings.SIGNIFICANT]

@@ -1,9 +1,9 @@
 """Removal of stations whose gain per rupee is too small, within the gap.
 
-Within the gap, a plan may have stations of little use, built because money was left. While the plan
-stays within the gap of its bound, the station with the least loss per public rupee is removed, as
-long as that loss is below the least gain. Bound and proof belong to the original program; only the
-plan chosen within the gap changes.
+Within the gap, a plan may contain stations of little use, built because money was left over. While
+the plan stays within the gap of its bound, the station whose removal costs the least per public
+rupee is removed, as long as that loss is below the least gain. Bound and proof belong to the
+original program; only the plan chosen within the gap changes.
 """
 
 from __future__ import annotations

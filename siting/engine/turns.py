@@ -39,7 +39,7 @@ def take_all_turns(inc: Incumbent) -> None:
         tree_turn, tree_left = _tree_turns(inc)
         inc.tree_turn = tree_turn
         # The tree follows the root's cuts: its first turn may take as long as all earlier turns.
-        # Without the root's cuts, the integer master problem bounds nothing.
+        # Without the root's cuts, the integer master problem gives no bound.
         programs = Step(
             _program_turns(inc), lambda: inc.root is not None or not inc.heavy,
             growth=settings.MORE_NODES,
@@ -73,10 +73,10 @@ def go_on_with_tree(inc: Incumbent) -> None:
 
 
 def _too_slow(inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]) -> Callable[[], bool]:
-    """Return a function that tests whether even turns twice as fast could not prove the gap.
+    """Return a function that tests if the gap would stay unproven even with turns twice as fast.
 
     The pace is the mean of all turns so far or, if faster, the pace of the fastest step in its last
-    turn. Each step that makes plans gets a first turn at any pace.
+    turn. Each step that makes plans gets a first turn whatever the pace.
     """
     clock, first, began_s = inc.clock, inc.bound - inc.best, inc.clock.elapsed_s
 
@@ -126,7 +126,7 @@ def _rounding_turns(inc: Incumbent) -> Callable[[], bool]:
     """Return a function that makes plans from the root's optima, the latest first.
 
     Under the viability gap, sites are then drawn at random, with probabilities in proportion to
-    their values in the last optimum or the whole relaxation, until draws repeat earlier ones.
+    their values in the last optimum or the whole relaxation, until a draw repeats an earlier one.
     """
     optima = [inc.taken] if inc.known is None else [inc.taken, inc.known.taken]
     starts = _starts(inc, optima)
@@ -144,7 +144,7 @@ def _rounding_turns(inc: Incumbent) -> Callable[[], bool]:
 
 
 def _starts(inc: Incumbent, optima: Sequence[Floats]) -> Iterator[Start]:
-    """Yield choices made from optima of the root's cuts as these come, with draws in between."""
+    """Yield choices made from new optima of the root's cuts, with draws in between."""
     draws = drawn_stations(inc, optima)
     while True:
         yield from whole_stations(inc, inc.relaxations)
@@ -187,7 +187,7 @@ def _program_turns(inc: Incumbent) -> Callable[[], bool]:
     def turn() -> bool:
         before, began, more, worked = inc.best, inc.clock.work, True, 0.0
         with inc.clock.phase("programs", inc.ends):
-            # If a choice is no better plan, the cuts at it lead to another choice.
+            # If a choice is not a better plan, the cuts at it lead to another choice.
             while more and inc.best <= before and settings.MORE_NODES * worked <= settings.TURN:
                 more, worked = solved(), inc.clock.work - began
         return more

@@ -1,8 +1,8 @@
 """Exact and fast evaluation of choices, and bounds on every single change.
 
-The parts of the program must need no linear program (`siting.engine.cuts`), its aim must be a
+The parts of the program must not require a linear program (`siting.engine.cuts`), its aim must be a
 function of the worth in each scenario, and all its rows must be over options. The minimum cuts of a
-choice bound every other choice, so that few changes have to be valued.
+choice bound every other choice, so that few changes have to be evaluated.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class State:
 
 
 def is_quick(frame: Frame, cutter: Cutter) -> bool:
-    """Return whether choices can be valued without a linear program."""
+    """Return whether choices can be evaluated without a linear program."""
     parts = all(not p.capacitated or p.uniform is not None for p in cutter.parts)
     plain = not frame.reached and frame.program.gap is None
     floors = any(floor.share > 0 for floor in frame.program.floors)
@@ -63,7 +63,7 @@ class Valuer:
         self.subsidy, self.cost = instance.offer_subsidy[last], instance.offer_cost[last]
 
     def allowed(self, choice: Ints) -> bool:
-        """Return whether a choice has all required sites, and respects all limits."""
+        """Return whether a choice includes all required sites, and respects all limits."""
         return bool((choice[self.must] >= 0).all()) and self.frame.resources.within(
             np.sort(choice[choice >= 0])
         )

@@ -1,12 +1,12 @@
-"""Conflicts: requirements that no plan meets together, and the least changes that help.
+"""Conflicts: requirements that no plan meets together, and the smallest changes that resolve them.
 
 1. If the elastic relaxation proves the conflict, only requirements with a price in it are tested:
    these conflict by themselves, so changing any other requirement cannot help.
 2. Each requirement is dropped alone while all others stay; large blocks are first dropped as a
-   whole, then in halves. If there is then a plan, the least sufficient change is computed, and
-   verified by a plan of the program with that change.
-3. Requirements that do not suffice alone are dropped permanently, one after the other, as long as a
-   conflict remains. The requirements left form one irreducible conflict.
+   whole, then in halves. If this leaves a plan, the smallest sufficient change is computed and
+   verified by a plan of the changed program.
+3. Requirements whose change alone does not suffice are dropped permanently, one after the other, as
+   long as a conflict remains. The remaining requirements form one irreducible conflict.
 4. If no single change suffices, the smallest changes to several requirements are computed, each
    relative to its figure.
 
@@ -40,7 +40,7 @@ from siting.program.instance import Flags
 from siting.program.program import Program
 
 COLUMNS = ["requirement", "have", "need", "unit", "alone", "fix"]
-# Kinds of limits that require one station each; a program may have many such limits.
+# Kinds of limits that require one station each; a program may have many limits of these kinds.
 DENSITY = {"square": "squares", "stretch": "stretches"}
 
 
@@ -57,10 +57,10 @@ def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per requirement in the conflict: ``requirement``; ``have``, the best figure while
-        the others stay, or the amount of a scarce resource; ``need``; ``unit``; ``alone``, whether
-        changing it alone is enough; ``fix``, the least change that resolves it, in words, verified
-        by a plan. A figure not found in time is replaced by a bound and marked as such.
+        One row per requirement in the conflict: ``requirement``; ``have``, the best figure if the
+        other requirements stay, or the amount of a scarce resource; ``need``; ``unit``; ``alone``,
+        whether changing it alone is enough; ``fix``, the least change that resolves it, in words,
+        verified by a plan. A figure not found in time is replaced by a bound and marked as such.
 
     Raises
     ------
@@ -75,9 +75,9 @@ def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
 
 
 def raise_why_not(program: Program, clock: Clock, effort: Effort) -> NoReturn:
-    """Raise `InfeasibleError` with one fault for each requirement in the conflict.
+    """Raise `InfeasibleError` with one error for each requirement in the conflict.
 
-    The analysis may take the time left on the clock, or 5 s if less is left.
+    The analysis may take the remaining time of the clock, or 5 s if less remains.
     """
     left = Clock(max(settings.LEAST_S, clock.left_s))
     lines = _Diagnosis(program, left, effort, known=True).lines()
@@ -88,13 +88,13 @@ def raise_why_not(program: Program, clock: Clock, effort: Effort) -> NoReturn:
 
 
 def _faults(program: Program, lines: Sequence[Line]) -> list[Fault]:
-    """Return one fault per line, and a common fault for all squares or stretches."""
+    """Return one fault per line, but a single fault for all squares or stretches."""
     kinds = [limit.kind for limit in program.instance.limits]
     alike: dict[str, list[Line]] = {}
     for line in lines:
         if line.one.block == "limit" and line.one.least:
             alike.setdefault(kinds[line.one.place], []).append(line)
-    # A single limit of a kind keeps its own fault.
+    # If a kind has a single limit, this limit keeps its own fault.
     alike = {kind: mine for kind, mine in alike.items() if kinds.count(kind) > 1}
     many = [id(x) for kind in DENSITY for x in alike.get(kind, [])]
     out = [x.fault for x in lines if id(x) not in many]
@@ -158,7 +158,7 @@ class _Diagnosis:
             self.mends[k] = mend if mend is not None and mend.figures else joint
         found_alone = {k: m for k, m in self.mends.items() if m is not None and m.figures}
         if any(m.excess[k] == 0 for k, m in found_alone.items()):
-            return []  # a plan keeps every figure: there is no conflict
+            return []  # a plan meets every figure: there is no conflict
         with self.clock.phase("filter", settings.MAIN_SHARE):
             kept = self.irreducible(suspects, found_alone)
         if not found_alone and (joint is None or not joint.figures):
@@ -198,7 +198,7 @@ class _Diagnosis:
             return self.elastic.ask(held, aimed, clock, whole=whole)
 
     def clash(self, held: Collection[int]) -> bool:
-        """Return whether some requirements are proven incompatible."""
+        """Return whether the given requirements are proven incompatible."""
         return self.ask(held, (), whole=self.small, parts=settings.CONFLICT_PARTS).infeasible
 
     def possible(self) -> bool:
@@ -237,7 +237,7 @@ class _Diagnosis:
         return sorted(groups, key=lambda members: (not set(members) & set(first), len(members)))
 
     def try_alone(self, group: list[int]) -> None:
-        """If changing a whole group resolves the conflict, find the members that do so singly."""
+        """If changing a whole group resolves the conflict, find the members that do so alone."""
         if len(group) == 1 or self.clock.over:
             for k in group:
                 untried = len(self.all) - len(self.mends)
@@ -251,7 +251,7 @@ class _Diagnosis:
             self.try_alone(group[half:])
 
     def mend(self, held: Collection[int], aimed: list[int], parts: float = 1) -> Mend | None:
-        """Return the least changes that make a plan possible, the others kept; None if none do."""
+        """Return the smallest changes that allow a plan with the others kept; None if none do."""
         first = aimed[0]
         short = self.asked[first].short if len(aimed) == 1 else 0.0
         if self.clock.over:
@@ -324,7 +324,7 @@ class _Diagnosis:
         return best
 
     def irreducible(self, suspects: Sequence[int], alone: Collection[int]) -> list[int]:
-        """Return an irreducible conflict; requirements that resolve it alone are always members."""
+        """Return an irreducible conflict, with every requirement whose removal resolves it."""
         kept = list(suspects)
 
         def drop(group: list[int]) -> None:

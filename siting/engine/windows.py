@@ -1,23 +1,24 @@
 """Windows: large neighbourhood search that frees the stations of a neighbourhood.
 
-A window frees the options at some sites, some energies, and all columns without a site; the rest of
-the plan is fixed and moves to the right-hand sides. HiGHS solves this small integer program from
-the incumbent. It is built from the matrix alone, so it works for any aims and requirements.
-Nearness is shared demand, so no map is needed.
+A window frees the options at some sites, some of the energies, and all columns without a site; the
+rest of the plan is fixed and moves to the right-hand sides. HiGHS solves this small integer program
+from the incumbent. It is built from the matrix alone, so it works for any aims and requirements.
+Nearness is measured by shared demand, so no map is needed.
 
 The energies belong to demand rows that a window can change: rows that its stations serve, rows that
-lack service, and rows that one of its sites would serve better. Such a row keeps the pairs in use
-and, at first, a few others: near pairs in the window, and pairs with free capacity outside it.
+lack service, and rows that one of its sites would serve better. Each of these rows keeps the pairs
+in use and, at first, a few others: near pairs in the window, and pairs with free capacity outside
+it.
 
 Each window has two neighbourhoods, mostly far apart, so that money can move between them. Windows
 start where relaxation and plan differ. A window is repeated only after something near it changes.
-Once all windows of a size have been tried, they grow in sites and in pairs per row. Several run in
-parallel; their results are applied in order, so that runs are reproducible.
+Once all windows of a size have been tried, they grow in sites and in pairs per row. Several windows
+run in parallel; their results are applied in order, so that runs are reproducible.
 
 A crossing is a window of another kind: it frees the sites where two plans differ, and allows only
-the options of these plans. So it may be large, and takes the better parts of both. Plans of a large
-city are crossed area by area. Money then has a price, because otherwise each area would be bound to
-the money that it spends now.
+the options of these plans. So it may be large, and it combines the better parts of both. Plans of a
+large city are crossed area by area. Money then has a price, because otherwise each area would be
+bound to the money that it spends in the current plan.
 
 Sources: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer
 2010, 399-419. E. Rothberg: An evolutionary algorithm for polishing mixed integer programming
@@ -144,7 +145,7 @@ class Windows:
         return out
 
     def round(self) -> float:
-        """Solve one window per thread; return the gain of the plan, scaled."""
+        """Solve one window per thread; return the plan's scaled gain."""
         windows = self._next()
         if not windows:
             self.size = int(np.ceil(self.size * settings.GROWTH))
@@ -173,7 +174,7 @@ class Windows:
         HiGHS solves the root node, whose heuristics find most of the gain. Where two plans differ
         at many sites, they are crossed area by area. Money then has a price, so that areas can
         exchange it. The price rises with the money that the plan uses so far; a result may exceed
-        the budget. The plan that the windows had is lost.
+        the budget. The windows' earlier plan is lost.
 
         `pairs`: the point of the first plan, and the options of the second; `money`: price of a
         rupee in the unit of the aim, by year, where the plan uses exactly the budget; at 0, each
@@ -201,12 +202,12 @@ class Windows:
         return points
 
     def _prices(self, money: Floats) -> Floats:
-        """Return the price of each row, given the price of money by year."""
+        """Return the price of each row, given the price of public money by year."""
         m = self.frame.matrix
         out = np.zeros(m.a.shape[0])
         first = m.family.get("subsidies", slice(0, 0)).start
         out[first : first + len(money)] = money * self.frame.layout.money_unit / abs(m.size)
-        return np.where(m.row_upper > 0, out, 0.0)  # without money there is none to exchange
+        return np.where(m.row_upper > 0, out, 0.0)  # there is no money to exchange
 
     def _scarce(self, price: Floats) -> Floats:
         """Return row prices: raised where the plan exceeds the row's limit, else lowered."""
@@ -233,7 +234,7 @@ class Windows:
         return out
 
     def _crossed(self, other: Ints, sites: Ints) -> tuple[Ints, Flags]:
-        """Return the columns that a crossing at some sites frees, and the integer ones."""
+        """Return the columns freed by a crossing at some sites, and the integer ones among them."""
         columns, whole = self._program(sites)
         keep = ~whole | np.isin(columns, np.union1d(self.choice, other))
         return columns[keep], whole[keep]
@@ -305,8 +306,8 @@ class Windows:
     def _pairs(self, inside: Flags) -> Flags:
         """Return a window's energies: energies in use, and a few that may take their place.
 
-        `inside`: all energies at the window's sites. Only demand rows count that its stations
-        serve, that lack service, or that one of its sites would serve better.
+        `inside`: all energies at the window's sites. Only these demand rows count: rows that its
+        stations serve, rows that lack service, and rows that one of its sites would serve better.
         """
         now = self.point[self._energies]
         in_use, worth = now > 0, self._worth
@@ -348,7 +349,7 @@ class Windows:
     ) -> Flags:
         """Return whether each energy column is among the `count` best of its row and slice.
 
-        `then`: decides between equal worths.
+        `then`: breaks ties between equal worths.
         """
         at = np.flatnonzero(energies)
         group = self._group[at]

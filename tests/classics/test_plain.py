@@ -216,8 +216,8 @@ def test_ids_that_are_the_same_text_stand_twice():
         ("p_median", {"p": 0}, "p: is 0; give 1 to 3"),
         ("p_median", {"p": 4}, "p: is 4, but there are 3 candidates"),
         ("p_median", {"p": 1.5}, "whole number"),
-        ("p_median", {"p": 1, "radius": 2.0}, "radius: plays no part"),
-        ("lscp", {"radius": 1.0, "p": 2}, "p: plays no part"),
+        ("p_median", {"p": 1, "radius": 2.0}, "radius: is not used by"),
+        ("lscp", {"radius": 1.0, "p": 2}, "p: is not used by"),
         ("lscp", {}, "radius: missing"),
         ("mclp", {"p": 1, "radius": -1.0}, "radius: is -1"),
         ("mclp", {"p": 9}, "radius: missing"),
@@ -236,7 +236,7 @@ def test_demand_that_no_site_can_serve_is_named(model):
     demand, candidates, reach = line()
     instance = PlainInstance.from_tables(demand, candidates, reach[reach["demand_id"] != "d2"])
     asked = {"lscp": {"radius": 9.0}, "facility_location": {}}.get(model, {"p": 1})
-    with pytest.raises(InputError, match=r"1 of 4 demands can be served from no site \(d2\)"):
+    with pytest.raises(InputError, match=r"1 of 4 demands cannot be served from any site \(d2\)"):
         solve_classic(instance, model, **asked)
 
 

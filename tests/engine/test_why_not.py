@@ -89,7 +89,7 @@ def test_it_is_said_in_the_configurations_words_with_have_need_and_fix():
         solve(street(6.0).floor({"bus": 0.9}, of="class").limit(stations(1, "bikes")))
     assert str(caught.value).splitlines() == [
         "- floor, bus: have 66.67 %, need 90 % of the demand; lower it to 0.6666 or less",
-        "- budget: PKR 6 asked for; changing it alone is not enough",
+        "- budget: set to PKR 6; changing it alone is not enough",
     ]
     with pytest.raises(InfeasibleError, match="required sites: have 1 sites, need 2 sites; "):
         solve(street(6.0).require(["north", "south"]))

@@ -15,7 +15,7 @@ Coverage with offers and classic maximal covering are both instances of this pro
 ``B``        budget, in the unit of the costs
 ===========  ====================================================================================
 
-For a city, a `Covering` is a few arrays, which suit the solver in `siting.engine.covering.run`
+A `Covering` is a few arrays, which for a city suit the solver in `siting.engine.covering.run`
 better than a model written row by row. Tests compare the solver with the same program in PuLP.
 `siting.engine.covering.reduce` removes the parts that the best plan does not need.
 
@@ -50,7 +50,7 @@ class Covering:
     option: Ints
     cost: Floats  # cost of each option, 0 or more
     group: Ints  # group of each option, from 0; a plan has at most one option of each group
-    budget: float  # most that the chosen options may cost together
+    budget: float  # maximum total cost of the chosen options
     forced: Ints  # positions of the required options
 
     def __post_init__(self) -> None:
@@ -96,7 +96,7 @@ class Covering:
         return sparse.csr_array((ones, self.option, self.start), shape=shape)
 
     def covered(self, chosen: Ints) -> Flags:
-        """Return whether each row is covered by some chosen option."""
+        """Return whether each row is covered by at least one chosen option."""
         stands = np.zeros(len(self.cost), dtype=np.int64)
         stands[chosen] = 1
         before = np.concatenate([[0], np.cumsum(stands[self.option])])

@@ -10,7 +10,7 @@ bound ``t_g``, and are valid at any row prices ``0 <= p_i <= w_i``::
 At a point ``z`` the tightest cut has ``p_i = w_i`` if less than 1 of row ``i`` is covered, else 0.
 Cuts are added to, and removed from, the HiGHS model, which restarts from its last basis. Slack cuts
 are removed from time to time, because few bind at the optimum. Each round separates at a point
-between the optimum of the present cuts and a good inner point, where cuts are deeper.
+between the optimum under the current cuts and a good inner point, where cuts are deeper.
 
 Sources: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition for very large scale partial set
 covering and maximal covering location problems. European Journal of Operational Research 275
@@ -38,7 +38,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class _Patch:
-    """The rows from `first` to before `last`, the options that cover them, and the pairs."""
+    """The rows ``first`` to ``last - 1``, the options that cover them, and the pairs."""
 
     first: int
     last: int
@@ -49,8 +49,8 @@ class _Patch:
 class PatchModel(CutModel):
     """The relaxed program of a covering without required options, and its cuts on patches.
 
-    `patch`: patch of each row, see `patches_of`; `accuracy`: share of the optimum by which it may
-    exceed the weight covered.
+    `patch`: patch of each row, see `patches_of`; `accuracy`: relative amount by which the optimum
+    may exceed the weight covered.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class PatchModel(CutModel):
     # --- cuts --------------------------------------------------------------------------------
 
     def add_prices(self, price: Floats, patches: Ints) -> None:
-        """Add cuts on patches at prices of the rows, in the model's order and unit."""
+        """Add cuts on patches at the given row prices, in the model's order and unit."""
         rows = []
         for g in patches.tolist():
             patch = self.patches[g]
@@ -110,7 +110,7 @@ class PatchModel(CutModel):
         self.add_rows(rows)
 
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
-        """Add the cuts that an optimum violates; return their number, or 0 if accurate enough."""
+        """Add the cuts that an optimum violates; return their number, 0 if it is accurate."""
         value, made = self.cut_at(relaxed.taken, relaxed)
         return 0 if relaxed.bound - value <= self.accuracy * relaxed.bound else made
 
@@ -132,7 +132,7 @@ class PatchModel(CutModel):
         return float(bound + np.minimum(dual[self._named_rows], 0.0) @ self._there)
 
     def narrowed(self, keep: Flags, covering: Covering) -> PatchModel:
-        """Return the program restricted to some options, with the present cuts."""
+        """Return the program restricted to the given options, with the current cuts."""
         out = PatchModel(
             covering, self._patch_of_row, self.clock, accuracy=self.accuracy, seed=self._seed
         )
@@ -150,7 +150,7 @@ class PatchModel(CutModel):
 def patches_of(covering: Covering, most: int) -> Ints:
     """Return each row's patch: the first option that covers it, out of a few that are far apart.
 
-    There are at most `most` patches; the last has the rows that none of these options covers.
+    There are at most `most` patches; the last contains the rows that none of these options covers.
     """
     patch = np.full(len(covering.weight), -1, dtype=np.int64)
     columns = sparse.csc_array(covering.matrix)

@@ -1,4 +1,4 @@
-"""A plan of a covering, with the gain of every single change kept up to date.
+"""A plan of a covering, with up-to-date gains for every single change.
 
 A change updates these figures only for the rows that it touches:
 
@@ -43,7 +43,7 @@ class CoveringPlan:
         """Remove all options."""
         rows = len(self.covering.weight)
         self.count = np.zeros(rows, dtype=np.int32)
-        self._slots = np.zeros(rows, dtype=np.int64)  # sum of the numbers of slots covering a row
+        self._slots = np.zeros(rows, dtype=np.int64)  # sum of the slot numbers covering each row
         self.gain = self._fresh.copy()
         self.slot = np.full(self.options, -1)
         self.holds = np.zeros(0, dtype=np.int64)
@@ -125,7 +125,7 @@ class CoveringPlan:
         return (self.gain > self.noise) & (self.covering.cost <= room) & ~self.blocked
 
     def exchanges(self) -> tuple[Ints, Floats]:
-        """Return the slots in use, and the gain of giving each slot (row) to each option (column).
+        """Return the slots in use (rows), and the gain from putting each option (column) in each.
 
         The gain is ``-inf`` if the exchange exceeds the budget, or the option is blocked.
         """
@@ -156,7 +156,7 @@ class CoveringPlan:
         return rows
 
     def _pairs_of(self, rows: Ints) -> tuple[Ints, Ints]:
-        """Return the options of some rows, row by row, and their number in each row."""
+        """Return the options of the given rows, row by row, and their number in each row."""
         length = self._length[rows]
         before = np.cumsum(length)
         at = np.repeat(self._row_start[rows] - before + length, length)
@@ -171,7 +171,7 @@ class CoveringPlan:
         return out
 
     def _share(self, rows: Ints, slots: Ints, sign: float) -> None:
-        """Add rows to, or remove them from, the figures of the slots that alone cover them."""
+        """Add rows to (or remove them from) the figures of the only slot that covers each row."""
         option, length = self._pairs_of(rows)
         weight = sign * self.covering.weight[rows]
         self.loss += np.bincount(slots, weight, minlength=len(self.loss))

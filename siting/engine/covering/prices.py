@@ -8,9 +8,9 @@ earns this price. Then no plan covers more than::
 where the second term is relaxed to a knapsack with one option per group: ``min over m >= 0 of  m B
 + sum over groups of max(0, p(k) - m c_k)``. Here ``p(k)`` is the sum of the prices of the rows that
 ``k`` covers, and ``m`` is the price of a unit of budget. This is the Lagrangian bound with the rows
-relaxed; at best it equals the bound of the linear relaxation. Requiring ``k`` lowers the bound by
-at least the best value of its group less ``p(k) - m c_k``. If the lowered bound does not exceed the
-aim, ``k`` is excluded.
+relaxed; at best it equals the bound of the linear relaxation. Requiring option ``k`` lowers the
+bound by at least the best value of its group less ``p(k) - m c_k``. If the lowered bound does not
+exceed the aim, ``k`` is excluded.
 
 Source: R. D. Galvão, L. G. A. Espejo, B. Boffey: A comparison of Lagrangean and surrogate
 relaxations for the maximal covering location problem. European Journal of Operational Research 124
@@ -31,7 +31,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 
 class Knapsack:
-    """The relaxed knapsack: the most that one option per group can earn within a budget."""
+    """The relaxed knapsack: the maximum that one option per group can earn within a budget."""
 
     def __init__(self, cost: Floats, group: Ints, budget: float) -> None:
         self.cost, self.budget, self._group = cost, budget, group
@@ -69,14 +69,14 @@ class Knapsack:
         return bound, mixed, worth
 
     def left(self, sold: Floats, worth: float) -> Floats:
-        """Return each group's largest earnings less costs at the price `worth`, but at least 0."""
+        """Return each group's best net earnings, at least 0; `worth`: price of a unit of budget."""
         net = sold - worth * self.cost
         if self._alone:
             return np.maximum(net, 0.0)
         return np.maximum(np.maximum.reduceat(net[self._order], self._heads), 0.0)
 
     def of_option(self, by_group: Floats) -> Floats:
-        """Return, for each option, the figure of its group."""
+        """Return, for each option, the value of its group."""
         if self._alone:
             return by_group
         out = np.empty(len(self.cost))
@@ -98,7 +98,7 @@ class Knapsack:
 
 @dataclass(eq=False)
 class Prices:
-    """The prices of the best bound so far, and what follows from them."""
+    """The prices of the best bound so far, and the figures derived from them."""
 
     price: Floats  # price of each row
     bound: float  # bound on the weight of any plan
@@ -106,7 +106,7 @@ class Prices:
     worth: float  # price of a unit of budget, in weight
 
     def loss(self, covering: Covering) -> Floats:
-        """Return, for each option, the least amount by which requiring it lowers the bound."""
+        """Return, for each option, the minimum amount by which requiring it lowers the bound."""
         knapsack = Knapsack(covering.cost, covering.group, covering.budget)
         sold = np.asarray(covering.matrix.T @ self.price, dtype=float)
         left = knapsack.of_option(knapsack.left(sold, self.worth))

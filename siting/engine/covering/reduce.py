@@ -1,4 +1,4 @@
-"""Exact reductions of a covering: fewer rows and options, the same best value.
+"""Exact reductions of a covering: fewer rows and options with the same best value.
 
 These are removed in turn:
 
@@ -6,10 +6,11 @@ These are removed in turn:
 - options that alone exceed the budget, and options that cover nothing;
 - dominated options: another option of the group costs no more and covers at least the same rows;
 - rows without weight or options;
-- all but one of the rows with the same options; the row kept gets the weight of all.
+- all but one of the rows with the same options; the remaining row has the summed weight.
 
-With the required options added, every plan of the reduced covering is a plan of the whole one, and
-its value rises by the weight they cover. One of these plans is a best plan of the whole covering.
+Every plan of the reduced covering, with the required options added, is a plan of the whole one; its
+value rises by the weight that these options cover. One of these plans is an optimal plan of the
+whole covering.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class Reduced:
-    """A reduced covering, and the positions of its rows and options in the whole one."""
+    """A reduced covering, and the positions of its rows and options in the whole covering."""
 
     covering: Covering  # the reduced covering; none of its options is required
     option: Ints  # position of each remaining option in the whole covering
@@ -35,14 +36,14 @@ class Reduced:
     certain: float  # weight that the required options cover
 
     def whole(self, chosen: Ints) -> Ints:
-        """Return a plan of the reduced covering as options of the whole one, in order."""
+        """Return a plan of the reduced covering as options of the whole covering, in order."""
         return np.sort(np.concatenate([self.option[chosen], self.forced]))
 
 
 def reduce_covering(covering: Covering, keep: Flags | None = None) -> Reduced:
     """Return a covering without the parts that no best plan needs.
 
-    `keep`: options that may remain, by default all; the caller must be sure to need no others.
+    `keep`: options that may remain, by default all; the caller must know that no others are needed.
 
     >>> covers = np.array([[1, 1, 0], [1, 1, 0], [0, 1, 1], [0, 0, 0]])
     >>> weight, group = np.array([5.0, 1.0, 2.0, 9.0]), np.zeros(3, dtype=int)
@@ -75,7 +76,7 @@ def reduce_covering(covering: Covering, keep: Flags | None = None) -> Reduced:
 
 
 def with_options(covering: Covering, keep: Flags) -> Covering:
-    """Return a covering with the same rows and only some options, none of them required."""
+    """Return a covering with the same rows and only the given options, none of them required."""
     matrix = _restricted(covering, np.ones(len(covering.weight), dtype=bool), keep)
     group = np.unique(covering.group[keep], return_inverse=True)[1]
     return Covering.of_matrix(
@@ -84,7 +85,7 @@ def with_options(covering: Covering, keep: Flags) -> Covering:
 
 
 def _restricted(covering: Covering, rows: Flags, options: Flags) -> sparse.csr_array:
-    """Return the pairs of some rows and some options as a matrix."""
+    """Return the pairs of the given rows and options as a matrix."""
     length = np.diff(covering.start)
     there = options[covering.option]
     if not rows.all():
@@ -100,8 +101,9 @@ def _restricted(covering: Covering, rows: Flags, options: Flags) -> sparse.csr_a
 def merge_rows(matrix: sparse.csr_array, weight: Floats) -> tuple[sparse.csr_array, Floats, Ints]:
     """Merge rows with equal options; return merged rows, their weights and each row's new position.
 
-    The position is -1 for rows without options. Options get random numbers, twice; rows whose sums
-    are equal both times are compared option by option. If any differ, new numbers are drawn.
+    The position is -1 for rows without options. Each option is assigned two random numbers; rows
+    for which both sums are equal are compared option by option. If any differ, new numbers are
+    drawn.
     """
     matrix.sort_indices()
     length = np.diff(matrix.indptr)
@@ -151,7 +153,7 @@ def dominated(matrix: sparse.csr_array, cost: Floats, group: Ints) -> Flags:
     twins = (size[by] == size[k]) & (cost[by] == cost[k]) & (by > k)
     fits = (k != by) & (cost[by] <= cost[k]) & (size[by] >= size[k]) & ~twins
     k, by = k[fits], by[fits]
-    columns, at_once = sparse.csc_array(matrix), max(len(group), 1)  # as much memory as `matrix`
+    columns, at_once = sparse.csc_array(matrix), max(len(group), 1)  # as large as `matrix`
     for first in range(0, len(k), at_once):
         some, others = k[first : first + at_once], by[first : first + at_once]
         both = columns[:, some].multiply(columns[:, others]).sum(axis=0)

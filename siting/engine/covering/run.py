@@ -76,7 +76,7 @@ class CoveringRun:
         return self.clock.over or self._bound <= self.proven_at
 
     def weighed(self, chosen: Ints) -> float:
-        """Return the weight of a choice of options, -inf if it is no plan; keep the best plan."""
+        """Return the weight of a choice of options, -inf if infeasible; keep the best plan."""
         whole = self.left.whole(chosen)
         value = self.left.covering.value(chosen) if self.covering.allows(whole) else -math.inf
         if value > self.best:
@@ -85,7 +85,7 @@ class CoveringRun:
         return value
 
     def limit(self, bound: float) -> None:
-        """Keep a bound on the reduced covering if it is lower than the present one."""
+        """Keep a bound on the reduced covering if it is lower than the current one."""
         bound = max(bound, self._ruled_out)
         if self.step > 0 and math.isfinite(bound):
             bound = self.step * math.floor(bound / self.step + settings.STEP_SURE)
@@ -157,7 +157,7 @@ class CoveringRun:
         self.weighed(plan.chosen)
 
     def _without_useless(self, prices: Prices) -> Prices:
-        """Remove options that no better plan has; return the prices of the remaining rows."""
+        """Remove options that no better plan uses; return the prices of the remaining rows."""
         left, whole = self.left, self.left.covering
         useless = prices.useless(whole, self.best)
         if not useless.any():
@@ -192,7 +192,7 @@ class CoveringRun:
         return Kicks(plan, self.seed, worth)
 
     def _kick(self, work: float) -> None:
-        """Kick in batches until they have found no better plan for a while."""
+        """Kick in batches until no better plan has been found for a while."""
         spent, found_at, part = 0.0, 0.0, work / 20
         while spent < work and not self.done:
             enough = self.bound / (1 + self.gap) - self.certain

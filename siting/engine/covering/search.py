@@ -23,7 +23,7 @@ def greedy(
     """Add options while the budget lasts, in order of the weight gained per unit of price.
 
     `plan` is extended. `price`: price of each option, by default its cost; options with price 0
-    come first; `among`: options allowed, by default all.
+    come first; `among`: allowed options, by default all.
     """
     price = plan.covering.cost if price is None else price
     paid = np.where(price > 0, price, 1.0)
@@ -39,7 +39,7 @@ def greedy(
 
 
 def exchange(plan: CoveringPlan, clock: Clock, worth: float = 0.0) -> None:
-    """Make the exchange with the most gain until no exchange gains; then add options that fit.
+    """Make the most profitable exchange until none is profitable; then add options that fit.
 
     A unit of unspent budget counts as `worth` at first, and as 0 at the end.
     """
