@@ -87,7 +87,7 @@ class Layout:
             self.subsidy_column[paid, t] = self.columns.add(upper[paid])
 
     def standing(self, s: int) -> Ints:
-        """Return the offer that stands under each option in a slice; -1 for none."""
+        """Return the offer that each option has open in a slice; -1 for none."""
         return self.options.offer[:, self.slices[s].year]
 
     # --- expressions, as columns and values in their own units --------------------------------
@@ -99,7 +99,7 @@ class Layout:
         return tuple(chances[k] for k in sorted(chances))
 
     def _pairs(self, s: int) -> tuple[Ints, Ints]:
-        """Return one pair for each energy column of a slice, and these columns."""
+        """Return one pair per energy column of a slice, and the columns."""
         column = self.pair_column[:, s]
         if self.by_pair:
             pairs = np.flatnonzero(column >= 0)
@@ -122,7 +122,7 @@ class Layout:
 
     @cached_property
     def worth_unit(self) -> float:
-        """Unit that scales worth for aims over scenarios: the largest worth of a scenario."""
+        """The scale of worth in aims over scenarios: the largest worth of any scenario."""
         return float(self.most_worth_of_scenarios().max(initial=0.0)) or 1.0
 
     def most_worth_of_scenarios(self) -> Floats:
@@ -142,7 +142,7 @@ class Layout:
         return out
 
     def drives(self, by_class: Floats | None = None) -> tuple[Ints, Floats]:
-        """Return kWh × minutes by column; `by_class` weights the classes, by default equally."""
+        """Return kWh × minutes by column; `by_class` weights the classes (default: equally)."""
         parts, service = [], self.service
         for s, slice_ in enumerate(self.slices):
             pairs, column = self._pairs(s)
@@ -171,8 +171,8 @@ class Layout:
             column = column[column >= 0]
             return column, np.full(len(column), self.money_unit * counts[-1])
         amount = self.instance.offer_subsidy if of == "subsidy_pkr" else self.instance.offer_cost
-        # The weight of money drawn up to a year is `weight of the year - weight of the next year`.
-        # Each rupee then has the weight of the year in which it is drawn.
+        # The weight of money drawn by the end of a year is `weight of the year - weight of the next
+        # year`. Each rupee then has the weight of the year in which it is drawn.
         value = self.options.of_offers(amount) @ -np.diff(counts, append=0.0)
         at = np.flatnonzero(value)
         return at, value[at]
@@ -360,7 +360,7 @@ class Layout:
 
 
 def _numbered(named: Ints, count: int) -> Ints:
-    """Return the rank of each of `count` positions among the `named` positions; -1 for others."""
+    """Return the rank of each of `count` positions in `named`; -1 for positions not in it."""
     place = np.full(count, -1, dtype=np.int64)
     place[named] = np.arange(len(named))
     return place

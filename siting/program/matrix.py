@@ -69,7 +69,7 @@ class Reached:
 
 
 class Writer:
-    """A writer of a program's rows for one aim, with one row for each earlier aim."""
+    """A function that writes a program's rows for one aim, with one row for each earlier aim."""
 
     def __init__(self, layout: Layout, aim: Aim, reached: Sequence[Reached]) -> None:
         self.layout, self.rows = layout, Rows()

@@ -24,8 +24,8 @@ are in no concession. A program with concessions has one year, because a surplus
 later.
 
 Source: Government of India, Ministry of Finance: Scheme and guidelines for financial support to
-public private partnerships in infrastructure (viability gap funding), 2013, for the rule; the rows
-are ours.
+public private partnerships in infrastructure (viability gap funding), 2013. The rule is from this
+source; the rows are ours.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class GapRule:
         Present value of the margin on one kWh/day over a station's life (PKR), by vehicle class, or
         one number for all.
     cap
-        Most public money for an offer: either a share of its need in (0, 1], the same for all
+        Maximum public money for an offer: either a share of its need in (0, 1], the same for all
         offers, or PKR by ``offer_id``.
     sales_share
         The hurdle: the share of its planned sales at which a station must break even, in (0, 1].
@@ -70,7 +70,7 @@ class GapRule:
 
 
 def caps_of(instance: Instance, rule: GapRule) -> Floats:
-    """Return the most public money for each offer (PKR), at most its need.
+    """Return the maximum public money for each offer (PKR), which never exceeds its need.
 
     Raises `InputError` if a share is outside 0 to 1, or an offer has no amount.
     """

@@ -8,7 +8,7 @@ A kilowatt-hour of demand row ``i`` served at site ``j`` has the worth::
 where ``d_i`` is the demand of the row (kWh/day) and ``W_i`` its people or its sessions a day; ``w_i
 = 1`` for energy. A row without demand has no worth.
 
-Decay as a function of the drive ``t`` (min):
+Decay as a function of the drive time ``t`` (min):
 
 ===============  ====================================================================
 `StepDecay`      the factor of the last step that begins at or before ``t``
@@ -18,7 +18,7 @@ Decay as a function of the drive ``t`` (min):
 `GaussianDecay`      ``exp(-t^2 / (2 sigma_min^2))``
 ===============  ====================================================================
 
-A parameter beyond the cutoff would have no effect, so it is reported as a fault.
+A parameter beyond the cutoff would have no effect, so it is reported as an error.
 
 Source: O. Berman, D. Krass, Z. Drezner: The gradual covering decay location problem on a network.
 European Journal of Operational Research 151 (2003), 474-480.
@@ -64,7 +64,7 @@ class StepDecay:
         return out
 
     def faults(self, cutoff_min: float) -> list[Fault]:
-        """Return the faults of the steps."""
+        """Return the errors in the steps."""
         begins = sorted(self.steps)
         factors = [self.steps[b] for b in begins]
         out: list[Fault] = []
@@ -83,12 +83,12 @@ class StepDecay:
 
 @dataclass(frozen=True)
 class LinearDecay:
-    """Decay that is linear between two lengths of drive.
+    """Decay that is linear between two drive times.
 
     Parameters
     ----------
     full_min, end_min
-        Drives (min): the weight is 1 up to `full_min`, and `least` from `end_min` on.
+        Drive times (min): the weight is 1 up to `full_min`, and `least` from `end_min` on.
     least
         Weight from `end_min` on, in (0, 1).
 
@@ -107,7 +107,7 @@ class LinearDecay:
         return np.interp(minutes, [self.full_min, self.end_min], [1.0, self.least])
 
     def faults(self, cutoff_min: float) -> list[Fault]:
-        """Return the faults of the parameters."""
+        """Return the errors in the parameters."""
         out = _minutes_faults("end_min", self.end_min, cutoff_min)
         if not (math.isfinite(self.full_min) and self.full_min >= 0):
             out.append(_fault("full_min", f"is {self.full_min}", "give minutes of 0 or more"))
@@ -126,7 +126,7 @@ class ExponentialDecay:
     Parameters
     ----------
     scale_min
-        Drive (min) at which the weight is 37 %.
+        Drive time (min) at which the weight is 37 %.
     """
 
     scale_min: float
@@ -136,7 +136,7 @@ class ExponentialDecay:
         return np.exp(-minutes / self.scale_min)
 
     def faults(self, cutoff_min: float) -> list[Fault]:
-        """Return the faults of the parameter."""
+        """Return the errors in the parameter."""
         return _minutes_faults("scale_min", self.scale_min, cutoff_min)
 
 
@@ -147,7 +147,7 @@ class GaussianDecay:
     Parameters
     ----------
     sigma_min
-        Drive (min) at which the weight is 61 %.
+        Drive time (min) at which the weight is 61 %.
     """
 
     sigma_min: float
@@ -157,13 +157,13 @@ class GaussianDecay:
         return np.exp(-0.5 * (minutes / self.sigma_min) ** 2)
 
     def faults(self, cutoff_min: float) -> list[Fault]:
-        """Return the faults of the parameter."""
+        """Return the errors in the parameter."""
         return _minutes_faults("sigma_min", self.sigma_min, cutoff_min)
 
 
 @dataclass(frozen=True)
 class NearerFirst:
-    """The program's decay minus a share that grows linearly with the drive; only for the engine.
+    """The program's decay minus a share that grows linearly with drive time; only for the engine.
 
     >>> NearerFirst(None, 20.0).factor(np.array([0.0, 5.0]))
     array([1.  , 0.75])
@@ -178,7 +178,7 @@ class NearerFirst:
         return np.maximum(counted - minutes / self.horizon_min, 1e-3 * counted)
 
     def faults(self, cutoff_min: float) -> list[Fault]:
-        """Return the faults of the program's decay."""
+        """Return the errors in the program's decay."""
         return [] if self.before is None else self.before.faults(cutoff_min)
 
 

@@ -23,7 +23,7 @@ def pulp_problem(
 ) -> pulp.LpProblem:
     """Return a matrix as a PuLP problem, with variables in the order of the columns.
 
-    `stop` is called at every row. If it returns true, `OutOfTimeError` is raised.
+    `stop` is called for each row. If it returns true, `OutOfTimeError` is raised.
     """
     prob = pulp.LpProblem(name, pulp.LpMaximize)
     columns = zip(column_names(matrix), matrix.lower.tolist(), matrix.upper.tolist(), strict=True)

@@ -65,7 +65,7 @@ class Service:
         return bool((self.factor != 1.0).any())
 
     def of_each(self, values: Floats, *, missing: float) -> Floats:
-        """Return the values by slice of each demand row's merged row; `missing` if it has none."""
+        """Return each demand row's values, by slice, from its merged row; `missing` without one."""
         out = np.full((len(self.row_of_demand), values.shape[1]), missing)
         reached = self.row_of_demand >= 0
         out[reached] = values[self.row_of_demand[reached]]
@@ -87,8 +87,8 @@ class Merging:
     def service(self, demand_kwh: Floats, worth: Floats, offers: Ints) -> Service:
         """Return the merged rows and pairs of a program.
 
-        `demand_kwh` is the demand of each row in each slice (kWh/day), and `worth` the worth of a
-        kWh of it. `offers` are the positions of the offers that could stand.
+        `demand_kwh` is the demand of each row in each slice (kWh/day), and `worth` its worth per
+        kWh. `offers` are the positions of the offers to consider.
         """
         kind, kinds, reach, parts = self._in_reach(demand_kwh, offers)
         rows = np.flatnonzero(reach >= 0)
