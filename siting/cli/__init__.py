@@ -1,7 +1,7 @@
 """The command line: its commands, clear errors, and JSON on stdout if requested.
 
-Exit codes: 0 done; 1 the requirements are infeasible; 2 bad input; 3 a plan was written with a
-gap above 100 %; 130 stopped by Ctrl-C before there was a plan.
+Exit codes: 0, done; 1, infeasible requirements; 2, invalid input; 3, a plan was written, but its
+gap is above 100 %; 130, stopped by Ctrl-C before a plan was found.
 """
 
 import io

@@ -317,7 +317,7 @@ class LeastRegret(Aim):
         """Return the largest regret: a column that is at least the regret in each scenario."""
         if len(self.best) != len(layout.probabilities):
             what = "lacks the best value of any plan in each scenario"
-            raise InputError("least regret", what, "solve the program; its answer has the values")
+            raise InputError("least regret", what, "solve the program; its solution has them")
         unit = layout.worth_unit
         regret = layout.columns.more(f"{prefix}regret", 0.0, max((0.0, *self.best)) / unit)
         for k, best in enumerate(self.best):

@@ -267,7 +267,7 @@ class Instance:
                 required = np.isin(users, self.required_sites)
                 what = (
                     f"have {have:,.10g} {unit}, need {need:,.10g} {unit} for existing "
-                    "and required stations, each at its least use"
+                    "and required stations, each at its minimum use"
                 )
                 fix = f"raise it to {need:,.10g} {unit} or more"
                 if required.any():

@@ -84,7 +84,7 @@ def caps_of(instance: Instance, rule: GapRule) -> Floats:
     faults = naming("cap", "offers without an amount", missing, "give PKR for each offer")
     given = np.array([float(rule.cap.get(o, 0.0)) for o in instance.offer_ids])
     bad = instance.offer_ids[~(given >= 0)]
-    refuse(faults + naming("cap", "not PKR of at least 0", bad, "give PKR"))
+    refuse(faults + naming("cap", "negative or not a number", bad, "give PKR"))
     capped: Floats = np.minimum(given, need)
     return capped
 

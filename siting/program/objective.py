@@ -113,7 +113,7 @@ class LinearDecay:
             out.append(_fault("full_min", f"is {self.full_min}", "give minutes of 0 or more"))
         elif not self.full_min < self.end_min:
             what = f"{self.full_min:g} min is not before end_min, {self.end_min:g} min"
-            out.append(_fault("full_min", what, "let the fall begin before it ends"))
+            out.append(_fault("full_min", what, "make full_min less than end_min"))
         if not 0 < self.least < 1:
             out.append(_fault("least", f"is {self.least}", "give a share above 0 and below 1"))
         return out
@@ -239,7 +239,7 @@ def _aligned(instance: Instance, worth: pd.Series) -> tuple[list[Fault], Floats]
     what = "demand rows whose worth is missing, negative or infinite"
     faults += naming(where, what, bad, "give one for each", count=True)
     if not len(bad) and not (there[instance.demand_kwh > 0] > 0).any():
-        faults.append(Fault(where, "is 0 for every row with demand", "give some worth above 0"))
+        faults.append(Fault(where, "is 0 for every row with demand", "raise at least one above 0"))
     return faults, there
 
 

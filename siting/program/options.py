@@ -62,7 +62,7 @@ def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) 
             rows += [(-1,) * begin + rest for rest in _courses(o, years - begin, becomes)]
         if len(rows) > settings.MOST_OPTIONS:
             what = f"more than {settings.MOST_OPTIONS:,} courses over {years} years"
-            raise InputError("program.years", what, "ask for fewer years, or no upgrades")
+            raise InputError("program.years", what, "plan fewer years, or leave out upgrades")
     offer = np.array(rows, dtype=np.int64).reshape(-1, years)
     return Options(instance.offer_site[offer[:, -1]], offer)
 

@@ -120,7 +120,7 @@ class Program:
         if self.model not in MODELS:
             raise InputError("model", f"no model {self.model!r}", f"use {' or '.join(MODELS)}")
         if self.gap is not None and self.model == "coverage":
-            what = "coverage gives no sales, so the viability gap cannot be computed"
+            what = "the coverage model has no sales, so the viability gap cannot be computed"
             raise InputError("model", what, "use capacitated")
         if self.gap is not None and self.gap.concessions and self.year_plan is not None:
             what = "need a plan of one year: a surplus is not paid back later"
@@ -315,7 +315,7 @@ class Program:
             what = f"are {len(gains):,} numbers, and there are {years:,} years"
             raise InputError("least gain", what, "give one for all, or one for each year")
         if not (all(0 <= gain < math.inf for gain in gains) and max(gains) > 0):
-            fix = "give a worth for each rupee above 0, such as 1e-5 kWh/day"
+            fix = "give a positive worth per rupee, such as 1e-5 kWh/day"
             raise InputError("least gain", f"is {least_gain}", fix)
         return self.aim(NetWorth(gains if by_year else gains[0], of))
 

@@ -63,7 +63,7 @@ def spacing(
     limits = []
     if near_old.any():
         use = {o: 1.0 for s in names[near_old].tolist() for o in offers_at[s]}
-        limits.append(Limit("spacing from stations that stand", "spacing", "stations", 0.0, use))
+        limits.append(Limit("spacing from existing stations", "spacing", "stations", 0.0, use))
     left = np.flatnonzero(new & ~near_old)
     for clique in conflict_cliques(xy[left], min_m):
         members = names[left[clique]].tolist()
