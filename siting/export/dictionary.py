@@ -23,7 +23,7 @@ _SPECIFIED = {
     "dropped": (tables.CANDIDATES,),
     "offers": (tables.OFFERS,),
 }
-# Units at the end of names, and their form in labels; longest first.
+# Units that end names, and their form in labels; longest first.
 _UNITS = (
     ("_pkr_kwh", "PKR/kWh"),
     ("_pkr_year", "PKR/year"),
@@ -49,7 +49,7 @@ _WORDS = {
     "dc": "DC",
     "h3": "H3",
 }
-MOST_LETTERS = 10  # of a name in a Shapefile
+MOST_LETTERS = 10  # maximum length of a field name in a Shapefile
 UNEXPLAINED = "column of an input, passed on unchanged"
 
 
@@ -180,7 +180,7 @@ Known = tuple[re.Pattern[str], str, str]
 
 @cache
 def _known() -> dict[str, list[Known]]:
-    """Return the name pattern, unit and meaning of fields, by layer; plain names come first."""
+    """Return each layer's fields as name pattern, unit and meaning, exact names first."""
     with _FIELDS.open(encoding="utf-8", newline="") as file:
         listed = sorted(csv.DictReader(file), key=lambda row: "<" in row["field"])
     rows = [(row["layer"], row["field"], row["unit"], row["meaning"]) for row in listed]

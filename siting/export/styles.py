@@ -159,13 +159,11 @@ def _shares(layer: gpd.GeoDataFrame) -> dict[str, Any]:
 
 
 def _demand(layer: gpd.GeoDataFrame) -> Drawn:
-    how = _ranges(layer, "demand_kwh_day", WANTED, ("nothing wanted", "#eef1ee"))
-    drawn: Drawn = [("Energy wanted", "kWh/day wanted in each cell", how)]
+    how = _ranges(layer, "demand_kwh_day", WANTED, ("no demand", "#eef1ee"))
+    drawn: Drawn = [("Energy wanted", "demand of each cell, kWh/day", how)]
     if "unserved_kwh_day" in layer:
-        how = _ranges(
-            layer, "unserved_kwh_day", UNSERVED, ("all served, or nothing wanted", NOTHING)
-        )
-        drawn.insert(0, ("Energy not served", "kWh/day wanted but not served in each cell", how))
+        how = _ranges(layer, "unserved_kwh_day", UNSERVED, ("all served, or no demand", NOTHING))
+        drawn.insert(0, ("Energy not served", "unserved demand of each cell, kWh/day", how))
         drawn.append(("Share served", "share of the energy that is served", _shares(layer)))
     return drawn
 
@@ -247,7 +245,7 @@ def _candidates(layer: gpd.GeoDataFrame) -> Drawn:
            "labeling": qml.labels('coalesce("name", "site_id")', scale=8_000, size_pt=7,
                                   hex_="#4b5563", priority=3),
            "shown_by": 'coalesce("name", "site_id")'}  # fmt: skip
-    return [("Candidates", "places where a station could stand", how)]
+    return [("Candidates", "places where a station could be built", how)]
 
 
 def _dropped(layer: gpd.GeoDataFrame) -> Drawn:

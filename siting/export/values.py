@@ -68,7 +68,7 @@ def rounded(frame: pd.DataFrame) -> pd.DataFrame:
 def plain(value: Any) -> Any:
     """Return a value in JSON types; missing or infinite values become ``None``.
 
-    Takes numbers, flags, strings, dates, paths and enumerations of Python, NumPy or pandas, and
+    Accepts numbers, flags, strings, dates, paths and enumerations of Python, NumPy or pandas, and
     mappings, lists, tuples, sets (sorted) and arrays of these. Other types raise `TypeError`.
 
     >>> plain({"gap": float("inf"), "cells": np.int64(3), "years": (2025, 2030)})
