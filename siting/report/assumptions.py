@@ -1,4 +1,4 @@
-"""Assumptions behind a plan, the proof of the plan, and the data that were lacking."""
+"""Assumptions behind a plan, the proof of the plan, and missing data."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def checks(run: RunRecord) -> list[dict[str, str]]:
 
 
 def lacking(run: RunRecord) -> list[str]:
-    """Return sentences on the data that the run lacked and the results it did not compute."""
+    """Return sentences on data missing from the run and on results it did not compute."""
     f, roads = run.facts, run.facts["roads"]
     lines = []
     if f["status"] != "optimal":

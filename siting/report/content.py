@@ -271,7 +271,7 @@ def _charger(name: str) -> str:
 
 
 def stations(run: RunRecord) -> list[dict[str, Any]]:
-    """Return the stations' cards: new stations first; in each group, the largest energy first."""
+    """Return the stations' cards: new stations first; in each group, the most energy first."""
     offers = run.offers.set_index("offer_id")
     why, lost = run.facts.get("alternatives", {}), run.facts.get("lost_without", {})
     keys = ["existing", "served_kwh_day", "site_id"]

@@ -82,7 +82,7 @@ def settings_in_words(comparison: Any) -> list[tuple[str, list[str]]]:
 
 
 def render_differences(comparison: Any) -> str:
-    """Return a `siting.review.Comparison` as the HTML of a page that needs no network.
+    """Return a `siting.review.Comparison` as the HTML of a page that works offline.
 
     Raises `MissingExtraError` without the packages of the extra ``report``.
     """

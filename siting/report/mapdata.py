@@ -192,7 +192,8 @@ def _ranks(roads: gpd.GeoDataFrame) -> np.ndarray:
 def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
     """Return the labels of roads: text, x, y, angle (degrees) and rank of the road.
 
-    A road has a label about every `NAME_EVERY_M`; of the small streets, only the longest have any.
+    A road has a label about every `NAME_EVERY_M`; of the small streets, only the longest are
+    labelled.
     """
     if "name" not in roads.columns:
         return []
@@ -275,7 +276,7 @@ def _by_class(layer: pd.DataFrame, classes: Iterable[str], what: str) -> np.ndar
 
 
 def _breaks(cells: list[dict[str, Any]], classes: int, *, polygons: bool) -> list[list[float]]:
-    """Return all shades' upper limits but the last, for the classes together and for each class."""
+    """Return the upper limits of all shades but the last, for all classes and for each class."""
     if not cells:
         return [[] for _ in range(classes + 1)]
     wanted = np.array([cell["wanted"] for cell in cells], dtype=float)

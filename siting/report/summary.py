@@ -92,12 +92,12 @@ def _at_risk(run: RunRecord) -> str:
             continue
         below, of = money["below_npv_0"], money["stations"]
         if not below:
-            return "If the fleet grows as in the scenario slow, no new station falls below NPV 0."
+            return "If the fleet grows as in the slow scenario, no new station has a negative NPV."
         paid, loss = money["subsidy_below_npv_0_pkr"], money["loss_pkr_year"]
         lost = f", and those that lose cash lose {rupees(loss)} a year" if loss >= 1 else ""
         return (
-            f"If the fleet grows as in the scenario slow, {number(below)} of {number(of)} new "
-            f"stations fall below NPV 0, with {rupees(paid)} of public money in them{lost}."
+            f"If the fleet grows as in the slow scenario, {number(below)} of {number(of)} new "
+            f"stations have a negative NPV, with {rupees(paid)} of public money in them{lost}."
         )
     return ""
 

@@ -68,7 +68,7 @@ def _print_sites(plan: Plan, console: Screen) -> None:
 def print_demand(wanted: DemandRun, folder: Path) -> None:
     """Print a demand: energy by class with ranges, the fleet, and the most important figures."""
     console = Screen()
-    title = f"{wanted.title}: public charging energy wanted in {wanted.year}"
+    title = f"{wanted.title}: demand for public charging in {wanted.year}"
     console.heading(title + " (projection)" * (wanted.year > PROJECTED_AFTER))
     columns = [
         Column("Vehicle class", "vehicle_class", "_", no_wrap=True),

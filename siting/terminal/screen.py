@@ -72,7 +72,7 @@ class Screen(Console):
         super().__init__(highlight=False, markup=False, **kept)
 
     def heading(self, title: str, note: str = "") -> None:
-        """Print the title of an answer and its note."""
+        """Print the title of an output and its note."""
         self.print()
         self.say(title, style="bold")
         if note:
@@ -131,7 +131,7 @@ class Screen(Console):
         self.say(Text.assemble((f"{head}:", "yellow"), f" {text}"))
 
     def warn_if_far(self, gap: float | None) -> None:
-        """Print a warning if a plan is far from proven."""
+        """Print a warning if a plan is far from proven optimal."""
         from siting.engine.proof import far_in_words
 
         if words := far_in_words(gap):
