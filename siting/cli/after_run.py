@@ -107,10 +107,10 @@ def replan(
     folder: Run,
     *,
     drop: list[str] | None = option(
-        "--drop", "SITE", "A site that must not have a station, or a list [A,B]."
+        "--drop", "SITE", "Site that must not have a station; [A,B] for several."
     ),
     require: list[str] | None = option(
-        "--require", "SITE", "A site that must have a station, or a list [A,B]."
+        "--require", "SITE", "Site that must have a station; [A,B] for several."
     ),
     budget: float | None = option("--budget", "PKR", "The new budget.", min=0),
     add: Path | None = option("--add", "LAYER", "A layer of additional candidate sites."),
@@ -178,10 +178,10 @@ def trace(
     *,
     vehicle_class: str | None = option("--class", "CLASS", "One vehicle class; by default all."),
     year: int | None = typer.Option(
-        None, "--year", help="Year, in a plan with years; by default the last."
+        None, "--year", help="Year of a multi-year plan; by default the last."
     ),
     scenario: str | None = option(
-        "--scenario", "NAME", "Scenario, in a plan for several scenarios."
+        "--scenario", "NAME", "Scenario of a plan for several scenarios."
     ),
 ) -> Reply:
     """Trace a cell's demand or a station's figures back to the table rows behind them."""
@@ -261,7 +261,7 @@ def lots(
     loss: float = typer.Option(
         0.05,
         metavar="SHARE",
-        help="Maximum share of its energy that a station may lose within its search area.",
+        help="Maximum share of energy that a station may lose by moving within its search area.",
     ),
     radius: float = typer.Option(
         1000.0, metavar="M", help="Maximum radius of a search area, metres."
@@ -323,7 +323,7 @@ def evaluate(
     ),
     out: Path | None = to_folder("By default runs/NAME-evaluate-TIME."),
 ) -> Reply:
-    """Score a plan made by hand or by another tool against the best plan for the same money.
+    """Score a plan made by hand or by another tool against the best plan with the same budget.
 
     Exit 3: a gap over 100 %.
     """
@@ -367,7 +367,7 @@ def simulate(
     days: int = typer.Option(10, "--days", min=2, help="Independent days."),
     seed: int = typer.Option(1, "--seed", help="Random seed of the days."),
     balk_min: float = option(
-        "--balk-min", "MIN", "Longest expected wait that drivers accept", default=30.0
+        "--balk-min", "MIN", "Longest expected wait that drivers accept, min.", default=30.0
     ),
     spread: float = typer.Option(
         0.5, "--spread", help="Coefficient of variation of session energy; 1: exponential."

@@ -195,8 +195,8 @@ def verb(
     The function returns a `Reply`, which is printed as ``--json`` and ``--quiet`` require. Errors
     are printed with their remedies.
 
-    `group` is the command's group in ``--help``. `solver` are the options among ``budget``, ``gap``
-    and ``time_limit`` that become overrides. `quiet` adds the option ``--quiet``. If `bare` is
+    `group` is the command's group in ``--help``. `solver` lists which of ``budget``, ``gap`` and
+    ``time_limit`` are options that set overrides. `quiet` adds the option ``--quiet``. If `bare` is
     true, the function itself prints its result and explains errors.
     """
 
@@ -354,7 +354,7 @@ def _root(
 
 
 class Progress:
-    """Progress on stderr; imports nothing before the first event."""
+    """Shows progress on stderr; imports nothing before the first event."""
 
     def __init__(self) -> None:
         self.lines: StageLines | None = None
@@ -418,7 +418,7 @@ def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
         fault = Fault(where, f"the system says: {err.strerror or err}")
         raise failed("Error", SitingError(fault)) from err
     except MemoryError as err:
-        what = "needs more memory than there is: ask for less, e.g. a smaller area or cutoff_min"
+        what = "needs more memory than is available; use e.g. a smaller area or cutoff_min"
         raise failed("Error", SitingError(f"{what} ({err})" if str(err) else what)) from err
     except KeyboardInterrupt as err:
         raise stopped(f"{str(err) or 'Stopped'}; nothing was written.") from None
@@ -436,7 +436,7 @@ class _Notes(logging.Formatter):
     """Log formatter that makes control characters visible."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the note with its control characters made visible."""
+        """Return the log message with its control characters made visible."""
         return visible(super().format(record))
 
 
@@ -456,11 +456,11 @@ def stopped(text: str) -> typer.Exit:
 
 
 def failed(heading: str, err: SitingError, code: int = 2) -> typer.Exit:
-    """Print an error on stderr, and as JSON if requested; return the command's last exception."""
+    """Print an error on stderr, and as JSON if requested; return the exception to raise."""
     _json_of(err.faults)
     more = f" ({len(err.faults)} faults)" if len(err.faults) > 1 else ""
     typer.echo(f"{heading}{more}:", err=True)
-    # A terminal would break long lines inside words; a pipe gets one line per fault.
+    # A terminal would break long lines inside words; a pipe gets one line per error.
     width = shutil.get_terminal_size().columns if sys.stderr.isatty() else 0
     for line in str(err).splitlines():
         lines = textwrap.wrap(line, max(width - 4, 20), break_long_words=False) if width else [line]

@@ -65,7 +65,7 @@ def demo(
 
 @verb(BEGIN, "siting cities", quiet=False)
 def cities() -> Reply:
-    """List the cities with figures in the package: population, power company, roads, area."""
+    """List the cities in the package, with population, power company and other figures."""
     from siting.cities import library
 
     def show() -> None:

@@ -39,7 +39,7 @@ from siting.errors import InfeasibleError, InputError
 from siting.texts import visible
 
 _WORKERS = typer.Option(
-    None, "--workers", min=1, max=1024, help="Processes on this machine; by default one per core."
+    None, "--workers", min=1, max=1024, help="Number of local processes; by default one per core."
 )
 _DASK = option("--dask", "ADDRESS", "Dask cluster to run on: tcp://HOST:PORT.")
 
@@ -211,10 +211,10 @@ def nation(
     earlier: Path | None = option(
         "--from",
         "DIR",
-        "An earlier plan: its solutions of cities are reused, and changes are shown.",
+        "An earlier plan: reuse its solutions for the cities, and show the changes.",
     ),
     explain: str | None = option(
-        "--explain", "CITY", "For a nation's folder: explain the money of a city."
+        "--explain", "CITY", "For a nation's folder: explain a city's share of the budget."
     ),
     compare: Path | None = option(
         "--compare", "DIR", "For a nation's folder: show the changes from another folder."
@@ -307,9 +307,7 @@ def batch(
     retry: bool = typer.Option(
         False, "--retry", help="Rerun the studies that failed because of their inputs."
     ),
-    dry_run: bool = typer.Option(
-        False, "--dry-run", help="List the studies and stop, before anything is run."
-    ),
+    dry_run: bool = typer.Option(False, "--dry-run", help="List the studies without running them."),
 ) -> Reply:
     """Run many studies, each once; after a restart, only the unfinished ones."""
     from siting import batch as many

@@ -20,7 +20,7 @@ LISTED = ("name", "title", "written", "status", "gap", "subsidy_pkr", "new_stati
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run folder and the listed fields of its ``run.json``."""
+    """A run folder and the `LISTED` fields of its ``run.json``."""
 
     path: Path
 

@@ -71,7 +71,7 @@ PICTURES = {
 }
 # Pictures that need the table of the same name in `Plan.tables`, and how to get that table.
 _NEEDED = {
-    "years": "give program.years a budget for each year",
+    "years": "set a budget for each year in program.years",
     "frontier": "put the table of `siting frontier` into plan.tables['frontier']",
 }
 

@@ -20,7 +20,7 @@ from siting.export.values import rounded, write_csv
 from siting.texts import kml_text
 from siting.writing import require_free, write_whole
 
-# Default layers of files that can contain one layer, and of files that can contain several.
+# Default layers of single-layer formats, and of multi-layer formats.
 ONE, DRAWN = ("sites",), ("sites", "demand")
 # File extensions for which `write_exchange` has a format.
 ENDINGS = (".gpkg", ".shp", ".parquet", ".fgb", ".geojson", ".kml", ".xlsx")
@@ -49,14 +49,14 @@ def write_exchange(
     """Write layers to a file for other programs, in lon/lat (EPSG:4326); return the file.
 
     `layers` are the layers and tables of a plan by name, as in `siting.Plan.layers`. The extension
-    of `path`, a new file, sets the format. ``.parquet`` (GeoParquet), ``.fgb`` (FlatGeobuf),
+    of `path`, a new file, determines the format. ``.parquet`` (GeoParquet), ``.fgb`` (FlatGeobuf),
     ``.geojson`` and ``.shp`` (Shapefile) contain one layer; ``.kml`` and ``.gpkg`` (GeoPackage) can
     contain several. Field names in a Shapefile have at most ten letters; the full names are in
     ``NAME.fields.csv``. A workbook (``.xlsx``) has a ``readme`` sheet, a sheet per table, and a
-    last sheet with the meaning of each column. The sheets replace each shape by the ``lon`` and
-    ``lat`` of a point on the shape. `names` are the layers to write. The default is ``sites``; for
-    KML and GeoPackage, ``sites`` and ``demand``; for a workbook, all but the roads. `title` and
-    `note` are those of the study.
+    last sheet with the meaning of each column. In the sheets, each shape is replaced by the ``lon``
+    and ``lat`` of a point on it. `names` are the layers to write. The default is ``sites``; for KML
+    and GeoPackage, ``sites`` and ``demand``; for a workbook, all but the roads. `title` and `note`
+    are those of the study.
 
     Raises `InputError` if the extension or a layer is unknown, or a layer does not fit the format.
     """

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 EDGE_IN = 0.3
 # Width of the space beside the map of a plan, and of the key in this space.
 _SIDE_IN, _KEY_IN = 2.5, 2.25
-# Colours of stations in all plans: with the same chargers, and with different chargers.
+# Colours of stations that all plans have, with the same and with different chargers.
 IN_ALL, CHANGED = "#1e3a8a", "#b45309"
 ONLY = ("#c2410c", "#0f766e", "#7e22ce", "#a16207", "#be185d", "#4d7c0f")
 # Longest side of each map if there are several, and the space above each.

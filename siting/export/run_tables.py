@@ -24,7 +24,7 @@ from siting.export.styles import styles_of, write_qml
 from siting.export.values import write_csv
 from siting.reference.listing import LISTED
 
-# Meaning of one row of each layer, and the geometry type used if the layer has no rows.
+# Description of each layer, and the geometry type used if the layer has no rows.
 _LAYERS = {
     "sites": ("Stations of the plan, new and existing", "Point"),
     "demand": ("Demand cells: demand for public charging, and energy served, kWh/day", "Polygon"),
@@ -38,11 +38,11 @@ _LAYERS = {
     "run": ("Facts of the run", ""),
     "zones": ("Zones of the program: demand and energy served, kWh/day", "MultiPolygon"),
     "built": ("When each station is built or extended", "Point"),
-    "alternative_sites": ("In how many near-best plans each place is built", "Point"),
+    "alternative_sites": ("Number of near-best plans that build at each place", "Point"),
     "robust": ("Whether every scenario's own plan builds at a place", "Point"),
     "viability": ("Shortfall of each station's business case", ""),
     "business": ("Business case of each new station", ""),
-    "concessions": ("Payment to each concession, and its value", ""),
+    "concessions": ("Payment to each concession, and the concession's value", ""),
     "floors": ("Shares of demand that must be served, and the shares served", ""),
     "years": ("The plan year by year", ""),
     "scenarios": ("The plan in each scenario", ""),

@@ -60,7 +60,7 @@ class Style(NamedTuple):
 
 
 def styles_of(name: str, layer: pd.DataFrame) -> list[Style]:
-    """Return the styles of a layer, its opening style first; empty for a table.
+    """Return the styles of a layer, its default style first; empty for a table.
 
     `name` is the layer's name, e.g. ``sites`` or ``demand``. A layer with an unknown name gets a
     plain style for its geometry type. Classes and sizes are fitted to the rows of `layer`.
@@ -137,7 +137,7 @@ def _ranges(
 
 
 def _all(layer: gpd.GeoDataFrame, kind: str) -> bool:
-    """Return whether all shapes are of a kind, such as Polygon or MultiPolygon."""
+    """Return whether all shapes are of the given kind, such as Polygon (or MultiPolygon)."""
     return bool(layer.geom_type.dropna().str.removeprefix("Multi").eq(kind).all())
 
 
@@ -190,7 +190,7 @@ def _stations(layer: gpd.GeoDataFrame) -> Drawn:
         "labeling": qml.labels(text, scale=CLOSE, away_mm=1.0, priority=9),
         "shown_by": 'coalesce("name", "site_id")',
     }
-    drawn: Drawn = [("Stations", "shape and colour show the kind of place, area the kW", how)]
+    drawn: Drawn = [("Stations", "shape and colour: kind of place; area: kW", how)]
     # Only stations with business cases have earnings.
     return [*drawn, *_subsidies(layer)] if "earned_pkr" in layer else drawn
 

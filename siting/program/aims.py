@@ -190,7 +190,7 @@ class MostWorth(Aim):
         return column, value
 
     def value(self, answer: _Answer) -> float:
-        """Return the aim's value for an answer."""
+        """Return the aim's value for a solution."""
         return answer.worth
 
 
@@ -219,7 +219,7 @@ class NetWorth(Aim):
         return np.concatenate([worth, column]), np.concatenate([value, -must])
 
     def value(self, answer: _Answer) -> float:
-        """Return the aim's value for an answer."""
+        """Return the aim's value for a solution."""
         if isinstance(self.least_gain, tuple):
             charge = float(np.array(self.least_gain) @ answer.drawn_pkr(self.of))
         else:
@@ -255,7 +255,7 @@ class LeastMoney(Aim):
         return self.money(layout)
 
     def value(self, answer: _Answer) -> float:
-        """Return the aim's value for an answer."""
+        """Return the aim's value for a solution."""
         return answer.total_pkr(self.of)
 
     def explained(self, worth_unit: str) -> str:
@@ -292,7 +292,7 @@ class WorstShare(Aim):
         return np.array([share]), np.ones(1)
 
     def value(self, answer: _Answer) -> float:
-        """Return the aim's value for an answer."""
+        """Return the aim's value for a solution."""
         return min([1.0, *(share for group in self.groups for share in answer.shares(group))])
 
 
@@ -328,7 +328,7 @@ class LeastRegret(Aim):
         return np.array([regret]), np.array([unit])
 
     def value(self, answer: _Answer) -> float:
-        """Return the aim's value for an answer."""
+        """Return the aim's value for a solution."""
         return float(max(0.0, (np.array(self.best) - answer.worth_of_scenarios).max()))
 
     def goal(self, layout: Layout) -> Goal:
@@ -375,7 +375,7 @@ class Tail(Aim):
         return np.array([level, *short]), sign * unit * weight
 
     def value(self, answer: _Answer) -> float:
-        """Return the aim's value for an answer."""
+        """Return the aim's value for a solution."""
         served, chance = answer.worth_of_scenarios, answer.probabilities
         if self.of == "served":
             return float(tail_mean(served, chance, self.alpha))
@@ -408,7 +408,7 @@ class ShortestDrives(Aim):
         return layout.drives()
 
     def value(self, answer: _Answer) -> float:
-        """Return the aim's value for an answer."""
+        """Return the aim's value for a solution."""
         return answer.over_pairs(answer.pairs.minutes)
 
 
@@ -436,7 +436,7 @@ class LeastCostToAll(Aim):
         return np.append(column, np.arange(len(yearly))), np.append(value, yearly)
 
     def value(self, answer: _Answer) -> float:
-        """Return the aim's value for an answer."""
+        """Return the aim's value for a solution."""
         return sum(self.parts(answer).values())
 
     def of_offers(self, instance: Instance) -> Floats:

@@ -41,7 +41,7 @@ class Floor:
         return [n for n, s in enumerate(slices) if self.when == "every" or s.year == last]
 
     def wanted(self, demand_kwh: Floats) -> Floats:
-        """Return the group's demand in each slice (kWh/day), given demand by row and slice."""
+        """Return the group's demand in each slice (kWh/day), given each row's demand by slice."""
         return demand_kwh[self.member].sum(axis=0)
 
 

@@ -142,7 +142,7 @@ class Layout:
         return out
 
     def drives(self, by_class: Floats | None = None) -> tuple[Ints, Floats]:
-        """Return kWh × minutes by column; `by_class` weights the classes (default: equally)."""
+        """Return kWh × minutes as columns and coefficients, weighted by `by_class` if given."""
         parts, service = [], self.service
         for s, slice_ in enumerate(self.slices):
             pairs, column = self._pairs(s)
@@ -154,14 +154,14 @@ class Layout:
         return column, value
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
-        """Return the energy that counts towards a floor in a slice (kWh/day), by column."""
+        """Return a floor's energy in a slice (kWh/day) as columns and coefficients."""
         pairs, column = self._pairs(s)
         rows = self.service.floor[self.floors.index(floor)]
         keep = rows[self.service.row[pairs]]
         return column[keep], np.full(int(keep.sum()), self.energy_unit)
 
     def money(self, of: MoneyKind, gains: Floats | None = None) -> tuple[Ints, Floats]:
-        """Return money (PKR) by column: public money drawn, or total cost.
+        """Return public money drawn or total cost (PKR) as columns and coefficients.
 
         `gains` is the weight of a rupee in each year; 1 by default.
         """

@@ -168,8 +168,8 @@ def with_more_money(limits: Iterable[Limit], more_pkr: float) -> tuple[Limit, ..
 def limit_tables(limits: Iterable[Limit]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return limits as two plain tables, for the recount and for files.
 
-    Columns: ``limit``, ``offer_id``, ``use``; and ``limit``, ``kind``, ``unit``, ``at_least``,
-    ``at_most``, ``per_rupee``, ``of_budget``.
+    The first has the columns ``limit``, ``offer_id`` and ``use``; the second ``limit``, ``kind``,
+    ``unit``, ``at_least``, ``at_most``, ``per_rupee`` and ``of_budget``.
     """
     limits = sorted(limits, key=lambda limit: limit.name)
     use = pd.DataFrame(

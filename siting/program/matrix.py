@@ -47,7 +47,7 @@ class Matrix:
 
     @property
     def options(self) -> int:
-        """Number of options. Their columns are the first columns and the only integer columns."""
+        """Number of options; their columns come first and are the only integer columns."""
         return self.layout.columns.options
 
     @property

@@ -190,7 +190,7 @@ class Objective:
     """The worth of each demand row before decay, and the decay."""
 
     unit: str  # unit of the worth, such as ``kWh/day``, ``people`` or ``sessions/day``
-    worth: Floats  # worth of each whole demand row of the instance, in `unit`
+    worth: Floats  # total worth of each demand row of the instance, in `unit`
     decay: Decay | None = None  # decay of worth with the drive; None: no decay
 
 

@@ -36,7 +36,7 @@ def extends(offers: pd.DataFrame) -> pd.Series[bool]:
 
 
 def offers_left(offers: pd.DataFrame, forbidden: Collection[str] = ()) -> pd.DataFrame:
-    """Return the available and existing offers, with ids as strings, in the order of ids.
+    """Return existing offers and those that can be built, with ids as strings, in order of ids.
 
     Offers with a reason against them and offers at forbidden sites are left out. At the site of an
     existing station, new offers that do not extend the station are left out too.

@@ -50,7 +50,7 @@ class Options:
 
 
 def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) -> Options:
-    """Return every option over a number of years that can be made from the given offers."""
+    """Return every option that the given offers allow over a number of years."""
     becomes = _becomes(instance, offers, upgrades=upgrades)
     standing = set(instance.offer_site[instance.offer_existing].tolist())
     rows: list[tuple[int, ...]] = []

@@ -178,7 +178,7 @@ class Program:
         Parameters
         ----------
         worth
-            Worth of each whole demand row, by ``demand_id``. If worth differs by year or scenario,
+            Total worth of each demand row, by ``demand_id``. If worth differs by year or scenario,
             add years and scenarios first, and pass one series for each.
         unit
             Unit of the worth.
@@ -247,7 +247,8 @@ class Program:
             None for the city, ``"class"`` or ``"zone"`` for each class or zone, or the names of
             zones by ``demand_id``.
         when
-            Years in which the floor holds: ``last`` or ``every``. It holds in every scenario.
+            Years in which the floor holds: ``last`` or ``every``. The floor holds in every
+            scenario.
         """
         floors = floors_of(self.instance, share, of, when, self.zones)
         return replace(self, floors=(*self.floors, *floors))
@@ -304,7 +305,7 @@ class Program:
         ----------
         least_gain
             Worth (kWh/day, people, sessions/day) charged per rupee: one number above 0, or one per
-            year, of which some may be 0. Years must be set first.
+            year, some of which may be 0. Years must be set first.
         of
             Money charged: public money drawn, or total cost.
         """
@@ -359,7 +360,7 @@ class Program:
         return self.aim(least_cost_to_all(self.instance, cost_pkr_year, pkr_kwh_min))
 
     def __repr__(self) -> str:
-        """Return a short description of the blocks, on a few lines."""
+        """Return a short description of the blocks, in a few lines."""
         sizes = [
             counted(len(self.instance.site_ids), "site"),
             counted(len(self.options), "option"),

@@ -1,4 +1,4 @@
-"""Slices: the years and scenarios in which a plan is valued.
+"""Slices: the years and scenarios in which a plan is evaluated.
 
 A *slice* is one year in one scenario. Without years and scenarios there is one slice. Each slice
 has its own demand, and no energy moves between slices. A station that is open in a year is open in

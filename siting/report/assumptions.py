@@ -138,8 +138,8 @@ def lacking(run: RunRecord) -> list[str]:
     if far.any():
         kwh = number(run.demand.loc[far, "demand_kwh_day"].sum(), 1)
         lines.append(
-            f"{number(int(far.sum()))} cells that want {kwh} kWh/day are too far from a road "
-            "and cannot be served."
+            f"{number(int(far.sum()))} cells with a demand of {kwh} kWh/day are too far from a "
+            "road and cannot be served."
         )
     nothing = [
         label(row["vehicle_class"]).lower()
@@ -147,7 +147,7 @@ def lacking(run: RunRecord) -> list[str]:
         if row["demand_kwh_day"] > 0 and row["served_kwh_day"] <= 0
     ]
     if nothing:
-        lines.append(f"Nothing is served of: {', '.join(nothing)}.")
+        lines.append(f"No demand is served of: {', '.join(nothing)}.")
     if "payback_years" not in run.sites.columns:
         lines.append("Whether a station earns its cost back was not computed in this run.")
     if not run.facts.get("alternatives"):

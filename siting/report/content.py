@@ -70,7 +70,7 @@ def headline(run: RunRecord) -> list[Shown]:
         of_budget = "public money this plan needs"
     elif "years" in f["blocks"]:
         of_budget = f"of {rupees(f['budget_pkr'])} granted over the years"
-    served, of_wanted = f["objective_kwh_day"], f"of {number(wanted)} wanted in public"
+    served, of_wanted = f["objective_kwh_day"], f"of a demand of {number(wanted)}"
     return [
         Shown("Energy served", served, number(served), f"kWh/day, {of_wanted} in {run.year}"),
         *_on_the_day(f),
@@ -202,7 +202,7 @@ def years(run: RunRecord) -> list[dict[Any, Any]]:
 
 
 def robustness(run: RunRecord) -> dict[str, Any] | None:
-    """Return the simulated day, the plan under other demand, and the range of the demand.
+    """Return the simulated day, the plan under different demand, and the range of the demand.
 
     The result is None for a run of an earlier version.
     """

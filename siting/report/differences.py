@@ -25,7 +25,7 @@ _NAMES = {
     "gap": "Proven gap",
     "bound_kwh_day": "Upper bound on energy served, kWh/day",
 }
-# Formats of figures by the ends of their names; money is in millions.
+# Formats of figures, by the suffix of their names; money is in millions.
 _FORMS = {"_pkr": ",.2f", "_share": ".1%", "gap": ".2%", "_min": ".1f", "_kwh_day": ",.0f",
           "_kw": ",.0f", "_stations": ",.0f"}  # fmt: skip
 

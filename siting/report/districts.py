@@ -121,7 +121,7 @@ def _stations(run: RunRecord, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd
 
 
 def _near(run: RunRecord, layer: pd.DataFrame, metres: gpd.GeoDataFrame) -> dict[str, str]:
-    """For each part, return its named place that is nearest to the centre of its demand."""
+    """For each part, return the named place nearest to the centre of its demand."""
     places = run.places
     if places.empty:
         return {}

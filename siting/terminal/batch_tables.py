@@ -23,7 +23,7 @@ MOST_ROWS = 30
 
 
 class BatchLines(LiveLine):
-    """One line per study on stderr, and a live last line with a bar."""
+    """One line per study on stderr, and a live last line with a progress bar."""
 
     def __init__(self) -> None:
         super().__init__(counted=True)
@@ -56,7 +56,7 @@ def print_studies(studies: Sequence[BatchStudy], out: Path) -> None:
         console.say(f"  {study.fault}")
     console.print(
         f"{len(studies) - len(faulty)} studies would be run, with run folders in {out}; "
-        f"{len(faulty)} have faults. Nothing was run."
+        f"{len(faulty)} have errors. Nothing was run."
     )
 
 

@@ -69,7 +69,7 @@ def print_city(city: str, lines: list[tuple[str, str]], plans: pd.DataFrame) -> 
 
 
 def print_changes(table: pd.DataFrame) -> None:
-    """Print the changes by city between two plans of a nation."""
+    """Print each city's changes between two plans of a nation."""
     columns = [Column("City", "city")]
     for head, key, form, per in (
         ("PKR m", "granted_pkr", ",.1f", 1e6),

@@ -128,8 +128,8 @@ def print_frontier(frontier: pd.DataFrame, folder: Path) -> None:
     ]
     console.table(columns, frontier)
     console.say(
-        "PKR a kWh: extra subsidy per extra kWh/day, compared with the budget before. Worst: share "
-        "served in the worst-served zone."
+        "PKR a kWh: extra subsidy per extra kWh/day, compared with the next lower budget. Worst: "
+        "share served in the worst-served zone."
     )
     case = next(iter(frontier["risk_case"]), "")
     if case:

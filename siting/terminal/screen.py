@@ -108,7 +108,7 @@ class Screen(Console):
         self, heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], *,
         fold: bool = False, **shown: Any,
     ) -> None:  # fmt: skip
-        """Print rows of a label and right-aligned texts; with `fold`, the texts may wrap."""
+        """Print rows, each a label and right-aligned texts, which may wrap if `fold` is true."""
         wraps: dict[str, Any] = {"overflow": "fold"} if fold else {}
         columns = [Column(heads[0], itemgetter(0))]
         columns += [Column(name, itemgetter(n), ">", **wraps) for n, name in enumerate(heads)][1:]
@@ -147,7 +147,7 @@ class Screen(Console):
                 self.indented(line, 2)
 
     def indented(self, line: str | Text, by: int) -> None:
-        """Print a sentence with all its lines indented by some columns."""
+        """Print a sentence with all its lines indented by this number of columns."""
         text = Text(line) if isinstance(line, str) else line
         self.say(Padding(text, (0, 0, 0, by)) if self.is_terminal else Text(" " * by) + text)
 
