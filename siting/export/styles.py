@@ -325,7 +325,7 @@ def _robust(layer: gpd.GeoDataFrame) -> Drawn:
     sometimes = qml.marker("circle", "#ffffff", 2.6, outline=WANTED[4])
     classes = [
         Class(True, "in every scenario's own plan", always),
-        Class(False, "in some scenario's own plan", sometimes),
+        Class(False, "in at least one scenario's own plan", sometimes),
     ]
     how = {"renderer": qml.categorised('"robust"', classes), "shown_by": '"site_id"'}
     return [("Robust sites", "whether every scenario would build there", how)]

@@ -107,7 +107,7 @@ class Aim(ABC):
     of_worth: ClassVar[bool] = False  # the value is the worth served, possibly minus a charge
     is_plain_worth: ClassVar[bool] = False  # the value is the worth served and nothing else
     of_money: ClassVar[bool] = False  # the value is money
-    of_drives: ClassVar[bool] = False  # the value depends on the drive from each cell
+    of_drives: ClassVar[bool] = False  # the value depends on drive times
     of_scenarios: ClassVar[bool] = False  # the value is a function of the worth in each scenario
     of_stations: ClassVar[bool] = False  # the value includes the cost of stations and of drives
     # Whether the value is relative to `best`, the best value of any plan in each scenario.

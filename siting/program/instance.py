@@ -124,7 +124,7 @@ class Instance:
         budget_pkr
             Public money (PKR).
         cutoff_min
-            Longest drive allowed (min); by default, all rows of the reach table are used.
+            Longest drive time allowed (min); by default, all rows of the reach table are used.
         limits
             Limits on the offers besides the budget.
         required, forbidden
@@ -141,8 +141,8 @@ class Instance:
             If the tables, their references or the budget are invalid, if there is no demand, or if
             no demand can reach a usable station. The error reports every problem.
         InfeasibleError
-            If existing and required stations alone break limits. The error names every limit that
-            they break.
+            If existing and required stations break limits by themselves. The error names every
+            limit that they break.
 
         Examples
         --------
@@ -248,7 +248,7 @@ class Instance:
         return replace(self, **left)
 
     def contradictions(self) -> list[Fault]:
-        """Return a fault for each limit that existing and required stations alone exceed.
+        """Return a fault for each limit that existing and required stations exceed by themselves.
 
         Each station is taken at its minimum use, so no plan can keep these limits.
         """

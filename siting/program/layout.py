@@ -109,7 +109,7 @@ class Layout:
         return pairs, column[pairs]
 
     def worth(self, *, by_chance: bool = True) -> tuple[Ints, Floats, Ints]:
-        """Return the worth of the energies as columns, coefficients and scenarios."""
+        """Return the worth of energy served as columns, coefficients and scenarios."""
         service = self.service
         parts = []
         for s, slice_ in enumerate(self.slices):

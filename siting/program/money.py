@@ -9,10 +9,10 @@ The subsidy of a site is a decision of the program, not a property of the offer:
     sum of payments            <=  B, or B_t                                           (budget)
 
 where ``c_o`` is the need of offer ``o`` over its life (present value, PKR), ``u_ot`` the public
-money paid to the offer up to year ``t`` (PKR), and ``v_i`` the present value of the margin on one
-kilowatt-hour a day sold to row ``i`` over the station's life (PKR). The hurdle ``h`` is the share
-of planned sales at which a station must break even; it multiplies the margin. ``cap_o`` is the
-maximum public money for the offer (PKR): a share of its need, or a fixed amount. A site whose
+money paid to the offer by the end of year ``t`` (PKR), and ``v_i`` the present value of the margin
+on one kilowatt-hour a day sold to row ``i`` over the station's life (PKR). The hurdle ``h`` is the
+share of planned sales at which a station must break even; it multiplies the margin. ``cap_o`` is
+the maximum public money for the offer (PKR): a share of its need, or a fixed amount. A site whose
 business case fails even if the full cap is paid cannot be built. Each year from the opening on has
 its own case, with the mean sales of that year over the scenarios. Money that would lapse at the end
 of a year may be paid in advance for a later shortfall. In total a site is paid at most its largest

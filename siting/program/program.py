@@ -199,7 +199,7 @@ class Program:
         return replace(self, objective=replace(mine, decay=decay))
 
     def limit(self, *limits: Limit) -> Program:
-        """Return the program with further limits on the offers (`siting.program.limits`)."""
+        """Return the program with additional limits on the offers (`siting.program.limits`)."""
         mine = sorted([*self.instance.limits, *limits], key=lambda limit: limit.name)
         refuse(limit_faults(mine))
         return replace(self, instance=replace(self.instance, limits=tuple(mine)))

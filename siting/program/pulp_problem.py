@@ -15,7 +15,7 @@ from siting.program.matrix import Matrix
 
 
 class OutOfTimeError(Exception):
-    """Raised when the writing of a problem is cancelled."""
+    """Raised when writing a problem is cancelled."""
 
 
 def pulp_problem(

@@ -95,7 +95,7 @@ def _on_the_day(facts: dict[str, Any]) -> list[Shown]:
 
 
 def drives(facts: dict[str, Any]) -> list[Shown]:
-    """Return the figures on drives to chargers; an empty list if nobody is served."""
+    """Return the figures on drive times to chargers; an empty list if nobody is served."""
     mean, most = facts.get("mean_travel_min"), facts.get("p90_travel_min")
     if mean is None or most is None:
         return []

@@ -155,7 +155,7 @@ def _years(run: RunRecord, index: dict[str, int]) -> list[dict[str, Any]]:
 
 
 def road_lines(roads: gpd.GeoDataFrame) -> tuple[list[list[list[int]]], bool]:
-    """Return roads in the map's integer coordinates by rank, and whether some were left out.
+    """Return roads in the map's integer coordinates by rank, and whether any were left out.
 
     Streets of the same rank are joined into long lines, which need fewer points.
     """

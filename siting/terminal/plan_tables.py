@@ -1,4 +1,4 @@
-"""Terminal output of a plan, a demand, a frontier, an award, a replan and lots."""
+"""Terminal output of plans, demand, frontiers, awards, replans and lots."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _print_sites(plan: Plan, console: Screen) -> None:
 
 
 def print_demand(wanted: DemandRun, folder: Path) -> None:
-    """Print a demand: energy by class with ranges, the fleet, and the most important figures."""
+    """Print the demand: energy per class with ranges, fleet, and the most important figures."""
     console = Screen()
     title = f"{wanted.title}: demand for public charging in {wanted.year}"
     console.heading(title + " (projection)" * (wanted.year > PROJECTED_AFTER))
@@ -198,7 +198,7 @@ def _millions(low: float, high: float) -> str:
 
 
 def print_replan(replanned: Replan) -> None:
-    """Print the changes between two plans: stations, energy by class, money."""
+    """Print the changes between two plans in stations, energy per class and money."""
     console = Screen()
     console.warn_if_far(replanned.after.outcome.gap)
     console.heading(f"{replanned.after.title}: planned again", replanned.after.note)
