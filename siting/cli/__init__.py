@@ -1,13 +1,13 @@
-"""The command line: its commands, clear errors, and JSON on stdout if requested.
+"""The command line: commands, error messages, and JSON on stdout if requested.
 
-Exit codes: 0 done; 1 the requirements are infeasible; 2 bad input; 3 a plan was written with a
-gap above 100 %; 130 stopped by Ctrl-C before there was a plan.
+The exit code is 0 for success, 1 for infeasible requirements, 2 for invalid input, 3 for a plan
+with a gap above 100 %, and 130 if Ctrl-C stopped the command before there was a plan.
 """
 
 import io
 import sys
 
-from siting.cli import library, planning, after_run  # isort: skip  # their order is that of --help
+from siting.cli import library, planning, after_run  # isort: skip  # in the order of --help
 from siting.cli.app import app
 
 __all__ = ["after_run", "app", "library", "main", "planning"]

@@ -1,4 +1,4 @@
-"""Commands for stored runs, from ``runs`` to ``papers``, and evaluate, compare and simulate."""
+"""The commands ``runs`` to ``papers`` for stored runs, and evaluate, compare and simulate."""
 
 from __future__ import annotations
 
@@ -72,15 +72,15 @@ def open_(folder: Run) -> Reply:
 def report(
     folder: Run,
     *,
-    out: Path | None = option("--out", "FILE", "A new file; by default report.html in the run."),
+    out: Path | None = option("--out", "FILE", "The new file; by default report.html in the run."),
     frontier: Path | None = option(
-        "--frontier", "DIR", "A folder of `siting frontier`, whose curve is shown too."
+        "--frontier", "DIR", "A `siting frontier` folder; its curve is added to the report."
     ),
     language: Literal["en", "ur"] | None = option(
         "--language", "LANG", "en or ur (Urdu); by default report.language."
     ),
 ) -> Reply:
-    """Write a stored run as one HTML page that needs no network: map, money, stations, sources."""
+    """Write a stored run as one HTML page that works offline: map, costs, stations and sources."""
     from siting.study import write_report
 
     return Reply.written(write_report(run_folder(folder), out, frontier, language))
@@ -91,10 +91,10 @@ def verify(
     folder: Run,
     *,
     frontier: Path | None = option(
-        "--frontier", "DIR", "The frontier whose curve is in the run's report.html."
+        "--frontier", "DIR", "The `siting frontier` folder whose curve is in report.html."
     ),
 ) -> Reply:
-    """Check a run from its own files: hashes, layers, recount, bound, tables. Exit 0 if sound."""
+    """Check a run's files: hashes, layers, recount, bound, tables. Exit 0 if all checks pass."""
     from siting.review import verify_run
     from siting.terminal.run_lists import print_verified
 
@@ -107,20 +107,20 @@ def replan(
     folder: Run,
     *,
     drop: list[str] | None = option(
-        "--drop", "SITE", "A site that must get no station, or a list [A,B]."
+        "--drop", "SITE", "Site that must not have a station; [A,B] for several."
     ),
     require: list[str] | None = option(
-        "--require", "SITE", "A site that must get a station, or a list [A,B]."
+        "--require", "SITE", "Site that must have a station; [A,B] for several."
     ),
     budget: float | None = option("--budget", "PKR", "The new budget.", min=0),
-    add: Path | None = option("--add", "LAYER", "Further places where a station could stand."),
+    add: Path | None = option("--add", "LAYER", "A layer of additional candidate sites."),
     answers: Path | None = option(
-        "--answers", "CSV", "Sanctions, refusals, requests and withdrawals (CSV)."
+        "--answers", "CSV", "A CSV of sanctions, refusals, requests and withdrawals."
     ),
     overrides: Overrides = None,
-    out: Path | None = to_folder("By default RUN-replan-TIME beside the run."),
+    out: Path | None = to_folder("The new folder; by default RUN-replan-TIME next to the run."),
 ) -> Reply:
-    """Plan a stored run again with other requirements, and show the changes.
+    """Replan a stored run with different requirements, and show the changes.
 
     Exit 3: a gap over 100 %.
     """
@@ -157,10 +157,10 @@ def export(
         "--layer",
         "NAME",
         "A layer, or a list [A,B]. By default the stations; in .kml and "
-        ".gpkg the demand too; in .xlsx all but the roads.",
+        ".gpkg the demand too; in .xlsx everything but the roads.",
     ),
 ) -> Reply:
-    """Write a stored run for other programs: GeoPackage, Shapefile, GeoParquet, KML, a workbook."""
+    """Export a stored run, e.g. to GeoPackage, Shapefile, GeoParquet, KML or a workbook."""
     from siting.export.exchange import require_ending
 
     require_ending(to)  # checked first, because opening a run takes seconds
@@ -173,15 +173,15 @@ def export(
 def trace(
     folder: Run,
     wanted: str = typer.Argument(
-        ..., metavar="CELL|STATION", help="A cell by id, a station by id or name."
+        ..., metavar="CELL|STATION", help="The id of a cell, or the id or name of a station."
     ),
     *,
     vehicle_class: str | None = option("--class", "CLASS", "One vehicle class; by default all."),
     year: int | None = typer.Option(
-        None, "--year", help="Year, in a plan with years; by default the last."
+        None, "--year", help="Year of a multi-year plan; by default the last."
     ),
     scenario: str | None = option(
-        "--scenario", "NAME", "Scenario, in a plan for several scenarios."
+        "--scenario", "NAME", "Scenario of a plan for several scenarios."
     ),
 ) -> Reply:
     """Trace a cell's demand or a station's figures back to the table rows behind them."""
@@ -197,13 +197,13 @@ def trace(
 def explain(
     folder: Run,
     site: str | None = typer.Argument(
-        None, metavar="[SITE]", help="A place, by id or name; if left out, all."
+        None, metavar="[SITE]", help="The id or name of a place; all places by default."
     ),
     *,
     alternatives: int = option(
         "--alternatives",
         "N",
-        "Number of near-optimal plans in which to compare a place; 0: none.",
+        "Number of near-optimal plans to check for a station at the place; 0 for none.",
         default=5,
         min=0,
         max=50,
@@ -218,7 +218,7 @@ def explain(
         help="Time limit for each solve, s.",
     ),
 ) -> Reply:
-    """Explain why a place has a station or none, or list all stations, most doubtful first."""
+    """Explain why a place has a station or not, or list all stations, the most doubtful first."""
     from siting.review import Explained, explain_plan, explain_site
     from siting.terminal.reason_tables import print_plan_reasons, print_site_reasons
 
@@ -256,17 +256,17 @@ def lots(
     within: float = typer.Option(
         0.10,
         metavar="SHARE",
-        help="How far the largest lot may exceed the smallest, in energy and money.",
+        help="Share by which the largest lot may exceed the smallest, in energy and public money.",
     ),
     loss: float = typer.Option(
         0.05,
         metavar="SHARE",
-        help="Maximum share of its energy that a station may lose within its search area.",
+        help="Maximum share of energy that a station may lose by moving within its search area.",
     ),
     radius: float = typer.Option(
         1000.0, metavar="M", help="Maximum radius of a search area, metres."
     ),
-    out: Path | None = to_folder("By default RUN-lots-TIME beside the run."),
+    out: Path | None = to_folder("The new folder; by default RUN-lots-TIME next to the run."),
 ) -> Reply:
     """Divide a run's new stations into connected lots of similar value for a tender."""
     from siting.lots import lots_to_folder
@@ -286,10 +286,10 @@ def papers(
     folder: Run,
     *,
     kind: str = option("--kind", "KIND", "pc1, load, licence or tender.", default=...),
-    lots_folder: Path | None = option("--lots", "DIR", "For a tender: a folder of `siting lots`."),
-    out: Path | None = option("--out", "FILE", "A new .docx; by default RUN-KIND.docx."),
+    lots_folder: Path | None = option("--lots", "DIR", "For a tender: a `siting lots` folder."),
+    out: Path | None = option("--out", "FILE", "The new .docx file; by default RUN-KIND.docx."),
 ) -> Reply:
-    """Write a paper from a run as .docx: PC-I, load applications, licence files, tender annexes."""
+    """Write a run's PC-I, load applications, licence files or tender annexes as a .docx file."""
     from siting.papers import write_paper
 
     return Reply.written(write_paper(run_folder(folder), kind, out, lots=lots_folder))
@@ -316,14 +316,14 @@ def evaluate(
     names: list[str] | None = option(
         "--map-config",
         "THEIRS=OURS",
-        "Name of a configuration or charger in the layer, and in the study.",
+        "A configuration or charger: its name in the layer and its name in the study.",
     ),
     same_stations: bool = typer.Option(
-        False, "--same-stations", help="Limit the best plan to as many new stations as theirs."
+        False, "--same-stations", help="Allow the best plan no more new stations than theirs."
     ),
     out: Path | None = to_folder("By default runs/NAME-evaluate-TIME."),
 ) -> Reply:
-    """Score a plan made by hand or by another tool against the best plan for the same money.
+    """Score a plan made by hand or by another tool against the best plan with the same budget.
 
     Exit 3: a gap over 100 %.
     """
@@ -346,11 +346,11 @@ def compare(
     runs: list[Path] = typer.Argument(
         ...,
         metavar="RUN...",
-        help="Two runs or more: folders, names in `siting runs`, or @latest.",
+        help="Two or more runs: folders, names in `siting runs`, or @latest.",
         autocompletion=names_like,
     ),
     *,
-    out: Path | None = to_folder("By default compare-TIME beside the first run."),
+    out: Path | None = to_folder("The new folder; by default compare-TIME next to the first run."),
 ) -> Reply:
     """Compare stored runs of one city: figures, configurations and a map of differences."""
     from siting.review import compare_to_folder
@@ -367,14 +367,14 @@ def simulate(
     days: int = typer.Option(10, "--days", min=2, help="Independent days."),
     seed: int = typer.Option(1, "--seed", help="Random seed of the days."),
     balk_min: float = option(
-        "--balk-min", "MIN", "Longest expected wait that drivers accept", default=30.0
+        "--balk-min", "MIN", "Longest expected wait that drivers accept, min.", default=30.0
     ),
     spread: float = typer.Option(
-        0.5, "--spread", help="Spread of session energy: 0 all the same, 1 exponential."
+        0.5, "--spread", help="Coefficient of variation of session energy; 1: exponential."
     ),
-    out: Path | None = to_folder("By default RUN-simulate-TIME beside the run."),
+    out: Path | None = to_folder("The new folder; by default RUN-simulate-TIME next to the run."),
 ) -> Reply:
-    """Simulate a plan's day driver by driver: waits, drivers turned away, use of each station."""
+    """Simulate a plan's day driver by driver: waits, drivers turned away and use of stations."""
     from siting.review import Rules, simulate_to_folder
     from siting.terminal.comparison_tables import print_simulation
 

@@ -1,4 +1,4 @@
-"""The common parts of all commands: arguments, error messages, and progress on stderr."""
+"""Arguments, error messages and progress on stderr, shared by all commands."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ BEGIN, PLAN, AFTER, TRUST = "Begin", "Make plans", "After a run", "Check a run"
 GROUPS = (BEGIN, PLAN, AFTER, TRUST)
 
 
-# A command without output reports after this time (s) that it is at work.
+# Time (s) without output after which a command reports that it is at work.
 FIRST_LINE_S = 0.5
-# Exit code if a plan is written and its gap is above 100 %.
+# Exit code if a plan was written with a gap above 100 %.
 FAR_FROM_PROVEN = 3
 
 
@@ -51,17 +51,17 @@ class Said:
     done: bool = False
 
 
-# The running command, which error messages anywhere in the code look up.
+# The running command; error messages anywhere in the code read it.
 _SAID: ContextVar[Said] = ContextVar("said")
 # The base class of all usage errors; typer exports only one of its subclasses.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
 
 class Verbs(TyperGroup):
-    """The commands, by group in ``--help``; usage errors are printed as JSON if requested."""
+    """Lists the commands by group in ``--help``; prints usage errors as JSON if requested."""
 
     def make_context(self, info_name: Any, args: list[str], *more: Any, **named: Any) -> Any:
-        """Begin a command, and note whether it asks for JSON."""
+        """Begin a command, and record whether JSON is requested."""
         verb = next((word for word in args if word in self.commands), "")
         _SAID.set(Said(verb, asked="--json" in args))
         with _usage_as_json():
@@ -73,7 +73,7 @@ class Verbs(TyperGroup):
             return super().invoke(ctx)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the commands with their descriptions, one section for each group."""
+        """Write the commands with their descriptions, one section per group."""
         for group in GROUPS:
             verbs = [(n, v) for n, v in self.commands.items() if v.rich_help_panel == group]  # type: ignore[attr-defined]
             with formatter.section(group):
@@ -83,17 +83,17 @@ class Verbs(TyperGroup):
 app = typer.Typer(
     name="siting",
     cls=Verbs,
-    help="Where electric-vehicle chargers go, which kind and with how much public money.",
+    help="Plan electric-vehicle charging stations: where, of which kind, at what public cost.",
     epilog="siting COMMAND --help lists the options of a command and an example.",
     no_args_is_help=True,
-    rich_markup_mode=None,  # boxes would take two thirds of the run time of --help
+    rich_markup_mode=None,  # boxes would triple the run time of --help
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
 def option(name: str, metavar: str, help_: str, default: Any = None, **rules: Any) -> Any:
-    """Return an option of a command, as typer reads it from a parameter's default.
+    """Return a typer option of a command, to be used as a parameter's default.
 
     `rules` are the option's limits and parser. The option is required if `default` is ``...``.
     """
@@ -130,7 +130,7 @@ Budget = Annotated[
     option(
         "--budget",
         "PKR",
-        "Public money, replacing the file's budget: 5e6, 5m, 50 lakh, 2cr.",
+        "The budget, instead of the one in the file: 5e6, 5m, 50 lakh, 2cr.",
         default=...,
         parser=_rupees,
     ),
@@ -157,7 +157,7 @@ Run = Annotated[
 class Reply:
     """The result of a command: its JSON, its text for the terminal, and its exit code.
 
-    `gaps` are the gaps of the plans written. If a gap is above 100 %, the command ends with
+    `gaps` are the gaps of the written plans. If a gap is above 100 %, the command ends with
     `FAR_FROM_PROVEN`. If `always` is true, the text is printed despite ``--quiet``.
     """
 
@@ -173,7 +173,7 @@ class Reply:
         return cls(lambda: {"written": str(path)}, lambda: typer.echo(f"Written to {path}"))
 
 
-# Common options that a command may take, in the order in which help lists them.
+# Options that several commands share, in the order of ``--help``.
 _SOLVER: dict[str, Any] = {
     "overrides": Overrides,
     "budget": Budget,
@@ -183,20 +183,20 @@ _SOLVER: dict[str, Any] = {
 
 
 def to_folder(help_: str) -> Any:
-    """Return the option for the folder that a command writes."""
+    """Return the option that sets the folder a command writes."""
     return option("--out", "DIR", help_)
 
 
 def verb(
     group: str, example: str, *, solver: Sequence[str] = (), quiet: bool = True, bare: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return a decorator that makes a function a command, with an example in its help.
+    """Return a decorator that turns a function into a command with an example in its help.
 
     The function returns a `Reply`, which is printed as ``--json`` and ``--quiet`` require. Errors
     are printed with their remedies.
 
-    `group` is the command's group in ``--help``. `solver` are the options among ``budget``, ``gap``
-    and ``time_limit`` that become overrides. `quiet` adds the option ``--quiet``. If `bare` is
+    `group` is the command's group in ``--help``. `solver` lists which of ``budget``, ``gap`` and
+    ``time_limit`` are options that set overrides. `quiet` adds the option ``--quiet``. If `bare` is
     true, the function itself prints its result and explains errors.
     """
 
@@ -204,7 +204,7 @@ def verb(
         # Without `short_help` the list of commands would cut descriptions at the line's end.
         said = " ".join((function.__doc__ or "").split())
         return app.command(
-            function.__name__.rstrip("_"),  # names that Python reserves end in _
+            function.__name__.rstrip("_"),  # names that Python itself uses end in _
             short_help=said,
             epilog=f"Example: {example}",
             rich_help_panel=group,
@@ -280,7 +280,7 @@ def asked_of_folder(overrides: Sequence[str] | None, out: Path | None) -> dict[s
 
 
 def now() -> datetime:
-    """Return the time in this machine's time zone."""
+    """Return the current time in this machine's time zone."""
     return datetime.now(UTC).astimezone()
 
 
@@ -324,10 +324,10 @@ def _usage_as_json() -> Iterator[None]:
 
 
 def _json_of(faults: Sequence[Fault]) -> None:
-    """Print faults as JSON if requested, unless the command's JSON is already printed."""
+    """Print errors as JSON if requested, unless the command has already printed its JSON."""
     said = _SAID.get(Said())
     if said.asked and not said.done:
-        with suppress(OSError):  # stdout itself may have failed; stderr has the faults
+        with suppress(OSError):  # stdout itself may have failed; the errors are on stderr
             print_json({"error": [fault.plain() for fault in faults]})
 
 
@@ -354,14 +354,14 @@ def _root(
 
 
 class Progress:
-    """Progress on stderr; imports nothing before the first event."""
+    """Shows progress on stderr; imports nothing before the first event."""
 
     def __init__(self) -> None:
         self.lines: StageLines | None = None
         verb = _SAID.get(Said()).verb
         self.waiting = threading.Timer(FIRST_LINE_S, self._say_at_work, (verb,))
         self.waiting.daemon = True
-        if sys.stderr.isatty():  # a program that reads a pipe needs no notice
+        if sys.stderr.isatty():  # a program that reads a pipe needs no such message
             self.waiting.start()
 
     def _say_at_work(self, verb: str) -> None:
@@ -418,7 +418,7 @@ def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
         fault = Fault(where, f"the system says: {err.strerror or err}")
         raise failed("Error", SitingError(fault)) from err
     except MemoryError as err:
-        what = "needs more memory than there is: ask for less, e.g. a smaller area or cutoff_min"
+        what = "needs more memory than is available; use e.g. a smaller area or cutoff_min"
         raise failed("Error", SitingError(f"{what} ({err})" if str(err) else what)) from err
     except KeyboardInterrupt as err:
         raise stopped(f"{str(err) or 'Stopped'}; nothing was written.") from None
@@ -436,7 +436,7 @@ class _Notes(logging.Formatter):
     """Log formatter that makes control characters visible."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the note with its control characters made visible."""
+        """Return the log message with its control characters made visible."""
         return visible(super().format(record))
 
 
@@ -456,11 +456,11 @@ def stopped(text: str) -> typer.Exit:
 
 
 def failed(heading: str, err: SitingError, code: int = 2) -> typer.Exit:
-    """Print an error on stderr, and as JSON if requested; return the command's last exception."""
+    """Print an error on stderr, and as JSON if requested; return the exception to raise."""
     _json_of(err.faults)
     more = f" ({len(err.faults)} faults)" if len(err.faults) > 1 else ""
     typer.echo(f"{heading}{more}:", err=True)
-    # A terminal would break long lines inside words; a pipe gets one line per fault.
+    # A terminal would break long lines inside words; a pipe gets one line per error.
     width = shutil.get_terminal_size().columns if sys.stderr.isatty() else 0
     for line in str(err).splitlines():
         lines = textwrap.wrap(line, max(width - 4, 20), break_long_words=False) if width else [line]

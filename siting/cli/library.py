@@ -1,4 +1,4 @@
-"""Commands on the content of the package: demo, cities, new, schema."""
+"""Commands that use the content of the package: demo, cities, new, schema."""
 
 from __future__ import annotations
 
@@ -32,11 +32,13 @@ def demo(
         "--out", "DIR", "Folder for configuration, data and runs.", default=Path("siting-demo")
     ),
     files_only: bool = typer.Option(
-        False, "--files-only", help="Copy the files to edit, and make no plan."
+        False, "--files-only", help="Only copy the files, for editing; make no plan."
     ),
-    nation: bool = typer.Option(False, "--nation", help="Three schematic cities on one budget."),
+    nation: bool = typer.Option(
+        False, "--nation", help="Use three schematic cities with one budget."
+    ),
 ) -> Reply:
-    """Copy the embedded, schematic Islamabad into a folder and make its plan; needs no internet."""
+    """Copy the embedded, schematic Islamabad into a folder and make its plan; works offline."""
     from siting.embedded import copy_embedded_city
 
     config = copy_embedded_city(out, nation)
@@ -63,7 +65,7 @@ def demo(
 
 @verb(BEGIN, "siting cities", quiet=False)
 def cities() -> Reply:
-    """List the cities with figures in the package: population, power company, roads, area."""
+    """List the cities in the package, with population, power company and other figures."""
     from siting.cities import library
 
     def show() -> None:
@@ -93,18 +95,18 @@ def new(
         "--like", "CITY", "Use the power supply, speeds and vehicles per head of this city."
     ),
     people: int | None = option(
-        "--people", "N", "Its population; default: from the census.", min=1
+        "--people", "N", "The population; by default from the census.", min=1
     ),
     roads: Path | None = option(
         "--roads",
         "FILE",
-        "A road file (.osm, .pbf, .graphml) to plan on; nothing is downloaded.",
+        "The road file (.osm, .pbf, .graphml) to use; nothing is downloaded.",
         exists=True,
         dir_okay=False,
     ),
-    out: Path | None = option("--out", "FILE", "Where to write it; by default CITY.yaml here."),
+    out: Path | None = option("--out", "FILE", "The new file; by default CITY.yaml here."),
 ) -> Reply:
-    """Write a commented configuration for a city or any town, ready for `siting check`."""
+    """Write a commented configuration for any city or town, ready for `siting check`."""
     from siting.cities import new_config, slug_of
     from siting.writing import write_text
 

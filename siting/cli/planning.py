@@ -39,7 +39,7 @@ from siting.errors import InfeasibleError, InputError
 from siting.texts import visible
 
 _WORKERS = typer.Option(
-    None, "--workers", min=1, max=1024, help="Processes on this machine; by default one per core."
+    None, "--workers", min=1, max=1024, help="Number of local processes; by default one per core."
 )
 _DASK = option("--dask", "ADDRESS", "Dask cluster to run on: tcp://HOST:PORT.")
 
@@ -53,15 +53,17 @@ def run(
     config: ConfigPath,
     *,
     overrides: Overrides = None,
-    out: Path | None = to_folder("The run folder itself; by default runs/NAME-TIME."),
+    out: Path | None = to_folder("The run folder; by default runs/NAME-TIME."),
     write_lp: Path | None = option(
         "--write-lp", "FILE", "Write the whole program as a new .lp file, then solve."
     ),
     robust: bool = typer.Option(
-        False, "--robust", help="One plan for slow, planned and fast sales (chances 0.3, 0.5, 0.2)."
+        False,
+        "--robust",
+        help="Make one plan for slow, planned and fast sales (probabilities 0.3, 0.5, 0.2).",
     ),
 ) -> Reply:
-    """Make a plan: read, solve, recount, write the run folder. Exit 3: a gap over 100 %."""
+    """Make a plan and write its run folder. Exit 3: a gap over 100 %."""
     from siting import study
     from siting.terminal.plan_tables import print_plan
 
@@ -74,16 +76,16 @@ def run(
 def award(
     config: ConfigPath,
     *,
-    bids: Path = option("--bids", "CSV", "CSV with a line for each place in a bid.", default=...),
+    bids: Path = option("--bids", "CSV", "CSV with one row for each place in a bid.", default=...),
     overrides: Overrides = None,
-    gap: float = typer.Option(0.0, "--gap", min=0, max=0.999, help="Requested gap of the award."),
+    gap: float = typer.Option(0.0, "--gap", min=0, max=0.999, help="Gap at which to stop."),
     asks: float | None = option(
-        "--asks-limit", "S", "Time limit for critical asks, s; default: 5 x the award's.", min=0
+        "--asks-limit", "S", "Time limit, s, for critical asks; by default 5 x the award's.", min=0
     ),
     asked_of: int | None = option(
         "--nearest",
         "N",
-        "Number of losers whose critical asks are found, cheapest per kWh first; default all.",
+        "Number of losers to find critical asks for, cheapest per kWh first; by default all.",
         min=0,
     ),
     out: Path | None = to_folder("By default runs/NAME-award-TIME."),
@@ -107,7 +109,7 @@ def demand(
     config: ConfigPath,
     *,
     overrides: Overrides = None,
-    out: Path | None = to_folder("The folder; by default runs/NAME-demand-TIME."),
+    out: Path | None = to_folder("The new folder; by default runs/NAME-demand-TIME."),
     sensitivity: bool = typer.Option(
         False, "--sensitivity", help="Rank the figures by their effect on the total and the map."
     ),
@@ -138,7 +140,7 @@ def check(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Read a configuration and all its inputs without solving, and list every fault."""
+    """Read a configuration and all its inputs without solving, and report every error."""
     from siting import study
 
     said = []
@@ -173,7 +175,7 @@ def fetch(config: ConfigPath, *, overrides: Overrides = None) -> Reply:
 def frontier(
     config: ConfigPath,
     budgets: str = option(
-        "--budgets", "LIST", "Budgets, PKR: 20m,5cr,1e8, or 20m:100m:5 for five.", default=...
+        "--budgets", "LIST", "Budgets, PKR: 20m,5cr,1e8, or 20m:100m:5 for 5 values.", default=...
     ),
     *,
     overrides: Overrides = None,
@@ -203,26 +205,26 @@ def nation(
     *,
     overrides: Overrides = None,
     budget: Budget = None,
-    out: Path | None = to_folder("The folder itself; by default runs/NAME-TIME."),
+    out: Path | None = to_folder("The new folder; by default runs/NAME-TIME."),
     workers: int | None = _WORKERS,
     dask: str | None = _DASK,
     earlier: Path | None = option(
         "--from",
         "DIR",
-        "An earlier plan: its cities' answers are used again, and changes are shown.",
+        "An earlier plan: reuse its solutions for the cities, and show the changes.",
     ),
     explain: str | None = option(
-        "--explain", "CITY", "For a nation's folder: why a city gets its money."
+        "--explain", "CITY", "For a nation's folder: explain a city's share of the budget."
     ),
     compare: Path | None = option(
-        "--compare", "DIR", "For a nation's folder: changes against another folder."
+        "--compare", "DIR", "For a nation's folder: show the changes from another folder."
     ),
 ) -> Reply:
     """Divide one budget among cities, with a bound on all divisions, or check a nation's folder."""
     if not config.is_dir():
         if explain or compare:
             option = "--explain" if explain else "--compare"
-            raise InputError(option, f"{config} is not a folder", "name what siting nation wrote")
+            raise InputError(option, f"{config} is not a folder", "name a folder of siting nation")
         return plan_nation(config, overrides, budget, out, earlier, workers=workers, dask=dask)
     if explain is None and compare is None:
         from siting.nation import read_nation, verify_nation
@@ -288,13 +290,13 @@ def batch(
     sweep: list[str] | None = option(
         "--sweep",
         "KEY=LIST",
-        "Try each value of a key: KEY=[4e7,6e7], or KEY=2e7:1e8:5 for five even steps. "
+        "Try each value of a key: KEY=[4e7,6e7], or KEY=2e7:1e8:5 for 5 even steps. "
         "If repeated: every combination.",
     ),
     out: Path = option(
         "--out",
         "DIR",
-        "The batch's folder; a second start continues it.",
+        "The batch's folder; a batch already there is continued.",
         default=Path("runs/batch"),
     ),
     workers: int | None = _WORKERS,
@@ -303,11 +305,9 @@ def batch(
     ),
     dask: str | None = _DASK,
     retry: bool = typer.Option(
-        False, "--retry", help="Run again the studies that failed because of their inputs."
+        False, "--retry", help="Rerun the studies that failed because of their inputs."
     ),
-    dry_run: bool = typer.Option(
-        False, "--dry-run", help="List the studies and stop, before anything is run."
-    ),
+    dry_run: bool = typer.Option(False, "--dry-run", help="List the studies without running them."),
 ) -> Reply:
     """Run many studies, each once; after a restart, only the unfinished ones."""
     from siting import batch as many
@@ -315,7 +315,7 @@ def batch(
     from siting.terminal.batch_tables import BatchLines, print_batch, print_studies
 
     if dask is not None and workers is not None:
-        raise InputError("--workers", "does not go with --dask", "start workers in the cluster")
+        raise InputError("--workers", "does not work with --dask", "start workers in the cluster")
     studies = many.list_studies(configs, overrides or (), parse_sweeps(sweep or []), now().date())
     if dry_run:
         keys = ("config", "name", "sweep", "key", "fault")
@@ -357,9 +357,9 @@ def rerun(
     folder: Run,
     *,
     overrides: list[str] | None = option(
-        "--set", "KEY=VALUE", "New place of an input, e.g. roads.source.path=…"
+        "--set", "KEY=VALUE", "New location of an input, e.g. roads.source.path=…"
     ),
-    out: Path | None = to_folder("Keep the repetition as a run folder too."),
+    out: Path | None = to_folder("Also write the repetition to this run folder."),
 ) -> Reply:
     """Repeat a run from its folder; exit 0 if inputs, objective and plan are the same, else 1."""
     from siting.review import rerun as repeat

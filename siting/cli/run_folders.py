@@ -20,7 +20,7 @@ LISTED = ("name", "title", "written", "status", "gap", "subsidy_pkr", "new_stati
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run folder and the listed fields of its ``run.json``."""
+    """A run folder and the `LISTED` fields of its ``run.json``."""
 
     path: Path
 
@@ -63,7 +63,7 @@ def _all_folders(here: Path = Path()) -> list[RunFolder]:
 def run_folder(wanted: Path, here: Path = Path()) -> Path:
     """Return the run folder for a path, a name, the start of a name, or ``@latest``.
 
-    The name of a study (``haripur``) means its newest run. A path is returned unchanged, even if
+    The name of a study (``haripur``) selects its newest run. A path is returned unchanged, even if
     nothing exists there. Raises `InputError` if no run, or more than one run, has the name.
     """
     word = str(wanted)
@@ -72,7 +72,7 @@ def run_folder(wanted: Path, here: Path = Path()) -> Path:
     if word == LATEST:
         runs = run_folders(here)
         if not runs:
-            what = "there is no run in runs/, ../runs/ or */runs/"
+            what = "no runs in runs/, ../runs/ or */runs/"
             raise InputError(word, what, "make one with siting run, or name its folder")
         return runs[0].path
     runs = _all_folders(here)
@@ -85,7 +85,7 @@ def run_folder(wanted: Path, here: Path = Path()) -> Path:
     if len(named) == 1:
         return named[0].path
     if named:
-        what = f"is the start of {len(named)} runs"
+        what = f"matches the start of {len(named)} runs"
         ids = tuple(str(run.path) for run in named)
         raise InputError(word, what, "give more of its name, or @latest", ids)
     names = [run.path.name for run in runs]

@@ -1,4 +1,4 @@
-"""A plan's map, and charts of its classes, cost, use, years, budgets and simulated day.
+"""Pictures of a plan: map, and charts of classes, cost, use, years, budgets and simulated day.
 
 Colours differ in lightness as well as in hue, and unserved energy and existing stations are
 hatched, so that charts are readable in greyscale and by colour-blind readers.
@@ -67,11 +67,11 @@ PICTURES = {
     "cost": "what the new stations cost, and who pays",
     "use": "use of the stations",
     "years": "energy served year by year",
-    "frontier": "energy served for public money",
+    "frontier": "energy served with each budget",
 }
 # Pictures that need the table of the same name in `Plan.tables`, and how to get that table.
 _NEEDED = {
-    "years": "give program.years a budget for each year",
+    "years": "set a budget for each year in program.years",
     "frontier": "put the table of `siting frontier` into plan.tables['frontier']",
 }
 
@@ -119,7 +119,7 @@ def save_plan_pictures(plan: Any, folder: Path | str, formats: Sequence[str]) ->
 
 
 def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figure:
-    """Return a bar chart of energy wanted and served by vehicle class (kWh/day), largest first.
+    """Return a bar chart of demand and energy served (kWh/day) per vehicle class, largest first.
 
     `classes` has ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day``.
     """
@@ -183,7 +183,7 @@ def cost_parts(new: pd.DataFrame, offers: pd.DataFrame) -> dict[str, float]:
 
 
 def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
-    """Return a bar chart of capacity and energy served (kWh/day) by station, largest first.
+    """Return a bar chart of each station's capacity and energy served (kWh/day), largest first.
 
     `sites` has ``site_id``, ``existing``, ``capacity_kwh_day``, ``served_kwh_day``.
     """
@@ -206,7 +206,7 @@ def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
         chart.set_xticks(at, rows["site_id"], rotation=90, size=8)
     else:
         chart.set_xticks([])
-    busy = f"{_percent(served.sum(), room.sum())} of what they can serve is used"
+    busy = f"{_percent(served.sum(), room.sum())} of their capacity is used"
     chart.set(ylabel="kWh/day", xlim=(-0.8, max(len(rows) - 0.2, 1)))
     chart.set_xlabel(f"{counted(len(rows), 'station')}, the largest first; {busy}")
     _ruled(chart.yaxis)
@@ -214,7 +214,7 @@ def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
 
 
 def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
-    """Return a bar chart of energy wanted and served by year (kWh/day), labelled with money spent.
+    """Return a bar chart of each year's demand and energy served (kWh/day), with the money spent.
 
     `years` has ``year``, ``demand_kwh_day``, ``served_kwh_day``, ``spent_pkr``.
     """
@@ -282,7 +282,7 @@ def draw_simulation(
     for chart, (*_, text, unit) in zip(by_hour, _BY_HOUR, strict=True):
         _title_panel(chart, text, xlabel="hour of the day", ylabel=unit)
         chart.set(xlim=(0, 24), xticks=range(0, 25, 4))
-    axes = {"xlabel": "given by the plan, kWh/day", "ylabel": "simulated, kWh/day"}
+    axes = {"xlabel": "allotted by the plan, kWh/day", "ylabel": "simulated, kWh/day"}
     _title_panel(by_station, "Energy by station", **axes)
     for chart in (by_hour[0], by_station):
         chart.legend(frameon=False, fontsize=8)
@@ -309,7 +309,7 @@ def _new_chart(height_in: float) -> tuple[Figure, Axes]:
 
 
 def _finished(figure: Figure, title: str, note: str, *, legend: Any = None) -> Figure:
-    """Add a title, a note and, at the place `legend`, a legend to a figure; return the figure."""
+    """Add a title, a note and a legend (at `legend`) to a figure; return the figure."""
     if legend:
         figure.axes[0].legend(frameon=False, loc=legend)
     title, _, note, fonts = legible(title, "", note)

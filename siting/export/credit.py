@@ -34,7 +34,7 @@ def credit_line(inputs: Iterable[Mapping[str, Any]]) -> str:
 
 
 def noted(plan: Any) -> str:
-    """Return the note and credit that every file made from a plan repeats.
+    """Return the note and credit written into every file made from a plan.
 
     `plan` is a `siting.Plan`; the inputs come from its facts or, failing that, its study.
     """

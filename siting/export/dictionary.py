@@ -23,7 +23,7 @@ _SPECIFIED = {
     "dropped": (tables.CANDIDATES,),
     "offers": (tables.OFFERS,),
 }
-# Units at the end of names, and their form in labels; longest first.
+# Unit suffixes of names, and their form in labels; longest first.
 _UNITS = (
     ("_pkr_kwh", "PKR/kWh"),
     ("_pkr_year", "PKR/year"),
@@ -49,14 +49,14 @@ _WORDS = {
     "dc": "DC",
     "h3": "H3",
 }
-MOST_LETTERS = 10  # of a name in a Shapefile
+MOST_LETTERS = 10  # maximum length of a field name in a Shapefile
 UNEXPLAINED = "column of an input, passed on unchanged"
 
 
 def data_dictionary_of(layers: Mapping[str, Iterable[str]]) -> pd.DataFrame:
     """Return the meaning and unit of each field of each layer or table.
 
-    `layers` has the field names by name of layer or table (`fields_of`). The result has one row per
+    `layers` maps each layer or table to its field names (`fields_of`). The result has one row per
     field, in the order of `layers`, with ``layer``, ``field``, ``alias`` (the field in words),
     ``unit`` (blank for names and flags) and ``meaning``. An unknown field has the meaning
     `UNEXPLAINED`.
@@ -77,8 +77,8 @@ def fields_of(
 ) -> dict[str, list[str]]:
     """Return the field names of each layer, without its geometry, plus the fields in `beside`.
 
-    `layers` are layers and tables by name. `beside` are further fields by layer, such as ``lon``
-    and ``lat``, or all fields of another table.
+    `layers` are layers and tables by name. `beside` has further fields for each layer, such as
+    ``lon`` and ``lat``, or all fields of another table.
     """
     fields = {
         name: [str(c) for c in layer.columns[layer.dtypes != "geometry"]]
@@ -116,7 +116,8 @@ def is_own(field: str, layers: Iterable[str] = ("candidates", "sites", "viabilit
 def with_units[Frame: pd.DataFrame](table: Frame, layer: str = "*") -> Frame:
     """Return a table with the units of its columns in ``attrs["units"]``.
 
-    `layer` is the name of the layer or table. It sets the unit of columns whose name has no unit.
+    `layer` is the name of the layer or table. It determines the unit of columns whose names have
+    none.
 
     >>> with_units(pd.DataFrame({"cost_pkr": [1.0], "served_share": [0.5]})).attrs
     {'units': {'cost_pkr': 'PKR', 'served_share': '0 to 1'}}
@@ -180,7 +181,7 @@ Known = tuple[re.Pattern[str], str, str]
 
 @cache
 def _known() -> dict[str, list[Known]]:
-    """Return the name pattern, unit and meaning of fields, by layer; plain names come first."""
+    """Return each layer's fields as name pattern, unit and meaning, exact names first."""
     with _FIELDS.open(encoding="utf-8", newline="") as file:
         listed = sorted(csv.DictReader(file), key=lambda row: "<" in row["field"])
     rows = [(row["layer"], row["field"], row["unit"], row["meaning"]) for row in listed]

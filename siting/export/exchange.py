@@ -1,4 +1,4 @@
-"""Files of a plan for other programs: GeoPackage, Shapefile, GeoParquet, KML, workbook, others."""
+"""Export of a plan to GeoPackage, Shapefile, GeoParquet, KML, workbooks and other formats."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from siting.export.values import rounded, write_csv
 from siting.texts import kml_text
 from siting.writing import require_free, write_whole
 
-# Default layers of files that can contain one layer, and of files that can contain several.
+# Default layers of single-layer formats, and of multi-layer formats.
 ONE, DRAWN = ("sites",), ("sites", "demand")
 # File extensions for which `write_exchange` has a format.
 ENDINGS = (".gpkg", ".shp", ".parquet", ".fgb", ".geojson", ".kml", ".xlsx")
@@ -49,16 +49,16 @@ def write_exchange(
     """Write layers to a file for other programs, in lon/lat (EPSG:4326); return the file.
 
     `layers` are the layers and tables of a plan by name, as in `siting.Plan.layers`. The extension
-    of `path`, a new file, sets the format. ``.parquet`` (GeoParquet), ``.fgb`` (FlatGeobuf),
+    of `path`, a new file, determines the format. ``.parquet`` (GeoParquet), ``.fgb`` (FlatGeobuf),
     ``.geojson`` and ``.shp`` (Shapefile) contain one layer; ``.kml`` and ``.gpkg`` (GeoPackage) can
     contain several. Field names in a Shapefile have at most ten letters; the full names are in
-    ``NAME.fields.csv``. ``.xlsx`` has a first sheet ``readme``, a sheet per table, and a last sheet
-    with the meaning of each column. The sheets replace each shape by the ``lon`` and ``lat`` of a
-    point on the shape. `names` are the layers to write. The default is ``sites``; for KML and
-    GeoPackage, ``sites`` and ``demand``; for a workbook, all but the roads. `title` and `note` are
-    those of the study.
+    ``NAME.fields.csv``. A workbook (``.xlsx``) has a ``readme`` sheet, a sheet per table, and a
+    last sheet with the meaning of each column. In the sheets, each shape is replaced by the ``lon``
+    and ``lat`` of a point on it. `names` are the layers to write. The default is ``sites``; for KML
+    and GeoPackage, ``sites`` and ``demand``; for a workbook, all but the roads. `title` and `note`
+    are those of the study.
 
-    Raises `InputError` if the extension or a layer is unknown, or a layer does not fit the file.
+    Raises `InputError` if the extension or a layer is unknown, or a layer does not fit the format.
     """
     suffix = path.suffix.lower()
     all_but_roads = [name for name in layers if name != "roads"]
@@ -78,7 +78,7 @@ def write_exchange(
     chosen = {name: layers[name] for name in wanted}
 
     def write(part: Path) -> None:
-        name, layer = next(iter(chosen.items()))  # the layer, for files of one layer
+        name, layer = next(iter(chosen.items()))  # the only layer of a one-layer format
         match suffix:
             case ".parquet":
                 _ready(name, layer).to_parquet(part, index=False, compression="zstd")
@@ -112,7 +112,7 @@ def _geopackage(layers: dict[str, pd.DataFrame], part: Path, title: str, note: s
 
 
 def _shapefile(name: str, layer: pd.DataFrame, part: Path, path: Path, note: str) -> None:
-    """Write a layer's Shapefile as `part`, and the files that accompany it next to `path`."""
+    """Write a layer's Shapefile as `part`, and its accompanying files next to `path`."""
     ready = _ready(name, layer)
     columns = [str(c) for c in ready.columns if c != "geometry"]
     short = short_names(columns)
@@ -132,7 +132,7 @@ def _kml(layers: dict[str, pd.DataFrame], part: Path) -> None:
         ready = _ready(name, layer)
         for column in ready.select_dtypes(["object", "str"]).columns:
             ready[column] = ready[column].map(kml_text, na_action="ignore")
-        if "name" in ready.columns:  # label beside the pin on a globe
+        if "name" in ready.columns:  # KML's label of a placemark
             ready = ready.rename(columns={"name": "Name"})
         pyogrio.write_dataframe(ready, part, driver="LIBKML", layer=name, append=n > 0)
 

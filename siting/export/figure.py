@@ -56,7 +56,7 @@ def _shown_by_notebooks(kind: Any) -> Any:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, SVG or PDF, according to the extension; the bytes never vary.
+    """Write a figure as PNG, SVG or PDF, according to the extension; the bytes are reproducible.
 
     SVG and PDF store text as text, which can be searched or set in another font.
     Raises `InputError` for any other extension.

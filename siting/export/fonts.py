@@ -13,7 +13,7 @@ from typing import Any
 
 # The Arabic script, in which Urdu is written, with its presentation forms.
 ARABIC = r"\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff"
-# Words with the marks and spaces between them.
+# Urdu words, with the marks and spaces between them.
 _URDU = re.compile(rf"[{ARABIC}](?:[{ARABIC}\u200c-\u200f\s]*[{ARABIC}])?")
 _NO_LETTERS = " \u200c\u200d\u200e\u200f\t\n"
 # Fonts with every letter of Urdu, by their names on Linux, Windows and macOS.
@@ -54,7 +54,7 @@ def _without_urdu(text: str) -> str:
 
 @cache
 def _font_with(letters: frozenset[str]) -> str | None:
-    """Return the first installed font with all letters; None if there is none or no libraqm."""
+    """Return the first installed font with all letters; None without such a font or libraqm."""
     from matplotlib import font_manager, ft2font
 
     if not hasattr(ft2font, "__libraqm_version__"):

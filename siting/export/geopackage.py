@@ -175,11 +175,12 @@ def _add_meanings(path: Path, dictionary: pd.DataFrame) -> None:
         taken: set[tuple[str, str]] = set()
         for layer, field, words, unit, meaning in rows.itertuples(index=False, name=None):
             if (layer, field) in there:
-                # Fields of a table need different names, and "a_b" and "a b" have the same alias.
+                # Aliases must be unique in a table, but "a_b" and "a b" have the same alias.
                 choices = chain((words, field), (f"{words} ({n})" for n in count(2)))
                 shown = next(name for name in choices if (layer, name) not in taken)
                 taken.add((layer, shown))
-                # GDAL shows `name`, the specification uses `title`. Both get the field in words.
+                # GDAL shows `name`, the specification uses `title`. Both are set to the field in
+                # words.
                 text = f"{meaning} [{unit}]" if unit else meaning
                 named.append((layer, field, shown, shown, text))
         database.executescript(_SCHEMA)

@@ -26,7 +26,7 @@ _ROADS = {
     "trunk": (2.2, "#858c96"),
     "motorway": (2.2, "#858c96"),
 }
-# Colours of cells with little and with much demand, if none, half or all of it is served.
+# Colours of cells with low and with high demand, if none, half or all of it is served.
 _SHADES = np.array(
     [
         [[253, 241, 226], [222, 110, 56]],
@@ -89,7 +89,7 @@ def energy_wanted(cells: gpd.GeoDataFrame) -> tuple[Array, str]:
 
 
 def darkest(wanted: Array) -> float:
-    """Return the demand of the darkest shade: the 97th percentile, rounded."""
+    """Return the demand shown in the darkest shade: the 97th percentile, rounded."""
     some = wanted[wanted > 0]
     return nice(float(np.quantile(some, 0.97))) if len(some) else 1.0
 
@@ -101,7 +101,7 @@ def served_share(cells: gpd.GeoDataFrame) -> Array:
 
 
 def shade(amount: Array, share: Array) -> Array:
-    """Return a colour (red, green, blue; 0 to 1) for each amount wanted and share served."""
+    """Return a colour (red, green, blue; 0 to 1) for each pair of demand and share served."""
     amount, share = np.clip(amount, 0, 1)[..., None], np.clip(share, 0, 1)
     position = share * (len(_SHADES) - 1)
     lower = np.minimum(position.astype(int), len(_SHADES) - 2)
@@ -249,7 +249,7 @@ def draw_scale_and_north(land: Axes, ground: Ground) -> None:
 def nice(value: float, *, below: bool = False) -> float:
     """Return the number nearest to `value` that is 1, 2 or 5 times a power of ten.
 
-    With `below`, the number is at most `value`.
+    If `below` is true, the number is at most `value`.
 
     >>> [nice(m, below=True) for m in (999.0, 1000.0, 4800.0)]
     [500.0, 1000.0, 2000.0]

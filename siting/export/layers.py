@@ -39,10 +39,10 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
     GeoDataFrame
         The cells in their order and coordinate reference system: ``cell_id``, ``people``,
         ``demand_kwh_day``, ``served_kwh_day``, ``unserved_kwh_day``, ``served_share`` (missing
-        if nothing is wanted), ``demand_<class>_kwh_day`` and ``served_<class>_kwh_day`` for
-        each vehicle class in order of appearance, ``snap_m``, ``in_network`` (false if the cell is
-        too far from a road), other columns of the cells, demand columns whose values are the same
-        in all rows of a cell (`one_each`), ``geometry``.
+        without demand), ``demand_<class>_kwh_day`` and ``served_<class>_kwh_day`` for each vehicle
+        class in order of appearance, ``snap_m``, ``in_network`` (false if the cell is too far from
+        a road), other columns of the cells, demand columns whose values are the same in all rows of
+        a cell (`one_each`), ``geometry``.
 
     Raises
     ------
@@ -114,11 +114,11 @@ def one_each(rows: pd.DataFrame, cell_id: Iterable[Any], cells: pd.Series) -> pd
 def wanted_layer(
     cells: gpd.GeoDataFrame, demand: pd.DataFrame, surfaces: pd.DataFrame | None = None
 ) -> gpd.GeoDataFrame:
-    """Return one row per cell with the energy wanted by class (kWh/day), without a plan.
+    """Return one row per cell with its demand by vehicle class (kWh/day); no plan is needed.
 
     `cells` and `demand` are `siting.tables.CELLS` and `siting.tables.DEMAND`. `surfaces` has each
     cell's shares of homes, destinations and passing traffic, if known. The result has the columns
-    of `demand_layer` without those of service and, if known, ``home_share``, ``destination_share``
+    of `demand_layer` except those on service and, if known, ``home_share``, ``destination_share``
     and ``en_route_share`` (0 to 1).
     """
     layer = demand_layer(cells, demand.assign(served_kwh_day=0.0))
@@ -134,7 +134,7 @@ def wanted_layer(
 def outside_layer(
     cells: gpd.GeoDataFrame, demand: pd.DataFrame, people_outside: gpd.GeoDataFrame
 ) -> gpd.GeoDataFrame:
-    """Return the cells that the network does not reach and the people left out, with the reason.
+    """Return the cells that the network does not reach, and the people left out, with reasons.
 
     `cells` and `demand` are `siting.tables.CELLS` and `siting.tables.DEMAND`. `people_outside` has
     the rows of the people layer that the study leaves out, with ``people``. The result has the

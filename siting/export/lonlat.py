@@ -49,7 +49,7 @@ def to_lonlat(layer: gpd.GeoDataFrame, where: str = "layer") -> gpd.GeoDataFrame
     broken = ~shapely.is_valid(drawn) & ~shapely.is_missing(drawn)
     for i in np.flatnonzero(broken):
         drawn[i] = _mend(shapes[i], drawn[i])
-    # A line without length is no fault: a station may be at the very centre of a cell.
+    # A line of zero length is not an error: a station may be at the very centre of a cell.
     faulty = broken & np.isin(shapely.get_type_id(shapes), _POLYGONS)
     if faulty.any():
         what = "%s: %s polygons are broken or too small for 7 decimals; drawn within 2 cm"
@@ -79,7 +79,7 @@ def _mend(exact: BaseGeometry, drawn: BaseGeometry) -> BaseGeometry:
 
 
 def _mend_line(drawn: BaseGeometry) -> BaseGeometry:
-    """Return the parts of a line that still have a length; if none has, a line of one grid step."""
+    """Return the parts of a line that have a length; if none do, a line of one grid step."""
     parts = shapely.get_parts(drawn)
     lasting = parts[shapely.is_valid(parts)]
     if len(lasting) > 1:

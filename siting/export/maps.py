@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 EDGE_IN = 0.3
 # Width of the space beside the map of a plan, and of the key in this space.
 _SIDE_IN, _KEY_IN = 2.5, 2.25
-# Colours of stations in all plans: with the same chargers, and with different chargers.
+# Colours of stations that all plans have, with the same and with different chargers.
 IN_ALL, CHANGED = "#1e3a8a", "#b45309"
 ONLY = ("#c2410c", "#0f766e", "#7e22ce", "#a16207", "#be185d", "#4d7c0f")
 # Longest side of each map if there are several, and the space above each.
@@ -43,11 +43,11 @@ def plan_figure(
     note: str = "",
     subtitle: str = "",
 ) -> Figure:
-    """Return the map of a plan: roads, energy wanted and served by cell, and stations by power.
+    """Return the map of a plan: roads, each cell's demand and share served, and stations.
 
-    The more energy a cell wants (per km², or per cell if cells are points), the darker it is. Its
-    colour goes from orange to green with the share served. New stations are circles and existing
-    stations are diamonds, with areas in proportion to their power.
+    Cells with more demand (per km², or per cell if cells are points) are darker. Their colour goes
+    from orange to green with the share served. New stations are circles and existing stations are
+    diamonds, with areas in proportion to their power.
 
     `edges` are roads with ``highway``, in a projected coordinate reference system (metres).
     `cells_layer` is made by `demand_layer`. `sites` are stations with ``existing`` and
@@ -160,7 +160,7 @@ def draw_side_by_side(
     subtitle: str = "",
     note: str = "",
 ) -> None:
-    """Draw plans side by side as a PNG: stations, and cells by energy wanted and share served.
+    """Draw plans side by side as a PNG: stations, and cells coloured by demand and share served.
 
     `edges` are roads with ``highway``, in a projected coordinate reference system (metres).
     `panels` has the cells (`demand_layer`) and stations of each map, by the title above the map.
@@ -176,8 +176,8 @@ def draw_side_by_side(
     wanted, unit = drawing.energy_wanted(drawn[0][1])
     top = drawing.darkest(wanted)
     below = (
-        f"Cells are darker the more energy they want ({top:,.0f} {unit} or more is darkest), "
-        "orange where none of it is served and green where all is. Circles are new stations, "
+        f"Cells with more demand are darker ({top:,.0f} {unit} or more is darkest). They are "
+        "orange where no demand is served and green where all is served. Circles are new stations, "
         f"diamonds existing ones, sized by power within each map. {note}"
     )
     page = MapPage(ground, len(drawn), title=title, subtitle=subtitle, note=below, head_in=_HEAD_IN)
@@ -191,7 +191,7 @@ def draw_side_by_side(
 def draw_differences(
     path: Path, *, edges: gpd.GeoDataFrame, sites: gpd.GeoDataFrame, title: str, note: str = ""
 ) -> None:
-    """Draw the differences between plans as a PNG: stations in all plans, changed, or in some.
+    """Draw differences between plans as a PNG: stations in all plans, changed, or only in some.
 
     `edges` are roads with ``highway``, in a projected coordinate reference system (metres). `sites`
     are stations with ``status`` (all, changed, some), ``in_runs`` and ``existing``.
@@ -237,7 +237,7 @@ def draw_demand(
     title: str,
     note: str = "",
 ) -> None:
-    """Draw maps of the energy wanted (PNG, SVG or PDF): one for all classes, and one per class.
+    """Draw demand maps (PNG, SVG or PDF): one for all vehicle classes, and one per class.
 
     Each map has its own scale, up to about the 97th percentile of its cells with demand.
 
@@ -272,7 +272,7 @@ def draw_demand(
 
 
 class MapPage:
-    """A figure with maps in rows, and with title, subtitle and note; sizes are in inches.
+    """A figure with rows of maps, a title, a subtitle and a note; sizes are in inches.
 
     Urdu that cannot be drawn correctly is left out, and the note says so.
 
@@ -316,7 +316,7 @@ class MapPage:
         self.figure.text(x, y, "\n".join(lines), va="top", parse_math=False, **style)
 
     def land(self, number: int = 0) -> Axes:
-        """Return the axes of one map, counted from 0."""
+        """Return the axes of the map with this number, from 0."""
         row, column = divmod(number, self.columns)
         left_in = EDGE_IN + column * self.step_in[0]
         down_in = self.first_in + row * self.step_in[1]

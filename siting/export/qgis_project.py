@@ -36,7 +36,7 @@ def _text(field: str) -> str:
 _TIPS = {
     "sites": f"<b>{_text('name')}</b><br>{_text('whereabouts')}<br>{_text('chargers')}<br>"
     "[% round(served_kwh_day) %] kWh/day, PKR [% format_number(subsidy_pkr, 0) %] public money",
-    "demand": "[% round(demand_kwh_day, 1) %] kWh/day wanted, "
+    "demand": "demand [% round(demand_kwh_day, 1) %] kWh/day, "
     "[% round(served_kwh_day, 1) %] served",
     "isochrones": "[% over_min %] to [% within_min %] minutes to the nearest station: "
     "[% format_number(people, 0) %] people, [% round(100 * people_share) %] %",

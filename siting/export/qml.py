@@ -46,7 +46,7 @@ class Rule(NamedTuple):
 
 
 class Size(NamedTuple):
-    """Marker areas set by a field; the marker of the largest value, `most`, is `MOST_MM` wide."""
+    """Marker areas in proportion to a field; the marker of the value `most` is `MOST_MM` wide."""
 
     field: str
     most: float

@@ -24,26 +24,26 @@ from siting.export.styles import styles_of, write_qml
 from siting.export.values import write_csv
 from siting.reference.listing import LISTED
 
-# Meaning of one row of each layer, and the geometry type used if the layer has no rows.
+# Description of each layer, and the geometry type used if the layer has no rows.
 _LAYERS = {
-    "sites": ("Stations of the plan: what to build, and what stands already", "Point"),
-    "demand": ("Demand cells: public charging energy wanted and served, kWh/day", "Polygon"),
+    "sites": ("Stations of the plan, new and existing", "Point"),
+    "demand": ("Demand cells: demand for public charging, and energy served, kWh/day", "Polygon"),
     "service": ("Who is served from where: straight lines, not the roads driven", "LineString"),
-    "candidates": ("Places where a station could stand or stands", "Point"),
+    "candidates": ("Candidate places for stations, including existing stations", "Point"),
     "dropped": ("Places left out: too far from a road, in an excluded area, too small", "Point"),
     "neighbourhoods": ("Names of parts of the city", "Point"),
-    "isochrones": ("Ground by minutes of driving to the nearest station", "MultiPolygon"),
+    "isochrones": ("Areas by driving minutes to the nearest station", "MultiPolygon"),
     "roads": ("Drivable roads: length, speed and driving time", "LineString"),
     "offers": ("What could be built at each place, with its cost and capacity", ""),
     "run": ("Facts of the run", ""),
-    "zones": ("Zones of the program: energy wanted and served, kWh/day", "MultiPolygon"),
+    "zones": ("Zones of the program: demand and energy served, kWh/day", "MultiPolygon"),
     "built": ("When each station is built or extended", "Point"),
-    "alternative_sites": ("In how many near-best plans each place is built", "Point"),
+    "alternative_sites": ("Number of near-best plans that build at each place", "Point"),
     "robust": ("Whether every scenario's own plan builds at a place", "Point"),
     "viability": ("Shortfall of each station's business case", ""),
     "business": ("Business case of each new station", ""),
-    "concessions": ("Payment to each concession, and its value", ""),
-    "floors": ("Shares that must be served, and what is served of them", ""),
+    "concessions": ("Payment to each concession, and the concession's value", ""),
+    "floors": ("Shares of demand that must be served, and the shares served", ""),
     "years": ("The plan year by year", ""),
     "scenarios": ("The plan in each scenario", ""),
     "alternatives": ("Near-best plans", ""),
@@ -69,7 +69,7 @@ def write_run_tables(
 
     `folder` must exist. `plan` is as for `layers_of`, and also has ``title`` and ``note``. `credit`
     is the owner, licence and date of the data (`credit_line`). `made` is the date on the print
-    page. `shown` are further arguments of `layers_of`. Note and credit are in the description of
+    page. `shown` are additional arguments of `layers_of`. Note and credit are in the description of
     every layer and in a column of the CSV files. The files are ``sites``, ``demand``, ``service``,
     ``candidates`` and ``isochrones`` (if any) as GeoJSON, each with its QGIS style as ``.qml``;
     ``plan.gpkg``, which contains the styles; ``plan.qgz``, its QGIS project; ``sites.csv``,

@@ -77,7 +77,7 @@ class MapSheet:
     def mark(
         self, lon: float, lat: float, text: str, title: str, *, kind: str = "", style: str = ""
     ) -> str:
-        """Return a disc with text in it, and a title that appears under the pointer."""
+        """Return a disc that contains text and has a tooltip."""
         ((x, y),) = self._at(np.array([[lon, lat]]))
         return (
             f'<g class="{kind}" style="{style}"><title>{html_text(title)}</title>'

@@ -60,7 +60,7 @@ class Style(NamedTuple):
 
 
 def styles_of(name: str, layer: pd.DataFrame) -> list[Style]:
-    """Return the styles of a layer, its opening style first; empty for a table.
+    """Return the styles of a layer, its default style first; empty for a table.
 
     `name` is the layer's name, e.g. ``sites`` or ``demand``. A layer with an unknown name gets a
     plain style for its geometry type. Classes and sizes are fitted to the rows of `layer`.
@@ -137,7 +137,7 @@ def _ranges(
 
 
 def _all(layer: gpd.GeoDataFrame, kind: str) -> bool:
-    """Return whether all shapes are of a kind, such as Polygon or MultiPolygon."""
+    """Return whether all shapes are of the given kind, such as Polygon (or MultiPolygon)."""
     return bool(layer.geom_type.dropna().str.removeprefix("Multi").eq(kind).all())
 
 
@@ -159,13 +159,11 @@ def _shares(layer: gpd.GeoDataFrame) -> dict[str, Any]:
 
 
 def _demand(layer: gpd.GeoDataFrame) -> Drawn:
-    how = _ranges(layer, "demand_kwh_day", WANTED, ("nothing wanted", "#eef1ee"))
-    drawn: Drawn = [("Energy wanted", "kWh/day wanted in each cell", how)]
+    how = _ranges(layer, "demand_kwh_day", WANTED, ("no demand", "#eef1ee"))
+    drawn: Drawn = [("Energy wanted", "demand of each cell, kWh/day", how)]
     if "unserved_kwh_day" in layer:
-        how = _ranges(
-            layer, "unserved_kwh_day", UNSERVED, ("all served, or nothing wanted", NOTHING)
-        )
-        drawn.insert(0, ("Energy not served", "kWh/day wanted but not served in each cell", how))
+        how = _ranges(layer, "unserved_kwh_day", UNSERVED, ("all served, or no demand", NOTHING))
+        drawn.insert(0, ("Energy not served", "unserved demand of each cell, kWh/day", how))
         drawn.append(("Share served", "share of the energy that is served", _shares(layer)))
     return drawn
 
@@ -192,7 +190,7 @@ def _stations(layer: gpd.GeoDataFrame) -> Drawn:
         "labeling": qml.labels(text, scale=CLOSE, away_mm=1.0, priority=9),
         "shown_by": 'coalesce("name", "site_id")',
     }
-    drawn: Drawn = [("Stations", "shape and colour show the kind of place, area the kW", how)]
+    drawn: Drawn = [("Stations", "shape and colour: kind of place; area: kW", how)]
     # Only stations with business cases have earnings.
     return [*drawn, *_subsidies(layer)] if "earned_pkr" in layer else drawn
 
@@ -247,7 +245,7 @@ def _candidates(layer: gpd.GeoDataFrame) -> Drawn:
            "labeling": qml.labels('coalesce("name", "site_id")', scale=8_000, size_pt=7,
                                   hex_="#4b5563", priority=3),
            "shown_by": 'coalesce("name", "site_id")'}  # fmt: skip
-    return [("Candidates", "places where a station could stand", how)]
+    return [("Candidates", "places where a station could be built", how)]
 
 
 def _dropped(layer: gpd.GeoDataFrame) -> Drawn:
@@ -327,7 +325,7 @@ def _robust(layer: gpd.GeoDataFrame) -> Drawn:
     sometimes = qml.marker("circle", "#ffffff", 2.6, outline=WANTED[4])
     classes = [
         Class(True, "in every scenario's own plan", always),
-        Class(False, "in some scenario's own plan", sometimes),
+        Class(False, "in at least one scenario's own plan", sometimes),
     ]
     how = {"renderer": qml.categorised('"robust"', classes), "shown_by": '"site_id"'}
     return [("Robust sites", "whether every scenario would build there", how)]

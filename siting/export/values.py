@@ -42,7 +42,7 @@ def decimals(column: str) -> int:
 def rounded(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the table with numbers rounded by their units, without -0.0.
 
-    Rupees become integers if every amount of the column is whole, so that they are not written as
+    Rupees become integers if every amount in the column is whole, so that they are not written as
     ``2500000.0``. `frame` is not changed.
 
     >>> table = pd.DataFrame({"cost_pkr": [2.5e6, 1e5], "travel_min": [4.4449, -0.0001]})
@@ -68,7 +68,7 @@ def rounded(frame: pd.DataFrame) -> pd.DataFrame:
 def plain(value: Any) -> Any:
     """Return a value in JSON types; missing or infinite values become ``None``.
 
-    Takes numbers, flags, strings, dates, paths and enumerations of Python, NumPy or pandas, and
+    Accepts numbers, flags, strings, dates, paths and enumerations of Python, NumPy or pandas, and
     mappings, lists, tuples, sets (sorted) and arrays of these. Other types raise `TypeError`.
 
     >>> plain({"gap": float("inf"), "cells": np.int64(3), "years": (2025, 2030)})
@@ -129,7 +129,7 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
 
 
 def write_json(data: Mapping[str, Any], path: Path, *, replace: bool = False) -> None:
-    """Write a mapping as JSON in UTF-8, with keys in their order and values as in `plain`.
+    """Write a mapping as JSON in UTF-8, keeping the order of keys; `plain` converts the values.
 
     If `replace` is true, an existing file is replaced. Raises `TypeError` for a value that `plain`
     does not accept.

@@ -5,9 +5,9 @@
                    year and probability (`siting.program.slices`), with or without decay
 `NetWorth`         ``max  sum of w_s a_ij v_is x_ijs  -  g M``: worth minus a charge ``g`` on each
                    rupee of money ``M`` (``g`` is Everett's price of the budget). Stations that
-                   bring less than ``g`` per rupee are not built, and their money stays unspent.
+                   bring less than ``g`` per rupee are not built, and the money stays unspent.
                    With years the charge is ``sum of g_t (M_t - M_t-1)``, where ``M_t`` is the
-                   money drawn up to year ``t``
+                   money drawn by the end of year ``t``
 `LeastMoney`       ``min`` public money drawn, or total cost
 `WorstShare`       ``max  t``  with  ``t D_gs <= sum of x_ijs over i in g, j``  for each group
 `LeastRegret`      ``min  r``  with  ``r >= b_k - S_k``  for each scenario ``k``, where ``b_k`` is
@@ -17,7 +17,7 @@
                    (``c_k = 0``) or the worth unserved, which is minimised (``c_k`` is the worth
                    of all demand)
 `ShortestDrives`   ``min  sum of w_s minutes_ij x_ijs``
-`LeastCostToAll`   ``min  sum of w_t c_o over standing offers  +  sum of w_s v_i minutes_ij x_ijs``:
+`LeastCostToAll`   ``min  sum of w_t c_o over open offers  +  sum of w_s v_i minutes_ij x_ijs``:
                    facility location (PKR a year), where ``c_o`` is the yearly cost of an offer
                    and ``v_i`` the drivers' yearly cost of a minute per kWh/day, by class
 =================  ===============================================================================
@@ -61,7 +61,7 @@ _WORTH = r"\sum_{ijs} w_s a_{ij} v_{is} x_{ijs}"
 
 
 class _Answer(Protocol):
-    """The figures of an answer that aims read (see `siting.engine.answer.Answer`)."""
+    """The figures of a solution that aims use (see `siting.engine.answer.Answer`)."""
 
     @property
     def instance(self) -> Instance: ...
@@ -95,8 +95,8 @@ class _Answer(Protocol):
 class Aim(ABC):
     """An aim of a plan: its expression in the program, its value, and its data for the engine.
 
-    `terms` writes the aim's value as a linear expression. `value` computes the value from an
-    answer. Other packages read the attributes of an aim and never test its class.
+    `terms` writes the aim's value as a linear expression. `value` computes it from a solution.
+    Other packages read the attributes of an aim and never test its class.
     """
 
     name: ClassVar[str]  # name in proofs
@@ -107,7 +107,7 @@ class Aim(ABC):
     of_worth: ClassVar[bool] = False  # the value is the worth served, possibly minus a charge
     is_plain_worth: ClassVar[bool] = False  # the value is the worth served and nothing else
     of_money: ClassVar[bool] = False  # the value is money
-    of_drives: ClassVar[bool] = False  # the value depends on the drive from each cell
+    of_drives: ClassVar[bool] = False  # the value depends on drive times
     of_scenarios: ClassVar[bool] = False  # the value is a function of the worth in each scenario
     of_stations: ClassVar[bool] = False  # the value includes the cost of stations and of drives
     # Whether the value is relative to `best`, the best value of any plan in each scenario.
@@ -122,7 +122,7 @@ class Aim(ABC):
 
     @property
     def by_year(self) -> bool:
-        """Whether the aim charges the money of each year differently."""
+        """Whether the aim's charge per rupee differs by year."""
         return False
 
     @property
@@ -147,7 +147,7 @@ class Aim(ABC):
 
     @abstractmethod
     def value(self, answer: _Answer) -> float:
-        """Return the aim's value for an answer, in the aim's unit."""
+        """Return the aim's value for a solution, in the aim's unit."""
 
     def explained(self, worth_unit: str) -> str:
         """Return the aim in words, with its figures and unit."""
@@ -158,7 +158,7 @@ class Aim(ABC):
         return np.zeros(0, dtype=np.int64), np.zeros(0)
 
     def minute_of_classes(self, instance: Instance) -> Floats | None:
-        """Return the weight of a minute of driving by vehicle class; None if the aim has none."""
+        """Return the weight of a minute's drive by vehicle class; None if drives do not matter."""
         return None
 
     def goal(self, layout: Layout) -> Goal | None:
@@ -176,7 +176,7 @@ class Aim(ABC):
 
 @dataclass(frozen=True)
 class MostWorth(Aim):
-    """The most worth served."""
+    """An aim that maximises the worth served."""
 
     name = "most worth"
     kind = "most_worth"
@@ -190,13 +190,13 @@ class MostWorth(Aim):
         return column, value
 
     def value(self, answer: _Answer) -> float:
-        """Return the aim's value for an answer."""
+        """Return the aim's value for a solution."""
         return answer.worth
 
 
 @dataclass(frozen=True)
 class NetWorth(Aim):
-    """The highest worth served minus a charge on the money."""
+    """An aim that maximises the worth served minus a charge per rupee."""
 
     name = "most worth net of money"
     kind = "net_worth"
@@ -219,7 +219,7 @@ class NetWorth(Aim):
         return np.concatenate([worth, column]), np.concatenate([value, -must])
 
     def value(self, answer: _Answer) -> float:
-        """Return the aim's value for an answer."""
+        """Return the aim's value for a solution."""
         if isinstance(self.least_gain, tuple):
             charge = float(np.array(self.least_gain) @ answer.drawn_pkr(self.of))
         else:
@@ -240,7 +240,7 @@ class NetWorth(Aim):
 
 @dataclass(frozen=True)
 class LeastMoney(Aim):
-    """The least money: public money drawn, or total cost."""
+    """An aim that minimises the public money drawn or the total cost."""
 
     name = "least money"
     kind = "least_money"
@@ -255,7 +255,7 @@ class LeastMoney(Aim):
         return self.money(layout)
 
     def value(self, answer: _Answer) -> float:
-        """Return the aim's value for an answer."""
+        """Return the aim's value for a solution."""
         return answer.total_pkr(self.of)
 
     def explained(self, worth_unit: str) -> str:
@@ -269,7 +269,7 @@ class LeastMoney(Aim):
 
 @dataclass(frozen=True, eq=False)
 class WorstShare(Aim):
-    """The largest share served in the worst-served group."""
+    """An aim that maximises the share served in the worst-served group."""
 
     name = "best worst share"
     kind = "worst_share"
@@ -292,13 +292,13 @@ class WorstShare(Aim):
         return np.array([share]), np.ones(1)
 
     def value(self, answer: _Answer) -> float:
-        """Return the aim's value for an answer."""
+        """Return the aim's value for a solution."""
         return min([1.0, *(share for group in self.groups for share in answer.shares(group))])
 
 
 @dataclass(frozen=True)
 class LeastRegret(Aim):
-    """The least worst-case regret over the scenarios."""
+    """An aim that minimises the worst-case regret over the scenarios."""
 
     name = "least regret"
     kind = "least_regret"
@@ -317,7 +317,7 @@ class LeastRegret(Aim):
         """Return the largest regret: a column that is at least the regret in each scenario."""
         if len(self.best) != len(layout.probabilities):
             what = "lacks the best value of any plan in each scenario"
-            raise InputError("least regret", what, "solve the program; its answer has the values")
+            raise InputError("least regret", what, "solve the program; its solution has them")
         unit = layout.worth_unit
         regret = layout.columns.more(f"{prefix}regret", 0.0, max((0.0, *self.best)) / unit)
         for k, best in enumerate(self.best):
@@ -328,7 +328,7 @@ class LeastRegret(Aim):
         return np.array([regret]), np.array([unit])
 
     def value(self, answer: _Answer) -> float:
-        """Return the aim's value for an answer."""
+        """Return the aim's value for a solution."""
         return float(max(0.0, (np.array(self.best) - answer.worth_of_scenarios).max()))
 
     def goal(self, layout: Layout) -> Goal:
@@ -339,7 +339,7 @@ class LeastRegret(Aim):
 
 @dataclass(frozen=True)
 class Tail(Aim):
-    """The best mean over the worst share ``1 - alpha`` of outcomes (CVaR)."""
+    """An aim that maximises the mean over the worst share ``1 - alpha`` of outcomes (CVaR)."""
 
     name = "best tail"
     kind = "tail"
@@ -375,7 +375,7 @@ class Tail(Aim):
         return np.array([level, *short]), sign * unit * weight
 
     def value(self, answer: _Answer) -> float:
-        """Return the aim's value for an answer."""
+        """Return the aim's value for a solution."""
         served, chance = answer.worth_of_scenarios, answer.probabilities
         if self.of == "served":
             return float(tail_mean(served, chance, self.alpha))
@@ -394,7 +394,7 @@ class Tail(Aim):
 
 @dataclass(frozen=True)
 class ShortestDrives(Aim):
-    """The shortest drives (kWh × minutes)."""
+    """An aim that minimises the sum of kWh × minutes driven."""
 
     name = "shortest drives"
     kind = "shortest_drives"
@@ -408,13 +408,13 @@ class ShortestDrives(Aim):
         return layout.drives()
 
     def value(self, answer: _Answer) -> float:
-        """Return the aim's value for an answer."""
+        """Return the aim's value for a solution."""
         return answer.over_pairs(answer.pairs.minutes)
 
 
 @dataclass(frozen=True, eq=False)
 class LeastCostToAll(Aim):
-    """The least yearly cost of stations and their drivers' time."""
+    """An aim that minimises the yearly cost of stations and their drivers' time."""
 
     name = "least cost to all"
     kind = "least_cost_to_all"
@@ -423,8 +423,7 @@ class LeastCostToAll(Aim):
     of_drives = True
     of_stations = True
     own_unit = "PKR/year"
-    # Yearly cost of each standing offer (PKR), by ``offer_id``; 0 for existing stations, whose cost
-    # is sunk.
+    # Yearly cost of each offer (PKR), by ``offer_id``; 0 for existing stations, whose cost is sunk.
     cost_pkr_year: Mapping[str, float]
     # Drivers' yearly cost of a minute of driving per kWh/day (PKR), by vehicle class.
     pkr_kwh_min: Mapping[str, float]
@@ -437,7 +436,7 @@ class LeastCostToAll(Aim):
         return np.append(column, np.arange(len(yearly))), np.append(value, yearly)
 
     def value(self, answer: _Answer) -> float:
-        """Return the aim's value for an answer."""
+        """Return the aim's value for a solution."""
         return sum(self.parts(answer).values())
 
     def of_offers(self, instance: Instance) -> Floats:
@@ -466,7 +465,7 @@ AIMS: tuple[type[Aim], ...] = (
 def least_cost_to_all(
     instance: Instance, cost_pkr_year: Mapping[str, float], pkr_kwh_min: Mapping[str, float]
 ) -> LeastCostToAll:
-    """Return the aim of least cost to all for an instance; existing stations add no cost.
+    """Return an instance's aim of the lowest cost to all; existing stations add no cost.
 
     Raises `InputError`, which names each offer or class without a figure, and each invalid figure.
     """

@@ -94,7 +94,7 @@ def one_in_each(
     """Return one limit per area: at least one station, existing or new, at its sites.
 
     `kind` is the kind of area, e.g. ``square``. `where` is the configuration key of the rule, for
-    the message. Nothing may be built at the sites in `forbidden`.
+    error messages. Nothing may be built at the sites in `forbidden`.
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "existing": [False, False], "reason": ["", ""]})

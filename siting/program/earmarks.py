@@ -1,4 +1,4 @@
-"""Kept envelopes: parts of the budget that are reserved for some chargers.
+"""Kept envelopes: parts of the budget that are reserved for particular chargers.
 
 Of the budget ``B``, the money ``E_k`` is reserved for the chargers ``k``. These chargers may also
 draw on the rest of the budget. No other chargers may draw on reserved money. Let ``D_k`` be the
@@ -38,11 +38,11 @@ def earmarks(
 ) -> tuple[Limit, ...]:
     """Return the limits that reserve money for envelopes (PKR).
 
-    `shares`: for each envelope, the share (0 to 1) of each offer's subsidy that pays for the
-    envelope's chargers. The shares of one offer sum to at most 1. `kept_pkr`: the money (PKR) that
-    is reserved for each envelope in addition to a share of the budget. `offer_ids`: all offers.
-    `ceilings`: the envelopes that are also ceilings. `of_budget`: the share (0 to 1) of the budget
-    that is reserved for each envelope.
+    `shares` has, for each envelope, the share (0 to 1) of each offer's subsidy that pays for the
+    envelope's chargers. The shares of one offer sum to at most 1. `kept_pkr` is the money (PKR)
+    reserved for each envelope in addition to its share of the budget. `offer_ids`: all offers.
+    `ceilings` are the envelopes that are also ceilings. `of_budget` is the share (0 to 1) of the
+    budget reserved for each envelope.
 
     >>> from siting.program.limits import with_more_money
     >>> bikes = {"a": 1.0, "b": 0.25}

@@ -1,4 +1,4 @@
-"""Floors: the minimum share of demand to serve in the city, its zones or its vehicle classes.
+"""Floors: minimum shares of demand to serve in the city, its zones or its vehicle classes.
 
 ::
 
@@ -27,7 +27,7 @@ When = Literal["last", "every"]
 
 @dataclass(frozen=True, eq=False)
 class Floor:
-    """The least share of a group's demand that must be served."""
+    """A floor: the minimum share of a group's demand that must be served."""
 
     name: str  # name of the zone or class, or ``city``
     member: Flags  # whether each demand row belongs to the group
@@ -41,7 +41,7 @@ class Floor:
         return [n for n, s in enumerate(slices) if self.when == "every" or s.year == last]
 
     def wanted(self, demand_kwh: Floats) -> Floats:
-        """Return the group's demand in each slice (kWh/day), given demand by row and slice."""
+        """Return the group's demand in each slice (kWh/day), given each row's demand by slice."""
         return demand_kwh[self.member].sum(axis=0)
 
 

@@ -114,7 +114,7 @@ class Instance:
         Offers with a ``reason`` cannot be built and are left out. At the site of an existing
         station, only the station and its extensions (``extends`` is true) remain. The capacity and
         power of an extension include those of the station; the cost is only that of the addition.
-        In the last year, either all or none of the offers with the same ``bundle`` stand. An
+        Of the offers with the same ``bundle``, either all or none are open in the last year. An
         ``opens_year`` above 0 is the year in which an offer must open.
 
         Parameters
@@ -124,7 +124,7 @@ class Instance:
         budget_pkr
             Public money (PKR).
         cutoff_min
-            Longest drive allowed (min); by default, all rows of the reach table are used.
+            Longest drive time allowed (min); by default, all rows of the reach table are used.
         limits
             Limits on the offers besides the budget.
         required, forbidden
@@ -138,10 +138,11 @@ class Instance:
         Raises
         ------
         InputError
-            If the tables, their references or the budget have faults, if there is no demand, or if
-            no demand can reach a usable station. The error names every fault.
+            If the tables, their references or the budget are invalid, if there is no demand, or if
+            no demand can reach a usable station. The error reports every problem.
         InfeasibleError
-            If existing and required stations alone break limits. The error names every such limit.
+            If existing and required stations break limits by themselves. The error names every
+            limit that they break.
 
         Examples
         --------
@@ -211,7 +212,7 @@ class Instance:
         return {name: n for n, name in enumerate(self.offer_ids.tolist())}
 
     def amounts_of(self, limit: Limit) -> Floats:
-        """Return the use of a limit by each offer, in the limit's unit."""
+        """Return each offer's use of a limit, in the limit's unit."""
         out = np.zeros(len(self.offer_ids))
         for name, amount in limit.use.items():
             if name in self._position:
@@ -226,14 +227,14 @@ class Instance:
 
     @property
     def site_groups(self) -> Flags:
-        """Whether sites' offers have chargers of a group: a row per site, a column per group."""
+        """Whether a site's offers have chargers of a group: a row per site, a column per group."""
         out = np.zeros((len(self.site_ids), len(self.group_names)), dtype=bool)
         np.logical_or.at(out, self.offer_site, self.offer_capacity > 0)
         return out
 
     @property
     def served_pairs(self) -> Flags:
-        """Whether each demand row has demand that can plug in at a site in reach."""
+        """Whether each demand row has demand and a site in reach where its vehicles can plug in."""
         usable = (self.uses.astype(int) @ self.site_groups.T.astype(int)) > 0
         cell = np.repeat(np.arange(len(self.cell_ids)), np.diff(self.reach_start))
         by_class = np.zeros((len(self.cell_ids), len(self.class_names)), dtype=bool)
@@ -241,13 +242,13 @@ class Instance:
         return by_class[self.demand_cell, self.demand_class] & (self.demand_kwh > 0)
 
     def with_offers(self, kept: Ints) -> Instance:
-        """Return the instance with only some of its offers, at the same sites."""
+        """Return the instance with only the offers at positions `kept`; its sites stay the same."""
         names = ("ids", "site", "capacity", "cost", "subsidy", "existing", "bundle", "opens")
         left = {f"offer_{name}": getattr(self, f"offer_{name}")[kept] for name in names}
         return replace(self, **left)
 
     def contradictions(self) -> list[Fault]:
-        """Return a fault for each limit that existing and required stations alone exceed.
+        """Return a fault for each limit that existing and required stations exceed by themselves.
 
         Each station is taken at its minimum use, so no plan can keep these limits.
         """
@@ -266,7 +267,7 @@ class Instance:
                 required = np.isin(users, self.required_sites)
                 what = (
                     f"have {have:,.10g} {unit}, need {need:,.10g} {unit} for existing "
-                    "and required stations, each at its least use"
+                    "and required stations, each at its minimum use"
                 )
                 fix = f"raise it to {need:,.10g} {unit} or more"
                 if required.any():
@@ -292,7 +293,7 @@ class Instance:
         return positions
 
     def __repr__(self) -> str:
-        """Return the sizes on one line."""
+        """Return the sizes as one line of text."""
         return (
             f"Instance: {counted(len(self.demand_ids), 'demand row')} "
             f"({self.demand_kwh_day:,.0f} kWh/day), {counted(len(self.offer_ids), 'offer')} at "
@@ -308,7 +309,7 @@ def _optional(offers: pd.DataFrame, column: str, blank: Any) -> pd.Series[Any]:
 
 
 def _positions(names: npt.ArrayLike, wanted: npt.ArrayLike) -> Ints:
-    """Return the position of each wanted name among the names; -1 for an unknown name."""
+    """Return the position of each requested name among the names; -1 for an unknown name."""
     known, sought = (np.asarray(some, dtype=object) for some in (names, wanted))
     positions = pd.Index(known, dtype=object).get_indexer(pd.Index(sought, dtype=object))
     return np.asarray(positions, dtype=np.int64)

@@ -87,7 +87,7 @@ class Layout:
             self.subsidy_column[paid, t] = self.columns.add(upper[paid])
 
     def standing(self, s: int) -> Ints:
-        """Return the offer that stands under each option in a slice; -1 for none."""
+        """Return the offer that each option has open in a slice; -1 for none."""
         return self.options.offer[:, self.slices[s].year]
 
     # --- expressions, as columns and values in their own units --------------------------------
@@ -99,7 +99,7 @@ class Layout:
         return tuple(chances[k] for k in sorted(chances))
 
     def _pairs(self, s: int) -> tuple[Ints, Ints]:
-        """Return one pair for each energy column of a slice, and these columns."""
+        """Return one pair per energy column of a slice, and the columns."""
         column = self.pair_column[:, s]
         if self.by_pair:
             pairs = np.flatnonzero(column >= 0)
@@ -109,7 +109,7 @@ class Layout:
         return pairs, column[pairs]
 
     def worth(self, *, by_chance: bool = True) -> tuple[Ints, Floats, Ints]:
-        """Return the worth of the energies as columns, coefficients and scenarios."""
+        """Return the worth of energy served as columns, coefficients and scenarios."""
         service = self.service
         parts = []
         for s, slice_ in enumerate(self.slices):
@@ -122,7 +122,7 @@ class Layout:
 
     @cached_property
     def worth_unit(self) -> float:
-        """Unit that scales worth for aims over scenarios: the largest worth of a scenario."""
+        """The scale of worth in aims over scenarios: the largest worth of any scenario."""
         return float(self.most_worth_of_scenarios().max(initial=0.0)) or 1.0
 
     def most_worth_of_scenarios(self) -> Floats:
@@ -142,7 +142,7 @@ class Layout:
         return out
 
     def drives(self, by_class: Floats | None = None) -> tuple[Ints, Floats]:
-        """Return kWh × minutes by column; `by_class` weights the classes, by default equally."""
+        """Return kWh × minutes as columns and coefficients, weighted by `by_class` if given."""
         parts, service = [], self.service
         for s, slice_ in enumerate(self.slices):
             pairs, column = self._pairs(s)
@@ -154,14 +154,14 @@ class Layout:
         return column, value
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
-        """Return the energy that counts towards a floor in a slice (kWh/day), by column."""
+        """Return a floor's energy in a slice (kWh/day) as columns and coefficients."""
         pairs, column = self._pairs(s)
         rows = self.service.floor[self.floors.index(floor)]
         keep = rows[self.service.row[pairs]]
         return column[keep], np.full(int(keep.sum()), self.energy_unit)
 
     def money(self, of: MoneyKind, gains: Floats | None = None) -> tuple[Ints, Floats]:
-        """Return money (PKR) by column: public money drawn, or total cost.
+        """Return public money drawn or total cost (PKR) as columns and coefficients.
 
         `gains` is the weight of a rupee in each year; 1 by default.
         """
@@ -171,8 +171,8 @@ class Layout:
             column = column[column >= 0]
             return column, np.full(len(column), self.money_unit * counts[-1])
         amount = self.instance.offer_subsidy if of == "subsidy_pkr" else self.instance.offer_cost
-        # The weight of money drawn up to a year is `weight of the year - weight of the next year`.
-        # Each rupee then has the weight of the year in which it is drawn.
+        # The weight of money drawn by the end of a year is `weight of the year - weight of the next
+        # year`. Each rupee then has the weight of the year in which it is drawn.
         value = self.options.of_offers(amount) @ -np.diff(counts, append=0.0)
         at = np.flatnonzero(value)
         return at, value[at]
@@ -360,7 +360,7 @@ class Layout:
 
 
 def _numbered(named: Ints, count: int) -> Ints:
-    """Return the rank of each of `count` positions among the `named` positions; -1 for others."""
+    """Return the rank of each of `count` positions in `named`; -1 for positions not in it."""
     place = np.full(count, -1, dtype=np.int64)
     place[named] = np.arange(len(named))
     return place

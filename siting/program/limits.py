@@ -1,14 +1,14 @@
-"""Limits on offers taken together: money, power, numbers, distance.
+"""Limits on sums over offers: money, power, number of stations, distance.
 
-Every limit is one row of the program, over the offers that stand::
+Every limit is one row of the program, over the open offers::
 
     L_r  <=  sum of u_ro z_o over all o  <=  U_r                 for each limit r
 
 where ``u_ro`` is the use of limit ``r`` by offer ``o``, ``U_r`` the amount available and ``L_r``
 the minimum use. All three are in the limit's own unit and never negative. Either bound may be
-missing. The upper bounds are knapsack and packing rows: a plan that keeps them still keeps them
-after it loses an offer. The functions here make limits from plain tables. `siting.program.spacing`
-makes spacing limits.
+missing. The upper bounds are knapsack and packing rows: a plan that meets them still meets them
+after an offer is dropped. The functions here make limits from plain tables.
+`siting.program.spacing` makes spacing limits.
 
 Source: H. Kellerer, U. Pferschy, D. Pisinger: Knapsack Problems, Springer 2004, chapter 9
 (several knapsack rows at once).
@@ -28,7 +28,7 @@ from siting.errors import naming, refuse
 
 @dataclass(frozen=True)
 class Limit:
-    """A bound on how much of a resource some offers use together.
+    """A bound on the total use of a resource by the given offers.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Limit:
     use
         Use by each offer, at least 0, by ``offer_id``; offers without an entry use 0.
     at_least
-        Least use in the last year, at least 0, as in "at least one of these".
+        Minimum use in the last year, at least 0, as in "at least one of these".
     per_rupee
         Whether the use is per rupee of public money drawn, as in an envelope, and not a total.
     of_budget
@@ -75,7 +75,7 @@ class Limit:
         object.__setattr__(self, "at_most", float(self.at_most))
 
     def used(self, drawn_pkr: Mapping[str, float]) -> float:
-        """Return the use by the offers that stand, given their public money (PKR) by ``offer_id``.
+        """Return the total use by open offers, given their public money (PKR) by ``offer_id``.
 
         >>> Limit("bikes", "envelope", "PKR", 9.0, {"a": 2.0, "b": 3.0}).used({"b": 5.0, "c": 1.0})
         3.0
@@ -84,7 +84,7 @@ class Limit:
         return math.fsum(use * (pkr if self.per_rupee else 1.0) for use, pkr in users)
 
     def __repr__(self) -> str:
-        """Return the limit on one line."""
+        """Return the limit as one line of text."""
         sides = []
         if self.at_least > 0:
             sides.append(f"at least {self.at_least:,.10g}")
@@ -168,8 +168,8 @@ def with_more_money(limits: Iterable[Limit], more_pkr: float) -> tuple[Limit, ..
 def limit_tables(limits: Iterable[Limit]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return limits as two plain tables, for the recount and for files.
 
-    Columns: ``limit``, ``offer_id``, ``use``; and ``limit``, ``kind``, ``unit``, ``at_least``,
-    ``at_most``, ``per_rupee``, ``of_budget``.
+    The first has the columns ``limit``, ``offer_id`` and ``use``; the second ``limit``, ``kind``,
+    ``unit``, ``at_least``, ``at_most``, ``per_rupee`` and ``of_budget``.
     """
     limits = sorted(limits, key=lambda limit: limit.name)
     use = pd.DataFrame(

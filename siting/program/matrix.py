@@ -7,9 +7,9 @@ largest demand row, money by the cost of the most expensive offer, and rows by t
 coefficient. Programs of every size then have coefficients of similar size.
 
 Without capacities (coverage) all demand in reach of a station is served: ``x_i <= d_i x sum of
-y_n`` over the options that serve row ``i``. With decay or drives each pair has its own ``x_ij``.
-With capacities, ``x_ij <= d_i x sum of y_n`` over the options of site ``j`` is implied for integer
-``y``. Only the cuts of `siting.engine` use this inequality.
+y_n`` over the options that serve row ``i``. With decay, or if an aim depends on drive times, each
+pair has its own ``x_ij``. With capacities, ``x_ij <= d_i x sum of y_n`` over the options of site
+``j`` is implied for integer ``y``. Only the cuts of `siting.engine` use this inequality.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Matrix:
 
     @property
     def options(self) -> int:
-        """Number of options. Their columns are the first columns and the only integer columns."""
+        """Number of options; their columns come first and are the only integer columns."""
         return self.layout.columns.options
 
     @property
@@ -69,7 +69,7 @@ class Reached:
 
 
 class Writer:
-    """A writer of a program's rows for one aim, with one row for each earlier aim."""
+    """A function that writes a program's rows for one aim, with one row for each earlier aim."""
 
     def __init__(self, layout: Layout, aim: Aim, reached: Sequence[Reached]) -> None:
         self.layout, self.rows = layout, Rows()

@@ -9,10 +9,10 @@ The subsidy of a site is a decision of the program, not a property of the offer:
     sum of payments            <=  B, or B_t                                           (budget)
 
 where ``c_o`` is the need of offer ``o`` over its life (present value, PKR), ``u_ot`` the public
-money paid to the offer up to year ``t`` (PKR), and ``v_i`` the present value of the margin on one
-kilowatt-hour a day sold to row ``i`` over the station's life (PKR). The hurdle ``h`` is the share
-of planned sales at which a station must break even; it multiplies the margin. ``cap_o`` is the
-maximum public money for the offer (PKR): a share of its need, or a fixed amount. A site whose
+money paid to the offer by the end of year ``t`` (PKR), and ``v_i`` the present value of the margin
+on one kilowatt-hour a day sold to row ``i`` over the station's life (PKR). The hurdle ``h`` is the
+share of planned sales at which a station must break even; it multiplies the margin. ``cap_o`` is
+the maximum public money for the offer (PKR): a share of its need, or a fixed amount. A site whose
 business case fails even if the full cap is paid cannot be built. Each year from the opening on has
 its own case, with the mean sales of that year over the scenarios. Money that would lapse at the end
 of a year may be paid in advance for a later shortfall. In total a site is paid at most its largest
@@ -24,8 +24,8 @@ are in no concession. A program with concessions has one year, because a surplus
 later.
 
 Source: Government of India, Ministry of Finance: Scheme and guidelines for financial support to
-public private partnerships in infrastructure (viability gap funding), 2013, for the rule; the rows
-are ours.
+public private partnerships in infrastructure (viability gap funding), 2013. The rule is from this
+source; the rows are ours.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class GapRule:
         Present value of the margin on one kWh/day over a station's life (PKR), by vehicle class, or
         one number for all.
     cap
-        Most public money for an offer: either a share of its need in (0, 1], the same for all
+        Maximum public money for an offer: either a share of its need in (0, 1], the same for all
         offers, or PKR by ``offer_id``.
     sales_share
         The hurdle: the share of its planned sales at which a station must break even, in (0, 1].
@@ -70,7 +70,7 @@ class GapRule:
 
 
 def caps_of(instance: Instance, rule: GapRule) -> Floats:
-    """Return the most public money for each offer (PKR), at most its need.
+    """Return the maximum public money for each offer (PKR), which never exceeds its need.
 
     Raises `InputError` if a share is outside 0 to 1, or an offer has no amount.
     """
@@ -84,7 +84,7 @@ def caps_of(instance: Instance, rule: GapRule) -> Floats:
     faults = naming("cap", "offers without an amount", missing, "give PKR for each offer")
     given = np.array([float(rule.cap.get(o, 0.0)) for o in instance.offer_ids])
     bad = instance.offer_ids[~(given >= 0)]
-    refuse(faults + naming("cap", "not PKR of at least 0", bad, "give PKR"))
+    refuse(faults + naming("cap", "negative or not a number", bad, "give PKR"))
     capped: Floats = np.minimum(given, need)
     return capped
 

@@ -35,13 +35,13 @@ def _rows(layout: Layout, scenarios: Scenarios | None, differ: int) -> list[tupl
     formula = r"\textstyle\sum_{n \in O_j} y_n \le 1,\; y_n \in \{0, 1\}"
     rows = [(formula, f"one offer at a site: {sizes}")]
     formula = r"\textstyle\sum_j x_{ijs} \le d_{is}"
-    rows.append((formula, f"no more is served than is wanted: {wanted}"))
+    rows.append((formula, f"energy served is at most the demand: {wanted}"))
     if layout.capacitated:
         formula = r"\textstyle\sum_{i \in K} x_{ijs} \le \sum_n c_{nK}\, y_n"
         words = "no station sells more than its chargers deliver, for each set of vehicle classes"
         rows.append((formula, words))
     else:
-        rows.append((r"x_{ijs} \le d_{is} \sum_{n \in O_j} y_n", "what is in reach is served"))
+        rows.append((r"x_{ijs} \le d_{is} \sum_{n \in O_j} y_n", "served if a station is in reach"))
     if years is not None:
         money = zip(years.years, years.budgets_pkr, strict=True)
         text = ", ".join(f"{year}: {pkr / 1e6:,.1f}" for year, pkr in money)
@@ -50,11 +50,11 @@ def _rows(layout: Layout, scenarios: Scenarios | None, differ: int) -> list[tupl
         rows.append((r"M \le B", f"public money: PKR {layout.budget_pkr / 1e6:,.2f} m"))
     if layout.gap is not None:
         formula = r"u_j \ge \textstyle\sum_n c_n y_n - \sum_i v_i x_{ijs},\; u_j \le \bar u_n"
-        rows.append((formula, "public money pays what the business case lacks, up to a cap"))
+        rows.append((formula, "public money fills the viability gap, up to a cap"))
     if scenarios is not None:
         chances = zip(scenarios.names, scenarios.probabilities, strict=True)
         text = ", ".join(f"{name} {p:g}" for name, p in chances)
-        rows.append((r"p_s", f"scenarios and how likely they are: {text}"))
+        rows.append((r"p_s", f"scenarios and their probabilities: {text}"))
     floors = [f"{floor.name} {floor.share:.0%}" for floor in layout.floors if floor.share > 0]
     if floors:
         formula = r"\textstyle\sum_{i \in g, j} x_{ijs} \ge \varphi_g D_{gs}"

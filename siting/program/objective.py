@@ -8,7 +8,7 @@ A kilowatt-hour of demand row ``i`` served at site ``j`` has the worth::
 where ``d_i`` is the demand of the row (kWh/day) and ``W_i`` its people or its sessions a day; ``w_i
 = 1`` for energy. A row without demand has no worth.
 
-Decay as a function of the drive ``t`` (min):
+Decay as a function of the drive time ``t`` (min):
 
 ===============  ====================================================================
 `StepDecay`      the factor of the last step that begins at or before ``t``
@@ -18,7 +18,7 @@ Decay as a function of the drive ``t`` (min):
 `GaussianDecay`      ``exp(-t^2 / (2 sigma_min^2))``
 ===============  ====================================================================
 
-A parameter beyond the cutoff would have no effect, so it is reported as a fault.
+A parameter beyond the cutoff would have no effect, so it is reported as an error.
 
 Source: O. Berman, D. Krass, Z. Drezner: The gradual covering decay location problem on a network.
 European Journal of Operational Research 151 (2003), 474-480.
@@ -58,13 +58,13 @@ class StepDecay:
     steps: Mapping[float, float]
 
     def factor(self, minutes: Floats) -> Floats:
-        """Return the weight of a kWh after a drive, 0 to 1."""
+        """Return the weight of a kWh at each drive time, 0 to 1."""
         begins, factors = np.array(sorted(self.steps.items()), dtype=float).T
         out: Floats = factors[np.searchsorted(begins, minutes, side="right") - 1]
         return out
 
     def faults(self, cutoff_min: float) -> list[Fault]:
-        """Return the faults of the steps."""
+        """Return the errors in the steps."""
         begins = sorted(self.steps)
         factors = [self.steps[b] for b in begins]
         out: list[Fault] = []
@@ -83,12 +83,12 @@ class StepDecay:
 
 @dataclass(frozen=True)
 class LinearDecay:
-    """Decay that is linear between two lengths of drive.
+    """Decay that is linear between two drive times.
 
     Parameters
     ----------
     full_min, end_min
-        Drives (min): the weight is 1 up to `full_min`, and `least` from `end_min` on.
+        Drive times (min): the weight is 1 up to `full_min`, and `least` from `end_min` on.
     least
         Weight from `end_min` on, in (0, 1).
 
@@ -103,17 +103,17 @@ class LinearDecay:
     least: float
 
     def factor(self, minutes: Floats) -> Floats:
-        """Return the weight of a kWh after a drive, 0 to 1."""
+        """Return the weight of a kWh at each drive time, 0 to 1."""
         return np.interp(minutes, [self.full_min, self.end_min], [1.0, self.least])
 
     def faults(self, cutoff_min: float) -> list[Fault]:
-        """Return the faults of the parameters."""
+        """Return the errors in the parameters."""
         out = _minutes_faults("end_min", self.end_min, cutoff_min)
         if not (math.isfinite(self.full_min) and self.full_min >= 0):
             out.append(_fault("full_min", f"is {self.full_min}", "give minutes of 0 or more"))
         elif not self.full_min < self.end_min:
             what = f"{self.full_min:g} min is not before end_min, {self.end_min:g} min"
-            out.append(_fault("full_min", what, "let the fall begin before it ends"))
+            out.append(_fault("full_min", what, "make full_min less than end_min"))
         if not 0 < self.least < 1:
             out.append(_fault("least", f"is {self.least}", "give a share above 0 and below 1"))
         return out
@@ -126,17 +126,17 @@ class ExponentialDecay:
     Parameters
     ----------
     scale_min
-        Drive (min) at which the weight is 37 %.
+        Drive time (min) at which the weight is 37 %.
     """
 
     scale_min: float
 
     def factor(self, minutes: Floats) -> Floats:
-        """Return the weight of a kWh after a drive, 0 to 1."""
+        """Return the weight of a kWh at each drive time, 0 to 1."""
         return np.exp(-minutes / self.scale_min)
 
     def faults(self, cutoff_min: float) -> list[Fault]:
-        """Return the faults of the parameter."""
+        """Return the errors in the parameter."""
         return _minutes_faults("scale_min", self.scale_min, cutoff_min)
 
 
@@ -147,23 +147,23 @@ class GaussianDecay:
     Parameters
     ----------
     sigma_min
-        Drive (min) at which the weight is 61 %.
+        Drive time (min) at which the weight is 61 %.
     """
 
     sigma_min: float
 
     def factor(self, minutes: Floats) -> Floats:
-        """Return the weight of a kWh after a drive, 0 to 1."""
+        """Return the weight of a kWh at each drive time, 0 to 1."""
         return np.exp(-0.5 * (minutes / self.sigma_min) ** 2)
 
     def faults(self, cutoff_min: float) -> list[Fault]:
-        """Return the faults of the parameter."""
+        """Return the errors in the parameter."""
         return _minutes_faults("sigma_min", self.sigma_min, cutoff_min)
 
 
 @dataclass(frozen=True)
 class NearerFirst:
-    """The program's decay minus a share that grows linearly with the drive; only for the engine.
+    """The program's decay minus a share that grows linearly with drive time; only for the engine.
 
     >>> NearerFirst(None, 20.0).factor(np.array([0.0, 5.0]))
     array([1.  , 0.75])
@@ -173,12 +173,12 @@ class NearerFirst:
     horizon_min: float  # drive time (min) at which the deducted share is 1
 
     def factor(self, minutes: Floats) -> Floats:
-        """Return the weight of a kWh after a drive, 0 to 1."""
+        """Return the weight of a kWh at each drive time, 0 to 1."""
         counted = np.ones(len(minutes)) if self.before is None else self.before.factor(minutes)
         return np.maximum(counted - minutes / self.horizon_min, 1e-3 * counted)
 
     def faults(self, cutoff_min: float) -> list[Fault]:
-        """Return the faults of the program's decay."""
+        """Return the errors in the program's decay."""
         return [] if self.before is None else self.before.faults(cutoff_min)
 
 
@@ -190,8 +190,8 @@ class Objective:
     """The worth of each demand row before decay, and the decay."""
 
     unit: str  # unit of the worth, such as ``kWh/day``, ``people`` or ``sessions/day``
-    worth: Floats  # worth of each whole demand row of the instance, in `unit`
-    decay: Decay | None = None  # decay of worth with the drive; None: no decay
+    worth: Floats  # total worth of each demand row of the instance, in `unit`
+    decay: Decay | None = None  # decay of worth with drive time; None: no decay
 
 
 def objective_of(
@@ -206,7 +206,7 @@ def objective_of(
 
     `worth` is the worth of each demand row by ``demand_id``, such as its people or its sessions a
     day; the default is its demand (kWh/day). The parameters of `decay` must be within the cutoff.
-    `cutoff_min` is the longest drive allowed (min); a decay requires it.
+    `cutoff_min` is the longest drive time allowed (min); a decay requires it.
     """
     faults: list[Fault] = []
     values = instance.demand_kwh
@@ -239,7 +239,7 @@ def _aligned(instance: Instance, worth: pd.Series) -> tuple[list[Fault], Floats]
     what = "demand rows whose worth is missing, negative or infinite"
     faults += naming(where, what, bad, "give one for each", count=True)
     if not len(bad) and not (there[instance.demand_kwh > 0] > 0).any():
-        faults.append(Fault(where, "is 0 for every row with demand", "give some worth above 0"))
+        faults.append(Fault(where, "is 0 for every row with demand", "raise at least one above 0"))
     return faults, there
 
 

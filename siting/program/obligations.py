@@ -36,10 +36,10 @@ def extends(offers: pd.DataFrame) -> pd.Series[bool]:
 
 
 def offers_left(offers: pd.DataFrame, forbidden: Collection[str] = ()) -> pd.DataFrame:
-    """Return the available and existing offers, with ids as strings, in the order of ids.
+    """Return existing offers and those that can be built, with ids as strings, in order of ids.
 
-    Offers with a reason and offers at forbidden sites are left out. At the site of an existing
-    station, new offers that do not extend the station are left out too.
+    Offers with a reason against them and offers at forbidden sites are left out. At the site of an
+    existing station, new offers that do not extend the station are left out too.
     """
     open_ = offers["reason"].fillna("").astype(str).str.strip() == ""
     out = offers.assign(
@@ -52,7 +52,7 @@ def offers_left(offers: pd.DataFrame, forbidden: Collection[str] = ()) -> pd.Dat
 
 
 def limit_faults(limits: Sequence[Limit], known: Collection[str] | None = None) -> list[Fault]:
-    """Return the faults of limits."""
+    """Return the errors in the limits."""
     names = [limit.name for limit in limits]
     twice = sorted(name for name in names if names.count(name) > 1)
     faults = naming("limits", "two have the same name", twice, "give each its own name")
@@ -73,7 +73,7 @@ def limit_faults(limits: Sequence[Limit], known: Collection[str] | None = None) 
 
 
 def site_faults(offers: pd.DataFrame, required: set[str], forbidden: set[str]) -> list[Fault]:
-    """Return the faults of required and forbidden sites."""
+    """Return the errors in the required and forbidden sites."""
     site = offers["site_id"].astype(str)
     known, standing = set(site), set(site[offers["existing"]])
     left = set(offers_left(offers)["site_id"])
@@ -95,7 +95,7 @@ def site_faults(offers: pd.DataFrame, required: set[str], forbidden: set[str]) -
 
 
 def extension_faults(offers: pd.DataFrame) -> list[Fault]:
-    """Return the faults of the offers that extend existing stations."""
+    """Return the errors in the offers that extend existing stations."""
     if "extends" not in offers.columns:
         return []
     column, where = offers["extends"], "offers, column extends"

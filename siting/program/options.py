@@ -25,7 +25,7 @@ class Options:
     """The options, in the order of sites, offers and years."""
 
     site: Ints  # position of each option's site
-    # Position of the standing offer, with one row per option and one column per year; -1 before the
+    # Position of the open offer, with one row per option and one column per year; -1 before the
     # station opens. Each row has at least one offer.
     offer: Ints
 
@@ -35,11 +35,11 @@ class Options:
 
     @property
     def last(self) -> Ints:
-        """The offer that stands in the last year."""
+        """The offer that is open in the last year."""
         return self.offer[:, -1]
 
     def find(self, offer: Ints) -> Ints:
-        """Return the position of the option that equals each row of offers by year; -1 for none."""
+        """For each row of offers by year, return the position of the equal option; -1 for none."""
         at = {row.tobytes(): n for n, row in enumerate(np.ascontiguousarray(self.offer))}
         rows = np.ascontiguousarray(offer, dtype=self.offer.dtype)
         return np.array([at.get(row.tobytes(), -1) for row in rows], dtype=np.int64)
@@ -50,7 +50,7 @@ class Options:
 
 
 def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) -> Options:
-    """Return every option over a number of years that can be made from the given offers."""
+    """Return every option that the given offers allow over a number of years."""
     becomes = _becomes(instance, offers, upgrades=upgrades)
     standing = set(instance.offer_site[instance.offer_existing].tolist())
     rows: list[tuple[int, ...]] = []
@@ -62,15 +62,15 @@ def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) 
             rows += [(-1,) * begin + rest for rest in _courses(o, years - begin, becomes)]
         if len(rows) > settings.MOST_OPTIONS:
             what = f"more than {settings.MOST_OPTIONS:,} courses over {years} years"
-            raise InputError("program.years", what, "ask for fewer years, or no upgrades")
+            raise InputError("program.years", what, "plan fewer years, or leave out upgrades")
     offer = np.array(rows, dtype=np.int64).reshape(-1, years)
     return Options(instance.offer_site[offer[:, -1]], offer)
 
 
 def opening(options: Options, opens: Ints, years: Ints) -> Options:
-    """Return the options whose last offer opens in its opening year, if it has one.
+    """Return the options without those whose last offer opens in a year other than required.
 
-    `opens` is the opening year of each offer (0: any year). `years` are the plan's years.
+    `opens` is the required opening year of each offer (0: any year). `years` are the plan's years.
     """
     begin = (options.offer == options.last[:, None]).argmax(axis=1)
     kept = (opens[options.last] == 0) | (opens[options.last] == years[begin])
@@ -78,7 +78,7 @@ def opening(options: Options, opens: Ints, years: Ints) -> Options:
 
 
 def _becomes(instance: Instance, offers: Ints, *, upgrades: bool) -> dict[int, list[int]]:
-    """For each offer, return the offers that can stand a year later, itself included."""
+    """For each offer, return the offers it can become a year later, including itself."""
     out: dict[int, list[int]] = {}
     site = instance.offer_site[offers]
     order = np.argsort(site, kind="stable")

@@ -101,12 +101,13 @@ class Program:
     scenario_plan: Scenarios | None = None
     # Demand of each row in each slice (kWh/day); None: the instance's demand in every slice.
     demand_by_slice: Floats | None = None
-    # Worth of demand rows, and its decay with the drive; None: worth is energy without decay.
+    # Worth of demand rows, and its decay with drive time; None: worth is energy without decay.
     objective: Objective | None = None
-    # Worth of each whole demand row in each slice, if it differs between slices.
+    # Total worth of each demand row in each slice, if it varies by slice.
     worth_by_slice: Floats | None = None
     floors: tuple[Floor, ...] = ()  # the required shares
-    # For each plan to differ from: positions of its sites, and minimum number of differing sites.
+    # For each plan to differ from: the positions of its sites, and the minimum number of sites that
+    # differ.
     distances: tuple[tuple[Ints, int], ...] = ()
     # The rule by which subsidies fill the viability gap; None: offers have fixed subsidies.
     gap: GapRule | None = None
@@ -119,7 +120,7 @@ class Program:
         if self.model not in MODELS:
             raise InputError("model", f"no model {self.model!r}", f"use {' or '.join(MODELS)}")
         if self.gap is not None and self.model == "coverage":
-            what = "coverage gives no sales, so the viability gap cannot be computed"
+            what = "the coverage model has no sales, so the viability gap cannot be computed"
             raise InputError("model", what, "use capacitated")
         if self.gap is not None and self.gap.concessions and self.year_plan is not None:
             what = "need a plan of one year: a surplus is not paid back later"
@@ -133,7 +134,7 @@ class Program:
     def years(
         self, budgets_pkr: Mapping[int, float], demand: Demand | None = None, **rules: Any
     ) -> Program:
-        """Return the multi-year program, with the money of each year (PKR).
+        """Return the multi-year program, with the public money granted in each year (PKR).
 
         Parameters
         ----------
@@ -177,7 +178,7 @@ class Program:
         Parameters
         ----------
         worth
-            Worth of each whole demand row, by ``demand_id``. If worth differs by year or scenario,
+            Total worth of each demand row, by ``demand_id``. If worth differs by year or scenario,
             add years and scenarios first, and pass one series for each.
         unit
             Unit of the worth.
@@ -198,7 +199,7 @@ class Program:
         return replace(self, objective=replace(mine, decay=decay))
 
     def limit(self, *limits: Limit) -> Program:
-        """Return the program with further limits on the offers (`siting.program.limits`)."""
+        """Return the program with additional limits on the offers (`siting.program.limits`)."""
         mine = sorted([*self.instance.limits, *limits], key=lambda limit: limit.name)
         refuse(limit_faults(mine))
         return replace(self, instance=replace(self.instance, limits=tuple(mine)))
@@ -218,14 +219,14 @@ class Program:
         return replace(self, budgeted=False)
 
     def differ_from(self, offer_ids: Iterable[str], sites: int) -> Program:
-        """Return the program whose plan must differ from another plan at some sites.
+        """Return the program whose plan must differ from another plan at a minimum number of sites.
 
         Parameters
         ----------
         offer_ids
             Offers of the other plan.
         sites
-            Least number of sites that have a station in only one of the two plans.
+            Minimum number of sites that have a station in only one of the two plans.
         """
         other = self.instance.offer_site[self.instance.positions_of(offer_ids)]
         return replace(self, distances=(*self.distances, (np.unique(other), int(sites))))
@@ -236,7 +237,7 @@ class Program:
         of: pd.Series | str | None = None,
         when: When = "last",
     ) -> Program:
-        """Return the program whose plan must serve at least a share of some demand (0 to 1).
+        """Return the program with a floor: a minimum share of demand (0 to 1) that must be served.
 
         Parameters
         ----------
@@ -246,7 +247,8 @@ class Program:
             None for the city, ``"class"`` or ``"zone"`` for each class or zone, or the names of
             zones by ``demand_id``.
         when
-            Years in which the floor holds: ``last`` or ``every``. It holds in every scenario.
+            Years in which the floor holds: ``last`` or ``every``. The floor holds in every
+            scenario.
         """
         floors = floors_of(self.instance, share, of, when, self.zones)
         return replace(self, floors=(*self.floors, *floors))
@@ -303,7 +305,7 @@ class Program:
         ----------
         least_gain
             Worth (kWh/day, people, sessions/day) charged per rupee: one number above 0, or one per
-            year, of which some may be 0. Years must be set first.
+            year, some of which may be 0. Years must be set first.
         of
             Money charged: public money drawn, or total cost.
         """
@@ -314,12 +316,12 @@ class Program:
             what = f"are {len(gains):,} numbers, and there are {years:,} years"
             raise InputError("least gain", what, "give one for all, or one for each year")
         if not (all(0 <= gain < math.inf for gain in gains) and max(gains) > 0):
-            fix = "give a worth for each rupee above 0, such as 1e-5 kWh/day"
+            fix = "give a positive worth per rupee, such as 1e-5 kWh/day"
             raise InputError("least gain", f"is {least_gain}", fix)
         return self.aim(NetWorth(gains if by_year else gains[0], of))
 
     def least_money(self, of: MoneyKind = "subsidy_pkr") -> Program:
-        """Return the program with the next aim: the least public money or total cost (PKR)."""
+        """Return the program with the next aim: the lowest public money or total cost (PKR)."""
         return self.aim(LeastMoney(of))
 
     def worst_share(self, of: pd.Series | str, when: When = "last") -> Program:
@@ -328,7 +330,7 @@ class Program:
         return self.aim(WorstShare(tuple(Floor(*group, 0.0, when) for group in groups)))
 
     def least_regret(self) -> Program:
-        """Return the program with the next aim: the least worst-case regret over scenarios."""
+        """Return the program with the next aim: the lowest worst-case regret over scenarios."""
         return self.aim(LeastRegret())
 
     def tail(self, alpha: float, of: TailOf = "unserved") -> Program:
@@ -339,13 +341,13 @@ class Program:
         return self.aim(Tail(alpha, of))
 
     def shortest_drives(self) -> Program:
-        """Return the program with the next aim: the least sum of kWh × minutes."""
+        """Return the program with the next aim: the lowest sum of kWh × minutes."""
         return self.aim(ShortestDrives())
 
     def least_cost_to_all(
         self, cost_pkr_year: Mapping[str, float], pkr_kwh_min: Mapping[str, float]
     ) -> Program:
-        """Return the program with the next aim: the least cost of stations and drivers' time.
+        """Return the program with the next aim: the lowest cost of stations and drivers' time.
 
         Parameters
         ----------
@@ -358,7 +360,7 @@ class Program:
         return self.aim(least_cost_to_all(self.instance, cost_pkr_year, pkr_kwh_min))
 
     def __repr__(self) -> str:
-        """Return a short description of the blocks, on a few lines."""
+        """Return a short description of the blocks, in a few lines."""
         sizes = [
             counted(len(self.instance.site_ids), "site"),
             counted(len(self.options), "option"),
@@ -387,7 +389,7 @@ class Program:
     # --- demand ------------------------------------------------------------------------------
 
     def _reshaped(self, change: Callable[[Floats], Floats]) -> Program:
-        """Return the program with its data by slice converted to other slices."""
+        """Return the program with its per-slice data converted to a different set of slices."""
         demand, worth = self.demand_by_slice, self.worth_by_slice
         return replace(
             self,
@@ -529,7 +531,7 @@ class Program:
         rows = ResourceRows(made)
         rows.add_money(self.instance.offer_subsidy, 0.0, self.year_plan)
         money = rows.made()
-        # Leave out courses that cost more than the money of the years, even on their own.
+        # Leave out every course whose own subsidies exceed the money of the years.
         over = np.zeros(len(made), dtype=bool)
         use = money.use.tocoo()
         over[use.col[use.data > (money.at_most + money.slack)[use.row]]] = True
@@ -556,8 +558,8 @@ class Program:
     def service(self, *, by_cell: bool = False, offers: Ints | None = None) -> Service:
         """Return the merged demand rows and their pairs.
 
-        `by_cell` keeps rows of different cells apart, so that drives are known. `offers` are the
-        positions of the offers that could stand; by default, all usable offers.
+        `by_cell` keeps rows of different cells apart, so that drive times are known. `offers` are
+        the positions of the offers to consider; by default, all usable offers.
         """
         if offers is not None:
             return self._service(self._told[0], by_cell=by_cell, offers=offers)
@@ -569,7 +571,7 @@ class Program:
 
     @cached_property
     def _told(self) -> tuple[Floats, Service]:
-        """Demand in each slice, with 0 in rows too small for a solver, and its merged rows."""
+        """Demand in each slice, set to 0 in rows too small for a solver, and the merged rows."""
         demand = self.demand_kwh
         made = self._service(demand, by_cell=False)
         largest = float(made.kwh.max(initial=0.0))

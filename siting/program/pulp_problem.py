@@ -15,7 +15,7 @@ from siting.program.matrix import Matrix
 
 
 class OutOfTimeError(Exception):
-    """Raised when the writing of a problem is cancelled."""
+    """Raised when writing a problem is cancelled."""
 
 
 def pulp_problem(
@@ -23,7 +23,7 @@ def pulp_problem(
 ) -> pulp.LpProblem:
     """Return a matrix as a PuLP problem, with variables in the order of the columns.
 
-    `stop` is called at every row. If it returns true, `OutOfTimeError` is raised.
+    `stop` is called for each row. If it returns true, `OutOfTimeError` is raised.
     """
     prob = pulp.LpProblem(name, pulp.LpMaximize)
     columns = zip(column_names(matrix), matrix.lower.tolist(), matrix.upper.tolist(), strict=True)
@@ -57,7 +57,7 @@ def pulp_problem(
 
 
 def column_names(matrix: Matrix) -> list[str]:
-    """Return column names: y for options, x for energies, u for subsidies; aims name their own."""
+    """Return column names: y for options, x for energies, u for subsidies; aims name theirs."""
     columns = matrix.layout.columns
     names = [f"y_{n}" for n in range(columns.options)]
     names += [f"x_{n}" for n in range(columns.energies - columns.options)]

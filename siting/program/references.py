@@ -22,7 +22,7 @@ def check_tables(
     required: Collection[str],
     forbidden: Collection[str],
 ) -> None:
-    """Raise `InputError` with every fault of the tables, their references and the limits.
+    """Raise `InputError` with every error in the tables, their references and the limits.
 
     `tables` are demand, offers, reach and compatibility.
     """
@@ -54,7 +54,7 @@ def reach_fault(
     reach: pd.DataFrame,
     cutoff_min: float | None,
 ) -> Fault:
-    """Return the fault that no demand reaches a usable station, with its cause and a remedy."""
+    """Return a fault stating that no demand reaches a usable station, with cause and remedy."""
     rows = demand[demand["demand_kwh_day"] > 0]
     pairs = reach[
         reach["cell_id"].astype(str).isin(set(rows["cell_id"].astype(str)))

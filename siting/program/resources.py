@@ -5,13 +5,13 @@
     lo_r  <=  sum of u_rn y_n over all n  <=  up_r                  for each resource r
 
 where ``u_rn`` is the use of resource ``r`` by option ``n``. Money has one row for the budget, or
-one row per year. A year's row has the payments of that year, or all payments up to it if money
-carries over. The use of an envelope is a share of each rupee. With years, a limit other than money
-holds in every year. As no station closes, a row for the last year is usually enough. A row that no
-choice of options can break is left out.
+one row per year. A year's row has the payments of that year or, if money carries over, all payments
+up to that year. The use of an envelope is a share of each rupee. With years, a limit other than
+money holds in every year. As no station closes, a row for the last year is usually enough. A row
+that no choice of options can break is left out.
 
-Either all offers of a bundle stand in the last year, or none does. For a bundle of the offers ``a,
-b, c`` the rows are ``z_b >= z_a``, ``z_c >= z_b`` and ``z_a >= z_c``.
+Of the offers of a bundle, either all or none are open in the last year. For a bundle of the offers
+``a, b, c`` the rows are ``z_b >= z_a``, ``z_c >= z_b`` and ``z_a >= z_c``.
 
 The distance to another plan is a row too. It requires a minimum number of sites with a station in
 only one of the two plans. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions to
@@ -68,19 +68,19 @@ class Resources:
         return np.minimum(tolerance(0.0), settings.SIGNIFICANT * largest) + rounding
 
     def used(self, chosen: Ints) -> Floats:
-        """Return the total use of each resource by some options."""
+        """Return the total use of each resource by the given options."""
         part = self.use[:, chosen]
         return np.array([math.fsum(part.data[a:b]) for a, b in pairwise(part.indptr.tolist())])
 
     def within(self, chosen: Ints) -> bool:
-        """Return whether some options together meet every row."""
+        """Return whether the given options together meet every row."""
         used, slack = self.used(chosen), self.slack
         fits: Flags = (used <= self.at_most + slack) & (used >= self.at_least - slack)
         return bool(fits.all())
 
 
 class ResourceRows:
-    """A collector of rows over options: only rows that can bind, or all rows if `every` is true."""
+    """Collects rows over options: only rows that can bind, or all rows if `every` is true."""
 
     def __init__(self, options: Options, *, every: bool = False) -> None:
         self.options, self.every = options, every

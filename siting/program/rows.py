@@ -11,7 +11,7 @@ FAMILIES = (
     "one", "resource", "demand", "capacity", "cover", "gap", "cap", "paid", "subsidies", "floor",
     "aim", "kept",
 )  # fmt: skip
-# Some coefficients of rows: the row, column and value of each.
+# Coefficients of rows: the row, column and value of each.
 Term = tuple[Ints, Ints, Floats | float]
 _Part = tuple[Ints, Ints, Floats, Floats, Floats]
 
@@ -48,7 +48,7 @@ class Columns:
 
 
 class Rows:
-    """A collector of rows; the matrix has the rows in the order of `FAMILIES`."""
+    """Collects rows; the matrix has them in the order of `FAMILIES`."""
 
     def __init__(self) -> None:
         self._parts: dict[str, list[_Part]] = {name: [] for name in FAMILIES}

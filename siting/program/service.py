@@ -3,8 +3,8 @@
 Demand rows can be merged if they plug into the same chargers, reach the same sites, have the same
 weight at each site in every slice, are in the same floors and earn the same margin. The energy
 served to a merged row is split among its demand rows in proportion to demand. The merged program is
-equivalent. If an aim depends on drives (`minutes`), rows of different cells stay apart. So do
-vehicle classes whose costs of a minute differ.
+equivalent. If an aim depends on drive times (`minutes`), rows of different cells stay apart.
+Vehicle classes whose cost of a minute differs stay apart too.
 
 A *pair* is a merged row and a site with chargers that the row could use. Pairs are the same in
 every slice; only the demand differs.
@@ -49,8 +49,8 @@ class Service:
     # start, site: the sites ``site[start[i]:start[i + 1]]``, one or more, can serve row ``i``.
     start: Ints
     site: Ints
-    factor: Floats  # weight of a kWh after the drive of each pair, 0 to 1
-    minutes: Floats  # drive of each pair (min), from the cell of the row's first demand row
+    factor: Floats  # weight of a kWh at each pair's drive time, 0 to 1
+    minutes: Floats  # drive time of each pair (min), from the cell of the row's first demand row
     # The merged row of each demand row; -1 if it has no demand or no site in reach.
     row_of_demand: Ints
 
@@ -61,11 +61,11 @@ class Service:
 
     @cached_property
     def near(self) -> bool:
-        """Whether worth falls with the drive."""
+        """Whether worth falls with drive time."""
         return bool((self.factor != 1.0).any())
 
     def of_each(self, values: Floats, *, missing: float) -> Floats:
-        """Return the values by slice of each demand row's merged row; `missing` if it has none."""
+        """Return each demand row's values, by slice, from its merged row; `missing` without one."""
         out = np.full((len(self.row_of_demand), values.shape[1]), missing)
         reached = self.row_of_demand >= 0
         out[reached] = values[self.row_of_demand[reached]]
@@ -81,14 +81,14 @@ class Merging:
     # Figures by vehicle class; only rows with equal figures are merged. The first figure is the
     # present value of a kWh/day (PKR).
     by_class: tuple[Floats, ...]
-    decay: Decay | None = None  # decay of worth with the drive
-    by_cell: bool = False  # whether rows of different cells stay apart, so that drives are known
+    decay: Decay | None = None  # decay of worth with drive time
+    by_cell: bool = False  # whether to keep rows of different cells apart, to know drive times
 
     def service(self, demand_kwh: Floats, worth: Floats, offers: Ints) -> Service:
         """Return the merged rows and pairs of a program.
 
-        `demand_kwh` is the demand of each row in each slice (kWh/day), and `worth` the worth of a
-        kWh of it. `offers` are the positions of the offers that could stand.
+        `demand_kwh` is the demand of each row in each slice (kWh/day), and `worth` its worth per
+        kWh. `offers` are the positions of the offers to consider.
         """
         kind, kinds, reach, parts = self._in_reach(demand_kwh, offers)
         rows = np.flatnonzero(reach >= 0)

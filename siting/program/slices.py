@@ -1,7 +1,7 @@
-"""Slices: the years and scenarios in which a plan is valued.
+"""Slices: the years and scenarios in which a plan is evaluated.
 
 A *slice* is one year in one scenario. Without years and scenarios there is one slice. Each slice
-has its own demand, and no energy moves between slices. A station that stands in a year stands in
+has its own demand, and no energy moves between slices. A station that is open in a year is open in
 all scenarios of that year, because a plan is chosen before the scenario is known.
 
 The weight of a kilowatt-hour a day in year ``t`` is ``w_t``: the number of years until the next
@@ -79,7 +79,7 @@ class Years:
 
     @property
     def limit_pkr(self) -> Floats:
-        """The most money to spend in each year, or up to that year if money carries over (PKR)."""
+        """The maximum spending (PKR) in each year or, if money carries over, up to that year."""
         budgets = np.array(self.budgets_pkr)
         return np.cumsum(budgets) if self.carry_over else budgets
 

@@ -63,7 +63,7 @@ def spacing(
     limits = []
     if near_old.any():
         use = {o: 1.0 for s in names[near_old].tolist() for o in offers_at[s]}
-        limits.append(Limit("spacing from stations that stand", "spacing", "stations", 0.0, use))
+        limits.append(Limit("spacing from existing stations", "spacing", "stations", 0.0, use))
     left = np.flatnonzero(new & ~near_old)
     for clique in conflict_cliques(xy[left], min_m):
         members = names[left[clique]].tolist()
@@ -101,7 +101,7 @@ def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
         clique = [a, b]
         common = near[a] & near[b]
         while common:
-            # Add the point that leaves the most common neighbours; among equals, the first.
+            # Add the point that leaves the most common neighbours; in a tie, the first.
             best = min(common, key=lambda c: (-len(near[c] & common), c))
             clique.append(best)
             common &= near[best]

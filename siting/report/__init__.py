@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file with map, money, stations and assumptions."""
+"""The report of a run: one HTML file with the map, costs, stations and assumptions."""
 
 from siting.report.curve import read_frontier
 from siting.report.leaflet import is_why_no_report, why_no_report

@@ -1,4 +1,4 @@
-"""Assumptions behind a plan, the proof of the plan, and the data that were lacking."""
+"""Assumptions behind a plan, the proof of the plan, and missing data."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def sources(run: RunRecord) -> list[dict[str, str]]:
 
 
 def decides(run: RunRecord) -> list[str]:
-    """Return the run's sentences on break-even values, those nearest to the assumptions first."""
+    """Return the run's sentences on break-even values, those closest to assumed values first."""
     return [str(row["text"]) for row in run.facts.get("break_evens", [])]
 
 
@@ -105,7 +105,7 @@ def checks(run: RunRecord) -> list[dict[str, str]]:
 
 
 def lacking(run: RunRecord) -> list[str]:
-    """Return sentences on the data that the run lacked and the results it did not compute."""
+    """Return sentences on data missing from the run and on results it did not compute."""
     f, roads = run.facts, run.facts["roads"]
     lines = []
     if f["status"] != "optimal":
@@ -138,8 +138,8 @@ def lacking(run: RunRecord) -> list[str]:
     if far.any():
         kwh = number(run.demand.loc[far, "demand_kwh_day"].sum(), 1)
         lines.append(
-            f"{number(int(far.sum()))} cells that want {kwh} kWh/day are too far from a road "
-            "and cannot be served."
+            f"{number(int(far.sum()))} cells with a demand of {kwh} kWh/day are too far from a "
+            "road and cannot be served."
         )
     nothing = [
         label(row["vehicle_class"]).lower()
@@ -147,7 +147,7 @@ def lacking(run: RunRecord) -> list[str]:
         if row["demand_kwh_day"] > 0 and row["served_kwh_day"] <= 0
     ]
     if nothing:
-        lines.append(f"Nothing is served of: {', '.join(nothing)}.")
+        lines.append(f"No demand is served of: {', '.join(nothing)}.")
     if "payback_years" not in run.sites.columns:
         lines.append("Whether a station earns its cost back was not computed in this run.")
     if not run.facts.get("alternatives"):

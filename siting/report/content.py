@@ -70,7 +70,7 @@ def headline(run: RunRecord) -> list[Shown]:
         of_budget = "public money this plan needs"
     elif "years" in f["blocks"]:
         of_budget = f"of {rupees(f['budget_pkr'])} granted over the years"
-    served, of_wanted = f["objective_kwh_day"], f"of {number(wanted)} wanted in public"
+    served, of_wanted = f["objective_kwh_day"], f"of a demand of {number(wanted)}"
     return [
         Shown("Energy served", served, number(served), f"kWh/day, {of_wanted} in {run.year}"),
         *_on_the_day(f),
@@ -95,7 +95,7 @@ def _on_the_day(facts: dict[str, Any]) -> list[Shown]:
 
 
 def drives(facts: dict[str, Any]) -> list[Shown]:
-    """Return the figures on drives to chargers; an empty list if nobody is served."""
+    """Return the figures on drive times to chargers; an empty list if nobody is served."""
     mean, most = facts.get("mean_travel_min"), facts.get("p90_travel_min")
     if mean is None or most is None:
         return []
@@ -202,7 +202,7 @@ def years(run: RunRecord) -> list[dict[Any, Any]]:
 
 
 def robustness(run: RunRecord) -> dict[str, Any] | None:
-    """Return the simulated day, the plan under other demand, and the range of the demand.
+    """Return the simulated day, the plan under different demand, and the range of the demand.
 
     The result is None for a run of an earlier version.
     """
@@ -271,7 +271,7 @@ def _charger(name: str) -> str:
 
 
 def stations(run: RunRecord) -> list[dict[str, Any]]:
-    """Return the stations' cards: new stations first; in each group, the largest energy first."""
+    """Return the stations' cards: new stations first; in each group, the most energy first."""
     offers = run.offers.set_index("offer_id")
     why, lost = run.facts.get("alternatives", {}), run.facts.get("lost_without", {})
     keys = ["existing", "served_kwh_day", "site_id"]

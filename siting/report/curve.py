@@ -19,7 +19,7 @@ from siting.report.run_record import RunRecord
 
 _NUMBERS = ("budget_pkr", "served_kwh_day", "served_share", "bound_kwh_day", "new_stations",
             "worst_class_share")  # fmt: skip
-_FIX = "make it again with `siting frontier`"
+_FIX = "regenerate it with `siting frontier`"
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 620, 330, 64, 16, 16, 52
 # Measures of fairness that a frontier may have, with their names on the page.
 _FAIRNESS = {
@@ -52,7 +52,7 @@ def read_frontier(folder: Path, run: RunRecord) -> Frontier:
     rows = _budgets(folder / "frontier.csv")
     faults = []
     if facts.get("name") != run.facts["name"]:
-        what = f"is of the study {facts.get('name')!r}, the run is of {run.facts['name']!r}"
+        what = f"belongs to study {facts.get('name')!r}, the run to {run.facts['name']!r}"
         faults.append(Fault(f"{folder / 'frontier.json'}, key name", what, "name another folder"))
     table = str(folder / "frontier.csv")
     if len(rows) < 2:

@@ -25,7 +25,7 @@ _NAMES = {
     "gap": "Proven gap",
     "bound_kwh_day": "Upper bound on energy served, kWh/day",
 }
-# Formats of figures by the ends of their names; money is in millions.
+# Formats of figures, by the suffix of their names; money is in millions.
 _FORMS = {"_pkr": ",.2f", "_share": ".1%", "gap": ".2%", "_min": ".1f", "_kwh_day": ",.0f",
           "_kw": ",.0f", "_stations": ",.0f"}  # fmt: skip
 
@@ -82,7 +82,7 @@ def settings_in_words(comparison: Any) -> list[tuple[str, list[str]]]:
 
 
 def render_differences(comparison: Any) -> str:
-    """Return a `siting.review.Comparison` as the HTML of a page that needs no network.
+    """Return a `siting.review.Comparison` as the HTML of a page that works offline.
 
     Raises `MissingExtraError` without the packages of the extra ``report``.
     """

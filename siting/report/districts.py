@@ -1,4 +1,4 @@
-"""Service of each part of the city, worst served first.
+"""Demand served in each part of the city, the worst-served part first.
 
 The parts are the program's zones if it has any. Otherwise they are the zones in which people were
 counted, if there are few, or else squares. The page states that squares are not administrative
@@ -30,8 +30,8 @@ def districts(run: RunRecord) -> dict[str, Any]:
     Keys: ``what`` (the kind of parts, in words); ``rows`` (``name``, ``near``, ``people``,
     ``wanted``, ``served`` and ``unserved`` in kWh/day, ``share``, ``new`` and ``old`` stations,
     ``subsidy``, and ``little`` for little demand or no people); ``shapes`` (polygons of rings, in
-    the order of the rows); ``little`` (the number of ``little`` rows). Rows are sorted with the
-    worst served first, except that ``little`` rows come last.
+    the order of the rows); ``little`` (the number of ``little`` rows). Rows are sorted by share
+    served, the worst first, but ``little`` rows come last.
     """
     layer = run.demand[run.demand["demand_kwh_day"] > 0].reset_index(drop=True)
     if layer.empty:
@@ -121,7 +121,7 @@ def _stations(run: RunRecord, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd
 
 
 def _near(run: RunRecord, layer: pd.DataFrame, metres: gpd.GeoDataFrame) -> dict[str, str]:
-    """For each part, return its named place that is nearest to the centre of its demand."""
+    """For each part, return the named place nearest to the centre of its demand."""
     places = run.places
     if places.empty:
         return {}

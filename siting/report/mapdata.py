@@ -155,7 +155,7 @@ def _years(run: RunRecord, index: dict[str, int]) -> list[dict[str, Any]]:
 
 
 def road_lines(roads: gpd.GeoDataFrame) -> tuple[list[list[list[int]]], bool]:
-    """Return roads in the map's integer coordinates by rank, and whether some were left out.
+    """Return roads in the map's integer coordinates by rank, and whether any were left out.
 
     Streets of the same rank are joined into long lines, which need fewer points.
     """
@@ -192,7 +192,8 @@ def _ranks(roads: gpd.GeoDataFrame) -> np.ndarray:
 def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
     """Return the labels of roads: text, x, y, angle (degrees) and rank of the road.
 
-    A road has a label about every `NAME_EVERY_M`; of the small streets, only the longest have any.
+    A road has a label about every `NAME_EVERY_M`; of the small streets, only the longest are
+    labelled.
     """
     if "name" not in roads.columns:
         return []
@@ -275,7 +276,7 @@ def _by_class(layer: pd.DataFrame, classes: Iterable[str], what: str) -> np.ndar
 
 
 def _breaks(cells: list[dict[str, Any]], classes: int, *, polygons: bool) -> list[list[float]]:
-    """Return all shades' upper limits but the last, for the classes together and for each class."""
+    """Return the upper limits of all shades but the last, for all classes and for each class."""
     if not cells:
         return [[] for _ in range(classes + 1)]
     wanted = np.array([cell["wanted"] for cell in cells], dtype=float)

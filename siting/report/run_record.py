@@ -25,7 +25,7 @@ NAMED = ("name", "name_ur", "kind", "geometry")
 
 @dataclass(frozen=True, eq=False)
 class YearTables:
-    """The tables of a plan in years."""
+    """The tables of a multi-year plan."""
 
     years: pd.DataFrame  # one row per year, in order: wanted, served, built and spent (years.csv)
     built: pd.DataFrame  # stations of each year (built.csv)
@@ -86,7 +86,7 @@ class RunRecord:
 
     @property
     def year(self) -> int:
-        """The year of the plan's figures: the last one in a plan with years."""
+        """The year of the plan's figures: the last year of a multi-year plan."""
         return int(self.facts["year"]) if self.years is None else self.years.all[-1]
 
     @property

@@ -28,7 +28,7 @@ def summary(run: RunRecord, districts: dict[str, Any]) -> list[list[Part]]:
         share = f": {percent(worst['share'])} of its energy is served, "
         share += f"{number(worst['unserved'])} kWh/day are not."
         name = (worst["name"], True)
-        lines.append([(f"Of the {what} the worst served is ", False), name, *near, (share, False)])
+        lines.append([(f"Of the {what}, the worst served is ", False), name, *near, (share, False)])
     lines.append([(proven(run.facts), False)])
     if national := _national(run):
         lines.append([(national, False)])
@@ -39,10 +39,10 @@ def _served(run: RunRecord) -> str:
     f = run.facts
     wanted = sum(row["demand_kwh_day"] for row in f["classes"])
     new, old = f["new_stations"], f["existing_stations"]
-    of = f"the {number(wanted)} kWh/day that vehicles want from public chargers in {run.year}"
+    of = f"the {number(wanted)} kWh/day of demand for public charging in {run.year}"
     share = percent(f["served_share"], 0)
     if wanted <= 0:
-        return "No energy is wanted from public chargers in this run, so nothing can be served."
+        return "There is no demand for public charging in this run, so nothing can be served."
     if not new:
         stand = f"The {number(old)} existing serve" if old else "Without any, the plan serves"
         return f"No new station is built. {stand} {share} of {of}."
@@ -58,7 +58,7 @@ def _national(run: RunRecord) -> str:
     if not known:  # a run of an earlier version
         return ""
     text = (
-        f"The policy wants {number(known['stations'])} public stations in the whole country by "
+        f"The policy calls for {number(known['stations'])} public stations in the whole country by "
         f"{known['year']}; this area's share of them by population is "
         f"{number(known['by_people'], 0 if known['by_people'] >= 10 else 1)}. "
     )
@@ -92,12 +92,12 @@ def _at_risk(run: RunRecord) -> str:
             continue
         below, of = money["below_npv_0"], money["stations"]
         if not below:
-            return "If the fleet grows as in the scenario slow, no new station falls below NPV 0."
+            return "If the fleet grows as in the slow scenario, no new station has a negative NPV."
         paid, loss = money["subsidy_below_npv_0_pkr"], money["loss_pkr_year"]
         lost = f", and those that lose cash lose {rupees(loss)} a year" if loss >= 1 else ""
         return (
-            f"If the fleet grows as in the scenario slow, {number(below)} of {number(of)} new "
-            f"stations fall below NPV 0, with {rupees(paid)} of public money in them{lost}."
+            f"If the fleet grows as in the slow scenario, {number(below)} of {number(of)} new "
+            f"stations have a negative NPV, with {rupees(paid)} of public money in them{lost}."
         )
     return ""
 

@@ -1,1 +1,1 @@
-"""Terminal output: a plan, a demand, a frontier, and answers about stored runs."""
+"""Terminal output of plans, demand and frontiers, and of commands on stored runs."""

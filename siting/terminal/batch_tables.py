@@ -23,7 +23,7 @@ MOST_ROWS = 30
 
 
 class BatchLines(LiveLine):
-    """One line per study on stderr, and a live last line with a bar."""
+    """One line per study on stderr, and a live last line with a progress bar."""
 
     def __init__(self) -> None:
         super().__init__(counted=True)
@@ -44,7 +44,7 @@ class BatchLines(LiveLine):
 
 
 def print_studies(studies: Sequence[BatchStudy], out: Path) -> None:
-    """Print the studies of a batch without running them: the run folder or the fault of each."""
+    """Print the studies of a batch without running them, each with its run folder or error."""
     console = Screen()
     heads = {"Study": "name", "Sweep": "label", "Run folder": "key"}
     columns = [Column(head, attrgetter(at), overflow="fold") for head, at in heads.items()]
@@ -56,7 +56,7 @@ def print_studies(studies: Sequence[BatchStudy], out: Path) -> None:
         console.say(f"  {study.fault}")
     console.print(
         f"{len(studies) - len(faulty)} studies would be run, with run folders in {out}; "
-        f"{len(faulty)} have faults. Nothing was run."
+        f"{len(faulty)} have errors. Nothing was run."
     )
 
 
@@ -71,7 +71,7 @@ def _outcome(row: Any) -> str:
 
 
 def print_batch(result: BatchResult) -> None:
-    """Print the table of a batch, its faults, and the path of its index page."""
+    """Print the table of a batch, its errors, and the path of its index page."""
     console = Screen()
     table, done = result.table, result.table["served_share"].notna()
     far = table[done & table["gap"].map(is_far)]

@@ -14,7 +14,7 @@ from siting.terminal.screen import Column, Screen, site_columns
 SETTINGS_SHOWN = 20
 STATIONS_SHOWN = 8
 CASES = {
-    "planned": "As planned: the plan's drivers at the stations it gives them",
+    "planned": "As planned: the plan's drivers at the stations it assigns to them",
     "free": "Free choice: all drivers, each to the quickest",
 }
 
@@ -36,13 +36,13 @@ def print_comparison(comparison: Comparison, folder: Path) -> None:
     counts = comparison.counts
     console.say(
         f"New stations: {counts.pop('all'):,} the same in all, {counts.pop('changed'):,} with "
-        "other chargers" + "".join(f", {number:,} {where}" for where, number in counts.items())
+        "different chargers" + "".join(f", {number:,} {where}" for where, number in counts.items())
     )
     console.written(folder)
 
 
 def print_evaluation(evaluation: Evaluation, folder: Path) -> None:
-    """Print the answer, the figures side by side, the rules broken, and the folder."""
+    """Print the verdict, the figures side by side, the rules broken, and the folder."""
     console = Screen()
     if evaluation.best is not None:
         console.warn_if_far(evaluation.best.outcome.gap)
@@ -51,7 +51,7 @@ def print_evaluation(evaluation: Evaluation, folder: Path) -> None:
     heads = ["", *(name.capitalize() for name in evaluation.scores)]
     console.texts(heads, scores_in_words(list(evaluation.scores.values())))
     if evaluation.broken:
-        console.print("Their plan breaks these rules and is scored all the same:", style="bold")
+        console.print("Their plan breaks these rules but is scored anyway:", style="bold")
         for line in evaluation.broken:
             console.indented(line, 2)
     console.notes(evaluation.notes)
@@ -59,7 +59,7 @@ def print_evaluation(evaluation: Evaluation, folder: Path) -> None:
 
 
 def print_simulation(simulated_day: SimulatedDay, folder: Path) -> None:
-    """Print both cases by class, the findings, and the stations that fail the standard."""
+    """Print both cases per class, the findings, and the stations that fail the standard."""
     console = Screen()
     rules = simulated_day.facts["rules"]
     console.heading(f"{simulated_day.title}: a simulated day", simulated_day.note)

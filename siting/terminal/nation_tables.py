@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def print_nation(plan: NationPlan, folder: Path) -> None:
-    """Print the plan of a nation: its headline, the money by city, and other divisions."""
+    """Print the plan of a nation: its headline, each city's money, and alternative divisions."""
     from siting.nation.nation_page import WORDS, headline
 
     console = Screen()
@@ -53,7 +53,7 @@ def print_nation(plan: NationPlan, folder: Path) -> None:
 
 
 def print_city(city: str, lines: list[tuple[str, str]], plans: pd.DataFrame) -> None:
-    """Print the reasons for a city's money, and the plans found, the cheapest first."""
+    """Print the reasons for a city's share of the budget, and its plans, the cheapest first."""
     console = Screen()
     console.print(city, style="bold")
     console.pairs(lines)
@@ -69,7 +69,7 @@ def print_city(city: str, lines: list[tuple[str, str]], plans: pd.DataFrame) -> 
 
 
 def print_changes(table: pd.DataFrame) -> None:
-    """Print the changes by city between two plans of a nation."""
+    """Print each city's changes between two plans of a nation."""
     columns = [Column("City", "city")]
     for head, key, form, per in (
         ("PKR m", "granted_pkr", ",.1f", 1e6),

@@ -1,4 +1,4 @@
-"""Terminal output of a plan, a demand, a frontier, an award, a replan and lots."""
+"""Terminal output of plans, demand, frontiers, awards, replans and lots."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def _print_sites(plan: Plan, console: Screen) -> None:
 
 
 def print_demand(wanted: DemandRun, folder: Path) -> None:
-    """Print a demand: energy by class with ranges, the fleet, and the most important figures."""
+    """Print the demand: energy per class with ranges, fleet, and the most important figures."""
     console = Screen()
-    title = f"{wanted.title}: public charging energy wanted in {wanted.year}"
+    title = f"{wanted.title}: demand for public charging in {wanted.year}"
     console.heading(title + " (projection)" * (wanted.year > PROJECTED_AFTER))
     columns = [
         Column("Vehicle class", "vehicle_class", "_", no_wrap=True),
@@ -128,8 +128,8 @@ def print_frontier(frontier: pd.DataFrame, folder: Path) -> None:
     ]
     console.table(columns, frontier)
     console.say(
-        "PKR a kWh: extra subsidy per extra kWh/day, compared with the budget before. Worst: share "
-        "served in the worst-served zone."
+        "PKR a kWh: extra subsidy per extra kWh/day, compared with the next lower budget. Worst: "
+        "share served in the worst-served zone."
     )
     case = next(iter(frontier["risk_case"]), "")
     if case:
@@ -198,7 +198,7 @@ def _millions(low: float, high: float) -> str:
 
 
 def print_replan(replanned: Replan) -> None:
-    """Print the changes between two plans: stations, energy by class, money."""
+    """Print the changes between two plans in stations, energy per class and money."""
     console = Screen()
     console.warn_if_far(replanned.after.outcome.gap)
     console.heading(f"{replanned.after.title}: planned again", replanned.after.note)

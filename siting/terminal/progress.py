@@ -35,7 +35,7 @@ def show_progress() -> Report:
 
 
 class LiveLine:
-    """Permanent lines on stderr and, in a terminal, a live last line, which may have a bar."""
+    """Permanent lines on stderr and, in a terminal, a live last line or progress bar."""
 
     def __init__(self, counted: bool = False) -> None:
         self.console = Screen(stderr=True)

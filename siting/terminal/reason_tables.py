@@ -75,7 +75,7 @@ def print_plan_reasons(plan_reasons: PlanReasons, plan: Plan) -> None:
         Column("Lost", "marginal_kwh_day", ",.0f", min_width=6),
         Column("PKR a kWh", "pkr_per_kwh_day", ",.0f", blank="no gain", min_width=9),
     ]
-    more = "… and {:,} that are surer (--json has all)"
+    more = "… and {:,} that are less doubtful (--json has all)"
     console.table(columns, plan_reasons.stations, most=STATIONS_SHOWN, more=more)
     console.say(
         "Lost: kWh/day that would not be served without the station, with all other stations "

@@ -23,7 +23,7 @@ def print_runs(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
     """Print each run's name and the first fields of its ``run.json``."""
     console = Screen()
     if not runs:
-        console.print("No runs in runs/, ../runs/ or */runs/. siting demo makes a first one.")
+        console.print("No runs in runs/, ../runs/ or */runs/. siting demo makes one.")
         return
     columns = [
         Column("Run", "run", overflow="fold"),
@@ -73,7 +73,7 @@ def print_rerun(repetition: Rerun) -> None:
 
 
 def print_verified(verified: Verified) -> None:
-    """Print which checks of a run passed, failed, or were impossible."""
+    """Print which checks of a run passed, failed, or could not be made."""
     console = Screen()
     verdict = ("Does not hold", "red") if verified.faults else ("Holds", "green")
     console.say(Text.assemble(verdict, f": {verified.folder!s}"))

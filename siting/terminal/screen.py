@@ -72,7 +72,7 @@ class Screen(Console):
         super().__init__(highlight=False, markup=False, **kept)
 
     def heading(self, title: str, note: str = "") -> None:
-        """Print the title of an answer and its note."""
+        """Print the title of an output and its note."""
         self.print()
         self.say(title, style="bold")
         if note:
@@ -108,7 +108,7 @@ class Screen(Console):
         self, heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], *,
         fold: bool = False, **shown: Any,
     ) -> None:  # fmt: skip
-        """Print rows of a label and right-aligned texts; with `fold`, the texts may wrap."""
+        """Print rows, each a label and right-aligned texts, which may wrap if `fold` is true."""
         wraps: dict[str, Any] = {"overflow": "fold"} if fold else {}
         columns = [Column(heads[0], itemgetter(0))]
         columns += [Column(name, itemgetter(n), ">", **wraps) for n, name in enumerate(heads)][1:]
@@ -131,7 +131,7 @@ class Screen(Console):
         self.say(Text.assemble((f"{head}:", "yellow"), f" {text}"))
 
     def warn_if_far(self, gap: float | None) -> None:
-        """Print a warning if a plan is far from proven."""
+        """Print a warning if a plan is far from proven optimal."""
         from siting.engine.proof import far_in_words
 
         if words := far_in_words(gap):
@@ -147,7 +147,7 @@ class Screen(Console):
                 self.indented(line, 2)
 
     def indented(self, line: str | Text, by: int) -> None:
-        """Print a sentence with all its lines indented by some columns."""
+        """Print a sentence with all its lines indented by this number of columns."""
         text = Text(line) if isinstance(line, str) else line
         self.say(Padding(text, (0, 0, 0, by)) if self.is_terminal else Text(" " * by) + text)
 

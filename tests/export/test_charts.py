@@ -96,7 +96,7 @@ def test_use_by_hand() -> None:
     figure = use_figure(sites, title="Town")
     heights = sorted(b.get_height() for c in figure.axes[0].containers for b in c)
     assert heights == [30.0, 100.0, 570.0]
-    assert "2 stations, the largest first; 19 % of what they can serve is used" in words(figure)
+    assert "2 stations, the largest first; 19 % of their capacity is used" in words(figure)
     assert "s0001" in words(figure)
     many = pd.concat([sites.assign(site_id=f"s{i}") for i in range(30)], ignore_index=True)
     assert "s7" not in words(use_figure(many, title="Town"))  # ids would not be legible

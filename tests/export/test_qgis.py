@@ -295,7 +295,7 @@ def test_cells_open_by_what_is_not_served(seen: dict[str, Any], name: str) -> No
     assert layer["renderer"] == "graduatedSymbol"
     labels, colours = zip(*layer["legend"], strict=True)
     assert colours == (NOTHING, *UNSERVED)
-    assert labels[0] == "all served, or nothing wanted"
+    assert labels[0] == "all served, or no demand"
     assert labels[1].startswith("up to ")
     assert all(label.endswith(" kWh/day") for label in labels[1:])
 

@@ -307,7 +307,7 @@ def test_memory_that_ends_is_told_in_words(capsys):
     with pytest.raises(typer.Exit) as ended, errors_explained():
         raise MemoryError
     assert ended.value.exit_code == 2
-    assert "needs more memory than there is" in capsys.readouterr().err
+    assert "needs more memory than is available" in capsys.readouterr().err
 
 
 def test_a_stop_without_words_is_told_in_words(capsys):

@@ -319,7 +319,7 @@ def test_a_gain_by_year_is_refused_in_words():
     program = Program(Instance.from_tables(**small())).years({2027: 3.0, 2030: 3.0})
     with pytest.raises(InputError, match="are 3 numbers, and there are 2 years"):
         program.net_worth([1.0, 1.0, 1.0])
-    with pytest.raises(InputError, match="give a worth for each rupee above 0"):
+    with pytest.raises(InputError, match="give a positive worth per rupee"):
         program.net_worth([0.0, 0.0])
     with pytest.raises(InputError, match="subsidies would be paid early"):
         program.viability_gap(GapRule(1.0, 0.5)).net_worth([1.0, 2.0])

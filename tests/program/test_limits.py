@@ -147,7 +147,7 @@ def test_an_extension_of_nothing_is_a_fault(extends, words):
             {"budget_pkr": 11.0},
             {"required": ["s1", "s2"]},
             "budget_pkr: have 11 PKR, need 12 PKR for existing and required stations, each at its "
-            "least use (s1, s2); raise it to 12 PKR or more, or require less",
+            "minimum use (s1, s2); raise it to 12 PKR or more, or require less",
         ),
         (
             {},
@@ -159,7 +159,7 @@ def test_an_extension_of_nothing_is_a_fault(extends, words):
             {"offers": standing},
             {"limits": [Limit("instalments", "envelope", "PKR", 3.0, {"s1:a": 4.0})]},
             "limit instalments: have 3 PKR, need 4 PKR for existing and required stations, each at "
-            "its least use (s1); raise it to 4 PKR or more",
+            "its minimum use (s1); raise it to 4 PKR or more",
         ),
     ],
 )  # fmt: skip

@@ -130,7 +130,7 @@ def test_triples(part):
 
 
 def test_coverage_with_the_gap_is_refused():
-    with pytest.raises(InputError, match="coverage gives no sales"):
+    with pytest.raises(InputError, match="the coverage model has no sales"):
         program_of(case_of(("coverage", "viability gap"), 1))
 
 

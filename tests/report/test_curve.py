@@ -93,7 +93,7 @@ def test_a_curve_of_other_settings_says_so(run_copy, frontier, tmp_path):
         (lambda f: (f / "frontier.csv").unlink(), "it has no frontier.csv"),
         (
             lambda f: edit_json(f / "frontier.json", lambda d: d.update(name="lahore")),
-            "is of the study 'lahore', the run is of 'town'",
+            "belongs to study 'lahore', the run to 'town'",
         ),
         (lambda f: edit_table(f, served_kwh_day=99.0), "above its bound"),
         *later((lambda f: edit_table(f, served_kwh_day=0.5), "differs from frontier.json")),

@@ -372,7 +372,7 @@ def test_a_run_with_no_demand_is_readable(stored):
     facts = run.facts | {"classes": classes, "alternatives": {}} | none
     page = Page(render(replace(run, facts=facts, **empty)))
     text = " ".join(page.all("main")[0]["text"].split())
-    assert "No energy is wanted from public chargers in this run" in text
+    assert "There is no demand for public charging in this run" in text
     assert "there is nothing to compare" in text
     assert "No new station is built" in text
 

@@ -315,5 +315,5 @@ def test_the_policys_stations_stand_as_one_line_to_compare_with(page, stored):
     assert known["by_people"] == pytest.approx(3_000 * 12 / 93_800_000)
     assert "NEV policy" in known["source"]
     text = page.all("body")[0]["text"]
-    assert "The policy wants 3,000 public stations in the whole country by 2030" in text
-    assert text.count("The policy wants") == 1
+    assert "The policy calls for 3,000 public stations in the whole country by 2030" in text
+    assert text.count("The policy calls for") == 1

@@ -51,7 +51,7 @@ def test_the_font_is_the_one_that_its_licence_names_and_has_every_letter_of_the_
         ("11 kV line", "\u206611 kV\u2069 لائن"),
         ("3 of 12", "12 میں سے 3"),
         ("Weak: used to 12 % only", "کمزور: صرف 12\u00a0% استعمال"),
-        ("Nothing is served of: car.", "ان کو کچھ نہیں ملتا: کار۔"),
+        ("No demand is served of: car.", "ان کو کچھ نہیں ملتا: کار۔"),
     ],
 )
 def test_a_text_is_told_with_its_numbers_in_their_places(english, urdu):

@@ -228,7 +228,7 @@ def test_it_is_told_wherever_served_is(slower):
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     assert words in facts["headline"]["money_at_risk"]["text"]
     page = (folder / "report.html").read_text(encoding="utf-8")
-    assert "fall below NPV 0, with" in page
+    assert "have a negative NPV, with" in page
     assert "New stations below NPV 0" in page
     lost = slow["subsidy_below_npv_0_pkr"]
     theirs = town.parent / "theirs.csv"
