@@ -243,11 +243,10 @@ MOST_NODES = 5_000  # number of nodes above which it gets no further turn; not m
 
 # --- drives and service -------------------------------------------------------------------------
 
-# Horizon of the search for the shortest drives, as a multiple of the longest drive. The first
-# horizon is also the shortest; under the viability gap it is longer. Not measured.
-FIRST_HORIZON = 3.0
-FIRST_HORIZON_OF_GAP = 10.0
-LONGEST_HORIZON = 50.0
+# Horizon of the search for the shortest drives, as a multiple of the longest drive.
+FIRST_HORIZON = 3.0  # first horizon, which is also the shortest; not measured
+FIRST_HORIZON_OF_GAP = 10.0  # first horizon under the viability gap; not measured
+LONGEST_HORIZON = 50.0  # longest horizon; not measured
 TURNS = 12  # number of turns at the first horizon; not measured
 # Penalty on a rupee in excess of a year's money. The penalty on a rupee paid a year early is 1.
 # Not measured.

@@ -38,7 +38,10 @@ def test_the_embedded_city_is_copied_once_and_never_over_changes(tmp_path):
     for place in embedded_files(nation=True):
         assert (tmp_path / "nation" / place).is_file()
     config.write_text("name: mine", encoding="utf-8")
-    with pytest.raises(InputError, match=r"were changed \(configs/islamabad.yaml\); siting run"):
+    with pytest.raises(
+        InputError,
+        match=r"modified files of the embedded city \(configs/islamabad.yaml\); siting run",
+    ):
         copy_embedded_city(tmp_path / "demo")
     assert config.read_text(encoding="utf-8") == "name: mine"
     (tmp_path / "file").write_text("", encoding="utf-8")

@@ -19,6 +19,9 @@ from siting.texts import visible
 NARROW = (0, 1, 0, 0)
 
 
+LONGEST = 20  # characters of a number
+
+
 class Column:
     """A column of a table: heading, value and format.
 
@@ -47,7 +50,9 @@ class Column:
         if str(value) in ("None", "nan", "NaT", "<NA>"):
             return self.blank
         value = value if self.per == 1 else value / self.per
-        return format(value, self.form) if self.form else str(value)
+        text = format(value, self.form) if self.form else str(value)
+        # A number of many digits would leave no room for the other columns.
+        return text if len(text) <= LONGEST or not self.form else f"{value:.1e}"
 
 
 def site_columns() -> list[Column]:

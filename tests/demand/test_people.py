@@ -104,7 +104,7 @@ def test_bad_counts(tmp_path, text, word):
 def test_missing_file_and_wrong_ending(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         read_people(tmp_path / "none.csv")
-    with pytest.raises(InputError, match="ending"):
+    with pytest.raises(InputError, match="extension"):
         read_people(write(tmp_path, "x", "people.xlsx"))
 
 

@@ -75,7 +75,7 @@ def test_all_faults_of_zones_at_once(tmp_path):
         "are Point": ("row 2",),
         "the same id": ("a",),
         "no id": ("row 3",),
-        "share of 0 to 1": ("row 2",),
+        "between 0 and 1": ("row 2",),
     }
     for words, ids in expected.items():
         fault = next(f for what, f in by_what.items() if words in what)

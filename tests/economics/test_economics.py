@@ -430,7 +430,7 @@ def test_a_minute_costs_what_its_driver_s_hour_is_worth_over_the_sessions_of_a_y
     assert costs.pkr_kwh_min == {"car": pytest.approx(146.0)}
     with pytest.raises(InputError, match=r"value_of_time_pkr_h: no value of time for .* \(tram\)"):
         cost_to_all(offers(), PLAIN, ["tram"], values_of_time(), sessions)
-    with pytest.raises(InputError, match=r"session_kwh of vehicle classes \(van\)"):
+    with pytest.raises(InputError, match=r"session_kwh for vehicle classes \(van\)"):
         cost_to_all(offers(), PLAIN, ["van"], values_of_time(), sessions)
 
 

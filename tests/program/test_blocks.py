@@ -100,7 +100,7 @@ def test_an_offer_that_must_be_counted_is_there_though_nobody_could_use_it():
 
 def test_a_regret_without_its_figures_is_written_only_once_they_are_known(tmp_path):
     program = scenarios(asked()).least_regret()
-    with pytest.raises(InputError, match="solve it first"):
+    with pytest.raises(InputError, match="solve the program"):
         program.write_lp(tmp_path / "program.lp")
     solve(program, gap=0.0, threads=1).program.write_lp(tmp_path / "program.lp")
     assert "regret" in (tmp_path / "program.lp").read_text()

@@ -35,7 +35,7 @@ def config(tmp_path, city="karachi", **demand):
     ("count", "people", "outline", "said"),
     [
         (194, 20_000_000, DOT, "20,000,000 people in 194 cells of 194"),
-        (900, 40_000_000, DOT, "40,000,000 people in the area of the roads, but the census"),
+        (900, 40_000_000, DOT, "40,000,000 people in the area of the roads, but the 2023 census"),
         (900, 9_000_000, KARACHI, "cover the whole city and 9,000,000 people live there, but"),
         (900, 0, DOT, "no people live"),
         (900, 18_000_000, KARACHI, None),

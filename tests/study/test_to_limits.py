@@ -195,7 +195,7 @@ KEPT = {"budget_pkr": 3000, "charger_groups": ["lev"], "rule": "kept"}
         (
             {"limits": {"envelopes": {"a": KEPT, "b": KEPT}}},
             "envelopes",
-            "kept for lev in more than one",
+            "more than one envelope reserves money for lev",
         ),
         ({"budget_pkr": 2000, "limits": {"envelopes": {"a": KEPT}}}, "envelopes", "PKR 3,000 are"),
         (

@@ -272,7 +272,7 @@ def in_years(*paid):
 
 def test_the_gap_in_years_is_paid_as_it_opens():
     passes(in_years(50.0, 58.0))
-    assert "2028: subsidy within the money there" in faults_of(
+    assert "2028: subsidy within the money available" in faults_of(
         replace(in_years(50.0, 58.0), budget_pkr={2027: 50.0, 2028: 7.9})
     )
     assert "subsidies, 2028: 1 not equal to the shortfall" in faults_of(in_years(50.0, 57.9))

@@ -149,7 +149,7 @@ def test_resources_hold_in_every_year_and_at_least_in_the_last():
     assert "limit kW: 110 kW used, 109.9 kW available" in faults_of(
         changed(town, "resources", 0, "at_most", 109.9)
     )
-    assert "at least 111 kW asked" in faults_of(changed(town, "resources", 0, "at_least", 111.0))
+    assert "at least 111 kW required" in faults_of(changed(town, "resources", 0, "at_least", 111.0))
     # what is used less of later is still used now
     early = changed(town, "resource_use", 0, "use", 200.0)
     assert "limit kW: 200 kW used" in faults_of(early)
