@@ -65,9 +65,7 @@ def _value(book: Book, aim: Aim, ledger: Ledger) -> tuple[float, float]:
         return _regret(aim, outcome, whole, ledger), scale
     loss = (whole - outcome if aim.of == "unserved" else -outcome).to_numpy(dtype=float)
     if aim.of not in ("served", "unserved") or not 0 <= aim.alpha < 1:
-        raise InputError(
-            "aims, tail", "needs the key `of` (served, unserved) and alpha below 1"
-        )
+        raise InputError("aims, tail", "needs the key `of` (served, unserved) and alpha below 1")
     # The mean of the worst (1 - alpha) of outcomes is a minimum over thresholds (Rockafellar and
     # Uryasev 2000). The program sorts outcomes instead, so the two computations are independent.
     mean = min(u + chance @ np.maximum(loss - u, 0.0) / (1 - aim.alpha) for u in loss)
