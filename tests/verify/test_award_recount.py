@@ -66,7 +66,7 @@ def test_a_true_award_holds() -> None:
         (lambda a: {"losers": with_cell(a.losers, 0, "over_pkr", 1.0)}, "minus their critical ask"),
         (lambda a: {"losers": with_cell(a.losers, 1, "over_pkr", 5.0)}, "minus their critical ask"),
         (lambda a: {"losers": with_cell(a.losers, 0, "ask_pkr", 9.0)}, "sum differs from the file"),
-        (lambda a: {"losers": with_cell(a.losers, 0, "critical_low_pkr", 900.0)}, "below the lower"),
+        (lambda a: {"losers": with_cell(a.losers, 0, "critical_low_pkr", 900.0)}, "below the"),
         (lambda a: {"winners": with_cell(a.winners, 1, "proven", value=True)}, "mark contradicts"),
         (lambda a: {"caps": [Ceiling("each", "bidder", pkr=450.0)]}, "wins 500 PKR, at most 450"),
         (lambda a: {"caps": [Ceiling("n", "bidder", stations=1)]}, "n, X: wins 2 stations"),
