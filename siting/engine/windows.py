@@ -301,7 +301,7 @@ class Windows:
         worth, in_use = self._worth, self.point[self._energies] > 0
         inside = inside & (self._good | in_use)
         outside = self._outside(inside)
-        return inside | outside & (in_use | self._among_best(outside, worth, settings.BEST_SITES))
+        return inside | outside & (in_use | self._among_best(outside, worth, settings.CANDIDATES))
 
     def _pairs(self, inside: Flags) -> Flags:
         """Return a window's energies: energies in use, and a few that may take their place.
