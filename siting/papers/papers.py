@@ -2,7 +2,7 @@
 
 The headings of the PC-I follow the Planning Commission's form for infrastructure (2005, with the
 four kinds of objective of 2024). `siting trace` shows where the figures of each station come from.
-Totals are sums of these figures.
+Totals are sums of the figures of the stations.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ RUNNING = {
 
 @dataclass(frozen=True)
 class _Run:
-    """The plan from which papers are filled in, and a table of its new stations."""
+    """The plan from which papers are filled in, and a table of the plan's new stations."""
 
     path: Path
     plan: Plan
@@ -77,8 +77,8 @@ def write_paper(
     Raises
     ------
     InputError
-        If `kind` is unknown, the file exists, the run builds no station, or the lots come from
-        another run.
+        If `kind` is unknown, `out` already exists, the plan builds no station, or the lots come
+        from another run.
     MissingExtraError
         If python-docx is not installed.
     """
@@ -292,7 +292,7 @@ def _licence(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
 
 
 def _forms(fields: Callable[..., list[tuple[str, Text]]], use: str) -> Callable[..., None]:
-    """Return a function that writes one form per station: its place, chargers and `fields`."""
+    """Return a function that writes one form per station, with place, chargers and `fields`."""
 
     def write(word: Word, run: _Run) -> None:
         word.say(f"One page per station, for {use}.")

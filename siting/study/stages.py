@@ -38,7 +38,7 @@ EVERY_KEY = ("*",)
 
 @dataclass(frozen=True)
 class Event:
-    """One line of progress: the stage, its current step or its result, and its run time so far (s)."""
+    """One line of progress of a stage: the current step or the result, and the run time (s)."""
 
     stage: str
     text: str
@@ -77,7 +77,7 @@ class Context:
         return lambda now: report(Event(self.stage, solve_in_words(now), now.seconds, done=False))
 
     def kept(self, parts: tuple[Any, ...], build: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-        """Return the table that `build` makes of `parts`, or the copy stored in the cache folder."""
+        """Return the table that `build` makes of `parts`, or a copy stored in the cache folder."""
         return kept_table(self.cache_dir / "stages", self.stage, parts, build)
 
 

@@ -81,7 +81,7 @@ def people_read(config: Config, network: Network) -> People:
 
 @stage()
 def people(people_read: People) -> Layer:
-    """Population by place, lon/lat. If people are counted by zone, there is a column ``zone_id``."""
+    """Population by place (lon/lat), with a column ``zone_id`` if people are counted by zone."""
     return people_read.rows
 
 
@@ -254,7 +254,7 @@ def fleet_tables(
 
 @stage()
 def fleet(fleet_tables: tuple[Table, Table, Table]) -> Table:
-    """Electric vehicles by class: of the area if the class is known by depot, else of the country."""
+    """Electric vehicles by class: in the area if known by depot, otherwise in the country."""
     return fleet_tables[0]
 
 
@@ -318,7 +318,7 @@ def sessions(config: Config) -> Table:
 
 @stage("demand.surfaces.weights", "demand.vehicle_classes")
 def surface_weights(config: Config) -> Table:
-    """The shares of energy charged at home, at the destination and en route, by vehicle class."""
+    """The shares of public energy that go to homes, destinations and traffic, by vehicle class."""
     asked = config.demand.surfaces
     given = {name: one.model_dump() for name, one in asked.weights.items()} if asked else {}
     weights = people_to_energy.surface_weights(given)
