@@ -40,7 +40,7 @@ class Word:
             self.say(note)
 
     def head(self, text: str, *, new_page: bool = False) -> None:
-        """Begin a section. If `new_page` is true, it begins on a new page."""
+        """Begin a section, which starts on a new page if `new_page` is true."""
         heading = self._file.add_heading(visible(text), 1)
         heading.paragraph_format.page_break_before = new_page
 

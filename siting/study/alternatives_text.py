@@ -44,7 +44,7 @@ Count = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Replanned:
-    """The energy lost (kWh/day) if a station is not built and the best alternative is."""
+    """The energy lost (kWh/day) if the best alternative is built in place of a station."""
 
     kwh_day: float
     offer_id: str
@@ -52,7 +52,7 @@ class Replanned:
 
 @dataclass(frozen=True)
 class Cards:
-    """The cards of a plan's new stations, by ``site_id``, without results not computed in time."""
+    """The cards of a plan's new stations. Results that were not computed in time are missing."""
 
     new: tuple[str, ...]
     lost: Mapping[str, float]  # energy lost if the station is not built, kWh/day
@@ -75,7 +75,7 @@ class Cards:
         return f"{new}; {self.blank}" if self.blank else new
 
     def facts(self) -> dict[str, dict[str, float | None]]:
-        """Return the energy lost if each new station is not built, by ``site_id``.
+        """Return, for each new station, the energy lost if that station is not built.
 
         Keys: ``as_it_stands_kwh_day`` (with all else unchanged) and ``replanned_kwh_day`` (after a
         re-plan). A loss that was not computed is None.
@@ -109,7 +109,7 @@ def _by_money(plan: Plan, sites: Collection[str]) -> list[str]:
 
 
 def losses_of(plan: Plan, instance: Instance, clock: Clock, count: Count) -> dict[str, float]:
-    """Return the energy lost if each new station is not built (kWh/day), by ``site_id``.
+    """Return, for each new station, the energy lost if that station is not built (kWh/day).
 
     The station with the largest subsidy is computed first. Stations not reached in time are left
     out.
@@ -133,9 +133,9 @@ def replanned_of(
 ) -> dict[str, Replanned]:
     """For each station, return an upper bound on the loss if its subsidy is spent elsewhere.
 
-    Within the budget and limits, one other station is built or enlarged instead. It is chosen to
-    make up for as much of the loss as possible. A full re-plan (`siting replan RUN --drop`) may
-    lose even less. `lost` is the result of `losses_of`. Stations not reached in time are left out.
+    Within the budget and limits, one other station is built or enlarged instead. That station makes
+    up for as much of the loss as possible. A full re-plan (`siting replan RUN --drop`) may lose
+    even less. `lost` is the result of `losses_of`. Stations not reached in time are left out.
     """
     some = [site for site, kwh in lost.items() if kwh > 0]
     if not some or clock.steps == 0:

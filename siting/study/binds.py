@@ -20,7 +20,7 @@ from siting.tables import capacity_columns, capacity_groups, may_be_built
 # Stations within this distance (m) of each other count as one place.
 PLACE_M = 300.0
 MILLION = 1e6
-# Smaller values are negligible: a share of energy served, a sum of money (PKR), sales (kWh/day).
+# Smaller shares of energy, sums of money (PKR) and sales (kWh/day) are negligible.
 LITTLE, LITTLE_PKR, IDLE_KWH = 0.005, 1.0, 0.05
 TEN_TIMES = 10.0
 GROUPS = {
@@ -37,7 +37,7 @@ PORTS = {"lev": "socket", "lev_dc": "12 kW point", "ac": "AC port", "dc": "DC po
 
 @stage()
 def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
-    """The number of places that have stations in the last year, and of ports per charger group.
+    """The number of places with stations, and the number of ports, in the last year.
 
     Keys: ``within_m`` (stations within this distance count as one place); ``places``,
     ``new_places`` (with a new station) and ``dc_places`` (with a fast charger); ``ports`` and
@@ -59,9 +59,9 @@ def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
 
 
 def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any]:
-    """Return the number of each point's place.
+    """Return the place number of each point.
 
-    Points linked by steps of at most `within_m` belong to the same place.
+    Points that are linked by steps of at most `within_m` share a place.
 
     >>> place_of(np.array([[0.0, 0.0], [200.0, 0.0], [400.0, 0.0], [900.0, 0.0]]), 300.0).tolist()
     [0, 0, 0, 1]
@@ -140,8 +140,8 @@ def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
 
     Keys: ``stations`` (their number); ``alone_kwh_day`` (sales in the target year if nothing were
     built); ``kwh_day`` (sales under the plan, including extensions); ``idle`` (number of existing
-    stations that sell nothing under the plan). The result is empty if there are no existing or no
-    new stations.
+    stations that sell nothing under the plan). The result is empty unless there are both existing
+    and new stations.
     """
     standing = plan.offers[plan.offers["existing"].astype(bool)]
     here = plan.sites[plan.sites["site_id"].isin(standing["site_id"])]
@@ -261,8 +261,7 @@ def _without_money(plan: Plan, asked: Asked) -> list[str]:
     drawn = plan.new_sites["subsidy_pkr"].astype(float) > LITTLE_PKR
     if not drawn.any() or drawn.all() or money_of(asked.config) <= 0:
         return []
-    # The capacity of the unsubsidised stations bounds the energy they can serve. For most plans,
-    # this bound settles the question without a solve.
+    # The unsubsidised stations serve at most their capacity, so most plans need no solve here.
     least = (1 - 4 * LITTLE) * plan.served_kwh_day
     kept = plan.sites.loc[~plan.sites["site_id"].isin(plan.new_sites.loc[drawn, "site_id"])]
     if not 0 < least <= float(kept["capacity_kwh_day"].sum()):

@@ -90,7 +90,7 @@ def station_accounts(
 
 @stage()
 def break_evens(station_accounts: Accounts | None) -> Table:
-    """Break-evens of the subsidised new stations; of all new stations if none is subsidised.
+    """Break-evens of the subsidised new stations, or of all if no new station is subsidised.
 
     Columns: those of `siting.economics.break_evens`, ``draw`` (whether the stations draw public
     money) and ``text``. The figure closest to its break-even value comes first.
@@ -184,7 +184,7 @@ def _told(value: float, unit: str, *, up: bool) -> str:
     """
     if unit.startswith("share"):
         return f"{_rounded(100 * value, 0, up=up):,.0f}%"
-    # A value of at most 0.001 is rounded to a whole number: to 0, or up to 1.
+    # A value of at most 0.001 is rounded to a whole number, which is 0 or 1.
     places = 2 - math.floor(math.log10(value)) if value > 1e-3 else 0
     text = f"{_rounded(value, places, up=up):,.{max(places, 0)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
@@ -224,8 +224,8 @@ def figure_swings(
     columns = ["figure", "of", "table", "low_pkr", "high_pkr", "swing_pkr"]
     if station_accounts is None:
         return pd.DataFrame(columns=columns)
-    # The hurdle is left out, because it tests lower sales. The value is computed at the plan's
-    # sales.
+    # The value is computed at the plan's sales, so the hurdle, which tests lower sales, is left
+    # out.
     no_hurdle = replace(station_accounts.subsidy, hurdle=sites.Hurdle())
     station_accounts = replace(station_accounts, subsidy=no_hurdle)
     moved = list(_moved_money(station_accounts, sourced_figures))

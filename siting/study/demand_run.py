@@ -24,7 +24,7 @@ from siting.writing import claimed_folder
 
 @dataclass(frozen=True)
 class DemandRun:
-    """The demand of a study by class, its ranges, and the figures that cause the ranges.
+    """The demand of a study by class, with ranges and the figures that cause the ranges.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
 
 
 def _at_depots(shares: pd.DataFrame, zones: pd.Series, depots: pd.DataFrame) -> pd.DataFrame:
-    """Return the shares by cell, with those of fleets known by depot at their depots."""
+    """Return the shares by cell. Fleets known by depot have their shares at the depots."""
     parts = [shares[~shares["vehicle_class"].isin(depots["vehicle_class"])]]
     for name, class_depots in depots.groupby("vehicle_class", sort=False):
         share = demand.depot_shares(class_depots)
@@ -166,7 +166,7 @@ def _write(
     note = " ".join(filter(None, (config.note, export.credit_line(study.inputs))))
     layer = export.wanted_layer(study.cells, study.demand, study.surfaces)
     outside = export.outside_layer(study.cells, study.demand, study.people_outside)
-    # Some GIS programs draw the layers in this order, with the first layer on top.
+    # Some GIS programs do not sort layers, and draw the first layer on top.
     layers = {"roads": export.road_layer(study.network.edges)}
     if study.zones is not None:
         layers["zones"] = study.zones

@@ -46,10 +46,10 @@ def upto(*names: str) -> list[str]:
 def gone(
     keys: Iterable[str] = (), given: Collection[str] = (), once: bool = False
 ) -> frozenset[str]:
-    """Return the names of all stages that changed keys or `given` tables make stale.
+    """Return the names of all stages that become stale if `keys` change and tables are `given`.
 
-    Stages whose tables are in `given` remain valid. With `once`, so do stages with the same result
-    in every year, scenario and case.
+    Stages whose tables are in `given` remain valid. With `once`, stages with the same result in
+    every year, scenario and case also remain valid.
     """
     changed = [key for key in keys if key.split(".")[0] not in INERT]
     unknown = any(not any(_declares(made, key) for made in STAGES.values()) for key in changed)
@@ -67,11 +67,7 @@ def gone(
 
 
 def _and_below(outdated: set[str], given: Collection[str], once: bool) -> set[str]:
-    """Return the outdated stages and the stages that depend on them.
-
-    A stage in `given` is not returned. With `once`, a stage with the same result in every year,
-    scenario and case is not returned either.
-    """
+    """Return `outdated` and all dependent stages, but no stage that `given` or `once` keeps valid."""
     below: set[str] = set()
     for name, made in STAGES.items():
         holds = name in given or (once and made.once)
@@ -85,7 +81,7 @@ def _declares(made: Stage[Any], key: str) -> bool:
 
 
 def stale(keys: Iterable[str]) -> tuple[str, ...]:
-    """Return the stored groups that changed keys make stale, in order.
+    """Return the stored groups that become stale if `keys` change, in order.
 
     >>> stale(["reach.cutoff_min"])
     ('reach', 'outcome')

@@ -55,7 +55,7 @@ def head_of(config: Config, now: datetime | None = None) -> dict[str, Any]:
 
 
 def with_facts(study: Study, plan: Plan, now: datetime) -> Plan:
-    """Return the plan, which computes its facts when they are first read; `now` dates them."""
+    """Return the plan with facts that are dated `now`, and computed when first read."""
     return replace(plan, facts_of=partial(_run_facts, study, now))
 
 
@@ -134,8 +134,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         # Number of further results that were computed in time.
         "in_time": {k: n for k, n in study.spare.done.items() if k != CERTIFICATE},
         "alternatives": dict(cards.texts),
-        # Energy lost if each new station is not built (kWh/day): with all else unchanged, and after
-        # a re-plan.
+        # Energy lost without a new station (kWh/day), with all else unchanged and after a re-plan.
         "lost_without": cards.facts(),
         "gain_per_million_pkr": gain,
         "power_per_ev": power,
@@ -252,11 +251,12 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
     """Return the gain (kWh/day per PKR m of subsidy) of the plan and of its weakest station.
 
     The gain of a station is the energy lost if the station is not built and all else is unchanged.
-    The threshold is ``program.least_gain``. If it varies by year, the lowest value is used. If it
-    applies to cost, its default is used instead. Keys: ``least_gain`` (the threshold, kWh/day per
-    PKR m), ``plan`` (gain of all new stations together), ``least_station`` (id of the weakest
-    station), ``least`` (the gain of this station) and ``below`` (ids of the stations below the
-    threshold). The result is empty if no new station draws public money or no loss is known.
+    The threshold is ``program.least_gain``. If the threshold varies by year, the lowest value is
+    used. If the threshold applies to cost, the default threshold is used instead. Keys:
+    ``least_gain`` (the threshold, kWh/day per PKR m), ``plan`` (gain of all new stations together),
+    ``least_station`` (id of the weakest station), ``least`` (the gain of this station) and
+    ``below`` (ids of the stations below the threshold). The result is empty if no new station draws
+    public money or no loss is known.
     """
     new = plan.new_sites
     drawn = new.set_index(new["site_id"].astype(str))["subsidy_pkr"].astype(float) / MILLION

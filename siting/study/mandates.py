@@ -83,7 +83,7 @@ def on_owners_money(offers: pd.DataFrame, limits: tuple[Limit, ...]) -> pd.Serie
 
 
 def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.DataFrame, list[Line]]:
-    """Return a table of the mandates by owner, and headline figures on their cost.
+    """Return a table of the mandates by owner, and headline figures on the cost of mandates.
 
     The table has one row per owner, or per owner and area. Columns: ``mandate``, ``places``,
     ``must`` (number of sites to equip), ``equipped`` (number equipped), ``sites`` (ids of the
@@ -139,7 +139,7 @@ def _owner_worths(
 ) -> tuple[float, float]:
     """Return the worth of the sites that an owner equips, and of the best sites in equal number.
 
-    Both include the existing stations. The second worth is NaN if it was not found in time.
+    Existing stations are included. The worth of the best sites is NaN if not found in time.
     """
     instance = program.instance
     theirs = np.isin(instance.offer_ids, np.array(list(one.use), dtype=object))

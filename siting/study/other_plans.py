@@ -91,8 +91,8 @@ def alternatives(
 ) -> tuple[list[Answer], pd.DataFrame, pd.DataFrame]:
     """Return near-optimal plans, a table of the plans, and a table of their sites.
 
-    Each plan differs from the best plan, which comes first, and from all other plans. The plans
-    share the time of `effort`. Columns of the table of plans: ``plan``, ``worth``, ``unit``,
+    The first plan is the best plan, and each further plan differs from all plans before it. The
+    plans share the time of `effort`. Columns of the table of plans: ``plan``, ``worth``, ``unit``,
     ``bound``, ``gap``, ``status``, ``loss_share``, ``offers``. Columns of the table of sites:
     ``site_id``, ``plans`` (number of plans with a station at the site) and ``share`` (share of the
     plans).
@@ -132,7 +132,7 @@ def alternatives(
 
 
 def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
-    """Return the plans made one year at a time; None if any year has no plan, or none in time.
+    """Return the plans made one year at a time; None if the plan of any year was not found.
 
     `asked` must have years and no scenarios.
     """

@@ -201,7 +201,7 @@ class _Told:
         self.lines.append(Line("price_of_fairness", "Price of fairness", price))
 
     def _more_budget(self, usual: Answer, share: float) -> str:
-        """State how much more budget serves as much as `usual`, with `share` in every zone."""
+        """State the extra budget to serve as much as `usual`, and `share` in every zone."""
         wanted_kwh = usual.demand_kwh_day
         program = replace(usual.program, aims=(LeastMoney(),), floors=()).without_budget()
         city = (1 - 1e-6) * usual.served_kwh_day / wanted_kwh if wanted_kwh else 0.0
@@ -317,7 +317,7 @@ def cost_table(parts: Mapping[str, float]) -> pd.DataFrame:
 def lines_of(
     asked: Asked, outcome: Outcome, unit: str, others: Iterable[Line] = ()
 ) -> Iterator[Line]:
-    """Yield the headline figures in order: those of the outcome's tables, and `others`.
+    """Yield the headline figures of the outcome's tables and those in `others`, in reading order.
 
     `unit` is the program's unit of worth. `others` are figures from further solves.
     """
@@ -391,7 +391,7 @@ def _robust(answer: Answer, best_plans: Sequence[Answer]) -> pd.DataFrame:
     """Return one row per site with a station in the plan or in a scenario's best plan.
 
     Columns: ``site_id``, ``in_plan``, ``scenarios`` (number of scenarios whose best plan has a
-    station at the site) and ``robust`` (whether all of them have one).
+    station at the site) and ``robust`` (whether every scenario's best plan has one).
     """
     sites = answer.program.instance
     standing = [
@@ -487,8 +487,8 @@ def cells_by_year(
     """Return a table of demand and service: one row per year, cell and vehicle class.
 
     Columns: ``year``, ``cell_id``, ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day`` and
-    ``site_id`` (the station that serves most of the demand). Among equal stations, the one with the
-    first id is named. ``site_id`` is blank if no demand is served.
+    ``site_id`` (the station that serves most of the demand). If stations serve equal amounts, the
+    first id is shown. If no demand is served, ``site_id`` is blank.
     """
     parts = []
     for year, wanted in demand.items():

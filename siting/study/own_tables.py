@@ -27,10 +27,9 @@ def own_demand(
     """Return the user's own demand (`siting.tables.DEMAND`), summed by cell and class.
 
     `path` is a CSV with ``cell_id``, or a layer. Rows of a layer are assigned to the nearest cell
-    within `most_m` metres. Either file needs ``demand_kwh_day``. If there are several `classes`, it
-    also needs ``vehicle_class``. The user's ``demand_id`` and other columns are kept if no two rows
-    share a cell and class. An `InputError` lists every problem, such as unknown cells or rows too
-    far away.
+    within `most_m` metres. The file needs ``demand_kwh_day`` and, if there are several `classes`,
+    ``vehicle_class``. The user's ``demand_id`` and other columns are kept if no two rows share a
+    cell and class. An `InputError` lists every problem, such as unknown cells or rows too far away.
     """
     if path.suffix == ".csv" and "cell_id" in read_csv(path, nrows=0).columns:
         texts = ("cell_id", "vehicle_class", "demand_id")

@@ -260,7 +260,7 @@ class Study:
             A list to which the caller appends the result in words. If the list stays empty, nothing
             is reported, and the time is added to that of the surrounding stage.
         """
-        # A running stage may compute earlier stages. Their time is not added to the running stage.
+        # The time of a stage excludes earlier stages that are computed while the stage runs.
         begun, heard = time.perf_counter(), list[str]()
         self._inner.append(0.0)
         try:
@@ -281,7 +281,7 @@ class Study:
         return [at_hand[n] if n in at_hand else getattr(self, n) for n in stage.parameters]
 
     def with_(self, **keys: Any) -> Self:
-        """Return the study with some keys changed. Stages that do not read these keys are kept.
+        """Return the study with some keys changed. Stages that do not read changed keys are kept.
 
         Parameters
         ----------

@@ -140,9 +140,8 @@ def demands_of(
 ) -> tuple[Demands, dict[int | None, pd.DataFrame]]:
     """Return the demand by year and scenario, and the configuration's own demand by year.
 
-    `demand` is the configuration's own demand. `other_demand` is a function of `year`, fleet
-    `scenario` and `case` that returns their demand. For an omitted argument, it uses the
-    configuration's own value.
+    `demand` is the configuration's own demand. `other_demand` takes a `year`, a fleet `scenario`
+    and a `case`, and returns the demand. An omitted argument has the configuration's own value.
     """
     program = config.program
     years: Sequence[int | None] = list(program.years.budgets_pkr) if program.years else [None]
@@ -180,10 +179,7 @@ def money_of(config: Config) -> float:
 
 
 def _same_rows[K](tables: Mapping[K, pd.DataFrame], *others: pd.DataFrame) -> dict[K, pd.DataFrame]:
-    """Return `tables`, all with the same demand rows.
-
-    The rows are the union of the rows of all tables. An added row has 0 kWh/day.
-    """
+    """Return `tables`, each with all rows that any table has; added rows have 0 kWh/day."""
     columns = ["demand_id", "cell_id", "vehicle_class"]
     rows = pd.concat([t[columns] for t in (*tables.values(), *others)])
     rows = rows.drop_duplicates("demand_id").sort_values("demand_id", ignore_index=True)
@@ -243,7 +239,7 @@ def need_of(
     if open_.any():
         _require_passable(offers[open_], rules, subsidy)
     # An extension must earn its need from sales beyond the existing chargers' capacity. The need is
-    # therefore raised by the largest margin on sales up to that capacity.
+    # therefore raised by the largest margin on sales within the existing capacity.
     most = np.zeros(len(offers))
     for group in groups:
         if (has := offers[f"capacity_{group}_kwh_day"].to_numpy(dtype=float) > 0).any():

@@ -85,9 +85,9 @@ def zone_table(
 def gini(share: np.ndarray, weight: np.ndarray) -> float:
     """Return the Gini coefficient of a share over zones, 0 (all equal) to 1.
 
-    Two people (or kWh of demand) are chosen at random, and the difference between their shares is
-    taken. The coefficient is the mean of this difference, divided by twice the mean share. If the
-    mean share is 0, the coefficient is 0. `weight` is the population or the demand of each zone.
+    The coefficient is ``d / (2 m)``, where ``m`` is the mean share and ``d`` is the mean difference
+    between the shares of two people (or kWh of demand) chosen at random. If ``m`` is 0, the
+    coefficient is 0. `weight` is the population or the demand of each zone.
 
     >>> gini(np.array([0.0, 1.0]), np.array([1.0, 1.0]))
     0.5

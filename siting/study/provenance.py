@@ -57,10 +57,7 @@ def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict
 
 
 def input_records(config: Config) -> dict[str, dict[str, Any]]:
-    """Return the kind, source and licence of each input that has a section of its own.
-
-    The records are indexed by the key of the section.
-    """
+    """Return, by section key, the kind, source and licence of each input that has a section."""
     surfaces, sites_of = config.demand.surfaces, config.candidates
     about: dict[str, Any] = {
         "roads.source": config.roads.source,
@@ -302,7 +299,7 @@ def assumptions(sourced_figures: Table, settings: Table) -> Table:
 
 
 def _from_own(rows: Table, name: str, path: Path | None) -> Table:
-    """Return the figures. For those that come from the user's file, ``table`` names this file."""
+    """Return the figures, with the user's file as the ``table`` of figures that come from it."""
     if path is None:
         return rows
     in_file = pd.MultiIndex.from_frame(reference.table(name, path)[["figure", "vehicle_class"]])

@@ -145,7 +145,7 @@ def no_neighbourhoods() -> gpd.GeoDataFrame:
 def candidate_layers(
     config: Config, network: Network
 ) -> tuple[list[gpd.GeoDataFrame], pd.DataFrame]:
-    """Return a list of layers and a table of the sources that yield no place.
+    """Return the layers of places, and a table of the sources that yield no place.
 
     There is one layer (lon/lat) per source that yields a place, and existing stations come first.
     Columns of the table: ``key`` (of the source) and ``what`` (what is missing). Raises

@@ -51,12 +51,13 @@ def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
 
 
 def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDLESS_PKR) -> Asked:
-    """Return the program's inputs for the last year, with `chosen` offers open even if ruled out.
+    """Return the program's inputs for the last year, with all offers in `chosen` allowed.
 
-    Limits and required or forbidden sites are left out. The first aim is maximum energy. If public
-    money fills the viability gap, the second aim is minimum public money, because many plans serve
-    the same energy for more money. `chosen` has the ids of the plan's offers, including existing
-    stations. `budget_pkr` is the public money (PKR).
+    An offer in `chosen` is allowed even if it was ruled out. Limits, required sites and forbidden
+    sites are left out. The first aim is maximum energy. If public money fills the viability gap,
+    the second aim is minimum public money, because many plans serve the same energy for more money.
+    `chosen` has the ids of the plan's offers, including existing stations. `budget_pkr` is the
+    public money (PKR).
     """
     asked = in_the_end(asked, budget_pkr)
     if asked.need is not None:
@@ -69,7 +70,7 @@ def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDL
 def service_of(asked: Asked, chosen: Collection[str]) -> pd.DataFrame:
     """Return the service of given offers in the last year.
 
-    The offers serve as much energy as they can. Among equal services, drives are shortest.
+    The service has the maximum energy and, with that energy, the shortest drives.
 
     `chosen` has the ids of the plan's offers, including existing stations. The columns include
     ``site_id``, ``vehicle_class`` and ``served_kwh_day``.
@@ -125,7 +126,7 @@ def by_class(demand: pd.DataFrame, service: pd.DataFrame) -> pd.DataFrame:
 
 
 def _open(offers: pd.DataFrame, chosen: Collection[str]) -> pd.DataFrame:
-    """Return the offers. Those in `chosen` lose the reason that rules them out."""
+    """Return the offers; offers in `chosen` are no longer ruled out."""
     ours = offers["offer_id"].isin(list(chosen)).to_numpy()
     return offers.assign(reason=offers["reason"].mask(ours, ""))
 

@@ -37,15 +37,14 @@ from siting.study.stages import Context, Layer, Table, stage
 DAY_MIN = 24 * 60.0
 # One day is simulated after a warm-up evening. A city of 20 MWh/day takes a second or two.
 DAY = simulation.Rules(days=1, seed=1, warm_up_h=6.0)
-# A run simulates no day with more drivers than this, which take about ten seconds. `siting
-# simulate` does.
+# With more drivers a day than this (about ten seconds), the day is left to `siting simulate`.
 MOST_DRIVERS = 60_000
 # The late share may exceed the service standard by this many standard errors by chance.
 SURE = 1.645
 DRAWS, SEED = 1000, 1
 SLOW_AT = people_to_energy.PACES["slow"]
-# Rules that give the same chargers different capacities. Each has a text for the headline and a
-# text for the report.
+# Rules that give the same chargers different capacities, each with the texts for headline and
+# report.
 WAITING, RATED, WAITS = "waiting", "rated_share", "waits"
 CAPACITIES = {
     WAITING: ("Under waiting", "capacity by waits and time (waiting)"),
@@ -55,13 +54,11 @@ CAPACITIES = {
 NO_STATION = "no station stands"
 # Maximum number of concessions in the headline; the table of concessions lists all of them.
 MOST_LOTS = 8
-# The headline compares the simulated day with the program if their shares served differ by more
-# than this.
+# The headline compares simulated day and program if their shares served differ by more.
 APART = 0.05
 # Share of the spare time that may be spent on other capacities and demands.
 WHAT_IF_SHARE = 0.5
-# Upper ends of the bands of driving time to the nearest station (min). The study's cutoff is
-# another.
+# Bands of driving time to the nearest station end at these minutes and at the study's cutoff.
 BANDS_MIN = (5.0, 10.0, 15.0)
 
 
@@ -210,10 +207,9 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     ``demand``), ``key`` (``plan``, a key of `CAPACITIES`, or a demand such as ``case low``),
     ``text``, ``why_not``, ``demand_kwh_day``, ``served_kwh_day``, ``served_share``, ``classes``
     (share served of each class) and ``money`` (from `siting.study.additional.at_risk`). If a result
-    is missing, its ``why_not`` has the reason, and all keys after it are left out. If `WAITS` was
-    computed, the records of `WAITS` and of the plan also have ``public_money_pkr``. This is the
-    minimum public money with which the stations serve the maximum energy
-    (`siting.study.revalue.least_money_of`).
+    is missing, its ``why_not`` has the reason, and all keys after ``why_not`` are left out. If
+    `WAITS` was computed, the records of `WAITS` and of the plan also have ``public_money_pkr``, the
+    minimum public money for maximum energy (`siting.study.revalue.least_money_of`).
     """
     config: Config = study.config
     paid = outcome.drawn
@@ -270,7 +266,7 @@ def _other_capacities(config: Config) -> dict[str, dict[str, Any]]:
 
 
 def _other_demands(config: Config) -> list[tuple[str, str]]:
-    """Return the other demands, lowest first: pairs of ``case`` or ``scenario`` and its name."""
+    """Return the other demands, lowest first, as pairs such as ``("case", "low")``."""
     asked = config.demand
     if asked.table is not None:
         return []

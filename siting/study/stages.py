@@ -87,7 +87,7 @@ class _Holder(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Stage[T]:
-    """A function and its declared inputs. As an attribute of a study, a stage is its result."""
+    """A function and its declared inputs. Read on a study, a stage gives its result."""
 
     # The function. Its parameters name the stages that it reads, and any of `AT_HAND`. Its
     # `config` has only the declared keys.

@@ -134,9 +134,9 @@ def study_from_run(
     Raises
     ------
     InputError
-        If the folder cannot be used: it is not a run folder, has another format, is incomplete or
-        was edited. Also if a stage must be computed again and a file that it needs is missing. The
-        error lists every problem.
+        If the folder is not a run folder, has another format, is incomplete or was edited. The
+        error is also raised if a file needed to compute a stage again is missing. The error lists
+        every problem.
     ConfigError
         If an override is invalid.
 
@@ -189,7 +189,7 @@ def study_of(source: Source) -> Study:
 def study_again(
     first: Study, folder: Path, overrides: Sequence[str], *, progress: Report | None = None
 ) -> Study:
-    """Return the study of a stored run with overrides. It shares stages with the study `first`."""
+    """Return the study of a stored run with overrides; stages are shared with `first`."""
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     config, changed = _configuration(folder, overrides)
     known = {"known_inputs": still_known(facts["inputs"], changed)}

@@ -54,7 +54,7 @@ def content_sha256(*parts: Any) -> str:
 def kept_table(
     folder: Path, name: str, parts: tuple[Any, ...], build: Callable[[], pd.DataFrame]
 ) -> pd.DataFrame:
-    """Return the stored table for these arguments. If there is none, build the table.
+    """Return the stored table for these arguments, or the table that `build` makes.
 
     See `siting.folder_cache.kept`. A table that was slow to build is stored, unless Parquet would
     change it. `parts` must contain all inputs of `build`. `folder` may be deleted at any time.

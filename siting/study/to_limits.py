@@ -219,7 +219,7 @@ def bare_names(offers: pd.DataFrame) -> pd.Series[str]:
 def _envelopes(
     budgets_pkr: Mapping[str, float], shares: Mapping[str, Mapping[str, float]], where: str
 ) -> list[Limit]:
-    """Return one limit per envelope. It limits the subsidies that the envelope pays."""
+    """Return one limit per envelope, which limits the subsidies that the envelope pays."""
     _need_offers(list(budgets_pkr), shares, where)
     return [
         Limit(name, "envelope", "PKR", pkr, shares[name], per_rupee=True)
@@ -239,7 +239,7 @@ def _shares_by_chargers(
 ) -> dict[str, dict[str, float]]:
     """Return, for each envelope, the share of each offer's subsidy that the envelope pays.
 
-    The share is that of the envelope's charger groups in the cost of the offer's chargers.
+    The share equals the part of the charger cost that is due to the envelope's charger groups.
     """
     chargers = sites.charger_catalogue(config.offers.chargers_csv).set_index("charger_id")
     price = chargers["capex_pkr"].astype(float).to_dict()
@@ -338,7 +338,7 @@ def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, s
     """The concession of each site that belongs to a concession, by ``site_id``.
 
     An `InputError` lists sites that are unknown or in two concessions, and concessions without a
-    site for a new station. It also reports a column that no layer of sites has.
+    site for a new station. An error is also raised for a column that no layer of sites has.
     """
     asked = config.offers.subsidy.concessions
     if asked is None:

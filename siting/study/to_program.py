@@ -42,7 +42,7 @@ DRIVES = tuple(aim.kind for aim in AIMS if aim.of_drives)
 
 
 def instance_of(asked: Asked) -> Instance:
-    """Return the data of the program. The demand is that of the last year."""
+    """Return the data of the program, which has the demand of the last year."""
     offers = asked.offers
     budget = money_of(asked.config)
     if not asked.budgeted:
@@ -224,7 +224,7 @@ def aim_in_words(config: Config) -> str:
 
 
 def blocks_of(config: Config) -> set[str]:
-    """Return the keys of ``program`` in use; with ``viability_gap`` if public money fills it."""
+    """Return the keys of ``program`` in use, plus ``viability_gap`` if public money fills it."""
     program = config.program
     plain = type(program)(budget_pkr=program.budget_pkr)
     keys = type(program).model_fields
