@@ -1,8 +1,8 @@
 """Fill in each paper from a run. Fields that the run cannot fill become marked blanks.
 
-The headings of the PC-I follow the Planning Commission's form for infrastructure (2005, with the
-four kinds of objective of 2024). `siting trace` shows where the figures of each station come from.
-Totals are sums of the figures of the stations.
+The headings of the PC-I follow the Planning Commission's form of 2005 for infrastructure. The four
+kinds of objective are those of 2024. `siting trace` shows where the figures of each station come
+from. Totals are sums of the figures of the stations.
 """
 
 from __future__ import annotations
@@ -345,8 +345,8 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
     word.say(f"Where a station's figures come from: siting trace {run.path.name} STATION.")
 
 
-# Title of each paper, and the function that writes it. For a tender, the function also takes the
-# folder of lots.
+# Title of each paper, and the function that writes the paper. For a tender, the function also takes
+# the folder of lots.
 KINDS: dict[str, tuple[str, Callable[..., None]]] = {
     "pc1": ("PC-I", _pc1),
     "load": ("Load applications", _forms(_load, "the form of the Consumer Service Manual")),

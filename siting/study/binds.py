@@ -40,8 +40,8 @@ def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
     """The number of places with stations, and the number of ports, in the last year.
 
     Keys: ``within_m`` (stations within this distance count as one place); ``places``,
-    ``new_places`` (with a new station) and ``dc_places`` (with a fast charger); ``ports`` and
-    ``new_ports``, by charger group.
+    ``new_places`` (places with a new station) and ``dc_places`` (places with a fast charger);
+    ``ports`` and ``new_ports``, by charger group.
     """
     sites = plan.sites
     place = place_of(sites.geometry.get_coordinates().to_numpy(), PLACE_M)
@@ -138,10 +138,10 @@ def binding(
 def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
     """The sales of the existing stations, with and without the new stations.
 
-    Keys: ``stations`` (their number); ``alone_kwh_day`` (sales in the target year if nothing were
-    built); ``kwh_day`` (sales under the plan, including extensions); ``idle`` (number of existing
-    stations that sell nothing under the plan). The result is empty unless there are both existing
-    and new stations.
+    Keys: ``stations`` (number of existing stations); ``alone_kwh_day`` (sales in the target year if
+    nothing were built); ``kwh_day`` (sales under the plan, including extensions); ``idle`` (number
+    of existing stations that sell nothing under the plan). The result is empty unless there are
+    both existing and new stations.
     """
     standing = plan.offers[plan.offers["existing"].astype(bool)]
     here = plan.sites[plan.sites["site_id"].isin(standing["site_id"])]

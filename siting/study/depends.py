@@ -23,7 +23,7 @@ from siting.study import (
 )  # fmt: skip
 from siting.study.stages import EVERY_KEY, INERT, Stage
 
-# All stages by name; each reads only earlier stages.
+# All stages by name, in an order in which each stage reads only earlier stages.
 STAGES: Mapping[str, Stage[Any]] = {
     name: made
     for room in (to_demand, to_plan, provenance, alternatives_text, binds, decides, robustness)
@@ -67,7 +67,7 @@ def gone(
 
 
 def _and_below(outdated: set[str], given: Collection[str], once: bool) -> set[str]:
-    """Return `outdated` and all dependent stages, but no stage that `given` or `once` keeps valid."""
+    """Return `outdated` and dependent stages, but no stage that `given` or `once` keeps valid."""
     below: set[str] = set()
     for name, made in STAGES.items():
         holds = name in given or (once and made.once)

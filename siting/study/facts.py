@@ -96,7 +96,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         "objective_kwh_day": s.served_kwh_day,
         "mean_travel_min": mean_min,
         "p90_travel_min": p90_min,
-        # The energy has a bound only if it is the first aim.
+        # The bound is known only if energy is the first aim.
         "bound_kwh_day": s.bound_kwh_day,
         "proof_text": str(s.proof),
         "gap": s.gap,

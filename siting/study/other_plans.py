@@ -1,6 +1,6 @@
 """Further plans: near-optimal plans, the best plan of each scenario, and a plan made year by year.
 
-These plans are solved in the time left. A plan that is not found in time is None.
+Further plans are solved in the time left. A plan that is not found in time is None.
 """
 
 from __future__ import annotations

@@ -51,7 +51,8 @@ class Study:
     tables
         Known tables, by the name of their stage.
     keys
-        Keys of the configuration, as in `with_`. Without a file, they are the whole configuration.
+        Keys of the configuration, as in `with_`. Without a file, `keys` are the whole
+        configuration.
 
     Attributes
     ----------

@@ -35,7 +35,7 @@ class Need:
     # The most that public money may pay of the need: PKR by offer_id, or one share for all offers.
     cap: float | Mapping[str, float]
     sales_share: float  # share of the planned sales at which a station must break even
-    concessions: Mapping[str, str]  # the concession of each site that belongs to one, by site_id
+    concessions: Mapping[str, str]  # the concession of each site that has one, by site_id
 
     @property
     def rule(self) -> GapRule:
@@ -63,7 +63,7 @@ class Asked:
     # Worth of each demand row if fully served, by demand_id, year and scenario; None for energy.
     worth: Mapping[Key, pd.Series] | None
     own_worth: Mapping[int | None, pd.Series] | None  # the worth of the rows of `own`, by year
-    need: Need | None  # inputs of the viability gap; None if public money does not fill it
+    need: Need | None  # inputs of the viability gap; None if public money does not fill the gap
     rules: economics.BusinessRules
     time_values: pd.DataFrame  # the value of a driver's hour, by class
     sessions: pd.DataFrame  # the energy of a session, by class
@@ -193,7 +193,7 @@ def _same_rows[K](tables: Mapping[K, pd.DataFrame], *others: pd.DataFrame) -> di
 def worth_of(
     demand: pd.DataFrame, kind: str, cells: pd.DataFrame, sessions: pd.DataFrame
 ) -> pd.Series[float]:
-    """Return the worth of each demand row if fully served, by ``demand_id``."""
+    """Return the worth of each demand row if the row is fully served, by ``demand_id``."""
     wanted = demand["demand_kwh_day"]
     if kind == "sessions":
         kwh = sessions.set_index("vehicle_class")["session_kwh"]

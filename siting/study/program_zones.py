@@ -41,7 +41,7 @@ def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | N
 
 
 def area_of_points(points: gpd.GeoSeries, path: Path, name_column: str, key: str) -> np.ndarray:
-    """Return the name of the first polygon that contains each point; blank if none does."""
+    """Return, for each point, the name of the first polygon that contains it; blank if none."""
     layer = read_layer(path)
     refuse(missing_columns(layer, [name_column], f"{key}, {path}"))
     shapes = layer.to_crs(points.crs).geometry

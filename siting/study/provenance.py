@@ -90,7 +90,7 @@ def contents(
 ) -> dict[str, str]:
     """The SHA-256 of each main table, for comparing runs.
 
-    Downloads have no input file. The hashes of roads and candidates identify them instead.
+    Downloads have no input file, but the hashes of roads and candidates identify them.
     """
     names = ("cells", "demand", "candidates", "offers", "reach")
     hashes = map(content_sha256, (cells, demand, candidates, offers, reach))
@@ -101,7 +101,7 @@ def contents(
 def demand_facts(
     config: Config, cells: Layer, area_share: float, surfaces: Table | None, demand: Table
 ) -> dict[str, Any]:
-    """The basis of the demand, and its energy by class (kWh/day)."""
+    """The basis of the demand, and the demand by class (kWh/day)."""
     asked = config.demand
     fleet_csv = asked.fleet_csv
     where = "people" if surfaces is None else "home, destination, en route"

@@ -1,9 +1,9 @@
 """Queues at a plan's ports: expected waits by the Erlang C formula, and simulated days.
 
 Two days are simulated. On the ``planned`` day, only the drivers whom the plan serves arrive, each
-at the planned station. This day tests the program's capacities. On the ``free`` day, all drivers
-arrive, and choose a station by its drive, queue and charging time. This day tests the plan under
-free choice.
+at the planned station. The ``planned`` day tests the program's capacities. On the ``free`` day, all
+drivers arrive, and choose a station by its drive, queue and charging time. The ``free`` day tests
+the plan under free choice.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def simulated(
 ) -> dict[str, simulation.Days]:
     """Return the simulated days of a plan, ``planned`` and ``free``.
 
-    The plan needs at least one station. `told` is called with a line of text after each of the two
-    days.
+    The plan must have at least one station. `told` is called with a line of text after each of the
+    two days.
     """
     ports, sessions = waiting.ports(plan), waiting.sessions
     wanted = demand.rename(columns={"demand_kwh_day": "kwh_day"})

@@ -37,8 +37,8 @@ def write_report(
 
     `folder` is a run folder, as `siting run` wrote it. `out` is the new file to write; by default,
     ``report.html`` in the folder is replaced. `frontier` is a folder that `siting frontier` wrote
-    for the same study; its curve is added. `language` is ``en`` or ``ur`` (Urdu); by default, it is
-    the language of the run's configuration.
+    for the same study; the curve of the frontier is added to the report. `language` is ``en`` or
+    ``ur`` (Urdu); by default, it is the language of the run's configuration.
 
     Raises `InputError`, with a list of all problems, if the folder is incomplete, edited or in
     another format. Raises `VerifyError` if the stored plan contradicts its tables. Raises

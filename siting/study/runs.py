@@ -112,7 +112,7 @@ def robust_override(config: Config) -> str:
 
 
 def write_program(study: Study, path: Path) -> None:
-    """Write the whole program of a study, for its first aim, in LP format.
+    """Write the whole program of a study, with the first aim, in LP format.
 
     If the first aim is regret, the best plan of each scenario is solved beforehand. Raises
     `SolveError` if one of these best plans is not found in time.

@@ -89,8 +89,8 @@ class _Holder(Protocol):
 class Stage[T]:
     """A function and its declared inputs. Read on a study, a stage gives its result."""
 
-    # The function. Its parameters name the stages that it reads, and any of `AT_HAND`. Its
-    # `config` has only the declared keys.
+    # The function. The parameters are named like the stages that it reads, or are in `AT_HAND`. The
+    # `config` that it receives has only the declared keys.
     make: Callable[..., T]
     keys: tuple[str, ...] = ()  # the keys that the stage reads; a key includes all keys below it
     # Further keys that the stage may read, because an earlier stage already reads them.

@@ -46,7 +46,7 @@ class Folder:
     record: Mapping[str, Any]
 
     def table(self, name: str) -> Any:
-        """Return a table as it was written, with its notes; None if it was not stored."""
+        """Return a table as it was written, with its notes; None if the table was not stored."""
         if f"{name}.parquet" not in self.record["sha256"]:
             return None
         path = self.path / f"{name}.parquet"

@@ -391,7 +391,7 @@ def ownership_of(vehicles: Table) -> dict[str, float]:
 
 @stage(stored="surfaces")
 def cell_places(cells: Layer, places: Layer | None, poi_weights: Table) -> Table | None:
-    """The places that draw vehicles to each cell, with their weights; None without places."""
+    """The places that draw vehicles to each cell, each with a weight; None without places."""
     return None if places is None else people_to_energy.cell_places(cells, places, poi_weights)
 
 

@@ -173,7 +173,7 @@ def _power(
 ) -> Limit:
     """Return the lower limit on charging power per electric vehicle."""
     asked = config.program.limits
-    assert asked.least_kw_per_ev is not None  # the caller has checked
+    assert asked.least_kw_per_ev is not None  # checked by the caller
     count = vehicles.set_index("vehicle_class")["vehicles"].astype(float)
     missing = [name for name in asked.ev_classes if name not in count.index]
     fix = f"the demand has: {', '.join(map(str, count.index))}"

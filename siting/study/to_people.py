@@ -109,7 +109,7 @@ def _zones(config: Config, source: PeopleZones, network: Network) -> People:
     if source.spread_by == "streets":
         rows = demand.spread_zones(zones, network)
     elif source.spread_by == "buildings":
-        assert source.spread_path is not None  # the section checks this
+        assert source.spread_path is not None  # required by the section
         layer = sites.read_destinations(source.spread_path, {"building": True})
         built = layer.geometry.geom_type.isin(["Polygon", "MultiPolygon"])
         rows = demand.spread_zones(zones, buildings=layer[built])

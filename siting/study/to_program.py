@@ -131,7 +131,7 @@ def _with_floors(program: Program, asked: Asked) -> Program:
 
 def zones_named(asked: Asked) -> pd.Series:
     """Return the zones by ``demand_id``. A name that other floors use gets the prefix ``zone``."""
-    assert asked.zones is not None  # the configuration checks this
+    assert asked.zones is not None  # required by the configuration
     taken = {"city", REACHABLE, *asked.config.demand.vehicle_classes}
     return asked.zones.map(lambda name: f"zone {name}" if name in taken else name)
 
