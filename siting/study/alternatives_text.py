@@ -111,8 +111,8 @@ def _by_money(plan: Plan, sites: Collection[str]) -> list[str]:
 def losses_of(plan: Plan, instance: Instance, clock: Clock, count: Count) -> dict[str, float]:
     """Return, for each new station, the energy lost if that station is not built (kWh/day).
 
-    The station with the largest subsidy is computed first. Stations not reached in time are left
-    out.
+    The loss of the station with the largest subsidy is computed first. Stations not reached in time
+    are left out.
     """
     new = plan.new_sites["site_id"].astype(str).tolist()
     if not new:

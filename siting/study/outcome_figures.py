@@ -201,7 +201,7 @@ class _Told:
         self.lines.append(Line("price_of_fairness", "Price of fairness", price))
 
     def _more_budget(self, usual: Answer, share: float) -> str:
-        """State the extra budget to serve as much as `usual`, and `share` in every zone."""
+        """State the extra budget that serves as much as `usual`, with `share` in every zone."""
         wanted_kwh = usual.demand_kwh_day
         program = replace(usual.program, aims=(LeastMoney(),), floors=()).without_budget()
         city = (1 - 1e-6) * usual.served_kwh_day / wanted_kwh if wanted_kwh else 0.0

@@ -54,7 +54,7 @@ CAPACITIES = {
 NO_STATION = "no station stands"
 # Maximum number of concessions in the headline; the table of concessions lists all of them.
 MOST_LOTS = 8
-# The headline compares simulated day and program if their shares served differ by more.
+# The headline compares the day with the program if their shares served differ by more than this.
 APART = 0.05
 # Share of the spare time that may be spent on other capacities and demands.
 WHAT_IF_SHARE = 0.5

@@ -87,7 +87,7 @@ class _Holder(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Stage[T]:
-    """A function and its declared inputs. Read on a study, a stage gives its result."""
+    """A function and its declared inputs. As an attribute of a study, it returns the result."""
 
     # The function. The parameters are named like the stages that it reads, or are in `AT_HAND`. The
     # `config` that it receives has only the declared keys.
