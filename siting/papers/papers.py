@@ -1,8 +1,8 @@
 """Fill in each paper from a run. Fields that the run cannot fill become marked blanks.
 
-The headings of the PC-I follow the Planning Commission's form for infrastructure (2005, with the
-four kinds of objective of 2024). `siting trace` shows where the figures of each station come from.
-Totals are sums of these figures.
+The headings of the PC-I follow the Planning Commission's form of 2005 for infrastructure. The four
+kinds of objective are those of 2024. `siting trace` shows where the figures of each station come
+from. Totals are sums of the figures of the stations.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ RUNNING = {
 
 @dataclass(frozen=True)
 class _Run:
-    """The plan from which papers are filled in, and a table of its new stations."""
+    """The plan from which papers are filled in, and a table of the plan's new stations."""
 
     path: Path
     plan: Plan
@@ -77,8 +77,8 @@ def write_paper(
     Raises
     ------
     InputError
-        If `kind` is unknown, the file exists, the run builds no station, or the lots come from
-        another run.
+        If `kind` is unknown, `out` already exists, the plan builds no station, or the lots come
+        from another run.
     MissingExtraError
         If python-docx is not installed.
     """
@@ -292,7 +292,7 @@ def _licence(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
 
 
 def _forms(fields: Callable[..., list[tuple[str, Text]]], use: str) -> Callable[..., None]:
-    """Return a function that writes one form per station: its place, chargers and `fields`."""
+    """Return a function that writes one form per station, with place, chargers and `fields`."""
 
     def write(word: Word, run: _Run) -> None:
         word.say(f"One page per station, for {use}.")
@@ -345,8 +345,8 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
     word.say(f"Where a station's figures come from: siting trace {run.path.name} STATION.")
 
 
-# Title of each paper, and the function that writes it. For a tender, the function also takes the
-# folder of lots.
+# Title of each paper, and the function that writes the paper. For a tender, the function also takes
+# the folder of lots.
 KINDS: dict[str, tuple[str, Callable[..., None]]] = {
     "pc1": ("PC-I", _pc1),
     "load": ("Load applications", _forms(_load, "the form of the Consumer Service Manual")),

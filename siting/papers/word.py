@@ -1,4 +1,4 @@
-"""Write Word files of headings, paragraphs, tables and figures, with every blank highlighted."""
+"""Write Word files of headings, paragraphs, tables and figures. Every blank is highlighted."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Word:
             self.say(note)
 
     def head(self, text: str, *, new_page: bool = False) -> None:
-        """Begin a section, on a new page if `new_page` is true."""
+        """Begin a section, which starts on a new page if `new_page` is true."""
         heading = self._file.add_heading(visible(text), 1)
         heading.paragraph_format.page_break_before = new_page
 

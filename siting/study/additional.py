@@ -19,11 +19,11 @@ NONE = 1e-6
 
 
 def lots_of(case: pd.DataFrame, concessions: Mapping[str, str]) -> pd.DataFrame:
-    """Return the public money and NPV of each concession with a new station.
+    """Return one row per concession with a new station: its public money and NPV.
 
-    Columns: ``concession``, ``stations``, ``cost_pkr``, ``lacking_pkr`` (sum of its stations'
-    shortfalls), ``subsidy_pkr``, ``npv_pkr`` (without subsidy), ``npv_subsidised_pkr`` (with
-    subsidy).
+    Columns: ``concession``, ``stations``, ``cost_pkr``, ``lacking_pkr`` (the shortfalls of the
+    concession's stations, added up), ``subsidy_pkr``, ``npv_pkr`` (without subsidy),
+    ``npv_subsidised_pkr`` (with subsidy).
     """
     # `groupby` leaves out stations without a concession.
     by_lot = case.assign(concession=case["site_id"].map(dict(concessions))).groupby("concession")
@@ -34,12 +34,13 @@ def lots_of(case: pd.DataFrame, concessions: Mapping[str, str]) -> pd.DataFrame:
 
 
 def at_risk(case: pd.DataFrame, concessions: Mapping[str, str]) -> dict[str, Any]:
-    """Return the public money paid to new stations that are not viable even with the subsidy.
+    """Return how many new stations fail even with the subsidy, and the public money paid to them.
 
     All stations of a concession share one business case. Keys: ``stations`` (number of new
-    stations); ``below_npv_0`` (number with a negative NPV after subsidy) and
-    ``subsidy_below_npv_0_pkr`` (their subsidy); ``losing`` (number that lose cash in a usual year)
-    and ``loss_pkr_year`` (their loss); ``npv_pkr`` (total NPV of the new stations after subsidy).
+    stations); ``below_npv_0`` (number with a negative NPV after subsidy);
+    ``subsidy_below_npv_0_pkr`` (subsidy of these stations); ``losing`` (number that lose cash in a
+    usual year); ``loss_pkr_year`` (the cash they lose); ``npv_pkr`` (total NPV of the new stations
+    after subsidy).
     """
     ones = [f"{site in concessions} {concessions.get(site, site)}" for site in case["site_id"]]
     sums = case.groupby(ones)[["npv_subsidised_pkr", "cost_pkr"]].transform("sum")
@@ -89,8 +90,9 @@ def public_money(
     Keys: ``pkr_per_usd``; ``new_stations`` and ``stations_without_need`` (new stations that need no
     public money); ``npv_without_subsidy_pkr``, ``lacking_pkr``, ``subsidy_pkr``,
     ``subsidy_beyond_need_pkr``; ``subsidy_pkr_per_kwh_day`` (per kWh/day sold) and
-    ``subsidy_pkr_per_car`` (per car served; each station's subsidy is divided among vehicle classes
-    in proportion to their energy). The last two are None if nothing is sold.
+    ``subsidy_pkr_per_car`` (per car served). For the figure per car, each station's subsidy is
+    divided among vehicle classes in proportion to their energy. ``subsidy_pkr_per_kwh_day`` is None
+    if nothing is sold, and ``subsidy_pkr_per_car`` is None if nothing is sold to cars.
     """
     figures = money_figures().set_index("item")["value"].astype(float)
     paid, lacks = case["subsidy_pkr"], case["lacking_pkr"]

@@ -1,9 +1,9 @@
-"""Cards of new stations: the energy lost without each station, and its alternative places.
+"""Cards of new stations: the energy lost if a station is not built, and alternative places for it.
 
 The loss is the energy that the other stations cannot take over, given reach and capacity
 (`siting.engine.marginal`). A card shows the loss twice: with all else unchanged, and with the money
-spent elsewhere. The alternative place is the nearest place without a station where one could be
-built. The card shows how much of the station's energy comes from cells within reach of this place.
+spent elsewhere. The alternative place is the nearest place that has no station but could get one.
+The card also shows how much of the station's energy comes from cells within reach of that place.
 """
 
 from __future__ import annotations
@@ -30,19 +30,21 @@ from siting.study.to_program import instance_of
 from siting.tables import may_be_built
 from siting.texts import counted
 
-# Texts say "nothing" below the first share of a station's energy, and "all" above the second.
+# Texts call a loss "nothing" below the first share of the station's energy, and "all" above the
+# second share.
 NONE_SHARE, ALL_SHARE = 0.005, 0.995
-# Losses may use the first share of the spare time; re-plans, the second share of what is left.
+# The losses may use the first share of the spare time. The re-plans may then use the second share
+# of the time left.
 LOSSES_SHARE, REPLANS_SHARE = 0.5, 0.5
-# Re-plans stop if, at the current pace, less than this share of them would finish in time.
+# Re-plans stop if fewer than this share of them would finish in time at the current pace.
 FEWEST_SHARE = 0.1
-# Called with the number of stations done and the total.
+# Called with the number of stations done and the total number of stations.
 Count = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Replanned:
-    """The loss (kWh/day) without a station if the best alternative is built instead."""
+    """The energy lost (kWh/day) if the best alternative is built in place of a station."""
 
     kwh_day: float
     offer_id: str
@@ -50,16 +52,16 @@ class Replanned:
 
 @dataclass(frozen=True)
 class Cards:
-    """The cards of a plan's new stations, by ``site_id``; parts not computed in time are blank."""
+    """The cards of a plan's new stations. Results that were not computed in time are missing."""
 
     new: tuple[str, ...]
-    lost: Mapping[str, float]  # energy lost without each station, kWh/day
+    lost: Mapping[str, float]  # energy lost if the station is not built, kWh/day
     replanned: Mapping[str, Replanned]
     texts: Mapping[str, str]
 
     @property
     def blank(self) -> str:
-        """Text on the parts of cards that were not computed in time; empty if all were."""
+        """A text on the results that were not computed in time; empty if all were computed."""
         lacking = {
             "what is lost without": len(self.new) - len(self.lost),
             "a re-plan without": sum(kwh > 0 for kwh in self.lost.values()) - len(self.replanned),
@@ -68,12 +70,16 @@ class Cards:
         return f"{NOT_IN_TIME}: {', '.join(parts)}" if parts else ""
 
     def in_words(self) -> str:
-        """State the number of new stations, and the parts of cards left blank."""
+        """State the number of new stations, and how many results were not computed in time."""
         new = counted(len(self.new), "new station")
         return f"{new}; {self.blank}" if self.blank else new
 
     def facts(self) -> dict[str, dict[str, float | None]]:
-        """Return the loss without each new station; None if it was not computed."""
+        """Return, for each new station, the energy lost if that station is not built.
+
+        Keys: ``as_it_stands_kwh_day`` (with all else unchanged) and ``replanned_kwh_day`` (after a
+        re-plan). A loss that was not computed is None.
+        """
         again = {site: one.kwh_day for site, one in self.replanned.items()}
         return {
             site: {
@@ -86,7 +92,7 @@ class Cards:
 
 @stage("solver.time_limit_s", told="cards", found=lambda told: told.in_words())
 def cards(context: Context, study: Any, plan: Plan, instance: Instance, asked: Asked) -> Cards:
-    """The energy lost without each new station, and its alternative places."""
+    """The card of each new station: the energy lost without the station, and alternative places."""
     count = context.count("stations")
     with study.spare.clock("losses", LOSSES_SHARE) as clock:
         lost = losses_of(plan, instance, clock, count)
@@ -103,9 +109,10 @@ def _by_money(plan: Plan, sites: Collection[str]) -> list[str]:
 
 
 def losses_of(plan: Plan, instance: Instance, clock: Clock, count: Count) -> dict[str, float]:
-    """Return the energy lost without each new station of a plan (kWh/day), by ``site_id``.
+    """Return, for each new station, the energy lost if that station is not built (kWh/day).
 
-    Stations with the largest subsidy come first; once time is up, the rest are left out.
+    The loss of the station with the largest subsidy is computed first. Stations not reached in time
+    are left out.
     """
     new = plan.new_sites["site_id"].astype(str).tolist()
     if not new:
@@ -124,11 +131,11 @@ def losses_of(plan: Plan, instance: Instance, clock: Clock, count: Count) -> dic
 def replanned_of(
     plan: Plan, asked: Asked, lost: Mapping[str, float], clock: Clock, count: Count
 ) -> dict[str, Replanned]:
-    """For each site, return an upper bound on the loss if its subsidy is spent elsewhere.
+    """For each station, return an upper bound on the loss if its subsidy is spent elsewhere.
 
-    One other station is built or enlarged within the budget and limits: the one that makes up for
-    most of the loss. A full re-plan (`siting replan RUN --drop`) may lose even less. `lost` is the
-    result of `losses_of`. Stations not reached in time are left out.
+    Within the budget and limits, one other station is built or enlarged instead. That station makes
+    up for as much of the loss as possible. A full re-plan (`siting replan RUN --drop`) may lose
+    even less. `lost` is the result of `losses_of`. Stations not reached in time are left out.
     """
     some = [site for site, kwh in lost.items() if kwh > 0]
     if not some or clock.steps == 0:
@@ -146,7 +153,7 @@ def replanned_of(
         count(len(out), len(some))
         least_s = FEWEST_SHARE * len(some) * clock.taken_s / len(out)
         if clock.steps is None and clock.limit_s < least_s:
-            break  # most cards would stay blank; `siting explain` computes re-plans one by one
+            break  # most re-plans would be missing; `siting explain` computes them one by one
     return out
 
 
@@ -189,9 +196,10 @@ def nearest_places(
     """For each station, return the nearest free place and the nearest other station.
 
     `sites` (existing and new stations) and `candidates` have ``site_id``, ``name`` and ``geometry``
-    (metres). `open_sites` are the sites where a station is possible. Columns, by ``site_id``:
-    ``place``, ``place_m`` and ``place_share`` (share of the station's energy from cells within
-    reach of the place, 0 to 1); ``station`` and ``station_m``. Distances are straight-line (m).
+    (metres). `open_sites` are the sites where a station is possible. The result has one row per
+    station, with ``site_id`` as index. Columns: ``place`` (the nearest free place), ``place_m``,
+    ``place_share`` (share of the station's energy from cells within reach of the place, 0 to 1),
+    ``station`` (the nearest other station) and ``station_m``. Distances are straight-line (m).
     """
     ids = sites["site_id"].astype(str).to_numpy()
     free = candidates[candidates["site_id"].astype(str).isin(set(open_sites) - set(ids))]
@@ -220,10 +228,10 @@ def nearest_places(
 def _nearest(
     sites: gpd.GeoDataFrame, others: gpd.GeoDataFrame, *, same_sites: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For each site, return the position of the nearest of `others`, and its distance (m).
+    """For each site, return the row number of the nearest of `others`, and the distance (m).
 
-    If there are no others, the results are -1 and NaN. With `same_sites`, `others` are the sites
-    themselves, and a site is not its own neighbour.
+    Without others, the row numbers are -1 and the distances NaN. With `same_sites`, `others` are
+    the sites themselves, and a site is not its own neighbour.
     """
     count = len(sites)
     if len(others) <= int(same_sites):
@@ -284,7 +292,7 @@ def _lost_text(served_kwh: float, lost_kwh: float) -> str:
 
 
 def _replanned_text(again: Replanned, lost_kwh: float) -> str:
-    """State the loss if the station's money is spent elsewhere.
+    """State how much energy would still be lost if the station's money is spent elsewhere.
 
     >>> _replanned_text(Replanned(3.0, "s0002:hub"), 41.0)
     'After a re-plan at most 3.0 kWh/day would be lost: with hub at s0002 instead.'

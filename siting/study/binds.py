@@ -1,4 +1,4 @@
-"""The binding limits of a plan, and its size in places, sockets and fast-charger ports."""
+"""The binding limits of a plan, and its numbers of places, sockets and fast-charger ports."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from siting.tables import capacity_columns, capacity_groups, may_be_built
 # Stations within this distance (m) of each other count as one place.
 PLACE_M = 300.0
 MILLION = 1e6
-# Amounts below these are negligible: share of energy served, money (PKR), sales (kWh/day).
+# Smaller shares of energy, sums of money (PKR) and sales (kWh/day) are negligible.
 LITTLE, LITTLE_PKR, IDLE_KWH = 0.005, 1.0, 0.05
 TEN_TIMES = 10.0
 GROUPS = {
@@ -37,11 +37,11 @@ PORTS = {"lev": "socket", "lev_dc": "12 kW point", "ac": "AC port", "dc": "DC po
 
 @stage()
 def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
-    """Number of places with stations, and of ports per charger group, in the last year.
+    """The number of places with stations, and the number of ports, in the last year.
 
     Keys: ``within_m`` (stations within this distance count as one place); ``places``,
-    ``new_places`` (with a new station) and ``dc_places`` (with a fast charger); ``ports`` and
-    ``new_ports``, by charger group.
+    ``new_places`` (places with a new station) and ``dc_places`` (places with a fast charger);
+    ``ports`` and ``new_ports``, by charger group.
     """
     sites = plan.sites
     place = place_of(sites.geometry.get_coordinates().to_numpy(), PLACE_M)
@@ -59,14 +59,16 @@ def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
 
 
 def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any]:
-    """Return each point's place number; points linked by steps of at most `within_m` share a place.
+    """Return the place number of each point.
+
+    Points that are linked by steps of at most `within_m` share a place.
 
     >>> place_of(np.array([[0.0, 0.0], [200.0, 0.0], [400.0, 0.0], [900.0, 0.0]]), 300.0).tolist()
     [0, 0, 0, 1]
     """
     if not len(xy_m):
         return np.zeros(0, dtype=int)
-    # The import takes half a second, and most commands do not count places.
+    # Imported here because the import takes half a second, and most commands do not count places.
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
@@ -78,10 +80,10 @@ def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any
 
 
 def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
-    """Return the number of ports per station and charger group, in the order of the plan's sites.
+    """Return a table of ports: one row per site of the plan, one column per charger group.
 
-    The ``chargers`` column of existing stations, or of a user's own table, may omit ports. Unlisted
-    ports are counted in the charger group with the most capacity at the station.
+    The ``chargers`` column may list fewer ports than the station has, for example at an existing
+    station. Unlisted ports are added to the charger group with the most capacity at the station.
     """
     offers = plan.offers.set_index("offer_id").loc[plan.sites["offer_id"]]
     groups = capacity_groups(map(str, offers.columns))
@@ -99,7 +101,7 @@ def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
 
 
 def counts_in(text: str) -> dict[str, int]:
-    """Parse a list of chargers into the number of each type; empty if it cannot be parsed."""
+    """Return the number of chargers of each type in a list; empty if the list cannot be parsed."""
     try:
         return charger_counts(text)[0]
     except ValueError:  # a user's own table may have any text here
@@ -134,11 +136,12 @@ def binding(
 
 @stage()
 def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
-    """Sales of existing stations with and without the new ones; empty unless both exist.
+    """The sales of the existing stations, with and without the new stations.
 
-    Keys: ``stations`` (their number); ``alone_kwh_day`` (sales in the target year if nothing were
-    built); ``kwh_day`` (sales under the plan, including extensions); ``idle`` (number of existing
-    stations that sell nothing under the plan).
+    Keys: ``stations`` (number of existing stations); ``alone_kwh_day`` (sales in the target year if
+    nothing were built); ``kwh_day`` (sales under the plan, including extensions); ``idle`` (number
+    of existing stations that sell nothing under the plan). The result is empty unless there are
+    both existing and new stations.
     """
     standing = plan.offers[plan.offers["existing"].astype(bool)]
     here = plan.sites[plan.sites["site_id"].isin(standing["site_id"])]
@@ -155,7 +158,7 @@ def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
 
 
 def standing_line(sales: dict[str, Any]) -> list[Line]:
-    """Return the sales that existing stations lose, as a headline figure.
+    """Return a headline figure on the sales that existing stations lose under the plan.
 
     >>> standing_line({"stations": 5, "alone_kwh_day": 1337.0, "kwh_day": 59.0, "idle": 3})[0].text
     'sell 59 kWh/day, 1,278 less than if nothing were built (1,337); 3 of 5 sell nothing'
@@ -208,7 +211,7 @@ def _sites(plan: Plan, asked: Asked) -> list[str]:
 def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> list[str]:
     """Return a message if the dual prices prove that a larger budget adds nothing.
 
-    Each extra rupee raises the bound by the dual price of money. If this price is 0, the bound
+    Each extra rupee raises the bound by the dual price of money. If that dual price is 0, the bound
     holds for any budget.
     """
     bound = outcome.bound_kwh_day
@@ -254,11 +257,11 @@ def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
 
 
 def _without_money(plan: Plan, asked: Asked) -> list[str]:
-    """Return a message if the unsubsidised stations could by themselves serve nearly as much."""
+    """Return a message if the unsubsidised stations alone could serve nearly as much energy."""
     drawn = plan.new_sites["subsidy_pkr"].astype(float) > LITTLE_PKR
     if not drawn.any() or drawn.all() or money_of(asked.config) <= 0:
         return []
-    # The capacity of these stations bounds their energy, so most plans need no solve here.
+    # The unsubsidised stations serve at most their capacity, so most plans need no solve here.
     least = (1 - 4 * LITTLE) * plan.served_kwh_day
     kept = plan.sites.loc[~plan.sites["site_id"].isin(plan.new_sites.loc[drawn, "site_id"])]
     if not 0 < least <= float(kept["capacity_kwh_day"].sum()):

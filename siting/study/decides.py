@@ -1,4 +1,4 @@
-"""Find the figures that decide a plan: the break-evens, and the effect of each figure.
+"""Find the figures that decide a plan: break-even values, and the effect of varying each figure.
 
 All results come from formulas on the stations' accounts (`siting.economics.break_even`). No program
 is solved.
@@ -28,7 +28,7 @@ from siting.study.recounted import sold_by_group
 from siting.study.stages import Table, stage
 from siting.tables import capacity_columns
 
-# Maximum number of sentences on break-evens; the nearest break-evens come first.
+# Maximum number of sentences on break-evens. The figures closest to their break-even come first.
 MOST = 10
 RUPEE = 1.0
 BREAK_EVEN = "break even with the largest subsidy"
@@ -90,10 +90,10 @@ def station_accounts(
 
 @stage()
 def break_evens(station_accounts: Accounts | None) -> Table:
-    """Break-evens of the subsidised new stations, or of all new stations if none is subsidised.
+    """Break-evens of the subsidised new stations, or of all if no new station is subsidised.
 
     Columns: those of `siting.economics.break_evens`, ``draw`` (whether the stations draw public
-    money) and ``text``. The nearest break-even comes first.
+    money) and ``text``. The figure closest to its break-even value comes first.
     """
     if station_accounts is None:
         return pd.DataFrame()
@@ -177,14 +177,14 @@ the largest subsidy'
 
 
 def _told(value: float, unit: str, *, up: bool) -> str:
-    """Return a figure rounded up or down to three digits; a share is returned in per cent.
+    """Return a figure as text, rounded up or down to three digits; a share is shown in per cent.
 
     >>> _told(79.31, "PKR/kWh", up=True), _told(0.8234, "share", up=False)
     ('79.4', '82%')
     """
     if unit.startswith("share"):
         return f"{_rounded(100 * value, 0, up=up):,.0f}%"
-    # A value of at most 0.001 is shown as 0, or as 1 if rounded up.
+    # A value of at most 0.001 is rounded to a whole number, which is 0 or 1.
     places = 2 - math.floor(math.log10(value)) if value > 1e-3 else 0
     text = f"{_rounded(value, places, up=up):,.{max(places, 0)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
@@ -192,7 +192,7 @@ def _told(value: float, unit: str, *, up: bool) -> str:
 
 def _rounded(value: float, places: int, *, up: bool) -> float:
     scale = 10.0**places
-    # A value within rounding error of a rounded figure is shown as that figure.
+    # A value that differs from a rounded figure only by rounding error is shown as that figure.
     shown = value * scale
     slack = 1e-6 * max(shown, 1.0)
     return (math.ceil(shown - slack) if up else math.floor(shown + slack)) / scale
@@ -200,8 +200,8 @@ def _rounded(value: float, places: int, *, up: bool) -> float:
 
 # --- effect of each figure -----------------------------------------------------------------------
 
-# `At` returns the accounts at a given value of one figure. `Moved` yields the row of each figure,
-# with its range, and the figure's `At`.
+# An `At` function returns the accounts at a given value of one figure. A `Moved` iterator yields,
+# for each figure, its row (with its range) and its `At` function.
 At = Callable[[float], Accounts]
 Moved = Iterator[tuple[Mapping[Hashable, Any], At]]
 
@@ -214,17 +214,18 @@ def figure_swings(
     sourced_figures: Table,
     area: people_to_energy.Area,
 ) -> Table:
-    """The change in the new stations' value (PKR) as one figure varies over its range.
+    """The change in the new stations' total value (PKR) as each figure varies over its range.
 
     Columns: ``figure``, ``of`` and ``table`` as in `assumptions`; ``low_pkr``, ``high_pkr`` and
-    ``swing_pkr`` as in `siting.economics.swings`. The largest swing comes first. Demand figures
-    change the stations' sales, up to capacity. Figures that these formulas do not use (waits,
-    drives, the location of demand) are left out.
+    ``swing_pkr`` as in `siting.economics.swings`. The largest swing comes first. If a demand figure
+    varies, the stations' sales vary with it, up to their capacity. Figures that the formulas do not
+    use are left out, such as waits, drives and the location of demand.
     """
     columns = ["figure", "of", "table", "low_pkr", "high_pkr", "swing_pkr"]
     if station_accounts is None:
         return pd.DataFrame(columns=columns)
-    # A hurdle would lower the sales, but the value is computed at the plan's sales.
+    # The value is computed at the plan's sales, so the hurdle, which tests lower sales, is left
+    # out.
     no_hurdle = replace(station_accounts.subsidy, hurdle=sites.Hurdle())
     station_accounts = replace(station_accounts, subsidy=no_hurdle)
     moved = list(_moved_money(station_accounts, sourced_figures))
@@ -272,7 +273,10 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
     def dearer(
         row: Mapping[Any, Any], column: str, per_pkr: pd.Series[float], om_share: bool = False
     ) -> At:
-        """Return the accounts as a function of a figure; each unit adds `per_pkr` to `column`."""
+        """Return the accounts as a function of a figure.
+
+        If the figure rises by 1, `column` rises by `per_pkr`.
+        """
 
         def at(value: float) -> Accounts:
             added = (value - float(row["value"])) * per_pkr
@@ -330,7 +334,7 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
     types = sites.charger_catalogue(config.offers.chargers_csv)
     types = types.set_index(types["charger_id"].astype(str))
     built = pd.DataFrame(counts, index=offers.index, columns=types.index).fillna(0.0)
-    standing = types[(built > 0).any().to_numpy()]  # only the types in use affect a cost
+    standing = types[(built > 0).any().to_numpy()]  # only the charger types in use affect a cost
     for row in _rows(figures, "bays"):
         if str(row["of"]).split()[0] in set(standing["charger_group"]):
             yield row, _with_bays(accounts, built, types, str(row["of"]))

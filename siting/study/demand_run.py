@@ -1,4 +1,4 @@
-"""Write a folder with the demand only: its layers, and every figure behind it."""
+"""Write a folder with the demand only: layers of the demand, and every figure behind it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from siting.writing import claimed_folder
 
 @dataclass(frozen=True)
 class DemandRun:
-    """The demand of a study by class, with its ranges and the figures that cause them.
+    """The demand of a study by class, with ranges and the figures that cause the ranges.
 
     Parameters
     ----------
@@ -34,8 +34,9 @@ class DemandRun:
         The target year of the study.
     classes
         One row per vehicle class and ``all``: ``vehicles``, ``demand_kwh_day``, ``low_kwh_day`` and
-        ``high_kwh_day`` (all figures at the low or high end), ``p05_kwh_day``, ``p50_kwh_day`` and
-        ``p95_kwh_day`` (percentiles of the draws), ``sessions_day``, ``peak_hour_kw``.
+        ``high_kwh_day`` (demand if all figures are at the low or high end of their ranges),
+        ``p05_kwh_day``, ``p50_kwh_day`` and ``p95_kwh_day`` (percentiles of the draws),
+        ``sessions_day``, ``peak_hour_kw``.
     fleet
         The fleet model compared with published figures; empty if the fleet is a table.
     total_swings, map_swings
@@ -67,8 +68,9 @@ def demand_to_folder(
     """Return the demand of a configuration, and the folder of its layers and tables.
 
     `out` is the folder, new or empty; by default ``runs_dir/NAME-demand-TIME``. With `sensitivity`,
-    figures are ranked by their effect on the total and on the map. `draws` is the number of random
-    draws of all figures, and `seed` is their seed. Other parameters are as in `siting.run`.
+    figures are ranked by their effect on the total and on the map. `draws` is how often all figures
+    are drawn at random, and `seed` is the seed of the draws. Other parameters are as in
+    `siting.run`.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "demand", now)
@@ -120,7 +122,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
         swings = demand.sensitivity(study.area, shares=shares)
         on_map = swings[["figure", "vehicle_class", "moved_cells_share", "source", "confidence"]]
         if study.surfaces is not None:
-            if depots is not None:  # surfaces do not affect the demand of depots
+            if depots is not None:  # surfaces do not affect demand at depots
                 energy = energy[~energy["vehicle_class"].isin(depots["vehicle_class"])]
             where = demand.map_swings(
                 study.cells,
@@ -148,7 +150,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
 
 
 def _at_depots(shares: pd.DataFrame, zones: pd.Series, depots: pd.DataFrame) -> pd.DataFrame:
-    """Return the shares, with fleets known by depot moved to the cells of their depots."""
+    """Return the shares by cell. Fleets known by depot have their shares at the depots."""
     parts = [shares[~shares["vehicle_class"].isin(depots["vehicle_class"])]]
     for name, class_depots in depots.groupby("vehicle_class", sort=False):
         share = demand.depot_shares(class_depots)
@@ -164,7 +166,7 @@ def _write(
     note = " ".join(filter(None, (config.note, export.credit_line(study.inputs))))
     layer = export.wanted_layer(study.cells, study.demand, study.surfaces)
     outside = export.outside_layer(study.cells, study.demand, study.people_outside)
-    # A GIS that does not sort layers draws the first layer on top.
+    # Some GIS programs do not sort layers, and draw the first layer on top.
     layers = {"roads": export.road_layer(study.network.edges)}
     if study.zones is not None:
         layers["zones"] = study.zones
@@ -218,7 +220,7 @@ def _write(
     tables = {name: table for name, table in tables.items() if len(table)}
     for name, table in tables.items():
         export.write_csv(table, folder / f"{name}.csv", note=note)
-    # The dictionary lists the table `demand` together with the layer `demand`.
+    # The dictionary lists the fields of the table `demand` with those of the layer `demand`.
     beside = {name: [*map(str, table.columns), "note"] for name, table in tables.items()}
     dictionary = export.data_dictionary_of(export.fields_of(layers, beside))
     export.write_csv(dictionary, folder / "dictionary.csv")

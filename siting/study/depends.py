@@ -1,7 +1,8 @@
-"""Dependencies of the stages: which stages a change makes stale, and which stages are stored.
+"""Dependencies of the stages: the stages that a change makes stale, and the stages that are stored.
 
-The stages are functions in the modules that `STAGES` lists. A change affects all dependent stages.
-A key that no stage declares affects every stage, so a new key cannot leave a stale table behind.
+The stages are functions in the modules that `STAGES` lists. A change of a key makes a stage stale
+if the stage declares the key, or depends on a stale stage. A key that no stage declares makes every
+stage stale, so a new key cannot leave a stale table behind.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from siting.study import (
 )  # fmt: skip
 from siting.study.stages import EVERY_KEY, INERT, Stage
 
-# All stages by name; each reads only earlier stages.
+# All stages by name, in an order in which each stage reads only earlier stages.
 STAGES: Mapping[str, Stage[Any]] = {
     name: made
     for room in (to_demand, to_plan, provenance, alternatives_text, binds, decides, robustness)
@@ -34,7 +35,7 @@ STORED = tuple(dict.fromkeys(made.stored for made in STAGES.values() if made.sto
 
 
 def upto(*names: str) -> list[str]:
-    """Return the names of these stages and of all stages that they need, in order."""
+    """Return `names` and the names of all stages that these stages need, in order."""
     needed = set(names)
     for name in reversed(list(STAGES)):
         if name in needed:
@@ -45,10 +46,10 @@ def upto(*names: str) -> list[str]:
 def gone(
     keys: Iterable[str] = (), given: Collection[str] = (), once: bool = False
 ) -> frozenset[str]:
-    """Return the names of all stages that changed keys or `given` tables make stale.
+    """Return the names of all stages that become stale if `keys` change and tables are `given`.
 
-    Stages whose tables are given remain valid. With `once`, stages that are the same in every year,
-    scenario and case also remain valid.
+    Stages whose tables are in `given` remain valid. With `once`, stages with the same result in
+    every year, scenario and case also remain valid.
     """
     changed = [key for key in keys if key.split(".")[0] not in INERT]
     unknown = any(not any(_declares(made, key) for made in STAGES.values()) for key in changed)
@@ -60,13 +61,13 @@ def gone(
         or not set(given).isdisjoint(made.reads)
     }
     outdated = _and_below(outdated, given, once)
-    if "cells" in outdated:  # a run folder stores the population only by cell, so it is read again
+    if "cells" in outdated:  # the population by place is not stored, so it is read again
         outdated = _and_below(outdated | {"people_read"}, given, once)
     return frozenset(outdated)
 
 
 def _and_below(outdated: set[str], given: Collection[str], once: bool) -> set[str]:
-    """Return outdated stages and all stages that depend on them, except those that remain valid."""
+    """Return `outdated` and dependent stages, but no stage that `given` or `once` keeps valid."""
     below: set[str] = set()
     for name, made in STAGES.items():
         holds = name in given or (once and made.once)
@@ -80,7 +81,7 @@ def _declares(made: Stage[Any], key: str) -> bool:
 
 
 def stale(keys: Iterable[str]) -> tuple[str, ...]:
-    """Return the stored groups that changed keys make stale, in order.
+    """Return the stored groups that become stale if `keys` change, in order.
 
     >>> stale(["reach.cutoff_min"])
     ('reach', 'outcome')
@@ -92,7 +93,7 @@ def stale(keys: Iterable[str]) -> tuple[str, ...]:
 
 
 def feeds(key: str) -> tuple[str, ...]:
-    """Return the stored groups that read a key, directly or through unstored stages.
+    """Return the stored groups that read a key, either directly or through unstored stages.
 
     >>> feeds("reach.cutoff_min")
     ('reach', 'outcome')
@@ -115,7 +116,7 @@ def feeds(key: str) -> tuple[str, ...]:
 def still_known(
     records: Iterable[Mapping[str, Any]], changed: Iterable[str]
 ) -> dict[str, Mapping[str, Any]]:
-    """Return, by key, the records of inputs that a change of keys leaves valid."""
+    """Return the input records that remain valid if keys change, by the key of the input."""
     groups, keyed = stale(changed), {str(record["key"]): record for record in records}
     return {key: record for key, record in keyed.items() if set(feeds(key)).isdisjoint(groups)}
 
@@ -129,7 +130,7 @@ def changed_keys(before: Config, after: Config) -> tuple[str, ...]:
 
 
 def leaves(value: Any, key: str = "", first: int = 0) -> Iterator[tuple[str, Any]]:
-    """Yield the dotted key and the value of each leaf; list items are numbered from `first`.
+    """Yield the dotted key and the value of each leaf. Items of a list are numbered from `first`.
 
     >>> list(leaves({"sizes": {"cells": 2}, "classes": [{"served_share": None}]}))
     [('sizes.cells', 2), ('classes.0.served_share', None)]

@@ -55,7 +55,7 @@ def head_of(config: Config, now: datetime | None = None) -> dict[str, Any]:
 
 
 def with_facts(study: Study, plan: Plan, now: datetime) -> Plan:
-    """Return a plan that computes its facts, dated `now`, when they are first read."""
+    """Return the plan with facts that are dated `now`, and computed when first read."""
     return replace(plan, facts_of=partial(_run_facts, study, now))
 
 
@@ -67,7 +67,8 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
     to_all = s.tables.get("cost_to_all")
     cards = study.cards
     gain = earnings(config, plan, cards.lost)
-    # These lines come before `study.binding`, whose certificate uses up the time left.
+    # These lines are computed before `study.binding`, which needs the certificate. The certificate
+    # uses up the spare time.
     beside = lines_beside(study)
     power = power_per_ev(config, plan, study.compatibility, study.energy)
     untold = f"of the {len(cards.new):,} new stations, {cards.blank}; siting explain RUN SITE "
@@ -95,7 +96,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         "objective_kwh_day": s.served_kwh_day,
         "mean_travel_min": mean_min,
         "p90_travel_min": p90_min,
-        # The energy has a bound only if it is the first aim.
+        # The bound is known only if energy is the first aim.
         "bound_kwh_day": s.bound_kwh_day,
         "proof_text": str(s.proof),
         "gap": s.gap,
@@ -111,8 +112,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         "places": study.places_used,
         "binding": study.binding,
         "standing_sales": study.standing_sales,
-        # Break-evens, nearest first, and the effects of varying one figure at a time, largest
-        # first.
+        # The break-evens (nearest first), and the effect of varying each figure (largest first).
         "break_evens": plain(study.break_evens.to_dict("records")),
         "figure_swings": plain(study.figure_swings.to_dict("records")),
         "classes": plan.classes.to_dict("records"),
@@ -134,8 +134,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         # Number of further results that were computed in time.
         "in_time": {k: n for k, n in study.spare.done.items() if k != CERTIFICATE},
         "alternatives": dict(cards.texts),
-        # Energy lost without each new station (kWh/day), with all else unchanged and after a
-        # re-plan.
+        # Energy lost without a new station (kWh/day), with all else unchanged and after a re-plan.
         "lost_without": cards.facts(),
         "gain_per_million_pkr": gain,
         "power_per_ev": power,
@@ -167,7 +166,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of `siting`, Python, platform and packages by name."""
+    """Return the versions of `siting`, Python, the platform and each package, by name."""
     return {
         "siting": __version__,
         "python": platform.python_version(),
@@ -249,12 +248,13 @@ def peak_memory_mb() -> float | None:
 
 
 def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str, Any]:
-    """Return the energy gained (kWh/day per PKR m) by the plan and by its weakest station.
+    """Return the gain (kWh/day per PKR m of subsidy) of the plan and of its weakest station.
 
-    The gain of a station is the energy lost without it, with all else unchanged. The threshold is
-    ``program.least_gain``: its lowest value if it varies by year, and its default if it applies to
-    cost. Keys: ``least_gain`` (the threshold, kWh/day per PKR m), ``plan`` (gain of all new
-    stations together), ``least_station`` and ``least`` (the weakest station and its gain) and
+    The gain of a station is the energy lost if the station is not built and all else is unchanged.
+    The threshold is ``program.least_gain``. If the threshold varies by year, the lowest value is
+    used. If the threshold applies to cost, the default threshold is used instead. Keys:
+    ``least_gain`` (the threshold, kWh/day per PKR m), ``plan`` (gain of all new stations together),
+    ``least_station`` (id of the weakest station), ``least`` (the gain of this station) and
     ``below`` (ids of the stations below the threshold). The result is empty if no new station draws
     public money or no loss is known.
     """
@@ -305,10 +305,10 @@ def power_per_ev(
 ) -> dict[str, Any]:
     """Return the charging power per electric vehicle of ``limits.ev_classes`` (kW).
 
-    Existing stations are included; `vehicles` counts the area's electric vehicles by class. Keys:
-    ``classes``, ``vehicles``, ``power_kw`` (of the chargers for these classes), ``kw_per_ev`` and
-    ``afir_kw`` (the EU requirement per battery-electric car). The result is empty if the area has
-    no vehicles of these classes.
+    The power of existing stations is included. `vehicles` has the number of electric vehicles in
+    the area, by class. Keys: ``classes``, ``vehicles``, ``power_kw`` (of the chargers for these
+    classes), ``kw_per_ev`` and ``afir_kw`` (the EU requirement per battery-electric car). The
+    result is empty if the area has no vehicles of these classes.
     """
     classes = list(config.program.limits.ev_classes)
     count = float(vehicles.loc[vehicles["vehicle_class"].isin(classes), "vehicles"].sum())

@@ -30,7 +30,7 @@ NOT_FOUND = "not found in time"
 def mandate_limits(
     config: Config, candidates: gpd.GeoDataFrame, offers: pd.DataFrame
 ) -> Iterator[Limit]:
-    """Yield the limits of each mandate: one per owner or, with areas, one per owner and area.
+    """Yield the limits of each mandate: one per owner, or one per owner and area.
 
     An `InputError` lists every column that no layer of candidates has.
     """
@@ -83,11 +83,13 @@ def on_owners_money(offers: pd.DataFrame, limits: tuple[Limit, ...]) -> pd.Serie
 
 
 def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.DataFrame, list[Line]]:
-    """Return the results of mandates by owner, and headline figures on their cost.
+    """Return a table of the mandates by owner, and headline figures on the cost of mandates.
 
-    One row per owner (and area): ``mandate``, ``places``, ``must`` (number to equip), ``equipped``,
-    ``sites`` (the list of equipped sites), ``worth`` (of this list and the existing stations),
-    ``free_worth`` (the same for the owner's best list of equal length), ``loses`` (the difference).
+    The table has one row per owner, or per owner and area. Columns: ``mandate``, ``places``,
+    ``must`` (number of sites to equip), ``equipped`` (number equipped), ``sites`` (ids of the
+    equipped sites), ``worth`` (worth of the equipped sites with the existing stations),
+    ``free_worth`` (worth if the owner chose the best sites, in equal number) and ``loses``
+    (``free_worth`` less ``worth``).
     """
     program, mine = answer.program, [one for one in asked.limits if one.kind in (PUBLIC, OWNERS)]
     stands = set(answer.offers)
@@ -108,7 +110,7 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
                 "loses": max(free - own, 0.0) if math.isfinite(free) else math.nan,
             }
         )
-    # If pooled, one mandate per area covers all owners, as if owners could trade.
+    # In the pooled variant, one mandate per area covers all owners, as if owners could trade.
     pooled: dict[str, Limit] = {}
     for one in mine:
         name, _, rest = one.name.partition(": ")
@@ -135,7 +137,10 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
 def _owner_worths(
     program: Program, one: Limit, there: list[str], effort: Effort
 ) -> tuple[float, float]:
-    """Return the worth of the sites that an owner equips, and of its best list of equal length."""
+    """Return the worth of the sites that an owner equips, and of the best sites in equal number.
+
+    Existing stations are included. The worth of the best sites is NaN if not found in time.
+    """
     instance = program.instance
     theirs = np.isin(instance.offer_ids, np.array(list(one.use), dtype=object))
     kept = np.flatnonzero(theirs | instance.offer_existing)

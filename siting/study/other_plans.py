@@ -1,6 +1,6 @@
-"""Further plans: near-optimal, best for one scenario, planned year by year, or of given offers.
+"""Further plans: near-optimal plans, the best plan of each scenario, and a plan made year by year.
 
-These plans are solved in the time left. A plan that is not found in time is None.
+Further plans are solved in the time left. A plan that is not found in time is None.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from siting.study.to_program import answer_of, counted, instance_of, program_of
 
 @dataclass
 class Effort:
-    """The time left under a configuration's time limit."""
+    """The time left before a configuration's time limit is reached."""
 
     config: Config
     progress: Callable[[Progress], None] | None = None
@@ -49,7 +49,7 @@ class Effort:
     def attempt(
         self, program: Program, share: float = 1.0, start: Sequence[str] = ()
     ) -> Answer | None:
-        """Solve a program; return None if there is no plan, or if none was found in time."""
+        """Solve a program; return None if no plan exists, or if no plan was found in time."""
         if self.over or stop_wished() or self.left_s <= 0:
             return None
         try:
@@ -61,7 +61,7 @@ class Effort:
 def only_these(
     asked: Asked, offers: Mapping[int | None, Sequence[str]]
 ) -> dict[int | None, pd.DataFrame]:
-    """Return the service of given offers for the configuration's own demand, by year."""
+    """Return, by year, how given offers serve the configuration's own demand."""
     services = {}
     # The offers already satisfy all limits, so limits are left out here.
     bare = instance_of(replace(asked, limits=(), required=()))
@@ -74,7 +74,7 @@ def only_these(
 
 
 def best_by_scenario(program: Program, effort: Effort, start: Sequence[str]) -> list[Answer] | None:
-    """Return the best plan for each single scenario; None if one was not found in time."""
+    """Return the best plan for each single scenario; None if any of them was not found in time."""
     assert program.scenario_plan is not None
     count = len(program.scenario_plan.names)
     best_plans = []
@@ -89,11 +89,13 @@ def best_by_scenario(program: Program, effort: Effort, start: Sequence[str]) -> 
 def alternatives(
     program: Program, first: Answer, asked: Alternatives, effort: Effort
 ) -> tuple[list[Answer], pd.DataFrame, pd.DataFrame]:
-    """Return plans that differ from the best plan and from each other, and two tables on them.
+    """Return near-optimal plans, a table of the plans, and a table of their sites.
 
-    The plans share the time of `effort`. Columns of the first table: ``plan``, ``worth``, ``unit``,
-    ``bound``, ``gap``, ``status``, ``loss_share``, ``offers``. Columns of the second: ``site_id``,
-    ``plans`` and ``share`` (number and share of the plans with a station at the site).
+    The first plan is the best plan, and each further plan differs from all plans before it. The
+    plans share the time of `effort`. Columns of the table of plans: ``plan``, ``worth``, ``unit``,
+    ``bound``, ``gap``, ``status``, ``loss_share``, ``offers``. Columns of the table of sites:
+    ``site_id``, ``plans`` (number of plans with a station at the site) and ``share`` (share of the
+    plans).
     """
     plans, losses = [first], [0.0]
     best = first.proof
@@ -130,9 +132,9 @@ def alternatives(
 
 
 def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
-    """Return plans made one year at a time; None if one is impossible or not found in time.
+    """Return the plans made one year at a time; None if the plan of any year was not found.
 
-    `asked` has years and no scenarios.
+    `asked` must have years and no scenarios.
     """
     years = asked.config.program.years
     assert years is not None
@@ -169,7 +171,7 @@ def _one_year(
     *,
     last: bool,
 ) -> Asked:
-    """Return the inputs of a single year; rules on the last year apply only if it is `last`."""
+    """Return the inputs of a single year. Rules on the last year apply only if `last` is true."""
     keys: dict[str, object] = {"years": None, "budget_pkr": budget_pkr}
     # Money that was drawn in earlier years is no longer available.
     gone = [sum(limit.use.get(o, 0.0) * pkr for o, pkr in drawn.items()) for limit in asked.limits]
@@ -192,7 +194,7 @@ def _one_year(
 
 
 def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -> pd.DataFrame:
-    """Return a year's offers; `stands` maps each site with a station to the offer built there."""
+    """Return a year's offers. `stands` maps each site with a station to the offer built there."""
     offer_id, site = offers["offer_id"].astype(str), offers["site_id"].astype(str)
     before = offers["existing"].to_numpy(bool) & offer_id.isin(list(stands.values())).to_numpy()
     new = {s: o for s, o in stands.items() if s not in set(site[before])}
@@ -209,7 +211,8 @@ def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -
         bigger[here] = (offers.loc[here, sizes].to_numpy() >= old[sizes].to_numpy()).all(axis=1)
         less = paid.loc[here].to_numpy() - old[prices].fillna(0.0).to_numpy(dtype=float)
         paid.loc[here] = np.maximum(less, 0.0)
-        # Another mix of chargers may cost less but draw more, so the subsidy is capped at the cost.
+        # A different mix of chargers may cost less but draw more subsidy, so the subsidy is capped
+        # at the cost.
         paid["subsidy_pkr"] = paid[["subsidy_pkr", "cost_pkr"]].min(axis=1)
     extends = offers["extends"].eq(True).to_numpy() if "extends" in offers.columns else ~here & here
     reason = offers["reason"].fillna("").astype(str)

@@ -24,9 +24,10 @@ from siting.study.to_limits import limits_used
 from siting.study.to_program import MILLION, aim_in_words, aims_of, blocks_of, zones_named
 from siting.texts import counted
 
-# Unspent money is reported if it is at least this sum (PKR) and this share of the budget.
+# Unspent money is reported if it reaches both this sum (PKR) and this share of the budget.
 LITTLE_PKR, LITTLE = 10_000.0, 0.01
-# Share of the time limit that the plan may use if the cost of mandates is also computed.
+# Share of the time limit that the plan may use if the program has mandates, whose cost is computed
+# afterwards.
 BESIDE_MANDATES = 0.7
 
 
@@ -38,10 +39,11 @@ def decide(
     start: Sequence[str] = (),
     answer: Answer | None = None,
 ) -> Outcome:
-    """Solve a program; return its outcome with the tables of every block in use.
+    """Solve a program; return the outcome with the tables of every block that the program uses.
 
     `start` lists the offers of an earlier plan. `answer` is the solution, if already known. Raises
-    `InfeasibleError` if no plan meets all requirements, and `SolveError` if none was found in time.
+    `InfeasibleError` if no plan meets all requirements, and `SolveError` if no plan was found in
+    time.
     """
     keys = asked.config.program
     effort = Effort(asked.config, progress)
@@ -52,10 +54,10 @@ def decide(
 
 
 def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None, pd.DataFrame]]:
-    """Return the outcome without tables of blocks, and its service by year.
+    """Return the outcome without tables of blocks, and the service of its stations by year.
 
-    The service is for the configuration's own demand. If the program has scenarios, it comes from a
-    further solve.
+    The service is for the configuration's own demand. If the program has scenarios, the service
+    comes from a further solve.
     """
     config = asked.config
     outcome = outcome_of(answer, aim=aim_in_words(config), blocks=sorted(blocks_of(config)))
@@ -91,7 +93,7 @@ class _Told:
     lines: list[Line] = field(default_factory=list)
 
     def outcome(self) -> Outcome:
-        """Return the outcome with these tables and lines."""
+        """Return the outcome with its tables and headline figures."""
         asked, answer, keys = self.asked, self.answer, self.asked.config.program
         outcome, services = bare_outcome(asked, answer)
         if keys.years is not None:
@@ -145,7 +147,10 @@ class _Told:
     # --- scenarios -------------------------------------------------------------------------------
 
     def _scenarios(self) -> None:
-        """Add a table of the last year's scenarios, with regret, and a table of robust sites."""
+        """Add a table of the scenarios in the last year, and a table of robust sites.
+
+        Regret and robust sites are left out if a scenario's best plan was not found in time.
+        """
         answer, program = self.answer, self.answer.program
         plan = program.scenario_plan
         assert plan is not None
@@ -173,7 +178,7 @@ class _Told:
     # --- fairness, money -------------------------------------------------------------------------
 
     def _fairness(self) -> None:
-        """Add the Gini coefficient of zones' shares served, and the price of fairness."""
+        """Add the Gini coefficient of the zones' shares served, and add the price of fairness."""
         asked, answer = self.asked, self.answer
         assert asked.zones is not None
         zones = self.tables["zones"]
@@ -196,7 +201,7 @@ class _Told:
         self.lines.append(Line("price_of_fairness", "Price of fairness", price))
 
     def _more_budget(self, usual: Answer, share: float) -> str:
-        """State the extra budget needed to serve as much, with at least `share` in every zone."""
+        """State the extra budget that serves as much as `usual`, with `share` in every zone."""
         wanted_kwh = usual.demand_kwh_day
         program = replace(usual.program, aims=(LeastMoney(),), floors=()).without_budget()
         city = (1 - 1e-6) * usual.served_kwh_day / wanted_kwh if wanted_kwh else 0.0
@@ -215,7 +220,7 @@ class _Told:
         return f"{text}{worth:,.0f} kWh/day more, and {gain:g} per PKR m are required"
 
     def _unspent(self, outcome: Outcome) -> str:
-        """State the unspent money, if any is left, and a bound on the worth that it could add."""
+        """State the unspent money, if any, and a bound on the worth that this money could add."""
         left, proof = outcome.budget_pkr - outcome.subsidy_pkr, self.answer.proofs[0].proof
         if left < max(LITTLE_PKR, LITTLE * outcome.budget_pkr) or not math.isfinite(proof.bound):
             return ""
@@ -224,7 +229,7 @@ class _Told:
         return f"{text}{self.answer.program.worth_unit} more with it"
 
     def _left(self, outcome: Outcome) -> str:
-        """State the money that the least gain leaves unspent, and the worth it could add."""
+        """State the money that the least gain leaves unspent, and what this money could add."""
         left = outcome.budget_pkr - outcome.subsidy_pkr
         if left < 1.0:
             return ""
@@ -263,7 +268,7 @@ class _Told:
 def year_tables(
     asked: Asked, outcome: Outcome, program: Program, services: Mapping[int | None, pd.DataFrame]
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables of a plan with years; `services` is its service by year."""
+    """Return the tables of a plan with years. `services` has the service of each year."""
     built = built_by_year(outcome, program)
     money = money_by_year(outcome.money, program)
     years = money["year"]
@@ -294,7 +299,7 @@ def year_tables(
 
 
 def zone_tables(asked: Asked, outcome: Outcome) -> dict[str, pd.DataFrame]:
-    """Return the tables of zones and floors; empty if the plan has none."""
+    """Return the tables of zones and floors; empty if the plan has neither."""
     tables = {}
     if asked.zones is not None:
         tables["zones"] = zone_table(
@@ -304,7 +309,7 @@ def zone_tables(asked: Asked, outcome: Outcome) -> dict[str, pd.DataFrame]:
 
 
 def cost_table(parts: Mapping[str, float]) -> pd.DataFrame:
-    """Return the parts of the cost to all and their sum (PKR a year)."""
+    """Return a table of the cost to all (PKR a year): a row per part, and the sum."""
     whole = {**parts, "all": sum(parts.values())}
     return pd.DataFrame({"part": list(whole), "pkr_year": list(whole.values())})
 
@@ -312,7 +317,7 @@ def cost_table(parts: Mapping[str, float]) -> pd.DataFrame:
 def lines_of(
     asked: Asked, outcome: Outcome, unit: str, others: Iterable[Line] = ()
 ) -> Iterator[Line]:
-    """Yield the headline figures of the outcome's tables and `others`, in order.
+    """Yield the headline figures of the outcome's tables and those in `others`, in reading order.
 
     `unit` is the program's unit of worth. `others` are figures from further solves.
     """
@@ -373,7 +378,7 @@ def lines_of(
 def then_line(one: AimProof, outcome: Outcome) -> Line:
     """Return the proof of a later aim as a headline figure.
 
-    Drives are shown as mean minutes per driver if the plan has a single slice.
+    The aim of shortest drives is shown as mean minutes per driver if the plan has a single slice.
     """
     proof, served = one.proof, outcome.served_kwh_day
     if one.aim == "shortest drives" and len(outcome.slices) == 1 and served > 0:
@@ -383,7 +388,11 @@ def then_line(one: AimProof, outcome: Outcome) -> Line:
 
 
 def _robust(answer: Answer, best_plans: Sequence[Answer]) -> pd.DataFrame:
-    """For each site, return how many of the scenarios' best plans have a station there."""
+    """Return one row per site with a station in the plan or in a scenario's best plan.
+
+    Columns: ``site_id``, ``in_plan``, ``scenarios`` (number of scenarios whose best plan has a
+    station at the site) and ``robust`` (whether every scenario's best plan has one).
+    """
     sites = answer.program.instance
     standing = [
         set(sites.site_ids[sites.offer_site[one.standing]]) for one in (answer, *best_plans)
@@ -419,7 +428,7 @@ def cost_lines(table: pd.DataFrame, value_pkr_h: Mapping[str, float], *, years: 
 
 
 def _at_other_values(cost: Mapping[str, float]) -> str:
-    """State the plan's cost to all at twice and at half the value of time.
+    """State the plan's cost to all if the value of time is doubled, and if it is halved.
 
     >>> _at_other_values({"stations": 90.0, "drivers' time": 10.0})
     "at twice the value this plan's cost to all is PKR 110.00 m a year (drivers' time 18%), at \
@@ -439,7 +448,7 @@ half PKR 95.00 m (5%, against 10% at the value used); a different value may give
 
 
 def built_by_year(outcome: Outcome, program: Program) -> pd.DataFrame:
-    """Return the stations of each year, with the year each was built and its payment (PKR)."""
+    """Return a table of stations by year: when each was built, and what was paid for it (PKR)."""
     built = outcome.built.drop_duplicates(["year", "site_id"])[["year", "offer_id", "site_id"]]
     paid = outcome.paid.set_index(["site_id", "year"])["subsidy_pkr"]
     instance = program.instance
@@ -460,7 +469,7 @@ def built_by_year(outcome: Outcome, program: Program) -> pd.DataFrame:
 
 
 def money_by_year(money: pd.DataFrame, program: Program) -> pd.DataFrame:
-    """Return the public money granted, carried over, spent and left in each year (PKR)."""
+    """Return a table of public money (PKR): granted, carried over, spent and left in each year."""
     assert program.year_plan is not None
     rows, carried = [], 0.0
     for year, granted, spent in money.itertuples(index=False):
@@ -475,11 +484,11 @@ def money_by_year(money: pd.DataFrame, program: Program) -> pd.DataFrame:
 def cells_by_year(
     demand: Mapping[int | None, pd.DataFrame], service: Mapping[int | None, pd.DataFrame]
 ) -> pd.DataFrame:
-    """Return demand and service by cell and vehicle class in each year of a plan.
+    """Return a table of demand and service: one row per year, cell and vehicle class.
 
     Columns: ``year``, ``cell_id``, ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day`` and
-    ``site_id``, the station that serves most of the demand (the first id among equals; blank if
-    no demand is served).
+    ``site_id`` (the station that serves most of the demand). If stations serve equal amounts, the
+    first id is shown. If no demand is served, ``site_id`` is blank.
     """
     parts = []
     for year, wanted in demand.items():

@@ -27,7 +27,7 @@ def own_demand(
     """Return the user's own demand (`siting.tables.DEMAND`), summed by cell and class.
 
     `path` is a CSV with ``cell_id``, or a layer. Rows of a layer are assigned to the nearest cell
-    within `most_m` metres. Both need ``demand_kwh_day`` and, for several `classes`,
+    within `most_m` metres. The file needs ``demand_kwh_day`` and, if there are several `classes`,
     ``vehicle_class``. The user's ``demand_id`` and other columns are kept if no two rows share a
     cell and class. An `InputError` lists every problem, such as unknown cells or rows too far away.
     """
@@ -84,9 +84,9 @@ def own_reach(
 
     `path` is a CSV with ``cell_id``, ``site_id`` and ``travel_min`` (including access), or a matrix
     of minutes. A matrix has ``cell_id`` and a column per site; a value is blank or ``inf`` if there
-    is no route. Ids ``#1``, ``#2`` … number cells and sites in the order of the study's tables.
-    Drives longer than `most_min` (the cutoff, min) are left out. An `InputError` lists every
-    problem, such as repeated pairs or unknown cells.
+    is no route from the cell to the site. The ids ``#1``, ``#2`` … stand for the cells and the
+    sites in the order of the study's tables. Drives longer than `most_min` (the cutoff, min) are
+    left out. An `InputError` lists every problem, such as repeated pairs or unknown cells.
     """
     known = {"cell_id": cells["cell_id"], "site_id": sites["site_id"]}
     drives = _read(path, REACH, known, as_rows=lambda given: _as_rows(given, known, path))
@@ -115,7 +115,7 @@ def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame)
 
 
 def _as_rows(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> pd.DataFrame:
-    """Return a matrix of minutes as one row per pair; other tables are returned unchanged."""
+    """Return a matrix of minutes as a table with one row per pair, and other tables unchanged."""
     if "cell_id" not in given.columns or not {"site_id", "travel_min"}.isdisjoint(given.columns):
         return given
     wide = given.set_index("cell_id")
@@ -150,7 +150,7 @@ def _read(
 
 
 def _strays(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> list[Fault]:
-    """Return a fault for each column with ids that the study does not know."""
+    """Return one fault per column, listing the ids that the study does not have."""
     faults, what = list[Fault](), "that the study does not have"
     for name, ids in known.items():
         if name in given.columns:

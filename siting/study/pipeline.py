@@ -51,7 +51,8 @@ class Study:
     tables
         Known tables, by the name of their stage.
     keys
-        Keys of the configuration, as in `with_`. Without a file, they are the whole configuration.
+        Keys of the configuration, as in `with_`. Without a file, `keys` are the whole
+        configuration.
 
     Attributes
     ----------
@@ -60,7 +61,7 @@ class Study:
     seconds
         Run time of each stage (s), excluding the stages that it reads.
     reused
-        Stages taken from a run folder instead of computed.
+        Groups of stages that are taken from a run folder instead of being computed.
     start
         Offers of the run folder's plan, used as the warm start of a solve.
     spare
@@ -195,7 +196,7 @@ class Study:
         self._tables: dict[str, Any] = dict(tables or {})
         self._found: dict[str, str] = {}
         self._inner: list[float] = []
-        # Another study, and the names of the stages whose tables come from it.
+        # Another study, and the names of the stages whose tables are taken from that study.
         self._shared: tuple[Study, frozenset[str]] | None = None
 
     @property
@@ -257,10 +258,10 @@ class Study:
         Yields
         ------
         list of str
-            A list to which the caller appends the result in words. If it stays empty, nothing is
-            reported, and the time counts as the caller's.
+            A list to which the caller appends the result in words. If the list stays empty, nothing
+            is reported, and the time is added to that of the surrounding stage.
         """
-        # A running stage may compute earlier stages. Their time is not counted as its own.
+        # The time of a stage excludes earlier stages that are computed while the stage runs.
         begun, heard = time.perf_counter(), list[str]()
         self._inner.append(0.0)
         try:
@@ -281,7 +282,7 @@ class Study:
         return [at_hand[n] if n in at_hand else getattr(self, n) for n in stage.parameters]
 
     def with_(self, **keys: Any) -> Self:
-        """Return the study with some keys changed; stages that do not read them are kept.
+        """Return the study with some keys changed. Stages that do not read changed keys are kept.
 
         Parameters
         ----------
@@ -303,7 +304,7 @@ class Study:
         >>> richer.plan.headline()  # doctest: +SKIP
         """
         config = changed(self.config, keys, lay_down)
-        # An input that is read again may differ from the one that the run used.
+        # If a file is read again, it may differ from the file that the run used.
         known = still_known(self.known_inputs.values(), changed_keys(self.config, config))
         return self.with_stages({"known_inputs": known}, config, progress=self.progress)
 
@@ -350,7 +351,8 @@ class Study:
     ) -> Self:
         """Return the same study with the demand of another year, scenario or case.
 
-        Stages that do not depend on demand are shared, so sites and reach are computed only once.
+        Stages that do not depend on demand are shared with this study, so sites and reach are
+        computed only once.
         """
         asked = self.config.demand
         other = {"scenario": scenario or asked.scenario, "case": case or asked.case}
@@ -372,7 +374,7 @@ class Study:
         return other
 
     def award(self, bids: Path | str | pd.DataFrame, **how: Any) -> Any:
-        """Return the award of bids for places under the rules of this study.
+        """Award bids for places under the rules of this study, and return the award.
 
         Parameters
         ----------

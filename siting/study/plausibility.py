@@ -101,7 +101,7 @@ def _place(city: str, row: pd.Series[Any], extent: Any, outline: Any) -> list[st
 
 def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]:
     """Return a warning if the population is far below that of a tehsil that the study names."""
-    if config.demand.city_people is not None:  # the layer's own count, which may differ
+    if config.demand.city_people is not None:  # the user has set the city's population
         return []
     query = getattr(config.roads.source, "query", "") or ""
     said = f"{config.title} {query}"
@@ -125,7 +125,7 @@ def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]
 
 
 def most_people(km2: float) -> float:
-    """Return the population of an area (km2) as densely populated as the densest census tehsils.
+    """Return the population that an area (km2) has at the density of the densest tehsils.
 
     >>> round(most_people(6))
     949878

@@ -19,7 +19,8 @@ from siting.program.money import GapRule
 from siting.study.program_zones import zone_of_demand
 from siting.tables import capacity_columns, capacity_groups, may_be_built
 
-# Key of a slice: None, a year, a scenario, or both.
+# Key of a slice: a year, a scenario, a pair of year and scenario, or None without years and
+# scenarios.
 Key = Any
 Demands = Mapping[Key, pd.DataFrame]
 
@@ -31,10 +32,10 @@ class Need:
     offers: pd.DataFrame  # `cost_pkr`: the need of each offer over its life (present value, PKR)
     # Present value of the margin on one kWh/day over the life, by class.
     margin_pkr: dict[str, float]
-    # Maximum part of the need that public money may pay: PKR by offer_id, or one share for all.
+    # The most that public money may pay of the need: PKR by offer_id, or one share for all offers.
     cap: float | Mapping[str, float]
     sales_share: float  # share of the planned sales at which a station must break even
-    concessions: Mapping[str, str]  # the concession of each site that belongs to one, by site_id
+    concessions: Mapping[str, str]  # the concession of each site that has one, by site_id
 
     @property
     def rule(self) -> GapRule:
@@ -49,12 +50,12 @@ class Asked:
     # Only the keys `program`, `solver`, `offers.subsidy` and `reach.cutoff_min` are read.
     config: Config
     demand: Demands  # by year and scenario; all have the same rows
-    # Demand of the configuration itself, by year (None: no years).
+    # The configuration's own demand, by year (the key is None without years).
     own: Mapping[int | None, pd.DataFrame]
     offers: pd.DataFrame
     reach: pd.DataFrame
     compatibility: pd.DataFrame
-    limits: tuple[Limit, ...]  # requirements on a plan besides the budget
+    limits: tuple[Limit, ...]  # limits on a plan besides the budget
     required: tuple[str, ...]
     forbidden: tuple[str, ...]
     zones: pd.Series | None  # zones by demand_id, blank if in no zone; None without zones
@@ -62,7 +63,7 @@ class Asked:
     # Worth of each demand row if fully served, by demand_id, year and scenario; None for energy.
     worth: Mapping[Key, pd.Series] | None
     own_worth: Mapping[int | None, pd.Series] | None  # the worth of the rows of `own`, by year
-    need: Need | None  # inputs of the viability gap; None if public money does not fill it
+    need: Need | None  # inputs of the viability gap; None if public money does not fill the gap
     rules: economics.BusinessRules
     time_values: pd.DataFrame  # the value of a driver's hour, by class
     sessions: pd.DataFrame  # the energy of a session, by class
@@ -99,7 +100,7 @@ class Asked:
 
     @property
     def city_floor(self) -> float:
-        """The share of all demand that must be served."""
+        """The share of the whole demand that must be served."""
         program = self.config.program
         cheap = program.least_cost
         least_share = cheap.served_share if cheap is not None and cheap.of == "demand" else 0.0
@@ -112,9 +113,9 @@ class Asked:
 
 
 def subsidy_of(config: Config) -> sites.Subsidy:
-    """Return the subsidy rule: by default ``need``, or ``share`` under the coverage model.
+    """Return the subsidy with its rule: by default ``need``, but ``share`` in the coverage model.
 
-    Coverage does not determine sales, so the need of a station is unknown.
+    The coverage model does not determine sales, so the need of a station is unknown.
     """
     asked = config.offers.subsidy
     plain = "share" if config.program.model == "coverage" else "need"
@@ -139,8 +140,8 @@ def demands_of(
 ) -> tuple[Demands, dict[int | None, pd.DataFrame]]:
     """Return the demand by year and scenario, and the configuration's own demand by year.
 
-    `demand` is the configuration's own demand. `other_demand` returns the demand of another `year`,
-    fleet `scenario` or `case`; an omitted argument means the configuration's own.
+    `demand` is the configuration's own demand. `other_demand` takes a `year`, a fleet `scenario`
+    and a `case`, and returns the demand. An omitted argument has the configuration's own value.
     """
     program = config.program
     years: Sequence[int | None] = list(program.years.budgets_pkr) if program.years else [None]
@@ -178,7 +179,7 @@ def money_of(config: Config) -> float:
 
 
 def _same_rows[K](tables: Mapping[K, pd.DataFrame], *others: pd.DataFrame) -> dict[K, pd.DataFrame]:
-    """Return `tables`, extended to the union of their rows; added rows have 0 kWh/day."""
+    """Return `tables`, each with all rows that any table has; added rows have 0 kWh/day."""
     columns = ["demand_id", "cell_id", "vehicle_class"]
     rows = pd.concat([t[columns] for t in (*tables.values(), *others)])
     rows = rows.drop_duplicates("demand_id").sort_values("demand_id", ignore_index=True)
@@ -192,7 +193,7 @@ def _same_rows[K](tables: Mapping[K, pd.DataFrame], *others: pd.DataFrame) -> di
 def worth_of(
     demand: pd.DataFrame, kind: str, cells: pd.DataFrame, sessions: pd.DataFrame
 ) -> pd.Series[float]:
-    """Return the worth of each demand row if fully served, by ``demand_id``."""
+    """Return the worth of each demand row if the row is fully served, by ``demand_id``."""
     wanted = demand["demand_kwh_day"]
     if kind == "sessions":
         kwh = sessions.set_index("vehicle_class")["session_kwh"]
@@ -215,8 +216,9 @@ def need_of(
 ) -> Need:
     """Return the inputs of the viability gap for the offers.
 
-    The margin of a class is that of the least profitable charger group it can use, so that earnings
-    are never overstated. `unpaid` marks offers that owners must build with their own money.
+    The margin of a vehicle class is the margin at the least profitable charger group that the class
+    can use, so that earnings are never overstated. `unpaid` marks offers that owners must build
+    with their own money.
     """
     subsidy = subsidy_of(config)
     terms = economics.gap_terms(offers, rules, subsidy)
@@ -236,8 +238,8 @@ def need_of(
     refuse(naming("money.prices_pkr_kwh", what, lost, fix))
     if open_.any():
         _require_passable(offers[open_], rules, subsidy)
-    # An extension must earn its need from sales beyond the existing chargers' capacity. Sales up to
-    # that capacity are therefore added to the need, at the largest margin of the chargers.
+    # An extension must earn its need from sales beyond the existing chargers' capacity. The need is
+    # therefore raised by the largest margin on sales within the existing capacity.
     most = np.zeros(len(offers))
     for group in groups:
         if (has := offers[f"capacity_{group}_kwh_day"].to_numpy(dtype=float) > 0).any():

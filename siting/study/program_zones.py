@@ -31,7 +31,8 @@ def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | N
     elif zones.kind == "grid":
         column = np.floor(centres.x / zones.size_m).astype(int)
         row = np.floor(centres.y / zones.size_m).astype(int)
-        # Columns and rows are counted from the city's south-west corner, so that names stay short.
+        # Columns and rows are numbered from the south-west corner of the cells, so that names stay
+        # short.
         column, row = column - column.min() + 1, row - row.min() + 1
         names = ("row " + row.astype(str) + " column " + column.astype(str)).to_numpy()
     else:
@@ -40,7 +41,7 @@ def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | N
 
 
 def area_of_points(points: gpd.GeoSeries, path: Path, name_column: str, key: str) -> np.ndarray:
-    """Return the name of the first polygon that contains each point; blank if none does."""
+    """Return, for each point, the name of the first polygon that contains it; blank if none."""
     layer = read_layer(path)
     refuse(missing_columns(layer, [name_column], f"{key}, {path}"))
     shapes = layer.to_crs(points.crs).geometry
@@ -65,8 +66,8 @@ def zone_table(
     """Return one row per zone with its demand and service.
 
     `zones` has the zone of each demand row, by ``demand_id`` (blank if it is in no zone). `floors`
-    has the share that must be served in each zone. Columns: ``zone``, ``demand_kwh_day``,
-    ``served_kwh_day``, ``served_share``, ``floor_share``.
+    has the share that must be served in each zone with a floor. Columns: ``zone``,
+    ``demand_kwh_day``, ``served_kwh_day``, ``served_share`` (1 without demand), ``floor_share``.
     """
     of_row = demand["demand_id"].astype(str).map(zones)
     served = service.groupby("demand_id")["served_kwh_day"].sum()
@@ -84,9 +85,9 @@ def zone_table(
 def gini(share: np.ndarray, weight: np.ndarray) -> float:
     """Return the Gini coefficient of a share over zones, 0 (all equal) to 1.
 
-    The coefficient is half the mean difference between the shares of two people (or kWh of demand)
-    chosen at random, divided by the mean share. If the mean is 0, so is the coefficient. `weight`
-    is the population or the demand of each zone.
+    The coefficient is ``d / (2 m)``, where ``m`` is the mean share and ``d`` is the mean difference
+    between the shares of two people (or kWh of demand) chosen at random. If ``m`` is 0, the
+    coefficient is 0. `weight` is the population or the demand of each zone.
 
     >>> gini(np.array([0.0, 1.0]), np.array([1.0, 1.0]))
     0.5
@@ -100,7 +101,7 @@ def gini(share: np.ndarray, weight: np.ndarray) -> float:
 
 
 def with_zones(cells: gpd.GeoDataFrame, zones: pd.Series | None) -> gpd.GeoDataFrame:
-    """Return the cells with their ``zone``, if the program has zones."""
+    """Return the cells, with the column ``zone`` if the program has zones."""
     if zones is None:
         return cells
     out = cells.assign(zone=cells["cell_id"].astype(str).map(zones).fillna("").astype(str))

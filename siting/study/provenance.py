@@ -23,7 +23,7 @@ FIGURES = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", 
 # Value of ``used_for`` for the configuration's settings.
 SETTINGS = "settings"
 _STATED = "configuration; no published figure"
-# For settings with a range from a table: the table and the item.
+# The settings whose range comes from a table, each with the table and the item.
 _RANGED = {
     "headroom_kw": ("grid", "headroom"),
     "subsidy.charger_share": ("money", "subsidy_charger_share"),
@@ -33,7 +33,7 @@ _RANGED = {
 
 @stage()
 def known_inputs() -> dict[str, dict[str, Any]]:
-    """Records, by key, of the inputs that were read from a run folder; see `inputs`."""
+    """The records of inputs that a run folder has stored, by the key of the input; see `inputs`."""
     return {}
 
 
@@ -57,7 +57,7 @@ def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict
 
 
 def input_records(config: Config) -> dict[str, dict[str, Any]]:
-    """Return the kind, source and licence of each input with its own section, by section key."""
+    """Return, by section key, the kind, source and licence of each input that has a section."""
     surfaces, sites_of = config.demand.surfaces, config.candidates
     about: dict[str, Any] = {
         "roads.source": config.roads.source,
@@ -90,7 +90,7 @@ def contents(
 ) -> dict[str, str]:
     """The SHA-256 of each main table, for comparing runs.
 
-    Downloads have no input file. The hashes of roads and candidates identify them instead.
+    Downloads have no input file, but the hashes of roads and candidates identify them.
     """
     names = ("cells", "demand", "candidates", "offers", "reach")
     hashes = map(content_sha256, (cells, demand, candidates, offers, reach))
@@ -101,7 +101,7 @@ def contents(
 def demand_facts(
     config: Config, cells: Layer, area_share: float, surfaces: Table | None, demand: Table
 ) -> dict[str, Any]:
-    """The basis of the demand, and its energy by class (kWh/day)."""
+    """The basis of the demand, and the demand by class (kWh/day)."""
     asked = config.demand
     fleet_csv = asked.fleet_csv
     where = "people" if surfaces is None else "home, destination, en route"
@@ -131,7 +131,7 @@ def demand_notes(
     registered_share: Table,
     area_share: float,
 ) -> list[str]:
-    """Notes on the demand that readers need before they use it, in plain words."""
+    """Notes that readers need before they use the demand, in plain words."""
     far_m, case = config.reach.max_snap_m, config.demand.case
     lines = list(people_read.notes)
     left_out = float(people_read.outside["people"].sum())
@@ -193,7 +193,7 @@ def figures(
     city_people: float,
     surface_weights: Table,
 ) -> Table:
-    """The figures behind the energy and its surfaces, with their ranges, sources and confidence.
+    """The figures behind the energy and the surfaces, with their ranges, sources and confidence.
 
     `all_figures` adds the figures of the fleet model.
     """
@@ -299,7 +299,7 @@ def assumptions(sourced_figures: Table, settings: Table) -> Table:
 
 
 def _from_own(rows: Table, name: str, path: Path | None) -> Table:
-    """Return the figures; ``table`` is the user's file for the figures that come from it."""
+    """Return the figures, with the user's file as the ``table`` of figures that come from it."""
     if path is None:
         return rows
     in_file = pd.MultiIndex.from_frame(reference.table(name, path)[["figure", "vehicle_class"]])
@@ -308,7 +308,7 @@ def _from_own(rows: Table, name: str, path: Path | None) -> Table:
 
 
 def file_of(name: str, path: Path | None) -> str:
-    """Return the file of a table: the package's own file, or the user's."""
+    """Return the name of a table's file: the user's file if `path` is set, else the package's."""
     return f"{name}.csv" if path is None else path.name
 
 
@@ -372,7 +372,8 @@ def all_figures(
 ) -> Table:
     """Return every figure of the demand, from vehicle sales to place weights.
 
-    The columns are `siting.reference.listing.LISTED`; `fleets` are other fleet scenarios.
+    The columns are `siting.reference.listing.LISTED`. `fleets` names the fleet scenarios to list
+    besides that of the configuration.
     """
     parts = _energy_figures(asked, figures, city, fleets)
     used = vehicles[vehicles["vehicle_class"].isin(list(asked.vehicle_classes))]
@@ -464,6 +465,6 @@ def money_figures(config: Config) -> list[Table]:
 
 
 def _by_item(section: Any, items: Mapping[str, str]) -> dict[str, float]:
-    """Return the values that a section sets, by the table item that each value replaces."""
+    """Return the values set in a section, keyed by the table item that each value replaces."""
     given = own_figures(section)
     return {item: float(given[name]) for name, item in items.items() if name in given}

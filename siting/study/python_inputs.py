@@ -27,7 +27,7 @@ from siting.study.own_tables import PLACE
 from siting.writing import NO_PLACE, PART_FILE, write_whole
 
 GIVEN = "given"
-# Matches the path of a Python input. Messages show its key instead.
+# Matches the path of a Python input. Messages show the key of the input instead.
 _LAID = re.compile(rf"\S*[/\\]{GIVEN}[/\\](?:[0-9a-f]{{16}}[/\\])?([a-z0-9_.]+)\.[a-z]+\b")
 
 
@@ -64,7 +64,7 @@ def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
 
 
 def in_words(err: SitingError) -> SitingError:
-    """Return an error with the key of a Python input in place of its file."""
+    """Return an error that names a Python input by its key instead of its file."""
 
     def said(text: str) -> str:
         return _LAID.sub(r"\1 (given in Python)", text)
@@ -83,7 +83,7 @@ def copied(config: Config, folder: Path) -> Config:
         if GIVEN not in (path.parent.name, path.parent.parent.name):
             continue
         copy = Path(GIVEN, path.name)
-        if copy in copies.values():  # another table with the same key already has this name
+        if copy in copies.values():  # another input with the same key already has this name
             copy = Path(GIVEN, f"{sha256(path)[:8]}.{path.name}")
         (folder / GIVEN).mkdir(exist_ok=True)
         shutil.copyfile(path, folder / copy)

@@ -1,9 +1,9 @@
 """Queues at a plan's ports: expected waits by the Erlang C formula, and simulated days.
 
 Two days are simulated. On the ``planned`` day, only the drivers whom the plan serves arrive, each
-at the planned station. This day tests the program's capacities. On the ``free`` day, all drivers
-arrive, and choose a station by its drive, queue and charging time. This day tests the plan under
-free choice.
+at the planned station. The ``planned`` day tests the program's capacities. On the ``free`` day, all
+drivers arrive, and choose a station by its drive, queue and charging time. The ``free`` day tests
+the plan under free choice.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Waiting:
 
     sessions: Sessions
     chargers: pd.DataFrame
-    standard: Service  # `offers.service`: a wait, and the share of drivers who may wait longer
+    standard: Service  # `offers.service`: with a wait, and the share of drivers who may wait longer
 
     @classmethod
     def of(cls, study: Any) -> Waiting:
@@ -52,12 +52,12 @@ class Waiting:
 
 
 def allotted(plan: Plan) -> pd.DataFrame:
-    """Return a plan's service with its energy in the ``kwh_day`` column, as simulations expect."""
+    """Return a plan's service with the energy in the column ``kwh_day``, as simulations expect."""
     return plan.service.rename(columns={"served_kwh_day": "kwh_day"})
 
 
 def late_share(expected: pd.DataFrame) -> float:
-    """Return the share of drivers, over all queues, who wait too long in the busiest hours."""
+    """Return the share of drivers who wait too long in the busiest hour of their queue."""
     count = expected["peak_sessions"].to_numpy(dtype=float)
     late = expected["late_share"].to_numpy(dtype=float)
     return float(late @ count / count.sum()) if count.sum() > 0 else 0.0
@@ -73,12 +73,14 @@ def simulated(
 ) -> dict[str, simulation.Days]:
     """Return the simulated days of a plan, ``planned`` and ``free``.
 
-    The plan needs at least one station. `told` is called with a line of text after each case.
+    The plan must have at least one station. `told` is called with a line of text after each of the
+    two days.
     """
     ports, sessions = waiting.ports(plan), waiting.sessions
     wanted = demand.rename(columns={"demand_kwh_day": "kwh_day"})
     days_by_case: dict[str, simulation.Days] = {}
-    # Each planned driver has one station, so an origin is a pair of a cell and a station.
+    # Each driver on the planned day has one station, so an origin is a pair of a cell and a
+    # station.
     sent = allotted(plan)
     sent["place"] = sent["cell_id"] + " to " + sent["site_id"]
     for case, wants, near in (

@@ -32,7 +32,7 @@ OUTSIDE, FAR = "outside the area", "too far from a road"
 
 
 def download_settings(config: Config) -> roads.Download:
-    """Return the download settings in the form of `siting.roads`."""
+    """Return the download settings in the form that `siting.roads` expects."""
     return roads.Download(**config.download.model_dump())
 
 
@@ -70,7 +70,7 @@ def _source_key(config: Config) -> dict[str, Any]:
 
 
 def read_network(config: Config, speeds: pd.DataFrame, city_group: str) -> Network:
-    """Return the configured road network, read from its file or downloaded."""
+    """Read the configured road network from its file, or download it."""
     source, peak = config.roads.source, config.roads.peak
     about = {"kind": source.kind, "licence": source.licence, "attribution": source.attribution}
     if source.kind != "file":
@@ -89,7 +89,7 @@ def read_network(config: Config, speeds: pd.DataFrame, city_group: str) -> Netwo
 
 
 def area_polygon(config: Config) -> Polygon | MultiPolygon:
-    """Return the area (lon/lat) whose roads are downloaded: a place, a box or a polygon."""
+    """Return the area (lon/lat) whose roads are downloaded, from a place name, a box or a file."""
     source = config.roads.source
     if source.kind == "place":
         return roads.geocode(source.query, download_settings(config))
@@ -115,7 +115,7 @@ def read_area(path: Path) -> Polygon | MultiPolygon:
     found=lambda p: None if p is None else f"{len(p):,} places that draw vehicles",
 )
 def places(config: Config, network: Network, poi_weights: Table) -> Layer | None:
-    """Places that draw vehicles, such as markets, with OSM keys, lon/lat; None if none are set."""
+    """Places that draw vehicles, such as markets (lon/lat, with OSM keys); None if none are set."""
     surfaces = config.demand.surfaces
     if surfaces is None or surfaces.places is None:
         return None
@@ -131,7 +131,7 @@ def places(config: Config, network: Network, poi_weights: Table) -> Layer | None
     except sites.NoPlaceError as err:
         fix = "leave out demand.surfaces (demand is then placed where people live), or name a layer"
         raise InputError([Fault(f.where, f.what, fix, f.ids) for f in err.faults]) from err
-    # A layer may extend beyond the study area. Places without a road must not receive energy.
+    # A layer may extend beyond the study area. Places far from any road must not receive energy.
     area = outline(network, config.reach.max_snap_m)
     inside = known.geometry.representative_point().within(area)
     return gpd.GeoDataFrame(known[inside].reset_index(drop=True))
@@ -145,9 +145,11 @@ def no_neighbourhoods() -> gpd.GeoDataFrame:
 def candidate_layers(
     config: Config, network: Network
 ) -> tuple[list[gpd.GeoDataFrame], pd.DataFrame]:
-    """Return one layer (lon/lat) per source, existing stations first, and the empty sources.
+    """Return the layers of places, and a table of the sources that yield no place.
 
-    The table of empty sources has ``key`` and ``what``. Raises `InputError` if all are empty.
+    There is one layer (lon/lat) per source that yields a place, and existing stations come first.
+    Columns of the table: ``key`` (of the source) and ``what`` (what is missing). Raises
+    `InputError` if no source yields a place.
     """
     layers = []
     if config.candidates.existing is not None:
@@ -193,7 +195,7 @@ def with_own_names(
 ) -> gpd.GeoDataFrame:
     """Return places with the prefix ``user_`` removed from the user's columns.
 
-    A column keeps the prefix if its bare name is taken, for example by a column of `layers`.
+    A column keeps the prefix if another column has its bare name, for example a column of `layers`.
     """
     own = [str(c) for c in places.columns if str(c).startswith(sites.OWN) and c != sites.OWN_ID]
     bare = {name: name.removeprefix(sites.OWN) for name in own}
@@ -207,7 +209,10 @@ def with_own_names(
 
 
 def with_columns_of(people: gpd.GeoDataFrame, cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the cells with the people layer's own columns; a value is blank if rows disagree."""
+    """Return the cells, with the user's columns of the people layer added.
+
+    If the rows in a cell have different values in a column, the value of the cell is blank.
+    """
     own = [c for c in people.columns if str(c).startswith(sites.OWN)]
     if not own:
         return cells
@@ -220,7 +225,10 @@ def with_columns_of(people: gpd.GeoDataFrame, cells: gpd.GeoDataFrame) -> gpd.Ge
 
 
 def left_out(dropped: pd.DataFrame) -> dict[str, int]:
-    """Return the number of places left out, by reason; rare reasons appear only if they occur."""
+    """Return the number of places left out, by reason.
+
+    `OUTSIDE` and `FAR` are always listed. Other reasons are listed only if they occur.
+    """
     reason = dropped["reason"].astype(str)
     begins = {
         OUTSIDE: sites.OUTSIDE,
@@ -235,7 +243,7 @@ def left_out(dropped: pd.DataFrame) -> dict[str, int]:
 def on_the_grid(
     config: Config, candidates: gpd.GeoDataFrame, line_detour: float
 ) -> gpd.GeoDataFrame:
-    """Return the candidates with the feeder, headroom and 11 kV line from the grid layers."""
+    """Return the candidates, with feeder, headroom and 11 kV line added from the grid layers."""
     offers = config.offers
     if offers.feeders is not None:
         within_m = float("inf") if offers.feeder_within_m is None else offers.feeder_within_m
@@ -246,7 +254,7 @@ def on_the_grid(
 
 
 def tags_of(source: Any) -> dict[str, bool | str | list[str]]:
-    """Return the OSM tags of a source, with plain lists as values."""
+    """Return the OSM tags of a source, with sequences of values as lists."""
     return {key: list(values) for key, values in source.tags.items()}
 
 
@@ -257,10 +265,10 @@ def _area_of(config: Config, network: Network) -> Polygon | MultiPolygon:
 def configurations_of(
     offers: Offers, chargers: pd.DataFrame | None = None
 ) -> dict[str, dict[str, int]]:
-    """Return the number of chargers of each type in every configuration, by configuration name.
+    """Return each configuration by name, as a dict with the number of chargers of each type.
 
-    Sizes are included under the names of their offers. `chargers` is the catalogue; by default, it
-    is read from the file that `offers` names.
+    Sizes are included under the names that their offers have. `chargers` is the catalogue; by
+    default, it is read from the file that `offers` names.
     """
     if chargers is None:
         chargers = sites.charger_catalogue(offers.chargers_csv)

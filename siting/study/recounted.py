@@ -1,4 +1,4 @@
-"""Make the plan of an outcome: compute its figures by site and station, and recount it."""
+"""Make the plan of an outcome: compute figures per site and station, and recount the plan."""
 
 from __future__ import annotations
 
@@ -44,9 +44,10 @@ def recounted_plan(
     *,
     tables: PlanTables,
 ) -> Plan:
-    """Return the plan of an outcome with its business case, recounted by `siting.verify.recount`.
+    """Return the plan of an outcome with its business case, and recount the plan.
 
-    A `VerifyError` lists every figure of the plan that the recount contradicts.
+    The recount is `siting.verify.recount`. A `VerifyError` lists every figure of the plan that the
+    recount contradicts.
     """
     plan = make_plan(outcome, tables, title=config.title, note=config.note)
     table, hurdle = plan.sites, subsidy_of(asked.config).held_to
@@ -67,7 +68,7 @@ def recounted_plan(
     spare = headroom_kw(tables.candidates, config.offers.headroom_kw)
     checks = recount(account_of(asked, outcome, table, spare))
     if asked.config.program.scenarios is not None:
-        # The plan's figures are for the configuration's own demand, which is not a scenario.
+        # The plan shows figures for the configuration's own demand, which is none of the scenarios.
         own_checks = recount(own_account(asked, outcome, table))
         own_checks["check"] = "own demand: " + own_checks["check"]
         checks = pd.concat([checks, own_checks], ignore_index=True)
@@ -82,7 +83,7 @@ def business_of(
     compatibility: pd.DataFrame,
     hurdle: Hurdle,
 ) -> pd.DataFrame:
-    """Return the business case of each new station, computed from its service.
+    """Return the business case of each new station, computed from the energy that it serves.
 
     `drawn` is the public money (PKR) that each offer of the plan draws, by ``offer_id``; existing
     stations are included.
@@ -100,7 +101,10 @@ def sold_by_group(
     rules: economics.BusinessRules,
     compatibility: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Return the kWh/day sold per site and charger group; a class uses its lowest-margin group."""
+    """Return a table of sales (kWh/day): one row per site, one column per charger group.
+
+    A vehicle class is assumed to use the charger group with the lowest margin at the site.
+    """
     able = [g for g in capacity_groups(map(str, offers.columns)) if g in rules.prices_pkr_kwh]
     has = offers.set_index("site_id")[[f"capacity_{g}_kwh_day" for g in able]] > 0
     sold = service.groupby(["site_id", "vehicle_class"])["served_kwh_day"].sum().reset_index()
@@ -128,7 +132,7 @@ def headroom_kw(candidates: gpd.GeoDataFrame, default_kw: float) -> pd.Series[fl
 def account_of(
     asked: Asked, outcome: Outcome, sites: pd.DataFrame, spare_kw: pd.Series[float]
 ) -> Account:
-    """Return the claims of a plan and its input tables, which the recount needs.
+    """Return what the recount needs: the claims of a plan, and the tables it was made from.
 
     `spare_kw` is the spare power of the grid by ``site_id``.
     """
@@ -178,7 +182,7 @@ def account_of(
 
 
 def own_account(asked: Asked, outcome: Outcome, sites: pd.DataFrame) -> Account:
-    """Return the plan's claims for the configuration's own demand in the last year."""
+    """Return what the plan claims about the last year, for the configuration's own demand."""
     last = outcome.built["slice"] == outcome.slices["slice"].iloc[-1]
     kwh = {name: getattr(outcome, name) for name in ("demand_kwh_day", "served_kwh_day")}
     return Account(
@@ -193,7 +197,10 @@ def own_account(asked: Asked, outcome: Outcome, sites: pd.DataFrame) -> Account:
 
 
 def _inputs_of(asked: Asked) -> dict[str, Any]:
-    """Return the input tables of an account; under the viability gap, needs replace costs."""
+    """Return the input tables of an account.
+
+    If public money fills the viability gap, the costs of the offers are replaced by their needs.
+    """
     offers = asked.offers
     if asked.need is not None:
         offers = asked.need.offers
@@ -208,7 +215,7 @@ def _inputs_of(asked: Asked) -> dict[str, Any]:
 
 
 def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:
-    """Return the plan's claims about each aim: its value, bound and gap."""
+    """Return what the plan claims about each aim: value, bound and gap."""
     keys = asked.config.program
     claims = []
     for key, one in zip(aims_of(asked.config), outcome.proofs, strict=True):
@@ -237,7 +244,7 @@ def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:
 
 
 def _best(outcome: Outcome) -> pd.DataFrame:
-    """Return the highest worth of any known plan in each scenario, the reference for regret."""
+    """Return the reference for regret: the highest worth of any known plan in each scenario."""
     rows = outcome.served.merge(outcome.slices[["slice", "weight"]], on="slice")
     got = (rows["worth"] * rows["weight"]).groupby(rows["scenario"]).sum()
     best = np.maximum(outcome.best["best"], outcome.best["scenario"].map(got))
@@ -245,7 +252,7 @@ def _best(outcome: Outcome) -> pd.DataFrame:
 
 
 def _members(asked: Asked, *, zones_only: bool = False) -> pd.DataFrame:
-    """Return the demand rows of each floor; each row pairs a floor with a demand row."""
+    """Return a table of all pairs of a floor and a demand row to which the floor applies."""
     rows = next(iter(asked.own.values()))
     ids = rows["demand_id"].astype(str)
     names: list[pd.Series] = []
@@ -259,7 +266,10 @@ def _members(asked: Asked, *, zones_only: bool = False) -> pd.DataFrame:
 
 
 def _near(asked: Asked) -> pd.Series:
-    """For each demand row, return the name of its floor on reachable demand; blank if none."""
+    """For each demand row, return `REACHABLE` if a station could reach it, else a blank.
+
+    The floor on reachable demand applies to the rows that are not blank.
+    """
     rows = next(iter(asked.own.values()))
     forbidden = asked.offers["site_id"].isin(asked.forbidden)
     open_ = (texts_of(asked.offers, "reason") == "") & ~forbidden
@@ -276,7 +286,7 @@ def _near(asked: Asked) -> pd.Series:
 
 
 def _per_kwh(asked: Asked, outcome: Outcome) -> pd.DataFrame | None:
-    """Return the worth of one kWh served, by demand row and slice."""
+    """Return a table with the worth of one kWh served, per demand row and slice."""
     if asked.worth is None:
         return None
     parts = []

@@ -1,4 +1,4 @@
-"""The report of a run, made from the run's study or, later, from its folder."""
+"""The report of a run, made from the study of the run or, later, from the run folder."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def write_report(
 
     `folder` is a run folder, as `siting run` wrote it. `out` is the new file to write; by default,
     ``report.html`` in the folder is replaced. `frontier` is a folder that `siting frontier` wrote
-    for the same study; its curve is added. `language` is ``en`` or ``ur`` (Urdu); by default, it is
-    the language of the run's configuration.
+    for the same study; the curve of the frontier is added to the report. `language` is ``en`` or
+    ``ur`` (Urdu); by default, it is the language of the run's configuration.
 
     Raises `InputError`, with a list of all problems, if the folder is incomplete, edited or in
-    another format, `VerifyError` if the stored plan contradicts its tables, and `MissingExtraError`
-    if the packages of the ``report`` extra are not installed.
+    another format. Raises `VerifyError` if the stored plan contradicts its tables. Raises
+    `MissingExtraError` if the packages of the ``report`` extra are not installed.
 
     >>> write_report(Path("runs/lahore-20261124-101500"))  # doctest: +SKIP
     PosixPath('runs/lahore-20261124-101500/report.html')
@@ -65,7 +65,7 @@ def page_of(run: RunRecord, frontier: Path | None = None, language: str | None =
 
 
 def record_of(source: Source) -> RunRecord:
-    """Return the record from which the report of a run folder, a study or a plan is made.
+    """Return the record of a run folder, a study or a plan, from which the report is made.
 
     Raises `InputError` and `VerifyError` as `write_report` does.
     """
@@ -82,7 +82,7 @@ def record_of(source: Source) -> RunRecord:
 
 
 def record_of_plan(study: Study, plan: Plan) -> RunRecord:
-    """Return the record of a study's plan; the plan's facts must be known."""
+    """Return the record of a study's plan. The facts of the plan must be known."""
     settings = yaml.safe_load(to_yaml(study.config))
     return RunRecord.of(plain(plan.facts), settings, layers_of(plan, **shown_beside(study, plan)))
 
@@ -99,7 +99,7 @@ def shown_beside(study: Study, plan: Plan) -> dict[str, Any]:
 
 
 def _disagreements(run: RunRecord, study: Study, plan: Plan, path: Path) -> Iterator[Fault]:
-    """Yield the figures of ``run.json`` that differ from the plan."""
+    """Yield a fault for each figure of ``run.json`` that differs from the plan."""
     found: dict[str, Any] = {
         **{name: getattr(study.config, name) for name in ("name", "title", "year")},
         "objective_kwh_day": plan.served_kwh_day,

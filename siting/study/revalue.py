@@ -1,7 +1,7 @@
-"""Value a plan's stations under different demand or capacity.
+"""Compute what a plan's stations serve under different demand or capacity.
 
-Only the service of the stations is solved again. `siting evaluate` scores outside plans in this
-way, and a run uses it to value its plan under other circumstances.
+The stations stay fixed, and only their service is solved again. `siting evaluate` uses this to
+score plans from outside, and a run uses it for its plan under other circumstances.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def with_program(asked: Asked, **keys: Any) -> Asked:
 
 
 def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
-    """Return a program's inputs for the last year only, with maximum energy as the only aim.
+    """Return the program's inputs for the last year only. The only aim is maximum energy.
 
     `budget_pkr` is the budget (PKR). The demand is the configuration's own. Limits, floors and the
     viability gap still apply.
@@ -51,12 +51,13 @@ def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
 
 
 def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDLESS_PKR) -> Asked:
-    """Return a program's inputs for given offers in the last year, even if they are ruled out.
+    """Return the program's inputs for the last year, with all offers in `chosen` allowed.
 
-    The first aim is maximum energy. If public money fills the viability gap, the second aim is
-    minimum public money, because many plans serve the same energy for more money. `chosen` has
-    the ids of the plan's offers, including existing stations. `budget_pkr` is the public money
-    (PKR).
+    An offer in `chosen` is allowed even if it was ruled out. Limits, required sites and forbidden
+    sites are left out. The first aim is maximum energy. If public money fills the viability gap,
+    the second aim is minimum public money, because many plans serve the same energy for more money.
+    `chosen` has the ids of the plan's offers, including existing stations. `budget_pkr` is the
+    public money (PKR).
     """
     asked = in_the_end(asked, budget_pkr)
     if asked.need is not None:
@@ -67,12 +68,14 @@ def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDL
 
 
 def service_of(asked: Asked, chosen: Collection[str]) -> pd.DataFrame:
-    """Return the service of given offers in the last year: maximum energy, then shortest drives.
+    """Return the service of given offers in the last year.
+
+    The service has the maximum energy and, with that energy, the shortest drives.
 
     `chosen` has the ids of the plan's offers, including existing stations. The columns include
     ``site_id``, ``vehicle_class`` and ``served_kwh_day``.
     """
-    # Public money is already spent, so keys about money are left out.
+    # Public money is already spent, so the viability gap is left out.
     alone = _alone(replace(asked, need=None), chosen)
     if _anybody(alone):
         return plan_of(program_of(alone), chosen).service()
@@ -82,8 +85,8 @@ def service_of(asked: Asked, chosen: Collection[str]) -> pd.DataFrame:
 def least_money_of(asked: Asked, chosen: Collection[str]) -> float | None:
     """Return the minimum public money (PKR) at which given offers serve the maximum energy.
 
-    The result is None if public money does not fill the viability gap, no demand is in reach, or no
-    amount of public money makes all the offers viable. `chosen` is as in `service_of`.
+    The result is None in three cases: public money does not fill the viability gap, no demand is in
+    reach, or no amount of public money makes all the offers viable. `chosen` is as in `service_of`.
     """
     alone = _alone(asked, chosen)
     if asked.need is None or not _anybody(alone):
@@ -95,7 +98,7 @@ def least_money_of(asked: Asked, chosen: Collection[str]) -> float | None:
 
 
 def _alone(asked: Asked, chosen: Collection[str]) -> Asked:
-    """Return a program's inputs for the last year with only chosen offers and existing stations."""
+    """Return the program's inputs for the last year, with only `chosen` and existing offers."""
 
     def standing(offers: pd.DataFrame) -> pd.DataFrame:
         # Existing stations are kept because extensions refer to them.
@@ -108,10 +111,10 @@ def _alone(asked: Asked, chosen: Collection[str]) -> Asked:
 
 
 def by_class(demand: pd.DataFrame, service: pd.DataFrame) -> pd.DataFrame:
-    """Return demand and service by vehicle class (kWh/day).
+    """Return a table of demand and service (kWh/day), with one row per vehicle class.
 
     Columns: ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day`` and ``served_share`` (0
-    without demand); the last row, ``all``, is the sum.
+    without demand). The last row, ``all``, is for all classes together.
     """
     kwh = demand.groupby("vehicle_class")["demand_kwh_day"].sum()
     got = service.groupby("vehicle_class")["served_kwh_day"].sum().reindex(kwh.index)
@@ -123,13 +126,13 @@ def by_class(demand: pd.DataFrame, service: pd.DataFrame) -> pd.DataFrame:
 
 
 def _open(offers: pd.DataFrame, chosen: Collection[str]) -> pd.DataFrame:
-    """Return the offers, without the reasons that rule out chosen offers."""
+    """Return the offers; offers in `chosen` are no longer ruled out."""
     ours = offers["offer_id"].isin(list(chosen)).to_numpy()
     return offers.assign(reason=offers["reason"].mask(ours, ""))
 
 
 def _anybody(asked: Asked) -> bool:
-    """Return whether any demand is in reach of a station with a fitting plug."""
+    """Return whether any demand is in reach of an offer with a fitting plug."""
     wanted = asked.last_demand
     near = wanted[wanted["demand_kwh_day"] > 0].merge(asked.reach[["cell_id", "site_id"]])
     near = near[["vehicle_class", "site_id"]].drop_duplicates().merge(asked.compatibility)

@@ -1,7 +1,8 @@
-"""The plan under other circumstances: on a simulated day, and with other capacities or demand.
+"""The plan under other circumstances: on a simulated day, and with other capacities or demands.
 
 The stations of the plan are fixed, and the plan does not depend on these results. A day at the
-stations is simulated, and their service is solved again (`siting.study.revalue`).
+stations is simulated. For other capacities or demands, the service of the stations is solved again
+(`siting.study.revalue`).
 """
 
 from __future__ import annotations
@@ -36,14 +37,14 @@ from siting.study.stages import Context, Layer, Table, stage
 DAY_MIN = 24 * 60.0
 # One day is simulated after a warm-up evening. A city of 20 MWh/day takes a second or two.
 DAY = simulation.Rules(days=1, seed=1, warm_up_h=6.0)
-# Above this number of drivers a day (about ten seconds), only `siting simulate` does it.
+# With more drivers a day than this (about ten seconds), the day is left to `siting simulate`.
 MOST_DRIVERS = 60_000
-# An excess over the service standard of fewer standard errors than this may be due to chance.
+# The late share may exceed the service standard by this many standard errors by chance.
 SURE = 1.645
 DRAWS, SEED = 1000, 1
 SLOW_AT = people_to_energy.PACES["slow"]
-# Rules under which the same chargers have different capacities, with the texts for the headline and
-# the report.
+# Rules that give the same chargers different capacities, each with the texts for headline and
+# report.
 WAITING, RATED, WAITS = "waiting", "rated_share", "waits"
 CAPACITIES = {
     WAITING: ("Under waiting", "capacity by waits and time (waiting)"),
@@ -53,11 +54,11 @@ CAPACITIES = {
 NO_STATION = "no station stands"
 # Maximum number of concessions in the headline; the table of concessions lists all of them.
 MOST_LOTS = 8
-# The headline compares day and program if their shares served differ by more than this.
+# The headline compares the day with the program if their shares served differ by more than this.
 APART = 0.05
-# Share of the spare time spent on the plan under other circumstances.
+# Share of the spare time that may be spent on other capacities and demands.
 WHAT_IF_SHARE = 0.5
-# Bands of driving time to the nearest station end at these minutes, and at the study's cutoff.
+# Bands of driving time to the nearest station end at these minutes and at the study's cutoff.
 BANDS_MIN = (5.0, 10.0, 15.0)
 
 
@@ -69,14 +70,15 @@ BANDS_MIN = (5.0, 10.0, 15.0)
     found=lambda day: day["why_not"] or f"{day['free']['drivers_day']:,.0f} drivers",
 )
 def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
-    """Shares of drivers on the plan's simulated day, as planned and with free choice.
+    """The plan's simulated day: shares of drivers, as ``planned`` and with ``free`` choice.
 
     ``served_share`` and ``out_of_reach_share`` are shares of all drivers. ``turned_away_share`` and
-    ``late_share`` (turned away, or waiting more than ``wait_min``) are shares of the drivers with
-    a station in reach. ``peak_late_share`` is ``late_share`` in the busiest hour. ``exceeds`` is
-    true if ``peak_late_share`` is above the standard. ``use`` has, by charger group, the share of
-    the day that ports are in use, and the number of places (stations near enough to share drivers)
-    above the limit. ``why_not`` is the reason if no day was simulated, else blank.
+    ``late_share`` (turned away, or waiting more than ``wait_min``) are shares of the drivers with a
+    station in reach. ``peak_late_share`` is ``late_share`` in the busiest hour. ``exceeds`` is true
+    if ``peak_late_share`` is above the standard by more than chance explains. ``use`` has one
+    record per charger group, with the share of the day that ports are in use, and the number of
+    places where this share is above the limit. A place is a group of stations near enough to share
+    drivers. If no day was simulated, ``why_not`` gives the reason.
     """
     waiting = Waiting.of(study)
     standard, rules = waiting.standard, DAY
@@ -98,7 +100,7 @@ def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
 def _use(
     plan: Plan, days_by_case: Mapping[str, simulation.Days], limits: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """Return the share of the day during which ports are in use, by charger group."""
+    """Return one record per charger group, with the share of the day that ports are in use."""
     xy_m = plan.sites.geometry.get_coordinates().to_numpy()
     place = dict(zip(plan.sites["site_id"].astype(str), place_of(xy_m, PLACE_M), strict=True))
     queues = next(iter(days_by_case.values())).queues.table
@@ -133,11 +135,11 @@ def _use(
 def isochrones(
     config: Config, network: Network, cells: Layer, demand: Table, candidates: Layer, plan: Plan
 ) -> Layer:
-    """Areas by driving time to the nearest station, with their population and demand.
+    """Areas by driving time to the nearest station, each with its population and demand.
 
     Columns: ``over_min``, ``within_min`` (minutes), ``people``, ``people_share`` (of all people),
-    ``demand_kwh_day`` and ``geometry`` (metres). The layer is empty if the plan has no station, or
-    if drives come from a user's own table.
+    ``demand_kwh_day`` and ``geometry`` (metres). The layer is empty in two cases: the plan has no
+    station, or the user supplies the drives as a table.
     """
     limits = sorted({*BANDS_MIN, config.reach.cutoff_min})
     standing = candidates[candidates["site_id"].isin(plan.sites["site_id"])]
@@ -166,7 +168,7 @@ def isochrones(
 
 
 def _shares(days: simulation.Days, alpha: float) -> dict[str, Any]:
-    """Return the shares of simulated drivers by outcome."""
+    """Return the shares of simulated drivers who are served, turned away, late or out of reach."""
     table = simulation.class_table(days).set_index("vehicle_class")
     row = table.loc["all"].astype(float).fillna(0.0).to_dict()
     hours = simulation.hour_table(days)
@@ -199,14 +201,15 @@ def _shares(days: simulation.Days, alpha: float) -> dict[str, Any]:
     found=lambda rows: _found(rows),
 )
 def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> list[dict[str, Any]]:
-    """Service and earnings of the plan's stations under other capacities or other demand.
+    """Records on the service and earnings of the plan's stations under other capacities or demand.
 
-    The first record is the plan. Keys: ``what`` (``plan``, ``capacity`` or ``demand``), ``key``
-    (``plan``, a key of `CAPACITIES`, ``case low``, ``scenario slow`` …), ``text``, ``why_not`` (the
-    reason for a missing result, else blank), ``demand_kwh_day``, ``served_kwh_day``,
-    ``served_share``, ``classes`` (shares served) and ``money`` (`siting.study.additional.at_risk`).
-    If `WAITS` was computed, its record and the plan's also have ``public_money_pkr``, the minimum
-    public money with which the stations serve as much (`siting.study.revalue.least_money_of`).
+    The first record is for the plan as it is. Keys: ``what`` (``plan``, ``capacity`` or
+    ``demand``), ``key`` (``plan``, a key of `CAPACITIES`, or a demand such as ``case low``),
+    ``text``, ``why_not``, ``demand_kwh_day``, ``served_kwh_day``, ``served_share``, ``classes``
+    (share served of each class) and ``money`` (from `siting.study.additional.at_risk`). If a result
+    is missing, its ``why_not`` has the reason, and all keys after ``why_not`` are left out. If
+    `WAITS` was computed, the records of `WAITS` and of the plan also have ``public_money_pkr``, the
+    minimum public money for maximum energy (`siting.study.revalue.least_money_of`).
     """
     config: Config = study.config
     paid = outcome.drawn
@@ -220,7 +223,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     for key, value in _other_demands(config):
         name, other = f"{key} {value}", study.in_other(**{key: value})
         others.append(("demand", name, f"demand: {name}", other))
-    # `WAITS` comes last: if time is short, the money at risk under other demand matters more.
+    # `WAITS` is computed last, because the money at risk under other demand matters more.
     others.sort(key=lambda other: other[1] == WAITS)
     count = context.count("circumstances")
     with study.spare.clock("what if", WHAT_IF_SHARE) as clock:
@@ -247,13 +250,13 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
 
 
 def _found(rows: list[dict[str, Any]]) -> str:
-    """State how many circumstances there are, and how many were not computed in time."""
+    """State the number of records, and how many of them were not computed in time."""
     late = sum(row["why_not"] == NOT_IN_TIME for row in rows)
     return f"{len(rows)} other circumstances" + (f", {late} of them {NOT_IN_TIME}" if late else "")
 
 
 def _other_capacities(config: Config) -> dict[str, dict[str, Any]]:
-    """Return the keys of ``offers.service`` that change the capacities of a plan's stations."""
+    """Return the keys of ``offers.service`` that give other capacities, by key of `CAPACITIES`."""
     if config.program.model == "coverage":
         return {}
     if config.offers.service.rule == RATED:
@@ -263,7 +266,7 @@ def _other_capacities(config: Config) -> dict[str, dict[str, Any]]:
 
 
 def _other_demands(config: Config) -> list[tuple[str, str]]:
-    """Return the other cases and scenarios of the demand, lowest demand first."""
+    """Return the other demands, lowest first, as pairs such as ``("case", "low")``."""
     asked = config.demand
     if asked.table is not None:
         return []
@@ -283,7 +286,7 @@ def _in_demand(asked: Asked, other: Any) -> Asked:
 def revalued(
     paid: Mapping[str, float], study: Any, asked: Asked, rules: BusinessRules | None = None
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return a plan's service by class under other inputs, and its public money at risk.
+    """Return a plan's service by class under other inputs, and the public money then at risk.
 
     `paid` is the public money of each of the plan's offers (PKR); `rules` are the business rules,
     by default the study's.
@@ -301,10 +304,11 @@ def revalued(
 
 
 def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, Any]:
-    """Return figures on a plan's public money at risk in the scenario that `slow_of` returns.
+    """Return figures on a plan's public money at risk; `slow` is the result of `slow_of`.
 
-    Keys: ``risk_case``; ``risk_stations``, ``risk_subsidy_pkr`` and ``risk_loss_pkr_year``, which
-    are None if there is no such scenario.
+    Keys: ``risk_case`` (the scenario), ``risk_stations``, ``risk_subsidy_pkr`` and
+    ``risk_loss_pkr_year``. Without a slow scenario, ``risk_case`` is blank and the figures are
+    None.
     """
     case, other = slow
     risk = revalued(outcome.drawn, other, _in_demand(asked, other))[1] if case else {}
@@ -317,7 +321,10 @@ def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, 
 
 
 def slow_of(study: Any) -> tuple[str, Any]:
-    """Return the other scenario with the smallest fleet, and its study; else blank and None."""
+    """Return the other scenario with the smallest fleet, and a study of this scenario.
+
+    If there is no other scenario, return a blank and None.
+    """
     names = [name for key, name in _other_demands(study.config) if key == "scenario"]
     return (f"scenario {names[0]}", study.in_other(scenario=names[0])) if names else ("", None)
 
@@ -345,8 +352,9 @@ def demand_range(
     """The 5-95 % range of the demand (kWh/day) over random draws of its figures.
 
     ``planned_share`` is the share of draws below the plan's demand. ``slow_share`` is the share of
-    draws below the demand of the ``slow`` scenario's vehicles, or None without this scenario. For
-    a user's own demand table, nothing is drawn and the range has no width.
+    draws below the demand of the ``slow`` scenario's vehicles; it is None without this scenario.
+    For a user's own demand table, nothing is drawn: both shares are None, and the range has no
+    width.
     """
     ends = ("p05_kwh_day", "p50_kwh_day", "p95_kwh_day")
     by_class = demand.groupby("vehicle_class", sort=False)["demand_kwh_day"].sum()
@@ -377,7 +385,7 @@ def demand_range(
 
 
 def lines_beside(study: Any) -> list[Line]:
-    """Return headline figures of a study's plan under other circumstances."""
+    """Return the headline figures on a study's plan under other circumstances."""
     day, draws = study.day, study.demand_range
     lines = _day_lines(day, study.plan.served_share, study.what_if)
     if draws["draws"]:
@@ -392,7 +400,8 @@ def lines_beside(study: Any) -> list[Line]:
             for name, share in row["classes"].items():
                 text += f", {name.replace('_', ' ')} {share:.0%}"
             lines.append(Line(f"under_{row['key']}", CAPACITIES[row["key"]][0], text))
-    # The low and high cases move all figures to one end at once, so no plan is judged by them.
+    # No plan is judged by the low and high cases, because they move all figures to one end of their
+    # ranges at once.
     others = [
         row
         for row in study.what_if
@@ -424,7 +433,7 @@ def lines_beside(study: Any) -> list[Line]:
 
 
 def planned_in_words(config: Config, wanted_kwh: float) -> str:
-    """Name the demand for which a plan is made, and its case or scenario."""
+    """State the demand for which a plan is made, with the case or scenario of the demand."""
     asked = config.demand
     if asked.case != "central":
         return f"{wanted_kwh:,.0f} planned for (case {asked.case})"
@@ -497,7 +506,7 @@ def _in_use(use: list[dict[str, Any]]) -> list[Line]:
 
 
 def _without_limit(others: Mapping[str, dict[str, Any]]) -> str:
-    """Describe the service and subsidy of the stations if port use had no limit.
+    """State what the stations serve without a limit on port use, and what subsidy they need.
 
     >>> plan = {"public_money_pkr": 57.7e6}
     >>> waits = {"public_money_pkr": 21.4e6, "served_kwh_day": 13292.0, "served_share": 0.949}

@@ -30,7 +30,7 @@ from siting.study.stored_run import seal_again, study_of, write_stages
 from siting.study.to_people import outline
 from siting.writing import claimed_folder, require_free, write_plain_csv, write_text
 
-# Scenarios with slower and faster sales than planned. Their probabilities are assumed.
+# Scenarios with slow, planned and fast vehicle sales. The probabilities are assumed.
 ROBUST = (
     "program.scenarios={of: {slow: {probability: 0.3, fleet: slow}, planned: {probability: 0.5}, "
     "fast: {probability: 0.2, fleet: fast}}}"
@@ -56,7 +56,7 @@ def run(
     write_lp: Path | str | None = None,
     progress: Report | None = None,
 ) -> Plan:
-    """Return the recounted plan of a configuration; write it if `out` names a folder.
+    """Return the recounted plan of a configuration. If `out` is set, also write a run folder.
 
     Parameters
     ----------
@@ -112,10 +112,10 @@ def robust_override(config: Config) -> str:
 
 
 def write_program(study: Study, path: Path) -> None:
-    """Write the whole program of a study, for its first aim, in LP format.
+    """Write the whole program of a study, with the first aim, in LP format.
 
-    If the aim is regret, the best plan of each scenario is solved first. Raises `SolveError` if one
-    of these plans is not found in time.
+    If the first aim is regret, the best plan of each scenario is solved beforehand. Raises
+    `SolveError` if one of these best plans is not found in time.
     """
     require_free(path)
     if not path.parent.is_dir():
@@ -141,7 +141,7 @@ def run_to_folder(
     now: datetime,
     progress: Report | None = None,
 ) -> tuple[Plan, Path]:
-    """Make a plan and its run folder, by default ``runs_dir/NAME-TIME``; return both.
+    """Make a plan and its run folder (by default ``runs_dir/NAME-TIME``), and return both.
 
     A robust plan is made for slow, planned and fast sales at once (`ROBUST`).
     """
@@ -169,11 +169,11 @@ def write_run(
 ) -> tuple[Plan, Path]:
     """Write a study's run folder, completely or not at all; return the plan and the folder.
 
-    `out` is a new or empty folder. By default, the folder is `usual` or, if that exists, the first
-    free name of ``usual-2``, ``usual-3`` … Once a plan is found, the first Ctrl-C still completes
-    the folder, and the second ends the run. Before the solve, the whole program is written to
-    `write_lp`, in LP format. `facts` and `warnings` are added to ``run.json``. `also` is called
-    with the folder and the plan, to write further files.
+    `out` is a new or empty folder. By default, the folder is `usual`. If `usual` exists, the first
+    free name of ``usual-2``, ``usual-3`` … is taken. If Ctrl-C is pressed after a plan is found,
+    the folder is still completed; a second Ctrl-C ends the run. If `write_lp` is set, the whole
+    program is written to this file in LP format before the solve. `facts` and `warnings` are added
+    to ``run.json``. `also` is called with the folder and the plan, to write further files.
     """
     # The folder is claimed first, so that a run whose folder already exists fails before the solve.
     if write_lp is not None:
@@ -182,7 +182,7 @@ def write_run(
         folder = claim.part
         if write_lp is not None:
             write_program(study, Path(write_lp))
-        wish.at_stake = False  # the solves for `write_lp` find no plan that could be lost
+        wish.at_stake = False  # the solves for `write_lp` find no plan to save
         plan = study.plan
         wish.at_stake = True
         with study.timed("facts") as told:
@@ -204,7 +204,7 @@ def write_run(
             with study.timed("report") as told:
                 write_text(folder / REPORT, page_of(record_of_plan(study, plan)))
                 told.append("one page")
-        # The facts are written again because the run times are complete only now.
+        # The facts are written again, because only now are all run times known.
         _write_facts(study, plan, folder)
         seal_again(folder)
     return plan, claim.place
@@ -234,7 +234,7 @@ def check(
     today: date | None = None,
     progress: Report | None = None,
 ) -> CheckReport:
-    """Return every problem in a configuration and its inputs, without solving.
+    """Return every problem in a configuration and in its inputs, without solving.
 
     Each input is read even if another is faulty, so that one call lists every problem.
 
@@ -260,7 +260,8 @@ def check(
             return False
         return True
 
-    # These tables need no roads. A stage is attempted if all its inputs exist.
+    # These tables need no roads. A stage is attempted only if all stages that it reads have
+    # succeeded.
     attempt(lambda: sites.charger_catalogue(study.config.offers.chargers_csv))
     attempt(lambda: sites.grid_figures(study.config.offers.grid_csv))
     good: set[str] = set()
@@ -283,7 +284,7 @@ def check(
 def fetch(
     config: Path | str, *, overrides: Sequence[str] = (), progress: Report | None = None
 ) -> list[str]:
-    """Download all inputs of a configuration into its cache; return a line per download.
+    """Download all inputs of a configuration into the cache; return one line of text per download.
 
     A later run then works without the internet.
 

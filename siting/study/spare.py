@@ -1,10 +1,10 @@
 """The spare time for further results of a plan.
 
-Three kinds of results are computed after the solve: the cards of stations, the plan in other demand
-cases and scenarios, and the certificate. Together they may take `LEAST_S` seconds or `SHARE` of the
-solver's time limit, whichever is more. Each kind takes a share of the time left. If the time runs
-out, missing results are left blank and reported. A run records how many results it computed, so
-that the same results are computed when the run is written again.
+Three kinds of results are computed after the solve: the cards of stations, the plan under other
+capacities and demands, and the certificate. Together they may take `LEAST_S` seconds or `SHARE` of
+the solver's time limit, whichever is longer. Each kind may take a share of the time that is left.
+If the time runs out, missing results are left blank and reported. A run folder records how many
+results were computed, so that the same results are computed if the run is written again.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 LEAST_S, SHARE = 8.0, 0.04
-# At least this share of the elapsed time counts. If all of it counted, a busy machine would cut
-# fast steps short.
+# Time is measured as processor time, or as this share of the elapsed time if that is longer. If all
+# elapsed time counted, a busy machine would end fast steps early.
 LEAST_GIVEN = 0.05
 NOT_IN_TIME = "not computed in time"
 
@@ -26,7 +26,7 @@ class Clock:
     """A clock of processor time (s), or of a twentieth of the elapsed time if this is longer."""
 
     limit_s: float
-    steps: int | None = None  # steps to run however long they take; None: as many as time allows
+    steps: int | None = None  # steps to run, whatever the time; None: as many as time allows
     done: int = 0
     wall: float = field(default_factory=time.perf_counter)
     cpu: float = field(default_factory=time.process_time)
@@ -38,7 +38,7 @@ class Clock:
         return max(time.process_time() - self.cpu, LEAST_GIVEN * passed)
 
     def more(self) -> bool:
-        """Return whether there is time for one more step; if so, count the step."""
+        """Return whether one more step may be run; if so, count the step as done."""
         if self.taken_s >= self.limit_s if self.steps is None else self.done >= self.steps:
             return False
         self.done += 1
@@ -47,7 +47,7 @@ class Clock:
 
 @dataclass
 class Spare:
-    """The time left for further results of one plan, and the number of results computed."""
+    """The time spent on further results of one plan, and the number of results of each kind."""
 
     time_limit_s: float  # of the solver
     taken_s: float = 0.0

@@ -1,4 +1,4 @@
-"""Define a stage: a function that makes one table from others and declares its inputs.
+"""Define a stage: a function that makes one table from other tables and declares its inputs.
 
 The stages of a study are functions in the modules that `siting.study.depends` lists. A stage's
 parameters name the stages that it reads. A stage can read only the configuration keys that it
@@ -28,7 +28,7 @@ type Layer = gpd.GeoDataFrame
 type Table = pd.DataFrame
 type Row = pd.Series[Any]
 
-# Parameters of a stage that do not name stages. Through `study`, a stage reads other years.
+# The parameters of a stage that do not name stages. A stage uses `study` to read other years.
 AT_HAND = ("config", "context", "study")
 # These keys affect no table, so any stage may read them.
 INERT = ("name", "output", "download", "sweep", "report", "award")
@@ -38,7 +38,7 @@ EVERY_KEY = ("*",)
 
 @dataclass(frozen=True)
 class Event:
-    """One line of progress: the stage, its step or result, and its run time so far (s)."""
+    """One line of progress of a stage: the current step or the result, and the run time (s)."""
 
     stage: str
     text: str
@@ -58,7 +58,7 @@ class Context:
     report: Report | None
 
     def count(self, things: str) -> Callable[[int, int], None]:
-        """Return a function that reports to any listener how many `things` are done."""
+        """Return a function that reports how many `things` are done, if there is a listener."""
         begun = time.perf_counter()
 
         def count(done: int, of: int) -> None:
@@ -77,7 +77,7 @@ class Context:
         return lambda now: report(Event(self.stage, solve_in_words(now), now.seconds, done=False))
 
     def kept(self, parts: tuple[Any, ...], build: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-        """Return the table built from `parts`, or its stored copy from the cache folder."""
+        """Return the table that `build` makes of `parts`, or a copy stored in the cache folder."""
         return kept_table(self.cache_dir / "stages", self.stage, parts, build)
 
 
@@ -87,12 +87,12 @@ class _Holder(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Stage[T]:
-    """A function and its declared inputs; as an attribute of a study, it returns the result."""
+    """A function and its declared inputs. As an attribute of a study, it returns the result."""
 
-    # The function. Its parameters name the stages that it reads, and any of `AT_HAND`. Its
-    # `config` has only the declared keys.
+    # The function. The parameters are named like the stages that it reads, or are in `AT_HAND`. The
+    # `config` that it receives has only the declared keys.
     make: Callable[..., T]
-    keys: tuple[str, ...] = ()  # the keys that the stage reads, with all keys below each of them
+    keys: tuple[str, ...] = ()  # the keys that the stage reads; a key includes all keys below it
     # Further keys that the stage may read, because an earlier stage already reads them.
     seen: tuple[str, ...] = ()
     also: tuple[str, ...] = ()  # stages that the stage reads through `study`
@@ -109,7 +109,7 @@ class Stage[T]:
 
     @property
     def name(self) -> str:
-        """The name of the function, and of the attribute of a study."""
+        """The name of the function, which is also the name of the attribute of a study."""
         return self.make.__name__
 
     @property
@@ -144,7 +144,7 @@ class Stage[T]:
         return self if study is None else study.table_of(self)
 
     def __set__(self, study: object, value: T) -> None:
-        """Reject the assignment, because dependent stages would become stale."""
+        """Reject an assignment, because the stages that read this stage would become stale."""
         raise AttributeError(f"{self.name} is a stage; use study.with_stages({{{self.name!r}: …}})")
 
 
@@ -153,9 +153,9 @@ class _ToStage(Protocol):
 
 
 def stage(*keys: str, **fields: Any) -> _ToStage:
-    """Return a decorator that turns a function into a stage with these keys and `Stage` fields.
+    """Return a decorator that makes a function a stage with the given `keys` and `Stage` fields.
 
-    One string may list several keys of a section: ``"reach: cutoff_min access_kmh"``.
+    One string may list several keys of one section: ``"reach: cutoff_min access_kmh"``.
     """
     full_keys: list[str] = []
     for text in keys:
@@ -169,7 +169,7 @@ def stage(*keys: str, **fields: Any) -> _ToStage:
 
 
 class Part:
-    """The part of a configuration that a stage declares; reading any other key is an error."""
+    """The part of a configuration that a stage declares. Reading any other key raises an error."""
 
     def __init__(
         self, section: BaseModel, reader: str, keys: tuple[str, ...], at: str = ""
@@ -223,7 +223,7 @@ PHASES = {
 
 
 def solve_in_words(now: Progress) -> str:
-    """Return the progress of a solve as one line, with the phase in planners' terms."""
+    """Return the progress of a solve as one line of text, with the phase in planners' terms."""
     return str(replace(now, phase=PHASES.get(now.phase, now.phase)))
 
 

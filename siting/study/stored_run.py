@@ -1,9 +1,10 @@
 """The stored stages of a run folder, from which a later solve starts.
 
 The layers of a run folder are rounded for readers. ``stages/`` has the exact tables as Parquet,
-with the hash of each file. `study_from_run` opens a folder as the study that wrote it, and reuses
-the stages that a change of the configuration does not affect (`siting.study.depends`). If nothing
-changes, they include the outcome, and the plan is recounted instead of solved again.
+with the hash of each file. `study_from_run` opens a folder as the study that wrote it. The study
+reuses the stored stages that a change of the configuration does not affect
+(`siting.study.depends`). If nothing changes, the outcome is reused too, and the plan is recounted
+instead of solved again.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Folder:
     record: Mapping[str, Any]
 
     def table(self, name: str) -> Any:
-        """Return a table as it was written, with its notes; None if it was not stored."""
+        """Return a table as it was written, with its notes; None if the table was not stored."""
         if f"{name}.parquet" not in self.record["sha256"]:
             return None
         path = self.path / f"{name}.parquet"
@@ -61,7 +62,7 @@ class Folder:
 class Form:
     """The functions that store and read a stage that is not a plain table."""
 
-    # Turns the stage's result into tables; a table that is None is not written.
+    # Turns the stage's result into tables. A table that is None is not written.
     tables: Callable[[Any], dict[str, pd.DataFrame | None]]
     read: Callable[[Folder], Any]  # reads the stage's result from the folder
     needed: tuple[str, ...] = ()  # the tables that must exist
@@ -112,7 +113,7 @@ def _kept_stages(groups: Sequence[str] = STORED) -> list[str]:
 def study_from_run(
     folder: Path | str, overrides: Sequence[str] = (), *, progress: Report | None = None
 ) -> Study:
-    """Return the study of a stored run, with the stages that the overrides leave valid.
+    """Return the study of a stored run, with the stored stages that remain valid after overrides.
 
     Parameters
     ----------
@@ -126,15 +127,16 @@ def study_from_run(
     Returns
     -------
     Study
-        `Study.reused` names the stages taken from the folder. Without overrides, they include the
-        outcome, and `Study.plan` is the stored plan, recounted. In a stored run, population is
-        known only by cell.
+        `Study.reused` names the groups of stages taken from the folder. Without overrides, the
+        outcome is among them, and `Study.plan` is the stored plan, recounted. The population is
+        stored only by cell.
 
     Raises
     ------
     InputError
-        If the folder is not a run folder, has another format, is incomplete or was edited, or if a
-        file needed to compute a stage again is missing. The error lists every problem.
+        If the folder is not a run folder, has another format, is incomplete or was edited. The
+        error is also raised if a file needed to compute a stage again is missing. The error lists
+        every problem.
     ConfigError
         If an override is invalid.
 
@@ -187,7 +189,7 @@ def study_of(source: Source) -> Study:
 def study_again(
     first: Study, folder: Path, overrides: Sequence[str], *, progress: Report | None = None
 ) -> Study:
-    """Return a stored run's study, which shares stages with an opened study."""
+    """Return the study of a stored run with overrides; stages are shared with `first`."""
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     config, changed = _configuration(folder, overrides)
     known = {"known_inputs": still_known(facts["inputs"], changed)}
@@ -195,7 +197,7 @@ def study_again(
 
 
 def _configuration(folder: Path, overrides: Sequence[str]) -> tuple[Config, tuple[str, ...]]:
-    """Return a run's configuration with overrides, and the keys that changed."""
+    """Return the configuration of a run with overrides applied, and the keys that they change."""
     try:
         before = load(folder / "config.yaml", check_files=False)
     except ConfigError as err:  # written by a version with other keys
@@ -230,13 +232,16 @@ def plan_from_run(folder: Path | str) -> Plan:
 
 
 def plan_of(study: Study, folder: Path) -> Plan:
-    """Return the plan of a study opened from a folder without overrides, with the run's facts."""
+    """Return the plan of a study that was opened from `folder` without overrides.
+
+    The plan has the facts that the folder stores.
+    """
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     return replace(study.plan, facts_of=lambda _: facts)
 
 
 def _require_inputs(config: Config, changed: Sequence[str]) -> None:
-    """Raise an `InputError` if files needed to compute stages again are missing."""
+    """Raise an `InputError` if a stage must be computed again and a file for it is missing."""
     faults, groups = [], stale(changed)
     for key, path in input_files(config).items():
         needed = [group for group in feeds(key) if group in groups]
@@ -324,7 +329,7 @@ FORMS = {
 
 
 def _form(name: str) -> Form:
-    """Return the stored form of a stage: by default one table with the stage's name."""
+    """Return the form in which a stage is stored: by default, one table named like the stage."""
     needed = () if name in OPTIONAL else (name,)
     plain = Form(lambda t: {name: t}, lambda f: f.table(name), needed)
     return FORMS.get(name, plain)

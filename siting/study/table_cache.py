@@ -23,7 +23,8 @@ from siting.files import sha256
 from siting.folder_cache import kept
 from siting.roads import Network
 
-# Increase this number when a stored stage starts to compute different results from equal arguments.
+# Increase this number when a stored stage is changed to return different results for equal
+# arguments.
 FORMAT = 2
 # A table that takes less time (s) than this to compute is not stored.
 LEAST_S = 0.5
@@ -53,10 +54,10 @@ def content_sha256(*parts: Any) -> str:
 def kept_table(
     folder: Path, name: str, parts: tuple[Any, ...], build: Callable[[], pd.DataFrame]
 ) -> pd.DataFrame:
-    """Return the stored table for these arguments, or build it; store it if building was slow.
+    """Return the stored table for these arguments, or the table that `build` makes.
 
-    See `siting.folder_cache.kept`. A table that Parquet would change is not stored. `parts` has all
-    inputs of `build`. `folder` may be deleted at any time.
+    See `siting.folder_cache.kept`. A table that was slow to build is stored, unless Parquet would
+    change it. `parts` must contain all inputs of `build`. `folder` may be deleted at any time.
     """
     key = content_sha256(FORMAT, __version__, name, *parts)
     entry = folder / f"{name}-{key[:32]}"
@@ -87,7 +88,7 @@ def load_table(path: Path) -> pd.DataFrame:
 
 
 def _pieces(part: Any) -> Iterator[bytes]:
-    """Yield the bytes of a part after its kind, so that parts of different kinds differ."""
+    """Yield the kind of a part, then its bytes, so that parts of different kinds differ."""
     if isinstance(part, Network):
         yield b"network"
         yield from _pieces(part.nodes)
@@ -95,7 +96,8 @@ def _pieces(part: Any) -> Iterator[bytes]:
     elif isinstance(part, pd.DataFrame):
         yield b"table"
         if isinstance(part, gpd.GeoDataFrame):
-            # Files may describe the same coordinate system differently.
+            # The authority code is preferred, because files may describe the same system
+            # differently.
             yield _text(part.crs and (part.crs.to_authority() or part.crs.to_wkt()))
         yield from _column(part.index.to_frame(index=False), "index")
         yield from _column(part, "column")

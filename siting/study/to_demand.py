@@ -31,7 +31,7 @@ def own_figures(section: Any) -> dict[str, Any]:
 def with_own(
     rows: Table, values: Mapping[str, float], item: str = "item", figure: str = "value"
 ) -> Table:
-    """Return the rows of a table with the values that the configuration sets, by `item`."""
+    """Return the rows of a table, with the values that the configuration sets for some items."""
     given = rows[item].map(dict(values))
     kept = given.isna()
     ends = (figure, "low", "high")
@@ -75,31 +75,31 @@ def network_sha256(network: Network) -> str:
     stored="people",
 )
 def people_read(config: Config, network: Network) -> People:
-    """Population by place, population outside the area, zones with their counts, and notes."""
+    """The population by place, the population outside the area, the zones, and notes."""
     return read_people(config, network)
 
 
 @stage()
 def people(people_read: People) -> Layer:
-    """Population by place, lon/lat; with ``zone_id`` if it is counted by zone."""
+    """Population by place (lon/lat), with a column ``zone_id`` if people are counted by zone."""
     return people_read.rows
 
 
 @stage()
 def people_outside(people_read: People) -> Layer:
-    """The layer's population outside the study area, which is left out, lon/lat."""
+    """The population outside the study area (lon/lat), which the study leaves out."""
     return people_read.outside
 
 
 @stage()
 def zones(people_read: People) -> Layer | None:
-    """The zones by which population is counted, lon/lat; None if it is not counted by zone."""
+    """The zones in which people are counted (lon/lat); None if people are not counted by zone."""
     return people_read.zones
 
 
 @stage("demand.surfaces.poi_weights_csv")
 def poi_weights(config: Config) -> Table:
-    """Relative number of vehicles that a place draws, by the place's OSM tag."""
+    """The relative number of vehicles that a place draws, for each OSM tag."""
     asked = config.demand.surfaces
     return reference.table("poi_weights", asked.poi_weights_csv if asked else None)
 
@@ -118,7 +118,10 @@ places = read_sources.places
 def unpeopled(
     config: Config, network: Network, places: Layer | None, poi_weights: Table
 ) -> Layer | None:
-    """Points with demand but no residents, at places and on main roads; None without surfaces."""
+    """Points that may have demand but no residents; None without surfaces.
+
+    The points are at places that draw vehicles and on main roads.
+    """
     if config.demand.surfaces is None:
         return None
     layers = [people_to_energy.road_points(network)]
@@ -165,10 +168,10 @@ def cells(config: Config, network: Network, people: Layer, unpeopled: Layer | No
 
 @stage()
 def zone_table(zones: Layer | None, cells: Layer) -> Table | None:
-    """Population of each zone's cells, with housing figures where known; None without zones.
+    """One row per zone, with the population of its cells and its housing; None without zones.
 
-    Columns ``zone_id``, ``name``, ``people`` and, where known, ``renting_share``,
-    ``high_rise_share`` and ``ownership``.
+    Columns: ``zone_id``, ``name`` and ``people``; also ``renting_share``, ``high_rise_share`` and
+    ``ownership`` if known.
     """
     if zones is None:
         return None
@@ -185,7 +188,7 @@ def zone_table(zones: Layer | None, cells: Layer) -> Table | None:
 
 @stage("demand.city_people")
 def city_people(config: Config, city: Row) -> float:
-    """Population of the whole city, from which the area's share is computed."""
+    """The population of the whole city, by which the population of the area is divided."""
     return config.demand.city_people or float(city["people_2023"])
 
 
@@ -216,7 +219,7 @@ def national_fleet(config: Config) -> Table:
 
 @stage("demand.figures", "demand.vehicles_csv")
 def class_figures(config: Config) -> Table:
-    """Use and energy per vehicle, by class, with the configuration's overrides applied."""
+    """The use and energy of a vehicle, by class, with the configuration's overrides applied."""
     overrides = {name: own_figures(figures) for name, figures in config.demand.figures.items()}
     return people_to_energy.vehicle_figures(config.demand.vehicles_csv, overrides)
 
@@ -233,7 +236,7 @@ def registered_share(config: Config, city: Row) -> Table:
 
 @stage("demand.fleets", "reach.max_snap_m")
 def depots(config: Config, class_figures: Table, cells: Layer) -> Table | None:
-    """Fleets known by depot, with each depot's cell and energy; None if no depot is listed."""
+    """The depots of fleets, each with its cell and energy; None if no depot is listed."""
     if not config.demand.fleets:
         return None
     given = pd.DataFrame([depot.model_dump() for depot in config.demand.fleets])
@@ -244,20 +247,20 @@ def depots(config: Config, class_figures: Table, cells: Layer) -> Table | None:
 def fleet_tables(
     national_fleet: Table, class_figures: Table, registered_share: Table, depots: Table | None
 ) -> tuple[Table, Table, Table]:
-    """The vehicles, their use and the city's share of them, including fleets known by depot."""
+    """Three tables that include fleets known by depot: `fleet`, `vehicles` and `fleet_share`."""
     tables = (national_fleet, class_figures, registered_share)
     return tables if depots is None else people_to_energy.with_depots(*tables, depots)
 
 
 @stage()
 def fleet(fleet_tables: tuple[Table, Table, Table]) -> Table:
-    """Electric vehicles by class: those of the country or, if known by depot, of the area."""
+    """Electric vehicles by class: in the area if known by depot, otherwise in the country."""
     return fleet_tables[0]
 
 
 @stage()
 def vehicles(fleet_tables: tuple[Table, Table, Table]) -> Table:
-    """Use and energy per vehicle, by class, including fleets known by depot."""
+    """The use and energy of a vehicle, by class, including fleets known by depot."""
     return fleet_tables[1]
 
 
@@ -269,7 +272,7 @@ def fleet_share(fleet_tables: tuple[Table, Table, Table]) -> Table:
 
 @stage("demand.housing")
 def housing(config: Config) -> dict[str, float]:
-    """The configuration's overrides for the effects of housing on home charging."""
+    """The values that the configuration sets for the effects of housing on home charging."""
     return own_figures(config.demand.housing)
 
 
@@ -277,7 +280,7 @@ def housing(config: Config) -> dict[str, float]:
 def energy(fleet: Table, vehicles: Table, fleet_share: Table, area_share: float) -> Table:
     """The area's public charging energy by class, with every factor, source and confidence mark.
 
-    The figures are central values. They are not adjusted for the housing in zones.
+    The figures are central values, without the effect of the housing in zones.
     """
     return people_to_energy.city_energy(fleet, vehicles, fleet_share, area_share)
 
@@ -291,7 +294,7 @@ def area(
     area_share: float,
     housing: dict[str, float],
 ) -> people_to_energy.Area:
-    """The vehicles of the study area, their use, and the zones of the area."""
+    """The vehicles of the study area, the use of the vehicles, and the zones of the area."""
     return people_to_energy.Area(fleet, vehicles, fleet_share, zone_table, area_share, housing)
 
 
@@ -309,13 +312,13 @@ def zone_energy(config: Config, area: people_to_energy.Area, depots: Table | Non
 
 @stage("demand.profiles_csv")
 def sessions(config: Config) -> Table:
-    """The mean public session, and the energy in each hour of the day, by vehicle class."""
+    """The mean public session and the share of energy in each hour of the day, by vehicle class."""
     return people_to_energy.session_figures(config.demand.profiles_csv)
 
 
 @stage("demand.surfaces.weights", "demand.vehicle_classes")
 def surface_weights(config: Config) -> Table:
-    """Shares of each vehicle class's energy at home, at the destination and en route."""
+    """The shares of public energy that go to homes, destinations and traffic, by vehicle class."""
     asked = config.demand.surfaces
     given = {name: one.model_dump() for name, one in asked.weights.items()} if asked else {}
     weights = people_to_energy.surface_weights(given)
@@ -339,7 +342,7 @@ def surfaces(
     poi_weights: Table,
     road_weights: Table,
 ) -> Table | None:
-    """Each cell's share of homes, destinations and traffic; None without surfaces."""
+    """The share of all homes, destinations and traffic in each cell; None without surfaces."""
     asked = config.demand.surfaces
     if asked is None:
         return None
@@ -377,7 +380,7 @@ def demand(
 
 
 def ownership_of(vehicles: Table) -> dict[str, float]:
-    """Return the weight of ownership relative to population (0 to 1), by vehicle class."""
+    """Return how much ownership counts relative to population (0 to 1), by vehicle class."""
     rows = vehicles.set_index("vehicle_class").reindex(columns=["ownership_weight"])
     weights = rows["ownership_weight"].astype(float).fillna(0.0)
     return {str(name): float(weight) for name, weight in weights.items()}
@@ -388,7 +391,7 @@ def ownership_of(vehicles: Table) -> dict[str, float]:
 
 @stage(stored="surfaces")
 def cell_places(cells: Layer, places: Layer | None, poi_weights: Table) -> Table | None:
-    """The places that draw vehicles to each cell, with their weights; None without places."""
+    """The places that draw vehicles to each cell, each with a weight; None without places."""
     return None if places is None else people_to_energy.cell_places(cells, places, poi_weights)
 
 
@@ -422,9 +425,11 @@ def energy_factors(config: Config, study: Any, area: people_to_energy.Area) -> T
 
 @stage("demand: fleet_csv scenarios_csv table")
 def fleet_paces(config: Config, study: Any, fleet: Table) -> Table | None:
-    """Vehicles of other scenarios relative to the plan's vehicles, by class and percentile.
+    """The vehicles in each scenario relative to the plan's vehicles; None if not computed.
 
-    See `siting.demand.fleet_paces`. None if the user supplies the fleet or the demand.
+    See `siting.demand.fleet_paces`. There is one row per class, and one column per percentile of a
+    scenario. The result is None if the user supplies the fleet or the demand, or if fewer than two
+    scenarios are known.
     """
     asked, others = config.demand, dict[str, Table]()
     if asked.table is not None or asked.fleet_csv is not None:

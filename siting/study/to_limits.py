@@ -39,7 +39,7 @@ def limits(
 ) -> tuple[Limit, ...]:
     """The limits on a plan besides the budget: on stations, money, squares, roads and feeders.
 
-    Limits set as shares of the budget have no value yet (`Limit.of_budget`).
+    A limit that is a share of the budget has no amount yet, only the share (`Limit.of_budget`).
     """
     asked = config.program.limits
     out: list[Limit] = []
@@ -87,7 +87,7 @@ def forbidden_sites(config: Config, candidates: Layer) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Pot:
-    """Public money for some charger groups: a `share` of the budget, or `pkr` if `share` is 0."""
+    """Public money for some charger groups: `share` of the budget or, if `share` is 0, `pkr`."""
 
     groups: tuple[str, ...]
     pkr: float
@@ -127,7 +127,7 @@ def _money_for_chargers(config: Config, offers: pd.DataFrame) -> list[Limit]:
 
 
 def _split(config: Config) -> dict[str, _Pot]:
-    """Return the parts of the budget, if it is split among charger groups."""
+    """Return the parts of a budget that is split among charger groups; empty if it is not split."""
     asked = config.program.limits
     if asked.split:
         return {f"split {g}": _Pot((g,), 0.0, "both", share) for g, share in asked.split.items()}
@@ -173,7 +173,7 @@ def _power(
 ) -> Limit:
     """Return the lower limit on charging power per electric vehicle."""
     asked = config.program.limits
-    assert asked.least_kw_per_ev is not None  # the caller has checked
+    assert asked.least_kw_per_ev is not None  # checked by the caller
     count = vehicles.set_index("vehicle_class")["vehicles"].astype(float)
     missing = [name for name in asked.ev_classes if name not in count.index]
     fix = f"the demand has: {', '.join(map(str, count.index))}"
@@ -186,7 +186,7 @@ def _power(
 def power_for(
     config: Config, offers: pd.DataFrame, compatibility: pd.DataFrame
 ) -> dict[str, float]:
-    """Return the power of each offer's chargers that serve `ev_classes` (kW), by ``offer_id``."""
+    """Return the power (kW) that each offer has for `ev_classes`, by ``offer_id``."""
     classes = set(config.program.limits.ev_classes)
     groups = compatibility.loc[compatibility["vehicle_class"].isin(classes), "charger_group"]
     types = sites.charger_catalogue(config.offers.chargers_csv)
@@ -204,7 +204,7 @@ def power_for(
         )
         if classes & set(str(serves).split(", "))
     }
-    # The power of the existing station and of the new chargers together.
+    # The power of an offer is the power of the existing station plus the power of the new chargers.
     added = bare_names(offers).map(configuration_kw).astype(float).fillna(0.0)
     there_kw = offers["site_id"].astype(str).map(stands).astype(float).fillna(0.0)
     return dict(zip(offers["offer_id"].astype(str), (there_kw + added).tolist(), strict=True))
@@ -219,7 +219,7 @@ def bare_names(offers: pd.DataFrame) -> pd.Series[str]:
 def _envelopes(
     budgets_pkr: Mapping[str, float], shares: Mapping[str, Mapping[str, float]], where: str
 ) -> list[Limit]:
-    """Return one limit per envelope, on the subsidies that it pays."""
+    """Return one limit per envelope, which limits the subsidies that the envelope pays."""
     _need_offers(list(budgets_pkr), shares, where)
     return [
         Limit(name, "envelope", "PKR", pkr, shares[name], per_rupee=True)
@@ -237,7 +237,10 @@ def _need_offers(
 def _shares_by_chargers(
     config: Config, offers: pd.DataFrame, envelopes: Mapping[str, tuple[str, ...]]
 ) -> dict[str, dict[str, float]]:
-    """Return the share of each offer's subsidy that each envelope pays, based on charger costs."""
+    """Return, for each envelope, the share of each offer's subsidy that the envelope pays.
+
+    The share equals the part of the charger cost that is due to the envelope's charger groups.
+    """
     chargers = sites.charger_catalogue(config.offers.chargers_csv).set_index("charger_id")
     price = chargers["capex_pkr"].astype(float).to_dict()
     asked = {group for groups in envelopes.values() for group in groups}
@@ -270,7 +273,7 @@ def _feeders(candidates: gpd.GeoDataFrame, offers: pd.DataFrame) -> tuple[Limit,
     known = candidates[candidates["feeder_id"].fillna("").astype(str) != ""]
     load = load_kw(offers)
     if "upgrade_kw" in offers.columns:
-        # A grid upgrade supplies its own power, which uses no headroom.
+        # The power that a grid upgrade supplies uses no headroom.
         load = load - offers["upgrade_kw"].fillna(0.0)
     offers = offers.assign(power_kw=load)
     feeder = dict(zip(known["site_id"].astype(str), known["feeder_id"].astype(str), strict=True))
@@ -279,10 +282,10 @@ def _feeders(candidates: gpd.GeoDataFrame, offers: pd.DataFrame) -> tuple[Limit,
 
 
 def sites_named(candidates: gpd.GeoDataFrame, names: Sequence[str], key: str) -> tuple[str, ...]:
-    """Return the ids of sites given by id or by name.
+    """Return the ids of sites that are named by id or by name.
 
-    Names are as on the map, and case is ignored. An `InputError` for `key` lists every name that
-    matches no site or several sites.
+    Names are those on the map; upper and lower case are not distinguished. An `InputError` for
+    `key` lists every name that matches no site, or more than one.
     """
     if isinstance(names, str | bytes) or not isinstance(names, Iterable):
         what = f"{reprlib.repr(names)} is not a list of sites"
@@ -305,7 +308,7 @@ def site_named(
     more: Iterable[str] = (),
     most: int = 1,
 ) -> str:
-    """Return the id of a site given by id or by name; case is ignored.
+    """Return the id of a site that is named by id or by name. Case is ignored in names.
 
     An `InputError` for `where` suggests at most `most` names. `kind` is the noun for the message,
     and `more` has further ids to suggest.
@@ -332,10 +335,10 @@ def site_named(
 
 @stage("offers.subsidy.concessions")
 def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, str]:
-    """The concession of each site that belongs to one, by ``site_id``.
+    """The concession of each site that belongs to a concession, by ``site_id``.
 
-    An `InputError` lists sites that are unknown or in two concessions, a column that no layer of
-    sites has, and concessions without a site for a new station.
+    An `InputError` lists sites that are unknown or in two concessions, and concessions without a
+    site for a new station. An error is also raised for a column that no layer of sites has.
     """
     asked = config.offers.subsidy.concessions
     if asked is None:
@@ -368,11 +371,11 @@ def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, s
 
 
 def limits_used(limits: Iterable[Limit], drawn_pkr: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Return how much of each limit a plan uses, and the limit's bounds, in the limit's unit.
+    """Return one record per limit: how much of the limit a plan uses, and the bounds of the limit.
 
     Spacing limits are left out, because there are too many. `drawn_pkr` is the public money that
     each offer of the plan draws, by ``offer_id``. Keys: ``limit``, ``kind``, ``unit``, ``used``,
-    ``at_least``, ``at_most`` (None if there is no such bound).
+    ``at_least`` and ``at_most``. A bound that the limit does not have is None.
 
     >>> bikes = Limit("bikes", "envelope", "PKR", 9.0, {"a": 1.0, "b": 0.5}, per_rupee=True)
     >>> limits_used([bikes], {"b": 6.0})[0]["used"]

@@ -15,13 +15,13 @@ from siting.config import Config, PeopleZones
 from siting.errors import InputError
 from siting.roads import Network
 
-# A note is written if more than this share of the zones' people live outside the roads' outline.
+# A note is written if more than this share of the zones' people live outside the roads.
 MOST_OUTSIDE = 0.05
 
 
 @dataclass(frozen=True)
 class People:
-    """The population by place, the population outside the area, and the zones with their counts."""
+    """The population by place, the population outside the area, and the zones with counts."""
 
     rows: gpd.GeoDataFrame  # people and geometry, lon/lat; zone_id if counted by zone
     outside: gpd.GeoDataFrame  # the same columns, for the population left out
@@ -30,14 +30,14 @@ class People:
 
 
 def outline(network: Network, around_m: float = 0.0) -> Polygon:
-    """Return the convex hull of the roads, buffered by `around_m`, in longitude and latitude."""
+    """Return the convex hull of the roads (lon/lat), buffered by `around_m`."""
     hull = network.nodes.geometry.union_all().convex_hull.buffer(around_m)
     polygon: Polygon = gpd.GeoSeries([hull], crs=network.crs).to_crs(4326).iloc[0]
     return polygon
 
 
 def read_people(config: Config, network: Network) -> People:
-    """Return the population by place from the configured source, lon/lat."""
+    """Read the population by place (lon/lat) from the configured source."""
     source = config.demand.people
     if source.kind == "streets":
         rows = demand.people_on_streets(network, source.total)
@@ -109,7 +109,7 @@ def _zones(config: Config, source: PeopleZones, network: Network) -> People:
     if source.spread_by == "streets":
         rows = demand.spread_zones(zones, network)
     elif source.spread_by == "buildings":
-        assert source.spread_path is not None  # the section checks this
+        assert source.spread_path is not None  # required by the section
         layer = sites.read_destinations(source.spread_path, {"building": True})
         built = layer.geometry.geom_type.isin(["Polygon", "MultiPolygon"])
         rows = demand.spread_zones(zones, buildings=layer[built])

@@ -51,7 +51,7 @@ from siting.study.to_program import Question, program_of
 from siting.tables import OFFERS
 from siting.verify import BOUND
 
-# Minimum time (s) to compute a certificate's dual prices, even if no spare time is left.
+# The dual prices of a certificate may always take this time (s), even if no spare time is left.
 LEAST_PRICES_S = 6.0
 CERTIFICATE = "certificate"
 
@@ -61,7 +61,7 @@ CERTIFICATE = "certificate"
 
 @stage("offers.costs")
 def site_costs(config: Config) -> sites.SiteCosts:
-    """Costs of civil works, land, bays and upkeep, with the configuration's overrides applied."""
+    """The costs of civil works, land, bays and upkeep, with the overrides of the configuration."""
     return sites.site_costs(**own_figures(config.offers.costs))
 
 
@@ -110,13 +110,13 @@ def candidates(
 
 @stage(stored="candidates")
 def dropped(sites_found: tuple[Layer, Layer, Table]) -> Layer:
-    """Places left out, with the reason: too far from a road, in an excluded area, or too small."""
+    """Places left out, each with a reason, such as too far from a road or in an excluded area."""
     return sites_found[1]
 
 
 @stage(stored="candidates")
 def empty_sources(sites_found: tuple[Layer, Layer, Table]) -> Table:
-    """Candidate sources that yielded no place, with the ``key`` of each and ``what`` is missing."""
+    """Candidate sources that yielded no place. Columns: ``key`` and ``what`` (what is missing)."""
     return sites_found[2]
 
 
@@ -208,7 +208,7 @@ def offers(
     stored="sales",
 )
 def sales_path(config: Config, study: Any) -> Table:
-    """Sales in each year of operation, relative to sales in the target year (``share``).
+    """The sales in each year of operation, as a ``share`` of the sales in the target year.
 
     If the program has years, each business case uses the sales of the year in which the station
     opens. If the user supplies the fleet, no station opens before the fleet's first year.
@@ -266,7 +266,7 @@ def reach(
     asked = config.reach
     if asked.table_csv is not None:
         return own_reach(asked.table_csv, cells, candidates, asked.cutoff_min)
-    where = ["node_id", "snap_m"]  # besides the ids, the reach depends only on these columns
+    where = ["node_id", "snap_m"]  # the reach depends only on these columns and the ids
     cells, candidates = cells[["cell_id", *where]], candidates[["site_id", *where]]
     parts = (cells, candidates, asked.cutoff_min, asked.access_kmh)
     return context.kept(
@@ -376,10 +376,11 @@ def outcome(study: Any, context: Context, asked: Asked, program: Program) -> Out
 
 @stage("offers: configurations sizes table_csv")
 def shown_offers(config: Config, offers: Table, outcome: Outcome) -> Table:
-    """The offers shown in files and lists; most sizes that are not built are left out.
+    """The offers that files and lists show. Most sizes that are not built are left out.
 
-    A size is shown only if it or a similar size is built. All offers of a user's own table and of
-    ``offers.configurations`` are shown.
+    At a site with a new station, the built size and similar sizes are shown. At other sites, a few
+    simple sizes are shown (`siting.sites.shown_offers`). All offers of a user's own table, and all
+    offers of ``offers.configurations``, are shown.
     """
     asked = config.offers
     if asked.table_csv is not None:
@@ -401,8 +402,8 @@ def shown_offers(config: Config, offers: Table, outcome: Outcome) -> Table:
 def certificate(config: Config, study: Any, program: Program, outcome: Outcome) -> Table | None:
     """The dual prices that prove a bound on the first aim, and the bound that the plan reports.
 
-    See `siting.verify.certified`. The certificate is None if no bound was proven, the solve was
-    interrupted, or the time ran out.
+    See `siting.verify.certified`. The certificate is None in three cases: no bound was proven, the
+    solve was interrupted, or no dual prices were found in time.
     """
     if not math.isfinite(outcome.proof.bound) or outcome.stopped == "interrupted" or stop_wished():
         return None

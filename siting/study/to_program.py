@@ -42,7 +42,7 @@ DRIVES = tuple(aim.kind for aim in AIMS if aim.of_drives)
 
 
 def instance_of(asked: Asked) -> Instance:
-    """Return the data of the program, with the demand of the last year."""
+    """Return the data of the program, which has the demand of the last year."""
     offers = asked.offers
     budget = money_of(asked.config)
     if not asked.budgeted:
@@ -94,7 +94,7 @@ def program_of(asked: Asked) -> Program:
 
 
 def counted(program: Program, asked: Asked, worth: Mapping[Any, pd.Series] | None) -> Program:
-    """Return a program with the configuration's worth (people or sessions) and decay."""
+    """Return the program with the worth (people or sessions) and the decay of the configuration."""
     keys = asked.config.program
     if worth is not None:
         program = program.worth(worth, UNITS[keys.objective])
@@ -130,8 +130,8 @@ def _with_floors(program: Program, asked: Asked) -> Program:
 
 
 def zones_named(asked: Asked) -> pd.Series:
-    """Return zones by ``demand_id``; a zone named like a vehicle class or ``city`` is renamed."""
-    assert asked.zones is not None  # the configuration checks this
+    """Return the zones by ``demand_id``. A name that other floors use gets the prefix ``zone``."""
+    assert asked.zones is not None  # required by the configuration
     taken = {"city", REACHABLE, *asked.config.demand.vehicle_classes}
     return asked.zones.map(lambda name: f"zone {name}" if name in taken else name)
 
@@ -146,14 +146,14 @@ def _decay(asked: Any) -> Decay:
 
 
 def aims_of(config: Config) -> list[str]:
-    """Return the objectives in order of priority: each is a configuration key or a kind of aim."""
+    """Return the aims in order of priority, each as a configuration key or a kind of aim."""
     program = config.program
     then: tuple[str, ...] = (LeastCostToAll.kind,)
     if program.then is not None:
         then = program.then
     elif program.decay is not None or config.solver.method == "greedy":
         then = ()
-    # Among plans that are equally fair, cheap or safe, the plan with the highest worth is best.
+    # If plans are equally fair, cheap or safe, the plan with the highest worth is best.
     usual = () if "most_worth" in then else ("most_worth",)
     return [*program.first_aims, *usual, *then]
 
@@ -224,7 +224,7 @@ def aim_in_words(config: Config) -> str:
 
 
 def blocks_of(config: Config) -> set[str]:
-    """Return the keys of ``program`` in use, and ``viability_gap`` if public money fills it."""
+    """Return the keys of ``program`` in use, plus ``viability_gap`` if public money fills it."""
     program = config.program
     plain = type(program)(budget_pkr=program.budget_pkr)
     keys = type(program).model_fields
@@ -245,8 +245,8 @@ def answer_of(
 ) -> Answer:
     """Solve a program with the settings of the ``solver`` section.
 
-    Only ``solver`` and ``program.least_gain`` of `config` are read; `limit_s` is the time limit
-    (s); `start` are offers of an earlier plan.
+    Only ``solver`` and ``program.least_gain`` of `config` are read. `limit_s` is the time limit
+    (s). `start` lists the offers of an earlier plan.
     """
     solver, gain = config.solver, config.program.least_gain
     return solve(
@@ -266,7 +266,7 @@ def answer_of(
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Question(Program):
-    """The program of a study, solved with the study's settings.
+    """The program of a study, which is solved with the settings of the study.
 
     Only ``solver`` and ``program.least_gain`` of `config` are read.
 
@@ -286,7 +286,7 @@ class Question(Program):
         Raises
         ------
         InfeasibleError
-            If no plan meets all requirements; the error lists the conflicting requirements.
+            If no plan meets all requirements. The error lists the requirements that conflict.
         SolveError
             If no plan was found in time.
         """
@@ -296,17 +296,17 @@ class Question(Program):
 
 
 def side_by_side(answers: Mapping[str, Answer | Outcome | Plan]) -> pd.DataFrame:
-    """Return answers, outcomes or plans as one table, one row each, in the order given.
+    """Return a table with one row per answer, outcome or plan, in the order of `answers`.
 
     Parameters
     ----------
     answers
-        Answers, outcomes or plans, by row name.
+        Answers, outcomes or plans, each under the name of its row.
 
     Returns
     -------
     DataFrame
-        ``stations`` (number, including existing ones), ``served_kwh_day``, ``served_share``,
+        ``stations`` (number, including existing stations), ``served_kwh_day``, ``served_share``,
         ``subsidy_pkr``, ``cost_pkr``, ``mean_travel_min``, ``gap`` (proven gap as a share),
         ``status``. ``attrs["units"]`` has the units.
 
