@@ -63,7 +63,8 @@ def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any
         values = table[key]
         kinds = {bool if isinstance(v, bool) else str if isinstance(v, str) else float
                  for v in values.dropna()}  # fmt: skip
-        # Columns that have only numbers stay numeric. All others are strings in both files.
+        # Columns that have only numbers stay numeric. All other columns are strings, in the CSV
+        # file and in the Parquet file.
         words = values.map(lambda v: str(v).lower() if isinstance(v, bool) else str(v), "ignore")
         table[key] = values.astype(float) if kinds == {float} else words
     return table

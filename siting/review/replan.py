@@ -1,7 +1,7 @@
 """Solve a run again under changed requirements, and list the stations that change.
 
-Stages of the run folder that remain valid are reused, and the solve starts from the stored plan.
-The ``config.yaml`` of the new folder contains the new budget, and the dropped and required sites as
+Each stored stage that is still valid is reused, and the solve starts from the stored plan. In the
+new folder, ``config.yaml`` contains the new budget, and lists the dropped and the required sites as
 limits of the program. The ids of added places continue the run's numbering. Offers and drives are
 computed only for the added places, and are appended to the stored tables.
 """
@@ -302,7 +302,7 @@ def _is_money(value: Any) -> bool:
 
 
 def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, list[str]]:
-    """Return new places as candidates with new ids, places too far from a road, and notes."""
+    """Return three results: candidates with new ids, places too far from a road, and notes."""
     config = study.config.candidates
     layer = sites.candidates_from_layer(path)
     added, dropped = sites.merge_candidates(
