@@ -28,7 +28,7 @@ from siting.interrupts import held
 from siting.locks import hold, holder
 from siting.writing import clear_part_files, require_free, write_text
 
-# Names of workers' locks and of part folders begin with the study's key.
+# Names of workers' locks and of half-written folders begin with the study's key.
 _STUDYS = re.compile(r".+-[0-9a-f]{16}(\.lock|~[^~]+)")
 # Seconds between progress reports while no study finishes.
 TICK_S = 1.0
@@ -297,7 +297,7 @@ def _require_ours(out: Path) -> None:
 
 
 def _clear(out: Path) -> None:
-    """Delete the part files of processes that are no longer running."""
+    """Delete the half-written files of processes that are no longer running."""
     for part in (out / WORK).iterdir():
         if not _STUDYS.fullmatch(part.name):
             continue

@@ -248,7 +248,7 @@ class _New:
 
     @property
     def at(self) -> np.ndarray:
-        """The position of the station to which each part belongs."""
+        """An array with one element per part: the position of its station."""
         return np.repeat(np.arange(len(self.parts)), self.parts)
 
     def parted(self, lots: int, within: float) -> tuple[np.ndarray, float, np.ndarray]:

@@ -28,7 +28,8 @@ from siting.study.stored_run import Source
 from siting.writing import claimed_folder, write_text
 
 MOST_RUNS = 12
-# Prefixes of keys that affect only the presentation, and suffixes of keys that name files.
+# Prefixes of keys that affect only the presentation, and suffixes of keys whose values are paths of
+# files.
 NOT_ASKED = ("output.", "download.", "report.", "title", "name", "note")
 PATHS = (".path", ".clip", "_csv")
 

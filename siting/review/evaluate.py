@@ -216,9 +216,9 @@ def as_drawn(
 ) -> tuple[Plan, list[str]]:
     """Return the recounted plan of the chosen offers, and the rules that the plan breaks.
 
-    The plan serves as much energy as possible in the last year, and then draws as little money as
-    possible. It stays within the budget if the budget is large enough. A plan that breaks rules is
-    also valued. Rules that exclude single offers are ignored.
+    The plan serves as much energy as possible in the last year and, for this energy, draws as
+    little money as possible. It stays within the budget if the budget is large enough. A plan that
+    breaks rules is also valued. Rules that exclude single offers are ignored.
 
     `study`: the study whose demand, prices and rules apply; `chosen`: ids of the plan's offers,
     including existing stations, at most one per site; `budget_pkr`: public money available (PKR),

@@ -251,7 +251,7 @@ class TheirPlan:
 def their_plan(
     study: Study, layer: gpd.GeoDataFrame, catalogue: Catalogue, where: str
 ) -> TheirPlan:
-    """Return a layer's stations as offers at sites of a study, priced under its rules.
+    """Return a layer's stations as offers at sites of a study, priced under the study's rules.
 
     A point is matched to the candidate with its id if that candidate is within 25 m, and otherwise
     to the nearest candidate within ``candidates.merge_within_m``. A candidate matches at most one

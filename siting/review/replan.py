@@ -214,9 +214,10 @@ def replan(
 
 
 def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
-    """Return the stations that differ between two plans, with the largest subsidy first.
+    """Return the stations that differ between two plans.
 
-    The columns are those of `Replan.changes`. Both plans must use the same site ids.
+    Stations are sorted by the kind of change, then by subsidy, the largest first. The columns are
+    those of `Replan.changes`. Both plans must use the same site ids.
     """
     kept = ["site_id", "name", "configuration", "chargers", "subsidy_pkr", "served_kwh_day"]
     old, new = (pd.DataFrame(plan.sites[kept]) for plan in (before, after))

@@ -145,7 +145,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class Slice:
-    """A year and a scenario of a run, with the names of its slice, fleet and case.
+    """A year and a scenario of a run, and the names of their slice, fleet and case.
 
     A slice without a name belongs to no scenario: it has the configuration's own demand.
     """
