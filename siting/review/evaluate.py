@@ -218,7 +218,8 @@ def as_drawn(
 
     The plan serves as much energy as possible in the last year and, for this energy, draws as
     little money as possible. It stays within the budget if the budget is large enough. A plan that
-    breaks rules is also valued. Rules that exclude single offers are ignored.
+    breaks rules is also valued. Rules that exclude an offer, or that require or forbid a site, are
+    ignored.
 
     `study`: the study whose demand, prices and rules apply; `chosen`: ids of the plan's offers,
     including existing stations, at most one per site; `budget_pkr`: public money available (PKR),
