@@ -3,7 +3,7 @@
 A bid wins at an ask if a plan with the bid is worth more than the best plan without it, or has the
 same worth for less public money. Let ``W`` be the worth and ``M`` the public money of the best plan
 without the bid, ``B`` the budget of each kind of money, and ``P`` a plan with the bid. The critical
-ask is then the larger of two values, each a maximum over the ask ``a`` and the plan ``P``::
+ask is then the larger of two maxima, each over all asks ``a`` and plans ``P``::
 
     most a:  a + others of P  <=  B,   worth of P  >  W
     most a:  a + others of P  <=  min(B, M),   worth of P  >=  W
@@ -11,8 +11,8 @@ ask is then the larger of two values, each a maximum over the ask ``a`` and the 
 "Others" is the money that the plan's other bids draw from the budget, from each year's budget and
 from each cap. Each maximum is an integer program over options and measures (`siting.engine.pool`),
 with the ask as a column. The program's cuts are valid at any ask, so all bids share them. The
-program's bound is an upper limit on the critical ask, and tightens during the solve. The money that
-a plan with the bid leaves for it is a lower limit.
+program's bound is an upper limit on the critical ask, and tightens during the solve. Any plan with
+the bid that meets the conditions gives a lower limit: the money that the plan's other bids leave.
 
 Source: R. B. Myerson: Optimal auction design. Mathematics of Operations Research 6 (1981), 58-73 (a
 bidder who is paid the critical ask gains nothing by asking for more than he needs).
@@ -38,7 +38,7 @@ from siting.program.resources import ResourceRows, Resources
 SAME = 1e-5
 # Rounding may reduce the computed worth of a plan by up to this share.
 EXACT = 1e-9
-# Share of the remaining time for each step of the search for the best plan.
+# Each step of the search for the best plan may use this share of the time that then remains.
 SOON, FIRST, SECOND = 0.2, 0.6, 0.6
 # A difference below this share of the total worth is a rounding error.
 NOTHING = 1e-7
@@ -122,7 +122,9 @@ class Market:
     def best(
         self, *, without: Bid | None = None, gap: float = 0.0, limit_s: float = math.inf
     ) -> Best | None:
-        """Return the plan with the highest worth, and of these the least public money, or None.
+        """Return the best plan: the highest worth, and among equals the least public money.
+
+        The result is None if no plan was found.
 
         `without`: a bid to leave out; `gap`: the requested gap.
         """
@@ -163,7 +165,8 @@ class Market:
         with clock.within(clock.share + 0.5 * (until - clock.share)):
             more = self._ask(bid, worth + hair, math.inf)
         if more.low_pkr >= math.floor(min(money_pkr, bid.most_pkr)):
-            return more  # plans of equal worth must draw less money, so they allow no higher ask
+            # A plan of equal worth may draw at most `money_pkr`, so it allows no higher ask.
+            return more
         with clock.within(until):
             same = self._ask(bid, worth - hair, money_pkr)
         return Ask(max(more.low_pkr, same.low_pkr), max(more.high_pkr, same.high_pkr))
@@ -171,7 +174,10 @@ class Market:
     # --- the programs ----------------------------------------------------------------------------
 
     def _ask(self, bid: Bid, worth: float, most_pkr: float) -> Ask:
-        """Return the bid's highest ask in plans with at least this worth and at most this money."""
+        """Return limits on the highest ask of a bid in any plan with at least this worth.
+
+        `most_pkr`: the maximum public money of the plan (PKR).
+        """
         pool, options = self.pool, self.options
         at = self.program.instance.positions_of(bid.offers)
         order = np.argsort(np.array(bid.offers, dtype=object), kind="stable")
@@ -265,7 +271,7 @@ class Market:
         return Found(found.choice, found.value * unit, found.bound * unit)
 
     def _tied(self, choice: Ints, gone: Flags, worth: float) -> Ints:
-        """Break ties: return the choice with the least money, then least cost, then first ids."""
+        """Break ties in favour of the least money, then the least cost, then the first ids."""
         rows: list[Condition] = []
         rank: Floats = np.arange(1.0, len(self.drawn) + 1.0)
         for price in (self.drawn, self.program.instance.offer_cost, rank):
@@ -280,7 +286,7 @@ class Market:
     # --- stations of a choice ---------------------------------------------------------------------
 
     def standing(self, choice: Ints) -> Standing:
-        """Return the offers of a choice (by year, if the plan has years)."""
+        """Return the offers of a choice; with years, a mapping from each year to its offers."""
         ids, plan = self.program.instance.offer_ids, self.program.year_plan
         stand = [ids[column[column >= 0]].tolist() for column in self.options.offer[choice].T]
         return dict(zip(plan.years, stand, strict=True)) if plan is not None else stand[0]
@@ -305,7 +311,7 @@ class Market:
         return np.where(np.isfinite(self.pool.upper), self.pool.upper, 0.0)
 
     def _of(self, offers: Collection[str]) -> Flags:
-        """Return, for each option, whether its last offer is one of `offers`."""
+        """Return a mask of the options: whether the last offer of an option is one of `offers`."""
         ids = self.program.instance.offer_ids
         named = np.isin(ids, np.array(list(offers), dtype=object))
         out: Flags = named[self.options.last]
@@ -322,7 +328,11 @@ class Market:
         return at, goal[at] / scale, least / scale, math.inf
 
     def _money_rows(self, use: sparse.csr_array) -> list[Condition]:
-        """Return the rows of all kinds of money, given how much of each kind each column draws."""
+        """Return one row of the program for each kind of money.
+
+        `use`: a matrix of the money drawn, with one row per kind of money and one column per column
+        of the program.
+        """
         out: list[Condition] = []
         for r, (low, high) in enumerate(zip(self.money.at_least, self.money.at_most, strict=True)):
             at = slice(use.indptr[r], use.indptr[r + 1])
@@ -333,7 +343,10 @@ class Market:
         return out
 
     def _money(self, drawn: Floats) -> Resources:
-        """Return the limits on all kinds of money, given the money that each offer draws (PKR)."""
+        """Return the limits on money: the budget, each year's budget and the caps.
+
+        `drawn`: the money that each offer draws (PKR).
+        """
         program, rows = self.program, ResourceRows(self.options, every=True)
         rows.add_money(drawn, program.instance.budget_pkr, program.year_plan)
         limits = tuple(one for one in program.instance.limits if one.per_rupee)

@@ -40,11 +40,11 @@ TIES = (
     "ties: the highest worth, then the least public money, then the lowest cost, then the higher "
     "rent, then the earlier line of the bids"
 )
-# Share of the time for critical asks that is spent on winners.
+# Winners get this share of the time for critical asks.
 WINNERS_S = 0.5
 # Longest time for one critical ask, as a multiple of an even share of the remaining time.
 AHEAD = 4.0
-# Share of the time for one winner's critical ask that is spent on the award without this winner.
+# Of the time for one winner's critical ask, the award without this winner gets this share.
 WITHOUT_S = 0.6
 
 
@@ -163,7 +163,7 @@ def _study_of(
 
 
 def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
-    """Return the bids with the study solved for the award, and the market of the bids.
+    """Solve the study of the bids for the award; return the bids with this study, and their market.
 
     If the market finds no plan, or another solver is configured, the study is not solved here. It
     is solved later as usual; if there is no plan, that solve reports the conflicting rules.
@@ -197,7 +197,11 @@ def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
 def _asks(
     bidding: Bidding, market: Market, limit_s: float, asked_of: int | None, *, winners: bool
 ) -> dict[str, Ask]:
-    """Return critical asks by bid: first of winners, in their share of the time, then of losers."""
+    """Return the critical ask of each bid, by the bid's name.
+
+    Winners come first, and are computed in their share of the time. A bid is left out if the time
+    runs out before its turn.
+    """
     study, outcome, clock = bidding.study, bidding.study.outcome, market.pool.clock
     stands = set(outcome.offers)
     won = [b for b, bid in bidding.bids.items() if bid.offers[0] in stands]

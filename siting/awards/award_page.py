@@ -51,8 +51,8 @@ class Award(Shown):
     places
         One row per place of each bid, with a point for the map.
     payments
-        Public money by rule (``pay as bid``, ``pay the critical ask``): ``low_pkr``, ``high_pkr``;
-        rents are in a separate row.
+        One row per payment rule (``pay as bid``, ``pay the critical ask``), with the limits of the
+        public money, ``low_pkr`` and ``high_pkr``. Rents are in a separate row.
     notes
         Further notes for a reader.
     folder
@@ -124,7 +124,7 @@ def _table(columns: dict[str, str], bids: pd.DataFrame) -> str:
 
 
 def _told(bids: pd.DataFrame, letter: str) -> pd.DataFrame:
-    """Return bids with the text that the page shows for each."""
+    """Return bids with added columns of text, as the page shows them."""
     texts = []
     for n, row in enumerate(bids.to_dict("records"), 1):
         over, why = row.get("over_pkr", math.nan), str(row.get("why", ""))

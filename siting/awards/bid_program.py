@@ -49,7 +49,10 @@ class Bidding:
 def bidding_of(
     study: Study, path: Path, *, gap: float, time_limit_s: float | None, progress: Report | None
 ) -> Bidding:
-    """Return the bids in a file as offers of a study; an exception lists every error in either."""
+    """Return the bids in a file as offers of a study.
+
+    An exception lists every error in the configuration, or every error in the file.
+    """
     _require_answerable(study.config)
     catalogue = charger_catalogue(study.config.offers.chargers_csv)
     bids, file = read_bids(path, study.config, catalogue)
@@ -167,7 +170,10 @@ def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
 
 
 def _offers(offers: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
-    """Return existing stations, bids and, at each other site, one offer that cannot be built."""
+    """Return the offers of existing stations and bids.
+
+    Every other site has one offer, which cannot be built.
+    """
     stands = offers["existing"].to_numpy(bool)
     bid = offers.loc[places["row"]].copy()
     bid["offer_id"] = places["offer_id"].to_numpy(object)

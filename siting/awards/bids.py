@@ -34,12 +34,12 @@ PRICE = "PKR of 0 or more"
 def read_bids(
     path: Path, config: Config, chargers: pd.DataFrame
 ) -> tuple[gpd.GeoDataFrame, UserTable]:
-    """Return the places of the bids, one row each and not yet matched to sites, and the file.
+    """Return a table of the bids' places, not yet matched to sites, and the file that was read.
 
-    `chargers` is the catalogue. Columns: ``bid``, ``bidder``, ``name``, ``counts`` (chargers by
-    type), ``year`` (0: any), ``ask_pkr``, ``rent_pkr``, ``one_of``, ``line``, the columns of
-    ``award.caps`` as text, and points in lon/lat. The second result is the file, with the errors
-    found in it.
+    `chargers` is the catalogue. The table has one row per place. Columns: ``bid``, ``bidder``,
+    ``name``, ``counts`` (chargers by type), ``year`` (0: any), ``ask_pkr``, ``rent_pkr``,
+    ``one_of``, ``line``, the columns of ``award.caps`` as text, and points in lon/lat. The file
+    records the errors found in it.
     """
     file = UserTable(path, TEXTS)
     table = file.table
@@ -139,7 +139,7 @@ def placed(
 
 
 def _joined(xy: np.ndarray, within_m: float) -> tuple[list[int], list[int]]:
-    """Return the index of each point's place, and of the first point of each place."""
+    """Return two lists: the position of each point's new place, and each place's first point."""
     own: list[int] = []
     first: list[int] = []
     for n, point in enumerate(xy):

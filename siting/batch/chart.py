@@ -20,8 +20,8 @@ MOST_LINES = len(COLOURS)
 def draw_chart(table: pd.DataFrame, swept: Sequence[str], links: Sequence[str]) -> str:
     """Return a drawing of the share served: lines over a swept value, or a bar per study.
 
-    A thin line above each point or bar ends at the proven bound. `table`: the
-    result of `siting.batch.results_table`; `swept`: its columns of swept keys; `links`: the link of
+    A thin line above each point or bar ends at the proven bound. `table`: the result of
+    `siting.batch.results_table`; `swept`: the table's columns of swept keys; `links`: the link of
     each row, or blank. The result is an ``svg`` element, or "" if no study has a plan.
     """
     table = table.assign(link=list(links))
@@ -49,7 +49,10 @@ def chart_words(table: pd.DataFrame, swept: Sequence[str]) -> str:
 
 
 def _series(table: pd.DataFrame, x: str, swept: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Return the rows of each line; they share a study name and all swept values but `x`."""
+    """Return the table's rows for each line of the chart.
+
+    The rows of a line have the same study name and, except for `x`, the same swept values.
+    """
     others = [k for k in swept if k != x]
     several = len(set(table["name"])) > 1
     lines = {}

@@ -37,7 +37,7 @@ def share_threads(workers: int) -> int:
 
 @contextmanager
 def local_pool(workers: int) -> Iterator[Executor]:
-    """Yield an executor with new processes, which all end when the block ends.
+    """Yield an executor with new processes, which all end when the ``with`` block ends.
 
     The processes also end if this process dies, because each of them watches a pipe that only this
     process keeps open. Only this process handles Ctrl-C.
@@ -55,7 +55,7 @@ def local_pool(workers: int) -> Iterator[Executor]:
 
 
 def _context() -> BaseContext:
-    """Return a context whose processes share no memory or open files with this one."""
+    """Return a context whose processes share no memory or open files with this process."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")

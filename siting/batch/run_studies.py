@@ -28,7 +28,7 @@ from siting.interrupts import held
 from siting.locks import hold, holder
 from siting.writing import clear_part_files, require_free, write_text
 
-# Names of workers' locks and of part folders begin with the study's key.
+# Names of workers' locks and of half-written folders begin with the study's key.
 _STUDYS = re.compile(r".+-[0-9a-f]{16}(\.lock|~[^~]+)")
 # Seconds between progress reports while no study finishes.
 TICK_S = 1.0
@@ -95,18 +95,18 @@ def run_batch(
         The studies, as `list_studies` returns them.
     executor
         Where to run the studies; its machines must see `out` and the inputs under the same paths.
-        If None, the studies run in processes on this machine that end with the call.
+        If None, the studies run in new processes on this machine, which end when the call returns.
     out
         The batch's folder.
     workers
         Number of processes if there is no executor; if None, one per core.
     threads
-        Solver threads of each study. If None, each study uses its configured number; without an
-        executor, it uses at most its share of the cores.
+        Solver threads of each study. If None, each study uses its configured number, which is
+        limited to the study's share of the cores if there is no executor.
     retry
         Whether to retry studies that failed earlier because of their own inputs.
     progress
-        Called when a study is done and about once a second.
+        Called when a study is done, and about once a second in between.
 
     Raises
     ------
@@ -185,7 +185,7 @@ class _Batch:
         write_text(out / WORK / TOKEN, self.token, replace=True)
 
     def find_finished(self, *, retry: bool) -> None:
-        """Collect unreadable studies, and studies that an earlier start finished."""
+        """Store the rows of unreadable studies, and of studies that an earlier start finished."""
         for i, study in enumerate(self.studies):
             if study.fault:
                 self.take(i, {"status": "failed", "error": study.fault}, kept=False)
@@ -215,7 +215,7 @@ class _Batch:
     def drain(
         self, executor: Executor, todo: Sequence[BatchStudy], threads: Mapping[str, int | None]
     ) -> list[BatchStudy]:
-        """Run studies with the given `threads`; return those left if the executor breaks."""
+        """Run studies with the given `threads`; return those that a broken executor left undone."""
         left: list[BatchStudy] = []
         futures: dict[Future[Row], BatchStudy] = {}
         try:
@@ -238,8 +238,8 @@ class _Batch:
                         row = future.result()
                     except BrokenExecutor:
                         left.append(study)
-                    # Only this study fails if it is cancelled, lost with its machine or not
-                    # serialisable.
+                    # A study that is cancelled, lost with its machine or not serialisable does not
+                    # stop the others.
                     except Exception as err:
                         self.give_up([study], f"{type(err).__name__}: {err}")
                     else:
@@ -297,7 +297,7 @@ def _require_ours(out: Path) -> None:
 
 
 def _clear(out: Path) -> None:
-    """Delete the part files of processes that are no longer running."""
+    """Delete the half-written files of processes that are no longer running."""
     for part in (out / WORK).iterdir():
         if not _STUDYS.fullmatch(part.name):
             continue

@@ -63,8 +63,8 @@ def list_studies(
     overrides
         ``key.path=value`` strings that replace keys of every file.
     sweep
-        Values to try, by key path; they are added to the ``sweep`` section of each file, and
-        replace its values for the same key.
+        Values to try, by key path. They are added to the ``sweep`` section of each file. If the
+        section has values for the same key, they are replaced.
     today
         Today's date. A target year in the past is an error.
     """
@@ -98,7 +98,7 @@ def _study(
 ) -> BatchStudy:
     try:
         config = load(path, [*overrides, "sweep={}", *as_overrides(chosen)], today)
-        if chosen:  # otherwise, all reports of a sweep would have one title
+        if chosen:  # otherwise, all reports of a sweep would have the same title
             config = config.model_copy(update={"title": f"{config.title}: {sweep_words(chosen)}"})
         key = f"{config.name}-{study_sha256(config, hashes)[:16]}"
     except SitingError as err:

@@ -63,7 +63,8 @@ def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any
         values = table[key]
         kinds = {bool if isinstance(v, bool) else str if isinstance(v, str) else float
                  for v in values.dropna()}  # fmt: skip
-        # Columns that have only numbers stay numeric. All others are strings in both files.
+        # Columns that have only numbers stay numeric. All other columns are strings, in the CSV
+        # file and in the Parquet file.
         words = values.map(lambda v: str(v).lower() if isinstance(v, bool) else str(v), "ignore")
         table[key] = values.astype(float) if kinds == {float} else words
     return table
@@ -79,7 +80,7 @@ def write_table(table: pd.DataFrame, out: Path) -> None:
     """Write ``results.parquet`` and ``results.csv``, each atomically."""
     marked = table.copy(deep=False)
     marked.attrs.update(MADE_BY)
-    # The Parquet file comes first, because it marks the folder as a batch folder.
+    # The Parquet file is written first, because it marks the folder as a batch folder.
     write_whole(out / TABLE, lambda path: marked.to_parquet(path, index=False), replace=True)
     write_plain_csv(table, out / TABLE_CSV, replace=True)
 

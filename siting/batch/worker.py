@@ -35,7 +35,7 @@ TOKEN = "batch.json"
 
 # Errors that would occur again. After any other error, the next start tries the study again.
 LASTING = (ConfigError, InfeasibleError, InputError, SolveError, VerifyError)
-# Maximum wait (s) for another worker on the same study.
+# Maximum wait (s) for another worker that is running the same study.
 WAIT_S = 3600.0
 
 # Solvers use all threads of a study, and OSMnx has one set of settings per process. A worker with

@@ -47,9 +47,9 @@ def part_into_lots(
     """Divide a plan's new stations into connected lots; return the lots and search areas.
 
     The lots are similar in energy and public money. The ground of a station is the part of the road
-    network that is nearest to it. Two stations are neighbours if a street joins their grounds. In a
-    connected lot, steps between neighbours lead from any station to any other. Each lot is one
-    business, in which profitable stations help to pay for weak stations.
+    network from which it is the nearest station. Two stations are neighbours if a street joins
+    their grounds. In a connected lot, steps between neighbours lead from any station to any other.
+    Each lot is one business, in which profitable stations help to pay for weak stations.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def part_into_lots(
     within
         Share by which the largest lot may exceed the smallest, in energy and in public money.
     loss
-        Share of its energy that a station may lose at another place in its search area.
+        Share of a station's energy that may be lost if it moves within its search area.
     most_m
         The maximum radius of a search area (m).
 
@@ -167,12 +167,14 @@ def lots_to_folder(
 def ground_of(network: Network, nodes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Return the grounds of stations at junctions: the Voronoi diagram of the road network.
 
-    Each junction belongs to the station with the shortest drive, with all streets open in both
-    directions. Two stations are neighbours if a street joins their grounds. Stations at the same
-    junction have the same neighbours. The neighbours form a connected graph, as the roads do.
+    Each junction belongs to the station with the shortest drive to the junction. For these drives,
+    all streets are open in both directions. Two stations are neighbours if a street joins their
+    grounds. Stations at the same junction have the same neighbours. The neighbours form a connected
+    graph, as the roads do.
 
-    For each junction, the first result has the position of its station in `nodes`. The second has
-    one row per pair of neighbours, with their two positions, smaller first.
+    The first result is an array with one element per junction: the position of its station in
+    `nodes`. The second is an array with one row per pair of neighbours: their two positions in
+    `nodes`, the smaller one first.
     """
     index = network.nodes.index
     u, v = (index.get_indexer(network.edges.index.get_level_values(k)) for k in ("u", "v"))
@@ -246,11 +248,11 @@ class _New:
 
     @property
     def at(self) -> np.ndarray:
-        """The position of the station to which each part belongs."""
+        """An array with one element per part: the position of its station."""
         return np.repeat(np.arange(len(self.parts)), self.parts)
 
     def parted(self, lots: int, within: float) -> tuple[np.ndarray, float, np.ndarray]:
-        """Return the lot of each part, a bound on the spread, and the station of each junction."""
+        """Return each part's lot, a lower bound on the spread, and each junction's station."""
         at = self.at
         ground, pairs = ground_of(self.network, self.node[at].tolist())
         kwh, npv = (self.kwh / self.parts)[at], (self.npv / self.parts)[at]
@@ -258,7 +260,7 @@ class _New:
         return _from_north(made.lot, self.xy[at]), made.least, at[ground]
 
     def sums(self, lot: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the energy of each lot, and the public money that it needs."""
+        """Return two arrays with one value per lot: its energy, and the public money it needs."""
         kwh, npv = (np.bincount(lot, (v / self.parts)[self.at])[1:] for v in (self.kwh, self.npv))
         return kwh, np.maximum(-npv, 0.0)
 
@@ -271,9 +273,10 @@ class _New:
         return max(map(spread, self.sums(lot))), least >= within
 
     def fewer(self, lots: int, within: float) -> tuple[int, float, bool]:
-        """Return the next smaller number of lots for which `within` was reached, and their spread.
+        """Return the next smaller number of lots that reaches `within`, and its spread.
 
-        The third value is whether every number in between is proven to be impossible.
+        The number is 1 if no other number reaches `within`. The third value is whether all numbers
+        between it and `lots` are proven to be impossible.
         """
         proven = True
         for count in range(lots - 1, 1, -1):
@@ -284,7 +287,10 @@ class _New:
         return 1, 0.0, proven
 
     def split(self, lots: int, within: float) -> tuple[_New, float] | None:
-        """Split large stations until the lots' spread is at most `within`; None if this fails."""
+        """Split large stations until the lots' spread is at most `within`.
+
+        Return the split stations and the spread, or None if the spread remains too large.
+        """
         made = self
         for _ in range(MOST_SPLIT):
             parts = made.parts.copy()
@@ -354,7 +360,7 @@ def _finite(share: float) -> float | None:
 
 
 def _why(kwh: np.ndarray, ids: np.ndarray, count: int, within: float, least: float) -> str:
-    """State why no connected lots can be within a spread."""
+    """Return the reason why connected lots cannot have a spread of `within`."""
     even = kwh.sum() / count
     said = f". {count} lots within {within:.0%} are impossible: in any division into connected "
     said += f"lots they are at least {least:.1%} apart. An even share is {even:,.0f} kWh/day"

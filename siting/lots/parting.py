@@ -12,16 +12,16 @@ from scipy import sparse
 from siting.engine.clock import Clock
 from siting.engine.linear import model_of, run_model
 
-# Annealing: the minimum number of starts, the maximum number of starts (if the spread remains too
-# large), turns per station in a start, the maximum number of turns in a start, and the first and
-# last temperatures.
+# Annealing uses STARTS starts, or up to MOST_STARTS if the spread remains too large. Each start has
+# TURNS_A_STATION turns per station, at most MOST_TURNS, and cools from HOT to COLD.
 STARTS, MOST_STARTS, TURNS_A_STATION, MOST_TURNS = 4, 12, 1_500, 300_000
 HOT, COLD = 2.0, 2e-3
-# Weights in the score: excess over the limit, public money needed, differences in energy, and
-# distances between stations.
+# Weights of the terms of the score: the excess over the limit, the public money needed, the
+# differences in energy, and the distances between stations.
 UNLIKE, MONEY, DIFFER, APART = 50.0, 50.0, 50.0, 1.0
-# The integer program: maximum numbers of groups and of nodes, gap of the score, and difference up
-# to which spreads are treated as equal. SLACK is larger than a solver's tolerance.
+# The integer program has fewer than MANY groups, and searches at most NODES nodes, to a gap of
+# SCORE_GAP in the score. Spreads that differ by at most CLOSE are treated as equal. SLACK is larger
+# than a solver's tolerance.
 MANY, NODES, SCORE_GAP, CLOSE, SLACK = 2_000, 300, 0.01, 0.005, 1e-5
 
 
@@ -40,10 +40,10 @@ def spread(values: Sequence[float] | np.ndarray) -> float:
 def least_spread(values: np.ndarray, lots: int) -> float:
     """Return a lower bound on the spread of any division, connected or not.
 
-    The largest lot has at least the energy of the largest station and at least an even share. Of
-    the ``lots + 1`` largest stations, two share a lot, so the largest lot also has at least the
-    energy of the two smallest of them. The smallest lot has at most an even share of the remaining
-    energy.
+    The largest lot has at least the energy of the largest station and at least an even share. Two
+    of the ``lots + 1`` largest stations share a lot, so the largest lot also has at least the
+    energy of the smallest two of these stations. The other lots share the remaining energy, so the
+    smallest lot has at most an even share of it.
 
     >>> least_spread(np.array([50.0, 10.0, 10.0, 10.0, 10.0, 10.0]), 3)
     1.0
@@ -77,9 +77,9 @@ def part(
     """Return connected lots of stations with the smallest spread found.
 
     If annealing finds no lots within the limit, the search lists every connected group of stations
-    that is no larger than the largest possible lot. If there are not too many groups, an integer
-    program chooses among them, and finds lots within the limit or proves that none exist. The same
-    input always gives the same lots, because the search is limited by turns, not by time.
+    that is small enough to be a lot. If there are not too many groups, an integer program chooses
+    among them, and finds lots within the limit or proves that none exist. The same input always
+    gives the same lots, because the search is limited by turns, not by time.
 
     `npv_pkr`: net present value of each station without public money; `xy`: position of each
     station (m); `pairs`: pairs of neighbours, one per row, which connect all stations; `lots`:
@@ -123,7 +123,7 @@ def _more_alike(
 
 
 def _groups(kwh: Sequence[float], near: Sequence[Sequence[int]], most: float) -> list[list[int]]:
-    """Return the connected groups of stations with at most this energy; stop after `MANY`."""
+    """Return the connected groups of stations with at most `most` energy; stop at `MANY` groups."""
     found: list[list[int]] = []
     for root in range(len(kwh)):
         first = [j for j in near[root] if j > root]
@@ -142,10 +142,12 @@ def _groups(kwh: Sequence[float], near: Sequence[Sequence[int]], most: float) ->
 def _chosen(
     sums: Sequence[Sums], near: Sequence[Sequence[int]], lots: int, within: float
 ) -> np.ndarray | None:
-    """Return the best lots within an energy spread; empty if none exist, None if unknown.
+    """Return the lot of each station in the best lots within an energy spread.
 
-    Each column of the program is a group of stations, except the last. The last column is the
-    energy of the smallest lot, which no lot may exceed by more than `within`.
+    The result is empty if no such lots exist, and None if that is unknown.
+
+    Each column of the program is a group of stations, except the last column. The last column is
+    the energy of the smallest lot. No lot may exceed this energy by more than `within`.
     """
     kwh, more = [one[0] for one in sums], 1 + within
     groups = _groups(kwh, near, more + SLACK)  # in even shares, the smallest lot has at most 1
@@ -207,7 +209,7 @@ def _summed(sums: Sequence[Sums], members: Iterable[int]) -> Sums:
 
 
 def _unlike(state: Sequence[Sums], within: float) -> float:
-    """Return the excess of the largest lots over the limit, summed over energy and public money."""
+    """Return by how much the largest lot exceeds the limit: the sum for energy and public money."""
     energy = [one[0] for one in state]
     money = [need(one[1]) for one in state]
     return sum(max(0.0, max(one) - (1 + within) * min(one)) for one in (energy, money))
@@ -249,7 +251,7 @@ class _Search:
         return not left
 
     def _cut(self, members: set[int], turn: int) -> tuple[set[int], set[int]]:
-        """Return a lot cut along a spanning tree into two connected parts, usually about equal."""
+        """Cut a lot along a spanning tree; return its two connected parts, usually about equal."""
         order = sorted(members)
         order = [order[turn % len(order)]]
         parent = {order[0]: -1}
@@ -272,7 +274,10 @@ class _Search:
         return members - two, two
 
     def _moved(self, turn: int, a: int, b: int, i: int) -> dict[int, set[int]] | None:
-        """Return the lots that a turn changes, by number; None if a lot would fall apart."""
+        """Return the new stations of each lot that a turn changes, by the number of the lot.
+
+        The result is None if a lot would fall apart.
+        """
         if turn % 40 == 0:  # two lots merge, and the merged lot or another lot is split
             other = turn // 40 % (2 * self.lots)
             both = self.members[a] | self.members[b]
@@ -297,7 +302,7 @@ class _Search:
         return _unlike(self.state, self.within) > 1e-12, score
 
     def run(self) -> tuple[tuple[bool, float], np.ndarray]:
-        """Return the best rank found, and the lots with this rank."""
+        """Return the best rank found, and the lot of each station at this rank."""
         count = len(self.sums)
         turns = min(MOST_TURNS, TURNS_A_STATION * count) if self.lots > 1 else 0
         score = _score(self.state, self.lots, self.within)

@@ -22,7 +22,7 @@ def match_places(
     there_ids: Sequence[str],
     within_m: float = SAME_M,
 ) -> np.ndarray:
-    """Return the position of the place that matches each point, or -1 if no place matches.
+    """Return an array with one element per point: the position of its place, or -1 if none.
 
     A place matches at most one point. A point is matched to the place with its own id if that place
     is within 25 m, and otherwise to the nearest place within `within_m`.

@@ -1,8 +1,8 @@
 """Apply answers to a plan: the power company sanctions or refuses, and bidders withdraw.
 
 The answers are a CSV file with one line per answer. Its columns are ``site`` (id or name) or
-``bid`` (of an award), and ``answer`` (sanctioned, refused or withdrawn). Two columns are optional:
-``kw``, the sanctioned power, which rules out larger offers, and ``pkr``, the cost of the
+``bid`` (of an award), and ``answer`` (sanctioned, refused or withdrawn). Two columns are optional.
+``kw`` is the sanctioned power, which rules out larger offers. ``pkr`` is the cost of the
 connection, which replaces the study's estimate.
 """
 
@@ -27,8 +27,8 @@ REASONS = {REFUSED: "refused by the power company", WITHDRAWN: "withdrawn by the
 STAYS = "stations that stay as they were"
 # Kinds of limits that come from bids, not from the configuration.
 OF_BIDS = ("cap", "alternatives")
-# A plan may give up at most this many stations. If no plan of this kind is found, all stations may
-# be given up.
+# The new plan may at first give up at most this many stations of the earlier plan. If no such plan
+# is found, it may give up all of them.
 MOST_GIVEN_UP = 8
 # Time limit (s) of the search for a plan that keeps a given number of stations.
 LOOK_S = 20.0
@@ -93,7 +93,7 @@ def answered(study: Study, path: Path) -> tuple[pd.DataFrame, str]:
 
 
 def changed_least(study: Study, before: tuple[str, ...]) -> tuple[Study, list[str]]:
-    """Return a study whose plan keeps as many stations as possible, and a note.
+    """Return a study whose plan keeps as many earlier stations as possible, and a note.
 
     `before`: the offers of the earlier plan. Offers that the answers rule out cannot stay.
     """

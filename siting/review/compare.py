@@ -28,7 +28,8 @@ from siting.study.stored_run import Source
 from siting.writing import claimed_folder, write_text
 
 MOST_RUNS = 12
-# Prefixes of keys that affect only the presentation, and suffixes of keys that name files.
+# Prefixes of keys that affect only the presentation, and suffixes of keys whose values are paths of
+# files.
 NOT_ASKED = ("output.", "download.", "report.", "title", "name", "note")
 PATHS = (".path", ".clip", "_csv")
 
@@ -50,10 +51,11 @@ class Comparison(Shown):
     settings
         The configuration keys and input files that differ: ``key`` and one column per run.
     sites
-        One row per place with a station in any run: ``site_id``, ``name``, ``existing``, ``status``
-        (``all``: the same in all runs; ``changed``: in all runs, with different chargers; ``some``:
-        in some runs only), ``in_runs``, ``not_in_runs``; ``id_n``, ``chargers_n`` and
-        ``served_n_kwh_day`` for run number n; ``geometry`` (lon/lat).
+        One row per place with a station in any run: ``site_id``, ``name``, ``existing``,
+        ``status``, ``in_runs``, ``not_in_runs``; ``id_n``, ``chargers_n`` and ``served_n_kwh_day``
+        for run number n; ``geometry`` (lon/lat). The status is ``all`` if the station is the same
+        in all runs, ``changed`` if all runs have it, but with different chargers, and ``some`` if
+        only some runs have it.
     roads
         The roads of the first run, for maps.
     """
@@ -69,7 +71,7 @@ class Comparison(Shown):
 
     @property
     def counts(self) -> dict[str, int]:
-        """The number of new stations by status: in all runs, changed, or in some runs only."""
+        """Numbers of new stations: the same in all runs, changed, and only in certain runs."""
         new = self.sites[~self.sites["existing"]]
         out = {status: int((new["status"] == status).sum()) for status in ("all", "changed")}
         some = new.loc[new["status"] == "some", "in_runs"].value_counts().to_dict()
@@ -117,8 +119,8 @@ def compare(runs: Sequence[Path | str] | Mapping[str, Source]) -> Comparison:
     Raises
     ------
     InputError
-        If a folder is not a run, was edited or has a different format, or if the cities differ. The
-        exception lists every error in every folder.
+        If a folder is not a run of this format or was edited, or if the runs are of different
+        cities. The exception lists every error in every folder.
 
     Examples
     --------

@@ -123,10 +123,10 @@ def evaluate(
     names: Mapping[str, str] | None = None,
     same_stations: bool = False,
 ) -> Evaluation:
-    """Return the score of a layer of stations and of the best plan for the same subsidy.
+    """Score a layer of stations, and the best plan for the same subsidy; return both scores.
 
-    The best plan may use every offer of the study and every offer of the layer that obeys the
-    rules. Its bound therefore holds for any plan made of these offers.
+    The best plan may use every offer that obeys the rules, from the study or from the layer. Its
+    bound therefore holds for any plan made of these offers.
 
     Parameters
     ----------
@@ -214,11 +214,12 @@ def evaluate(
 def as_drawn(
     study: Study, chosen: Collection[str], budget_pkr: float | None = None, own: Plan | None = None
 ) -> tuple[Plan, list[str]]:
-    """Return the recounted plan of the chosen offers, and the study's rules that it breaks.
+    """Return the recounted plan of the chosen offers, and the rules that the plan breaks.
 
-    The plan serves as much energy as possible in the last year, and then draws as little money as
-    possible. It stays within the budget if the budget is large enough. A plan that breaks rules is
-    also valued. Rules on single offers are ignored.
+    The plan serves as much energy as possible in the last year and, for this energy, draws as
+    little money as possible. It stays within the budget if the budget is large enough. A plan that
+    breaks rules is also valued. Rules that exclude an offer, or that require or forbid a site, are
+    ignored.
 
     `study`: the study whose demand, prices and rules apply; `chosen`: ids of the plan's offers,
     including existing stations, at most one per site; `budget_pkr`: public money available (PKR),
@@ -277,7 +278,7 @@ def _under_floors(program: Program, served: pd.DataFrame) -> list[str]:
 
 
 def _best(study: Study, budget_pkr: float, most_new: int | None, start: Sequence[str]) -> Plan:
-    """Return the best plan for a budget from all offers that obey the rules.
+    """Return the best plan within a budget, made of offers that obey the rules.
 
     The search starts from `start`, the offers of the outside plan.
     """

@@ -52,7 +52,8 @@ LITTLE_KWH, FULL_SHARE = 0.5, 0.999
 NOT_IN_TIME = "no plan was found in {:g} s; --seconds allows more time"
 NEAREST = 3
 MILLION = 1e6
-# The plan with another million rupees is solved to the configured gap divided by this number.
+# For the plan with another million rupees, the requested gap is the configured gap divided by this
+# number.
 FINER = 5
 NO_CLASSES = pd.DataFrame(columns=["vehicle_class", "served_kwh_day", "lost_kwh_day"])
 _OPENED: WeakKeyDictionary[Study, Explained] = WeakKeyDictionary()
@@ -71,7 +72,7 @@ def opened(source: Source | Explained) -> Explained:
 
 
 class Explained:
-    """A run ready to be explained: its plan, its tables, and the loss without each station.
+    """A run ready to be explained: its plan, its tables, and the loss from removing each station.
 
     Parameters
     ----------
@@ -128,7 +129,7 @@ class SiteReasons(Shown):
         the offer cannot be built) and ``said`` (a remark).
     classes
         One row per vehicle class that the station serves: ``served_kwh_day`` at the station, and
-        ``lost_kwh_day`` (the plan's loss without the station).
+        ``lost_kwh_day`` (the energy that the plan would lose without the station).
     reasons
         Pairs (label, text), in the order in which a reader needs them.
     figures
@@ -175,8 +176,8 @@ def explain_site(
     alternatives
         Number of near-optimal plans in which to look for a station at the place.
     time_limit_s
-        Time limit (s), which applies twice: to all near-optimal plans together, and to the best
-        plan with the opposite decision at the place.
+        Time limit (s) of each of two searches: for all near-optimal plans together, and for the
+        best plan with the opposite decision at the place.
 
     Raises
     ------
@@ -260,7 +261,7 @@ def _costs(row: pd.Series[Any], served: float, lost: float) -> str:
 
 
 def _in_reach(run: Explained, site: str) -> tuple[float, float]:
-    """Return the demand that a site could serve, and the part that is not served (kWh/day)."""
+    """Return the demand that a site could serve, and how much of it is not served (kWh/day)."""
     here = run.study.offers[run.study.offers["site_id"] == site]
     pairs, demand = run.study.compatibility, run.plan.demand
     able = [g for g in capacity_groups(here.columns) if (here[f"capacity_{g}_kwh_day"] > 0).any()]
@@ -400,7 +401,7 @@ class Again:
         return f"is {how} {better} ({self.answer.proofs[0].aim})"
 
     def proven(self, which: str) -> str:
-        """State the bound on plans described by `which`, or that no bound is proven."""
+        """Return a text: the bound on plans described by `which`, or that no bound is proven."""
         proof = self.answer.proof
         if not math.isfinite(proof.bound):
             return f"no bound on a {which} was proven in time"

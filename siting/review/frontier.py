@@ -70,9 +70,9 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
 
     Roads, demand, offers and reach are computed once. Each solve starts from the plan for the next
     smaller budget, and keeps this plan if it finds no better plan. A larger budget therefore never
-    has a worse plan. The bound for a budget also holds for every smaller budget. Neither statement
-    holds for the ``regret`` aim. With years, each year keeps its share of the budget. Infeasible
-    budgets are left out.
+    has a worse plan. The bound for a budget also holds for every smaller budget. With the
+    ``regret`` aim, a larger budget may have a worse plan, and a bound holds only for its own
+    budget. With years, each year keeps its share of the budget. Infeasible budgets are left out.
 
     Parameters
     ----------
@@ -84,17 +84,17 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per budget, smallest first: ``budget_pkr``, ``served_kwh_day``, ``served_share``,
-        ``bound_kwh_day`` (blank if energy is not the aim), ``objective``, ``bound`` and ``unit`` of
-        the first aim, ``gap``, ``status``, ``new_stations``, ``subsidy_pkr``, ``cost_pkr``,
-        ``risk_case`` (a scenario with slower growth of the fleet), ``risk_stations`` (new stations
-        with an NPV below 0 in that case), ``risk_subsidy_pkr`` (their public money),
-        ``risk_loss_pkr_year`` (the yearly loss of stations that lose money), ``worst_class_share``
-        (share served of the worst-served vehicle class), ``worst_zone_share``, ``gini`` (Gini
-        coefficient of the zones' shares served, weighted by demand), ``pkr_per_kwh_day`` (extra
-        subsidy divided by extra energy, both compared with the next smaller budget; blank without
-        extra energy) and ``knee`` (true at the budget beyond which a further rupee serves clearly
-        less). ``attrs["units"]`` has the units.
+        One row per budget, smallest first. The plan: ``budget_pkr``, ``served_kwh_day``,
+        ``served_share``, ``bound_kwh_day`` (blank if energy is not the aim), ``objective``,
+        ``bound`` and ``unit`` of the first aim, ``gap``, ``status``, ``new_stations``,
+        ``subsidy_pkr``, ``cost_pkr``. The risk in ``risk_case``, a scenario with slower growth of
+        the fleet: ``risk_stations`` (new stations with an NPV below 0), ``risk_subsidy_pkr`` (their
+        public money), ``risk_loss_pkr_year`` (the yearly loss of stations that lose money).
+        Fairness: ``worst_class_share`` (share served of the worst-served vehicle class),
+        ``worst_zone_share``, ``gini`` (Gini coefficient of the zones' shares served, weighted by
+        demand). Compared with the next smaller budget: ``pkr_per_kwh_day`` (extra subsidy divided
+        by extra energy; blank without extra energy). Last, ``knee`` is true at the budget beyond
+        which a further rupee serves clearly less. ``attrs["units"]`` has the units.
 
     Raises
     ------
@@ -216,7 +216,11 @@ def frontier_to_folder(
 
 
 def _no_worse(answer: Answer, less: Answer) -> Answer:
-    """Return the better solution; `less`, for a smaller budget, is given the bound of `answer`."""
+    """Return the better of two solutions.
+
+    `less` is the solution for a smaller budget. If it is the better one, it gets the bound of
+    `answer`.
+    """
     if better_by(answer.program, less.proof, answer.proof) <= 0:
         return answer
     now, aim = answer.proof, less.program.all_aims[0]
@@ -228,7 +232,7 @@ def _no_worse(answer: Answer, less: Answer) -> Answer:
 
 
 def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> None:
-    """Apply the bound of the next larger budget to each budget if that bound is tighter.
+    """Give each budget the bound of the next larger budget if that bound is tighter.
 
     A bound for a budget holds for every smaller budget.
     """
@@ -252,7 +256,7 @@ def zones_for(study: Study, demand: pd.DataFrame) -> pd.Series:
 
 
 def _knee(table: pd.DataFrame) -> int:
-    """Return the position of the row farthest above the line from the first row to the last."""
+    """Return the position of the row farthest above the straight line from first to last row."""
     x = table["budget_pkr"].to_numpy(dtype=float)
     y = table["served_kwh_day"].to_numpy(dtype=float)
     if len(table) < 3 or not y[-1] > y[0]:

@@ -48,7 +48,7 @@ class Catalogue:
         return [*self.configurations, *sorted(self.chargers)]
 
     def of(self, name: str, number: int) -> dict[str, int] | None:
-        """Return the chargers in `number` units of a configuration or type; None if unknown."""
+        """Return the chargers in `number` units of `name`; None if the name is unknown."""
         bare = name.removeprefix(EXTENDED).removesuffix(UPGRADED)
         ours = self.names.get(name, self.names.get(bare, bare))
         if ours in self.configurations:
@@ -138,7 +138,10 @@ def counts_of(
     catalogue: Catalogue,
     faults: list[Fault],
 ) -> list[dict[str, int]]:
-    """Return each row's number of new chargers by type; an existing station has none."""
+    """Return one mapping per row: its number of new chargers of each type.
+
+    The mapping of an existing station is empty.
+    """
     asked = _asked(layer, path, catalogue)
     if asked is None:
         if existing.all():
@@ -177,7 +180,7 @@ def counts_of(
 def _asked(
     layer: gpd.GeoDataFrame, path: Path, catalogue: Catalogue
 ) -> tuple[str, list[dict[str, int] | str]] | None:
-    """Return the names of the charger columns, and the chargers or the error of each row.
+    """Return the charger columns as text, and a list with each row's chargers or error.
 
     The result is None if the layer has no charger columns.
     """
@@ -248,13 +251,13 @@ class TheirPlan:
 def their_plan(
     study: Study, layer: gpd.GeoDataFrame, catalogue: Catalogue, where: str
 ) -> TheirPlan:
-    """Return a layer's stations as offers at sites of a study, priced under its rules.
+    """Return a layer's stations as offers at sites of a study, priced under the study's rules.
 
-    Each point is matched to at most one candidate: the candidate with the point's id if that is
-    within 25 m, or else the nearest candidate within ``candidates.merge_within_m``. Any other point
-    becomes a new site on the nearest road. `where` is the file, for messages. An `InputError` lists
-    every point that is outside the road network or far from a road, and every existing station that
-    the study does not have.
+    A point is matched to the candidate with its id if that candidate is within 25 m, and otherwise
+    to the nearest candidate within ``candidates.merge_within_m``. A candidate matches at most one
+    point. Any other point becomes a new site on the nearest road. `where` is the file, for
+    messages. An `InputError` lists every point that is outside the road network or far from a road,
+    and every existing station that the study does not have.
     """
     settings, ours = study.config.candidates, study.candidates
     theirs = layer.to_crs(study.network.crs)
@@ -349,7 +352,7 @@ def own_sites(
     kind: str = "theirs",
     source: str = "the layer under evaluation",
 ) -> gpd.GeoDataFrame:
-    """Return points that match no candidate as new candidates of the study."""
+    """Turn points that match no candidate into new candidates of the study."""
     added = gpd.GeoDataFrame(
         {
             "site_id": ids.to_numpy(object),

@@ -1,7 +1,7 @@
 """Solve a run again under changed requirements, and list the stations that change.
 
-Stages of the run folder that remain valid are reused, and the solve starts from the stored plan.
-The ``config.yaml`` of the new folder contains the new budget, and the dropped and required sites as
+Each stored stage that is still valid is reused, and the solve starts from the stored plan. In the
+new folder, ``config.yaml`` contains the new budget, and lists the dropped and the required sites as
 limits of the program. The ids of added places continue the run's numbering. Offers and drives are
 computed only for the added places, and are appended to the stored tables.
 """
@@ -214,9 +214,10 @@ def replan(
 
 
 def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
-    """Return the stations that differ between two plans, with the largest subsidy first.
+    """Return the stations that differ between two plans.
 
-    The columns are those of `Replan.changes`. Both plans must use the same site ids.
+    Stations are sorted by the kind of change, then by subsidy, the largest first. The columns are
+    those of `Replan.changes`. Both plans must use the same site ids.
     """
     kept = ["site_id", "name", "configuration", "chargers", "subsidy_pkr", "served_kwh_day"]
     old, new = (pd.DataFrame(plan.sites[kept]) for plan in (before, after))
@@ -302,7 +303,7 @@ def _is_money(value: Any) -> bool:
 
 
 def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, list[str]]:
-    """Return new places as candidates with new ids, places too far from a road, and notes."""
+    """Return three results: candidates with new ids, places too far from a road, and notes."""
     config = study.config.candidates
     layer = sites.candidates_from_layer(path)
     added, dropped = sites.merge_candidates(

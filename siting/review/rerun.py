@@ -38,7 +38,7 @@ class Compared:
 
     @property
     def same(self) -> bool:
-        """Whether the part is unchanged."""
+        """Whether the part is the same in both runs."""
         return not self.differences
 
 
@@ -191,7 +191,10 @@ def _figures(before: list[dict[str, Any]], now: pd.DataFrame) -> Compared:
 
 
 def _numbered(rows: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str, int], Mapping[Any, Any]]:
-    """Return figures by name, subject and number, which starts at 0 for each name and subject."""
+    """Return the figures, each with a key: its name, its subject and a number.
+
+    The number counts the figures with the same name and subject, from 0.
+    """
     figures: dict[tuple[str, str, int], Mapping[Any, Any]] = {}
     seen: Counter[tuple[str, str]] = Counter()
     for row in rows:

@@ -1,4 +1,4 @@
-"""Check the form and, if possible, the value of what a run claims outside its tables.
+"""Check the form of a run's claims outside its tables and, where possible, their values.
 
 The checks keep edited text from passing as results. If only another solve could confirm a claim,
 only the form of the claim is checked, and `Verified` lists the claim.
@@ -43,7 +43,8 @@ MENDED = "several files were edited: repeat the run with `siting run`"
 CLOCKS_APART = timedelta(days=1)
 NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?%?"
 PKR = rf"PKR {NUMBER} m"
-# Claims that only another solve could confirm, by field: the label, and a pattern of the text.
+# Claims that only another solve could confirm. Each field has its label, and a pattern that its
+# text must match.
 FROM_SOLVES = {
     "worth_of_foresight": (
         "Worth of planning ahead",
@@ -64,7 +65,7 @@ FROM_SOLVES = {
         rf"kWh/day more, and {NUMBER} per PKR m are required)",
     ),
 }
-# Tables of an outcome that only another solve could confirm.
+# Tables in an outcome; only another solve could confirm them.
 OTHER_SOLVES = ("mandates", "scenarios", "robust", "alternatives", "alternative_sites")
 
 Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+!_-]{0,39}$")]
@@ -92,7 +93,7 @@ def edited(where: str, what: str = NOT_SO, ids: tuple[str, ...] = ()) -> Fault:
 
 
 class Replanned(BaseModel):
-    """The record of the earlier run and of the changes in a replan's ``run.json``."""
+    """A replan's record, in ``run.json``, of the earlier run and of the changes."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -108,7 +109,7 @@ class Replanned(BaseModel):
 
 
 class OfTheMoment(BaseModel):
-    """Fields of ``run.json`` in which two equal runs may differ."""
+    """Fields of ``run.json`` in which two otherwise equal runs may differ."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -122,7 +123,7 @@ class OfTheMoment(BaseModel):
 
 
 def of_the_moment_faults(told: OfTheMoment, where: str, stages: Sequence[str]) -> list[Fault]:
-    """Return the errors in a run's time of writing, run times and list of packages."""
+    """Return the errors in the time of writing, the durations and the packages of a run."""
     faults = time_faults(told.written, where)
     odd = (name for name in told.seconds if name not in stages)
     faults += naming(f"{where}, key seconds", "are not stages of a run", odd, MENDED)
@@ -144,7 +145,7 @@ def time_faults(told: str, where: str) -> list[Fault]:
 
 
 def outcome_faults(study: Study) -> tuple[list[Fault], list[str]]:
-    """Return the errors in the stored outcome, and the claims that would need another solve."""
+    """Return the errors in the stored outcome, and the claims that only a solve could confirm."""
     outcome, asked, config = study.outcome, study.asked, study.config
     where = f"{FOLDER}/{MANIFEST}, key outcome"
     unit = study.program.worth_unit
@@ -208,7 +209,7 @@ def _line_faults(asked: Asked, outcome: Outcome, unit: str, where: str) -> list[
 
 
 def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
-    """Return an error for each table of the outcome that contradicts the stations and service."""
+    """Return an error for each outcome table that contradicts the plan's stations and service."""
     keys = asked.config.program
     again = zone_tables(asked, outcome)
     if keys.years is not None:
@@ -219,7 +220,7 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
         }
         again |= year_tables(asked, outcome, program, services)
         if keys.scenarios is not None:
-            # The service for the configuration's own demand would need another solve.
+            # Only another solve could confirm the service for the configuration's own demand.
             del again["year_cells"]
             served = [c for c in again["years"].columns if c.startswith("served_")]
             again["years"] = again["years"].drop(columns=served)
@@ -305,21 +306,24 @@ def file_faults(folder: Path, again: Path, names: Iterable[str]) -> list[Fault]:
 
 
 def set_faults(folder: Path, stored: Iterable[str], again: Iterable[str]) -> list[Fault]:
-    """Return an error for stored files that were not regenerated, and one for missing files."""
+    """Return errors for files that only `stored` names, and for files that only `again` names."""
     more, less = sorted({*stored} - {*again}), sorted({*again} - {*stored})
     faults = naming(str(folder), "are not files of a run with these settings", more, MENDED)
     return faults + naming(str(folder), "lacks", less, MENDED)
 
 
 def json_faults(path: Path, read: Any) -> list[Fault]:
-    """Return an error if a JSON file differs from `read` written again, e.g. by a repeated key."""
+    """Return an error if a JSON file does not have the bytes that a run would write.
+
+    `read`: the content read from the file. A repeated key, for example, is found in this way.
+    """
     if path.read_bytes() == json_text(read).encode():
         return []
     return [edited(str(path), "is not in the format in which a run writes it")]
 
 
 def _contents(path: Path) -> dict[str, Any]:
-    """Return the content of a GeoPackage: the SQL of each part, and the rows of its tables."""
+    """Return a GeoPackage's content: its settings, each part's SQL, and the rows of each table."""
     held: dict[str, Any] = {}
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as base:

@@ -63,12 +63,12 @@ def score(plan: Plan, waiting: Waiting, risk: Mapping[str, Any] | None = None) -
 
     Keys: ``served_kwh_day``, ``served_share``, ``classes`` (one entry per class), ``new_stations``,
     ``existing_stations``, ``power_kw``, ``subsidy_pkr``, ``cost_pkr``, ``subsidy_pkr_per_kwh_day``;
-    ``mean_travel_min``; ``late_share`` (share of drivers who, according to Erlang C, would wait
-    longer than ``wait_min`` in the busiest hour of their station) and ``late_stations`` (number of
-    stations where this share is above alpha); ``worst_class``, ``worst_class_share``,
-    ``people_left_out_share``, ``gini`` (Gini coefficient of the cells' shares served, weighted by
-    demand; 0 means equal shares). `risk`: if known, the figures on money lost in a different case
-    (`siting.study.robustness.risk_of`).
+    ``mean_travel_min``; ``late_share``, ``late_stations``; ``worst_class``, ``worst_class_share``,
+    ``people_left_out_share``, ``gini``. ``late_share`` is the share of drivers who, according to
+    Erlang C, would wait longer than ``wait_min`` in the busiest hour of their station;
+    ``late_stations`` is the number of stations where this share is above alpha. ``gini`` is the
+    Gini coefficient of the cells' shares served, weighted by demand; 0 means equal shares. `risk`:
+    if known, the figures on money lost in a different case (`siting.study.robustness.risk_of`).
     """
     new = plan.new_sites
     wanted = float(plan.classes["demand_kwh_day"].sum())
@@ -123,7 +123,7 @@ def score_table(scores: dict[str, dict[str, Any]]) -> pd.DataFrame:
 
 
 def scores_in_words(scores: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
-    """Return the figures of several plans as text: a label, and one text per plan."""
+    """Return one pair per figure: its label, and a list with its value in each plan as text."""
     rows = []
     for key, _, values in _rows(scores):
         shown = FIGURES.get(key, Figure("share", "  {vehicle_class}", ".1%"))

@@ -18,7 +18,7 @@ MOST_LETTERS = 60
 
 
 class Block(NamedTuple):
-    """A table for display: its headers (none for pairs), its rows, and the full table's name."""
+    """A table for display: headers (empty for pairs), rows, and the name of the full table."""
 
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -75,7 +75,7 @@ def block_of(table: pd.DataFrame, columns: dict[str, str], all_in: str) -> Block
         [_text(row[name]) for name in columns]
         for row in table[list(columns)].head(MOST_ROWS + 1).to_dict("records")
     ]
-    # Blank rows represent the remaining rows of the frame, because `_rest` counts rows.
+    # Blank rows take the places of the frame's other rows, so that `_rest` counts all of them.
     rows += [[""] * len(columns)] * max(len(table) - len(rows), 0)
     return Block(list(columns.values()), rows, all_in)
 

@@ -57,8 +57,8 @@ class SimulatedDay(Shown):
     hours, classes
         Results by hour of the day and by vehicle class; ``case`` is the first column.
     use
-        ``case``, ``site_id``, and the share of the site's ports in use in each hour, ``h00`` to
-        ``h23``.
+        One row per case and site: ``case``, ``site_id``, and the share of the site's ports in use
+        in each hour, ``h00`` to ``h23``.
     lines
         Where simulation and program agree or differ, and why, in words.
     facts
@@ -88,7 +88,7 @@ class SimulatedDay(Shown):
 
 
 def simulate(run: Source, rules: simulation.Rules | None = None) -> SimulatedDay:
-    """Return the waits and the service of drivers over several simulated days of a plan.
+    """Simulate several days of a plan; return the waits and the service of drivers.
 
     Parameters
     ----------
@@ -236,8 +236,8 @@ def _findings(
 ) -> list[str]:
     """State where the simulation and the program agree or differ, and why.
 
-    `peaks`: for each case, the share of late drivers in the busiest hour, and the half-width of the
-    95 % confidence interval.
+    `peaks`: for each case, the share of drivers in the busiest hour who are late, and the
+    half-width of the 95 % confidence interval of this share.
     """
     standard = waiting.standard
     all_classes = classes[classes["vehicle_class"] == "all"].set_index("case")
@@ -293,7 +293,7 @@ def _why(standard: Service, model: str) -> str:
 
 
 def _slow_ports(expected: pd.DataFrame, plan: Plan, waiting: Waiting) -> list[str]:
-    """Return the charger groups whose ports deliver less than their rated power, in words."""
+    """Return a sentence for each charger group whose ports deliver less than their rated power."""
     ports, sessions = waiting.ports(plan), waiting.sessions
     split = simulation.split_load(ports, allotted(plan), sessions)
     lines = []

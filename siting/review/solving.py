@@ -24,7 +24,10 @@ DIFFER_BY = 2
 
 
 def with_budget(asked: Asked, budget_pkr: float) -> Asked:
-    """Return the program with a different budget (PKR); each year and limit keeps its share."""
+    """Return the program with a different budget (PKR).
+
+    Each year, and each limit that is a share of the budget, keeps its share.
+    """
     years = asked.config.program.years
     more = budget_pkr - money_of(asked.config)
     asked = replace(asked, limits=with_more_money(asked.limits, more))
@@ -64,17 +67,19 @@ def stored_answer(program: Program, outcome: Outcome) -> Answer:
 
 
 def near_optimal(gap: float) -> float:
-    """Return the share of the objective that a near-optimal plan may lose at this gap."""
+    """Return the share of the objective that near-optimal plans may lose at this solver gap."""
     return max(2 * gap, 0.01)
 
 
 def other_plans(
     asked: Asked, outcome: Outcome, count: int, time_limit_s: float
 ) -> tuple[pd.DataFrame, pd.DataFrame, bool] | str:
-    """Return near-optimal plans, the number of plans that use each site, and whether time sufficed.
+    """Return near-optimal plans, the sites that they use, and whether the time sufficed.
 
-    If no plans can be compared, return the reason as text. `count`: number of plans, including the
-    plan itself; `time_limit_s`: time for all plans together.
+    The first table has one row per plan. The second has the number of plans that use each site.
+
+    If no plans can be compared, the result is the reason as text. `count`: number of plans,
+    including the plan itself; `time_limit_s`: time for all plans together.
     """
     within = near_optimal(asked.config.solver.gap)
     wanted = Alternatives.model_construct(count=count, differ_by=DIFFER_BY, within_share=within)

@@ -66,9 +66,9 @@ def trace(
     vehicle_class
         The class of a cell's demand or of a station's service; all classes by default.
     year, scenario
-        A year of the plan (by default, the last) and a scenario of the plan. Without a scenario,
-        the figures are for the configuration's own demand in its target year, and for the first
-        scenario by name in any other year.
+        A year of the plan (by default, the last) and a scenario of the plan. If no scenario is
+        given, the figures for the target year use the configuration's own demand. The figures for
+        any other year use the first scenario by name.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def trace(
 
 
 def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
-    """Return the chain of one class's demand in a cell (kWh/day).
+    """Return the chain that leads to one class's demand in a cell (kWh/day).
 
     `at`: the year and the scenario.
     """
@@ -175,7 +175,7 @@ def _inputs(run: Traced) -> pd.DataFrame:
 
 
 def _zone(run: Traced, cell: str) -> tuple[str, np.ndarray]:
-    """Return the zone of a cell (blank without zones), and whether each cell is in this zone."""
+    """Return the zone of a cell (blank without zones), and a mask of the cells in this zone."""
     cells = run.table("cells")
     if "zone_id" not in cells.columns:
         return "", np.ones(len(cells), dtype=bool)
@@ -185,7 +185,7 @@ def _zone(run: Traced, cell: str) -> tuple[str, np.ndarray]:
 
 
 def _fleet(run: Traced, vehicle_class: str, at: Slice, vehicles: float) -> list[Step]:
-    """Return the step from sales to vehicles, which only the fleet model's central case has."""
+    """Return the step from sales to vehicles; empty except in the fleet model's central case."""
     figures = run.figures[run.figures["of"] == vehicle_class]
     sales = figures[(figures["used_for"] == "energy wanted") & figures["table"].ne("vehicles.csv")]
     suffix = "" if at.fleet == run.config.demand.scenario else f" {at.fleet}"
@@ -233,7 +233,8 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
         return [_Surface("depots", 1.0, share, words, ())]
     at = int(np.flatnonzero((cells["cell_id"].astype(str) == cell).to_numpy())[0])
     people = cells["people"].to_numpy(dtype=float)
-    # The weight of a home is its relative wealth to the power of the class's ownership weight.
+    # The weight of a home is its relative wealth, raised to the power of the class's ownership
+    # weight.
     follows = run.figure("ownership_weight", vehicle_class)
     times = np.ones(len(cells))
     if follows is not None and "relative_wealth" in cells.columns:

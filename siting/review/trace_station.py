@@ -378,7 +378,10 @@ def _lacking(business: pd.DataFrame) -> float | None:
 
 
 def _business(run: Traced, site: str) -> tuple[list[Chain], pd.DataFrame]:
-    """Return the chain of a station's NPV and its business case; both empty if unknown."""
+    """Return the chain of a station's NPV, and the table of its business case.
+
+    Both are empty if the business case is unknown.
+    """
     path = run.path / "business.csv"
     if not path.is_file():
         return [], pd.DataFrame()

@@ -145,7 +145,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class Slice:
-    """A year and a scenario of a run, with the names of its slice, fleet and case.
+    """A year and a scenario of a run, and the names of their slice, fleet and case.
 
     A slice without a name belongs to no scenario: it has the configuration's own demand.
     """
@@ -213,14 +213,14 @@ class Traced:
         return 0.0 if factor is None else factor.value
 
     def figures_of(self, figures: Iterable[str], *of: str) -> tuple[Factor, ...]:
-        """Return these figures of each subject; unlisted figures are left out."""
+        """Return the named figures of each subject in `of`; unlisted figures are left out."""
         factors = (self.figure(figure, one) for one, figure in product(of, figures))
         return tuple(one for one in factors if one is not None)
 
     def worked_out(
         self, figure: str, of: str, value: float, unit: str, table: str, said: str = ""
     ) -> Factor:
-        """Return a factor with this value and, if the figure is listed, the source in the list."""
+        """Return a factor with this value and, if the figure is listed, its listed source."""
         known = self.figure(figure, of) or self.figure(figure)
         if known is None:
             return Factor(figure, of, value, unit, table, said=said)

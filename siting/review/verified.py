@@ -345,7 +345,7 @@ def _no_report(warning: str) -> bool:
 def _replan_words(
     told: dict[str, Any], anew: dict[str, Any], replanned: Any, path: Path, notes: list[str]
 ) -> list[str]:
-    """Return the warnings that a replan added, and note its claims about the earlier run."""
+    """Return the warnings that a replan added; add its claims on the earlier run to `notes`."""
     where = f"{path}, key {_REPLANNED}"
     before = as_form(Replanned, replanned, where, MENDED)
     more = max(len(told["warnings"]) - len(anew["warnings"]), 0)
@@ -356,7 +356,7 @@ def _replan_words(
 
 
 def _record_faults(said: dict[str, Any], anew: dict[str, Any], moment: OfTheMoment) -> list[Fault]:
-    """Return errors for manifest keys, except hashes, that differ from those of a new run."""
+    """Return an error for manifest keys, other than hashes, that differ in the new run."""
     hashes = ("sha256", "of_the_run", SEAL, "siting")
     odd = (k for k in [*anew, *said] if k not in hashes and said.get(k) != anew.get(k))
     faults = naming(f"{FOLDER}/{MANIFEST}", "has different keys from a run", odd, MENDED)

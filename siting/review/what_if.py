@@ -1,6 +1,6 @@
-"""Value a plan with dropped or required stations or a different budget, exactly and immediately.
+"""Compute at once the exact value of a plan whose stations or budget a user has changed.
 
-`siting.review.evaluate.as_drawn` values the stations that remain after dropping and adding. The
+The user drops or requires stations, and `siting.review.evaluate.as_drawn` values the result. The
 program is solved again only on request.
 """
 
@@ -44,7 +44,7 @@ SAME = "The same stations except for your changes; nothing else is re-optimised.
 class WhatIf:
     """A plan before and after a user's changes.
 
-    The given plan keeps the run's figures. The changed plan is valued by the maximum energy that
+    The given plan keeps the run's figures. The value of the changed plan is the maximum energy that
     its stations can serve in the last year within the budget.
 
     Parameters
@@ -109,7 +109,7 @@ class WhatIf:
         Raises
         ------
         InputError
-            If a site is unknown or both dropped and required.
+            If a site is unknown, or is both dropped and required.
         """
         keys, _ = wishes_of(self.study.config, self.study.candidates, drop, require, budget_pkr)
         gone = set(keys.get("program.limits.forbidden_sites", ()))
@@ -170,7 +170,7 @@ class WhatIf:
         return {name: score(plan, self._waiting) for name, plan in plans.items()}
 
     def _with_existing(self, new: Mapping[str, str]) -> tuple[str, ...]:
-        """Return the given offers (by site), and existing stations at all other sites."""
+        """Return the offers in `new` (by site), and the existing stations at all other sites."""
         kept = self._existing.index[~self._existing.isin(list(new))]
         return (*kept, *new.values())
 
