@@ -41,7 +41,7 @@ _LARGE = ("cells",)
 def write_nation(
     nation: Rounds, chosen: Mapping[str, tuple[Floats, dict[str, Any]]], folder: Path, begun: float
 ) -> NationPlan:
-    """Return the plan of a nation, written to an empty folder.
+    """Write a nation's folder, which must be empty, and return the nation's plan.
 
     `chosen` has each city's money (PKR) and plan. `begun` is the `time.perf_counter` value at the
     start of the work.
@@ -219,7 +219,7 @@ def nation_again(folder: Path) -> tuple[Rounds, NationPlan, Basis]:
 
 
 def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Row]) -> None:
-    """Write a nation's questions to its cities, and their answers, to a folder."""
+    """Write all questions to a nation's cities, and all answers, to the file `ANSWERS`."""
     told = {
         "siting": __version__,
         "years": _years(studies),
@@ -232,8 +232,7 @@ def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Ro
 def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
     """Return the answers in an earlier folder that are still valid for these cities.
 
-    Raises `InputError` if the folder has no readable answers, or if it was made for different
-    years.
+    Raises `InputError` if the folder has no readable answers, or has answers for other years.
     """
     path = folder / ANSWERS
     try:
