@@ -65,10 +65,10 @@ def fleet_check(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
     nine tenths of the vehicles, so a matching total says little about cars, buses and rickshaws.
     The published figures for single classes are not independent of the model either.
 
-    The source of the published 2.2 million vehicles calls this number cumulative. It is therefore
-    compared with both the vehicles in service in 2030 and all vehicles sold by then. The tolerance
-    is 10 % for numbers of vehicles and 2 percentage points for the share of sales. For a class,
-    ``within`` is true if the model's number lies in the published range.
+    One source publishes 2.2 million vehicles and calls this number cumulative. The number is
+    therefore compared with both the vehicles in service in 2030 and all vehicles sold by then. The
+    tolerance is 10 % for numbers of vehicles and 2 percentage points for the share of sales. For a
+    class, ``within`` is true if the model's number lies in the published range.
 
     Columns: ``item``, ``model``, ``published``, ``unit``, ``difference``, ``difference_share`` (of
     the published value), ``tolerance`` (in the unit), ``within``, ``source``, ``confidence``.

@@ -1,4 +1,4 @@
-"""Effects of ownership on the vehicles per zone, and of housing on home charging.
+"""How ownership affects the vehicles per zone, and how housing affects home charging.
 
 A zone has p people and o vehicles per head. A proxy, such as the share of households with four
 rooms or more, may be used for o. The zone's share of the area's vehicles of a class is

@@ -1,4 +1,4 @@
-"""Population from a layer with counts, or from a zone's total spread along its streets."""
+"""Population from a layer with counts, or from the total of a zone, divided among its streets."""
 
 from __future__ import annotations
 
@@ -100,13 +100,12 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
     `path` is a CSV or Parquet file with the column ``h3`` or ``h3_index`` (string or 64-bit
     integer). `column` is the column with the number of people.
 
-    Columns: ``h3`` (string), ``people`` (persons) and the hexagon (EPSG:4326). Rows are in the
-    order of the file, and its other columns are renamed ``user_NAME``. If the hexagons have the
-    same resolution as the cells or a finer one, `siting.demand.make_cells` assigns them by name,
-    without cutting them. An `InputError` lists every error in the file: a missing column; invalid
-    or repeated H3 cells, or cells of several resolutions; hexagons outside Pakistan; invalid
-    counts, as in `read_people`. A `MissingExtraError` is raised if the package ``h3`` is not
-    installed.
+    Columns: ``h3`` (string), ``people`` (persons) and the hexagon (EPSG:4326). Rows keep the order
+    of the file. The file's other columns are renamed ``user_NAME``. If the hexagons have the same
+    resolution as the cells or a finer one, `siting.demand.make_cells` assigns them by name, without
+    cutting them. An `InputError` lists every error in the file: a missing column; invalid or
+    repeated H3 cells, or cells of several resolutions; hexagons outside Pakistan; invalid counts,
+    as in `read_people`. A `MissingExtraError` is raised if the package ``h3`` is not installed.
     """
     if find_spec("h3") is None:
         raise MissingExtraError('H3 tables need another package: pip install "siting[h3]"')

@@ -1,4 +1,4 @@
-"""Electric vehicles in service, computed from sales, their electric share, and survival.
+"""Electric vehicles in service, computed from sales, the electric share of sales, and survival.
 
 For each vehicle class and each year t from 2026, the model has the following formulas. Its figures
 are in ``siting/reference/sales.csv``, and the targets s in ``siting/reference/scenarios.csv``::
@@ -15,9 +15,9 @@ With two targets, the share follows the logistic curve through both. With more t
 passes exactly through each. A vehicle is half a year old at the end of the year in which it is
 sold. Stocks are as of the end of a year. Sales in "2026" are those of the fiscal year 2025-26.
 
-The range of a result comes from setting one figure at a time to the low and the high end of its
-range. The logarithms of these effects are combined as the root sum of squares, because the figures
-are assumed to be independent.
+For the range of a result, one figure at a time is set to the low and to the high end of the
+figure's range. The logarithms of the effects are combined as the root sum of squares, because the
+figures are assumed to be independent.
 """
 
 from __future__ import annotations
@@ -128,12 +128,12 @@ def fleet_model(
     The formulas are in the module docstring. `until`: the last year to compute, from 2025 to the
     scenario's last target year.
 
-    Columns: ``year``, ``vehicle_class``; ``sales`` (all fuels, vehicles a year), ``electric_share``
-    (of the sales), ``electric_sales`` (vehicles a year), ``stock`` (electric vehicles in service at
-    the year's end), each with ``…_low`` and ``…_high``. In 2025 only the stock is known. Raises
-    `InputError` if the scenario or a figure is unknown, or if a class lacks figures or targets.
-    Targets must be between 0 and the saturation. Their years must increase and cover 2026 to
-    `until`.
+    Columns: ``year``, ``vehicle_class``; ``sales``, ``electric_share``, ``electric_sales`` and
+    ``stock``, each with ``…_low`` and ``…_high``. Sales are vehicles a year, of all fuels in
+    ``sales``. ``electric_share`` is a share of these sales. ``stock`` is the number of electric
+    vehicles in service at the year's end. In 2025 only the stock is known. Raises `InputError` if
+    the scenario or a figure is unknown, or if a class lacks figures or targets. Targets must be
+    between 0 and the saturation. Their years must increase and cover 2026 to `until`.
 
     >>> model = fleet_model(until=2030).set_index(["year", "vehicle_class"])
     >>> round(float(model.loc[(2030, "two_wheeler"), "electric_share"]), 3)

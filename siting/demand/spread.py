@@ -1,4 +1,4 @@
-"""A study area's demand spread over its cells: homes, destinations and through traffic."""
+"""Division of a study area's demand among cells, by homes, destinations and through traffic."""
 
 from __future__ import annotations
 

@@ -205,8 +205,8 @@ def traffic(
     This is a proxy, not a traffic count. Vehicles take the quickest path from sampled places to all
     others, in proportion to population. The weight of a piece of road is the product of its
     vehicles, its length (m) and the weight of its class. The method is edge betweenness, sampled
-    and weighted by population (Brandes 2001, A faster algorithm for betweenness centrality, with
-    one quickest path for each pair).
+    and weighted by population, with one quickest path for each pair (Brandes 2001, A faster
+    algorithm for betweenness centrality).
 
     `cells` has ``people`` and ``node_id``. Trips start and end in proportion to the people at a
     node. Without cells, or if no node has people, all nodes count equally. `road_weights` has
@@ -215,9 +215,9 @@ def traffic(
     `trips` is the number of origins, sampled in proportion to people. If there are fewer places
     with people, all are used. `trip_min` is the maximum trip in minutes (``inf``: no limit).
 
-    Columns: ``weight``, ``highway`` (the row of `road_weights`) and a point, one row per piece of
-    road of at most 200 m, in the network's coordinates. Raises `InputError` if a setting or a
-    weight is invalid, or the table lacks ``unclassified``.
+    There is one row per piece of road of at most 200 m. Columns: ``weight``, ``highway`` (the row
+    of `road_weights`) and a point in the network's coordinates. Raises `InputError` if a setting or
+    a weight is invalid, or the table lacks ``unclassified``.
     """
     faults = []
     if trips < 1:

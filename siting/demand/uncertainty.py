@@ -2,9 +2,9 @@
 
 Every figure of `siting.demand.demand_figures` has a low, a central and a high value. Figures are
 assumed to be independent, with two exceptions. All shares of a city that come from one source vary
-together between the ends of their ranges. A common factor, for a slow or fast policy, moves the
-country's fleets of all classes together. `fleet_paces` derives this factor from the scenarios of
-`fleet_model`, with ``slow`` as the tenth percentile and ``fast`` as the ninetieth.
+together between the ends of their ranges. A common factor, which represents a slow or fast policy,
+changes the national fleets of all classes together. `fleet_paces` derives this factor from the
+scenarios of `fleet_model`, with ``slow`` as the tenth percentile and ``fast`` as the ninetieth.
 """
 
 from __future__ import annotations
@@ -153,8 +153,9 @@ def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
 def energy_quantiles(draws: pd.DataFrame) -> pd.DataFrame:
     """Return the mean and quantiles of sampled energy by class and in total (kWh/day).
 
-    `draws` is the result of `draw_energy`. Columns: ``vehicle_class`` (the last row, ``all``, is
-    the total of each draw), ``mean_kwh_day``, ``p05_kwh_day``, ``p50_kwh_day``, ``p95_kwh_day``.
+    `draws` is the result of `draw_energy`. Columns: ``vehicle_class``, ``mean_kwh_day``,
+    ``p05_kwh_day``, ``p50_kwh_day``, ``p95_kwh_day``. The last row, ``all``, describes the totals
+    of the draws.
 
     >>> draws = pd.DataFrame(
     ...     {"draw": [1, 2, 3], "vehicle_class": "car", "demand_kwh_day": [1.0, 3.0, 2.0]}

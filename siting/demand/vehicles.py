@@ -39,8 +39,8 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
 
     Columns: ``vehicle_class``; each figure with ``…_low``, ``…_high``, ``…_source``,
     ``…_confidence``; ``public_share`` (1 - ``home_share``) with its range; the class's ``source``
-    and its lowest ``confidence``. An `InputError` lists every unknown figure, incomplete new class
-    and invalid value.
+    and the lowest ``confidence`` of its figures. An `InputError` lists every unknown figure,
+    incomplete new class and invalid value.
 
     >>> figures = vehicle_figures(overrides={"car": {"km_day": 35}}).set_index("vehicle_class")
     >>> figures.loc["car", ["kwh_km", "km_day"]].to_list()

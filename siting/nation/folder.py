@@ -70,7 +70,7 @@ def write_nation(
 
 
 def write_files(nation: Rounds, plan: NationPlan, folder: Path, runs: Path, written: str) -> None:
-    """Write a nation's folder without its cities' runs, which are in the folder `runs`."""
+    """Write the folder of a nation without its cities' runs; they are in the folder `runs`."""
     tables = {
         "cities": plan.cities, "splits": plan.splits, "frontier": plan.frontier,
         "bounds": plan.asks, "certificate": plan.terms,

@@ -116,7 +116,7 @@ def plan_of(
     written: Mapping[str, Row],
     seconds: float,
 ) -> NationPlan:
-    """Return the nation's plan, built from the chosen plans and, if written, the cities' runs."""
+    """Return the nation's plan, built from the chosen plans and from any runs of the cities."""
     pots, (bounds, terms) = nation.pots, nation.proof()
     none = np.zeros(len(nation.money))
     rows = []

@@ -57,7 +57,7 @@ BY_YEAR = {
 
 
 class Rounds:
-    """The cities of a nation, the questions to them, their answers, and the division.
+    """The cities of a nation, the questions put to them, the answers, and the budget's division.
 
     Money (PKR) is per year if there are years. `config`, `cities` and `provinces` are the results
     of `siting.config.load_nation`. `rows` are earlier answers. `progress` is as for
@@ -104,7 +104,7 @@ class Rounds:
 
     @property
     def pots(self) -> tuple[Pot, ...]:
-        """Return pots for the nation's budget, provinces' money and, with years, cities' limits."""
+        """Return the pots of the budget, of the provinces and, with years, of the cities' limits."""
         budget, years = self.config.money_pkr, tuple(range(len(self.money)))
         shared = self.budgets()
         for name, money in self.config.provinces.items():

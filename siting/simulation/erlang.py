@@ -83,8 +83,9 @@ def expected_waits(
     counts as late.
 
     Columns: ``site_id``, ``charger_group``, ``ports``, ``kwh_day``, ``sessions_day``, ``peak_hour``
-    (0 to 23), ``peak_sessions`` and ``erlangs`` (offered load) in that hour, ``late_share`` (P(wait
-    > wait_min)), ``wait_mean_min`` (infinite if the load is not below the number of ports).
+    (0 to 23), ``peak_sessions``, ``erlangs``, ``late_share``, ``wait_mean_min``. ``peak_sessions``
+    and ``erlangs`` (the offered load) are those of the peak hour. ``late_share`` is P(wait >
+    wait_min). The mean wait is infinite if the load is not below the number of ports.
 
     >>> from siting.demand import session_figures
     >>> from siting.sites import compatibility
