@@ -129,8 +129,8 @@ def fleet_model(
     scenario's last target year.
 
     Columns: ``year``, ``vehicle_class``; ``sales``, ``electric_share``, ``electric_sales`` and
-    ``stock``, each with ``…_low`` and ``…_high``. Sales are vehicles a year, of all fuels in
-    ``sales``. ``electric_share`` is a share of these sales. ``stock`` is the number of electric
+    ``stock``, each with ``…_low`` and ``…_high``. Sales are in vehicles a year. ``sales`` has all
+    fuels, and ``electric_share`` is a share of ``sales``. ``stock`` is the number of electric
     vehicles in service at the year's end. In 2025 only the stock is known. Raises `InputError` if
     the scenario or a figure is unknown, or if a class lacks figures or targets. Targets must be
     between 0 and the saturation. Their years must increase and cover 2026 to `until`.
@@ -211,8 +211,8 @@ def _frame(vehicle: _Class, until: int) -> pd.DataFrame:
 def _combined(central: Array, alone: Array, sign: int) -> Array:
     """Return the low end (`sign` -1) or the high end (1) of a result's range.
 
-    `alone` has the results with one figure at a time at the end of its range. Its effects on
-    `central` are combined as the root sum of squares.
+    `alone` has the results with one figure at a time at the end of its range. The effects of these
+    figures on `central` are combined as the root sum of squares.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(alone / central)

@@ -117,7 +117,7 @@ def national_stations(people: float) -> dict[str, Any]:
 
 
 def _of_the_city(row: pd.Series) -> dict[str, Any]:
-    """Return a city's share of the fleet from ``share_of_fleet`` or, if blank, its population."""
+    """Return a city's fleet share from ``share_of_fleet`` or, if that is blank, its population."""
     if pd.notna(row.get("share_of_fleet")):
         share = row["share_of_fleet"]
         return {

@@ -171,7 +171,7 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
 def _mixes(
     shares: Floats, division: Floats, owned: Floats
 ) -> tuple[list[Floats], list[tuple[bool, ...]]]:
-    """Return two items per class: its share in each cell (sum 1), and which weights were moved."""
+    """For each class, return the shares of the cells (sum 1), and a mask of the moved weights."""
     mixes, moved = [], []
     for weight, times in zip(division, owned.T, strict=True):
         drawn = np.column_stack([shares[:, 0] * times, shares[:, 1:]])

@@ -186,10 +186,10 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
     ``high_kwh_day``, ``swing_kwh_day``, ``swing_share`` (of the central total), ``moved_share``,
     ``moved_zones_share``, ``moved_cells_share``, ``source``, ``confidence``. ``vehicle_class`` is
     blank if the figure applies to all classes. It lists several classes if their city shares come
-    from one source. ``low_kwh_day`` is the smaller and ``high_kwh_day`` the larger total at the
-    ends of the figure's range. The ``moved`` columns are the shares of energy that move between
-    zones or classes, between zones, and between cells (if `shares` is given). Each of these shares
-    is taken at the end that gives the larger value. Figures without an effect are left out.
+    from one source. ``low_kwh_day`` and ``high_kwh_day`` are the totals at the ends of the figure's
+    range, the smaller first. The ``moved`` columns are the shares of energy that move between zones
+    or classes, between zones, and between cells (if `shares` is given). Each of these shares is
+    taken at the end that gives the larger value. Figures without an effect are left out.
     """
     case = _case(area)
     keys = _keys(case)

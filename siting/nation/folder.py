@@ -219,7 +219,7 @@ def nation_again(folder: Path) -> tuple[Rounds, NationPlan, Basis]:
 
 
 def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Row]) -> None:
-    """Write all questions to a nation's cities, and all answers, to the file `ANSWERS`."""
+    """Write the file `ANSWERS`: all questions to a nation's cities, and the answers."""
     told = {
         "siting": __version__,
         "years": _years(studies),

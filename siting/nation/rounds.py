@@ -104,7 +104,7 @@ class Rounds:
 
     @property
     def pots(self) -> tuple[Pot, ...]:
-        """Return the pots of the budget, of the provinces and, with years, of the cities' limits."""
+        """Return the pots: the budget, the provinces' money and, with years, the cities' limits."""
         budget, years = self.config.money_pkr, tuple(range(len(self.money)))
         shared = self.budgets()
         for name, money in self.config.provinces.items():
@@ -436,7 +436,7 @@ class Rounds:
         The yearly prices that follow from known plans jump between extremes. Once the budget is
         well divided, the dual price of a year is about the same in the relaxation of each city.
         Therefore the first set is the cities' mean dual prices, weighted by money. For a city with
-        limits on its money, its own dual prices are the second set.
+        limits on its money, the city's own dual prices are the second set.
         """
         last = {r["city"]: r for r in self.rows if len(r.get("rupee", ()))}
         weights = np.array([math.fsum(r["money"]) for r in last.values()])

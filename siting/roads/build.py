@@ -66,8 +66,9 @@ def build_network(
         ``bus_only_ways_dropped``, ``street_km_lost``, ``share_lost``, ``nodes``, ``edges``,
         ``street_km``, ``maxspeed_share`` (share of length with posted limits),
         ``kinds_without_speed`` (kinds of road without a row, with km), ``crs``, ``city_group``,
-        ``peak``, ``source``. The km count the two directions of a street once. ``street_km_lost``
-        is the km cut off, and ``share_lost`` is its share of the km for cars.
+        ``peak``, ``source``. In ``street_km_read`` and ``street_km``, the two directions of a
+        street count once. ``street_km_lost`` is the km cut off, and ``share_lost`` is its share of
+        the km for cars.
 
     Raises
     ------

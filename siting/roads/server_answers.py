@@ -116,7 +116,7 @@ class Answers:
 
     @contextmanager
     def in_osmnx(self, **settings: Any) -> Iterator[None]:
-        """Let OSMnx read and write its answers in this store, with `settings`, during a block."""
+        """Let OSMnx read and write answers in this store, with `settings`, in a ``with`` block."""
         import osmnx as ox
         from osmnx import _http
 

@@ -138,7 +138,7 @@ def _ranges(begin: np.ndarray, size: np.ndarray) -> np.ndarray:
 
 
 def _key(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Return each row's position among the rows with the same ends, which are adjacent."""
+    """Return each row's position within its block; the rows of a block have the same ends."""
     fresh = np.ones(len(u), dtype=bool)
     fresh[1:] = (u[1:] != u[:-1]) | (v[1:] != v[:-1])
     first = np.flatnonzero(fresh)

@@ -131,9 +131,9 @@ def standard_kwh_day(
     """Return the energy (kWh/day) that each station can serve with few long waits at the peak hour.
 
     `ports` is the result of `siting.simulation.station_ports`. The rule of `standard` is replaced
-    by ``waiting``, and its limits on port use are dropped. `sessions` is the profile table.
-    `compatibility` has the charger groups of each class. `energy_kwh_day` is the public energy of
-    each class. These energies are the weights of the classes' sessions in a group.
+    by ``waiting``, and the standard's limits on port use are dropped. `sessions` is the profile
+    table. `compatibility` has the charger groups of each class. `energy_kwh_day` is the public
+    energy of each class. These energies are the weights of the classes' sessions in a group.
 
     The result is the kWh/day of each ``site_id``, over all its chargers.
     """
