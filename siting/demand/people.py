@@ -247,7 +247,7 @@ def shape_faults(
 
 
 def _h3_column(path: Path) -> str | None:
-    """Return the name of a table's H3 column; ``None`` if it is missing or there are coordinates."""
+    """Return a table's H3 column; ``None`` if it is missing, or if there are coordinates."""
     names: Collection[str] = ()
     try:
         if path.suffix.lower() == ".csv":
