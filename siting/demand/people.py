@@ -247,7 +247,7 @@ def shape_faults(
 
 
 def _h3_column(path: Path) -> str | None:
-    """Return a table's H3 column; ``None`` if it is missing, or if there are coordinates."""
+    """Return the name of a table's H3 column, or ``None`` if it lacks one or has coordinates."""
     names: Collection[str] = ()
     try:
         if path.suffix.lower() == ".csv":

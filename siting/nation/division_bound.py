@@ -210,8 +210,8 @@ def added_up(
 
     `cities` has the `corners` of each city. Any `prices` (kWh/day per PKR) are valid; the price of
     an infinite limit counts as 0. Columns: ``row`` (city or pot), ``name``, ``price`` (kWh/day per
-    PKR), ``money_pkr`` (the city's best money at the price, or the pot's limit) and
-    ``term_kwh_day`` (the terms sum to a bound on all energy).
+    PKR), ``money_pkr`` and ``term_kwh_day``. ``money_pkr`` is the best money of the city at the
+    price, or the limit of the pot.
 
     >>> line = Points(np.array([0.0, 4.0]), np.array([0.0, 8.0]), 0.0, 4.0)
     >>> added_up({"a": line}, [Pot("budget", ("a",), at_most=3.0)], {"budget": 2.0})[

@@ -39,12 +39,13 @@ class NationPlan:
         ``subsidy_YEAR_pkr``, ``new_stations_YEAR`` (up to the year), ``served_YEAR_kwh_day`` and
         ``wanted_YEAR_kwh_day``.
     splits
-        One row per division: ``split``, ``served_kwh_day``, ``drives_min`` (before drives are
-        shortened, even in the best division), ``gini`` (of the cities' shares served),
-        ``gini_a_head`` (of energy per head), ``less_kwh_day``, ``less_share``, ``less_pkr``,
-        ``complete`` (whether every city has a plan), and ``pkr_CITY``. The columns ``less_kwh_day``
-        and ``less_share`` are the shortfall from the plan. ``less_pkr`` is the value of the
-        shortfall at the price of the budget, blank if there is no price.
+        One row per division: ``split``, ``served_kwh_day``, ``drives_min``, ``gini`` (of the
+        cities' shares served), ``gini_a_head`` (of energy per head), ``less_kwh_day``,
+        ``less_share``, ``less_pkr``, ``complete`` (whether every city has a plan), and
+        ``pkr_CITY``. ``drives_min`` is computed before drives are shortened, even in the best
+        division. The columns ``less_kwh_day`` and ``less_share`` are the shortfall from the plan.
+        ``less_pkr`` is the value of the shortfall at the price of the budget, blank if there is no
+        price.
     frontier
         One row per share of the nation's budget: ``budget_pkr``, ``served_kwh_day`` (from known
         plans), ``bound_kwh_day``.

@@ -21,7 +21,7 @@ ASIDE = 2
 def isochrones(
     network: Network, node_min: pd.Series[float], within_min: Sequence[float]
 ) -> gpd.GeoDataFrame:
-    """Return the area of each band of driving time to the nearest place, one row per band.
+    """Return one area for each band of driving time to the nearest place.
 
     The area consists of squares, `SQUARE_M` m wide, up to `ASIDE` squares from a street. Streets
     are sampled in their driving direction, at points at most half a square apart. The outlines of

@@ -100,7 +100,7 @@ def _metres(pieces: Pieces, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def simplify(segments: Segments, node_id: np.ndarray) -> Edges:
-    """Return the streets between ends, each made of one or more segments.
+    """Return the streets between kept nodes, each made of one or more segments.
 
     Parts of the graph where no street ends (lone rings) are dropped. `node_id` must be sorted.
     """

@@ -50,7 +50,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, eq=False)
 class Day:
-    """The counts of one day, with queues, classes or hours as rows."""
+    """The counts of one day, in tables of queues, of classes and of hours."""
 
     by_queue: pd.DataFrame
     by_class: pd.DataFrame
