@@ -44,8 +44,8 @@ def make_cells(
     Parameters
     ----------
     people
-        Points or polygons with a ``people`` column, in any coordinate reference system. With a
-        ``zone_id`` column, a cell with people from several zones has one row per zone.
+        Points or polygons with a ``people`` column, in any coordinate reference system. If `people`
+        has a ``zone_id`` column, a cell with people from several zones has one row per zone.
     network
         The roads.
     size_m
@@ -74,8 +74,9 @@ def make_cells(
     Raises
     ------
     InputError
-        If a setting is invalid, the layer has no counts or no coordinate reference system, or
-        nobody lives within `max_snap_m` of the roads (the layer may cover a different place).
+        If a setting is invalid, if the layer has no counts or no coordinate reference system, or if
+        nobody lives within `max_snap_m` of the roads. In the last case, the layer may cover a
+        different place.
     MissingExtraError
         If `shape` is ``h3`` and the package ``h3`` is not installed.
     """
@@ -199,7 +200,10 @@ def _nearest_zone(shapes: Shapes, key: Ints, empty: Ints, zones: int) -> Ints:
 
 
 def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, Ints]:
-    """Return a layer's squares, south to north, and the index of each row's square (-1: none)."""
+    """Return the squares that a layer touches, and the index of each point's square.
+
+    Squares are in order from south to north. The index of a polygon is -1.
+    """
     is_point = (local.geom_type == "Point").to_numpy()
     points = shapely.get_coordinates(local.geometry.to_numpy()[is_point])
     keys = [np.floor(points[:, ::-1] / size_m).astype(np.int64)]
@@ -219,13 +223,17 @@ def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, Ints]:
 
 
 def squares(keys: npt.NDArray[np.int64], size_m: float) -> Shapes:
-    """Return the grid squares at given rows and columns, counted north and east of the origin."""
+    """Return the squares at given grid positions: rows north of the origin, columns east of it."""
     y, x = keys.T * size_m
     return np.asarray(shapely.box(x, y, x + size_m, y + size_m), dtype=object)
 
 
 def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
-    """Return a layer's H3 cells, south to north, and the index of each row's cell (-1: none)."""
+    """Return the H3 cells that a layer touches, and the index of each point's cell.
+
+    Cells are in order from south to north. A row that names its hexagon counts as a point. The
+    index of a polygon is -1.
+    """
     import h3
 
     degrees = local.geometry.to_crs(4326)
@@ -243,8 +251,8 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
         inside = set(h3.geo_to_cells(shape, resolution))
         corners = shapely.get_coordinates(shapely.segmentize(shape, edge_deg / 2))
         inside |= {h3.latlng_to_cell(lat, lon, resolution) for lon, lat in corners}
-        # H3 returns only cells whose centre is inside the shape. Their neighbours are added,
-        # because the shape may touch them.
+        # H3 returns only cells whose centre is inside the shape. The neighbours of these cells are
+        # added, because the shape may touch them too.
         names.update(ring for name in inside for ring in h3.grid_disk(name, 1))
     order = sorted(names)
     rings = [np.array(h3.cell_to_boundary(name))[:, ::-1] for name in order]
@@ -280,7 +288,11 @@ def _require_few(cells: float, what: str, fix: str) -> None:
 
 
 def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Ints, Floats]:
-    """Divide the people of polygons by area; return the row, cell and people of each part."""
+    """Divide the people of each polygon among the cells that it covers, by area.
+
+    Return three arrays with an item per part: its row in `local`, its cell, and its people. A point
+    is a single part.
+    """
     counts = local["people"].to_numpy(dtype=float)
     is_point = at >= 0
     rows, cells, parts = [np.flatnonzero(is_point)], [at[is_point]], [counts[is_point]]
@@ -299,7 +311,7 @@ def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Int
 
 
 def _sums(key: Ints, part: Floats, size: int) -> Floats:
-    """Return the sum of the parts for each key.
+    """Return the sum of the parts that have each key, for the keys from 0 to `size` - 1.
 
     The order of summation does not depend on the order of rows, so the last digit is reproducible.
     """

@@ -1,8 +1,8 @@
 """Fleets with known depots, which replace the fleet model for their vehicle classes.
 
 The public charging energy of a depot's vehicles (`siting.demand.energy`) is placed at the depot.
-Charging inside the depot is not public demand. Owners report the sizes of their fleets, so these
-have no range and do not vary by year or scenario.
+Charging inside the depot is not public demand. Owners report the sizes of their fleets, so the
+sizes have no range and are the same in every year and scenario.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def place_depots(
     `cells` are the demand cells, with ``zone_id`` if the area has zones. A depot more than
     `within_m` metres from every cell is outside the study area.
 
-    The columns are those of `fleets`, with blanks filled in, and ``cell_id``, ``zone_id`` (``all``
-    without zones), ``demand_kwh_day``. An `InputError` lists every depot that is outside the study
-    area or has no vehicles, and every class without figures.
+    The result has the columns of `fleets`, with blanks filled in, and also ``cell_id``, ``zone_id``
+    (``all`` without zones), ``demand_kwh_day``. An `InputError` lists every depot that is outside
+    the study area or has no vehicles, and every class without figures.
 
     >>> from siting.demand import vehicle_figures
     >>> cells = gpd.GeoDataFrame(
@@ -91,8 +91,8 @@ def with_depots(
 
     The first three arguments are as in `siting.demand.city_energy`. `depots` is the result of
     `place_depots`. The added ``in_area`` column of the fleet table marks classes whose vehicles all
-    belong to the study area. The city share of these classes is 1. Their daily km and home share
-    are means over the class's fleets, and do not depend on housing.
+    belong to the study area. The city share of these classes is 1. The daily km and the home share
+    of these classes are means over the class's fleets, and do not depend on housing.
     """
     fleet = fleet.assign(in_area=fleet["vehicle_class"].isin(depots["vehicle_class"]))
     vehicles, city_share = vehicles.copy(), city_share.copy()
@@ -123,7 +123,7 @@ def with_depots(
 
 
 def zones_by_depot(energy: pd.DataFrame, depots: pd.DataFrame) -> pd.DataFrame:
-    """Return energy by zone and class, with depot fleets' energy assigned to the depots' zones.
+    """Return energy by zone and class, with the energy of depot fleets in the zones of the depots.
 
     `energy` has the columns ``zone_id``, ``vehicle_class``, ``demand_kwh_day`` and, optionally,
     ``vehicles``. `depots` is the result of `place_depots`.
@@ -140,7 +140,7 @@ def zones_by_depot(energy: pd.DataFrame, depots: pd.DataFrame) -> pd.DataFrame:
 
 
 def depot_shares(depots: pd.DataFrame, column: str = "demand_kwh_day") -> pd.Series:
-    """Return each depot's share of its class's vehicles or energy (0 to 1; equal if all are 0)."""
+    """Return each depot's share of the sum of `column` (0 to 1); equal shares if the sum is 0."""
     values = depots[column].astype(float)
     total = float(values.sum())
     return values / total if total > 0 else pd.Series(1 / len(values), index=values.index)

@@ -50,7 +50,10 @@ class Area:
 
 
 def zone_kwh(figures: Mapping[str, Array], zones: Housing) -> Array:
-    """Return public energy (kWh/day) for each zone and class (and draw, if figures are sampled)."""
+    """Return public energy (kWh/day), with one row per zone and one column per class.
+
+    If the figures are sampled, the first axis is the draw.
+    """
     whole = (
         figures["country_vehicles"]
         * figures["city_share"]
@@ -177,10 +180,10 @@ def zone_energy(area: Area) -> pd.DataFrame:
 def demand_figures(
     area: Area, area_source: str = "people of the study area over people of the city"
 ) -> pd.DataFrame:
-    """Return the figures behind the demand, one per row, with unit, range and source.
+    """Return the input figures of the demand, one per row, with unit, range and source.
 
-    The effects of housing are included only if the area has zones. `area_source` is the source of
-    the area's share. Columns: ``figure``, ``vehicle_class`` (blank: all), ``value``, ``low``,
+    The effects of housing are included only if the area has zones. `area_source` states the source
+    of the area's share. Columns: ``figure``, ``vehicle_class`` (blank: all), ``value``, ``low``,
     ``high``, ``unit``, ``source``, ``confidence``.
     """
     fleet = area.fleet
@@ -226,7 +229,8 @@ class Case:
         self.zones = Housing.from_table(area.zones)
         self.figures = demand_figures(area)
         self.classes = area.fleet["vehicle_class"].astype(str).to_list()
-        # Row positions by figure and class. A figure common to all classes has one row.
+        # For each figure, the row position of each class. A figure common to all classes has one
+        # row.
         pairs = self.figures[["figure", "vehicle_class"]].itertuples(index=False, name=None)
         row = {pair: at for at, pair in enumerate(pairs)}
         self._rows = {
@@ -243,7 +247,11 @@ class Case:
         return self.figures[name].to_numpy(dtype=float)
 
     def at(self, values: Array) -> dict[str, Array]:
-        """Return each figure's values by class, given all figures' values (draws: first axis)."""
+        """Return each figure's values by class (draws: first axis).
+
+        The last axis of `values` has one item per row of `figures`. An axis of draws may precede
+        it.
+        """
         return self._other | {name: values[..., at] for name, at in self._rows.items()}
 
     def kwh(self, values: Array) -> Array:
@@ -252,7 +260,7 @@ class Case:
 
 
 def _in_area(fleet: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Return whether all vehicles of each class belong to the study area."""
+    """Return a mask of the classes whose vehicles all belong to the study area."""
     return fleet.get("in_area", pd.Series(False, index=fleet.index)).to_numpy(dtype=bool)
 
 

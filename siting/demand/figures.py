@@ -27,7 +27,7 @@ class Limits:
     unit: str
     least: float = 0.0
     most: float = np.inf
-    default: float | None = None  # None: required for a class that the user adds
+    default: float | None = None  # None: a class that the user adds must state the figure
 
 
 def weakest(marks: Iterable[str]) -> str:
@@ -48,10 +48,10 @@ def read_figures(
     """Return the figures of all vehicle classes, one row per class and figure, with units.
 
     `path` is a custom table in the same format. Its rows replace the package's rows for the same
-    class and figure. Values in `overrides` (keyed by class, then by figure) replace both; they have
-    no range, and their confidence is ``ASSUMPTION``. Classes are in the order of the table, with
-    new classes last. Figures are in the order of `limits`. An `InputError` lists all errors at
-    once.
+    class and figure. Values in `overrides` (keyed by class, then by figure) replace the values of
+    both tables. An overridden value has no range, and its confidence is ``ASSUMPTION``. Classes are
+    in the order of the table, with new classes last. Figures are in the order of `limits`. An
+    `InputError` lists all errors at once.
     """
     rows = table(name)
     where = f"{name} table"

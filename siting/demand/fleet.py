@@ -30,17 +30,18 @@ def national_fleet(
     """Return the number of electric vehicles in the country at the end of a year, by class.
 
     The numbers come from the stock-and-sales model (`fleet_model`) or from a custom table. Between
-    two years of a table, each figure grows at a constant rate, ``v(t) = v0 * (v1 / v0) ** ((t - t0)
-    / (t1 - t0))``, or linearly if it is 0 in one of the two years. There is no extrapolation.
+    two years of a table, each figure grows at a constant rate: ``v(t) = v0 * (v1 / v0) ** ((t - t0)
+    / (t1 - t0))``. A figure that is 0 in one of the two years changes linearly. There is no
+    extrapolation.
 
     `scenario` is the model's scenario. `path` is a CSV file with a fleet that replaces the model.
     Its columns are ``year``, ``vehicle_class``, ``vehicles``, ``low``, ``high``, ``source``,
     ``confidence``.
 
     Columns: ``vehicle_class``, ``vehicles``, ``low``, ``high``, ``source``, ``confidence``. Raises
-    `InputError` if the year is outside the model or table, the scenario is unknown, a class lacks a
-    year, a figure is negative, a range is not in the order low, vehicles, high, or a row is
-    repeated.
+    `InputError` if the scenario is unknown, or if the year is outside the model or the table. In a
+    table, a class must not lack a year, no figure may be negative, no row may be repeated, and each
+    range must be in the order low, vehicles, high.
 
     >>> fleet = national_fleet(2030).set_index("vehicle_class")
     >>> int(fleet["vehicles"].sum().round(-4))
@@ -59,15 +60,15 @@ def national_fleet(
 def fleet_check(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
     """Return the model's vehicles and electric share of sales alongside published figures.
 
-    This is not a test of the model. Its sales, opening stocks and targets were set from these
-    figures, so the comparison shows only that the model reproduces them. Two-wheelers are nine
-    tenths of the vehicles, so a matching total says little about cars, buses and rickshaws. The
-    published figures for single classes are not independent of the model either.
+    This is not a test of the model. The model's sales, opening stocks and targets were set from the
+    published figures, so the comparison shows only that the model reproduces them. Two-wheelers are
+    nine tenths of the vehicles, so a matching total says little about cars, buses and rickshaws.
+    The published figures for single classes are not independent of the model either.
 
-    The source of the published 2.2 million vehicles calls this number cumulative. It is therefore
-    compared with both the vehicles in service in 2030 and all vehicles sold by then. The tolerance
-    is 10 % for numbers of vehicles and 2 percentage points for the share of sales. For a class,
-    ``within`` is true if the model's number lies in the published range.
+    One source publishes 2.2 million vehicles and calls this number cumulative. The number is
+    therefore compared with both the vehicles in service in 2030 and all vehicles sold by then. The
+    tolerance is 10 % for numbers of vehicles and 2 percentage points for the share of sales. For a
+    class, ``within`` is true if the model's number lies in the published range.
 
     Columns: ``item``, ``model``, ``published``, ``unit``, ``difference``, ``difference_share`` (of
     the published value), ``tolerance`` (in the unit), ``within``, ``source``, ``confidence``.

@@ -1,4 +1,4 @@
-"""Effects of ownership on the vehicles per zone, and of housing on home charging.
+"""How ownership affects the vehicles per zone, and how housing affects home charging.
 
 A zone has p people and o vehicles per head. A proxy, such as the share of households with four
 rooms or more, may be used for o. The zone's share of the area's vehicles of a class is
@@ -34,7 +34,7 @@ from siting.errors import Fault, refuse
 from siting.files import missing_columns, rows_fault
 from siting.reference import table
 
-# For each effect, the figure that gives the share of affected households in the home_share survey.
+# For each effect, the figure that states the share of tenants or of high-rise homes in the survey.
 SURVEYED = {"renting_effect": "survey_renting_share", "high_rise_effect": "survey_high_rise_share"}
 EFFECTS = (*SURVEYED, *SURVEYED.values())
 
@@ -55,7 +55,7 @@ class Housing:
     ownership: Array
 
     def split_by(self, weight: Array) -> Array:
-        """Return each zone's share of each class's vehicles (rows: zones; columns: classes).
+        """Return the division of each class's vehicles: one row per zone, one column per class.
 
         >>> zones = pd.DataFrame({"zone_id": ["a", "b"], "people": [3, 1], "ownership": [1, 3]})
         >>> Housing.from_table(zones).split_by(np.array([0.0, 1.0])).tolist()
@@ -103,7 +103,10 @@ class Housing:
 
 
 def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
-    """Return the home-charged share of energy for each zone and class (and draw, if sampled)."""
+    """Return the share of energy charged at home, with one row per zone and one column per class.
+
+    If the figures are sampled, the first axis is the draw.
+    """
     weight = figures["housing_weight"][..., None, :]
     home = figures["home_share"][..., None, :]
     for (effect, surveyed), share in zip(

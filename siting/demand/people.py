@@ -1,4 +1,4 @@
-"""Population from a layer with counts, or from a zone's total spread along its streets."""
+"""Population from a layer with counts, or from the total of a zone, divided among its streets."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def read_people(
         The column with the number of people.
     raster_deg
         Width of the raster cells in degrees, if the points are cell centres. It is 1/120 for
-        WorldPop at about 1 km. Each point becomes a square of this width, whose people are spread
-        over the demand cells it covers.
+        WorldPop at about 1 km. Each point becomes a square of this width, and its people are spread
+        over the demand cells that the square covers.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def read_people(
     InputError
         If the file is invalid. The message lists every error: semicolons instead of commas; a
         missing column; counts that are missing, negative, not numbers or written with a decimal
-        comma; no people; repeated ids; missing or invalid geometry, or lines.
+        comma; no people; repeated ids; geometry that is missing, invalid or a line.
     """
     require_commas(path)
     if _h3_column(path) is not None and raster_deg is None:
@@ -100,13 +100,12 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
     `path` is a CSV or Parquet file with the column ``h3`` or ``h3_index`` (string or 64-bit
     integer). `column` is the column with the number of people.
 
-    Columns: ``h3`` (string), ``people`` (persons) and the hexagon (EPSG:4326). Rows are in the
-    order of the file, and its other columns are renamed ``user_NAME``. If the hexagons have the
-    same resolution as the cells or a finer one, `siting.demand.make_cells` assigns them by name,
-    without cutting them. An `InputError` lists every error in the file: a missing column; invalid
-    or repeated H3 cells, or cells of several resolutions; hexagons outside Pakistan; invalid
-    counts, as in `read_people`. A `MissingExtraError` is raised if the package ``h3`` is not
-    installed.
+    Columns: ``h3`` (string), ``people`` (persons) and the hexagon (EPSG:4326). Rows keep the order
+    of the file. The file's other columns are renamed ``user_NAME``. If the hexagons have the same
+    resolution as the cells or a finer one, `siting.demand.make_cells` assigns them by name, without
+    cutting them. An `InputError` lists every error in the file: a missing column; invalid or
+    repeated H3 cells, or cells of several resolutions; hexagons outside Pakistan; invalid counts,
+    as in `read_people`. A `MissingExtraError` is raised if the package ``h3`` is not installed.
     """
     if find_spec("h3") is None:
         raise MissingExtraError('H3 tables need another package: pip install "siting[h3]"')
@@ -145,7 +144,7 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
 
 
 def people_on_streets(network: Network, total: float) -> gpd.GeoDataFrame:
-    """Return a zone's people spread along its streets, as points in lon/lat with counts.
+    """Return points on a zone's streets, in lon/lat, each with a part of the zone's people.
 
     Use it if only the zone's total is known. The number of people on a street is assumed to be
     proportional to its length. The caller must state this assumption.
@@ -212,7 +211,7 @@ def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
 def id_faults(
     layer: pd.DataFrame, path: Path, columns: Collection[str] = ID_COLUMNS
 ) -> list[Fault]:
-    """Return an error for each given column of the layer in which an id is repeated."""
+    """Return one error for each of the given columns that repeats an id."""
     what, fix = "the same id in several rows", "give each row its own id"
     faults = []
     for name in [column for column in columns if column in layer.columns]:
@@ -248,7 +247,7 @@ def shape_faults(
 
 
 def _h3_column(path: Path) -> str | None:
-    """Return the name of a table's H3 column; ``None`` if absent or if there are coordinates."""
+    """Return the name of a table's H3 column, or ``None`` if it lacks one or has coordinates."""
     names: Collection[str] = ()
     try:
         if path.suffix.lower() == ".csv":
@@ -304,7 +303,10 @@ def along(lines: Shapes, step_m: float) -> tuple[Shapes, Ints, Floats]:
 
 
 def streets_once(network: Network, highway: Collection[str]) -> tuple[Ints, Shapes]:
-    """Return the positions and lines of edges of the given classes, one for each two-way street."""
+    """Return the positions and lines of the edges of the given classes.
+
+    Of the two directions of a two-way street, only the first edge is returned.
+    """
     edges = network.edges
     at = np.flatnonzero(edges["highway"].isin(list(highway)).to_numpy())
     # A normalised line has the same direction whichever way it was drawn.

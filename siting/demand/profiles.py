@@ -27,11 +27,11 @@ def session_figures(path: Path | None = None) -> pd.DataFrame:
     `path` is a CSV file that replaces the package's table. It has the columns of
     ``siting/reference/profiles.csv``.
 
-    Columns: ``vehicle_class``; ``session_kwh``, ``session_min`` and ``peak_hour_share`` (the
-    largest of the 24 hourly shares), each with ``…_low`` and ``…_high``; ``h00`` to ``h23``, the
-    share of the day's public energy in each hour of local time; ``source``, ``confidence``. Raises
-    `InputError` if hourly shares are negative or do not add up to 1, a range is out of order, or a
-    class is repeated.
+    Columns: ``vehicle_class``; ``session_kwh``, ``session_min`` and ``peak_hour_share``, each with
+    ``…_low`` and ``…_high``; ``h00`` to ``h23``; ``source``, ``confidence``. ``h00`` to ``h23`` are
+    the shares of the day's public energy in each hour of local time, and ``peak_hour_share`` is the
+    largest of them. Raises `InputError` if hourly shares are negative or do not add up to 1, a
+    range is out of order, or a class is repeated.
 
     >>> figures = session_figures().set_index("vehicle_class")
     >>> figures.loc["car", ["session_kwh", "session_min", "peak_hour_share"]].to_list()

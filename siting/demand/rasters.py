@@ -61,9 +61,9 @@ def read_raster(
 
     Columns: ``people`` (persons, above 0) and ``geometry``, EPSG:4326. Rows are from north to
     south, then from west to east. Raises `InputError` if the file cannot be read, has several
-    bands, is not north up, has no coordinate reference system, does not overlap `area` (the message
-    states both extents), has no data there, or has negative values that are not declared as missing
-    data. Raises `MissingExtraError` if the package ``rasterio`` is not installed.
+    bands, is not north up, or has no coordinate reference system. It is also raised if the file
+    does not overlap `area` or has no data there, or if it has negative values that are not declared
+    as missing data. Raises `MissingExtraError` if the package ``rasterio`` is not installed.
     """
     window = read_window(path, None if area is None else _polygon(area), density, nodata)
     x, y, people = window.pixels(window.people != 0)
@@ -307,7 +307,7 @@ def _extent_in_pixels(
     crs: pyproj.CRS,
     path: Path,
 ) -> tuple[int, int, int, int]:
-    """Return the first column, first row, width and height of the pixels that touch the area."""
+    """Return the first column, first row, width and height of the block of pixels over the area."""
     if area_in_crs is None or area is None:
         return 0, 0, source.width, source.height
     at, bounds = source.transform, area_in_crs.bounds
@@ -326,7 +326,7 @@ def _extent_in_pixels(
 def _persons(
     band: Any, nodata: float | None, corner: tuple[int, int], path: Path, least: float
 ) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Return each pixel's people (0 without data), and whether its data are missing."""
+    """Return the people of each pixel (0 without data), and a mask of the pixels without data."""
     values = np.asarray(band.data, dtype=float)
     missing = np.ma.getmaskarray(band) | np.isnan(values)
     if nodata is not None:

@@ -1,4 +1,4 @@
-"""Electric vehicles in service, computed from sales, their electric share, and survival.
+"""Electric vehicles in service, computed from sales, the electric share of sales, and survival.
 
 For each vehicle class and each year t from 2026, the model has the following formulas. Its figures
 are in ``siting/reference/sales.csv``, and the targets s in ``siting/reference/scenarios.csv``::
@@ -15,9 +15,9 @@ With two targets, the share follows the logistic curve through both. With more t
 passes exactly through each. A vehicle is half a year old at the end of the year in which it is
 sold. Stocks are as of the end of a year. Sales in "2026" are those of the fiscal year 2025-26.
 
-The range of a result comes from setting one figure at a time to the low and the high end of its
-range. The logarithms of these effects are combined as the root sum of squares, because the figures
-are assumed to be independent.
+For the range of a result, one figure at a time is set to the low and to the high end of the
+figure's range. The logarithms of the effects are combined as the root sum of squares, because the
+figures are assumed to be independent.
 """
 
 from __future__ import annotations
@@ -58,7 +58,11 @@ class _Class:
     targets: Mapping[str, Array]
 
     def run(self, years: Array, ends: Mapping[str, str]) -> dict[str, Array]:
-        """Return the `OUTPUTS` by year, with the figures in `ends` set to an end of their range."""
+        """Return the `OUTPUTS` by year.
+
+        `ends` names the end of the range (``low`` or ``high``) of each figure that is not at its
+        central value.
+        """
         at = {name: ranges[ends.get(name, "value")] for name, ranges in self.figures.items()}
         targets = self.targets[ends.get("electric_share", "value")]
         sales = at["sales_year"] * (1 + at["growth"]) ** (years - BASE_YEAR)
@@ -102,7 +106,7 @@ def s_curve(
 
 
 def survival(age_years: npt.ArrayLike, life_years: float, shape: float) -> Array:
-    """Return the share of vehicles in service at a given age (Weibull; one half at `life_years`).
+    """Return the share of vehicles still in service at an age (Weibull; one half at `life_years`).
 
     >>> survival([0, 10], life_years=10, shape=2.5).tolist()
     [1.0, 0.5]
@@ -124,12 +128,12 @@ def fleet_model(
     The formulas are in the module docstring. `until`: the last year to compute, from 2025 to the
     scenario's last target year.
 
-    Columns: ``year``, ``vehicle_class``; ``sales`` (all fuels, vehicles a year), ``electric_share``
-    (of the sales), ``electric_sales`` (vehicles a year), ``stock`` (electric vehicles in service at
-    the year's end), each with ``…_low`` and ``…_high``. In 2025 only the stock is known. Raises
-    `InputError` if the scenario or a figure is unknown, a target is not between 0 and the
-    saturation, target years do not increase or do not cover 2026 to `until`, or a class lacks
-    figures or targets.
+    Columns: ``year``, ``vehicle_class``; ``sales``, ``electric_share``, ``electric_sales`` and
+    ``stock``, each with ``…_low`` and ``…_high``. Sales are in vehicles a year. ``sales`` has all
+    fuels, and ``electric_share`` is a share of ``sales``. ``stock`` is the number of electric
+    vehicles in service at the year's end. In 2025 only the stock is known. Raises `InputError` if
+    the scenario or a figure is unknown, or if a class lacks figures or targets. Targets must be
+    between 0 and the saturation. Their years must increase and cover 2026 to `until`.
 
     >>> model = fleet_model(until=2030).set_index(["year", "vehicle_class"])
     >>> round(float(model.loc[(2030, "two_wheeler"), "electric_share"]), 3)
@@ -147,7 +151,7 @@ def fleet_model(
 
 
 def fleet_figures(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
-    """Return the figures behind the stock of electric vehicles, one per row, with units.
+    """Return the input figures of the stock of electric vehicles, one per row, with units.
 
     Columns: ``figure`` (a target is called ``share_2030``), ``vehicle_class``, ``value``, ``low``,
     ``high``, ``unit``, ``source``, ``confidence``.
@@ -163,7 +167,7 @@ def fleet_figures(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
 
 
 def stock_of_figures(figures: pd.DataFrame, year: int) -> float:
-    """Return a class's number of electric vehicles in service at the end of a year.
+    """Return how many electric vehicles of a class are in service at the end of a year.
 
     `figures` has the columns ``figure`` and ``value``, as `fleet_figures` returns them for one
     class. `year` is 2025 or later.
@@ -205,11 +209,15 @@ def _frame(vehicle: _Class, until: int) -> pd.DataFrame:
 
 
 def _combined(central: Array, alone: Array, sign: int) -> Array:
-    """Return one end of a range, combining single figures' effects by root sum of squares."""
+    """Return the low end (`sign` -1) or the high end (1) of a result's range.
+
+    `alone` has the results with one figure at a time at the end of its range. The effects of these
+    figures on `central` are combined as the root sum of squares.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(alone / central)
     spread = np.sqrt((np.where(np.isnan(logs), 0.0, logs) ** 2).sum(axis=0))
-    # A value of 0 has no logarithm, so its range is from 0 to the largest effect of one figure.
+    # A central value of 0 has no logarithm, so its range is from 0 to the largest value in `alone`.
     from_zero = alone.max(axis=0) if sign > 0 else np.zeros_like(central)
     return np.where(central > 0, central * np.exp(sign * spread), from_zero)
 

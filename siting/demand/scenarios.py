@@ -66,9 +66,9 @@ def scenario_names(path: Path | None = None) -> list[str]:
 def read_scenario(scenario: FleetScenario) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the figures by class, and the targets for the electric share of sales (0 to 1).
 
-    Both tables have ``vehicle_class``, ``figure`` or ``year`` (increasing within a class),
-    ``value``, ``low``, ``high``, ``unit``, ``source`` and ``confidence``. An `InputError` lists
-    every error in the figures and targets.
+    Both tables have ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source`` and
+    ``confidence``. The first also has ``figure``. The second has ``year``, which increases within a
+    class. An `InputError` lists every error in the figures and targets.
     """
     rows = table("scenarios", scenario.path)
     where = str(scenario.path or "scenarios table")
@@ -107,7 +107,7 @@ def read_scenario(scenario: FleetScenario) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _split(overrides: Overrides) -> tuple[dict[str, dict[int, float]], dict[str, dict[str, float]]]:
-    """Split overrides into targets by class and year, and other figures by class and name."""
+    """Return two parts of the overrides: targets by class and year, figures by class and name."""
     targets: dict[str, dict[int, float]] = {}
     plain: dict[str, dict[str, float]] = {}
     for vehicle, changes in overrides.items():

@@ -28,7 +28,7 @@ def city_figures(city: str, path: Path | None = None) -> pd.Series:
 
 
 def city_like(like: str, city: str, people: float) -> pd.Series:
-    """Return figures for a city not in the table, with the power and speeds of a similar city.
+    """For a city not in the table, return figures with the power and speeds of a similar city.
 
     The new city's share of the fleet is proportional to its own `people`, not to the people of
     `like`.
@@ -59,8 +59,8 @@ def city_share(
     ``source``, ``confidence``.
 
     Columns: ``vehicle_class``, ``city_share``, ``low``, ``high``, ``source``, ``confidence``.
-    Raises `InputError` if the table has no such city, a share is not above 0 and at most 1, a range
-    is not in the order low, share, high, or a row is repeated.
+    Raises `InputError` if the table has no such city, or if a row is repeated. Shares must be above
+    0 and at most 1, and each range must be in the order low, share, high.
 
     >>> shares = city_share(table("cities"), "Lahore", ["two_wheeler", "car"])
     >>> shares[["city_share", "low", "high"]].to_numpy().tolist()
@@ -95,11 +95,11 @@ def city_share(
 
 
 def national_stations(people: float) -> dict[str, Any]:
-    """Return the number of public stations in national policy, and an area's share by population.
+    """Return the number of public stations in national policy, and an area's part by population.
 
     `people` is the population of the area. The result has ``stations`` (of the whole country),
-    ``year``, ``by_people`` (stations, in proportion to the area's share of Pakistan's urban
-    population), ``source``, ``confidence`` (of the national number).
+    ``year``, ``by_people``, ``source`` and ``confidence`` (of the national number). ``by_people``
+    is the number of stations in proportion to the area's share of Pakistan's urban population.
 
     >>> found = national_stations(1_108_872)
     >>> found["stations"], round(found["by_people"])
@@ -117,7 +117,7 @@ def national_stations(people: float) -> dict[str, Any]:
 
 
 def _of_the_city(row: pd.Series) -> dict[str, Any]:
-    """Return the fleet share of a city without registrations, from the table or its population."""
+    """Return a city's fleet share from ``share_of_fleet`` or, if that is blank, its population."""
     if pd.notna(row.get("share_of_fleet")):
         share = row["share_of_fleet"]
         return {

@@ -1,4 +1,4 @@
-"""A study area's demand spread over its cells: homes, destinations and through traffic."""
+"""Division of a study area's demand among cells, by homes, destinations and through traffic."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def spread_demand(
     spread = np.zeros((len(cells), len(classes)))
     for zone in dict.fromkeys(zones):
         at, rows_of = np.flatnonzero(of_cell == zone), np.flatnonzero(zones == zone)
-        if not len(at):  # a zone without demand; a zone with demand but no cells was rejected
+        if not len(at):  # only a zone without demand can lack cells (checked above)
             continue
         mixes = _mixes(shares[at], division[column[rows_of]], owned[at][:, column[rows_of]])
         for row, mix, moved in zip(rows_of, *mixes, strict=True):
@@ -171,7 +171,7 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
 def _mixes(
     shares: Floats, division: Floats, owned: Floats
 ) -> tuple[list[Floats], list[tuple[bool, ...]]]:
-    """For each class, return its share in each cell (sum 1) and whether each weight was moved."""
+    """For each class, return the shares of the cells (sum 1), and a mask of the moved weights."""
     mixes, moved = [], []
     for weight, times in zip(division, owned.T, strict=True):
         drawn = np.column_stack([shares[:, 0] * times, shares[:, 1:]])
@@ -228,7 +228,7 @@ def _surface_faults(surfaces: pd.DataFrame, cells: pd.DataFrame) -> list[Fault]:
 
 
 def _division(weights: pd.DataFrame | None, classes: list[str]) -> tuple[Floats, list[Fault]]:
-    """Return each class's division among the surfaces, and the errors in the weights."""
+    """Return the shares of each class's energy by surface, and the errors in the weights."""
     figures = table("surface_weights") if weights is None else weights
     where = "surface weights, column vehicle_class"
     faults = missing_columns(figures, ("vehicle_class", *SURFACES), "surface weights")
@@ -255,12 +255,13 @@ def map_swings(
     pois: tuple[gpd.GeoDataFrame, pd.DataFrame] | None = None,
     ownership: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    """Return how much each assumption about charging places changes the map, largest first.
+    """Return the effect on the map of each assumption about charging places, largest effect first.
 
     One figure at a time is set to each end of its range. The figures are the surface weights of
     each class and the weights of the kinds of places. If one surface weight of a class changes, the
     others are scaled to keep their sum. The effect is half the sum of the absolute changes in the
-    cells' shares of the total, at whichever end of the range gives the larger value.
+    cells' shares of the total. It is computed at both ends of the range, and the larger effect is
+    returned.
 
     `cells`, `energy`, `surfaces`, `weights` and `ownership` are as in
     `siting.demand.spread_demand`. `energy` must exclude classes with depots, because surfaces do

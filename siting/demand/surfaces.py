@@ -120,7 +120,7 @@ def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> g
     several tags counts once, with its heaviest tag. A value named in the table has priority over
     ``*``.
 
-    Columns: ``weight``, ``tag`` (the row of the table with this weight: ``amenity=bank``,
+    Columns: ``weight``, ``tag`` (the table's row with this weight, such as ``amenity=bank`` or
     ``shop=*``), ``name`` (blank: none) and a point, in the coordinate reference system of `pois`.
     Only places with a weight above 0 are returned. Raises `InputError` if `pois` has no coordinate
     reference system, or a weight is missing or negative.
@@ -164,10 +164,10 @@ def cell_places(
 ) -> pd.DataFrame:
     """Return the places that attract vehicles to each cell, with their weights.
 
-    Arguments are as in `siting.demand.surfaces`. Columns: ``cell_id``, ``name``, ``tag`` (its row
-    in the table of weights), ``weight`` (of that row) and ``part``: the share of the place that
-    counts in this cell, below 1 if the place lies on a border. A cell's sum of ``weight`` times
-    ``part`` is proportional to its ``destination`` in `siting.demand.surfaces`.
+    Arguments are as in `siting.demand.surfaces`. Columns: ``cell_id``, ``name``, ``tag``,
+    ``weight`` and ``part``. ``tag`` and ``weight`` are as in `poi_points`. ``part`` is the share of
+    the place that counts in this cell. It is below 1 if the place lies on a border. A cell's sum of
+    ``weight`` times ``part`` is proportional to its ``destination`` in `siting.demand.surfaces`.
     """
     places = poi_points(pois, poi_weights)
     spots = places.geometry.to_crs(cells.crs).to_numpy()
@@ -203,9 +203,10 @@ def traffic(
     """Return traffic along roads as points with a relative weight.
 
     This is a proxy, not a traffic count. Vehicles take the quickest path from sampled places to all
-    others, in proportion to population. The weight of a piece of road is vehicles x metres x the
-    weight of its class. The method is edge betweenness, sampled and weighted by population (Brandes
-    2001, A faster algorithm for betweenness centrality, with one quickest path for each pair).
+    others, in proportion to population. The weight of a piece of road is the product of its
+    vehicles, its length (m) and the weight of its class. The method is edge betweenness, sampled
+    and weighted by population, with one quickest path for each pair (Brandes 2001, A faster
+    algorithm for betweenness centrality).
 
     `cells` has ``people`` and ``node_id``. Trips start and end in proportion to the people at a
     node. Without cells, or if no node has people, all nodes count equally. `road_weights` has
@@ -214,9 +215,9 @@ def traffic(
     `trips` is the number of origins, sampled in proportion to people. If there are fewer places
     with people, all are used. `trip_min` is the maximum trip in minutes (``inf``: no limit).
 
-    Columns: ``weight``, ``highway`` (the row of `road_weights`) and a point, one row per piece of
-    road of at most 200 m, in the network's coordinates. Raises `InputError` if a setting or a
-    weight is invalid, or the table lacks ``unclassified``.
+    There is one row per piece of road of at most 200 m. Columns: ``weight``, ``highway`` (the row
+    of `road_weights`) and a point in the network's coordinates. Raises `InputError` if a setting or
+    a weight is invalid, or the table lacks ``unclassified``.
     """
     faults = []
     if trips < 1:
@@ -313,7 +314,7 @@ def _flows(network: Network, people: Floats, trips: int, trip_min: float, seed: 
 
 
 def _subtrees(before: npt.NDArray[np.int32], weight: Floats, root: int) -> Floats:
-    """Return the total weight of each node and its descendants in a tree of drives.
+    """Return the weight of each node in a tree of drives plus the weight of all its descendants.
 
     Depths are found by doubling: in each round, a node looks twice as far up the tree. Then the
     levels are summed from the deepest upwards, each in one operation.

@@ -1,10 +1,10 @@
 """Uncertainty of the demand: scenarios, seeded draws, and the figures that matter most.
 
 Every figure of `siting.demand.demand_figures` has a low, a central and a high value. Figures are
-assumed to be independent, with two exceptions. A city's shares from the same source move together
-from their low to their high ends. A common factor, for a slow or fast policy, moves the country's
-fleets of all classes together. `fleet_paces` derives this factor from the scenarios of
-`fleet_model`, with ``slow`` as the tenth percentile and ``fast`` as the ninetieth.
+assumed to be independent, with two exceptions. All shares of a city that come from one source vary
+together between the ends of their ranges. A common factor, which represents a slow or fast policy,
+changes the national fleets of all classes together. `fleet_paces` derives this factor from the
+scenarios of `fleet_model`, with ``slow`` as the tenth percentile and ``fast`` as the ninetieth.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _keys(case: Case) -> pd.Series[str]:
 
 
 def _end(case: Case, *, more: bool) -> Array:
-    """Return each figure at the end of its range that raises energy (`more`) or lowers it."""
+    """Return each figure at one end of its range: the end with more energy if `more`, else less."""
     figure = case.figures["figure"]
     low, high = case.column("low"), case.column("high")
     values = np.where(figure.isin(LOWERING).to_numpy() == more, low, high)
@@ -88,11 +88,11 @@ def energy_scenarios(area: Area) -> pd.DataFrame:
 def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return draws of the public energy of the study area by vehicle class (kWh/day).
 
-    Each figure is equally likely to be below or above its central value, with a density that falls
-    linearly to its low and high ends. Because ranges are wider upwards, an ordinary triangular
-    density would put the median of the draws far above the central demand. A figure's random
-    numbers depend only on the seed and the figure's name, not on other figures. A larger `n` adds
-    draws and leaves the others unchanged.
+    Each figure is equally likely to be below or above its central value. The density falls linearly
+    from the central value to both ends of the range. Because ranges are wider upwards, an ordinary
+    triangular density would put the median of the draws far above the central demand. A figure's
+    random numbers depend only on the seed and the figure's name, not on other figures. A larger `n`
+    adds draws and leaves the others unchanged.
 
     `n` is the number of draws, at least 1. `seed` is a whole number of at least 0. `area` describes
     the study area. `paces` is the result of `fleet_paces`. If it is None, each class's number of
@@ -123,7 +123,7 @@ def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None
 
 
 def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
-    """Return the number of vehicles in each scenario of `PACES`, relative to the given fleet.
+    """Return the vehicles of each class in each scenario of `PACES`, relative to the given fleet.
 
     `fleet` has the country's vehicles by class, as in `city_energy`. `others` has the fleets of the
     other scenarios by name. The result has the index ``vehicle_class`` and one column per scenario,
@@ -153,8 +153,9 @@ def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
 def energy_quantiles(draws: pd.DataFrame) -> pd.DataFrame:
     """Return the mean and quantiles of sampled energy by class and in total (kWh/day).
 
-    `draws` is the result of `draw_energy`. Columns: ``vehicle_class`` (the last row, ``all``, is
-    the total of each draw), ``mean_kwh_day``, ``p05_kwh_day``, ``p50_kwh_day``, ``p95_kwh_day``.
+    `draws` is the result of `draw_energy`. Columns: ``vehicle_class``, ``mean_kwh_day``,
+    ``p05_kwh_day``, ``p50_kwh_day``, ``p95_kwh_day``. The last row, ``all``, describes the totals
+    of the draws.
 
     >>> draws = pd.DataFrame(
     ...     {"draw": [1, 2, 3], "vehicle_class": "car", "demand_kwh_day": [1.0, 3.0, 2.0]}
@@ -173,7 +174,7 @@ def energy_quantiles(draws: pd.DataFrame) -> pd.DataFrame:
 
 
 def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return the effects of varying each figure alone on the total and on the map, largest first.
+    """Return the effects of each figure, varied alone, on the total and the map, largest first.
 
     One figure at a time is set to its low and its high end. Its effect on the map is the share of
     all energy that moves to another cell, or to another zone or class. This is half the sum of the
@@ -181,12 +182,14 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
 
     `shares` has ``zone_id``, ``vehicle_class``, ``cell_id`` and ``share``, and divides the energy
     of each zone and class among cells. If it is None, moves between cells are not computed.
-    Columns: ``rank`` (from 1, by ``swing_share``), ``figure``, ``vehicle_class`` (blank: all;
-    several: a city's shares from one source), ``low_kwh_day`` and ``high_kwh_day`` (totals at the
-    figure's ends, the smaller first), ``swing_kwh_day``, ``swing_share`` (of the central total),
-    ``moved_share`` (between zones or classes), ``moved_zones_share`` (between zones) and
-    ``moved_cells_share`` (between cells, if `shares` is given), each at the end that gives the
-    larger value; ``source``, ``confidence``. Figures without an effect are left out.
+    Columns: ``rank`` (from 1, by ``swing_share``), ``figure``, ``vehicle_class``, ``low_kwh_day``,
+    ``high_kwh_day``, ``swing_kwh_day``, ``swing_share`` (of the central total), ``moved_share``,
+    ``moved_zones_share``, ``moved_cells_share``, ``source``, ``confidence``. ``vehicle_class`` is
+    blank if the figure applies to all classes. It lists several classes if their city shares come
+    from one source. ``low_kwh_day`` and ``high_kwh_day`` are the totals at the ends of the figure's
+    range, the smaller first. The ``moved`` columns are the shares of energy that move between zones
+    or classes, between zones, and between cells (if `shares` is given). Each of these shares is
+    taken at the end that gives the larger value. Figures without an effect are left out.
     """
     case = _case(area)
     keys = _keys(case)
@@ -258,7 +261,7 @@ def _uniform(key: str, seed: int, n: int) -> Array:
 
 
 def _split_triangle(uniform: Array, low: float, middle: float, high: float) -> Array:
-    """Return quantiles of two half triangles that meet at their common median."""
+    """Return quantiles of a density of two half triangles that meet at the median (`middle`)."""
     down = middle - (middle - low) * (1 - np.sqrt(2 * np.minimum(uniform, 0.5)))
     up = high - (high - middle) * np.sqrt(2 * np.minimum(1 - uniform, 0.5))
     return np.where(uniform < 0.5, down, up)
@@ -267,8 +270,8 @@ def _split_triangle(uniform: Array, low: float, middle: float, high: float) -> A
 def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
     """Return the common factor for vehicles, by draw and class.
 
-    Its logarithm is linear in the normal quantile between the scenarios, and extrapolated beyond
-    them.
+    The logarithm of the factor is interpolated between the scenarios, linearly in the normal
+    quantile. Beyond the scenarios, it is extrapolated.
     """
     at, z = ndtri(paces.columns.to_numpy(dtype=float)), ndtri(uniform)
     step = np.clip(np.searchsorted(at, z) - 1, 0, len(at) - 2)
@@ -281,9 +284,9 @@ def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:
     """Return the factors from which public energy is computed, by zone and vehicle class.
 
     `case` is ``low``, ``central`` or ``high``, as in `energy_scenarios`. Columns: ``zone_id``,
-    ``vehicle_class``; `FACTORS` (vehicles, shares, km/day, kWh/km) and ``charging_efficiency``;
-    ``home_share`` of the zone; ``demand_kwh_day``: the product of the factors divided by the
-    efficiency (kWh/day).
+    ``vehicle_class``, the `FACTORS` (vehicles, shares, km/day, kWh/km), ``charging_efficiency``,
+    ``home_share`` (of the zone), ``demand_kwh_day``. The demand is the product of the factors
+    divided by the efficiency.
 
     >>> from siting.demand import Area, city_share, national_fleet, vehicle_figures
     >>> from siting.reference import table

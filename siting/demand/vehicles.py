@@ -34,13 +34,13 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
     the package's for the same class and figure. `overrides` changes single figures of a class:
     ``kwh_km``, ``km_day``, ``charging_efficiency``, ``electric_km_share``, ``home_share``,
     ``housing_weight``, ``ownership_weight`` or ``public_share``. A ``public_share`` applies in
-    every zone, regardless of its housing. A new class needs ``kwh_km``, ``km_day`` and either
-    ``home_share`` or ``public_share``.
+    every zone, regardless of the zone's housing. A new class needs ``kwh_km``, ``km_day`` and
+    either ``home_share`` or ``public_share``.
 
     Columns: ``vehicle_class``; each figure with ``…_low``, ``…_high``, ``…_source``,
     ``…_confidence``; ``public_share`` (1 - ``home_share``) with its range; the class's ``source``
-    and its lowest ``confidence``. An `InputError` lists every unknown figure, incomplete new class
-    and invalid value.
+    and the lowest ``confidence`` of its figures. An `InputError` lists every unknown figure,
+    incomplete new class and invalid value.
 
     >>> figures = vehicle_figures(overrides={"car": {"km_day": 35}}).set_index("vehicle_class")
     >>> figures.loc["car", ["kwh_km", "km_day"]].to_list()
@@ -70,7 +70,7 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
 
 
 def _at_home(overrides: Overrides) -> dict[str, dict[str, float]]:
-    """Return the overrides with each public share replaced by its home share."""
+    """Return the overrides with each public share replaced by the matching home share."""
     faults, turned = [], {}
     for vehicle, changes in overrides.items():
         given = dict(changes)
@@ -87,7 +87,7 @@ def _at_home(overrides: Overrides) -> dict[str, dict[str, float]]:
             given |= {"home_share": 1 - share, "housing_weight": 0.0}
         turned[vehicle] = given
     if faults:
-        # The rest is checked too, so that one run reports all errors.
+        # The other overrides are checked too, so that one run reports all errors.
         try:
             read_figures("vehicles", VEHICLE_LIMITS, None, turned)
         except InputError as err:

@@ -19,7 +19,8 @@ from siting.files import extent, missing_columns, read_layer, row_labels, rows_f
 # Relative wealth is published on a 2.4 km grid. A figure farther away says little about a cell.
 FARTHEST_M = 5000.0
 MARGIN_DEG = FARTHEST_M / 100_000
-# An index around zero cannot be larger: its exponential would give one cell all vehicles.
+# Largest valid index around zero. The exponential of a larger index would give one cell all
+# vehicles.
 MOST_INDEX = 10.0
 
 # Positions and values of the figures, and a function that names their rows.
@@ -34,16 +35,17 @@ def relative_wealth(
     index: bool = False,
     nodata: float | None = None,
 ) -> Floats:
-    """Return each cell's wealth relative to the population's mean, from the nearest known figure.
+    """Return each cell's wealth relative to the mean over people, from the nearest known figure.
 
     `cells` are demand cells with ``people``, in metres. `path` is a single-band GeoTIFF, or a layer
     of points, such as Meta's Relative Wealth Index in CSV. `column` is the layer's column with the
     figures. If `index` is true, the figures are an index around zero, and their exponential is
     used. `nodata` is the raster value that marks missing data, if the file does not declare one.
 
-    Raises `InputError` if the file cannot be read, a figure is missing or below zero (for an index:
-    outside -10 to 10), all figures are zero, or cells with people have no figure within 5 km.
-    Raises `MissingExtraError` if a GeoTIFF is given and the package ``rasterio`` is not installed.
+    Raises `InputError` if the file cannot be read, or if cells with people have no figure within 5
+    km. Figures must not be missing or all zero. They must be at least 0 or, for an index, from -10
+    to 10. Raises `MissingExtraError` if a GeoTIFF is given and the package ``rasterio`` is not
+    installed.
     """
     if path.suffix.lower() in (".tif", ".tiff"):
         points, value, labels = _raster(path, cells, nodata)

@@ -134,10 +134,15 @@ def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
 
     `zones` are polygons with ``zone_id`` and a coordinate reference system.
 
-    The result has ``area_km2`` (of all zones); ``overlap_km2`` (of all pairs, slivers included);
-    ``overlaps``: one record for each pair of zones that share more than 0.1 % of the smaller zone
-    (``zone_id``, ``other_id``, ``overlap_km2``, ``share``); ``gap_km2`` and ``gaps``: holes between
-    zones (``gap_km2``, ``lon``, ``lat`` of a point inside); ``warnings``: strings.
+    The result has:
+
+    - ``area_km2`` of all zones
+    - ``overlap_km2`` of all pairs of zones, slivers included
+    - ``overlaps``: one record for each pair of zones that share more than 0.1 % of the smaller zone
+      (``zone_id``, ``other_id``, ``overlap_km2``, ``share``)
+    - ``gap_km2`` of all gaps, which are holes between zones
+    - ``gaps``: one record for each gap (``gap_km2``, and ``lon``, ``lat`` of a point inside)
+    - ``warnings``: strings
 
     >>> two = [shapely.box(73, 33, 73.1, 33.1), shapely.box(73.1, 33, 73.2, 33.1)]
     >>> zones = gpd.GeoDataFrame({"zone_id": ["a", "b"]}, geometry=two, crs=4326)
@@ -191,7 +196,7 @@ def spread_zones(
     buildings: gpd.GeoDataFrame | None = None,
     pois: gpd.GeoDataFrame | None = None,
 ) -> gpd.GeoDataFrame:
-    """Spread the people of each zone over points inside it, in lon/lat with counts.
+    """Divide the people of each zone among points inside the zone, in lon/lat.
 
     Use it if only the total of each zone is known. The number of people is assumed to be
     proportional to the length of residential streets, the footprint of buildings or the number of
@@ -204,10 +209,10 @@ def spread_zones(
     are divided among the places equally or, if there is a ``weight`` column, in proportion to it.
 
     Columns: ``zone_id``, ``people``, ``basis`` and ``geometry``. ``basis`` is ``streets``,
-    ``buildings`` or ``pois``. If a zone has none of these, all its people are placed at one point
-    inside it, and ``basis`` is ``zone``. These zones are listed in the log and in
-    ``attrs["report"]["without"]``. Raises `InputError` for a missing coordinate reference system,
-    missing or negative counts, and repeated zone ids.
+    ``buildings`` or ``pois``. If a zone has no street, building or place inside, all its people are
+    placed at one point inside it, and ``basis`` is ``zone``. These zones are listed in the log and
+    in ``attrs["report"]["without"]``. Raises `InputError` for a missing coordinate reference
+    system, missing or negative counts, and repeated zone ids.
     """
     _require_zones(zones)
     utm = utm_epsg(zones.to_crs(4326).total_bounds) if network is None else network.crs

@@ -75,7 +75,7 @@ class Ask:
         return self.least_share == 0 and self.least_stations == 0
 
     def like(self, other: Ask, *, free: bool | None = None) -> bool:
-        """Return whether the answer to `other`, if nearly equal, is valid for this question too.
+        """Return whether `other` is nearly equal, and its answer is valid for this question too.
 
         Without prices, the other question must not have more money. With prices, it must not have
         less money, because a bound for a smaller budget does not hold for a larger budget.
@@ -252,7 +252,7 @@ def asked_of(config: Config, ask: Ask, limit_s: float, threads: int) -> Config:
 
 
 def granted_ask(ask: Ask) -> Ask:
-    """Return the question for the final plan: maximum energy, then the shortest drives."""
+    """Return the question for the final plan, which maximises energy and then shortens drives."""
     return replace(ask, prices=None, shorten=True)
 
 
@@ -268,7 +268,7 @@ def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, thr
     """Return the plan and the bound that answer a question to a city.
 
     ``bound_kwh_day`` is a bound on the energy of any plan for the budget. With prices, it is a
-    bound on `energy - price of the plan's money`.
+    bound on ``energy - price * money`` of any plan.
     """
     study = _asked(config, ask, limit_s, threads, start)
     asked = study.asked
@@ -325,14 +325,14 @@ def written_row(study: Study, plan: Plan) -> Row:
 
 
 def _as_built(outcome: Outcome) -> tuple[str, ...]:
-    """Return the last slice's offers in building order, as an initial solution for later solves."""
+    """Return the offers of the last slice, in building order; later solves start from them."""
     first = outcome.built.drop_duplicates("site_id")["site_id"].to_list()
     site = outcome.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
     return tuple(sorted(outcome.offers, key=lambda offer: first.index(site[offer])))
 
 
 def _figures(study: Study, outcome: Outcome) -> Row:
-    """Return the energy of a plan in total, by class and by year, and its yearly money.
+    """Return a plan's energy in total, by class and by year, and the plan's yearly money.
 
     The total is the mean over the years, weighted as in the program.
     """

@@ -1,4 +1,4 @@
-"""A bound on any division of the budget, derived from the proven bounds of the cities alone.
+"""A bound on any division of the budget, derived only from the proven bounds of single cities.
 
 Cities are linked only by money. A city solved for a budget ``B`` has a proven bound ``U`` on the
 energy it serves for ``B`` or less. A city solved at a price ``p`` per rupee has the bound
@@ -9,17 +9,19 @@ Any prices ``pi_r`` then give a bound on the nation's energy::
                          + sum over r of pi_r x limit_r
 
 Here ``b`` is within the limits on the city's money. The rows ``r`` of a city are the limits on sums
-that include its money: the budget, and the minimum or maximum money of its province (the minimum if
-``pi_r`` is below 0). The bound can be recomputed from the table of bounds and the prices alone. The
-best prices are the duals of a linear program over the corners of ``U_c``.
+that include its money: the budget, and the minimum and maximum money of its province. ``limit_r``
+is the maximum if ``pi_r`` is above 0, else the minimum. The bound can be recomputed from the table
+of bounds and the prices alone. The best prices are the duals of a linear program over the corners
+of ``U_c``.
 
 With money by year, ``b_c`` is the money that city ``c`` draws in each year, and ``p`` and ``pi``
 have a value per year. The budget then has one row per year, for the money granted in that year or,
-with carry-over, up to that year. If a city was solved at prices ``p_k`` with the maximum money that
-it may get, the bound ``L_k + p_k b`` holds for any division. If it was solved for this money
-without prices, ``p_k`` is 0. A bound for less money holds only up to that money in each year. It
-does not have this form and is left out. ``U_c`` is then concave. For any weights ``w_ck`` that are
-at least 0 and sum to 1, the term of city ``c`` is at most ::
+with carry-over, up to that year. If a city was solved at prices ``p_k`` for the maximum money that
+it may get, the bound ``L_k + p_k b`` holds for any division. If it was solved for its maximum money
+without prices, ``p_k`` is 0. A bound for less money holds only for divisions that give the city at
+most that money in each year. This bound does not have the form ``L_k + p_k b`` and is left out.
+``U_c`` is then concave. For any weights ``w_ck`` that are at least 0 and sum to 1, the term of city
+``c`` is at most ::
 
     sum of w_ck L_ck
         + sum over years of h_ct x max(0, sum of w_ck p_ckt - sum of pi_r over r of c, t)
@@ -140,7 +142,7 @@ def divide(
     *,
     whole: bool = True,
 ) -> Divided | None:
-    """Return the division of the budget that serves the most energy; None if none is possible.
+    """Return the division of the budget that serves the most energy, or None if there is none.
 
     `pots` are the nation's budget and the provinces' money. `envelopes` limit the points' use of
     further resources. If `whole` is true, each city takes exactly one point. Otherwise a city may
@@ -166,7 +168,7 @@ def divide(
     start = len(names) * (1 + years)  # the first row of a pot
     row_low = [1.0, *[0.0] * years] * len(names) + [p.at_least / MILLION for p in pots]
     row_high = [1.0, *[math.inf] * years] * len(names) + [p.at_most / MILLION for p in pots]
-    # With years, the minimum money of a city is the limit of a pot, not a limit here.
+    # With years, a pot limits the minimum money of a city, so the limit here is 0.
     low = [0.0] * n + [p.low / MILLION if years == 1 else 0.0 for p in points for _ in range(years)]
     high = np.concatenate([np.ones(n), *(np.full(years, p.high) / MILLION for p in points)])
     scale = abs(energy).max() or 1.0
@@ -193,7 +195,7 @@ def divide(
 
 
 def _limited(pots: Sequence[Pot], names: Sequence[str], years: int) -> sparse.csr_array:
-    """Return a matrix of pots by city and year: 1 where the pot limits the money, else 0."""
+    """Return a matrix (rows: pots; columns: cities and years): 1 where the pot limits the money."""
     limited = np.zeros((len(pots), len(names) * years))
     for r, pot in enumerate(pots):
         for name in set(pot.cities) & set(names):
@@ -204,12 +206,12 @@ def _limited(pots: Sequence[Pot], names: Sequence[str], years: int) -> sparse.cs
 def added_up(
     cities: Mapping[str, Points], pots: Sequence[Pot], prices: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Return the certificate: rows for cities and pots with terms that sum to a bound.
+    """Return the certificate: one row per city and one per pot, with terms that sum to a bound.
 
     `cities` has the `corners` of each city. Any `prices` (kWh/day per PKR) are valid; the price of
     an infinite limit counts as 0. Columns: ``row`` (city or pot), ``name``, ``price`` (kWh/day per
-    PKR), ``money_pkr`` (the city's best money at the price, or the pot's limit) and
-    ``term_kwh_day`` (the terms sum to a bound on all energy).
+    PKR), ``money_pkr`` and ``term_kwh_day``. ``money_pkr`` is the best money of the city at the
+    price, or the limit of the pot.
 
     >>> line = Points(np.array([0.0, 4.0]), np.array([0.0, 8.0]), 0.0, 4.0)
     >>> added_up({"a": line}, [Pot("budget", ("a",), at_most=3.0)], {"budget": 2.0})[
@@ -261,7 +263,7 @@ def price_columns(years: Sequence[int]) -> list[str]:
 
 
 def sloped(bounds: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
-    """Return the bounds that hold for any division: those at prices or for all possible money.
+    """Return the bounds that hold for any division: bounds at prices and bounds for any budget.
 
     `bounds` has ``city``, ``budget_pkr`` (blank: any), ``bound_kwh_day`` and the `price_columns`.
     """
@@ -274,7 +276,7 @@ def sloped(bounds: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
 def best_prices(
     bounds: pd.DataFrame, most: Mapping[str, Floats], pots: Sequence[Pot], years: Sequence[int]
 ) -> tuple[dict[str, float], pd.Series[float]]:
-    """Return prices of the pots and weights of the bounds for the tightest certificate.
+    """Return the prices of the pots and the weights of the bounds that give the best certificate.
 
     `bounds` has the columns that `sloped` needs; `most` is the maximum money of each city in each
     year (PKR). The weights have the table's index, are at least 0, and sum to 1 for each city that
@@ -331,7 +333,7 @@ def added_up_by_year(
     """Return the certificate for money by year; `bounds` must have a ``weight`` column.
 
     Rows and columns are as in `added_up`, with a city's prices in the `price_columns`. The weights
-    of a city must be at least 0 and sum to 1. Any such weights give a bound.
+    of a city must be at least 0 and sum to 1. All weights of this kind give a valid bound.
 
     >>> line = pd.DataFrame({"city": ["a", "a"], "budget_pkr": [np.nan, 9.0],
     ...     "bound_kwh_day": [8.0, 0.0], "price_2027": [np.nan, 2.0], "price_2028": [np.nan, 1.0],

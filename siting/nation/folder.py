@@ -41,7 +41,7 @@ _LARGE = ("cells",)
 def write_nation(
     nation: Rounds, chosen: Mapping[str, tuple[Floats, dict[str, Any]]], folder: Path, begun: float
 ) -> NationPlan:
-    """Return the plan of a nation, written to an empty folder.
+    """Write a nation's folder, which must be empty, and return the nation's plan.
 
     `chosen` has each city's money (PKR) and plan. `begun` is the `time.perf_counter` value at the
     start of the work.
@@ -70,7 +70,7 @@ def write_nation(
 
 
 def write_files(nation: Rounds, plan: NationPlan, folder: Path, runs: Path, written: str) -> None:
-    """Write a nation's folder without its cities' runs, which are in the folder `runs`."""
+    """Write the folder of a nation without its cities' runs; they are in the folder `runs`."""
     tables = {
         "cities": plan.cities, "splits": plan.splits, "frontier": plan.frontier,
         "bounds": plan.asks, "certificate": plan.terms,
@@ -219,7 +219,7 @@ def nation_again(folder: Path) -> tuple[Rounds, NationPlan, Basis]:
 
 
 def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Row]) -> None:
-    """Write a nation's questions to its cities, and their answers, to a folder."""
+    """Write the file `ANSWERS`: all questions to a nation's cities, and the answers."""
     told = {
         "siting": __version__,
         "years": _years(studies),
@@ -232,8 +232,7 @@ def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Ro
 def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
     """Return the answers in an earlier folder that are still valid for these cities.
 
-    Raises `InputError` if the folder has no readable answers, or if it was made for different
-    years.
+    Raises `InputError` if the folder has no readable answers, or has answers for other years.
     """
     path = folder / ANSWERS
     try:

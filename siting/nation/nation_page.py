@@ -94,7 +94,7 @@ def _of_year(plan: NationPlan, year: int) -> str:
 
 
 def credit_of(plan: NationPlan, runs: Path) -> str:
-    """Return the credit line for the data of the runs below `runs`; empty if unknown."""
+    """Return the credit line for the data that the runs in `runs` use; empty if unknown."""
     records = [runs / CITIES / name / "run.json" for name in plan.cities["city"]]
     texts = [path.read_text(encoding="utf-8") for path in records if path.is_file()]
     return credit_line([one for text in texts for one in json.loads(text)["inputs"]])

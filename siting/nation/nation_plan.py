@@ -28,21 +28,24 @@ class NationPlan:
     Parameters
     ----------
     cities
-        One row per city: ``city``, ``title``, ``province``, ``status`` (failed: the energy is 0,
-        and the bound is all demand in reach), ``granted_pkr``, ``subsidy_pkr``, ``cost_pkr``,
-        ``new_stations``, ``served_kwh_day``, ``demand_kwh_day``, ``reachable_kwh_day``, ``people``,
-        ``vehicles``, ``drives_min``, ``kwh_day_a_million`` (extra energy for one more PKR m, from
-        the city's plans), ``binds`` (the limit or floor that binds), ``lon``, ``lat``, ``note``,
-        ``error``, and by vehicle class ``served_CLASS`` and ``wanted_CLASS``. With money by year,
-        energy is the mean over the years, weighted as in a city's program. There are then also
-        ``granted_YEAR_pkr``, ``subsidy_YEAR_pkr``, ``new_stations_YEAR`` (up to the year),
-        ``served_YEAR_kwh_day`` and ``wanted_YEAR_kwh_day``.
+        One row per city: ``city``, ``title``, ``province``, ``status``, ``granted_pkr``,
+        ``subsidy_pkr``, ``cost_pkr``, ``new_stations``, ``served_kwh_day``, ``demand_kwh_day``,
+        ``reachable_kwh_day``, ``people``, ``vehicles``, ``drives_min``, ``kwh_day_a_million``,
+        ``binds`` (the limit or floor that binds), ``lon``, ``lat``, ``note``, ``error``, and by
+        vehicle class ``served_CLASS`` and ``wanted_CLASS``. If ``status`` is ``failed``, the energy
+        is 0, and the bound is all demand in reach. ``kwh_day_a_million`` is the extra energy for
+        one more PKR m, from the city's plans. With money by year, energy is the mean over the
+        years, weighted as in a city's program. There are then also ``granted_YEAR_pkr``,
+        ``subsidy_YEAR_pkr``, ``new_stations_YEAR`` (up to the year), ``served_YEAR_kwh_day`` and
+        ``wanted_YEAR_kwh_day``.
     splits
-        One row per division: ``split``, ``served_kwh_day``, ``drives_min`` (before drives are
-        shortened, even in the best division), ``gini`` (of the cities' shares served),
-        ``gini_a_head`` (of energy per head), ``less_kwh_day`` and ``less_share`` (the shortfall
-        from the plan), ``less_pkr`` (the shortfall in money, at the price of the budget; blank: no
-        price), ``complete`` (whether every city has a plan), and ``pkr_CITY``.
+        One row per division: ``split``, ``served_kwh_day``, ``drives_min``, ``gini`` (of the
+        cities' shares served), ``gini_a_head`` (of energy per head), ``less_kwh_day``,
+        ``less_share``, ``less_pkr``, ``complete`` (whether every city has a plan), and
+        ``pkr_CITY``. ``drives_min`` is computed before drives are shortened, even in the best
+        division. The columns ``less_kwh_day`` and ``less_share`` are the shortfall from the plan.
+        ``less_pkr`` is the value of the shortfall at the price of the budget, blank if there is no
+        price.
     frontier
         One row per share of the nation's budget: ``budget_pkr``, ``served_kwh_day`` (from known
         plans), ``bound_kwh_day``.
@@ -88,7 +91,7 @@ class NationPlan:
 
     @property
     def price(self) -> float:
-        """The energy that one more rupee of budget is worth, from the certificate (kWh/day).
+        """Extra energy from one more rupee of budget, according to the certificate (kWh/day).
 
         With money by year, the rupee is divided among the years in proportion to the budget.
         """
@@ -114,7 +117,7 @@ def plan_of(
     written: Mapping[str, Row],
     seconds: float,
 ) -> NationPlan:
-    """Return the nation's plan, built from the chosen plans and, if written, the cities' runs."""
+    """Return the nation's plan, built from the chosen plans and from any runs of the cities."""
     pots, (bounds, terms) = nation.pots, nation.proof()
     none = np.zeros(len(nation.money))
     rows = []
@@ -236,7 +239,7 @@ def _split_row(
 
 
 def _frontier(nation: Rounds) -> pd.DataFrame:
-    """Return the energy of known plans, and the bound on it, for several shares of the budget."""
+    """Return a row per share of the budget: the energy of known plans, and the bound on energy."""
     rows = []
     others = nation.pots[len(nation.budgets()) :]
     for part in PARTS:

@@ -23,7 +23,8 @@ def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], 
     The table of plans, cheapest first, has ``purpose`` (the reason for the question),
     ``subsidy_pkr``, ``served_kwh_day``, ``kwh_day_a_million`` (extra energy per extra PKR m,
     compared with the plan in the row above) and ``chosen``. Raises `InputError` if `folder` is not
-    the folder of a nation or lacks the city, and `VerifyError` if its content is inconsistent.
+    the folder of a nation or lacks the city, and `VerifyError` if the content of the folder is
+    inconsistent.
     """
     facts, tables = read_nation(folder)
     cities = tables["cities"].set_index("city", drop=False)
@@ -62,13 +63,13 @@ def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], 
 
 
 def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
-    """Return the changes between two stored plans, by city and in total.
+    """Return the changes from one stored plan to another, by city and in total.
 
     There is a row for each city in either plan, and a row ``all``. Columns: ``granted_pkr``,
     ``new_stations``, ``served_kwh_day`` and ``drives_min``, each also as ``…_before`` and
     ``…_change``. If a plan lacks the city, the plan's figures are blank. Raises `InputError` if a
-    folder is not that of a nation or the years differ, and `VerifyError` if its content is
-    inconsistent.
+    folder is not the folder of a nation, or if the plans have different years. Raises `VerifyError`
+    if the content of a folder is inconsistent.
     """
     (then, was_told), (facts, told) = read_nation(before), read_nation(after)
     if then["years"] != facts["years"]:
@@ -91,7 +92,7 @@ def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
 
 
 def _prices(terms: pd.DataFrame, city: str, years: Sequence[int]) -> list[str]:
-    """Return the energy (kWh/day) that PKR 1 m must bring in a city, as text for each year."""
+    """Return, as text, the energy (kWh/day) that PKR 1 m must bring in a city in each year."""
     mine = terms[(terms["row"] == "city") & (terms["name"] == city)]
     columns = price_columns(years)
     numbers = mine[columns].iloc[0].to_list() if len(mine) else [0.0] * len(columns)

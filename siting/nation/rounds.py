@@ -49,7 +49,7 @@ BOUND_COLUMNS = (
     "city", "purpose", "budget_pkr", "price", "bound_kwh_day", "served_kwh_day", "subsidy_pkr",
     "new_stations", "drives_min", "status", "seconds", "error",
 )  # fmt: skip
-# Columns of the bounds table with yearly values of the question and the answer.
+# Columns of the bounds table that have a value for each year of a question or an answer.
 BY_YEAR = {
     "money": "budget_{}_pkr", "drawn_by_year": "subsidy_{}_pkr",
     "served_by_year": "served_{}_kwh_day",
@@ -57,7 +57,7 @@ BY_YEAR = {
 
 
 class Rounds:
-    """The cities of a nation, the questions to them, their answers, and the division.
+    """The cities of a nation, the questions put to them, the answers, and the budget's division.
 
     Money (PKR) is per year if there are years. `config`, `cities` and `provinces` are the results
     of `siting.config.load_nation`. `rows` are earlier answers. `progress` is as for
@@ -104,7 +104,7 @@ class Rounds:
 
     @property
     def pots(self) -> tuple[Pot, ...]:
-        """Return pots for the nation's budget, provinces' money and, with years, cities' limits."""
+        """Return the pots: the budget, the provinces' money and, with years, the cities' limits."""
         budget, years = self.config.money_pkr, tuple(range(len(self.money)))
         shared = self.budgets()
         for name, money in self.config.provinces.items():
@@ -135,11 +135,11 @@ class Rounds:
         ]  # fmt: skip
 
     def within(self, money: Floats, most: float) -> Floats:
-        """Return the money for each year (PKR), cut to a total of `most`, latest years first."""
+        """Return the yearly money (PKR), cut to a total of `most`, the latest years first."""
         return np.diff(np.minimum(np.cumsum(money), most), prepend=0.0)
 
     def high(self, name: str) -> Floats:
-        """Return the maximum money of a city in each year (PKR), as early as possible."""
+        """Return the maximum money of a city (PKR), placed in the earliest possible years."""
         return self.within(self.money, self.limits(name)[1])
 
     def widest(self, name: str) -> Floats:
@@ -151,7 +151,7 @@ class Rounds:
         return self.high(name) if self.carry_over else self.most(name)
 
     def most(self, name: str) -> Floats:
-        """Return the maximum money of a city in each single year (PKR)."""
+        """Return the maximum money (PKR) of a city in each year, if the other years get none."""
         there = np.cumsum(self.money) if self.carry_over else self.money
         return np.minimum(there, self.limits(name)[1])
 
@@ -189,7 +189,10 @@ class Rounds:
     def ask(
         self, city: str, purpose: str, money: Floats, prices: Floats | None = None, *, free: bool
     ) -> Ask:
-        """Return a question to a city; floors are left out if `free`, as for splits."""
+        """Return a question to a city.
+
+        If `free` is true, as for splits, the question has no floors.
+        """
         need, stations = (0.0, 0) if free else self.floors_of(city)
         share = min(need / self.facts[city]["wanted_by_year"][-1], 1.0) if need > 0 else 0.0
         # At a price, a city may use the whole of each envelope. Otherwise it may use only its own
@@ -238,15 +241,15 @@ class Rounds:
             self.progress(text)
 
     def answer(self, asks: Sequence[Ask]) -> None:
-        """Solve the questions, except those with an earlier answer whose gap is small."""
+        """Solve the new questions, and solve again those whose answer has a large gap."""
         todo: list[tuple[Ask, float]] = []
         for ask in asks:
             before = [r for r in self.rows if r["city"] == ask.city and same(r, ask)]
             twice = any(one.city == ask.city and one.like(ask) for one, _ in todo)
             if ask.city in self.failed or twice:
                 continue
-            # Solves at a price are given twice the time, because they may need it to find a bound,
-            # and there is no certificate without bounds.
+            # Solves at a price are given twice the time, because they may need it to find a bound.
+            # There is no certificate without bounds.
             times = 1.0 if ask.prices is None else 2.0
             if before:
                 times = 2 * max(r["times"] for r in before)
@@ -286,7 +289,7 @@ class Rounds:
         return tuple(best["offers"])
 
     def plans(self, name: str, *, floors: bool = False) -> list[Row]:
-        """Return a city's answers that have a plan; with `floors`, only plans that meet floors."""
+        """Return a city's answers with a plan, which must meet the floors if `floors` is true."""
         rows = [r for r in self.rows if r["city"] == name and "served_kwh_day" in r]
         if not floors:
             return rows
@@ -299,10 +302,10 @@ class Rounds:
     # --- dividing ---------------------------------------------------------------------------------
 
     def points(self, *, floors: bool = True) -> dict[str, Points]:
-        """Return the plans of each city that meet its floors; a failed city has an empty plan.
+        """Return each city's plans that meet the city's floors; a failed city has one empty plan.
 
-        Without `floors`, return all plans; each city that takes part may then receive the whole
-        budget.
+        If `floors` is false, return all plans. Every city that may receive money may then receive
+        the whole budget.
         """
         by_city = {}
         for name in self.studies:
@@ -413,7 +416,7 @@ class Rounds:
                     if name in proven.index:
                         tried.append(np.maximum(proven.loc[name].to_numpy(float), 0.0))
                     tried.append(self._price_at(shared, name))
-                # If all prices are 0, half the average energy per rupee is tried.
+                # If all prices are 0, the price to try is half the average energy per rupee.
                 usual = np.full(len(self.money), HALF * max(served, 0.0) / self.config.money_pkr)
                 for prices in [p for p in tried if p.any()] or [usual]:
                     if prices.any():
@@ -432,8 +435,8 @@ class Rounds:
 
         The yearly prices that follow from known plans jump between extremes. Once the budget is
         well divided, the dual price of a year is about the same in the relaxation of each city.
-        Therefore the mean over cities, weighted by money, is tried. A city with limits on its money
-        is also solved at its own dual prices.
+        Therefore the first set is the cities' mean dual prices, weighted by money. For a city with
+        limits on its money, the city's own dual prices are the second set.
         """
         last = {r["city"]: r for r in self.rows if len(r.get("rupee", ()))}
         weights = np.array([math.fsum(r["money"]) for r in last.values()])
@@ -446,7 +449,8 @@ class Rounds:
             tried.append(np.array(last[name]["rupee"]))
         before = [r for r in self.plans(name) if r["prices"] is not None]
         asks = [self.ask(name, "price", self.widest(name), prices, free=False) for prices in tried]
-        # If the city was already solved at all these prices, the prices of the plans are tried.
+        # If the city was already solved at all these prices, the caller tries the prices from the
+        # certificate and from the division.
         return tried if any(not any(same(r, a) for r in before) for a in asks) else []
 
     def _with_what_is_left(self, granted: Mapping[str, Floats], name: str) -> Floats:
@@ -514,7 +518,7 @@ def _in_millions(money: Sequence[float] | Floats) -> str:
 
 
 def overlaps(cells: Mapping[str, Mapping[str, bytes]]) -> list[Fault]:
-    """Return an error that names the cells for each pair of cities whose demand cells overlap.
+    """For each pair of cities whose demand cells overlap, return an error that names the cells.
 
     `cells` has the outlines of each city's cells (WKB, lon/lat) by id.
     """

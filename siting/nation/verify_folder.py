@@ -45,8 +45,8 @@ def verify_nation(
 
     Every file is checked against its hash, and sums are recomputed. The run of each city is
     verified (`siting.review.verify_run`), and the nation's values for the city are compared with
-    the run. A bound below a plan of its city is an error. Tables, page and layers are regenerated
-    and compared with the files.
+    the run. It is an error if a bound is below the energy of a plan of the same city. Tables, page
+    and layers are regenerated and compared with the files.
 
     `folder` is a folder that `siting nation` wrote. `progress` is called with an `Event` after each
     check.
@@ -146,7 +146,7 @@ def _other_keys(run: Config, name: str, nation: Rounds, basis: Basis) -> tuple[s
 
 
 def _bounds(nation: Rounds, basis: Basis) -> tuple[str, None]:
-    """Check that no bound is below a plan to which it applies."""
+    """Check that no bound is below the energy of a plan to which the bound applies."""
     count, faults = 0, []
     for number, row in enumerate(nation.rows):
         bound, name = row.get("bound_kwh_day", math.nan), row["city"]

@@ -62,12 +62,13 @@ def build_network(
     Returns
     -------
     Network
-        With these figures in the report: ``nodes_read``, ``edges_read``, ``street_km_read`` (each
-        street once, both directions together), ``bus_only_ways_dropped``, ``street_km_lost`` and
-        ``share_lost`` (km cut off, and its share of the km for cars), ``nodes``, ``edges``,
+        With these figures in the report: ``nodes_read``, ``edges_read``, ``street_km_read``,
+        ``bus_only_ways_dropped``, ``street_km_lost``, ``share_lost``, ``nodes``, ``edges``,
         ``street_km``, ``maxspeed_share`` (share of length with posted limits),
         ``kinds_without_speed`` (kinds of road without a row, with km), ``crs``, ``city_group``,
-        ``peak``, ``source``.
+        ``peak``, ``source``. In ``street_km_read`` and ``street_km``, the two directions of a
+        street count once. ``street_km_lost`` is the km cut off, and ``share_lost`` is its share of
+        the km for cars.
 
     Raises
     ------

@@ -71,7 +71,7 @@ def network_from_file(
             [pieces.node_id[edges.u], pieces.node_id[edges.v], edges.key], names=["u", "v", "key"]
         ),
         geometry=geometry,
-        # Summed in driving order, as in OSMnx, so that the last digit is the same.
+        # Lengths are summed in driving order, as in OSMnx, so that the last digit is the same.
         length_m=np.bincount(edge, weights=segments.length_m[edges.segments]),
         name=joined_names([t.get("name") for t in tags])[which],
         speed=frame.iloc[which],
@@ -104,7 +104,7 @@ def _drawn(pieces: Pieces, segments: Segments, edges: Edges) -> tuple[gpd.GeoDat
 
 
 def _merged(edge: np.ndarray, kind: np.ndarray) -> tuple[list[tuple[int, ...]], np.ndarray]:
-    """Return the distinct sets of way kinds among edges, and the position of each edge's set."""
+    """Return the distinct sets of way kinds among edges, and the index of each edge's set."""
     kinds = int(kind.max()) + 1
     pairs = np.sort(edge * kinds + kind)
     pairs = pairs[np.diff(pairs, prepend=-1) > 0]
@@ -123,7 +123,7 @@ def _merged(edge: np.ndarray, kind: np.ndarray) -> tuple[list[tuple[int, ...]], 
 
 
 def _together(pieces: Pieces, kinds: Iterable[int]) -> dict[str, Any]:
-    """Return the tags of merged ways: the value they share, or a list of all values."""
+    """For each tag of merged ways, return the shared value, or a list if the values differ."""
     values: dict[str, list[str]] = {}
     for kind in kinds:
         for tag, value in pieces.tags[kind].items():

@@ -148,7 +148,7 @@ def geocode(query: str, download: Download) -> Polygon | MultiPolygon:
 
 
 def _fetch[T](work: Callable[[], T], what: str, download: Download) -> T:
-    """Return OSMnx's result from the servers' answers, with retries if they may help."""
+    """Return OSMnx's result from the servers' answers; try again if a retry may help."""
     answers = Answers(Path(download.cache_dir))
     query_s = max(_QUERY_S, round(download.timeout_s))
     failed = 0

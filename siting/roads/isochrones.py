@@ -21,11 +21,11 @@ ASIDE = 2
 def isochrones(
     network: Network, node_min: pd.Series[float], within_min: Sequence[float]
 ) -> gpd.GeoDataFrame:
-    """Return the area of each band of driving time to the nearest place, one row per band.
+    """Return one area for each band of driving time to the nearest place.
 
     The area consists of squares, `SQUARE_M` m wide, up to `ASIDE` squares from a street. Streets
-    are sampled at least every half square, in their driving direction. The outlines of areas are
-    simplified without opening gaps between bands.
+    are sampled in their driving direction, at points at most half a square apart. The outlines of
+    areas are simplified without opening gaps between bands.
 
     `node_min` has the minutes from each node by ``node_id``, as `minutes_to_nearest` returns them;
     they are infinite if there is no path. `within_min` has the upper limits of the bands in

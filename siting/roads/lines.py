@@ -28,7 +28,7 @@ def road_lines(
 
     The line of a road is the longest of the shortest paths along its streets. Parallel parts (the
     other carriageway, ramps) do not form separate lines. Case in `names` is ignored. An
-    `InputError` for `key` lists every name without a road.
+    `InputError` that names the setting `key` lists every name without a road.
     """
     edges = network.edges
     called = edges["name"].fillna("").astype(str).str.casefold()
@@ -52,8 +52,8 @@ def lines_of_layer(
 ) -> dict[str, list[shapely.LineString]]:
     """Return the lines of a layer by name, in the coordinate system `crs` (metres).
 
-    An `InputError` for `key` is raised if the column is missing, there are no rows, or a shape is
-    not a line.
+    An `InputError` that names the setting `key` is raised if the column is missing, there are no
+    rows, or a shape is not a line.
     """
     layer = read_layer(path)
     refuse(missing_columns(layer, (name_column,), f"{key}, {path}"))

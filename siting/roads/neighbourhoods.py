@@ -43,7 +43,7 @@ def read_neighbourhoods(path: Path) -> gpd.GeoDataFrame:
 
 
 def _of_xml(text: bytes, path: Path) -> Places:
-    # Most files have only roads, which a search for the key shows without parsing the file.
+    # Most files have only roads. A file without the key has no places and need not be parsed.
     if b'k="place"' not in text and b"k='place'" not in text:
         return []
     places: Places = []

@@ -214,7 +214,7 @@ def tag_numbers(edges: pd.DataFrame, column: str) -> np.ndarray:
 
 
 def street_names(edges: pd.DataFrame) -> Any:
-    """Return street names as in OSMnx, or in English if every part has an English name.
+    """Return street names as in OSMnx, or in English if all names of a street are in English too.
 
     >>> edges = pd.DataFrame({"name": ["شاہراہ", "Mall"], "name:en": ["Highway", None]})
     >>> street_names(edges).tolist()

@@ -3,10 +3,10 @@
 After status 429 or 504, OSMnx 2.1 retries every 55 seconds indefinitely. It also stores empty
 answers. It writes answers directly into its cache, so a killed run can leave a partial file that
 stops every later run. If a server runs out of time, OSMnx continues with part of the streets.
-Therefore, this module replaces three functions during a call. Two of them read and write the cache.
-The third looks up the server's address for OSMnx's own queueing, which is switched off here. The
-cache keeps OSMnx's format and file names. A hook of ``requests``, which OSMnx allows, checks the
-status of an answer.
+Therefore, this module replaces three of OSMnx's functions during a call. Two of them read and write
+the cache. The third looks up the server's address for OSMnx's own queueing, which is switched off
+here. The cache keeps OSMnx's format and file names. A hook of ``requests``, which OSMnx allows,
+checks the status of an answer.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Answers:
 
     @contextmanager
     def in_osmnx(self, **settings: Any) -> Iterator[None]:
-        """Let OSMnx read and write its answers here, with `settings`, during a ``with`` block."""
+        """Let OSMnx read and write answers in this store, with `settings`, in a ``with`` block."""
         import osmnx as ox
         from osmnx import _http
 
@@ -267,7 +267,7 @@ def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -
         if asked_host == other:
             return
         response.close()
-        # OSMnx would store the other server's answer under this address.
+        # OSMnx would store the other server's answer under the address of the first server.
         what = f"the server redirects to another, {other}"
         raise UnsoundAnswerError(Trouble(what, may_pass=False, fix="use that server's address"))
     if response.ok:
@@ -312,7 +312,7 @@ def _fault_of(answer: Any) -> Trouble | None:
     """Return the problem with a parsed answer, or ``None`` if it is valid."""
     if isinstance(answer, dict):
         if "remark" in answer:
-            # Overpass reports a time-out with status 200 and the data it had by then.
+            # If Overpass runs out of time, it sends the data found so far, with status 200.
             return Trouble(f"the server gave up: {str(answer['remark'])[:200]}")
         elements = answer.get("elements")
         if isinstance(elements, list) and all(map(_is_element, elements)):

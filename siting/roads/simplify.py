@@ -4,8 +4,9 @@ A way with k + 1 nodes has k segments and, if it is two-way, k more in the other
 street ends at a node where drivers have no choice: the segments on either side become one edge. The
 rule is from Boeing (2025), Topological Graph Simplification Solutions to the Street Intersection
 Miscount Problem, Transactions in GIS 29 (3), e70037, as in OSMnx's ``simplify_graph``. A node is
-removed if it has exactly two neighbours, has two or four segments, is entered and left by segments,
-and no segment both begins and ends at it. All other nodes are kept.
+removed if four conditions hold: it has exactly two neighbours; it has two or four segments;
+segments both enter it and leave it; no segment both begins and ends at it. All other nodes are
+kept.
 
 Rows are also in OSMnx's order, so that parallel streets get the same keys.
 """
@@ -99,7 +100,7 @@ def _metres(pieces: Pieces, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def simplify(segments: Segments, node_id: np.ndarray) -> Edges:
-    """Return the streets between ends, each made of one or more segments.
+    """Return the streets between kept nodes, each made of one or more segments.
 
     Parts of the graph where no street ends (lone rings) are dropped. `node_id` must be sorted.
     """
@@ -137,7 +138,7 @@ def _ranges(begin: np.ndarray, size: np.ndarray) -> np.ndarray:
 
 
 def _key(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Return the position of each row within its run of adjacent rows with the same ends."""
+    """Return each row's position within its block; the rows of a block have the same ends."""
     fresh = np.ones(len(u), dtype=bool)
     fresh[1:] = (u[1:] != u[:-1]) | (v[1:] != v[:-1])
     first = np.flatnonzero(fresh)
@@ -173,7 +174,7 @@ def _paths(
     near: tuple[np.ndarray, np.ndarray],
     node_id: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the segments of each path from an end to the next, and the number per path.
+    """Return the segments of each path from an end to the next, and each path's number of segments.
 
     A path stops where no segment continues in its direction.
     """

@@ -49,8 +49,9 @@ def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.Mult
     path
         A file whose extension is one of `ROAD_SUFFIXES`.
     clip
-        A polygon in lon/lat; ``None`` means no clipping. A street (an OSM way in XML and PBF, an
-        edge in GraphML) with any node inside is kept whole and may extend beyond the polygon.
+        A polygon in lon/lat; ``None`` means no clipping. A street with a node inside the polygon is
+        kept whole, even where it extends beyond the polygon. A street is an OSM way in XML and PBF,
+        and an edge in GraphML.
 
     Returns
     -------

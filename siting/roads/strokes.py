@@ -21,12 +21,13 @@ Lines = npt.NDArray[np.object_]
 
 # Number of bits of a position on the grid; enough for 10,000 km in centimetres.
 _BITS = 31
-# Base of the two digits that distinguish ends of lines. They are added as fractions of a grid step.
+# Base of the two digits that distinguish ends of lines. The digits are added to positions as
+# fractions of a grid step.
 _MARK = 2**11
 
 
 def strokes(lines: Lines, kind: Ints, grid: float) -> tuple[Lines, Ints]:
-    """Join lines into strokes; return the strokes and the stroke of each line.
+    """Join lines into strokes; return the strokes and the index of each line's stroke.
 
     `lines` are linestrings. Duplicates, such as the two directions of a street, count once. `kind`
     has a number for each line; only lines of the same kind are joined. `grid` is the rounding step
@@ -54,7 +55,7 @@ def strokes(lines: Lines, kind: Ints, grid: float) -> tuple[Lines, Ints]:
 
 
 def _joined(parts: Lines, kind: Ints) -> tuple[Lines, Ints]:
-    """Join the lines of each kind; return the strokes and the stroke of each line."""
+    """Join the lines of each kind; return the strokes and the index of each line's stroke."""
     xy, of = shapely.get_coordinates(parts, return_index=True)
     first = np.flatnonzero(np.diff(of, prepend=-1))
     last = np.append(first[1:], len(of)) - 1

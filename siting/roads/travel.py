@@ -76,7 +76,7 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
 
 
 def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFrame:
-    """Return each point's nearest road node, and its distances (m) to node and road.
+    """Return each point's nearest road node, and the point's distances (m) to node and road.
 
     A place beside a long road without junctions is near the road but far from a node. Therefore,
     the limit applies to the distance to the road, while the access time depends on the distance to
@@ -167,8 +167,9 @@ def reach(
     empty = np.array([], dtype=np.int32)
     found = [(empty, empty, np.array([], dtype=float))]  # sites, cells, minutes of each block
     done = count = 0
-    # Access is part of the drive, so the search is shortened by the shortest access times. A small
-    # margin allows for rounding, because the exact sum below decides.
+    # Access is part of the drive, so the cutoff of the search is reduced by the shortest access
+    # times. A small margin allows for rounding. The exact sum below decides which pairs are in
+    # reach.
     drive_min = cutoff_min - home_min.min(initial=np.inf) - site_min.min(initial=np.inf) + LEAST_MIN
     if drive_min > 0:
         for rows, nodes, block in _blocks(network, site_at, drive_min):
@@ -212,7 +213,8 @@ def minutes_to_nearest(
     at = _positions(network, pd.Index(placed["node_id"]), "sites, column node_id")
     minutes = np.full(len(network.nodes), np.inf)
     if len(at):
-        # One search starts from an added node, joined to each target by its access minutes.
+        # One search starts from an added node. Its edge to each target takes the target's access
+        # minutes.
         access_min = np.full(len(network.nodes), np.inf)
         np.minimum.at(access_min, at, np.maximum(placed["access_min"].to_numpy(), LEAST_MIN))
         begins = np.flatnonzero(np.isfinite(access_min))
@@ -245,14 +247,15 @@ def _require_room(pairs: float, cutoff_min: float) -> None:
 def _blocks(
     network: Network, targets: np.ndarray, limit_min: float
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield, for a few targets at a time, positions, nearby nodes, and the minutes between them.
+    """Yield blocks of neighbouring targets: their positions, the nodes in reach, and the minutes.
 
-    For each search, scipy initialises every node of the matrix. For short drives in a large city,
-    this takes longer than the search itself. Neighbouring targets are therefore searched together:
-    one search from all of them finds the nodes in reach of any target, and the matrix is reduced to
-    these nodes. The minutes are the same to the last bit, because no path within the limit leaves
-    these nodes. Threads would not help, because scipy searches under Python's lock. Starting
-    another process takes about as long as all the searches of a city.
+    The minutes have one row per target and one column per node. For each search, scipy initialises
+    every node of the matrix. For short drives in a large city, this takes longer than the search
+    itself. Neighbouring targets are therefore searched together: one search from all of them finds
+    the nodes in reach of any target, and the matrix is reduced to these nodes. The minutes are the
+    same to the last bit, because no path within the limit leaves these nodes. Threads would not
+    help, because scipy searches under Python's lock. Starting another process takes about as long
+    as all the searches of a city.
     """
     streets, _ = drive_matrix(network, back=True)
     if not len(targets):

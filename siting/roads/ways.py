@@ -54,7 +54,7 @@ class Ways:
     _kinds: dict[tuple[str | None, ...], int] = field(default_factory=dict, repr=False)
 
     def add(self, way_id: int, refs: list[int], tags: Tags) -> bool:
-        """Add a way if it is drivable, and return whether it is; count bus-only ways.
+        """Add a way if it is drivable, and return whether it was added; count bus-only ways.
 
         An English name replaces the way's name.
         """
@@ -236,7 +236,7 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
     if cut := int((keep & ~whole).sum()):
         logger.warning("%s lacks nodes of %s ways; these end at the gap", path, f"{cut:,}")
     there = there & keep[way]
-    # A run of present nodes is a piece if it has at least two nodes.
+    # A piece has two or more consecutive nodes of a way, all of them in the file.
     begins = there.copy()
     begins[1:] &= ~there[:-1] | (way[1:] != way[:-1])
     run = np.cumsum(begins) - 1

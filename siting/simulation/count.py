@@ -1,4 +1,4 @@
-"""Counts of simulated days: by station, by class and by hour, and over many days.
+"""Counts of drivers on simulated days, by station, class and hour, and their means over days.
 
 The counted day begins at midnight after a day of warm-up. Drivers are counted if they arrive on
 this day, or are turned away on it before setting out. Each of them is followed to the end of the
@@ -50,7 +50,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, eq=False)
 class Day:
-    """The counts of one day, with queues, classes or hours as rows."""
+    """The counts of one day, in tables of queues, of classes and of hours."""
 
     by_queue: pd.DataFrame
     by_class: pd.DataFrame
@@ -69,8 +69,8 @@ def count_day(
 
     The counts are ``arrivals``, ``charged``, ``turned_away``, ``waiting_at_end``, ``late`` (waited
     too long, or turned away), ``wait_sum_min`` (of drivers who stayed), ``kwh`` and ``busy_min``
-    (within the 24 hours). Classes and hours also have ``out_of_reach``. ``waits`` has the queue,
-    class, hour and wait of each driver who stayed.
+    (both within the 24 hours). Classes and hours also have ``out_of_reach``. ``waits`` has the
+    queue, class, hour and wait of each driver who stayed.
     """
     last_min = first_min + DAY_MIN
     arrive = log["arrive_min"].to_numpy(dtype=float)
@@ -118,7 +118,7 @@ def count_day(
 
 
 def _overlaps(log: pd.DataFrame, first_min: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the minutes and kWh of each session in each hour of a day."""
+    """Return two arrays, minutes and kWh, with one row per session and one column per hour."""
     done = log[log["outcome"] == CHARGED]
     start = done["start_min"].to_numpy(dtype=float)[:, None]
     end = done["end_min"].to_numpy(dtype=float)[:, None]

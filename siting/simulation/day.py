@@ -19,8 +19,8 @@ the expected wait on arrival exceeds the patience, the driver leaves. All other 
 come, first served, for the ports of one charger group of the station. They take the fastest free
 port and occupy it until the session ends.
 
-The expected wait is 0 if a port is free. Otherwise it is (drivers waiting + 1) / (the mean number
-of sessions that the group's ports complete in an hour).
+The expected wait is 0 if a port is free. Otherwise it is the number of drivers waiting plus 1,
+divided by the mean number of sessions that the group's ports complete in an hour.
 
 Source: P. A. W. Lewis, G. S. Shedler: Simulation of nonhomogeneous Poisson processes by thinning,
 Naval Research Logistics Quarterly 26 (1979), 403-413, section 1 for piecewise rates.
@@ -64,7 +64,8 @@ class Queues:
         """Return the queues of a table of ports.
 
         `ports` is the result of `siting.simulation.station_ports`. `count` is the number of
-        sessions per day of each class. They weight the classes in the mean session of a group.
+        sessions per day of each class. It is the weight of the class in the mean session of a
+        group.
         """
         groups = ports["charger_group"].to_numpy(object)
         pace = np.full((len(ports), len(sessions.classes)), np.inf)
@@ -172,10 +173,11 @@ def simulate(
     row of demand. `patience_min` is the maximum expected wait that a driver accepts, in minutes; it
     may be infinite.
 
-    Columns added to `drivers`: ``outcome`` (0: nothing in reach; 1: turned away before setting out;
-    2: left on arrival at the station; 3: charged), ``queue`` (-1: none), ``arrive_min`` (at the
-    station; for drivers who never set out, the time they want to charge), ``start_min``,
-    ``end_min``, ``port`` (row of the table of ports).
+    Columns added to `drivers`: ``outcome``, ``queue`` (-1: none), ``arrive_min``, ``start_min``,
+    ``end_min``, ``port`` (row of the table of ports). An outcome of 0 means that no station is in
+    reach, 1 that the driver was turned away before setting out, 2 that the driver left on arrival
+    at the station, and 3 that the driver charged. ``arrive_min`` is the arrival at the station. For
+    drivers who never set out, it is the time at which they want to charge.
     """
     n = len(drivers)
     time = drivers["time_min"].to_numpy(dtype=float).tolist()

@@ -3,11 +3,11 @@
 Formulation
 -----------
 The energy of a class that the plan assigns to a station is converted to sessions per hour. The
-conversion uses the class's mean session and its share of the day's sessions in the hour. If a class
-can use several charger groups of the station, its energy is divided among them, in steps of a
-hundredth, so that they are equally busy. Each group is one M/M/n queue, where n is the number of
-ports and a is the offered load in erlangs (sessions per hour times the mean hours at a port). With
-the probability of waiting C(n, a) from `siting.sites.waiting`,
+conversion uses the mean session of the class, and the hour's share of the class's sessions in a
+day. If a class can use several charger groups of the station, its energy is divided among the
+groups, in steps of a hundredth, so that the groups are equally busy. Each group is one M/M/n queue,
+where n is the number of ports and a is the offered load in erlangs (sessions per hour times the
+mean hours at a port). With the probability of waiting C(n, a) from `siting.sites.waiting`,
 
     P(wait > t) = C exp(-(n - a) t / s),      mean wait = C s / (n - a),      s = a / rate
 
@@ -83,8 +83,9 @@ def expected_waits(
     counts as late.
 
     Columns: ``site_id``, ``charger_group``, ``ports``, ``kwh_day``, ``sessions_day``, ``peak_hour``
-    (0 to 23), ``peak_sessions`` and ``erlangs`` (offered load) in that hour, ``late_share`` (P(wait
-    > wait_min)), ``wait_mean_min`` (infinite if the load is not below the number of ports).
+    (0 to 23), ``peak_sessions``, ``erlangs``, ``late_share``, ``wait_mean_min``. ``peak_sessions``
+    and ``erlangs`` (the offered load) are those of the peak hour. ``late_share`` is P(wait >
+    wait_min). The mean wait is infinite if the load is not below the number of ports.
 
     >>> from siting.demand import session_figures
     >>> from siting.sites import compatibility
@@ -130,9 +131,9 @@ def standard_kwh_day(
     """Return the energy (kWh/day) that each station can serve with few long waits at the peak hour.
 
     `ports` is the result of `siting.simulation.station_ports`. The rule of `standard` is replaced
-    by ``waiting``, without limits on port use. `sessions` is the profile table. `compatibility` has
-    the charger groups of each class. `energy_kwh_day` is the public energy of each class; these
-    energies are the weights of the classes' sessions in a group.
+    by ``waiting``, and the standard's limits on port use are dropped. `sessions` is the profile
+    table. `compatibility` has the charger groups of each class. `energy_kwh_day` is the public
+    energy of each class. These energies are the weights of the classes' sessions in a group.
 
     The result is the kWh/day of each ``site_id``, over all its chargers.
     """
@@ -154,6 +155,6 @@ def standard_kwh_day(
 
 
 def _mean_minutes(sessions: Sessions, of: int, group: int, ports: pd.DataFrame) -> float:
-    """Return the mean minutes of a session of a class, over all ports of a group."""
+    """Return the minutes of a class's session, as the mean over all ports of a group."""
     count = ports["ports"].to_numpy(dtype=float)
     return float(sessions.minutes(of, group, ports) @ count / count.sum())

@@ -5,10 +5,10 @@ A session of class c that takes e kWh occupies a port of p kW for
     minutes(c, p) = 60 e / min(p, limit(c)) / availability
 
 where limit(c) is the power limit of the class at that charger group, from the table of limits. If
-the table has none, it is the mean power in the profile table (session_kwh / session_min).
+the table has no limit, limit(c) is the mean power in the profile table (session_kwh / session_min).
 Availability below 1 lengthens the session, as short power cuts would. The slot of a swap cabinet is
-occupied for 60 e / p x taper / availability minutes, while the energy taken is recharged. These are
-the rules of `siting.sites.standards`, applied to each session.
+occupied for ``60 e / p x taper / availability`` minutes, while the energy taken is recharged. These
+are the rules of `siting.sites.standards`, applied to each session.
 """
 
 from __future__ import annotations
