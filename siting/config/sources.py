@@ -188,7 +188,7 @@ class PeopleZones(Section):
     """column with the share of households in high-rises; default: unknown"""
     ownership_column: Text | None = None
     """column with vehicles per head, or a proxy, in any unit; cars move to zones with higher
-    values, and their total stays the same; default: cars follow population"""
+    values, and the total number of cars stays the same; default: cars follow population"""
     spread_by: Literal["streets", "buildings", "places"] = "streets"
     """basis for spreading people inside a zone: length of residential streets, footprint of
     buildings, or places"""
