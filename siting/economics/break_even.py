@@ -50,7 +50,7 @@ class Accounts:
     # The new stations' offers, as `siting.sites.make_offers` returns them, with their payment in
     # ``subsidy_pkr``.
     offers: pd.DataFrame
-    sold_kwh_day: Floats  # sales of each offer (kWh/day), without those of an extended station
+    sold_kwh_day: Floats  # sales of each offer above its ``standing_kwh_day``
     # `rules`, `subsidy`: prices and rates, and the caps on public money
     rules: BusinessRules
     subsidy: Subsidy

@@ -219,7 +219,7 @@ def _paybacks(outlay: Floats, flows: Floats) -> list[float]:
 
 
 def _sold(offers: pd.DataFrame, served: pd.Series | pd.DataFrame, rules: BusinessRules) -> Floats:
-    """Return each offer's sales in each year (kWh/day), without those of an extended station."""
+    """Return each offer's sales above its ``standing_kwh_day`` in each year (kWh/day)."""
     years = rules.years
     table = served.to_frame() if isinstance(served, pd.Series) else served
     ids = offers["site_id"].astype(str)
