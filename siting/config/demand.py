@@ -43,8 +43,8 @@ class Figures(Section):
     """share of the distance driven on electricity; below 1 if some vehicles are plug-in hybrids;
     default: the figure in the table"""
     home_share: Share | None = None
-    """share of energy that surveyed households charge at home or at a depot; default: the figure in
-    the table"""
+    """share of the energy charged at home or at a depot, according to surveys of households;
+    default: the figure in the table"""
     public_share: Share | None = None
     """share of the energy charged in public, not adjusted for housing; replaces home_share;
     default: the figure in the table"""
@@ -167,11 +167,11 @@ class Demand(Section):
     """city in the city table whose power supply and speeds are used for an unlisted city; requires
     city_people, which determines the fleet share"""
     city_people: People | None = Field(None, gt=0, le=1e9)
-    """population of the whole city, used to compute the study area's share of it; default: the
-    figure in the city table"""
+    """population of the whole city, used to compute the share of people who live in the study area;
+    default: the figure in the city table"""
     fleet_share: Mapping[TableName, Share] | None = None
-    """the city's share of the national electric fleet by vehicle class, 0 to 1; default: from
-    registrations, else from population"""
+    """the city's share of the national electric fleet by vehicle class, 0 to 1; default: computed
+    from registrations or, if there are none, from population"""
     vehicle_classes: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(
         ("two_wheeler", "two_wheeler_delivery", "three_wheeler", "car", "van", "bus", "truck"),
         min_length=1,

@@ -71,8 +71,9 @@ class SiteCosts(Section):
 
     preset: Literal["central", "prudent"] = "central"
     """which values to use from the ranges of the packaged costs; prudent: the values that a careful
-    lender would assume (for the load of the fastest vehicles at every port, contingency, design,
-    insurance, deposit, fixed charges, sales tax, staff at sockets and NEECA's fee)"""
+    lender would assume for the load (the fastest vehicles at every port), contingency, design,
+    insurance, deposit, batteries on the road, fixed charges, sales tax, staff at sockets and
+    NEECA's fee"""
     civil_bay_pkr: Rupees | None = Field(None, ge=0)
     """cost of civil works per car bay, PKR"""
     land: Literal["lease", "upfront"] = "lease"

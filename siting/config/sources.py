@@ -193,8 +193,8 @@ class PeopleZones(Section):
     """basis for spreading people inside a zone: length of residential streets, footprint of
     buildings, or places"""
     spread_path: SpreadFile | None = None
-    """layer or OSM file of the buildings, or of places with a `weight` column; not used with
-    `spread_by: streets`"""
+    """layer or OSM file of the buildings or places; places count equally or, if there is a `weight`
+    column, in proportion to it; not used with `spread_by: streets`"""
     clip_to_roads: bool = False
     """whether the people of a zone count in proportion to the share of its area inside the outline
     of the roads; false: all people of the zone count"""

@@ -41,7 +41,7 @@ def business_case(
     ----------
     offers
         The offers, one per site, as `siting.sites.make_offers` returns them. Existing stations are
-        left out: their running costs are unknown, and no decision depends on them.
+        left out: their running costs are unknown, and no decision depends on these costs.
     served_kwh_day
         Sales of each site (kWh/day), by ``site_id``. A series has the sales of the target year,
         towards which sales grow (`siting.economics.rules.ramp`). A table has the sales of each year

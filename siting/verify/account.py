@@ -93,8 +93,8 @@ class Aim:
     bound: float | None = None
     gap: float | None = None
     unit: str = "kWh/day"
-    # The figure of the aim: ``subsidy_pkr`` or ``cost_pkr`` for ``least_money`` and ``net_worth``,
-    # ``served`` or ``unserved`` for ``tail``.
+    # The figure that counts. For ``least_money`` and ``net_worth``: ``subsidy_pkr`` or
+    # ``cost_pkr``. For ``tail``: ``served`` or ``unserved``.
     of: str = ""
     # ``net_worth``: the worth deducted per rupee, in `unit`; a mapping by year if years differ.
     least_gain: float | Mapping[int, float] = 0.0

@@ -1,7 +1,7 @@
 """A bound on every plan, proven again from the tables and dual prices alone.
 
 For any prices of demand, money and limits, the worth of every plan is at most the sum of two terms
-(weak duality): the value of all resources at these prices, and each site's largest contribution::
+(weak duality): the value of all resources at these prices, and the sites' largest contributions::
 
     sum of p_i d_i  +  sum of m_r limit_r  -  sum of f_g share_g D_g
       +  sum over sites of the most over its offers of  (intake  -  priced use)
