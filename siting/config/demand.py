@@ -212,7 +212,7 @@ class Demand(Section):
     reach.max_snap_m; columns: demand_kwh_day and, unless there is only one class, vehicle_class"""
     wealth: Wealth | None = None
     """relative wealth by place; cars move to wealthier homes in the same zone or, if the zones have
-    no ownership_column, in any zone; default: cars follow population"""
+    no ownership_column, in other zones; default: cars follow population"""
     surfaces: Surfaces | None = None
     """where vehicles charge in public; default: all near home"""
 

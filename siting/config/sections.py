@@ -100,8 +100,8 @@ class Reach(Section):
     """How far drivers go to charge."""
 
     cutoff_min: Minutes = Field(10, gt=0, le=240)
-    """longest drive for which demand counts as served, min; it includes the access to the road;
-    ASSUMPTION"""
+    """longest drive for which demand counts as served, min; the drive includes the access to the
+    road; ASSUMPTION"""
     access_kmh: Kmh = Field(15, gt=0, le=130)
     """speed on the straight line between a cell or site and the road, km/h; ASSUMPTION"""
     max_snap_m: Metres = Field(600, gt=0, le=10_000)

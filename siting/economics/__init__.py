@@ -19,10 +19,10 @@ A plan states sales in the target year. From the opening year to the target year
 demand of the fleet model (`sales_path`); later they stay constant. Cash flows occur at the ends of
 years. Chargers and swap batteries are replaced at the end of the last full year of their life, if
 that is before the horizon. A replacement costs today's price, and nothing has a residual value.
-Constant sales, cash flows at the ends of years and no residual value understate a station's
-earnings. Two other assumptions favour the station: the cost is written off evenly over the horizon,
-and a loss lowers the tax on the firm's other income. Prices are constant, the discount rate is
-real, and a subsidy is not taxed.
+Constant sales after the target year, cash flows at the ends of years and no residual value
+understate a station's earnings. Two other assumptions favour the station: the cost is written off
+evenly over the horizon, and a loss lowers the tax on the firm's other income. Prices are constant,
+the discount rate is real, and a subsidy is not taxed.
 
 NPV is linear in q, the sales of the target year:
 

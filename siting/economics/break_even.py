@@ -193,7 +193,7 @@ def swings(
     now = float(accounts.npv_pkr.sum())
     rows = []
     for name, (at, low, high) in ends.items():
-        # The rules reject a limit such as a tariff above a price; it then has no value.
+        # The rules may reject a limit, such as a tariff above a price; no change is then known.
         try:
             moved = [float(at(end).npv_pkr.sum()) - now for end in (low, high)]
         except InputError:

@@ -15,7 +15,7 @@ from siting.reference import at_preset, table
 from siting.sites import Hurdle
 from siting.tables import capacity_groups
 
-# All prices and costs are in rupees of this year; stations open in the next year or later.
+# All prices and costs are in rupees of this year. Stations open in the next year or later.
 PRICES_OF = 2026
 # For each field of `BusinessRules`, the money.csv item with its value.
 ITEMS = {

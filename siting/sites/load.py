@@ -13,9 +13,9 @@ the busiest hour, the M/M/k queue then has
 
     P(N = n) ~ a^n / n!  for n < k,      P(all k taken) ~ a^k / k! x k / (k - a)
 
-Let m be the smallest number of ports that covers all ports in use during the share `busy_share` of
-that hour. The group's load is m / k times the sum of its chargers' draws. All ports count for swap
-cabinets, and under the ``rated_share`` rule, which has no sessions.
+Let m be the smallest number of ports that is enough for the drivers during the share `busy_share`
+of that hour. The group's load is m / k times the sum of its chargers' draws. All ports count for
+swap cabinets, and under the ``rated_share`` rule, which has no sessions.
 
 Source: R. B. Cooper, Introduction to Queueing Theory, 2nd ed. (1981), section 3.5.
 """

@@ -43,10 +43,10 @@ returned battery,
 
     recharge_min = 60 depth pack_kwh / (kW a slot) x taper,   a swap gives depth x pack_kwh.
 
-The ``waiting`` rule applies as above with these values. The ``rated_share`` rule allows as many
-swaps in the peak hour as the slots can recharge batteries. The swaps of a day are this number
-divided by the peak hour's share of the day. Neither rule counts batteries that are full when the
-hour begins.
+The ``waiting`` rule applies as above with these values. The ``rated_share`` rule allows one swap in
+the peak hour for each battery that the slots can recharge in that hour. The swaps of a day are this
+number divided by the peak hour's share of the day. Neither rule counts batteries that are full when
+the hour begins.
 """
 
 from __future__ import annotations
@@ -76,9 +76,9 @@ class ServiceStandard:
     siting.errors.InputError: service, alpha: 1.0 is not a share above 0 and below 1
     """
 
-    # Under ``waiting``, capacity is the most energy with few long waits in the peak hour and with
-    # ports in use no longer than allowed. Under ``rated_share``, it is a share of the day's output
-    # at full power.
+    # Under ``waiting``, capacity is the most energy at which few drivers wait long in the peak hour
+    # and no port is in use longer than allowed. Under ``rated_share``, it is a share of the day's
+    # output at full power.
     rule: Rule = "rated_share"
     # For the ``rated_share`` rule: the share of the day's output at full power that is sold, above
     # 0 and at most 1; 0.027 was observed in 2024 (gadinsider.com, quoting a NEPRA hearing).

@@ -358,7 +358,7 @@ class _Bound:
         return best, np.array([size for _, size in earnings]).max(axis=0)
 
     def _intake(self, site: str, at: Numbers, year: Any, tau: Any) -> Numbers:
-        """Return the most that each offer at a site earns in a year if it is the only station.
+        """Return the most that each offer of a site could earn in a year as the only station.
 
         If `tau` is None, return the largest margin of each offer instead.
         """
@@ -407,7 +407,7 @@ class _Bound:
 
 @dataclass(frozen=True, eq=False)
 class _Sets:
-    """Sets of groups whose capacity may limit a station: unions of what the classes can use."""
+    """Sets of charger groups that may limit a station: unions of the sets that classes can use."""
 
     inside: npt.NDArray[np.int64]  # one row per set, one column per group: whether it is in the set
     beside: npt.NDArray[np.int64]  # a row per set, a column per class: can it use a group outside?
