@@ -211,8 +211,8 @@ class Demand(Section):
     or a layer; each row of a layer is assigned to the nearest cell, if that cell is within
     reach.max_snap_m; columns: demand_kwh_day and, unless there is only one class, vehicle_class"""
     wealth: Wealth | None = None
-    """relative wealth by place; cars move to wealthier homes in the same zone or, if the zones have
-    no ownership_column, in other zones; default: cars follow population"""
+    """relative wealth by place; cars move to wealthier homes in the same zone and, if the zones
+    have no ownership_column, also to wealthier zones; default: cars follow population"""
     surfaces: Surfaces | None = None
     """where vehicles charge in public; default: all near home"""
 
