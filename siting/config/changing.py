@@ -17,10 +17,11 @@ from siting.config.sections import Config
 from siting.config.yaml_text import Key
 from siting.errors import ConfigError, Fault, SitingError
 
-# Function that writes to a file an object that YAML cannot express, and returns the file.
+# Function that writes an object that YAML cannot express to a file, and returns the file's path.
 Place = Callable[[Key, Any, Path], Path]
 PLAIN = (bool, int, float, str, Path, type(None))
-# Sections that accept a file or table, each with a function that makes the section from it.
+# Sections that accept a file or table, each with a function that makes the section from that file
+# or table.
 SOURCES: Mapping[Key, Callable[[Any], Any]] = {
     ("roads",): lambda one: {"source": {"kind": "file", "path": one}},
     ("demand",): lambda one: {"table": one},
@@ -30,7 +31,8 @@ SOURCES: Mapping[Key, Callable[[Any], Any]] = {
     ("candidates", "exclude"): lambda one: _layers(one),
     ("candidates", "existing"): lambda one: {"path": one},
 }
-# Initial keys of a study without a configuration file; its folders are in the working directory.
+# Initial keys of a study without a configuration file; the study's folders are in the working
+# directory.
 BEGIN: Mapping[str, Any] = {
     "name": "study",
     "download": {"cache_dir": "cache/osmnx"},
@@ -43,13 +45,14 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
 
     `config`: the configuration to change; None starts from an empty one. `words`: new values by key
     path (``"reach.cutoff_min"``), or by the key alone if only one section has that key
-    (``cutoff_min``). To change keys of a section, pass a dict of the changes. Lists, and mappings
-    with names that the user chooses, are replaced as a whole. For ``roads``, ``people``,
+    (``cutoff_min``). To change keys of a section, pass a dict of the changes. A list is replaced as
+    a whole, and so is a mapping whose names the user chooses. For ``roads``, ``people``,
     ``candidates``, ``exclude``, ``existing``, ``demand`` and ``reach``, the value can also be a
     file or table with the data. Relative paths are resolved against the working directory. `place`
     writes a table or graph to a file.
 
-    Raises `ConfigError` with every error, by key, or `InputError` listing every invalid table.
+    Raises `ConfigError`, which lists every error by key, or `InputError`, which lists every invalid
+    table.
     """
     faults: list[Fault] = []
     change: Any = {}
@@ -95,7 +98,7 @@ def _cache_dir(data: Mapping[str, Any]) -> Path:
 
 @cache
 def words() -> Mapping[str, Key]:
-    """Return the path of each unambiguous key name; a top-level key takes precedence.
+    """Return the path of each key name that occurs once; a top-level key takes precedence.
 
     >>> words()["budget_pkr"], words()["people"], words()["year"]
     (('program', 'budget_pkr'), ('demand', 'people'), ('year',))
@@ -125,7 +128,7 @@ def _key_of(word: str) -> Key:
 
 
 def _given_whole(change: Any, key: Key) -> Key:
-    """Return the path of a section that contains the key and was given as a whole; else ()."""
+    """Return the path of the section that contains the key, if given as a whole; else ()."""
     for n, name in enumerate(key[:-1], 1):
         change = change.get(str(name), {})
         if not isinstance(change, Mapping):
@@ -151,7 +154,7 @@ def _over(under: Any, over: Any) -> Any:
 
 
 def _merged(standing: Any, change: Any) -> Any:
-    """Return a section or list with changes merged in; other values are replaced."""
+    """Return a section or list with changes merged in; a value of any other type is replaced."""
     if isinstance(standing, tuple) and isinstance(change, Mapping):
         at = {str(n): item for n, item in enumerate(standing)}
         if set(change) <= set(at):

@@ -43,8 +43,8 @@ class Figures(Section):
     """share of the distance driven on electricity; below 1 if some vehicles are plug-in hybrids;
     default: the figure in the table"""
     home_share: Share | None = None
-    """share of energy that surveyed households charge at home or at a depot; default: the figure in
-    the table"""
+    """share of the energy charged at home or at a depot, according to surveys of households;
+    default: the figure in the table"""
     public_share: Share | None = None
     """share of the energy charged in public, not adjusted for housing; replaces home_share;
     default: the figure in the table"""
@@ -55,7 +55,7 @@ class Figures(Section):
 
 
 class Wealth(Section):
-    """Relative wealth by place, which moves vehicles to wealthier places and keeps their totals."""
+    """Relative wealth by place: vehicles move to wealthier places; their number stays the same."""
 
     path: WealthFile
     """single-band GeoTIFF (needs the raster extra) or point layer, such as Meta's Relative Wealth
@@ -63,8 +63,8 @@ class Wealth(Section):
     column: Text = "rwi"
     """layer column that contains the wealth figure"""
     index: bool = False
-    """whether the figures are an index around zero, such as Meta's (its exponential is used);
-    false: they are vehicles per head or a proxy for that, at least 0"""
+    """whether the figures are an index around zero, such as Meta's, whose exponential is used;
+    false: the figures are vehicles per head, or a proxy for vehicles per head, and at least 0"""
     nodata: float | None = None
     """value that marks missing data, if the raster does not declare one"""
     source: Source = ""
@@ -122,8 +122,8 @@ class Surfaces(Section):
     """Where vehicles charge in public: near home, at a destination or on the way."""
 
     places: PlaceSource | None = Field(None, discriminator="kind")
-    """source of destinations; default: none, and their weight is divided between homes and
-    traffic"""
+    """source of destinations; default: no destinations, and the weight of destinations is divided
+    between homes and traffic"""
     weights: Mapping[TableName, SurfaceWeights] = Field({})
     """weights of the three kinds of place, by vehicle class; default: the weights in the table"""
     poi_weights_csv: CsvFile | None = None
@@ -139,15 +139,15 @@ class Surfaces(Section):
 
 
 class Housing(Section):
-    """Effects of renting and high-rise living on home charging, in zones with data on them."""
+    """Effects of renting and high-rise living on home charging, in zones that have such data."""
 
     renting_effect: Share | None = None
     """share of home charging lost by tenants; default: the figure in the table"""
     high_rise_effect: Share | None = None
     """share of home charging lost by households in high-rises; default: the figure in the table"""
     survey_renting_share: Share | None = None
-    """share of tenants among the households surveyed for home_share; a zone with this share uses
-    home_share unchanged; default: the figure in the table"""
+    """share of tenants among the households surveyed for home_share; a zone with the same share of
+    tenants uses home_share unchanged; default: the figure in the table"""
     survey_high_rise_share: Share | None = None
     """share of high-rise households among those surveyed for home_share; default: the figure in the
     table"""
@@ -161,28 +161,28 @@ class Demand(Section):
     cells: CellShape = SquareCells()
     """shape and size of the demand cells"""
     city: Text
-    """name of the city in the city table, which lists its population, fleet share and power
-    availability; with `like`, any name is allowed"""
+    """name of the city in the city table, where its population, fleet share and power availability
+    are listed; with `like`, any name is allowed"""
     like: Text | None = None
     """city in the city table whose power supply and speeds are used for an unlisted city; requires
     city_people, which determines the fleet share"""
     city_people: People | None = Field(None, gt=0, le=1e9)
-    """population of the whole city, used to compute the study area's share of it; default: the
-    figure in the city table"""
+    """population of the whole city, used to compute the share of people who live in the study area;
+    default: the figure in the city table"""
     fleet_share: Mapping[TableName, Share] | None = None
-    """the city's share of the national electric fleet by vehicle class, 0 to 1; default: from
-    registrations, else from population"""
+    """the city's share of the national electric fleet by vehicle class, 0 to 1; default: computed
+    from registrations or, if there are none, from population"""
     vehicle_classes: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(
         ("two_wheeler", "two_wheeler_delivery", "three_wheeler", "car", "van", "bus", "truck"),
         min_length=1,
     )
     """vehicle classes to plan for"""
     scenario: Text = "nev-2025-30"
-    """named scenario of the national fleet: nev-2025-30, nev-2019, slow, fast, or net-zero-2060 (a
-    projection), or one of scenarios_csv; not used if fleet_csv is given"""
+    """scenario of the national fleet: nev-2025-30, nev-2019, slow, fast, net-zero-2060 (a
+    projection) or a scenario of scenarios_csv; not used if fleet_csv is given"""
     case: Literal["low", "central", "high"] = "central"
-    """which value to use from the range of every figure; low: the end with less energy demand;
-    high: the end with more"""
+    """which value of every figure's range to use; low: the limit of the range that gives less
+    energy demand; high: the limit that gives more energy demand"""
     scenarios_csv: CsvFile | None = None
     """table of electric sales shares by scenario, in place of the packaged table"""
     sales_csv: CsvFile | None = None
@@ -208,11 +208,11 @@ class Demand(Section):
     """effect of housing on home charging, by zone"""
     table: LayerFile | None = None
     """your own demand, instead of the modelled demand: a CSV with the cell_id of a study's cells,
-    or a layer whose rows are assigned to the nearest cell within reach.max_snap_m; columns:
-    demand_kwh_day and, unless there is only one class, vehicle_class"""
+    or a layer; each row of a layer is assigned to the nearest cell, if that cell is within
+    reach.max_snap_m; columns: demand_kwh_day and, unless there is only one class, vehicle_class"""
     wealth: Wealth | None = None
-    """relative wealth by place, which moves cars to wealthier homes within zones, and between zones
-    that have no ownership_column; default: cars follow population"""
+    """relative wealth by place; cars move to wealthier homes in the same zone and, if the zones
+    have no ownership_column, also to wealthier zones; default: cars follow population"""
     surfaces: Surfaces | None = None
     """where vehicles charge in public; default: all near home"""
 

@@ -1,9 +1,9 @@
-"""Base class of sections, field types with units, and file name checks.
+"""The base class of all sections, the field types with their units, and checks of file names.
 
 Values are not converted: ``"12"`` is not 12, and ``yes`` is not true. However, an integer is
 accepted where a decimal number is expected. Relative paths are resolved against the folder of the
-configuration file, which the reader passes in the validation context
-``{"folder": Path, "check_files": bool}``.
+configuration file; the reader passes this folder in the validation context ``{"folder": Path,
+"check_files": bool}``.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ Refusal = tuple[tuple[str | int, ...], str, str]
 def refuse(refusals: Iterable[Refusal]) -> None:
     """Raise one error that lists the refusals, if there are any.
 
-    A refusal has a key (relative to the section that checks it), an error and a fix.
+    A refusal consists of a key, an error and a fix. The key is relative to the section that makes
+    the check.
     """
     if listed := list(refusals):
         text = "; ".join(what for _, what, _ in listed)
@@ -120,7 +121,7 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _money_in_words(cls, given: Any) -> Any:
-        """Convert amounts such as ``2 crore`` to rupees under keys that end in _pkr."""
+        """Under keys that end in _pkr, convert amounts such as ``2 crore`` to rupees."""
         if not isinstance(given, Mapping):
             return given
         return {
@@ -160,7 +161,7 @@ def missing_file(path: Path) -> str:
         return f"no such file: {path} (no such folder: {path.parent})"
     try:
         hint = did_you_mean(path.name, (p.name for p in path.parent.iterdir() if p.is_file()))
-    except OSError:  # the folder may be entered but not listed
+    except OSError:  # permissions can allow entering a folder, but not listing it
         hint = ""
     return f"no such file: {path}" + (f"; {hint}" if hint else "")
 

@@ -44,12 +44,12 @@ class Origins:
     overrides: dict[Key, str] = field(default_factory=dict)
 
     def _nearest(self, key: Key) -> Key:
-        """Return the key or, if it is unknown, its innermost known section; () if there is none."""
+        """Return the key if it is known, else its innermost known section; () if there is none."""
         parts = (key[:length] for length in range(len(key), 0, -1))
         return next((part for part in parts if part in self.overrides or part in self.lines), ())
 
     def where(self, key: Key) -> str:
-        """Return where a key or, if it is unknown, its innermost known section was set."""
+        """Return where a key was set; for an unknown key, where its innermost known section was."""
         part = self._nearest(key)
         if part in self.overrides:
             label = self.overrides[part]
@@ -87,8 +87,8 @@ class Spot:
 def find_spot(location: tuple[str | int, ...], root: type[BaseModel]) -> Spot:
     """Return the position in the schema at which a validation error occurred.
 
-    `location` also names the chosen member of a union and marks invalid keys of a mapping. Neither
-    is a configuration key, so both are left out.
+    `location` also names the chosen member of a union and marks invalid keys of a mapping. These
+    two entries are not configuration keys, so the position leaves them out.
     """
     spot = Spot(annotation=root)
     for part in (part for part in location if part != "[key]"):
@@ -102,7 +102,7 @@ def find_spot(location: tuple[str | int, ...], root: type[BaseModel]) -> Spot:
         else:
             item = _item(spot.annotation)
             notes = (n for n in getattr(item, "__metadata__", ()) if isinstance(n, FieldInfo))
-            # An item without a description inherits that of its list or mapping.
+            # An item without a description inherits the description of its list or mapping.
             info = next((note for note in notes if note.description), spot.info)
             spot = replace(spot, key=(*spot.key, part), info=info, annotation=item)
     return spot
@@ -149,7 +149,7 @@ def translate(error: ErrorDetails, root: type[BaseModel]) -> list[tuple[Key, str
     expected = f"expected: {spot.meaning}" if spot.meaning else ""
     match kind:
         case "default_factory_not_called":
-            return []  # the title defaults to the name, whose error is reported
+            return []  # the title defaults to the name; the name's own error is reported
         case "refused":
             return [((*spot.key, *key), what, fix) for key, what, fix in limits["refusals"]]
         case "missing":
@@ -260,7 +260,7 @@ MOVED: Mapping[Key, str] = {("program", "method"): "solver.method"}
 
 
 def keys_of(section: type[BaseModel], above: Key = ()) -> Iterator[Key]:
-    """Yield the keys of a section and of its subsections, except those with several kinds."""
+    """Yield the keys of a section and of its subsections; skip subsections with several kinds."""
     for name, info in section.model_fields.items():
         yield (*above, name)
         inner = list(members(info.annotation).values())

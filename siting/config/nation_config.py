@@ -38,7 +38,7 @@ KwhHead = Annotated[float, Field(json_schema_extra={"unit": "kWh/day a head"})]
 class MoneyRange(Section):
     """Floor and ceiling on public money: in PKR, as a share of the nation's budget, or both.
 
-    With yearly budgets, both apply to the sum over the years.
+    With yearly budgets, the floor and the ceiling apply to the sum over the years.
     """
 
     least_pkr: Rupees = Field(0, ge=0)
@@ -92,11 +92,11 @@ class NationSolver(Section):
     """The solver settings of a nation."""
 
     gap: Share = 0.01
-    """proven gap at which the solver stops for the nation's plan"""
+    """proven relative gap of the nation's plan at which the solver stops"""
     time_limit_s: Seconds = Field(10, gt=0, le=604_800)
     """mean time limit per city, s; larger cities get more time"""
     rounds: int = Field(3, ge=1, le=50)
-    """maximum number of rounds of price changes and trades of money between cities"""
+    """maximum number of rounds; in each round, prices change and cities trade money"""
 
 
 class NationOutput(Section):
@@ -121,7 +121,7 @@ class NationConfig(Section):
     """public money by year, in place of budget_pkr; every city's plan covers these years, and
     shares, floors and ceilings apply to the sum over the years; default: a single budget"""
     cities: Annotated[tuple[FileOrCity, ...], Field(strict=False)] = Field(min_length=2)
-    """the cities; each is a configuration file, or a section that names one"""
+    """the cities; each is a configuration file, or a section that names a configuration file"""
     set: Overrides = ()
     """KEY=VALUE pairs that override keys of every city's configuration"""
     provinces: Mapping[Text, MoneyRange] = Field({})

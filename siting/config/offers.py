@@ -49,9 +49,9 @@ class Service(Section):
     """The service standard: the part of a charger's output that counts as capacity."""
 
     rule: Annotated[Literal["waiting", "rated_share"], BeforeValidator(_renamed)] = "waiting"
-    """waiting: capacity is the energy served while few drivers wait long in the peak hour (Erlang
-    C) and ports are in use for at most time_utilisation of the day; rated_share: capacity is the
-    share offers.utilisation of the day's output at full power"""
+    """waiting: capacity is the most energy that meets two conditions: few drivers wait long in the
+    peak hour (Erlang C), and each port is in use for at most the share time_utilisation of the day;
+    rated_share: capacity is the share offers.utilisation of the day's output at full power"""
     wait_min: Minutes = Field(10, ge=0, le=240)
     """longest acceptable wait, min"""
     alpha: InnerShare = Field(0.1, gt=0, lt=1)
@@ -71,8 +71,9 @@ class SiteCosts(Section):
 
     preset: Literal["central", "prudent"] = "central"
     """which values to use from the ranges of the packaged costs; prudent: the values that a careful
-    lender would assume (for the load of the fastest vehicles at every port, contingency, design,
-    insurance, deposit, fixed charges, sales tax, staff at sockets and NEECA's fee)"""
+    lender would assume for the load (the fastest vehicles at every port), contingency, design,
+    insurance, deposit, batteries on the road, fixed charges, sales tax, staff at sockets and
+    NEECA's fee"""
     civil_bay_pkr: Rupees | None = Field(None, ge=0)
     """cost of civil works per car bay, PKR"""
     land: Literal["lease", "upfront"] = "lease"
@@ -84,11 +85,11 @@ class SiteCosts(Section):
     om_share: Share | None = None
     """yearly operation and maintenance, as a share of the chargers' cost"""
     road_battery_2w: float | None = Field(None, ge=0, le=100)
-    """batteries on the road, kWh per kWh/day of sales capacity of swap cabinets for two-wheelers;
+    """kWh of batteries on the road for each kWh/day that swap cabinets for two-wheelers can sell;
     default: the package's figure"""
     road_battery_3w: float | None = Field(None, ge=0, le=100)
-    """batteries on the road, kWh per kWh/day of sales capacity of swap cabinets for
-    three-wheelers"""
+    """kWh of batteries on the road for each kWh/day that swap cabinets for three-wheelers can
+    sell"""
     site_bays: float | None = Field(None, ge=0)
     """bays available at a site whose layer has no `bays` column; default: the figure for its kind
     in the package's table (ASSUMPTION: fuel 8, parking 20, mall 20, street 4 ...)"""
@@ -107,7 +108,8 @@ class SiteCosts(Section):
     supply all ports at once"""
     neeca_points: PointsRule = "none"
     """how NEECA's parking rule is interpreted at sites with known bays: as a minimum or a maximum
-    number of charging points, or not at all (none); published reports allow both readings"""
+    number of charging points; none: the rule is not applied; published reports allow both
+    readings"""
 
 
 # Default hurdle: a station must break even at this share of its planned sales.
@@ -154,13 +156,13 @@ class Subsidy(Section):
     civil_share: Share = 0.0
     """share of the civil works' cost that the budget pays; ASSUMPTION"""
     land_share: Share = 0.0
-    """share of the price of land bought at the start that the budget pays; ASSUMPTION"""
+    """share of the land price that the budget pays, if land is bought at the start; ASSUMPTION"""
     rule: Literal["need", "share", "flat", "gap"] | None = None
-    """need: the budget pays the shortfall of the business case, up to the shares of the cost
-    components; share: it pays these shares, even if the shortfall is smaller; flat: it pays the
-    same amount for every station; gap: it pays the shortfall, up to gap_cap_share of the cost;
-    default: share under `program.model: coverage`, where sales are unknown, and in a nation with
-    years; need otherwise"""
+    """need: the budget pays the shortfall of the business case, up to its shares of the cost
+    components; share: the budget pays these shares, even if the shortfall is smaller; flat: the
+    budget pays the same amount for every station; gap: the budget pays the shortfall, up to
+    gap_cap_share of the cost; default: need, except under `program.model: coverage` (where sales
+    are unknown) and in a nation with years, where it is share"""
     flat_pkr: Rupees = Field(0, ge=0)
     """amount paid to each station under the `flat` rule, PKR"""
     gap_cap_share: Share = 0.5
@@ -169,8 +171,8 @@ class Subsidy(Section):
     cap_per_station_pkr: Rupees | None = Field(None, ge=0)
     """maximum amount that the budget pays per station, PKR; default: no cap"""
     hurdle: Hurdle = Hurdle()
-    """hurdle for subsidised stations under the `need` and `gap` rules; without it, a station would
-    break even only by selling everything planned"""
+    """hurdle for subsidised stations under the `need` and `gap` rules; without a hurdle, a station
+    would break even only by selling everything planned"""
     concessions: Concessions | None = None
     """stations that form one business case under the `need` and `gap` rules; default: each station
     is its own business case"""
@@ -186,7 +188,7 @@ Sizes = Annotated[Mapping[TableName, Numbers], Field(min_length=1)]
 
 
 class Choices(NamedTuple):
-    """The choices at a site: sets of chargers by name, and numbers of chargers by type."""
+    """The choices at a site: named sets of chargers, and allowed numbers of each charger type."""
 
     configurations: Mapping[str, Mapping[str, int]]
     sizes: Mapping[str, tuple[int, ...]]
@@ -207,8 +209,8 @@ class Offers(Section):
     """The possible stations, and the budget's share of their cost."""
 
     configurations: Configurations | None = None
-    """sets of chargers that can be built at a site, by name, each with the number of chargers of
-    each type; default: no sets, so the plan chooses among sizes"""
+    """named sets of chargers that can be built at a site; each gives the number of chargers of each
+    type; default: no sets, so the plan chooses among sizes"""
     sizes: Sizes | None = None
     """allowed numbers of chargers at a site, by charger type; a size combines them, with at most
     one type per charger group; sizes are added to the configurations if both are given; default if
@@ -217,7 +219,7 @@ class Offers(Section):
     least_ports: int = Field(0, ge=0, le=1000)
     """minimum number of ports of a size; 0: any number"""
     table_csv: CsvFile | None = None
-    """your own table of offers, with the columns of the computed table, which it replaces; rows may
+    """your own table of offers, in place of the computed table and with the same columns; rows may
     be changed, left out or added"""
     chargers_csv: CsvFile | None = None
     """charger catalogue in place of the packaged one, with the same columns"""

@@ -26,7 +26,8 @@ from siting.config.fields import (
 
 MILLION = 1e6
 
-# Maximum number of envelopes that reserve money: the program has a row for each subset of them.
+# Maximum number of envelopes that reserve money. It is small because the program has a row for each
+# subset of them.
 MOST_KEPT = 6
 
 
@@ -134,16 +135,17 @@ class LeastGain(Section):
     per_million: Annotated[
         float, Field(json_schema_extra={"unit": "kWh/day, people or sessions/day per PKR m"})
     ] = Field(10.0, ge=0, le=1e9)
-    """least gain from PKR 1 m, in the unit of the objective; 0: no limit; at 10 kWh/day, public
-    money comes to PKR 27 per kWh over ten years, about the cost of the energy; ASSUMPTION"""
+    """least gain from PKR 1 m, in the unit of the objective; 0: no limit; a gain of 10
+    kWh/day means PKR 27 of public money per kWh over ten years, about the cost of the energy;
+    ASSUMPTION"""
     per_million_by_year: Mapping[YearKey, Annotated[float, Field(ge=0, le=1e9)]] | None = None
     """least gain by the year in which money is drawn, in place of per_million; only with
     program.years and `rule: always`"""
     rule: Literal["within_gap", "always"] = "within_gap"
-    """within_gap: stations below the least gain are removed while the plan stays within solver.gap;
-    with years, or if public money follows the business case, only extra money for shorter drives is
-    refused; under coverage, the rule has no effect; always: the least gain is part of the aim,
-    however much energy is lost"""
+    """within_gap: stations with a smaller gain are removed, as long as the plan stays within
+    solver.gap. With years, or if public money follows the business case, no station is removed, but
+    extra money for shorter drives is refused. Under coverage, the rule has no effect; always: the
+    least gain is part of the aim, however much energy is lost"""
     money: Literal["subsidy_pkr", "cost_pkr"] = "subsidy_pkr"
     """money that counts under the `always` rule: public money or total cost"""
 
@@ -201,7 +203,7 @@ class Scenarios(Section):
     """expected: most energy on average; regret: smallest maximum regret; cvar: best average of the
     worst outcomes"""
     alpha: InnerShare = Field(0.8, gt=0, lt=1)
-    """share of outcomes that cvar leaves out, the best first"""
+    """share of outcomes that cvar leaves out; the best outcomes are left out first"""
     cvar_of: Literal["unserved", "served"] = "unserved"
     """outcome that cvar counts"""
 
@@ -229,7 +231,7 @@ class Envelope(Section):
     """amount of the envelope, PKR"""
     charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(min_length=1)
     """groups of the charger catalogue that draw on the envelope (lev, ac, dc, swap_2w …); an
-    offer's subsidy is divided among its groups by the cost of their chargers"""
+    offer's subsidy is divided among its groups in proportion to the cost of their chargers"""
     rule: Literal["ceiling", "kept", "both"] = "ceiling"
     """ceiling: these groups draw at most the envelope's amount; kept: only these groups draw on the
     envelope, and they may also draw on the rest of the budget; both: only these groups draw on the
@@ -263,7 +265,7 @@ class Density(Section):
     """Requirement: an existing or new station in every square of the map."""
 
     square_km: Kilometres = Field(gt=0, le=1000)
-    """edge of a square, km; only squares with a candidate count; Pakistan's NEVP of 2019 and
+    """edge of a square, km; squares without a candidate do not count; Pakistan's NEVP of 2019 and
     India's guidelines of 2022 set 3; India's guidelines of 2024 set 1 in towns by 2030"""
 
 
@@ -294,8 +296,8 @@ class Mandate(Section):
     share: PositiveShare
     """share of each owner's places, rounded up"""
     by: Text | None = None
-    """column with the area of each place, such as `province`; the share applies in each area;
-    default: one area"""
+    """column with the name of each place's area, such as `province`; the share applies in each
+    area; default: one area"""
     pooled: bool = False
     """whether owners may trade obligations; the share then applies to the places of all owners
     together"""
@@ -336,8 +338,8 @@ class Limits(Section):
     corridors: Corridors | None = None
     """a station along every stretch of the given roads; default: no rule"""
     least_kw_per_ev: Kilowatts | None = Field(None, gt=0, le=1000)
-    """minimum charging power, including existing stations, kW per electric vehicle of ev_classes in
-    the area; the EU's AFIR sets 1.3; default: the power is only reported"""
+    """minimum charging power of all stations, new and existing, kW per electric vehicle of
+    ev_classes in the area; the EU's AFIR sets 1.3; default: the power is only reported"""
     ev_classes: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)] = ("car",)
     """vehicle classes that count for least_kw_per_ev"""
 
@@ -396,7 +398,7 @@ class Program(Section):
     """minimum share of the demand served; if no plan serves this share, the run stops and reports
     the conflict"""
     objective: Literal["energy", "people", "sessions"] = "energy"
-    """quantity served that the plan maximises"""
+    """what the plan maximises: the energy, people or sessions served"""
     decay: Decay | None = None
     """decay of a kWh's worth with the length of the drive; default: no decay"""
     zones: Zones | None = None
@@ -417,14 +419,14 @@ class Program(Section):
     """first aim: the cheapest plan that serves a given share, without a budget; default: the best
     plan for the budget"""
     aims: Annotated[tuple[FirstAim, ...], Field(strict=False), AfterValidator(no_repeat)] = ()
-    """order of the first aims, if several are set among fairness, least_cost and a regret or cvar
-    criterion; each aim keeps the values that earlier aims reached"""
+    """order of the first aims, if more than one of these is set: fairness, least_cost, and a regret
+    or cvar criterion; each aim keeps the values that earlier aims reached"""
     then: LaterAims | None = None
-    """later aims in order, among plans of equal value (within a fifth of solver.gap): most_worth
-    (the objective), least_money (public money), shortest_drives (without more public money, unless
-    least_gain is 0), least_cost_to_all (yearly cost of stations and drivers' time, also without
-    more public money); default: least_cost_to_all, but no later aim if decay already counts drives
-    or the method is greedy"""
+    """later aims in order; each chooses among plans of equal value (within a fifth of solver.gap);
+    most_worth: the objective; least_money: public money; shortest_drives: the drives, without more
+    public money unless least_gain is 0; least_cost_to_all: the yearly cost of stations and drivers'
+    time; default: least_cost_to_all, but no later aim if decay already counts drives or the method
+    is greedy"""
     least_gain: LeastGain = LeastGain()
     """minimum gain required of each further PKR 1 m; money with a smaller gain is not spent"""
     years: Years | None = None

@@ -1,7 +1,7 @@
 """Settings that cannot be combined, in one table for both the check and the documentation.
 
-A setting is written as ``key: values``. The values are one value, several values joined by ``or``,
-``given`` (any value) or ``not VALUE`` (any other value).
+A setting is written as ``key: values``. The values have one of four forms: a single value, several
+values joined by ``or``, the word ``given`` (any value), or ``not VALUE`` (any other value).
 """
 
 from __future__ import annotations

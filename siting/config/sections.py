@@ -47,8 +47,8 @@ class Roads(Section):
     source: RoadSource = Field(discriminator="kind")
     """source of the roads"""
     speeds: Literal["karachi_lahore", "islamabad_rawalpindi", "other"] | None = None
-    """city group in the speed table, for roads without a plausible maxspeed; default: the group of
-    demand.city"""
+    """city group in the speed table that gives the speed of roads without a plausible maxspeed;
+    default: the group of demand.city"""
     speeds_csv: CsvFile | None = None
     """speed table in place of the packaged one, with the same columns"""
     peak: bool = True
@@ -100,7 +100,8 @@ class Reach(Section):
     """How far drivers go to charge."""
 
     cutoff_min: Minutes = Field(10, gt=0, le=240)
-    """longest drive, min, including access, for which demand counts as served; ASSUMPTION"""
+    """longest drive for which demand counts as served, min; the drive includes the access to the
+    road; ASSUMPTION"""
     access_kmh: Kmh = Field(15, gt=0, le=130)
     """speed on the straight line between a cell or site and the road, km/h; ASSUMPTION"""
     max_snap_m: Metres = Field(600, gt=0, le=10_000)
@@ -122,8 +123,8 @@ class Solver(Section):
     gap: Gap = Field(0.005, ge=0, lt=1)
     """proven relative gap at which the solver stops"""
     drives_gap: Gap = Field(0.05, ge=0, lt=1)
-    """proven relative gap at which the aims shortest_drives and least_cost_to_all stop; it is 0 if
-    gap is 0"""
+    """proven relative gap at which the aims shortest_drives and least_cost_to_all stop; drives_gap
+    is 0 if gap is 0"""
     time_limit_s: Seconds = Field(120, gt=0, le=604_800)
     """time limit, s, after which the solver stops with the best plan found"""
     threads: int = Field(2, ge=1, le=1024)
@@ -149,7 +150,7 @@ class Report(Section):
 
 
 class Cap(Section):
-    """A joint limit on winning bids that share a value in a column, such as one bidder's bids."""
+    """A joint limit on winning bids that share a value in a column, e.g. all bids of one bidder."""
 
     column: Text
     """column of the bids: `bidder`, or a column of your own such as `province`; `zone` means

@@ -188,13 +188,13 @@ class PeopleZones(Section):
     """column with the share of households in high-rises; default: unknown"""
     ownership_column: Text | None = None
     """column with vehicles per head, or a proxy, in any unit; cars move to zones with higher
-    values, and their total stays the same; default: cars follow population"""
+    values, and the total number of cars stays the same; default: cars follow population"""
     spread_by: Literal["streets", "buildings", "places"] = "streets"
     """basis for spreading people inside a zone: length of residential streets, footprint of
     buildings, or places"""
     spread_path: SpreadFile | None = None
-    """layer or OSM file of the buildings, or of places with a `weight` column; not used with
-    `spread_by: streets`"""
+    """layer or OSM file of the buildings or places; places count equally or, if there is a `weight`
+    column, in proportion to it; not used with `spread_by: streets`"""
     clip_to_roads: bool = False
     """whether the people of a zone count in proportion to the share of its area inside the outline
     of the roads; false: all people of the zone count"""

@@ -24,8 +24,8 @@ _SAID = {"string_pattern_mismatch": "is not a key path", "too_short": "the list 
 def even_steps(text: str) -> list[int | float] | None:
     """Return the evenly spaced values of ``low:high:count``; None for any other string.
 
-    Whole numbers are returned as integers, so years remain years. The ends may have a rupee unit
-    (``2cr``).
+    Whole numbers are returned as integers, so years remain years. ``low`` and ``high`` may have a
+    rupee unit (``2cr``).
 
     >>> even_steps("2030:2040:3"), even_steps("0:1:5"), even_steps("1cr:2cr:2")
     ([2030, 2035, 2040], [0, 0.25, 0.5, 0.75, 1], [10000000, 20000000])

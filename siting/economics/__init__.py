@@ -17,11 +17,12 @@ it buys. Payment and telecom services cost the share f of revenue, and h is the 
 
 A plan states sales in the target year. From the opening year to the target year, sales follow the
 demand of the fleet model (`sales_path`); later they stay constant. Cash flows occur at the ends of
-years. Chargers and swap batteries are replaced at today's price at the end of the last full year of
-their life, if it ends before the horizon, and have no residual value. These assumptions understate
-a station's earnings. Two other assumptions favour the station: the cost is written off evenly over
-the horizon, and a loss lowers the tax on the firm's other income. Prices are constant, the discount
-rate is real, and a subsidy is not taxed.
+years. Chargers and swap batteries are replaced at the end of the last full year of their life, if
+that is before the horizon. A replacement costs today's price, and nothing has a residual value.
+Constant sales after the target year, cash flows at the ends of years and no residual value
+understate a station's earnings. Two other assumptions favour the station: the cost is written off
+evenly over the horizon, and a loss lowers the tax on the firm's other income. Prices are constant,
+the discount rate is real, and a subsidy is not taxed.
 
 NPV is linear in q, the sales of the target year:
 
@@ -29,9 +30,9 @@ NPV is linear in q, the sales of the target year:
     worth = (1 - h) 365 m x sum over the years t of (share of q sold in t) / (1 + r)^t
     need  = K (1 - h F / n) + (1 - h) (F x fixed costs a year + replacements)
 
-If a hurdle requires NPV 0 at a share of q, worth is multiplied by that share. If it requires NPV 0
-at a higher rate, need and worth are computed at that rate. `gap_terms` returns need and worth for
-the rows of the integer program under the `need` and `gap` rules.
+If a hurdle requires an NPV of 0 at a share of q, worth is multiplied by that share. If it requires
+an NPV of 0 at a higher discount rate, need and worth are computed at that rate. `gap_terms` returns
+need and worth for the rows of the integer program under the `need` and `gap` rules.
 
 Sources: the Ministry mentioned viability-gap funding (Dunya, 6 Oct 2025), but no formula for it was
 found; the arithmetic is from R. A. Brealey, S. C. Myers, F. Allen, Principles of Corporate Finance,

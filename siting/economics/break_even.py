@@ -26,7 +26,7 @@ from siting.sites import Subsidy, subsidy_pkr, with_dearer
 SHARE = "share of what is planned"
 SALES = "sales"
 LEASE = "land_bay_month"
-# For each field of the rules with a linear effect: its item in money.csv and its unit.
+# For each field of the rules whose effect is linear: the field's item in money.csv, and its unit.
 _RULES = {
     "tariff_pkr_kwh": ("station_tariff", "PKR/kWh"),
     "attendants": ("attendants", "attendants per station with fast chargers"),
@@ -50,7 +50,7 @@ class Accounts:
     # The new stations' offers, as `siting.sites.make_offers` returns them, with their payment in
     # ``subsidy_pkr``.
     offers: pd.DataFrame
-    sold_kwh_day: Floats  # sales of each offer (kWh/day), less those of the station it extends
+    sold_kwh_day: Floats  # sales of each offer above its ``standing_kwh_day``
     # `rules`, `subsidy`: prices and rates, and the caps on public money
     rules: BusinessRules
     subsidy: Subsidy
@@ -120,7 +120,7 @@ class Accounts:
 
 
 def break_evens(accounts: Accounts) -> pd.DataFrame:
-    """Return the values of each figure at which stations need no public money, or are lost.
+    """For each figure, return the values at which stations need no public money, or are lost.
 
     One figure varies while all others stay fixed. The price at a charger group varies only for the
     stations that sell more at that group than at any other.
@@ -129,11 +129,12 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
 
     A station is lost if its shortfall exceeds its cap. Columns: ``figure`` (an item of money.csv or
     works.csv, ``sales``, or a cost component), ``value``, ``unit``, ``stations`` (how many stations
-    the figure affects), ``rising`` (whether a larger value helps them), ``half_no_money_at`` and
-    ``no_money_at`` (the value from which half of the stations, or all, need no public money),
-    ``first_lost_at`` and ``all_lost_at`` (the value beyond which the first station, or every
-    station, is lost). Values below 0 or above `FAR` times the figure's ``value`` are blank. Figures
-    without an effect are left out. The figure closest to its break-even value comes first.
+    the figure affects), ``rising`` (whether a larger value helps the stations), and four break-even
+    values. At ``half_no_money_at``, half of the stations need no public money; at ``no_money_at``,
+    no station needs any. Beyond ``first_lost_at``, the first station is lost; beyond
+    ``all_lost_at``, all are lost. Values below 0 or above `FAR` times the figure's ``value`` are
+    blank. Figures without an effect are left out. The figure closest to its break-even value comes
+    first.
     """
     shares = sold_shares(accounts.offers, accounts.by_group)
     main = shares.idxmax(axis=1).to_numpy() if len(shares) else np.array([])
@@ -181,17 +182,18 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
 def swings(
     accounts: Accounts, ends: Mapping[str, tuple[Callable[[float], Accounts], float, float]]
 ) -> pd.DataFrame:
-    """Return the change in the stations' total value (PKR) at each end of each figure's range.
+    """Return how the stations' total value (PKR) changes at both limits of each figure's range.
 
-    `ends`: for each figure, a function that returns the accounts at a value, and the low and high
-    ends of its range. Columns: ``name``, ``low_pkr`` and ``high_pkr`` (change in the total net
-    present value without subsidy), ``swing_pkr`` (the range spanned by both and 0). Rows keep the
-    order of `ends`. A figure is left out if the rules refuse one of its ends.
+    `ends`: for each figure, a function that returns the accounts at a value of the figure, and the
+    low and high limits of the figure's range. Columns: ``name``, ``low_pkr`` and ``high_pkr``
+    (change in the total net present value without subsidy), ``swing_pkr`` (the width of the
+    smallest range that holds 0 and both changes). Rows keep the order of `ends`. A figure is left
+    out if the rules reject either limit of its range.
     """
     now = float(accounts.npv_pkr.sum())
     rows = []
     for name, (at, low, high) in ends.items():
-        # An end that the rules refuse, such as a tariff above a price, has no value.
+        # The rules may reject a limit, such as a tariff above a price; no change is then known.
         try:
             moved = [float(at(end).npv_pkr.sum()) - now for end in (low, high)]
         except InputError:
@@ -202,7 +204,7 @@ def swings(
 
 
 def _crossings(now: Floats, then: Floats, value: float, step: float) -> Floats:
-    """Return the slope of each station's line and the line's zero (NaN for a level line)."""
+    """Return each station's slope, and the figure's value where its line is 0 (NaN if level)."""
     slope = (then - now) / step
     level = np.abs(slope) * max(abs(value), 1.0) <= _NONE * np.maximum(np.abs(now), 1.0)
     safe = np.where(level, 1.0, slope)

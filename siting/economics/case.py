@@ -41,7 +41,7 @@ def business_case(
     ----------
     offers
         The offers, one per site, as `siting.sites.make_offers` returns them. Existing stations are
-        left out: their running costs are unknown, and no decision depends on them.
+        left out: their running costs are unknown, and no decision depends on these costs.
     served_kwh_day
         Sales of each site (kWh/day), by ``site_id``. A series has the sales of the target year,
         towards which sales grow (`siting.economics.rules.ramp`). A table has the sales of each year
@@ -60,17 +60,17 @@ def business_case(
     -------
     DataFrame
         One row per new station, in the order of `offers`. Columns: ``site_id``, ``offer_id``,
-        ``sold_kwh_day`` (in the last year; for an offer that extends a station, the part above
-        ``standing_kwh_day``), ``margin_pkr_kwh``; for the last year, ``revenue_pkr_year`` (paid by
-        drivers), ``sales_tax_pkr_year``, ``energy_pkr_year``, ``payment_pkr_year``,
-        ``om_pkr_year``, ``fixed_charge_pkr_year``, ``staff_pkr_year``, ``land_pkr_year``,
-        ``annual_fee_pkr``, ``insurance_pkr_year``, ``income_tax_pkr_year`` (below 0 if a loss
-        lowers the tax on other income), ``net_pkr_year`` (revenue less all of these amounts);
-        ``cost_pkr``, ``replacement_pv_pkr``, ``npv_pkr``, ``payback_years``,
-        ``discounted_payback_years`` (blank: not within the horizon), ``lacking_pkr`` (shortfall of
-        the NPV at the hurdle), ``viability_gap_pkr`` (this shortfall, capped), ``subsidy_pkr``, and
-        with subsidy ``npv_subsidised_pkr``, ``payback_subsidised_years``,
-        ``discounted_payback_subsidised_years``.
+        ``sold_kwh_day``, ``margin_pkr_kwh``. Sales are those of the last year; for an offer that
+        extends a station, only sales above ``standing_kwh_day`` count. Columns for the last year:
+        ``revenue_pkr_year`` (paid by drivers), ``sales_tax_pkr_year``, ``energy_pkr_year``,
+        ``payment_pkr_year``, ``om_pkr_year``, ``fixed_charge_pkr_year``, ``staff_pkr_year``,
+        ``land_pkr_year``, ``annual_fee_pkr``, ``insurance_pkr_year``, ``income_tax_pkr_year``
+        (below 0 if a loss lowers the tax on other income), ``net_pkr_year`` (revenue less all of
+        these amounts). Columns for the horizon: ``cost_pkr``, ``replacement_pv_pkr``, ``npv_pkr``,
+        ``payback_years``, ``discounted_payback_years`` (blank: not within the horizon),
+        ``lacking_pkr`` (shortfall of the NPV at the hurdle), ``viability_gap_pkr`` (this shortfall,
+        capped), ``subsidy_pkr``. Columns with subsidy: ``npv_subsidised_pkr``,
+        ``payback_subsidised_years``, ``discounted_payback_subsidised_years``.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def business_case(
     cost = new_offers["cost_pkr"].to_numpy(dtype=float)
 
     def flows_of(share: float) -> tuple[Floats, Floats]:
-        """Return yearly flows (PKR) at a share of sales: before replacements and tax, and after."""
+        """Return two arrays of yearly flows (PKR): before replacements and tax, and after both."""
         yearly = DAYS * share * sold * margin[:, None] - fixed.sum(axis=1).to_numpy()[:, None]
         tax = rules.income_tax * (yearly - again - (cost / rules.years)[:, None])
         return yearly, yearly - again - tax
@@ -179,7 +179,7 @@ def gap_arrays(
     subsidy: Subsidy,
     by_group: pd.DataFrame | None = None,
 ) -> tuple[Floats, Floats]:
-    """Return need and worth of `gap_terms` (PKR) for offers that are already checked."""
+    """Return need and worth (PKR), as `gap_terms` does, for offers that are already checked."""
     rules = at_hurdle(rules, subsidy.held_to)
     factor = present_value_factor(rules.discount_rate, rules.years)
     fixed = fixed_costs(offers, rules).sum(axis=1).to_numpy()
@@ -210,7 +210,7 @@ def _used(shares: pd.DataFrame) -> list[str]:
 
 
 def _mean(shares: pd.DataFrame, by_group: Mapping[str, float]) -> Floats:
-    """Return each offer's mean of a figure over charger groups, weighted by sales."""
+    """For each offer, return a figure's mean over the charger groups, weighted by sales."""
     return np.asarray(shares[list(by_group)].to_numpy() @ np.array(list(by_group.values())))
 
 
@@ -219,7 +219,7 @@ def _paybacks(outlay: Floats, flows: Floats) -> list[float]:
 
 
 def _sold(offers: pd.DataFrame, served: pd.Series | pd.DataFrame, rules: BusinessRules) -> Floats:
-    """Return each offer's sales in each year (kWh/day), less those of the station it extends."""
+    """Return each offer's sales above its ``standing_kwh_day`` in each year (kWh/day)."""
     years = rules.years
     table = served.to_frame() if isinstance(served, pd.Series) else served
     ids = offers["site_id"].astype(str)

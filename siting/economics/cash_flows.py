@@ -82,7 +82,7 @@ def fixed_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
 
 
 def sold_shares(offers: pd.DataFrame, by_group: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return each charger group's share of sales: one row per offer, one column per group.
+    """Return the share of sales at each charger group: one row per offer, one column per group.
 
     `by_group` has sales in any unit, with one row per ``site_id`` and one column per charger group.
     Without this table, or for an offer without sales, shares are proportional to capacity.

@@ -15,7 +15,7 @@ from siting.reference import at_preset, table
 from siting.sites import Hurdle
 from siting.tables import capacity_groups
 
-# Year of all prices and costs (PKR); stations of a plan open in the next year or later.
+# All prices and costs are in rupees of this year. Stations open in the next year or later.
 PRICES_OF = 2026
 # For each field of `BusinessRules`, the money.csv item with its value.
 ITEMS = {
@@ -51,11 +51,12 @@ class BusinessRules:
     years: int  # horizon, a whole number of at least 1
     payment_share: float  # share of revenue for payment and telecom, 0 to 1
     # `attendant_month_pkr`, `attendants`, `attendants_other`: an attendant's pay in PKR a month,
-    # and the number of attendants at a new station with DC chargers, and at one without
+    # the number of attendants at a new station with DC chargers, and their number at a new station
+    # without DC chargers
     attendant_month_pkr: float
     attendants: float
-    # `efficiency_dc`, `efficiency_other`: energy sold divided by energy bought, for DC chargers and
-    # swap cabinets, and for all others; above 0 and at most 1
+    # `efficiency_dc`, `efficiency_other`: energy sold divided by energy bought, above 0 and at most
+    # 1; the first is for DC chargers and swap cabinets, the second for all other chargers
     efficiency_dc: float
     efficiency_other: float
     # Sales of each year of operation relative to the target year, 0 to 1; the last value also
@@ -167,8 +168,8 @@ def sales_path(
 ) -> tuple[float, ...]:
     """Return the sales of each year of operation relative to the target year, 0 to 1.
 
-    Sales follow the demand up to that of the target year, for which capacity is built. With several
-    opening years, the result is the mean over these years.
+    Sales follow the demand, but not above the demand of the target year, for which capacity is
+    built. With several opening years, the result is the mean over these years.
 
     `demand_kwh_day`: demand of each year from the first opening year to the target year;
     `opening_years`: first years of operation, none after the target year.

@@ -111,7 +111,7 @@ def cost_to_all(
 
     `offers`: as in `yearly_costs`; `classes`: the vehicle classes whose drivers count;
     `time_values`: as `values_of_time` returns them; `sessions`: ``vehicle_class``, ``session_kwh``.
-    Raises `InputError` listing the classes without a value of time or energy per session.
+    Raises `InputError` listing each class that lacks a value of time or the energy of a session.
     """
     value = time_values.set_index("vehicle_class")["value"].astype(float).to_dict()
     energy = sessions.set_index("vehicle_class")["session_kwh"].astype(float).to_dict()

@@ -180,7 +180,7 @@ class Subsidy:
     # ``share`` pays shares of the cost components. ``need`` pays the viability gap
     # (`siting.economics`), up to these shares. ``flat`` pays `flat_pkr` a station, up to its cost.
     # ``gap`` pays the viability gap, up to `gap_cap_share` of the cost. The gap depends on sales,
-    # so an offer shows the maximum.
+    # so the ``subsidy_pkr`` of an offer is the maximum payment.
     rule: Literal["need", "share", "flat", "gap"] = "share"
     flat_pkr: float = 0.0  # rule ``flat``: PKR per station
     gap_cap_share: float = 0.5  # the ``gap`` rule: maximum share of the cost, 0 to 1
@@ -303,7 +303,7 @@ def annual_fee(largest_kw: Floats, fees: pd.DataFrame) -> pd.DataFrame:
 
 
 def bays_needed(number: Floats, types: pd.DataFrame, bays: pd.DataFrame) -> Floats:
-    """Return the car bays, rounded up, that each set of chargers (a row of `number`) needs."""
+    """For each set of chargers (a row of `number`), return the car bays needed, rounded up."""
     bay_rules = bays.set_index("charger_group")
     groups = types["charger_group"].astype(str)
     per_unit = groups.map(bay_rules["bays"].astype(float)).fillna(1.0).to_numpy(dtype=float)

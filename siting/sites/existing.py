@@ -15,9 +15,9 @@ from siting.files import read_layer, rows_fault, texts_of
 ASSUMED_POWER_KW = 60.0
 
 # For two of our columns: the matching column of Open Charge Map, its codes that mean yes, and the
-# value if both columns are missing. These meanings of the codes are not verified: 10 available, 20
-# in use, 30 out of order for now, 50 operational, 75 partly operational; usage 2 private for staff
-# and visitors, 6 private.
+# value used if the file has neither column. These meanings of the codes are not verified: 10
+# available, 20 in use, 30 out of order for now, 50 operational, 75 partly operational; usage 2
+# private for staff and visitors, 6 private.
 OCM_ANSWERS = {
     "operational": ("status_type_id", (10, 20, 30, 50, 75), True),
     "private": ("usage_type_id", (2, 6), False),
@@ -40,9 +40,9 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
     ``source``, ``geometry``. A station counts as existing only if it is in service and open to all.
     All other stations become ordinary places of the kind "existing (not operating)" or "existing
     (private)". A missing power is assumed to be 60 kW, as for the most common charger. ``source``
-    states this assumption and, if the row has one, its ``flag``. Raises `InputError` listing every
-    error: a file that cannot be read, missing columns or geometry, invalid powers or ports, values
-    other than yes and no, repeated ids.
+    states this assumption and the row's ``flag``, if there is one. Raises `InputError` listing
+    every error: a file that cannot be read, missing columns or geometry, invalid powers or ports,
+    values other than yes and no, repeated ids.
     """
     layer = read_layer(path)
     faults: list[Fault] = []
@@ -90,7 +90,7 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
 
 
 def _largest(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return each row's largest number (NaN if blank), and whether it has an invalid number."""
+    """Return each row's largest number (NaN if blank), and whether any number in it is invalid."""
     text = column.astype("str").where(column.notna(), "")
     parts = text.str.split(";").explode().str.strip()
     numbers = pd.to_numeric(parts.where(parts != ""), errors="coerce")

@@ -1,4 +1,4 @@
-"""Which chargers fit which sites, with a reason in words for those that do not fit.
+"""Which chargers fit which sites, with a reason in words for each pair that does not fit.
 
 Chargers fit a site if a grid connection and the headroom (or a bought upgrade) carry their load,
 the bays suffice, and NEECA's parking rule allows their number of points. Configurations that the
@@ -40,7 +40,7 @@ class Fitting:
         return points_required(known.to_numpy(dtype=float), self.parking)
 
     def wrong_points(self, points: Any, asked: Any) -> tuple[Any, Any]:
-        """Return the sites with too few points, and the sites with too many."""
+        """Return two masks of the rows: those with too few points, and those with too many."""
         few = (points < asked) & (self.points_rule == "minimum")
         # The rule sets no number below its first step, so any number of points is allowed there.
         return few, (points > asked) & (asked > 0) & (self.points_rule == "maximum")
@@ -49,7 +49,7 @@ class Fitting:
 def pairs(
     sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules: Fitting
 ) -> tuple[Places, Places, bool]:
-    """Return the pairs of a site row and a choice row that become offers, and whether a size fits.
+    """Return the pairs that become offers, as site rows and choice rows, and whether a size fits.
 
     Pairs are sorted by site, then by choice. `sites` are new sites, or existing stations with their
     ``ports``, ``points`` and ``bays_needed``; `sized` marks the choices that are sizes. A site is
@@ -90,7 +90,7 @@ def _fits(sites: pd.DataFrame, choices: pd.DataFrame, rules: Fitting) -> Flags:
 
 
 def _smallest(choices: pd.DataFrame, sized: Flags, least_ports: int) -> int:
-    """Return the row of the smallest size with enough ports: by bays, then load, then price."""
+    """Return the row of the smallest size with enough ports: least bays, then load, then price."""
     large = sized & (choices["ports"].to_numpy() >= least_ports)
     rows = np.flatnonzero(large if large.any() else sized)
     order = choices.iloc[rows][["charger_cost_pkr", "load_kw", "bays_needed"]]
@@ -126,7 +126,7 @@ def _room(bays: float, kw: float) -> str:
 
 
 def with_upgrade(offers: pd.DataFrame, rules: Fitting) -> pd.DataFrame:
-    """Return the offers; where the headroom is too small, add a reason or an upgrade's price."""
+    """Return the offers, with a reason or an upgrade's price where the headroom is too small."""
     out = offers.assign(upgrade_kw=0.0, upgrade_cost_pkr=0.0)
     added = out["load_kw"] - out["standing_kw"]
     over = (out["reason"] == "") & (added > out["headroom_kw"])
@@ -145,7 +145,7 @@ def with_upgrade(offers: pd.DataFrame, rules: Fitting) -> pd.DataFrame:
 
 
 def with_reasons(offers: pd.DataFrame, sized: Flags, rules: Fitting) -> pd.DataFrame:
-    """Return the offers; wrong numbers of bays, points and ports become reasons."""
+    """Return the offers, with a reason where the number of bays, points or ports is wrong."""
     asked = rules.points(offers)
     points, ports = (offers[c].to_numpy() for c in ("points", "ports"))
     bays, there = (offers[c].to_numpy(float) for c in ("bays_needed", "site_bays"))

@@ -1,8 +1,8 @@
-"""The 11 kV network near each site, from layers: the length of a line, the feeder, the headroom.
+"""The 11 kV network near each site, from map layers: line length, feeder and headroom.
 
 Feeder maps and loads are not public in Pakistan, but OpenStreetMap has some of the lines. If a
-layer has no data for a site, its columns stay blank, and `make_offers` uses the defaults marked as
-assumptions.
+layer has no data for a site, the site's columns stay blank, and `make_offers` uses the defaults
+marked as assumptions.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def assign_feeders(
 
 
 def _nearest(sites: gpd.GeoDataFrame, layer: gpd.GeoDataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return the row of the layer nearest to each site (the first among ties), and the distance."""
+    """Return each site's nearest row of the layer (the first among ties), and its distance."""
     local = layer.to_crs(sites.crs)
     tree = shapely.STRtree(local.geometry.to_numpy())
     pairs, away_m = tree.query_nearest(

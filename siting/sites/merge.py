@@ -36,11 +36,12 @@ def merge_candidates(
 ) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Return the candidate sites of all layers, and the dropped places.
 
-    Places are taken in order: existing stations first, then by layer, with named places first in
-    each layer, then from south to north and west to east. Each place joins the nearest earlier site
-    within `merge_within_m`; if there is none, it becomes a site. A long row of places is therefore
-    not merged into one site. Two existing stations of one layer always remain two sites, but a
-    station repeated in another layer is joined.
+    Existing stations are taken first, then all other places; both are taken layer by layer. In each
+    layer, named places come first. Otherwise the order is from south to north, then from west to
+    east. Each place joins the nearest earlier site within `merge_within_m`; if there is none, it
+    becomes a site. A long row of places is therefore not merged into one site. Two existing
+    stations of one layer always remain two sites, but a station repeated in another layer is
+    joined.
 
     Parameters
     ----------
@@ -74,8 +75,8 @@ def merge_candidates(
     Raises
     ------
     InputError
-        If a layer lacks a column or lies wholly outside the roads, user ids repeat, or no place is
-        found or remains.
+        If a layer lacks a column or lies wholly outside the roads, if user ids repeat, or if no
+        place is found or none remains.
     """
     places = _stack(layers, network, merge_within_m, max_snap_m)
     snapped = snap(places, network, max_snap_m)
@@ -177,7 +178,7 @@ def _in_order(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def _unfit(places: gpd.GeoDataFrame, excluded: gpd.GeoDataFrame | None) -> pd.Series[str]:
-    """Return why each place is unfit, apart from its distance to roads; missing if it is fit."""
+    """Return why each place is unfit, whatever its distance to roads; missing if it is fit."""
     none = pd.Series(None, index=places.index, dtype="str")
     reason: pd.Series[str] = places["unfit"] if "unfit" in places.columns else none
     if excluded is None or excluded.empty:

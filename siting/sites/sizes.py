@@ -111,7 +111,7 @@ def shown_offers(
     At a site with a new station, the built size and its neighbours are shown. Neighbours differ by
     one step of one charger type (to the next allowed number, or from none to the smallest). At all
     other sites, sizes with a single charger type are shown. For each site and each reason, one size
-    that is ruled out is also shown.
+    ruled out for that reason is also shown.
 
     `offers`: as specified in `siting.tables.OFFERS`; `built`: ids of the offers that a plan selects
     (several if a site is extended later); `bundles`: names of configurations whose offers are all
@@ -174,10 +174,10 @@ def _counts(chargers: str) -> tuple[dict[str, int], float | None]:
 
 
 def _steps(counts: list[dict[str, int]], made: Flags) -> Floats:
-    """Return the number of steps above zero: one row per station and one column per charger type.
+    """Return an array that counts steps above 0: one row per station, one column per charger type.
 
-    The steps are the numbers of chargers in the sizes, which `made` marks. A number between two
-    steps is half a step from each.
+    The steps of a charger type are its numbers in the stations that `made` marks as sizes. A number
+    between two steps is half a step from each.
     """
     types = list(dict.fromkeys(charger for added in counts for charger in added))
     rows = [[added.get(charger, 0) for charger in types] for added in counts]

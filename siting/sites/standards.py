@@ -8,23 +8,23 @@ is in use for at most the share u of the time (`time_utilisation`). A group ther
 
     sum over its ports of 24 h x u x session_kwh / (minutes(p) / 60)
 
-This bound stops rising once the ports exceed the power that vehicles can take. The first bound is
+This bound stops rising once the ports have more power than vehicles can take. The first bound is
 the smaller one with few ports, the second with many. A session of class c at a port of p kW takes
 
     minutes(c, p) = 60 session_kwh(c) / min(p, limit(c))
 
 Here p is the charger's kW divided by its ports (all in use at once), and limit(c) is the vehicle's
-limit. It comes from the table of limits if that table has the class and the charger group.
+limit. This limit comes from the table of limits if that table has the class and the charger group.
 Otherwise it is session_kwh / session_min of the profile table, the mean power at a strong charger.
 The classes of a group are weighted by their number of sessions, which is ``energy_kwh_day`` (or an
 equal energy) divided by session_kwh.
 
-A group can have charger types of different speeds. Its k fastest ports form one M/M/k queue with
-the mean of their minutes, in which slow ports weigh more than in the mean of their rates. The
-remaining ports of each type form a separate queue, and k is chosen to serve the most energy. A
-station could assign its ports to these queues, and idle slow ports cost nothing, so more or faster
-ports never lower the capacity. In a simulation where drivers take the fastest free port, eleven
-combinations of two or three types kept the share of long waits clearly below alpha.
+A group can have charger types of different speeds. Its k fastest ports form one M/M/k queue, whose
+service time is the mean of their minutes. In this mean, slow ports weigh more than in the mean of
+their rates. The remaining ports of each type form a separate queue, and k is chosen to serve the
+most energy. A station could assign its ports to these queues, and idle slow ports cost nothing, so
+more or faster ports never lower the capacity. In a simulation where drivers take the fastest free
+port, eleven combinations of two or three types kept the share of long waits clearly below alpha.
 
 A queue with the mean session of all classes is only an approximation. It was simulated with alpha
 0.1, 1 to 8 ports, and cars and buses that take equal energy. With exponential sessions, 0.100 to
@@ -43,9 +43,10 @@ returned battery,
 
     recharge_min = 60 depth pack_kwh / (kW a slot) x taper,   a swap gives depth x pack_kwh.
 
-The ``waiting`` rule applies as above with these values. The ``rated_share`` rule allows as many
-swaps in the peak hour as the slots can recharge. The swaps of a day are this number divided by the
-peak hour's share of the day. Neither rule counts batteries that are full when the hour begins.
+The ``waiting`` rule applies as above with these values. The ``rated_share`` rule allows one swap in
+the peak hour for each battery that the slots can recharge in that hour. The swaps of a day are this
+number divided by the peak hour's share of the day. Neither rule counts batteries that are full when
+the hour begins.
 """
 
 from __future__ import annotations
@@ -75,9 +76,9 @@ class ServiceStandard:
     siting.errors.InputError: service, alpha: 1.0 is not a share above 0 and below 1
     """
 
-    # Under ``waiting``, capacity is the energy served with few long waits in the peak hour and
-    # within the limit on port use. Under ``rated_share``, it is a share of the day's output at full
-    # power.
+    # Under ``waiting``, capacity is the most energy at which few drivers wait long in the peak hour
+    # and no port is in use longer than allowed. Under ``rated_share``, it is a share of the day's
+    # output at full power.
     rule: Rule = "rated_share"
     # For the ``rated_share`` rule: the share of the day's output at full power that is sold, above
     # 0 and at most 1; 0.027 was observed in 2024 (gadinsider.com, quoting a NEPRA hearing).

@@ -50,8 +50,8 @@ def erlang_c(servers: Numbers, offered_load: Numbers) -> Floats:
     """Return the share of arrivals that must wait, 0 to 1; 1 if the load is at least `servers`.
 
     `servers`: ports, whole numbers of at least 1; `offered_load`: arrivals an hour times mean
-    service time in hours (erlangs), at least 0. Result: an array of their broadcast shape. Raises
-    `InputError` with every invalid number.
+    service time in hours (erlangs), at least 0. Result: an array of the shape to which both
+    broadcast. Raises `InputError` with every invalid number.
 
     >>> float(erlang_c(1, 0.5))  # one server: the load itself
     0.5
@@ -68,7 +68,7 @@ def wait_probability(
 
     `servers`: ports, at least 1; `arrivals_per_h`: drivers an hour, at least 0; `session_min`: mean
     time at the port in minutes, above 0; `wait_min`: the wait in minutes, at least 0. Result: an
-    array of their broadcast shape. Raises `InputError` with every invalid number.
+    array of the shape to which all broadcast. Raises `InputError` with every invalid number.
 
     >>> round(float(wait_probability(2, 2.0, 30.0, 10.0)), 6)  # C(2, 1) e^(-1/3)
     0.238844

@@ -12,7 +12,7 @@ import shapely
 # Maximum distances (m) at which a site counts as on a street, on the corner of two streets, near a
 # street, near a named place, and in or near a part of the city.
 STREET_M, CORNER_M, NEAR_STREET_M, PLACE_M, PART_M = 150.0, 45.0, 800.0, 400.0, 1500.0
-MIDDLE_M = 250.0  # a site within this distance of a part's point counts as in the part
+MIDDLE_M = 250.0  # a site this near the point of a part of the city is in that part
 
 
 def with_whereabouts(
@@ -24,7 +24,8 @@ def with_whereabouts(
     """Return the sites, each with a name and a description of its location (``whereabouts``).
 
     A place keeps its name if it has one. Places without a name are named after their location.
-    Street corners are too, because all corners on a street share its name.
+    Street corners are named after their location in any case, because all corners on a street share
+    its name.
 
     `sites`: ``name``, ``kind`` and points; `edges`: the roads, with ``name`` and lines in metres;
     `parts`: the parts of the city, with ``name`` and points; `named`: the sites whose names can

@@ -1,7 +1,7 @@
 """The account of a plan: its claims and input tables, the only data that a recount reads.
 
-A plan is recounted in *slices*, each one year in one scenario. Without years and scenarios there is
-one slice with the name ``""``, and tables need no ``slice`` column.
+A plan is recounted in *slices*; each slice is one year in one scenario. Without years and scenarios
+there is one slice with the name ``""``, and tables need no ``slice`` column.
 """
 
 from __future__ import annotations
@@ -78,29 +78,32 @@ class ToAll:
 class Aim:
     """The claimed value of an aim, with its bound and gap."""
 
-    # ``most_worth``: the mean worth over scenarios, weighted over the years; ``net_worth``: this
-    # worth less `least_gain` for each rupee paid for the final stations, or drawn in a year;
-    # ``least_money``: the money of the final stations; ``worst_share``: the smallest share served
-    # of a group; ``least_regret``: the largest regret over scenarios; ``tail``: the mean of the
-    # worst outcomes; ``shortest_drives``: kWh/day times minutes; ``least_cost_to_all``: the yearly
-    # cost of stations and of drivers' time.
+    # ``most_worth``: the mean worth over scenarios, weighted over the years.
+    # ``net_worth``: the same worth, minus `least_gain` for each rupee. The rupees are those of the
+    # final stations or, if `least_gain` is given by year, those drawn in each year.
+    # ``least_money``: the money of the final stations.
+    # ``worst_share``: the smallest share served among the groups.
+    # ``least_regret``: the largest regret over scenarios.
+    # ``tail``: the mean of the worst outcomes.
+    # ``shortest_drives``: the sum of kWh/day times minutes.
+    # ``least_cost_to_all``: the yearly cost of stations and of drivers' time.
     kind: AimKind
     # The claimed value in `unit`, and the bound and gap if these are claimed.
     value: float
     bound: float | None = None
     gap: float | None = None
     unit: str = "kWh/day"
-    # The figure of the aim: ``subsidy_pkr`` or ``cost_pkr`` for ``least_money`` and ``net_worth``,
-    # ``served`` or ``unserved`` for ``tail``.
+    # The figure that counts. For ``least_money`` and ``net_worth``: ``subsidy_pkr`` or
+    # ``cost_pkr``. For ``tail``: ``served`` or ``unserved``.
     of: str = ""
-    # ``net_worth``: the worth deducted per rupee, in `unit`; by year if it differs between years.
+    # ``net_worth``: the worth deducted per rupee, in `unit`; a mapping by year if years differ.
     least_gain: float | Mapping[int, float] = 0.0
     alpha: float = 0.0  # ``tail``: the share of outcomes that are not among the worst
     # ``least_regret``: columns ``scenario``, ``best`` (from which regret is measured) and, if
     # claimed, ``found`` (worth of a plan made for the scenario alone) and ``regret``.
     best: pd.DataFrame | None = None
-    # ``worst_share``: `members` has ``floor`` and ``demand_id``; None: the account's `members`.
-    # `slices`: names of the slices compared; None: those of the last year.
+    # ``worst_share``: `members` has ``floor`` and ``demand_id``; None: use the account's `members`.
+    # `slices`: names of the slices compared; None: the slices of the last year.
     members: pd.DataFrame | None = None
     slices: Sequence[str] | None = None
     to_all: ToAll | None = None  # ``least_cost_to_all``: the costs

@@ -157,7 +157,7 @@ class Book:
 
     @cached_property
     def stands(self) -> pd.DataFrame:
-        """The stations of each slice with their offers, without stations whose offer is unknown."""
+        """The stations of each slice with their offers. Stations of unknown offers are left out."""
         columns = ["slice", "year", "site_id", "offer_id"]
         return self.built[columns].merge(self.offers.drop(columns="site_id"), on="offer_id")
 

@@ -1,7 +1,7 @@
 """A bound on every plan, proven again from the tables and dual prices alone.
 
-For any prices of demand, money and limits, the worth of every plan is at most the value of all
-resources at these prices plus the largest contribution of each site (weak duality)::
+For any prices of demand, money and limits, the worth of every plan is at most the sum of two terms
+(weak duality): the value of all resources at these prices, and the sites' largest contributions::
 
     sum of p_i d_i  +  sum of m_r limit_r  -  sum of f_g share_g D_g
       +  sum over sites of the most over its offers of  (intake  -  priced use)
@@ -13,10 +13,11 @@ Here ``p_i``, ``m_r`` and ``f_g`` are the prices of demand row ``i``, limit ``r`
 each row. The energy that a station can serve in a set of rows is a minimum over sets ``U`` of
 charger groups: the capacity of ``U`` plus the demand of the rows that can also use a group outside
 ``U`` (Hall). The intake is the integral of this energy over the worth per kWh (Edmonds). Under the
-viability gap, a price ``tau`` of a site's gap adds ``tau`` times the margin to each kWh, subtracts
-``tau`` times the need, and adds ``(tau - c)+`` times the largest payment, where ``c`` is the price
-of a rupee. Several ``tau`` are tried, and each offer uses the smallest result. With years, a
-station contributes over its whole course, upgrades included.
+viability gap, each site's gap has a price ``tau``, and ``c`` is the price of a rupee. A kWh then
+earns ``tau x margin`` more. The station earns ``tau x need`` less, and
+``max(0, tau - c) x (largest payment)`` more. Several values of ``tau`` are tried, and the smallest
+result is used for each offer. With years, a station contributes over its whole course, upgrades
+included.
 
 The prices need not be optimal: other prices give a weaker bound, never an invalid one. For small
 towns, the sums are exact fractions. For larger towns, they are in floating point, and the largest
@@ -51,7 +52,7 @@ PROVABLE = ("most_worth", "net_worth", "least_money")
 # Sums use fractions up to this number of pairs (demand row, site in reach) over all slices.
 EXACT_PAIRS = 5_000
 # Further prices tried for a site's gap, as shares of the price of a rupee. The price that a run
-# stores is the best one for a single offer of the site. Measured (embedded city, 64 sockets): in
+# stores is the best price for one offer of the site. Measured (embedded city, 64 sockets): in
 # steps of 0.5 the bound is 18,169 kWh/day; in steps of 0.1 it is 13,770, as in the run.
 GAP_PRICES = tuple(n / 10 for n in range(11))
 EPSILON = 2.0**-52
@@ -71,7 +72,7 @@ class Certified:
 
 
 def certified(account: Account, prices: pd.DataFrame) -> Certified:
-    """Return the bound on an account's first aim that these prices prove.
+    """Return the bound that these prices prove on an account's first aim.
 
     `account`: the input tables of a plan; its claims are not read. `prices`: the columns ``row``,
     ``name``, ``slice`` and ``price`` (in the aim's unit). ``row`` is the kind of price:
@@ -288,7 +289,7 @@ class _Bound:
         return over | offers["offer_id"].isin(use.loc[much, "offer_id"])
 
     def _uses(self, offers: pd.DataFrame) -> tuple[Numbers, Numbers]:
-        """Return the priced use of limits by each offer: a fixed part, and a part per rupee."""
+        """Return what the limits used by each offer cost: a fixed part, and a part per rupee."""
         each, rupee = self.numbers(np.zeros(len(offers))), self.numbers(np.zeros(len(offers)))
         use = self.book.use
         for row in self.book.resources.to_dict("records"):
@@ -302,7 +303,7 @@ class _Bound:
         return each, rupee
 
     def _by_year(self, site: str, at: Numbers) -> Numbers:
-        """Return the contributions of a site's offers: one row per year, one column per offer."""
+        """Return an array of contributions: one row per year, one column per offer of the site."""
         years = self.book.years
         price = self.numbers([self._money_price(year) for year in years] + [0.0])
         given = 1.0 if self.aim.kind == "least_money" else self.aim.least_gain
@@ -336,10 +337,10 @@ class _Bound:
         return np.array(out)
 
     def _with_gap(self, site: str, at: Numbers, year: Any, c: Numbers) -> tuple[Numbers, Numbers]:
-        """Return a bound on each offer's earnings, and its size.
+        """Return a bound on each offer's earnings, and the scale of the rounding error.
 
-        The bound is the smallest over the prices tried for the site's gap. The size is the largest
-        absolute value, for the rounding error.
+        The bound is the smallest over the prices tried for the site's gap. The scale is the largest
+        absolute value in the sums.
         """
         when = str(year) if (site, str(year)) in self.price["gap"] else ""
         site_price = self._price("gap", site, when)
@@ -357,7 +358,7 @@ class _Bound:
         return best, np.array([size for _, size in earnings]).max(axis=0)
 
     def _intake(self, site: str, at: Numbers, year: Any, tau: Any) -> Numbers:
-        """Return the largest earnings of a site's offers in a year, each as the only station.
+        """Return the most that each offer of a site could earn in a year as the only station.
 
         If `tau` is None, return the largest margin of each offer instead.
         """
@@ -388,7 +389,7 @@ class _Bound:
         return out
 
     def _courses(self, at: Numbers, value: Numbers) -> Numbers:
-        """Return the largest contribution from each year on: a row per year, a column per offer."""
+        """Return an array of the largest contributions from each year on: years by offers."""
         size, pkr, stands = self.able[at], self.drawn[at], self.stands[at]
         bigger = np.asarray((size[:, None, :] <= size[None, :, :]).all(axis=2), dtype=bool)
         if self.account.gap is None:
@@ -406,7 +407,7 @@ class _Bound:
 
 @dataclass(frozen=True, eq=False)
 class _Sets:
-    """The sets of charger groups that can bind: unions of the sets that classes can use."""
+    """Sets of charger groups that may limit a station: unions of the sets that classes can use."""
 
     inside: npt.NDArray[np.int64]  # one row per set, one column per group: whether it is in the set
     beside: npt.NDArray[np.int64]  # a row per set, a column per class: can it use a group outside?

@@ -61,8 +61,8 @@ def _check_budget(book: Book, ledger: Ledger) -> None:
 def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
     """Check that each station draws its shortfall in each year, within its cap.
 
-    The stations of a concession share one business case. If money that is not spent in its year
-    lapses, it may be paid in advance of a later shortfall.
+    The stations of a concession share one business case. If unspent money lapses at the end of a
+    year, a payment may come before the shortfall.
     """
     rows = book.service.merge(book.slices[["slice", "probability"]], on="slice")
     margin = rows["vehicle_class"].map(gap.counted_pkr).astype(float)

@@ -75,8 +75,8 @@ def _check_capacity(book: Book, ledger: Ledger) -> None:
 def _carried(book: Book, load: pd.DataFrame, whole: pd.DataFrame) -> np.ndarray:
     """Return the load that each station can serve (kWh/day), from one joint transport problem.
 
-    The load is divided by the station's total, so that the solver's tolerances treat small and
-    large stations alike.
+    In the problem, each load is divided by the station's total load, so that the solver's
+    tolerances treat small and large stations alike.
     """
     key = ["slice", "site_id"]
     share = load.merge(whole, on=key, suffixes=("", "_whole"))
@@ -142,7 +142,7 @@ def _check_claimed(book: Book, ledger: Ledger) -> None:
 
 
 def worth_of(book: Book, rows: pd.DataFrame, kwh: str, *, drives: bool) -> pd.Series:
-    """Return the worth of the energy in column `kwh`, per slice; `drives`: apply decay."""
+    """Return the worth of the energy in column `kwh`, per slice; `drives`: whether decay counts."""
     a = book.account
     worth = rows[kwh].to_numpy(dtype=float) * book.per_kwh(rows)
     if drives and a.decay is not None:
