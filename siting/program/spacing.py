@@ -75,7 +75,7 @@ def spacing(
 
 
 def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
-    """Return cliques of points that are all nearer than `min_m` to each other.
+    """Return cliques: sets of points in which every two points are nearer than `min_m`.
 
     Every pair of points nearer than `min_m` is in a clique.
 

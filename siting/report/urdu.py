@@ -33,7 +33,7 @@ NOTE = (
 
 @cache
 def glossary() -> dict[str, str]:
-    """Return the Urdu of each English string; the English is in lower case, with `#` and `*`."""
+    """Return a mapping of English strings (in lower case, with `#` and `*`) to Urdu strings."""
     text = (files("siting.report") / "urdu.csv").read_text(encoding="utf-8")
     # A number and its percent sign stay on one line.
     text = text.replace("} %", "}\u00a0%")

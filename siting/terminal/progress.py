@@ -111,7 +111,7 @@ def _show_table(display: Callable[..., Any], cell: Callable[[], int]) -> Report:
 
 
 def _notebook() -> tuple[Callable[..., Any], Callable[[], int]] | None:
-    """Return a notebook's display function and running cell number; None outside a notebook."""
+    """Return a notebook's display function and one for the running cell's number; else None."""
     shell = notebook()
     if shell is None:
         return None
