@@ -192,8 +192,8 @@ def verb(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator that turns a function into a command with an example in its help.
 
-    The function returns a `Reply`. The command prints its text or, with ``--json``, its JSON.
-    Errors are printed with their remedies.
+    The function returns a `Reply`. The command prints the text of the reply or, with ``--json``,
+    its JSON. Errors are printed with their remedies.
 
     `group` is the command's group in ``--help``. `solver` lists the solver options that the command
     has, out of ``budget``, ``gap`` and ``time_limit``; their values become overrides. `quiet` adds

@@ -15,7 +15,8 @@ from siting.errors import naming, refuse
 from siting.roads.strokes import strokes
 from siting.tables import DEMAND, SERVICE
 
-# Above this number, roads are joined for drawing. The unjoined roads of Karachi take 110 MB.
+# Above this number of roads, roads are joined for drawing. The unjoined roads of Karachi take 110
+# MB.
 MOST_ROADS = 100_000
 # Maximum shift of a joined road (m).
 DRAWN_WITHIN_M = 2.0

@@ -55,7 +55,7 @@ TailOf = Literal["unserved", "served"]
 Terms = tuple[Ints, Floats]
 # A function of the worth in each scenario (first axis); larger values are better.
 Goal = Callable[[Floats], Floats]
-# Names of the parts of the cost to all, in tables and messages.
+# Names, in tables and messages, of the two parts of the cost to all.
 STATIONS, DRIVERS_TIME = "stations", "drivers' time"
 _WORTH = r"\sum_{ijs} w_s a_{ij} v_{is} x_{ijs}"
 
@@ -158,13 +158,13 @@ class Aim(ABC):
         return np.zeros(0, dtype=np.int64), np.zeros(0)
 
     def minute_of_classes(self, instance: Instance) -> Floats | None:
-        """Return each vehicle class's weight of a minute driven; None if drives do not matter."""
+        """Return the weight of a minute for each vehicle class; None if drives do not matter."""
         return None
 
     def goal(self, layout: Layout) -> Goal | None:
         """Return the aim, without its money terms, as a function of the worth in each scenario.
 
-        None if the aim is not such a function.
+        Return None if the aim depends on anything else.
         """
         chance = np.array(layout.probabilities)
         return (lambda worth: np.tensordot(chance, worth, axes=1)) if self.of_worth else None

@@ -122,7 +122,7 @@ class Layout:
 
     @cached_property
     def worth_unit(self) -> float:
-        """The scale of worth in aims over scenarios: the most worth in reach in any scenario."""
+        """The scale of worth in aims over scenarios: the maximum of `most_worth_of_scenarios`."""
         return float(self.most_worth_of_scenarios().max(initial=0.0)) or 1.0
 
     def most_worth_of_scenarios(self) -> Floats:

@@ -52,11 +52,11 @@ class GapRule:
     Parameters
     ----------
     margin_pkr
-        Present value of the margin on one kWh/day over a station's life (PKR): one number for each
-        vehicle class, or one for all.
+        Present value of the margin on one kWh/day over a station's life (PKR). A number holds for
+        all vehicle classes; a mapping has a number for each class.
     cap
-        Maximum public money for an offer: one share in (0, 1] of the need, for all offers, or an
-        amount (PKR) for each ``offer_id``.
+        Maximum public money for an offer. A number in (0, 1] is a share of each offer's need; a
+        mapping has an amount (PKR) for each ``offer_id``.
     sales_share
         The hurdle: the share of its planned sales at which a station must break even, in (0, 1].
     concessions

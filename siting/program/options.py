@@ -39,7 +39,7 @@ class Options:
         return self.offer[:, -1]
 
     def find(self, offer: Ints) -> Ints:
-        """Return the position of the option that equals each row of `offer`; -1 if none does."""
+        """For each row of `offer`, return the position of the equal option; -1 if there is none."""
         at = {row.tobytes(): n for n, row in enumerate(np.ascontiguousarray(self.offer))}
         rows = np.ascontiguousarray(offer, dtype=self.offer.dtype)
         return np.array([at.get(row.tobytes(), -1) for row in rows], dtype=np.int64)
@@ -68,7 +68,7 @@ def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) 
 
 
 def opening(options: Options, opens: Ints, years: Ints) -> Options:
-    """Return the options whose last offer opens in a year in which it may open.
+    """Return the options whose last offer opens in the year that `opens` requires.
 
     `opens` is the required opening year of each offer (0: any year). `years` are the plan's years.
     """

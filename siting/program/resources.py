@@ -106,7 +106,7 @@ class ResourceRows:
             self._rows.append((name, kind, unit, at, use[at], at_least, at_most))
 
     def add_money(self, subsidy: Floats, budget_pkr: float, years: Years | None) -> None:
-        """Add a row for the budget or for each year; `subsidy` is what each offer draws (PKR)."""
+        """Add the row of the budget or a row per year; `subsidy` is what each offer draws (PKR)."""
         drawn = self.options.of_offers(subsidy)
         if years is None:
             self.add(BUDGET, BUDGET, "PKR", drawn[:, -1], at_most=budget_pkr)
@@ -142,7 +142,7 @@ class ResourceRows:
         self.add(name, "distance", "sites", use, at_least=float(sites - len(standing)))
 
     def add_bundles(self, bundle: Names) -> None:
-        """Require that all or none of a bundle's offers are open in the last year."""
+        """Require that either all or none of each bundle's offers are open in the last year."""
         last = self.options.last
         for name in sorted(set(bundle) - {""}):
             members = np.flatnonzero(bundle == name).tolist()

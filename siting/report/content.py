@@ -29,8 +29,8 @@ _COSTS = {
     "contingency_cost_pkr": "Contingency",
     "deposit_cost_pkr": "Security deposit",
 }
-# A new station is weak if the other stations could serve all but the share `WEAK_LOSS` of its
-# energy. It is also weak if it uses less than the share `WEAK_USE` of its capacity.
+# A new station is weak if the other stations could serve its energy, except for at most the share
+# `WEAK_LOSS`. It is also weak if it uses less than the share `WEAK_USE` of its capacity.
 WEAK_LOSS, WEAK_USE = 0.05, 0.25
 # Figures of the business case, which a card shows if the run has them.
 _BUSINESS: dict[str, tuple[str, Callable[[Any], str]]] = {

@@ -1,8 +1,8 @@
 """Demand served in each part of the city, the worst-served part first.
 
-If the program has zones, these are the parts. If it has none, the parts are the zones in which
-people were counted, provided that there are few of them. Otherwise the parts are squares. The page
-states that squares are not administrative districts.
+If the program has zones, the parts are its zones. Otherwise, if people were counted in a few zones,
+the parts are these counting zones. In all other cases the parts are squares. The page states that
+squares are not administrative districts.
 """
 
 from __future__ import annotations

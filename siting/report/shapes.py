@@ -1,6 +1,6 @@
 """Service areas, and shapes in integer coordinates for the page.
 
-The service area of a station merges the cells that it serves more than any other station does.
+The service area of a station is the union of the cells that this station serves the most.
 """
 
 from __future__ import annotations

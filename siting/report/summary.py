@@ -103,7 +103,7 @@ def _at_risk(run: RunRecord) -> str:
 
 
 def _on_the_day(run: RunRecord) -> str:
-    """Return the share of drivers served on the simulated day, and the share behind the money."""
+    """Return the share of drivers served on the simulated day, and the plan's share of energy."""
     day = run.facts.get("day") or {}
     share, planned = (day.get("free") or {}).get("served_share"), run.facts["served_share"]
     if day.get("why_not", "none") or share is None:
