@@ -138,7 +138,7 @@ def outside_layer(
     """Return the cells that the network does not reach and the people left out, each with a reason.
 
     `cells` and `demand` are `siting.tables.CELLS` and `siting.tables.DEMAND`. `people_outside` has
-    the rows of the people layer that the study leaves out, with ``people``. The result has the
+    the people layer's rows outside the study, with the column ``people``. The result has the
     columns ``people``, ``demand_kwh_day`` (missing for people left out of the study), ``reason``
     and ``geometry`` (lon/lat). The cells come first, then the people left out.
     """

@@ -239,8 +239,8 @@ def draw_demand(
 ) -> None:
     """Draw demand maps (PNG, SVG or PDF): one for all vehicle classes, and one per class.
 
-    Each map has its own scale. The darkest shade is about the 97th percentile of the cells with
-    demand.
+    Each map has its own scale. The darkest shade begins at about the 97th percentile of the demand
+    of its cells.
 
     `edges` are roads with ``highway``, in a projected coordinate reference system (metres). `cells`
     and `demand` are `siting.tables.CELLS` and `siting.tables.DEMAND`. Raises `InputError` if the

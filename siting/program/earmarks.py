@@ -13,8 +13,8 @@ This is equivalent to one row for each non-empty set ``T`` of envelopes::
 
 If an envelope is also a ceiling (``D_k <= E_k``), the rows whose set ``T`` does not contain this
 envelope are redundant. ``D_k`` is a share of each rupee drawn, so every row is a limit per rupee,
-as an envelope is. A split of the whole budget by charger group is a set of envelopes. Each is both
-a ceiling and a reserve.
+as an envelope is. A split of the whole budget by charger group is a set of envelopes. Each of these
+envelopes is both a ceiling and a reserve.
 
 Source: D. Gale: The Theory of Linear Economic Models, McGraw-Hill 1960, chapter 5 (a flow from
 supplies to demands exists if each set of demands fits into the supplies open to it).

@@ -251,7 +251,7 @@ class Instance:
     def contradictions(self) -> list[Fault]:
         """Return a fault for each limit that existing and required stations alone exceed.
 
-        Each station is taken at its minimum use, so no plan can keep these limits.
+        Each station is counted at its minimum use, so no plan can meet the limits in these faults.
         """
         must, money = np.flatnonzero(self.must_sites), self.offer_subsidy
         faults = []

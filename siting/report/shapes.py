@@ -1,6 +1,7 @@
 """Service areas, and shapes in integer coordinates for the page.
 
-The service area of a station is the union of the cells that this station serves the most.
+The service area of a station is the union of the cells that get more energy from this station than
+from any other.
 """
 
 from __future__ import annotations
