@@ -1,4 +1,4 @@
-"""The commands ``runs`` to ``papers`` for stored runs, and evaluate, compare and simulate."""
+"""Commands on stored runs (``runs`` to ``papers``, ``compare``, ``simulate``) and ``evaluate``."""
 
 from __future__ import annotations
 

@@ -192,12 +192,13 @@ def verb(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator that turns a function into a command with an example in its help.
 
-    The function returns a `Reply`, which is printed as ``--json`` and ``--quiet`` require. Errors
-    are printed with their remedies.
+    The function returns a `Reply`. The command prints the text of the reply or, with ``--json``,
+    its JSON. Errors are printed with their remedies.
 
-    `group` is the command's group in ``--help``. `solver` lists which of ``budget``, ``gap`` and
-    ``time_limit`` are options that set overrides. `quiet` adds the option ``--quiet``. If `bare` is
-    true, the function itself prints its result and explains errors.
+    `group` is the command's group in ``--help``. `solver` lists the solver options that the command
+    has, out of ``budget``, ``gap`` and ``time_limit``; their values become overrides. `quiet` adds
+    the option ``--quiet``. If `bare` is true, the function itself prints its result and explains
+    errors.
     """
 
     def make(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -216,7 +217,7 @@ def verb(
 def _with_common_options(
     function: Callable[..., Reply], solver: Sequence[str], quiet: bool
 ) -> Callable[..., None]:
-    """Return a command that takes the common options, prints its reply and exits with its code."""
+    """Return a command that takes the common options, prints a reply and exits with its code."""
     own = dict(inspect.signature(function, eval_str=True).parameters)
 
     def run(**given: Any) -> None:
@@ -361,7 +362,7 @@ class Progress:
         verb = _SAID.get(Said()).verb
         self.waiting = threading.Timer(FIRST_LINE_S, self._say_at_work, (verb,))
         self.waiting.daemon = True
-        if sys.stderr.isatty():  # a program that reads a pipe needs no such message
+        if sys.stderr.isatty():  # this message is only for people at a terminal
             self.waiting.start()
 
     def _say_at_work(self, verb: str) -> None:

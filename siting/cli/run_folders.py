@@ -78,7 +78,7 @@ def run_folder(wanted: Path, here: Path = Path()) -> Path:
     runs = _all_folders(here)
     named = [run for run in runs if run.path.name == word]
     begun = named or [run for run in runs if run.path.name.startswith(word)]
-    if not named and len(begun) != 1:  # files are read only if names do not suffice
+    if not named and len(begun) != 1:  # if folder names do not suffice, files are read
         of_study = (run for run in run_folders(here) if (run.facts or {}).get("name") == word)
         named = list(islice(of_study, 1))
     named = named or begun

@@ -58,7 +58,7 @@ _PARTS = {
     "deposit_cost_pkr": "Security deposit",
     "fee_cost_pkr": "Fees",
 }
-# Parts of the grid works, shown instead of their sum if known.
+# Parts of the grid works. If they are known, they are shown instead of their sum.
 _GRID_PARTS = {"connection_cost_pkr", "line_cost_pkr", "upgrade_cost_pkr"}
 # Content of each picture, by name.
 PICTURES = {
@@ -98,7 +98,7 @@ def plot_plan(plan: Any, what: str) -> Figure:
 
 
 def save_plan_pictures(plan: Any, folder: Path | str, formats: Sequence[str]) -> list[Path]:
-    """Write every picture for which a plan has tables; see `siting.Plan.save_pictures`."""
+    """Write all pictures that the tables of a plan allow; see `siting.Plan.save_pictures`."""
     given = (formats,) if isinstance(formats, str) else tuple(formats)
     odd = [form for form in given if form not in FORMATS]
     refuse(naming("formats", "not known", odd, f"use {', '.join(FORMATS)}"))
@@ -140,7 +140,7 @@ def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figu
 
 
 def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: str = "") -> Figure:
-    """Return a bar chart of the new stations' cost (PKR million), by part and by payer.
+    """Return a bar chart of the new stations' cost (PKR million): its parts, and who pays.
 
     `sites` has ``offer_id``, ``existing``, ``cost_pkr``, ``subsidy_pkr``. Costs that `offers` does
     not divide into parts are shown as "Other".
@@ -172,7 +172,7 @@ def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: 
 
 
 def cost_parts(new: pd.DataFrame, offers: pd.DataFrame) -> dict[str, float]:
-    """Return the cost of the new stations by part (PKR), omitting parts that cost nothing."""
+    """Return each part of the new stations' cost (PKR), omitting parts that cost nothing."""
     built = offers[offers["offer_id"].isin(new["offer_id"])]
     known = set(offers.columns)
     known -= {"grid_cost_pkr"} if known >= _GRID_PARTS else _GRID_PARTS
@@ -234,7 +234,7 @@ def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
 
 
 def frontier_figure(table: pd.DataFrame, *, title: str, note: str = "") -> Figure:
-    """Return a chart of the share served for each budget, with the bound above it.
+    """Return a chart of the share served with each budget, and of the upper bound on it.
 
     `table` has ``budget_pkr``, ``served_share``, ``served_kwh_day``, ``bound_kwh_day``, ``knee``,
     ``worst_class_share``.

@@ -36,7 +36,8 @@ def credit_line(inputs: Iterable[Mapping[str, Any]]) -> str:
 def noted(plan: Any) -> str:
     """Return the note and credit written into every file made from a plan.
 
-    `plan` is a `siting.Plan`; the inputs come from its facts or, failing that, its study.
+    `plan` is a `siting.Plan`. Its inputs are read from its facts, or from its study if the facts
+    have none.
     """
     inputs = plan.facts.get("inputs")
     if inputs is None:

@@ -75,10 +75,10 @@ def data_dictionary_of(layers: Mapping[str, Iterable[str]]) -> pd.DataFrame:
 def fields_of(
     layers: Mapping[str, pd.DataFrame], beside: Mapping[str, Iterable[str]] | None = None
 ) -> dict[str, list[str]]:
-    """Return the field names of each layer, without its geometry, plus the fields in `beside`.
+    """Return the field names of each layer except the geometry, then the fields in `beside`.
 
-    `layers` are layers and tables by name. `beside` has further fields for each layer, such as
-    ``lon`` and ``lat``, or all fields of another table.
+    `layers` are layers and tables by name. `beside` maps the name of a layer to further fields,
+    such as ``lon`` and ``lat``, or the name of a table that is not in `layers` to all its fields.
     """
     fields = {
         name: [str(c) for c in layer.columns[layer.dtypes != "geometry"]]
@@ -116,8 +116,8 @@ def is_own(field: str, layers: Iterable[str] = ("candidates", "sites", "viabilit
 def with_units[Frame: pd.DataFrame](table: Frame, layer: str = "*") -> Frame:
     """Return a table with the units of its columns in ``attrs["units"]``.
 
-    `layer` is the name of the layer or table. It determines the unit of columns whose names have
-    none.
+    `layer` is the name of the layer or table. A column's unit is the unit in the dictionary of this
+    layer or, if there is none, the unit at the end of the column's name.
 
     >>> with_units(pd.DataFrame({"cost_pkr": [1.0], "served_share": [0.5]})).attrs
     {'units': {'cost_pkr': 'PKR', 'served_share': '0 to 1'}}
@@ -153,7 +153,8 @@ def alias(field: str) -> str:
 def short_names(fields: Iterable[str]) -> dict[str, str]:
     """Return a unique name of at most ten characters for each field, as Shapefiles need.
 
-    The unit at the end is dropped first, then words are cut evenly. `alias` gives the full name.
+    In a longer name the unit at the end is dropped first. Then letters are cut from the longest
+    words. `alias` gives the full name.
 
     >>> short_names(["site_id", "served_two_wheeler_kwh_day", "capacity_lev_kwh_day"]).values()
     dict_values(['site_id', 'se_two_whe', 'capaci_lev'])
@@ -181,7 +182,7 @@ Known = tuple[re.Pattern[str], str, str]
 
 @cache
 def _known() -> dict[str, list[Known]]:
-    """Return each layer's fields as name pattern, unit and meaning, exact names first."""
+    """Return a (name pattern, unit, meaning) for each field of each layer, exact names first."""
     with _FIELDS.open(encoding="utf-8", newline="") as file:
         listed = sorted(csv.DictReader(file), key=lambda row: "<" in row["field"])
     rows = [(row["layer"], row["field"], row["unit"], row["meaning"]) for row in listed]

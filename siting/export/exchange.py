@@ -54,9 +54,9 @@ def write_exchange(
     contain several. Field names in a Shapefile have at most ten letters; the full names are in
     ``NAME.fields.csv``. A workbook (``.xlsx``) has a ``readme`` sheet, a sheet per table, and a
     last sheet with the meaning of each column. In the sheets, each shape is replaced by the ``lon``
-    and ``lat`` of a point on it. `names` are the layers to write. The default is ``sites``; for KML
-    and GeoPackage, ``sites`` and ``demand``; for a workbook, all but the roads. `title` and `note`
-    are those of the study.
+    and ``lat`` of a point on it. `names` are the layers to write. By default ``sites`` is written.
+    KML and GeoPackage files also get ``demand``, and a workbook gets all layers but the roads.
+    `title` and `note` are those of the study.
 
     Raises `InputError` if the extension or a layer is unknown, or a layer does not fit the format.
     """
@@ -112,7 +112,7 @@ def _geopackage(layers: dict[str, pd.DataFrame], part: Path, title: str, note: s
 
 
 def _shapefile(name: str, layer: pd.DataFrame, part: Path, path: Path, note: str) -> None:
-    """Write a layer's Shapefile as `part`, and its accompanying files next to `path`."""
+    """Write a layer's Shapefile to `part`, and the files that accompany it next to `path`."""
     ready = _ready(name, layer)
     columns = [str(c) for c in ready.columns if c != "geometry"]
     short = short_names(columns)

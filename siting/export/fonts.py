@@ -54,7 +54,7 @@ def _without_urdu(text: str) -> str:
 
 @cache
 def _font_with(letters: frozenset[str]) -> str | None:
-    """Return the first installed font with all letters; None without such a font or libraqm."""
+    """Return the first installed font with all letters; None without a font, or without libraqm."""
     from matplotlib import font_manager, ft2font
 
     if not hasattr(ft2font, "__libraqm_version__"):

@@ -67,7 +67,7 @@ def write_geopackage(
     descriptions
         The description of each layer in a GIS.
     geometry_types
-        The geometry type of each layer that may be empty.
+        The geometry type of a layer, which is used if the layer has no rows.
     styles
         QGIS styles of each layer (`styles_of`), written to the table ``layer_styles``. QGIS opens
         the layer with its first style.
@@ -161,7 +161,7 @@ def _add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
 def _add_meanings(path: Path, dictionary: pd.DataFrame) -> None:
     """Add each field's name in words and its meaning, for display in a GIS.
 
-    The layers must already be written; rows of `dictionary` for other tables are skipped.
+    The layers must already be written. Rows of `dictionary` on other layers are skipped.
     """
     rows = dictionary[["layer", "field", "alias", "unit", "meaning"]].astype(str)
     with closing(sqlite3.connect(path)) as database, database:

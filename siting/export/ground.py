@@ -26,7 +26,7 @@ _ROADS = {
     "trunk": (2.2, "#858c96"),
     "motorway": (2.2, "#858c96"),
 }
-# Colours of cells with low and with high demand, if none, half or all of it is served.
+# Colours of cells: a row for no, half and all demand served; in each row, low and high demand.
 _SHADES = np.array(
     [
         [[253, 241, 226], [222, 110, 56]],
@@ -80,7 +80,7 @@ def find_ground(
 
 
 def energy_wanted(cells: gpd.GeoDataFrame) -> tuple[Array, str]:
-    """Return the demand that sets the colour of each cell, and its unit."""
+    """Return the demand that sets each cell's colour, and the unit of this demand."""
     energy: Array = cells["demand_kwh_day"].to_numpy(dtype=float)
     area_km2: Array = np.asarray(shapely.area(np.asarray(cells.geometry.array))) / 1e6
     if (area_km2 > 0).all():

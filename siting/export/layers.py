@@ -15,7 +15,8 @@ from siting.errors import naming, refuse
 from siting.roads.strokes import strokes
 from siting.tables import DEMAND, SERVICE
 
-# Above this number, roads are joined for drawing. The unjoined roads of Karachi take 110 MB.
+# Above this number of roads, roads are joined for drawing. The unjoined roads of Karachi take 110
+# MB.
 MOST_ROADS = 100_000
 # Maximum shift of a joined road (m).
 DRAWN_WITHIN_M = 2.0
@@ -97,7 +98,7 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
 
 
 def one_each(rows: pd.DataFrame, cell_id: Iterable[Any], cells: pd.Series) -> pd.DataFrame:
-    """For each cell, in the order of `cells`, return the column values that all its rows share.
+    """Return a row per cell, in the order of `cells`, with the values that all its rows share.
 
     A value is blank if the rows of a cell differ. A column whose values differ within every cell is
     left out.
@@ -118,8 +119,8 @@ def wanted_layer(
 
     `cells` and `demand` are `siting.tables.CELLS` and `siting.tables.DEMAND`. `surfaces` has each
     cell's shares of homes, destinations and passing traffic, if known. The result has the columns
-    of `demand_layer` except those on service and, if known, ``home_share``, ``destination_share``
-    and ``en_route_share`` (0 to 1).
+    of `demand_layer` without those on service. If `surfaces` is given, it also has ``home_share``,
+    ``destination_share`` and ``en_route_share`` (0 to 1).
     """
     layer = demand_layer(cells, demand.assign(served_kwh_day=0.0))
     served = [c for c in layer.columns if c.startswith(("served_", "unserved_"))]
@@ -134,10 +135,10 @@ def wanted_layer(
 def outside_layer(
     cells: gpd.GeoDataFrame, demand: pd.DataFrame, people_outside: gpd.GeoDataFrame
 ) -> gpd.GeoDataFrame:
-    """Return the cells that the network does not reach, and the people left out, with reasons.
+    """Return the cells that the network does not reach and the people left out, each with a reason.
 
     `cells` and `demand` are `siting.tables.CELLS` and `siting.tables.DEMAND`. `people_outside` has
-    the rows of the people layer that the study leaves out, with ``people``. The result has the
+    the people layer's rows outside the study, with the column ``people``. The result has the
     columns ``people``, ``demand_kwh_day`` (missing for people left out of the study), ``reason``
     and ``geometry`` (lon/lat). The cells come first, then the people left out.
     """
@@ -162,7 +163,7 @@ def outside_layer(
 def service_layer(
     service: pd.DataFrame, cells: gpd.GeoDataFrame, sites: gpd.GeoDataFrame
 ) -> gpd.GeoDataFrame:
-    """Return a straight line for each row of service, with its kWh/day and driving minutes.
+    """Return a straight line for each row of service, with the row's kWh/day and minutes.
 
     The lines run from the cell's centre to the site; they show pairs, not routes.
 
@@ -188,9 +189,9 @@ def road_layer(edges: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
     `edges` are roads indexed by (u, v, key), with ``length_m`` and ``travel_min``. The result has
     one row per road. If there are more roads than `MOST_ROADS`, consecutive roads with the same
-    name, class and speed become one line for both directions, drawn within two metres of the roads.
-    Such a line has its own length and driving time, the number of its roads in ``roads``, and
-    blanks in all other columns (``u``, ``v``, ``key`` …).
+    name, class and speed become one line. The line stands for both directions, and is drawn within
+    two metres of the roads. It has its own length and driving time, the number of its roads in
+    ``roads``, and blanks in all other columns (``u``, ``v``, ``key`` …).
     """
     table = edges.reset_index()
     if len(table) <= MOST_ROADS:

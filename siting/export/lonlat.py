@@ -25,8 +25,8 @@ _POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 def to_lonlat(layer: gpd.GeoDataFrame, where: str = "layer") -> gpd.GeoDataFrame:
     """Return the layer in longitude and latitude (degrees, WGS 84), rounded to 7 decimals.
 
-    Exterior rings run counter-clockwise and holes clockwise (RFC 7946, section 3.1.6). A polygon
-    that rounding would make invalid is snapped to the 1e-7 degree grid as a whole. A polygon or
+    Exterior rings run counter-clockwise and holes clockwise (RFC 7946, section 3.1.6). If rounding
+    would make a polygon invalid, the whole polygon is snapped to the 1e-7 degree grid. A polygon or
     line too small for that grid is drawn about 1 cm wide or long, so that it does not vanish. Empty
     shapes become missing, and heights are dropped.
 
@@ -79,7 +79,7 @@ def _mend(exact: BaseGeometry, drawn: BaseGeometry) -> BaseGeometry:
 
 
 def _mend_line(drawn: BaseGeometry) -> BaseGeometry:
-    """Return the parts of a line that have a length; if none do, a line of one grid step."""
+    """Return the parts of a line that have a length or, if none has, a line of one grid step."""
     parts = shapely.get_parts(drawn)
     lasting = parts[shapely.is_valid(parts)]
     if len(lasting) > 1:

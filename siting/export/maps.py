@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 EDGE_IN = 0.3
 # Width of the space beside the map of a plan, and of the key in this space.
 _SIDE_IN, _KEY_IN = 2.5, 2.25
-# Colours of stations that all plans have, with the same and with different chargers.
+# Colours of stations that are in all plans: with the same chargers, and with different ones.
 IN_ALL, CHANGED = "#1e3a8a", "#b45309"
 ONLY = ("#c2410c", "#0f766e", "#7e22ce", "#a16207", "#be185d", "#4d7c0f")
-# Longest side of each map if there are several, and the space above each.
+# If there are several maps: longest side of each map, and height of the space above it.
 _PANEL_IN, _HEAD_IN = 6.2, 0.28
 # Width of a demand map, space between and above such maps, and number of columns.
 DEMAND_IN, GAP_IN, DEMAND_HEAD_IN, COLUMNS = 3.1, 0.25, 0.45, 4
@@ -163,7 +163,7 @@ def draw_side_by_side(
     """Draw plans side by side as a PNG: stations, and cells coloured by demand and share served.
 
     `edges` are roads with ``highway``, in a projected coordinate reference system (metres).
-    `panels` has the cells (`demand_layer`) and stations of each map, by the title above the map.
+    `panels` maps each map's title to its cells (`demand_layer`) and its stations.
     """
     drawn = [
         (text, cells.to_crs(edges.crs), sites.to_crs(edges.crs))
@@ -191,7 +191,7 @@ def draw_side_by_side(
 def draw_differences(
     path: Path, *, edges: gpd.GeoDataFrame, sites: gpd.GeoDataFrame, title: str, note: str = ""
 ) -> None:
-    """Draw differences between plans as a PNG: stations in all plans, changed, or only in some.
+    """Draw a map (PNG) of stations that are the same in all plans, changed, or only in some.
 
     `edges` are roads with ``highway``, in a projected coordinate reference system (metres). `sites`
     are stations with ``status`` (all, changed, some), ``in_runs`` and ``existing``.
@@ -239,7 +239,8 @@ def draw_demand(
 ) -> None:
     """Draw demand maps (PNG, SVG or PDF): one for all vehicle classes, and one per class.
 
-    Each map has its own scale, up to about the 97th percentile of its cells with demand.
+    Each map has its own scale. The darkest shade begins at about the 97th percentile of the demand
+    of its cells.
 
     `edges` are roads with ``highway``, in a projected coordinate reference system (metres). `cells`
     and `demand` are `siting.tables.CELLS` and `siting.tables.DEMAND`. Raises `InputError` if the
@@ -316,7 +317,7 @@ class MapPage:
         self.figure.text(x, y, "\n".join(lines), va="top", parse_math=False, **style)
 
     def land(self, number: int = 0) -> Axes:
-        """Return the axes of the map with this number, from 0."""
+        """Return the axes of the map with this number, counted from 0."""
         row, column = divmod(number, self.columns)
         left_in = EDGE_IN + column * self.step_in[0]
         down_in = self.first_in + row * self.step_in[1]

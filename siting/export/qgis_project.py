@@ -29,7 +29,7 @@ _GEOMETRY = {"Point": "Point", "LineString": "Line", "Polygon": "Polygon"}
 
 
 def _text(field: str) -> str:
-    """Return an expression for a text field in a map tip, with its HTML escaped."""
+    """Return a map-tip expression that inserts a text field, with HTML characters escaped."""
     return f"[% replace(replace({field}, '&', '&amp;'), '<', '&lt;') %]"
 
 

@@ -260,7 +260,7 @@ def qgis_xml(root: Element) -> str:
 
 
 def _classed(kind: str, attr: str, tag: str, classes: Sequence[Class]) -> tuple[Element, Element]:
-    """Return a renderer that classifies by `attr`, and its empty element for the classes."""
+    """Return a renderer that classifies by `attr`, and the empty element for its classes."""
     renderer = _renderer(kind, [one.symbol for one in classes], attr)
     held = Element(tag)
     renderer.insert(0, held)
@@ -295,7 +295,7 @@ def _symbol(
 
 
 def _option(name: str, value: object) -> Element:
-    """Return a mapping, string, number or flag in QGIS's nested form."""
+    """Return a mapping, string, number or flag as QGIS's nested ``Option`` elements."""
     option = Element("Option")
     if name:
         option.set("name", name)

@@ -70,11 +70,11 @@ def write_run_tables(
     `folder` must exist. `plan` is as for `layers_of`, and also has ``title`` and ``note``. `credit`
     is the owner, licence and date of the data (`credit_line`). `made` is the date on the print
     page. `shown` are additional arguments of `layers_of`. Note and credit are in the description of
-    every layer and in a column of the CSV files. The files are ``sites``, ``demand``, ``service``,
-    ``candidates`` and ``isochrones`` (if any) as GeoJSON, each with its QGIS style as ``.qml``;
-    ``plan.gpkg``, which contains the styles; ``plan.qgz``, its QGIS project; ``sites.csv``,
-    ``offers.csv`` and ``dictionary.csv``. Raises `InputError` if a table refers to unknown cells or
-    sites.
+    every layer, and in a column of ``sites.csv`` and ``offers.csv``. The layers ``sites``,
+    ``demand``, ``service``, ``candidates`` and ``isochrones`` (if any) are written as GeoJSON, each
+    with its QGIS style as ``.qml``. ``plan.gpkg`` has every layer, table and style, and
+    ``plan.qgz`` is its QGIS project. The CSV files are ``sites.csv``, ``offers.csv`` and
+    ``dictionary.csv``. Raises `InputError` if a table refers to unknown cells or sites.
     """
     title, note = plan.title, plan.note
     layers = layers_of(plan, **shown)
@@ -90,7 +90,7 @@ def write_run_tables(
         words = (title, _LAYERS.get(name, ("", ""))[0], said)
         parts = (part.strip().rstrip(".") for part in words)
         descriptions[name] = ". ".join(filter(None, parts)) + "."
-    # The legend lists points first, then cells, and tables last.
+    # The legend lists points first, then lines, areas, and tables last.
     drawn = [name for name in _DRAWN if name in layers]
     layers = {name: layers[name] for name in dict.fromkeys([*drawn, *layers])}
     styles = {name: styles_of(name, layer) for name, layer in layers.items()}
@@ -126,8 +126,8 @@ def layers_of(
     """Return a plan's layers and tables by name, as they are written and shown.
 
     `plan` is a `siting.Plan`, or an object with the same tables as attributes. `cells` and `offers`
-    replace the tables of the plan. `zone_of_cells` is the zone of each cell, by ``cell_id``, from
-    which ``zones`` get their polygons. `neighbourhoods` are named parts of the city, as points.
+    replace the tables of the plan. `zone_of_cells` is the zone of each cell, by ``cell_id``; it
+    gives ``zones`` their polygons. `neighbourhoods` are named parts of the city, as points.
     `isochrones` are areas by driving minutes to the nearest station. Tables of sites (``built``,
     ``alternative_sites`` …) become layers with a point at each site.
     """

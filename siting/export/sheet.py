@@ -45,7 +45,7 @@ def table_of(columns: Mapping[str, str], rows: Iterable[Mapping[Any, Any]]) -> s
 
 
 class MapSheet:
-    """A map as parts of an ``svg`` element; `bounds` are boxes around its content (lon/lat)."""
+    """Makes the parts of a map (SVG); `bounds` are boxes (lon/lat) that the map must contain."""
 
     def __init__(self, *bounds: Any) -> None:
         all_ = np.array(bounds)

@@ -31,7 +31,7 @@ _OTHER_DECIMALS = 6
 
 
 def decimals(column: str) -> int:
-    """Return a column's number of decimals, by the unit in its name.
+    """Return the number of decimals of a column, according to the unit in its name.
 
     >>> [decimals(c) for c in ("served_car_kwh_day", "travel_min", "use_share", "weight")]
     [3, 2, 4, 6]

@@ -13,13 +13,13 @@
 `LeastRegret`      ``min  r``  with  ``r >= b_k - S_k``  for each scenario ``k``, where ``b_k`` is
                    the highest worth of any plan in ``k`` and ``S_k`` the worth of this plan
 `Tail`             ``max  u - 1/(1-a) sum of p_k v_k``  with  ``v_k >= u - (S_k - c_k)``: the mean
-                   over the worst share ``1 - a`` of outcomes. An outcome is the worth served
-                   (``c_k = 0``) or the worth unserved, which is minimised (``c_k`` is the worth
-                   of all demand)
+                   over the worst share ``1 - a`` of outcomes. Either the worth served is
+                   maximised (``c_k = 0``), or the worth unserved is minimised (``c_k`` is the
+                   worth of all demand)
 `ShortestDrives`   ``min  sum of w_s minutes_ij x_ijs``
 `LeastCostToAll`   ``min  sum of w_t c_o over open offers  +  sum of w_s v_i minutes_ij x_ijs``:
                    facility location (PKR a year), where ``c_o`` is the yearly cost of an offer
-                   and ``v_i`` the drivers' yearly cost of a minute per kWh/day, by class
+                   and ``v_i`` the yearly cost of drivers' time per kWh/day and minute driven
 =================  ===============================================================================
 
 Sources: R. Rockafellar, S. Uryasev: Optimization of conditional value-at-risk. Journal of Risk 2
@@ -55,13 +55,13 @@ TailOf = Literal["unserved", "served"]
 Terms = tuple[Ints, Floats]
 # A function of the worth in each scenario (first axis); larger values are better.
 Goal = Callable[[Floats], Floats]
-# Names of the parts of the cost to all, in tables and messages.
+# Names, in tables and messages, of the two parts of the cost to all.
 STATIONS, DRIVERS_TIME = "stations", "drivers' time"
 _WORTH = r"\sum_{ijs} w_s a_{ij} v_{is} x_{ijs}"
 
 
 class _Answer(Protocol):
-    """The figures of a solution that aims use (see `siting.engine.answer.Answer`)."""
+    """The members of `siting.engine.answer.Answer` that are used by aims."""
 
     @property
     def instance(self) -> Instance: ...
@@ -131,7 +131,7 @@ class Aim(ABC):
         return self.from_best and not self.best
 
     def with_best(self, best: tuple[float, ...]) -> Aim:
-        """Return the aim with the best value of each scenario, if the aim needs these values."""
+        """Return the aim with each scenario's best value; unchanged if it needs no such values."""
         return self
 
     def unit(self, worth_unit: str) -> str:
@@ -158,13 +158,13 @@ class Aim(ABC):
         return np.zeros(0, dtype=np.int64), np.zeros(0)
 
     def minute_of_classes(self, instance: Instance) -> Floats | None:
-        """Return the weight of a minute's drive by vehicle class; None if drives do not matter."""
+        """Return the weight of a minute for each vehicle class; None if drives do not matter."""
         return None
 
     def goal(self, layout: Layout) -> Goal | None:
         """Return the aim, without its money terms, as a function of the worth in each scenario.
 
-        None if the aim is not such a function.
+        Return None if the aim depends on anything else.
         """
         chance = np.array(layout.probabilities)
         return (lambda worth: np.tensordot(chance, worth, axes=1)) if self.of_worth else None
@@ -205,7 +205,7 @@ class NetWorth(Aim):
     of_worth = True
     # Charge on each rupee, in the program's unit of worth: one number, or one for each year.
     least_gain: float | tuple[float, ...]
-    of: MoneyKind = "subsidy_pkr"  # money charged: public money drawn, or total cost
+    of: MoneyKind = "subsidy_pkr"  # the charge is on public money drawn, or on total cost
 
     @property
     def by_year(self) -> bool:
@@ -279,7 +279,7 @@ class WorstShare(Aim):
     groups: tuple[Floor, ...] = field()  # the groups, whose required shares are ignored
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Return the worst share: a column that is at most the share of each group."""
+        """Add a column that is at most every group's share; return it as the worst share."""
         share = layout.columns.more(f"{prefix}share", 0.0, 1.0)
         for group in self.groups:
             for s in group.holds_in(layout.slices):
@@ -314,7 +314,7 @@ class LeastRegret(Aim):
         return LeastRegret(best)
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Return the largest regret: a column that is at least the regret in each scenario."""
+        """Add a column that is at least each scenario's regret; return it as the largest regret."""
         if len(self.best) != len(layout.probabilities):
             what = "lacks the best value of any plan in each scenario"
             raise InputError("least regret", what, "solve the program; its solution has them")
@@ -355,7 +355,7 @@ class Tail(Aim):
         return self.of == "unserved"
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Return the tail: `level - weighted shortfalls of the scenarios below it`."""
+        """Return the tail: a level minus the weighted shortfalls of scenarios below that level."""
         unit = layout.worth_unit
         most = layout.most_worth_of_scenarios() / unit
         wanted = layout.wanted_of_scenarios() / unit
@@ -414,7 +414,7 @@ class ShortestDrives(Aim):
 
 @dataclass(frozen=True, eq=False)
 class LeastCostToAll(Aim):
-    """An aim that minimises the yearly cost of stations and their drivers' time."""
+    """An aim that minimises the yearly cost of stations and of drivers' time."""
 
     name = "least cost to all"
     kind = "least_cost_to_all"
@@ -425,7 +425,7 @@ class LeastCostToAll(Aim):
     own_unit = "PKR/year"
     # Yearly cost of each offer (PKR), by ``offer_id``; 0 for existing stations, whose cost is sunk.
     cost_pkr_year: Mapping[str, float]
-    # Drivers' yearly cost of a minute of driving per kWh/day (PKR), by vehicle class.
+    # Yearly cost of drivers' time (PKR) per kWh/day and minute of driving, by vehicle class.
     pkr_kwh_min: Mapping[str, float]
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
@@ -444,7 +444,7 @@ class LeastCostToAll(Aim):
         return np.array([self.cost_pkr_year[str(o)] for o in instance.offer_ids], dtype=float)
 
     def minute_of_classes(self, instance: Instance) -> Floats:
-        """Return the cost of a minute of driving by vehicle class (PKR a year per kWh/day)."""
+        """Return each class's yearly cost of drivers' time (PKR per kWh/day and minute driven)."""
         return np.array([self.pkr_kwh_min.get(k, 0.0) for k in instance.class_names], dtype=float)
 
     def parts(self, answer: _Answer) -> Mapping[str, float]:
@@ -465,7 +465,7 @@ AIMS: tuple[type[Aim], ...] = (
 def least_cost_to_all(
     instance: Instance, cost_pkr_year: Mapping[str, float], pkr_kwh_min: Mapping[str, float]
 ) -> LeastCostToAll:
-    """Return an instance's aim of the lowest cost to all; existing stations add no cost.
+    """Return the aim of the lowest cost to all for an instance; existing stations add no cost.
 
     Raises `InputError`, which names each offer or class without a figure, and each invalid figure.
     """
@@ -507,7 +507,7 @@ def tail_mean(outcome: Floats, probability: Floats, alpha: float) -> Floats:
 
 
 def _scenario(layout: Layout, k: int) -> Terms:
-    """Return the worth served in a scenario, weighted by year, as columns and values."""
+    """Return the worth served in a scenario, weighted by year, as columns and coefficients."""
     column, value, scenario = layout.worth(by_chance=False)
     mine: Flags = scenario == k
     return column[mine], value[mine]

@@ -56,7 +56,7 @@ def stretches(
     every_m: float,
     within_m: float,
 ) -> dict[str, list[object]]:
-    """Return the index labels of the points near each stretch of each line.
+    """For each stretch of each line, return the index labels of the points near the stretch.
 
     A point near a line belongs to the nearest stretch of that line. Stretches without points are
     listed too. `lines` are lines by name, in the points' coordinate system (m). No stretch is

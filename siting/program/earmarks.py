@@ -11,9 +11,10 @@ This is equivalent to one row for each non-empty set ``T`` of envelopes::
 
     D - sum of D_k over k in T      <=  B - sum of E_k over k in T
 
-If an envelope is also a ceiling (``D_k <= E_k``), the rows whose set ``T`` does not contain it are
-redundant. ``D_k`` is a share of each rupee drawn, so every row is a limit like an envelope. A split
-of the whole budget by charger group is a set of envelopes. Each is both a ceiling and a reserve.
+If an envelope is also a ceiling (``D_k <= E_k``), the rows whose set ``T`` does not contain this
+envelope are redundant. ``D_k`` is a share of each rupee drawn, so every row is a limit per rupee,
+as an envelope is. A split of the whole budget by charger group is a set of envelopes. Each of these
+envelopes is both a ceiling and a reserve.
 
 Source: D. Gale: The Theory of Linear Economic Models, McGraw-Hill 1960, chapter 5 (a flow from
 supplies to demands exists if each set of demands fits into the supplies open to it).

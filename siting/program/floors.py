@@ -95,7 +95,7 @@ def floors_of(
     when: When = "last",
     zones: pd.Series | None = None,
 ) -> tuple[Floor, ...]:
-    """Return the floors of a partition's groups, except floors of 0."""
+    """Return the floors of a partition's groups, without those whose share is 0."""
     groups = groups_of(instance, of, zones)
     shares = dict(share) if isinstance(share, Mapping) else dict.fromkeys(groups, share)
     unknown = sorted(set(shares) - set(groups))

@@ -39,8 +39,8 @@ class Instance:
     Parameters
     ----------
     demand_ids, demand_kwh, demand_class, demand_cell
-        The demand rows sorted by id: demand (kWh/day), position of the vehicle class, and position
-        of the cell.
+        The demand rows, sorted by id. For each row: id, demand (kWh/day), position of its vehicle
+        class, and position of its cell.
     class_names, group_names
         Vehicle classes and charger groups, in alphabetical order.
     uses
@@ -48,10 +48,11 @@ class Instance:
     cell_ids
         The cells with demand.
     site_ids
-        The sites with a remaining offer, sorted by id.
+        The sites of `offer_ids`, sorted by id.
     offer_ids, offer_site, offer_capacity, offer_cost, offer_subsidy, offer_existing
-        The remaining offers, sorted by id: position of the site, capacity by charger group
-        (kWh/day), cost and subsidy (PKR), and whether the offer is an existing station.
+        The offers that exist or can be built, sorted by id. For each offer: id, position of its
+        site, capacity by charger group (kWh/day), cost and subsidy (PKR), and whether it is an
+        existing station.
     offer_bundle, offer_opens
         Bundle of each offer (blank: none), and the year in which the offer must open (0: any year).
     reach_start, reach_site, reach_min
@@ -138,11 +139,11 @@ class Instance:
         Raises
         ------
         InputError
-            If the tables, their references or the budget are invalid, if there is no demand, or if
-            no demand can reach a usable station. The error reports every problem.
+            If the tables, their references or the budget are invalid, or no demand can reach a
+            usable station. The error reports every problem.
         InfeasibleError
-            If existing and required stations break limits by themselves. The error names every
-            limit that they break.
+            If existing and required stations alone break limits. The error names every limit that
+            they break.
 
         Examples
         --------
@@ -227,7 +228,7 @@ class Instance:
 
     @property
     def site_groups(self) -> Flags:
-        """Whether a site's offers have chargers of a group: a row per site, a column per group."""
+        """A mask, sites by charger groups: whether an offer at the site has such chargers."""
         out = np.zeros((len(self.site_ids), len(self.group_names)), dtype=bool)
         np.logical_or.at(out, self.offer_site, self.offer_capacity > 0)
         return out
@@ -248,9 +249,9 @@ class Instance:
         return replace(self, **left)
 
     def contradictions(self) -> list[Fault]:
-        """Return a fault for each limit that existing and required stations exceed by themselves.
+        """Return a fault for each limit that existing and required stations alone exceed.
 
-        Each station is taken at its minimum use, so no plan can keep these limits.
+        Each station is counted at its minimum use, so no plan can meet the limits in these faults.
         """
         must, money = np.flatnonzero(self.must_sites), self.offer_subsidy
         faults = []
@@ -309,7 +310,7 @@ def _optional(offers: pd.DataFrame, column: str, blank: Any) -> pd.Series[Any]:
 
 
 def _positions(names: npt.ArrayLike, wanted: npt.ArrayLike) -> Ints:
-    """Return the position of each requested name among the names; -1 for an unknown name."""
+    """Return the position in `names` of each name in `wanted`; -1 for an unknown name."""
     known, sought = (np.asarray(some, dtype=object) for some in (names, wanted))
     positions = pd.Index(known, dtype=object).get_indexer(pd.Index(sought, dtype=object))
     return np.asarray(positions, dtype=np.int64)

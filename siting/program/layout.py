@@ -46,13 +46,13 @@ class Layout:
         self.energy_unit = float(service.kwh.max(initial=0.0)) or 1.0
         self.money_unit = max(float(instance.offer_cost.max(initial=0.0)), 1e-12)
         self.columns = Columns(len(self.options))
-        # Column of each pair (or demand row) in each slice; -1 if it has no demand.
+        # Column of each pair (or demand row) in each slice; -1 where there is no demand.
         self.pair_column = np.full((len(service.site), len(slices)), -1, dtype=np.int64)
         for s in range(len(slices)):
             self._add_energies(s)
         self.columns.energies = self.columns.count
         self.subsidy_column = np.zeros((0, 0), dtype=np.int64)
-        # For each year, the sites with a gap row, and the number of each site's row.
+        # For each year: the sites that have a gap row, and the index of each site's row.
         self.gap_rows: list[tuple[Ints, Ints]] = []
         if self.gap is not None:
             self._add_subsidies(self.gap)
@@ -69,7 +69,7 @@ class Layout:
         pairs = np.flatnonzero(kwh[service.row] > 0)
         upper = kwh[service.row[pairs]]
         if self.capacitated:
-            # A pair's energy is at most the largest capacity for its kind over the site's options.
+            # A pair's energy is at most the capacity of the site's largest option for this kind.
             most = np.zeros((len(self.instance.site_ids), len(service.kinds)))
             np.maximum.at(most, self.options.site, self.delivered(s))
             of_pair = most[service.site, service.kind[service.row]]
@@ -87,7 +87,7 @@ class Layout:
             self.subsidy_column[paid, t] = self.columns.add(upper[paid])
 
     def standing(self, s: int) -> Ints:
-        """Return the offer that each option has open in a slice; -1 for none."""
+        """Return the position of the offer that each option has open in a slice; -1 for none."""
         return self.options.offer[:, self.slices[s].year]
 
     # --- expressions, as columns and values in their own units --------------------------------
@@ -99,7 +99,7 @@ class Layout:
         return tuple(chances[k] for k in sorted(chances))
 
     def _pairs(self, s: int) -> tuple[Ints, Ints]:
-        """Return one pair per energy column of a slice, and the columns."""
+        """Return a pair for each energy column of a slice, and the positions of the columns."""
         column = self.pair_column[:, s]
         if self.by_pair:
             pairs = np.flatnonzero(column >= 0)
@@ -122,7 +122,7 @@ class Layout:
 
     @cached_property
     def worth_unit(self) -> float:
-        """The scale of worth in aims over scenarios: the largest worth of any scenario."""
+        """The scale of worth in aims over scenarios: the maximum of `most_worth_of_scenarios`."""
         return float(self.most_worth_of_scenarios().max(initial=0.0)) or 1.0
 
     def most_worth_of_scenarios(self) -> Floats:
@@ -154,7 +154,7 @@ class Layout:
         return column, value
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
-        """Return a floor's energy in a slice (kWh/day) as columns and coefficients."""
+        """Return the energy of a floor's group in a slice (kWh/day): columns and coefficients."""
         pairs, column = self._pairs(s)
         rows = self.service.floor[self.floors.index(floor)]
         keep = rows[self.service.row[pairs]]
@@ -239,8 +239,8 @@ class Layout:
     ) -> Iterator[tuple[Ints, tuple[int, ...], tuple[int, ...]]]:
         """Yield the sites, kinds of demand and charger groups of each family of capacity rows.
 
-        Charger groups that no offer of a site has are removed first, which makes some sets equal.
-        Sites with the same groups and kinds are handled together.
+        Charger groups that no offer of a site has are removed first. Some kinds of demand then have
+        the same groups. Sites with the same groups and kinds are handled together.
         """
         there = np.zeros((len(kwh), capacity.shape[1]), dtype=bool)
         np.logical_or.at(there, of, capacity > 0)
@@ -256,7 +256,7 @@ class Layout:
                 yield members, kinds, groups
 
     def able(self, s: int) -> Flags:
-        """Return whether options can serve demand: a row per option, a column per demand kind."""
+        """Return a mask, options by kinds of demand: whether the option can serve the kind."""
         return self.delivered(s) > 0
 
     def _write_cover(self, rows: Rows, s: int) -> None:
@@ -279,7 +279,7 @@ class Layout:
         rows.add_terms("cover", energies, stations, upper=np.zeros(len(named)))
 
     def delivered(self, s: int) -> Floats:
-        """Return options' capacities (kWh/day): a row per option, a column per kind of demand."""
+        """Return an array of capacities (kWh/day): a row per option, a column per demand kind."""
         offer = self.standing(s)
         out = np.zeros((len(offer), len(self.service.kinds)))
         for k, groups in enumerate(self.service.kinds):
@@ -360,7 +360,7 @@ class Layout:
 
 
 def _numbered(named: Ints, count: int) -> Ints:
-    """Return the rank of each of `count` positions in `named`; -1 for positions not in it."""
+    """For each position below `count`, return its index in `named`; -1 if it is not in `named`."""
     place = np.full(count, -1, dtype=np.int64)
     place[named] = np.arange(len(named))
     return place

@@ -41,9 +41,9 @@ class Limit:
     at_most
         Amount available, at least 0; infinite if the limit has only a lower bound.
     use
-        Use by each offer, at least 0, by ``offer_id``; offers without an entry use 0.
+        What each offer uses, at least 0, keyed by ``offer_id``; offers without an entry use 0.
     at_least
-        Minimum use in the last year, at least 0, as in "at least one of these".
+        Minimum total use in the last year; 0 or more.
     per_rupee
         Whether the use is per rupee of public money drawn, as in an envelope, and not a total.
     of_budget
@@ -75,7 +75,7 @@ class Limit:
         object.__setattr__(self, "at_most", float(self.at_most))
 
     def used(self, drawn_pkr: Mapping[str, float]) -> float:
-        """Return the total use by open offers, given their public money (PKR) by ``offer_id``.
+        """Return the total use by open offers, given the money (PKR) that each of them draws.
 
         >>> Limit("bikes", "envelope", "PKR", 9.0, {"a": 2.0, "b": 3.0}).used({"b": 5.0, "c": 1.0})
         3.0
@@ -104,8 +104,8 @@ def feeders(
     Existing stations use none of the headroom. An extension uses headroom only for the power that
     it adds. Sites without a feeder are not limited.
 
-    `feeder_of_site` is the feeder of each ``site_id``, without the sites whose feeder is unknown.
-    `headroom_kw` is the spare power of each feeder (kW).
+    `feeder_of_site` maps each ``site_id`` to its feeder; sites whose feeder is unknown may be
+    absent. `headroom_kw` is the spare power of each feeder (kW).
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "power_kw": [60.0, 30.0], "existing": [False, True]})
@@ -168,8 +168,9 @@ def with_more_money(limits: Iterable[Limit], more_pkr: float) -> tuple[Limit, ..
 def limit_tables(limits: Iterable[Limit]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return limits as two plain tables, for the recount and for files.
 
-    The first has the columns ``limit``, ``offer_id`` and ``use``; the second ``limit``, ``kind``,
-    ``unit``, ``at_least``, ``at_most``, ``per_rupee`` and ``of_budget``.
+    The first table has a row per limit and offer: ``limit``, ``offer_id`` and ``use``. The second
+    has a row per limit: ``limit``, ``kind``, ``unit``, ``at_least``, ``at_most``, ``per_rupee`` and
+    ``of_budget``.
     """
     limits = sorted(limits, key=lambda limit: limit.name)
     use = pd.DataFrame(

@@ -6,10 +6,10 @@ the order of `siting.program.rows.FAMILIES`. All scaling is done here. Energies 
 largest demand row, money by the cost of the most expensive offer, and rows by their largest
 coefficient. Programs of every size then have coefficients of similar size.
 
-Without capacities (coverage) all demand in reach of a station is served: ``x_i <= d_i x sum of
-y_n`` over the options that serve row ``i``. With decay, or if an aim depends on drive times, each
-pair has its own ``x_ij``. With capacities, ``x_ij <= d_i x sum of y_n`` over the options of site
-``j`` is implied for integer ``y``. Only the cuts of `siting.engine` use this inequality.
+Without capacities (coverage) all demand in reach of a station is served: ``x_i <= d_i sum of y_n``
+over the options that serve row ``i``. With decay, or if an aim depends on drive times, each pair
+has its own ``x_ij``. With capacities, integer ``y`` imply ``x_ij <= d_i sum of y_n`` over the
+options of site ``j``, so this inequality is not a row. Only the cuts of `siting.engine` use it.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Matrix:
     row_upper: Floats
     layout: Layout  # the meaning of the columns
     family: dict[str, slice]  # range of rows of each family that is present
-    # offset, size: the aim's value in its own unit is ``offset + size x (cost times columns)``;
-    # `size` is negative if less is better.
+    # offset, size: the aim's value in its own unit is ``offset + size * (cost @ columns)``; `size`
+    # is negative if less is better.
     offset: float
     size: float
 
@@ -62,14 +62,14 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Reached:
-    """An earlier aim and the value it reached, in its own unit."""
+    """An earlier aim and the value it reached, in the aim's unit."""
 
     aim: Aim
     value: float
 
 
 class Writer:
-    """A function that writes a program's rows for one aim, with one row for each earlier aim."""
+    """Writes a program's rows for one aim, and one more row for each earlier aim."""
 
     def __init__(self, layout: Layout, aim: Aim, reached: Sequence[Reached]) -> None:
         self.layout, self.rows = layout, Rows()
@@ -92,7 +92,7 @@ class Writer:
         return Matrix(a, cost, *bounds, low, high, layout, family, offset=0.0, size=sign * size)
 
     def _terms(self, aim: Aim, prefix: str) -> Floats:
-        """Return the coefficients of an aim's value over the columns, in its own unit."""
+        """Return an aim's value, in the aim's unit, as one coefficient per column."""
         column, value = aim.terms(self.layout, self.rows, prefix)
         out = np.zeros(self.layout.columns.count)
         np.add.at(out, column, value)

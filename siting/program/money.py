@@ -13,12 +13,12 @@ money paid to the offer by the end of year ``t`` (PKR), and ``v_i`` the present 
 on one kilowatt-hour a day sold to row ``i`` over the station's life (PKR). The hurdle ``h`` is the
 share of planned sales at which a station must break even; it multiplies the margin. ``cap_o`` is
 the maximum public money for the offer (PKR): a share of its need, or a fixed amount. A site whose
-business case fails even if the full cap is paid cannot be built. Each year from the opening on has
-its own case, with the mean sales of that year over the scenarios. Money that would lapse at the end
-of a year may be paid in advance for a later shortfall. In total a site is paid at most its largest
-shortfall. Existing stations have no need and draw no money.
+business case fails even if the full cap is paid cannot be built. From the opening on, each year has
+its own business case, with that year's mean sales over the scenarios. Money that would lapse at the
+end of a year may be paid in advance for a later shortfall. In total a site is paid at most its
+largest shortfall. Existing stations have no need and draw no money.
 
-The sites of a concession share one business case. Their gap rows are added up to one row, so the
+The sites of a concession share one business case. Their gap rows are summed into one row, so the
 surplus of one site covers the shortfall of another. Each offer keeps its cap, and existing stations
 are in no concession. A program with concessions has one year, because a surplus is not paid back
 later.
@@ -52,11 +52,11 @@ class GapRule:
     Parameters
     ----------
     margin_pkr
-        Present value of the margin on one kWh/day over a station's life (PKR), by vehicle class, or
-        one number for all.
+        Present value of the margin on one kWh/day over a station's life (PKR). A number holds for
+        all vehicle classes; a mapping has a number for each class.
     cap
-        Maximum public money for an offer: either a share of its need in (0, 1], the same for all
-        offers, or PKR by ``offer_id``.
+        Maximum public money for an offer. A number in (0, 1] is a share of each offer's need; a
+        mapping has an amount (PKR) for each ``offer_id``.
     sales_share
         The hurdle: the share of its planned sales at which a station must break even, in (0, 1].
     concessions
@@ -90,7 +90,7 @@ def caps_of(instance: Instance, rule: GapRule) -> Floats:
 
 
 def cases_of(instance: Instance, rule: GapRule) -> Ints:
-    """Return the number of each site's business case: the position of the case's first site."""
+    """Return, for each site, the position of the first site that shares its business case."""
     case = np.arange(len(instance.site_ids))
     stands = np.isin(case, instance.offer_site[instance.offer_existing])
     first: dict[str, int] = {}
@@ -107,7 +107,7 @@ def is_shared(case: Ints) -> Flags:
 
 
 def raised(instance: Instance, rule: GapRule, by: float) -> GapRule:
-    """Return the rule with each cap raised by a share of the offer's need."""
+    """Return the rule with each cap raised by the share `by` of the offer's need."""
     if not isinstance(rule.cap, Mapping):
         return replace(rule, cap=min(rule.cap + by, 1.0))
     caps = np.minimum(caps_of(instance, rule) + by * instance.offer_cost, instance.offer_cost)
@@ -115,7 +115,7 @@ def raised(instance: Instance, rule: GapRule, by: float) -> GapRule:
 
 
 def margins_of(instance: Instance, rule: GapRule) -> Floats:
-    """Return the present value of the margin on a kWh/day, times the hurdle, by class (PKR).
+    """Return, for each class, the hurdle times the present value of the margin per kWh/day (PKR).
 
     Raises `InputError` if the rule is invalid for the instance.
     """

@@ -58,7 +58,7 @@ class StepDecay:
     steps: Mapping[float, float]
 
     def factor(self, minutes: Floats) -> Floats:
-        """Return the weight of a kWh at each drive time, 0 to 1."""
+        """Return the weight (0 to 1) of a kWh at each drive time."""
         begins, factors = np.array(sorted(self.steps.items()), dtype=float).T
         out: Floats = factors[np.searchsorted(begins, minutes, side="right") - 1]
         return out
@@ -103,7 +103,7 @@ class LinearDecay:
     least: float
 
     def factor(self, minutes: Floats) -> Floats:
-        """Return the weight of a kWh at each drive time, 0 to 1."""
+        """Return the weight (0 to 1) of a kWh at each drive time."""
         return np.interp(minutes, [self.full_min, self.end_min], [1.0, self.least])
 
     def faults(self, cutoff_min: float) -> list[Fault]:
@@ -132,7 +132,7 @@ class ExponentialDecay:
     scale_min: float
 
     def factor(self, minutes: Floats) -> Floats:
-        """Return the weight of a kWh at each drive time, 0 to 1."""
+        """Return the weight (0 to 1) of a kWh at each drive time."""
         return np.exp(-minutes / self.scale_min)
 
     def faults(self, cutoff_min: float) -> list[Fault]:
@@ -153,7 +153,7 @@ class GaussianDecay:
     sigma_min: float
 
     def factor(self, minutes: Floats) -> Floats:
-        """Return the weight of a kWh at each drive time, 0 to 1."""
+        """Return the weight (0 to 1) of a kWh at each drive time."""
         return np.exp(-0.5 * (minutes / self.sigma_min) ** 2)
 
     def faults(self, cutoff_min: float) -> list[Fault]:
@@ -173,7 +173,7 @@ class NearerFirst:
     horizon_min: float  # drive time (min) at which the deducted share is 1
 
     def factor(self, minutes: Floats) -> Floats:
-        """Return the weight of a kWh at each drive time, 0 to 1."""
+        """Return the weight (0 to 1) of a kWh at each drive time."""
         counted = np.ones(len(minutes)) if self.before is None else self.before.factor(minutes)
         return np.maximum(counted - minutes / self.horizon_min, 1e-3 * counted)
 

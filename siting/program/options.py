@@ -1,10 +1,10 @@
 """Options at a site: an offer, or a course of offers over the years.
 
-Stations never close: they stay in later years, unchanged or upgraded. An existing station is kept,
-or is extended in any year. With `upgrades` a new station can change to a larger offer at its site,
-for the difference in cost. The larger offer has at least as much capacity in every charger group
-and draws at least as much subsidy. A larger offer with a *smaller* subsidy is not an upgrade,
-because it costs less to build that offer from the start.
+Stations never close: they stay in later years, unchanged or upgraded. An existing station is always
+kept, and may be extended in any year. With `upgrades` a new station can change to a larger offer at
+its site, for the difference in cost. The larger offer has at least as much capacity in every
+charger group and draws at least as much subsidy. A larger offer with a *smaller* subsidy is not an
+upgrade, because building that offer from the start draws less public money.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ class Options:
         return self.offer[:, -1]
 
     def find(self, offer: Ints) -> Ints:
-        """For each row of offers by year, return the position of the equal option; -1 for none."""
+        """For each row of `offer`, return the position of the equal option; -1 if there is none."""
         at = {row.tobytes(): n for n, row in enumerate(np.ascontiguousarray(self.offer))}
         rows = np.ascontiguousarray(offer, dtype=self.offer.dtype)
         return np.array([at.get(row.tobytes(), -1) for row in rows], dtype=np.int64)
 
     def of_offers(self, amount: Floats) -> Floats:
-        """Return the offers' amounts: a row per option, a column per year; 0 before opening."""
+        """Return the open offers' amounts in an array, options by years; 0 before opening."""
         return np.where(self.offer >= 0, amount[self.offer], 0.0)
 
 
@@ -68,7 +68,7 @@ def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) 
 
 
 def opening(options: Options, opens: Ints, years: Ints) -> Options:
-    """Return the options without those whose last offer opens in a year other than required.
+    """Return the options whose last offer opens in the year that `opens` requires.
 
     `opens` is the required opening year of each offer (0: any year). `years` are the plan's years.
     """

@@ -106,8 +106,8 @@ class Program:
     # Total worth of each demand row in each slice, if it varies by slice.
     worth_by_slice: Floats | None = None
     floors: tuple[Floor, ...] = ()  # the required shares
-    # For each plan to differ from: the positions of its sites, and the minimum number of sites that
-    # differ.
+    # For each plan that the new plan must differ from: the positions of the sites of that plan, and
+    # the minimum number of sites at which the two plans differ.
     distances: tuple[tuple[Ints, int], ...] = ()
     # The rule by which subsidies fill the viability gap; None: offers have fixed subsidies.
     gap: GapRule | None = None
@@ -141,8 +141,8 @@ class Program:
         budgets_pkr
             Public money granted in each year (PKR); the instance's own budget is ignored.
         demand
-            Demand in each year (kWh/day by ``demand_id``); None: the same in all years. With years
-            and scenarios, the block that is added second takes demand by (year, scenario).
+            Demand in each year (kWh/day by ``demand_id``); None: the same in all years. If the
+            program already has scenarios, the keys are (year, scenario).
         rules
             ``carry_over``, ``upgrades``, ``discount_rate``, ``last_period_years``, as for
             `siting.program.slices.Years.of`.
@@ -150,7 +150,7 @@ class Program:
         if self.year_plan is not None:
             raise InputError("years", "are set twice", "name them once, all together")
         years = Years.of(budgets_pkr, **rules)
-        # Data by scenario applies to all years, unless it is also set by year.
+        # Data by scenario is repeated for every year; `demand`, if given, then replaces the demand.
         mine = self._reshaped(lambda amount: np.tile(amount, (1, len(years.years))))
         return replace(mine, year_plan=years)._with_demand(demand)
 
@@ -164,7 +164,8 @@ class Program:
         probabilities
             Probability of each scenario; the sum is 1.
         demand
-            Demand in each scenario (kWh/day by ``demand_id``); with years, by (year, scenario).
+            Demand in each scenario (kWh/day by ``demand_id``). If the program already has years,
+            the keys are (year, scenario).
         """
         if self.scenario_plan is not None:
             raise InputError("scenarios", "are set twice", "name them once, all together")
@@ -179,7 +180,8 @@ class Program:
         ----------
         worth
             Total worth of each demand row, by ``demand_id``. If worth differs by year or scenario,
-            add years and scenarios first, and pass one series for each.
+            add years and scenarios first, and pass one series per year, scenario or (year,
+            scenario).
         unit
             Unit of the worth.
         """
@@ -205,7 +207,7 @@ class Program:
         return replace(self, instance=replace(self.instance, limits=tuple(mine)))
 
     def require(self, site_ids: Iterable[str]) -> Program:
-        """Return the program in which these sites must have a station."""
+        """Return the program in which the sites `site_ids` must have a station."""
         instance, ids = self.instance, set(map(str, site_ids))
         unknown = sorted(ids - set(instance.site_ids))
         what, fix = "without an offer that can be built", "check the names"
@@ -244,11 +246,11 @@ class Program:
         share
             One share for all groups, or a share for each zone or class, by name.
         of
-            None for the city, ``"class"`` or ``"zone"`` for each class or zone, or the names of
-            zones by ``demand_id``.
+            None for the city, ``"class"`` for each vehicle class, ``"zone"`` for each zone of the
+            program, or a series of zone names by ``demand_id``.
         when
-            Years in which the floor holds: ``last`` or ``every``. The floor holds in every
-            scenario.
+            ``last``: the floor holds in the last year; ``every``: in every year. In both cases it
+            holds in every scenario.
         """
         floors = floors_of(self.instance, share, of, when, self.zones)
         return replace(self, floors=(*self.floors, *floors))
@@ -256,7 +258,7 @@ class Program:
     def viability_gap(self, rule: GapRule) -> Program:
         """Return the program in which subsidies fill the viability gap (`siting.program.money`).
 
-        The cost of an offer is its need over its life. Its subsidy in the table is ignored.
+        The cost of an offer in the table is its need over its life. Its subsidy is ignored.
         """
         margins_of(self.instance, rule)
         caps_of(self.instance, rule)
@@ -264,7 +266,7 @@ class Program:
         return replace(self, gap=rule, instance=replace(self.instance, offer_subsidy=none))
 
     def only_scenario(self, k: int) -> Program:
-        """Return the program with only the scenario at position `k`."""
+        """Return the program with only the scenario at position `k`, and most worth as its aim."""
         if self.scenario_plan is None:
             return replace(self, aims=(MostWorth(),))
         mine = [n for n, one in enumerate(self.slices) if one.scenario == k]
@@ -273,7 +275,7 @@ class Program:
         return replace(program, scenario_plan=scenario, aims=(MostWorth(),))
 
     def only_last_year(self) -> Program:
-        """Return the program with only the last year, and all money granted up to that year."""
+        """Return the program of only the last year, with the money of all years as its budget."""
         if self.year_plan is None:
             return self
         last = len(self.year_plan.years) - 1
@@ -305,9 +307,9 @@ class Program:
         ----------
         least_gain
             Worth (kWh/day, people, sessions/day) charged per rupee: one number above 0, or one per
-            year, some of which may be 0. Years must be set first.
+            year. Some years' numbers may be 0. Add the years first.
         of
-            Money charged: public money drawn, or total cost.
+            Money on which the charge is made: public money drawn, or total cost.
         """
         by_year = np.ndim(least_gain) > 0
         gains = tuple(np.atleast_1d(np.asarray(least_gain, dtype=float)).tolist())
@@ -354,8 +356,8 @@ class Program:
         cost_pkr_year
             Yearly cost of each offer (PKR), by ``offer_id``; existing stations add no cost.
         pkr_kwh_min
-            Yearly cost of a minute of driving per kWh/day (PKR), by vehicle class: ``365 x PKR an
-            hour / 60 / kWh of a session``.
+            Yearly cost of drivers' time (PKR) per kWh/day and minute of driving, by vehicle class:
+            ``365 * PKR_per_hour / 60 / kWh_per_session``.
         """
         return self.aim(least_cost_to_all(self.instance, cost_pkr_year, pkr_kwh_min))
 
@@ -571,7 +573,7 @@ class Program:
 
     @cached_property
     def _told(self) -> tuple[Floats, Service]:
-        """Demand in each slice, set to 0 in rows too small for a solver, and the merged rows."""
+        """The demand in each slice, with 0 for rows too small for a solver; and the merged rows."""
         demand = self.demand_kwh
         made = self._service(demand, by_cell=False)
         largest = float(made.kwh.max(initial=0.0))
@@ -594,7 +596,7 @@ class Program:
 
     @cached_property
     def _minutes_apart(self) -> tuple[Floats, ...]:
-        """The weight of a minute of driving by vehicle class, for each aim that has weights."""
+        """For each aim that weights drive times, the weight of a minute for each vehicle class."""
         minutes = (aim.minute_of_classes(self.instance) for aim in self.all_aims)
         return tuple(minute for minute in minutes if minute is not None)
 
@@ -620,7 +622,7 @@ class Program:
     def matrix(
         self, aim: Aim | None = None, reached: Iterable[Reached] = (), *, by_cell: bool = False
     ) -> Matrix:
-        """Return the program for one aim as a sparse matrix that keeps earlier aims' values."""
+        """Return the program for one aim as a sparse matrix; its rows keep earlier aims' values."""
         aim = self.all_aims[0] if aim is None else aim
         reached = tuple(reached)
         by_cell |= any(one.of_drives for one in (aim, *(r.aim for r in reached)))
@@ -631,7 +633,7 @@ class Program:
         return pulp_problem(self.matrix(aim, reached), self.model)
 
     def write_lp(self, path: Path | str, aim: Aim | None = None) -> None:
-        """Write the program for an aim, by default its first, to a file in LP format."""
+        """Write the program for an aim (by default, the first aim) to a file in LP format."""
         problem = self.to_pulp(aim)
 
         def write(part: Path) -> None:
@@ -645,7 +647,7 @@ class Program:
         write_whole(Path(path), write)
 
     def _usable(self) -> Flags:
-        """Return whether any demand in any slice could use each offer."""
+        """Return a mask of the offers that some demand in some slice could use."""
         instance = self.instance
         wanted = self.demand_kwh.max(axis=1, initial=0.0) > 0
         cell_class = np.zeros((len(instance.cell_ids), len(instance.class_names)), dtype=bool)
@@ -658,7 +660,7 @@ class Program:
         return out
 
     def _viable(self, rule: GapRule) -> Flags:
-        """Return whether the cap covers each offer's shortfall if it sells its whole capacity.
+        """Return a mask of the offers whose cap covers their shortfall at full sales.
 
         In a shared concession every offer passes, because other sites may cover its shortfall.
         """

@@ -57,7 +57,7 @@ def pulp_problem(
 
 
 def column_names(matrix: Matrix) -> list[str]:
-    """Return column names: y for options, x for energies, u for subsidies; aims name theirs."""
+    """Return column names: y for options, x for energies, u for subsidies; aims name their own."""
     columns = matrix.layout.columns
     names = [f"y_{n}" for n in range(columns.options)]
     names += [f"x_{n}" for n in range(columns.energies - columns.options)]

@@ -16,7 +16,7 @@ from siting.program.instance import Flags, Floats
 
 
 def specks_of(demand_kwh: Floats, largest_kwh: float) -> Flags:
-    """Return whether each row's demand in a slice is too small for a solver to distinguish from 0.
+    """Return a mask, demand rows by slices: whether a solver cannot distinguish the demand from 0.
 
     >>> import numpy as np
     >>> specks_of(np.array([[1e-4], [0.0], [5.0]]), 1e6).ravel().tolist()

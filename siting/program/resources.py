@@ -1,4 +1,4 @@
-"""Resources: upper and lower limits on sums over options only.
+"""Resources: upper and lower limits on sums that involve only options.
 
 ::
 
@@ -106,7 +106,7 @@ class ResourceRows:
             self._rows.append((name, kind, unit, at, use[at], at_least, at_most))
 
     def add_money(self, subsidy: Floats, budget_pkr: float, years: Years | None) -> None:
-        """Add the budget, or the money of each year, given the money drawn by each offer (PKR)."""
+        """Add the row of the budget or a row per year; `subsidy` is what each offer draws (PKR)."""
         drawn = self.options.of_offers(subsidy)
         if years is None:
             self.add(BUDGET, BUDGET, "PKR", drawn[:, -1], at_most=budget_pkr)
@@ -117,7 +117,7 @@ class ResourceRows:
             self.add(f"{BUDGET} {word}{year}", BUDGET, "PKR", paid[:, t], at_most=most)
 
     def add_limits(self, instance: Instance, subsidy: Floats | None) -> None:
-        """Add the instance's limits, given the money drawn by each offer (PKR).
+        """Add the rows of the instance's limits; `subsidy` is what each offer draws (PKR).
 
         Under the viability gap `subsidy` is None. Limits per rupee are then rows over subsidies,
         and are not added here.
@@ -137,12 +137,12 @@ class ResourceRows:
             self.add(limit.name, limit.kind, limit.unit, end, at_most=limit.at_most, at_least=least)
 
     def add_distance(self, name: str, standing: Ints, sites: int) -> None:
-        """Require at least `sites` sites that differ from a plan with stations at `standing`."""
+        """Require that at least `sites` sites differ from a plan with stations at `standing`."""
         use = np.where(np.isin(self.options.site, standing), -1.0, 1.0)
         self.add(name, "distance", "sites", use, at_least=float(sites - len(standing)))
 
     def add_bundles(self, bundle: Names) -> None:
-        """Require all or none of a bundle's offers in the last year, given each offer's bundle."""
+        """Require that either all or none of each bundle's offers are open in the last year."""
         last = self.options.last
         for name in sorted(set(bundle) - {""}):
             members = np.flatnonzero(bundle == name).tolist()

@@ -13,9 +13,9 @@ every slice; only the demand differs.
 kind ``k`` take the energy ``X_k`` at a site and use the groups ``U_k``. The energy can be split
 over the groups within their capacities if and only if, for every set ``S`` of kinds, ``sum of X_k
 over S`` is at most the capacity of the union of their ``U_k``. This is Hall's condition for
-divisible goods. Among the sets with the same union ``G``, the largest, ``{k : U_k within G}``,
-implies the others. If a set splits into parts with no group in common, the rows of the parts imply
-the row of the set. Each remaining set has a row.
+divisible goods. Among the sets with the same union ``G``, the largest is ``{k : U_k within G}``,
+and its row implies the rows of the others. If a set splits into parts with no group in common, the
+rows of the parts imply the row of the set. Each remaining set has a row.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class Service:
     # Present value of a kWh/day sold to a row (PKR); 0 where the program does not need it.
     margin: Floats
     vehicle_class: Ints  # position of the vehicle class of each row's first demand row
-    floor: Flags  # one row per floor, one column per merged row: whether the floor counts it
+    floor: Flags  # a mask, floors by merged rows: whether the row counts towards the floor
     # start, site: the sites ``site[start[i]:start[i + 1]]``, one or more, can serve row ``i``.
     start: Ints
     site: Ints
-    factor: Floats  # weight of a kWh at each pair's drive time, 0 to 1
+    factor: Floats  # weight (0 to 1) of a kWh at each pair's drive time
     minutes: Floats  # drive time of each pair (min), from the cell of the row's first demand row
     # The merged row of each demand row; -1 if it has no demand or no site in reach.
     row_of_demand: Ints
@@ -65,7 +65,7 @@ class Service:
         return bool((self.factor != 1.0).any())
 
     def of_each(self, values: Floats, *, missing: float) -> Floats:
-        """Return each demand row's values, by slice, from its merged row; `missing` without one."""
+        """Return the values by slice of each demand row's merged row; `missing` if it has none."""
         out = np.full((len(self.row_of_demand), values.shape[1]), missing)
         reached = self.row_of_demand >= 0
         out[reached] = values[self.row_of_demand[reached]]
@@ -125,7 +125,7 @@ class Merging:
     def _in_reach(
         self, demand_kwh: Floats, offers: Ints
     ) -> tuple[Ints, tuple[Groups, ...], Ints, list[tuple[Ints, Floats, Floats]]]:
-        """Return each row's kind, all kinds, the index of each row's site list, and the lists."""
+        """Return each row's kind, all kinds, each row's index in the site lists, and the lists."""
         instance, decay, by_cell = self.instance, self.decay, self.by_cell
         sets = [tuple(np.flatnonzero(uses).tolist()) for uses in instance.uses]
         alive = demand_kwh.max(axis=1, initial=0.0) > 0
@@ -184,7 +184,7 @@ def capacity_sets(kinds: tuple[Groups, ...]) -> tuple[tuple[tuple[int, ...], Gro
 
 
 def linked_parts(kinds: tuple[Groups, ...]) -> list[tuple[list[int], set[int]]]:
-    """Return the parts: kinds that share charger groups, even indirectly, each with its groups.
+    """Return the sets of kinds that share charger groups, even indirectly, and each set's groups.
 
     >>> linked_parts(((0, 1), (1,), (2,)))
     [([0, 1], {0, 1}), ([2], {2})]

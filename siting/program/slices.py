@@ -112,7 +112,7 @@ class Scenarios:
 
 
 def year_weights(slices: Sequence[Slice]) -> Floats:
-    """Return the weight of each year, by its position."""
+    """Return the weight of each year, in the order of the years."""
     weight = {one.year: one.weight for one in slices}
     return np.array([weight[t] for t in range(len(weight))])
 

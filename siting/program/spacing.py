@@ -7,7 +7,7 @@ conflict with each other) has at most one station::
 
 One row per clique instead of one per pair gives fewer rows and a far tighter relaxation: with rows
 per pair the relaxation allows 2.5 stations on a clique of five sites. Maximal cliques are found
-greedily until every conflict is in one. An existing station excludes new stations within the
+greedily until every conflict is in a clique. An existing station excludes new stations within the
 spacing. The rule does not apply between existing stations, and an extension is not a new station.
 
 Source: A. T. Murray, R. L. Church: Facets for node packing. European Journal of Operational
@@ -75,7 +75,7 @@ def spacing(
 
 
 def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
-    """Return cliques of points that are all nearer than `min_m` to each other.
+    """Return cliques: sets of points in which every two points are nearer than `min_m`.
 
     Every pair of points nearer than `min_m` is in a clique.
 

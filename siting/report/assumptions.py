@@ -62,7 +62,7 @@ def sources(run: RunRecord) -> list[dict[str, str]]:
 
 
 def decides(run: RunRecord) -> list[str]:
-    """Return the run's sentences on break-even values, those closest to assumed values first."""
+    """Return the run's sentences on break-even values, sorted by distance from the value used."""
     return [str(row["text"]) for row in run.facts.get("break_evens", [])]
 
 

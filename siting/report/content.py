@@ -29,8 +29,8 @@ _COSTS = {
     "contingency_cost_pkr": "Contingency",
     "deposit_cost_pkr": "Security deposit",
 }
-# A new station is weak if at most the share `WEAK_LOSS` of its energy would be lost without it, or
-# if less than the share `WEAK_USE` of its capacity is used.
+# A new station is weak if the other stations could serve its energy, except for at most the share
+# `WEAK_LOSS`. It is also weak if it uses less than the share `WEAK_USE` of its capacity.
 WEAK_LOSS, WEAK_USE = 0.05, 0.25
 # Figures of the business case, which a card shows if the run has them.
 _BUSINESS: dict[str, tuple[str, Callable[[Any], str]]] = {
@@ -136,7 +136,7 @@ def aims(run: RunRecord) -> list[tuple[str, str]]:
 
 
 def money(run: RunRecord) -> dict[str, Any]:
-    """Return the budget, the cost by payer, and the cost by part, in PKR."""
+    """Return the budget, who pays the cost, and the parts of the cost, in PKR."""
     f = run.facts
     if f["aims"][:1] == ["least money"]:  # without a budget
         budget = [_amount("Subsidy needed", f["subsidy_pkr"])]
@@ -271,7 +271,7 @@ def _charger(name: str) -> str:
 
 
 def stations(run: RunRecord) -> list[dict[str, Any]]:
-    """Return the stations' cards: new stations first; in each group, the most energy first."""
+    """Return the cards of new, then of existing stations, both sorted by falling energy served."""
     offers = run.offers.set_index("offer_id")
     why, lost = run.facts.get("alternatives", {}), run.facts.get("lost_without", {})
     keys = ["existing", "served_kwh_day", "site_id"]
@@ -286,11 +286,11 @@ def stations(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def _alike(cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return cards in which the first of several equal stations lists the others.
+    """Return the cards; the card of the first of several equal stations lists the others.
 
     Stations are equal if their cards show the same chargers, cost, subsidy, energy and use. In the
     card of the first station, ``alike`` lists the ids of the other stations. In the cards of the
-    others, ``told`` is the id of the first.
+    others, ``told`` is the id of the first station.
     """
     first: dict[tuple[Any, ...], dict[str, Any]] = {}
     for card in cards:
@@ -414,7 +414,7 @@ def budget_bars(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def other_limits(run: RunRecord) -> list[dict[str, Any]]:
-    """Return one bar for each limit other than money; of the feeders, only the fullest."""
+    """Return a bar for each limit that is not an envelope; of the feeders, only the fullest."""
     rows = [row for row in run.facts.get("limits", []) if row["kind"] != "envelope"]
     bars = [
         _bar(r["limit"], r["used"], r["at_least"], r["unit"], "at least")

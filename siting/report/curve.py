@@ -98,7 +98,7 @@ def _settings(path: Path) -> dict[str, Any]:
 
 
 def _differs(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, ...]:
-    """Return the sections that differ between two configurations, ignoring budget and solver."""
+    """Return the differing sections of two configurations, but not budget, solver or output."""
 
     def bare(section: Any) -> Any:
         if not isinstance(section, dict):

@@ -1,8 +1,8 @@
 """Demand served in each part of the city, the worst-served part first.
 
-The parts are the program's zones if it has any. Otherwise they are the zones in which people were
-counted, if there are few, or else squares. The page states that squares are not administrative
-districts.
+If the program has zones, the parts are its zones. Otherwise, if people were counted in a few zones,
+the parts are these counting zones. In all other cases the parts are squares. The page states that
+squares are not administrative districts.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ OUTSIDE = "in none of them"
 def districts(run: RunRecord) -> dict[str, Any]:
     """Return the table of districts, and their outlines for the map.
 
-    Keys: ``what`` (the kind of parts, in words); ``rows`` (``name``, ``near``, ``people``,
-    ``wanted``, ``served`` and ``unserved`` in kWh/day, ``share``, ``new`` and ``old`` stations,
-    ``subsidy``, and ``little`` for little demand or no people); ``shapes`` (polygons of rings, in
-    the order of the rows); ``little`` (the number of ``little`` rows). Rows are sorted by share
-    served, the worst first, but ``little`` rows come last.
+    Keys: ``what`` is the kind of parts, in words. ``rows`` have ``name``, ``near``, ``people``,
+    ``wanted``, ``served`` and ``unserved`` (kWh/day), ``share``, the numbers of ``new`` and ``old``
+    stations, ``subsidy``, and ``little``. A row is ``little`` if its part has little demand or no
+    people. ``shapes`` are polygons of rings, in the order of the rows. The key ``little`` is the
+    number of ``little`` rows. Rows are sorted by share served, the worst first, but ``little`` rows
+    come last.
     """
     layer = run.demand[run.demand["demand_kwh_day"] > 0].reset_index(drop=True)
     if layer.empty:
@@ -74,7 +75,7 @@ def districts(run: RunRecord) -> dict[str, Any]:
 
 
 def _parts(run: RunRecord, metres: gpd.GeoDataFrame) -> tuple[str, np.ndarray]:
-    """Return the kind of the parts in words, and the part of each cell."""
+    """Return a name for the kind of parts and, for each cell, the name of its part."""
     zone = metres["zone"].fillna("").astype(str) if "zone" in metres.columns else None
     if zone is not None and (zone != "").any():
         return _zones_text(run), zone.where(zone != "", OUTSIDE).to_numpy()
@@ -112,7 +113,7 @@ def _people(part: pd.DataFrame) -> float:
 
 
 def _stations(run: RunRecord, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd.DataFrame:
-    """Return the stations, each with the part of its nearest cell."""
+    """Return the stations, each with the name of the part in which its nearest cell lies."""
     sites = run.sites[["existing", "subsidy_pkr"]].assign(existing=run.sites["existing"].eq(True))
     site, cell = metres.sindex.nearest(run.sites.geometry.to_crs(metres.crs), return_all=False)
     part = np.empty(len(sites), dtype=object)

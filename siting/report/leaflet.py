@@ -49,7 +49,7 @@ def why_no_report() -> str:
 
 
 def is_why_no_report(text: str) -> bool:
-    """Return whether a string is a message of `why_no_report`, on this machine or another."""
+    """Return whether a string is a message that `why_no_report` gives for any Leaflet version."""
     version = re.search(r"Leaflet (\d+(?:\.\d+)*)", text)
     return text in (NEEDED, str(_MISSING), version and str(_changed(version[1])))
 
@@ -57,8 +57,8 @@ def is_why_no_report(text: str) -> bool:
 def embedded_leaflet() -> Leaflet:
     """Return Leaflet's script and style sheet as text.
 
-    Raises `MissingExtraError` if Leaflet's package is not installed, or differs from its release.
-    Unknown versions cannot be checked.
+    Raises `MissingExtraError` if Leaflet's package is not installed, or differs from its release. A
+    version that is not in `KNOWN` is not checked.
     """
     try:
         package = distribution(_PACKAGE)

@@ -29,7 +29,8 @@ from siting.report.shapes import (
 from siting.roads import PLACE_KINDS
 from siting.roads.strokes import strokes
 
-# Above this number of characters, roads are simplified further, and short small roads left out.
+# Above this number of characters, roads are simplified further. If that is not enough, short small
+# roads are left out.
 MOST_ROAD_CHARS = 1_800_000
 _TOLERANCES_M = (2.0, 5.0, 10.0)  # in units of the map's coordinates, about a metre each
 _MAIN = ("motorway", "trunk", "primary")
@@ -45,15 +46,21 @@ MOST_SMALL_NAMES = 800
 def map_data(run: RunRecord) -> dict[str, Any]:
     """Return the data for the page's script.
 
-    Keys: ``scale``; ``classes``; ``roads`` (lines of main, middle and small roads) and ``coarse``
-    (whether roads were left out); ``names`` (text, position, angle in degrees and rank of road
-    labels, main roads first); ``parts`` (name, position and rank of the city's parts); ``cells``,
-    each with ``id``, ``shape`` (polygons of rings, empty for a point), ``at`` (start of its service
-    lines), ``km2``, and ``wanted`` and ``served`` by class; ``unit`` and ``breaks`` of the shading;
-    ``sites``, each with ``id``, ``name``, ``old``, ``kw``, ``at``, ``kwh`` by class, ``service`` (a
-    flat list of cell, kWh/day and minutes); ``minutes`` (bands of minutes to the nearest
-    station); ``areas`` (service areas by year); ``years`` (none for a plan without years), each
-    with ``kw`` (None for a site without a station yet), and ``wanted`` and ``served`` by cell.
+    Keys:
+
+    - ``scale`` and ``classes``
+    - ``roads``: lines of main, middle and small roads; ``coarse``: whether roads were left out
+    - ``names``: text, position, angle (degrees) and rank of road labels, main roads first
+    - ``parts``: name, position and rank of the city's parts
+    - ``cells``: for each cell ``id``, ``shape`` (polygons of rings, empty for a point), ``at``
+      (start of its service lines), ``km2``, and ``wanted`` and ``served`` by class
+    - ``unit`` and ``breaks`` of the shading
+    - ``sites``: for each site ``id``, ``name``, ``old``, ``kw``, ``at``, ``kwh`` by class and
+      ``service`` (a flat list of cell, kWh/day and minutes)
+    - ``minutes``: bands of minutes to the nearest station
+    - ``areas``: service areas by year
+    - ``years``: for each year ``year``, ``kw`` (None for a site without a station yet), and
+      ``wanted`` and ``served`` by cell; empty for a plan without years
     """
     cells, index = _cells(run)
     polygons = all(cell["shape"] for cell in cells)
@@ -95,8 +102,9 @@ def standing(
 ) -> dict[str, Any]:
     """Return another plan's stations and service for the map of `live_map_data`.
 
-    The tables are like those of a run folder, with the demand of `run`; sites are in lon/lat.
-    Keys: ``sites`` as in `map_data`, ``wanted`` and ``served`` by cell and class.
+    The tables are like those of a run folder, and have all cells of `run` with demand. Sites are in
+    lon/lat. Keys: ``sites`` as in `map_data`, and ``wanted`` and ``served`` for each cell and
+    class.
     """
     cells = run.demand.loc[run.demand["demand_kwh_day"] > 0, "cell_id"].astype(str).tolist()
     rows = demand.set_index(demand["cell_id"].astype(str)).loc[cells]
@@ -155,7 +163,7 @@ def _years(run: RunRecord, index: dict[str, int]) -> list[dict[str, Any]]:
 
 
 def road_lines(roads: gpd.GeoDataFrame) -> tuple[list[list[list[int]]], bool]:
-    """Return roads in the map's integer coordinates by rank, and whether any were left out.
+    """Return each rank's roads in the map's integer coordinates, and whether any were left out.
 
     Streets of the same rank are joined into long lines, which need fewer points.
     """
@@ -276,7 +284,7 @@ def _by_class(layer: pd.DataFrame, classes: Iterable[str], what: str) -> np.ndar
 
 
 def _breaks(cells: list[dict[str, Any]], classes: int, *, polygons: bool) -> list[list[float]]:
-    """Return the upper limits of all shades but the last, for all classes and for each class."""
+    """Return the upper limits of all shades but the last: for all classes, then for each."""
     if not cells:
         return [[] for _ in range(classes + 1)]
     wanted = np.array([cell["wanted"] for cell in cells], dtype=float)

@@ -28,7 +28,7 @@ from siting.texts import json_in_page, visible
 
 # Source of the online map, which is loaded only on request.
 TILES = "https://tile.openstreetmap.org"
-# Above this number of stations, their cards are compressed, since each takes 3 kB.
+# Above this number of stations, their cards are compressed, since each card takes 3 kB.
 MOST_PLAIN_CARDS = 300
 _PACKED = "The cards of the stations need this page's script; sites.csv has their figures."
 
@@ -98,7 +98,7 @@ def render(
 
 
 def _packed(page: str, stations: int) -> str:
-    """Return a page whose cards are compressed if there are many; its script restores them."""
+    """Return the page, with its cards compressed if there are many; a script restores them."""
     before, cards, after = re.split("<!--/?cards-->", page)
     if stations > MOST_PLAIN_CARDS:
         data = base64.b64encode(zlib.compress(cards.encode("utf-8"), 9)).decode("ascii")

@@ -134,16 +134,16 @@ class _Form(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
 
 
-# Type of each kind of key in ``run.json``; blanks may be null.
+# Type of each kind of key in ``run.json``; ``blanks`` and ``blank_texts`` may be null.
 _KINDS = {"texts": str, "numbers": float, "wholes": int, "blanks": float | None,
           "blank_texts": str | None}  # fmt: skip
 
 
 def _form(name: str, base: type[_Form] = _Form, **keys: Any) -> Any:
-    """Return a model of the keys of a mapping.
+    """Return a model of a mapping with the given keys.
 
-    `keys` has a string of key names for each kind (`_KINDS`), or the type of a single key. A key
-    may be missing if it is declared with a (type, default) pair.
+    Each of `keys` is a kind (`_KINDS`) with a string of key names, or a single key with its type. A
+    key may be missing if it is declared with a (type, default) pair.
     """
     named = {kind: keys.pop(kind, "").split() for kind in _KINDS}
     fields: dict[str, Any] = {key: (_KINDS[kind], ...) for kind in named for key in named[kind]}

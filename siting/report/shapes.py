@@ -1,6 +1,7 @@
 """Service areas, and shapes in integer coordinates for the page.
 
-The service area of a station merges the cells that it serves more than any other station does.
+The service area of a station is the union of the cells that get more energy from this station than
+from any other.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def utm_of(layer: gpd.GeoDataFrame) -> int:
 
 
 def polygons_of(shape: Any) -> list[list[list[int]]]:
-    """Return the polygons of a shape as outer ring and holes; an empty list for a point."""
+    """Return a shape's polygons, each as a list of outer ring and holes; empty for a point."""
     return polygons_of_all([shape])[0]
 
 
@@ -74,10 +75,11 @@ def polygons_of_all(shapes: Sequence[Any]) -> list[list[list[list[int]]]]:
 
 
 def service_areas(run: RunRecord) -> list[list[dict[str, Any]]]:
-    """Return the service areas of a run: one list per year, or one for a plan without years.
+    """Return lists of service areas: one list per year, or one list if the plan has no years.
 
-    ``site`` is the position in the layer of sites, ``shape`` has polygons of rings, ``tint`` is a
-    number that no adjacent area has. The lists are empty if the cells are points.
+    Each area has ``site`` (position in the layer of sites), ``shape`` (polygons of rings) and
+    ``tint`` (a number that differs from those of adjacent areas). The lists are empty if the cells
+    are points.
     """
     cells = run.demand[run.demand.geom_type.isin(["Polygon", "MultiPolygon"]).to_numpy()]
     shapes = dict(zip(cells["cell_id"].astype(str), cells.geometry, strict=True))
@@ -90,7 +92,7 @@ def service_areas(run: RunRecord) -> list[list[dict[str, Any]]]:
 
 
 def main_sites(service: pd.DataFrame) -> dict[str, str]:
-    """For each cell, return the station that serves most of it; in a tie, the first by id.
+    """For each cell, return the station that serves most of its energy; in a tie, the first by id.
 
     >>> main_sites(pd.DataFrame({"cell_id": ["a", "a", "a"], "site_id": ["s2", "s1", "s2"],
     ...     "served_kwh_day": [1.0, 1.5, 1.0]}))

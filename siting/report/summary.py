@@ -15,7 +15,7 @@ Part = tuple[str, bool]
 
 
 def summary(run: RunRecord, districts: dict[str, Any]) -> list[list[Part]]:
-    """Return sentences, each a list of parts: a string, and whether it is a name.
+    """Return sentences, each a list of parts; a part is a string, and whether it is a name.
 
     Names are separate because they may be written from right to left.
     """
@@ -53,7 +53,7 @@ def _served(run: RunRecord) -> str:
 
 
 def _national(run: RunRecord) -> str:
-    """Return the number of stations in the national policy, compared with the plan's."""
+    """Return a comparison of the plan's number of stations with that of the national policy."""
     known = run.facts.get("demand", {}).get("national")
     if not known:  # a run of an earlier version
         return ""
@@ -103,7 +103,7 @@ def _at_risk(run: RunRecord) -> str:
 
 
 def _on_the_day(run: RunRecord) -> str:
-    """Return the share of drivers served on the simulated day, and what the money is based on."""
+    """Return the share of drivers served on the simulated day, and the plan's share of energy."""
     day = run.facts.get("day") or {}
     share, planned = (day.get("free") or {}).get("served_share"), run.facts["served_share"]
     if day.get("why_not", "none") or share is None:

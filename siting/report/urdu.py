@@ -1,8 +1,8 @@
 """The report in Urdu: each English string of the finished page is looked up in a glossary.
 
-In the English column of ``urdu.csv``, ``#`` stands for a number and ``*`` for any string, which is
-looked up too. In the Urdu column, ``{1}`` is the first number or string of the English column, and
-so on. Unlisted strings stay English.
+In the English column of ``urdu.csv``, ``#`` stands for a number and ``*`` for any string. A string
+in the place of ``*`` is looked up too. In the Urdu column, ``{1}`` stands for what the first ``#``
+or ``*`` matched, ``{2}`` for what the second matched, and so on. Unlisted strings stay English.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NOTE = (
 
 @cache
 def glossary() -> dict[str, str]:
-    """Return the Urdu of each English string; the English is in lower case, with `#` and `*`."""
+    """Return a mapping of English strings (in lower case, with `#` and `*`) to Urdu strings."""
     text = (files("siting.report") / "urdu.csv").read_text(encoding="utf-8")
     # A number and its percent sign stay on one line.
     text = text.replace("} %", "}\u00a0%")

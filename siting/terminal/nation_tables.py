@@ -53,7 +53,7 @@ def print_nation(plan: NationPlan, folder: Path) -> None:
 
 
 def print_city(city: str, lines: list[tuple[str, str]], plans: pd.DataFrame) -> None:
-    """Print the reasons for a city's share of the budget, and its plans, the cheapest first."""
+    """Print the reasons for a city's share of the budget, then the city's plans, cheapest first."""
     console = Screen()
     console.print(city, style="bold")
     console.pairs(lines)

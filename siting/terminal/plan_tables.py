@@ -111,7 +111,7 @@ def print_demand(wanted: DemandRun, folder: Path) -> None:
 
 
 def print_frontier(frontier: pd.DataFrame, folder: Path) -> None:
-    """Print the energy served for each budget, with its bound."""
+    """Print the energy served with each budget, and the upper bound on it."""
     console = Screen()
     console.warn_if_far(frontier["gap"].max(skipna=False))
     columns = [
@@ -261,7 +261,7 @@ def _print_stations(console: Screen, changes: pd.DataFrame) -> None:
 
 
 def _builds(row: Any) -> str:
-    """Return the chargers of a station before and after, or only once if they are equal."""
+    """Return a station's chargers before and after a change; only once if they are equal."""
     sides = [(row[f"configuration_{side}"], row[f"chargers_{side}"]) for side in SIDES]
     return " to ".join(dict.fromkeys(told_as(*side) for side in sides if isinstance(side[0], str)))
 

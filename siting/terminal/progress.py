@@ -94,7 +94,7 @@ def _show_table(display: Callable[..., Any], cell: Callable[[], int]) -> Report:
 
     def report(event: Event) -> None:
         nonlocal handle, shown_in
-        if cell() != shown_in:  # output of a later cell appears below that cell
+        if cell() != shown_in:  # a later cell gets its own table
             done.clear()
             handle, shown_in = None, cell()
         row = (event.stage, event.text, f"{event.seconds:,.1f}")
@@ -111,7 +111,7 @@ def _show_table(display: Callable[..., Any], cell: Callable[[], int]) -> Report:
 
 
 def _notebook() -> tuple[Callable[..., Any], Callable[[], int]] | None:
-    """Return a notebook's display function and running cell number; None outside a notebook."""
+    """Return functions for display and for the running cell's number; None outside a notebook."""
     shell = notebook()
     if shell is None:
         return None

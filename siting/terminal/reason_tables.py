@@ -20,7 +20,7 @@ RIGHT = ("weight", "part", "served_kwh_day", "travel_min", "value")
 
 
 def print_site_reasons(why: SiteReasons, plan: Plan) -> None:
-    """Print the reasons for or against a station at a place, its service, and its offers."""
+    """Print why a place has a station or not, the station's service, and the place's offers."""
     console = Screen()
     name = f" ({why.name})" if why.name else ""
     console.heading(f"{why.site_id}{name} {HEADS[why.state]}", plan.note)
@@ -47,7 +47,7 @@ def print_site_reasons(why: SiteReasons, plan: Plan) -> None:
 
 
 def _public_money(row: Mapping[Any, Any]) -> str:
-    """Return the subsidy of an offer, or its range (PKR m).
+    """Return the subsidy of an offer, or the range of the subsidy (PKR m).
 
     >>> _public_money({"paid_pkr": 390e3, "least_pkr": 120e3, "subsidy_pkr": 950e3})
     '0.39'
@@ -84,7 +84,7 @@ def print_plan_reasons(plan_reasons: PlanReasons, plan: Plan) -> None:
 
 
 def print_trace(traced: Trace, note: str = "") -> None:
-    """Print the chains of a cell or a station, each with its table rows."""
+    """Print the chains of a cell or a station, each with the table rows behind it."""
     console = Screen()
     name = f" ({traced.name})" if traced.name else ""
     when = f"{traced.year}" + (f", scenario {traced.scenario}" if traced.scenario else "")

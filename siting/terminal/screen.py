@@ -15,21 +15,21 @@ from rich.text import Text
 
 from siting.texts import visible
 
-# Space around the columns of a table: ten columns fit 80 characters.
+# Space around the columns of a table, which lets ten columns fit into 80 characters.
 NARROW = (0, 1, 0, 0)
 
 
-LONGEST = 20  # characters of a number
+LONGEST = 20  # maximum number of characters of a number
 
 
 class Column:
     """A column of a table: heading, value and format.
 
     `value` is a key of the row, or a function that returns a row's value. `form` is the format of a
-    number (``,.0f``); numbers are right-aligned and never wrapped. ``>`` right-aligns text, ``_``
-    shows underscores as spaces; by default text is left-aligned. `per` is the divisor of a number
-    (1e6 for millions of rupees), and `blank` the text of a missing value. `style` are further
-    arguments of ``rich.table.Table.add_column``.
+    number (``,.0f``); numbers are right-aligned and never wrapped. The form ``>`` right-aligns
+    text, and the form ``_`` shows underscores as spaces. By default text is left-aligned. `per` is
+    the divisor of a number (1e6 for millions of rupees), and `blank` the text of a missing value.
+    `style` are further arguments of ``rich.table.Table.add_column``.
     """
 
     def __init__(
@@ -93,8 +93,8 @@ class Screen(Console):
     ) -> None:  # fmt: skip
         """Print rows (a frame, or mappings) as a table.
 
-        If there are more rows than `most`, the first `most` rows are printed, then `more` with the
-        number of the remaining rows. Rows for which `bold` is true are bold.
+        If there are more rows than `most`, only the first `most` rows are printed. Then `more` is
+        printed, with the number of the remaining rows. Rows for which `bold` is true are bold.
         """
         shown = Table(
             box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW, title=title, title_justify="left"
@@ -128,7 +128,7 @@ class Screen(Console):
         self.print(shown)
 
     def say(self, text: RenderableType, style: str | None = None) -> None:
-        """Print sentences, wrapped in a terminal, one line each in a pipe."""
+        """Print a sentence: wrapped in a terminal, on one line in a pipe."""
         self.print(text, style=style, soft_wrap=not self.is_terminal)
 
     def note(self, text: str, head: str = "Note") -> None:
@@ -152,7 +152,7 @@ class Screen(Console):
                 self.indented(line, 2)
 
     def indented(self, line: str | Text, by: int) -> None:
-        """Print a sentence with all its lines indented by this number of columns."""
+        """Print a sentence with all its lines indented by `by` columns."""
         text = Text(line) if isinstance(line, str) else line
         self.say(Padding(text, (0, 0, 0, by)) if self.is_terminal else Text(" " * by) + text)
 
