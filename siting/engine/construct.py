@@ -143,7 +143,7 @@ class Sower:
         return out
 
     def _gain(self) -> tuple[Floats, Floats]:
-        """Return each option's gain in the aim, and the margin on its sales by year."""
+        """Return each option's gain in the aim, and the margin on the option's sales by year."""
         gain, sold = np.zeros(self.frame.count), np.zeros_like(self.need)
         service, slices = self.frame.service, self.frame.program.slices
         lacking = self._lacking()

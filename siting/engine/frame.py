@@ -165,7 +165,7 @@ class Frame:
 
     @property
     def drawn_by_year(self) -> bool:
-        """Whether payments are decided in several years, which makes cuts and windows slow."""
+        """Whether payments are decision variables in several years (cuts and windows are slow)."""
         return self.program.gap is not None and self.program.year_plan is not None
 
     @property

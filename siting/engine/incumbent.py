@@ -262,7 +262,7 @@ class Incumbent:
         return max(passed / share if share > 0 else self.clock.left_s, 1e-9)
 
     def until(self, share: float) -> float:
-        """Return the share of the whole time limit used once `share` of the time left has passed.
+        """Return the elapsed share of the time limit after `share` of the time left has passed.
 
         The result is at most `ends`, so that time is left for the final service.
         """
