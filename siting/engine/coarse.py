@@ -30,8 +30,8 @@ class Measure:
 
     column: int  # column in the coarse matrix
     # ``worth`` of a part, ``energy`` towards a floor in a slice, ``money`` paid by the end of a
-    # year, or ``envelope``: the part of the money paid by the end of the last year that counts in
-    # an envelope.
+    # year, or ``envelope``: money paid by the end of the last year, as far as it counts in an
+    # envelope.
     kind: str
     index: int  # position of the part, floor, year or limit
     s: int = 0  # slice

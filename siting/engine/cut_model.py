@@ -63,8 +63,7 @@ class CutModel(ABC):
     """A native model whose first columns are options, with its cuts.
 
     `money`: cost of each option; `size`: one unit of the objective, in the aim's unit; `named`: the
-    model's rows of the sites that have several options or must have a station, in the order of
-    these sites.
+    model's rows of the sites that have several options or must have a station, in site order.
     """
 
     # Relative tolerance within which a plan's value counts as equal to its node's bound.
@@ -84,14 +83,13 @@ class CutModel(ABC):
         # Decisions: bounds on each option, and lower bounds on the named sites.
         self._low, self._high = np.zeros(self.count), np.ones(self.count)
         self._there = np.zeros(len(self._named))
-        # For each kind, the options of this kind (they have the same data), and the row that counts
-        # them.
+        # For each kind, its options (all have the same data), and the row that counts them.
         self.kinds: list[Ints] = []
         self._kind_rows = np.zeros(0, dtype=np.int32)
         self._base = self.model.getNumRow()
         self._slack = np.zeros(0, dtype=np.int64)
         self.rows: list[Row] = []  # rows of the current cuts
-        # Duals at the last optimum: of the rows other than cuts, of all columns, and of the binding
+        # Duals at the last optimum of the rows other than cuts, of all columns, and of binding
         # cuts.
         self.dual, self.reduced = np.zeros(self._base), np.zeros(0)
         self.binding: list[tuple[float, Row]] = []

@@ -327,9 +327,8 @@ class Elastic:
         out = np.maximum(answer.point[self.columns :], 0.0) * self.unit
         exact = np.zeros(len(out))
         for row in self._rows:
-            # The excess in a row with one requirement is computed from the row, and so is free of
-            # solver rounding. In a row that several requirements share, the solver's excesses are
-            # used.
+            # The excess in a row of one requirement is computed from the row, free of solver
+            # rounding. In a row that several requirements share, the solver's excesses are used.
             over = math.fsum(row.value * answer.point[row.column]) - row.side
             for k in row.owners:
                 exact[k] = max(exact[k], over if len(row.owners) == 1 else float(out[k]))

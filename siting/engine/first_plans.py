@@ -179,8 +179,7 @@ def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]
 def drawn_stations(inc: Incumbent, relaxations: Sequence[Floats]) -> Iterator[Start]:
     """Yield choices of one site per cluster, sampled in proportion to values in a relaxation.
 
-    The relaxations take turns; a relaxation is dropped once a sample from it repeats an earlier
-    sample.
+    The relaxations take turns; one is dropped once a sample from it repeats an earlier sample.
     """
     rng, drawn = np.random.default_rng(inc.options.seed), set[bytes]()
     left = deque(_by_site(inc.frame, taken) for taken in relaxations)

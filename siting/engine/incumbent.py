@@ -232,8 +232,7 @@ class Incumbent:
             # The service of a first plan is computed even if time is up.
             clock = self.clock if self.begun and not late else Clock(math.inf)
             self.served[key] = self.frame.serve(np.sort(choice), clock, self.options.threads)
-            # Here slices are solved in parallel; for the final plan, they are solved as one
-            # program.
+            # Slices are solved in parallel here; for the final plan, they form one program.
             beside = self.options.threads if len(self.frame.program.slices) > 1 else 1
             self._serve_s = max(self._serve_s, beside * (self.clock.elapsed_s - began))
         return self.served[key]
@@ -277,7 +276,7 @@ class Incumbent:
 
     @property
     def lacks_options(self) -> bool:
-        """Whether only a few missing options keep the bound high, so that a restart helps."""
+        """Whether only a few missing options keep the bound high: a restart with them helps."""
         if self.known is None or self.bounds is None or self.choice is None:
             return False
         at_most = np.minimum(self.known.at_most, self.bounds.at_most)

@@ -67,8 +67,7 @@ class Master(CutModel):
         self._rates = np.zeros(len(frame.resources))  # the small price on each resource's unit
         self._thrift = np.zeros(self.count)  # the small price on the money of each option
         self._middle: Floats | None = None
-        # For each energy: the number of rounds of its last rest, and how many of them remain
-        # (`_rest`).
+        # For each energy: the rounds of its last rest, and how many of them remain (`_rest`).
         self._rests = dict.fromkeys((m.column for m in self.cutter.energies), (0, 0))
         self.add(self.cutter.plain())
         self._price_money()
@@ -254,7 +253,7 @@ class Master(CutModel):
 
         Many cuts are tight at a choice, and most bound other choices weakly. So cuts are also
         sought at a point slightly towards `optimum` (the value of each option); they are tighter
-        for choices in between.
+        between the two.
         """
         taken = np.zeros(self.count)
         taken[choice] = 1.0
@@ -293,8 +292,7 @@ class Master(CutModel):
     ) -> tuple[float, float, Ints | None]:
         """Solve the integer program under the binding cuts, within a limit on nodes.
 
-        Return a bound on any choice, the value of the best choice under these cuts, and that
-        choice.
+        Return a bound on any choice, the best choice's value under these cuts, and this choice.
         """
         m = self.matrix
         # The cuts that bind at the last optimum, or at the optimum before it.

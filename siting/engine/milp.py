@@ -85,8 +85,7 @@ def solve_whole(
                 served = frame.serve(choice, Clock(math.inf))
                 if served.found:
                     break
-            # The choice is feasible only within the solver's tolerance: exclude this choice and no
-            # other.
+            # The choice is feasible only within the solver's tolerance: exclude it and no other.
             taken = set(choice.tolist())
             terms = [(v, 1.0 if n in taken else -1.0) for n, v in enumerate(y)]
             row = pulp.lpSum_vars_coefs(terms) <= len(taken) - 1.0

@@ -77,8 +77,7 @@ class Part:
     def _hall_sets(self) -> list[tuple[Floats, list[int]]]:
         """Return, for each union of kinds' charger groups, its output and the kinds outside it.
 
-        The output is that of each offer from these groups. A kind is outside if it can use another
-        group.
+        The output is that of each offer from these groups; a kind is outside if it can use others.
         """
         unions = {frozenset[int]()}
         for groups in self.columns:

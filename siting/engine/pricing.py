@@ -211,9 +211,8 @@ class Pricing:
     def run(self, gap: float, best: float = -math.inf) -> Priced | None:
         """Add options by pricing; return bounds on all plans, None if time runs out first.
 
-        `gap`: requested relative gap; gains that are much smaller are ignored; `best`: value of the
-        best known plan, signed so that more is better. Options that no better plan uses are
-        dropped.
+        `gap`: requested relative gap; much smaller gains are ignored; `best`: value of the best
+        known plan, signed so that more is better. Options that no better plan uses are dropped.
         """
         known = self._rounds(gap, best)
         if known is None or known.infeasible or not self.frame.layout.by_pair or self.links:
@@ -314,8 +313,7 @@ class Pricing:
     def _by_sites(self) -> BySites:
         """Return the bound by sites at the current prices.
 
-        If an earlier bound was better, use prices halfway to the prices of the best earlier bound
-        instead.
+        If an earlier bound was better, use prices halfway to those of the best bound.
         """
         at, live = self.price, self.live
         by = bound_by(self.frame, self.cutter, at, self.clock, live)
@@ -377,7 +375,7 @@ class Pricing:
         return out
 
     def _promising(self, gain: Floats, bound: float) -> Ints:
-        """Return each site's best missing options that promise more than its current ones."""
+        """Return each site's best missing options that promise more than the site's options."""
         site = self.frame.site
         there = np.zeros(self.frame.sites)
         np.maximum.at(there, site[self.active], gain[self.active])
@@ -393,8 +391,7 @@ class Pricing:
     def _bound(self) -> tuple[float, Floats, Floats, Floats]:
         """Return the bound, the bound with each option, reduced costs, and the prices used.
 
-        Rows that allow one option per site have price 0, because the bound counts only each site's
-        best option.
+        Rows that allow one option per site have price 0: the bound counts each site's best option.
         """
         m = self.matrix
         price = self.price.copy()
@@ -413,8 +410,7 @@ class Pricing:
         reduced -= self.a.T @ more
         price += more
         # Several energies outside the relaxation may promise gains on the same demand. The price of
-        # that demand rises until no energy promises a gain, so that the demand is counted only
-        # once.
+        # that demand rises until no energy promises a gain, so that it is counted only once.
         more = self._outbid(reduced)
         price += more
         less = reduced - self.a.T @ more

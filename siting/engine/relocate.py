@@ -148,8 +148,7 @@ class _Alike:
     def __init__(self, frame: Frame) -> None:
         instance, offer = frame.program.instance, frame.options.offer
         self.worth = frame.matrix.cost
-        # For each option: amounts that a replacement must not raise, must not lower, and must
-        # match.
+        # Amounts of each option that a replacement must not raise, must not lower, must match.
         more = [instance.offer_cost, instance.offer_subsidy]
         less = [*instance.offer_capacity.T]
         same = [np.ones(len(instance.offer_cost))]
