@@ -114,8 +114,8 @@ STALLED = 2e-5
 NODE_STALLED = 2e-4
 PRICING_STALLED = 5e-3  # the same share in column generation with links; not measured
 # Rounds of cuts end after this number of successive rounds with too small a gain, and dives after
-# this number of such dives. The estimate of a branching is trusted after this number of trials.
-# Alike from 1 to 6.
+# as many such dives. The estimate of a branching is trusted after this number of trials. Alike from
+# 1 to 6.
 IDLE = 3
 # Used instead of IDLE until the bound first falls. Measured: this may take a dozen rounds (row 13).
 IDLE_AT_FIRST = 20

@@ -15,7 +15,7 @@ must be served only if costs are for the whole demand. In every program y is bin
 
 **Set covering**: the fewest sites such that every demand has an open site within the radius.
 Demands that have the same sites within the radius share one row. If the row ``sum of y_j <= p`` is
-added, the program shows whether p sites are enough; the p-center is solved in this way::
+added, the program shows whether p sites are enough, and so solves the p-center by bisection::
 
     min   sum of y_j over j
     s.t.  sum of y_j over j with d_ij <= R  >=  1         for each i     (covered)

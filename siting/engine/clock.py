@@ -97,7 +97,7 @@ class Clock:
         return out
 
     def end(self) -> None:
-        """End the time of this clock; copies of it go on."""
+        """End the time of this clock; its copies keep running."""
         self._ended = True
 
     @property

@@ -131,7 +131,7 @@ class Sower:
                 self._take(option, None)
 
     def _towards(self) -> Floats:
-        """Return what each option contributes to unmet lower limits, as a sum of their shares."""
+        """Return each option's contribution to unmet lower limits: a sum of shares of them."""
         if self.counts is None:
             return np.zeros(self.frame.count)
         lack = np.maximum(self.least - self.frame.resources.slack - self.used, 0.0)
@@ -234,7 +234,8 @@ class Sower:
     def _take(self, option: int, touched: list[Flags] | None) -> bool:
         """Choose an option, and deduct its sales from the demand of its rows.
 
-        Return whether the option was chosen: not if this round already touched one of these rows.
+        If this round already touched one of these rows, the option is not chosen. Return whether it
+        was chosen.
         """
         near: list[tuple[Part, Floats, Floats, Ints]] = []
         for p, part in enumerate(self.cutter.parts):

@@ -66,7 +66,7 @@ def _able(program: Program, service: Service) -> Flags:
 
 
 def covering_of(program: Program) -> Covering | None:
-    """Return a program as a covering with options in the same order; None if it is no covering."""
+    """Return a program as a covering with options in the same order; None if it is not one."""
     floors = any(floor.share > 0 for floor in program.floors)
     if program.capacitated or floors or len(program.slices) > 1:
         return None

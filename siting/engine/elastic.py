@@ -54,7 +54,7 @@ class Requirement:
     def changed(self, program: Program, figure: float, standing: Flags) -> Program:
         """Return the program with a new figure for this requirement.
 
-        Of the required sites, only those with a station (`standing`) stay required.
+        If the requirement is that of the required sites, only sites in `standing` stay required.
         """
         instance, n = program.instance, self.place
         if self.block == "floor":

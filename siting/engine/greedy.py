@@ -84,10 +84,10 @@ def _for_less_and_less(valuer: Valuer, purse: Purse, clock: Clock) -> Iterator[S
 def sown_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Ints]:
     """Yield the choices constructed with the full budget and, for viability gaps, with other sums.
 
-    Options are ranked by worth per rupee. The weight of a rupee of a station's need is each value
-    in `settings.OWN_MONEY` in turn. A viability gap is known only once the service is computed, and
-    is usually smaller than construction assumes. So a plan constructed with more than the full
-    budget may still fit the budget; such sums are tried last.
+    Options are ranked by worth per rupee. The weight of a rupee of a station's need takes each
+    value in `settings.OWN_MONEY` in turn. A viability gap is known only once the service is
+    computed, and is usually smaller than construction assumes. So a plan constructed with more than
+    the full budget may still fit the budget; such sums are tried last.
     """
     there = cutter.frame.program.money_pkr
     for most, least in ((there, 0.0), (np.inf, there)):

@@ -93,7 +93,7 @@ def quiet_stdout() -> Iterator[None]:
 
 
 def _flush_c() -> None:
-    """Flush the C library's buffers; a pipe would otherwise get them after the block."""
+    """Flush the C library's buffers; a pipe would otherwise get their text after the block."""
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).fflush(None)
 

@@ -79,7 +79,7 @@ class Task[T]:
 def in_parallel[T](functions: Sequence[Callable[[Clock], T]], clock: Clock) -> list[T]:
     """Run functions in parallel, and return their results in order.
 
-    Of the functions, only the one with the most work adds to the work that `clock` counts.
+    To the work that it counts, `clock` adds only the work of the function that worked most.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Many integer programs over the same stations and demand, which share their cuts.
 
 A cut bounds the service of any choice (`siting.engine.cuts`), for any payments and any aim. So a
-program with other money, another aim or other requirements is an integer program over the same
+program with another budget, another aim or other requirements is an integer program over the same
 options and measures, and it starts with the cuts of all earlier programs. Cuts are first added to
 the relaxation until they hardly lower the bound. Then the integer program is solved repeatedly,
 with cuts added at each optimum, until a choice reaches the bound. Choices are valued exactly, by

@@ -313,7 +313,7 @@ class Pricing:
     def _by_sites(self) -> BySites:
         """Return the bound by sites at the current prices.
 
-        If an earlier bound was better, use prices halfway to those of the best bound.
+        If an earlier bound was better, use prices halfway to those of that bound.
         """
         at, live = self.price, self.live
         by = bound_by(self.frame, self.cutter, at, self.clock, live)
@@ -375,7 +375,7 @@ class Pricing:
         return out
 
     def _promising(self, gain: Floats, bound: float) -> Ints:
-        """Return each site's best missing options that promise more than the site's options."""
+        """Return the best inactive options of each site that promise more than its active ones."""
         site = self.frame.site
         there = np.zeros(self.frame.sites)
         np.maximum.at(there, site[self.active], gain[self.active])

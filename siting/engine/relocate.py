@@ -105,7 +105,7 @@ def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
 
 
 def _reached(frame: Frame, choice: Ints, point: Floats) -> tuple[Floats, Floats]:
-    """Return a table of each station's energy (row) in reach of each site, and mean drives.
+    """Return a table of the energy of stations (rows) in reach of sites, and mean drives.
 
     Energy is in the program's unit; each station's mean drive is in the unit of the aim.
     """

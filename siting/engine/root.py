@@ -3,7 +3,7 @@
 1. Under the viability gap, the relaxation from column generation (if any) yields viable plans. A
    large program then goes straight to the turns.
 2. Cuts are added to the master problem in rounds, until they hardly lower the bound. If the whole
-   relaxation is known, the rounds stop after one turn's work; later turns go on.
+   relaxation is known, rounds pause after one turn's work and resume in later turns.
 3. The relaxation under these cuts yields viable plans, or is rounded. If choices cannot be
    evaluated fast, a dive comes first.
 
@@ -64,7 +64,7 @@ def search_root(inc: Incumbent) -> None:
 def cut(inc: Incumbent, stalled: float, ends: float) -> None:
     """Add cuts until a round lowers the bound by less than the share `stalled`.
 
-    If the whole relaxation is known, the rounds stop after one turn's work; later turns go on.
+    If the whole relaxation is known, rounds pause after one turn's work and resume in later turns.
     """
     began = inc.clock.work
     with inc.clock.phase("cuts", inc.until(ends)):

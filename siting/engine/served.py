@@ -136,8 +136,8 @@ def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
     """Return each station's payment, given all stations' shortfalls (below 0: a surplus).
 
     A business case receives the net sum of its stations' shortfalls and surpluses. The payment goes
-    to the stations with a shortfall, in proportion to it. What exceeds their caps goes to the other
-    stations of the business case.
+    to the stations with a shortfall, in proportion to their shortfalls. What exceeds their caps
+    goes to the other stations of the business case.
 
     Examples
     --------

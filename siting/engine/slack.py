@@ -35,9 +35,9 @@ class Room:
         self.price = self._price(frame)
 
     def _price(self, frame: Frame) -> Floats:
-        """Return each option's price: its subsidy (PKR) or, with other limits, its use of them all.
+        """Return each option's price: its subsidy (PKR) if only money is limited, else its use.
 
-        The use is the sum of the shares that the option takes of each upper limit.
+        The use is the sum of the shares that the option takes of all upper limits.
         """
         subsidy = frame.options.of_offers(frame.program.instance.offer_subsidy)[:, -1]
         if not self.limited:

@@ -140,7 +140,7 @@ class _Solve:
         before: Sequence[Reached] = (),
     ) -> None:
         self.program, self.effort, self.clock, self.before = program, effort, clock, before
-        # The program with all offers, and for each offer of `program` its position in that program.
+        # The program with all offers, and the positions in it of the offers of `program`.
         self.whole = program
         self.kept: Ints = np.arange(len(program.instance.offer_ids))
         self.choice: Ints | None = None
@@ -310,7 +310,7 @@ class _Solve:
         return clock.share_after(max(1 - self.finish_s / max(clock.left_s, 1e-9), 0.0))
 
     def _begin_alone(self) -> None:
-        """Start from a plan of the program without concessions, also feasible with concessions."""
+        """Start from a plan without concessions, which stays feasible with concessions."""
         gap, large = self.whole.gap, len(self.whole.service().site) > settings.WHOLE_FIRST
         if gap is None or not gap.concessions or not large or self.effort.method == "greedy":
             return

@@ -208,8 +208,8 @@ def _lowest(
     """Return each option's lowest coefficient over gap prices, and each site's best gap price.
 
     A coefficient is convex in the gap price. At each site, the search closes in on the best price
-    for one option: the option of the site whose lowest coefficient is highest. With concessions
-    there is no search.
+    for the option whose lowest coefficient is the highest at that site. With concessions there is
+    no search.
     """
     site, sites = cutter.frame.site, cutter.frame.sites
     best = np.full(sites, top)
@@ -239,8 +239,8 @@ def _around(
 ) -> tuple[Ints, Floats, Floats]:
     """Return each site's option with the highest coefficient, and two prices around its best.
 
-    The two prices are the tried prices next to the best price so far of that option; `best`
-    receives the best prices.
+    The two are the tried prices on either side of the option's best price so far. The best prices
+    are written to `best`.
     """
     order = np.lexsort((-lowest, site))
     counts = order[np.flatnonzero(np.diff(site[order], prepend=-1))]

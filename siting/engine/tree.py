@@ -42,7 +42,7 @@ class _Node:
 
 @dataclass(frozen=True, eq=False)
 class _Split:
-    """A node's two children, the key of the branching, and how far each moves the split value."""
+    """A node's two children, the branching's key, and how far each child moves the split value."""
 
     key: tuple[int, int]
     down: _Node

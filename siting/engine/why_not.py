@@ -1,7 +1,8 @@
 """Conflicts: requirements that no plan meets together, and the smallest changes that resolve them.
 
 1. If the elastic relaxation proves the conflict, only requirements with a dual price in this
-   relaxation are tested. They already conflict with each other, so changing any other cannot help.
+   relaxation are tested. They conflict with each other, so changing any other requirement cannot
+   help.
 2. Each requirement is dropped alone while all others stay; large blocks are first dropped as a
    whole, then in halves. If the remaining requirements allow a plan, the smallest sufficient change
    to the dropped requirement is computed, and is verified by a plan of the changed program.
@@ -305,7 +306,7 @@ class _Diagnosis:
         return Mend({k: excess}, {k: rounded(one, excess)}, self.nowhere, least)
 
     def stepped(self, given: dict[int, float], least: float, parts: float) -> Mend:
-        """Try changes slightly larger than in the relaxation; return the smallest with a plan."""
+        """Try changes slightly above those of the relaxation; return the smallest with a plan."""
         best = Mend(given, {}, self.nowhere, least)
         for step in settings.CONFLICT_STEPS:
             changed, figures = self.program, {}
