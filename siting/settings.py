@@ -7,16 +7,16 @@ programs were not tried.
 
 "Not measured" means that this range is not known. Row numbers refer to rows of
 `docs/performance.md`. Shares are fractions of 1. Gains and violations are relative. Times (`_S`)
-are in seconds. Steps of the search end after a number of rounds, turns or nodes, so that a run can
-be repeated exactly. The clock ends only steps that could exceed the time limit.
+are in seconds. Each step of the search ends after a fixed number of rounds, turns or nodes, so that
+a run can be repeated exactly. The clock ends only steps that could exceed the time limit.
 """
 
 # --- tolerances ---------------------------------------------------------------------------------
 
 ROUNDING = 1e-12  # rounding error of a sum of a few numbers; alike from 5e-13 to 2e-12
 SUMMED = 1e-10  # rounding error of a sum that is updated many times; alike from 5e-11 to 2e-10
-# Largest difference between two computations of the same figure. HiGHS drops coefficients below
-# this value. Alike from 5e-10 to 2e-9.
+# Two computations of the same figure may differ by this much. HiGHS drops coefficients below this
+# value. Alike from 5e-10 to 2e-9.
 EXACT = 1e-9
 NOISE = 1e-8  # HiGHS's rounding, as a share of the largest objective; alike from 5e-9 to 2e-8
 ARITHMETIC = 1e-7  # relative tolerance of a solver; alike from 5e-8 to 2e-7
@@ -24,11 +24,11 @@ ARITHMETIC = 1e-7  # relative tolerance of a solver; alike from 5e-8 to 2e-7
 # this amount in their unit (a millionth of a rupee, a kilowatt or a station), because sums of
 # binary fractions are not exact. Alike from 5e-7 to 2e-6.
 SIGNIFICANT = 1e-6
-# If no flows of a plan reach the values of the earlier aims, these values are lowered by these
-# shares, one after another. Not measured.
+# If a plan cannot reach the values of the earlier aims again, these values are lowered by the first
+# of these shares that is enough. Not measured.
 LOSSES = (0.0, 1e-7, 1e-6, 1e-5)
-# Largest share of all worth that may lie in demand rows too small for the solver. A program with a
-# larger share is refused. Not measured.
+# Demand rows that are too small for the solver may have at most this share of the total worth. A
+# program in which they have more is refused. Not measured.
 FAINT_SHARE = 1e-4
 # Upper limit of any measure, in its unit; also a gap that any plan meets. Not measured.
 ENDLESS = 1e12
@@ -41,21 +41,22 @@ COVERING_UNITS = 1e4
 # Number of columns up to which HiGHS first solves the whole program. Not measured.
 WHOLE_FIRST = 2_500
 WHOLE_NODES = 2_000  # maximum number of nodes in this first solve; not measured
-# Number of columns up to which HiGHS finally solves the whole program, and ties between plans are
-# broken. Not measured.
+# Number of columns up to which HiGHS solves the whole program at the end. Ties between plans are
+# also broken only up to this number. Not measured.
 WHOLE_LAST = 150_000
-# Number of columns up to which the simplex method computes dual prices, as short fractions, and an
-# integer program finds conflicts. Larger programs use the interior point method. Not measured.
+# Number of columns up to which the simplex method computes dual prices (they are then short
+# fractions), and up to which an integer program finds conflicts. Larger programs use the interior
+# point method. Not measured.
 SMALL_COLUMNS = 5_000
 # Number of pairs above which four rules apply: linked parts are separated together only if no other
 # cut is violated; subproblems with money use the interior point method; construction rounds drives
-# to steps; column generation starts from rough prices. Services with more columns are solved in
-# independent pieces. Measured (Saddar): a subproblem takes 1 to 3 s instead of 30 s.
+# to steps; column generation starts from rough prices. A service with more columns than this is
+# solved in independent pieces. Measured (Saddar): a subproblem takes 1 to 3 s instead of 30 s.
 MANY_PAIRS = 50_000
 # Number of pairs times sites above which three rules apply: the root adds no cuts if column
 # generation solved the relaxation; shrinking a station must save at least its shortfall; exchanges
-# do not improve a constructed plan. Measured: the first helps Saddar (6.8e7); the second improves
-# row 18 (5.6e8) by 1 to 4 %, but would cost the embedded city (8e6) 0.3 %.
+# do not improve a constructed plan. Measured: the first rule helps Saddar (6.8e7). The second rule
+# improves row 18 (5.6e8) by 1 to 4 %; it would make the embedded city (8e6) 0.3 % worse.
 LARGE = 50_000_000
 MOST_PRICED_PAIRS = 1_000_000  # number of pairs up to which prices are stored; measured: 800 MB
 MOST_OPTIONS = 2_000_000  # number of courses above which a program is refused; not measured
@@ -63,9 +64,9 @@ KEPT_BYTES = 200e6  # memory for the values of choices already evaluated; not me
 
 # --- time ---------------------------------------------------------------------------------------
 
-# Shares of the remaining time that the steps listed in each comment may take. Steps: an aim
-# followed by others, a first plan under the viability gap (where other methods give worse plans),
-# and the filtering of a conflict. Not measured.
+# The next four values are shares of the remaining time; each comment lists the steps that may take
+# such a share. Steps: an aim followed by others, a first plan under the viability gap (where other
+# methods give worse plans), and the filtering of a conflict. Not measured.
 MAIN_SHARE = 0.7
 # Steps: cuts at the root, column generation for one aim, and tests of single requirements. Not
 # measured.
@@ -77,8 +78,9 @@ START_SHARE = 0.4
 LAST_SHARE = 0.1
 # Share of the time limit after which only the flows of the final plan are computed; not measured
 ENDS = 0.97
-# Time reserved for the final flows, or for passing a problem to a solver, as a multiple of the time
-# taken by earlier flows, or by writing the problem. Not measured.
+# Time reserved for the final flows, as a multiple of the time of earlier flows. Also the time
+# reserved for passing a problem to a solver, as a multiple of the time taken to write the problem.
+# Not measured.
 AGAIN = 3.0
 # Time reserved for the answer, as a multiple of the time needed to value a plan. Measured: without
 # it Saddar (row 20) exceeded the limit by 6 s.
@@ -89,9 +91,9 @@ LEAST_S = 5.0  # minimum time to explain a conflict; not measured
 STUCK_S = 60.0  # time beyond the time limit after which a solver is abandoned; not measured
 # Time between two reports of progress, and between two checks of a running solver. Not measured.
 REPORT_EVERY_S = 0.1
-# Factor on the iterations of an integer program, because presolve, cuts and heuristics are not
-# iterations. Measured: an iteration takes 2 to 5 times as long as in a linear program, and 7 to 12
-# times in crossings.
+# Factor on the iterations of an integer program, because presolve, cuts and heuristics take time
+# but are not counted as iterations. Measured: an iteration takes 2 to 5 times as long as in a
+# linear program, and 7 to 12 times in crossings.
 BRANCHED = 5.0
 # Building and presolving a new model counts as this many iterations. Measured: it takes as long as
 # 1,400 iterations in small linear programs, 2,700 to 4,900 in small windows and crossings, and
@@ -104,14 +106,16 @@ NODE_ROUNDS = 12  # maximum number of rounds of cuts at a node; alike from 6 to 
 # Rounds of cuts before a first plan over years. Measured (made-up Karachi): two rounds give good
 # prices.
 PRICE_ROUNDS = 2
-# Rounds of cuts end once a round lowers the bound by less than this share. Applies at the root, in
-# a pool of cuts, and at prices of a covering. Alike from 1e-5 to 4e-5 (root).
+# Rounds of cuts end once a round lowers the bound by less than this share. This share applies at
+# the root, in a pool of cuts, and at prices of a covering. Alike from 1e-5 to 4e-5 (root).
 STALLED = 2e-5
-# The share at a node, at the root if its cuts are slow, and for the price of a rupee. Not measured.
+# The same share at a node, at the root if the root's cuts are slow, and for the price of a rupee.
+# Not measured.
 NODE_STALLED = 2e-4
-PRICING_STALLED = 5e-3  # the share in column generation with links; not measured
-# Cuts or dives end after this number of successive rounds or dives with too small a gain. The
-# estimate of a branching is trusted after this number of trials. Alike from 1 to 6.
+PRICING_STALLED = 5e-3  # the same share in column generation with links; not measured
+# Rounds of cuts end after this number of successive rounds with too small a gain, and dives after
+# as many such dives. The estimate of a branching is trusted after this number of trials. Alike from
+# 1 to 6.
 IDLE = 3
 # Used instead of IDLE until the bound first falls. Measured: this may take a dozen rounds (row 13).
 IDLE_AT_FIRST = 20
@@ -120,10 +124,11 @@ MANY_ROWS = 150  # number of cuts at which the removal of slack cuts begins; ali
 # A floor whose energy had no violated cut is skipped for up to this number of rounds. Measured
 # together with NEAREST_PAIRS: a round takes 1.3 s instead of 4 s.
 RESTS = 8
-# Weight of the previous point when separating; the relaxed optimum has the remaining weight.
+# Cuts are sought at a mean of the previous mean and the relaxed optimum. Weight of the previous
+# mean; the optimum has the remaining weight.
 BACK = 0.8  # in most programs; alike from 0.6 to 0.9
-# The weight in large programs that decide on money, where the constructed plan may be poor.
-# Measured (after one minute, little money): the gap is 5 to 6 %, and with 0.8 it is 79 %.
+# The same weight in large programs with payments as decision variables, where the constructed plan
+# may be poor. Measured (after one minute, little money): the gap is 5 to 6 %; with 0.8, 79 %.
 LARGE_BACK = 0.35
 FORGOTTEN = 0.05  # in these programs, option values below this are set to 0; not measured
 # Share of the way from a choice to the optimum at which a cut is sought. Alike from 0.15 to 0.6.
@@ -131,9 +136,9 @@ TOWARDS = 0.3
 THRIFT = 0.01  # charge on all public money, as a share of all worth; alike from 0.005 to 0.02
 LEVELS = 256  # number of levels to which the worths of many pairs are rounded up; not measured
 # Number of pairs that each row has in a first linear program and in a first window: the nearest
-# pairs or those with the most worth. Others are priced in; a cut is valid even without them.
-# Windows double the number. Measured: see MANY_PAIRS; a window of the embedded city takes 0.1 s,
-# and with all pairs 3 to 15 s.
+# pairs or those with the most worth. Other pairs are priced in; a cut is valid even without them.
+# Windows double this number each time they grow. Measured: see MANY_PAIRS; a window of the embedded
+# city takes 0.1 s, and with all pairs 3 to 15 s.
 NEAREST_PAIRS = 4
 LINK_BROKEN = 0.01  # violation above which a link is added; not measured
 # Penalty if a site needs more money than its cap, as a multiple of the penalty on a shortfall.
@@ -141,9 +146,9 @@ LINK_BROKEN = 0.01  # violation above which a link is added; not measured
 CAP_PENALTY = 100.0
 # Trial prices of a site's viability gap, as shares of the price of public money. Not measured.
 GAP_PRICES = (0.0, 0.25, 0.5, 0.75, 1.0, 2.0)
-# Number of halvings of the interval around the best price, and of the budget of a first plan for
-# the least money. Measured (embedded city): the bound with 4 is 0.13 % higher than with 8, and with
-# 8 it is 0.001 % higher than with 16.
+# Number of times that the interval around the best price is halved, and that the interval of the
+# budget is halved in the search for a first plan of least money. Measured (embedded city): the
+# bound with 4 is 0.13 % higher than with 8, and with 8 it is 0.001 % higher than with 16.
 HALVINGS = 8
 
 # --- first plans --------------------------------------------------------------------------------
@@ -191,8 +196,8 @@ KEPT = 0.2  # share of an aim's gap that later aims may give up; not measured
 
 # --- exchange -----------------------------------------------------------------------------------
 
-# Maximum number of changes tried in a pass, and of stations that it tries to make smaller or to
-# close. Not measured.
+# Maximum number of exchanges tried in a pass. Also the maximum number of changes to a cheaper
+# option, or to none, that these exchanges start from. Not measured.
 TRIES = 250
 # A resource row is stored as dense if it has more than this share of the options.
 # Alike from 0.025 to 0.1.
@@ -208,11 +213,12 @@ MOST_VALUED = 60  # maximum number of changes that are valued one by one; not me
 FIRST_SIZE = 10  # number of sites in a window; not measured
 GROWTH = 1.6  # factor on the size of windows once all of one size have been tried; not measured
 SECONDS = 15.0  # maximum time to solve a window, a safeguard that seldom binds; not measured
-# Gap to which a window is solved. With decay, or if payments are decided, the first gap is ten
-# times as wide. Measured: windows of four sites need 3 to 15 s for a gap of 0.2 % (row 15).
+# Gap to which a window is solved. With decay, or if payments are decision variables, the first gap
+# is ten times this value. Measured: windows of four sites need 3 to 15 s for a gap of 0.2 % (row
+# 15).
 WINDOW_GAP = 2e-4
 
-# With decay, number of best sites that a row keeps. Measured (row 16): with all pairs, the gap is
+# With decay, number of best sites kept for each row. Measured (row 16): with all pairs, the gap is
 # 1.26 % instead of 0.98 %.
 BEST_SITES = 12
 
@@ -238,11 +244,11 @@ ROUNDINGS = 8  # number of rounded relaxations that a turn makes viable; not mea
 # Work of a turn, in iterations × nonzeros. Measured: with 5e8 the tree of row 20's sectors solved
 # one node per turn.
 TURN = 2e9
-PROGRAM_GAP = 0.6  # share of the gap for the integer master problem; alike from 0.2 to 0.8
+PROGRAM_GAP = 0.6  # gap of the integer master problem, as a share of the gap; alike from 0.2 to 0.8
 # Maximum number of nodes in the first turn of this program, and in a window. Not measured.
 PROGRAM_NODES = 100
 MORE_NODES = 4  # factor on this number for the next turn; not measured
-MOST_NODES = 5_000  # number of nodes above which it gets no further turn; not measured
+MOST_NODES = 5_000  # number of nodes above which this program gets no further turn; not measured
 
 # --- drives and service -------------------------------------------------------------------------
 
@@ -269,8 +275,8 @@ SUBGRADIENT_INERTIA = 0.7  # weight of the previous direction; not measured
 FIRST_WORK = 1_000  # work of kicks before the cuts, per pair; not measured
 MORE_WORK = 4_000  # work of kicks after the cuts, per pair; not measured
 NODE_WORK = 25  # work of kicks at each node of the tree, per pair; not measured
-# Fixed work of a change; the three settings above count at least this number of pairs. Not
-# measured.
+# Fixed work of a change. Also the minimum number of pairs by which the three values above are
+# multiplied. Not measured.
 LEAST_WORK = 50_000
 # Kicks end once this share of their work has given no better plan. Not measured.
 TIRED = 0.5

@@ -7,10 +7,10 @@ problem here::
     with  existing sites in S,  |S| <= p where p is given
 
 where ``f_j`` is the cost of opening site ``j``, ``c_ij`` the cost of serving row ``i`` from it, and
-``n_i`` the cost of leaving the row unserved: its weight in maximal covering, otherwise a cost above
-that of any plan. `improve` is the interchange of Teitz and Bart (1968) in the fast form of Whitaker
-(1983), extended by Resende and Werneck (2007). One pass over the pairs nearer than the
-second-nearest open site computes the profit of every exchange.
+``n_i`` the cost of leaving row ``i`` unserved. In maximal covering, ``n_i`` is the weight of the
+row; in the other problems, it is above the cost of any plan. `improve` is the interchange of Teitz
+and Bart (1968) in the fast form of Whitaker (1983), extended by Resende and Werneck (2007). One
+pass over the pairs nearer than the second-nearest open site computes the profit of every exchange.
 
 Sources: M. Resende, R. Werneck: A fast swap-based local search procedure for location problems.
 Annals of Operations Research 150 (2007), 205-230. M. Teitz, P. Bart: Heuristic methods for
@@ -43,7 +43,7 @@ class Location:
     cost: Floats
     fixed: Floats  # cost of opening each site
     unserved: Floats  # cost of leaving each row unserved
-    existing: Flags  # sites in every plan
+    existing: Flags  # whether each site exists, and so is in every plan
     p: int | None  # maximum number of sites in a plan; None: no limit
 
     @property
@@ -168,8 +168,8 @@ def _profits(problem: Location, chosen: Flags) -> tuple[float, Ints, Floats, Flo
     at = np.full(sites, -1)
     at[open_sites] = np.arange(len(open_sites))
     served = site >= 0
-    # `loss`: rise in the cost of a site's rows if it closes; `extra`: the part that a new site
-    # avoids.
+    # `loss`: rise in the cost of serving an open site's rows if that site closes. `extra`: the part
+    # of this rise that a new site would avoid.
     loss = np.bincount(at[site[served]], (second - cheapest)[served], minlength=len(open_sites))
     near = np.flatnonzero(problem.cost < second[problem.row])
     row, new, cost = problem.row[near], problem.site[near], problem.cost[near]

@@ -2,8 +2,8 @@
 
 A `PlainInstance` has no chargers, classes, budget or geometry. It has only the possible pairs of
 demand and site and their costs, in minutes, metres or money, as in textbooks and published
-instances. Rows are in the order of their ids, so that the row order of the tables has no effect;
-pairs are a sparse list of the sites of each demand, cheapest first.
+instances. Rows are sorted by id, so that the row order of the tables has no effect. Pairs are
+sorted by demand; the pairs of one demand list the sites that can serve it, cheapest first.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class PlainInstance:
     demand_ids, weight
         The demand rows in the order of their ids, with their weights (people, kWh/day, …).
     site_ids, fixed_cost, capacity, existing
-        The sites in the order of their ids: cost of opening one, capacity in weight (infinite
-        without a limit), and whether it must be open.
+        The sites in the order of their ids. For each site: the cost of opening it, its capacity in
+        weight (infinite without a limit), and whether it must be open.
     start, site, cost
         Demand ``i`` can be served from the sites ``site[start[i]:start[i + 1]]`` at ``cost`` each
         (minutes, metres or money), cheapest first, equally cheap sites in the order of their ids.
     whole
-        Cost of serving all of the demand from that site: weight x cost, or the cost itself if the
-        table's costs are for the whole demand.
+        For each pair, the cost of serving the whole demand from the site: weight x cost, or `cost`
+        itself if `cost_per` is ``demand``.
     cost_per
         Whether `cost` is for one unit of weight or for the whole demand.
     """
@@ -93,12 +93,12 @@ class PlainInstance:
             One row per pair: ``demand_id``, ``site_id`` and a cost of 0 or more. A pair that is
             absent is out of reach.
         cost, weight, fixed_cost, capacity
-            Names of the columns. Without a column of the default name, weights are 1, fixed costs
-            0, and capacities unlimited.
+            Names of the columns. If a column of the default name is missing, weights are 1, fixed
+            costs are 0, and capacities are unlimited.
         cost_per
             ``unit``: costs are per unit of weight, as for minutes and metres. ``demand``: costs are
-            for serving the whole demand, as in the OR-Library. Weights then count only towards
-            capacity, and a demand of weight 0 is also served.
+            for serving the whole demand, as in the OR-Library. In that case, weights count only
+            towards capacity, and demands of weight 0 are also served.
 
         Returns
         -------
@@ -158,12 +158,12 @@ class PlainInstance:
         fixed_cost: str = "fixed_cost",
         capacity: str = "capacity",
     ) -> PlainInstance:
-        """Return the instance of a study's own tables: its demand, candidates and reach by cell.
+        """Return the instance that a study's tables of demand, candidates and reach describe.
 
-        Every demand row has the reach of its cell; its weight is its energy (kWh/day). The classic
-        models have no plugs: every vehicle class can use every site. Rows of the reach table for
-        cells without demand or for sites outside the candidates are left out, as in
-        `siting.Instance`.
+        A demand row can be served from every site within reach of its cell. The weight of a row is
+        its energy (kWh/day). The classic models have no plugs: every vehicle class can use every
+        site. Rows of the reach table for cells without demand or for sites outside the candidates
+        are left out, as in `siting.Instance`.
 
         Parameters
         ----------
@@ -209,7 +209,7 @@ class PlainInstance:
 
     @property
     def row(self) -> Ints:
-        """Position of each pair's demand."""
+        """For each pair, the position of its demand."""
         return np.repeat(np.arange(len(self.demand_ids)), np.diff(self.start))
 
     @property
@@ -271,7 +271,7 @@ def _check_tables(
     capacity: str,
     cost_per: str,
 ) -> None:
-    """Raise `InputError` with every error in or between demand, candidates and reach."""
+    """Raise `InputError` that lists every error in the three tables and in the ids they share."""
     demand, candidates, reach = tables
     demand_id = Column("demand_id", "id", "", "the demand")
     site_id = Column("site_id", "id", "", "the site")

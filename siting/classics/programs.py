@@ -11,11 +11,11 @@
 "At most p" and the textbooks' "exactly p" have the same optimum, because adding a site never makes
 a plan worse. A site that serves no demand is not built, and a site that can serve none has no
 variable. Variables and rows are named by position (``y_12``), never by label. A demand of weight 0
-counts only if costs are for the whole demand. In every program y is binary.
+must be served only if costs are for the whole demand. In every program y is binary.
 
-**Set covering**: the fewest sites with which every demand has one within the radius. Demands with
-the same sites in the radius share one row. With the row ``sum of y_j <= p``, the program shows
-whether p sites are enough, which solves the p-center::
+**Set covering**: the fewest sites such that every demand has an open site within the radius.
+Demands that have the same sites within the radius share one row. If the row ``sum of y_j <= p`` is
+added, the program shows whether p sites are enough, and so solves the p-center by bisection::
 
     min   sum of y_j over j
     s.t.  sum of y_j over j with d_ij <= R  >=  1         for each i     (covered)
@@ -31,10 +31,10 @@ one ``c_i``, weighted by the sum of their weights::
 
 **p-median**: with p sites, the least cost of serving every demand from its nearest site. Let ``D_i1
 < ... < D_iK`` be the distinct costs of serving demand ``i``, weight included. The variables
-identify the cost of the nearest open site instead of the site: ``z_ik`` is 1 if no site with a cost
-of at most ``D_ik`` is open. The usual program, with one variable per pair, has no stronger
-relaxation. Here the rows have one entry per pair in total, and equal costs share a variable. Costs
-beyond the nearest existing site need no variables or rows::
+represent the cost of serving ``i`` from its nearest open site, not that site itself: ``z_ik`` is 1
+if no site with a cost of at most ``D_ik`` is open. The usual program, with one variable per pair,
+has no stronger relaxation. Here all rows together have one entry of ``y`` per pair, and pairs of
+equal cost share a variable. Costs beyond the nearest existing site need no variables or rows::
 
     min   sum over i of  D_i1 + sum over k < K of (D_i,k+1 - D_ik) z_ik
     s.t.  z_i1 + sum of y_j over j at D_i1   >=  1                        for each i
@@ -44,10 +44,10 @@ beyond the nearest existing site need no variables or rows::
           z >= 0
 
 **p-center**: with p sites, the least radius that covers every demand. Let ``D_1 < ... < D_K`` be
-the distinct costs of all pairs; ``u_k`` is 1 if the radius is ``D_k`` or more. A demand needs no
-row for a ``D_k`` that is not the cost of one of its sites: the row of its next site is stronger.
-This program is meant for study and for instances with few demands; `siting.classics.search` finds
-the same radius by bisection::
+the distinct costs of all pairs; ``u_k`` is 1 if the radius is ``D_k`` or more. A demand has rows
+only for the ``D_k`` that are costs of its own sites. For any other ``D_k``, the row of its next
+costlier site is stronger. This program is meant for study and for instances with few demands;
+`siting.classics.search` finds the same radius by bisection::
 
     min   D_1 + sum over k > 1 of (D_k - D_k-1) u_k
     s.t.  u_k + sum of y_j over j with d_ij < D_k  >=  1  for each i and D_k it has a site at
@@ -57,11 +57,11 @@ the same radius by bisection::
           u >= 0
 
 **Facility location**: the sites that minimise the cost of opening them and serving demand. Without
-capacities it is the p-median's program with ``sum of f_j y_j`` in the objective and no limit on the
-number of sites. With capacities ``x_ij`` is the share of demand ``i`` served from site ``j``,
-``f_j`` the fixed cost, ``q_j`` the capacity, ``c_ij`` the cost of serving all of ``i`` from ``j``.
-The rows ``open`` and ``enough`` are implied for integer ``y``, and strengthen the relaxation. All
-costs must be in the same unit: if pairs are in minutes, so are fixed costs::
+capacities, the program is that of the p-median, with ``sum of f_j y_j`` added to the objective and
+without a limit on the number of sites. With capacities ``x_ij`` is the share of demand ``i`` served
+from site ``j``, ``f_j`` the fixed cost, ``q_j`` the capacity, ``c_ij`` the cost of serving all of
+``i`` from ``j``. The rows ``open`` and ``enough`` are implied for integer ``y``, and strengthen the
+relaxation. All costs must be in the same unit: if pairs are in minutes, so are fixed costs::
 
     min   sum of f_j y_j over j  +  sum of c_ij x_ij over i, j
     s.t.  sum of x_ij over j in N(i)          =   1              for each i          (served)
@@ -110,11 +110,11 @@ class ClassicProgram:
 
     @cached_property
     def y_of(self) -> dict[int, pulp.LpVariable]:
-        """The variable of each site that has one."""
+        """Mapping from the position of a site to its variable."""
         return dict(zip(self.site.tolist(), self.y, strict=True))
 
     def terms(self, sites: Iterable[int], factor: float = 1.0) -> Terms:
-        """Return the variables of the given sites, each with its factor."""
+        """Return the variables of the given sites, each paired with `factor`."""
         return [(self.y_of[j], factor) for j in sites]
 
     def add(self, terms: Terms, sense: Literal["<=", ">=", "=="], side: float, name: str) -> None:
@@ -218,7 +218,7 @@ def facility_location(instance: PlainInstance, *, capacitated: bool = False) -> 
 
 
 def _serve_from_nearest(program: ClassicProgram, terms: Terms) -> None:
-    """Add rows for the cost of each demand's nearest open site, and minimise the sum."""
+    """Add the rows and the objective for serving each demand from its nearest open site."""
     instance, prob = program.instance, program.prob
     edge, sites, whole = instance.start.tolist(), instance.site.tolist(), instance.whole.tolist()
     standing = set(np.flatnonzero(instance.existing).tolist())
@@ -230,7 +230,7 @@ def _serve_from_nearest(program: ClassicProgram, terms: Terms) -> None:
         before: Terms = []
         for k, (cost, here) in enumerate(levels):
             if not standing.isdisjoint(here):
-                break  # an existing site is open, so its row is redundant
+                break  # an existing site is open, so this row is redundant
             row = [*program.terms(here), *before]
             if k + 1 < len(levels):
                 z = prob.add_variable(f"z_{i}_{k}", 0, 1)
@@ -242,7 +242,7 @@ def _serve_from_nearest(program: ClassicProgram, terms: Terms) -> None:
 
 
 def _serve_within_capacity(program: ClassicProgram, opening: Terms) -> None:
-    """Add the share that each pair serves, the capacities, and the cost of serving."""
+    """Add variables for the share that each pair serves, the rows, and the objective."""
     instance, prob = program.instance, program.prob
     row, site = instance.row, instance.site
     pairs = list(zip(row.tolist(), site.tolist(), strict=True))
@@ -255,7 +255,7 @@ def _serve_within_capacity(program: ClassicProgram, opening: Terms) -> None:
         if not instance.existing[j]:
             program.add([(x[n], 1.0), *program.terms([j], -1.0)], "<=", 0, f"open_{i}_{j}")
     load = np.bincount(site, instance.weight[row], minlength=len(instance.site_ids))
-    # In units of the mean weight, these rows are scaled like the others.
+    # Weights are in units of the mean weight, so that these rows are scaled like the other rows.
     unit = max(float(instance.weight.mean()), 1e-300) if len(instance.weight) else 1.0
     by_site = np.argsort(site, kind="stable")
     limit = np.minimum(instance.capacity, load) / unit

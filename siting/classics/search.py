@@ -54,9 +54,9 @@ class Means:
     options: dict[str, Any]
 
     def decide(self, program: ClassicProgram, start: Flags | None = None) -> tuple[Run, Flags]:
-        """Return the outcome of a solver run on a program, and its plan; `start`: an initial plan.
+        """Run the solver on a program; return the outcome, and whether each site is open.
 
-        If the solver finds no plan, the plan contains only the existing sites.
+        `start`: an initial plan. If the solver finds no plan, only the existing sites are open.
         """
         if start is not None:
             for variable, j in zip(program.y, program.site.tolist(), strict=True):
@@ -73,9 +73,9 @@ class Means:
 
 
 def search_program(problem: Location, build: Callable[[], ClassicProgram], means: Means) -> Found:
-    """Return the better of two plans, one from exchanges and one from a program, and a bound.
+    """Return the better of a plan made by exchanges and a plan of the program, with a bound.
 
-    If the solve ends early, the sum of every row's cheapest pair is a bound.
+    The sum of the lowest costs of all rows is also a bound, which counts if the solve ends early.
     """
     with means.clock.phase("start"):
         plan = first_plan(problem, means.clock)
@@ -95,7 +95,7 @@ def search_program(problem: Location, build: Callable[[], ClassicProgram], means
 
 
 def cover(instance: PlainInstance, radius: float, means: Means) -> Found:
-    """Return the fewest sites that cover every demand within a radius; the cost is their number.
+    """Return the fewest sites that cover every demand within a radius; the value is their number.
 
     Every demand of the instance needs serving and has a site within the radius.
     """
@@ -107,7 +107,7 @@ def cover(instance: PlainInstance, radius: float, means: Means) -> Found:
 def reaches_all(instance: PlainInstance, radius: float, p: int, means: Means) -> Found:
     """Return p sites that cover all demand within a radius, or no sites if none are found.
 
-    The value is 0. The bound is 1 if p sites are proven too few.
+    In the result, the value is 0; the bound is 1 if p sites are proven too few, else 0.
     """
     near = instance.within(radius)
     problem = make_location(near, p=p, unserved=np.ones(len(near.demand_ids)))
@@ -154,7 +154,10 @@ def cover_most(instance: PlainInstance, p: int, radius: float, means: Means) -> 
 
 
 def radius_of(instance: PlainInstance, chosen: Flags) -> float:
-    """Return the largest cost from a demand to its nearest chosen site; infinite if it has none."""
+    """Return the largest cost from a demand to its nearest chosen site.
+
+    The result is infinite if some demand has no chosen site within reach.
+    """
     pair = np.flatnonzero(chosen[instance.site])
     nearest = np.full(len(instance.demand_ids), math.inf)
     np.minimum.at(nearest, instance.row[pair], instance.cost[pair])
@@ -199,9 +202,9 @@ def search_center(instance: PlainInstance, p: int, means: Means) -> Found:
 
 
 def transport(instance: PlainInstance, chosen: Flags) -> Floats | None:
-    """Return the share of demand on each pair that serves all demand from open sites at least cost.
+    """Return, for each pair, the share of its demand that it serves at the least total cost.
 
-    The result is None if the open sites cannot serve all demand.
+    Only the chosen sites serve. The result is None if they cannot serve all demand.
     """
     pair = np.flatnonzero(chosen[instance.site])
     row, site = instance.row[pair], instance.site[pair]
@@ -238,7 +241,7 @@ def transport(instance: PlainInstance, chosen: Flags) -> Floats | None:
 
 
 def plan_cost(instance: PlainInstance, chosen: Flags) -> float:
-    """Return the cost of opening sites and serving all demand; infinite if impossible."""
+    """Return the cost of opening sites and serving all demand; infinite if they cannot serve it."""
     if instance.capacity[chosen].sum() < instance.weight.sum() * (1 - settings.EXACT):
         return math.inf
     if (shares := transport(instance, chosen)) is None:
@@ -247,7 +250,7 @@ def plan_cost(instance: PlainInstance, chosen: Flags) -> float:
 
 
 def settle_warehouse(instance: PlainInstance, chosen: Flags, clock: Clock) -> Flags:
-    """Return a set of sites that costs no more, without idle or unprofitable sites.
+    """Return the given sites without those that are idle or can close at no extra cost.
 
     Existing sites remain. When time runs out, the current set is returned.
     """

@@ -192,7 +192,7 @@ class _Solve:
             self.needed = self.needed.within(radius)
 
     def costs(self, radius: float) -> Location:
-        """Return the cost problem of a model without capacities."""
+        """Return a model without capacities as a problem of costs (`siting.classics.location`)."""
         needed = self.needed
         if self.model == "mclp":
             return make_location(needed, p=self.p, unserved=needed.weight)
@@ -256,7 +256,10 @@ class _Solve:
         )
 
     def settled(self, incumbent: Found, clock: Clock) -> tuple[Flags, Floats, float]:
-        """Return the sites, the share that each pair serves, and the objective (no plan: inf)."""
+        """Return whether each site is open, the share that each pair serves, and the objective.
+
+        The objective is infinite if there is no plan.
+        """
         needed, chosen = self.needed, incumbent.chosen
         shares = np.zeros(len(needed.site))
         if chosen is None:

@@ -27,7 +27,7 @@ TieBreak = Literal["exact", "polished"]
 
 @dataclass(frozen=True)
 class AimProof:
-    """An aim and its proof, given the values of the earlier aims."""
+    """An aim, and its proof for plans that keep the values of the earlier aims."""
 
     aim: str
     proof: Proof
@@ -177,12 +177,12 @@ class Answer(Solved):
         return len(names) - 1 if name is None else names.index(name)
 
     def service(self, slice_name: str | None = None) -> pd.DataFrame:
-        """Return the energy served by cell and site in a slice, by default the last.
+        """Return a table of the energy that each site serves for each demand row in a slice.
 
         Parameters
         ----------
         slice_name
-            Name of the slice.
+            Name of the slice; by default the last slice.
         """
         s = self._slice(slice_name)
         instance, pairs = self.program.instance, self.pairs
@@ -266,19 +266,19 @@ class Answer(Solved):
         return np.array([s.probability for s in self.program.slices if s.year == 0])
 
     def over_pairs(self, each: Floats) -> float:
-        """Return a sum over the energy served, weighted by slice; `each`: rate per kWh by pair."""
+        """Return the sum of rate times energy served, weighted by slice; `each`: rate by pair."""
         return math.fsum(
             s.weight * s.probability * math.fsum(self.energy[:, n] * each)
             for n, s in enumerate(self.program.slices)
         )
 
     def yearly(self, amount: Floats) -> float:
-        """Return the sum of an amount over the offers in place, weighted by year."""
+        """Return the sum of each offer's amount over the offers in place, weighted by year."""
         by_year = self.program.options.of_offers(amount)[self.choice]
         return math.fsum(by_year @ year_weights(self.program.slices))
 
     def drawn_pkr(self, of: MoneyKind) -> Floats:
-        """Return the public money drawn, or the cost, in each year (PKR)."""
+        """Return the money of each year (PKR); `of`: public money drawn, or cost."""
         program, instance = self.program, self.program.instance
         if of == "subsidy_pkr" and program.gap is not None:
             return np.diff(self.paid.sum(axis=0), prepend=0.0)
@@ -287,7 +287,7 @@ class Answer(Solved):
         return np.diff(by_year, prepend=0.0)
 
     def total_pkr(self, of: MoneyKind) -> float:
-        """Return the total public money drawn, or the total cost (PKR)."""
+        """Return the total money (PKR); `of`: public money drawn, or cost."""
         return self.subsidy_pkr if of == "subsidy_pkr" else self.cost_pkr
 
     @property
@@ -337,14 +337,14 @@ class Answer(Solved):
         return pd.DataFrame(rows, columns=columns)
 
     def _shares(self, floor: Floor) -> Iterator[tuple[int, float, float]]:
-        """Yield each slice in which a floor applies, with its demand and energy served."""
+        """Yield each slice in which a floor applies, the floor's demand, and the energy served."""
         inside = self.pairs.floor[self.program.groups.index(floor)][self.pairs.row]
         wanted = floor.wanted(self.program.demand_kwh)
         for s in floor.holds_in(self.program.slices):
             yield s, float(wanted[s]), math.fsum(self.energy[inside, s])
 
     def shares(self, group: Floor) -> list[float]:
-        """Return a group's share served in each slice where its floor applies and it has demand."""
+        """Return the share of a group's demand served, for each slice of its floor with demand."""
         return [served / wanted for _, wanted, served in self._shares(group) if wanted > 0]
 
     @property

@@ -88,16 +88,16 @@ class Clock:
         return out
 
     def handed_on(self) -> Clock:
-        """Return a copy for the rest of the solve.
+        """Return a copy of this clock for the rest of the solve.
 
-        A parallel task keeps this clock, which no longer reports progress.
+        A parallel task keeps the original clock, which no longer reports progress.
         """
         out = copy.copy(self)
         self._progress, self.seconds = None, {}
         return out
 
     def end(self) -> None:
-        """End this clock's time, but not that of its copies."""
+        """End the time of this clock; its copies keep running."""
         self._ended = True
 
     @property
@@ -116,7 +116,7 @@ class Clock:
         return self.elapsed_s / self._limit_s
 
     def share_after(self, share: float) -> float:
-        """Return the share of the time limit used once `share` of the time left has passed."""
+        """Return the elapsed share of the time limit after `share` of the time left has passed."""
         return (self.elapsed_s + share * self.left_s) / self._limit_s
 
     @property
@@ -133,8 +133,8 @@ class Clock:
     def listening(self) -> Iterator[None]:
         """Treat the first Ctrl-C in the block as a request to stop; the second ends the block.
 
-        The method does nothing if the caller has set a handler, or outside the main thread, the
-        only thread that receives signals.
+        The method does nothing if the caller has set a handler. It also does nothing outside the
+        main thread, because only the main thread receives signals.
         """
         if not takes_ctrl_c():
             yield

@@ -1,4 +1,4 @@
-"""The master problem: options, and a few measures of service bounded by cuts.
+"""The master problem, over options and a few measures of service that cuts bound.
 
 *Measures* replace the energies of single pairs: the worth served in each part, the energy that
 counts towards each floor and, if the program decides on payments, the public money paid by the end
@@ -30,14 +30,15 @@ class Measure:
 
     column: int  # column in the coarse matrix
     # ``worth`` of a part, ``energy`` towards a floor in a slice, ``money`` paid by the end of a
-    # year, or ``envelope``: the money paid by the end of the last year that counts in an envelope.
+    # year, or ``envelope``: money paid by the end of the last year, as far as it counts in an
+    # envelope.
     kind: str
     index: int  # position of the part, floor, year or limit
     s: int = 0  # slice
 
     @property
     def sign(self) -> float:
-        """1 if cuts bound the measure from above, -1 for money, which they bound from below."""
+        """1 if cuts bound the measure from above; -1 if from below, as for money."""
         return 1.0 if self.kind in ("worth", "energy") else -1.0
 
 
@@ -75,7 +76,7 @@ class CoarseLayout(Layout):
                 self._measure("envelope", r, np.inf)
 
     def worth(self, *, by_chance: bool = True) -> tuple[Ints, Floats, Ints]:
-        """Return the worth measures: columns, coefficients and the scenario of each."""
+        """Return the columns, the coefficients and the scenarios of the worth measures."""
         worths = [m for m in self.measures if m.kind == "worth"]
         slices = [self.slices[m.s] for m in worths]
         value = [one.weight * (one.probability if by_chance else 1.0) for one in slices]
@@ -86,7 +87,7 @@ class CoarseLayout(Layout):
         )
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
-        """Return the column of energy towards a floor in a slice, and its unit (kWh/day)."""
+        """Return the column of a floor's energy in a slice, and the column's unit (kWh/day)."""
         f = self.floors.index(floor)
         if (f, s) not in self._energy:
             rows = self.service.floor[f] & (self.service.kwh[:, s] > 0)

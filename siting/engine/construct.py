@@ -25,8 +25,8 @@ from siting.program.money import caps_of
 class Sower:
     """Greedy choice of stations: one at a time, or several at once that share no demand.
 
-    `most`: limit on public money if the aim is to minimise it; `scarce`: cost of each option's use
-    of scarce resources, at the prices of a relaxation.
+    `most`: limit on public money if the aim is to minimise it; `scarce`: for each option, the cost
+    of the scarce resources that it uses, at the prices of a relaxation.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Sower:
         self.money = most
         self.scarce = room.price if scarce is None else scarce
         self.gap = program.gap
-        # Need and cap of each option's offer, by year.
+        # Money that each option's offer needs, and the cap on public money for it, by year.
         offer = self.frame.options.offer.T
         instance = program.instance
         self.need = np.where(offer >= 0, instance.offer_cost[offer], 0.0)
@@ -69,7 +69,7 @@ class Sower:
             self.cap = np.where(offer >= 0, caps_of(instance, self.gap)[offer], 0.0)
         years = program.year_plan
         # Public money under the viability gap: the maximum that may be paid by the end of each
-        # year, and the amount paid.
+        # year, and the amount paid by then.
         self.own_money = settings.OWN_MONEY[0]
         self.granted = np.array([program.money_pkr]) if years is None else years.limit_pkr
         self.by_year = years is not None and not years.carry_over
@@ -78,8 +78,8 @@ class Sower:
     def run(self, clock: Clock) -> Ints:
         """Choose options until no useful one fits, and return the choice.
 
-        Once time is up, only one more round follows, or as many as unmet floors and limits need.
-        Each of these rounds chooses all options that fit and share no demand.
+        Once time is up, one more round follows, and further rounds only while floors or limits are
+        unmet. Each of these late rounds chooses all options that fit and share no demand.
         """
         self._keep()
         late = False
@@ -91,9 +91,10 @@ class Sower:
         return np.sort(self.choice[self.choice >= 0])
 
     def _take_best(self, together: float) -> bool:
-        """Choose the best option and near-equal ones that share no demand; return whether any fits.
+        """Choose the best option, and near-equal options that share no demand with it.
 
-        `together`: an option is near-equal if its rate is at least this share of the best rate.
+        Return whether an option was chosen. `together`: an option is near-equal if its rate is at
+        least this share of the best rate.
         """
         gain, sold = self._gain()
         by_year = self._paid(sold)
@@ -130,7 +131,7 @@ class Sower:
                 self._take(option, None)
 
     def _towards(self) -> Floats:
-        """Return each option's contribution to unmet lower limits, as a share of the limits."""
+        """Return each option's contribution to unmet lower limits: a sum of shares of them."""
         if self.counts is None:
             return np.zeros(self.frame.count)
         lack = np.maximum(self.least - self.frame.resources.slack - self.used, 0.0)
@@ -142,7 +143,7 @@ class Sower:
         return out
 
     def _gain(self) -> tuple[Floats, Floats]:
-        """Return each option's gain in the aim, and the margin on its sales by year."""
+        """Return each option's gain in the aim, and the margin on the option's sales by year."""
         gain, sold = np.zeros(self.frame.count), np.zeros_like(self.need)
         service, slices = self.frame.service, self.frame.program.slices
         lacking = self._lacking()
@@ -167,7 +168,10 @@ class Sower:
         return bool(self._towards().any()) or any(worth.any() for worth in lacking)
 
     def _lacking(self) -> list[Floats] | None:
-        """Return pair weights for unmet floors; None if all are met and money is not the aim."""
+        """Return weights of pairs for unmet floors.
+
+        The result is None if no floor is unmet and the aim is not money.
+        """
         program, service = self.frame.program, self.frame.service
         aim = self.frame.aim
         groups = aim.groups
@@ -228,7 +232,11 @@ class Sower:
         return not (self.used[rows] + self.use.data[entries] > self.most[rows]).any()
 
     def _take(self, option: int, touched: list[Flags] | None) -> bool:
-        """Choose an option and reduce its demand, unless this round already touched that demand."""
+        """Choose an option, and deduct its sales from the demand of its rows.
+
+        If this round already touched one of these rows, the option is not chosen. Return whether it
+        was chosen.
+        """
         near: list[tuple[Part, Floats, Floats, Ints]] = []
         for p, part in enumerate(self.cutter.parts):
             offer = int(self.cutter.offer[p][option])

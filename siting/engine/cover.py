@@ -29,7 +29,7 @@ from siting.program.service import Service
 
 
 def served_whole(aims: Sequence[Aim], program: Program) -> bool:
-    """Return whether, under these aims, a single station serves all of each row in reach."""
+    """Return whether, under these aims, one station serves each row in reach in full."""
     decides = (aim for aim in aims if aim.of_worth or aim.of_drives)
     first = next(decides, None)
     return not program.capacitated and first is not None and first.of_worth
@@ -66,7 +66,7 @@ def _able(program: Program, service: Service) -> Flags:
 
 
 def covering_of(program: Program) -> Covering | None:
-    """Return a program as a covering with options in the same order; None if impossible."""
+    """Return a program as a covering with options in the same order; None if it is not one."""
     floors = any(floor.share > 0 for floor in program.floors)
     if program.capacitated or floors or len(program.slices) > 1:
         return None
@@ -124,7 +124,10 @@ def solve_covered(
 
 
 def _without_idle(covering: Covering, chosen: Ints) -> Ints:
-    """Drop options, the most expensive first, if others cover all their rows; return the rest."""
+    """Drop each option whose rows are all covered by other options, the most expensive first.
+
+    Return the remaining options.
+    """
     by_option = sparse.csr_array(covering.matrix.T)
     times: Floats = np.asarray(by_option[chosen].sum(axis=0)).ravel()
     forced = set(covering.forced.tolist())

@@ -27,7 +27,7 @@ from siting.program.instance import Flags, Floats, Ints
 class Row:
     """A row of a cut: its columns, their coefficients, and its upper limit.
 
-    `prices`: prices of the demand rows by part, in the row's scale.
+    `prices`: for each part, the prices of its demand rows, in the scale of the cut.
     """
 
     index: Ints
@@ -44,12 +44,16 @@ class Relaxed:
     # better); -inf if infeasible.
     bound: float
     taken: Floats  # value of each option, 0 to 1
-    # Reduced cost: change in the bound (at most 0) if an option at 0 is added, or one at 1 removed.
+    # Reduced cost of each option: the change in the bound (at most 0) if the option is added
+    # although its value is 0, or removed although its value is 1.
     price: Floats
     point: Floats  # values of all columns
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return options that choices above `enough` never use, and a bound on choices with any."""
+        """Return a mask of options that no choice above `enough` uses.
+
+        Also return a bound on the choices that use any of these options.
+        """
         after = self.bound + self.price
         out: Flags = (self.taken < settings.SIGNIFICANT) & (after <= enough)
         return out, float(after[out].max(initial=-math.inf))
@@ -59,7 +63,7 @@ class CutModel(ABC):
     """A native model whose first columns are options, with its cuts.
 
     `money`: cost of each option; `size`: one unit of the objective, in the aim's unit; `named`: the
-    model's rows for sites with several options or a required station, in order of the sites.
+    model's rows of the sites that have several options or must have a station, in site order.
     """
 
     # Relative tolerance within which a plan's value counts as equal to its node's bound.
@@ -79,13 +83,14 @@ class CutModel(ABC):
         # Decisions: bounds on each option, and lower bounds on the named sites.
         self._low, self._high = np.zeros(self.count), np.ones(self.count)
         self._there = np.zeros(len(self._named))
-        # Options with the same data, grouped by kind, and the rows that count them.
+        # For each kind, its options (all have the same data), and the row that counts them.
         self.kinds: list[Ints] = []
         self._kind_rows = np.zeros(0, dtype=np.int32)
         self._base = self.model.getNumRow()
         self._slack = np.zeros(0, dtype=np.int64)
         self.rows: list[Row] = []  # rows of the current cuts
-        # Duals at the last optimum: for the rows other than cuts, all columns, and binding cuts.
+        # Duals at the last optimum of the rows other than cuts, of all columns, and of binding
+        # cuts.
         self.dual, self.reduced = np.zeros(self._base), np.zeros(0)
         self.binding: list[tuple[float, Row]] = []
 
@@ -139,7 +144,7 @@ class CutModel(ABC):
         """
 
     def forbid(self, choice: Ints) -> None:
-        """Exclude exactly one choice, which is feasible only because of rounding errors."""
+        """Exclude one choice and no other; it looks feasible only because of rounding errors."""
         value = np.full(self.count, -1.0)
         value[choice] = 1.0
         self.add_rows([Row(np.arange(self.count), value, len(choice) - 1.0)])

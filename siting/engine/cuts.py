@@ -5,16 +5,17 @@ Every cut has the form of the inequality in `siting.engine.parts`, for weights `
 
     sum of l_k t_k  <=  constant + sum of coefficient_n y_n
 
-Weights and prices are the duals of the subproblem at a point. The subproblem is a linear program:
-given fractional options and the service that the master problem claims, it computes the shortfall.
-An option with a fractional value serves at most that fraction of a row. The duals give the most
-violated cut. Two cases need no linear program. Where all pairs of a part have the same worth, the
-subproblem is a maximum flow; its minimum cut gives prices of 0 and 1. Without capacities, each row
-uses its best stations until it is served.
+Weights and prices are the duals of the subproblem at a point. The subproblem is a linear program.
+It computes by how much the service of fractional options falls short of the service that the master
+problem claims. An option with a fractional value serves at most that fraction of a row. The duals
+give the most violated cut. Two cases need no linear program. Where all pairs of a part have the
+same worth, the subproblem is a maximum flow; its minimum cut gives prices of 0 and 1. Without
+capacities, each row uses its best stations until it is served.
 
-Under the viability gap, the gap row of a site also has a price ``tau``. The station then earns
-``tau`` times its margin as well, and owes ``tau`` times its need, less the part that public money
-pays at a price ``mu``. Every ``tau`` is valid; the best of several is used for each offer.
+Under the viability gap, the gap row of a site also has a price ``tau``. The station then also earns
+``tau`` times its margin, and owes ``tau`` times its need. Public money may pay a part of the need,
+at a price ``mu`` per rupee. The cut is valid for every ``tau``; for each offer, the best of several
+values is used.
 
 Source of the cuts without capacities: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition
 for very large scale partial set covering and maximal covering location problems. European Journal
@@ -42,7 +43,7 @@ from siting.program.money import caps_of, cases_of, is_shared
 class Cut:
     """The cut "`value` times measures in `column` <= `constant` + `coefficient` times y".
 
-    `prices`: prices of the demand rows by part.
+    `prices`: for each part, the prices of its demand rows.
     """
 
     column: Ints
@@ -63,13 +64,13 @@ class Cutter:
     def __init__(self, frame: Frame, parts: list[Part], measures: list[Measure]) -> None:
         self.frame, self.parts, self.measures = frame, parts, measures
         self.count = frame.count
-        # Each option's offer in a part's slice.
+        # For each part, each option's offer in the part's slice.
         self.offer = [frame.layout.standing(part.slice) for part in parts]
         service = frame.service
         self.worth_of = {m.index: m for m in measures if m.kind == "worth"}
         self.energies = [m for m in measures if m.kind == "energy"]
         self.money = [m for m in measures if m.kind in ("money", "envelope")]
-        # Pairs of a part that count towards each energy measure.
+        # For an energy measure and a part: which pairs of the part count towards the measure.
         self.counted: dict[tuple[int, int], Flags] = {}
         for m in self.energies:
             member = service.floor[m.index][service.row]
@@ -98,7 +99,7 @@ class Cutter:
         return [sorted(s) for s in sets if s]
 
     def counted_in(self, energy: Measure) -> dict[int, Flags]:
-        """Return the pairs that count towards an energy measure, by part."""
+        """Return, for each part, which of its pairs count towards an energy measure."""
         return {p: pairs for (c, p), pairs in self.counted.items() if c == energy.column}
 
     def year_of(self, p: int) -> int:
@@ -106,7 +107,7 @@ class Cutter:
         return self.frame.program.slices[self.parts[p].slice].year
 
     def envelope_share(self, r: int) -> Floats:
-        """Return the share of each offer's public money that counts in an envelope (limit `r`)."""
+        """Return, for each offer, the share of its public money that counts in envelope `r`."""
         instance = self.frame.program.instance
         return instance.amounts_of(instance.limits[r])
 
@@ -122,12 +123,12 @@ class Cutter:
     # --- coefficients ------------------------------------------------------------------------
 
     def option_amounts(self, p: int, by_offer: Floats) -> Floats:
-        """Convert amounts by offer into amounts by option, in a part's slice."""
+        """Return, for each option, the amount of its offer in a part's slice."""
         offer = self.offer[p]
         return np.where(offer >= 0, by_offer[offer], 0.0)
 
     def priced(self, p: int, value: Floats, price: Floats) -> tuple[float, Floats]:
-        """Return a cut's constant and coefficients for a part, from worths and row prices."""
+        """Return what a part adds to the constant and coefficients of a cut, at given prices."""
         part = self.parts[p]
         intake = part.intake(value - price[part.row])
         return float(price @ part.wanted), self.option_amounts(p, intake)
@@ -150,10 +151,10 @@ class Cutter:
         self, year: int, parts: Sequence[int], worths: Mapping[int, Floats],
         prices: Mapping[int, Floats], rupee: Floats,
     ) -> Callable[[Floats], Floats]:  # fmt: skip
-        """Return a function that maps gap prices by site to coefficients by option.
+        """Return a function from the gap price of each site to the coefficient of each option.
 
-        Any prices are valid. `worths`, `prices`: worths of pairs and prices of rows in the `parts`
-        of the year; `rupee`: price of a rupee paid to each offer.
+        The cut is valid at any gap prices. `worths`, `prices`: worths of pairs and prices of rows
+        in the `parts` of the year; `rupee`: price of a rupee paid to each offer.
         """
         frame, layout = self.frame, self.frame.layout
         rule = frame.program.gap
@@ -184,7 +185,7 @@ class Cutter:
 
     @cached_property
     def shared(self) -> Flags:
-        """Whether each option's site is in a concession (its sites share one price of the gap)."""
+        """Whether each option's site is in a concession, whose sites share one price of the gap."""
         rule = self.frame.program.gap
         assert rule is not None
         return is_shared(cases_of(self.frame.layout.instance, rule))[self.frame.site]
@@ -239,10 +240,11 @@ class Cutter:
         return out
 
     def prices(self, p: int, taken: Floats, worth: Floats, counted: Flags | None) -> list[Floats]:
-        """Return row prices for cuts at a point; worths must be equal if there are capacities.
+        """Return one or two lists of row prices for cuts at a point.
 
-        `taken`: value of each option, 0 to 1; `worth`: worth of a kWh for each pair, either 0 or
-        one common value if there are capacities; `counted`: pairs with a worth (None: all).
+        `taken`: value of each option, 0 to 1; `worth`: worth of a kWh for each pair; `counted`:
+        pairs with a worth above 0 (None: all). If there are capacities, each worth must be 0 or one
+        common value.
         """
         part = self.parts[p]
         offer = self.offer[p]
@@ -268,7 +270,11 @@ class Cutter:
         return both[:1] if (both[0] == both[1]).all() else both
 
     def _cover_prices(self, part: Part, offer: Ints, share: Floats, worth: Floats) -> list[Floats]:
-        """Return row prices: each row's worth at the last station it needs, and at the next one."""
+        """Return one or two lists of row prices, each row's worth at the last station it needs.
+
+        If the stations up to that one serve a row exactly in full, the second list has the row's
+        worth at the next station.
+        """
         open_ = np.zeros((part.sites, len(part.kinds)))
         site = part.offer_site[offer]
         for k in range(len(part.kinds)):

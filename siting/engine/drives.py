@@ -6,9 +6,9 @@ For every horizon ``H`` (min), a bound ``W`` on the second program bounds the dr
 
     sum of t x  =  H (sum of a x  -  sum of (a - t / H) x)  >=  H (E - W)
 
-This is the Lagrangian bound with the multiplier ``1 / H`` on the required worth, divided by that
-multiplier. A short horizon gives a better bound, and plans with short drives that may lose some
-worth. A longer horizon then starts from this plan and regains the worth.
+This is the Lagrangian bound with the multiplier ``H`` on the required worth. A short horizon gives
+a better bound, but its plans may lose some worth to shorten drives. A longer horizon then starts
+from such a plan and regains the worth.
 
 Source: A. M. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming
 Study 2 (1974), 82-114.
@@ -46,7 +46,7 @@ class Solved(Protocol):
 def goes(frame: Frame) -> bool:
     """Return whether `solve_drives` can solve a frame."""
     aims = [one.aim for one in frame.reached]
-    # Regret and tails are functions of worth, which the decay program computes differently.
+    # The decay program computes worth differently, so it cannot keep regrets or tails of worth.
     once = sum(aim.of_worth for aim in aims) == 1
     plain = frame.aim.of_drives and not frame.aim.of_stations
     return plain and once and not any(a.of_scenarios or a.of_drives for a in aims)
@@ -57,9 +57,9 @@ def solve_drives(
 ) -> Result:
     """Return the plan with the shortest drives among plans that keep the worth.
 
-    `frame`: the program for the shortest drives, which must keep one worth (see `goes`); `start`: a
-    choice with that worth; `gap`: relative gap of the drives at which the search stops; `bound`: a
-    known lower bound on the drives (kWh·min/day).
+    `frame`: the program for the shortest drives, which must keep the value of exactly one aim of
+    worth (see `goes`); `start`: a choice that reaches this value; `gap`: relative gap of the drives
+    at which the search stops; `bound`: a known lower bound on the drives (kWh·min/day).
     """
     program, kept = frame.program, _worth_of(frame).value
     longest = float(frame.service.minutes.max(initial=0.0)) or 1.0
@@ -113,7 +113,7 @@ def solve_drives(
 
 
 def _nearer(frame: Frame, horizon_min: float) -> Frame:
-    """Return the program in which a kWh loses all its worth over a drive as long as one horizon."""
+    """Return the program in which a kWh loses all its worth over a drive of `horizon_min`."""
     asked = frame.program.objective or objective_of(frame.program.instance)
     near = replace(asked, decay=NearerFirst(asked.decay, horizon_min))
     worth = _worth_of(frame)
@@ -127,6 +127,9 @@ def _worth_of(frame: Frame) -> Reached:
 
 
 def _shortened(frame: Frame, choice: Ints, clock: Clock) -> tuple[Ints, float]:
-    """Move stations; return the choice and its drives (kWh·min/day), infinite if worth is lost."""
+    """Move stations to shorten drives; return the choice and its drives (kWh·min/day).
+
+    The drives are infinite if the choice misses the required worth.
+    """
     best, value = relocated_often(frame, choice, clock, serving=Clock(math.inf))
     return best, -value

@@ -31,7 +31,7 @@ class Effort:
     least_gain: float = 0.0
 
     def faults(self) -> list[Fault]:
-        """Return the invalid options."""
+        """Return an error for each invalid option."""
         faults = []
         if self.method not in ("exact", "greedy", "milp"):
             fix = "use exact, greedy or milp"

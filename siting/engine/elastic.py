@@ -52,7 +52,10 @@ class Requirement:
         return max(0.0, self.asked - excess) if self.least else self.asked + excess
 
     def changed(self, program: Program, figure: float, standing: Flags) -> Program:
-        """Return the program with a new figure; sites without a station are no longer required."""
+        """Return the program with a new figure for this requirement.
+
+        If the requirement is that of the required sites, only sites in `standing` stay required.
+        """
         instance, n = program.instance, self.place
         if self.block == "floor":
             floor = replace(program.floors[n], share=figure)
@@ -94,7 +97,7 @@ class _Row:
         return float(np.abs(self.value).max(initial=0.0)) or 1.0
 
     def slack(self, options: int) -> float:
-        """Return the rounding tolerance of the row's sum, by the rule of `Resources.slack`."""
+        """Return the rounding tolerance of the row's sum; `Resources.slack` has the same rule."""
         if self.column.max(initial=0) >= options:
             return 0.0
         rounding = settings.ROUNDING * abs(self.side)
@@ -175,7 +178,7 @@ class Elastic:
                 self._row((column, kwh / wanted[s]), floor.share, owners)
 
     def _drawn(self, share: Floats, t: int) -> Terms:
-        """Return the money drawn by the end of a year (PKR), each offer weighted by its share."""
+        """Return the terms of the money drawn by the end of a year (PKR), weighted by `share`."""
         if self.program.gap is None:
             drawn = self.options.of_offers(self.program.instance.offer_subsidy * share)
             return self._of_options(drawn[:, t])
@@ -285,10 +288,11 @@ class Elastic:
     def ask(
         self, held: Collection[int], aimed: Collection[int], clock: Clock, *, whole: bool
     ) -> Answered:
-        """Minimise the sum of the given excesses, each in its `unit`; the objective is negated.
+        """Minimise the sum of the excesses in `aimed`, each divided by its `unit`.
 
-        `held`: requirements whose excess is 0; `aimed`: requirements whose excess is minimised; all
-        others are dropped. `whole`: whether options are integers; else the relaxation is solved.
+        The objective of the solution is the negative of this sum. `held`: requirements whose excess
+        is 0; `aimed`: requirements whose excess is minimised; all other requirements are dropped.
+        `whole`: whether options are integers; else the relaxation is solved.
         """
         m, count, effort = self.matrix, len(self.requirements), self.effort
         most = np.full(count, np.inf)
@@ -323,8 +327,8 @@ class Elastic:
         out = np.maximum(answer.point[self.columns :], 0.0) * self.unit
         exact = np.zeros(len(out))
         for row in self._rows:
-            # Excesses are computed from the rows, free of solver rounding, except in rows that
-            # several requirements share.
+            # The excess in a row of one requirement is computed from the row, free of solver
+            # rounding. In a row that several requirements share, the solver's excesses are used.
             over = math.fsum(row.value * answer.point[row.column]) - row.side
             for k in row.owners:
                 exact[k] = max(exact[k], over if len(row.owners) == 1 else float(out[k]))

@@ -143,8 +143,8 @@ type Start = tuple[Ints, bool]
 def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
     """Make viable plans from new choices until the gap is proven.
 
-    Stations with too little money are reduced or dropped. A plan is kept even if time ran out while
-    another was made in parallel.
+    Stations with too little money are reduced or dropped. Plans are made in parallel; each is kept
+    even if time runs out before the last of them is made.
     """
     new = (start for start in starts if inc.is_new(start[0]))
     while not inc.done:
@@ -160,11 +160,11 @@ def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
 
 
 def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]:
-    """Yield choices made from relaxations, the latest first; the list is emptied.
+    """Yield choices made from relaxations, the latest first, and empty the list of relaxations.
 
-    If a relaxation spreads its stations over many sites, two more choices come first: one site per
-    cluster; and all sites with a value above 0, from which those with too little money are dropped
-    at once.
+    If a relaxation spreads its stations over many sites, two more choices come first. The first has
+    one site per cluster. The second has all sites with a value above 0; stations with too little
+    money are then dropped at once.
     """
     while relaxations:
         taken = relaxations.pop()
@@ -179,7 +179,7 @@ def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]
 def drawn_stations(inc: Incumbent, relaxations: Sequence[Floats]) -> Iterator[Start]:
     """Yield choices of one site per cluster, sampled in proportion to values in a relaxation.
 
-    The relaxations take turns; each is dropped once its sample repeats an earlier one.
+    The relaxations take turns; one is dropped once a sample from it repeats an earlier sample.
     """
     rng, drawn = np.random.default_rng(inc.options.seed), set[bytes]()
     left = deque(_by_site(inc.frame, taken) for taken in relaxations)
@@ -195,7 +195,7 @@ def drawn_stations(inc: Incumbent, relaxations: Sequence[Floats]) -> Iterator[St
 
 
 def _by_site(frame: Frame, taken: Floats) -> tuple[Ints, Floats]:
-    """Return each site's option with the largest value, and the sum of its options' values."""
+    """Return, for each site, the option with the largest value, and the sum over its options."""
     order = np.argsort(-taken, kind="stable")
     sites, first = np.unique(frame.site[order], return_index=True)
     most = np.full(frame.sites, -1)
@@ -204,11 +204,12 @@ def _by_site(frame: Frame, taken: Floats) -> tuple[Ints, Floats]:
 
 
 def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None) -> Ints:
-    """Return one site for each whole station that a relaxation spreads over a cluster, in order.
+    """Split the sites into clusters of about one whole station; return the centre of each cluster.
 
-    `value`: summed value of each site's options. The site with the largest value, or a site that
-    `rng` samples in proportion to value, takes value from the sites that share most of their demand
-    with it, until it has a whole station. This is repeated with the remaining value.
+    `value`: for each site, the sum of its options' values in a relaxation. A centre is the site
+    with the largest value or, with `rng`, a site sampled in proportion to value. It takes value
+    from the sites that share most of their demand with it, until it has a whole station. The next
+    centre is found from the values that remain.
     """
     near, left, centres = frame.shared_demand, value.copy(), []
     own = np.sqrt(np.maximum(near.diagonal(), settings.SIGNIFICANT))
@@ -240,7 +241,7 @@ def take(inc: Incumbent, choice: Ints) -> tuple[Ints, float]:
 
 
 def improve(inc: Incumbent, state: State) -> None:
-    """Keep a choice, and its improvement by exchanges."""
+    """Keep a choice, then improve it by exchanges and keep the result."""
     assert inc.valuer is not None
     inc.keep_state(state)
     inc.keep_state(exchange(inc.valuer, state, inc.clock, enough=inc.enough))

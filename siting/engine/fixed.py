@@ -21,7 +21,7 @@ from siting.program.instance import Instance, Ints
 from siting.program.matrix import Reached
 from siting.program.program import Program
 
-# Offer ids for all years, or by year.
+# Offer ids: one list for all years, or a mapping from year to list.
 Standing = Iterable[str] | Mapping[int, Iterable[str]]
 
 
@@ -29,10 +29,10 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
     """Return the solution of a program with fixed offers: their service, without a proof.
 
     Budget, limits, floors, distances and required sites are ignored, so that a plan that violates
-    them can be evaluated too; the floor table still lists the energy served. Aims already
-    determined by the offers are left out. `offers`: ids of the offers in place, existing ones
-    included, at most one per site; by year, or one list for all years; `within_budget`: whether
-    budget and caps limit the public money that fills viability gaps.
+    them can be evaluated too; the floor table still lists the energy served. Aims that the offers
+    alone determine are left out. `offers`: ids of the offers in place, existing ones included, at
+    most one per site: one list for all years, or a mapping from year to list. `within_budget`:
+    whether budget and caps limit the public money that fills viability gaps.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def _standing(program: Program, offers: Standing) -> list[Iterable[str]]:
 def _left_to_decide(program: Program) -> list[Aim]:
     """Return the aims whose value depends on how fixed stations serve.
 
-    Drives come last: they would be shortest if nothing were served.
+    Drives come last: if they came first, they would be shortest with nothing served.
     """
     out: list[Aim] = []
     for aim in program.all_aims:
@@ -171,7 +171,7 @@ def _answer(
 def assign(
     instance: Instance, offer_ids: Iterable[str], model: str = "capacitated"
 ) -> pd.DataFrame:
-    """Return the service by demand row and site, in kWh/day and minutes.
+    """Return a table of service by demand row and site: energy (kWh/day) and drive (minutes).
 
     Parameters
     ----------
@@ -181,7 +181,8 @@ def assign(
         Offers in place, existing ones included; at most one per site.
     model
         ``capacitated``: the most energy the chargers can deliver, then the shortest drives.
-        ``coverage``: all demand in reach of a compatible station, each row from its nearest one.
+        ``coverage``: all demand in reach of a compatible station; the nearest such station serves
+        all of a row.
 
     Raises
     ------

@@ -13,7 +13,8 @@ class FlowGraph:
     """The flow network of one part: demand rows, charger groups and their pairs.
 
     `wanted`: demand of each row; `near`: for each kind of demand, a matrix that is 1 where a demand
-    row (column) reaches a site (row); `groups`: usable charger groups of each kind, counted from 0.
+    row (column) reaches a site (row); `groups`: for each kind of demand, the numbers (from 0) of
+    the charger groups that can serve it.
     """
 
     def __init__(self, wanted: Floats, near: list[sparse.csr_array], groups: list[list[int]]):
@@ -34,12 +35,13 @@ class FlowGraph:
         share: Floats | None = None,
         counted: Flags | None = None,
     ) -> tuple[Flags, Flags]:
-        """Return the rows on the unserved side of the smallest and the largest minimum cut.
+        """Return two masks of the unserved rows: at the smallest and at the largest minimum cut.
 
-        `site`: site of each station; a site may have several; `capacity`: energy that each station
-        (row) delivers from each charger group at its value in `share`; `share`: value of each
-        station, 0 to 1, which limits its share of a row; None: all 1; `counted`: rows whose demand
-        counts; None: all.
+        `site`: site of each station (a site may have several stations); `capacity`: energy that
+        each station (row) can deliver from each charger group (column), already multiplied by the
+        value in `share`; `share`: value of each station, 0 to 1, which is the largest share of a
+        row that the station may serve (None: 1 for all stations); `counted`: rows whose demand
+        counts (None: all rows).
         """
         units = self._units if counted is None else np.where(counted, self._units, 0)
         node, row, room, link = self._arcs(site, capacity, share, units)

@@ -5,9 +5,9 @@ relaxation starts with the energies to the nearest sites; pricing adds others, j
 options.
 
 A *link* ``x_c <= u_c Y`` limits the energy ``x_c`` to the share ``Y`` of its upper bound ``u_c``;
-``Y`` is the summed value of the options that can serve it. Links are valid for integer options. The
-capacity row does not imply them, because a fraction of a large station may have enough capacity.
-Violated links are added.
+``Y`` is the sum of the values of the options that can deliver this energy. Links are valid for
+integer options. The capacity row does not imply them, because a fraction of a large station may
+have enough capacity. Violated links are added.
 
 Source: M. Daskin: Network and Discrete Location. 2nd ed., Wiley 2013, chapter 7 (the strong
 formulation of facility location).
@@ -26,7 +26,8 @@ from siting.program.instance import Flags, Floats, Ints
 class Flows:
     """The energies of a frame's pairs that are in the relaxation, and their links.
 
-    `start`: sites of a known plan; each row starts with the nearest of them as well.
+    `start`: sites of a known plan; from the beginning, each row also has the energies to the
+    nearest of these sites.
     """
 
     def __init__(self, frame: Frame, start: Ints) -> None:
@@ -75,7 +76,7 @@ class Flows:
         return bool(new.any())
 
     def link_rows(self, columns: Ints) -> tuple[sparse.csr_array, Ints]:
-        """Return the rows (``<= 0``) of the links over some columns, and the energies they limit.
+        """Return the links as rows (``<= 0``) over some columns, and the energies that they limit.
 
         Options that are not among `columns` are left out of the links.
         """

@@ -81,7 +81,7 @@ class Frame:
 
     @cached_property
     def energy_group(self) -> Ints:
-        """Merged demand row and slice of each energy column, as one number."""
+        """For each energy column, a number that stands for its merged demand row and slice."""
         return self.energy_row * len(self.program.slices) + self.energy_slice
 
     def share_of(self, energies: Ints, taken: Floats) -> Floats:
@@ -124,7 +124,7 @@ class Frame:
         return out
 
     def of_demand(self, values: Floats) -> Floats:
-        """Convert values by matrix row into values by merged demand row and slice."""
+        """Return the values of the matrix's demand rows, by merged demand row and slice."""
         m, out = self.matrix, np.zeros_like(self.service.kwh)
         family = m.family.get("demand", slice(0, 0))
         first = m.a.indices[m.a.indptr[family.start : family.stop]] - self.count
@@ -151,7 +151,7 @@ class Frame:
 
     @cached_property
     def money(self) -> Floats:
-        """The cost of each option in the aim, without payments that the solve decides."""
+        """The cost of each option in the aim, without payments that are decision variables."""
         out = np.zeros(self.count)
         column, value = self.aim.money(self.layout)
         mine = column < self.count
@@ -165,7 +165,7 @@ class Frame:
 
     @property
     def drawn_by_year(self) -> bool:
-        """Whether payments are decided in several years, which makes cuts and windows slow."""
+        """Whether payments are decision variables in several years (cuts and windows are slow)."""
         return self.program.gap is not None and self.program.year_plan is not None
 
     @property
@@ -191,7 +191,7 @@ class Frame:
         return out
 
     def open_columns(self, choice: Ints) -> Ints:
-        """Return the columns that a choice does not force to 0; options are left out."""
+        """Return the columns, except options, that a choice does not force to 0."""
         parts = []
         for s, column in enumerate(self.layout.pair_column.T):
             parts.append(np.unique(column[self.open_pairs(choice, s) & (column >= 0)]))
@@ -228,8 +228,8 @@ class Frame:
         shift = self.by_column[:, choice] @ np.ones(len(choice))
         rows = np.zeros(m.a.shape[0], dtype=bool)
         rows[part.indices] = True
-        # Rows that contain only options depend on the choice alone; other rows must hold even if
-        # empty.
+        # Rows that contain only options depend on the choice alone, and are skipped. Every other
+        # row must hold, even if none of its columns is open.
         first = max((m.family[f].stop for f in ("one", "resource") if f in m.family), default=0)
         lower, upper = m.row_lower - shift, m.row_upper - shift
         empty = ~rows
@@ -285,7 +285,10 @@ def _solved(
 
 
 def _apart(a: sparse.csc_array, most: int) -> list[tuple[Ints, Ints]]:
-    """Return rows and columns of at most `most` independent pieces; small pieces are joined."""
+    """Split a program into at most `most` independent pieces; return rows and columns of each.
+
+    Small pieces are joined.
+    """
     blocks: Any = [[None, a], [a.T, None]]
     count, label = connected_components(sparse.block_array(blocks), False)
     rows, columns = label[: a.shape[0]], label[a.shape[0] :]

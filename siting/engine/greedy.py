@@ -10,7 +10,7 @@ that of the existing ones has these guarantees:
 - If all subsidies are the same, the greedy plan reaches at least ``1 - 1/e`` (63.2 %) of the best.
 
 Neither guarantee holds with several options at a site, limits other than a budget, or required
-sites. The gap proven for a plan is usually far smaller.
+sites. The gap proven for a plan is usually far smaller than these guarantees allow.
 
 Greedy under a budget is not monotone: with more money an expensive option may be chosen that leaves
 no room for two better ones. So the plan is the best of the greedy plans for the budget and every
@@ -18,10 +18,10 @@ smaller sum. Sums are tried in descending order: if the largest amount spent is 
 to ``C`` give the same plan, so the next sum is just below ``C``. The order of options does not
 depend on the sum. So a larger budget includes all plans of a smaller one, and **more money never
 makes the plan worse**. This holds for programs of one year whose aim is worth, or worth net of
-money, if choices can be evaluated fast or the viability gap applies, unless time ends the list of
-sums early. It does not hold where the greedy choice misses lower limits or required sites, nor for
-the worth that ``least_gain`` and later aims give up within the gap. For other programs, the plan
-comes from construction or the relaxation, and more money may lead to a worse plan.
+money; in addition, choices must be quick to evaluate, or the viability gap must apply. There are
+three exceptions: time may end the list of sums early; the greedy choice may miss lower limits or
+required sites; ``least_gain`` and later aims may give up worth within the gap. For other programs,
+the plan comes from construction or the relaxation, and more money may lead to a worse plan.
 
 Sources: G. Nemhauser, L. Wolsey, M. Fisher: An analysis of approximations for maximizing submodular
 set functions I. Mathematical Programming 14 (1978), 265-294. S. Khuller, A. Moss, J. Naor: The
@@ -74,7 +74,7 @@ def _for_less_and_less(valuer: Valuer, purse: Purse, clock: Clock) -> Iterator[S
         yield states[-1]
         spent = [purse.spent(state.choice) for state in states]
         purse.most = max(spent)
-        # With less money the states are the same until this sum is reached.
+        # With less money, the first states are the same, up to the first that spends this sum.
         first = next(n for n, pkr in enumerate(spent) if pkr >= purse.most * (1 - settings.EXACT))
         if clock.over or not first or purse.most <= 0:
             return
@@ -84,9 +84,10 @@ def _for_less_and_less(valuer: Valuer, purse: Purse, clock: Clock) -> Iterator[S
 def sown_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Ints]:
     """Yield the choices constructed with the full budget and, for viability gaps, with other sums.
 
-    Options are ranked by worth per rupee. A rupee of a station's need is weighted by each value in
-    `settings.OWN_MONEY` in turn. A gap is known only once the service is computed, and is usually
-    smaller than construction assumes. So sums above the full budget may fit; they are tried last.
+    Options are ranked by worth per rupee. The weight of a rupee of a station's need takes each
+    value in `settings.OWN_MONEY` in turn. A viability gap is known only once the service is
+    computed, and is usually smaller than construction assumes. So a plan constructed with more than
+    the full budget may still fit the budget; such sums are tried last.
     """
     there = cutter.frame.program.money_pkr
     for most, least in ((there, 0.0), (np.inf, there)):

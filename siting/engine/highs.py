@@ -46,7 +46,8 @@ class InterruptibleHighs(pulp.HiGHS):
     def callSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802
         """Run HiGHS until it is done, the deadline passes or the user interrupts.
 
-        Reading the solution takes about as long as passing the problem did; this time is reserved.
+        HiGHS must stop early enough to leave time for reading the solution, which takes about as
+        long as passing the problem to HiGHS did.
         """
         handed_over_s = time.perf_counter() - self._began
         limit = min(self.timeLimit or math.inf, self.clock.left_s - handed_over_s)
@@ -92,7 +93,7 @@ def quiet_stdout() -> Iterator[None]:
 
 
 def _flush_c() -> None:
-    """Flush the C library's buffers; a pipe would otherwise get them after the block."""
+    """Flush the C library's buffers; a pipe would otherwise get their text after the block."""
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).fflush(None)
 

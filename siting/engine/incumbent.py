@@ -34,8 +34,8 @@ class Options:
 
     `greedy`: whether to use the greedy method; `briefly`: whether to improve the plan without
     proving a bound; `turns`: limit on the number of turns; `yields_from`: share of the whole time
-    limit after which the aim ends early, leaving time for later aims, if its turns are too slow to
-    prove the gap.
+    limit; after it, the aim ends early if its turns are too slow to prove the gap, so that time is
+    left for later aims.
     """
 
     gap: float
@@ -52,7 +52,7 @@ class Known:
     """The result of a whole relaxation: its bounds and its point.
 
     `whole`: the frame with all options; `options`: positions in `whole` of the current options;
-    `at_most`: bound on the plans with each option of `whole`.
+    `at_most`: for each option of `whole`, a bound on the plans that use it.
     """
 
     whole: Frame
@@ -63,9 +63,10 @@ class Known:
     money: Floats  # price of a rupee in the unit of the aim, by year
 
     def promising(self, at_most: Floats, enough: float) -> Ints:
-        """Return missing options that a plan above `enough` may use; empty if there are too many.
+        """Return options, not yet in the program, that a plan above `enough` may use.
 
-        `at_most`: bound on the plans with each option.
+        The result is empty if there are too many of them. `at_most`: for each option, a bound on
+        the plans that use it.
         """
         there = np.zeros(self.whole.count, dtype=bool)
         there[self.options] = True
@@ -113,7 +114,7 @@ class Incumbent:
         drives = [self.frame.aim, *(reached.aim for reached in self.frame.reached)]
         # Drives have no measure in the master problem.
         self.coarse = not any(aim.of_drives for aim in drives)
-        # Steps for small programs take too long if the program is large or the aim includes drives.
+        # In these programs, steps meant for small programs take too long.
         self.heavy = self.frame.large or not self.coarse
         self.master = Master(
             self.frame, self.parts, self.clock, seed=self.options.seed, threads=self.options.threads
@@ -128,7 +129,7 @@ class Incumbent:
 
     @property
     def price_of_money(self) -> Floats:
-        """Price of a rupee in the unit of the aim, by year; 0 if unknown."""
+        """Price of a rupee in the unit of the aim, by year; empty if unknown."""
         if self.bounds is not None:
             return self.bounds.prices.money
         return np.zeros(0) if self.known is None else self.known.money
@@ -166,11 +167,14 @@ class Incumbent:
         return self.above(self.options.gap)
 
     def above(self, share: float) -> float:
-        """Return the incumbent's value raised by a share; -inf without an incumbent."""
+        """Return the incumbent's value plus a share of its size; -inf without an incumbent."""
         return self.best + share * abs(self.best) if math.isfinite(self.best) else -math.inf
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return options that no plan above `enough` uses, and a bound on plans that use any."""
+        """Return a mask of options that no plan above `enough` uses.
+
+        Also return a bound on the plans that use any of these options.
+        """
         out: Flags = self.at_most <= enough
         return out, float(self.at_most[out].max(initial=-math.inf))
 
@@ -203,7 +207,8 @@ class Incumbent:
     def weighed(self, choice: Ints, *, late: bool = False) -> float:
         """Return the value of a choice (-inf if infeasible); keep the best choice.
 
-        `late`: whether to evaluate the choice even if time is up; `ends` leaves time for that.
+        `late`: whether to evaluate the choice even if time is up. The search stops at `ends`, which
+        leaves time for this.
         """
         if not self.frame.fits(choice):
             return -math.inf
@@ -227,7 +232,7 @@ class Incumbent:
             # The service of a first plan is computed even if time is up.
             clock = self.clock if self.begun and not late else Clock(math.inf)
             self.served[key] = self.frame.serve(np.sort(choice), clock, self.options.threads)
-            # Slices are solved in parallel here, but as one program for the final plan.
+            # Slices are solved in parallel here; for the final plan, they form one program.
             beside = self.options.threads if len(self.frame.program.slices) > 1 else 1
             self._serve_s = max(self._serve_s, beside * (self.clock.elapsed_s - began))
         return self.served[key]
@@ -256,9 +261,9 @@ class Incumbent:
         return max(passed / share if share > 0 else self.clock.left_s, 1e-9)
 
     def until(self, share: float) -> float:
-        """Return the share of the whole time limit used once `share` of the time left has passed.
+        """Return the elapsed share of the time limit after `share` of the time left has passed.
 
-        The result is capped, so that time is left for the final service.
+        The result is at most `ends`, so that time is left for the final service.
         """
         share_s = share * self.clock.left_s
         return min(self.ends, (self.clock.elapsed_s + share_s) / self._whole_s)
@@ -271,7 +276,7 @@ class Incumbent:
 
     @property
     def lacks_options(self) -> bool:
-        """Whether only a few missing options keep the bound high, so that a restart helps."""
+        """Whether only a few missing options keep the bound high: a restart with them helps."""
         if self.known is None or self.bounds is None or self.choice is None:
             return False
         at_most = np.minimum(self.known.at_most, self.bounds.at_most)

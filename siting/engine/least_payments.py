@@ -1,10 +1,10 @@
 """The least public money that options need under the viability gap, as rows of relaxations.
 
-A relaxation may combine fractions of two options at a site so that one covers the shortfall of the
-other, which cannot break even with all its capacity sold. Whole stations cannot do that: an option
-earns at most its margin on all its capacity, or on all demand in reach, and public money pays the
-remainder of its need. So the payments at a site are at least the sum of these remainders over the
-site's options, each weighted by the option's value.
+In a relaxation, a fraction of one option at a site may cover the shortfall of a fraction of another
+option, even if the other option cannot break even with all its capacity sold. Whole stations cannot
+do that. An option earns at most its margin on all its capacity, or on all demand in reach if that
+is less; public money pays the remainder of its need. So the payments at a site are at least the sum
+of these remainders over the site's options, each weighted by the option's value.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from siting.program.money import cases_of, is_shared
 
 
 def least_payments(frame: Frame) -> list[Floats]:
-    """Return the minimum payment to each option by year (in the layout's unit of money).
+    """Return, for each year, the minimum payment to each option (in the layout's unit of money).
 
     The list is empty without the viability gap. The payment is 0 at sites that share a business
     case, because one station may cover another's need.
@@ -45,7 +45,8 @@ def least_payments(frame: Frame) -> list[Floats]:
         energy = (gap.col >= first) & (gap.col < ends)
         c = gap.col[energy] - first
         earned = gap.data[energy] / payment[gap.row[energy]]
-        # Margin on a unit of capacity, and on all demand in reach, by capacity row.
+        # For each capacity row: the largest margin on a unit of capacity, and the margin on all
+        # demand in reach.
         limited = of_row[c] >= 0
         count = capacity.shape[0]
         best, reach = np.zeros(count), np.zeros(count)
@@ -71,7 +72,7 @@ def least_payments(frame: Frame) -> list[Floats]:
 
 
 def with_least_payments(frame: Frame) -> Frame:
-    """Return the frame with one row per site and year that requires the least payments."""
+    """Return the frame with rows that require the least payments, one per site and year."""
     entries = []
     number = 0
     for t, least in enumerate(least_payments(frame)):

@@ -77,8 +77,8 @@ def run_model(
 ) -> Answered:
     """Run a native model until it is done or time is up, and return the HiGHS solution.
 
-    `tolerance`: relative gap at which the interior point method may stop on a linear program; if it
-    stops there, the solution has no proven bound. 0: solve exactly.
+    `tolerance`: relative gap at which the interior point method may stop on a linear program; a
+    solution found with a tolerance has no proven bound. At 0, the program is solved exactly.
     """
     if tolerance > 0:
         model.setOptionValue("ipm_optimality_tolerance", tolerance)

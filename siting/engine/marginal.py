@@ -49,9 +49,10 @@ def lost_without(
 ) -> dict[str, float]:
     """Return the worth lost by closing each of the given stations while all others stay open.
 
-    The loss is in the program's unit, by site in the order of `site_ids`. It is 0 if the others can
-    serve all the demand of the station, or if the site has none. `program`: its floors, limits and
-    money are ignored; `offer_ids`: offers in place, existing ones included; at most one per site.
+    The result maps each site to its loss, in the program's unit and in the order of `site_ids`. A
+    loss is 0 if the other stations can serve all the demand of the closed station, or if the site
+    has no station. `program`: its floors, limits and money are ignored; `offer_ids`: offers in
+    place, existing ones included; at most one per site.
     """
     kept = program.instance.positions_of(offer_ids)
     values = Marginal(program, offer_ids, only_offers(program.instance, kept))
@@ -88,7 +89,7 @@ class Marginal:
         self.noise = settings.EXACT * max(abs(self.value), 1e-300)
 
     def loss(self, site: str) -> float:
-        """Return the worth lost without the station at a site; 0 if there is no station."""
+        """Return the worth lost by closing the station at a site; 0 if the site has no station."""
         at = self._position.get(site, -1)
         if at < 0 or self._choice[at] < 0:
             return 0.0
@@ -102,7 +103,7 @@ class Marginal:
 
         Stations are removed one by one, the one with the least worth per public rupee first.
         `least_gain`: minimum worth per rupee; `lowest`: minimum worth of the plan; `allowed`:
-        function that tests whether options form a plan.
+        function that returns whether options form a feasible plan.
         """
         frame, choice, value = self._frame, self._choice.copy(), self.value
         new = ~self.instance.offer_existing & (self.instance.offer_subsidy > 0)
@@ -126,7 +127,7 @@ class Marginal:
         return np.sort(choice[choice >= 0]), value
 
     def offers_at(self, site: str) -> pd.DataFrame:
-        """Return the plan's worth with each offer at a site in turn, the best first.
+        """Return a table of the plan's worth with each offer that a site can have, the best first.
 
         The columns are ``site_id``, ``offer_id``, ``value``, ``gain`` (compared with the plan) and
         ``subsidy_pkr``.
@@ -138,11 +139,12 @@ class Marginal:
     def best_elsewhere(
         self, without: Collection[str], count: int = 3, *, larger: bool = False
     ) -> pd.DataFrame:
-        """Return the best single stations to replace those at the given sites, as `offers_at` does.
+        """Return the best single stations to replace all stations at the given sites.
 
-        Each replacement fits budget and limits once the sites `without` are empty. There is one row
-        per site, at most `count`; ``gain`` is the gain over the plan with these sites empty.
-        `larger`: whether to include other offers at sites that have a station.
+        The table has the columns of `offers_at` and at most `count` rows, one per site. A
+        replacement fits the budget and the limits once the sites in `without` are empty; ``gain``
+        is its gain over the plan with those sites empty. `larger`: whether to include other offers
+        at sites that have a station.
         """
         frame, choice = self._frame, self._choice.copy()
         gone = [self._position[site] for site in without]
@@ -168,7 +170,7 @@ class Marginal:
         return _table([row for row in best.values() if row.gain > self.noise]).head(count)
 
     def _most(self) -> Floats:
-        """Return a bound on the worth with each option added, as if it sold all its output."""
+        """Return, for each option, a bound on the worth if it is added and sells all its output."""
         frame, program = self._frame, self._frame.program
         if not program.capacitated:
             return np.full(frame.count, math.inf)

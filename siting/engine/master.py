@@ -3,8 +3,9 @@
 If the budget hardly binds, the relaxation has many optima; a small price on money leaves fewer of
 them. The price of the whole budget is added back to the bound.
 
-Equal options are counted by kind. If stations of one size are equally good at many sites, branching
-on their number moves the bound much faster than branching on single sites.
+Options with equal new stations form a kind, and a row counts the stations of each kind. If stations
+of one size are equally good at many sites, branching on their number moves the bound much faster
+than branching on single sites.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Master(CutModel):
         self._rates = np.zeros(len(frame.resources))  # the small price on each resource's unit
         self._thrift = np.zeros(self.count)  # the small price on the money of each option
         self._middle: Floats | None = None
-        # Rounds of each energy's last rest, and how many of them remain; see `_rest`.
+        # For each energy: the rounds of its last rest, and how many of them remain (`_rest`).
         self._rests = dict.fromkeys((m.column for m in self.cutter.energies), (0, 0))
         self.add(self.cutter.plain())
         self._price_money()
@@ -76,7 +77,7 @@ class Master(CutModel):
         self._shortfalls.threads = threads
 
     def _kinds(self) -> list[Ints]:
-        """Return groups of new options whose stations are of the same kind in some year.
+        """Return groups of options whose new stations are of the same kind in some year.
 
         The number of stations of a kind is an integer in every year, and never falls.
         """
@@ -119,7 +120,7 @@ class Master(CutModel):
         self.model.changeColsCost(self.count, self._columns, cost - self._thrift)
 
     def scarce(self) -> Floats:
-        """Return the cost of each option's scarce resources, at prices of the last optimum.
+        """Return, for each option, the cost of its scarce resources at the last optimum's prices.
 
         The result is in the unit of the model's objective, and includes the small price on money.
         """
@@ -142,7 +143,7 @@ class Master(CutModel):
     # --- cuts --------------------------------------------------------------------------------
 
     def add(self, cuts: list[Cut]) -> None:
-        """Add cuts as rows, each scaled to the measure it bounds."""
+        """Add cuts as rows, each scaled so that its largest coefficient is 1."""
         rows = []
         for cut in cuts:
             at = np.flatnonzero(cut.coefficient)
@@ -199,7 +200,8 @@ class Master(CutModel):
                     seen.add(key)
                     broken.append(cut)
 
-        # Cuts at the mean of this and earlier points are deeper. The optimum is the second point.
+        # The first point is a mean of this and earlier optima, because cuts are deeper there. The
+        # second point is the optimum.
         points = [self._middle, taken]
         awake, resting = self._awake()
         for point in points:
@@ -209,7 +211,7 @@ class Master(CutModel):
         if not broken or (deep and self._quickly) or self.cutter.money:
             look(self._shortfalls.cuts(points, relaxed.point, breaks, linked=True))
             if large and self._shortfalls.missed:
-                self._middle = taken.copy()  # distant points yield no violated cut
+                self._middle = taken.copy()  # the mean was too far off to yield a violated cut
         if not broken:
             for point in points:
                 look(self.cutter.of_energies(point, resting))
@@ -249,8 +251,9 @@ class Master(CutModel):
     def cut_at(self, choice: Ints, optimum: Floats) -> float:
         """Add the cuts that are tight at a choice; return the bound on its worth.
 
-        Many cuts are tight at a choice, and most bound other choices weakly. A cut from a point
-        slightly towards `optimum` (value of each option) is tighter for choices in between.
+        Many cuts are tight at a choice, and most bound other choices weakly. So cuts are also
+        sought at a point slightly towards `optimum` (the value of each option); they are tighter
+        between the two.
         """
         taken = np.zeros(self.count)
         taken[choice] = 1.0
@@ -289,7 +292,7 @@ class Master(CutModel):
     ) -> tuple[float, float, Ints | None]:
         """Solve the integer program under the binding cuts, within a limit on nodes.
 
-        The result is a bound on any choice, the best choice's value under cuts, and that choice.
+        Return a bound on any choice, the best choice's value under these cuts, and this choice.
         """
         m = self.matrix
         # The cuts that bind at the last optimum, or at the optimum before it.

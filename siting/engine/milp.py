@@ -42,7 +42,7 @@ def solve_whole(
 ) -> Result:
     """Return the plan that a solver finds for the PuLP problem, with the solver's bound.
 
-    `start`: a plan to start from, with its bound; it is returned if time is too short.
+    `start`: a plan to start from, with its bound. This plan is returned if time is too short.
     """
     matrix, impossible = frame.matrix, Fault("program", "no plan meets all requirements")
     if not matrix.a.shape[1]:  # solvers handle empty programs badly
@@ -85,7 +85,7 @@ def solve_whole(
                 served = frame.serve(choice, Clock(math.inf))
                 if served.found:
                     break
-            # The choice is feasible only within the solver's tolerance: exclude exactly this one.
+            # The choice is feasible only within the solver's tolerance: exclude it and no other.
             taken = set(choice.tolist())
             terms = [(v, 1.0 if n in taken else -1.0) for n, v in enumerate(y)]
             row = pulp.lpSum_vars_coefs(terms) <= len(taken) - 1.0

@@ -79,7 +79,7 @@ class Task[T]:
 def in_parallel[T](functions: Sequence[Callable[[Clock], T]], clock: Clock) -> list[T]:
     """Run functions in parallel, and return their results in order.
 
-    The clock of the solve counts only the work of the function that did the most.
+    To the work that it counts, `clock` adds only the work of the function that worked most.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Parts of a program, which share only the options, and bounds on the parts from prices.
+"""Parts of a program, which have only options in common, and bounds on parts from prices.
 
 A *part* is the demand of one slice whose charger groups are linked, directly or through other
 groups. Let each pair have a worth ``v_ij`` per kilowatt-hour and each demand row a price ``p_i``
@@ -8,7 +8,7 @@ groups. Let each pair have a worth ``v_ij`` per kilowatt-hour and each demand ro
 
 where the ``intake`` of a station is the most it could earn alone at worths ``v_ij - p_i``, with the
 demand ``d_i`` of all rows in reach and the capacities of its charger groups. The inequality bounds
-every choice for all worths and prices; at the duals of a choice's own program, its right-hand side
+every choice for all worths and prices; at the duals of a choice's own program, the right-hand side
 equals the value of that choice. All cuts of the engine have this form (`siting.engine.cuts`).
 
 The intake needs no linear program. The energy that a station can serve in a set of rows is the rank
@@ -75,7 +75,10 @@ class Part:
         self.able = np.stack([(self.capacity[:, c] > 0).any(axis=1) for c in self.columns], axis=1)
 
     def _hall_sets(self) -> list[tuple[Floats, list[int]]]:
-        """Return, for each set of kinds, each offer's output to it, and the kinds outside it."""
+        """Return, for each union of kinds' charger groups, its output and the kinds outside it.
+
+        The output is that of each offer from these groups; a kind is outside if it can use others.
+        """
         unions = {frozenset[int]()}
         for groups in self.columns:
             unions |= {union | set(groups) for union in unions}
@@ -117,8 +120,8 @@ class Part:
     def intake(self, worth: Floats, wanted: Floats | None = None) -> Floats:
         """Return the maximum each offer could earn alone; 0 where no demand is in reach.
 
-        `worth`: worth of a kWh of each pair, in order of `pairs`; pairs at or below 0 are not
-        served; `wanted`: demand of each row, if reduced.
+        `worth`: worth of a kWh of each pair, in order of `pairs`; pairs with a worth of 0 or less
+        are not served; `wanted`: demand of each row, by default that of the part.
         """
         wanted = self.wanted if wanted is None else wanted
         out = np.zeros(len(self.capacity))
@@ -149,7 +152,7 @@ class Part:
         return least
 
     def _integral(self, worth: Floats, wanted: Floats) -> Floats:
-        """Return the integral of the rank over worths for each distinct offer."""
+        """Return, for each distinct offer, the integral of its rank over the worth."""
         there = np.flatnonzero(worth > 0)
         step = float(worth[there].max()) / settings.LEVELS
         order = there[np.lexsort((-worth[there], self.site[there]))]
@@ -189,7 +192,7 @@ class Part:
 
 
 def parts_of(frame: Frame) -> list[Part]:
-    """Return the parts of a program by slice; parts without demand are left out."""
+    """Return the parts of a program, slice by slice; parts without demand are left out."""
     out = []
     service = frame.service
     for s in range(len(frame.program.slices)):

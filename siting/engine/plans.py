@@ -1,4 +1,4 @@
-"""The plans to cross, by generation: two plans produce one of the next generation."""
+"""The plans to cross: two plans of one generation produce a plan of the next generation."""
 
 from __future__ import annotations
 

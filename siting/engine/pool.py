@@ -1,10 +1,11 @@
 """Many integer programs over the same stations and demand, which share their cuts.
 
-A cut bounds the service of any choice (`siting.engine.cuts`), for any payments and any aim. So
-programs that differ in money, aim and requirements are integer programs over options and measures
-alone, and each starts with the cuts of all earlier programs. Cuts are first added to the relaxation
-until they hardly lower the bound. Then the integer program is solved repeatedly, with cuts added at
-each optimum, until a choice reaches the bound. Choices are valued exactly, by flows where possible.
+A cut bounds the service of any choice (`siting.engine.cuts`), for any payments and any aim. So a
+program with another budget, another aim or other requirements is an integer program over the same
+options and measures, and it starts with the cuts of all earlier programs. Cuts are first added to
+the relaxation until they hardly lower the bound. Then the integer program is solved repeatedly,
+with cuts added at each optimum, until a choice reaches the bound. Choices are valued exactly, by
+flows where possible.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ Condition = tuple[Ints, Floats, float, float]
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """An integer program over the pool's options and measures, and further columns of its own.
+    """An integer program over the pool's options and measures, and over columns of its own.
 
     `goal`: objective to be maximised; `lower`, `upper`: bounds of all columns; `rows`: conditions
     added to the pool's; `value`: exact objective of a choice, -inf if it is infeasible; `enough`:

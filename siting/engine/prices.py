@@ -100,7 +100,7 @@ def _table(rows: list[_Row]) -> pd.DataFrame:
 
 
 def _of_demand(program: Program, price: Floats) -> Iterator[_Row]:
-    """Yield the prices of demand, given by demand row and slice."""
+    """Yield the prices of demand as table rows; `price`: prices by demand row and slice."""
     ids = program.instance.demand_ids.astype(str)
     for s, one in enumerate(program.slices):
         for name, by_slice in zip(ids, price[:, s].tolist(), strict=True):
@@ -137,7 +137,7 @@ class _Named:
         return _table(self.rows)
 
     def _each(self, r: int) -> float:
-        """Return a row's dual per unit of its first column."""
+        """Return a row's dual, converted to the unit of the row's first column."""
         first = self.a.indptr[r]
         if first == self.a.indptr[r + 1]:  # the row is empty
             return 0.0
@@ -148,7 +148,7 @@ class _Named:
         return str(plan.years[t]) if plan else ""
 
     def _demand(self) -> None:
-        """Take the price of demand from its row or, without one, from the bound on its column."""
+        """Take each price of demand from its row or, if it has none, from its column's bound."""
         frame, service = self.frame, self.frame.service
         merged = np.zeros_like(service.kwh)
         row, when = service.row[frame.energy_pair], frame.energy_slice

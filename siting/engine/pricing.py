@@ -8,12 +8,13 @@ solves, and a bound on all plans::
     L(p)        =  sum of p_r b_r  +  sum over sites of max(0, g_o)  +  sum of max(0, g_c) u_c
     at_most(o)  =  L(p)  -  max(0, g of the best option at its site)  +  g_o
 
-for any prices ``p`` of the rows (Lagrange). Here ``g_o`` are the reduced costs of options (in
-``L``, the largest at each site), and ``g_c`` and ``u_c`` the reduced costs and bounds of the other
-columns. If several energies missing from the relaxation promise gains on one demand row, its price
-first rises by the largest gain, so that the demand is counted once. No plan is worth more than
-``L``, and no plan with option ``o`` more than ``at_most(o)``. So a program with every option whose
-`at_most` is above the incumbent contains an optimum of the whole program.
+for any prices ``p`` of the rows (Lagrange). Here ``g_o`` is the reduced cost of option ``o`` and,
+in ``L``, the largest reduced cost at each site; ``g_c`` and ``u_c`` are the reduced cost and the
+upper bound of a column ``c`` other than options. If several energies missing from the relaxation
+promise gains on one demand row, the price of that row first rises by the largest gain, so that its
+demand is counted once. No plan is worth more than ``L``, and no plan with option ``o`` more than
+``at_most(o)``. So a program with every option whose `at_most` is above the incumbent contains an
+optimum of the whole program.
 
 For drives, rows that the relaxation violates are added: links (`siting.engine.flows`), rounded
 floors, and rows of sites (`siting.engine.station_bound`). Each round also computes the bound by
@@ -64,7 +65,7 @@ def is_many(program: Program) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Priced:
-    """Bounds from the relaxation, on any plan and by option; more is better."""
+    """Bounds from the relaxation, on any plan and on plans with each option; more is better."""
 
     active: Flags  # whether each option is in the relaxation
     taken: Floats  # value of each option, 0 to 1
@@ -82,8 +83,9 @@ class Priced:
 class Pricing:
     """The relaxation of one aim, over the options added so far.
 
-    `start`: the options of known plans; `some`: options in the relaxation from the beginning.
-    Either may be empty. `served`: values of all columns; energies above 0 are added too.
+    `start`: options of known plans, which pricing never drops; `some`: options in the relaxation
+    from the beginning. Both may be empty. `served`: values of all columns under a known plan; its
+    energies above 0 are in the relaxation from the beginning.
     """
 
     def __init__(
@@ -140,7 +142,10 @@ class Pricing:
         self.cap_by[rows.col[mine]] = rows.data[mine]
 
     def _first(self, some: Ints) -> Flags:
-        """Return `some`, and the cheapest, largest and best-value option at each site."""
+        """Return a mask of the first options: `some`, existing ones, and a few at each site.
+
+        The few are the cheapest, the largest, and those with the most output for their cost.
+        """
         frame, instance = self.frame, self.frame.program.instance
         last = frame.options.last
         cost = instance.offer_cost[last]
@@ -161,7 +166,7 @@ class Pricing:
     # --- the relaxation ----------------------------------------------------------------------
 
     def _columns(self) -> Ints:
-        """Return the columns in order: options, energies, others, and payments to options."""
+        """Return the relaxation's columns: options, energies, other columns, then payments."""
         options = np.flatnonzero(self.active)
         paid = np.zeros(0, dtype=np.int64)
         column = self.frame.layout.subsidy_column
@@ -206,9 +211,8 @@ class Pricing:
     def run(self, gap: float, best: float = -math.inf) -> Priced | None:
         """Add options by pricing; return bounds on all plans, None if time runs out first.
 
-        `gap`: requested relative gap; promised gains that are much smaller are ignored; `best`:
-        value of the best known plan, signed so that more is better. Options that no better plan
-        uses are dropped.
+        `gap`: requested relative gap; much smaller gains are ignored; `best`: value of the best
+        known plan, signed so that more is better. Options that no better plan uses are dropped.
         """
         known = self._rounds(gap, best)
         if known is None or known.infeasible or not self.frame.layout.by_pair or self.links:
@@ -307,7 +311,10 @@ class Pricing:
                 return known
 
     def _by_sites(self) -> BySites:
-        """Return the bound by sites, at the present prices or halfway to the best earlier ones."""
+        """Return the bound by sites at the current prices.
+
+        If an earlier bound was better, use prices halfway to those of that bound.
+        """
         at, live = self.price, self.live
         by = bound_by(self.frame, self.cutter, at, self.clock, live)
         if by.bound > self.lowest:  # prices oscillate from round to round
@@ -368,7 +375,7 @@ class Pricing:
         return out
 
     def _promising(self, gain: Floats, bound: float) -> Ints:
-        """Return each site's best missing options that promise more than its current ones."""
+        """Return the best inactive options of each site that promise more than its active ones."""
         site = self.frame.site
         there = np.zeros(self.frame.sites)
         np.maximum.at(there, site[self.active], gain[self.active])
@@ -384,24 +391,26 @@ class Pricing:
     def _bound(self) -> tuple[float, Floats, Floats, Floats]:
         """Return the bound, the bound with each option, reduced costs, and the prices used.
 
-        Rows that allow one option per site have price 0: only each site's best option counts.
+        Rows that allow one option per site have price 0: the bound counts each site's best option.
         """
         m = self.matrix
         price = self.price.copy()
         price[m.family.get("one", slice(0, 0))] = 0.0
-        # A dual price counts only if the row has a finite limit on that side.
+        # A positive dual counts only if the row has a finite upper limit, a negative dual only if
+        # it has a finite lower limit.
         price[(price > 0) & ~np.isfinite(m.row_upper)] = 0.0
         price[(price < 0) & ~np.isfinite(m.row_lower)] = 0.0
         reduced = m.cost - self.a.T @ price - self.flows.less_by_links(self.link_price)
         reduced -= self.of_sites.T @ self.site_price
-        # Payments to missing options promise gains; the price of their cap row absorbs these.
+        # Payments to options outside the relaxation would promise gains; a price on their cap row
+        # cancels these gains.
         short = self.paid[reduced[self.paid] > 0]
         more = np.zeros(len(price))
         more[self.cap_row[short]] = reduced[short] / self.cap_by[short]
         reduced -= self.a.T @ more
         price += more
-        # Several energies outside the relaxation may promise gains on the same demand. Its price
-        # rises until none does, so that the demand is counted only once.
+        # Several energies outside the relaxation may promise gains on the same demand. The price of
+        # that demand rises until no energy promises a gain, so that it is counted only once.
         more = self._outbid(reduced)
         price += more
         less = reduced - self.a.T @ more

@@ -1,4 +1,4 @@
-"""The proof of an answer: objective, bound and gap, the same for every program."""
+"""The proof of an answer: objective, bound and gap, in the same form for every program."""
 
 from __future__ import annotations
 

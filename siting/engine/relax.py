@@ -2,7 +2,8 @@
 
 The interior point method solves the linear program of a city the size of Karachi in seconds; cuts
 take minutes to reach the same bound. The dive then fixes options with the largest values, step by
-step. Each step uses a part of the scarcest resource, and the next solve starts from the last basis.
+step. Each step fixes options that use a given share of the scarcest resource; the next solve starts
+from the last basis.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ class Dive:
     def _ways(
         self, chosen: list[int], lower: Floats, upper: Floats
     ) -> Iterator[tuple[Floats, Floats]]:
-        """Yield bounds to try: all chosen options fixed, the first fixed, the first excluded."""
+        """Yield bounds to try in turn: fix all chosen options, fix the first, exclude the first."""
         site, first = self.frame.site, chosen[:1]
         for some in (chosen, first) if len(chosen) > 1 else (first,):
             low, high = lower.copy(), upper.copy()

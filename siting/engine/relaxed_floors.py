@@ -60,12 +60,13 @@ def viable(
 ) -> Ints | None:  # fmt: skip
     """Return a choice of viable stations under the viability gap; None if none is known.
 
-    Under the viability gap a relaxation uses more stations than the budget can pay for. Stations
-    with the largest shortfall are reduced to the largest cheaper option (a smaller or later
-    station), or are dropped, until no shortfall remains. In a large program, the option must save
-    at least the shortfall: this halves the run time, and smaller steps would cost many stations
-    sales. If time runs out, all stations with a shortfall are dropped, which costs the others no
-    customers. `hurried`: whether to check shortfalls at least once, even if time is up; `at_once`:
+    Under the viability gap a relaxation uses more stations than the budget can pay for. The
+    stations with the largest shortfalls are replaced by the largest cheaper option at their site (a
+    smaller or a later station), or are dropped if there is none. This is repeated until no
+    shortfall remains. In a large program, the cheaper option must save at least the shortfall. This
+    halves the run time; smaller steps would also cost many stations a part of their sales. If time
+    runs out, all stations with a shortfall are dropped; the other stations lose no customers by
+    this. `hurried`: whether to check shortfalls at least once, even if time is up; `at_once`:
     whether to drop all stations with a shortfall at the first check.
     """
     soft = softened(frame)
@@ -111,7 +112,7 @@ def viable(
         worst = np.argsort(-lacks, kind="stable")[: math.ceil(len(lacking) / 2)]
         for j, t, lack in zip(sites[worst], year[worst], (lacks * size)[worst], strict=True):
             now = by_site[j]
-            if now < 0:  # it was removed for a shortfall in another year
+            if now < 0:  # the station was removed for a shortfall in another year
                 continue
             own = np.flatnonzero(frame.site == j)
             less = own[(need[own] <= need[now]).all(axis=1) & (need[own, t] < need[now, t])]

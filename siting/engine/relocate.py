@@ -2,8 +2,9 @@
 
 A station that moves keeps its customers; the gain is the fall in the sum of their drives. If an
 option at the free site is no more expensive and no smaller, and all customers reach it, then all
-limits remain satisfied, and no program has to be solved. Without this step, a station could remain
-at the edge of a city only because the site amid its customers was never tried.
+limits remain satisfied, and no program has to be solved. Without this step, a station might remain
+at the edge of a city although a site among its customers is free, because the other steps may never
+try that site.
 """
 
 from __future__ import annotations
@@ -73,8 +74,8 @@ def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
     """Return a choice improved by moving stations one by one, while time allows.
 
     Unlike in `relocated`, a move may leave customers to other stations, so each move is judged by
-    the service of the whole plan. Stations with the longest drives are tried first, at the sites
-    within reach of most of their energy.
+    the service of the whole plan. Stations with the longest drives are tried first. For each
+    station, the free sites that most of its energy can reach are tried first.
     """
     best = frame.serve(choice, clock)
     if not best.found:
@@ -104,7 +105,7 @@ def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
 
 
 def _reached(frame: Frame, choice: Ints, point: Floats) -> tuple[Floats, Floats]:
-    """Return the energy of each station (row) in reach of each site (column), and mean drives.
+    """Return a table of the energy of stations (rows) in reach of sites, and mean drives.
 
     Energy is in the program's unit; each station's mean drive is in the unit of the aim.
     """
@@ -147,7 +148,7 @@ class _Alike:
     def __init__(self, frame: Frame) -> None:
         instance, offer = frame.program.instance, frame.options.offer
         self.worth = frame.matrix.cost
-        # Amounts of each option that must not rise, that must not fall, and that must match.
+        # Amounts of each option that a replacement must not raise, must not lower, must match.
         more = [instance.offer_cost, instance.offer_subsidy]
         less = [*instance.offer_capacity.T]
         same = [np.ones(len(instance.offer_cost))]
@@ -177,7 +178,10 @@ class _Alike:
 
 
 def _gains(frame: Frame, choice: Ints, point: Floats) -> sparse.coo_array:
-    """Return the saving if a station (row) moves to a site (column) that its customers reach."""
+    """Return a table of the savings if a station (row) moves to a site (column).
+
+    Only sites that all customers of the station reach have an entry.
+    """
     now = _Sales(frame, choice, point)
     count, there = now.by_customer(np.ones(len(now.used))), now.within(np.ones(len(now.site)))
     reach = sparse.coo_array(count @ there)

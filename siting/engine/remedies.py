@@ -19,13 +19,13 @@ class Mend:
     # Figures to set instead, verified by a plan; empty if no plan was found in time.
     figures: dict[int, float]
     standing: Flags  # whether each site has a station in that plan
-    # Proven bound on the excess of a single requirement.
+    # If only one requirement changes, a proven lower bound on its excess.
     at_least: float
 
 
 @dataclass(frozen=True)
 class Line:
-    """A requirement in the conflict; `bound` names the figure, if any, that is only a bound."""
+    """A requirement in the conflict; `bound`: ``have`` or ``need`` if that is only a bound."""
 
     one: Requirement
     have: float
@@ -70,7 +70,7 @@ def rounded(one: Requirement, excess: float, *, whole: bool = False) -> float:
 
 
 def mended(k: int, one: Requirement, mend: Mend, required: Flags, sites: Names) -> Line:
-    """Return the line of a requirement and its change, alone or with others."""
+    """Return the line of a requirement that changes alone, or together with others."""
     excess, figure = mend.excess[k], mend.figures[k]
     value = _written(figure, one.unit)
     fix = f"lower it to {value} or less" if one.least else f"raise it to {value}"

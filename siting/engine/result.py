@@ -20,7 +20,7 @@ class Result:
     nodes: int = 0
     guarantee: str = ""
     noise: float = 0.0
-    bounds: Bounds | None = None  # bounds by option, at the prices of the root's cuts
+    bounds: Bounds | None = None  # bounds at the prices of the root's cuts
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 1. Under the viability gap, the relaxation from column generation (if any) yields viable plans. A
    large program then goes straight to the turns.
-2. Cuts are added to the master problem in rounds, until they hardly lower the bound. If a whole
-   relaxation is known, the rounds pause after a turn.
-3. The relaxation under these cuts yields viable plans, or is rounded. Without a fast evaluation, a
-   dive comes first.
+2. Cuts are added to the master problem in rounds, until they hardly lower the bound. If the whole
+   relaxation is known, rounds pause after one turn's work and resume in later turns.
+3. The relaxation under these cuts yields viable plans, or is rounded. If choices cannot be
+   evaluated fast, a dive comes first.
 
 If there is still no plan, windows repair floors that the constructed plan misses, and a dive starts
 from the whole relaxation.
@@ -52,7 +52,7 @@ def search_root(inc: Incumbent) -> None:
             round_viable(inc, whole_stations(inc, [inc.root.taken]))
         if inc.best > before:  # further steps would not improve on that
             return
-    # With a fast evaluation, the constructed plan is as good as a dive, and faster.
+    # If choices can be evaluated fast, construction gives as good a plan as a dive, and sooner.
     if not money and (inc.valuer is None or inc.choice is None):
         with inc.clock.phase("dive", inc.until(settings.ROOT_SHARE)):
             _dive(inc)
@@ -64,7 +64,7 @@ def search_root(inc: Incumbent) -> None:
 def cut(inc: Incumbent, stalled: float, ends: float) -> None:
     """Add cuts until a round lowers the bound by less than the share `stalled`.
 
-    If a whole relaxation is known, the rounds pause after a turn, and go on in later turns.
+    If the whole relaxation is known, rounds pause after one turn's work and resume in later turns.
     """
     began = inc.clock.work
     with inc.clock.phase("cuts", inc.until(ends)):
@@ -104,7 +104,7 @@ def cut_by(inc: Incumbent, rounds: float, stalled: float) -> bool:
 
 def _dive(inc: Incumbent) -> None:
     """Dive repeatedly from the relaxed master problem, adding cuts, while plans improve."""
-    # If the worth of a choice is the sum over its parts, one dive is enough.
+    # If the value of a choice is the sum of the worths of the parts, one dive is enough.
     summed = inc.frame.program.gap is None and inc.frame.aim.of_worth and not inc.frame.reached
     idle, most = 0, 1 if summed else settings.IDLE
     while idle < most and not inc.done:
@@ -121,9 +121,10 @@ def _dive(inc: Incumbent) -> None:
 
 
 def relax(inc: Incumbent) -> None:
-    """Compute the whole relaxation and dive from it, unless both it and a plan are known.
+    """Compute the whole relaxation and dive from it.
 
-    If there is a plan, only the greedy method dives, as it has no windows.
+    Nothing is done if a relaxation and a plan are already known. If there is a plan, only the
+    greedy method dives, as it has no windows.
     """
     if inc.known is not None and inc.choice is not None:
         return
@@ -147,7 +148,7 @@ def relax(inc: Incumbent) -> None:
             return
         inc.taken = relaxation.taken
         if inc.choice is not None and not inc.options.greedy:
-            return  # another dive would take as long, and windows gain more
+            return  # a dive would take as long again, and windows gain more
         choice = relaxation.dive(inc.room)
         if choice is not None:
             inc.weighed(choice)

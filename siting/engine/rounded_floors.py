@@ -5,15 +5,15 @@ derived at prices ``p_i`` on demand (`siting.engine.parts`)::
 
     sum over stations of intake(w - p)  >=  b - sum of p_i d_i
 
-This row, ``sum of a_o y_o >= b``, contains only options. In the relaxation, 5.05 stations of one
-size may meet it, while a plan needs 6, or a larger station. Mixed-integer rounding excludes 5.05.
-With a divisor ``q`` and the fractional part ``f`` of ``b / q``, the row ::
+This row, ``sum of a_o y_o >= b``, contains only options. For example, 5.05 stations of one size may
+meet it in the relaxation, whereas a plan needs 6 of them, or a larger station. Mixed-integer
+rounding excludes 5.05. With a divisor ``q`` and the fractional part ``f`` of ``b / q``, the row ::
 
     sum of (floor(a_o / q) + min(1, fraction(a_o / q) / f)) y_o  >=  ceil(b / q)
 
-holds for all integer ``y`` that satisfy the original row. The price of a demand row is 0 or its
-whole worth. The priced rows are those of selected kinds of demand, or those that the relaxation
-serves in full.
+holds for all integer ``y`` that satisfy the original row. Each demand row has a price of 0 or a
+price equal to its whole worth. The rows with a price are either all rows of some kinds of demand,
+or the rows that the relaxation serves in full.
 
 Source: H. Marchand, L. Wolsey: Aggregation and mixed integer rounding to solve MIPs. Operations
 Research 49 (2001), 363-371.
@@ -50,7 +50,7 @@ class RoundedFloors:
 
     def __init__(self, frame: Frame, cutter: Cutter) -> None:
         self.frame, self.cutter = frame, cutter
-        # Each floor, and those of its rows over options that do not depend on dual prices.
+        # Each floor, with the rows over options that are derived from it without dual prices.
         self.floors = [
             (floor, [self._knapsack(floor, priced) for priced in self._sets_of_kinds()])
             for floor in self._floors()
@@ -88,7 +88,7 @@ class RoundedFloors:
         return sparse.csr_array(np.concatenate(rows)), np.array(least)
 
     def _sets_of_kinds(self) -> Iterator[Flags]:
-        """Yield which rows are priced, in each slice: none, those of one kind, all but one kind."""
+        """Yield masks (row by slice) of priced rows: none, those of one kind, all but those."""
         service = self.frame.service
         kinds = np.unique(service.kind).tolist()
         alone = {frozenset({kind}) for kind in kinds}
@@ -98,7 +98,10 @@ class RoundedFloors:
             yield np.repeat(priced[:, None], service.kwh.shape[1], axis=1)
 
     def _served_whole(self, floor: _Floor, price: Floats) -> list[tuple[float, Floats]]:
-        """Return the floor's row with prices on demand rows whose dual exceeds half their worth."""
+        """Return the floor's row over options if demand rows with a large dual have a price.
+
+        A dual is large if it exceeds half the worth of its row.
+        """
         of_floor = abs(float(price[floor.row]))
         if not of_floor:
             return []

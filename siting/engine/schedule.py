@@ -24,7 +24,8 @@ class Step:
     """A step: `turn` takes one turn, and returns whether another turn may gain more.
 
     `ready`: whether the step can take a turn now; `growth`: ratio of a turn's work to that of the
-    turn before; `left`: the gap to the step's own bound, which may be worse than the best bound.
+    turn before; `left`: the gap between the incumbent and the step's own bound, which may be worse
+    than the best bound.
     """
 
     turn: Callable[[], bool]
@@ -64,7 +65,7 @@ def take_turns(
         step.work += worked
         closed = 0.0 if after >= before else before - after
         step.rate = closed / (step.growth * worked)
-        # Before the first plan the gap is infinite, so the pace is set to 0.
+        # A turn that closes an infinite gap, because it finds the first plan, has a pace of 0.
         step.pace = 0.0 if math.isinf(closed) else closed / max(clock.elapsed_s - began_s, 1e-9)
         taken += 1
         if not more:

@@ -79,9 +79,10 @@ def _best_change(
 def exchange(valuer: Valuer, state: State, clock: Clock, *, enough: float = np.inf) -> State:
     """Return the choice improved by 2-exchanges: one site steps down, another steps up.
 
-    A site steps down to a cheaper option or to none. The pair with the highest bound is evaluated
-    first; the first improvement is applied, and the remaining resources are filled. A site that
-    loses no worth by stepping down does so at once, because its money can be used elsewhere.
+    A site steps down to a cheaper option or to none; another site steps up to any option that then
+    fits. The pair with the highest bound is evaluated first; the first improvement is applied, and
+    the remaining resources are filled. A site that loses no worth by stepping down does so at once,
+    because its money can be used elsewhere.
     """
     while not clock.over and state.value < enough:
         better = _one_exchange(valuer, state, clock)
@@ -158,7 +159,7 @@ def polish(valuer: Valuer, state: State, clock: Clock) -> State:
 
 
 def cheaper_changes(valuer: Valuer, choice: Ints, j: int) -> list[int]:
-    """Return a site's changes with less subsidy, or equal subsidy and lower cost, in order."""
+    """Return a site's changes to less subsidy, or to a lower cost at equal subsidy, in order."""
 
     def money(option: int) -> tuple[float, float]:
         return valuer.subsidy[option], valuer.cost[option]

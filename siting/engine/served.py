@@ -35,7 +35,7 @@ def worked_out(
     # The program's own aim of drives, else drives in kWh × minutes.
     asked = [aim for aim in program.all_aims if aim.of_drives]
     drives = asked[-1] if asked else ShortestDrives()
-    # A depot's demand may be a thousand times another row's: no tolerance suits both.
+    # A depot may have a thousand times the demand of another row; no tolerance suits both.
     found = reached_again(program, drives, reached, choice, by_cell=True)
     if found is None:
         raise SolveError(Fault("plan", "could not be recomputed", "try another seed"))
@@ -53,12 +53,12 @@ def reached_again(
     required: int = 0,
     by_cell: bool = False,
 ) -> tuple[Frame, Answered] | None:
-    """Return an aim's frame in which a choice is feasible, and its service; None if impossible.
+    """Return an aim's frame in which a choice is feasible, and the choice's service, or None.
 
-    A value reached within a solver's tolerances, row by row, cannot always be reached again. All
-    values except the first `required` ones are lowered by the first share in `settings.LOSSES` that
-    makes the choice feasible. `by_cell`: whether cells are kept apart; the tightest tolerances are
-    then tried first.
+    A solver may reach a value only by using its tolerance in many rows; then the value cannot
+    always be reached again. All values except the first `required` ones are made worse by a share,
+    the first in `settings.LOSSES` with which the choice is feasible. `by_cell`: whether cells are
+    kept apart; the tightest tolerances are then tried first.
     """
     for loss in settings.LOSSES:
         kept = [*reached[:required], *(lowered(one, loss) for one in reached[required:])]
@@ -90,9 +90,9 @@ def energies(frame: Frame, point: Floats) -> Floats:
     used = np.zeros_like(service.kwh)
     np.add.at(used, service.row, out)
     share = used / np.where(service.kwh > 0, service.kwh, 1.0)
-    # A row that only the tolerance separates from full service is served in full.
+    # A row that is served in full except for the tolerance counts as served in full.
     out = out / np.where(share > 1 - settings.NOISE, share, 1.0)[service.row]
-    # Energy below the tolerance of its row's demand is dropped.
+    # An energy that is a tiny share of its row's demand is dropped.
     tiny = settings.ARITHMETIC * service.kwh[service.row]
     kept: Floats = np.where(out > tiny, out, 0.0)
     return kept
@@ -136,7 +136,8 @@ def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
     """Return each station's payment, given all stations' shortfalls (below 0: a surplus).
 
     A business case receives the net sum of its stations' shortfalls and surpluses. The payment goes
-    to the stations with a shortfall, in proportion; any excess over their caps goes to the others.
+    to the stations with a shortfall, in proportion to their shortfalls. What exceeds their caps
+    goes to the other stations of the business case.
 
     Examples
     --------
@@ -158,9 +159,9 @@ def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
 def paid_ahead(due: Floats, most: Floats, granted: Floats) -> Floats:
     """Return the sums paid by the end of each year (PKR), if money is paid as late as limits allow.
 
-    `due`: minimum paid by the end of each year (column) at each site (row); the last is the whole
-    payment; `most`: maximum that may be paid by the end of each year; `granted`: maximum that may
-    be paid in each year.
+    `due`: minimum paid by the end of each year (column) at each site (row); the last column is the
+    whole payment; `most`: maximum that may be paid by the end of each year; `granted`: maximum that
+    may be paid in each year.
 
     Examples
     --------
@@ -176,7 +177,7 @@ def paid_ahead(due: Floats, most: Floats, granted: Floats) -> Floats:
     up = sparse.eye_array(years) - sparse.eye_array(years, k=-1)
     grows = sparse.kron(sparse.eye_array(sites), up)
     by_year = sparse.kron(np.ones((1, sites)), up)
-    # An excess due to rounding is paid in its own year.
+    # If rounding makes payments exceed a year's limit, the excess is paid in that year.
     over = sparse.vstack([sparse.csr_array((size, years)), -sparse.eye_array(years)])
     a = sparse.csc_array(sparse.hstack([sparse.vstack([grows, by_year]), over]))
     upper = np.maximum(np.minimum(most, due[:, -1:]), due)

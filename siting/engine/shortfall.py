@@ -1,10 +1,11 @@
 """The subproblem of the cuts: the shortfall of measures at fractional options, as an LP.
 
-It has the rows of the whole program (`siting.program.matrix`), with the options fixed at their
-fractions on the right-hand side, and one row per measure: service plus shortfall is at least the
-master problem's claim. The service of a pair is limited by the fraction at its site. Only limits of
-rows and columns change from point to point, so the dual simplex method restarts from its last
-basis; the duals at the optimum are the weights and prices of the cut (`siting.engine.cuts`).
+The subproblem has the rows of the whole program (`siting.program.matrix`). Its options are fixed at
+their fractions and moved to the right-hand side. One more row per measure requires that service
+plus shortfall is at least what the master problem claims. The service of a pair is limited by the
+fraction at its site. Only limits of rows and columns change from point to point, so the dual
+simplex method restarts from its last basis; the duals at the optimum are the weights and prices of
+the cut (`siting.engine.cuts`).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ FAMILIES = ("demand", "capacity", "cover", "gap", "cap")
 
 
 class Shortfall:
-    """The subproblem of one group of parts; `worth_only`: only the worth measures."""
+    """The subproblem of one group of parts; `worth_only`: whether worth is its only measure."""
 
     def __init__(self, cutter: Cutter, group: list[int], *, worth_only: bool = False) -> None:
         self.cutter, self.group, self.frame = cutter, group, cutter.frame
@@ -62,7 +63,7 @@ class Shortfall:
             self.rupee = paid.max(axis=1).toarray().ravel()
         self.measures = self._measures()
         # A single measure is the objective. Several measures have a row each, and the first column
-        # is their shortfall.
+        # is their common shortfall.
         self.single = len(self.measures) == 1
         outer = sparse.vstack([row for _, row, _ in self.measures])
         self.cost = outer.toarray()[0] if self.single else np.zeros(len(self.columns))
@@ -151,11 +152,11 @@ class Shortfall:
         return out
 
     def _price_rows(self) -> dict[int, tuple[Ints, Ints]]:
-        """Return each part's demand rows that have a row in this program, and these rows."""
+        """Return, for each part, its demand rows that this program has, and their row numbers."""
         frame, m = self.frame, self.frame.matrix
         out: dict[int, tuple[Ints, Ints]] = {}
         of_row = np.flatnonzero(np.isin(self.rows, frame.rows_of("demand")))
-        # Any column of a row shows its merged demand row and slice.
+        # Any column of a row identifies the merged demand row and the slice of that row.
         first = m.a.indices[m.a.indptr[self.rows[of_row]]] - frame.count
         row, slice_ = frame.energy_row[first], frame.energy_slice[first]
         for p in self.group:
@@ -312,7 +313,7 @@ class Shortfalls:
     def __init__(self, cutter: Cutter, clock: Clock, *, threads: int) -> None:
         self.cutter, self.clock, self.threads = cutter, clock, threads
         self._made: dict[bool, list[Shortfall]] = {}
-        self.missed = False  # whether the last call found no cut for some group at its first point
+        self.missed = False  # whether the last call found no cut for some group at the first point
 
     def cuts(
         self, points: Sequence[Floats], measured: Floats, breaks: Callable[[Cut], bool],
@@ -358,7 +359,7 @@ class Shortfalls:
     def _at(
         self, point: Floats, measured: Floats, programs: Sequence[Shortfall]
     ) -> list[tuple[Shortfall, Cut | None]]:
-        """Return subproblems with their cuts at a point, several solved in parallel."""
+        """Return each subproblem with its cut at a point, or None; several run in parallel."""
         out: list[tuple[Shortfall, Cut | None]] = []
         for n in range(0, len(programs), self.threads):
             together = programs[n : n + self.threads]

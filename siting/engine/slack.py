@@ -15,8 +15,8 @@ from siting.program.instance import Flags, Floats, Ints
 class Room:
     """The resources of one program, prepared to test changes.
 
-    A *change* builds an option at its site, in place of any other there. Each change numbered after
-    the options empties one site.
+    A *change* builds an option at its site, in place of any other there. Changes are numbered:
+    first one change per option, then one per site, which empties that site.
     """
 
     def __init__(self, frame: Frame) -> None:
@@ -35,7 +35,10 @@ class Room:
         self.price = self._price(frame)
 
     def _price(self, frame: Frame) -> Floats:
-        """Return each option's use of scarce resources, in rupees if only money is scarce."""
+        """Return each option's price: its subsidy (PKR) if only money is limited, else its use.
+
+        The use is the sum of the shares that the option takes of all upper limits.
+        """
         subsidy = frame.options.of_offers(frame.program.instance.offer_subsidy)[:, -1]
         if not self.limited:
             return subsidy
@@ -47,7 +50,7 @@ class Room:
         return total
 
     def share(self, option: int) -> float:
-        """Return the largest share of a limit that an option uses, in rows with many options."""
+        """Return the largest share of any limit that an option uses (in rows with many options)."""
         wide = self._dense[:, option] / np.maximum(np.abs(self.most[self._wide]), 1e-12)
         finite = np.isfinite(self.most[self._wide])
         return float(wide[finite].max(initial=0.0))

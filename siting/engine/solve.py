@@ -107,7 +107,7 @@ def chosen(
     method: Method = "exact",
     start: Sequence[str] = (),
 ) -> tuple[Program, Result]:
-    """Return the best choice for a program's first aim (gap 0), and a bound on any choice.
+    """Return the best choice for a program's first aim at a gap of 0, and a bound on any choice.
 
     The service is not computed, because that would take longer than the choice. The first item
     returned is the program whose options the choice refers to; pricing may have narrowed its
@@ -140,7 +140,7 @@ class _Solve:
         before: Sequence[Reached] = (),
     ) -> None:
         self.program, self.effort, self.clock, self.before = program, effort, clock, before
-        # The program with all offers, and the positions of the offers of `program` among them.
+        # The program with all offers, and the positions in it of the offers of `program`.
         self.whole = program
         self.kept: Ints = np.arange(len(program.instance.offer_ids))
         self.choice: Ints | None = None
@@ -161,7 +161,7 @@ class _Solve:
         self.left_out = LeftOut()
         # Bounds on all plans in the first aim, with the prices that prove them.
         self.bounds: Bounds | None = None
-        # The incumbent of the last search, and a bound on plans that use options missing from it.
+        # The last search's incumbent, and a bound on plans with options missing from that search.
         self.inc: Incumbent | None = None
         self.beyond = -math.inf
         self.finish_s = 0.0  # time to reserve for the answer
@@ -184,7 +184,8 @@ class _Solve:
         plan = program.year_plan
         assert plan is not None
         drawn = options.of_offers(program.instance.offer_subsidy)
-        # Money drawn by each option: in each year, or by the end of each year.
+        # Money drawn by each option: by the end of each year if money carries over, else in each
+        # year.
         need = drawn if plan.carry_over else np.diff(drawn, axis=1, prepend=0.0)
         left = plan.limit_pkr.copy()
         begin = (options.offer >= 0).argmax(axis=1)
@@ -263,7 +264,7 @@ class _Solve:
         """Let the first aim's tree lower its bound during the later aims, if a thread is free."""
         if inc is None or inc.tree_turn is None or inc.done:
             return
-        # Later aims may give up a share of the gap; the bound must prove what they keep.
+        # Later aims may give up a share of this aim's gap; the bound must prove the rest.
         inc.options = replace(inc.options, gap=(1 - settings.KEPT) * inc.options.gap)
         if self.effort.threads == 1:
             return
@@ -274,7 +275,7 @@ class _Solve:
         self.tree = Task(lambda _: go_on_with_tree(inc), inc.clock)
 
     def _go_on(self, inc: Incumbent | None, beyond: float) -> None:
-        """Lower the first aim's bound in the time left by the last aim, with the plan fixed.
+        """Lower the first aim's bound in the time that the last aim leaves; the plan is final.
 
         `inc`: incumbent of the first aim's search; `beyond`: bound on plans that use options
         missing from that search.
@@ -309,7 +310,7 @@ class _Solve:
         return clock.share_after(max(1 - self.finish_s / max(clock.left_s, 1e-9), 0.0))
 
     def _begin_alone(self) -> None:
-        """Start from a plan without concessions, which is also feasible with concessions."""
+        """Start from a plan without concessions, which stays feasible with concessions."""
         gap, large = self.whole.gap, len(self.whole.service().site) > settings.WHOLE_FIRST
         if gap is None or not gap.concessions or not large or self.effort.method == "greedy":
             return
@@ -404,7 +405,7 @@ class _Solve:
                 bound = value
             result = replace(result, bound=frame.sign * max(bound, value))
             enough = value + max(gap, settings.ARITHMETIC) * abs(value)
-            # Later aims may give up a share of the gap; the bound must prove what they keep.
+            # Later aims may give up a share of this aim's gap; the bound must prove the rest.
             kept = value + max((1 - settings.KEPT) * gap, settings.ARITHMETIC) * abs(value)
             new = known.promising(priced.at_most, kept)
             if not len(new):  # there are too many: add only options that keep the bound high
@@ -426,7 +427,7 @@ class _Solve:
         return priced.or_less(bounds.bound, bounds.at_most)
 
     def _priced(self, aim: Aim, reached: Sequence[Reached]) -> tuple[Frame, Priced | None]:
-        """Return the frame with all offers, and their bounds by pricing (None: time ran out)."""
+        """Return the frame with all offers, and the bounds from pricing (None: time ran out)."""
         frame = Frame(self.whole, aim, [lowered(one, settings.LOSSES[-1]) for one in reached])
         start = np.zeros(0, dtype=np.int64) if self.choice is None else self._in_whole(self.choice)
         if self.choice is not None and aim.of_stations:
@@ -457,9 +458,9 @@ class _Solve:
     def _schedule(self, aim: Aim) -> None:
         """Find a first plan over all years, from a plan for the last year alone.
 
-        A plan for the last year, with all money granted by then, shows the stations of a good plan.
-        Restricted to their offers, the program of all years is small; it decides when to build
-        them.
+        A plan for the last year, with all money granted by then, shows which stations a good plan
+        has. The program of all years is then restricted to the offers of these stations, so that it
+        is small; it decides when to build them.
         """
         clock = self.clock
         last = _Solve(self.whole.only_last_year(), self.effort, clock, ())
@@ -488,7 +489,7 @@ class _Solve:
         return np.sort(self.program.options.find(place[self.whole.options.offer[choice]]))
 
     def _narrow(self, kept: Ints) -> None:
-        """Narrow the program to a subset of offers that includes those of the choice."""
+        """Narrow the program to the offers `kept`, which include the offers of the choice."""
         choice = None if self.choice is None else self._in_whole(self.choice)
         self.kept = kept
         self.program = replace(self.whole, instance=self.whole.instance.with_offers(kept))
@@ -509,7 +510,7 @@ class _Solve:
         loss that keeps the current plan feasible is allowed. The value is signed so that more is
         better; it is -inf without a feasible plan.
         """
-        asked = len(self.before)  # values required of any plan
+        asked = len(self.before)  # number of values that any plan must reach
         of, choice = program or self.program, self.choice
         if choice is not None and of is not self.program:
             choice = self._in_whole(choice)
@@ -520,13 +521,13 @@ class _Solve:
         return frame, frame.signed(served.objective)
 
     def _kept(self, aim: Aim, result: Result) -> Reached:
-        """Return the value that later aims must keep (for worth, less a share of the gap)."""
+        """Return the value that later aims must keep: for a worth, less a share of the gap."""
         gap, value = self.effort.gap, result.value
         if not aim.of_worth:
             return Reached(aim, value)
         low = value - settings.KEPT * gap * abs(value)
         if result.bound - value <= gap * (1 + settings.EXACT) * abs(value):
-            # A gap once met remains met.
+            # If the gap is met, it must remain met.
             low = max(low, min(value, result.bound / (1 + 0.999 * gap)))
         return Reached(aim, low)
 
@@ -540,10 +541,11 @@ class _Solve:
         return [Reached(LeastMoney(), frame.sign * worth)] if math.isfinite(worth) else []
 
     def _won_back(self, reached: Sequence[Reached]) -> list[Reached]:
-        """Return the reached aims, with each worth recovered as far as the final stations allow.
+        """Return the reached aims, with each worth raised as far as the final stations allow.
 
-        Each worth is recovered as far as all other aims, later ones included, keep their values:
-        if money was minimised for slightly less worth, it may not pay for the full worth.
+        All other aims, later ones included, keep their values. So a worth is not always recovered
+        in full: if a later aim minimised money at slightly less worth, that money may not pay for
+        the full worth.
         """
         assert self.choice is not None
         out = list(reached)
@@ -559,7 +561,7 @@ class _Solve:
         return out
 
     def _drives_proven(self) -> list[Reached]:
-        """Return the longest drives within the gap as a limit; none if the gap is not proven."""
+        """Return a limit on drives: the longest within the gap; no limit if the gap is unproven."""
         aim, result, _ = self.results[-1]
         gap = self._gap_of(aim)
         longest = result.bound / (1 - gap)
@@ -598,7 +600,7 @@ class _Solve:
         for k in range(len(scenarios.names) if scenarios else 1):
             alone = self.whole.only_scenario(k)
             with self.clock.phase("scenarios", self.clock.share + 0.15):
-                # The bound is used, so that no regret is below 0.
+                # The bound is used, not the value, so that no regret is below 0.
                 mine = _Solve(alone, self.effort, self.clock, ())
                 best.append(mine._searched(alone.all_aims[0], ()).bound)
         return aim.with_best(tuple(best))
@@ -638,7 +640,7 @@ class _Solve:
         return self._run(frame, self.choice, self._gap_of(frame.aim), known=known)
 
     def _least_drives(self, frame: Frame, known: Known | None) -> float:
-        """Return a bound on drives from the relaxation, 0 or more, in a tenth of the time."""
+        """Return a lower bound on drives, from a relaxation in a tenth of the time left."""
         if known is not None:
             return max(frame.sign * known.bound, 0.0)
         if not frame.layout.by_pair or self.choice is None:

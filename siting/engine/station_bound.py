@@ -7,10 +7,10 @@ option that earns the most on its own (Lagrangian relaxation)::
     at_most(o)  =  L(p)  -  max(0, v of the best option at its site)  +  v_o
 
 where ``v_o`` is the `intake` of option ``o`` (each kWh valued at its worth minus its price), minus
-the price of the resources that the option uses. Under the viability gap the station must break
-even, at the best of several prices of the gap. At an optimum of the master problem, the mean prices
-of its cuts, weighted by the duals, give nearly the same bound, because ``L`` is convex. It also
-holds for offers that pricing left out.
+the price of the resources that the option uses. Under the viability gap, the station must also
+break even; the price of its gap is the best of several. At an optimum of the master problem, the
+mean prices of its cuts, weighted by the duals, give nearly the bound of the master problem, because
+``L`` is convex. The bound from prices also holds for offers that pricing left out.
 
 Source: A. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming
 Study 2 (1974), 82-114.
@@ -62,7 +62,7 @@ class Prices:
 
 
 def price_of_money(frame: Frame, m: Matrix, dual: Floats) -> Floats:
-    """Return the price of a rupee in the unit of the aim, by year, from the duals of `m`'s rows."""
+    """Return the price of a rupee in each year, in the unit of the aim, from the duals of `m`."""
     layout, first = frame.layout, m.family.get("subsidies", slice(0, 0)).start
     years = layout.subsidy_column.shape[1] if np.isfinite(layout.budget_pkr) else 0
     out: Floats = np.maximum(dual[first : first + years], 0.0) * abs(m.size) / layout.money_unit
@@ -79,7 +79,7 @@ class Bounds:
 
 
 def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
-    """Return the bounds of all plans at the given prices.
+    """Return the bounds on plans at the given prices.
 
     `clock`: if its time runs out, the bounds may be weaker.
     """
@@ -90,8 +90,8 @@ def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
     price[money : money + len(prices.money)] = prices.money * layout.money_unit / size
     if len(prices.limits) == len(frame.resources):
         price[frame.rows_of("resource")] = prices.limits * resource_units(frame, m) / size
-    # A merged row has the price of any of its demand rows or, if that is not known, the largest
-    # worth of a kWh.
+    # A merged row has the price of any of its demand rows. If that price is unknown, it is the
+    # largest worth of a kWh in the row.
     of_row, of = np.zeros_like(service.kwh), service.row_of_demand
     known, reached = np.zeros_like(prices.demand), of >= 0
     known[reached] = np.where(
@@ -128,10 +128,11 @@ def bound_by(
 
 
 def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
-    """Return one row per site (``<= 0``) that business cases imply; None without the viability gap.
+    """Return a row (``<= 0``) for each site that its business case implies, or None.
 
-    At these worths, the earnings of a site's pairs, less its payments, are at most what its options
-    can earn alone. The relaxation violates this if a fraction of one option at a site covers the
+    The result is None without the viability gap, and with concessions. At the worths in `by`, the
+    earnings of a site's pairs, less the site's payments, are at most what its options can earn
+    alone. The relaxation may violate this if a fraction of one option at a site covers the
     shortfall of another option there.
     """
     rule, layout = frame.program.gap, frame.layout
@@ -151,11 +152,12 @@ def _bound(
     frame: Frame, cutter: Cutter, price: Floats, of_row: Floats, clock: Clock,
     live: Flags | None = None,
 ) -> BySites:  # fmt: skip
-    """Return the bounds at prices of the rows that link sites; `of_row`: demand's prices."""
+    """Return the bounds at prices of the rows that link sites; `of_row`: prices of demand."""
     m, layout, program = frame.matrix, frame.layout, frame.program
     price = price.copy()
     price[frame.rows_of(*OF_A_SITE)] = 0.0
-    # A dual price counts only if the row has a finite limit on that side.
+    # A positive dual counts only if the row has a finite upper limit, a negative dual only if it
+    # has a finite lower limit.
     price[(price > 0) & ~np.isfinite(m.row_upper)] = 0.0
     price[(price < 0) & ~np.isfinite(m.row_lower)] = 0.0
     side = np.where(price > 0, m.row_upper, m.row_lower)
@@ -170,7 +172,8 @@ def _bound(
     gaps, most = np.zeros((frame.sites, years)), np.zeros(frame.count)
     for t in range(years):
         column = layout.subsidy_column[:, t]
-        # It may be negative if unspent money lapses: early payments save dearer money later.
+        # The price of a rupee may be negative if unspent money lapses: a rupee paid early saves a
+        # rupee in a later year in which money is scarcer.
         rupee = np.where(column >= 0, -reduced[column], 0.0)
         mine = [p for p in worths if cutter.year_of(p) == t]
         at = cutter.in_business(t, mine, worths, of_part, rupee)
@@ -202,10 +205,11 @@ def _bound(
 def _lowest(
     cutter: Cutter, at: Callable[[Floats], Floats], top: float, clock: Clock
 ) -> tuple[Floats, Floats]:
-    """Return each option's lowest coefficient over prices of the gap, and each site's price.
+    """Return each option's lowest coefficient over gap prices, and each site's best gap price.
 
-    The coefficient is convex in the price. So the search at each site closes in on the best price
-    of the option with the highest coefficient there. With concessions there is no search.
+    A coefficient is convex in the gap price. At each site, the search closes in on the best price
+    for the option whose lowest coefficient is the highest at that site. With concessions there is
+    no search.
     """
     site, sites = cutter.frame.site, cutter.frame.sites
     best = np.full(sites, top)
@@ -233,9 +237,10 @@ def _lowest(
 def _around(
     lowest: Floats, site: Ints, tried: list[Floats], found: list[Floats], best: Floats
 ) -> tuple[Ints, Floats, Floats]:
-    """Return each site's option with the highest coefficient, and the prices next to its best one.
+    """Return each site's option with the highest coefficient, and two prices around its best.
 
-    The best prices so far are written to `best`.
+    The two are the tried prices on either side of the option's best price so far. The best prices
+    are written to `best`.
     """
     order = np.lexsort((-lowest, site))
     counts = order[np.flatnonzero(np.diff(site[order], prepend=-1))]
@@ -251,7 +256,7 @@ def _around(
 
 
 def resource_units(frame: Frame, m: Matrix) -> Floats:
-    """Return the number of units of each resource in one unit of its row in a matrix."""
+    """Return, for each resource, how many of its units one unit of its matrix row stands for."""
     use, out = frame.resources.use, np.ones(len(frame.resources))
     of = m.family.get("resource", slice(0, 0))
     for r, row in enumerate(range(of.start, of.stop)):

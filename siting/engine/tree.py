@@ -2,8 +2,9 @@
 
 HiGHS accepts no cuts while it branches, so each new cut would mean solving from scratch. Here a
 node is a set of allowed options and of sites that must have a station. Its bound comes from the
-relaxation, tightened by cuts that its optimum violates and that hold in every node. Options
-excluded by reduced costs, given incumbent and gap, are closed for good; few options remain open.
+relaxation, tightened by cuts that its optimum violates and that hold in every node. Options that
+reduced costs exclude, at the current incumbent and gap, are closed for good, so that few options
+remain open.
 
 A node branches on the number of stations of a kind, on a site with a fractional station, or else on
 the options of a site. Of several branchings, the tree chooses the one that lowers the bounds of
@@ -41,7 +42,7 @@ class _Node:
 
 @dataclass(frozen=True, eq=False)
 class _Split:
-    """Two children of a node, the key of their record, and how far each moves the split value."""
+    """A node's two children, the branching's key, and how far each child moves the split value."""
 
     key: tuple[int, int]
     down: _Node
@@ -102,9 +103,9 @@ class Tree:
         return max(-self._heap[0][0] if self._heap else -math.inf, self._closed)
 
     def run(self, nodes: int) -> None:
-        """Process nodes up to a limit, until the gap is proven or time is up.
+        """Process nodes until their limit is reached, the gap is proven or time is up.
 
-        A later call continues from there.
+        A later call continues where this call stopped.
         """
         heap, until, keeper = self._heap, self.nodes + nodes, self._keeper
         while heap:
@@ -168,7 +169,7 @@ class Tree:
         before = self._master.solve()
         if before is not None and self._master.separate(before):
             return [node]
-        # No cut is violated, but the value is below the bound: exclude exactly this choice.
+        # No cut is violated, but the value is below the bound: exclude this choice and no other.
         if math.isfinite(value) or before is None:
             return self._done(node.bound)
         self._master.forbid(choice)
@@ -210,8 +211,8 @@ class Tree:
     def _splits(self, node: _Node, relaxed: Relaxed) -> list[_Split]:
         """Return branchings on the counts of kinds, else on fractional sites, else on options.
 
-        The most even branchings come first. The list is empty if every site has one whole option or
-        none.
+        Of many counts or sites, only those nearest to halfway between two integers are used. The
+        list is empty if every site has one whole option or none.
         """
         counts = [float(relaxed.taken[kind].sum()) for kind in self._master.kinds]
         uneven = [k for k, n in enumerate(counts) if abs(n - round(n)) > settings.SIGNIFICANT]

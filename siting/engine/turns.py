@@ -73,10 +73,10 @@ def go_on_with_tree(inc: Incumbent) -> None:
 
 
 def _too_slow(inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]) -> Callable[[], bool]:
-    """Return a function that tests if the gap would stay unproven even with turns twice as fast.
+    """Return a function that tests whether even a doubled pace would leave the gap unproven.
 
     The pace is the mean of all turns so far or, if faster, the pace of the fastest step in its last
-    turn. Each step that makes plans gets a first turn whatever the pace.
+    turn. The function returns False until each step that makes plans has had its first turn.
     """
     clock, first, began_s = inc.clock, inc.bound - inc.best, inc.clock.elapsed_s
 
@@ -94,7 +94,7 @@ def _too_slow(inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]) -> 
 
 
 def _tree_turns(inc: Incumbent) -> tuple[Callable[[], bool], Callable[[], float]]:
-    """Return two functions: one runs the tree for a turn, one returns the gap to its bound."""
+    """Return a function that takes a turn of the tree, and one that returns the tree's gap."""
     tree = Tree(inc.master, inc, inc.clock, lambda taken: _plan_at(inc, taken), inc.hopeless)
 
     def turn() -> bool:
@@ -125,8 +125,9 @@ def _cut_turns(inc: Incumbent) -> Callable[[], bool]:
 def _rounding_turns(inc: Incumbent) -> Callable[[], bool]:
     """Return a function that makes plans from the root's optima, the latest first.
 
-    Under the viability gap, sites are then drawn at random, with probabilities in proportion to
-    their values in the last optimum or the whole relaxation, until a draw repeats an earlier one.
+    Under the viability gap, plans are then made from sites drawn at random, until a draw repeats an
+    earlier draw. The probability of a site is proportional to its value in the last optimum or in
+    the whole relaxation.
     """
     optima = [inc.taken] if inc.known is None else [inc.taken, inc.known.taken]
     starts = _starts(inc, optima)
@@ -144,7 +145,7 @@ def _rounding_turns(inc: Incumbent) -> Callable[[], bool]:
 
 
 def _starts(inc: Incumbent, optima: Sequence[Floats]) -> Iterator[Start]:
-    """Yield choices made from new optima of the root's cuts, with draws in between."""
+    """Yield choices from new optima of the root's cuts; in between, yield random draws."""
     draws = drawn_stations(inc, optima)
     while True:
         yield from whole_stations(inc, inc.relaxations)
@@ -187,7 +188,7 @@ def _program_turns(inc: Incumbent) -> Callable[[], bool]:
     def turn() -> bool:
         before, began, more, worked = inc.best, inc.clock.work, True, 0.0
         with inc.clock.phase("programs", inc.ends):
-            # If a choice is not a better plan, the cuts at it lead to another choice.
+            # If a choice is not a better plan, the cuts added at that choice lead to another.
             while more and inc.best <= before and settings.MORE_NODES * worked <= settings.TURN:
                 more, worked = solved(), inc.clock.work - began
         return more

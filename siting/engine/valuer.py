@@ -1,8 +1,8 @@
-"""Exact and fast evaluation of choices, and bounds on every single change.
+"""Exact and fast evaluation of choices, and bounds on the value after each one-step change.
 
 The parts of the program must not require a linear program (`siting.engine.cuts`), its aim must be a
-function of the worth in each scenario, and all its rows must be over options. The minimum cuts of a
-choice bound every other choice, so that few changes have to be evaluated.
+function of the worth in each scenario, and all its rows must contain only options. The minimum cuts
+of a choice bound every other choice, so that few changes have to be evaluated.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class State:
 
     choice: Ints  # option at each site, -1 for none
     value: float  # value of the aim, signed so that more is better
-    # Bound on the value after each change alone (options, then sites left empty).
+    # For each change, a bound on the value after this change alone. Changes are numbered as in
+    # `Room`.
     upper: Floats
 
 
@@ -69,7 +70,7 @@ class Valuer:
         )
 
     def at(self, choice: Ints) -> State:
-        """Return the value of a choice and bounds on every single change."""
+        """Return the value of a choice, and bounds on its value after each one-step change."""
         worth = np.zeros(len(self.frame.layout.probabilities))
         upper = np.zeros((len(worth), self.count + self.sites))
         for p in range(len(self.cutter.parts)):

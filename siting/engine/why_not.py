@@ -1,14 +1,15 @@
 """Conflicts: requirements that no plan meets together, and the smallest changes that resolve them.
 
-1. If the elastic relaxation proves the conflict, only requirements with a price in it are tested:
-   these conflict by themselves, so changing any other requirement cannot help.
+1. If the elastic relaxation proves the conflict, only requirements with a dual price in this
+   relaxation are tested. They conflict with each other, so changing any other requirement cannot
+   help.
 2. Each requirement is dropped alone while all others stay; large blocks are first dropped as a
-   whole, then in halves. If this leaves a plan, the smallest sufficient change is computed and
-   verified by a plan of the changed program.
+   whole, then in halves. If the remaining requirements allow a plan, the smallest sufficient change
+   to the dropped requirement is computed, and is verified by a plan of the changed program.
 3. Requirements whose change alone does not suffice are dropped permanently, one after the other, as
    long as a conflict remains. The remaining requirements form one irreducible conflict.
-4. If no single change suffices, the smallest changes to several requirements are computed, each
-   relative to its figure.
+4. If no single change suffices, the smallest changes to several requirements are computed; each
+   change is measured relative to the figure of its requirement.
 
 Source: J. Chinneck: Feasibility and Infeasibility in Optimization, Springer 2008, chapters 6 and 7
 (deletion filter, elastic filter, sensitivity filter).
@@ -59,8 +60,9 @@ def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
     DataFrame
         One row per requirement in the conflict: ``requirement``; ``have``, the best figure if the
         other requirements stay, or the amount of a scarce resource; ``need``; ``unit``; ``alone``,
-        whether changing it alone is enough; ``fix``, the least change that resolves it, in words,
-        verified by a plan. A figure not found in time is replaced by a bound and marked as such.
+        whether changing it alone is enough; ``fix``, in words, the least change that resolves the
+        conflict, verified by a plan. A figure not found in time is replaced by a bound and marked
+        as such.
 
     Raises
     ------
@@ -166,7 +168,7 @@ class _Diagnosis:
         return self.told(kept, found_alone, None if found_alone else joint)
 
     def told(self, kept: Sequence[int], alone: Collection[int], joint: Mend | None) -> list[Line]:
-        """Return the lines of the conflict: changes that resolve it, then other requirements."""
+        """Return the lines of the conflict, for requirements with and without a remedy."""
         changed = {} if joint is None else joint.figures
         otherwise = "keep it; change the others" if changed else "change several together"
         otherwise = "changing it alone is not enough" if alone else otherwise
@@ -210,7 +212,7 @@ class _Diagnosis:
         return sure
 
     def planned(self, program: Program, parts: float) -> tuple[bool | None, Flags]:
-        """Return whether the engine finds a plan (None: time limit), and its stations by site."""
+        """Return whether there is a plan (None: time ran out), and which sites have stations."""
         run = self.run(program, MostWorth(), settings.ENDLESS, parts)
         standing = self.nowhere.copy()
         if run.choice is None:
@@ -237,7 +239,10 @@ class _Diagnosis:
         return sorted(groups, key=lambda members: (not set(members) & set(first), len(members)))
 
     def try_alone(self, group: list[int]) -> None:
-        """If changing a whole group resolves the conflict, find the members that do so alone."""
+        """Find the members of a group whose change alone resolves the conflict.
+
+        If the conflict remains even without the whole group, no member is tested.
+        """
         if len(group) == 1 or self.clock.over:
             for k in group:
                 untried = len(self.all) - len(self.mends)
@@ -251,7 +256,10 @@ class _Diagnosis:
             self.try_alone(group[half:])
 
     def mend(self, held: Collection[int], aimed: list[int], parts: float = 1) -> Mend | None:
-        """Return the smallest changes that allow a plan with the others kept; None if none do."""
+        """Return the smallest changes to `aimed` that allow a plan; None if no change does.
+
+        The requirements in `held` stay as they are.
+        """
         first = aimed[0]
         short = self.asked[first].short if len(aimed) == 1 else 0.0
         if self.clock.over:
@@ -284,7 +292,7 @@ class _Diagnosis:
         return {k: float(excess[k]) for k in aimed if excess[k] > least[k]} or none
 
     def most_served(self, k: int, parts: float) -> Mend | None:
-        """Return a floor's excess when the largest share of its demand is served."""
+        """Return the change of a floor to the largest share of its demand that can be served."""
         one, floors = self.asked[k], list(self.program.floors)
         aim = WorstShare((replace(floors.pop(one.place), share=0.0),))
         changed = replace(self.program, floors=tuple(floors), aims=(aim,))
@@ -298,7 +306,7 @@ class _Diagnosis:
         return Mend({k: excess}, {k: rounded(one, excess)}, self.nowhere, least)
 
     def stepped(self, given: dict[int, float], least: float, parts: float) -> Mend:
-        """Try changes slightly above the relaxation's; return the smallest that allow a plan."""
+        """Try changes slightly above those of the relaxation; return the smallest with a plan."""
         best = Mend(given, {}, self.nowhere, least)
         for step in settings.CONFLICT_STEPS:
             changed, figures = self.program, {}
@@ -324,7 +332,7 @@ class _Diagnosis:
         return best
 
     def irreducible(self, suspects: Sequence[int], alone: Collection[int]) -> list[int]:
-        """Return an irreducible conflict, with every requirement whose removal resolves it."""
+        """Return an irreducible conflict; it contains every requirement in `alone`."""
         kept = list(suspects)
 
         def drop(group: list[int]) -> None:
@@ -346,9 +354,10 @@ class _Diagnosis:
     def verified(
         self, answer: Answered, excess: dict[int, float]
     ) -> tuple[dict[int, float], Flags]:
-        """Return figures that fit the plan found, and the plan's stations by site.
+        """Return figures that fit the plan found, and which sites have a station in that plan.
 
-        Figures are rounded to the usual decimals, and enlarged slightly where that is not enough.
+        Figures are rounded to the usual decimals. If the plan does not fit the rounded figures,
+        they are relaxed slightly further.
         """
         options = self.elastic.options
         taken = options.offer[np.flatnonzero(answer.point[: len(options)] > 0.5)]

@@ -2,8 +2,8 @@
 
 A window frees the options at some sites, some of the energies, and all columns without a site; the
 rest of the plan is fixed and moves to the right-hand sides. HiGHS solves this small integer program
-from the incumbent. It is built from the matrix alone, so it works for any aims and requirements.
-Nearness is measured by shared demand, so no map is needed.
+from the incumbent. The program is built from the matrix alone, so that windows work for any aims
+and requirements. Nearness is measured by shared demand, so no map is needed.
 
 The energies belong to demand rows that a window can change: rows that its stations serve, rows that
 lack service, and rows that one of its sites would serve better. Each of these rows keeps the pairs
@@ -12,13 +12,13 @@ it.
 
 Each window has two neighbourhoods, mostly far apart, so that money can move between them. Windows
 start where relaxation and plan differ. A window is repeated only after something near it changes.
-Once all windows of a size have been tried, they grow in sites and in pairs per row. Several windows
-run in parallel; their results are applied in order, so that runs are reproducible.
+Once all windows of a size have been tried, the next windows have more sites and more pairs per row.
+Several windows run in parallel; their results are applied in order, so that runs are reproducible.
 
 A crossing is a window of another kind: it frees the sites where two plans differ, and allows only
-the options of these plans. So it may be large, and it combines the better parts of both. Plans of a
-large city are crossed area by area. Money then has a price, because otherwise each area would be
-bound to the money that it spends in the current plan.
+the options of these plans. So a crossing may be large; it combines the better parts of both plans.
+Plans of a large city are crossed area by area. Money then has a price, because otherwise each area
+would be bound to the money that it spends in the current plan.
 
 Sources: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer
 2010, 399-419. E. Rothberg: An evolutionary algorithm for polishing mixed integer programming
@@ -115,7 +115,7 @@ class Windows:
     # --- nearness ----------------------------------------------------------------------------
 
     def _overlap(self) -> sparse.csr_array:
-        """Return the demand shared by each pair of sites; with decay, through the best pairs."""
+        """Return the demand shared by each pair of sites; with decay, only the best pairs count."""
         service, frame = self.frame.service, self.frame
         if not service.near:
             return frame.shared_demand
@@ -169,16 +169,16 @@ class Windows:
         return self.value - before
 
     def cross(self, pairs: Sequence[tuple[Floats, Ints]], money: Floats) -> list[Floats]:
-        """Combine pairs of plans; return points, each at least as good as its pair's first plan.
+        """Combine pairs of plans; for each pair, return a point at least as good as the first plan.
 
         HiGHS solves the root node, whose heuristics find most of the gain. Where two plans differ
         at many sites, they are crossed area by area. Money then has a price, so that areas can
         exchange it. The price rises with the money that the plan uses so far; a result may exceed
-        the budget. The windows' earlier plan is lost.
+        the budget. The plan that the windows had before is lost.
 
-        `pairs`: the point of the first plan, and the options of the second; `money`: price of a
-        rupee in the unit of the aim, by year, where the plan uses exactly the budget; at 0, each
-        area keeps its money.
+        `pairs`: the point of the first plan, and the options of the second; `money`: for each year,
+        the price of a rupee in the unit of the aim when the plan uses exactly the budget; at a
+        price of 0, each area keeps its money.
         """
         points, left = [point for point, _ in pairs], []
         for point, other in pairs:
@@ -210,7 +210,7 @@ class Windows:
         return np.where(m.row_upper > 0, out, 0.0)  # there is no money to exchange
 
     def _scarce(self, price: Floats) -> Floats:
-        """Return row prices: raised where the plan exceeds the row's limit, else lowered."""
+        """Return the row prices, raised in rows whose limit the plan exceeds, lowered in others."""
         limit = np.where(price > 0, self.frame.matrix.row_upper, 1.0)
         used = np.maximum(self.activity / limit, settings.EXACT)
         return np.where(price > 0, price * used**settings.SCARCITY, 0.0)
@@ -263,7 +263,7 @@ class Windows:
             window = window[~used[window]]
             used[window] = True
             near = self._near[window].indices
-            used[near] = True  # another window must not touch sites that share demand with it
+            used[near] = True  # other windows must not touch sites that share demand with this one
             out.append(window)
         return out
 
@@ -337,7 +337,7 @@ class Windows:
         return out
 
     def _room(self) -> Floats:
-        """Return the free capacity of the station of each energy column, scaled."""
+        """Return, for each energy column, the free capacity of its station (scaled)."""
         row, column = self._of_capacity
         left = np.maximum(self.frame.matrix.row_upper[row] - self.activity[row], 0.0)
         out: Floats = np.full(len(self._group), np.inf)
@@ -410,7 +410,7 @@ class Windows:
         return plan.gain > settings.ARITHMETIC * max(abs(self.value), 1e-12)
 
     def _take(self, plan: _Found) -> bool:
-        """Apply a window's plan if it still fits with other results; return whether it did."""
+        """Apply a window's plan if it fits with the results so far; return whether it fits."""
         m = self.frame.matrix
         part = self.frame.by_column[:, plan.columns]
         after = self.activity + part @ (plan.values - self.point[plan.columns])

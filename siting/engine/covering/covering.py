@@ -15,9 +15,10 @@ Coverage with offers and classic maximal covering are both instances of this pro
 ``B``        budget, in the unit of the costs
 ===========  ====================================================================================
 
-A `Covering` is a few arrays, which for a city suit the solver in `siting.engine.covering.run`
-better than a model written row by row. Tests compare the solver with the same program in PuLP.
-`siting.engine.covering.reduce` removes the parts that the best plan does not need.
+A `Covering` consists of a few arrays. For a city, arrays suit the solver in
+`siting.engine.covering.run` better than a model written row by row. Tests compare the solver with
+the same program in PuLP. `siting.engine.covering.reduce` removes the parts that the best plan does
+not need.
 
 Source: R. Church, C. ReVelle: The maximal covering location problem. Papers of the Regional
 Science Association 32 (1974), 101-118.
@@ -90,7 +91,7 @@ class Covering:
 
     @cached_property
     def matrix(self) -> sparse.csr_array:
-        """Coverage: 1.0 where an option (column) covers a row."""
+        """Matrix of coverage: 1.0 where an option (column) covers a row."""
         ones = np.ones(len(self.option))
         shape = (len(self.weight), len(self.cost))
         return sparse.csr_array((ones, self.option, self.start), shape=shape)

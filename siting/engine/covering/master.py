@@ -7,10 +7,11 @@ bound ``t_g``, and are valid at any row prices ``0 <= p_i <= w_i``::
     s.t.  t_g <= sum of (w_i - p_i) + sum over k of z_k x (sum of p_i over i of g that k covers)
           sum of z_k over k in G <= 1,   sum of c_k z_k <= B,   0 <= z <= 1
 
-At a point ``z`` the tightest cut has ``p_i = w_i`` if less than 1 of row ``i`` is covered, else 0.
-Cuts are added to, and removed from, the HiGHS model, which restarts from its last basis. Slack cuts
-are removed from time to time, because few bind at the optimum. Each round separates at a point
-between the optimum under the current cuts and a good inner point, where cuts are deeper.
+At a point ``z``, the tightest cut has ``p_i = w_i`` if ``z`` covers less than 1 of row ``i``, else
+``p_i = 0``. Cuts are added to, and removed from, the HiGHS model, which restarts from its last
+basis. Slack cuts are removed from time to time, because few bind at the optimum. Each round first
+seeks cuts at a point between the optimum under the current cuts and a good inner point, because
+cuts are deeper there.
 
 Sources: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition for very large scale partial set
 covering and maximal covering location problems. European Journal of Operational Research 275
@@ -110,7 +111,7 @@ class PatchModel(CutModel):
         self.add_rows(rows)
 
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
-        """Add the cuts that an optimum violates; return their number, 0 if it is accurate."""
+        """Add the cuts that an optimum violates; return their number, or 0 if it is accurate."""
         value, made = self.cut_at(relaxed.taken, relaxed)
         return 0 if relaxed.bound - value <= self.accuracy * relaxed.bound else made
 
@@ -148,7 +149,7 @@ class PatchModel(CutModel):
 
 
 def patches_of(covering: Covering, most: int) -> Ints:
-    """Return each row's patch: the first option that covers it, out of a few that are far apart.
+    """Return each row's patch: the first of a few distant options that covers the row.
 
     There are at most `most` patches; the last contains the rows that none of these options covers.
     """

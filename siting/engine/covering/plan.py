@@ -1,6 +1,6 @@
-"""A plan of a covering, with up-to-date gains for every single change.
+"""A plan of a covering, with up-to-date gains for each possible change.
 
-A change updates these figures only for the rows that it touches:
+A change updates the following figures, and only for the rows that it touches:
 
 - ``gain[k]``: weight that option ``k`` would cover in addition to the plan;
 - ``loss[s]``: weight that only the option in slot ``s`` covers;
@@ -43,7 +43,7 @@ class CoveringPlan:
         """Remove all options."""
         rows = len(self.covering.weight)
         self.count = np.zeros(rows, dtype=np.int32)
-        self._slots = np.zeros(rows, dtype=np.int64)  # sum of the slot numbers covering each row
+        self._slots = np.zeros(rows, dtype=np.int64)  # sum of the numbers of each row's slots
         self.gain = self._fresh.copy()
         self.slot = np.full(self.options, -1)
         self.holds = np.zeros(0, dtype=np.int64)
@@ -125,9 +125,10 @@ class CoveringPlan:
         return (self.gain > self.noise) & (self.covering.cost <= room) & ~self.blocked
 
     def exchanges(self) -> tuple[Ints, Floats]:
-        """Return the slots in use (rows), and the gain from putting each option (column) in each.
+        """Return the slots in use, and the gains from putting each option (column) into each slot.
 
-        The gain is ``-inf`` if the exchange exceeds the budget, or the option is blocked.
+        The gain is ``-inf`` if the exchange exceeds the budget, or if the plan would have an option
+        twice or two options of a group.
         """
         slots = np.flatnonzero(self.holds >= 0)
         change = self.shared[slots] + self.gain
@@ -142,7 +143,7 @@ class CoveringPlan:
         return slots, change
 
     def _within_groups(self, slots: Ints, room: Floats, change: Floats) -> None:
-        """Allow exchanges within the same group."""
+        """Set the gains of exchanges between options of the same group."""
         cost, group = self.covering.cost, self.covering.group
         for n, s in enumerate(slots.tolist()):
             others = np.flatnonzero((group == group[self.holds[s]]) & (self.slot < 0))
@@ -156,7 +157,7 @@ class CoveringPlan:
         return rows
 
     def _pairs_of(self, rows: Ints) -> tuple[Ints, Ints]:
-        """Return the options of the given rows, row by row, and their number in each row."""
+        """Return the options that cover the given rows, row by row, and how many cover each row."""
         length = self._length[rows]
         before = np.cumsum(length)
         at = np.repeat(self._row_start[rows] - before + length, length)
@@ -171,7 +172,7 @@ class CoveringPlan:
         return out
 
     def _share(self, rows: Ints, slots: Ints, sign: float) -> None:
-        """Add rows to (or remove them from) the figures of the only slot that covers each row."""
+        """Add rows that only one slot covers to that slot's figures, or remove them (`sign` -1)."""
         option, length = self._pairs_of(rows)
         weight = sign * self.covering.weight[rows]
         self.loss += np.bincount(slots, weight, minlength=len(self.loss))

@@ -8,9 +8,9 @@ earns this price. Then no plan covers more than::
 where the second term is relaxed to a knapsack with one option per group: ``min over m >= 0 of  m B
 + sum over groups of max(0, p(k) - m c_k)``. Here ``p(k)`` is the sum of the prices of the rows that
 ``k`` covers, and ``m`` is the price of a unit of budget. This is the Lagrangian bound with the rows
-relaxed; at best it equals the bound of the linear relaxation. Requiring option ``k`` lowers the
-bound by at least the best value of its group less ``p(k) - m c_k``. If the lowered bound does not
-exceed the aim, ``k`` is excluded.
+relaxed; at best it equals the bound of the linear relaxation. If option ``k`` is required, the
+bound falls by at least ``max(0, p(j) - m c_j) - (p(k) - m c_k)``, where ``j`` is the best option of
+its group. If the bound then does not exceed the weight sought, ``k`` is excluded.
 
 Source: R. D. Galvão, L. G. A. Espejo, B. Boffey: A comparison of Lagrangean and surrogate
 relaxations for the maximal covering location problem. European Journal of Operational Research 124
@@ -127,7 +127,8 @@ def tighten(covering: Covering, least: float, clock: Clock, *, aim: float, steps
     across = sparse.csr_array(matrix.T)
     knapsack = Knapsack(covering.cost, covering.group, covering.budget)
     price = 0.5 * weight
-    # Start from prices of 0 and their bound, so that both match if no step improves the bound.
+    # Start from prices of 0 and their bound, so that prices and bound match even if no step
+    # improves the bound.
     best = Prices(np.zeros(len(weight)), float(weight.sum()), np.zeros(len(covering.cost)), 0.0)
     mean = np.zeros(len(covering.cost))
     direction = np.zeros(len(weight))

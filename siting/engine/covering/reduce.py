@@ -8,9 +8,9 @@ These are removed in turn:
 - rows without weight or options;
 - all but one of the rows with the same options; the remaining row has the summed weight.
 
-Every plan of the reduced covering, with the required options added, is a plan of the whole one; its
-value rises by the weight that these options cover. One of these plans is an optimal plan of the
-whole covering.
+A plan of the reduced covering becomes a plan of the whole covering if the required options are
+added; its value then rises by the weight that the required options cover. An optimal plan of the
+reduced covering becomes an optimal plan of the whole covering.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class Reduced:
 
     covering: Covering  # the reduced covering; none of its options is required
     option: Ints  # position of each remaining option in the whole covering
-    # Reduced row of each row of the whole covering; -1 if it was dropped or is always covered.
+    # For each row of the whole covering, its row in the reduced covering; -1 if the row was dropped
+    # or is always covered.
     row: Ints
     forced: Ints  # required options of the whole covering
     certain: float  # weight that the required options cover
@@ -102,8 +103,8 @@ def merge_rows(matrix: sparse.csr_array, weight: Floats) -> tuple[sparse.csr_arr
     """Merge rows with equal options; return merged rows, their weights and each row's new position.
 
     The position is -1 for rows without options. Each option is assigned two random numbers; rows
-    for which both sums are equal are compared option by option. If any differ, new numbers are
-    drawn.
+    whose options have the same two sums of numbers are compared option by option. If any of these
+    rows differ, new numbers are drawn.
     """
     matrix.sort_indices()
     length = np.diff(matrix.indptr)

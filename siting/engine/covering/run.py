@@ -42,7 +42,7 @@ class CoveringRun:
         with clock.phase("reduction"):
             self.left = reduce_covering(covering)
         self.certain = self.left.certain
-        # Incumbent and bound of the reduced covering.
+        # Values of the incumbent and of the bound, in the reduced covering.
         self.best, self._bound = 0.0, float(self.left.covering.weight.sum())
         self.step = _common_step(covering.weight)
         self.nodes = 0
@@ -66,7 +66,7 @@ class CoveringRun:
 
     @property
     def proven_at(self) -> float:
-        """Bound on the reduced covering at which the gap is proven or no plan can be better."""
+        """Bound on the reduced covering that proves the gap, or proves that no plan is better."""
         least = self.value * (1 + max(self.gap, settings.ARITHMETIC / 10))
         return max(least, self.value + (1 - 2 * settings.STEP_SURE) * self.step) - self.certain
 
@@ -184,7 +184,7 @@ class CoveringRun:
         return model.narrowed(~hopeless, inside)
 
     def _kicks(self, taken: Floats, worth: float) -> Kicks:
-        """Return a local search that starts from the incumbent's remaining options."""
+        """Return a local search that starts from the incumbent's options that remain."""
         plan = CoveringPlan(self.left.covering)
         plan.move_to(np.flatnonzero(np.isin(self.left.option, self.chosen)))
         exchange(plan, self.clock)

@@ -41,7 +41,7 @@ def greedy(
 def exchange(plan: CoveringPlan, clock: Clock, worth: float = 0.0) -> None:
     """Make the most profitable exchange until none is profitable; then add options that fit.
 
-    A unit of unspent budget counts as `worth` at first, and as 0 at the end.
+    A unit of unspent budget counts as `worth` at first; once no exchange is profitable, as 0.
     """
     cost = plan.covering.cost
     while not clock.over:
@@ -63,7 +63,7 @@ def exchange(plan: CoveringPlan, clock: Clock, worth: float = 0.0) -> None:
 
 
 class Kicks:
-    """Iterated local search: remove some options, refill from a random half, and exchange.
+    """Iterated local search: remove some options, refill from a random half of all, exchange.
 
     The search starts from `plan` and changes it; `worth` is the dual price of a unit of budget.
     """
