@@ -24,11 +24,11 @@ ARITHMETIC = 1e-7  # relative tolerance of a solver; alike from 5e-8 to 2e-7
 # this amount in their unit (a millionth of a rupee, a kilowatt or a station), because sums of
 # binary fractions are not exact. Alike from 5e-7 to 2e-6.
 SIGNIFICANT = 1e-6
-# If no flows of a plan reach the values of the earlier aims, these values are lowered by these
-# shares, one after another. Not measured.
+# If no flows of a plan reach the values of the earlier aims, those values are lowered by the first
+# share, then by the next share, and so on. Not measured.
 LOSSES = (0.0, 1e-7, 1e-6, 1e-5)
-# Largest share of all worth that may lie in demand rows too small for the solver. A program with a
-# larger share is refused. Not measured.
+# Largest share of the total worth that demand rows too small for the solver may hold. A program
+# with a larger share is refused. Not measured.
 FAINT_SHARE = 1e-4
 # Upper limit of any measure, in its unit; also a gap that any plan meets. Not measured.
 ENDLESS = 1e12
@@ -41,10 +41,10 @@ COVERING_UNITS = 1e4
 # Number of columns up to which HiGHS first solves the whole program. Not measured.
 WHOLE_FIRST = 2_500
 WHOLE_NODES = 2_000  # maximum number of nodes in this first solve; not measured
-# Number of columns up to which HiGHS finally solves the whole program, and ties between plans are
+# Up to this number of columns, HiGHS finally solves the whole program, and ties between plans are
 # broken. Not measured.
 WHOLE_LAST = 150_000
-# Number of columns up to which the simplex method computes dual prices, as short fractions, and an
+# Up to this number of columns, the simplex method computes dual prices as short fractions, and an
 # integer program finds conflicts. Larger programs use the interior point method. Not measured.
 SMALL_COLUMNS = 5_000
 # Number of pairs above which four rules apply: linked parts are separated together only if no other
@@ -63,22 +63,23 @@ KEPT_BYTES = 200e6  # memory for the values of choices already evaluated; not me
 
 # --- time ---------------------------------------------------------------------------------------
 
-# Shares of the remaining time that the steps listed in each comment may take. Steps: an aim
-# followed by others, a first plan under the viability gap (where other methods give worse plans),
-# and the filtering of a conflict. Not measured.
+# Each of the next four values is the share of the remaining time that a step may take. Steps with
+# this share: an aim followed by others; a first plan under the viability gap, where other methods
+# give worse plans; the filtering of a conflict. Not measured.
 MAIN_SHARE = 0.7
-# Steps: cuts at the root, column generation for one aim, and tests of single requirements. Not
-# measured.
+# Steps with this share: cuts at the root; column generation for one aim; tests of single
+# requirements. Not measured.
 ROOT_SHARE = 0.6
-# Steps: a first plan, the programs of the last year and of all years, and slow cuts at the root.
-# Not measured.
+# Steps with this share: a first plan; the programs of the last year and of all years; slow cuts at
+# the root. Not measured.
 START_SHARE = 0.4
-# Step: the final exchange; also the largest share reserved for the final flows. Not measured.
+# Step with this share: the final exchange. Also the largest share reserved for the final flows. Not
+# measured.
 LAST_SHARE = 0.1
 # Share of the time limit after which only the flows of the final plan are computed; not measured
 ENDS = 0.97
-# Time reserved for the final flows, or for passing a problem to a solver, as a multiple of the time
-# taken by earlier flows, or by writing the problem. Not measured.
+# Time reserved for the final flows, as a multiple of the time taken by earlier flows. Also the time
+# reserved for another solver, as a multiple of the time taken to write its problem. Not measured.
 AGAIN = 3.0
 # Time reserved for the answer, as a multiple of the time needed to value a plan. Measured: without
 # it Saddar (row 20) exceeded the limit by 6 s.
@@ -90,8 +91,8 @@ STUCK_S = 60.0  # time beyond the time limit after which a solver is abandoned; 
 # Time between two reports of progress, and between two checks of a running solver. Not measured.
 REPORT_EVERY_S = 0.1
 # Factor on the iterations of an integer program, because presolve, cuts and heuristics are not
-# iterations. Measured: an iteration takes 2 to 5 times as long as in a linear program, and 7 to 12
-# times in crossings.
+# counted as iterations. Measured: an iteration takes 2 to 5 times as long as in a linear program;
+# in crossings it takes 7 to 12 times as long.
 BRANCHED = 5.0
 # Building and presolving a new model counts as this many iterations. Measured: it takes as long as
 # 1,400 iterations in small linear programs, 2,700 to 4,900 in small windows and crossings, and
@@ -104,36 +105,36 @@ NODE_ROUNDS = 12  # maximum number of rounds of cuts at a node; alike from 6 to 
 # Rounds of cuts before a first plan over years. Measured (made-up Karachi): two rounds give good
 # prices.
 PRICE_ROUNDS = 2
-# Rounds of cuts end once a round lowers the bound by less than this share. Applies at the root, in
-# a pool of cuts, and at prices of a covering. Alike from 1e-5 to 4e-5 (root).
+# Rounds of cuts end once a round lowers the bound by less than this share. This value applies at
+# the root, in a pool of cuts, and to the prices of a covering. Alike from 1e-5 to 4e-5 (root).
 STALLED = 2e-5
 # The share at a node, at the root if its cuts are slow, and for the price of a rupee. Not measured.
 NODE_STALLED = 2e-4
 PRICING_STALLED = 5e-3  # the share in column generation with links; not measured
-# Cuts or dives end after this number of successive rounds or dives with too small a gain. The
-# estimate of a branching is trusted after this number of trials. Alike from 1 to 6.
+# Cuts end after this number of successive rounds with too small a gain; so do dives. The estimate
+# of a branching is trusted after this number of trials. Alike from 1 to 6.
 IDLE = 3
 # Used instead of IDLE until the bound first falls. Measured: this may take a dozen rounds (row 13).
 IDLE_AT_FIRST = 20
 SLACK_ROUNDS = 12  # rounds after which a slack cut is removed or left out; not measured
 MANY_ROWS = 150  # number of cuts at which the removal of slack cuts begins; alike from 75 to 300
-# A floor whose energy had no violated cut is skipped for up to this number of rounds. Measured
-# together with NEAREST_PAIRS: a round takes 1.3 s instead of 4 s.
+# If a floor's energy had no violated cut, the floor is skipped for up to this number of rounds.
+# Measured together with NEAREST_PAIRS: a round takes 1.3 s instead of 4 s.
 RESTS = 8
 # Weight of the previous point when separating; the relaxed optimum has the remaining weight.
 BACK = 0.8  # in most programs; alike from 0.6 to 0.9
-# The weight in large programs that decide on money, where the constructed plan may be poor.
-# Measured (after one minute, little money): the gap is 5 to 6 %, and with 0.8 it is 79 %.
+# The same weight in large programs with payments as decision variables, where the constructed plan
+# may be poor. Measured (after one minute, little money): the gap is 5 to 6 %; at 0.8 it is 79 %.
 LARGE_BACK = 0.35
-FORGOTTEN = 0.05  # in these programs, option values below this are set to 0; not measured
+FORGOTTEN = 0.05  # in those large programs, smaller option values become 0; not measured
 # Share of the way from a choice to the optimum at which a cut is sought. Alike from 0.15 to 0.6.
 TOWARDS = 0.3
 THRIFT = 0.01  # charge on all public money, as a share of all worth; alike from 0.005 to 0.02
 LEVELS = 256  # number of levels to which the worths of many pairs are rounded up; not measured
 # Number of pairs that each row has in a first linear program and in a first window: the nearest
-# pairs or those with the most worth. Others are priced in; a cut is valid even without them.
-# Windows double the number. Measured: see MANY_PAIRS; a window of the embedded city takes 0.1 s,
-# and with all pairs 3 to 15 s.
+# pairs or those with the most worth. Other pairs are priced in; a cut is valid even without them.
+# The number doubles whenever windows grow. Measured: see MANY_PAIRS; a window of the embedded city
+# takes 0.1 s, and with all pairs 3 to 15 s.
 NEAREST_PAIRS = 4
 LINK_BROKEN = 0.01  # violation above which a link is added; not measured
 # Penalty if a site needs more money than its cap, as a multiple of the penalty on a shortfall.
@@ -141,9 +142,10 @@ LINK_BROKEN = 0.01  # violation above which a link is added; not measured
 CAP_PENALTY = 100.0
 # Trial prices of a site's viability gap, as shares of the price of public money. Not measured.
 GAP_PRICES = (0.0, 0.25, 0.5, 0.75, 1.0, 2.0)
-# Number of halvings of the interval around the best price, and of the budget of a first plan for
-# the least money. Measured (embedded city): the bound with 4 is 0.13 % higher than with 8, and with
-# 8 it is 0.001 % higher than with 16.
+# Number of halvings of the interval around the best price. If the aim is the least money, also the
+# number of halvings of the interval that contains the least budget of a first plan. Measured
+# (embedded city): the bound with 4 is 0.13 % higher than with 8, and with 8 it is 0.001 % higher
+# than with 16.
 HALVINGS = 8
 
 # --- first plans --------------------------------------------------------------------------------
@@ -151,7 +153,7 @@ HALVINGS = 8
 # Construction takes several options at once if their rates are at least this share of the best
 # rate. Alike from 0.9 to 0.975.
 TOGETHER = 0.95
-# Groups whose share served exceeds the lowest share by at most this count as worst served.
+# A group counts as worst served if its share served exceeds the lowest share by at most this value.
 # Alike from 0.025 to 0.1.
 WORST = 0.05
 # Weight of a rupee of a station's need relative to a rupee of public money. Construction uses the
@@ -160,10 +162,10 @@ OWN_MONEY = (0.02, 0.2, 1.0)
 NEARER = 0.03  # share of its weight that a kWh loses over the longest drive; not measured
 # Number of steps into which large programs divide this loss, to merge equal pairs. Not measured.
 NEARER_STEPS = 8
-# Thresholds: options with at least this relaxed value are rounded up. Each is tried. Not measured.
+# Options with at least this relaxed value are rounded up. Each threshold is tried. Not measured.
 ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
-# Thresholds: when a relaxation is made viable, sites with at least this value keep their stations.
-# Each is tried. Measured (embedded city, kWh/day served): 12,664 at 0.9, 13,069 at 0.6 or 0.5,
+# When a relaxation is made viable, sites with at least this value keep their stations. Each
+# threshold is tried. Measured (embedded city, kWh/day served): 12,664 at 0.9, 13,069 at 0.6 or 0.5,
 # 10,059 at 0.4.
 WHOLE_FROM = (0.9, 0.6, 0.5)
 # Cost of an unmet row, as a multiple of the largest possible objective. Alike from 2.5 to 10.
@@ -191,8 +193,8 @@ KEPT = 0.2  # share of an aim's gap that later aims may give up; not measured
 
 # --- exchange -----------------------------------------------------------------------------------
 
-# Maximum number of changes tried in a pass, and of stations that it tries to make smaller or to
-# close. Not measured.
+# Maximum number of changes tried in a pass. Also the maximum number of stations that a pass tries
+# to shrink or to close. Not measured.
 TRIES = 250
 # A resource row is stored as dense if it has more than this share of the options.
 # Alike from 0.025 to 0.1.
@@ -205,18 +207,19 @@ MOST_VALUED = 60  # maximum number of changes that are valued one by one; not me
 FIRST_SIZE = 10  # number of sites in a window; not measured
 GROWTH = 1.6  # factor on the size of windows once all of one size have been tried; not measured
 SECONDS = 15.0  # maximum time to solve a window, a safeguard that seldom binds; not measured
-# Gap to which a window is solved. With decay, or if payments are decided, the first gap is ten
-# times as wide. Measured: windows of four sites need 3 to 15 s for a gap of 0.2 % (row 15).
+# Gap to which a window is solved. With decay, or if payments are decision variables, the first gap
+# is ten times this value. Measured: windows of four sites need 3 to 15 s for a gap of 0.2 % (row
+# 15).
 WINDOW_GAP = 2e-4
 
-# With decay, number of best sites that a row keeps, and of best stations outside a window. Measured
-# (row 16): with all pairs, the gap is 1.26 % instead of 0.98 %.
+# With decay, each row keeps this number of best sites, and of best stations outside a window.
+# Measured (row 16): with all pairs, the gap is 1.26 % instead of 0.98 %.
 BEST_SITES = 12
 
 # --- tree and turns -----------------------------------------------------------------------------
 
-FIRST_NODES = 30  # number of first nodes, at each of which plans are made; not measured
-PLAN_EVERY = 10  # later, number of nodes, rounds or iterations between two plans; not measured
+FIRST_NODES = 30  # plans are made at each of this number of first nodes; not measured
+PLAN_EVERY = 10  # then, plans follow after this number of nodes, rounds or iterations; not measured
 # Maximum number of kinds of station that are counted, and of counts on which branching is tried at
 # a node. Not measured.
 MOST_COUNTS = 40
@@ -228,18 +231,19 @@ ROUNDS = 6  # rounds of windows, or of the root's cuts, in a turn; not measured
 CROSSED = 60
 # Before each area, the price of money is set to its price in the relaxation, multiplied by (share
 # of the budget used) ** SCARCITY. Measured (row 18, six crossings): with PKR 20 m, 84,502 kWh/day
-# at 3 and 84,418 at 1; with PKR 200 m, 90,333 at 3 and 89,859 at 10. A fixed price of half that in
-# the relaxation gives 84,256 and 88,336.
+# at 3 and 84,418 at 1; with PKR 200 m, 90,333 at 3 and 89,859 at 10. A fixed price of half the
+# relaxation's price gives 84,256 and 88,336.
 SCARCITY = 3.0
 ROUNDINGS = 8  # number of rounded relaxations that a turn makes viable; not measured
 # Work of a turn, in iterations × nonzeros. Measured: with 5e8 the tree of row 20's sectors solved
 # one node per turn.
 TURN = 2e9
-PROGRAM_GAP = 0.6  # share of the gap for the integer master problem; alike from 0.2 to 0.8
-# Maximum number of nodes in the first turn of this program, and in a window. Not measured.
+PROGRAM_GAP = 0.6  # gap of the integer master problem / requested gap; alike from 0.2 to 0.8
+# Maximum number of nodes in the first solve of the integer master problem, and in a window. Not
+# measured.
 PROGRAM_NODES = 100
-MORE_NODES = 4  # factor on this number for the next turn; not measured
-MOST_NODES = 5_000  # number of nodes above which it gets no further turn; not measured
+MORE_NODES = 4  # factor on this maximum after a solve without a better plan; not measured
+MOST_NODES = 5_000  # largest such maximum; above this value, the step ends; not measured
 
 # --- drives and service -------------------------------------------------------------------------
 
@@ -248,8 +252,8 @@ FIRST_HORIZON = 3.0  # first horizon, which is also the shortest; not measured
 FIRST_HORIZON_OF_GAP = 10.0  # first horizon under the viability gap; not measured
 LONGEST_HORIZON = 50.0  # longest horizon; not measured
 TURNS = 12  # number of turns at the first horizon; not measured
-# Penalty on a rupee in excess of a year's money. The penalty on a rupee paid a year early is 1.
-# Not measured.
+# Penalty on each rupee paid in excess of a year's money. The penalty on each rupee paid a year
+# early is 1. Not measured.
 OVER = 1e4
 
 # --- covering -----------------------------------------------------------------------------------
@@ -266,10 +270,11 @@ SUBGRADIENT_INERTIA = 0.7  # weight of the previous direction; not measured
 FIRST_WORK = 1_000  # work of kicks before the cuts, per pair; not measured
 MORE_WORK = 4_000  # work of kicks after the cuts, per pair; not measured
 NODE_WORK = 25  # work of kicks at each node of the tree, per pair; not measured
-# Fixed work of a change; the three settings above count at least this number of pairs. Not
-# measured.
+# Fixed work of a change. In the three settings above, the number of pairs is at least this value.
+# Not measured.
 LEAST_WORK = 50_000
-# Kicks end once this share of their work has given no better plan. Not measured.
+# Kicks end once the latest part of their work, of at least this share, has given no better plan.
+# Not measured.
 TIRED = 0.5
 FEWEST_OUT = 3  # minimum number of options that a kick removes; not measured
 MOST_OUT = 10  # maximum number of options that a kick removes; not measured
@@ -284,16 +289,17 @@ STEP_SURE = 0.01
 
 # --- messages and conflicts ---------------------------------------------------------------------
 
-# A gap above this value comes first in messages and sets the exit code. Not measured.
+# If the gap exceeds this value, messages state the gap first, and the exit code is not 0. Not
+# measured.
 FAR = 1.0
 MOST_TOLD = 1e4  # gap above which a message omits the figure; not measured
 # Number of floors or limits that a message lists before it only counts the others. Not measured.
 LISTED = 6
-REQUIREMENTS_LISTED = 12  # requirements shown although changing them does not help; not measured
+REQUIREMENTS_LISTED = 12  # maximum number listed although a change does not help; not measured
 # A test of a conflict may take the remaining time divided by this number. Not measured.
 CONFLICT_PARTS = 4
-# The figures that are tried exceed those of a relaxation by these shares, one after another. Not
-# measured.
+# A relaxation gives the least changes that could help. Larger changes are tried, with figures that
+# exceed the relaxation's by these shares, one after another. Not measured.
 CONFLICT_STEPS = (0.3, 0.08, 0.02, 0.005)
 # Gap to which the smallest excess over a requirement is computed; also the step to which shares are
 # rounded. Not measured.
