@@ -105,8 +105,7 @@ class Outcome(Solved):
 
     @property
     def bound_kwh_day(self) -> float | None:
-        """Bound on any plan's energy (kWh/day); None with decay, several slices or another first
-        aim."""
+        """Bound on any plan's energy (kWh/day); None with decay, several slices or another aim."""
         energy = self.proofs[0].aim == "most worth" and self.proof.unit == ENERGY_UNIT
         if not energy or len(self.slices) > 1 or "decay" in self.blocks:
             return None
