@@ -1,6 +1,6 @@
 """Siting of electric-vehicle chargers: a facility-location program on real road networks.
 
-Each stage is a function that takes tables and returns tables. A `Study` runs them from one
+Each stage is a function that takes tables and returns tables. A `Study` runs the stages from one
 configuration file::
 
     import siting
@@ -49,7 +49,7 @@ _NAMES = {
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 
-# Public names that differ from their names in the modules, which would be too vague here.
+# Public names of functions whose names in their modules are too vague to be public.
 _OTHER_NAMES = {"load_config": "load", "read_roads": "read_file"}
 
 __all__ = ["__version__", *sorted(_HOMES)]

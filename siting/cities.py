@@ -17,11 +17,11 @@ BIG_CITY_PEOPLE = 5_000_000
 SITE_SPACING_M = 3000
 # With roads from a file, most candidates are street corners, which must be closer together.
 TOWN_SPACING_M = 500
-# This gives Lahore about a billion rupees. No city's budget for chargers is published.
+# With this amount the budget of Lahore is about a billion rupees. No city's budget is published.
 BUDGET_PKR_PERSON = 80
 BUDGET_STEP_PKR = 10_000_000
 # If the library has a city in a town's district, the town borrows the figures of that city.
-# Otherwise it borrows the figures of the city listed here: the nearest one with the same or a
+# Otherwise it borrows the figures of the city listed here: the nearest city with the same or a
 # neighbouring power company (assumption).
 _LENT = {
     "Faisalabad": ("Faisalabad", "Sargodha"),
@@ -68,13 +68,14 @@ def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFra
     """Return the census zones of a city in 2023: tehsils, or sub-divisions in Karachi.
 
     `city` is a city in the library, or a city found only in this table (Sargodha, Sukkur …); None
-    means all cities. `whole_district` adds the other tehsils of the city's districts. Columns
-    (blank: unknown): ``district``, ``division``, ``tehsil``, ``city`` (blank: none), ``area_km2``,
-    ``people_2023``, ``urban_people``, ``household_size`` (people), ``growth_pct_year`` (2017 to
-    2023), ``households``, three shares of the households (0 to 1), namely ``renting_share``,
-    ``rooms4_share`` (with four rooms or more) and ``grid_share`` (lit by grid electricity),
-    ``high_rise_buildings`` (residential), ``economic_structures``, ``source``, ``confidence``.
-    Raises `InputError` if the table has no such city.
+    means all cities. `whole_district` adds the other tehsils of the city's districts. Columns:
+    ``district``, ``division``, ``tehsil``, ``city``, ``area_km2``, ``people_2023``,
+    ``urban_people``, ``household_size`` (people), ``growth_pct_year`` (2017 to 2023),
+    ``households``, ``renting_share``, ``rooms4_share`` (households with four rooms or more),
+    ``grid_share`` (households lit by grid electricity), ``high_rise_buildings`` (residential),
+    ``economic_structures``, ``source``, ``confidence``. The three shares are shares of the
+    households, 0 to 1. A blank figure is unknown; a blank ``city`` means that the zone is in no
+    city. Raises `InputError` if the table has no such city.
 
     >>> tehsils("lahore")["tehsil"].to_list()
     ['Lahore City', 'Model Town', 'Shalimar', 'Lahore Cantt', 'Raiwind']
@@ -95,8 +96,8 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
 
     The districts of `city` are searched first; case is ignored. Columns: ``people`` (2023),
     ``renting_share`` (0 to 1, blank: unknown) and ``ownership`` (share of households with four
-    rooms or more, as a proxy for vehicles). Raises `InputError`, naming `where`, with each name
-    that is missing from the census table or occurs in several districts.
+    rooms or more, as a proxy for vehicles). Raises `InputError` with a fault at `where` for each
+    name that is missing from the census table or occurs in several districts.
 
     >>> census_zones(["Model Town"], "lahore", "zones")["people"].to_list()
     [3244906.0]
@@ -147,11 +148,11 @@ def new_config(
     The census population is spread along streets. Candidates are fuel stations, car parks and malls
     from OpenStreetMap, and a grid of street corners. A tehsil or city that is in the census but not
     in the library borrows the figures of a nearby city in the library, or of the city in `like`.
-    Any other town needs both `like`, a similar city in the library, and `people`. `people` always
-    replaces the census total. With a `roads_file`, nothing is downloaded. Roads and candidates come
-    from the file, street corners are denser, and demand is proportional to population. Case is
-    ignored. Raises `InputError` if several towns have the name, or an unknown town lacks `like` or
-    `people`.
+    Any other town needs two arguments: `like` (a similar city in the library) and `people`. If
+    given, `people` always replaces the census total. With a `roads_file`, nothing is downloaded.
+    Roads and candidates come from the file, street corners are denser, and demand is proportional
+    to population. Case is ignored. Raises `InputError` if several towns have the name, or if `like`
+    or `people` is missing for a town outside the library and the census.
 
     >>> print(new_config("multan").splitlines()[0])
     # Multan: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
@@ -211,8 +212,8 @@ def new_config(
 """
     size_m = 1000 if people > BIG_CITY_PEOPLE else 500
     budget_pkr = max(1, round(people * BUDGET_PKR_PERSON / BUDGET_STEP_PKR)) * BUDGET_STEP_PKR
-    # The key is written only if its default, the population of the city proper, differs from the
-    # total.
+    # The key's default is the population of the city proper. The key is written only if the total
+    # differs from this default.
     whole = ""
     if not in_library or people != int(row["people_2023"]):
         whole = f"""
@@ -288,7 +289,7 @@ def _scalar(text: str) -> str:
 
 
 def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.DataFrame, str, bool]:
-    """Return a town's name, zones and lending city, and whether it is the lending city itself."""
+    """Return a town's name, zones and lending city, and whether the town is that lending city."""
     if not (wanted.strip() and wanted.isprintable()):
         raise InputError("city", "is blank or contains unprintable characters")
     lender = None if like is None else str(find_city(like)["city"])
@@ -300,7 +301,7 @@ def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.Da
     by_city = {city.casefold(): city for city in cities}
     if town in by_city and not district and lender in (None, by_city[town]):
         return by_city[town], tehsils(town), by_city[town], True
-    # A name with a district means a tehsil, even if a city has the same name.
+    # A name followed by a district means a tehsil, even if a city has the same name.
     rows = zones[(zones["city"].str.casefold() == town) & (district == "")]
     rows = rows if len(rows) else zones[zones["tehsil"].str.casefold() == town]
     if rows.empty and lender is not None and people is not None:
@@ -333,7 +334,7 @@ def _zone_lines(zones: pd.DataFrame) -> str:
 
 
 def _match(name: str, known: list[str]) -> str:
-    """Return the known name that matches; an `InputError` suggests the most similar name."""
+    """Return the known name that matches; raise an `InputError` with a suggestion otherwise."""
     by_fold = {k.casefold(): k for k in known}
     meant = by_fold.get(name.strip().casefold())
     if meant is None:

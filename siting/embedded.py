@@ -22,7 +22,7 @@ def embedded_files(nation: bool = False) -> dict[Path, Path]:
     With `nation`, include the files of the other embedded cities and of their nation. Raises
     `InputError` if this installation lacks the files.
     """
-    # The files are inside the package in a wheel, and beside it in a clone.
+    # A wheel has the files inside the package; a clone has them beside the package.
     cities = CITIES if nation else CITIES[:1]
     configs = [Path("configs", f"{city}.yaml") for city in cities] + [NATION] * nation
     for home in (PACKAGE / "_embedded", PACKAGE.parent):

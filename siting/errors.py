@@ -1,8 +1,8 @@
 """Errors that state where a problem is, what it is and how to fix it.
 
-Every error has a list of `Fault`s: if runs stopped at the first problem, finding ten would take ten
-runs. Each class also has a parent from the standard library, so that callers can catch it without
-knowing this package.
+Every error has a list of `Fault`s: if runs stopped at the first problem, finding ten problems would
+take ten runs. Each class also has a parent from the standard library, so that callers can catch the
+error without knowing this package.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def first_line(err: BaseException) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", most: int = 1) -> str:
-    """Return the fix for an unknown name: similar names, else `otherwise`, else all known names.
+    """Return the fix for an unknown name: similar names, or else `otherwise`, or else all names.
 
     >>> did_you_mean("LAHOR", ["Lahore", "Multan"]), did_you_mean("x", ["Lahore", "Multan"])
     ('did you mean Lahore?', 'there are: Lahore, Multan')
@@ -145,8 +145,8 @@ def wrong_figures(
 ) -> list[Fault]:
     """Return a fault for each invalid attribute of an object.
 
-    Each item of `figures` contains the name of an attribute, whether its value is valid, the
-    requirement in words and, unless obvious, the fix.
+    Each item of `figures` contains four values: the name of an attribute; a flag that is true if
+    the attribute is valid; the requirement in words; and the fix, which may be left out.
 
     >>> wrong_figures("plan", Fault("a", "x"), [("fix", False, "a remedy", "name one")])
     [Fault(where='plan, fix', what="'' is not a remedy", fix='name one', ids=())]

@@ -84,8 +84,7 @@ def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
     """Return the rows of a user's CSV file, which must be UTF-8 with commas and a header line.
 
     Further arguments (`reading`) are passed to `pandas.read_csv`. Raises `InputError` if the file
-    is missing or unreadable, or if a line has more values than the header, which would shift
-    columns.
+    is missing or unreadable, or if a line has more values than the header has names.
     """
     if not path.is_file():
         raise InputError(str(path), "no such file")
@@ -130,7 +129,10 @@ class UserTable:
         return texts_of(self.table, column)
 
     def number(self, column: str, what: str, least: float = 0.0) -> pd.Series[float]:
-        """Return a column as numbers, NaN if blank; record a fault for values not >= `least`."""
+        """Return a column as numbers; record a fault for all values that are not >= `least`.
+
+        Blank and faulty values are NaN.
+        """
         given = self.text(column)
         read = pd.to_numeric(given.where(given != ""), errors="coerce").astype(float)
         bad = (given != "") & ~(np.isfinite(read) & (read >= least))
@@ -143,7 +145,7 @@ class UserTable:
         self.faults += rows_fault(where, bad, self.path, what, fix)
 
     def require(self, *columns: Iterable[str]) -> None:
-        """Raise an `InputError` if the file has no rows, or lacks every column in a group."""
+        """Raise an `InputError` if the file has no rows, or has none of the columns of a group."""
         there = set(self.table.columns)
         lost = tuple(" or ".join(some) for some in columns if there.isdisjoint(some))
         if lost:
@@ -182,7 +184,7 @@ def extent(layer: gpd.GeoDataFrame | gpd.GeoSeries) -> str:
 
 
 def row_labels(path: Path, rows: Iterable[int]) -> tuple[str, ...]:
-    """Return labels for rows of a file: the line of a CSV, or the row number, from 1.
+    """Return labels for rows of a file: line numbers in a CSV, otherwise row numbers from 1.
 
     `rows` are positions, counted from 0.
 
@@ -198,7 +200,7 @@ def row_labels(path: Path, rows: Iterable[int]) -> tuple[str, ...]:
 def rows_fault(
     where: str, bad: npt.ArrayLike, ids: npt.ArrayLike | Path, what: str, fix: str = ""
 ) -> list[Fault]:
-    """Return a list of one fault with the ids of the rows flagged `bad`, or an empty list.
+    """Return a list with one fault that names the rows flagged `bad`, or an empty list.
 
     `ids` are the ids of all rows. If `ids` is a file, rows are identified by line or row number.
 
@@ -236,7 +238,7 @@ def _read_file(path: Path, unique_ids: bool) -> gpd.GeoDataFrame:
             warnings.warn_explicit(
                 warning.message, warning.category, warning.filename, warning.lineno
             )
-        elif unique_ids and "id" not in layer.columns:  # the caller checks a column of ids
+        elif unique_ids and "id" not in layer.columns:  # the caller checks a column named id
             what = f"{repeated[1]} is the id of several features; other ids may repeat too"
             raise InputError(f"{path}, feature id", what, "give each feature its own id")
     return layer

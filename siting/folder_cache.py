@@ -18,7 +18,8 @@ from siting.writing import whole_folder
 
 logger = logging.getLogger(__name__)
 
-# Longest wait (s) for another process that builds the same content. After that, both build it.
+# Longest wait (s) for another process that builds the same content. After this wait, both processes
+# build it.
 WAIT_S = 900.0
 # Errors raised if a folder cannot be read or written.
 _WRONG = (

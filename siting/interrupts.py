@@ -74,7 +74,7 @@ def _handled_by(handler: Callable[[int, object], None]) -> Iterator[None]:
 
 
 def stop_wished() -> bool:
-    """Return whether a Ctrl-C waits for the end of a block, so that no work should begin."""
+    """Return whether a Ctrl-C waits for the end of a block, so that no new work should begin."""
     handler = signal.getsignal(signal.SIGINT)
     return isinstance(handler, Wish) and handler.heard
 

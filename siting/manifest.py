@@ -129,10 +129,10 @@ def _seal(record: Mapping[str, Any]) -> str:
 def read_manifest(
     folder: Path, tables: Sequence[str] = ()
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return ``stages.json`` and ``run.json`` of a run folder whose files are unchanged.
+    """Check that a run folder's files are unchanged; return its ``stages.json`` and ``run.json``.
 
-    `tables` are tables that the folder must have. An `InputError` names the faults: the folder is
-    not a run, its format is different, or files are missing or edited.
+    `tables` are tables that the folder must have. Raises `InputError` if the folder is not a run
+    folder, if its format is different, or if files are missing or edited.
     """
     if not folder.is_dir():
         raise InputError(str(folder), "no such run folder", "name one that siting run wrote")

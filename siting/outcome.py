@@ -1,4 +1,4 @@
-"""The outcome of a program: the parts of an answer needed after the run, as tables.
+"""The outcome of a program: the parts of an answer that are needed after the run, as tables.
 
 `siting.study` makes the outcome from the engine's answer; a run folder stores it.
 """
@@ -61,8 +61,8 @@ class Outcome(Solved):
         One row per floor and slice: ``floor``, ``slice``, ``need_kwh_day``, ``served_kwh_day``,
         ``share``, ``served_share``.
     best
-        Columns ``scenario`` and ``best``: the best values, relative to which regret is measured.
-        Empty if no aim needs regret.
+        Columns ``scenario`` and ``best``: the best value in each scenario, which regret is measured
+        against. Empty if no aim needs regret.
     limits
         The use of each limit: ``limit``, ``kind``, ``unit``, ``used``, ``at_least``, ``at_most``.
     lines
@@ -207,7 +207,7 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     )
     wanted = [rows.assign(demand_kwh_day=program.demand_kwh[:, s]) for s in range(len(names))]
     reference = next((aim.best for aim in program.aims if aim.best), ())
-    # Rows with share 0 are not floors but the groups of the aim `worst_share`.
+    # Rows with share 0 are not floors. They are the groups of the aim `worst_share`.
     floors = answer.floor_table
     scenarios = program.scenario_plan.names if program.scenario_plan else ()
     best = pd.DataFrame({"scenario": scenarios[: len(reference)]})

@@ -81,8 +81,8 @@ def cells_of(
 ) -> tuple[list[str], list[list[str]], list[str]]:
     """Return the headings, cells and CSS classes of declared columns, as `table` expects them.
 
-    `columns` maps a column's name to its heading, followed by a comma and the `format` code for
-    numbers. The code ``m`` means millions. Strings are unchanged.
+    `columns` maps a column's name to its heading. In a column of numbers, a comma and a `format`
+    code follow the heading. The code ``m`` means millions. Strings are unchanged.
 
     >>> cells_of({"a": "Money,,.0f"}, [{"a": 1200.0}])
     (['Money'], [['1,200']], ['n'])
@@ -101,7 +101,7 @@ def _text(value: Any, form: str) -> str:
 
 
 def figure(value: Any, form: str = ",.0f", unit: float = 1.0, blank: str = "–") -> str:
-    """Return a number divided by `unit` as text in the format `form`; `blank` if missing.
+    """Return a number divided by `unit` as text: in the format `form`, or `blank` if missing.
 
     >>> figure(2.5e6, ",.2f", 1e6), figure(0.25, ".1%"), figure(None), figure(math.nan, blank="")
     ('2.50', '25.0%', '–', '')

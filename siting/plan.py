@@ -90,8 +90,8 @@ class Plan:
     def facts(self) -> dict[str, Any]:
         """The content of ``run.json``, computed on first use; empty if no run made the plan.
 
-        Computing it takes a quarter of a run's time, because it includes the loss without each
-        station, the simulated day, the results under other demand, and break-even values.
+        Computing it takes a quarter of a run's time, because it includes the loss from removing
+        each station, the simulated day, the results under other demand, and break-even values.
         """
         return {} if self.facts_of is None else self.facts_of(self)
 
@@ -135,7 +135,7 @@ class Plan:
     def layers(self) -> dict[str, pd.DataFrame]:
         """The plan's layers (UTM metres) and tables, by file name.
 
-        Each stores the units of its columns in ``attrs["units"]``.
+        Each table stores the units of its columns in ``attrs["units"]``.
         """
         study, shown = self.study, {}
         if study is not None:
@@ -388,8 +388,8 @@ class Plan:
 
 
 def ask(name: str, *given: Any, **how: Any) -> Any:
-    """Return the result of a function of the package, given its name."""
-    # The import is here because a run makes plans but needs none of these functions.
+    """Call a function of the package, given its name, and return its result."""
+    # Imported only here, because a run makes plans without using any of these functions.
     import siting
 
     return getattr(siting, name)(*given, **how)
@@ -418,7 +418,7 @@ class PlanTables:
 
 
 def make_plan(outcome: Outcome, tables: PlanTables, *, title: str, note: str) -> Plan:
-    """Return the plan made from an outcome, with figures by site and class, before verification.
+    """Return the plan for an outcome, with figures for each site and class; it is not yet verified.
 
     Parameters
     ----------
@@ -459,8 +459,7 @@ def _site_table(
     candidates: gpd.GeoDataFrame, built: pd.DataFrame, service: pd.DataFrame, classes: list[str]
 ) -> gpd.GeoDataFrame:
     capacity = capacity_columns(built)
-    # `existing` is taken from the offers, because a plan may build another offer at an existing
-    # station.
+    # `existing` comes from the offers: a plan may build another offer at an existing station.
     columns = ["site_id", "offer_id", "existing", "configuration", "chargers", "power_kw"]
     built = built[[*columns, "cost_pkr", "subsidy_pkr"]].assign(
         capacity_kwh_day=built[capacity].sum(axis=1)

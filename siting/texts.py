@@ -3,7 +3,7 @@ r"""Users' strings made safe for their destination: always text, never markup or
 All output functions use these rules. Characters that a file cannot contain, or that would control a
 terminal, are written in visible form (``\x0b``). The tables in ``stages/`` keep strings unchanged.
 
-Page scripts use a ``Map`` for keys that are names, because a plain object has built-in keys.
+Scripts in pages keep names as keys of a ``Map``, because a plain object has built-in keys.
 """
 
 from __future__ import annotations

@@ -49,8 +49,8 @@ FIXES = {
 # Errors from a full disk, a quota, or a limit on file size.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Names of unfinished output. A file is written as `.siting-part-RANDOM`, and a folder NAME as
-# `.NAME` + PART. Next to the folder is a lock file, which its writer locks and signs. A folder
-# without such a lock file belongs to somebody else, whatever its name.
+# `.NAME` + PART. Next to the folder is a lock file, which the folder's writer locks and signs. A
+# folder without such a lock file belongs to somebody else, whatever its name.
 PART_FILE = ".siting-part-"
 PART, LOCK = "-siting-part", ".lock"
 _PART_FILE = re.compile(rf"{re.escape(PART_FILE)}[a-z0-9_]{{8}}(\..*)?", re.DOTALL)
@@ -160,8 +160,8 @@ class Claim:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a folder to fill, which becomes `path` on success and is deleted on failure.
 
-    First the path is reserved, and part folders left beside it by killed writers are deleted. An
-    empty folder at `path` is replaced, and a symbolic link is followed. Raises `InputError` if
+    First the path is reserved, and part folders that killed writers left beside `path` are deleted.
+    An empty folder at `path` is replaced, and a symbolic link is followed. Raises `InputError` if
     `path` is not a folder, is not empty, is being written by another process, or is in a stored
     run. Raises `OutputError` if the system refuses to write or the disk is full.
     """
@@ -210,7 +210,7 @@ def _claimed(path: Path) -> Iterator[Path]:
             what = f"{holder(_lock_of(part))} is writing it"
             raise _TakenError(str(path), what, "name another folder, or wait")
     with lock, _refused_in_words(path, WRITERS):
-        _require_empty(path, place)  # the previous holder of the lock may have created it
+        _require_empty(path, place)  # the lock's previous holder may have created `place`
         if dead and lock.sure:
             shutil.rmtree(part, ignore_errors=True)
         if part.exists() or not lock.sure:  # another writer may be using the folder
@@ -261,7 +261,7 @@ def _is_ours(lock: Path) -> bool:
 def scratch_folder() -> Iterator[Path]:
     """Yield a temporary folder in the system's folder for temporary files (``TMPDIR``).
 
-    If it cannot be written, an `OutputError` names the folder, not a file in it.
+    If the folder cannot be written, an `OutputError` names the folder, not a file in it.
     """
     place = ""
     try:
