@@ -94,7 +94,7 @@ class Incumbent:
         self.guarantee = ""
         self.valuer: Valuer | None = None
         self.root: Relaxed | None = None
-        self.flat_rounds = 0  # successive rounds of cuts that hardly lowered the root's bound
+        self.flat_rounds = 0.0  # successive rounds of cuts that hardly lowered the root's bound
         self.relaxations: list[Floats] = []  # option values at earlier root optima, to be rounded
         self.plans = Plans()  # plans from different starts, to be crossed
         self.rounded: set[bytes] = set()  # choices from which plans have been made
