@@ -251,7 +251,7 @@ def test_inputs_that_changed_since_the_listing_are_not_used(town, tmp_path):
     studies = list_studies([town])
     (town.parent / "people.csv").write_text("lon,lat,people\n73.0,33.6,1\n")
     table = run_batch(studies, Inline(), out=tmp_path / "out").table
-    assert "changed since" in table["error"].to_list()[0]
+    assert "input files differ" in table["error"].to_list()[0]
     assert not (tmp_path / "out" / "failed").exists()
 
 
