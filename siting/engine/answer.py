@@ -266,7 +266,7 @@ class Answer(Solved):
         return np.array([s.probability for s in self.program.slices if s.year == 0])
 
     def over_pairs(self, each: Floats) -> float:
-        """Return the sum of rate times energy served, weighted by slice; `each`: rate by pair."""
+        """Return the sum of rate times energy served, weighted by slice; `each`: rates by pair."""
         return math.fsum(
             s.weight * s.probability * math.fsum(self.energy[:, n] * each)
             for n, s in enumerate(self.program.slices)

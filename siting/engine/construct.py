@@ -168,7 +168,7 @@ class Sower:
         return bool(self._towards().any()) or any(worth.any() for worth in lacking)
 
     def _lacking(self) -> list[Floats] | None:
-        """Return weights of pairs for unmet floors.
+        """Return the weights of each part's pairs: 1 if the pair serves an unmet floor, else 0.
 
         The result is None if no floor is unmet and the aim is not money.
         """

@@ -112,7 +112,7 @@ class Cutter:
         return instance.amounts_of(instance.limits[r])
 
     def standing(self, p: int, choice: Ints) -> bytes:
-        """Return the offers of a choice that can serve a part, as a cache key.
+        """Return a cache key: the offer at each site, or -1 if it cannot serve the part.
 
         `choice`: option at each site, -1 for none.
         """
@@ -185,7 +185,10 @@ class Cutter:
 
     @cached_property
     def shared(self) -> Flags:
-        """Whether each option's site is in a concession, whose sites share one price of the gap."""
+        """Whether each option's site is in a concession.
+
+        The sites of a concession share one gap row, and therefore one price of the gap.
+        """
         rule = self.frame.program.gap
         assert rule is not None
         return is_shared(cases_of(self.frame.layout.instance, rule))[self.frame.site]

@@ -49,7 +49,7 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """The result of a whole relaxation: its bounds and its point.
+    """The result of a relaxation with all options: its bounds and its solution.
 
     `whole`: the frame with all options; `options`: positions in `whole` of the current options;
     `at_most`: for each option of `whole`, a bound on the plans that use it.

@@ -152,7 +152,10 @@ def _bound(
     frame: Frame, cutter: Cutter, price: Floats, of_row: Floats, clock: Clock,
     live: Flags | None = None,
 ) -> BySites:  # fmt: skip
-    """Return the bounds at prices of the rows that link sites; `of_row`: prices of demand."""
+    """Return the bounds at given prices.
+
+    `price`: prices of the rows that link sites; `of_row`: prices of demand.
+    """
     m, layout, program = frame.matrix, frame.layout, frame.program
     price = price.copy()
     price[frame.rows_of(*OF_A_SITE)] = 0.0

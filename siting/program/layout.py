@@ -99,7 +99,7 @@ class Layout:
         return tuple(chances[k] for k in sorted(chances))
 
     def _pairs(self, s: int) -> tuple[Ints, Ints]:
-        """Return a pair for each energy column of a slice, and the positions of the columns."""
+        """Return, for each energy column of a slice, its first pair and its position."""
         column = self.pair_column[:, s]
         if self.by_pair:
             pairs = np.flatnonzero(column >= 0)

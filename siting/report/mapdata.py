@@ -29,7 +29,7 @@ from siting.report.shapes import (
 from siting.roads import PLACE_KINDS
 from siting.roads.strokes import strokes
 
-# Above this number of characters, roads are simplified further. If that is not enough, short small
+# Above this number of characters, roads are simplified further. If that is not enough, short minor
 # roads are left out.
 MOST_ROAD_CHARS = 1_800_000
 _TOLERANCES_M = (2.0, 5.0, 10.0)  # in units of the map's coordinates, about a metre each

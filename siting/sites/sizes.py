@@ -1,4 +1,4 @@
-"""Sizes: combinations of charger numbers for a site.
+"""Sizes: the combinations of charger counts for a site.
 
 In each charger group, a station has either no chargers or an allowed number of chargers of a single
 type. A size is an ordinary configuration. Its name lists its numbers, with types in the order of
