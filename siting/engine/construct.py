@@ -131,7 +131,7 @@ class Sower:
                 self._take(option, None)
 
     def _towards(self) -> Floats:
-        """Return each option's contribution to unmet lower limits: a sum of shares of them."""
+        """Return the sum, for each option, of the shares of unmet lower limits that it supplies."""
         if self.counts is None:
             return np.zeros(self.frame.count)
         lack = np.maximum(self.least - self.frame.resources.slack - self.used, 0.0)
@@ -205,7 +205,7 @@ class Sower:
         return out if some or aim.of_money else None
 
     def _paid(self, sold: Floats) -> Floats:
-        """Return each option's price by year; infinite if its viability gap exceeds its cap."""
+        """Return each option's price by year; infinite if the option's gap exceeds its cap."""
         if self.gap is None:
             price = self.scarce
             if self.frame.aim.of_money:

@@ -273,7 +273,7 @@ class Cutter:
         return both[:1] if (both[0] == both[1]).all() else both
 
     def _cover_prices(self, part: Part, offer: Ints, share: Floats, worth: Floats) -> list[Floats]:
-        """Return one or two lists of row prices, each row's worth at the last station it needs.
+        """Return one or two lists of row prices: the worth at the last station that a row needs.
 
         If the stations up to that one serve a row exactly in full, the second list has the row's
         worth at the next station.

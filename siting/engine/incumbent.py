@@ -223,7 +223,7 @@ class Incumbent:
         return value
 
     def serve(self, choice: Ints, *, late: bool = False) -> Answered:
-        """Return the service of a choice, which is computed only once."""
+        """Return the service of a choice; recent results are stored."""
         key = np.sort(choice).tobytes()
         if key not in self.served:
             if len(self.served) > 60:
@@ -261,7 +261,7 @@ class Incumbent:
         return max(passed / share if share > 0 else self.clock.left_s, 1e-9)
 
     def until(self, share: float) -> float:
-        """Return the elapsed share of the time limit after `share` of the time left has passed.
+        """Return the share of the time limit that will have passed after `share` of the time left.
 
         The result is at most `ends`, so that time is left for the final service.
         """

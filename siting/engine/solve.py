@@ -522,7 +522,7 @@ class _Solve:
         return frame, frame.signed(served.objective)
 
     def _kept(self, aim: Aim, result: Result) -> Reached:
-        """Return the value that later aims must keep: for a worth, less a share of the gap."""
+        """Return the value that later aims must keep; a worth may fall by a share of the gap."""
         gap, value = self.effort.gap, result.value
         if not aim.of_worth:
             return Reached(aim, value)

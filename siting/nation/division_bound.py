@@ -263,7 +263,7 @@ def price_columns(years: Sequence[int]) -> list[str]:
 
 
 def sloped(bounds: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
-    """Return the bounds that hold for any division: bounds at prices and bounds for any budget.
+    """Return the bounds that hold for any division, i.e. with prices or for any budget.
 
     `bounds` has ``city``, ``budget_pkr`` (blank: any), ``bound_kwh_day`` and the `price_columns`.
     """

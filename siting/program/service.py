@@ -65,7 +65,7 @@ class Service:
         return bool((self.factor != 1.0).any())
 
     def of_each(self, values: Floats, *, missing: float) -> Floats:
-        """Return the values by slice of each demand row's merged row; `missing` if it has none."""
+        """Return, for each demand row, the values of its merged row, or `missing` without one."""
         out = np.full((len(self.row_of_demand), values.shape[1]), missing)
         reached = self.row_of_demand >= 0
         out[reached] = values[self.row_of_demand[reached]]

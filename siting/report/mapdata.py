@@ -284,7 +284,7 @@ def _by_class(layer: pd.DataFrame, classes: Iterable[str], what: str) -> np.ndar
 
 
 def _breaks(cells: list[dict[str, Any]], classes: int, *, polygons: bool) -> list[list[float]]:
-    """Return the upper limits of all shades but the last: for all classes, then for each."""
+    """Return the upper limits of the shades except the last: for all classes, then for each."""
     if not cells:
         return [[] for _ in range(classes + 1)]
     wanted = np.array([cell["wanted"] for cell in cells], dtype=float)

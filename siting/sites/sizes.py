@@ -174,7 +174,7 @@ def _counts(chargers: str) -> tuple[dict[str, int], float | None]:
 
 
 def _steps(counts: list[dict[str, int]], made: Flags) -> Floats:
-    """Return an array that counts steps above 0: one row per station, one column per charger type.
+    """Return an array of charger counts in steps: one row per station, one column per type.
 
     The steps of a charger type are its numbers in the stations that `made` marks as sizes. A number
     between two steps is half a step from each.
