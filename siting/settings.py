@@ -85,7 +85,8 @@ AGAIN = 3.0
 # Time reserved for the answer, as a multiple of the time needed to value a plan. Measured: without
 # it Saddar (row 20) exceeded the limit by 6 s.
 FINISH = 8.0
-# Time to polish a plan at the end, and for the final flows of another solver's plan. Not measured.
+# Time limit for polishing a plan at the end. Also the time reserved for the final flows if another
+# solver makes the plan. Not measured.
 RESERVE_S = 2.0
 LEAST_S = 5.0  # minimum time to explain a conflict; not measured
 STUCK_S = 60.0  # time beyond the time limit after which a solver is abandoned; not measured
@@ -109,10 +110,10 @@ PRICE_ROUNDS = 2
 # Rounds of cuts end once a round lowers the bound by less than this share. This share applies at
 # the root, in a pool of cuts, and at prices of a covering. Alike from 1e-5 to 4e-5 (root).
 STALLED = 2e-5
-# The same share at a node, at the root if the root's cuts are slow, and for the price of a rupee.
-# Not measured.
+# The corresponding share at a node and for the price of a rupee. It also replaces `STALLED` at the
+# root if the root's cuts are slow. Not measured.
 NODE_STALLED = 2e-4
-PRICING_STALLED = 5e-3  # the same share in column generation with links; not measured
+PRICING_STALLED = 5e-3  # the corresponding share in column generation with links; not measured
 # Rounds of cuts end after this number of successive rounds with too small a gain, and dives after
 # as many such dives. The estimate of a branching is trusted after this number of trials. Alike from
 # 1 to 6.

@@ -34,7 +34,7 @@ from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 from siting.program.resources import ResourceRows, Resources
 
-# Worths that differ by less than this share are treated as equal; solvers are no more precise.
+# A difference in worth below this share is ignored, because solvers are no more precise.
 SAME = 1e-5
 # Rounding may reduce the computed worth of a plan by up to this share.
 EXACT = 1e-9
@@ -190,7 +190,8 @@ class Market:
         most = max(min(bid.most_pkr, most_pkr, self.there), 1.0)  # unit of the money columns
         first = len(pool.worth)
         between = sparse.csr_array((own.shape[0], first - use.shape[1]))
-        last = first + len(mine)  # the ask's column, after one money column per option of the bid
+        # The bid has one money column per option; the ask's column follows them.
+        last = first + len(mine)
         rows = self._money_rows(sparse.hstack([use, between, own * most], format="csr"))
         rows.append(self._at_least(pool.worth, worth))
         wanted = np.flatnonzero(options.last == self.program.instance.positions_of([bid.offers[0]]))

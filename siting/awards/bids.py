@@ -139,7 +139,7 @@ def placed(
 
 
 def _joined(xy: np.ndarray, within_m: float) -> tuple[list[int], list[int]]:
-    """Return two lists: the position of each point's new place, and each place's first point."""
+    """Return two lists: the place number of each point, and the first point of each place."""
     own: list[int] = []
     first: list[int] = []
     for n, point in enumerate(xy):

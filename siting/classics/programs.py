@@ -45,9 +45,9 @@ equal cost share a variable. Costs beyond the nearest existing site need no vari
 
 **p-center**: with p sites, the least radius that covers every demand. Let ``D_1 < ... < D_K`` be
 the distinct costs of all pairs; ``u_k`` is 1 if the radius is ``D_k`` or more. A demand has rows
-only for the ``D_k`` that are costs of its own sites. For any other ``D_k``, the row of its next
-costlier site is stronger. This program is meant for study and for instances with few demands;
-`siting.classics.search` finds the same radius by bisection::
+only for the ``D_k`` that are costs of its own sites. For any other ``D_k``, the row for
+the next higher cost of its sites is stronger. This program is meant for study and for instances
+with few demands; `siting.classics.search` finds the same radius by bisection::
 
     min   D_1 + sum over k > 1 of (D_k - D_k-1) u_k
     s.t.  u_k + sum of y_j over j with d_ij < D_k  >=  1  for each i and D_k it has a site at

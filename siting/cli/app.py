@@ -169,7 +169,7 @@ class Reply:
 
     @classmethod
     def written(cls, path: Path) -> Reply:
-        """Return the reply of a command that wrote one file."""
+        """Return the reply for a command that wrote one file."""
         return cls(lambda: {"written": str(path)}, lambda: typer.echo(f"Written to {path}"))
 
 

@@ -40,8 +40,8 @@ def national_fleet(
 
     Columns: ``vehicle_class``, ``vehicles``, ``low``, ``high``, ``source``, ``confidence``. Raises
     `InputError` if the scenario is unknown, or if the year is outside the model or the table. In a
-    table, a class must not lack a year, no figure may be negative, no row may be repeated, and each
-    range must be in the order low, vehicles, high.
+    table, every class must have every year, no figure may be negative, no row may be repeated, and
+    ``low <= vehicles <= high`` must hold.
 
     >>> fleet = national_fleet(2030).set_index("vehicle_class")
     >>> int(fleet["vehicles"].sum().round(-4))

@@ -140,7 +140,7 @@ def raster_to_cells(
 
 
 def _parts(window: Window, crs: Any, size_m: float) -> Iterator[tuple[Floats, Floats, Floats]]:
-    """Yield the positions (m) and people of pixel parts, block by block."""
+    """Yield the position (m) and population of each part of a pixel, block by block."""
     to_metres = pyproj.Transformer.from_crs(window.crs, crs, always_xy=True)
     rows, columns = np.nonzero(window.people)
     if not len(rows):

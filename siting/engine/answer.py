@@ -266,7 +266,7 @@ class Answer(Solved):
         return np.array([s.probability for s in self.program.slices if s.year == 0])
 
     def over_pairs(self, each: Floats) -> float:
-        """Return the sum of rate times energy served, weighted by slice; `each`: rate by pair."""
+        """Return the sum of rate times energy served, weighted by slice; `each`: rates by pair."""
         return math.fsum(
             s.weight * s.probability * math.fsum(self.energy[:, n] * each)
             for n, s in enumerate(self.program.slices)
@@ -344,7 +344,10 @@ class Answer(Solved):
             yield s, float(wanted[s]), math.fsum(self.energy[inside, s])
 
     def shares(self, group: Floor) -> list[float]:
-        """Return the share of a group's demand served, for each slice of its floor with demand."""
+        """Return the share of a group's demand that is served.
+
+        There is one share for each slice in which the floor applies and the group has demand.
+        """
         return [served / wanted for _, wanted, served in self._shares(group) if wanted > 0]
 
     @property

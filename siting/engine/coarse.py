@@ -87,7 +87,7 @@ class CoarseLayout(Layout):
         )
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
-        """Return the column of a floor's energy in a slice, and the column's unit (kWh/day)."""
+        """Return the column that holds a floor's energy in a slice, and its unit (kWh/day)."""
         f = self.floors.index(floor)
         if (f, s) not in self._energy:
             rows = self.service.floor[f] & (self.service.kwh[:, s] > 0)

@@ -131,7 +131,7 @@ class Sower:
                 self._take(option, None)
 
     def _towards(self) -> Floats:
-        """Return each option's contribution to unmet lower limits: a sum of shares of them."""
+        """Return the sum, for each option, of the shares of unmet lower limits that it supplies."""
         if self.counts is None:
             return np.zeros(self.frame.count)
         lack = np.maximum(self.least - self.frame.resources.slack - self.used, 0.0)
@@ -168,7 +168,7 @@ class Sower:
         return bool(self._towards().any()) or any(worth.any() for worth in lacking)
 
     def _lacking(self) -> list[Floats] | None:
-        """Return weights of pairs for unmet floors.
+        """Return the weights of each part's pairs: 1 if the pair serves an unmet floor, else 0.
 
         The result is None if no floor is unmet and the aim is not money.
         """
@@ -205,7 +205,7 @@ class Sower:
         return out if some or aim.of_money else None
 
     def _paid(self, sold: Floats) -> Floats:
-        """Return each option's price by year; infinite if its viability gap exceeds its cap."""
+        """Return each option's price by year; infinite if the option's gap exceeds its cap."""
         if self.gap is None:
             price = self.scarce
             if self.frame.aim.of_money:

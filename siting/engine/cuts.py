@@ -112,7 +112,7 @@ class Cutter:
         return instance.amounts_of(instance.limits[r])
 
     def standing(self, p: int, choice: Ints) -> bytes:
-        """Return the offers of a choice that can serve a part, as a cache key.
+        """Return a cache key: the offer at each site, or -1 if it cannot serve the part.
 
         `choice`: option at each site, -1 for none.
         """
@@ -185,7 +185,10 @@ class Cutter:
 
     @cached_property
     def shared(self) -> Flags:
-        """Whether each option's site is in a concession, whose sites share one price of the gap."""
+        """Whether each option's site is in a concession.
+
+        The sites of a concession share one gap row, and therefore one price of the gap.
+        """
         rule = self.frame.program.gap
         assert rule is not None
         return is_shared(cases_of(self.frame.layout.instance, rule))[self.frame.site]
@@ -270,7 +273,7 @@ class Cutter:
         return both[:1] if (both[0] == both[1]).all() else both
 
     def _cover_prices(self, part: Part, offer: Ints, share: Floats, worth: Floats) -> list[Floats]:
-        """Return one or two lists of row prices, each row's worth at the last station it needs.
+        """Return one or two lists of row prices: the worth at the last station that a row needs.
 
         If the stations up to that one serve a row exactly in full, the second list has the row's
         worth at the next station.

@@ -1,7 +1,8 @@
 """Shortest drives that keep a given worth, by a Lagrangian program with decay.
 
-The program for the shortest drives ``min sum of t x`` with ``sum of a x >= E`` has neither cuts nor
-a fast evaluation of choices. The program ``max sum of (a - t / H) x`` includes decay, and has both.
+The shortest drives solve the program ``min sum of t x`` subject to ``sum of a x >= E``. It has
+neither cuts nor a fast evaluation of choices. The program ``max sum of (a - t / H) x`` includes
+decay, and has both.
 For every horizon ``H`` (min), a bound ``W`` on the second program bounds the drives in the first::
 
     sum of t x  =  H (sum of a x  -  sum of (a - t / H) x)  >=  H (E - W)

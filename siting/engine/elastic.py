@@ -97,7 +97,7 @@ class _Row:
         return float(np.abs(self.value).max(initial=0.0)) or 1.0
 
     def slack(self, options: int) -> float:
-        """Return the rounding tolerance of the row's sum; `Resources.slack` has the same rule."""
+        """Return the rounding tolerance of the row's sum, as in `Resources.slack`."""
         if self.column.max(initial=0) >= options:
             return 0.0
         rounding = settings.ROUNDING * abs(self.side)

@@ -62,9 +62,10 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
 
 
 def only_offers(instance: Instance, kept: Ints) -> Instance:
-    """Return an instance without limits and with only the given offers, whose sites are required.
+    """Return an instance with only the given offers, without limits.
 
-    Bundles and opening years are dropped too, because a given choice may violate them.
+    The sites of the offers are required. Bundles and opening years are dropped, because a given
+    choice may violate them.
     """
     return replace(
         instance.with_offers(kept),

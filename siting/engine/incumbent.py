@@ -49,7 +49,7 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """The result of a whole relaxation: its bounds and its point.
+    """The result of a relaxation with all options: its bounds and its solution.
 
     `whole`: the frame with all options; `options`: positions in `whole` of the current options;
     `at_most`: for each option of `whole`, a bound on the plans that use it.
@@ -223,7 +223,7 @@ class Incumbent:
         return value
 
     def serve(self, choice: Ints, *, late: bool = False) -> Answered:
-        """Return the service of a choice, which is computed only once."""
+        """Return the service of a choice; recent results are stored."""
         key = np.sort(choice).tobytes()
         if key not in self.served:
             if len(self.served) > 60:
@@ -261,7 +261,7 @@ class Incumbent:
         return max(passed / share if share > 0 else self.clock.left_s, 1e-9)
 
     def until(self, share: float) -> float:
-        """Return the elapsed share of the time limit after `share` of the time left has passed.
+        """Return the share of the time limit that will have passed after `share` of the time left.
 
         The result is at most `ends`, so that time is left for the final service.
         """

@@ -73,7 +73,7 @@ class Master(CutModel):
         self._price_money()
 
     def use_threads(self, threads: int) -> None:
-        """Separate cuts in this number of parallel threads from now on."""
+        """From now on, separate cuts in this number of parallel threads."""
         self._shortfalls.threads = threads
 
     def _kinds(self) -> list[Ints]:
@@ -88,7 +88,10 @@ class Master(CutModel):
         return list(kinds.values())
 
     def _alike(self, stands: Ints) -> list[Ints]:
-        """Return groups of options with equal new offers; `stands`: each option's offer, or -1."""
+        """Return groups of options whose new offers are equal.
+
+        `stands`: the offer of each option, or -1 for none.
+        """
         instance = self.frame.program.instance
         new = np.flatnonzero((stands >= 0) & ~instance.offer_existing[stands])
         if not len(new):

@@ -100,7 +100,10 @@ def _table(rows: list[_Row]) -> pd.DataFrame:
 
 
 def _of_demand(program: Program, price: Floats) -> Iterator[_Row]:
-    """Yield the prices of demand as table rows; `price`: prices by demand row and slice."""
+    """Yield the prices of demand as rows of the table.
+
+    `price`: one row per demand row and one column per slice.
+    """
     ids = program.instance.demand_ids.astype(str)
     for s, one in enumerate(program.slices):
         for name, by_slice in zip(ids, price[:, s].tolist(), strict=True):

@@ -25,7 +25,7 @@ def solve_native(
     frame: Frame, clock: Clock, start: Ints | None, *, gap: float, threads: int, seed: int,
     nodes: int = 2**31 - 1,
 ) -> Answered:  # fmt: skip
-    """Return HiGHS's solution of the whole integer program; `start`: an initial choice."""
+    """Return HiGHS's solution of the whole integer program; `start`: a choice to start from."""
     m = frame.matrix
     model = model_of(
         frame.by_column, m.cost, m.lower, m.upper, m.row_lower, m.row_upper,

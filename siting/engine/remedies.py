@@ -25,7 +25,10 @@ class Mend:
 
 @dataclass(frozen=True)
 class Line:
-    """A requirement in the conflict; `bound`: ``have`` or ``need`` if that is only a bound."""
+    """A requirement in the conflict.
+
+    `bound` names the field, ``have`` or ``need``, that is only a bound; blank: neither.
+    """
 
     one: Requirement
     have: float
@@ -36,7 +39,7 @@ class Line:
 
     @classmethod
     def of(cls, one: Requirement, excess: float, fix: str, *, alone: bool = False) -> Line:
-        """Return the line of a requirement with an excess."""
+        """Return the `Line` of a requirement that is missed by `excess`."""
         figure = one.figure(excess)
         have, need = (figure, one.asked) if one.least else (one.asked, figure)
         return cls(one, have, need, fix, alone)
@@ -55,7 +58,7 @@ class Line:
 
 
 def rounded(one: Requirement, excess: float, *, whole: bool = False) -> float:
-    """Return the figure that would permit the given excess, rounded to the safe side."""
+    """Return the figure that permits the given excess, rounded so that it still does."""
     value = one.figure(excess)
     if one.unit in (SHARE, COST_SHARE):
         step = settings.CONFLICT_GAP
@@ -70,7 +73,10 @@ def rounded(one: Requirement, excess: float, *, whole: bool = False) -> float:
 
 
 def mended(k: int, one: Requirement, mend: Mend, required: Flags, sites: Names) -> Line:
-    """Return the line of a requirement that changes alone, or together with others."""
+    """Return the `Line` of a requirement whose change is known.
+
+    The requirement changes alone, or together with others.
+    """
     excess, figure = mend.excess[k], mend.figures[k]
     value = _written(figure, one.unit)
     fix = f"lower it to {value} or less" if one.least else f"raise it to {value}"
@@ -89,7 +95,7 @@ def mended(k: int, one: Requirement, mend: Mend, required: Flags, sites: Names) 
 
 
 def bounded(one: Requirement, at_least: float) -> Line:
-    """Return the line of a requirement for which only a bound is known."""
+    """Return the `Line` of a requirement if only a bound on its change is known."""
     if at_least <= 0:
         fix = "in the conflict; time ran out before it was known if changing it alone is enough"
         return Line.of(one, 0.0, fix)

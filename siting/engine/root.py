@@ -2,13 +2,14 @@
 
 1. Under the viability gap, the relaxation from column generation (if any) yields viable plans. A
    large program then goes straight to the turns.
-2. Cuts are added to the master problem in rounds, until they hardly lower the bound. If the whole
-   relaxation is known, rounds pause after one turn's work and resume in later turns.
+2. Cuts are added to the master problem in rounds, until they hardly lower the bound. If the
+   relaxation with all options is known, the rounds stop after the work of one turn, and later turns
+   continue them.
 3. The relaxation under these cuts yields viable plans, or is rounded. If choices cannot be
    evaluated fast, a dive comes first.
 
 If there is still no plan, windows repair floors that the constructed plan misses, and a dive starts
-from the whole relaxation.
+from the relaxation with all options.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def search_root(inc: Incumbent) -> None:
     if inc.known is not None and inc.master.cutter.money:
         with inc.clock.phase("viable", inc.until(settings.START_SHARE)):
             round_viable(inc, whole_stations(inc, [inc.known.taken]))
-        # In a large program, the first rounds of cuts take longer than the whole relaxation did.
+        # In a large program, the first rounds of cuts take longer than that relaxation took.
         if inc.done or inc.heavy:
             return
     if inc.choice is not None:
@@ -64,7 +65,7 @@ def search_root(inc: Incumbent) -> None:
 def cut(inc: Incumbent, stalled: float, ends: float) -> None:
     """Add cuts until a round lowers the bound by less than the share `stalled`.
 
-    If the whole relaxation is known, rounds pause after one turn's work and resume in later turns.
+    If `inc.known` is set, the rounds stop after the work of one turn. Later turns continue them.
     """
     began = inc.clock.work
     with inc.clock.phase("cuts", inc.until(ends)):
@@ -121,7 +122,7 @@ def _dive(inc: Incumbent) -> None:
 
 
 def relax(inc: Incumbent) -> None:
-    """Compute the whole relaxation and dive from it.
+    """Compute the relaxation with all options and dive from it.
 
     Nothing is done if a relaxation and a plan are already known. If there is a plan, only the
     greedy method dives, as it has no windows.

@@ -30,7 +30,10 @@ FAMILIES = ("demand", "capacity", "cover", "gap", "cap")
 
 
 class Shortfall:
-    """The subproblem of one group of parts; `worth_only`: whether worth is its only measure."""
+    """The subproblem of one group of parts.
+
+    `worth_only`: whether worth is the only measure of the subproblem.
+    """
 
     def __init__(self, cutter: Cutter, group: list[int], *, worth_only: bool = False) -> None:
         self.cutter, self.group, self.frame = cutter, group, cutter.frame
@@ -114,7 +117,7 @@ class Shortfall:
         self.known[new] = True
 
     def _measures(self) -> list[tuple[Measure, sparse.csr_array, float]]:
-        """Return the measures of the group, each with its row over the columns and its scale."""
+        """Return each measure of the group with its row (over the columns) and its scale."""
         cutter, layout = self.cutter, self.layout
         out = []
         for m in self.of:
@@ -339,7 +342,7 @@ class Shortfalls:
         return out
 
     def of_worths(self, parts: Sequence[int], point: Floats) -> dict[int, list[Cut]]:
-        """Return the worth cuts of the given parts at a point, while time lasts."""
+        """Return the worth cuts of the given parts at a point, as far as time permits."""
         endless = np.full(1 + max(m.column for m in self.cutter.measures), settings.ENDLESS)
         mine = [one for one in self._programs(linked=False) if one.group[0] in parts]
         cuts = self._at(point, endless, mine)

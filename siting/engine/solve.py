@@ -161,7 +161,8 @@ class _Solve:
         self.left_out = LeftOut()
         # Bounds on all plans in the first aim, with the prices that prove them.
         self.bounds: Bounds | None = None
-        # The last search's incumbent, and a bound on plans with options missing from that search.
+        # `inc`: the incumbent of the last search. `beyond`: a bound on every plan that uses an
+        # option left out of that search.
         self.inc: Incumbent | None = None
         self.beyond = -math.inf
         self.finish_s = 0.0  # time to reserve for the answer
@@ -521,7 +522,7 @@ class _Solve:
         return frame, frame.signed(served.objective)
 
     def _kept(self, aim: Aim, result: Result) -> Reached:
-        """Return the value that later aims must keep: for a worth, less a share of the gap."""
+        """Return the value that later aims must keep; a worth may fall by a share of the gap."""
         gap, value = self.effort.gap, result.value
         if not aim.of_worth:
             return Reached(aim, value)

@@ -152,7 +152,10 @@ def _bound(
     frame: Frame, cutter: Cutter, price: Floats, of_row: Floats, clock: Clock,
     live: Flags | None = None,
 ) -> BySites:  # fmt: skip
-    """Return the bounds at prices of the rows that link sites; `of_row`: prices of demand."""
+    """Return the bounds at given prices.
+
+    `price`: prices of the rows that link sites; `of_row`: prices of demand.
+    """
     m, layout, program = frame.matrix, frame.layout, frame.program
     price = price.copy()
     price[frame.rows_of(*OF_A_SITE)] = 0.0
@@ -237,7 +240,7 @@ def _lowest(
 def _around(
     lowest: Floats, site: Ints, tried: list[Floats], found: list[Floats], best: Floats
 ) -> tuple[Ints, Floats, Floats]:
-    """Return each site's option with the highest coefficient, and two prices around its best.
+    """Return, for each site, the option with the highest coefficient and two gap prices.
 
     The two are the tried prices on either side of the option's best price so far. The best prices
     are written to `best`.
@@ -256,7 +259,7 @@ def _around(
 
 
 def resource_units(frame: Frame, m: Matrix) -> Floats:
-    """Return, for each resource, how many of its units one unit of its matrix row stands for."""
+    """Return, for each resource, the number of its units in one unit of its matrix row."""
     use, out = frame.resources.use, np.ones(len(frame.resources))
     of = m.family.get("resource", slice(0, 0))
     for r, row in enumerate(range(of.start, of.stop)):

@@ -127,7 +127,7 @@ def _rounding_turns(inc: Incumbent) -> Callable[[], bool]:
 
     Under the viability gap, plans are then made from sites drawn at random, until a draw repeats an
     earlier draw. The probability of a site is proportional to its value in the last optimum or in
-    the whole relaxation.
+    the relaxation with all options.
     """
     optima = [inc.taken] if inc.known is None else [inc.taken, inc.known.taken]
     starts = _starts(inc, optima)

@@ -57,7 +57,7 @@ def data_dictionary_of(layers: Mapping[str, Iterable[str]]) -> pd.DataFrame:
     """Return the meaning and unit of each field of each layer or table.
 
     `layers` maps each layer or table to its field names (`fields_of`). The result has one row per
-    field, in the order of `layers`, with ``layer``, ``field``, ``alias`` (the field in words),
+    field, in the order of `layers`, with ``layer``, ``field``, ``alias`` (a readable name),
     ``unit`` (blank for names and flags) and ``meaning``. An unknown field has the meaning
     `UNEXPLAINED`.
 
@@ -139,7 +139,7 @@ def _parted(field: str) -> tuple[str, str]:
 
 
 def alias(field: str) -> str:
-    """Return a field's name in words, followed by a comma and its unit.
+    """Return a readable name for a field, followed by a comma and its unit if it has one.
 
     >>> [alias(f) for f in ("capacity_lev_kwh_day", "npv_pkr", "use_share", "in_network")]
     ['Capacity light vehicle charger, kWh/day', 'NPV, PKR', 'Use share', 'In network']

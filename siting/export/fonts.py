@@ -1,8 +1,8 @@
 """Fonts for text in pictures. Urdu needs a font with its letters, and the letters must be joined.
 
-Browsers and QGIS find a font and join Urdu letters by themselves. Matplotlib does not look for a
-font, and joins letters only if built with libraqm (3.11 and later). Urdu that Matplotlib cannot
-draw correctly is left out, because boxes and unjoined letters are unreadable.
+Browsers and QGIS find a font and join Urdu letters by themselves. Matplotlib does not search
+for a font. It joins letters only from version 3.11, and only if built with libraqm. Urdu that
+Matplotlib cannot draw correctly is left out, because boxes and unjoined letters are unreadable.
 """
 
 from __future__ import annotations

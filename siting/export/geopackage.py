@@ -55,7 +55,7 @@ def write_geopackage(
 
     Coordinates are rounded as in the GeoJSON files. Other numbers are written in full. Integers,
     flags and text keep their types. Missing values are NULL. GeoPackage's schema extension stores
-    each field's name in words and its meaning.
+    the alias and the meaning of each field.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def _add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
 
 
 def _add_meanings(path: Path, dictionary: pd.DataFrame) -> None:
-    """Add each field's name in words and its meaning, for display in a GIS.
+    """Add the alias and the meaning of each field, for display in a GIS.
 
     The layers must already be written. Rows of `dictionary` on other layers are skipped.
     """
@@ -179,8 +179,7 @@ def _add_meanings(path: Path, dictionary: pd.DataFrame) -> None:
                 choices = chain((words, field), (f"{words} ({n})" for n in count(2)))
                 shown = next(name for name in choices if (layer, name) not in taken)
                 taken.add((layer, shown))
-                # GDAL shows `name`, the specification uses `title`. Both are set to the field in
-                # words.
+                # GDAL shows `name`, the specification uses `title`. Both are set to the alias.
                 text = f"{meaning} [{unit}]" if unit else meaning
                 named.append((layer, field, shown, shown, text))
         database.executescript(_SCHEMA)

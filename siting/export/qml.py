@@ -232,7 +232,7 @@ def document(
 ) -> str:
     """Return the style of a layer as QML.
 
-    `aliases` are fields and their names in words. `shown_by` is the expression that names a
+    `aliases` maps fields to readable names. `shown_by` is the expression that names a
     feature. `scale` is the widest scale (denominator) that shows the layer; 0 means any.
     """
     root = Element("qgis", version=QGIS_VERSION,

@@ -26,7 +26,9 @@ MANY, NODES, SCORE_GAP, CLOSE, SLACK = 2_000, 300, 0.01, 0.005, 1e-5
 
 
 def spread(values: Sequence[float] | np.ndarray) -> float:
-    """Return the share by which the largest value exceeds the smallest; 0 if all are 0.
+    """Return by how much the largest value exceeds the smallest, as a share of the smallest.
+
+    The result is 0 if all values are 0, and infinite if only the smallest is 0.
 
     >>> spread([100, 110, 105])
     0.1

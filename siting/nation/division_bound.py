@@ -69,7 +69,7 @@ class Pot:
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """Points (money, energy) of a city, and the limits on its money."""
+    """A city's points (money, energy), and the limits on its money."""
 
     money: Floats  # money of each point (PKR), with one column per year if there are years
     energy: Floats  # energy of each point (kWh/day)
@@ -263,7 +263,7 @@ def price_columns(years: Sequence[int]) -> list[str]:
 
 
 def sloped(bounds: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
-    """Return the bounds that hold for any division: bounds at prices and bounds for any budget.
+    """Return the bounds that hold for any division, i.e. with prices or for any budget.
 
     `bounds` has ``city``, ``budget_pkr`` (blank: any), ``bound_kwh_day`` and the `price_columns`.
     """
@@ -278,9 +278,9 @@ def best_prices(
 ) -> tuple[dict[str, float], pd.Series[float]]:
     """Return the prices of the pots and the weights of the bounds that give the best certificate.
 
-    `bounds` has the columns that `sloped` needs; `most` is the maximum money of each city in each
-    year (PKR). The weights have the table's index, are at least 0, and sum to 1 for each city that
-    has a bound.
+    `bounds` has the columns that `sloped` needs; `most` is the maximum that each city may spend in
+    each year (PKR). The weights have the table's index, are at least 0, and sum to 1 for each
+    city that has a bound.
     """
     table = sloped(bounds, years)
     names = [name for name in most if (table["city"] == name).any()]

@@ -99,7 +99,7 @@ class Layout:
         return tuple(chances[k] for k in sorted(chances))
 
     def _pairs(self, s: int) -> tuple[Ints, Ints]:
-        """Return a pair for each energy column of a slice, and the positions of the columns."""
+        """Return, for each energy column of a slice, its first pair and its position."""
         column = self.pair_column[:, s]
         if self.by_pair:
             pairs = np.flatnonzero(column >= 0)
@@ -126,7 +126,7 @@ class Layout:
         return float(self.most_worth_of_scenarios().max(initial=0.0)) or 1.0
 
     def most_worth_of_scenarios(self) -> Floats:
-        """For each scenario, return the worth of all demand in reach, weighted by year."""
+        """Return the worth of all demand in reach in each scenario, weighted by year."""
         service = self.service
         out = np.zeros(len(self.probabilities))
         for s, slice_ in enumerate(self.slices):
@@ -135,7 +135,7 @@ class Layout:
         return out
 
     def wanted_of_scenarios(self) -> Floats:
-        """For each scenario, return the worth of all demand, in reach or not, weighted by year."""
+        """Return the worth of all demand, in reach or not, in each scenario, weighted by year."""
         out = np.zeros(len(self.probabilities))
         for s, slice_ in enumerate(self.slices):
             out[slice_.scenario] += slice_.weight * float(self.all_worth[s])

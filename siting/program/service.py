@@ -3,8 +3,8 @@
 Demand rows can be merged if they plug into the same chargers, reach the same sites, have the same
 weight at each site in every slice, are in the same floors and earn the same margin. The energy
 served to a merged row is split among its demand rows in proportion to demand. The merged program is
-equivalent. If an aim depends on drive times (`minutes`), rows of different cells stay apart.
-Vehicle classes whose cost of a minute differs stay apart too.
+equivalent. If an aim depends on drive times (`minutes`), rows of different cells are kept
+separate. Vehicle classes with different costs per minute are also kept separate.
 
 A *pair* is a merged row and a site with chargers that the row could use. Pairs are the same in
 every slice; only the demand differs.
@@ -65,7 +65,7 @@ class Service:
         return bool((self.factor != 1.0).any())
 
     def of_each(self, values: Floats, *, missing: float) -> Floats:
-        """Return the values by slice of each demand row's merged row; `missing` if it has none."""
+        """Return, for each demand row, the values of its merged row, or `missing` without one."""
         out = np.full((len(self.row_of_demand), values.shape[1]), missing)
         reached = self.row_of_demand >= 0
         out[reached] = values[self.row_of_demand[reached]]

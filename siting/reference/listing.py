@@ -43,10 +43,10 @@ _UNITLESS = {"people_2023": "people", "value": "1"}
 
 @dataclass(frozen=True)
 class Subject:
-    """The subject of a table's rows, and their use in a run."""
+    """What the rows of a table describe, and what a run uses their figures for."""
 
     keys: tuple[str, ...]  # the columns that name a row
-    used_for: str  # the use of the figures
+    used_for: str  # what the figures are used for
     # Name of a figure in a column ``value``, ``weight`` or ``share``; blank: the column's name.
     title: str = ""
     columns: tuple[str, ...] = ()  # the figures among the columns; default: all numbers
@@ -85,7 +85,7 @@ SUBJECTS = {
 
 
 def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
-    """Return the figures of a table as a list, one row per figure and row of the table.
+    """Return the figures of a table in long form: one row for each figure of each table row.
 
     `name`: the table, one of `SUBJECTS`; `rows`: its rows, or only the rows in use; `table`: the
     name of its file, by default that of the package. Columns: `LISTED`; ``of`` names the row. A
@@ -144,10 +144,10 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
 
 
 def placed(figures: pd.DataFrame, table: str, used_for: str) -> pd.DataFrame:
-    """Return a list of figures with their table and their use.
+    """Return a list of figures with two columns added: ``table`` and ``used_for``.
 
-    `figures`: the first eight columns of `LISTED`; `table`: the file, replaced by ``config.yaml``
-    for figures set by the user; `used_for`: the use of the figures.
+    `figures`: the first eight columns of `LISTED`; `table`: the file of the figures, except that
+    those set by the user get ``config.yaml``; `used_for`: what the figures are used for.
     """
     source = figures["source"].fillna("").astype(str)
     set_by_user = source.str.startswith(_SET)
@@ -156,7 +156,7 @@ def placed(figures: pd.DataFrame, table: str, used_for: str) -> pd.DataFrame:
 
 
 def _ranged(columns: Sequence[str]) -> tuple[dict[tuple[str, str], str], str]:
-    """Return the columns with the ends of ranges, by figure and end, and the main figure."""
+    """Return a mapping from figure and end (low or high) to its column, and the main figure."""
     end_columns = {}
     before = columns[columns.index("low") - 1] if "low" in columns else ""
     main = next((column for column in ("value", "weight") if column in columns), before)

@@ -77,7 +77,7 @@ class Explained:
     Parameters
     ----------
     source
-        A folder of `siting run` or `siting replan`, a study, or its plan.
+        A folder written by `siting run` or `siting replan`, a study, or its plan.
     """
 
     def __init__(self, source: Source) -> None:

@@ -95,7 +95,7 @@ def rerun(
     Parameters
     ----------
     folder
-        A folder of `siting run`.
+        A folder written by `siting run`.
     overrides
         ``key.path=value`` strings, for inputs that have moved.
     out

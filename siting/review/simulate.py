@@ -88,7 +88,7 @@ class SimulatedDay(Shown):
 
 
 def simulate(run: Source, rules: simulation.Rules | None = None) -> SimulatedDay:
-    """Simulate several days of a plan; return the waits and the service of drivers.
+    """Simulate several days of a plan; return how long drivers wait and how many are served.
 
     Parameters
     ----------

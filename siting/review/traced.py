@@ -163,7 +163,7 @@ class Traced:
     Parameters
     ----------
     folder
-        A folder of `siting run` or `siting replan`.
+        A folder written by `siting run` or `siting replan`.
 
     Raises
     ------

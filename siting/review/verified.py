@@ -138,9 +138,9 @@ def verify_run(
     them. The bound is proven again from the stored dual prices. `Verified.notes` lists the claims
     that are not proven.
 
-    `folder`: a folder of `siting run`; `frontier`: if the run's page shows a budget curve, the
-    folder of `siting frontier` with this curve; `progress`: called with an `Event` when a check is
-    done.
+    `folder`: a folder written by `siting run`; `frontier`: if the run's page shows a budget curve,
+    the folder that `siting frontier` wrote for this curve; `progress`: called with an `Event` when
+    a check is done.
 
     >>> verify_run("runs/lahore-20261124-101500").faults  # doctest: +SKIP
     []

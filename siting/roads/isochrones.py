@@ -27,10 +27,11 @@ def isochrones(
     are sampled in their driving direction, at points at most half a square apart. The outlines of
     areas are simplified without opening gaps between bands.
 
-    `node_min` has the minutes from each node by ``node_id``, as `minutes_to_nearest` returns them;
-    they are infinite if there is no path. `within_min` has the upper limits of the bands in
-    minutes, in ascending order. Columns: ``over_min``, ``within_min`` (minutes) and ``geometry``
-    (MultiPolygon, in the network's coordinates). Empty bands are left out.
+    `node_min` holds the driving time in minutes from each node, indexed by ``node_id``, as
+    returned by `minutes_to_nearest`. The time is infinite if there is no path. `within_min` holds
+    the upper limits of the bands in minutes, in ascending order. Columns: ``over_min``,
+    ``within_min`` (minutes) and ``geometry`` (MultiPolygon, in the network's coordinates). Empty
+    bands are left out.
     """
     spots, minutes = _street_spots(network, node_min)
     near = minutes <= within_min[-1]

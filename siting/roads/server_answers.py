@@ -2,7 +2,7 @@
 
 After status 429 or 504, OSMnx 2.1 retries every 55 seconds indefinitely. It also stores empty
 answers. It writes answers directly into its cache, so a killed run can leave a partial file that
-stops every later run. If a server runs out of time, OSMnx continues with part of the streets.
+stops every later run. If a server times out, OSMnx continues with only some of the streets.
 Therefore, this module replaces three of OSMnx's functions during a call. Two of them read and write
 the cache. The third looks up the server's address for OSMnx's own queueing, which is switched off
 here. The cache keeps OSMnx's format and file names. A hook of ``requests``, which OSMnx allows,
@@ -187,7 +187,7 @@ class Answers:
         self._pending.clear()
 
     def doubt_empty(self) -> bool:
-        """Reject stored empty answers from now on; return whether one was used before."""
+        """From now on, reject stored empty answers; return whether one has been used so far."""
         changes = self._used_empty and self._believe_empty
         self._believe_empty = False
         self._pending.clear()
@@ -312,7 +312,7 @@ def _fault_of(answer: Any) -> Trouble | None:
     """Return the problem with a parsed answer, or ``None`` if it is valid."""
     if isinstance(answer, dict):
         if "remark" in answer:
-            # If Overpass runs out of time, it sends the data found so far, with status 200.
+            # If Overpass times out, it sends the data found so far, with status 200.
             return Trouble(f"the server gave up: {str(answer['remark'])[:200]}")
         elements = answer.get("elements")
         if isinstance(elements, list) and all(map(_is_element, elements)):

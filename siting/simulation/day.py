@@ -13,7 +13,7 @@ coefficient of 0 means equal energy, and 1 means an exponential distribution, as
 
 A driver who wants to charge compares all compatible stations in reach, as an app would. Among the
 stations whose expected wait is within the driver's patience, the driver takes the station with the
-shortest total of drive, expected wait and charging time. If no station is within patience, the
+shortest total of drive, expected wait and charging time. If every expected wait is longer, the
 driver is turned away and counted at the quickest station. The queue may grow during the drive. If
 the expected wait on arrival exceeds the patience, the driver leaves. All other drivers queue, first
 come, first served, for the ports of one charger group of the station. They take the fastest free
@@ -199,7 +199,7 @@ def simulate(
         return 0.0 if store.items else (len(store.get_queue) + 1) / ends[q]
 
     def choose(k: int) -> tuple[float, int, bool]:
-        """Return the drive and queue a driver chooses, and whether the wait is within patience."""
+        """Return the drive and queue a driver chooses, and whether the driver accepts the wait."""
         need = kwh[k]
         least = need * quickest_kwh[row[k]]
         best, quickest = (np.inf, 0.0, -1), (np.inf, 0.0, -1)

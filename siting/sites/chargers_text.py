@@ -56,7 +56,7 @@ def added_up(texts: Iterable[str]) -> str:
 
 
 def size_name(counts: Mapping[str, int]) -> str:
-    """Return a configuration's name, made from its numbers of chargers.
+    """Return a name for a configuration, built from its charger counts.
 
     >>> size_name({"lev_3": 24, "dc_60": 2})
     '24_lev_3__2_dc_60'

@@ -61,7 +61,7 @@ class SiteCosts:
     land_bay_month_pkr: float  # lease of a bay in PKR a month
     land_bay_upfront_pkr: float  # price of a bay paid at the start, in PKR
     om_share: float  # yearly operation and maintenance as a share of the chargers' cost, 0 to 1
-    # Bays of a site whose layer and kind both lack a figure; ``inf`` sets no limit.
+    # Bays of a site if neither its layer nor its kind gives a number; ``inf``: no limit.
     site_bays: float
     line_detour: float  # length of an 11 kV line / straight distance, at least 1
     # `contingency_share`, `design_share`, `insurance_share`: contingency, design and yearly
@@ -87,7 +87,7 @@ class SiteCosts:
     # ``maximum`` number of charging points, or not at all (``none``). Published reports allow both
     # interpretations.
     neeca_points: Literal["none", "minimum", "maximum"] = "none"
-    # Bays of a site by kind of place, used if its layer has no figure.
+    # Bays of a site for each kind of place, used if the site's layer gives no number.
     bays_by_kind: Mapping[str, float] = field(default_factory=dict)
 
     def road_battery(self, group: str) -> float:

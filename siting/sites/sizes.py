@@ -1,4 +1,4 @@
-"""Sizes: combinations of charger numbers for a site.
+"""Sizes: the combinations of charger counts for a site.
 
 In each charger group, a station has either no chargers or an allowed number of chargers of a single
 type. A size is an ordinary configuration. Its name lists its numbers, with types in the order of
@@ -174,7 +174,7 @@ def _counts(chargers: str) -> tuple[dict[str, int], float | None]:
 
 
 def _steps(counts: list[dict[str, int]], made: Flags) -> Floats:
-    """Return an array that counts steps above 0: one row per station, one column per charger type.
+    """Return an array of charger counts in steps: one row per station, one column per type.
 
     The steps of a charger type are its numbers in the stations that `made` marks as sizes. A number
     between two steps is half a step from each.

@@ -251,7 +251,7 @@ def _rows(figures: pd.DataFrame, figure: str) -> list[dict[Hashable, Any]]:
 
 
 def _moved_money(accounts: Accounts, figures: pd.DataFrame) -> Moved:
-    """Yield each figure of the business case, with the accounts as a function of the figure."""
+    """Yield each figure of the business case, with its `At` function."""
     fields = {item: name for name, item in economics.ITEMS.items()}
 
     def moved(item: str, value: float) -> Accounts:
@@ -267,13 +267,13 @@ def _moved_money(accounts: Accounts, figures: pd.DataFrame) -> Moved:
 
 
 def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> Moved:
-    """Yield each figure behind the cost, with the accounts as a function of the figure."""
+    """Yield each figure behind the cost, with its `At` function."""
     offers = accounts.offers
 
     def dearer(
         row: Mapping[Any, Any], column: str, per_pkr: pd.Series[float], om_share: bool = False
     ) -> At:
-        """Return the accounts as a function of a figure.
+        """Return the `At` function of a figure.
 
         If the figure rises by 1, `column` rises by `per_pkr`.
         """
@@ -344,7 +344,7 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
 
 
 def _with_bays(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, of: str) -> At:
-    """Return the accounts as a function of a group's bays per port or per cabinet."""
+    """Return the `At` function for a group's number of bays per port or per cabinet."""
     offers, rules, per = accounts.offers, sites.bay_figures(), built.to_numpy(dtype=float)
     now = bays_needed(per, types, rules)
     here = rules["charger_group"] == of.split()[0]
@@ -363,7 +363,7 @@ def _with_bays(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, of:
 
 
 def _with_life(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, charger: str) -> At:
-    """Return the accounts as a function of the life of one type of charger."""
+    """Return the `At` function for the life of one type of charger."""
     there = built.to_numpy() > 0
     lives = types["life_years"].to_numpy(dtype=float)
 
@@ -379,7 +379,10 @@ def _with_life(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, cha
 def _moved_demand(
     plan: Plan, accounts: Accounts, figures: pd.DataFrame, ends: pd.DataFrame
 ) -> Moved:
-    """Yield each demand figure, with its range and the accounts as a function of total energy."""
+    """Yield each demand figure, with its `At` function.
+
+    Its range, and the argument of the function, are in total energy (kWh/day).
+    """
     offers = accounts.offers
     served = plan.service.pivot_table(
         index="site_id", columns="vehicle_class", values="served_kwh_day", aggfunc="sum"

@@ -134,7 +134,8 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         # Number of further results that were computed in time.
         "in_time": {k: n for k, n in study.spare.done.items() if k != CERTIFICATE},
         "alternatives": dict(cards.texts),
-        # Energy lost without a new station (kWh/day), with all else unchanged and after a re-plan.
+        # For each new station, the energy lost without it (kWh/day): with all else unchanged, and
+        # after a re-plan.
         "lost_without": cards.facts(),
         "gain_per_million_pkr": gain,
         "power_per_ev": power,

@@ -137,7 +137,7 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
 def _owner_worths(
     program: Program, one: Limit, there: list[str], effort: Effort
 ) -> tuple[float, float]:
-    """Return the worth of the sites that an owner equips, and of the best sites in equal number.
+    """Return the worth of the sites that an owner equips, and of as many of the best sites.
 
     Existing stations are included. The worth of the best sites is NaN if not found in time.
     """

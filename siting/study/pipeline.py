@@ -329,7 +329,7 @@ class Study:
         Parameters
         ----------
         given
-            Tables by the name of their stage.
+            Tables, keyed by the name of their stage.
         config
             The new configuration; by default, this study's.
         progress

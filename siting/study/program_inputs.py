@@ -32,7 +32,7 @@ class Need:
     offers: pd.DataFrame  # `cost_pkr`: the need of each offer over its life (present value, PKR)
     # Present value of the margin on one kWh/day over the life, by class.
     margin_pkr: dict[str, float]
-    # The most that public money may pay of the need: PKR by offer_id, or one share for all offers.
+    # Cap on the public money for the need: PKR by offer_id, or one share of the need for all.
     cap: float | Mapping[str, float]
     sales_share: float  # share of the planned sales at which a station must break even
     concessions: Mapping[str, str]  # the concession of each site that has one, by site_id

@@ -223,7 +223,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     for key, value in _other_demands(config):
         name, other = f"{key} {value}", study.in_other(**{key: value})
         others.append(("demand", name, f"demand: {name}", other))
-    # `WAITS` is computed last, because the money at risk under other demand matters more.
+    # `WAITS` is last: if time is short, the money at risk under other demand is needed more.
     others.sort(key=lambda other: other[1] == WAITS)
     count = context.count("circumstances")
     with study.spare.clock("what if", WHAT_IF_SHARE) as clock:
@@ -433,7 +433,7 @@ def lines_beside(study: Any) -> list[Line]:
 
 
 def planned_in_words(config: Config, wanted_kwh: float) -> str:
-    """State the demand for which a plan is made, with the case or scenario of the demand."""
+    """State the demand that a plan is made for, and the case or scenario of that demand."""
     asked = config.demand
     if asked.case != "central":
         return f"{wanted_kwh:,.0f} planned for (case {asked.case})"

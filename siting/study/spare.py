@@ -1,4 +1,4 @@
-"""The spare time for further results of a plan.
+"""Time for the further results of a plan after the solve.
 
 Three kinds of results are computed after the solve: the cards of stations, the plan under other
 capacities and demands, and the certificate. Together they may take `LEAST_S` seconds or `SHARE` of

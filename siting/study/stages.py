@@ -89,8 +89,8 @@ class _Holder(Protocol):
 class Stage[T]:
     """A function and its declared inputs. As an attribute of a study, it returns the result."""
 
-    # The function. The parameters are named like the stages that it reads, or are in `AT_HAND`. The
-    # `config` that it receives has only the declared keys.
+    # The function. Each parameter is named after a stage that the function reads, or is one of
+    # `AT_HAND`. Its `config` has only the declared keys.
     make: Callable[..., T]
     keys: tuple[str, ...] = ()  # the keys that the stage reads; a key includes all keys below it
     # Further keys that the stage may read, because an earlier stage already reads them.

@@ -115,7 +115,11 @@ def _by_scenario(book: Book, by_slice: pd.Series) -> pd.Series:
 
 
 def _must_bring(book: Book, aim: Aim) -> float:
-    """Return the worth deducted for the final stations' money or, by year, for the money drawn."""
+    """Return the worth that is deducted for money.
+
+    If `least_gain` is given by year, each year's gain applies to the money drawn in that year.
+    Otherwise it applies to the money of the final stations.
+    """
     if not isinstance(aim.least_gain, Mapping):
         return aim.least_gain * _money(book, aim, book.years[-1])
     money = [0.0, *(_money(book, aim, year) for year in book.years)]

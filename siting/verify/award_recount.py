@@ -15,7 +15,11 @@ from siting.verify.ledger import Ledger, above, differs
 
 @dataclass(frozen=True, eq=False)
 class Ceiling:
-    """Limits on the stations and public money (PKR) of bids that share a value in a column."""
+    """Limits on the number of stations and the public money (PKR) of a group of bids.
+
+    The bids of a group have the same value in `column`; `value`: the only value with a limit, or
+    None if each value has one.
+    """
 
     name: str
     column: str

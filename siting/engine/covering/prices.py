@@ -42,7 +42,7 @@ class Knapsack:
     def fill(self, sold: Floats) -> tuple[float, Floats, float]:
         """Return the largest earnings, each option's value, and the price of a unit of budget.
 
-        `sold`: earnings of each option: the sum of the prices of the rows it covers.
+        `sold`: the earnings of each option, i.e. the sum of the prices of the rows it covers.
         """
         taken = self._best(sold, 0.0)
         value, spent = float(sold @ taken), float(self.cost @ taken)
@@ -69,7 +69,10 @@ class Knapsack:
         return bound, mixed, worth
 
     def left(self, sold: Floats, worth: float) -> Floats:
-        """Return each group's best net earnings, at least 0; `worth`: price of a unit of budget."""
+        """Return the best net earnings of each group, or 0 if all are negative.
+
+        `worth`: the price of a unit of budget.
+        """
         net = sold - worth * self.cost
         if self._alone:
             return np.maximum(net, 0.0)
