@@ -141,7 +141,7 @@ def test_runs_of_two_cities_are_refused(runs, tmp_path):
     path = tmp_path / "lahore" / "config.yaml"
     path.write_text(path.read_text().replace("city: islamabad", "city: lahore"))
     reseal(tmp_path / "lahore")
-    with pytest.raises(InputError, match="is a run of lahore, .* compare runs of one city"):
+    with pytest.raises(InputError, match=r"is a run of lahore, .* compare runs of one city"):
         compare([runs / "two", tmp_path / "lahore"])
 
 
