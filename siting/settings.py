@@ -140,7 +140,7 @@ LEVELS = 256  # number of levels to which the worths of many pairs are rounded u
 # pairs or those with the most worth. Other pairs are priced in; a cut is valid even without them.
 # Windows double this number each time they grow. Measured: see MANY_PAIRS; a window of the embedded
 # city takes 0.1 s, and with all pairs 3 to 15 s.
-NEAREST_PAIRS = 4
+NEAREST_PAIRS = 8
 LINK_BROKEN = 0.01  # violation above which a link is added; not measured
 # Penalty if a site needs more money than its cap, as a multiple of the penalty on a shortfall.
 # Alike from 50 to 200.
