@@ -50,9 +50,13 @@ WHOLE_LAST = 150_000
 SMALL_COLUMNS = 5_000
 # Number of pairs above which four rules apply: linked parts are separated together only if no other
 # cut is violated; subproblems with money use the interior point method; construction rounds drives
-# to steps; column generation starts from rough prices. A service with more columns than this is
-# solved in independent pieces. Measured (Saddar): a subproblem takes 1 to 3 s instead of 30 s.
+# to steps; column generation starts from rough prices. Measured (Saddar): a subproblem takes 1 to
+# 3 s instead of 30 s.
 MANY_PAIRS = 50_000
+# Number of columns above which a service is solved in independent pieces. Not measured.
+MANY_COLUMNS = 20_000
+# Maximum number of these pieces. Measured (row 16, four years): 0.5 s; with two pieces 3.4 s.
+MOST_PIECES = 12
 # Number of pairs times sites above which three rules apply: the root adds no cuts if column
 # generation solved the relaxation; shrinking a station must save at least its shortfall; exchanges
 # do not improve a constructed plan. Measured: the first rule helps Saddar (6.8e7). The second rule
@@ -68,13 +72,14 @@ KEPT_BYTES = 200e6  # memory for the values of choices already evaluated; not me
 # such a share. Steps: an aim followed by others, a first plan under the viability gap (where other
 # methods give worse plans), and the filtering of a conflict. Not measured.
 MAIN_SHARE = 0.7
-# Steps: cuts at the root, column generation for one aim, and tests of single requirements. Not
-# measured.
+# Steps: cuts at the root, plans made from them, relaxations, column generation for one aim, one
+# horizon of the shortest drives, and tests of single requirements. Not measured.
 ROOT_SHARE = 0.6
-# Steps: a first plan, the programs of the last year and of all years, and slow cuts at the root.
-# Not measured.
+# Steps: a first plan, its repair, the programs of the last year and of all years, plans made from
+# a known relaxation, and slow cuts at the root. Not measured.
 START_SHARE = 0.4
-# Step: the final exchange; also the largest share reserved for the final flows. Not measured.
+# Steps: moving stations at the end, and the relaxation of the shortest drives. Also the largest
+# share reserved for the final flows. Not measured.
 LAST_SHARE = 0.1
 # Share of the time limit after which only the flows of the final plan are computed; not measured
 ENDS = 0.97
@@ -136,6 +141,9 @@ FORGOTTEN = 0.05  # in these programs, option values below this are set to 0; no
 TOWARDS = 0.3
 THRIFT = 0.01  # charge on all public money, as a share of all worth; alike from 0.005 to 0.02
 LEVELS = 256  # number of levels to which the worths of many pairs are rounded up; not measured
+# Number of pairs whose worths are compared first. If many of these worths differ, the other pairs
+# are not compared. Measured (row 15): an intake takes 37 to 60 ms without, and 29 to 42 ms with it.
+WORTHS_SEEN = 1_000
 # Number of pairs that each row has in a first linear program and in a first window: the nearest
 # pairs or those with the most worth. Other pairs are priced in; a cut is valid even without them.
 # Windows double this number each time they grow. Measured: see MANY_PAIRS; a window of the embedded

@@ -262,9 +262,9 @@ def _solved(
     row_upper: Floats, clock: Clock, threads: int, options: Mapping[str, Any],
 ) -> Answered:  # fmt: skip
     """Return HiGHS's solution of a linear program; a large one is solved in pieces."""
-    if a.shape[1] <= settings.MANY_PAIRS:
+    if a.shape[1] <= settings.MANY_COLUMNS:
         return run_model(model_of(a, cost, lower, upper, row_lower, row_upper, **options), clock)
-    pieces = _apart(a, max(threads, 2))
+    pieces = _apart(a)
     models = []
     for rows, columns in pieces:
         sides = row_lower[rows], row_upper[rows]
@@ -284,8 +284,8 @@ def _solved(
     return Answered(True, True, False, point, price, reduced, best, best)
 
 
-def _apart(a: sparse.csc_array, most: int) -> list[tuple[Ints, Ints]]:
-    """Split a program into at most `most` independent pieces; return rows and columns of each.
+def _apart(a: sparse.csc_array) -> list[tuple[Ints, Ints]]:
+    """Split a program into a few independent pieces; return rows and columns of each.
 
     Small pieces are joined.
     """
@@ -294,8 +294,8 @@ def _apart(a: sparse.csc_array, most: int) -> list[tuple[Ints, Ints]]:
     rows, columns = label[: a.shape[0]], label[a.shape[0] :]
     size = np.bincount(columns, minlength=count)
     rank = np.empty(count, dtype=np.int64)
-    rank[np.argsort(-size, kind="stable")] = np.minimum(np.arange(count), most - 1)
-    pieces = range(min(count, most))
+    rank[np.argsort(-size, kind="stable")] = np.minimum(np.arange(count), settings.MOST_PIECES - 1)
+    pieces = range(min(count, settings.MOST_PIECES))
     return [(np.flatnonzero(rank[rows] == n), np.flatnonzero(rank[columns] == n)) for n in pieces]
 
 

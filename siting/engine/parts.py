@@ -128,7 +128,10 @@ class Part:
         positive = worth[worth > 0]
         if not len(positive):
             return out
-        levels = np.unique(positive)
+        # If the first pairs have many different values, then so do all pairs together.
+        levels = np.unique(positive[: settings.WORTHS_SEEN])
+        if len(levels) <= 3:
+            levels = np.unique(positive)
         if len(levels) <= 3:
             below = 0.0
             for level in levels.tolist():

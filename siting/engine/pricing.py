@@ -433,3 +433,19 @@ class Pricing:
         row, column, by = self._of_demand
         np.maximum.at(more, row, np.maximum(reduced[column] / by, 0.0))
         return more
+
+
+def bounds_on_drives(
+    frame: Frame, clock: Clock, choice: Ints | None, *, gap: float, seed: int,
+    best: float = -math.inf,
+) -> Priced | None:  # fmt: skip
+    """Return bounds from the relaxation over all options of an aim of drives.
+
+    The result is None without capacities, or if time ends too early. `choice`: a known plan;
+    `best`: its value, signed so that more is better.
+    """
+    if not frame.program.capacitated:
+        return None
+    start = np.zeros(0, dtype=np.int64) if choice is None else choice
+    some = np.arange(frame.count)
+    return Pricing(frame, clock, start=start, some=some, seed=seed).run(gap, best)

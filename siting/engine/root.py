@@ -21,7 +21,7 @@ import numpy as np
 from siting import settings
 from siting.engine.first_plans import round_plans, round_viable, whole_stations
 from siting.engine.incumbent import Incumbent
-from siting.engine.pricing import Pricing
+from siting.engine.pricing import bounds_on_drives
 from siting.engine.relax import Relaxation
 from siting.engine.relaxed_floors import short_of, softened
 from siting.engine.station_bound import bound_at
@@ -131,11 +131,10 @@ def relax(inc: Incumbent) -> None:
         return
     with inc.clock.phase("relaxation", inc.until(settings.ROOT_SHARE)):
         if inc.frame.aim.of_drives and inc.frame.program.capacitated:
-            start = np.zeros(0, dtype=np.int64) if inc.choice is None else inc.choice
-            priced = Pricing(
-                inc.frame, inc.clock, start=start, some=np.arange(inc.frame.count),
-                seed=inc.options.seed,
-            ).run(inc.options.gap, inc.best)  # fmt: skip
+            priced = bounds_on_drives(
+                inc.frame, inc.clock, inc.choice,
+                gap=inc.options.gap, seed=inc.options.seed, best=inc.best,
+            )  # fmt: skip
             if priced is not None:
                 inc.infeasible, inc.taken = priced.infeasible, priced.taken
                 inc.limit(priced.bound)

@@ -21,7 +21,7 @@ from siting.engine.incumbent import Incumbent, Known, Options
 from siting.engine.milp import solve_whole
 from siting.engine.parallel import Task
 from siting.engine.prices import table_of
-from siting.engine.pricing import Priced, Pricing, is_many
+from siting.engine.pricing import Priced, Pricing, bounds_on_drives, is_many
 from siting.engine.proof import Proof
 from siting.engine.relocate import moved, relocated_often
 from siting.engine.result import LeftOut, Result
@@ -644,14 +644,13 @@ class _Solve:
         """Return a lower bound on drives, from a relaxation in a tenth of the time left."""
         if known is not None:
             return max(frame.sign * known.bound, 0.0)
-        if not frame.layout.by_pair or self.choice is None:
-            return 0.0
         with self.clock.phase("relaxation", self.clock.share_after(settings.LAST_SHARE)):
-            priced = Pricing(
-                frame, self.clock, start=self.choice, some=np.arange(frame.count),
-                seed=self.effort.seed,
-            ).run(self._gap_of(frame.aim))  # fmt: skip
-        return 0.0 if priced is None else max(frame.sign * priced.bound, 0.0)
+            priced = bounds_on_drives(
+                frame, self.clock, self.choice, gap=self._gap_of(frame.aim), seed=self.effort.seed
+            )
+        if priced is None or priced.infeasible:  # there is a plan: the solver has failed
+            return 0.0
+        return max(frame.sign * priced.bound, 0.0)
 
     def _gap_of(self, aim: Aim) -> float:
         """Return the requested gap of an aim; for drives it is 0 if the general gap is 0."""

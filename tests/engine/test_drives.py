@@ -1,6 +1,7 @@
 """The shortest drives by programs in which nearer counts for more: true bounds, short drives."""
 
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from siting.engine.clock import Clock
 from siting.engine.construct import Sower
 from siting.engine.frame import Frame
 from siting.engine.incumbent import Incumbent, Options
+from siting.engine.pricing import Priced
 from siting.engine.relocate import relocated
 from siting.engine.solve import solve
 from siting.errors import InfeasibleError
@@ -136,6 +138,19 @@ def test_stations_do_not_crowd_where_all_plans_serve_as_much():
     )  # fmt: skip
     # An independent program with the same energy finds drives at most 5 % shorter.
     assert near.proofs[1].proof.objective <= whole.proofs[1].proof.objective * 1.053
+
+
+@pytest.mark.parametrize("failed", [True, False])
+def test_a_relaxation_that_fails_beside_a_plan_proves_no_drives(as_if_large, monkeypatch, failed):
+    none = np.zeros(0)
+    told = Priced(none, none, -np.inf, none, none, infeasible=True) if failed else None
+    module = import_module("siting.engine.solve")
+    monkeypatch.setattr(module, "bounds_on_drives", lambda *_, **__: told)
+    program = Program(grid_town(side=8, sites=12)).most_worth().shortest_drives()
+    drives = solve(program, gap=0.005, time_limit_s=2.0, threads=1).proofs[1].proof
+    monkeypatch.undo()
+    exact = solve(program, gap=0.005, drives_gap=0.0, threads=1, method="milp").proofs[1].proof
+    assert 0.0 <= drives.bound <= exact.objective * (1 + 1e-6)
 
 
 def test_a_horizon_takes_the_decay_asked_for_along():
