@@ -36,19 +36,21 @@ def take_all_turns(inc: Incumbent) -> None:
     steps = makers = [windows, crossings]
     if inc.coarse:
         inc.master.forget_money()
+        # Without the root's cuts, the master problem gives no better bound than column generation.
+        cut = inc.root is not None or not inc.heavy
         tree_turn, tree_left = _tree_turns(inc)
-        inc.tree_turn = tree_turn
-        # The tree follows the root's cuts: its first turn may take as long as all earlier turns.
-        # Without the root's cuts, the integer master problem gives no bound.
-        programs = Step(
-            _program_turns(inc), lambda: inc.root is not None or not inc.heavy,
-            growth=settings.MORE_NODES,
-        )  # fmt: skip
+        inc.tree_turn = tree_turn if cut else None
+        programs = Step(_program_turns(inc), lambda: cut, growth=settings.MORE_NODES)
         drawn = bool(inc.master.cutter.money)
         roundings = Step(_rounding_turns(inc), lambda: drawn or bool(inc.relaxations))
         makers = [roundings, crossings, windows]
         cuts = Step(_cut_turns(inc), lambda: inc.known is not None and inc.root is not None)
-        tree = Step(tree_turn, lambda: cuts.ended or not cuts.ready(), left=tree_left)
+        # The tree follows the root's cuts: its first turn may take as long as all earlier turns.
+        before_tree = [cuts] if cut else makers
+        tree = Step(
+            tree_turn, lambda: all(one.ended or not one.ready() for one in before_tree),
+            left=tree_left,
+        )  # fmt: skip
         steps = [programs, *makers, cuts, tree]
 
     def begun() -> bool:
@@ -73,10 +75,12 @@ def go_on_with_tree(inc: Incumbent) -> None:
 
 
 def _too_slow(inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]) -> Callable[[], bool]:
-    """Return a function that tests whether even a doubled pace would leave the gap unproven.
+    """Return a function that tests whether the time left is too short to gain much.
 
-    The pace is the mean of all turns so far or, if faster, the pace of the fastest step in its last
-    turn. The function returns False until each step that makes plans has had its first turn.
+    It is too short if even a doubled pace would leave the gap unproven, and the steps would close
+    less than the requested gap at the pace of their last turns. The doubled pace is twice the mean
+    of all turns so far or, if faster, twice that of the fastest step in its last turn. The function
+    returns False until each step that makes plans has had its first turn.
     """
     clock, first, began_s = inc.clock, inc.bound - inc.best, inc.clock.elapsed_s
 
@@ -86,9 +90,10 @@ def _too_slow(inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]) -> 
             return False
         if any(step.ready() and not step.work for step in makers):
             return False
-        pace = (first - left) / max(clock.elapsed_s - began_s, 1e-9)
-        pace = max([pace, *(step.pace for step in steps)])
-        return 2 * pace * clock.left_s < left - asked
+        mean = (first - left) / max(clock.elapsed_s - began_s, 1e-9)
+        last = max(step.pace for step in steps)
+        unproven = 2 * max(mean, last) * clock.left_s < left - asked
+        return unproven and last * clock.left_s < asked
 
     return slow
 

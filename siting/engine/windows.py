@@ -10,10 +10,11 @@ lack service, and rows that one of its sites would serve better. Each of these r
 in use and, at first, a few others: near pairs in the window, and pairs with free capacity outside
 it.
 
-Each window has two neighbourhoods, mostly far apart, so that money can move between them. Windows
-start where relaxation and plan differ. A window is repeated only after something near it changes.
-Once all windows of a size have been tried, the next windows have more sites and more pairs per row.
-Several windows run in parallel; their results are applied in order, so that runs are reproducible.
+A window has two neighbourhoods, mostly far apart, so that money can move between them; it has only
+one if nothing limits both. Windows start where relaxation and plan differ. A window is repeated
+only after something near it changes. Once all windows of a size have been tried, the next windows
+have more sites and more pairs per row. Several windows run in parallel; their results are applied
+in order, so that runs are reproducible.
 
 A crossing is a window of another kind: it frees the sites where two plans differ, and allows only
 the options of these plans. So a crossing may be large; it combines the better parts of both plans.
@@ -71,6 +72,9 @@ class Windows:
         self._shared = np.full(m.a.shape[0], frame.service.near)
         pooled = frame.program.gap is not None and bool(frame.program.gap.concessions)
         self._shared[frame.rows_of(*SHARED, *(["gap"] if pooled else []))] = True
+        # Whether sites far apart share a limit, such as money, that could move between them.
+        limits = frame.rows_of("resource", "subsidies", "floor", "kept")
+        self._split = bool((m.row_upper[limits] > 0).any() or (m.row_lower[limits] > 0).any())
         self._own_site = frame.column_site
         self._energies = slice(frame.count, frame.layout.columns.energies)
         self._worth = m.cost[self._energies]
@@ -252,14 +256,14 @@ class Windows:
                 break
             if used[seed] or self._tried[seed]:
                 continue
-            half = max(2, self.size // 2)
-            window = self._neighbours(seed, half)
+            part = max(2, self.size // 2 if self._split else self.size)
+            window = self._neighbours(seed, part)
             self._tried[seed] = True
             far = [j for j in seeds if not self._tried[j] and not used[j] and j not in window]
-            if far:
+            if far and self._split:
                 other = far[len(far) // 2 if len(far) > 2 else 0]
                 self._tried[other] = True
-                window = np.union1d(window, self._neighbours(other, half))
+                window = np.union1d(window, self._neighbours(other, part))
             window = window[~used[window]]
             used[window] = True
             near = self._near[window].indices

@@ -218,8 +218,9 @@ def test_an_interruption_in_any_phase_returns_the_best_so_far(monkeypatch, phase
 @pytest.mark.parametrize(("from_share", "closes", "worked", "pace", "slow"), [
     (0.0, 0.0, 1.0, 0.0, True), (0.0, 10.0, 1.0, 0.0, False), (0.9, 0.0, 1.0, 0.0, False),
     (math.inf, 0.0, 1.0, 0.0, False), (0.0, 0.0, 0.0, 0.0, False),
-    # 10.9 to close in 1,000 s: the last turn of a step is fast enough, or is not.
-    (0.0, 0.0, 1.0, 0.006, False), (0.0, 0.0, 1.0, 0.005, True),
+    # 10.9 to close in 1,000 s, 0.1 requested: the pace of a last turn proves the gap, gains more
+    # than the requested gap, or gains less.
+    (0.0, 0.0, 1.0, 0.006, False), (0.0, 0.0, 1.0, 0.005, False), (0.0, 0.0, 1.0, 9e-5, True),
 ])  # fmt: skip
 def test_turns_that_cannot_prove_the_gap_in_time_leave_it_to_the_next_aim(
     from_share, closes, worked, pace, slow
