@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -373,6 +374,37 @@ def test_a_turn_of_crossings_ends_once_all_plans_were_crossed(money, monkeypatch
     assert any(beyond) == (money > 0)
     assert inc.best >= worth
     assert inc.serve(inc.choice).found
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_in_a_large_program_without_cuts_the_tree_waits_for_all_plans(large, monkeypatch):
+    frame = frame_of("one year", 0)
+    every, most = np.arange(frame.count), np.full(frame.count, math.inf)
+    known = Known(frame, every, math.inf, np.zeros(frame.count), most, np.zeros(1))
+    inc = Incumbent(frame, Clock(60.0), Options(0.0, 1, 1), None, known)
+    inc.build()
+    inc.heavy = large
+    inc.limit(inc.master.most)
+    inc.weighed(viable(frame, everything(frame), Clock(60.0)))
+    taken = []
+
+    def turn(name):
+        taken.append(name)
+        return taken.count(name) < 3
+
+    for name in ("windows", "roundings", "programs"):
+        make = partial(turn, name)
+        monkeypatch.setattr(turns, f"_{name[:-1]}_turns", lambda _inc, make=make: make)
+    tree = partial(turn, "tree")
+    monkeypatch.setattr(turns, "_tree_turns", lambda _inc: (tree, lambda: inc.bound - inc.best))
+    turns.take_all_turns(inc)
+    asked = (
+        {"windows", "roundings", "tree"} if large else {"windows", "roundings", "tree", "programs"}
+    )
+    assert {name: taken.count(name) for name in asked} == dict.fromkeys(asked, 3)
+    assert set(taken) == asked
+    assert (taken.index("tree") == len(taken) - 3) == large
+    assert inc.tree_turn is (None if large else tree)
 
 
 @pytest.mark.parametrize("kind", ["one year", "by year"])

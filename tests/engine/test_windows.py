@@ -201,3 +201,16 @@ def viable_part(frame, part):
         if frame.serve(some, Clock(60.0)).found:
             return some
     return None
+
+
+@pytest.mark.parametrize(("budget", "apart"), [(0.0, False), (2.0, True)])
+def test_a_window_has_two_neighbourhoods_if_money_could_move_between_them(budget, apart):
+    instance = replace(grid_town(side=30, sites=60, seed=1), budget_pkr=budget)
+    program = asked("gap", instance)
+    frame, clock = Frame(program, program.all_aims[0]), Clock(60.0)
+    served = frame.serve(np.zeros(0, dtype=np.int64), clock)
+    search = Windows(frame, served.point, np.zeros(frame.count), clock, threads=1, seed=1)
+    window, near = np.sort(search._next()[0]), np.sort(search._neighbours(0, search.size))
+    assert len(window) == search.size
+    assert np.array_equal(window, near) is not apart
+    assert len(np.intersect1d(window, near)) >= search.size // 2
