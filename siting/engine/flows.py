@@ -26,8 +26,8 @@ from siting.program.instance import Flags, Floats, Ints
 class Flows:
     """The energies of a frame's pairs that are in the relaxation, and their links.
 
-    `start`: sites of a known plan; from the beginning, each row also has the energies to the
-    nearest of these sites.
+    `start`: sites of a known plan; if there are any, half of the first energies of each row are to
+    the nearest of these sites.
     """
 
     def __init__(self, frame: Frame, start: Ints) -> None:
@@ -40,18 +40,18 @@ class Flows:
         self.order = np.lexsort((service.minutes[pair], self.group))
         self.linked = np.zeros(len(pair), dtype=bool)
         if frame.layout.by_pair:
-            self.inside: Flags = self.nearest(np.ones(frame.sites, dtype=bool))
-            there = np.zeros(frame.sites, dtype=bool)
-            there[start] = True
-            self.inside |= self.nearest(there)
+            built, every = np.zeros(frame.sites, dtype=bool), np.ones(frame.sites, dtype=bool)
+            built[start] = True
+            most = settings.NEAREST_PAIRS // (2 if len(start) else 1)
+            self.inside: Flags = self.nearest(every, most) | self.nearest(built, most)
         else:  # each row has one energy for all stations
             self.inside = np.ones(len(pair), dtype=bool)
 
-    def nearest(self, open_: Flags) -> Flags:
-        """Return whether each energy flows to one of the nearest open sites of its row."""
+    def nearest(self, open_: Flags, most: int) -> Flags:
+        """Return whether each energy flows to one of the `most` nearest open sites of its row."""
         order = self.order[open_[self.site[self.order]]]
         out = np.zeros(len(self.site), dtype=bool)
-        out[order[first_of_each(self.group[order], settings.NEAREST_PAIRS)]] = True
+        out[order[first_of_each(self.group[order], most)]] = True
         return out
 
     def columns(self) -> Ints:
