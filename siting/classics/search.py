@@ -54,7 +54,7 @@ class Means:
     options: dict[str, Any]
 
     def decide(self, program: ClassicProgram, start: Flags | None = None) -> tuple[Run, Flags]:
-        """Run the solver, from a plan `start`; return the outcome, and whether each site is open.
+        """Run the solver, from a plan if given; return the outcome, and whether each site is open.
 
         If the solver finds no plan, only the existing sites are open.
         """
@@ -197,9 +197,9 @@ def search_center(instance: PlainInstance, p: int, means: Means) -> Found:
 
 
 def transport(instance: PlainInstance, chosen: Flags) -> Floats | None:
-    """Return the share of its demand that each pair serves at least cost; None if impossible.
+    """Return the share of its demand that each pair serves, at the lowest total cost.
 
-    Only the chosen sites serve.
+    Only the chosen sites serve. The result is None if they cannot serve all demand.
     """
     pair = np.flatnonzero(chosen[instance.site])
     row, site = instance.row[pair], instance.site[pair]

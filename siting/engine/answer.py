@@ -95,7 +95,7 @@ class Answer(Solved):
     choice
         Positions of the options chosen.
     pairs
-        Demand rows and pairs of `energy`; rows of different cells are not merged.
+        Demand rows and pairs that `energy` refers to; rows of different cells are not merged.
     energy
         Energy served by pair (row) and slice (column), in kWh/day.
     paid

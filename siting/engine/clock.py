@@ -88,7 +88,7 @@ class Clock:
         return out
 
     def handed_on(self) -> Clock:
-        """Return a copy for the rest of the solve; the original no longer reports progress."""
+        """Return a clock for the rest of the solve; this clock no longer reports progress."""
         out = copy.copy(self)
         self._progress, self.seconds = None, {}
         return out
@@ -130,8 +130,8 @@ class Clock:
     def listening(self) -> Iterator[None]:
         """Treat the first Ctrl-C in the block as a request to stop; the second ends the block.
 
-        Nothing changes if the caller has set a handler, or outside the main thread, which alone
-        receives signals.
+        The block runs unchanged if the caller has set a handler, or in a thread other than the main
+        one: only the main thread receives signals.
         """
         if not takes_ctrl_c():
             yield
@@ -154,7 +154,7 @@ class Clock:
 
     @contextmanager
     def phase(self, name: str, share: float = 1.0) -> Iterator[None]:
-        """Add the run time of the block to a phase; `share` sets its deadline, as in `within`."""
+        """Add the block's run time to a phase; `share` sets a deadline, as in `within`."""
         began = time.perf_counter()
         outer, self._phase = self._phase, name
         try:

@@ -2,8 +2,8 @@
 
 Measures are the worth served in each part, the energy that counts towards each floor and, under the
 viability gap, the public money paid by the end of each year. `siting.program.matrix` writes aims,
-floors and budgets over pairs or measures alike; `siting.engine.cuts` excludes values of measures
-that no choice can reach.
+floors and budgets in terms of pairs or of measures. `siting.engine.cuts` excludes values of
+measures that no choice can reach.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Greedy construction of a first plan, guided by the unserved demand in reach of each station.
 
-A chosen station takes the same share of all rows of a kind in its reach, and the gains of other
-stations are computed from the demand that remains. So no partial plan is evaluated exactly. Options
-that help to meet an unmet lower limit, such as a station in every square, come first. Demand of an
-unmet floor or of the worst-off group weighs more. The plan is only a start for
+Partial plans are not evaluated exactly. For each kind of demand, a chosen station takes the same
+share of every row in its reach; the demand that remains determines the gains of other stations.
+Options that help to meet an unmet lower limit, such as a station in every square, come first.
+Demand of an unmet floor or of the worst-off group weighs more. The plan is only a start for
 `siting.engine.windows`, and may miss a floor.
 """
 

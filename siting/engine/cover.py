@@ -1,8 +1,8 @@
 """Programs without capacities: their service, and a special solver for plain coverings.
 
 Without capacities, one station serves each row: the one with the most worth or, among equals, the
-nearest. If a budget is the only limit, this is the maximal covering problem of Church and ReVelle
-with costs. `siting.engine.covering` solves it for millions of rows.
+nearest. If a budget is the only limit, the program is the maximal covering problem of Church and
+ReVelle with costs. `siting.engine.covering` solves it for millions of rows.
 
 Source: R. Church, C. ReVelle: The maximal covering location problem. Papers of the Regional Science
 Association 32 (1974), 101-118.

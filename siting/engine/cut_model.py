@@ -46,7 +46,7 @@ class Relaxed:
     point: Floats  # values of all columns
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return which options no choice above `enough` uses, and a bound on choices with them."""
+        """Return options that no choice above `enough` uses, and a bound on choices with any."""
         after = self.bound + self.price
         out: Flags = (self.taken < settings.SIGNIFICANT) & (after <= enough)
         return out, float(after[out].max(initial=-math.inf))

@@ -7,12 +7,12 @@ Every cut has the form of the inequality in `siting.engine.parts`, for weights `
 
 The duals of the subproblem (`siting.engine.shortfall`) at a point are the weights and prices of the
 most violated cut. Two cases need no linear program. If all pairs of a part have the same worth, the
-subproblem is a maximum flow; its minimum cut gives prices of 0 or that worth. Without capacities,
-each row uses its best stations until it is served.
+subproblem is a maximum flow, and its minimum cut gives each row a price of 0 or of that worth.
+Without capacities, each row uses its best stations until it is served.
 
 Under the viability gap, the gap row of a site has a price ``tau``. The station then also earns
-``tau`` times its margin, and owes ``tau`` times its need, of which public money may pay a part at a
-price ``mu`` per rupee. The cut is valid for every ``tau``, so the best of several values is used.
+``tau`` times its margin, and owes ``tau`` times its need. Public money may pay a part of the need,
+at a price ``mu`` per rupee. Every ``tau`` gives a valid cut, so the best of several is used.
 
 Source of the cuts without capacities: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition
 for very large scale partial set covering and maximal covering location problems. European Journal
@@ -38,7 +38,7 @@ from siting.program.money import caps_of, cases_of, is_shared
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """The cut ``value`` · measures in ``column`` <= ``constant`` + ``coefficient`` · options.
+    """The cut "`value` x measures in `column` <= `constant` + `coefficient` x options".
 
     `prices`: for each part, the prices of its demand rows.
     """
@@ -182,7 +182,7 @@ class Cutter:
 
     @cached_property
     def shared(self) -> Flags:
-        """Whether each option's site is in a concession; its sites share one gap price."""
+        """Whether each option's site is in a concession, whose sites share one gap price."""
         rule = self.frame.program.gap
         assert rule is not None
         return is_shared(cases_of(self.frame.layout.instance, rule))[self.frame.site]

@@ -49,7 +49,7 @@ class Requirement:
         return max(0.0, self.asked - excess) if self.least else self.asked + excess
 
     def changed(self, program: Program, figure: float, standing: Flags) -> Program:
-        """Return the program with a new figure; of required sites, those in `standing` remain."""
+        """Return the program with a new figure; of required sites, only `standing` ones remain."""
         instance, n = program.instance, self.place
         if self.block == "floor":
             floor = replace(program.floors[n], share=figure)

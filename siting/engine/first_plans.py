@@ -202,9 +202,9 @@ def _by_site(frame: Frame, taken: Floats) -> tuple[Ints, Floats]:
 
 
 def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None) -> Ints:
-    """Return the centres of clusters whose values in a relaxation sum to about one station.
+    """Return the centres of clusters of sites, each with about one station in a relaxation.
 
-    The site with the largest value (with `rng`: a site sampled in proportion to value) is a centre.
+    A centre is the site with the largest value or, with `rng`, one sampled in proportion to value.
     It takes value from the sites that share most of their demand with it, until it has a whole
     station. The next centre is found from the values that remain.
     """

@@ -61,7 +61,7 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
 
 
 def only_offers(instance: Instance, kept: Ints) -> Instance:
-    """Return an instance with only the given offers, all at required sites, without limits.
+    """Return an instance with only the given offers, at required sites and without limits.
 
     Bundles and opening years are dropped, because the offers may violate them.
     """

@@ -37,9 +37,9 @@ class FlowGraph:
     ) -> tuple[Flags, Flags]:
         """Return two masks of the unserved rows: at the smallest and at the largest minimum cut.
 
-        `site`: site of each station, which may occur several times; `capacity`: energy of each
-        station (row) by charger group (column), multiplied by `share`; `share`: largest share of a
-        row that each station may serve (None: 1); `counted`: rows whose demand counts (None: all).
+        `site`: site of each station (sites may repeat); `capacity`: energy of each station (row) by
+        charger group (column), multiplied by `share`; `share`: largest share of a row that each
+        station may serve (None: 1); `counted`: rows whose demand counts (None: all).
         """
         units = self._units if counted is None else np.where(counted, self._units, 0)
         node, row, room, link = self._arcs(site, capacity, share, units)

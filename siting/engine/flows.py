@@ -1,7 +1,7 @@
 """The energies of pairs in a relaxation: the nearest pairs, and pairs added by pricing.
 
-A demand row reaches dozens of sites, but one or two near ones serve it. So the relaxation starts
-with the energies of the nearest sites, and pricing adds others.
+A demand row reaches dozens of sites, but only one or two serve it, mostly near ones. So the
+relaxation starts with the energies of the nearest sites, and pricing adds others.
 
 A *link* ``x_c <= u_c Y`` limits the energy ``x_c`` to the share ``Y`` of its upper bound ``u_c``,
 where ``Y`` is the summed value of the options that can deliver this energy. Plans satisfy all
@@ -25,7 +25,7 @@ from siting.program.instance import Flags, Floats, Ints
 class Flows:
     """The energies of a frame's pairs that are in the relaxation, and their links.
 
-    `start`: sites of a known plan; the energies of the nearest of them are included from the start.
+    `start`: sites of a known plan; the relaxation begins with the nearest of these sites, too.
     """
 
     def __init__(self, frame: Frame, start: Ints) -> None:

@@ -203,7 +203,7 @@ class Frame:
         return np.concatenate([*parts, aimed])
 
     def fits(self, choice: Ints) -> bool:
-        """Return whether a choice keeps limits and required sites, with at most one option each."""
+        """Return whether a choice keeps limits and required sites, at most one option a site."""
         count = np.bincount(self.site[choice], minlength=self.sites)
         return bool((count <= 1).all() and (count[self.must] == 1).all()) and self.resources.within(
             choice
@@ -232,7 +232,7 @@ class Frame:
         empty[:first] = False
         if (lower[empty] > settings.EXACT).any() or (upper[empty] < -settings.EXACT).any():
             return _none(infeasible=True)
-        # HiGHS returns no solution of a program without columns.
+        # HiGHS returns no solution for a program without columns.
         if not len(columns):
             none = np.zeros(m.a.shape[0]), np.zeros(m.a.shape[1])
             cost = float(m.cost @ fixed)

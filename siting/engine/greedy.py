@@ -13,10 +13,11 @@ Neither holds with several options at a site, limits other than a budget, or req
 proven for a plan is usually far smaller.
 
 Greedy under a budget is not monotone: with more money, an expensive option may leave no room for
-two better ones. So the plan is the best of the greedy plans for the budget and every smaller sum,
-in descending order. If a plan spends at most ``C`` on the way, all sums down to ``C`` give the same
-plan, and the next sum is just below ``C``. The order of options does not depend on the sum. So a
-larger budget includes all plans of a smaller one, and **more money never makes the plan worse**.
+two better ones. So the plan is the best of the greedy plans for the budget and every smaller sum.
+Sums are tried in descending order: if a greedy run never spends more than ``C``, all sums down to
+``C`` give the same plan, and the next sum is just below ``C``. The order of options does not depend
+on the sum. So a larger budget includes all plans of a smaller one, and **more money never makes the
+plan worse**.
 
 This holds for programs of one year whose aim is worth, or worth net of money, if choices are quick
 to evaluate or the viability gap applies. There are three exceptions: time may end the list of sums
@@ -84,9 +85,9 @@ def _for_less_and_less(valuer: Valuer, purse: Purse, clock: Clock) -> Iterator[S
 def sown_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Ints]:
     """Yield the choices constructed with the budget and, for viability gaps, with other sums.
 
-    Each weight in `settings.OWN_MONEY` of a rupee of a station's need is tried in turn. Sums above
-    the budget come last: viability gaps are usually smaller than construction assumes, so a plan
-    constructed with more money may fit the budget.
+    A station's need is part of its price, with each weight in `settings.OWN_MONEY` in turn. Sums
+    above the budget come last: viability gaps are usually smaller than construction assumes, so a
+    plan constructed with more money may fit the budget.
     """
     there = cutter.frame.program.money_pkr
     for most, least in ((there, 0.0), (np.inf, there)):

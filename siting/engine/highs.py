@@ -61,9 +61,9 @@ _ASKS = (_Kind.kCallbackMipInterrupt, _Kind.kCallbackSimplexInterrupt, _Kind.kCa
 def quiet_stdout() -> Iterator[None]:
     """Discard the standard output of C code while the block runs.
 
-    When the first model of a process is made, HiGHS prints two lines to file descriptor 1, which no
-    option prevents and `contextlib.redirect_stdout` does not catch. They would break JSON on
-    standard output. A closed descriptor is left alone.
+    HiGHS prints two lines to file descriptor 1 for the first model of a process, and they would
+    break JSON on standard output. No option prevents them, and `contextlib.redirect_stdout` does
+    not catch them. A closed descriptor is left alone.
     """
     with suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()

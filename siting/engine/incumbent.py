@@ -32,9 +32,9 @@ from siting.program.instance import Flags, Floats, Ints
 class Options:
     """Settings for one aim.
 
-    `greedy`: whether to use the greedy method; `briefly`: whether to prove no bound; `turns`:
-    maximum number of turns; `yields_from`: share of the time limit after which an aim with slow
-    turns ends early, to leave time for later aims.
+    `greedy`: whether to use the greedy method; `briefly`: whether to leave out the proof of a
+    bound; `turns`: maximum number of turns; `yields_from`: share of the time limit after which an
+    aim with slow turns ends early, to leave time for later aims.
     """
 
     gap: float
@@ -62,7 +62,7 @@ class Known:
     money: Floats  # price of a rupee in the unit of the aim, by year
 
     def promising(self, at_most: Floats, enough: float) -> Ints:
-        """Return the missing options that a plan above `enough` may use; none if they are too many.
+        """Return the missing options that a plan above `enough` may use; none if there are many.
 
         `at_most`: for each option, a bound on the plans that use it.
         """
@@ -169,7 +169,7 @@ class Incumbent:
         return self.best + share * abs(self.best) if math.isfinite(self.best) else -math.inf
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return which options no plan above `enough` uses, and a bound on plans with them."""
+        """Return the options that no plan above `enough` uses, and a bound on plans with any."""
         out: Flags = self.at_most <= enough
         return out, float(self.at_most[out].max(initial=-math.inf))
 
@@ -255,7 +255,7 @@ class Incumbent:
         return max(passed / share if share > 0 else self.clock.left_s, 1e-9)
 
     def until(self, share: float) -> float:
-        """Return the elapsed share of the time limit after `share` of the rest, at most `ends`."""
+        """Return the elapsed share of all time after `share` of the time left, at most `ends`."""
         share_s = share * self.clock.left_s
         return min(self.ends, (self.clock.elapsed_s + share_s) / self._whole_s)
 

@@ -3,7 +3,7 @@
 In a relaxation, a fraction of one option at a site may cover the shortfall of a fraction of
 another. Whole stations cannot do that. An option earns at most its margin on all its capacity, or
 on all demand in reach if that is less. Public money pays the rest of its need. So the payments at a
-site are at least the sum of these rests over its options, each weighted by the option's value.
+site are at least the sum of these amounts over its options, weighted by the options' values.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The worth of a plan after one change: without a station, or with another station.
 
 Without a station, others take over the demand they can; the loss is the station's marginal worth.
-A station that serves much energy has a low marginal worth if its neighbours have spare capacity.
+A station that serves much energy may have a low marginal worth if others have spare capacity.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Marginal:
         """Remove stations with too little gain; return the remaining plan, and its worth.
 
         Stations with the least worth per public rupee go first. `least_gain`: minimum worth per
-        rupee; `lowest`: minimum worth of the plan; `allowed`: whether options are a feasible plan.
+        rupee; `lowest`: minimum worth of the plan; `allowed`: tests whether a plan is feasible.
         """
         frame, choice, value = self._frame, self._choice.copy(), self.value
         new = ~self.instance.offer_existing & (self.instance.offer_subsidy > 0)
@@ -138,8 +138,8 @@ class Marginal:
         """Return the best single stations to replace all stations at the given sites.
 
         The table has the columns of `offers_at` and at most `count` rows, one per site. Each
-        station fits the budget and limits once the sites in `without` are empty; ``gain`` compares
-        it with that plan. `larger`: whether to include other offers at sites that have a station.
+        station fits the budget and limits once the sites in `without` are empty; ``gain`` is over
+        the plan with them empty. `larger`: whether to include other offers at sites with a station.
         """
         frame, choice = self._frame, self._choice.copy()
         gone = [self._position[site] for site in without]

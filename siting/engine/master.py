@@ -4,7 +4,7 @@ If the budget hardly binds, the relaxation has many optima; a small price on mon
 them. The price of the whole budget is added back to the bound.
 
 A row counts the new stations of each kind. If a kind is equally good at many sites, branching on
-its number moves the bound much faster than branching on single sites.
+the number of its stations moves the bound much faster than branching on single sites.
 """
 
 from __future__ import annotations
@@ -169,8 +169,8 @@ class Master(CutModel):
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
         """Add the most violated cuts at the optimum and at a mean point; return their number.
 
-        `deep`: whether linked parts are separated together even if other cuts were found. If there
-        are cuts on payments, this is always done.
+        `deep`: whether linked parts are separated together even if other cuts were found. If
+        payments have measures, this is always done.
         """
         taken = relaxed.taken
         large = bool(self.cutter.money) and not self._quickly

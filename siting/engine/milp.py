@@ -1,7 +1,7 @@
 """The whole program, solved through PuLP: slow but simple, for checks and export.
 
-The solver starts from a plan. If too little time is left to write the problem and pass it on (for a
-city, seconds), the starting plan is returned.
+The solver starts from a plan. Writing the problem and passing it on takes seconds for a city. If
+less time is left, the starting plan is returned.
 """
 
 from __future__ import annotations
