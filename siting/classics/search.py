@@ -1,10 +1,10 @@
 """The best plan of each classic model, with a bound on every plan.
 
-The p-median, facility location and set covering are solved as integer programs, starting from a
-plan made by adding and exchanging sites. The p-center is a bisection over the radii (Minieka 1970):
-a set covering problem decides whether p sites cover every demand within a radius. Maximal covering
-is a covering with a budget of p sites (`siting.engine.covering`). With capacities, a transport
-problem evaluates each plan.
+The p-median, facility location and set covering are solved as integer programs. Without capacities,
+they start from a plan made by adding and exchanging sites; with capacities, a transport problem
+evaluates each plan. The p-center is a bisection over the radii (Minieka 1970): a set covering
+problem decides whether p sites cover every demand within a radius. Maximal covering is a covering
+with a budget of p sites (`siting.engine.covering`).
 
 Source: E. Minieka: The m-center problem. SIAM Review 12 (1970), 138-139.
 """
@@ -197,7 +197,7 @@ def search_center(instance: PlainInstance, p: int, means: Means) -> Found:
 
 
 def transport(instance: PlainInstance, chosen: Flags) -> Floats | None:
-    """Return the share of its demand that each pair serves, at the lowest total cost.
+    """Return the share of demand that each pair serves in the assignment of lowest total cost.
 
     Only the chosen sites serve. The result is None if they cannot serve all demand.
     """
