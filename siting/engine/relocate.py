@@ -2,9 +2,7 @@
 
 A station that moves keeps its customers; the gain is the fall in the sum of their drives. If an
 option at the free site is no more expensive and no smaller, and all customers reach it, then all
-limits remain satisfied, and no program has to be solved. Without this step, a station might remain
-at the edge of a city although a site among its customers is free, because the other steps may never
-try that site.
+limits remain satisfied, and no program has to be solved. The other steps may never try such a site.
 """
 
 from __future__ import annotations
@@ -22,8 +20,7 @@ from siting.program.money import caps_of, cases_of, is_shared
 def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
     """Return a choice with stations moved to shorten drives; unchanged if no move helps.
 
-    `frame`: the program for the shortest drives; `point`: the values of its columns under the
-    choice.
+    `frame`: the program for the shortest drives; `point`: its column values under the choice.
     """
     alike = _Alike(frame)
     gain = _gains(frame, choice, point)
@@ -53,7 +50,7 @@ def relocated_often(
     """Move stations while that shortens drives; return the choice and its value.
 
     The value is signed so that more is better; it is -inf if the choice misses a requirement.
-    `serving`: clock for computing the service, by default `clock`; a separate clock lets this
+    `serving`: clock for computing the service, by default `clock`; a clock with more time lets this
     computation finish after the deadline.
     """
     best, value = choice, -np.inf
@@ -73,9 +70,9 @@ def relocated_often(
 def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
     """Return a choice improved by moving stations one by one, while time allows.
 
-    Unlike in `relocated`, a move may leave customers to other stations, so each move is judged by
-    the service of the whole plan. Stations with the longest drives are tried first. For each
-    station, the free sites that most of its energy can reach are tried first.
+    Unlike in `relocated`, a station may leave customers to other stations, so each move is judged
+    by the service of the whole plan. Stations with the longest drives are moved first, and first to
+    the free sites that most of their energy can reach.
     """
     best = frame.serve(choice, clock)
     if not best.found:
@@ -105,9 +102,9 @@ def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
 
 
 def _reached(frame: Frame, choice: Ints, point: Floats) -> tuple[Floats, Floats]:
-    """Return a table of the energy of stations (rows) in reach of sites, and mean drives.
+    """Return each station's energy in reach of each site (columns), and its mean drive.
 
-    Energy is in the program's unit; each station's mean drive is in the unit of the aim.
+    Energy is in the program's unit, drives in the unit of the aim.
     """
     now = _Sales(frame, choice, point)
     reached = (now.by_customer(now.kwh) @ now.within(np.ones(len(now.site)))).toarray()

@@ -1,7 +1,6 @@
 """The solve of one aim: a first plan, a bound, and turns that improve both.
 
-1. A start: an earlier or a constructed plan, filled up in order of worth per rupee if evaluation is
-   fast.
+1. A start: an earlier or a constructed plan, filled up by worth per rupee if evaluation is fast.
 2. The root: a bound by cuts, and plans from the relaxation (`siting.engine.root`).
 3. Turns until the gap is proven (`siting.engine.schedule`): roundings make plans; crossings and
    windows (large neighbourhood search) improve them; further cuts improve the bound; integer master
@@ -162,8 +161,8 @@ def _whole(inc: Incumbent, nodes: int | None) -> None:
         believed = inc.frame.signed(answer.objective)
         if start is None or value >= believed - max(1e-6 * abs(believed), inc.noise):
             return
-        # HiGHS 1.16 may overvalue a start in its presolve, and then skips all worse solutions.
-        # The bound remains valid.
+        # HiGHS 1.16 may overvalue a start in its presolve and skip worse solutions. The bound
+        # remains valid.
         start = None
 
 
