@@ -74,7 +74,7 @@ class Part:
         self.able = np.stack([(self.capacity[:, c] > 0).any(axis=1) for c in self.columns], axis=1)
 
     def _hall_sets(self) -> list[tuple[Floats, list[int]]]:
-        """Return each union of kinds' groups as offers' outputs and the kinds with other groups."""
+        """Return each union of kinds' groups: offers' outputs, and the kinds with other groups."""
         unions = {frozenset[int]()}
         for groups in self.columns:
             unions |= {union | set(groups) for union in unions}

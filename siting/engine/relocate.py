@@ -50,8 +50,7 @@ def relocated_often(
     """Move stations while that shortens drives; return the choice and its value.
 
     The value is signed so that more is better; it is -inf if the choice misses a requirement.
-    `serving`: clock for computing the service, by default `clock`; a clock with more time lets this
-    computation finish after the deadline.
+    `serving`: clock for computing the service, by default `clock`.
     """
     best, value = choice, -np.inf
     while True:
@@ -102,10 +101,7 @@ def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
 
 
 def _reached(frame: Frame, choice: Ints, point: Floats) -> tuple[Floats, Floats]:
-    """Return each station's energy in reach of each site (columns), and its mean drive.
-
-    Energy is in the program's unit, drives in the unit of the aim.
-    """
+    """Return each station's energy in reach of each site (column), and its mean drive."""
     now = _Sales(frame, choice, point)
     reached = (now.by_customer(now.kwh) @ now.within(np.ones(len(now.site)))).toarray()
     drives = np.bincount(now.station, -now.kwh * now.worth[now.used], len(choice))
@@ -175,10 +171,7 @@ class _Alike:
 
 
 def _gains(frame: Frame, choice: Ints, point: Floats) -> sparse.coo_array:
-    """Return a table of the savings if a station (row) moves to a site (column).
-
-    Only sites that all customers of the station reach have an entry.
-    """
+    """Return the savings of moving a station (row) to a site (column) all its customers reach."""
     now = _Sales(frame, choice, point)
     count, there = now.by_customer(np.ones(len(now.used))), now.within(np.ones(len(now.site)))
     reach = sparse.coo_array(count @ there)

@@ -63,10 +63,7 @@ def search_root(inc: Incumbent) -> None:
 
 
 def cut(inc: Incumbent, stalled: float, ends: float) -> None:
-    """Add cuts until a round lowers the bound by less than the share `stalled`.
-
-    If `inc.known` is set, the rounds stop after the work of one turn.
-    """
+    """Add cuts until a round lowers the bound by less than the share `stalled`."""
     began = inc.clock.work
     with inc.clock.phase("cuts", inc.until(ends)):
         if inc.known is None:
@@ -124,8 +121,7 @@ def _dive(inc: Incumbent) -> None:
 def relax(inc: Incumbent) -> None:
     """Compute the relaxation with all options and dive from it.
 
-    Nothing is done if a relaxation and a plan are already known. If there is a plan, only the
-    greedy method dives, because it has no windows.
+    Nothing is done if a relaxation and a plan are known. With a plan, only the greedy method dives.
     """
     if inc.known is not None and inc.choice is not None:
         return

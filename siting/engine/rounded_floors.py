@@ -12,7 +12,7 @@ rounding excludes 5.05. With a divisor ``q`` and the fractional part ``f`` of ``
     sum of (floor(a_o / q) + min(1, fraction(a_o / q) / f)) y_o  >=  ceil(b / q)
 
 holds for all integer ``y`` that satisfy the original row. Each demand row has a price of 0 or its
-whole worth. Priced rows are all of some kinds, or those that the relaxation serves in full.
+whole worth. Priced are all rows of some kinds, or those that the relaxation serves in full.
 
 Source: H. Marchand, L. Wolsey: Aggregation and mixed integer rounding to solve MIPs. Operations
 Research 49 (2001), 363-371.
@@ -75,8 +75,7 @@ class RoundedFloors:
     def broken(self, taken: Floats, price: Floats) -> tuple[sparse.csr_array, Floats]:
         """Return the rows over options that a point violates most, and their lower limits.
 
-        `taken`: value of each option; `price`: duals of the matrix rows at the relaxation's
-        optimum.
+        `taken`: value of each option; `price`: duals of the rows at the relaxation's optimum.
         """
         rows, least = [np.zeros((0, self.frame.count))], []
         for floor, always in self.floors:
@@ -136,10 +135,7 @@ class RoundedFloors:
 
 
 def rounded(least: float, amount: Floats, taken: Floats) -> list[tuple[Floats, float]]:
-    """Return the roundings of ``sum of amount_o y_o >= least`` that a point violates most.
-
-    Each rounding consists of the options' coefficients and a lower limit.
-    """
+    """Return the most violated roundings of ``sum of amount_o y_o >= least``: rows and limits."""
     scale = max(float(np.abs(amount).max(initial=0.0)), abs(least))
     least -= settings.EXACT * scale
     if least <= settings.SIGNIFICANT * scale:

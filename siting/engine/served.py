@@ -91,7 +91,6 @@ def energies(frame: Frame, point: Floats) -> Floats:
     share = used / np.where(service.kwh > 0, service.kwh, 1.0)
     # A row that is served in full within the tolerance counts as served in full.
     out = out / np.where(share > 1 - settings.NOISE, share, 1.0)[service.row]
-    # An energy that is a tiny share of its row's demand is dropped.
     tiny = settings.ARITHMETIC * service.kwh[service.row]
     kept: Floats = np.where(out > tiny, out, 0.0)
     return kept

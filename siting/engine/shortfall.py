@@ -304,8 +304,7 @@ class Shortfall:
 class Shortfalls:
     """The subproblems of all groups of parts, each built on first use.
 
-    Where floors or money link parts, the fast subproblems of single parts come first; they are
-    usually enough. The large subproblems of the groups come second.
+    Where floors or money link parts, single parts come first: they are fast and usually enough.
     """
 
     def __init__(self, cutter: Cutter, clock: Clock, *, threads: int) -> None:

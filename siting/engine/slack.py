@@ -35,7 +35,7 @@ class Room:
         self.price = self._price(frame)
 
     def _price(self, frame: Frame) -> Floats:
-        """Return each option's subsidy (PKR) if only money is limited, else its summed shares of limits."""
+        """Return each option's subsidy (PKR) if money alone is limited, else its use of limits."""
         subsidy = frame.options.of_offers(frame.program.instance.offer_subsidy)[:, -1]
         if not self.limited:
             return subsidy

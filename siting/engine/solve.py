@@ -492,9 +492,9 @@ class _Solve:
     ) -> tuple[Frame, float]:
         """Return the frame of an aim, and the value of the current plan in it.
 
-        `program`: by default the one narrowed by pricing. The frame allows the smallest loss in the
-        values reached with which the plan is feasible within solver tolerances. The value is signed
-        so that more is better; it is -inf without a feasible plan.
+        `program`: by default the one narrowed by pricing. Solver tolerances may make the plan miss
+        the values reached; the frame then allows the smallest loss that makes the plan feasible.
+        The value is signed so that more is better; it is -inf without a feasible plan.
         """
         asked = len(self.before)  # number of values that any plan must reach
         of, choice = program or self.program, self.choice
@@ -660,7 +660,7 @@ class _Solve:
         return result_of(self.inc)
 
     def _worked(self, inc: Incumbent, work: Callable[[Incumbent], None]) -> Incumbent:
-        """Call a function on an incumbent; return the incumbent, even after Ctrl-C or a stuck solver."""
+        """Call a function on an incumbent, and return it even after Ctrl-C or a stuck solver."""
         try:
             work(inc)
         except KeyboardInterrupt:

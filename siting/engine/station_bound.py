@@ -126,9 +126,9 @@ def bound_by(
 def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
     """Return a row (``<= 0``) for each site that its business case implies, or None.
 
-    The result is None without the viability gap, and with concessions. Each row states that, at the
-    worths in `by`, a site's pairs earn, after payments, at most what its options can earn alone.
-    The relaxation may violate this if a fraction of one option covers the shortfall of another.
+    The result is None without the viability gap, and with concessions. At the worths in `by`, the
+    pairs of a site, less its payments, earn at most what its options can earn alone. The relaxation
+    may violate this if a fraction of one option covers the shortfall of another.
     """
     rule, layout = frame.program.gap, frame.layout
     if rule is None or is_shared(cases_of(layout.instance, rule)).any():
@@ -201,8 +201,8 @@ def _lowest(
 ) -> tuple[Floats, Floats]:
     """Return each option's lowest coefficient over gap prices, and each site's best gap price.
 
-    A coefficient is convex in the gap price. At each site, the search closes in on the best price
-    for the option with the highest lowest coefficient. With concessions there is no search.
+    A coefficient is convex in the gap price. Each site's best price is that of the option whose
+    lowest coefficient is the highest there. With concessions there is no search.
     """
     site, sites = cutter.frame.site, cutter.frame.sites
     best = np.full(sites, top)

@@ -41,7 +41,7 @@ class _Node:
 
 @dataclass(frozen=True, eq=False)
 class _Split:
-    """A node's two children, the branching's key, and how far each child moves the split quantity."""
+    """A branching: key, two children, and how far each child moves the quantity branched on."""
 
     key: tuple[int, int]
     down: _Node
@@ -174,10 +174,7 @@ class Tree:
     # --- splits ------------------------------------------------------------------------------
 
     def _best_of(self, splits: list[_Split], relaxed: Relaxed, work: float) -> _Split:
-        """Return the branching estimated to lower the bounds of both children most.
-
-        Trials of branchings may take as much work as the node's cuts (`work`).
-        """
+        """Return the split estimated to lower both bounds most, after trials of about `work`."""
         best, best_score = splits[0], -1.0
         began = self._clock.work
         for split in splits:
@@ -207,8 +204,7 @@ class Tree:
     def _splits(self, node: _Node, relaxed: Relaxed) -> list[_Split]:
         """Return branchings on the counts of kinds, else on fractional sites, else on options.
 
-        Of many counts or sites, only those nearest to halfway between two integers are used. The
-        list is empty at a plan.
+        Of many counts or sites, only those nearest to halfway between two integers are used.
         """
         counts = [float(relaxed.taken[kind].sum()) for kind in self._master.kinds]
         uneven = [k for k, n in enumerate(counts) if abs(n - round(n)) > settings.SIGNIFICANT]

@@ -1,6 +1,6 @@
 """Conflicts: requirements that no plan meets together, and the smallest changes that resolve them.
 
-1. If the elastic relaxation proves the conflict, only requirements with a dual price in it are
+1. If the elastic relaxation proves the conflict, only requirements with a dual price there are
    tested. They conflict with each other, so changing any other requirement cannot help.
 2. Each requirement is dropped alone; large blocks are first dropped as a whole, then in halves. If
    the others allow a plan, the smallest sufficient change is computed, and is verified by a plan of
@@ -346,10 +346,7 @@ class _Diagnosis:
     def verified(
         self, answer: Answered, excess: dict[int, float]
     ) -> tuple[dict[int, float], Flags]:
-        """Return figures that fit the plan found, and which sites have a station in that plan.
-
-        If the plan does not fit the figures as rounded, they are relaxed slightly further.
-        """
+        """Return figures that fit the plan found, and which sites have a station in that plan."""
         options = self.elastic.options
         taken = options.offer[np.flatnonzero(answer.point[: len(options)] > 0.5)]
         standing = self.nowhere.copy()

@@ -127,8 +127,7 @@ class CoveringPlan:
     def exchanges(self) -> tuple[Ints, Floats]:
         """Return the slots in use, and the gains from putting each option (column) into each slot.
 
-        The gain is ``-inf`` if the exchange breaks the budget or a group, or if the plan already
-        has the option.
+        The gain of an infeasible exchange is ``-inf``.
         """
         slots = np.flatnonzero(self.holds >= 0)
         change = self.shared[slots] + self.gain

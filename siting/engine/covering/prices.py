@@ -8,9 +8,9 @@ earns this price. Then no plan covers more than::
 The second term is relaxed to a knapsack with one option per group: ``min over m >= 0 of  m B + sum
 over groups of max(0, p(k) - m c_k)``. Here ``p(k)`` is the sum of the prices of the rows that ``k``
 covers, and ``m`` is the price of a unit of budget. This Lagrangian bound at best equals the bound
-of the linear relaxation. Requiring option ``k`` lowers the bound by at least ``max(0, p(j) - m c_j)
-- (p(k) - m c_k)``, where ``j`` is the best option of its group. If the bound then does not exceed
-the weight sought, ``k`` is excluded.
+of the linear relaxation. If option ``k`` is required, the bound falls by at least ``max(0, p(j) - m
+c_j) - (p(k) - m c_k)``, where ``j`` is the best option of its group. If the bound then does not
+exceed the weight sought, ``k`` is excluded.
 
 Source: R. D. Galvão, L. G. A. Espejo, B. Boffey: A comparison of Lagrangean and surrogate
 relaxations for the maximal covering location problem. European Journal of Operational Research 124
@@ -69,7 +69,7 @@ class Knapsack:
         return bound, mixed, worth
 
     def left(self, sold: Floats, worth: float) -> Floats:
-        """Return each group's best net earnings (at least 0) at a price `worth` of a unit of budget."""
+        """Return each group's best net earnings (0 or more) at the price `worth` of budget."""
         net = sold - worth * self.cost
         if self._alone:
             return np.maximum(net, 0.0)
