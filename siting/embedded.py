@@ -19,8 +19,8 @@ PACKAGE = Path(__file__).resolve().parent
 def embedded_files(nation: bool = False) -> dict[Path, Path]:
     """Return the files of the embedded city, keyed by their paths in a copy.
 
-    With `nation`, include the files of the other embedded cities and of their nation. Raises
-    `InputError` if this installation lacks the files.
+    `nation` adds the other embedded cities and their nation. Raises `InputError` if this
+    installation lacks the files.
     """
     # A wheel has the files inside the package; a clone has them beside the package.
     cities = CITIES if nation else CITIES[:1]
@@ -43,8 +43,7 @@ def copy_embedded_city(folder: Path | str = "siting-demo", nation: bool = False)
     Parameters
     ----------
     folder
-        Folder for the copy, in which ``configs/`` and ``data/`` are created. Existing files are
-        unchanged.
+        Folder for the copy, which gets ``configs/`` and ``data/``. Existing files are unchanged.
     nation
         Whether to copy all embedded cities and their nation too.
 
@@ -56,8 +55,7 @@ def copy_embedded_city(folder: Path | str = "siting-demo", nation: bool = False)
     Raises
     ------
     InputError
-        If files of the city in the folder differ from the packaged files, perhaps because you
-        edited them.
+        If the folder is a file, or contains edited files of the city.
 
     Examples
     --------
