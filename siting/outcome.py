@@ -107,7 +107,7 @@ class Outcome(Solved):
 
     @property
     def drives_min(self) -> tuple[float, float]:
-        """Mean and 90th-percentile drive (min) of the kWh served in the target year; NaN if none."""
+        """Mean and 90th-percentile drive (min) of kWh served in the target year; NaN if none."""
         kwh = self.service["served_kwh_day"].to_numpy(dtype=float)
         minutes = self.service["travel_min"].to_numpy(dtype=float)
         if kwh.sum() <= 0:

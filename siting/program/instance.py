@@ -31,7 +31,7 @@ Names = npt.NDArray[np.object_]
 
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """The input of every model: demand, offers, reach and limits, as read-only arrays.
+    """The input of every model: demand, offers, reach and limits.
 
     Parameters
     ----------
