@@ -125,10 +125,7 @@ class UserTable:
         return texts_of(self.table, column)
 
     def number(self, column: str, what: str, least: float = 0.0) -> pd.Series[float]:
-        """Return a column as numbers, and record a fault for values that are not >= `least`.
-
-        Blank and faulty values are NaN.
-        """
+        """Return a column as numbers, with NaN for blanks and faults (values not >= `least`)."""
         given = self.text(column)
         read = pd.to_numeric(given.where(given != ""), errors="coerce").astype(float)
         bad = (given != "") & ~(np.isfinite(read) & (read >= least))
@@ -155,10 +152,7 @@ class UserTable:
 def unreadable_in_words(
     path: Path, what: str = "cannot be read", also: tuple[type[Exception], ...] = ()
 ) -> Iterator[None]:
-    """Turn a library's error about a file's content into an `InputError` that states `what`.
-
-    Errors of the types in `UNREADABLE` and `also` are replaced.
-    """
+    """Turn a library's error about a file's content into an `InputError` that states `what`."""
     try:
         yield
     except SitingError:

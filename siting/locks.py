@@ -17,8 +17,7 @@ _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 class Lock:
     """A lock that is held; see `hold`.
 
-    `held` is None on a file system without locks. `sure` is then false: another process may hold
-    the lock too.
+    Without locks in the file system, `held` is None and `sure` is false: others may hold it too.
     """
 
     def __init__(self, path: Path, held: FileLock | None) -> None:

@@ -1,8 +1,8 @@
 """The manifest of a run folder, `stages/stages.json`, and the detection of damaged folders.
 
 The manifest contains its own hash, and the SHA-256 of every file of the run except ``report.html``,
-which may be regenerated. Hashes do not reveal edits that change the hashes too; the recount of
-`siting verify` does. The manifest of a nation lists all files below the nation's folder.
+which may be regenerated. If an edit changes the hashes too, only the recount of `siting verify`
+reveals the edit. The manifest of a nation lists all files below the nation's folder.
 """
 
 from __future__ import annotations
@@ -44,10 +44,7 @@ def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def sealed_below(record: Mapping[str, Any], folder: Path, but: Sequence[str]) -> dict[str, Any]:
-    """Return a manifest: `record`, the hashes of all files below a folder, and its own hash.
-
-    `but` lists files to leave out, such as the manifest itself.
-    """
+    """Return a manifest: `record`, its own hash, and those of files below a folder except `but`."""
     names = [
         name
         for name in files_below(folder)

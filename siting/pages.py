@@ -80,8 +80,8 @@ def cells_of(
 ) -> tuple[list[str], list[list[str]], list[str]]:
     """Return the headings, cells and CSS classes of columns, as `table` expects them.
 
-    `columns` maps a column's name to its heading, which a comma and a `format` code follow in a
-    column of numbers. The code ``m`` means millions.
+    `columns` maps a column's name to its heading. In a column of numbers, a comma and a `format`
+    code follow the heading. The code ``m`` means millions.
 
     >>> cells_of({"a": "Money,,.0f"}, [{"a": 1200.0}])
     (['Money'], [['1,200']], ['n'])

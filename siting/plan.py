@@ -179,7 +179,7 @@ class Plan:
             subsidy += f" of {s.budget_pkr / 1e6:,.2f} m budget"
         told = {one.label: one.text for one in s.lines}
         told |= {one["label"]: one["text"] for one in self.facts.get("headline", {}).values()}
-        # The simulated day comes first, because the program evaluates each station separately.
+        # The simulated day comes first, because in it all drivers choose freely.
         first = [(label, told.pop(label)) for label in OF_ALL_DRIVERS if label in told]
         lines = [
             ("Status", status_text(s)),

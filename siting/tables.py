@@ -198,10 +198,7 @@ def may_be_built(offers: pd.DataFrame) -> pd.Series[bool]:
 
 
 def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Fault]:
-    """Return a fault for each deviation of a table from its specification.
-
-    The faults name `where`, by default the specification's name.
-    """
+    """Return a fault for each deviation of a table (called `where`) from its specification."""
     where = where or table.name
     fix = f"it has: {', '.join(map(str, frame.columns))}"
     faults = [

@@ -55,8 +55,6 @@ def html_text(text: str) -> str:
 def json_in_page(data: Any) -> str:
     r"""Return plain values as JSON that cannot close the HTML element that contains it.
 
-    Control characters in strings are made visible.
-
     >>> print(json_in_page({"name": "</script>"}))
     {"name":"\u003c/script\u003e"}
     """
@@ -80,8 +78,7 @@ def kml_text(value: Any) -> Any:
 def cell_text(value: Any) -> Any:
     """Return a string for a spreadsheet, with formulas quoted; other values are unchanged.
 
-    A carriage return becomes a line feed: Python 3.12 does not quote it in a CSV, where it would
-    end the row.
+    A carriage return becomes a line feed, because Python 3.12 does not quote it in a CSV.
 
     >>> cell_text("=1+1"), cell_text("Pump"), cell_text(-2.5)
     ("'=1+1", 'Pump', -2.5)

@@ -48,9 +48,8 @@ FIXES = {
 }
 # Errors from a full disk, a quota, or a limit on file size.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# Unfinished output: a file is named `.siting-part-RANDOM`, and a folder NAME is named `.NAME` +
-# PART. The writer locks and signs a lock file next to the folder. A folder without a lock file
-# belongs to somebody else.
+# Unfinished output: a file `.siting-part-RANDOM`, or a folder `.NAME` + PART with a lock file next
+# to the folder. A folder without a lock file belongs to somebody else.
 PART_FILE = ".siting-part-"
 PART, LOCK = "-siting-part", ".lock"
 _PART_FILE = re.compile(rf"{re.escape(PART_FILE)}[a-z0-9_]{{8}}(\..*)?", re.DOTALL)
@@ -63,10 +62,7 @@ _WRITTEN = (("stages/stages.json",), ("nation.json", "certificate.csv"))
 def write_plain_csv(
     frame: pd.DataFrame, path: Path, *, replace: bool = False, **writing: Any
 ) -> None:
-    """Write a table as CSV atomically, with formulas quoted (`cell_text`).
-
-    The index is not written. `writing` is passed to `pandas.DataFrame.to_csv`.
-    """
+    """Write a table as CSV atomically, without its index and with formulas quoted."""
     texts = {
         name: frame[name].map(cell_text, na_action="ignore")
         for name in frame.columns
@@ -79,8 +75,7 @@ def write_plain_csv(
 def require_free(path: Path) -> None:
     """Check that a file may be written: the path is free and outside stored runs.
 
-    An existing file may be an input, or may have been edited since siting wrote it. No file is
-    added to the folder of a stored run or of a nation's plan.
+    An existing file may be an input, or may have been edited since siting wrote it.
     """
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()
@@ -105,9 +100,9 @@ def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = 
     """Write a file atomically: completely or not at all.
 
     `write` writes to a part file, which is then renamed. The folder of `path` is created if
-    missing, and a symbolic link is followed. `replace`, which replaces an existing file, is for
-    siting's own files. Raises `InputError` if `path` is a folder, a device or a pipe, or is not
-    free (`require_free`), and `OutputError` if the file cannot be written.
+    missing, and a symbolic link is followed. An existing file is replaced only with `replace`,
+    which is for siting's own files. Raises `InputError` if `path` is a folder or a device, or is
+    not free (`require_free`), and `OutputError` if writing fails.
     """
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()
@@ -160,8 +155,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
     Part folders that killed writers left beside `path` are deleted. An empty folder at `path` is
     replaced, and a symbolic link is followed. Raises `InputError` if `path` is a file, is not
-    empty, is being written by another process, or is in a stored run, and `OutputError` if the
-    folder cannot be written.
+    empty, is being written, or is in a stored run, and `OutputError` if writing fails.
     """
     with claimed_folder(path) as claim:
         yield claim.part

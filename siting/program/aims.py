@@ -5,8 +5,8 @@
                    year and probability (`siting.program.slices`), with or without decay
 `NetWorth`         ``max  sum of w_s a_ij v_is x_ijs  -  g M``: worth minus a charge ``g`` on each
                    rupee of money ``M`` (Everett's price of the budget). Stations that bring less
-                   than ``g`` per rupee are not built. With years the charge is ``sum of g_t
-                   (M_t - M_t-1)``, where ``M_t`` is the money drawn by the end of year ``t``
+                   than ``g`` per rupee are not built. With years the charge is
+                   ``sum of g_t (M_t - M_t-1)``, where ``M_t`` is the money drawn up to year ``t``
 `LeastMoney`       ``min`` public money drawn, or total cost
 `WorstShare`       ``max  t``  with  ``t D_gs <= sum of x_ijs over i in g, j``  for each group
 `LeastRegret`      ``min  r``  with  ``r >= b_k - S_k``  for each scenario ``k``, where ``b_k`` is
@@ -152,10 +152,7 @@ class Aim(ABC):
         return None
 
     def goal(self, layout: Layout) -> Goal | None:
-        """Return the aim, without money, as a function of the worth in each scenario, or None.
-
-        None means that the aim depends on more than worth and money.
-        """
+        """Return the aim, without money, as a function of worth by scenario; None if impossible."""
         chance = np.array(layout.probabilities)
         return (lambda worth: np.tensordot(chance, worth, axes=1)) if self.of_worth else None
 

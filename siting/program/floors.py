@@ -47,7 +47,7 @@ class Floor:
 def groups_of(
     instance: Instance, of: pd.Series | str | None, zones: pd.Series | None = None
 ) -> dict[str, Flags]:
-    """Return the groups of a partition: for each group name, a mask over the demand rows.
+    """Return a mask over the demand rows for each group of a partition, by name.
 
     `of` is None for the city, ``"class"`` for vehicle classes, ``"zone"`` for `zones`, or a series
     of group names by ``demand_id`` (blank or absent: no group).

@@ -51,8 +51,7 @@ class Instance:
     offer_bundle, offer_opens
         Bundle of each offer (blank: none), and the year in which the offer must open (0: any year).
     reach_start, reach_site, reach_min
-        Cell ``i`` reaches the sites ``reach_site[reach_start[i]:reach_start[i + 1]]``, in order,
-        in ``reach_min`` minutes.
+        Cell ``i`` reaches ``reach_site[reach_start[i]:reach_start[i + 1]]`` in ``reach_min`` min.
     budget_pkr
         Public money (PKR).
     limits
@@ -110,8 +109,7 @@ class Instance:
         Offers with a ``reason`` are left out. At the site of an existing station, only the station
         and its extensions (``extends`` is true) remain. The capacity and power of an extension
         include those of the station; the cost does not. Of the offers with the same ``bundle``,
-        either all or none are open in the last year. An offer with an ``opens_year`` above 0 must
-        open in that year.
+        either all or none are open in the last year. An ``opens_year`` above 0 fixes the opening.
 
         Parameters
         ----------
@@ -134,8 +132,7 @@ class Instance:
         Raises
         ------
         InputError
-            If the tables, their references or the budget are invalid, or no demand can reach a
-            usable station. The error reports every problem.
+            If the input is invalid or no demand can reach a usable station. Lists every problem.
         InfeasibleError
             If existing and required stations alone break limits; the error names each of them.
 
@@ -271,10 +268,7 @@ class Instance:
     def positions_of(self, offer_ids: Iterable[str]) -> Ints:
         """Return the positions of offers, in the order of their ids.
 
-        Raises
-        ------
-        InputError
-            If an id is not an offer of this instance, or two offers are at one site.
+        Raises `InputError` if an id is unknown, or two offers are at one site.
         """
         wanted = sorted(set(map(str, offer_ids)))
         unknown = [name for name in wanted if name not in self._position]

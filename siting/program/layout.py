@@ -239,8 +239,7 @@ class Layout:
     ) -> Iterator[tuple[Ints, tuple[int, ...], tuple[int, ...]]]:
         """Yield the sites, kinds of demand and charger groups of each family of capacity rows.
 
-        Charger groups that a site lacks are removed. Sites with the same groups and kinds share a
-        family.
+        Groups that a site lacks are removed. Sites with the same groups and kinds share a family.
         """
         there = np.zeros((len(kwh), capacity.shape[1]), dtype=bool)
         np.logical_or.at(there, of, capacity > 0)

@@ -99,9 +99,8 @@ def feeders(
 ) -> tuple[Limit, ...]:
     """Return one limit for each 11 kV feeder, on the total power of its new chargers (kW).
 
-    An extension counts only the power that it adds. `feeder_of_site` maps each ``site_id`` to its
-    feeder; sites without a feeder are not limited. `headroom_kw` is the spare power of each feeder
-    (kW).
+    An extension counts only with the power that it adds. `feeder_of_site` maps each ``site_id`` to
+    its feeder, and `headroom_kw` each feeder to its spare power. Other sites are not limited.
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "power_kw": [60.0, 30.0], "existing": [False, True]})

@@ -51,11 +51,9 @@ class GapRule:
     Parameters
     ----------
     margin_pkr
-        Present value of the margin on one kWh/day over a station's life (PKR): one number, or a
-        number for each vehicle class.
+        Present value of the margin on one kWh/day over a station's life (PKR), by class or for all.
     cap
-        Maximum public money for an offer: one share of each offer's need, in (0, 1], or an amount
-        (PKR) for each ``offer_id``.
+        Maximum public money for an offer: a share of its need, in (0, 1], or PKR by ``offer_id``.
     sales_share
         The hurdle: the share of its planned sales at which a station must break even, in (0, 1].
     concessions

@@ -66,10 +66,7 @@ def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) 
 
 
 def opening(options: Options, opens: Ints, years: Ints) -> Options:
-    """Return the options whose last offer opens in its required year.
-
-    `opens` is the required year of each offer (0: any year). `years` are the plan's years.
-    """
+    """Return the options whose last offer opens in its required year `opens` (0: any year)."""
     begin = (options.offer == options.last[:, None]).argmax(axis=1)
     kept = (opens[options.last] == 0) | (opens[options.last] == years[begin])
     return Options(options.site[kept], options.offer[kept])

@@ -100,7 +100,7 @@ class Program:
     # Total worth of each demand row in each slice, if it varies by slice.
     worth_by_slice: Floats | None = None
     floors: tuple[Floor, ...] = ()  # the required shares
-    # Plans to differ from: the positions of the plan's sites, and the least number that differ.
+    # Plans to differ from: the positions of the plan's sites, and how many sites must differ.
     distances: tuple[tuple[Ints, int], ...] = ()
     gap: GapRule | None = None  # None: offers have fixed subsidies
     budgeted: bool = True  # whether the budget limits the plan
@@ -612,7 +612,7 @@ class Program:
     def matrix(
         self, aim: Aim | None = None, reached: Iterable[Reached] = (), *, by_cell: bool = False
     ) -> Matrix:
-        """Return the program for one aim as a sparse matrix that keeps what earlier aims reached."""
+        """Return the program for one aim as a sparse matrix; rows keep the values in `reached`."""
         aim = self.all_aims[0] if aim is None else aim
         reached = tuple(reached)
         by_cell |= any(one.of_drives for one in (aim, *(r.aim for r in reached)))

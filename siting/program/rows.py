@@ -63,10 +63,7 @@ class Rows:
         lower: Floats | None = None,
         upper: Floats | None = None,
     ) -> None:
-        """Add rows numbered from 0, each divided by its largest coefficient.
-
-        At least one of the bounds `lower` and `upper` is needed.
-        """
+        """Add rows, numbered from 0 and with a bound, each divided by its largest coefficient."""
         count = len(next(side for side in (lower, upper) if side is not None))
         if not count:
             return

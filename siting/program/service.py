@@ -1,10 +1,9 @@
 """Service: merged demand rows and their pairs with sites.
 
-Demand rows can be merged if they plug into the same chargers, reach the same sites, have the same
+Demand rows are merged if they plug into the same chargers, reach the same sites, have the same
 weight at each site in every slice, are in the same floors and earn the same margin. If an aim
-depends on drive times, they also need the same drive times and costs per minute. The energy served
-to a merged row is split among its demand rows in proportion to demand, so the merged program is
-equivalent.
+depends on drive times, they also need the same drive times and costs per minute. Merging is exact:
+the energy of a merged row is split among its demand rows in proportion to demand.
 
 A *pair* is a merged row and a site with chargers that the row could use. Pairs are the same in
 every slice; only the demand differs.

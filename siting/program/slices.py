@@ -4,9 +4,8 @@ A *slice* is one year in one scenario. Each slice has its own demand, and no ene
 slices. A station that is open in a year is open in all scenarios of that year, because a plan is
 chosen before the scenario is known.
 
-The weight of a kWh/day in year ``t`` is ``w_t``: the number of years until the next year of the
-plan, discounted to the first year. In a mean over scenarios, the weight of scenario ``s`` is its
-probability ``p_s``.
+The weight of a kWh/day in year ``t`` is ``w_t``: the years until the plan's next year, discounted
+to the first year. In a mean over scenarios, scenario ``s`` has its probability ``p_s`` as weight.
 """
 
 from __future__ import annotations
