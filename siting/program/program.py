@@ -563,7 +563,7 @@ class Program:
 
     @cached_property
     def _told(self) -> tuple[Floats, Service]:
-        """The demand in each slice, without rows too small for a solver, and the merged rows."""
+        """The demand in each slice (0 for rows too small for a solver), and the merged rows."""
         demand = self.demand_kwh
         made = self._service(demand, by_cell=False)
         largest = float(made.kwh.max(initial=0.0))
