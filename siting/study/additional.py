@@ -37,8 +37,8 @@ def at_risk(case: pd.DataFrame, concessions: Mapping[str, str]) -> dict[str, Any
 
     All stations of a concession share one business case. Keys: ``stations``; ``below_npv_0``
     (stations with a negative NPV after subsidy); ``subsidy_below_npv_0_pkr`` (subsidy of these
-    stations); ``losing`` (stations that lose cash in a usual year); ``loss_pkr_year`` (their loss);
-    ``npv_pkr`` (total NPV after subsidy).
+    stations); ``losing`` (stations that lose cash in a usual year); ``loss_pkr_year`` (the cash
+    lost); ``npv_pkr`` (total NPV after subsidy).
     """
     ones = [f"{site in concessions} {concessions.get(site, site)}" for site in case["site_id"]]
     sums = case.groupby(ones)[["npv_subsidised_pkr", "cost_pkr"]].transform("sum")

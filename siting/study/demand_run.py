@@ -149,7 +149,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
 
 
 def _at_depots(shares: pd.DataFrame, zones: pd.Series, depots: pd.DataFrame) -> pd.DataFrame:
-    """Return the shares by cell; fleets known by depot have theirs at the depots."""
+    """Return the shares by cell; the shares of fleets known by depot are at the depots."""
     parts = [shares[~shares["vehicle_class"].isin(depots["vehicle_class"])]]
     for name, class_depots in depots.groupby("vehicle_class", sort=False):
         share = demand.depot_shares(class_depots)

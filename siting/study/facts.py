@@ -250,9 +250,9 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
     The gain of a station is the energy lost if the station is not built and all else is unchanged.
     Keys: ``least_gain`` (the lowest ``program.least_gain`` of any year, or the default if the
     configured one applies to cost), ``plan`` (energy that all new stations serve per PKR m),
-    ``least_station`` (id of the weakest station), ``least`` (its gain) and ``below`` (ids of the
-    stations below ``least_gain``). The result is empty if no new station draws public money or no
-    loss is known.
+    ``least_station`` (id of the weakest station), ``least`` (the gain of this station) and
+    ``below`` (ids of the stations below ``least_gain``). The result is empty if no new station
+    draws public money or no loss is known.
     """
     new = plan.new_sites
     drawn = new.set_index(new["site_id"].astype(str))["subsidy_pkr"].astype(float) / MILLION

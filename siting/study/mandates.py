@@ -86,9 +86,9 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
     """Return a table of the mandates by owner, and headline figures on the cost of mandates.
 
     The table has one row per owner, or per owner and area. Columns: ``mandate``, ``places``,
-    ``must`` (number of sites to equip), ``equipped`` (number equipped), ``sites`` (their ids),
-    ``worth`` (of the equipped sites and the existing stations), ``free_worth`` (worth with the
-    owner's best sites, in equal number) and ``loses`` (``free_worth`` less ``worth``).
+    ``must`` (number of sites to equip), ``equipped`` (number equipped), ``sites`` (ids of the
+    equipped sites), ``worth`` (worth of these sites with the existing stations), ``free_worth``
+    (worth with the owner's best sites, in equal number), ``loses`` (``free_worth`` less ``worth``).
     """
     program, mine = answer.program, [one for one in asked.limits if one.kind in (PUBLIC, OWNERS)]
     stands = set(answer.offers)
@@ -138,7 +138,7 @@ def _owner_worths(
 ) -> tuple[float, float]:
     """Return the worth of an owner's equipped sites, and of the same number of best sites.
 
-    Both include the existing stations. The second is NaN if not found in time.
+    Both include the existing stations. The worth of the best sites is NaN if not found in time.
     """
     instance = program.instance
     theirs = np.isin(instance.offer_ids, np.array(list(one.use), dtype=object))

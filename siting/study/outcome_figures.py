@@ -54,7 +54,7 @@ def decide(
 def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None, pd.DataFrame]]:
     """Return the outcome without tables of blocks, and the service of its stations by year.
 
-    The service is for the configuration's own demand, which is solved again if there are scenarios.
+    If there are scenarios, the service of the configuration's own demand is solved separately.
     """
     config = asked.config
     outcome = outcome_of(answer, aim=aim_in_words(config), blocks=sorted(blocks_of(config)))
@@ -191,7 +191,7 @@ class _Told:
         self.lines.append(Line("price_of_fairness", "Price of fairness", price))
 
     def _more_budget(self, usual: Answer, share: float) -> str:
-        """State the extra budget that serves as much as `usual`, and `share` of every zone."""
+        """State the extra budget that serves as much as `usual`, with `share` in every zone."""
         wanted_kwh = usual.demand_kwh_day
         program = replace(usual.program, aims=(LeastMoney(),), floors=()).without_budget()
         city = (1 - 1e-6) * usual.served_kwh_day / wanted_kwh if wanted_kwh else 0.0

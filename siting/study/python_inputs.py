@@ -131,7 +131,7 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
 
 
 def _with_labels(layer: gpd.GeoDataFrame, name: str) -> gpd.GeoDataFrame:
-    """Return a layer with its index labels as a column, which is the ``id`` if there is none."""
+    """Return a layer with the labels of its index as a column (``id`` if the layer has none)."""
     numbered = isinstance(layer.index, pd.RangeIndex) and layer.index.name is None
     if not name.startswith(("candidates.sources", "demand.people")):
         return layer

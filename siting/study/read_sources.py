@@ -258,7 +258,7 @@ def _area_of(config: Config, network: Network) -> Polygon | MultiPolygon:
 def configurations_of(
     offers: Offers, chargers: pd.DataFrame | None = None
 ) -> dict[str, dict[str, int]]:
-    """Return the number of chargers of each type in each configuration, by its name.
+    """Return the number of chargers of each type, by name of the configuration.
 
     Sizes have the names of their offers. `chargers` is the catalogue, by default that of `offers`.
     """

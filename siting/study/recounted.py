@@ -84,7 +84,7 @@ def business_of(
 ) -> pd.DataFrame:
     """Return the business case of each new station, computed from the energy that it serves.
 
-    `drawn` has the public money (PKR) of all of the plan's offers, by ``offer_id``.
+    `drawn` has the public money (PKR) of all offers of the plan, by ``offer_id``.
     """
     chosen = offers[offers["offer_id"].isin(list(drawn.index))]
     chosen = chosen.assign(subsidy_pkr=chosen["offer_id"].map(drawn).astype(float))

@@ -72,10 +72,10 @@ def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
 
     ``served_share`` and ``out_of_reach_share`` are shares of all drivers. ``turned_away_share`` and
     ``late_share`` (turned away, or waiting more than ``wait_min``) are shares of the drivers with a
-    station in reach. ``peak_late_share`` is ``late_share`` in the busiest hour. ``exceeds`` says
-    whether it is above the standard by more than chance explains. ``use`` has, for each charger
-    group, the share of the day that ports are in use, and the number of places where this share is
-    above the limit. If no day was simulated, ``why_not`` gives the reason.
+    station in reach. ``peak_late_share`` is ``late_share`` in the busiest hour. ``exceeds`` is true
+    if ``peak_late_share`` is above the standard by more than chance explains. ``use`` has, for each
+    charger group, the share of the day that ports are in use, and the number of places where this
+    share is above the limit. If no day was simulated, ``why_not`` gives the reason.
     """
     waiting = Waiting.of(study)
     standard, rules = waiting.standard, DAY
@@ -202,7 +202,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
 
     The first record is for the plan as it is. Keys: ``what`` (``plan``, ``capacity`` or
     ``demand``), ``key`` (``plan``, a key of `CAPACITIES`, or a demand such as ``case low``),
-    ``text``, ``why_not`` (reason if the result is missing, without the keys that follow),
+    ``text``, ``why_not`` (the reason if there is no result; the record then has no further keys),
     ``demand_kwh_day``, ``served_kwh_day``, ``served_share``, ``classes`` (share served of each
     class) and ``money`` (`siting.study.additional.at_risk`). If `WAITS` was computed, its record
     and the plan's also have ``public_money_pkr`` (`siting.study.revalue.least_money_of`).

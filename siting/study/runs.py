@@ -36,7 +36,7 @@ ROBUST = (
     "fast: {probability: 0.2, fleet: fast}}}"
 )
 
-# Beginning of a warning; the reason follows.
+# Beginning of the warning; the reason follows.
 NO_REPORT = "no report.html was written: "
 
 

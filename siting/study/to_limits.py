@@ -39,7 +39,7 @@ def limits(
 ) -> tuple[Limit, ...]:
     """The limits on a plan besides the budget: on stations, money, squares, roads and feeders.
 
-    A limit that is a share of the budget has only this share so far (`Limit.of_budget`).
+    A limit that is a share of the budget has no amount yet, only the share (`Limit.of_budget`).
     """
     asked = config.program.limits
     out: list[Limit] = []
