@@ -246,6 +246,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
 
 
 def _found(rows: list[dict[str, Any]]) -> str:
+    """State the number of records, and how many of them were not computed in time."""
     late = sum(row["why_not"] == NOT_IN_TIME for row in rows)
     return f"{len(rows)} other circumstances" + (f", {late} of them {NOT_IN_TIME}" if late else "")
 
@@ -274,6 +275,7 @@ def _other_demands(config: Config) -> list[tuple[str, str]]:
 
 
 def _in_demand(asked: Asked, other: Any) -> Asked:
+    """Return the inputs of a program with the demand of another study."""
     return replace(asked, own={None: other.demand})
 
 

@@ -36,7 +36,7 @@ ROBUST = (
     "fast: {probability: 0.2, fleet: fast}}}"
 )
 
-# Beginning of the warning; the reason follows.
+# Beginning of the warning that no report was written. The reason follows.
 NO_REPORT = "no report.html was written: "
 
 
@@ -140,7 +140,7 @@ def run_to_folder(
     now: datetime,
     progress: Report | None = None,
 ) -> tuple[Plan, Path]:
-    """Make a plan and its run folder (by default ``runs_dir/NAME-TIME``), and return both.
+    """Return a plan and the run folder made from it (by default ``runs_dir/NAME-TIME``).
 
     A robust plan is made for slow, planned and fast sales at once (`ROBUST`).
     """
