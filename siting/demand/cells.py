@@ -256,8 +256,7 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
 def _named(local: gpd.GeoDataFrame, resolution: int) -> Shapes:
     """Return the cell of each row's hexagon; blank if there is none, or the hexagon is coarser.
 
-    A hexagon's children extend beyond the hexagon, but each child has one parent. Nobody is counted
-    twice.
+    A hexagon's children extend beyond it, but have one parent each. Nobody is counted twice.
     """
     import h3
 
@@ -275,7 +274,7 @@ def _require_few(cells: float, what: str, fix: str) -> None:
 
 
 def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Ints, Floats]:
-    """Return the parts of all rows (a point: one; a polygon: one per cell): row, cell, people."""
+    """Return the row, cell and people of each part; polygons are divided among cells by area."""
     counts = local["people"].to_numpy(dtype=float)
     is_point = at >= 0
     rows, cells, parts = [np.flatnonzero(is_point)], [at[is_point]], [counts[is_point]]
@@ -293,7 +292,7 @@ def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Int
 
 
 def _sums(key: Ints, part: Floats, size: int) -> Floats:
-    """Return the sums of parts by key, reproducible to the last digit in any order of rows."""
+    """Return the sum of the parts by key; the order of rows does not change the last digit."""
     order = np.lexsort((part, key))
     return np.bincount(key[order], weights=part[order], minlength=size)
 

@@ -90,8 +90,8 @@ def with_depots(
 
     The first three arguments are as in `siting.demand.city_energy`. `depots` is the result of
     `place_depots`. In the fleet table, the new column ``in_area`` is true for classes with depots.
-    These classes have a city share of 1, means over their fleets as daily km and home share, and no
-    effect of housing.
+    Their city share is 1. Their daily km and home share are means over the fleets, whatever the
+    housing.
     """
     fleet = fleet.assign(in_area=fleet["vehicle_class"].isin(depots["vehicle_class"]))
     vehicles, city_share = vehicles.copy(), city_share.copy()

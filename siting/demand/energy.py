@@ -2,12 +2,11 @@
 
 For each vehicle class and each zone of the study area, the demand is::
 
-    vehicles = vehicles in the country x city's share x area's share of the city
-               x zone's share of the area's people
+    vehicles = vehicles in the country x city's share x area's share of the city x zone's share
     kWh/day  = vehicles x km/day x share of the km on electricity x kWh/km / charging efficiency
                x public share of the zone
 
-`siting.demand.housing` describes how the public share depends on the zone.
+`siting.demand.housing` has the formulas of the zone's share and of its public share.
 """
 
 from __future__ import annotations
@@ -243,7 +242,7 @@ class Case:
         return self.figures[name].to_numpy(dtype=float)
 
     def at(self, values: Array) -> dict[str, Array]:
-        """Return each figure's values by class, from values by row of `figures` (last axis)."""
+        """Return each figure's values by class; `values` has the rows of `figures` as last axis."""
         return self._other | {name: values[..., at] for name, at in self._rows.items()}
 
     def kwh(self, values: Array) -> Array:
