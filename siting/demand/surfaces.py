@@ -50,8 +50,8 @@ def surfaces(
 ) -> pd.DataFrame:
     """Return each cell's share of homes, destinations and passing traffic (0 to 1).
 
-    `pois` and `poi_weights` are as in `poi_points`; without `pois`, there are no destinations.
-    `road_weights` is as in `traffic`, and `trips` has the arguments ``trips``, ``trip_min`` and
+    `pois` (None: no destinations) and `poi_weights` are as `pois` and `weights` in `poi_points`.
+    `road_weights` is as in `traffic`. `trips` has the arguments ``trips``, ``trip_min`` and
     ``seed`` of `traffic`.
 
     Columns: ``cell_id``, ``home``, ``destination``, ``en_route``, and ``en_route_<class>``: the
