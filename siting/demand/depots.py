@@ -24,13 +24,12 @@ def place_depots(
 
     `fleets` has the columns ``depot``, ``vehicle_class``, ``lon``, ``lat`` (degrees), ``vehicles``,
     ``km_day``, ``public_share`` (0 to 1) and ``source``. A blank ``km_day`` or ``public_share``
-    defaults to the class's value. `vehicles` is the result of `siting.demand.vehicle_figures`.
-    `cells` are the demand cells, with ``zone_id`` if the area has zones. A depot more than
-    `within_m` metres from every cell is outside the study area.
+    defaults to the class's value in `vehicles` (`vehicle_figures`). `cells` have ``zone_id`` if the
+    area has zones. A depot more than `within_m` metres from every cell is outside the study area.
 
-    The result is `fleets` with the defaults filled in, and ``cell_id``, ``zone_id`` (``all``
-    without zones) and ``demand_kwh_day``. An `InputError` lists every depot that has no position or
-    vehicles or is outside the study area, and every class without figures.
+    The result is `fleets` with the defaults filled in, plus ``cell_id``, ``zone_id`` (``all``
+    without zones) and ``demand_kwh_day``. An `InputError` lists every depot that lacks a position
+    or vehicles, or is outside the study area, and every class without figures.
 
     >>> from siting.demand import vehicle_figures
     >>> cells = gpd.GeoDataFrame(
@@ -90,8 +89,7 @@ def with_depots(
 
     The first three arguments are as in `siting.demand.city_energy`. `depots` is the result of
     `place_depots`. In the fleet table, the new column ``in_area`` is true for classes with depots.
-    Their city share is 1. Their daily km and home share are means over the fleets, whatever the
-    housing.
+    For these classes, the city share is 1, and daily km and home share are means over the fleets.
     """
     fleet = fleet.assign(in_area=fleet["vehicle_class"].isin(depots["vehicle_class"]))
     vehicles, city_share = vehicles.copy(), city_share.copy()

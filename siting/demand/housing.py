@@ -5,8 +5,6 @@ four rooms or more. The zone's share of the area's vehicles of a class is
 
     p o^a / sum over the zones of p o^a        a: the class's ``ownership_weight`` (0: by people)
 
-Ownership thus moves vehicles between zones without changing their total.
-
 A class's ``home_share`` H comes from a survey in which a share r0 of the households were tenants.
 For a class with ``housing_weight`` w (1 if its vehicles park at home, 0 if at a depot) and a
 renting effect e, the shares are::

@@ -101,9 +101,9 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
 
     Columns: ``h3`` (string), ``people`` (persons) and the hexagon (EPSG:4326). Rows keep the order
     of the file. The file's other columns are renamed ``user_NAME``. An `InputError` lists every
-    error in the file: a missing column; invalid or repeated H3 cells; several resolutions; hexagons
-    outside Pakistan; invalid counts, as in `read_people`. A `MissingExtraError` is raised if the
-    package ``h3`` is not installed.
+    error: a missing column; H3 cells that are invalid, repeated, of several resolutions or outside
+    Pakistan; invalid counts, as in `read_people`. Raises `MissingExtraError` without the package
+    ``h3``.
     """
     if find_spec("h3") is None:
         raise MissingExtraError('H3 tables need another package: pip install "siting[h3]"')
@@ -144,8 +144,7 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
 def people_on_streets(network: Network, total: float) -> gpd.GeoDataFrame:
     """Return points on a zone's streets, in lon/lat, each with a part of the zone's people.
 
-    The number of people on a street is assumed to be proportional to its length. The caller must
-    state this assumption.
+    People are assumed to be proportional to street length; the caller must state this assumption.
 
     `network` has the zone's roads, and `total` is the number of people in the zone. The result has
     one row for each street of a class in `HOME_STREETS`, with ``people`` and the street's midpoint.

@@ -27,10 +27,9 @@ def session_figures(path: Path | None = None) -> pd.DataFrame:
     `path` is a CSV file that replaces ``siting/reference/profiles.csv``, with the same columns.
 
     Columns: ``vehicle_class``; ``session_kwh``, ``session_min`` and ``peak_hour_share``, each with
-    ``…_low`` and ``…_high``; ``h00`` to ``h23`` (the hour's share of the day's public energy, local
-    time; the largest is ``peak_hour_share``); ``source``, ``confidence``. Raises `InputError` if
-    hourly shares are negative or do not add up to 1, a range is out of order, or a class is
-    repeated.
+    ``…_low`` and ``…_high``; ``h00`` to ``h23`` (share of the day's public energy, by local hour;
+    the largest is ``peak_hour_share``); ``source``, ``confidence``. Raises `InputError` if hourly
+    shares are negative or do not sum to 1, a range is out of order, or a class is repeated.
 
     >>> figures = session_figures().set_index("vehicle_class")
     >>> figures.loc["car", ["session_kwh", "session_min", "peak_hour_share"]].to_list()

@@ -54,15 +54,13 @@ def read_raster(
     `path` is a single-band GeoTIFF, north up, in any coordinate reference system. `area` is a
     polygon, or west, south, east and north, in lon/lat. Only pixels whose centre is in `area` are
     read (default: all pixels). If `density` is true, values are persons per km2, not persons per
-    pixel. `nodata` is the value that marks missing data, if the file does not declare one.
-    `pixel_squares` returns outlines, whose people can be divided among cells (`raster_to_cells` is
-    much faster).
+    pixel. `nodata` is the value that marks missing data, if the file does not declare one. If
+    `pixel_squares` is true, pixel outlines are returned (to fill cells, use `raster_to_cells`).
 
     Columns: ``people`` (persons, above 0) and ``geometry``, EPSG:4326. Rows are from north to
     south, then from west to east. Raises `InputError` if the file cannot be read, has several
     bands, is not north up, has no coordinate reference system, has no data in `area`, or has
-    negative values not declared as missing data. Raises `MissingExtraError` if the package
-    ``rasterio`` is not installed.
+    undeclared negative values. Raises `MissingExtraError` if ``rasterio`` is not installed.
     """
     window = read_window(path, None if area is None else _polygon(area), density, nodata)
     x, y, people = window.pixels(window.people != 0)

@@ -119,15 +119,14 @@ def fleet_model(
 ) -> pd.DataFrame:
     """Return the country's sales, electric share and electric stock by year and class.
 
-    The formulas are in the module docstring. `until` is the last year to compute, from 2025 to the
-    last year that the targets of every class cover.
+    `until` is the last year to compute, from 2025 to the last year with targets for all classes.
 
     Columns: ``year``, ``vehicle_class``; ``sales`` (vehicles of all fuels a year),
     ``electric_share`` (of ``sales``), ``electric_sales`` and ``stock`` (electric vehicles in
     service at the year's end), each with ``…_low`` and ``…_high``. In 2025 only the stock is known.
-    Raises `InputError` if the scenario or a figure is unknown, or if a class lacks figures or
-    targets. Targets must be between 0 and the saturation. Their years must increase and cover 2026
-    to `until`.
+    Raises `InputError` if the scenario or a figure is unknown, a class lacks figures or targets, a
+    target is not between 0 and the saturation, or target years do not increase or cover 2026 to
+    `until`.
 
     >>> model = fleet_model(until=2030).set_index(["year", "vehicle_class"])
     >>> round(float(model.loc[(2030, "two_wheeler"), "electric_share"]), 3)

@@ -51,10 +51,9 @@ def city_share(
     part of Pakistan's urban population (times ``evs_per_head``). None of these sources measures
     electric vehicles. The ranges span the published estimates.
 
-    `cities` is ``siting.reference.table("cities")`` or a table with the same columns. The case of
-    `city` is ignored. `path` is a CSV file of registrations that replaces the package's. Its
-    columns are ``city``, ``vehicle_class`` (blank: all classes), ``share``, ``low``, ``high``,
-    ``source``, ``confidence``.
+    `cities` has the columns of ``siting.reference.table("cities")``. The case of `city` is ignored.
+    `path` is a CSV file that replaces the package's registrations, with the columns ``city``,
+    ``vehicle_class`` (blank: all), ``share``, ``low``, ``high``, ``source``, ``confidence``.
 
     Columns: ``vehicle_class``, ``city_share``, ``low``, ``high``, ``source``, ``confidence``.
     Raises `InputError` if the table has no such city, or if a row is repeated. Shares must be above
@@ -95,9 +94,8 @@ def city_share(
 def national_stations(people: float) -> dict[str, Any]:
     """Return the number of public stations in national policy, and an area's part by population.
 
-    `people` is the population of the area. The result has ``stations`` (of the country), ``year``,
-    ``by_people`` (the area's part, by its share of Pakistan's urban population), ``source`` and
-    ``confidence``.
+    `people` is the population of the area. The result has ``stations``, ``year``, ``by_people``
+    (the area's part, by its share of Pakistan's urban population), ``source`` and ``confidence``.
 
     >>> found = national_stations(1_108_872)
     >>> found["stations"], round(found["by_people"])

@@ -37,8 +37,7 @@ def spread_demand(
     Parameters
     ----------
     cells
-        Demand cells with ``people``, as `make_cells` returns them. The energy of cells without a
-        road node cannot be served.
+        Demand cells, as `make_cells` returns them. Demand in cells without a node cannot be served.
     energy
         ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), as `city_energy` returns them. With a
         ``zone_id`` column, there is one row per zone and class, whose energy stays in the zone. If
@@ -141,8 +140,8 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
 
     `overrides` replaces the package's weights of ``home``, ``destination`` and ``en_route`` for the
     given classes; they need not sum to 1. Columns: ``vehicle_class``; the three surfaces (sum 1),
-    each with ``…_low`` and ``…_high`` (an overridden weight has no range); ``unit``, ``source``,
-    ``confidence``. Raises `InputError` if the weights of a class are all 0, or one is negative or
+    each with ``…_low`` and ``…_high`` (no range if overridden); ``unit``, ``source``,
+    ``confidence``. Raises `InputError` if a class's weights are all 0, or one is negative or
     missing.
 
     >>> weights = surface_weights({"car": {"home": 1, "destination": 1, "en_route": 2}})
@@ -254,10 +253,9 @@ def map_swings(
 ) -> pd.DataFrame:
     """Return the effect on the map of each assumption about charging places, largest effect first.
 
-    The surface weights of each class and the weights of the kinds of places are set, one at a time,
-    to each end of their ranges. The other surface weights of the class are scaled so that the sum
-    stays 1. The effect is half the sum of the absolute changes in the cells' shares of the total,
-    at the end with the larger effect.
+    Each surface weight of a class and each weight of a kind of places is set, alone, to each end of
+    its range. The other surface weights of the class are scaled so that the sum stays 1. The effect
+    is the larger of two: half the sum of the absolute changes in the cells' shares of the total.
 
     `cells`, `energy`, `surfaces`, `weights` and `ownership` are as in `spread_demand`. `energy`
     must exclude classes with depots, because surfaces do not affect them. `pois` are places and

@@ -51,14 +51,12 @@ def surfaces(
     """Return each cell's share of homes, destinations and passing traffic (0 to 1).
 
     `pois` (None: no destinations) and `poi_weights` are as `pois` and `weights` in `poi_points`.
-    `road_weights` is as in `traffic`. `trips` has the arguments ``trips``, ``trip_min`` and
-    ``seed`` of `traffic`.
+    `road_weights` and `trips` (``trips``, ``trip_min``, ``seed``) are as in `traffic`.
 
     Columns: ``cell_id``, ``home``, ``destination``, ``en_route``, and ``en_route_<class>``: the
     part of ``en_route`` on each class of road. ``attrs["whole"]`` has the total of each surface
     (people, weight of places, weighted vehicle-metres). A surface without data has shares of 0 and
-    a note in ``attrs["notes"]``. Raises `InputError` if a table or setting is invalid or `pois` has
-    no coordinate reference system.
+    a note in ``attrs["notes"]``. Raises `InputError` as `poi_points` and `traffic` do.
     """
     validate(cells, CELLS)
     notes: list[str] = []
@@ -162,9 +160,8 @@ def cell_places(
     """Return the places that attract vehicles to each cell, with their weights.
 
     Arguments are as in `siting.demand.surfaces`. Columns: ``cell_id``; ``name``, ``tag`` and
-    ``weight`` as in `poi_points`; ``part``, the share of the place that counts in this cell (below
-    1 on a border). A cell's ``destination`` in `siting.demand.surfaces` is proportional to its sum
-    of ``weight`` times ``part``.
+    ``weight`` as in `poi_points`; ``part``, the share of the place in this cell (below 1 on a
+    border). A cell's ``destination`` is proportional to its sum of ``weight`` times ``part``.
     """
     places = poi_points(pois, poi_weights)
     spots = places.geometry.to_crs(cells.crs).to_numpy()
@@ -200,16 +197,14 @@ def traffic(
 
     This is a proxy, not a traffic count. Vehicles take the quickest path from sampled places to all
     others, in proportion to population. The weight of a piece of road is the product of its
-    vehicles, its length (m) and the weight of its class. The method is sampled edge betweenness,
-    with one quickest path for each pair (Brandes 2001, A faster algorithm for betweenness
-    centrality).
+    vehicles, its length (m) and the weight of its class. The method is sampled edge betweenness
+    (Brandes 2001, A faster algorithm for betweenness centrality), with one path for each pair.
 
     Trips start and end in proportion to the ``people`` of `cells` at a ``node_id``. Without cells,
     or if no node has people, all nodes count equally. `road_weights` has ``highway`` and
     ``weight``; None means the package's table. A link road without a row has the weight of its
-    parent class, and any other class that of ``unclassified``. `trips` is the maximum number of
-    origins, sampled in proportion to people. `trip_min` is the maximum trip in minutes (``inf``: no
-    limit).
+    parent class, and any other class that of ``unclassified``. At most `trips` origins are sampled,
+    in proportion to people. `trip_min` is the maximum trip in minutes (``inf``: no limit).
 
     There is one row per piece of road of at most 200 m. Columns: ``weight``, ``highway`` (the row
     of `road_weights`) and a point in the network's coordinates. Raises `InputError` if a setting or

@@ -258,10 +258,7 @@ def _split_triangle(uniform: Array, low: float, middle: float, high: float) -> A
 
 
 def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
-    """Return the common factor for vehicles, by draw and class.
-
-    Its logarithm is linear in the normal quantile between scenarios, and extrapolated beyond.
-    """
+    """Return the factor of vehicles by draw and class, log-linear in the normal quantile."""
     at, z = ndtri(paces.columns.to_numpy(dtype=float)), ndtri(uniform)
     step = np.clip(np.searchsorted(at, z) - 1, 0, len(at) - 2)
     logs = np.log(paces.fillna(1.0).to_numpy(dtype=float)).T

@@ -41,9 +41,9 @@ def relative_wealth(
     figures. If `index` is true, the figures are an index around zero, and their exponential is
     used. `nodata` is the raster value that marks missing data, if the file does not declare one.
 
-    Raises `InputError` if the file cannot be read, a cell with people has no figure within 5 km, or
-    a figure is missing, below 0 or, for an index, not from -10 to 10, or if all are 0. Raises
-    `MissingExtraError` if a GeoTIFF is given and the package ``rasterio`` is not installed.
+    Raises `InputError` if the file cannot be read, a cell with people has no figure within 5 km, a
+    figure is missing or below 0 (an index: not from -10 to 10), or all figures are 0. Raises
+    `MissingExtraError` if a GeoTIFF is given and ``rasterio`` is not installed.
     """
     if path.suffix.lower() in (".tif", ".tiff"):
         points, value, labels = _raster(path, cells, nodata)

@@ -57,8 +57,7 @@ def read_zones(
     has the zone's id (default: ``zone_id`` or ``id`` if the layer has it, else ``z001`` …).
     `name_column` has the display name (default: ``name`` if the layer has it, else the id).
     `renting_column` and `high_rise_column` have the shares (0 to 1) of households that rent and
-    that live in high-rise buildings. `ownership_column` has the vehicles per head, or a proxy, in
-    any unit.
+    that live in high-rise buildings. `ownership_column` has vehicles per head, or a proxy.
 
     Columns: ``zone_id``, ``name``, ``people`` (persons), ``renting_share`` and ``high_rise_share``
     (0 to 1, blank if unknown), ``ownership`` if its column is given, the layer's other columns
@@ -303,8 +302,8 @@ def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.Geo
     People are assumed to be spread evenly over a zone. The caller must state this assumption.
 
     `zones` are as `read_zones` returns them, and `area` is a polygon in lon/lat. The added column
-    ``area_share`` is the share of the zone's area that is inside (0 to 1), by which ``people`` is
-    multiplied. Raises `InputError` if no zone overlaps the area.
+    ``area_share`` is the share of the zone's area that is inside (0 to 1). ``people`` is multiplied
+    by this share. Raises `InputError` if no zone overlaps the area.
 
     >>> zones = gpd.GeoDataFrame(
     ...     {"zone_id": ["a"], "people": [100.0]},

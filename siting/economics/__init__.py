@@ -16,11 +16,11 @@ it buys. Payment and telecom services cost the share f of revenue, and h is the 
                 within each year; blank if later than n years
 
 Sales follow the demand of the fleet model up to the target year (`sales_path`). Chargers and swap
-batteries are replaced at today's price, at the end of the last full year of their life before the
-horizon. Three assumptions understate earnings: sales are constant after the target year, cash flows
-occur at the ends of years, and nothing has a residual value. Two assumptions favour the station:
-the cost is written off evenly over the horizon, and a loss lowers the tax on the firm's other
-income. Prices are constant, the discount rate is real, and a subsidy is not taxed.
+batteries are replaced at today's price, at the end of the last full year of their life, if that is
+before the horizon. Three assumptions understate earnings: sales are constant after the target year,
+cash flows occur at the ends of years, and nothing has a residual value. Two assumptions favour the
+station: the cost is written off evenly over the horizon, and a loss lowers the tax on the firm's
+other income. Prices are constant, the discount rate is real, and a subsidy is not taxed.
 
 NPV is linear in q, the sales of the target year:
 

@@ -179,8 +179,8 @@ def swings(
 
     `ends` has, for each figure, a function that returns the accounts at a value of the figure, and
     the low and high limits of its range. Columns: ``name``, ``low_pkr`` and ``high_pkr`` (change in
-    the total net present value without subsidy), ``swing_pkr`` (width of the range of 0 and both
-    changes). Rows keep the order of `ends`. A figure is left out if the rules reject a limit.
+    the total net present value without subsidy), ``swing_pkr`` (from the smallest to the
+    largest of 0 and both changes). A figure is left out if the rules reject a limit of its range.
     """
     now = float(accounts.npv_pkr.sum())
     rows = []

@@ -62,8 +62,8 @@ def business_case(
         only sales above ``standing_kwh_day``), ``revenue_pkr_year`` (paid by drivers),
         ``sales_tax_pkr_year``, ``energy_pkr_year``, ``payment_pkr_year``, ``om_pkr_year``,
         ``fixed_charge_pkr_year``, ``staff_pkr_year``, ``land_pkr_year``, ``annual_fee_pkr``,
-        ``insurance_pkr_year``, ``income_tax_pkr_year`` (below 0: a loss), ``net_pkr_year`` (revenue
-        less all costs and taxes). Columns for the horizon: ``cost_pkr``, ``replacement_pv_pkr``,
+        ``insurance_pkr_year``, ``income_tax_pkr_year`` (below 0 for a loss), ``net_pkr_year``
+        (revenue less these amounts). Columns for the horizon: ``cost_pkr``, ``replacement_pv_pkr``,
         ``npv_pkr``, ``payback_years``, ``discounted_payback_years`` (blank: not within the
         horizon), ``lacking_pkr`` (shortfall of the NPV at the hurdle), ``viability_gap_pkr`` (this
         shortfall, capped), ``subsidy_pkr``. Columns with subsidy: ``npv_subsidised_pkr``,

@@ -38,7 +38,7 @@ PRICE = "price_"
 
 @dataclass(frozen=True)
 class BusinessRules:
-    """Prices and rates of the business case, with the packaged figures in `business_rules`."""
+    """Prices and rates of the business case; `business_rules` fills in the packaged figures."""
 
     # Drivers' price by charger group, with sales tax, PKR/kWh. Before tax, it exceeds the tariff.
     prices_pkr_kwh: Mapping[str, float]

@@ -2,18 +2,16 @@
 
 Formulation
 -----------
-An offer costs K, and its running costs that do not depend on sales are R a year. At the end of year
-t, it spends Z_t on new chargers and batteries. At the discount rate r, its cost in each of n years
-is
+An offer costs K, and R a year in running costs that do not depend on sales. At the end of year t,
+it spends Z_t on new chargers and batteries. At the discount rate r, the cost in each of n years is
 
     c = (K + sum of Z_t / (1 + r)^t) / F(r, n) + R,     F(r, n) = (1 - (1 + r)^-n) / r
 
 This is the annuity of capital and replacements, plus running costs. Tax and subsidy are transfers,
-not costs to all. Power costs the same at every station and is left out. Existing stations add no
-cost.
+not costs to all. Power costs the same at every station and is left out.
 
-If a session takes e kWh and b drives to the charger, and a driver's hour is worth v PKR, a minute
-of drive costs
+If a session needs b drives and takes e kWh, and a driver's hour costs v PKR, a minute of drive
+costs
 
     m = 365 b v / (60 e)        PKR a year for each kWh/day
 
@@ -79,10 +77,9 @@ def yearly_costs(offers: pd.DataFrame, rules: BusinessRules) -> dict[str, float]
 def values_of_time(own: Mapping[str, float] | None = None) -> pd.DataFrame:
     """Return the value of a driver's hour by vehicle class (PKR), with the user's values applied.
 
-    `own` has values of at least 0 (PKR an hour) by vehicle class, which replace or extend the
-    package's values. Columns: ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``,
-    ``source``, ``confidence``. An `InputError` lists each class whose value is below 0 or not a
-    number.
+    `own` has values (PKR an hour) by vehicle class, which replace or extend the package's. Columns:
+    ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``. An
+    `InputError` lists each class whose value is below 0 or not a number.
 
     >>> rows = values_of_time({"two_wheeler": 120.0}).set_index("vehicle_class")
     >>> float(rows.at["two_wheeler", "value"]), float(rows.at["three_wheeler", "value"])
@@ -112,8 +109,7 @@ def cost_to_all(
 
     `offers` is as in `yearly_costs`. `classes` are the vehicle classes whose drivers count.
     `time_values` is the result of `values_of_time`. `sessions` has ``vehicle_class`` and
-    ``session_kwh``. An `InputError` lists each class without a value of time or the energy of a
-    session.
+    ``session_kwh``. An `InputError` lists each class without a value of time or session energy.
     """
     value = time_values.set_index("vehicle_class")["value"].astype(float).to_dict()
     energy = sessions.set_index("vehicle_class")["session_kwh"].astype(float).to_dict()

@@ -63,8 +63,7 @@ def count_day(
 ) -> Day:
     """Return the counts of the 24 hours that begin at a given minute.
 
-    `log` is the result of `simulate` for `queues` and `sessions`. The day starts at minute
-    `first_min`.
+    `log` is the result of `simulate` for `queues` and `sessions`. The day starts at `first_min`.
 
     The counts are ``arrivals``, ``charged``, ``turned_away``, ``waiting_at_end``, ``late`` (turned
     away, or waited more than `wait_min` minutes), ``wait_sum_min`` (of drivers who stayed), ``kwh``

@@ -15,8 +15,7 @@ stations whose expected wait is within the driver's patience, the driver takes t
 shortest total of drive, expected wait and charging time. If every expected wait is longer, the
 driver is turned away and counted at the quickest station. If the expected wait on arrival exceeds
 the patience, the driver leaves. All other drivers queue, first come, first served, for the ports of
-one charger group of the station. They take the fastest free port and occupy it until the session
-ends.
+one charger group. They take the fastest free port and occupy it until the session ends.
 
 The expected wait is 0 if a port is free. Otherwise it is the number of drivers waiting plus 1,
 divided by the rate at which the group's ports complete sessions.
@@ -95,9 +94,8 @@ def draw_drivers(
     """Return the drivers of a number of days, in the order in which they want to charge.
 
     `rows` is the demand, with ``vehicle_class`` and ``kwh_day``, one row per place and class.
-    `days` are consecutive. `spread` is the coefficient of variation of a session's energy, 0 or
-    more. Columns: ``time_min`` (minutes from the first midnight), ``row`` (position in `rows`),
-    ``of`` (position of the class), ``kwh``.
+    `spread` is the coefficient of variation of a session's energy. Columns: ``time_min`` (minutes
+    from the first midnight), ``row`` (position in `rows`), ``of`` (position of the class), ``kwh``.
     """
     of_row = np.array([sessions.classes.index(str(c)) for c in rows["vehicle_class"]], dtype=int)
     energy = rows["kwh_day"].to_numpy(dtype=float)

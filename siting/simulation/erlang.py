@@ -2,11 +2,11 @@
 
 Formulation
 -----------
-The energy that a plan assigns to a station is converted to sessions per hour, by the class's mean
-session and the hour's share of its sessions. If a class can use several charger groups of the
-station, its energy is divided among the groups in hundredths, so that they are equally busy. Each
-group is one M/M/n queue, where n is the number of ports and a is the offered load in erlangs
-(sessions per hour times the mean hours at a port). With the probability of waiting C(n, a),
+The energy of a class at a station is converted to sessions per hour by the class's mean session and
+hourly profile. If a class can use several charger groups of the station, its energy is divided
+among the groups in hundredths, so that the groups are equally busy. Each group is one M/M/n queue,
+where n is the number of ports and a is the offered load in erlangs (sessions per hour times the
+mean hours at a port). With the probability of waiting C(n, a),
 
     P(wait > t) = C exp(-(n - a) t / s),      mean wait = C s / (n - a),      s = a / rate
 
@@ -128,8 +128,9 @@ def standard_kwh_day(
 
     `ports` is the result of `station_ports`. `standard` applies with the rule ``waiting`` and
     without limits on port use. `sessions` is the profile table. `compatibility` has the charger
-    groups of each class. `energy_kwh_day` is the public energy of each class, which weights the
-    classes in a group. The index of the result is ``site_id``.
+    groups of each class. `energy_kwh_day` has the public energy of each class, by which classes in
+    a
+    group are weighted. The index of the result is ``site_id``.
     """
     waiting = replace(standard, rule="waiting", time_utilisation={})
     station_kwh: dict[str, float] = {}
