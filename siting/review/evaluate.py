@@ -271,7 +271,7 @@ def _under_floors(program: Program, served: pd.DataFrame) -> list[str]:
 
 
 def _best(study: Study, budget_pkr: float, most_new: int | None, start: Sequence[str]) -> Plan:
-    """Return the best plan within a budget that obeys the rules; the search begins at `start`."""
+    """Return the best plan that obeys the rules within a budget; the search begins at `start`."""
     asked = in_the_end(study.asked, budget_pkr)
     if most_new is not None:
         as_many = number(study.offers, most_new, "as many stations as theirs")

@@ -81,7 +81,7 @@ class Explained:
         self.study = study = study_of(source)
         self.plan = plan_of(study, Path(source)) if isinstance(source, Path | str) else study.plan
         self.asked, self.found = study.asked, self.plan.outcome
-        # A station is worth the energy lost in the last year if only this station were missing.
+        # A station is worth the energy that would be lost without it in the last year.
         self.instance = instance_of(in_the_end(self.asked, self.found.budget_pkr))
         program = Program(self.instance, self.found.model)
         self.marginal = Marginal(program, self.found.offers)

@@ -59,13 +59,13 @@ class Catalogue:
 def read_their_layer(path: Path, catalogue: Catalogue) -> gpd.GeoDataFrame:
     """Return the stations of a layer (lon/lat), with their chargers by type in ``counts``.
 
-    `path` is a layer of points, or a CSV with ``lon`` and ``lat``. The first of these columns that
-    exist give the chargers: ``chargers`` as text (``2 x dc_60 + 4 x lev_3``); ``configuration``,
-    the name of a configuration; one column of numbers per charger type (``dc_60``, ``lev_3``); or
-    ``charger`` with ``count``. Ids are in ``site_id`` or ``id``, names in ``name``, and
-    ``existing`` is true for an existing station. ``counts`` leaves out unknown chargers. An
-    `InputError` lists every error: geometries other than points, repeated or missing ids, missing
-    chargers, and numbers that are not whole.
+    `path` is a layer of points, or a CSV with ``lon`` and ``lat``. The chargers are read from the
+    first of these columns that the layer has: ``chargers`` as text (``2 x dc_60 + 4 x lev_3``);
+    ``configuration``, the name of a configuration; one column of numbers per charger type
+    (``dc_60``, ``lev_3``); or ``charger`` with ``count``. Ids are in ``site_id`` or ``id``, names
+    in ``name``, and ``existing`` is true for an existing station. ``counts`` leaves out unknown
+    chargers. An `InputError` lists every error: geometries other than points, repeated or missing
+    ids, missing chargers, and numbers that are not whole.
     """
     layer = read_layer(path)
     faults: list[Fault] = []

@@ -107,8 +107,8 @@ def replan(
     run
         The folder of a `siting run` or of an earlier replan; or a study or plan in memory.
     drop, require
-        Sites, by id or name, that must not get a station, and sites that must get one, besides
-        those of the configuration. A new requirement replaces an opposite one.
+        Sites, by id or name, that must not get a station, and sites that must get one, in addition
+        to those of the configuration. A new requirement replaces an opposite one.
     budget_pkr
         A new budget (PKR); with years, each year keeps its share of the budget.
     add

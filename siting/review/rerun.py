@@ -204,7 +204,7 @@ def _tables(before: dict[str, str] | None, now: dict[str, str]) -> Compared:
     if before is None:  # an earlier version of siting made the run
         return Compared("tables", (), "not stored in this run", decides=False)
     lines = tuple(f"{name}: differs" for name, digits in now.items() if before.get(name) != digits)
-    # Tables do not decide, because a different machine may round differently.
+    # Tables do not make runs differ, because a different machine may round differently.
     return Compared("tables", lines, f"{len(now):,} stages, to the bit", decides=False)
 
 

@@ -52,7 +52,7 @@ class SimulatedDay(Shown):
         ``program_kwh_day`` (capacity in the program), ``allotted_kwh_day`` (service in the plan),
         ``standard_kwh_day`` (capacity under the waiting standard), ``erlang_late_share`` (share of
         late drivers in the busiest hour, by Erlang C) and ``verdict``. For each case, the columns
-        of `siting.simulation.station_table` have the prefix ``planned_`` or ``free_``.
+        of `siting.simulation.station_table` follow, with the prefix ``planned_`` or ``free_``.
     hours, classes
         Results by hour of the day and by vehicle class; ``case`` is the first column.
     use
