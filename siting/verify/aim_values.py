@@ -112,7 +112,7 @@ def _by_scenario(book: Book, by_slice: pd.Series) -> pd.Series:
 
 
 def _must_bring(book: Book, aim: Aim) -> float:
-    """Return the worth deducted for the final stations' money or, with yearly gains, each year's."""
+    """Return the worth deducted for the money of the final stations or, by year, of each year."""
     if not isinstance(aim.least_gain, Mapping):
         return aim.least_gain * _money(book, aim, book.years[-1])
     money = [0.0, *(_money(book, aim, year) for year in book.years)]

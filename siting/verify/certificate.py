@@ -352,7 +352,7 @@ class _Bound:
         return best, np.array([size for _, size in earnings]).max(axis=0)
 
     def _intake(self, site: str, at: Numbers, year: Any, tau: Any) -> Numbers:
-        """Return the most that each offer could earn alone in a year (without `tau`, its margin)."""
+        """Return the most that each offer can earn alone in a year (its margin without `tau`)."""
         out = self.numbers(np.zeros(len(at)))
         near = self.near.get(site)
         if near is None:
