@@ -163,10 +163,7 @@ def _study_of(
 
 
 def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
-    """Return the bids, with their study solved if the market finds a plan, and their market.
-
-    A study not solved here is solved later, and then reports the rules in conflict, if any.
-    """
+    """Return the bids, with their study solved if the market finds a plan, and their market."""
     study, begun = bidding.study, time.perf_counter()
     solver = study.config.solver
     closed = [o for bid in bidding.above for o in bidding.bids[bid].offers]

@@ -290,10 +290,7 @@ class _Search:
         return {a: one, b: two} if fits else None
 
     def _rank(self, score: float) -> tuple[bool, float]:
-        """Return the rank of the current lots; lots within the limit rank first.
-
-        By score alone, lots just above the limit could win because of shorter distances.
-        """
+        """Return the rank of the current lots; lots within the limit rank before all others."""
         return _unlike(self.state, self.within) > 1e-12, score
 
     def run(self) -> tuple[tuple[bool, float], np.ndarray]:

@@ -218,11 +218,9 @@ def _strongest_part(
 
 
 def _street_km(index: pd.MultiIndex, length_m: np.ndarray) -> float:
-    """Return the total length of streets (km), with both directions of a street counted once.
-
-    The two lengths may differ by rounding, because they were summed in different orders.
-    """
+    """Return the total length of streets (km), with both directions of a street counted once."""
     u, v = index.get_level_values("u").to_numpy(), index.get_level_values("v").to_numpy()
+    # The lengths of both directions may differ by rounding, as their sums differ in order.
     street = {"a": np.minimum(u, v), "b": np.maximum(u, v), "tenths": np.round(length_m * 10)}
     once = ~pd.DataFrame(street).duplicated().to_numpy()
     return float(length_m[once].sum() / 1000)

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Shortest time limit of an Overpass query (s). The limit is part of the query, and a different
-# query would be stored under another name.
+# Shortest time limit of an Overpass query (s). A shorter one would change the stored answer's name.
 _QUERY_S = 180
 _LONGEST_PAUSE_S = 60.0
 
@@ -34,16 +33,13 @@ _LONGEST_PAUSE_S = 60.0
 class Download:
     """Settings for downloads from OpenStreetMap's servers."""
 
-    # Folder of stored answers, with OSMnx's format and file names. OSMnx's own cache works too.
-    cache_dir: Path
-    # Addresses of the servers. The answers of each server are stored separately.
+    cache_dir: Path  # folder of stored answers, in OSMnx's format; OSMnx's own cache works too
     overpass_url: str = "https://overpass-api.de/api"
     nominatim_url: str = "https://nominatim.openstreetmap.org/"
     timeout_s: float = 180  # an attempt fails after this many seconds without data
-    # Number of retries after temporary failures: too many requests, overload, a broken answer.
-    retries: int = 3
-    # Seconds before the first retry. The wait doubles for each further retry, and is longer if the
-    # server requests a longer wait (``Retry-After``), but is at most a minute.
+    retries: int = 3  # after too many requests, overload or a broken answer
+    # Seconds before the first retry. The wait then doubles, up to a minute. The server may request
+    # a longer wait, up to a minute (``Retry-After``).
     pause_s: float = 5
 
     def __post_init__(self) -> None:
@@ -70,8 +66,7 @@ def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
     servers, the time-out, the retries and the folder of answers.
 
     The result is that of ``osmnx.graph_from_place(query, network_type="drive")``, with unconnected
-    parts kept; `siting.roads.build_network` removes and reports them. A `DownloadError` states the
-    server, the failure, the number of attempts, and the remedy.
+    parts kept. A `DownloadError` states the server, the failure, the attempts, and the remedy.
     """
     import osmnx as ox
 

@@ -2,10 +2,9 @@
 
 After status 429 or 504, OSMnx 2.1 retries every 55 seconds indefinitely. It stores empty answers,
 and a killed run can leave a partial file that stops every later run. If a server times out, OSMnx
-continues with only some of the streets. During a call, this module therefore replaces three of
-OSMnx's functions: two read and write the cache, and one looks up the server's address for OSMnx's
-queueing, which is switched off. The cache keeps OSMnx's format and file names. A hook of
-``requests`` checks the status of an answer.
+continues with only some of the streets. During a call, this module therefore replaces the functions
+that read and write OSMnx's cache, and switches off OSMnx's queueing. The cache keeps OSMnx's format
+and file names. A hook of ``requests`` checks the status of an answer.
 """
 
 from __future__ import annotations

@@ -173,10 +173,7 @@ def _paths(
     near: tuple[np.ndarray, np.ndarray],
     node_id: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the segments of each path from end to end, and each path's number of segments.
-
-    A path also stops where no segment continues in its direction.
-    """
+    """Return the segments of each path from end to end, and each path's number of segments."""
     nodes = len(node_id)
     pairs, segment = np.unique(_pair(u, v, nodes), return_index=True)  # first of parallel segments
     # The two neighbours of a node that is not an end, and the segment to each (-1: missing).
@@ -223,12 +220,10 @@ def _quick(values: np.ndarray) -> array[int]:
 def _starts(
     pairs: np.ndarray, segment: np.ndarray, end: np.ndarray, node_id: np.ndarray
 ) -> np.ndarray:
-    """Return the segments from an end to a node that is not an end, in OSMnx's order.
-
-    OSMnx visits ends in the order of a Python set, which affects only keys of parallel streets.
-    """
+    """Return the segments from an end to a node that is not an end, in OSMnx's order."""
     nodes = len(node_id)
     ids = node_id[end].tolist()
+    # OSMnx visits ends in the order of a Python set, which affects only keys of parallel streets.
     taken = np.fromiter({node for node in ids}, dtype=np.int64, count=len(ids))  # noqa: C416
     rank = np.full(nodes, -1)
     rank[np.searchsorted(node_id, taken)] = np.arange(len(taken))

@@ -98,10 +98,9 @@ def edge_speeds(
 ) -> pd.DataFrame:
     """Return each street's free speed (km/h) and the peak factor of its driving time.
 
-    A plausible posted limit is taken as the free speed. It is a legal ceiling, not an observed
-    speed, so it may be too high on narrow streets. The peak factor is always that of the kind of
-    road. If streets of several kinds were merged (a list), the kind that is slowest at the peak
-    hour is used, and ties are broken alphabetically. `classes` is the result of `class_speeds`.
+    A plausible posted limit is taken as the free speed, although it may be too high on narrow
+    streets. The peak factor is always that of the kind of road. Merged streets of several kinds (a
+    list) have the kind that is slowest at the peak hour. `classes` is the result of `class_speeds`.
     Columns: ``highway`` (one kind), ``speed_kmh``, ``speed_source`` (``maxspeed`` or ``class``),
     ``peak_factor``.
     """

@@ -77,10 +77,7 @@ def _joined(parts: Lines, kind: Ints) -> tuple[Lines, Ints]:
 
 
 def _marks(at: Floats, step: Floats, kind: Ints) -> Ints:
-    """Return a number for each end of a line, from its position and direction.
-
-    Ends that must be joined have equal numbers.
-    """
+    """Return a number for each end of a line, equal for ends that must be joined."""
     x, y = at.astype(np.int64).T
     place, _ = pd.factorize(x * 2**_BITS + y)
     node, _ = pd.factorize(place * (int(kind.max()) + 1) + kind)

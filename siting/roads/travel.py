@@ -163,8 +163,7 @@ def reach(
     empty = np.array([], dtype=np.int32)
     found = [(empty, empty, np.array([], dtype=float))]  # sites, cells, minutes of each block
     done = count = 0
-    # Access is part of the drive, so the search needs less than the cutoff; the margin is for
-    # rounding. The exact sum below decides which pairs are in reach.
+    # Access is part of the drive, so the search needs less than the cutoff, plus a rounding margin.
     drive_min = cutoff_min - home_min.min(initial=np.inf) - site_min.min(initial=np.inf) + LEAST_MIN
     if drive_min > 0:
         for rows, nodes, block in _blocks(network, site_at, drive_min):
@@ -240,12 +239,11 @@ def _blocks(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Yield blocks of neighbouring targets: their positions, the nodes in reach, and the minutes.
 
-    The minutes have one row per target and one column per node. For short drives in a large city,
-    scipy takes longer to initialise every node than to search. Neighbouring targets are therefore
-    searched together: one search finds the nodes in reach of any target, and the matrix is reduced
-    to these nodes. The minutes are exactly the same, because no path within the limit leaves these
-    nodes. Threads would not help, because scipy searches under Python's lock. Starting another
-    process takes about as long as all the searches of a city.
+    For short drives in a large city, scipy takes longer to initialise every node than to search.
+    Therefore, one search finds the nodes in reach of any target of a block, and the matrix is
+    reduced to these nodes. No path within the limit leaves these nodes. Threads would not help,
+    because scipy searches under Python's lock, and starting another process takes about as long as
+    all the searches of a city.
     """
     streets, _ = drive_matrix(network, back=True)
     if not len(targets):
@@ -265,10 +263,7 @@ def _blocks(
 
 
 def drive_matrix(network: Network, *, back: bool = False) -> tuple[csr_array, np.ndarray]:
-    """Return a sparse matrix of the minutes from u to v (`back`: v to u), and each entry's street.
-
-    Only the quickest of parallel streets counts.
-    """
+    """Return a sparse matrix of minutes from u to v (`back`: v to u), and each entry's street."""
     index = network.nodes.index
     u = index.get_indexer(network.edges.index.get_level_values("u"))
     v = index.get_indexer(network.edges.index.get_level_values("v"))
