@@ -183,7 +183,7 @@ def group_capacity_kwh_day(
     """Return the capacity (kWh/day) of one group's chargers at a station with power all day.
 
     `types` are rows of the charger catalogue, all of one group. `mix` may be None only under
-    ``rated_share`` without swap cabinets. The result excludes the availability.
+    ``rated_share`` without swap cabinets. Callers multiply the result by the availability.
     """
     count = np.asarray(number, dtype=float)
     kw = types["power_kw"].to_numpy(dtype=float)
