@@ -67,9 +67,8 @@ def write_run_tables(
 ) -> None:
     """Write a run's layers (lon/lat, degrees) and tables into a folder.
 
-    The files are ``plan.gpkg`` (every layer, table and style), its QGIS project ``plan.qgz``, some
-    layers as GeoJSON with QGIS style (``.qml``), and ``sites.csv``, ``offers.csv`` and
-    ``dictionary.csv``.
+    The files are ``plan.gpkg`` (all layers, tables and styles), ``plan.qgz`` (its QGIS project),
+    five layers as GeoJSON with their styles, ``sites.csv``, ``offers.csv`` and ``dictionary.csv``.
 
     `plan` is as for `layers_of`, with ``title`` and ``note``. `credit` is the owner, licence and
     date of the data (`credit_line`). `made` is the date on the print page. `shown` are further
@@ -125,10 +124,9 @@ def layers_of(
     """Return a plan's layers and tables by name, as they are written and shown.
 
     `plan` is a `siting.Plan`, or an object with the same tables as attributes. `cells` and `offers`
-    replace the plan's tables. `zone_of_cells` is the zone of each cell by ``cell_id``, from which
-    ``zones`` get their polygons. `neighbourhoods` are named points. `isochrones` are areas by
-    driving minutes to the nearest station. Tables of sites, such as ``built``, become layers of
-    points.
+    replace the plan's tables. `zone_of_cells` (zones by ``cell_id``) gives ``zones`` their
+    polygons. `neighbourhoods` are named points. `isochrones` are areas by driving minutes to the
+    nearest station. Tables of sites, such as ``built``, become layers of points.
     """
     cells = plan.cells if cells is None else cells
     places = _places(plan.sites, plan.candidates)
