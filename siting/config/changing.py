@@ -20,7 +20,7 @@ from siting.errors import ConfigError, Fault, SitingError
 # Function that writes a table or graph to a file, and returns the file's path.
 Place = Callable[[Key, Any, Path], Path]
 PLAIN = (bool, int, float, str, Path, type(None))
-# Sections that accept a file or table, each with a function that makes the section from its path.
+# Sections that accept a file or table, with functions that make the section from it.
 SOURCES: Mapping[Key, Callable[[Any], Any]] = {
     ("roads",): lambda one: {"source": {"kind": "file", "path": one}},
     ("demand",): lambda one: {"table": one},

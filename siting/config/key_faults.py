@@ -87,7 +87,7 @@ class Spot:
 def find_spot(location: tuple[str | int, ...], root: type[BaseModel]) -> Spot:
     """Return the position in the schema at which a validation error occurred.
 
-    `location` may also name the member of a union or mark a mapping's key; these are no keys.
+    Members of a union, and marks of invalid keys, are left out of `location`.
     """
     spot = Spot(annotation=root)
     for part in (part for part in location if part != "[key]"):

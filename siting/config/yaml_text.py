@@ -1,8 +1,7 @@
 """Conversion between YAML text and plain values; `read` also returns the line of every key.
 
 Only ``true`` and ``false`` are booleans. ``no``, ``on``, ``yes``, dates and times are strings.
-``1e9``, ``1.2e9`` and ``120_000_000`` are numbers. Keys are strings, and a repeated key is an
-error.
+``1e9``, ``1.2e9`` and ``120_000_000`` are numbers. Keys are strings; no key may be repeated.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ _Dumper.add_representer(str, _Dumper.represent_str)
 
 
 class BrokenYamlError(ValueError):
-    """The text is not YAML, or exceeds its limits; `line` and `column` count from 1."""
+    """The text is not YAML, or exceeds the reader's limits; `line` and `column` count from 1."""
 
     def __init__(self, what: str, line: int, column: int) -> None:
         super().__init__(f"line {line}, column {column}: {what}")
@@ -90,8 +89,7 @@ class Document:
 def read(text: str) -> Document:
     r"""Parse YAML text; return its value and the line of every key.
 
-    Raises `BrokenYamlError` if the text is not one YAML document, or is nested or repeated too
-    much.
+    Raises `BrokenYamlError` for text that is invalid or exceeds limits on nesting and repetition.
 
     >>> document = read("program:\n  budget_pkr: 1.2e8\n  peak: no")
     >>> document.value
