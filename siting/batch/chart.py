@@ -20,9 +20,8 @@ MOST_LINES = len(COLOURS)
 def draw_chart(table: pd.DataFrame, swept: Sequence[str], links: Sequence[str]) -> str:
     """Return a chart of the share served as an ``svg`` element, or "" if no study has a plan.
 
-    A thin line above each point or bar ends at the proven bound. `table` is as in
-    `siting.batch.results_table`, `swept` has its columns of swept keys, and `links` has the link of
-    each row, or a blank.
+    A thin line above each point or bar ends at the proven bound. `table` is a `results_table` with
+    the swept keys in its columns `swept`; `links` has the link of each row, or a blank.
     """
     table = table.assign(link=list(links))
     table = table[table["served_share"].notna()]

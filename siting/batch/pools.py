@@ -37,10 +37,7 @@ def share_threads(workers: int) -> int:
 
 @contextmanager
 def local_pool(workers: int) -> Iterator[Executor]:
-    """Yield an executor with new processes, which end with the ``with`` block or with this process.
-
-    Only this process handles Ctrl-C.
-    """
+    """Yield an executor with new processes, which end with the block or with this process."""
     context = _context()
     there, here = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(there,))

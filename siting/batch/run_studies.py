@@ -107,7 +107,7 @@ def run_batch(
     Raises
     ------
     InputError
-        If there are no studies, or the folder is in use by another batch or has other files.
+        If there are no studies, another batch uses the folder, or other files would be replaced.
 
     Examples
     --------

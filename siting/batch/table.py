@@ -36,8 +36,7 @@ def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any
     ``config`` (the file), one per swept key, ``status`` (optimal, feasible, failed, waiting),
     ``stopped`` (why the solver stopped), ``served_share`` (0 to 1), ``served_kwh_day``,
     ``bound_kwh_day`` (blank if the aim is not energy), ``gap``, ``proof`` (in words),
-    ``subsidy_pkr``, ``cost_pkr``, ``new_stations``, ``seconds``, ``folder`` (relative to the
-    batch's), ``note`` and ``error``.
+    ``subsidy_pkr``, ``cost_pkr``, ``new_stations``, ``seconds``, ``folder``, ``note``, ``error``.
     """
     swept = list(dict.fromkeys(key for study in studies for key in study.sweep))
     table = pd.DataFrame(

@@ -189,11 +189,10 @@ def verb(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator that turns a function into a command with an example in its help.
 
-    The command prints the text, or with ``--json`` the JSON, of the `Reply` that the function
-    returns. Errors are printed with their remedies. `group` is the command's group in ``--help``.
-    `solver` are the command's solver options, out of ``budget``, ``gap`` and ``time_limit``; their
-    values become overrides. `quiet` adds ``--quiet``. If `bare` is true, the function itself prints
-    its result and explains errors.
+    The command prints the text or (with ``--json``) the JSON of the function's `Reply`, and errors
+    with their remedies. `group` is the command's group in ``--help``. `solver` are its solver
+    options (``budget``, ``gap``, ``time_limit``), whose values become overrides. `quiet` adds
+    ``--quiet``. If `bare` is true, the function itself prints its result and explains errors.
     """
 
     def make(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -292,7 +291,7 @@ def items(texts: Sequence[str] | None) -> list[str]:
 
 
 def print_json(facts: Any) -> None:
-    """Print the result of a command as JSON on stdout (`siting.export.json_text`)."""
+    """Print the result of a command as JSON on stdout."""
     # Other encodings would write escapes that are not JSON.
     ascii_only = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
     try:

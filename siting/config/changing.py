@@ -43,14 +43,11 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
 
     `words` has new values by key path (``"reach.cutoff_min"``), or by the key alone if only one
     section has that key (``cutoff_min``). A dict changes single keys of a section. A list is
-    replaced as a whole, and so is a mapping with names that the user chooses. For ``roads``,
-    ``people``, ``candidates``, ``exclude``, ``existing``, ``demand`` and ``reach``, the value can
-    also be a file or table with the data. Relative paths are resolved against the working
-    directory.
+    replaced as a whole, and so is a mapping with names that the user chooses. For the sections in
+    `SOURCES`, the value can also be a file or table. Relative paths start at the working directory.
 
     If `config` is None, an empty configuration is changed. `place` writes a table or graph to a
-    file. Raises `ConfigError`, which lists every error by key, or `InputError`, which lists every
-    invalid table.
+    file. Raises `ConfigError` with every error by key, or `InputError` with every invalid table.
     """
     faults: list[Fault] = []
     change: Any = {}

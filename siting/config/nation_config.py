@@ -149,8 +149,7 @@ def load_nation(
     """Return the checked configurations of a nation and its cities, and the cities' provinces.
 
     With yearly budgets, every city's plan covers the nation's years. The arguments are as in
-    `siting.config.load`. Raises `ConfigError` with every error in the nation's and the cities'
-    files.
+    `siting.config.load`. Raises `ConfigError` with every error in any of the files.
     """
     cities: list[Config] = []
     provinces: list[str] = []

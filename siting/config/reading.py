@@ -36,8 +36,8 @@ def load(
     path
         The file. Relative paths in it and in overrides are resolved against its folder.
     overrides
-        Strings ``key.path=value`` with the value as YAML, applied in order. A number in the path
-        is the position in a list, from 0.
+        ``key.path=value`` strings, with YAML as the value. A number in the path is an item's
+        position in a list, from 0.
     today
         Today's date; an earlier target year is an error. ``None`` skips this check.
     check_files
@@ -99,8 +99,7 @@ def load_as[T: BaseModel](
 def checked(data: Mapping[str, Any]) -> Config:
     """Return the checked configuration made from plain values, with absolute paths.
 
-    Relative paths are resolved against the working directory. Raises `ConfigError` with one entry
-    per error, by key.
+    Relative paths start at the working directory. Raises `ConfigError` with one entry per error.
     """
     config, wrong = _validate(Config, data, Path.cwd(), check_files=True)
     if config is None:

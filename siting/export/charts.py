@@ -1,7 +1,6 @@
 """Pictures of a plan: map, and charts of classes, cost, use, years, budgets and simulated day.
 
-Colours differ in lightness, and unserved energy and existing stations are hatched, for greyscale
-prints and colour-blind readers.
+Colours differ in lightness, and some bars are hatched, for greyscale prints and colour-blindness.
 """
 
 from __future__ import annotations
@@ -43,7 +42,6 @@ _LACKING: dict[str, Any] = {"color": LACKING, "ec": LACKING_EDGE, "hatch": "////
 _STANDING: dict[str, Any] = {"color": "#f0c419", "ec": INK, "hatch": "....", "lw": 0.5}
 # Background that hides grid lines behind text.
 _CLEAR = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
-# Parts of a station's cost in drawing order.
 _PARTS = {
     "charger_cost_pkr": "Chargers",
     "grid_cost_pkr": "Grid works",
@@ -59,7 +57,6 @@ _PARTS = {
 }
 # Parts of the grid works, which are shown instead of their sum if they are known.
 _GRID_PARTS = {"connection_cost_pkr", "line_cost_pkr", "upgrade_cost_pkr"}
-# Content of each picture, by name.
 PICTURES = {
     "map": "the plan on the map",
     "classes": "energy served by vehicle class",

@@ -15,7 +15,6 @@ from siting import tables
 
 # Meaning and unit of the fields; the unit may be blank.
 _FIELDS = Path(__file__).with_name("fields.csv")
-# The specifications of a layer's rows.
 _SPECIFIED = {
     "demand": (tables.CELLS, tables.DEMAND),
     "service": (tables.SERVICE,),

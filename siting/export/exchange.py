@@ -22,9 +22,7 @@ from siting.writing import require_free, write_whole
 
 # Default layers of single-layer formats, and of multi-layer formats.
 ONE, DRAWN = ("sites",), ("sites", "demand")
-# File extensions for which `write_exchange` has a format.
 ENDINGS = (".gpkg", ".shp", ".parquet", ".fgb", ".geojson", ".kml", ".xlsx")
-# Files that accompany the ``.shp`` of a Shapefile.
 BESIDE_SHP = (".shx", ".dbf", ".prj", ".cpg", ".fields.csv")
 # Maximum number of rows of a sheet, header included.
 SHEET_ROWS = 1_048_576

@@ -114,9 +114,8 @@ def wanted_layer(
 ) -> gpd.GeoDataFrame:
     """Return one row per cell with its demand by vehicle class (kWh/day); no plan is needed.
 
-    `cells` and `demand` are `siting.tables.CELLS` and `siting.tables.DEMAND`. The result has the
-    columns of `demand_layer` except those on service. `surfaces` adds each cell's ``home_share``,
-    ``destination_share`` and ``en_route_share`` (0 to 1).
+    The columns are those of `demand_layer` except those on service. `surfaces` adds each cell's
+    ``home_share``, ``destination_share`` and ``en_route_share`` (0 to 1).
     """
     layer = demand_layer(cells, demand.assign(served_kwh_day=0.0))
     served = [c for c in layer.columns if c.startswith(("served_", "unserved_"))]
@@ -162,7 +161,7 @@ def service_layer(
 
     The straight lines show pairs, not routes, in the coordinate reference system of `cells`.
 
-    `service` is `siting.tables.SERVICE`, and `cells` is `siting.tables.CELLS`. `sites` are points
+    `service` and `cells` are `siting.tables.SERVICE` and `siting.tables.CELLS`. `sites` are points
     with ``site_id``. Raises `InputError` if a row names an unknown cell or site.
     """
     _require_known(service, "service", "cell_id", cells)

@@ -45,9 +45,8 @@ def plan_figure(
 ) -> Figure:
     """Return the map of a plan: roads, each cell's demand and share served, and stations.
 
-    Cells with more demand (per km², or per cell if cells are points) are darker, and those with
-    more of it served are greener. New stations are circles and existing stations are diamonds,
-    sized by power.
+    Cells with more demand (per km², or per cell if cells are points) are darker, those with a
+    larger share served greener. Circles are new stations, diamonds existing ones, sized by power.
 
     `edges` are roads with ``highway``, in metres. `cells_layer` is made by `demand_layer`. `sites`
     are stations with ``existing`` and ``power_kw``. Raises `InputError` if the roads are not in

@@ -1,7 +1,7 @@
 """QGIS styles as XML (QML): symbols, renderers, labels, and the document around them.
 
-QGIS 3.22 and later fill in its defaults. Sizes are millimetres on paper. A layer with
-``scale=50_000`` is shown at 1:50,000 and closer.
+Only differences from the defaults of QGIS 3.22 are written. Sizes are millimetres on paper. A layer
+with ``scale=50_000`` is shown at 1:50,000 and closer.
 """
 
 from __future__ import annotations

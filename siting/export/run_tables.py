@@ -49,14 +49,12 @@ _LAYERS = {
     "alternatives": ("Near-best plans", ""),
     "dictionary": ("What each field of each layer and table means, with its unit", ""),
 }
-# Tables whose rows become points at their sites.
 _AT_SITES = ("built", "alternative_sites", "robust")
 # A GIS that keeps the order of the file draws the first layer on top.
 _DRAWN = (
     *("sites", *_AT_SITES, "neighbourhoods", "candidates", "dropped"),
     *("service", "roads", "zones", "isochrones", "demand"),
 )
-# Columns that only the CSV files have.
 _CSV_ONLY = {"sites": ["lon", "lat", "note"], "figures": list(LISTED)}
 _GEOJSON = {"sites": "site_id", "demand": "cell_id", "service": None, "candidates": "site_id",
             "isochrones": None}  # fmt: skip

@@ -1,7 +1,6 @@
 """QGIS styles of each layer: colours, sizes and classes that fit its rows.
 
-The colours are those of the report. Every ramp goes from light to dark, to be readable in
-greyscale.
+The colours are those of the report. Every ramp varies in lightness, for prints in greyscale.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ from siting.writing import write_text
 UNSERVED = ("#fdd9b5", "#fdae6b", "#f16913", "#c44103", "#7f2704")
 WANTED = ("#dbe9f6", "#abcfe6", "#6aaed6", "#3080bd", "#08478e")
 SERVED = ("#f1eef6", "#bdc9e1", "#74a9cf", "#2b8cbe", "#045a8d")
-# Colours of driving minutes, darker for shorter drives.
 MINUTES = ("#00441b", "#238b45", "#66c2a4", "#b2e2e2", "#e0f3ee")
 NOTHING = "#e3f3ef"  # all served
 EXISTING, EXISTING_RIM = "#f0c419", "#1f2937"

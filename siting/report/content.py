@@ -32,7 +32,6 @@ _COSTS = {
 # A new station is weak if other stations could serve all but the share `WEAK_LOSS` of its energy,
 # or if it uses less than the share `WEAK_USE` of its capacity.
 WEAK_LOSS, WEAK_USE = 0.05, 0.25
-# Figures of the business case.
 _BUSINESS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "payback_years": ("Payback, years", lambda years: number(years, 1)),
     "npv_pkr": ("Net present value", rupees),

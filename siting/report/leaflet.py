@@ -20,7 +20,6 @@ KNOWN = {
         "90b693d86392a4779c861b28cf307e7e59c3fb35328c4d8b95f58f814d38c722",
     ),
 }
-# Reasons why a report cannot be made.
 NEEDED = 'it needs another package, pip install "siting[report]"'
 _MISSING = Fault("xstatic-leaflet", "is needed to make a report", 'pip install "siting[report]"')
 
@@ -56,8 +55,7 @@ def is_why_no_report(text: str) -> bool:
 def embedded_leaflet() -> Leaflet:
     """Return Leaflet's script and style sheet as text.
 
-    Raises `MissingExtraError` if Leaflet's package is not installed, or differs from its release.
-    Versions that are not in `KNOWN` are not checked.
+    Raises `MissingExtraError` if Leaflet is not installed or differs from its release in `KNOWN`.
     """
     try:
         package = distribution(_PACKAGE)

@@ -1,7 +1,7 @@
 """The data of the map, as arrays small enough for a page.
 
-A coordinate is an integer in units of 1e-5 degrees (about a metre). A line is a flat list:
-longitude and latitude of its first point, then the step to each next point. Energy is in kWh/day.
+Coordinates are integers in 1e-5 degrees (about a metre). A line is a flat list: longitude and
+latitude of the first point, then the step to each next point. Energy is in kWh/day.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ _TOLERANCES_M = (2.0, 5.0, 10.0)  # in units of the map's coordinates, about a m
 _MAIN = ("motorway", "trunk", "primary")
 _MIDDLE = ("secondary", "tertiary")
 _BINS = 5
-# Distance between labels of a road (m), minimum length of a labelled road by rank (m), and maximum
-# number of labelled small streets.
+# Labels of roads: spacing (m), minimum length by rank (m), and maximum number on small streets.
 NAME_EVERY_M = 2500.0
 LEAST_NAMED_M = (250.0, 250.0, 150.0)
 MOST_SMALL_NAMES = 800

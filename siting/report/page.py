@@ -26,7 +26,6 @@ from siting.report.summary import summary
 from siting.report.urdu import NOTE, font_style, glossary, page_in_urdu
 from siting.texts import json_in_page, visible
 
-# Source of the online map.
 TILES = "https://tile.openstreetmap.org"
 # Above this number of stations, their cards (3 kB each) are compressed.
 MOST_PLAIN_CARDS = 300

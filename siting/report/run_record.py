@@ -19,7 +19,6 @@ from siting.export.values import decimals
 
 # Columns of the bands of minutes to the nearest station.
 BANDS = ("over_min", "within_min", "people_share")
-# Columns of named points.
 NAMED = ("name", "name_ur", "kind", "geometry")
 
 

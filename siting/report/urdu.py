@@ -1,8 +1,7 @@
 """The report in Urdu: each English string of the finished page is looked up in a glossary.
 
 In the English column of ``urdu.csv``, ``#`` stands for a number and ``*`` for any string, which is
-looked up too. In the Urdu column, ``{1}`` is the text matched by the first ``#`` or ``*``, ``{2}``
-by the second, and so on. Unlisted strings stay English.
+looked up too. In the Urdu column, ``{1}`` stands for the first of them, ``{2}`` for the second.
 """
 
 from __future__ import annotations
