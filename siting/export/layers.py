@@ -114,8 +114,9 @@ def wanted_layer(
 ) -> gpd.GeoDataFrame:
     """Return one row per cell with its demand by vehicle class (kWh/day); no plan is needed.
 
-    The columns are those of `demand_layer` except those on service. `surfaces` adds each cell's
-    ``home_share``, ``destination_share`` and ``en_route_share`` (0 to 1).
+    `cells` and `demand` are as for `demand_layer`, without service; so are the columns of the
+    result. `surfaces` adds each cell's ``home_share``, ``destination_share`` and
+    ``en_route_share``.
     """
     layer = demand_layer(cells, demand.assign(served_kwh_day=0.0))
     served = [c for c in layer.columns if c.startswith(("served_", "unserved_"))]

@@ -49,8 +49,9 @@ def plan_figure(
     larger share served greener. Circles are new stations, diamonds existing ones, sized by power.
 
     `edges` are roads with ``highway``, in metres. `cells_layer` is made by `demand_layer`. `sites`
-    are stations with ``existing`` and ``power_kw``. Raises `InputError` if the roads are not in
-    metres or there is nothing to draw, and `MissingExtraError` if Matplotlib is not installed.
+    are stations with ``existing`` and ``power_kw``. `title` and `subtitle` are above the map,
+    `note` is below. Raises `InputError` if the roads are not in metres or there is nothing to draw,
+    and `MissingExtraError` if Matplotlib is not installed.
     """
     drawing.require_metres(edges)
     cells, stations = cells_layer.to_crs(edges.crs), sites.to_crs(edges.crs)
