@@ -1,4 +1,4 @@
-"""A cache of slow results, in folders that are complete or absent, never partial."""
+"""A cache for slow computations; each of its folders is either complete or absent."""
 
 from __future__ import annotations
 

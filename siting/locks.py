@@ -1,4 +1,4 @@
-"""File locks, each with a single holder. The system frees the locks of processes that end."""
+"""File locks with one holder at a time. The system frees the locks of processes that end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 class Lock:
     """A lock that is held; see `hold`.
 
-    Without locks in the file system, `held` is None and `sure` is false: others may hold it too.
+    If the file system has no locks, `held` is None and `sure` is false: others may hold it too.
     """
 
     def __init__(self, path: Path, held: FileLock | None) -> None:

@@ -26,7 +26,7 @@ RUN_FORMAT = 3
 FOLDER = "stages"
 MANIFEST = "stages.json"
 AGAIN = "make the run again with `siting run`"
-# Files in the run folder on which the stages depend.
+# Files in the run folder that the stages depend on.
 WHOLE = ("config.yaml", "run.json")
 REPORT = "report.html"
 SEAL = "sha256_of_this"

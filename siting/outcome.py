@@ -170,7 +170,7 @@ class Outcome(Solved):
 
 
 def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> Outcome:
-    """Return the outcome of an answer: its plan, figures and proofs as plain tables.
+    """Return the plan, the figures and the proofs of an answer as plain tables.
 
     Parameters
     ----------

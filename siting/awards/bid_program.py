@@ -35,7 +35,7 @@ class Bidding:
     """Bids as offers of the study whose program chooses the winners."""
 
     study: Study  # the study whose offers are the bids and the existing stations
-    # The study's program. Bids above their reserve price are in it, but cannot win.
+    # The study's program. Bids above their reserve price are included, but cannot win.
     program: Program
     # The bids of the program, by name; `above`: bids above their reserve price.
     bids: dict[str, Bid]

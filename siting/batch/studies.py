@@ -60,7 +60,7 @@ def list_studies(
     configs
         YAML files.
     overrides
-        ``key.path=value`` strings that replace keys of every file.
+        ``key.path=value`` strings that override values in every file.
     sweep
         Values to try, by key path. They are added to the ``sweep`` section of each file, and
         replace its values for the same keys.
@@ -135,7 +135,7 @@ def sweep_words(sweep: Mapping[str, Any]) -> str:
 
 
 def value_words(value: Any) -> str:
-    """Return a value as text, with thousands separated."""
+    """Return a value as text, with thousands separators."""
     match value:
         case bool():
             return str(value).lower()

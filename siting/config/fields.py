@@ -26,7 +26,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-# LAYER_SUFFIXES and PAKISTAN_WSEN are copies from siting/files.py, whose import loads GeoPandas.
+# LAYER_SUFFIXES and PAKISTAN_WSEN are copied, because importing siting/files.py loads GeoPandas.
 LAYER_SUFFIXES = (".geojson", ".json", ".gpkg", ".parquet", ".csv", ".fgb", ".shp")
 POLYGON_SUFFIXES = tuple(suffix for suffix in LAYER_SUFFIXES if suffix != ".csv")
 PAKISTAN_WSEN = (60.0, 23.0, 78.0, 38.0)

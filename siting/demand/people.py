@@ -102,8 +102,8 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
     Columns: ``h3`` (string), ``people`` (persons) and the hexagon (EPSG:4326). Rows keep the order
     of the file. The file's other columns are renamed ``user_NAME``. An `InputError` lists every
     error: a missing column; H3 cells that are invalid, repeated, of several resolutions or outside
-    Pakistan; invalid counts, as in `read_people`. Raises `MissingExtraError` without the package
-    ``h3``.
+    Pakistan; invalid counts, as in `read_people`. Raises `MissingExtraError` if the package
+    ``h3`` is not installed.
     """
     if find_spec("h3") is None:
         raise MissingExtraError('H3 tables need another package: pip install "siting[h3]"')

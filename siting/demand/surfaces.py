@@ -203,8 +203,8 @@ def traffic(
     Trips start and end in proportion to the ``people`` of `cells` at a ``node_id``. Without cells,
     or if no node has people, all nodes count equally. `road_weights` has ``highway`` and
     ``weight``; None means the package's table. A link road without a row has the weight of its
-    parent class, and any other class that of ``unclassified``. At most `trips` origins are sampled,
-    in proportion to people. `trip_min` is the maximum trip in minutes (``inf``: no limit).
+    parent class. Other classes without a row have that of ``unclassified``. At most `trips` origins
+    are sampled, in proportion to people. `trip_min`: maximum trip in minutes (``inf``: no limit).
 
     There is one row per piece of road of at most 200 m. Columns: ``weight``, ``highway`` (the row
     of `road_weights`) and a point in the network's coordinates. Raises `InputError` if a setting or

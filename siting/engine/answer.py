@@ -139,7 +139,7 @@ class Answer(Solved):
 
     @property
     def instance(self) -> Instance:
-        """The data of the program."""
+        """The data behind the program: demand, offers, reach and limits."""
         return self.program.instance
 
     @cached_property

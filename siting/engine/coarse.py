@@ -85,7 +85,7 @@ class CoarseLayout(Layout):
         )
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
-        """Return the column of a floor's energy in a slice, and the column's unit (kWh/day)."""
+        """Return the column of the energy towards a floor in a slice, and its unit (kWh/day)."""
         f = self.floors.index(floor)
         if (f, s) not in self._energy:
             rows = self.service.floor[f] & (self.service.kwh[:, s] > 0)
@@ -129,6 +129,6 @@ class CoarseLayout(Layout):
 
 
 def coarse_matrix(frame: Frame, parts: Sequence[Part]) -> tuple[Matrix, list[Measure]]:
-    """Return the master problem of a frame as a matrix, and its measures."""
+    """Return a frame's master problem as a matrix, and the measures among its columns."""
     layout = CoarseLayout(frame, parts)
     return Writer(layout, frame.aim, frame.reached).written(), layout.measures

@@ -38,7 +38,7 @@ class Requirement:
 
     name: str  # name in messages
     block: str
-    place: int  # position in the block of the program
+    place: int  # position within this block of the program
     unit: str
     asked: float  # figure in the configuration
     least: bool = False  # true: a minimum, which can be lowered; false: a maximum

@@ -205,8 +205,8 @@ def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None
     """Return the centres of clusters of sites, each with about one station in a relaxation.
 
     A centre is the site with the largest value or, with `rng`, one sampled in proportion to value.
-    It takes value from the sites that share most of their demand with it, until it has a whole
-    station. The next centre is found from the values that remain.
+    Its value and then those of the sites that share most of their demand with it are removed, until
+    they make up a whole station. The next centre is found from the values that remain.
     """
     near, left, centres = frame.shared_demand, value.copy(), []
     own = np.sqrt(np.maximum(near.diagonal(), settings.SIGNIFICANT))

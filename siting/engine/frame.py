@@ -313,7 +313,7 @@ def overlap(kwh: Floats, row: Ints, site: Ints, sites: int) -> sparse.csr_array:
 
 
 def first_of_each(group: Ints, count: int) -> Flags:
-    """Return whether each entry is among the first few of its group; `group` is sorted."""
+    """Return whether each entry is among the first `count` of its group; `group` must be sorted."""
     starts = np.flatnonzero(np.diff(group, prepend=-1))
     rank = np.arange(len(group)) - np.repeat(starts, np.diff([*starts, len(group)]))
     out: Flags = rank < count

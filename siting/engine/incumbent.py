@@ -51,7 +51,7 @@ class Known:
     """The result of a relaxation with all options: its bounds and its solution.
 
     `whole`: the frame with all options; `options`: positions in `whole` of the current options;
-    `at_most`: for each option of `whole`, a bound on the plans that use it.
+    `at_most`: for each option of `whole`, a bound on the value of any plan that uses it.
     """
 
     whole: Frame
@@ -64,7 +64,7 @@ class Known:
     def promising(self, at_most: Floats, enough: float) -> Ints:
         """Return the missing options that a plan above `enough` may use; none if there are many.
 
-        `at_most`: for each option, a bound on the plans that use it.
+        `at_most`: for each option, a bound on the value of any plan that uses it.
         """
         there = np.zeros(self.whole.count, dtype=bool)
         there[self.options] = True
@@ -100,8 +100,8 @@ class Incumbent:
         self.at_most: Floats = np.full(frame.count, math.inf)  # bound on plans with each option
         self.served: dict[bytes, Answered] = {}
         self.taken: Floats = np.zeros(frame.count) if known is None else known.taken
-        self.bound_only = False  # whether only the bound is still improved
-        self.ended_in_time = False  # whether the search ended to leave time for later steps
+        self.bound_only = False  # whether only the bound is still being improved
+        self.ended_in_time = False  # whether the search ended early for the sake of later steps
         self.turns_ended: Ended | None = None
         # A turn of the tree, which may continue after later aims; None before the first turn.
         self.tree_turn: Callable[[], bool] | None = None

@@ -1,7 +1,7 @@
 """The least public money that options need under the viability gap, as rows of relaxations.
 
-In a relaxation, a fraction of one option at a site may cover the shortfall of a fraction of
-another. Whole stations cannot do that. An option earns at most its margin on all its capacity, or
+In a relaxation, one fractional option at a site may pay for what another fractional option lacks.
+Whole stations cannot do that. An option earns at most its margin on all its capacity, or
 on all demand in reach if that is less. Public money pays the rest of its need. So the payments at a
 site are at least the sum of these amounts over its options, weighted by the options' values.
 """

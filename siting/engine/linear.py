@@ -85,7 +85,7 @@ def run_model(
 
 
 def answered(model: highspy.Highs, *, whole: bool = False, rough: bool = False) -> Answered:
-    """Return the HiGHS solution of a native model that has run."""
+    """Return the result of a native HiGHS model that has already been run."""
     status = model.getModelStatus()
     info = model.getInfo()
     if rough and status == _Status.kUnknown and int(info.primal_solution_status) == 2:

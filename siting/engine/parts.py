@@ -1,4 +1,4 @@
-"""Parts of a program, and bounds on the service of a part at given prices of its demand.
+"""Parts of a program, and bounds on the service of each part, given prices for its demand.
 
 A *part* is the demand, in one slice, that competes for the same charger groups, directly or through
 other groups. Parts share only options. Let each pair have a worth ``v_ij`` per kilowatt-hour and
@@ -6,10 +6,10 @@ each demand row a price ``p_i`` (both at least 0). Then for every choice::
 
     sum of v_ij x_ij  <=  sum of p_i d_i  +  sum over the stations that stand of  intake(v - p)
 
-The ``intake`` of a station is the most it could earn alone at worths ``v_ij - p_i``, with the whole
-demand ``d_i`` of the rows in reach and the capacities of its charger groups. At the duals of the
-linear program that serves a choice, both sides are equal for that choice. All cuts of the engine
-have this form (`siting.engine.cuts`).
+The ``intake`` of a station is the most it could earn as the only station. It earns ``v_ij - p_i``
+per kilowatt-hour, and may serve the whole demand ``d_i`` of the rows in reach, up to the capacities
+of its charger groups. At the duals of the linear program that serves a choice, both sides are equal
+for that choice. All cuts of the engine have this form (`siting.engine.cuts`).
 
 The intake needs no linear program. The energy that a station can serve in a set of rows is the rank
 of a polymatroid, so greedy is optimal. The intake is the integral over ``t`` of the energy that the
@@ -158,7 +158,7 @@ class Part:
         value, site = worth[order], self.site[order]
         if len(order) > 200_000:
             value = np.ceil(value / step) * step
-        # Pairs of the same site and value form one step.
+        # Pairs with the same site and value form one step.
         new = np.r_[True, (np.diff(site) != 0) | (np.diff(value) != 0)]
         group = np.cumsum(new) - 1
         first = np.flatnonzero(new)

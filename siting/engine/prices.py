@@ -147,7 +147,7 @@ class _Named:
         return str(plan.years[t]) if plan else ""
 
     def _demand(self) -> None:
-        """Take each price of demand from the demand row, or else from its column's bound."""
+        """Read each price of demand from the demand row, or else from its column's bound."""
         frame, service = self.frame, self.frame.service
         merged = np.zeros_like(service.kwh)
         row, when = service.row[frame.energy_pair], frame.energy_slice
@@ -164,13 +164,13 @@ class _Named:
         self.rows += _of_demand(self.program, priced)
 
     def _limits(self) -> None:
-        """Take the prices of money and limits from the rows over options."""
+        """Read the prices of money and of limits from the duals of the resource rows."""
         price = self.price[self.frame.rows_of("resource")]
         each = price / resource_units(self.frame, self.frame.matrix)
         self.rows += _of_resources(self.program, each.tolist())
 
     def _subsidies(self) -> None:
-        """Take the prices of money and envelopes from the rows over payments."""
+        """Read the prices of money and of envelopes from the duals of the payment rows."""
         rows = self.frame.rows_of("subsidies").tolist()
         years = self.layout.subsidy_column.shape[1]
         for t in range(years if math.isfinite(self.layout.budget_pkr) else 0):

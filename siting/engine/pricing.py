@@ -20,7 +20,7 @@ sites.
 Sources: M. Lübbecke, J. Desrosiers: Selected topics in column generation. Operations Research 53
 (2005), 1007-1023. R. Baldacci, N. Christofides, A. Mingozzi: An exact algorithm for the vehicle
 routing problem based on the set partitioning formulation with additional cuts. Mathematical
-Programming 115 (2008), 351-385 (the columns within the gap are enough).
+Programming 115 (2008), 351-385, which shows that the columns within the gap are enough.
 """
 
 from __future__ import annotations
@@ -379,7 +379,7 @@ class Pricing:
     def _bound(self) -> tuple[float, Floats, Floats, Floats]:
         """Return the bound, the bound with each option, reduced costs, and the prices used.
 
-        Rows that allow one option per site have price 0: the bound counts each site's best option.
+        The rows for one option per site have price 0: the bound takes only each site's best option.
         """
         m = self.matrix
         price = self.price.copy()

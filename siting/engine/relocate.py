@@ -70,8 +70,8 @@ def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
     """Return a choice improved by moving stations one by one, while time allows.
 
     Unlike in `relocated`, a station may leave customers to other stations, so each move is judged
-    by the service of the whole plan. Stations with the longest drives are moved first, and first to
-    the free sites that most of their energy can reach.
+    by the service of the whole plan. Stations with the longest drives are moved first. Each
+    is tried first at the free sites in reach of most of the energy that it serves.
     """
     best = frame.serve(choice, clock)
     if not best.found:

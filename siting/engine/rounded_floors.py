@@ -1,4 +1,4 @@
-"""Rounded floors: rows on whole stations, derived from floors on energy.
+"""Rounded floors: rows that count whole stations, derived from minimums of energy (floors).
 
 Every plan that meets a floor, ``sum of w_c x_c >= b``, also meets the row derived from the floor at
 prices ``p_i`` on demand (`siting.engine.parts`)::
@@ -12,7 +12,7 @@ rounding excludes 5.05. With a divisor ``q`` and the fractional part ``f`` of ``
     sum of (floor(a_o / q) + min(1, fraction(a_o / q) / f)) y_o  >=  ceil(b / q)
 
 holds for all integer ``y`` that satisfy the original row. Each demand row has a price of 0 or its
-whole worth. Priced are all rows of some kinds, or those that the relaxation serves in full.
+whole worth. The rows priced are those of some kinds, or those that the relaxation serves in full.
 
 Source: H. Marchand, L. Wolsey: Aggregation and mixed integer rounding to solve MIPs. Operations
 Research 49 (2001), 363-371.
@@ -165,7 +165,7 @@ def rounded(least: float, amount: Floats, taken: Floats) -> list[tuple[Floats, f
 
 
 def _steps(amount: Floats, q: float, part: float, most: float) -> Floats:
-    """Return the coefficients of a rounding, each at most `most`."""
+    """Return the rounded coefficients, each reduced to at most `most`."""
     ratio = amount / q + settings.EXACT
     whole = np.floor(ratio)
     out: Floats = np.minimum(whole + np.minimum((ratio - whole) / part, 1.0), most)

@@ -1,10 +1,10 @@
-"""The subproblem of the cuts: the shortfall of measures at fractional options, as an LP.
+"""The LP behind the cuts: how far the service falls short of what the master problem claims.
 
-The subproblem has the rows of the whole program (`siting.program.matrix`). Its options are fixed at
-their fractions, which also limit the service of each pair. One more row per measure requires that
-service plus shortfall is at least what the master problem claims. Only limits of rows and columns
-change from point to point, so the dual simplex method restarts from its last basis. The duals are
-the weights and prices of the cut (`siting.engine.cuts`).
+This subproblem has the rows of the whole program (`siting.program.matrix`). Its options are fixed
+at their fractions, which also limit the service of each pair. For each measure, one more row
+requires that service plus shortfall is at least what the master problem claims. Only limits of rows
+and columns change from point to point, so the dual simplex method restarts from its last basis. The
+duals are the weights and prices of the cut (`siting.engine.cuts`).
 """
 
 from __future__ import annotations
@@ -304,7 +304,7 @@ class Shortfall:
 class Shortfalls:
     """The subproblems of all groups of parts, each built on first use.
 
-    Where floors or money link parts, single parts come first: they are fast and usually enough.
+    Parts linked by floors or money also have common cuts; cuts of one part are faster to find.
     """
 
     def __init__(self, cutter: Cutter, clock: Clock, *, threads: int) -> None:

@@ -107,9 +107,9 @@ def chosen(
     method: Method = "exact",
     start: Sequence[str] = (),
 ) -> tuple[Program, Result]:
-    """Return the best choice for a program's first aim at a gap of 0, and a bound on any choice.
+    """Solve a program's first aim to a gap of 0; return the best choice and a bound on all choices.
 
-    The service is not computed, which would take longer. The first item returned is the program
+    The service is not computed, because that takes longer. The first item returned is the program
     whose options the choice refers to; pricing may have narrowed its offers. `kept`: values of
     other aims that the choice must reach; other arguments as for `solve`.
 

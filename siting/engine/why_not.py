@@ -2,9 +2,9 @@
 
 1. If the elastic relaxation proves the conflict, only requirements with a dual price there are
    tested. They conflict with each other, so changing any other requirement cannot help.
-2. Each requirement is dropped alone; large blocks are first dropped as a whole, then in halves. If
-   the others allow a plan, the smallest sufficient change is computed, and is verified by a plan of
-   the changed program.
+2. Each requirement is dropped on its own; a large block is first dropped as a whole, and is halved
+   only if that allows a plan. If the others allow a plan, the smallest sufficient change is
+   computed, and is verified by a plan of the changed program.
 3. Requirements whose change alone does not suffice are dropped permanently, as long as a conflict
    remains. The remaining requirements form one irreducible conflict.
 4. If no single change suffices, the smallest changes to several requirements are computed, each

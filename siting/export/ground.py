@@ -73,7 +73,7 @@ def find_ground(
     west, south = bounds[:, :2].min(axis=0)
     east, north = bounds[:, 2:].max(axis=0)
     span = np.maximum([east - west, north - south], 200.0) * 1.06
-    # The map must fit the key beside it.
+    # The key beside the map limits how narrow or flat the map may be.
     span = np.maximum(span, [span[1] * _ASPECT[0], span[0] / _ASPECT[1]])
     inches = span * np.min(np.array(_LONGEST_IN) / span)
     return Ground((west + east - span[0]) / 2, (south + north - span[1]) / 2, *span, *inches)

@@ -273,7 +273,7 @@ class _New:
     def fewer(self, lots: int, within: float) -> tuple[int, float, bool]:
         """Return the next smaller number of lots that reaches `within` (or 1), and its spread.
 
-        The third value is whether all numbers in between are proven to be impossible.
+        The third value is true if all numbers in between are proven to be impossible.
         """
         proven = True
         for count in range(lots - 1, 1, -1):

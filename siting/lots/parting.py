@@ -83,8 +83,8 @@ def part(
 
     `npv_pkr`: net present value of each station without public money; `xy`: position of each
     station (m); `pairs`: pairs of neighbours, one per row, which connect all stations; `lots`:
-    number of lots, at most the number of stations; `within`: share by which the largest lot may
-    exceed the smallest in energy and in public money needed (`need`).
+    number of lots, at most the number of stations; `within`: maximum `spread` of the
+    lots' energy, and of the public money that they need (`need`).
     """
     sums = _sums(energy_kwh_day, npv_pkr, xy, lots)
     near: list[list[int]] = [[] for _ in sums]

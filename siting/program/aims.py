@@ -152,7 +152,7 @@ class Aim(ABC):
         return None
 
     def goal(self, layout: Layout) -> Goal | None:
-        """Return the aim, without money, as a function of worth by scenario; None if impossible."""
+        """Return the aim, money aside, as a function of scenarios' worth; None if it is not one."""
         chance = np.array(layout.probabilities)
         return (lambda worth: np.tensordot(chance, worth, axes=1)) if self.of_worth else None
 
@@ -220,7 +220,7 @@ class NetWorth(Aim):
         return f"the most worth, less a charge of {each} {worth_unit} for each PKR m{by_year}"
 
     def money(self, layout: Layout) -> Terms:
-        """Return the charge on the money as columns and coefficients."""
+        """Return the charge for money as columns and coefficients."""
         years = (layout.options.offer.shape[1],)
         return layout.money(self.of, np.broadcast_to(np.asarray(self.least_gain, float), years))
 

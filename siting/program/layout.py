@@ -154,7 +154,7 @@ class Layout:
         return column, value
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
-        """Return the energy of a floor's group in a slice (kWh/day): columns and coefficients."""
+        """Return the energy towards a floor in a slice (kWh/day) as columns and coefficients."""
         pairs, column = self._pairs(s)
         rows = self.service.floor[self.floors.index(floor)]
         keep = rows[self.service.row[pairs]]

@@ -1,9 +1,9 @@
 """A program as one scaled sparse matrix, for PuLP and for the engine.
 
 The columns are the options ``y`` (binary), the energies ``x`` of the pairs in each slice, the
-subsidies ``u`` if the program decides on them, and columns of the aim. Energies are divided by the
-largest demand row, money by the cost of the most expensive offer, and rows by their largest
-coefficient. Programs of every size then have coefficients of similar size.
+subsidies ``u`` if the program decides on them, and any columns that the aim adds. Energies are
+divided by the largest demand row, money by the cost of the most expensive offer, and rows by their
+largest coefficient. Programs of every size then have coefficients of similar size.
 
 Without capacities (coverage) all demand in reach of a station is served: ``x_i <= d_i sum of y_n``
 over the options that serve row ``i``. With decay, or if an aim depends on drive times, each pair

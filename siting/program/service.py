@@ -5,8 +5,8 @@ weight at each site in every slice, are in the same floors and earn the same mar
 depends on drive times, they also need the same drive times and costs per minute. Merging is exact:
 the energy of a merged row is split among its demand rows in proportion to demand.
 
-A *pair* is a merged row and a site with chargers that the row could use. Pairs are the same in
-every slice; only the demand differs.
+A *pair* joins a merged row to a site whose chargers the row could use. Pairs are the same in every
+slice; only the demand differs.
 
 *Why one capacity row for each set of kinds is exact.* Cars may use AC and DC, buses only DC. Let
 kind ``k`` take the energy ``X_k`` at a site and use the groups ``U_k``. The energy can be split

@@ -85,7 +85,7 @@ def study_with_sites(
 
 
 def _joined(there: gpd.GeoDataFrame, more: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
-    """Return the rows of both layers as one layer, with the columns and types of `there`."""
+    """Return the rows of both layers together; columns of `there` keep their types if possible."""
     if more is None or more.empty:
         return there
     parts = [there, more.reindex(columns=[*there.columns, *more.columns.difference(there.columns)])]

@@ -248,7 +248,7 @@ def their_plan(
 
     Points are matched to candidates as in `siting.review.added_places.match_places`, within
     ``candidates.merge_within_m``. Any other point becomes a new site on the nearest road. `where`
-    is the file, for messages. An `InputError` lists every point outside the road network or far
+    names the file in messages. An `InputError` lists every point outside the road network or far
     from a road, and every existing station that the study does not have.
     """
     settings, ours = study.config.candidates, study.candidates

@@ -46,7 +46,7 @@ NOTICED_KWH = 1.0
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Replan(Shown):
-    """A new plan, and its changes from the earlier plan.
+    """A new plan, and how it differs from the earlier plan.
 
     Parameters
     ----------

@@ -65,8 +65,8 @@ def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
     `query` is the name of an area in Nominatim, e.g. ``"Islamabad, Pakistan"``. `download` sets the
     servers, the time-out, the retries and the folder of answers.
 
-    The result is that of ``osmnx.graph_from_place(query, network_type="drive")``, with unconnected
-    parts kept. A `DownloadError` states the server, the failure, the attempts, and the remedy.
+    The result equals ``osmnx.graph_from_place(query, network_type="drive")``, except that
+    unconnected parts are kept. A `DownloadError` states the server, failure, attempts and remedy.
     """
     import osmnx as ox
 

@@ -210,7 +210,7 @@ class Answers:
 
 
 def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
-    """Return the trouble that caused an exception; ``None`` if it has another cause."""
+    """Return the failed request behind an exception; ``None`` if the failure is not a known one."""
     from osmnx._errors import InsufficientResponseError, ResponseStatusCodeError
 
     if isinstance(err, UnsoundAnswerError):

@@ -50,7 +50,7 @@ class Edges:
 
 
 def segments_of(pieces: Pieces) -> Segments:
-    """Return the segments of ways, reversed if traffic runs against the nodes (``oneway=-1``).
+    """Return the segments of ways, reversed if traffic runs against the node order (``oneway=-1``).
 
     Among ways with the same id, the last one is used, at the position of the first.
     """

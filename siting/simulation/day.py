@@ -12,10 +12,10 @@ given coefficient of variation (0: equal energy; 1: an exponential distribution,
 
 A driver who wants to charge compares all compatible stations in reach, as an app would. Among the
 stations whose expected wait is within the driver's patience, the driver takes the station with the
-shortest total of drive, expected wait and charging time. If every expected wait is longer, the
-driver is turned away and counted at the quickest station. If the expected wait on arrival exceeds
-the patience, the driver leaves. All other drivers queue, first come, first served, for the ports of
-one charger group. They take the fastest free port and occupy it until the session ends.
+shortest total of drive, expected wait and charging time. If there is no such station,
+the driver is turned away, which is recorded at the station with the shortest total. If the expected
+wait on arrival exceeds the patience, the driver leaves. All others queue, first come, first served,
+for the ports of one charger group. They take the fastest free port until the session ends.
 
 The expected wait is 0 if a port is free. Otherwise it is the number of drivers waiting plus 1,
 divided by the rate at which the group's ports complete sessions.

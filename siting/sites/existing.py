@@ -28,7 +28,7 @@ NO = ("false", "no", "0", "0.0", "n")
 
 
 def existing_stations(path: Path) -> gpd.GeoDataFrame:
-    """Return the stations of a file, as points in lon/lat (EPSG:4326), with their power (kW).
+    """Return the stations in a file as points in lon/lat (EPSG:4326), with their power (kW).
 
     `path`: a CSV or layer with ``power_kw`` (kW; several values separated by ``;``). Optional
     columns: ``name``, ``ports``, ``operational``, ``private`` (yes or no), and Open Charge Map's

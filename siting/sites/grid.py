@@ -52,9 +52,9 @@ def assign_feeders(
     coordinate system; `within_m`: maximum distance (m) of a site from its feeder.
 
     Columns added: ``feeder_id`` (blank: none), ``headroom_kw`` (blank: not known) and ``feeder_m``
-    (distance to the feeder, m). Among equally near feeders, the first by id is used. Raises
-    `InputError` listing every error: missing columns, repeated or blank ids, headroom that is not a
-    number of at least 0, a missing or geographic coordinate system.
+    (distance to the feeder, m). If several are equally near, the one whose id sorts first is used.
+    Raises `InputError` listing every error: missing columns, repeated or blank ids, headroom that
+    is not a number of at least 0, a missing or geographic coordinate system.
 
     >>> site = gpd.GeoDataFrame(
     ...     {"site_id": ["s1"]}, geometry=[shapely.Point(0, 400)], crs=32643

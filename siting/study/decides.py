@@ -249,7 +249,7 @@ def _rows(figures: pd.DataFrame, figure: str) -> list[dict[Hashable, Any]]:
 
 
 def _moved_money(accounts: Accounts, figures: pd.DataFrame) -> Moved:
-    """Yield each figure of the business case, with its `At` function."""
+    """Yield each figure of the business case, with its function from value to accounts."""
     fields = {item: name for name, item in economics.ITEMS.items()}
 
     def moved(item: str, value: float) -> Accounts:
@@ -265,7 +265,7 @@ def _moved_money(accounts: Accounts, figures: pd.DataFrame) -> Moved:
 
 
 def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> Moved:
-    """Yield each figure behind the cost, with its `At` function."""
+    """Yield each figure behind the cost, with its function from value to accounts."""
     offers = accounts.offers
 
     def dearer(

@@ -68,8 +68,8 @@ def demand_to_folder(
     """Return the demand of a configuration, and the folder of its layers and tables.
 
     `out` is the folder, new or empty; by default ``runs_dir/NAME-demand-TIME``. With `sensitivity`,
-    figures are ranked by their effect on the total and on the map. All figures are drawn at random
-    `draws` times, with `seed`. Other parameters are as in `siting.run`.
+    figures are ranked by their effect on the total and on the map. All figures are sampled `draws`
+    times, at random with `seed`. Other parameters are as in `siting.run`.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "demand", now)

@@ -303,7 +303,7 @@ def power_per_ev(
 
     Existing stations are included. `vehicles` has the area's electric vehicles by class. Keys:
     ``classes``, ``vehicles``, ``power_kw`` (of the chargers for these classes), ``kw_per_ev`` and
-    ``afir_kw`` (EU requirement per battery-electric car). Empty without vehicles of these classes.
+    ``afir_kw`` (EU requirement per battery-electric car). Empty if there are no such vehicles.
     """
     classes = list(config.program.limits.ev_classes)
     count = float(vehicles.loc[vehicles["vehicle_class"].isin(classes), "vehicles"].sum())

@@ -131,7 +131,7 @@ def places(config: Config, network: Network, poi_weights: Table) -> Layer | None
     except sites.NoPlaceError as err:
         fix = "leave out demand.surfaces (demand is then placed where people live), or name a layer"
         raise InputError([Fault(f.where, f.what, fix, f.ids) for f in err.faults]) from err
-    # Places of a larger layer that are far from any road must not receive energy.
+    # The layer may exceed the road network; places far from any road must not receive energy.
     area = outline(network, config.reach.max_snap_m)
     inside = known.geometry.representative_point().within(area)
     return gpd.GeoDataFrame(known[inside].reset_index(drop=True))

@@ -1,4 +1,4 @@
-"""Make the plan of an outcome, with figures per site and station, and recount it."""
+"""Make a plan from an outcome, with figures per site and station, and check it by a recount."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ class PatchModel(CutModel):
         self.add_rows(rows)
 
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
-        """Add the cuts that an optimum violates; return their number, or 0 if it is accurate."""
+        """Add the cuts that an optimum violates; return how many, or 0 if its bound is accurate."""
         value, made = self.cut_at(relaxed.taken, relaxed)
         return 0 if relaxed.bound - value <= self.accuracy * relaxed.bound else made
 

@@ -120,7 +120,7 @@ class CoveringPlan:
         return taken[self.covering.group]
 
     def addable(self) -> Flags:
-        """Return whether each option fits the budget, gains weight and is not blocked."""
+        """Return whether each option fits the budget, adds weight and is not blocked."""
         room = self.covering.most - self.spent
         return (self.gain > self.noise) & (self.covering.cost <= room) & ~self.blocked
 

@@ -69,7 +69,7 @@ class Knapsack:
         return bound, mixed, worth
 
     def left(self, sold: Floats, worth: float) -> Floats:
-        """Return each group's best net earnings (0 or more) at the price `worth` of budget."""
+        """Return each group's best net earnings (0 or more) if a unit of budget costs `worth`."""
         net = sold - worth * self.cost
         if self._alone:
             return np.maximum(net, 0.0)
