@@ -49,7 +49,7 @@ _NAMES = {
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 
-# Public names of functions whose names in their modules are too vague to be public.
+# Functions whose public name differs from the name in their module.
 _OTHER_NAMES = {"load_config": "load", "read_roads": "read_file"}
 
 __all__ = ["__version__", *sorted(_HOMES)]

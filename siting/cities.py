@@ -20,9 +20,8 @@ TOWN_SPACING_M = 500
 # With this amount the budget of Lahore is about a billion rupees. No city's budget is published.
 BUDGET_PKR_PERSON = 80
 BUDGET_STEP_PKR = 10_000_000
-# If the library has a city in a town's district, the town borrows the figures of that city.
-# Otherwise it borrows the figures of the city listed here: the nearest city with the same or a
-# neighbouring power company (assumption).
+# A town without a library city in its district borrows the figures of the city listed here: the
+# nearest city with the same or a neighbouring power company (assumption).
 _LENT = {
     "Faisalabad": ("Faisalabad", "Sargodha"),
     "Gujranwala": ("Gujranwala",),
@@ -44,10 +43,9 @@ def library() -> pd.DataFrame:
     Columns: ``city``, ``province``, ``people_2023`` (population of the city proper), ``zones``
     (number of census tehsils in the city), ``zone_people`` (their population), ``disco`` (power
     supplier), ``availability`` with ``…_low`` and ``…_high`` (share of the time with power),
-    ``speed_group`` (names the city's rows in the speed table), ``west_deg``, ``south_deg``,
-    ``east_deg``, ``north_deg`` (box around the built-up area, estimated and not surveyed),
-    ``place_query`` (blank: the box is used), ``lon``, ``lat`` (centre), ``utm_epsg``, and the
-    source and confidence of each figure.
+    ``speed_group`` (key of the speed table), ``west_deg``, ``south_deg``, ``east_deg``,
+    ``north_deg`` (estimated box around the built-up area), ``place_query`` (blank: the box is
+    used), ``lon``, ``lat`` (centre), ``utm_epsg``, and the source and confidence of each figure.
 
     >>> cities = library().set_index("city")
     >>> len(cities), int(cities.loc["Karachi", "zones"]), int(cities.loc["Karachi", "zone_people"])
@@ -67,15 +65,14 @@ def library() -> pd.DataFrame:
 def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFrame:
     """Return the census zones of a city in 2023: tehsils, or sub-divisions in Karachi.
 
-    `city` is a city in the library, or a city found only in this table (Sargodha, Sukkur …); None
-    means all cities. `whole_district` adds the other tehsils of the city's districts. Columns:
-    ``district``, ``division``, ``tehsil``, ``city``, ``area_km2``, ``people_2023``,
+    `city` may also be a city that the library lacks (Sargodha, Sukkur …); None means all zones.
+    `whole_district` adds the other tehsils of the city's districts. Columns: ``district``,
+    ``division``, ``tehsil``, ``city`` (blank: none), ``area_km2``, ``people_2023``,
     ``urban_people``, ``household_size`` (people), ``growth_pct_year`` (2017 to 2023),
-    ``households``, ``renting_share``, ``rooms4_share`` (households with four rooms or more),
-    ``grid_share`` (households lit by grid electricity), ``high_rise_buildings`` (residential),
-    ``economic_structures``, ``source``, ``confidence``. The three shares are shares of the
-    households, 0 to 1. A blank figure is unknown; a blank ``city`` means that the zone is in no
-    city. Raises `InputError` if the table has no such city.
+    ``households``, the shares of households (0 to 1) ``renting_share``, ``rooms4_share`` (four
+    rooms or more) and ``grid_share`` (lit by grid electricity), ``high_rise_buildings``
+    (residential), ``economic_structures``, ``source``, ``confidence``. A blank figure is unknown.
+    Raises `InputError` if the table has no such city.
 
     >>> tehsils("lahore")["tehsil"].to_list()
     ['Lahore City', 'Model Town', 'Shalimar', 'Lahore Cantt', 'Raiwind']
@@ -96,8 +93,8 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
 
     The districts of `city` are searched first; case is ignored. Columns: ``people`` (2023),
     ``renting_share`` (0 to 1, blank: unknown) and ``ownership`` (share of households with four
-    rooms or more, as a proxy for vehicles). Raises `InputError` with a fault at `where` for each
-    name that is missing from the census table or occurs in several districts.
+    rooms or more, as a proxy for vehicles). Raises `InputError` for each name that is not in the
+    census, or is in several districts. The message begins with `where`.
 
     >>> census_zones(["Model Town"], "lahore", "zones")["people"].to_list()
     [3244906.0]
@@ -123,10 +120,9 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
 
 
 def find_city(name: str) -> pd.Series[Any]:
-    """Return the library's row for a city.
+    """Return the library's row for a city; case is ignored.
 
-    Case is ignored. Raises `InputError`, suggesting the most similar name, if the city is not in
-    the library.
+    Raises `InputError` with a similar name if the city is not in the library.
 
     >>> find_city("quetta")["disco"]
     'QESCO'
@@ -144,15 +140,14 @@ def new_config(
 ) -> str:
     """Return a commented configuration (YAML) for a first study of a city.
 
-    Roads come from the library's place query for the city or, if it is blank, from the city's box.
     The census population is spread along streets. Candidates are fuel stations, car parks and malls
-    from OpenStreetMap, and a grid of street corners. A tehsil or city that is in the census but not
-    in the library borrows the figures of a nearby city in the library, or of the city in `like`.
-    Any other town needs two arguments: `like` (a similar city in the library) and `people`. If
-    given, `people` always replaces the census total. With a `roads_file`, nothing is downloaded.
-    Roads and candidates come from the file, street corners are denser, and demand is proportional
-    to population. Case is ignored. Raises `InputError` if several towns have the name, or if `like`
-    or `people` is missing for a town outside the library and the census.
+    from OpenStreetMap, and street corners. With a `roads_file`, nothing is downloaded: roads and
+    candidates come from the file, and demand is proportional to population.
+
+    A census town outside the library borrows the figures of a nearby library city, or of the
+    library city `like`. A town outside the census needs both `like` and `people`. If given,
+    `people` replaces the census total. Case is ignored. Raises `InputError` if several towns have
+    the name, or if `like` or `people` is needed and missing.
 
     >>> print(new_config("multan").splitlines()[0])
     # Multan: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
@@ -212,8 +207,7 @@ def new_config(
 """
     size_m = 1000 if people > BIG_CITY_PEOPLE else 500
     budget_pkr = max(1, round(people * BUDGET_PKR_PERSON / BUDGET_STEP_PKR)) * BUDGET_STEP_PKR
-    # The key's default is the population of the city proper. The key is written only if the total
-    # differs from this default.
+    # The key is written only if it differs from its default, the population of the city proper.
     whole = ""
     if not in_library or people != int(row["people_2023"]):
         whole = f"""
@@ -289,7 +283,7 @@ def _scalar(text: str) -> str:
 
 
 def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.DataFrame, str, bool]:
-    """Return a town's name, zones and lending city, and whether the town is that lending city."""
+    """Return a town's name, zones, the city whose figures it uses, and whether it is that city."""
     if not (wanted.strip() and wanted.isprintable()):
         raise InputError("city", "is blank or contains unprintable characters")
     lender = None if like is None else str(find_city(like)["city"])

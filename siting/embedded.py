@@ -17,10 +17,9 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def embedded_files(nation: bool = False) -> dict[Path, Path]:
-    """Return the files of the embedded city, keyed by their paths in a copy.
+    """Return the files of the embedded city (of all with `nation`), by their paths in a copy.
 
-    With `nation`, include the files of the other embedded cities and of their nation. Raises
-    `InputError` if this installation lacks the files.
+    Raises `InputError` if this installation lacks the files.
     """
     # A wheel has the files inside the package; a clone has them beside the package.
     cities = CITIES if nation else CITIES[:1]
@@ -37,14 +36,12 @@ def embedded_files(nation: bool = False) -> dict[Path, Path]:
 def copy_embedded_city(folder: Path | str = "siting-demo", nation: bool = False) -> Path:
     """Copy the embedded, schematic Islamabad to a folder; return the configuration file.
 
-    The copy runs offline. Runs are written to ``runs/`` in the folder, and parsed roads to
-    ``cache/``.
+    The copy runs offline. The folder gets runs in ``runs/`` and parsed roads in ``cache/``.
 
     Parameters
     ----------
     folder
-        Folder for the copy, in which ``configs/`` and ``data/`` are created. Existing files are
-        unchanged.
+        Folder for the copy, which gets ``configs/`` and ``data/``. Existing files are unchanged.
     nation
         Whether to copy all embedded cities and their nation too.
 
@@ -56,8 +53,7 @@ def copy_embedded_city(folder: Path | str = "siting-demo", nation: bool = False)
     Raises
     ------
     InputError
-        If files of the city in the folder differ from the packaged files, perhaps because you
-        edited them.
+        If the folder is a file, or contains edited files of the city.
 
     Examples
     --------

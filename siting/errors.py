@@ -1,8 +1,7 @@
 """Errors that state where a problem is, what it is and how to fix it.
 
-Every error has a list of `Fault`s: if runs stopped at the first problem, finding ten problems would
-take ten runs. Each class also has a parent from the standard library, so that callers can catch the
-error without knowing this package.
+Every error has a list of `Fault`s, so that one run reports every problem. Each class also has a
+parent from the standard library, for callers that do not know this package.
 """
 
 from __future__ import annotations
@@ -52,8 +51,7 @@ class Fault:
 
     where: str  # file, table, column or configuration key, e.g. "people.csv, column people"
     what: str  # what was found there and what was expected
-    # The smallest remedy. `fix` and `where` are blank if `what` already names them.
-    fix: str = ""
+    fix: str = ""  # the smallest remedy; like `where`, blank if `what` already names it
     ids: tuple[str, ...] = ()  # the affected rows, keys or lines; the first few are shown
 
     def __str__(self) -> str:
@@ -79,8 +77,7 @@ class SitingError(Exception):
     Parameters
     ----------
     faults
-        One fault, several faults or a plain message. If `what` is given, `faults` is the place of
-        the problem.
+        One fault, several faults or a message. With `what`, `faults` is the place of the problem.
     what, fix, ids
         The parts of a single fault, as in `Fault`.
 
@@ -129,7 +126,7 @@ def refuse(faults: Iterable[Fault]) -> None:
 def naming(
     where: str, what: str, ids: Iterable[object], fix: str = "", *, count: bool = False
 ) -> list[Fault]:
-    """Return a list of one fault that names each id once, or an empty list if there are no ids.
+    """Return one fault that names each id once, as a list; an empty list without ids.
 
     With `count`, the number of ids precedes `what`.
 
@@ -145,8 +142,8 @@ def wrong_figures(
 ) -> list[Fault]:
     """Return a fault for each invalid attribute of an object.
 
-    Each item of `figures` contains four values: the name of an attribute; a flag that is true if
-    the attribute is valid; the requirement in words; and the fix, which may be left out.
+    Each of `figures` states an attribute's name, whether its value is valid, the requirement in
+    words and, optionally, the fix.
 
     >>> wrong_figures("plan", Fault("a", "x"), [("fix", False, "a remedy", "name one")])
     [Fault(where='plan, fix', what="'' is not a remedy", fix='name one', ids=())]
@@ -197,10 +194,7 @@ class MissingExtraError(SitingError, ImportError):
 
 @contextmanager
 def needs_extra(extra: str, package: str, what: str) -> Iterator[None]:
-    """Raise `MissingExtraError` if an import in the block fails.
-
-    `what` says why the package is needed.
-    """
+    """Raise `MissingExtraError` if an import in the block fails; `what` says why it is needed."""
     try:
         yield
     except ImportError as err:

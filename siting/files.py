@@ -29,7 +29,7 @@ PAKISTAN_WSEN = (60.0, 23.0, 78.0, 38.0)
 LONLAT_ALIASES = {"longitude": "lon", "latitude": "lat"}
 REPEATED_ID = re.compile(r"Several features with id = (\S+)")
 
-# Exceptions that libraries raise for a file whose content does not match its file extension.
+# Exceptions that libraries raise if a file's content does not match its extension.
 UNREADABLE = (
     *GEO_ERRORS, OSError, EOFError, zlib.error, SyntaxError, SAXException, ValueError, LookupError,
     TypeError, AttributeError, ArithmeticError, RecursionError,
@@ -46,12 +46,11 @@ def sha256(path: Path) -> str:
 def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
     """Return the rows of a layer file in lon/lat (EPSG:4326).
 
-    GDAL reads GeoJSON, GeoPackage, FlatGeobuf and Shapefile; GeoPandas reads GeoParquet. A CSV
-    needs the columns ``lon`` and ``lat`` (or ``longitude`` and ``latitude``) in degrees. With
-    `unique_ids`, a repeated id in a GeoJSON is an error: GDAL would only warn and renumber. Files
-    from OpenStreetMap may repeat ids, because nodes and ways are numbered separately. Raises
-    `InputError` if the file is missing, has an unknown extension, cannot be parsed, is empty, has
-    no coordinate reference system, repeats feature ids, or has points outside Pakistan.
+    The formats are GeoJSON, GeoPackage, FlatGeobuf, Shapefile, GeoParquet and CSV. A CSV needs the
+    columns ``lon`` and ``lat`` (or ``longitude`` and ``latitude``) in degrees. With `unique_ids`,
+    a repeated id in a GeoJSON is an error. OpenStreetMap numbers nodes and ways separately, so its
+    files may repeat ids. Raises `InputError` if the file is missing, unreadable or empty, has an
+    unknown extension or no coordinate reference system, or has points outside Pakistan.
     """
     suffix, where = path.suffix.lower(), str(path)
     if suffix not in LAYER_SUFFIXES:
@@ -83,8 +82,8 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
 def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
     """Return the rows of a user's CSV file, which must be UTF-8 with commas and a header line.
 
-    Further arguments (`reading`) are passed to `pandas.read_csv`. Raises `InputError` if the file
-    is missing or unreadable, or if a line has more values than the header has names.
+    `reading` is passed to `pandas.read_csv`. Raises `InputError` if the file is missing or
+    unreadable, or if a line has more values than the header has names.
     """
     if not path.is_file():
         raise InputError(str(path), "no such file")
@@ -113,10 +112,7 @@ def texts_of(table: pd.DataFrame, column: str) -> pd.Series[str]:
 
 
 class UserTable:
-    """A user's CSV file, read column by column; its faults refer to lines of the file.
-
-    `texts` are the names of the columns that contain strings.
-    """
+    """A user's CSV file with the text columns `texts`; its faults refer to lines of the file."""
 
     def __init__(self, path: Path, texts: Iterable[str]) -> None:
         self.path = path
@@ -129,10 +125,7 @@ class UserTable:
         return texts_of(self.table, column)
 
     def number(self, column: str, what: str, least: float = 0.0) -> pd.Series[float]:
-        """Return a column as numbers; record a fault for all values that are not >= `least`.
-
-        Blank and faulty values are NaN.
-        """
+        """Return a column as numbers, with NaN for blanks and faults (values not >= `least`)."""
         given = self.text(column)
         read = pd.to_numeric(given.where(given != ""), errors="coerce").astype(float)
         bad = (given != "") & ~(np.isfinite(read) & (read >= least))
@@ -159,11 +152,7 @@ class UserTable:
 def unreadable_in_words(
     path: Path, what: str = "cannot be read", also: tuple[type[Exception], ...] = ()
 ) -> Iterator[None]:
-    """Turn a library's error about the content of a file into an `InputError`.
-
-    The `InputError` names the file and states `what`. Exceptions of the types in `UNREADABLE` and
-    `also` are replaced.
-    """
+    """Turn a library's error about a file's content into an `InputError` that states `what`."""
     try:
         yield
     except SitingError:
@@ -184,9 +173,7 @@ def extent(layer: gpd.GeoDataFrame | gpd.GeoSeries) -> str:
 
 
 def row_labels(path: Path, rows: Iterable[int]) -> tuple[str, ...]:
-    """Return labels for rows of a file: line numbers in a CSV, otherwise row numbers from 1.
-
-    `rows` are positions, counted from 0.
+    """Return labels for rows (from 0) of a file: lines of a CSV, otherwise row numbers from 1.
 
     >>> row_labels(Path("people.csv"), [0, 3])
     ('line 2', 'line 5')
@@ -200,9 +187,9 @@ def row_labels(path: Path, rows: Iterable[int]) -> tuple[str, ...]:
 def rows_fault(
     where: str, bad: npt.ArrayLike, ids: npt.ArrayLike | Path, what: str, fix: str = ""
 ) -> list[Fault]:
-    """Return a list with one fault that names the rows flagged `bad`, or an empty list.
+    """Return one fault that names the rows flagged `bad`, as a list; an empty list without any.
 
-    `ids` are the ids of all rows. If `ids` is a file, rows are identified by line or row number.
+    `ids` are the ids of all rows, or the file, whose rows are then named by number.
 
     >>> rows_fault("sites, column bays", [False, True], ["s1", "s2"], "below 0")
     [Fault(where='sites, column bays', what='below 0', fix='', ids=('s2',))]

@@ -1,4 +1,4 @@
-"""A cache of slow results, in folders that are complete or absent, never partial."""
+"""A cache for slow computations; each of its folders is either complete or absent."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from siting.writing import whole_folder
 
 logger = logging.getLogger(__name__)
 
-# Longest wait (s) for another process that builds the same content. After this wait, both processes
-# build it.
+# Longest wait (s) for another process that builds the same content; then both build it.
 WAIT_S = 900.0
 # Errors raised if a folder cannot be read or written.
 _WRONG = (
@@ -38,11 +37,9 @@ def kept[T](
 ) -> T:
     """Return the content of a folder, or build the content and store it there.
 
-    Processes that run at the same time or are killed never leave a partial folder. A damaged folder
-    is rebuilt, with a warning. Content that cannot be written is still returned. The name of
-    `entry` must identify everything that the content depends on; the folder may be deleted at any
-    time. `read` must raise an error if the folder is damaged. Content built in less than `least_s`
-    seconds is not stored.
+    The name of the folder `entry` must identify all inputs of the content. `read` must raise an
+    error if the folder is damaged; the folder is then rebuilt, with a warning. Content is returned
+    but not stored if it cannot be written, or is built in less than `least_s` seconds.
     """
     content = _read(entry, read)
     if content is not None:

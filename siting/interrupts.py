@@ -16,9 +16,8 @@ DISCARDED = "Stopped at once, the plan so far was discarded"
 class Wish:
     """A handler for Ctrl-C during a block; see `seen_through`.
 
-    `at_stake` means that there is work to lose; otherwise Ctrl-C ends the block at once. `heard`
-    means that Ctrl-C was pressed while there was work to lose. `by_solve` means that the first
-    solve that finds a plan sets `at_stake`.
+    `at_stake`: there is work to lose; otherwise Ctrl-C ends the block at once. `heard`: a Ctrl-C
+    waits for the end of the block. `by_solve`: the first solve that finds a plan sets `at_stake`.
     """
 
     def __init__(self, *, by_solve: bool) -> None:
@@ -39,8 +38,7 @@ class Wish:
 def seen_through(*, by_solve: bool = False) -> Iterator[Wish]:
     """Once there is work to lose, let the first Ctrl-C wait for the end of the block.
 
-    A handler set by the caller is kept. Only the main thread receives signals, so the function has
-    no effect in other threads.
+    Has no effect outside the main thread, or if the caller has set a handler.
     """
     wish = Wish(by_solve=by_solve)
     with _handled_by(wish):
@@ -51,7 +49,7 @@ def seen_through(*, by_solve: bool = False) -> Iterator[Wish]:
 def held() -> Iterator[None]:
     """Let Ctrl-C wait for the end of a short block that must not be interrupted.
 
-    For example, a process that is interrupted at its start would read half of its input and fail.
+    For example, a process interrupted at its start would read half of its input and fail.
     """
     heard: list[int] = []
     with _handled_by(lambda number, _frame: heard.append(number)):

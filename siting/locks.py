@@ -1,4 +1,4 @@
-"""File locks, each with a single holder. The system frees the locks of processes that end."""
+"""File locks with one holder at a time. The system frees the locks of processes that end."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 class Lock:
     """A lock that is held; see `hold`.
 
-    `held` is the lock of the file system, or None on a file system without locks. `sure` means that
-    no other process can hold the lock simultaneously.
+    If the file system has no locks, `held` is None and `sure` is false: others may hold it too.
     """
 
     def __init__(self, path: Path, held: FileLock | None) -> None:
@@ -31,7 +30,7 @@ class Lock:
             return
         self._over = True
         # The file is deleted before the release, so that nobody locks a file about to be deleted.
-        # Windows cannot delete an open file, so on Windows the file is deleted after the release.
+        # Windows cannot delete an open file, so there the file is deleted afterwards.
         with suppress(OSError):
             self.path.unlink()
         if self.held is not None:
@@ -52,9 +51,8 @@ class Lock:
 def hold(path: Path, wait_s: float = 0.0) -> Lock | None:
     """Return a lock on a file, or None if another process or thread holds it after the wait.
 
-    The system frees the lock of a killed process, so the remaining file blocks nobody. On a shared
-    file system with locks, the lock also works between machines. The file at `path` must be used
-    only for this lock. It is created if missing, with its folder.
+    The file at `path` must be used only for this lock. It is created if missing, with its folder.
+    On a shared file system with locks, the lock also works between machines.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

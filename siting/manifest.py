@@ -1,9 +1,8 @@
 """The manifest of a run folder, `stages/stages.json`, and the detection of damaged folders.
 
 The manifest contains its own hash, and the SHA-256 of every file of the run except ``report.html``,
-which may be regenerated. Hashes reveal accidents, but not edits that also change the hashes. To
-reveal such edits, `siting verify` recounts the run. The manifest of a nation lists all files below
-the nation's folder.
+which may be regenerated. If an edit changes the hashes too, only the recount of `siting verify`
+reveals the edit. The manifest of a nation lists all files below the nation's folder.
 """
 
 from __future__ import annotations
@@ -27,18 +26,14 @@ RUN_FORMAT = 3
 FOLDER = "stages"
 MANIFEST = "stages.json"
 AGAIN = "make the run again with `siting run`"
-# Files in the run folder on which the stages depend.
+# Files in the run folder that the stages depend on.
 WHOLE = ("config.yaml", "run.json")
-# The report has no hash, because it may be regenerated from the other files and then differ.
 REPORT = "report.html"
 SEAL = "sha256_of_this"
 
 
 def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Return a manifest with the hashes of a run folder's files, and its own hash.
-
-    `record` is the rest of the manifest's content. The folder must already contain the stages.
-    """
+    """Return a manifest: `record`, the hashes of a run folder's files, and its own hash."""
     here = sorted(path for path in folder.iterdir() if path.is_file() and _hashed(path.name))
     complete = {
         **record,
@@ -49,10 +44,7 @@ def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def sealed_below(record: Mapping[str, Any], folder: Path, but: Sequence[str]) -> dict[str, Any]:
-    """Return a manifest with the hashes of all files below a folder, and its own hash.
-
-    `but` lists files to leave out, such as the manifest itself.
-    """
+    """Return a manifest: `record`, its own hash, and those of files below a folder except `but`."""
     names = [
         name
         for name in files_below(folder)
@@ -131,8 +123,8 @@ def read_manifest(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Check that a run folder's files are unchanged; return its ``stages.json`` and ``run.json``.
 
-    `tables` are tables that the folder must have. Raises `InputError` if the folder is not a run
-    folder, if its format is different, or if files are missing or edited.
+    `tables` are tables that the folder must have. Raises `InputError` if the folder is no run
+    folder or has another format, or if files are missing or edited.
     """
     if not folder.is_dir():
         raise InputError(str(folder), "no such run folder", "name one that siting run wrote")

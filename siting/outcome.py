@@ -1,7 +1,4 @@
-"""The outcome of a program: the parts of an answer that are needed after the run, as tables.
-
-`siting.study` makes the outcome from the engine's answer; a run folder stores it.
-"""
+"""The outcome of a program: the parts of an answer that are needed after the run, as tables."""
 
 from __future__ import annotations
 
@@ -47,22 +44,19 @@ class Outcome(Solved):
     slices
         The years and scenarios: ``slice``, ``year``, ``scenario``, ``weight``, ``probability``.
     built, services, demand
-        Three tables with a ``slice`` column: the stations (``year``, ``site_id``, ``offer_id``),
-        the service, and the demand (`siting.tables.DEMAND`).
+        By ``slice``: the stations (``year``, ``site_id``, ``offer_id``), the service, the demand.
     served
         One row per slice: ``year``, ``scenario``, ``demand_kwh_day``, ``served_kwh_day``,
         ``served_share``, ``worth``.
     money
         One row per year: ``year``, ``granted_pkr``, ``spent_pkr``; without years, a single row.
     paid
-        Public money drawn by each site up to the end of each year: ``site_id``, ``year``,
-        ``subsidy_pkr``.
+        Public money drawn by each site up to each year: ``site_id``, ``year``, ``subsidy_pkr``.
     floors
         One row per floor and slice: ``floor``, ``slice``, ``need_kwh_day``, ``served_kwh_day``,
         ``share``, ``served_share``.
     best
-        Columns ``scenario`` and ``best``: the best value in each scenario, which regret is measured
-        against. Empty if no aim needs regret.
+        The best value in each scenario: ``scenario``, ``best``. Empty if no aim needs regret.
     limits
         The use of each limit: ``limit``, ``kind``, ``unit``, ``used``, ``at_least``, ``at_most``.
     lines
@@ -113,10 +107,7 @@ class Outcome(Solved):
 
     @property
     def drives_min(self) -> tuple[float, float]:
-        """Mean and 90th-percentile drive time (min) in the target year, weighted by kWh served.
-
-        NaN if nothing is served.
-        """
+        """Mean and 90th-percentile drive (min) of kWh served in the target year; NaN if none."""
         kwh = self.service["served_kwh_day"].to_numpy(dtype=float)
         minutes = self.service["travel_min"].to_numpy(dtype=float)
         if kwh.sum() <= 0:
@@ -147,7 +138,7 @@ class Outcome(Solved):
         }
 
     def facts(self) -> dict[str, Any]:
-        """Return all parts except the tables as values for JSON, where infinity becomes null."""
+        """Return all parts except the tables, as values for JSON."""
         proofs = [{"aim": one.aim, "proof": vars(one.proof)} for one in self.proofs]
         plain = {name: getattr(self, name) for name in FACTS}
         return plain | {"proofs": proofs, "tables": list(self.tables)}
@@ -159,7 +150,7 @@ class Outcome(Solved):
         Parameters
         ----------
         facts
-            The result of `facts`, read from JSON.
+            The result of `Outcome.facts`, read from JSON.
         frame
             Function that returns the table for a file name.
         """
@@ -179,7 +170,7 @@ class Outcome(Solved):
 
 
 def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> Outcome:
-    """Return the outcome of an answer: its plan, figures and proofs as plain tables.
+    """Return the plan, the figures and the proofs of an answer as plain tables.
 
     Parameters
     ----------
@@ -207,7 +198,7 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     )
     wanted = [rows.assign(demand_kwh_day=program.demand_kwh[:, s]) for s in range(len(names))]
     reference = next((aim.best for aim in program.aims if aim.best), ())
-    # Rows with share 0 are not floors. They are the groups of the aim `worst_share`.
+    # Rows with share 0 are not floors, but the groups of the aim `WorstShare`.
     floors = answer.floor_table
     scenarios = program.scenario_plan.names if program.scenario_plan else ()
     best = pd.DataFrame({"scenario": scenarios[: len(reference)]})

@@ -43,8 +43,7 @@ def table(
     Parameters
     ----------
     heads, rows
-        The headings and the cells, as HTML. The last cell of a short row spans the remaining
-        columns.
+        Headings and cells as HTML. The last cell of a short row spans the remaining columns.
     sides
         The CSS class of each column, ``n`` for numbers; by default, all but the first are ``n``.
     kinds
@@ -79,10 +78,10 @@ def table(
 def cells_of(
     columns: Mapping[str, str], rows: Iterable[Mapping[Any, Any]]
 ) -> tuple[list[str], list[list[str]], list[str]]:
-    """Return the headings, cells and CSS classes of declared columns, as `table` expects them.
+    """Return the headings, cells and CSS classes of columns, as `table` expects them.
 
     `columns` maps a column's name to its heading. In a column of numbers, a comma and a `format`
-    code follow the heading. The code ``m`` means millions. Strings are unchanged.
+    code follow the heading. The code ``m`` means millions.
 
     >>> cells_of({"a": "Money,,.0f"}, [{"a": 1200.0}])
     (['Money'], [['1,200']], ['n'])

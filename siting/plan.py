@@ -38,11 +38,11 @@ class Plan:
     title, note
         The title, and the caveat that every output repeats.
     sites
-        One row per station, existing or new: ``site_id``, ``name``, ``whereabouts`` (streets and
-        landmarks nearby, in words), ``kind``, ``existing``, ``offer_id``, ``configuration``,
-        ``chargers``, ``power_kw``, ``cost_pkr``, ``subsidy_pkr``, ``capacity_kwh_day``,
-        ``served_kwh_day``, ``served_<class>_kwh_day``, ``use_share`` (served over capacity),
-        ``mean_travel_min``, ``cells_served``, ``geometry`` (UTM metres).
+        One row per station, existing or new: ``site_id``, ``name``, ``whereabouts`` (nearby streets
+        and landmarks), ``kind``, ``existing``, ``offer_id``, ``configuration``, ``chargers``,
+        ``power_kw``, ``cost_pkr``, ``subsidy_pkr``, ``capacity_kwh_day``, ``served_kwh_day``,
+        ``served_<class>_kwh_day``, ``use_share`` (served over capacity), ``mean_travel_min``,
+        ``cells_served``, ``geometry`` (UTM metres).
     classes
         One row per vehicle class: ``demand_kwh_day``, ``served_kwh_day``, ``served_share``.
     demand
@@ -50,8 +50,7 @@ class Plan:
     service
         `siting.tables.SERVICE`: energy by demand row and site.
     cells, candidates, dropped, offers
-        The input tables of the plan. `dropped` lists places that could not become candidates, with
-        the reasons.
+        The input tables. `dropped` has the places that could not become candidates, and why.
     edges
         The roads, for maps.
     outcome
@@ -63,7 +62,7 @@ class Plan:
     money
         The figures in ``run.json`` that show whether public money at new stations is additional.
     study
-        The `siting.Study` that made the plan and answers questions about it, or None.
+        The `siting.Study` that made the plan, or None.
     facts_of
         Function that computes a run's `facts` from its plan; None if no run made the plan.
     """
@@ -90,8 +89,8 @@ class Plan:
     def facts(self) -> dict[str, Any]:
         """The content of ``run.json``, computed on first use; empty if no run made the plan.
 
-        Computing it takes a quarter of a run's time, because it includes the loss from removing
-        each station, the simulated day, the results under other demand, and break-even values.
+        Computing it takes a quarter of a run's time. It includes the simulated day, break-even
+        values, the loss from removing each station, and the results under other demand.
         """
         return {} if self.facts_of is None else self.facts_of(self)
 
@@ -133,10 +132,7 @@ class Plan:
 
     @property
     def layers(self) -> dict[str, pd.DataFrame]:
-        """The plan's layers (UTM metres) and tables, by file name.
-
-        Each table stores the units of its columns in ``attrs["units"]``.
-        """
+        """The plan's layers (UTM metres) and tables, by file name; units in ``attrs["units"]``."""
         study, shown = self.study, {}
         if study is not None:
             shown = {"zone_of_cells": study.cell_zones, "isochrones": study.isochrones,
@@ -149,7 +145,7 @@ class Plan:
         Parameters
         ----------
         layer
-            The name of one of the `layers` that have geometry.
+            The name of one of the `layers` with geometry.
         """
         layers = self.layers
         if not isinstance(layers.get(layer), gpd.GeoDataFrame):
@@ -161,7 +157,7 @@ class Plan:
     def export(self, path: Path | str, layers: Sequence[str] = ()) -> Path:
         """Write layers as a file for other programs, and return the path.
 
-        The file extension determines the format; see `siting.export.write_exchange`.
+        The extension determines the format: see `siting.export.write_exchange`.
         """
         return write_exchange(self.layers, Path(path), layers, title=self.title, note=noted(self))
 
@@ -183,7 +179,7 @@ class Plan:
             subsidy += f" of {s.budget_pkr / 1e6:,.2f} m budget"
         told = {one.label: one.text for one in s.lines}
         told |= {one["label"]: one["text"] for one in self.facts.get("headline", {}).values()}
-        # The simulated day comes first, because the program evaluates each station separately.
+        # The simulated day comes first, because in it all drivers choose freely.
         first = [(label, told.pop(label)) for label in OF_ALL_DRIVERS if label in told]
         lines = [
             ("Status", status_text(s)),
@@ -214,9 +210,8 @@ class Plan:
         Parameters
         ----------
         what
-            ``map``; or a chart: ``classes`` (energy by vehicle class, kWh/day), ``cost`` (PKR by
-            part and payer), ``use`` (kWh/day by station), ``years`` (for a plan with years), or
-            ``frontier`` (if `tables` has a frontier).
+            ``map``, ``classes`` (kWh/day by vehicle class), ``cost`` (PKR by part and payer),
+            ``use`` (kWh/day by station), ``years`` or ``frontier`` (if the plan has the table).
 
         Raises
         ------
@@ -236,11 +231,9 @@ class Plan:
     ) -> list[Path]:
         """Write the map and every chart whose table the plan has, and return the files.
 
-        `folder` is created if missing; pictures in it are not replaced. `formats`: any of ``png``,
-        ``svg`` and ``pdf``. The same plan gives the same files, byte for byte; SVG and PDF contain
-        text, not outlines. Raises `InputError` if a format is unknown or one of the files exists
-        already, and `MissingExtraError` if Matplotlib is not installed (``pip install
-        "siting[map]"``).
+        `folder` is created if missing. `formats` are ``png``, ``svg`` or ``pdf``. The same plan
+        gives the same files, byte for byte. Raises `InputError` if a format is unknown or a file
+        exists already, and `MissingExtraError` if Matplotlib is missing (extra ``siting[map]``).
         """
         return save_plan_pictures(self, folder, formats)
 
@@ -251,10 +244,9 @@ class Plan:
     ) -> Any:
         """Return the reasons for the decision at a site or, without `site`, for the whole plan.
 
-        With `site` (id or name), the result is that of `siting.explain_site`; otherwise that of
-        `siting.explain_plan`. `alternatives` is the number of near-optimal plans to compare.
-        `time_limit_s` is the time limit of each solve, by default 30 s for a site and 20 s for the
-        plan.
+        `site` is an id or name: see `siting.explain_site`. Without it, see `siting.explain_plan`.
+        `alternatives` is the number of near-optimal plans to compare for a site. `time_limit_s`
+        limits each solve, by default to 30 s for a site and 20 s for the plan.
         """
         limit = {} if time_limit_s is None else {"time_limit_s": time_limit_s}
         if site is None:
@@ -311,10 +303,7 @@ class Plan:
     def evaluate(
         self, sites: Any, *, names: Mapping[str, str] | None = None, same_stations: bool = False
     ) -> Any:
-        """Return the score of a layer of stations drawn elsewhere: see `siting.evaluate`.
-
-        `sites` is the layer, as a file or in memory.
-        """
+        """Return the score of stations drawn elsewhere, as layer or file: see `siting.evaluate`."""
         return ask("evaluate", self, sites, names=names, same_stations=same_stations)
 
     def simulate(self, rules: Any = None) -> Any:
@@ -389,7 +378,7 @@ class Plan:
 
 def ask(name: str, *given: Any, **how: Any) -> Any:
     """Call a function of the package, given its name, and return its result."""
-    # Imported only here, because a run makes plans without using any of these functions.
+    # Imported only here, because a run needs none of these functions.
     import siting
 
     return getattr(siting, name)(*given, **how)

@@ -1,7 +1,7 @@
 """Numeric constants of `program`, `engine` and `classics`, with their measured effects.
 
-"Alike from a to b" was measured: six towns of 60 sites were solved to a gap of 0.5 % with half the
-value and with twice the value (`scripts/vary_settings.py`). Either way, the CPU time changed by at
+"CPU time alike from a to b" was measured: six towns of 60 sites were solved to a gap of 0.5 % with
+half the value and with twice the value (`scripts/vary_settings.py`). Either way, it changed by at
 most a fifth. For shares of 0.5 or more, the distance from 1 was halved and doubled instead. Large
 programs were not tried.
 
@@ -13,16 +13,16 @@ a run can be repeated exactly. The clock ends only steps that could exceed the t
 
 # --- tolerances ---------------------------------------------------------------------------------
 
-ROUNDING = 1e-12  # rounding error of a sum of a few numbers; alike from 5e-13 to 2e-12
-SUMMED = 1e-10  # rounding error of a sum that is updated many times; alike from 5e-11 to 2e-10
+ROUNDING = 1e-12  # rounding error of a sum of a few numbers; CPU time alike from 5e-13 to 2e-12
+SUMMED = 1e-10  # rounding error of an often updated sum; CPU time alike from 5e-11 to 2e-10
 # Two computations of the same figure may differ by this much. HiGHS drops coefficients below this
-# value. Alike from 5e-10 to 2e-9.
+# value. CPU time alike from 5e-10 to 2e-9.
 EXACT = 1e-9
-NOISE = 1e-8  # HiGHS's rounding, as a share of the largest objective; alike from 5e-9 to 2e-8
-ARITHMETIC = 1e-7  # relative tolerance of a solver; alike from 5e-8 to 2e-7
+NOISE = 1e-8  # HiGHS's rounding (share of largest objective); CPU time alike from 5e-9 to 2e-8
+ARITHMETIC = 1e-7  # relative tolerance of a solver; CPU time alike from 5e-8 to 2e-7
 # Option values, violations and gains below this value are taken as 0. Limits may be exceeded by
 # this amount in their unit (a millionth of a rupee, a kilowatt or a station), because sums of
-# binary fractions are not exact. Alike from 5e-7 to 2e-6.
+# binary fractions are not exact. CPU time alike from 5e-7 to 2e-6.
 SIGNIFICANT = 1e-6
 # If a plan cannot reach the values of the earlier aims again, these values are lowered by the first
 # of these shares that is enough. Not measured.
@@ -88,7 +88,7 @@ ENDS = 0.97
 # Not measured.
 AGAIN = 3.0
 # Time reserved for the answer, as a multiple of the time needed to value a plan. Measured: without
-# it Saddar (row 20) exceeded the limit by 6 s.
+# it, Saddar (row 20) exceeded the limit by 6 s.
 FINISH = 8.0
 # Time limit for polishing a plan at the end. Also the time reserved for the final flows if another
 # solver makes the plan. Not measured.
@@ -108,38 +108,38 @@ COLD = 2500
 
 # --- cuts ---------------------------------------------------------------------------------------
 
-NODE_ROUNDS = 12  # maximum number of rounds of cuts at a node; alike from 6 to 24
-# Rounds of cuts before a first plan over years. Measured (made-up Karachi): two rounds give good
-# prices.
+NODE_ROUNDS = 12  # maximum number of rounds of cuts at a node; CPU time alike from 6 to 24
+# Rounds of cuts before the first plan of a program with years. Measured (made-up Karachi): two
+# rounds give good prices.
 PRICE_ROUNDS = 2
 # Rounds of cuts end once a round lowers the bound by less than this share. This share applies at
-# the root, in a pool of cuts, and at prices of a covering. Alike from 1e-5 to 4e-5 (root).
+# the root, in a pool of cuts, and at prices of a covering. CPU time alike from 1e-5 to 4e-5 (root).
 STALLED = 2e-5
 # The corresponding share at a node and for the price of a rupee. It also replaces `STALLED` at the
 # root if the root's cuts are slow. Not measured.
 NODE_STALLED = 2e-4
 PRICING_STALLED = 5e-3  # the corresponding share in column generation with links; not measured
 # Rounds of cuts end after this number of successive rounds with too small a gain, and dives after
-# as many such dives. The estimate of a branching is trusted after this number of trials. Alike from
-# 1 to 6.
+# as many such dives. The estimate of a branching is trusted after this number of trials. CPU time
+# alike from 1 to 6.
 IDLE = 3
 # Used instead of IDLE until the bound first falls. Measured: this may take a dozen rounds (row 13).
 IDLE_AT_FIRST = 20
 SLACK_ROUNDS = 12  # rounds after which a slack cut is removed or left out; not measured
-MANY_ROWS = 150  # number of cuts at which the removal of slack cuts begins; alike from 75 to 300
+MANY_ROWS = 150  # number of cuts from which slack cuts are removed; CPU time alike from 75 to 300
 # A floor whose energy had no violated cut is skipped for up to this number of rounds. Measured
 # together with NEAREST_PAIRS: a round takes 1.3 s instead of 4 s.
 RESTS = 8
 # Cuts are sought at a mean of the previous mean and the relaxed optimum. Weight of the previous
 # mean; the optimum has the remaining weight.
-BACK = 0.8  # in most programs; alike from 0.6 to 0.9
+BACK = 0.8  # in most programs; CPU time alike from 0.6 to 0.9
 # The same weight in large programs with payments as decision variables, where the constructed plan
 # may be poor. Measured (after one minute, little money): the gap is 5 to 6 %; with 0.8, 79 %.
 LARGE_BACK = 0.35
 FORGOTTEN = 0.05  # in these programs, option values below this are set to 0; not measured
-# Share of the way from a choice to the optimum at which a cut is sought. Alike from 0.15 to 0.6.
+# How far from a choice to the optimum a cut is sought (a share). CPU time alike from 0.15 to 0.6.
 TOWARDS = 0.3
-THRIFT = 0.01  # charge on all public money, as a share of all worth; alike from 0.005 to 0.02
+THRIFT = 0.01  # charge on public money, as a share of all worth; CPU time alike from 0.005 to 0.02
 LEVELS = 256  # number of levels to which the worths of many pairs are rounded up; not measured
 # Number of pairs whose worths are compared first. If many of these worths differ, the other pairs
 # are not compared. Measured (row 15): an intake takes 37 to 60 ms without, and 29 to 42 ms with it.
@@ -151,28 +151,28 @@ WORTHS_SEEN = 1_000
 NEAREST_PAIRS = 8
 LINK_BROKEN = 0.01  # violation above which a link is added; not measured
 # Penalty if a site needs more money than its cap, as a multiple of the penalty on a shortfall.
-# Alike from 50 to 200.
+# CPU time alike from 50 to 200.
 CAP_PENALTY = 100.0
 # Trial prices of a site's viability gap, as shares of the price of public money. Not measured.
 GAP_PRICES = (0.0, 0.25, 0.5, 0.75, 1.0, 2.0)
 # Number of times that the interval around the best price is halved, and that the interval of the
-# budget is halved in the search for a first plan of least money. Measured (embedded city): the
-# bound with 4 is 0.13 % higher than with 8, and with 8 it is 0.001 % higher than with 16.
+# budget is halved in the search for a first plan of least money. Measured (embedded city): 4
+# halvings give a bound 0.13 % higher than 8 halvings, and 8 give one 0.001 % higher than 16.
 HALVINGS = 8
 
 # --- first plans --------------------------------------------------------------------------------
 
 # Construction takes several options at once if their rates are at least this share of the best
-# rate. Alike from 0.9 to 0.975.
+# rate. CPU time alike from 0.9 to 0.975.
 TOGETHER = 0.95
 # Groups whose share served exceeds the lowest share by at most this count as worst served.
-# Alike from 0.025 to 0.1.
+# CPU time alike from 0.025 to 0.1.
 WORST = 0.05
 # Weight of a rupee of a station's need relative to a rupee of public money. Construction uses the
 # first value; the greedy plan tries all of them. Not measured.
 OWN_MONEY = (0.02, 0.2, 1.0)
-NEARER = 0.03  # share of its weight that a kWh loses over the longest drive; not measured
-# Number of steps into which large programs divide this loss, to merge equal pairs. Not measured.
+NEARER = 0.03  # share by which the longest drive reduces the weight of a kWh; not measured
+# Number of steps to which large programs round this loss, so that more pairs merge. Not measured.
 NEARER_STEPS = 8
 # Thresholds: options with at least this relaxed value are rounded up. Each is tried. Not measured.
 ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
@@ -180,11 +180,11 @@ ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
 # Each is tried. Measured (embedded city, kWh/day served): 12,664 at 0.9, 13,069 at 0.6 or 0.5,
 # 10,059 at 0.4.
 WHOLE_FROM = (0.9, 0.6, 0.5)
-# Cost of an unmet row, as a multiple of the largest possible objective. Alike from 2.5 to 10.
+# Cost of an unmet row, relative to the largest possible objective. CPU time alike from 2.5 to 10.
 MISSED_PENALTY = 5.0
 DIVE_STEP = 0.05  # share of the scarcest resource that a step of a dive uses; not measured
 # Once a step has taken DIVE_STEP, it takes only options with at least this relaxed value.
-# Alike from 0.8 to 0.95.
+# CPU time alike from 0.8 to 0.95.
 DIVE_WHOLE = 0.9
 
 # --- offers priced in ---------------------------------------------------------------------------
@@ -192,8 +192,8 @@ DIVE_WHOLE = 0.9
 MANY_OFFERS = 12  # mean number of offers per site above which offers are priced in; not measured
 AT_ONCE = 3  # maximum number of offers per site, or energies per row, added at once; not measured
 # Relative gap of the first relaxation, whose prices serve only to find missing columns. Measured:
-# for the cost to all of Saddar (PKR 60 m), two rounds suffice instead of three; row 18 takes 7 s
-# instead of 25 s.
+# Saddar with the aim `LeastCostToAll` (PKR 60 million) needs two rounds instead of three; row 18
+# takes 7 s instead of 25 s.
 ROUGH = 0.1
 # Gap to which a relaxation is solved, as a share of the requested gap. Not measured.
 RELAXED_GAP = 0.02
@@ -209,7 +209,7 @@ KEPT = 0.2  # share of an aim's gap that later aims may give up; not measured
 # option, or to none, that these exchanges start from. Not measured.
 TRIES = 250
 # A resource row is stored as dense if it has more than this share of the options.
-# Alike from 0.025 to 0.1.
+# CPU time alike from 0.025 to 0.1.
 DENSE = 0.05
 # Branchings tried at a node, free sites tried for a station, and, with decay, the best stations
 # outside a window that a row keeps. Measured (quarter of row 13, drives): with 12 stations outside,
@@ -240,8 +240,8 @@ PLAN_EVERY = 10  # later, number of nodes, rounds or iterations between two plan
 MOST_COUNTS = 40
 ROUNDS = 6  # rounds of windows, or of the root's cuts, in a turn; not measured
 # Two plans that differ at more sites than this are crossed in areas of a quarter of this number of
-# sites. Measured (row 18, 390 sites): areas of 10 and 15 sites give equally good plans; crossings
-# with 30 and 60 take longer. In the embedded city (33 to 53 sites), areas of 15 and 30 sites give
+# sites. Measured (row 18, 390 sites): areas of 10 and 15 sites give equally good plans; areas of 30
+# and 60 sites take longer. In the embedded city (33 to 53 sites), areas of 15 and 30 sites give
 # plans that are 1.2 % worse than crossing all sites at once.
 CROSSED = 60
 # Before each area, the price of money is set to its price in the relaxation, multiplied by (share
@@ -253,7 +253,7 @@ ROUNDINGS = 8  # number of rounded relaxations that a turn makes viable; not mea
 # Work of a turn, in iterations × nonzeros. Measured: with 5e8 the tree of row 20's sectors solved
 # one node per turn.
 TURN = 2e9
-PROGRAM_GAP = 0.6  # gap of the integer master problem, as a share of the gap; alike from 0.2 to 0.8
+PROGRAM_GAP = 0.6  # integer master problem's gap (share of the gap); CPU time alike from 0.2 to 0.8
 # Maximum number of nodes in the first turn of this program, and in a window. Not measured.
 PROGRAM_NODES = 100
 MORE_NODES = 4  # factor on this number for the next turn; not measured

@@ -1,8 +1,7 @@
 """The tables that stages exchange: their columns, units and meanings, and validation.
 
-A stage takes whole tables and returns whole tables. The specifications below are the contract
-between stages. The data dictionary in the documentation is generated from them, and `validate`
-checks tables against them.
+`validate` checks tables against these specifications, and the data dictionary in the documentation
+is generated from them.
 """
 
 from __future__ import annotations
@@ -199,10 +198,7 @@ def may_be_built(offers: pd.DataFrame) -> pd.Series[bool]:
 
 
 def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Fault]:
-    """Return a fault for each deviation of a table from its specification.
-
-    `frame` is not changed. The faults name `where`, by default the specification's name.
-    """
+    """Return a fault for each deviation of a table (called `where`) from its specification."""
     where = where or table.name
     fix = f"it has: {', '.join(map(str, frame.columns))}"
     faults = [
@@ -262,8 +258,7 @@ def _row_labels(frame: pd.DataFrame, table: Table) -> Labels:
     """Return a function that labels masked rows by key or, without key columns, by row number."""
     key = [k for k in table.key if k in frame.columns]
 
-    # Only invalid rows are labelled: labelling all rows of a large table would take longer than the
-    # check itself.
+    # Labelling all rows of a large table would take longer than the check itself.
     def labels(mask: np.ndarray) -> tuple[str, ...]:
         if len(key) < len(table.key):
             return tuple(f"row {i}" for i in np.flatnonzero(mask) + 1)

@@ -1,8 +1,7 @@
 r"""Users' strings made safe for their destination: always text, never markup or code.
 
-All output functions use these rules. Characters that a file cannot contain, or that would control a
-terminal, are written in visible form (``\x0b``). The tables in ``stages/`` keep strings unchanged.
-
+All output uses these rules; only the tables in ``stages/`` keep strings unchanged. Characters that
+a file cannot contain, or that would control a terminal, are written in visible form (``\x0b``).
 Scripts in pages keep names as keys of a ``Map``, because a plain object has built-in keys.
 """
 
@@ -36,8 +35,7 @@ def counted(number: float, what: str) -> str:
 def visible(text: str) -> str:
     r"""Return a string with control characters made visible and harmless.
 
-    This suffices for terminals, XML, KML and GeoPackages, whose writers escape markup. Tabs and
-    line feeds are unchanged.
+    This is enough for terminals, XML and GeoPackages. Tabs and line feeds are unchanged.
 
     >>> print(visible(chr(27) + "[31mred"))
     \x1b[31mred
@@ -56,8 +54,6 @@ def html_text(text: str) -> str:
 
 def json_in_page(data: Any) -> str:
     r"""Return plain values as JSON that cannot close the HTML element that contains it.
-
-    Control characters in strings are made visible.
 
     >>> print(json_in_page({"name": "</script>"}))
     {"name":"\u003c/script\u003e"}
@@ -82,8 +78,7 @@ def kml_text(value: Any) -> Any:
 def cell_text(value: Any) -> Any:
     """Return a string for a spreadsheet, with formulas quoted; other values are unchanged.
 
-    A carriage return becomes a line feed. Python 3.12 does not quote a carriage return in a CSV, so
-    readers would end the row there.
+    A carriage return becomes a line feed, because Python 3.12 does not quote it in a CSV.
 
     >>> cell_text("=1+1"), cell_text("Pump"), cell_text(-2.5)
     ("'=1+1", 'Pump', -2.5)

@@ -48,9 +48,8 @@ FIXES = {
 }
 # Errors from a full disk, a quota, or a limit on file size.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# Names of unfinished output. A file is written as `.siting-part-RANDOM`, and a folder NAME as
-# `.NAME` + PART. Next to the folder is a lock file, which the folder's writer locks and signs. A
-# folder without such a lock file belongs to somebody else, whatever its name.
+# Unfinished output: a file `.siting-part-RANDOM`, or a folder `.NAME` + PART with a lock file next
+# to the folder. A folder without a lock file belongs to somebody else.
 PART_FILE = ".siting-part-"
 PART, LOCK = "-siting-part", ".lock"
 _PART_FILE = re.compile(rf"{re.escape(PART_FILE)}[a-z0-9_]{{8}}(\..*)?", re.DOTALL)
@@ -63,10 +62,7 @@ _WRITTEN = (("stages/stages.json",), ("nation.json", "certificate.csv"))
 def write_plain_csv(
     frame: pd.DataFrame, path: Path, *, replace: bool = False, **writing: Any
 ) -> None:
-    """Write a table as CSV atomically, with formulas quoted (`cell_text`).
-
-    The index is not written. Further arguments (`writing`) are passed to `pandas.DataFrame.to_csv`.
-    """
+    """Write a table as CSV atomically, without its index and with formulas quoted."""
     texts = {
         name: frame[name].map(cell_text, na_action="ignore")
         for name in frame.columns
@@ -79,9 +75,7 @@ def write_plain_csv(
 def require_free(path: Path) -> None:
     """Check that a file may be written: the path is free and outside stored runs.
 
-    Every writer uses this rule. Existing files are never replaced: they may be inputs of the study,
-    belong to someone else, or have been edited since siting wrote them. No file is added to the
-    folder of a stored run or of a nation's plan.
+    An existing file may be an input, or may have been edited since siting wrote it.
     """
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()
@@ -107,9 +101,8 @@ def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = 
 
     `write` writes to a part file, which is then renamed. The folder of `path` is created if
     missing, and a symbolic link is followed. An existing file is replaced only with `replace`,
-    which is for siting's own files. Raises `InputError` if `path` is a folder, a device or a pipe,
-    or is not free (`require_free`). Raises `OutputError` if the system refuses to write or the disk
-    is full.
+    which is for siting's own files. Raises `InputError` if `path` is a folder or a device, or is
+    not free (`require_free`), and `OutputError` if writing fails.
     """
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()
@@ -160,10 +153,9 @@ class Claim:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a folder to fill, which becomes `path` on success and is deleted on failure.
 
-    First the path is reserved, and part folders that killed writers left beside `path` are deleted.
-    An empty folder at `path` is replaced, and a symbolic link is followed. Raises `InputError` if
-    `path` is not a folder, is not empty, is being written by another process, or is in a stored
-    run. Raises `OutputError` if the system refuses to write or the disk is full.
+    Part folders that killed writers left beside `path` are deleted. An empty folder at `path` is
+    replaced, and a symbolic link is followed. Raises `InputError` if `path` is a file, is not
+    empty, is being written, or is in a stored run, and `OutputError` if writing fails.
     """
     with claimed_folder(path) as claim:
         yield claim.part
@@ -173,8 +165,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 def claimed_folder(path: Path | None, usual: Path | None = None) -> Iterator[Claim]:
     """Yield the reservation of `path`, or of the first free folder; see `whole_folder`.
 
-    Without `path`, the first free folder of `usual`, ``usual-2``, ``usual-3`` … is taken, so that
-    each of several simultaneous runs gets a folder.
+    Without `path`, the first free folder of `usual`, ``usual-2``, ``usual-3`` … is reserved.
     """
     with ExitStack() as held:
         if path is not None:
@@ -253,16 +244,13 @@ def _is_ours(lock: Path) -> bool:
         text = lock.read_bytes()[:200]
     except OSError:
         return False
-    # An empty file counts too, because its writer may have been killed before signing.
+    # An empty file counts too: its writer may have been killed before signing.
     return not text or text.startswith(b"process ")
 
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Yield a temporary folder in the system's folder for temporary files (``TMPDIR``).
-
-    If the folder cannot be written, an `OutputError` names the folder, not a file in it.
-    """
+    """Yield a temporary folder in ``TMPDIR``; an `OutputError` names the folder, not its files."""
     place = ""
     try:
         place = tempfile.gettempdir()

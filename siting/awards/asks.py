@@ -1,18 +1,17 @@
-"""The award of bids, and the critical ask of each bid: the largest ask that would have won.
+"""The critical ask of each bid: the largest ask that would have won.
 
-A bid wins at an ask if a plan with the bid is worth more than the best plan without it, or has the
-same worth for less public money. Let ``W`` be the worth and ``M`` the public money of the best plan
-without the bid, ``B`` the budget of each kind of money, and ``P`` a plan with the bid. The critical
-ask is then the larger of two maxima, each over all asks ``a`` and plans ``P``::
+A bid wins at an ask if some plan with the bid is worth more than the best plan without it, or is
+worth the same for less public money. Let ``W`` be the worth and ``M`` the public money of the best
+plan without the bid, and ``B`` the budget. The critical ask is the larger of two maxima, each over
+all asks ``a`` and all plans ``P`` with the bid::
 
     most a:  a + others of P  <=  B,   worth of P  >  W
     most a:  a + others of P  <=  min(B, M),   worth of P  >=  W
 
-"Others" is the money that the plan's other bids draw from the budget, from each year's budget and
-from each cap. Each maximum is an integer program over options and measures (`siting.engine.pool`),
-with the ask as a column. The program's cuts are valid at any ask, so all bids share them. The
-program's bound is an upper limit on the critical ask, and tightens during the solve. Any plan with
-the bid that meets the conditions gives a lower limit: the money that the plan's other bids leave.
+"Others" is the money that the plan's other bids draw. Yearly budgets and caps limit the sum in the
+same way as ``B``. Each maximum is an integer program (`siting.engine.pool`) with the ask as a
+column. The cuts are valid at any ask, so all bids share them. The bound of the program is an upper
+limit on the critical ask. Every plan that meets the conditions gives a lower limit.
 
 Source: R. B. Myerson: Optimal auction design. Mathematics of Operations Research 6 (1981), 58-73 (a
 bidder who is paid the critical ask gains nothing by asking for more than he needs).
@@ -34,11 +33,11 @@ from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 from siting.program.resources import ResourceRows, Resources
 
-# A difference in worth below this share is ignored, because solvers are no more precise.
+# Differences in worth below this share are ignored, because solvers are no more precise.
 SAME = 1e-5
 # Rounding may reduce the computed worth of a plan by up to this share.
 EXACT = 1e-9
-# Each step of the search for the best plan may use this share of the time that then remains.
+# Each step of the search for the best plan may use this share of the remaining time.
 SOON, FIRST, SECOND = 0.2, 0.6, 0.6
 # A difference below this share of the total worth is a rounding error.
 NOTHING = 1e-7
@@ -83,7 +82,7 @@ class Best:
 
     @property
     def proven(self) -> bool:
-        """Whether it is proven that no plan is worth more, within the tolerance `SAME`."""
+        """Whether no plan is worth more, within the tolerance `SAME`."""
         return self.worth_bound - self.worth <= SAME * abs(self.worth)
 
 
@@ -91,8 +90,8 @@ class Market:
     """The bids of an award, and methods to find the best plan and each bid's critical ask.
 
     `program`: the award's program, in which offers draw the money that their bids ask for. Each bid
-    is a bundle, so that its offers stay in the program even if no driver can use them. `closed`:
-    ids of offers that cannot win at their ask; `limit_s`: time limit (s) for the best plan and all
+    is a bundle, so its offers remain in the program even if no driver can use them; `closed`: ids
+    of offers that cannot win at their ask; `limit_s`: time limit (s) for the best plan and all
     critical asks; `threads`, `seed`: as for `siting.solve`.
     """
 
@@ -124,9 +123,8 @@ class Market:
     ) -> Best | None:
         """Return the best plan: the highest worth, and among equals the least public money.
 
-        The result is None if no plan was found.
-
-        `without`: a bid to leave out; `gap`: the requested gap.
+        The result is None if no plan was found. `without`: a bid to leave out; `gap`: the requested
+        gap; `limit_s`: time limit (s).
         """
         with self.pool.clock.within(self._until(limit_s)):
             return self._best(without, gap)
@@ -135,7 +133,7 @@ class Market:
         gone = self.closed | self._of(() if without is None else without.offers)
         clock, worth = self.pool.clock, self.pool.worth
         whole = float(worth @ self._ends)
-        # First try a short solve to optimality, then solve to the requested gap.
+        # A short solve to optimality comes first, then a solve to the requested gap.
         for share, enough in ((SOON, NOTHING), (FIRST, max(gap, NOTHING))):
             with clock.within(clock.share_after(share)):
                 most = self._asked(worth, gone, -math.inf, enough=enough * whole)
@@ -174,10 +172,7 @@ class Market:
     # --- the programs ----------------------------------------------------------------------------
 
     def _ask(self, bid: Bid, worth: float, most_pkr: float) -> Ask:
-        """Return limits on the highest ask of a bid in any plan with at least this worth.
-
-        `most_pkr`: the maximum public money of the plan (PKR).
-        """
+        """Return limits on a bid's highest ask in plans with this worth, at most this money."""
         pool, options = self.pool, self.options
         at = self.program.instance.positions_of(bid.offers)
         order = np.argsort(np.array(bid.offers, dtype=object), kind="stable")
@@ -287,7 +282,7 @@ class Market:
     # --- stations of a choice ---------------------------------------------------------------------
 
     def standing(self, choice: Ints) -> Standing:
-        """Return the offers of a choice; with years, a mapping from each year to its offers."""
+        """Return the offers of a choice; with years, the offers of each year."""
         ids, plan = self.program.instance.offer_ids, self.program.year_plan
         stand = [ids[column[column >= 0]].tolist() for column in self.options.offer[choice].T]
         return dict(zip(plan.years, stand, strict=True)) if plan is not None else stand[0]
@@ -303,7 +298,7 @@ class Market:
     # --- rows and bounds -------------------------------------------------------------------------
 
     def _until(self, seconds: float) -> float:
-        """Return the share of the total time that will have passed `seconds` from now."""
+        """Return the share of the total time that will be over `seconds` from now."""
         clock = self.pool.clock
         return clock.share_after(min(seconds / max(clock.left_s, 1e-9), 1.0))
 
@@ -312,7 +307,7 @@ class Market:
         return np.where(np.isfinite(self.pool.upper), self.pool.upper, 0.0)
 
     def _of(self, offers: Collection[str]) -> Flags:
-        """Return a mask of the options: whether the last offer of an option is one of `offers`."""
+        """Return a mask of the options whose last offer is one of `offers`."""
         ids = self.program.instance.offer_ids
         named = np.isin(ids, np.array(list(offers), dtype=object))
         out: Flags = named[self.options.last]
@@ -329,11 +324,7 @@ class Market:
         return at, goal[at] / scale, least / scale, math.inf
 
     def _money_rows(self, use: sparse.csr_array) -> list[Condition]:
-        """Return one row of the program for each kind of money.
-
-        `use`: a matrix of the money drawn, with one row per kind of money and one column per column
-        of the program.
-        """
+        """Return one row of the program per kind of money; `use` is the money per column."""
         out: list[Condition] = []
         for r, (low, high) in enumerate(zip(self.money.at_least, self.money.at_most, strict=True)):
             at = slice(use.indptr[r], use.indptr[r + 1])
@@ -344,10 +335,7 @@ class Market:
         return out
 
     def _money(self, drawn: Floats) -> Resources:
-        """Return the limits on money: the budget, each year's budget and the caps.
-
-        `drawn`: the money that each offer draws (PKR).
-        """
+        """Return the limits on money (budget, yearly budgets, caps), given each offer's money."""
         program, rows = self.program, ResourceRows(self.options, every=True)
         rows.add_money(drawn, program.instance.budget_pkr, program.year_plan)
         limits = tuple(one for one in program.instance.limits if one.per_rupee)

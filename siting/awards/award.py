@@ -42,7 +42,7 @@ TIES = (
 )
 # Winners get this share of the time for critical asks.
 WINNERS_S = 0.5
-# Longest time for one critical ask, as a multiple of an even share of the remaining time.
+# Longest time for one critical ask, as a multiple of an equal share of the remaining time.
 AHEAD = 4.0
 # Of the time for one winner's critical ask, the award without this winner gets this share.
 WITHOUT_S = 0.6
@@ -65,9 +65,9 @@ def award(
 ) -> Award:
     """Return the winning bids, and the critical ask of each bid.
 
-    The award has the highest worth that is possible within the budget. Among awards of equal worth,
-    it draws the least money. The configuration sets demand, budget, years, floors, feeders, limits
-    and existing stations.
+    Within the budget, the award has the highest worth and, among equals, draws the least money.
+    Demand, budget, years, floors, feeders, limits and existing stations come from the
+    configuration.
 
     Parameters
     ----------
@@ -78,12 +78,12 @@ def award(
     overrides
         ``key.path=value`` strings that replace keys of a file.
     gap
-        Requested gap of the award; with 0, no better award is possible.
+        Requested gap of the award; 0 requests a proof that no award is better.
     time_limit_s
         Time limit (s) for the award; by default, the limit in the configuration.
     asks_s
-        Time limit (s) for all critical asks; by default, five times the limit for the award. With
-        0, no critical ask is computed.
+        Time limit (s) for all critical asks (0: compute none); by default, five times the limit for
+        the award.
     asked_of
         Number of losing bids whose critical asks are computed; None: all. Bids with the lowest ask
         per kWh/day of capacity come first.
@@ -101,8 +101,8 @@ def award(
     Raises
     ------
     SitingError
-        If the configuration or the bids contain errors. The exception lists every error in the
-        configuration, or every error in the bids with its line.
+        If the configuration or the bids contain errors. All errors of the configuration are listed
+        or, if it has none, all errors of the bids.
 
     Examples
     --------
@@ -163,11 +163,7 @@ def _study_of(
 
 
 def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
-    """Solve the study of the bids for the award; return the bids with this study, and their market.
-
-    If the market finds no plan, or another solver is configured, the study is not solved here. It
-    is solved later as usual; if there is no plan, that solve reports the conflicting rules.
-    """
+    """Return the bids, with their study solved if the market finds a plan, and their market."""
     study, begun = bidding.study, time.perf_counter()
     solver = study.config.solver
     closed = [o for bid in bidding.above for o in bidding.bids[bid].offers]
@@ -197,11 +193,7 @@ def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
 def _asks(
     bidding: Bidding, market: Market, limit_s: float, asked_of: int | None, *, winners: bool
 ) -> dict[str, Ask]:
-    """Return the critical ask of each bid, by the bid's name.
-
-    Winners come first, and are computed in their share of the time. A bid is left out if the time
-    runs out before its turn.
-    """
+    """Return the critical asks by the bid's name; bids whose turn came too late are missing."""
     study, outcome, clock = bidding.study, bidding.study.outcome, market.pool.clock
     stands = set(outcome.offers)
     won = [b for b, bid in bidding.bids.items() if bid.offers[0] in stands]
@@ -222,7 +214,7 @@ def _asks(
                 worth, money = outcome.proof.objective, outcome.subsidy_pkr
                 asks[name] = market.ask(bid, worth, money, limit_s=soon)
                 if outcome.proof.gap <= SAME and name not in bidding.above:
-                    # The bid lost at its actual ask, so its critical ask is no higher.
+                    # The bid lost at its own ask, so its critical ask is no higher.
                     low, high = asks[name].low_pkr, asks[name].high_pkr
                     asks[name] = Ask(low, max(min(high, math.floor(bid.ask_pkr)), low))
             found = between(asks[name].low_pkr, asks[name].high_pkr)
@@ -231,7 +223,7 @@ def _asks(
 
 
 def _losers(bidding: Bidding, won: Collection[str]) -> list[str]:
-    """Return the losing bids, with the lowest ask per kWh/day of capacity first."""
+    """Return the losing bids, lowest ask per kWh/day of capacity first."""
     places, offers = bidding.places, bidding.study.offers.set_index("offer_id")
     can = offers[capacity_columns(offers)].sum(axis=1)
     lost = places[~places["bid"].isin(won) & places["bid"].isin(bidding.bids)]
@@ -242,11 +234,11 @@ def _losers(bidding: Bidding, won: Collection[str]) -> list[str]:
 
 
 def _of_winner(market: Market, bid: Bid, limit_s: float) -> Ask:
-    """Return the critical ask of a winner, computed against the award without it."""
+    """Return the critical ask of a winner, given the best award without the winner."""
     begun, least = time.monotonic(), math.floor(bid.ask_pkr)
     other = market.best(without=bid, limit_s=WITHOUT_S * limit_s)
     if other is None:
-        # Either no plan exists without the bid, or the time was too short to find one.
+        # Either no plan exists without the bid, or none was found in time.
         return Ask(bid.most_pkr if market.none_without else least, bid.most_pkr)
     left = max(limit_s - (time.monotonic() - begun), 0.1)
     found = market.ask(bid, other.worth, other.money_pkr, limit_s=left)
@@ -306,7 +298,7 @@ def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
 
 
 def _adds(study: Study, market: Market, won: pd.DataFrame) -> dict[str, float]:
-    """For each winner, return the worth lost if only this winner were missing."""
+    """Return, by winner, the worth that the award would lose without the winner."""
     built, plan = study.outcome.built, study.program.year_plan
 
     def worth(gone: Collection[str]) -> float:

@@ -44,15 +44,14 @@ class Award(Shown):
     winners, losers
         One row per bid: ``bid``, ``bidder``, ``name``, ``places``, ``ask_pkr``, ``rent_pkr``; the
         limits of the critical ask, ``critical_low_pkr`` and ``critical_high_pkr`` (below 0: no ask
-        would win; blank: not computed); and ``proven``, true if the limits are equal. Winners have
-        ``adds`` (the worth that the award would lose without the bid). Losers have ``over_pkr``
-        (the minimum amount by which the ask is too high; blank if unknown or no ask would win) and
-        ``why``.
+        would win; blank: not computed); and ``proven`` (the limits are equal). Winners have
+        ``adds``, the worth that the award would lose without the bid. Losers have ``why`` and
+        ``over_pkr``, the least excess of the ask (blank if unknown or no ask would win).
     places
         One row per place of each bid, with a point for the map.
     payments
-        One row per payment rule (``pay as bid``, ``pay the critical ask``), with the limits of the
-        public money, ``low_pkr`` and ``high_pkr``. Rents are in a separate row.
+        One row per payment rule (``pay as bid``, ``pay the critical ask``), with limits of the
+        public money, ``low_pkr`` and ``high_pkr``, and a separate row for rents.
     notes
         Further notes for a reader.
     folder
@@ -82,10 +81,7 @@ class Award(Shown):
 
 
 def page_of(made: Award, roads: gpd.GeoDataFrame) -> str:
-    """Return the page as self-contained HTML.
-
-    `roads` are the network's streets in lon/lat; only the larger streets are drawn.
-    """
+    """Return the page as self-contained HTML; only the larger `roads` (lon/lat) are drawn."""
     outcome, plan = made.plan.outcome, made.plan
     winners = _told(made.winners, "W")
     losers = _told(made.losers, "L")
@@ -124,7 +120,7 @@ def _table(columns: dict[str, str], bids: pd.DataFrame) -> str:
 
 
 def _told(bids: pd.DataFrame, letter: str) -> pd.DataFrame:
-    """Return bids with added columns of text, as the page shows them."""
+    """Return bids with the page's columns of text."""
     texts = []
     for n, row in enumerate(bids.to_dict("records"), 1):
         over, why = row.get("over_pkr", math.nan), str(row.get("why", ""))

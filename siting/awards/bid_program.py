@@ -35,7 +35,7 @@ class Bidding:
     """Bids as offers of the study whose program chooses the winners."""
 
     study: Study  # the study whose offers are the bids and the existing stations
-    # The study's program. Bids above their reserve price are in it, but cannot win.
+    # The study's program. Bids above their reserve price are included, but cannot win.
     program: Program
     # The bids of the program, by name; `above`: bids above their reserve price.
     bids: dict[str, Bid]
@@ -51,8 +51,7 @@ def bidding_of(
 ) -> Bidding:
     """Return the bids in a file as offers of a study.
 
-    If the configuration has errors, one exception lists them all. Otherwise, one exception lists
-    all errors in the file.
+    One exception lists all errors of the configuration or, if it has none, of the file.
     """
     _require_answerable(study.config)
     catalogue = charger_catalogue(study.config.offers.chargers_csv)
@@ -171,10 +170,7 @@ def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
 
 
 def _offers(offers: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
-    """Return the offers of existing stations and bids.
-
-    Each remaining site has one offer, with a reason why it cannot be built.
-    """
+    """Return the offers: existing stations, bids, and one unbuildable offer per other site."""
     stands = offers["existing"].to_numpy(bool)
     bid = offers.loc[places["row"]].copy()
     bid["offer_id"] = places["offer_id"].to_numpy(object)

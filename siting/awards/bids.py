@@ -2,9 +2,9 @@
 
 Each line describes a place: ``bidder``, ``lon``, ``lat``, the chargers (``chargers`` as text, or
 ``configuration``), and ``ask_pkr`` or ``rent_pkr``. Lines with the same ``bid`` form a bundle,
-which wins or loses as a whole; its ask or rent is the sum over its lines. Of a bidder's bids with
-the same ``one_of``, at most one wins. Optional columns are ``name``, ``year`` (of opening) and the
-columns that ``award.caps`` names.
+which wins or loses as a whole, and whose ask or rent is the sum over its lines. Among bids of one
+bidder with the same ``one_of``, at most one wins. Optional columns: ``name``, ``year`` (of opening)
+and the columns that ``award.caps`` names.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ def read_bids(
 ) -> tuple[gpd.GeoDataFrame, UserTable]:
     """Return a table of the bids' places, not yet matched to sites, and the file that was read.
 
-    `chargers` is the catalogue. The table has one row per place. Columns: ``bid``, ``bidder``,
-    ``name``, ``counts`` (chargers by type), ``year`` (0: any), ``ask_pkr``, ``rent_pkr``,
-    ``one_of``, ``line``, the columns of ``award.caps`` as text, and points in lon/lat. The file
-    records the errors found in it.
+    `chargers` is the catalogue. The table has one row per place: ``bid``, ``bidder``, ``name``,
+    ``counts`` (chargers by type), ``year`` (0: any), ``ask_pkr``, ``rent_pkr``, ``one_of``,
+    ``line``, the columns of ``award.caps`` as text, and points in lon/lat. The errors found are in
+    the file's ``faults``.
     """
     file = UserTable(path, TEXTS)
     table = file.table
@@ -101,9 +101,9 @@ def placed(
 ) -> tuple[pd.DataFrame, gpd.GeoDataFrame]:
     """Return bids with the ``site_id`` of each place, and the sites to add to the study.
 
-    A place within ``candidates.merge_within_m`` of a site of the study is matched to the site. Any
-    other place is matched to the nearest new site within this distance, or becomes a new site. An
-    `InputError` lists every error in the bids, including those found by `read_bids`.
+    A place is matched to a site of the study or, failing that, to a new site, if one lies within
+    ``candidates.merge_within_m``. Otherwise, the place becomes a new site. An `InputError` lists
+    every error in the bids, including those found by `read_bids`.
     """
     settings, ours = study.config.candidates, study.candidates
     rows = np.flatnonzero(np.isfinite(bids.geometry.x) & np.isfinite(bids.geometry.y))

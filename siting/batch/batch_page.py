@@ -21,11 +21,7 @@ _STATUS = {"feasible": "not proven optimal", "waiting": "not finished"}
 
 
 def write_page(table: pd.DataFrame, out: Path) -> None:
-    """Write ``index.html`` into a batch's folder atomically.
-
-    The page is self-contained and links to the studies' reports in subfolders. `table`: the
-    result of `siting.batch.results_table`.
-    """
+    """Write ``index.html`` into a batch's folder; `table` is as in `siting.batch.results_table`."""
     write_text(out / PAGE, render(table, out), replace=True)
 
 

@@ -18,11 +18,10 @@ MOST_LINES = len(COLOURS)
 
 
 def draw_chart(table: pd.DataFrame, swept: Sequence[str], links: Sequence[str]) -> str:
-    """Return a drawing of the share served: lines over a swept value, or a bar per study.
+    """Return a chart of the share served as an ``svg`` element, or "" if no study has a plan.
 
-    A thin line above each point or bar ends at the proven bound. `table`: the result of
-    `siting.batch.results_table`; `swept`: the table's columns of swept keys; `links`: the link of
-    each row, or blank. The result is an ``svg`` element, or "" if no study has a plan.
+    A thin line above each point or bar ends at the proven bound. `table` is a `results_table` with
+    the swept keys in its columns `swept`; `links` has the link of each row, or a blank.
     """
     table = table.assign(link=list(links))
     table = table[table["served_share"].notna()]
@@ -49,10 +48,7 @@ def chart_words(table: pd.DataFrame, swept: Sequence[str]) -> str:
 
 
 def _series(table: pd.DataFrame, x: str, swept: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Return the table's rows for each line of the chart.
-
-    The rows of a line have the same study name and, except for `x`, the same swept values.
-    """
+    """Return the rows of each line: the same study and, except for `x`, the same swept values."""
     others = [k for k in swept if k != x]
     several = len(set(table["name"])) > 1
     lines = {}
@@ -102,7 +98,7 @@ def _lines(table: pd.DataFrame, x: str, lines: dict[str, pd.DataFrame]) -> str:
     last = -math.inf
     for value in values:
         at = across(float(value))
-        if at - last > 62:  # else the labels would overlap
+        if at - last > 62:  # else labels overlap
             last = at
             parts.append(f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">'
                          f"{short_words(float(value))}</text>")  # fmt: skip

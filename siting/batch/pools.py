@@ -27,7 +27,7 @@ def cores() -> int:
 
 
 def share_threads(workers: int) -> int:
-    """Return the number of solver threads per worker: its share of the cores, at least 1.
+    """Return the number of solver threads per worker, at least 1.
 
     >>> share_threads(10_000)
     1
@@ -37,11 +37,7 @@ def share_threads(workers: int) -> int:
 
 @contextmanager
 def local_pool(workers: int) -> Iterator[Executor]:
-    """Yield an executor with new processes, which all end when the ``with`` block ends.
-
-    The processes also end if this process dies, because each of them watches a pipe that only this
-    process keeps open. Only this process handles Ctrl-C.
-    """
+    """Yield an executor with new processes, which end with the block or with this process."""
     context = _context()
     there, here = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(there,))
@@ -59,14 +55,14 @@ def _context() -> BaseContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    # Imports take seconds, so one process imports the modules and the workers are forked from it.
+    # Imports take seconds. Workers are forked from one process that has imported the modules.
     context.set_forkserver_preload(["siting.batch.worker", "siting.study", "siting.report"])
     return context
 
 
 def _begin(pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Mixed log lines of several studies would be unreadable; errors are in the table.
+    # Mixed log lines of several studies would be unreadable.
     logging.getLogger("siting").setLevel(logging.ERROR)
     threading.Thread(target=_end_with, args=(pipe,), name="end with parent", daemon=True).start()
 
@@ -83,9 +79,8 @@ def _end_with(pipe: Connection) -> None:
 def dask_pool(address: str) -> Iterator[tuple[Executor, int]]:
     """Yield an executor on a Dask cluster, and the number of solver threads per worker.
 
-    `address`: the scheduler, e.g. ``tcp://10.0.0.5:8786``. Raises `MissingExtraError` if
-    ``distributed`` is not installed; `InputError` if no scheduler answers there, or it has no
-    workers.
+    `address` is the scheduler's, e.g. ``tcp://10.0.0.5:8786``. Raises `MissingExtraError` without
+    ``distributed``, and `InputError` if no scheduler answers or the scheduler has no workers.
     """
     with needs_extra("dask", "distributed", "is needed for --dask"):
         distributed: Any = import_module("distributed")

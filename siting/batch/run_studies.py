@@ -43,10 +43,10 @@ Row = dict[str, Any]
 class BatchEvent:
     """A progress report."""
 
-    # `done`, `total`: numbers of finished studies (including failed studies) and of all studies
+    # `done` and `total`: numbers of finished studies (failed ones included) and of all studies
     done: int
     total: int
-    # `study`, `row`: the study that just finished and its row; None if no study just finished
+    # `study` and `row`: the study that just finished, if any, and its row
     study: BatchStudy | None = None
     row: Mapping[str, Any] | None = None
     running: tuple[str, ...] = ()  # names of the run folders of studies in progress
@@ -55,11 +55,7 @@ class BatchEvent:
 
 @dataclass(frozen=True, eq=False)
 class BatchResult:
-    """The result of a batch.
-
-    `table`: one row per study (`siting.batch.results_table`); `out`: the batch's folder, with
-    ``results.csv``, ``results.parquet``, ``index.html`` and ``runs/``.
-    """
+    """The result of a batch: `table` has a row per study, and `out` is the batch's folder."""
 
     table: pd.DataFrame
     out: Path
@@ -85,9 +81,9 @@ def run_batch(
 ) -> BatchResult:
     """Run every study once, and write and return the table of results.
 
-    Each study gets a run folder, ``OUT/runs/KEY``, which appears only when it is complete. Its name
-    depends on the content of the configuration and inputs. A study that has a folder is not run
-    again, so a killed batch continues where it stopped. A failed study does not stop the others.
+    Each study gets a run folder, ``OUT/runs/KEY``, named by the content of its configuration and
+    inputs. A study with a folder is not run again, so a killed batch continues where it stopped.
+    A failed study does not stop the others.
 
     Parameters
     ----------
@@ -95,14 +91,14 @@ def run_batch(
         The studies, as `list_studies` returns them.
     executor
         Where to run the studies; its machines must see `out` and the inputs under the same paths.
-        If None, the studies run in new processes on this machine, which end when the call returns.
+        If None, the studies run in new processes on this machine.
     out
-        The batch's folder.
+        The batch's folder, for ``results.csv``, ``results.parquet``, ``index.html`` and ``runs/``.
     workers
         Number of processes if there is no executor; if None, one per core.
     threads
-        Solver threads of each study. If None, each study uses its configured number, which is
-        limited to the study's share of the cores if there is no executor.
+        Solver threads of each study. If None, each study uses its configured number. Without an
+        executor, this number is at most the study's share of the cores.
     retry
         Whether to retry studies that failed earlier because of their own inputs.
     progress
@@ -111,8 +107,7 @@ def run_batch(
     Raises
     ------
     InputError
-        If there are no studies, another batch is using the folder, or the batch would replace files
-        that no batch wrote.
+        If there are no studies, another batch uses the folder, or other files would be replaced.
 
     Examples
     --------
@@ -145,7 +140,7 @@ def run_batch(
             (out / WORK / TOKEN).unlink(missing_ok=True)
             _clear(out)
             lock.release()
-            with suppress(OSError):  # a worker of an earlier start may still work on a study
+            with suppress(OSError):  # a worker of an earlier start may still be at work
                 (out / WORK).rmdir()
     return BatchResult(table, out)
 
@@ -161,8 +156,8 @@ def _locally(
     while todo:
         with local_pool(count) as pool:
             left = batch.drain(pool, todo, threads_by_key)
-        # A process that dies breaks the pool. The study that killed it is unknown, so each study in
-        # progress runs again in its own pool.
+        # A process that dies breaks the pool. Any study in progress may have killed it, so each of
+        # them runs again in its own pool.
         begun = [s for s in left if batch.was_begun(s)] or list(left[:1])
         for study in begun:
             with local_pool(1) as pool:
@@ -238,8 +233,7 @@ class _Batch:
                         row = future.result()
                     except BrokenExecutor:
                         left.append(study)
-                    # A study that is cancelled, lost with its machine or not serialisable does not
-                    # stop the others.
+                    # A study that is cancelled, lost or not serialisable does not stop the others.
                     except Exception as err:
                         self.give_up([study], f"{type(err).__name__}: {err}")
                     else:

@@ -30,11 +30,10 @@ _NOT_CONTENT: Mapping[str, Any] = {
 class BatchStudy:
     """One study of a batch."""
 
-    # Name of the run folder: the study's name and 16 digits of the SHA-256 of configuration, inputs
-    # and version; blank if the configuration cannot be read.
+    # Run folder: the study's name and 16 digits of `study_sha256`; blank for an unreadable study.
     key: str
     config: str  # the configuration file, as the user named it
-    name: str  # the study's short name; the file's name if the configuration cannot be read
+    name: str  # the study's short name, or the file's name if the configuration cannot be read
     sweep: Mapping[str, Any] = field(default_factory=dict)  # the swept values, by key path
     text: str = ""  # the configuration as YAML, with every key and absolute paths
     fault: str = ""  # why the configuration cannot be read; blank if it can
@@ -53,18 +52,18 @@ def list_studies(
 ) -> list[BatchStudy]:
     """Return the studies of a batch: each configuration with each combination of swept values.
 
-    A configuration that cannot be read becomes a study with an error, and does not stop the others.
-    Studies with the same keys and the same input contents are listed once.
+    A configuration that cannot be read becomes a study with an error. Studies with the same
+    configuration and inputs are listed once.
 
     Parameters
     ----------
     configs
         YAML files.
     overrides
-        ``key.path=value`` strings that replace keys of every file.
+        ``key.path=value`` strings that override values in every file.
     sweep
-        Values to try, by key path. They are added to the ``sweep`` section of each file. If the
-        section has values for the same key, they are replaced.
+        Values to try, by key path. They are added to the ``sweep`` section of each file, and
+        replace its values for the same keys.
     today
         Today's date. A target year in the past is an error.
     """
@@ -110,7 +109,7 @@ def study_sha256(config: Config, hashes: dict[Path, str] | None = None) -> str:
     """Return the SHA-256 of everything on which a study's plan depends (64 hexadecimal digits).
 
     The hash covers the configuration (except keys for folders and speed), the name and bytes of
-    every input file, and the version of this package. New hashes of files are added to `hashes`.
+    every input file, and the package's version. New hashes of files are added to `hashes`.
     """
     hashes = {} if hashes is None else hashes
     data = config.model_dump(mode="json", exclude=_NOT_CONTENT)
@@ -136,7 +135,7 @@ def sweep_words(sweep: Mapping[str, Any]) -> str:
 
 
 def value_words(value: Any) -> str:
-    """Return a value as text: thousands separated, true and false in lower case."""
+    """Return a value as text, with thousands separators."""
     match value:
         case bool():
             return str(value).lower()
@@ -150,7 +149,7 @@ def value_words(value: Any) -> str:
 
 
 def short_words(value: Any) -> str:
-    """Return a value in short form for an axis or a narrow column: 40 m for forty million.
+    """Return a value in short form, for an axis or a narrow column.
 
     >>> short_words(4e7), short_words(2030.0), short_words("low")
     ('40 m', '2030', 'low')

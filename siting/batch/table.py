@@ -32,14 +32,11 @@ _AFTER = ("subsidy_pkr", "cost_pkr", "new_stations", "seconds", "folder", "note"
 def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return the table of results, with one row per study, in the order of `studies`.
 
-    `studies`: the studies of the batch; `rows`: the outcome of each.
-
-    Columns: ``study`` (the run folder's name), ``name``, ``config`` (the file), one column per
-    swept key, ``status`` (optimal, feasible, failed, waiting), ``stopped`` (why the solver
-    stopped), ``served_share`` (0 to 1), ``served_kwh_day``, ``bound_kwh_day`` (blank if the aim is
-    not energy), ``gap``, ``proof`` (in words), ``subsidy_pkr``, ``cost_pkr``, ``new_stations``,
-    ``seconds`` (of the stages), ``folder`` (relative to the batch's folder), ``note`` (the study's
-    caveat), ``error``.
+    `rows` has the outcome of each study. Columns: ``study`` (the run folder's name), ``name``,
+    ``config`` (the file), one per swept key, ``status`` (optimal, feasible, failed, waiting),
+    ``stopped`` (why the solver stopped), ``served_share`` (0 to 1), ``served_kwh_day``,
+    ``bound_kwh_day`` (blank if the aim is not energy), ``gap``, ``proof`` (in words),
+    ``subsidy_pkr``, ``cost_pkr``, ``new_stations``, ``seconds``, ``folder``, ``note``, ``error``.
     """
     swept = list(dict.fromkeys(key for study in studies for key in study.sweep))
     table = pd.DataFrame(
@@ -63,8 +60,7 @@ def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any
         values = table[key]
         kinds = {bool if isinstance(v, bool) else str if isinstance(v, str) else float
                  for v in values.dropna()}  # fmt: skip
-        # Columns that have only numbers stay numeric. All other columns are strings, in the CSV
-        # file and in the Parquet file.
+        # Columns that have only numbers stay numeric. All other columns are strings.
         words = values.map(lambda v: str(v).lower() if isinstance(v, bool) else str(v), "ignore")
         table[key] = values.astype(float) if kinds == {float} else words
     return table
@@ -80,7 +76,7 @@ def write_table(table: pd.DataFrame, out: Path) -> None:
     """Write ``results.parquet`` and ``results.csv``, each atomically."""
     marked = table.copy(deep=False)
     marked.attrs.update(MADE_BY)
-    # The Parquet file is written first, because it marks the folder as a batch folder.
+    # Written first, because it marks the folder as a batch's.
     write_whole(out / TABLE, lambda path: marked.to_parquet(path, index=False), replace=True)
     write_plain_csv(table, out / TABLE_CSV, replace=True)
 

@@ -1,7 +1,7 @@
 """The task of a batch's workers: run one study, and return its row of the table of results.
 
-The run folder is filled in ``OUT/.work`` and renamed to ``OUT/runs/KEY`` when it is complete. A
-lock keeps two workers from running the same study. The system frees the lock if its worker dies.
+A run folder is filled in ``OUT/.work`` and moved to ``OUT/runs/KEY`` when it is complete. A lock,
+which the system frees if its worker dies, keeps two workers from running the same study.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from siting.writing import write_text
 RUNS, FAILED, WORK = "runs", "failed", ".work"
 TOKEN = "batch.json"
 
-# Errors that would occur again. After any other error, the next start tries the study again.
+# Errors that would occur again. Studies with other errors are tried again at the next start.
 LASTING = (ConfigError, InfeasibleError, InputError, SolveError, VerifyError)
 # Maximum wait (s) for another worker that is running the same study.
 WAIT_S = 3600.0
 
-# Solvers use all threads of a study, and OSMnx has one set of settings per process. A worker with
-# several threads therefore takes one study at a time.
+# A worker takes one study at a time: solvers use all threads of a study, and OSMnx has one set of
+# settings per process.
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -47,10 +47,9 @@ def work(task: Mapping[str, Any]) -> dict[str, Any]:
     """Run one study and write its run folder; return its row of the table of results.
 
     `task` has ``key`` (the run folder's name), ``text`` (the configuration), ``out`` (the batch's
-    folder, accessible from this machine), ``token`` (of the batch), ``siting`` (the caller's
-    version) and ``threads`` (solver threads; None: the configuration's). The row is as returned by
-    `row_of`. A failed study has the ``status`` failed and an ``error``. Errors are returned rather
-    than raised, so that one study cannot stop the others.
+    folder), ``token`` (of the batch), ``siting`` (the caller's version) and ``threads`` (solver
+    threads; None: the configuration's). Errors are returned (`failure`) rather than raised, so that
+    one study cannot stop the others.
     """
     start = time.perf_counter()
     try:
@@ -71,7 +70,7 @@ def _work(task: Mapping[str, Any]) -> dict[str, Any]:
         who = holder(out / WORK / f"{key}.lock")
         raise InputError(key, f"{who} is still working on it after {WAIT_S:,.0f} s")
     try:
-        if (folder / "run.json").is_file():  # written meanwhile by another worker
+        if (folder / "run.json").is_file():  # written by another worker
             return row_of(folder)
         return _make(task, out, folder, lock)
     finally:

@@ -1,9 +1,7 @@
 """Plain instances for the classic models: weighted demand, sites, and a cost per pair.
 
-A `PlainInstance` has no chargers, classes, budget or geometry. It has only the possible pairs of
-demand and site and their costs, in minutes, metres or money, as in textbooks and published
-instances. Rows are sorted by id, so that the row order of the tables has no effect. Pairs are
-sorted by demand; the pairs of one demand list the sites that can serve it, cheapest first.
+As in textbooks, there are no chargers, vehicle classes, budget or geometry. Rows are sorted by id,
+so the row order of the tables has no effect.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ OPTIONAL = ("weight", "fixed_cost", "capacity", "existing")
 
 @dataclass(frozen=True, eq=False)
 class PlainInstance:
-    """The input of the classic models: possible pairs of demand and site, and their cost.
+    """The input of the classic models: demands, sites, and the cost of each possible pair.
 
     Create one with `PlainInstance.from_tables`; the arrays are read-only.
 
@@ -39,7 +37,7 @@ class PlainInstance:
         weight (infinite without a limit), and whether it must be open.
     start, site, cost
         Demand ``i`` can be served from the sites ``site[start[i]:start[i + 1]]`` at ``cost`` each
-        (minutes, metres or money), cheapest first, equally cheap sites in the order of their ids.
+        (minutes, metres or money), cheapest first, then by id.
     whole
         For each pair, the cost of serving the whole demand from the site: weight x cost, or `cost`
         itself if `cost_per` is ``demand``.
@@ -60,7 +58,7 @@ class PlainInstance:
     cost_per: CostPer = "unit"
 
     def __post_init__(self) -> None:
-        """Lock the arrays: an instance is shared between stages that must not change it."""
+        """Lock the arrays, because stages share an instance and must not change it."""
         for value in vars(self).values():
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
@@ -87,18 +85,16 @@ class PlainInstance:
             weight 0 need not be served.
         candidates
             One row per site: ``site_id`` and optionally the cost of opening it, the weight it can
-            serve (blank: no limit), and ``existing`` (true: open in every plan). A table of offers
-            for a single configuration also works if its column names are passed.
+            serve (blank: no limit), and ``existing`` (true: open in every plan).
         reach
-            One row per pair: ``demand_id``, ``site_id`` and a cost of 0 or more. A pair that is
-            absent is out of reach.
+            One row per pair within reach: ``demand_id``, ``site_id`` and a cost of 0 or more.
         cost, weight, fixed_cost, capacity
             Names of the columns. If a column of the default name is missing, weights are 1, fixed
             costs are 0, and capacities are unlimited.
         cost_per
             ``unit``: costs are per unit of weight, as for minutes and metres. ``demand``: costs are
-            for serving the whole demand, as in the OR-Library. In that case, weights count only
-            towards capacity, and demands of weight 0 are also served.
+            for the whole demand, as in the OR-Library; weights count only towards capacity, and
+            demands of weight 0 are also served.
 
         Returns
         -------
@@ -160,10 +156,9 @@ class PlainInstance:
     ) -> PlainInstance:
         """Return the instance that a study's tables of demand, candidates and reach describe.
 
-        A demand row can be served from every site within reach of its cell. The weight of a row is
-        its energy (kWh/day). The classic models have no plugs: every vehicle class can use every
-        site. Rows of the reach table for cells without demand or for sites outside the candidates
-        are left out, as in `siting.Instance`.
+        The weight of a demand row is its energy (kWh/day). Plugs are ignored: every site within
+        reach of a cell can serve all vehicle classes. Rows of the reach table for cells without
+        demand or for sites outside the candidates are left out, as in `siting.Instance`.
 
         Parameters
         ----------

@@ -1,10 +1,10 @@
 """The best plan of each classic model, with a bound on every plan.
 
-The p-median, facility location and set covering are solved as integer programs, starting from a
-plan made by adding and exchanging sites. The p-center is a bisection over the radii (Minieka 1970):
-a set covering problem decides whether p sites cover every demand within a radius; if not, all
-smaller radii are infeasible too. Maximal covering is a covering with a budget of p sites
-(`siting.engine.covering`). With capacities, a plan is evaluated by solving a transport problem.
+The p-median, facility location and set covering are solved as integer programs. Without capacities,
+they start from a plan made by adding and exchanging sites; with capacities, a transport problem
+evaluates each plan. The p-center is a bisection over the radii (Minieka 1970): a set covering
+problem decides whether p sites cover every demand within a radius. Maximal covering is a covering
+with a budget of p sites (`siting.engine.covering`).
 
 Source: E. Minieka: The m-center problem. SIAM Review 12 (1970), 138-139.
 """
@@ -37,9 +37,9 @@ from siting.program.instance import Flags, Floats
 class Found:
     """A plan, and a bound on the value of any plan."""
 
-    chosen: Flags | None  # whether each site is open; None where no plan was found
+    chosen: Flags | None  # whether each site is open; None if no plan was found
     value: float  # cost of the plan; in maximal covering, the weight covered
-    bound: float  # bound on the value of any plan; infinite if there is no plan
+    bound: float  # infinite if there is no plan
     nodes: int = 0  # branch-and-bound nodes
     status: pulp.LpSolveStatus | None = None  # status of the last solver run, if any
 
@@ -54,9 +54,9 @@ class Means:
     options: dict[str, Any]
 
     def decide(self, program: ClassicProgram, start: Flags | None = None) -> tuple[Run, Flags]:
-        """Run the solver on a program; return the outcome, and whether each site is open.
+        """Run the solver, from a plan if given; return the outcome, and whether each site is open.
 
-        `start`: an initial plan. If the solver finds no plan, only the existing sites are open.
+        If the solver finds no plan, only the existing sites are open.
         """
         if start is not None:
             for variable, j in zip(program.y, program.site.tolist(), strict=True):
@@ -73,10 +73,7 @@ class Means:
 
 
 def search_program(problem: Location, build: Callable[[], ClassicProgram], means: Means) -> Found:
-    """Return the better of a plan made by exchanges and a plan of the program, with a bound.
-
-    The sum of the lowest costs of all rows is also a bound, which counts if the solve ends early.
-    """
+    """Return the better of a plan made by exchanges and a plan of the program, with a bound."""
     with means.clock.phase("start"):
         plan = first_plan(problem, means.clock)
     with means.clock.phase("build"):
@@ -85,6 +82,7 @@ def search_program(problem: Location, build: Callable[[], ClassicProgram], means
         return Found(plan, total(problem, plan), total(problem, plan))
     run, chosen = means.decide(program, plan)
     best = min(plan, chosen, key=lambda one: total(problem, one))
+    # The lowest costs of all rows are also a bound, which helps if the solve ends early.
     bound = max(run.bound, total(problem, np.ones_like(plan)) - float(problem.fixed.sum()))
     if run.status == pulp.LpSolveStatus.Infeasible:
         bound = math.inf
@@ -105,9 +103,9 @@ def cover(instance: PlainInstance, radius: float, means: Means) -> Found:
 
 
 def reaches_all(instance: PlainInstance, radius: float, p: int, means: Means) -> Found:
-    """Return p sites that cover all demand within a radius, or no sites if none are found.
+    """Return p sites that cover all demand within a radius, if such sites are found.
 
-    In the result, the value is 0; the bound is 1 if p sites are proven too few, else 0.
+    The bound is 1 if p sites are proven too few, else 0; the value is 0.
     """
     near = instance.within(radius)
     problem = make_location(near, p=p, unserved=np.ones(len(near.demand_ids)))
@@ -154,10 +152,7 @@ def cover_most(instance: PlainInstance, p: int, radius: float, means: Means) -> 
 
 
 def radius_of(instance: PlainInstance, chosen: Flags) -> float:
-    """Return the largest cost from a demand to its nearest chosen site.
-
-    The result is infinite if some demand has no chosen site within reach.
-    """
+    """Return the largest cost from a demand to its nearest chosen site (inf if it has none)."""
     pair = np.flatnonzero(chosen[instance.site])
     nearest = np.full(len(instance.demand_ids), math.inf)
     np.minimum.at(nearest, instance.row[pair], instance.cost[pair])
@@ -202,7 +197,7 @@ def search_center(instance: PlainInstance, p: int, means: Means) -> Found:
 
 
 def transport(instance: PlainInstance, chosen: Flags) -> Floats | None:
-    """Return, for each pair, the share of its demand that it serves at the least total cost.
+    """Return the share of demand that each pair serves in the assignment of lowest total cost.
 
     Only the chosen sites serve. The result is None if they cannot serve all demand.
     """
@@ -250,10 +245,7 @@ def plan_cost(instance: PlainInstance, chosen: Flags) -> float:
 
 
 def settle_warehouse(instance: PlainInstance, chosen: Flags, clock: Clock) -> Flags:
-    """Return the given sites without those that are idle or can close at no extra cost.
-
-    Existing sites remain. When time runs out, the current set is returned.
-    """
+    """Return the given sites without new ones that are idle or can close at no extra cost."""
     if (shares := transport(instance, chosen)) is None:
         return chosen
     used = instance.existing.copy()
@@ -269,10 +261,7 @@ def settle_warehouse(instance: PlainInstance, chosen: Flags, clock: Clock) -> Fl
 
 
 def search_warehouse(instance: PlainInstance, means: Means) -> Found:
-    """Return the best plan found for the capacitated problem, and the bound on any plan.
-
-    Every demand of the instance needs serving.
-    """
+    """Return the best plan found for capacitated facility location, and the bound on any plan."""
     every = np.ones_like(instance.existing)
     found = Found(every, plan_cost(instance, every), -math.inf)
     if math.isinf(found.value):

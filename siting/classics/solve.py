@@ -1,7 +1,6 @@
 """Solutions of the classic models: sites, assignments, and the proof of their quality.
 
-The plan found (`siting.classics.search`) is re-evaluated from the tables at the end; its value is
-never taken from a solver.
+The value of a plan is computed from the tables, never taken from a solver.
 """
 
 from __future__ import annotations
@@ -64,12 +63,12 @@ class ClassicSolution:
     model
         Name of the model.
     sites
-        Ids of the open sites, existing ones included, sorted by id. No new site is idle: dropping
-        any of them would make the plan worse.
+        Ids of the open sites, sorted, existing ones included. Dropping any new site would make the
+        plan worse.
     assignment
         One row per pair of a demand and a site that serves it: ``demand_id``, ``site_id``, ``cost``
-        (as in the reach table) and ``share`` of the demand; only a capacitated plan splits a
-        demand. Of equally near sites, the one with the lowest id serves the demand.
+        (as in the reach table) and ``share`` of the demand (below 1 only in a capacitated plan). Of
+        equally near sites, the one with the lowest id serves the demand.
     unserved
         Ids of the demands that are not covered (maximal covering) or have no weight.
     proof
@@ -120,8 +119,8 @@ def solve_classic(
 ) -> ClassicSolution:
     """Return the open sites of a classic model, the demands they serve, and the proof.
 
-    The same instance, options and seed give the same plan, unless the time limit ends the solve.
-    Ctrl-C ends the solve early and returns the best plan so far.
+    The same arguments give the same plan, unless the time limit ends the solve. Ctrl-C ends the
+    solve early, with the best plan so far.
 
     Parameters
     ----------
@@ -138,18 +137,18 @@ def solve_classic(
     radius
         Largest cost at which a demand counts as covered, in the unit of the cost column.
     gap
-        Relative gap between bound and plan at which the solve stops.
+        Relative gap at which the solve stops.
     time_limit_s
         Time limit (s).
     threads, seed
-        Threads of the solver and its random seed.
+        Number of threads and random seed of the solver.
     solver
         Name of a solver that PuLP knows.
 
     Returns
     -------
     ClassicSolution
-        Sites, assignment (columns ``demand_id``, ``site_id``, ``cost``, ``share``) and proof.
+        Sites, assignment and proof.
 
     Raises
     ------
@@ -183,7 +182,7 @@ def solve_classic(
 
 
 class _Solve:
-    """An instance of a classic model: the demand that needs serving, p, and the radius."""
+    """One classic model: its instance, p and radius."""
 
     def __init__(self, instance: PlainInstance, model: ClassicModel, p: int, radius: float) -> None:
         self.instance, self.model, self.p, self.radius = instance, model, p, radius
@@ -256,10 +255,7 @@ class _Solve:
         )
 
     def settled(self, incumbent: Found, clock: Clock) -> tuple[Flags, Floats, float]:
-        """Return whether each site is open, the share that each pair serves, and the objective.
-
-        The objective is infinite if there is no plan.
-        """
+        """Return open sites, the share that each pair serves, and the objective (inf: no plan)."""
         needed, chosen = self.needed, incumbent.chosen
         shares = np.zeros(len(needed.site))
         if chosen is None:
@@ -315,7 +311,7 @@ def _stopped(incumbent: Found, clock: Clock) -> Stopped:
 def _stranded(needed: PlainInstance) -> Fault:
     """Return an error for the demands that cannot be served in full even with all sites open."""
     rows, sites = len(needed.demand_ids), len(needed.site_ids)
-    # An extra site of unlimited capacity serves the demand that the others cannot.
+    # An extra site of unlimited capacity serves the demand that all other sites cannot.
     order = np.argsort(np.concatenate([needed.row, np.arange(rows)]), kind="stable")
     wider = replace(
         needed,

@@ -16,7 +16,7 @@ __all__ = ["after_run", "app", "library", "main", "planning"]
 def main() -> None:
     """Run the command line."""
     for stream in (sys.stdout, sys.stderr):
-        # Characters that the terminal cannot encode are written as escape codes.
+        # Characters that the terminal cannot encode become escape codes.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     app(prog_name="siting")

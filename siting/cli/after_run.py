@@ -163,7 +163,7 @@ def export(
     """Export a stored run, e.g. to GeoPackage, Shapefile, GeoParquet, KML or a workbook."""
     from siting.export.exchange import require_ending
 
-    require_ending(to)  # checked first, because opening a run takes seconds
+    require_ending(to)  # first, because opening a run takes seconds
     from siting.study import plan_from_run
 
     return Reply.written(plan_from_run(run_folder(folder)).export(to, items(layers)))

@@ -36,7 +36,7 @@ BEGIN, PLAN, AFTER, TRUST = "Begin", "Make plans", "After a run", "Check a run"
 GROUPS = (BEGIN, PLAN, AFTER, TRUST)
 
 
-# Time (s) without output after which a command reports that it is at work.
+# Seconds without output after which a command reports that it is at work.
 FIRST_LINE_S = 0.5
 # Exit code if a plan was written with a gap above 100 %.
 FAR_FROM_PROVEN = 3
@@ -53,7 +53,7 @@ class Said:
 
 # The running command; error messages anywhere in the code read it.
 _SAID: ContextVar[Said] = ContextVar("said")
-# The base class of all usage errors; typer exports only one of its subclasses.
+# The base class of usage errors; typer exports only one of its subclasses.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
 
@@ -93,10 +93,7 @@ app = typer.Typer(
 
 
 def option(name: str, metavar: str, help_: str, default: Any = None, **rules: Any) -> Any:
-    """Return a typer option of a command, to be used as a parameter's default.
-
-    `rules` are the option's limits and parser. The option is required if `default` is ``...``.
-    """
+    """Return a typer option; if `default` is ``...``, the option is required."""
     return typer.Option(default, name, metavar=metavar, help=help_, **rules)
 
 
@@ -157,8 +154,8 @@ Run = Annotated[
 class Reply:
     """The result of a command: its JSON, its text for the terminal, and its exit code.
 
-    `gaps` are the gaps of the written plans. If a gap is above 100 %, the command ends with
-    `FAR_FROM_PROVEN`. If `always` is true, the text is printed despite ``--quiet``.
+    If one of `gaps` is above 100 %, the command ends with `FAR_FROM_PROVEN`. If `always` is true,
+    the text is printed despite ``--quiet``.
     """
 
     json: Callable[[], Any]
@@ -192,20 +189,17 @@ def verb(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator that turns a function into a command with an example in its help.
 
-    The function returns a `Reply`. The command prints the text of the reply or, with ``--json``,
-    its JSON. Errors are printed with their remedies.
-
-    `group` is the command's group in ``--help``. `solver` lists the solver options that the command
-    has, out of ``budget``, ``gap`` and ``time_limit``; their values become overrides. `quiet` adds
-    the option ``--quiet``. If `bare` is true, the function itself prints its result and explains
-    errors.
+    The command prints the text or (with ``--json``) the JSON of the function's `Reply`, and errors
+    with their remedies. `group` is the command's group in ``--help``. `solver` are its solver
+    options (``budget``, ``gap``, ``time_limit``), whose values become overrides. `quiet` adds
+    ``--quiet``. If `bare` is true, the function itself prints its result and explains errors.
     """
 
     def make(function: Callable[..., Any]) -> Callable[..., Any]:
-        # Without `short_help` the list of commands would cut descriptions at the line's end.
+        # Without `short_help`, the list of commands cuts descriptions.
         said = " ".join((function.__doc__ or "").split())
         return app.command(
-            function.__name__.rstrip("_"),  # names that Python itself uses end in _
+            function.__name__.rstrip("_"),  # names that Python uses end in _
             short_help=said,
             epilog=f"Example: {example}",
             rich_help_panel=group,
@@ -297,11 +291,8 @@ def items(texts: Sequence[str] | None) -> list[str]:
 
 
 def print_json(facts: Any) -> None:
-    """Print the result of a command as JSON on stdout.
-
-    NumPy numbers and dates become plain values; infinite values become ``null``.
-    """
-    # Other encodings would replace missing characters with escapes that are not JSON.
+    """Print the result of a command as JSON on stdout."""
+    # Other encodings would write escapes that are not JSON.
     ascii_only = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
     try:
         text = json.dumps(facts, indent=2, ensure_ascii=ascii_only, allow_nan=False)
@@ -328,7 +319,7 @@ def _json_of(faults: Sequence[Fault]) -> None:
     """Print errors as JSON if requested, unless the command has already printed its JSON."""
     said = _SAID.get(Said())
     if said.asked and not said.done:
-        with suppress(OSError):  # stdout itself may have failed; the errors are on stderr
+        with suppress(OSError):  # stdout may have failed
             print_json({"error": [fault.plain() for fault in faults]})
 
 
@@ -362,7 +353,7 @@ class Progress:
         verb = _SAID.get(Said()).verb
         self.waiting = threading.Timer(FIRST_LINE_S, self._say_at_work, (verb,))
         self.waiting.daemon = True
-        if sys.stderr.isatty():  # this message is only for people at a terminal
+        if sys.stderr.isatty():  # only for people at a terminal
             self.waiting.start()
 
     def _say_at_work(self, verb: str) -> None:
@@ -394,10 +385,7 @@ def progress() -> Progress | None:
 
 @contextmanager
 def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
-    """Turn known errors into messages and an exit code; reraise all others.
-
-    All errors are also printed as JSON if requested. Yields the progress display; None if `quiet`.
-    """
+    """Turn known errors into messages and an exit code; yield the progress display (or None)."""
     level = logging.ERROR if quiet else logging.WARNING
     handler = logging.StreamHandler()
     handler.setFormatter(_Notes("Note: %(message)s"))
@@ -437,7 +425,7 @@ class _Notes(logging.Formatter):
     """Log formatter that makes control characters visible."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the log message with its control characters made visible."""
+        """Return the message with control characters made visible."""
         return visible(super().format(record))
 
 
@@ -461,7 +449,7 @@ def failed(heading: str, err: SitingError, code: int = 2) -> typer.Exit:
     _json_of(err.faults)
     more = f" ({len(err.faults)} faults)" if len(err.faults) > 1 else ""
     typer.echo(f"{heading}{more}:", err=True)
-    # A terminal would break long lines inside words; a pipe gets one line per error.
+    # A terminal breaks long lines inside words; a pipe gets one line per error.
     width = shutil.get_terminal_size().columns if sys.stderr.isatty() else 0
     for line in str(err).splitlines():
         lines = textwrap.wrap(line, max(width - 4, 20), break_long_words=False) if width else [line]

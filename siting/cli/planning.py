@@ -368,6 +368,6 @@ def rerun(
     try:
         repetition = repeat(run_folder(folder), overrides or [], out=out, progress=progress())
     except InfeasibleError as err:
-        # The first run had a plan, so an infeasible repetition is a difference, not bad input.
+        # The run had a plan, so an infeasible repetition is a difference, not bad input.
         raise failed("Differs: there was a plan, now there is none", err, 1) from err
     return Reply(repetition.plain, lambda: print_rerun(repetition), code=int(not repetition.same))

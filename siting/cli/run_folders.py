@@ -45,7 +45,7 @@ class RunFolder:
 def run_folders(here: Path = Path()) -> list[RunFolder]:
     """Return the runs in ``runs``, ``../runs`` and ``*/runs`` of a folder, newest first.
 
-    `here` is the current folder by default. Folders without a readable ``run.json`` are left out.
+    Folders without a readable ``run.json`` are left out.
     """
     runs = [run for run in _all_folders(here) if run.facts is not None]
     return sorted(runs, key=lambda run: (run.written, run.path.name), reverse=True)
@@ -63,8 +63,8 @@ def _all_folders(here: Path = Path()) -> list[RunFolder]:
 def run_folder(wanted: Path, here: Path = Path()) -> Path:
     """Return the run folder for a path, a name, the start of a name, or ``@latest``.
 
-    The name of a study (``haripur``) selects its newest run. A path is returned unchanged, even if
-    nothing exists there. Raises `InputError` if no run, or more than one run, has the name.
+    A study's name selects its newest run. A path is returned unchanged, even if nothing exists
+    there. Raises `InputError` if no run, or more than one run, has the name.
     """
     word = str(wanted)
     if wanted.is_dir() or (wanted.name != word and word != LATEST):

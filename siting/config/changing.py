@@ -17,11 +17,10 @@ from siting.config.sections import Config
 from siting.config.yaml_text import Key
 from siting.errors import ConfigError, Fault, SitingError
 
-# Function that writes an object that YAML cannot express to a file, and returns the file's path.
+# Function that writes a table or graph to a file, and returns the file's path.
 Place = Callable[[Key, Any, Path], Path]
 PLAIN = (bool, int, float, str, Path, type(None))
-# Sections that accept a file or table, each with a function that makes the section from that file
-# or table.
+# Sections that accept a file or table, with functions that make the section from it.
 SOURCES: Mapping[Key, Callable[[Any], Any]] = {
     ("roads",): lambda one: {"source": {"kind": "file", "path": one}},
     ("demand",): lambda one: {"table": one},
@@ -31,8 +30,7 @@ SOURCES: Mapping[Key, Callable[[Any], Any]] = {
     ("candidates", "exclude"): lambda one: _layers(one),
     ("candidates", "existing"): lambda one: {"path": one},
 }
-# Initial keys of a study without a configuration file; the study's folders are in the working
-# directory.
+# Initial keys of a study without a file.
 BEGIN: Mapping[str, Any] = {
     "name": "study",
     "download": {"cache_dir": "cache/osmnx"},
@@ -43,16 +41,13 @@ BEGIN: Mapping[str, Any] = {
 def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Config:
     """Return a configuration with the given keys changed, checked as a whole.
 
-    `config`: the configuration to change; None starts from an empty one. `words`: new values by key
-    path (``"reach.cutoff_min"``), or by the key alone if only one section has that key
-    (``cutoff_min``). To change keys of a section, pass a dict of the changes. A list is replaced as
-    a whole, and so is a mapping whose names the user chooses. For ``roads``, ``people``,
-    ``candidates``, ``exclude``, ``existing``, ``demand`` and ``reach``, the value can also be a
-    file or table with the data. Relative paths are resolved against the working directory. `place`
-    writes a table or graph to a file.
+    `words` has new values by key path (``"reach.cutoff_min"``), or by the key alone if only one
+    section has that key (``cutoff_min``). A dict changes single keys of a section. A list is
+    replaced as a whole, and so is a mapping with names that the user chooses. For the sections in
+    `SOURCES`, the value can also be a file or table. Relative paths start at the working directory.
 
-    Raises `ConfigError`, which lists every error by key, or `InputError`, which lists every invalid
-    table.
+    If `config` is None, an empty configuration is changed. `place` writes a table or graph to a
+    file. Raises `ConfigError` with every error by key, or `InputError` with every invalid table.
     """
     faults: list[Fault] = []
     change: Any = {}
@@ -128,7 +123,7 @@ def _key_of(word: str) -> Key:
 
 
 def _given_whole(change: Any, key: Key) -> Key:
-    """Return the path of the section that contains the key, if given as a whole; else ()."""
+    """Return the path of the section above the key that `change` gives as a whole; else ()."""
     for n, name in enumerate(key[:-1], 1):
         change = change.get(str(name), {})
         if not isinstance(change, Mapping):
@@ -147,14 +142,14 @@ def _layers(given: Any, **more: str) -> list[Any]:
 
 
 def _over(under: Any, over: Any) -> Any:
-    """Return the section `under`, with its values overridden by those of `over`."""
+    """Return the section `under`, overridden by `over`."""
     if not (isinstance(under, Mapping) and isinstance(over, Mapping)):
         return over
     return {**under, **{name: _over(under.get(name), value) for name, value in over.items()}}
 
 
 def _merged(standing: Any, change: Any) -> Any:
-    """Return a section or list with changes merged in; a value of any other type is replaced."""
+    """Return a section or list with changes merged in; other values are replaced."""
     if isinstance(standing, tuple) and isinstance(change, Mapping):
         at = {str(n): item for n, item in enumerate(standing)}
         if set(change) <= set(at):

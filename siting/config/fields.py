@@ -1,9 +1,8 @@
 """The base class of all sections, the field types with their units, and checks of file names.
 
-Values are not converted: ``"12"`` is not 12, and ``yes`` is not true. However, an integer is
-accepted where a decimal number is expected. Relative paths are resolved against the folder of the
-configuration file; the reader passes this folder in the validation context ``{"folder": Path,
-"check_files": bool}``.
+Values are not converted: ``"12"`` is not 12, and ``yes`` is not true. Only an integer may stand for
+a decimal number. Relative paths are resolved against ``folder`` in the validation context
+``{"folder": Path, "check_files": bool}``.
 """
 
 from __future__ import annotations
@@ -27,8 +26,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-# The file extensions of layers and the box around Pakistan are copied from siting/files.py, because
-# importing it loads GeoPandas; a test compares the copies.
+# LAYER_SUFFIXES and PAKISTAN_WSEN are copied, because importing siting/files.py loads GeoPandas.
 LAYER_SUFFIXES = (".geojson", ".json", ".gpkg", ".parquet", ".csv", ".fgb", ".shp")
 POLYGON_SUFFIXES = tuple(suffix for suffix in LAYER_SUFFIXES if suffix != ".csv")
 PAKISTAN_WSEN = (60.0, 23.0, 78.0, 38.0)
@@ -86,11 +84,7 @@ Refusal = tuple[tuple[str | int, ...], str, str]
 
 
 def refuse(refusals: Iterable[Refusal]) -> None:
-    """Raise one error that lists the refusals, if there are any.
-
-    A refusal consists of a key, an error and a fix. The key is relative to the section that makes
-    the check.
-    """
+    """Raise one error that lists the refusals (key, error and fix), if there are any."""
     if listed := list(refusals):
         text = "; ".join(what for _, what, _ in listed)
         raise PydanticCustomError("refused", "{text}", {"text": text, "refusals": listed})
@@ -104,7 +98,7 @@ class Section(BaseModel):
         extra="forbid",
         strict=True,
         allow_inf_nan=False,
-        # Defaults are checked too, so that default folders are resolved like those in the file.
+        # Default folders are resolved like those in the file.
         validate_default=True,
         revalidate_instances="always",
         field_title_generator=lambda name, _: name,
@@ -161,7 +155,7 @@ def missing_file(path: Path) -> str:
         return f"no such file: {path} (no such folder: {path.parent})"
     try:
         hint = did_you_mean(path.name, (p.name for p in path.parent.iterdir() if p.is_file()))
-    except OSError:  # permissions can allow entering a folder, but not listing it
+    except OSError:  # the folder may not be listed
         hint = ""
     return f"no such file: {path}" + (f"; {hint}" if hint else "")
 
@@ -227,7 +221,7 @@ def _changes_the_plan(key: str) -> str:
 
 
 def no_repeat(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return a list unchanged; refuse repeated items."""
+    """Return the values; refuse repeated ones."""
     for i, value in enumerate(values):
         if value in values[:i]:
             refuse([((i,), f"{value} is repeated", "leave it out")])

@@ -29,20 +29,14 @@ def schema(model: type[BaseModel] = Config) -> dict[str, Any]:
 
 
 def to_yaml(config: Config) -> str:
-    """Return a configuration as YAML with every key and default; `load` restores it.
-
-    `config`: as `siting.config.load` returns it, with absolute paths.
-    """
+    """Return a configuration (with absolute paths) as YAML with every key; `load` restores it."""
     return write(plain(config))
 
 
 def input_files(config: Config) -> dict[str, Path]:
-    """Return every input file of a configuration, by the key that names it.
+    """Return every input file of a configuration by key path, e.g. ``candidates.sources.0.path``.
 
-    Keys that end in ``_dir`` name folders that runs write to; all other paths are inputs.
-
-    `config`: as `siting.config.load` returns it. Result: files by key path, such as
-    ``candidates.sources.0.path``, in the order of the sections.
+    All paths are inputs, except the folders under keys that end in ``_dir``.
     """
     return {
         dotted(key): value
@@ -52,10 +46,7 @@ def input_files(config: Config) -> dict[str, Path]:
 
 
 def with_files(config: Config, files: Mapping[Path, Path]) -> Config:
-    """Return a configuration with files replaced, without checking it.
-
-    `config`: as `siting.config.load` returns it; `files`: the replacement for each file.
-    """
+    """Return a configuration with `files` replaced, without checking it."""
 
     def moved(value: Any) -> Any:
         match value:

@@ -40,11 +40,11 @@ class Origins:
 
     file: str  # as the user named it
     lines: dict[Key, int] = field(default_factory=dict)  # line of each key and list item
-    # Keys set by an override, each with the key path as the user wrote it.
+    # Keys set by an override, with the key path as the user wrote it.
     overrides: dict[Key, str] = field(default_factory=dict)
 
     def _nearest(self, key: Key) -> Key:
-        """Return the key if it is known, else its innermost known section; () if there is none."""
+        """Return the key or, if it is unknown, its innermost known section."""
         parts = (key[:length] for length in range(len(key), 0, -1))
         return next((part for part in parts if part in self.overrides or part in self.lines), ())
 
@@ -87,8 +87,7 @@ class Spot:
 def find_spot(location: tuple[str | int, ...], root: type[BaseModel]) -> Spot:
     """Return the position in the schema at which a validation error occurred.
 
-    `location` also names the chosen member of a union and marks invalid keys of a mapping. These
-    two entries are not configuration keys, so the position leaves them out.
+    Members of a union, and marks of invalid keys, are left out of `location`.
     """
     spot = Spot(annotation=root)
     for part in (part for part in location if part != "[key]"):
@@ -102,7 +101,7 @@ def find_spot(location: tuple[str | int, ...], root: type[BaseModel]) -> Spot:
         else:
             item = _item(spot.annotation)
             notes = (n for n in getattr(item, "__metadata__", ()) if isinstance(n, FieldInfo))
-            # An item without a description inherits the description of its list or mapping.
+            # An item without a description inherits that of its list or mapping.
             info = next((note for note in notes if note.description), spot.info)
             spot = replace(spot, key=(*spot.key, part), info=info, annotation=item)
     return spot

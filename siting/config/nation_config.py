@@ -148,12 +148,8 @@ def load_nation(
 ) -> tuple[NationConfig, list[Config], list[str]]:
     """Return the checked configurations of a nation and its cities, and the cities' provinces.
 
-    With yearly budgets, every city's plan covers the nation's years.
-
-    `path`: the YAML file. Relative paths in it are resolved against its folder. `overrides`:
-    ``key.path=value`` strings that replace keys of the file; `today`: today's date (earlier years
-    are refused; None skips this check). Raises `ConfigError` with every error in the nation's and
-    the cities' files.
+    With yearly budgets, every city's plan covers the nation's years. The arguments are as in
+    `siting.config.load`. Raises `ConfigError` with every error in any of the files.
     """
     cities: list[Config] = []
     provinces: list[str] = []

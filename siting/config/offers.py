@@ -201,7 +201,6 @@ SIZES: Mapping[str, tuple[int, ...]] = {
     "dc_120": (1, 2, 4),
     "dc_180": (1, 2, 4),
 }
-# Choices at a site if the configuration sets none.
 BY_DEFAULT = Choices({}, SIZES)
 
 

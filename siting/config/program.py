@@ -26,8 +26,7 @@ from siting.config.fields import (
 
 MILLION = 1e6
 
-# Maximum number of envelopes that reserve money. It is small because the program has a row for each
-# subset of them.
+# Maximum number of envelopes that reserve money; the program has a row for each subset of them.
 MOST_KEPT = 6
 
 

@@ -16,7 +16,7 @@ from siting.config.yaml_text import BrokenYamlError, Key, read
 from siting.errors import ConfigError, Fault
 from siting.texts import counted
 
-# A configuration is a page or two long; a larger file is probably data passed by mistake.
+# A larger file is probably data passed by mistake.
 MAX_BYTES = 1_000_000
 
 Wrong = list[tuple[Key, str, str]]
@@ -36,8 +36,8 @@ def load(
     path
         The file. Relative paths in it and in overrides are resolved against its folder.
     overrides
-        Strings ``key.path=value`` with the value as YAML, applied in order. A number in the path,
-        counted from 0, names an item of a list.
+        ``key.path=value`` strings, with YAML as the value. A number in the path is an item's
+        position in a list, from 0.
     today
         Today's date; an earlier target year is an error. ``None`` skips this check.
     check_files
@@ -46,7 +46,7 @@ def load(
     Raises
     ------
     ConfigError
-        With one entry per error: its file, line and key, and the values found and expected.
+        With one entry per error: file, line, key, and the values found and expected.
 
     Examples
     --------
@@ -81,8 +81,7 @@ def load_as[T: BaseModel](
 ) -> T:
     """Return the content of a YAML file as a model of sections; see `load`.
 
-    `also` is called with the model (None if it could not be built), the data and the invalid keys,
-    and returns further errors.
+    `also` returns further errors, given the model (None if invalid), the data and the invalid keys.
     """
     path = Path(path)
     data, origins, faults = _read_file(path, model)
@@ -100,8 +99,7 @@ def load_as[T: BaseModel](
 def checked(data: Mapping[str, Any]) -> Config:
     """Return the checked configuration made from plain values, with absolute paths.
 
-    `data` has sections and keys as in a YAML file; relative paths are resolved against the working
-    directory. Raises `ConfigError` with one entry per error, by key.
+    Relative paths start at the working directory. Raises `ConfigError` with one entry per error.
     """
     config, wrong = _validate(Config, data, Path.cwd(), check_files=True)
     if config is None:
@@ -145,7 +143,7 @@ def _read_file(path: Path, model: type[BaseModel]) -> tuple[dict[str, Any], Orig
 
 
 def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fault]:
-    """Apply an override to the data; return its errors (empty on success)."""
+    """Apply an override to the data; return its errors."""
     name, equals, text = override.partition("=")
     name = name.strip()
     words = name.split(".")

@@ -1,7 +1,7 @@
 """Settings that cannot be combined, in one table for both the check and the documentation.
 
-A setting is written as ``key: values``. The values have one of four forms: a single value, several
-values joined by ``or``, the word ``given`` (any value), or ``not VALUE`` (any other value).
+A setting is ``key: values``. The values are a single value, several values joined by ``or``, the
+word ``given`` (any value), or ``not VALUE`` (any other value).
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def clashes(config: Any) -> list[Refusal]:
 
 
 def says(config: Any, setting: str) -> bool:
-    """Return whether a configuration has a setting, which is written as in `REFUSALS`."""
+    """Return whether a configuration has a setting, written as in `REFUSALS`."""
     key, _, values = setting.partition(": ")
     value = config
     for name in key.split("."):

@@ -1,6 +1,6 @@
 """The sections of a configuration: every key with its unit, limits, default and meaning.
 
-The JSON schema, the reference page and the error messages are all generated from the sections.
+The JSON schema, the reference page and the error messages are generated from the sections.
 Defaults marked ASSUMPTION have no source; replace them where you can.
 """
 

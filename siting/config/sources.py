@@ -287,7 +287,7 @@ class H3Cells(Section):
 
 def _square_unless_told(value: Any) -> Any:
     if isinstance(value, dict) and "shape" not in value:
-        # All other sections have a `kind`, so users often write `kind` for cells too.
+        # Users often write `kind`, as in other sections.
         rest = dict(value)
         return {"shape": rest.pop("kind", "square"), **rest}
     return value

@@ -24,8 +24,7 @@ _SAID = {"string_pattern_mismatch": "is not a key path", "too_short": "the list 
 def even_steps(text: str) -> list[int | float] | None:
     """Return the evenly spaced values of ``low:high:count``; None for any other string.
 
-    Whole numbers are returned as integers, so years remain years. ``low`` and ``high`` may have a
-    rupee unit (``2cr``).
+    Whole numbers become integers. ``low`` and ``high`` may have a rupee unit (``2cr``).
 
     >>> even_steps("2030:2040:3"), even_steps("0:1:5"), even_steps("1cr:2cr:2")
     ([2030, 2035, 2040], [0, 0.25, 0.5, 0.75, 1], [10000000, 20000000])
@@ -43,11 +42,10 @@ def even_steps(text: str) -> list[int | float] | None:
 
 
 def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
-    """Parse ``key.path=[value, value]`` strings into the values to try, by key path.
+    """Return the values to try by key path, from ``key.path=[value, value]`` strings.
 
-    In place of the list, a string may have ``low:high:count`` (`even_steps`). Raises `ConfigError`
-    listing every string that is invalid, repeats a key or value, or has a list or mapping as a
-    value.
+    The list may be ``low:high:count`` instead (`even_steps`). Raises `ConfigError` listing every
+    string that is invalid, repeats a key or value, or has a list or mapping as a value.
 
     >>> parse_sweeps(["program.budget_pkr=[4e7, 60_000_000]", "demand.scenario=[low]"])
     {'program.budget_pkr': (40000000.0, 60000000), 'demand.scenario': ('low',)}
@@ -96,7 +94,7 @@ def combinations(sweep: Mapping[str, Sequence[Single]]) -> Iterator[dict[str, Si
 
 
 def as_overrides(chosen: Mapping[str, Single]) -> list[str]:
-    """Return individual values as ``key.path=value`` overrides for `siting.config.load`.
+    """Return values as ``key.path=value`` overrides for `siting.config.load`.
 
     >>> as_overrides({"program.budget_pkr": 4e7, "demand.case": "low"})
     ['program.budget_pkr=40000000.0', 'demand.case=low']

@@ -1,8 +1,7 @@
 """Conversion between YAML text and plain values; `read` also returns the line of every key.
 
-Only ``true`` and ``false`` are booleans: ``no``, ``on`` and ``yes`` are strings, and so are dates
-and times. ``1e9``, ``1.2e9`` and ``120_000_000`` are numbers. Keys are strings as written. Common
-readers silently keep the last of several equal keys; here, a repeated key is an error.
+Only ``true`` and ``false`` are booleans. ``no``, ``on``, ``yes``, dates and times are strings.
+``1e9``, ``1.2e9`` and ``120_000_000`` are numbers. Keys are strings; no key may be repeated.
 """
 
 from __future__ import annotations
@@ -37,13 +36,13 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """YAML writer that quotes every string that this reader or a common reader would misread."""
+    """YAML writer that quotes every string that a reader would misread."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
-        # In other styles, any of YAML's five line breaks can be read back as a space.
+        # In other styles, a line break can be read back as a space.
         style = '"' if set(data) & set("\n\r\x85\u2028\u2029") else None
         return self.represent_scalar(_TAG + "str", data, style=style)
 
@@ -61,10 +60,7 @@ _Dumper.add_representer(str, _Dumper.represent_str)
 
 
 class BrokenYamlError(ValueError):
-    """The text is not YAML, or exceeds the limits of a configuration.
-
-    `what` is the parser's message; `line` and `column` count from 1.
-    """
+    """The text is not YAML, or exceeds the reader's limits; `line` and `column` count from 1."""
 
     def __init__(self, what: str, line: int, column: int) -> None:
         super().__init__(f"line {line}, column {column}: {what}")
@@ -93,8 +89,7 @@ class Document:
 def read(text: str) -> Document:
     r"""Parse YAML text; return its value and the line of every key.
 
-    Raises `BrokenYamlError` if the text cannot be parsed, has several documents, or exceeds the
-    limits on nesting and repetition.
+    Raises `BrokenYamlError` for text that is invalid or exceeds limits on nesting and repetition.
 
     >>> document = read("program:\n  budget_pkr: 1.2e8\n  peak: no")
     >>> document.value
@@ -125,8 +120,7 @@ def read(text: str) -> Document:
 def write(value: Any, *, one_line: bool = False) -> str:
     """Return a value as YAML text from which `read` restores it; keys keep their order.
 
-    `value` consists of strings, numbers, booleans and ``None``, in lists and mappings. With
-    `one_line`, the text has a single line.
+    `value` consists of strings, numbers, booleans and ``None``, in lists and mappings.
 
     >>> print(write({"year": 2030, "note": "yes", "tags": ["fuel"]}), end="")
     year: 2030

@@ -35,34 +35,29 @@ def make_cells(
 ) -> gpd.GeoDataFrame:
     """Return demand cells with their population and the road node where trips begin.
 
-    People at a point are assigned to the cell that contains it. People in a polygon are divided
-    among the cells it covers, in proportion to area. If `people` has H3 hexagons (an ``h3`` column)
-    and the cells are H3 hexagons of the same or a coarser resolution, people are assigned by
-    hexagon name. The total population does not change. Cells too far from a road are kept, but have
-    no node.
+    The people at a point are assigned to the cell that contains the point. The people of a polygon
+    are divided among cells by area. H3 hexagons (an ``h3`` column) are assigned by name to H3 cells
+    of the same or a coarser resolution. The total population does not change.
 
     Parameters
     ----------
     people
-        Points or polygons with a ``people`` column, in any coordinate reference system. If `people`
-        has a ``zone_id`` column, a cell with people from several zones has one row per zone.
+        Points or polygons with a ``people`` column, in any coordinate reference system. With a
+        ``zone_id`` column, a cell with people from several zones has one row per zone.
     network
         The roads.
     size_m
-        Side of the squares in metres. Their corners lie at multiples of the side in the network's
-        UTM zone, so all layers and runs share the same squares.
+        Side of the squares in metres. Corners lie at multiples of the side in the network's UTM
+        zone, so all layers and runs share the same squares.
     shape
         ``square`` or ``h3`` (needs the extra ``h3``).
     max_snap_m
-        Maximum distance in metres from a cell's centre to the nearest road. Cells farther away have
-        no node.
+        Maximum distance (m) from a cell's centre to a road. Cells farther away have no node.
     h3_resolution
-        Resolution of the hexagons, from 0 to 15 (only for ``h3``). The edges of hexagons at
-        resolution 8 are about 0.5 km long.
+        Resolution of the hexagons, from 0 to 15. At resolution 8, edges are about 0.5 km long.
     also
-        Places (markets, offices, main roads) that need a cell even if nobody lives there. Each
-        place is represented by a point inside it. With zones, a cell without people belongs to the
-        zone of the nearest populated cell.
+        Places, such as markets, that need a cell even if nobody lives there. With zones, a cell
+        without people belongs to the zone of the nearest populated cell.
 
     Returns
     -------
@@ -74,9 +69,8 @@ def make_cells(
     Raises
     ------
     InputError
-        If a setting is invalid, if the layer has no counts or no coordinate reference system, or if
-        nobody lives within `max_snap_m` of the roads. In the last case, the layer may cover a
-        different place.
+        If a setting is invalid, `people` has no counts or no coordinate reference system, or nobody
+        lives within `max_snap_m` of a road.
     MissingExtraError
         If `shape` is ``h3`` and the package ``h3`` is not installed.
     """
@@ -113,8 +107,7 @@ def cells_on_roads(
 ) -> gpd.GeoDataFrame:
     """Return cells with ids and road nodes, as in `make_cells`, from shapes and populations.
 
-    A cell whose centre is farther than `max_snap_m` from the nearest road has no node. If nobody
-    lives near a road, the error message states `people_extent`, the extent of the population data.
+    If nobody lives near a road, the error states `people_extent`, the extent of the population.
     """
     cells = gpd.GeoDataFrame({"people": people}, geometry=shapes, crs=network.crs)
     snapped = snap(cells, network, max_snap_m)  # by centre
@@ -200,10 +193,7 @@ def _nearest_zone(shapes: Shapes, key: Ints, empty: Ints, zones: int) -> Ints:
 
 
 def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, Ints]:
-    """Return the squares that a layer touches, and the index of each point's square.
-
-    Squares are in order from south to north. The index of a polygon is -1.
-    """
+    """Return the squares under a layer, and the index of each point's square (polygons: -1)."""
     is_point = (local.geom_type == "Point").to_numpy()
     points = shapely.get_coordinates(local.geometry.to_numpy()[is_point])
     keys = [np.floor(points[:, ::-1] / size_m).astype(np.int64)]
@@ -229,10 +219,9 @@ def squares(keys: npt.NDArray[np.int64], size_m: float) -> Shapes:
 
 
 def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
-    """Return the H3 cells that a layer touches, and the index of each point's cell.
+    """Return the H3 cells under a layer, and the index of each point's cell (polygons: -1).
 
-    Cells are in order from south to north. A row that names its hexagon counts as a point. The
-    index of a polygon is -1.
+    A row that names its hexagon counts as a point.
     """
     import h3
 
@@ -251,8 +240,7 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
         inside = set(h3.geo_to_cells(shape, resolution))
         corners = shapely.get_coordinates(shapely.segmentize(shape, edge_deg / 2))
         inside |= {h3.latlng_to_cell(lat, lon, resolution) for lon, lat in corners}
-        # H3 returns only cells whose centre is inside the shape. The neighbours of these cells are
-        # added, because the shape may touch them too.
+        # H3 returns only cells whose centre is inside. The shape may touch their neighbours too.
         names.update(ring for name in inside for ring in h3.grid_disk(name, 1))
     order = sorted(names)
     rings = [np.array(h3.cell_to_boundary(name))[:, ::-1] for name in order]
@@ -266,11 +254,9 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
 
 
 def _named(local: gpd.GeoDataFrame, resolution: int) -> Shapes:
-    """Return the name of the cell that contains each row's hexagon.
+    """Return the cell of each row's hexagon; blank if there is none, or the hexagon is coarser.
 
-    The name is blank if a row has no hexagon, or if its hexagon is coarser than `resolution`. A
-    hexagon's children extend slightly beyond it, but each child has only one parent, so nobody is
-    counted twice.
+    A hexagon's children extend beyond it, but have one parent each. Nobody is counted twice.
     """
     import h3
 
@@ -288,19 +274,14 @@ def _require_few(cells: float, what: str, fix: str) -> None:
 
 
 def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Ints, Floats]:
-    """Divide the people of each polygon among the cells that it covers, by area.
-
-    Return three arrays with an item per part: its row in `local`, its cell, and its people. A point
-    is a single part.
-    """
+    """Return the row, cell and people of each part; polygons are divided among cells by area."""
     counts = local["people"].to_numpy(dtype=float)
     is_point = at >= 0
     rows, cells, parts = [np.flatnonzero(is_point)], [at[is_point]], [counts[is_point]]
     polygons: Shapes = local.geometry.to_numpy()[~is_point]
     if len(polygons):
         which, cell, area = _overlaps(polygons, shapes)
-        # Dividing by the summed area of the pieces, not by the polygon's area, preserves the
-        # population.
+        # Dividing by the summed area of the pieces preserves the population.
         whole = np.bincount(which, weights=area, minlength=len(polygons))
         ids = local.index[~is_point]
         refuse(rows_fault("people, geometry", ~(whole > 0), ids, "polygons without area"))
@@ -311,10 +292,7 @@ def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Int
 
 
 def _sums(key: Ints, part: Floats, size: int) -> Floats:
-    """Return the sum of the parts that have each key, for the keys from 0 to `size` - 1.
-
-    The order of summation does not depend on the order of rows, so the last digit is reproducible.
-    """
+    """Return the sum of the parts by key; the order of rows does not change the last digit."""
     order = np.lexsort((part, key))
     return np.bincount(key[order], weights=part[order], minlength=size)
 

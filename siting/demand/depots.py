@@ -1,8 +1,7 @@
 """Fleets with known depots, which replace the fleet model for their vehicle classes.
 
-The public charging energy of a depot's vehicles (`siting.demand.energy`) is placed at the depot.
-Charging inside the depot is not public demand. Owners report the sizes of their fleets, so the
-sizes have no range and are the same in every year and scenario.
+The public charging energy of a fleet is placed at its depot. Charging inside the depot is not
+public demand. Fleet sizes have no range and are the same in every year and scenario.
 """
 
 from __future__ import annotations
@@ -25,13 +24,12 @@ def place_depots(
 
     `fleets` has the columns ``depot``, ``vehicle_class``, ``lon``, ``lat`` (degrees), ``vehicles``,
     ``km_day``, ``public_share`` (0 to 1) and ``source``. A blank ``km_day`` or ``public_share``
-    defaults to the class's value. `vehicles` is the result of `siting.demand.vehicle_figures`.
-    `cells` are the demand cells, with ``zone_id`` if the area has zones. A depot more than
-    `within_m` metres from every cell is outside the study area.
+    defaults to the class's value in `vehicles` (`vehicle_figures`). `cells` have ``zone_id`` if the
+    area has zones. A depot more than `within_m` metres from every cell is outside the study area.
 
-    The result has the columns of `fleets`, with blanks filled in, and also ``cell_id``, ``zone_id``
-    (``all`` without zones), ``demand_kwh_day``. An `InputError` lists every depot that is outside
-    the study area or has no vehicles, and every class without figures.
+    The result is `fleets` with the defaults filled in, plus ``cell_id``, ``zone_id`` (``all``
+    without zones) and ``demand_kwh_day``. An `InputError` lists every depot that lacks a position
+    or vehicles, or is outside the study area, and every class without figures.
 
     >>> from siting.demand import vehicle_figures
     >>> cells = gpd.GeoDataFrame(
@@ -90,9 +88,8 @@ def with_depots(
     """Return the fleet, vehicle and city-share tables, updated with the figures of the depots.
 
     The first three arguments are as in `siting.demand.city_energy`. `depots` is the result of
-    `place_depots`. The added ``in_area`` column of the fleet table marks classes whose vehicles all
-    belong to the study area. The city share of these classes is 1. The daily km and the home share
-    of these classes are means over the class's fleets, and do not depend on housing.
+    `place_depots`. In the fleet table, the new column ``in_area`` is true for classes with depots.
+    For these classes, the city share is 1, and daily km and home share are means over the fleets.
     """
     fleet = fleet.assign(in_area=fleet["vehicle_class"].isin(depots["vehicle_class"]))
     vehicles, city_share = vehicles.copy(), city_share.copy()

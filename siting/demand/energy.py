@@ -2,12 +2,11 @@
 
 For each vehicle class and each zone of the study area, the demand is::
 
-    vehicles = vehicles in the country x city's share x area's share of the city
-               x zone's share of the area's people
+    vehicles = vehicles in the country x city's share x area's share of the city x zone's share
     kWh/day  = vehicles x km/day x share of the km on electricity x kWh/km / charging efficiency
                x public share of the zone
 
-`siting.demand.housing` describes how the public share depends on the zone.
+`siting.demand.housing` has the formulas of the zone's share and of its public share.
 """
 
 from __future__ import annotations
@@ -37,16 +36,15 @@ CLASS_FIGURES = {
 class Area:
     """The data of a study area: its vehicles, their use, and its zones."""
 
-    # `fleet`, `vehicles`, `city_share` and `area_share` are as in `city_energy`.
+    # `fleet`, `vehicles`, `city_share`, `area_share`: as in `city_energy`.
     fleet: pd.DataFrame
     vehicles: pd.DataFrame
     city_share: pd.DataFrame
-    # `zones` has ``zone_id``, ``people`` and, where known, ``renting_share``, ``high_rise_share``
-    # (0 to 1) and ``ownership`` (vehicles per head, or a proxy). None means a single zone, ``all``.
-    # `effects` is as in `housing_effects`.
+    # ``zone_id``, ``people`` and, where known, ``renting_share``, ``high_rise_share`` (0 to 1) and
+    # ``ownership`` (vehicles per head, or a proxy). None: a single zone, ``all``.
     zones: pd.DataFrame | None = None
     area_share: float = 1.0
-    effects: Mapping[str, float] | None = None
+    effects: Mapping[str, float] | None = None  # as in `housing_effects`
 
 
 def zone_kwh(figures: Mapping[str, Array], zones: Housing) -> Array:
@@ -80,13 +78,12 @@ def city_energy(
     Parameters
     ----------
     fleet
-        Vehicles of the country by class, as `national_fleet` returns them. Where the optional
-        ``in_area`` column is true, the class's vehicles already belong to the study area and are
-        not multiplied by `area_share`.
+        The country's vehicles by class, as `national_fleet` returns them. `area_share` does not
+        apply to classes for which an optional column ``in_area`` is true.
     vehicles
-        Use and energy per class, as returned by `vehicle_figures`.
+        Use and energy per class, as `vehicle_figures` returns them.
     city_share
-        City shares per class, as returned by the function `city_share`.
+        City shares per class, as the function `city_share` returns them.
     area_share
         The share of the city's people who live in the study area, above 0 and at most 1.
 
@@ -148,11 +145,9 @@ def city_energy(
 def zone_energy(area: Area) -> pd.DataFrame:
     """Return the public charging demand by zone and vehicle class (kWh/day).
 
-    The area's vehicles are divided among zones in proportion to people, weighted by ``ownership``.
     Columns: ``zone_id``, ``vehicle_class``, ``vehicles``, ``home_share``, ``public_share``,
     ``demand_kwh_day``, ``source``, ``confidence``. Rows are grouped by zone, with classes in the
-    order of the fleet. Raises `InputError` in the cases listed at `city_energy`, and for a repeated
-    zone, a missing population or an invalid share.
+    order of the fleet. Raises `InputError` as `city_energy` does, or if the zones are invalid.
 
     >>> from siting.demand import city_share, national_fleet, vehicle_figures
     >>> from siting.reference import table
@@ -182,8 +177,8 @@ def demand_figures(
 ) -> pd.DataFrame:
     """Return the input figures of the demand, one per row, with unit, range and source.
 
-    The effects of housing are included only if the area has zones. `area_source` states the source
-    of the area's share. Columns: ``figure``, ``vehicle_class`` (blank: all), ``value``, ``low``,
+    The effects of housing are included only if the area has zones. `area_source` is the source of
+    the area's share. Columns: ``figure``, ``vehicle_class`` (blank: all), ``value``, ``low``,
     ``high``, ``unit``, ``source``, ``confidence``.
     """
     fleet = area.fleet
@@ -229,8 +224,7 @@ class Case:
         self.zones = Housing.from_table(area.zones)
         self.figures = demand_figures(area)
         self.classes = area.fleet["vehicle_class"].astype(str).to_list()
-        # For each figure, the row position of each class. A figure common to all classes has one
-        # row.
+        # Row of each figure by class. A figure common to all classes has one row.
         pairs = self.figures[["figure", "vehicle_class"]].itertuples(index=False, name=None)
         row = {pair: at for at, pair in enumerate(pairs)}
         self._rows = {
@@ -247,11 +241,7 @@ class Case:
         return self.figures[name].to_numpy(dtype=float)
 
     def at(self, values: Array) -> dict[str, Array]:
-        """Return each figure's values by class (draws: first axis).
-
-        The last axis of `values` has one item per row of `figures`. An axis of draws may precede
-        it.
-        """
+        """Return each figure's values by class; `values` has the rows of `figures` as last axis."""
         return self._other | {name: values[..., at] for name, at in self._rows.items()}
 
     def kwh(self, values: Array) -> Array:

@@ -47,11 +47,10 @@ def read_figures(
 ) -> pd.DataFrame:
     """Return the figures of all vehicle classes, one row per class and figure, with units.
 
-    `path` is a custom table in the same format. Its rows replace the package's rows for the same
-    class and figure. Values in `overrides` (keyed by class, then by figure) replace the values of
-    both tables. An overridden value has no range, and its confidence is ``ASSUMPTION``. Classes are
-    in the order of the table, with new classes last. Figures are in the order of `limits`. An
-    `InputError` lists all errors at once.
+    The rows of a custom table, `path`, replace the package's rows for the same class and figure.
+    `overrides` (by class, then by figure) replaces values of both tables. An overridden value has
+    no range and the confidence ``ASSUMPTION``. New classes come last. Figures are in the order of
+    `limits`. An `InputError` lists all errors.
     """
     rows = table(name)
     where = f"{name} table"

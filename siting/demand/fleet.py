@@ -29,18 +29,14 @@ def national_fleet(
 ) -> pd.DataFrame:
     """Return the number of electric vehicles in the country at the end of a year, by class.
 
-    The numbers come from the stock-and-sales model (`fleet_model`) or from a custom table. Between
-    two years of a table, each figure grows at a constant rate: ``v(t) = v0 * (v1 / v0) ** ((t - t0)
-    / (t1 - t0))``. A figure that is 0 in one of the two years changes linearly. There is no
-    extrapolation.
-
-    `scenario` is the model's scenario. `path` is a CSV file with a fleet that replaces the model.
-    Its columns are ``year``, ``vehicle_class``, ``vehicles``, ``low``, ``high``, ``source``,
-    ``confidence``.
+    `scenario` is the scenario of `fleet_model`. `path` is a CSV file with a fleet that replaces the
+    model. Its columns are ``year``, ``vehicle_class``, ``vehicles``, ``low``, ``high``, ``source``,
+    ``confidence``. Between two years of the file, a figure grows at a constant rate,
+    ``v(t) = v0 * (v1 / v0) ** ((t - t0) / (t1 - t0))``, or linearly if it is 0 in one of them.
 
     Columns: ``vehicle_class``, ``vehicles``, ``low``, ``high``, ``source``, ``confidence``. Raises
-    `InputError` if the scenario is unknown, or if the year is outside the model or the table. In a
-    table, every class must have every year, no figure may be negative, no row may be repeated, and
+    `InputError` if the scenario is unknown, or the year is outside the model or the file. In a
+    file, every class must have every year, no figure may be negative, no row may be repeated, and
     ``low <= vehicles <= high`` must hold.
 
     >>> fleet = national_fleet(2030).set_index("vehicle_class")
@@ -60,13 +56,11 @@ def national_fleet(
 def fleet_check(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
     """Return the model's vehicles and electric share of sales alongside published figures.
 
-    This is not a test of the model. The model's sales, opening stocks and targets were set from the
-    published figures, so the comparison shows only that the model reproduces them. Two-wheelers are
-    nine tenths of the vehicles, so a matching total says little about cars, buses and rickshaws.
-    The published figures for single classes are not independent of the model either.
+    This comparison is not a test: the model's inputs were set from these figures. Two-wheelers are
+    nine tenths of the vehicles, so a matching total says little about the other classes.
 
-    One source publishes 2.2 million vehicles and calls this number cumulative. The number is
-    therefore compared with both the vehicles in service in 2030 and all vehicles sold by then. The
+    The source of the 2.2 million vehicles for 2030 calls this number cumulative. The number is
+    therefore compared with the vehicles in service and with all vehicles sold by then. The
     tolerance is 10 % for numbers of vehicles and 2 percentage points for the share of sales. For a
     class, ``within`` is true if the model's number lies in the published range.
 

@@ -1,23 +1,20 @@
 """How ownership affects the vehicles per zone, and how housing affects home charging.
 
-A zone has p people and o vehicles per head. A proxy, such as the share of households with four
-rooms or more, may be used for o. The zone's share of the area's vehicles of a class is
+A zone has p people and o vehicles per head, or a proxy of o, such as the share of households with
+four rooms or more. The zone's share of the area's vehicles of a class is
 
     p o^a / sum over the zones of p o^a        a: the class's ``ownership_weight`` (0: by people)
 
-Ownership thus moves vehicles between zones without changing their total.
-
 A class's ``home_share`` H comes from a survey in which a share r0 of the households were tenants.
-In a zone with the same share of tenants, H applies unchanged. Fewer tenants mean more charging at
-home, and more tenants mean less. For a class with ``housing_weight`` w (1 if its vehicles park at
-home, 0 if at a depot) and a renting effect e, the shares are::
+For a class with ``housing_weight`` w (1 if its vehicles park at home, 0 if at a depot) and a
+renting effect e, the shares are::
 
     home share of the zone = H x (1 - w e renting_share of the zone) / (1 - w e r0)
                                x the same factor for high-rise buildings,   at most 1
     public share           = 1 - home share of the zone
 
-If a zone's share of tenants or of high-rise homes is unknown, the factor is 1. Housing moves demand
-between zones. It changes the total only if the area's housing differs from that of the survey.
+If a zone's share of tenants or of high-rise homes is unknown, the factor is 1. The total demand
+changes only if the area's housing differs from that of the survey.
 """
 
 from __future__ import annotations

@@ -50,15 +50,14 @@ def read_people(
     column
         The column with the number of people.
     raster_deg
-        Width of the raster cells in degrees, if the points are cell centres. It is 1/120 for
-        WorldPop at about 1 km. Each point becomes a square of this width, and its people are spread
-        over the demand cells that the square covers.
+        Width of raster cells in degrees, if the points are their centres (1/120 for WorldPop at
+        about 1 km). Each point becomes a square, and its people are divided among demand cells.
 
     Returns
     -------
     GeoDataFrame
-        ``people`` (persons) and ``geometry``, in the order of the file's rows. A table of hexagons
-        also has an ``h3`` column. Other columns of the file are renamed ``user_NAME``.
+        ``people`` (persons), ``geometry`` and, for hexagons, ``h3``, in the order of the file's
+        rows. Other columns of the file are renamed ``user_NAME``.
 
     Raises
     ------
@@ -101,11 +100,10 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
     integer). `column` is the column with the number of people.
 
     Columns: ``h3`` (string), ``people`` (persons) and the hexagon (EPSG:4326). Rows keep the order
-    of the file. The file's other columns are renamed ``user_NAME``. If the hexagons have the same
-    resolution as the cells or a finer one, `siting.demand.make_cells` assigns them by name, without
-    cutting them. An `InputError` lists every error in the file: a missing column; invalid or
-    repeated H3 cells, or cells of several resolutions; hexagons outside Pakistan; invalid counts,
-    as in `read_people`. A `MissingExtraError` is raised if the package ``h3`` is not installed.
+    of the file. The file's other columns are renamed ``user_NAME``. An `InputError` lists every
+    error: a missing column; H3 cells that are invalid, repeated, of several resolutions or outside
+    Pakistan; invalid counts, as in `read_people`. Raises `MissingExtraError` if the package
+    ``h3`` is not installed.
     """
     if find_spec("h3") is None:
         raise MissingExtraError('H3 tables need another package: pip install "siting[h3]"')
@@ -146,8 +144,7 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
 def people_on_streets(network: Network, total: float) -> gpd.GeoDataFrame:
     """Return points on a zone's streets, in lon/lat, each with a part of the zone's people.
 
-    Use it if only the zone's total is known. The number of people on a street is assumed to be
-    proportional to its length. The caller must state this assumption.
+    People are assumed to be proportional to street length; the caller must state this assumption.
 
     `network` has the zone's roads, and `total` is the number of people in the zone. The result has
     one row for each street of a class in `HOME_STREETS`, with ``people`` and the street's midpoint.
@@ -285,9 +282,7 @@ def _h3_text(value: object) -> str:
 
 
 def along(lines: Shapes, step_m: float) -> tuple[Shapes, Ints, Floats]:
-    """Cut lines into equal pieces; return the midpoint, line and length (m) of each piece.
-
-    No piece is longer than `step_m`.
+    """Return the midpoint, line and length (m) of equal pieces of lines, at most `step_m` long.
 
     >>> points, line, length_m = along(np.array([shapely.LineString([(0, 0), (300, 0)])]), 150)
     >>> [p.x for p in points], line.tolist(), length_m.tolist()
@@ -303,10 +298,7 @@ def along(lines: Shapes, step_m: float) -> tuple[Shapes, Ints, Floats]:
 
 
 def streets_once(network: Network, highway: Collection[str]) -> tuple[Ints, Shapes]:
-    """Return the positions and lines of the edges of the given classes.
-
-    Of the two directions of a two-way street, only the first edge is returned.
-    """
+    """Return the positions and lines of the edges of given classes, one per two-way street."""
     edges = network.edges
     at = np.flatnonzero(edges["highway"].isin(list(highway)).to_numpy())
     # A normalised line has the same direction whichever way it was drawn.

@@ -24,14 +24,12 @@ SUM_TOLERANCE = 1e-6
 def session_figures(path: Path | None = None) -> pd.DataFrame:
     """Return the mean public session by vehicle class: kWh, minutes and peak-hour share.
 
-    `path` is a CSV file that replaces the package's table. It has the columns of
-    ``siting/reference/profiles.csv``.
+    `path` is a CSV file that replaces ``siting/reference/profiles.csv``, with the same columns.
 
     Columns: ``vehicle_class``; ``session_kwh``, ``session_min`` and ``peak_hour_share``, each with
-    ``…_low`` and ``…_high``; ``h00`` to ``h23``; ``source``, ``confidence``. ``h00`` to ``h23`` are
-    the shares of the day's public energy in each hour of local time, and ``peak_hour_share`` is the
-    largest of them. Raises `InputError` if hourly shares are negative or do not add up to 1, a
-    range is out of order, or a class is repeated.
+    ``…_low`` and ``…_high``; ``h00`` to ``h23`` (share of the day's public energy, by local hour;
+    the largest is ``peak_hour_share``); ``source``, ``confidence``. Raises `InputError` if hourly
+    shares are negative or do not sum to 1, a range is out of order, or a class is repeated.
 
     >>> figures = session_figures().set_index("vehicle_class")
     >>> figures.loc["car", ["session_kwh", "session_min", "peak_hour_share"]].to_list()

@@ -35,8 +35,7 @@ BLOCK = 1_000_000
 
 Area = Polygon | MultiPolygon | tuple[float, float, float, float]
 
-# Maximum number of pixels in a window (about half a gigabyte). Karachi division at 30 m has half as
-# many.
+# Most pixels in a window (about half a gigabyte). Karachi division at 30 m has half as many.
 MOST_PIXELS = 20_000_000
 DENSITY_WORDS = re.compile(r"densit|per[ _-]?(?:sq[ _-]?)?km|/ ?km|km-?2", re.IGNORECASE)
 AUTHALIC_RADIUS_M = 6_371_007.2  # of the WGS 84 ellipsoid
@@ -53,17 +52,15 @@ def read_raster(
     """Return the population from a raster, as pixel centres or outlines with head counts.
 
     `path` is a single-band GeoTIFF, north up, in any coordinate reference system. `area` is a
-    polygon, or west, south, east and north, in lon/lat. Only pixels whose centre is inside it are
+    polygon, or west, south, east and north, in lon/lat. Only pixels whose centre is in `area` are
     read (default: all pixels). If `density` is true, values are persons per km2, not persons per
     pixel. `nodata` is the value that marks missing data, if the file does not declare one. If
-    `pixel_squares` is true, pixel outlines are returned, so that the people of a pixel can be
-    shared among cells. For this purpose, `raster_to_cells` is much faster.
+    `pixel_squares` is true, pixel outlines are returned (to fill cells, use `raster_to_cells`).
 
     Columns: ``people`` (persons, above 0) and ``geometry``, EPSG:4326. Rows are from north to
     south, then from west to east. Raises `InputError` if the file cannot be read, has several
-    bands, is not north up, or has no coordinate reference system. It is also raised if the file
-    does not overlap `area` or has no data there, or if it has negative values that are not declared
-    as missing data. Raises `MissingExtraError` if the package ``rasterio`` is not installed.
+    bands, is not north up, has no coordinate reference system, has no data in `area`, or has
+    undeclared negative values. Raises `MissingExtraError` if ``rasterio`` is not installed.
     """
     window = read_window(path, None if area is None else _polygon(area), density, nodata)
     x, y, people = window.pixels(window.people != 0)
@@ -91,16 +88,13 @@ def raster_to_cells(
 ) -> gpd.GeoDataFrame:
     """Return square demand cells with their population, read directly from a raster.
 
-    The squares are the same as in `siting.demand.make_cells`. The people of a pixel are assigned to
-    the cell that contains its centre. A pixel that is wider than a quarter of a cell is first split
-    into equal parts, each at most a sixteenth of a cell wide. The total population in `area` does
-    not change.
+    A pixel's people are assigned to the cell that contains the pixel's centre. A pixel wider than a
+    quarter of a cell is first split into equal parts, each at most a sixteenth of a cell wide.
 
-    `path`, `density` and `nodata` are as in `read_raster`; `network`, `size_m`, `max_snap_m` and
-    `also` are as in `siting.demand.make_cells`. The result is as in `siting.demand.make_cells`, and
-    the errors of both functions can occur. People are counted in `area`: a polygon, or west, south,
-    east and north, in lon/lat. The default is the box around the roads, extended by `max_snap_m` on
-    each side.
+    `path`, `density` and `nodata` are as in `read_raster`. `network`, `size_m`, `max_snap_m`,
+    `also` and the result are as in `siting.demand.make_cells`. The errors of both functions can
+    occur. People are counted in `area`: a polygon, or west, south, east and north, in lon/lat. The
+    default is the box around the roads, extended by `max_snap_m` on each side.
     """
     faults = [
         Fault(name, f"{value:g} m is not above 0", "give metres above 0")
@@ -360,7 +354,6 @@ def _pixel_km2(crs: pyproj.CRS, north: float, width: float, height: float, rows:
 
 
 def _to_crs(area: Polygon | MultiPolygon, crs: pyproj.CRS) -> Polygon | MultiPolygon:
-    # A straight line in lon/lat is curved in other systems, so corners are added every 0.01
-    # degrees, which limits the error to about a metre.
+    # Lines in lon/lat are curved in `crs`. Corners every 0.01 degrees limit the error to about 1 m.
     moved = gpd.GeoSeries([area.segmentize(0.01)], crs=4326).to_crs(crs)
     return cast("Polygon | MultiPolygon", moved.iloc[0])

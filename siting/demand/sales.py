@@ -1,7 +1,7 @@
 """Electric vehicles in service, computed from sales, the electric share of sales, and survival.
 
-For each vehicle class and each year t from 2026, the model has the following formulas. Its figures
-are in ``siting/reference/sales.csv``, and the targets s in ``siting/reference/scenarios.csv``::
+For each vehicle class and year t from 2026, with the figures of ``siting/reference/sales.csv`` and
+the targets s of ``siting/reference/scenarios.csv``::
 
     sales(t)          = sales_year * (1 + growth) ** (t - 2026)
     electric_share(t) = K / (1 + exp(-z(t))),   K the saturation,
@@ -11,13 +11,11 @@ are in ``siting/reference/sales.csv``, and the targets s in ``siting/reference/s
     stock(T)          = sum over t <= T of electric_sales(t) * survival(T - t + 1/2)
                         + opening_vehicles * survival(age + T - 2025) / survival(age)
 
-With two targets, the share follows the logistic curve through both. With more targets, the curve
-passes exactly through each. A vehicle is half a year old at the end of the year in which it is
-sold. Stocks are as of the end of a year. Sales in "2026" are those of the fiscal year 2025-26.
+A vehicle is half a year old at the end of the year of its sale. Stocks are as of the end of a year.
+Sales in "2026" are those of the fiscal year 2025-26.
 
-For the range of a result, one figure at a time is set to the low and to the high end of the
-figure's range. The logarithms of the effects are combined as the root sum of squares, because the
-figures are assumed to be independent.
+For the range of a result, one figure at a time is set to each end of its range. The logarithms of
+the effects are combined as the root sum of squares: figures are assumed to be independent.
 """
 
 from __future__ import annotations
@@ -58,11 +56,7 @@ class _Class:
     targets: Mapping[str, Array]
 
     def run(self, years: Array, ends: Mapping[str, str]) -> dict[str, Array]:
-        """Return the `OUTPUTS` by year.
-
-        `ends` names the end of the range (``low`` or ``high``) of each figure that is not at its
-        central value.
-        """
+        """Return the `OUTPUTS` by year, with each figure of `ends` at ``low`` or ``high``."""
         at = {name: ranges[ends.get(name, "value")] for name, ranges in self.figures.items()}
         targets = self.targets[ends.get("electric_share", "value")]
         sales = at["sales_year"] * (1 + at["growth"]) ** (years - BASE_YEAR)
@@ -125,15 +119,14 @@ def fleet_model(
 ) -> pd.DataFrame:
     """Return the country's sales, electric share and electric stock by year and class.
 
-    The formulas are in the module docstring. `until`: the last year to compute, from 2025 to the
-    scenario's last target year.
+    `until` is the last year to compute, from 2025 to the last year with targets for all classes.
 
-    Columns: ``year``, ``vehicle_class``; ``sales``, ``electric_share``, ``electric_sales`` and
-    ``stock``, each with ``…_low`` and ``…_high``. Sales are in vehicles a year. ``sales`` has all
-    fuels, and ``electric_share`` is a share of ``sales``. ``stock`` is the number of electric
-    vehicles in service at the year's end. In 2025 only the stock is known. Raises `InputError` if
-    the scenario or a figure is unknown, or if a class lacks figures or targets. Targets must be
-    between 0 and the saturation. Their years must increase and cover 2026 to `until`.
+    Columns: ``year``, ``vehicle_class``; ``sales`` (vehicles of all fuels a year),
+    ``electric_share`` (of ``sales``), ``electric_sales`` and ``stock`` (electric vehicles in
+    service at the year's end), each with ``…_low`` and ``…_high``. In 2025 only the stock is known.
+    Raises `InputError` if the scenario or a figure is unknown, a class lacks figures or targets, a
+    target is not between 0 and the saturation, or target years do not increase or cover 2026 to
+    `until`.
 
     >>> model = fleet_model(until=2030).set_index(["year", "vehicle_class"])
     >>> round(float(model.loc[(2030, "two_wheeler"), "electric_share"]), 3)
@@ -169,8 +162,7 @@ def fleet_figures(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
 def stock_of_figures(figures: pd.DataFrame, year: int) -> float:
     """Return how many electric vehicles of a class are in service at the end of a year.
 
-    `figures` has the columns ``figure`` and ``value``, as `fleet_figures` returns them for one
-    class. `year` is 2025 or later.
+    `figures` is the result of `fleet_figures` for one class. `year` is 2025 or later.
 
     >>> rows = fleet_figures()
     >>> cars = stock_of_figures(rows[rows["vehicle_class"] == "car"], 2030)
@@ -211,8 +203,7 @@ def _frame(vehicle: _Class, until: int) -> pd.DataFrame:
 def _combined(central: Array, alone: Array, sign: int) -> Array:
     """Return the low end (`sign` -1) or the high end (1) of a result's range.
 
-    `alone` has the results with one figure at a time at the end of its range. The effects of these
-    figures on `central` are combined as the root sum of squares.
+    `alone` has the results with one figure at a time at that end of its range.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(alone / central)

@@ -42,12 +42,10 @@ class FleetScenario:
     name: str = DEFAULT_SCENARIO
     # CSV file of scenarios that replaces ``siting/reference/scenarios.csv``
     path: Path | None = None
-    # Figures to change, by class: ``sales_year``, ``growth``, ``life_years``, ``life_shape``,
-    # ``opening_vehicles``, ``opening_age_years``, ``saturation``, or a year's target, such as
+    # Figures to change, by class: those of `SALES_LIMITS`, or a year's target, such as
     # ``share_2030``. A changed figure has no range.
     overrides: Overrides = field(default_factory=dict)
-    # A table whose rows replace those of ``siting/reference/sales.csv`` for the same class and
-    # figure.
+    # Table whose rows replace those of ``siting/reference/sales.csv`` by class and figure.
     sales_path: Path | None = None
 
 
@@ -67,8 +65,8 @@ def read_scenario(scenario: FleetScenario) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the figures by class, and the targets for the electric share of sales (0 to 1).
 
     Both tables have ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source`` and
-    ``confidence``. The first also has ``figure``. The second has ``year``, which increases within a
-    class. An `InputError` lists every error in the figures and targets.
+    ``confidence``. The first also has ``figure``, and the second ``year``, in ascending order. An
+    `InputError` lists every error in the figures and targets.
     """
     rows = table("scenarios", scenario.path)
     where = str(scenario.path or "scenarios table")

@@ -17,9 +17,8 @@ from siting.reference import table
 def city_figures(city: str, path: Path | None = None) -> pd.Series:
     """Return the figures of a city: population, DISCO, availability (share) and speed group.
 
-    `city` is the city's name; case is ignored. `path` is a CSV file with the same columns that
-    replaces the package's table of cities. Raises `InputError` if the table has no such city; the
-    message lists the table's cities.
+    The case of `city` is ignored. `path` is a CSV file that replaces the package's table of cities.
+    Raises `InputError`, with the table's cities, if the table has no such city.
 
     >>> int(city_figures("islamabad")["people_2023"])
     2363863
@@ -30,8 +29,7 @@ def city_figures(city: str, path: Path | None = None) -> pd.Series:
 def city_like(like: str, city: str, people: float) -> pd.Series:
     """For a city not in the table, return figures with the power and speeds of a similar city.
 
-    The new city's share of the fleet is proportional to its own `people`, not to the people of
-    `like`.
+    The new city's share of the fleet is proportional to `people`.
 
     >>> city_like("peshawar", "Haripur", 147_765)[["city", "people_2023", "disco"]].to_list()
     ['Haripur', 147765, 'PESCO']
@@ -50,13 +48,12 @@ def city_share(
 
     The share is taken from the first available source: registrations of the class in the city,
     registrations of all classes there, the ``share_of_fleet`` column of `cities`, or the city's
-    population divided by the urban population of Pakistan. None of these sources measures electric
-    vehicles. The ranges span the published estimates.
+    part of Pakistan's urban population (times ``evs_per_head``). None of these sources measures
+    electric vehicles. The ranges span the published estimates.
 
-    `cities` is ``siting.reference.table("cities")`` or a table with the same columns. `city` is the
-    city's name; case is ignored. `path` is a CSV file of registrations that replaces the package's.
-    Its columns are ``city``, ``vehicle_class`` (blank: all classes), ``share``, ``low``, ``high``,
-    ``source``, ``confidence``.
+    `cities` has the columns of ``siting.reference.table("cities")``. The case of `city` is ignored.
+    `path` is a CSV file that replaces the package's registrations, with the columns ``city``,
+    ``vehicle_class`` (blank: all), ``share``, ``low``, ``high``, ``source``, ``confidence``.
 
     Columns: ``vehicle_class``, ``city_share``, ``low``, ``high``, ``source``, ``confidence``.
     Raises `InputError` if the table has no such city, or if a row is repeated. Shares must be above
@@ -97,9 +94,8 @@ def city_share(
 def national_stations(people: float) -> dict[str, Any]:
     """Return the number of public stations in national policy, and an area's part by population.
 
-    `people` is the population of the area. The result has ``stations`` (of the whole country),
-    ``year``, ``by_people``, ``source`` and ``confidence`` (of the national number). ``by_people``
-    is the number of stations in proportion to the area's share of Pakistan's urban population.
+    `people` is the population of the area. The result has ``stations``, ``year``, ``by_people``
+    (the area's part, by its share of Pakistan's urban population), ``source`` and ``confidence``.
 
     >>> found = national_stations(1_108_872)
     >>> found["stations"], round(found["by_people"])

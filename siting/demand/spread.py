@@ -32,29 +32,25 @@ def spread_demand(
     """Return public charging demand by cell and vehicle class (kWh/day).
 
     Without `surfaces`, energy is proportional to population, which assumes charging near home. With
-    `surfaces`, the energy of a class is divided among home, destination and en-route charging. The
-    rows of a class sum to its energy (in each zone, if `energy` is by zone).
+    `surfaces`, the energy of a class is divided among home, destination and en-route charging.
 
     Parameters
     ----------
     cells
-        Demand cells with ``people``, as `make_cells` returns them. Cells without a road node
-        receive energy too, but it cannot be served.
+        Demand cells, as `make_cells` returns them. Demand in cells without a node cannot be served.
     energy
-        ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), as returned by `city_energy`. With a
-        ``zone_id`` column, there is one row per zone and class, and the energy of a row goes only
-        to the zone's cells. If the cells have no zones, `energy` may have a single zone: the whole
-        area.
+        ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), as `city_energy` returns them. With a
+        ``zone_id`` column, there is one row per zone and class, whose energy stays in the zone. If
+        the cells have no zones, `energy` may have a single zone: the whole area.
     surfaces
         ``cell_id``, ``home``, ``destination``, ``en_route``: each cell's share of each surface, as
         `siting.demand.surfaces` returns them.
     weights
-        ``vehicle_class``, ``home``, ``destination``, ``en_route``: the weights by which a class's
-        energy is divided among surfaces. They need not sum to 1. None means the package's table. If
-        a surface is 0 in all cells of a zone, its weight goes to the other surfaces.
+        ``vehicle_class``, ``home``, ``destination``, ``en_route``: weights that divide a class's
+        energy among surfaces and need not sum to 1 (None: the package's table). If a surface is 0
+        in all cells of a zone, its weight goes to the other surfaces.
     depots
-        Fleets by depot, as `siting.demand.place_depots` returns them. All demand of their classes
-        is placed at the depots' cells.
+        Fleets by depot, as `place_depots` returns them. Their classes have demand only at depots.
     ownership
         Exponent by class (default: 0). If the cells have ``relative_wealth``, energy near homes is
         proportional to population times wealth raised to this exponent.
@@ -62,9 +58,9 @@ def spread_demand(
     Returns
     -------
     DataFrame
-        ``demand_id``, ``cell_id``, ``vehicle_class``, ``demand_kwh_day``. Rows are in the order of
-        the cells, then of the classes; rows without energy are left out. ``attrs["notes"]`` lists
-        the weights that were moved to other surfaces.
+        ``demand_id``, ``cell_id``, ``vehicle_class``, ``demand_kwh_day``, in the order of the
+        cells, then of the classes. Rows without energy are left out. ``attrs["notes"]`` lists the
+        weights that were moved to other surfaces.
 
     Raises
     ------
@@ -143,10 +139,10 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
     """Return the shares by which each vehicle class's public energy is divided among surfaces.
 
     `overrides` replaces the package's weights of ``home``, ``destination`` and ``en_route`` for the
-    given classes. Weights must be at least 0 and need not sum to 1. Columns: ``vehicle_class``; the
-    three surfaces (sum 1), each with ``…_low`` and ``…_high`` (an overridden weight has no range);
-    ``unit``, ``source``, ``confidence``. Raises `InputError` if the weights of a class are all 0,
-    or one of them is negative or missing.
+    given classes; they need not sum to 1. Columns: ``vehicle_class``; the three surfaces (sum 1),
+    each with ``…_low`` and ``…_high`` (no range if overridden); ``unit``, ``source``,
+    ``confidence``. Raises `InputError` if a class's weights are all 0, or one is negative or
+    missing.
 
     >>> weights = surface_weights({"car": {"home": 1, "destination": 1, "en_route": 2}})
     >>> float(weights.set_index("vehicle_class").loc["car", "en_route"])
@@ -257,17 +253,14 @@ def map_swings(
 ) -> pd.DataFrame:
     """Return the effect on the map of each assumption about charging places, largest effect first.
 
-    One figure at a time is set to each end of its range. The figures are the surface weights of
-    each class and the weights of the kinds of places. If one surface weight of a class changes, the
-    others are scaled to keep their sum. The effect is half the sum of the absolute changes in the
-    cells' shares of the total. It is computed at both ends of the range, and the larger effect is
-    returned.
+    Each surface weight of a class and each weight of a kind of places is set, alone, to each end of
+    its range. The other surface weights of the class are scaled so that the sum stays 1. The effect
+    is the larger of two: half the sum of the absolute changes in the cells' shares of the total.
 
-    `cells`, `energy`, `surfaces`, `weights` and `ownership` are as in
-    `siting.demand.spread_demand`. `energy` must exclude classes with depots, because surfaces do
-    not affect them. `pois` are places and their weights, as in `siting.demand.surfaces`. Without
-    them, only the weights of the surfaces are varied. Columns: ``figure`` (``home``,
-    ``destination``, ``en_route``, or ``poi_weight amenity=bank``), ``vehicle_class`` (blank: all),
+    `cells`, `energy`, `surfaces`, `weights` and `ownership` are as in `spread_demand`. `energy`
+    must exclude classes with depots, because surfaces do not affect them. `pois` are places and
+    their weights, as in `siting.demand.surfaces`. Columns: ``figure`` (``home``, ``destination``,
+    ``en_route``, or ``poi_weight amenity=bank``), ``vehicle_class`` (blank: all),
     ``moved_cells_share``, ``source``, ``confidence``.
     """
 

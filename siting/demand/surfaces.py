@@ -5,8 +5,7 @@ proportional to:
 
 - home: the cell's population;
 - destination: the cell's markets, offices, hospitals …, each with the weight of its OSM tags;
-- en route: the cell's vehicle-km in a traffic model, times the road class's weight for charging
-  stops. The model sends sampled trips between homes along the quickest path.
+- en route: the cell's vehicle-km in `traffic`, times the road class's weight for charging stops.
 """
 
 from __future__ import annotations
@@ -51,16 +50,13 @@ def surfaces(
 ) -> pd.DataFrame:
     """Return each cell's share of homes, destinations and passing traffic (0 to 1).
 
-    `pois` are OSM features with their keys as columns (``amenity``, ``shop`` …). None means no
-    destinations. `poi_weights` has ``osm_key``, ``osm_value`` (``*``: any) and ``weight``;
-    `road_weights` has ``highway`` and ``weight``. For both, None means the package's table. `trips`
-    has the arguments ``trips``, ``trip_min`` and ``seed`` of `traffic`.
+    `pois` (None: no destinations) and `poi_weights` are as `pois` and `weights` in `poi_points`.
+    `road_weights` and `trips` (``trips``, ``trip_min``, ``seed``) are as in `traffic`.
 
     Columns: ``cell_id``, ``home``, ``destination``, ``en_route``, and ``en_route_<class>``: the
-    part of ``en_route`` on each class of road. ``attrs["whole"]`` has the totals from which the
-    shares were computed (people, weight of places, weighted vehicle-metres). If there is no data
-    for a surface, its shares are 0 and ``attrs["notes"]`` says so. Raises `InputError` if a table
-    or setting is invalid or `pois` has no coordinate reference system.
+    part of ``en_route`` on each class of road. ``attrs["whole"]`` has the total of each surface
+    (people, weight of places, weighted vehicle-metres). A surface without data has shares of 0 and
+    a note in ``attrs["notes"]``. Raises `InputError` as `poi_points` and `traffic` do.
     """
     validate(cells, CELLS)
     notes: list[str] = []
@@ -115,10 +111,9 @@ def _destinations(
 def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> gpd.GeoDataFrame:
     """Return the places that attract vehicles, as points with a relative weight.
 
-    `pois` are OSM features with their keys as columns. `weights` has ``osm_key``, ``osm_value``
-    (``*``: any value but ``no``) and ``weight``; None means the package's table. A place with
-    several tags counts once, with its heaviest tag. A value named in the table has priority over
-    ``*``.
+    `pois` are OSM features with their keys as columns (``amenity``, ``shop`` …). `weights` has
+    ``osm_key``, ``osm_value`` (``*``: all other values but ``no``) and ``weight``; None means the
+    package's table. A place with several tags counts once, with its heaviest tag.
 
     Columns: ``weight``, ``tag`` (the table's row with this weight, such as ``amenity=bank`` or
     ``shop=*``), ``name`` (blank: none) and a point, in the coordinate reference system of `pois`.
@@ -164,10 +159,9 @@ def cell_places(
 ) -> pd.DataFrame:
     """Return the places that attract vehicles to each cell, with their weights.
 
-    Arguments are as in `siting.demand.surfaces`. Columns: ``cell_id``, ``name``, ``tag``,
-    ``weight`` and ``part``. ``tag`` and ``weight`` are as in `poi_points`. ``part`` is the share of
-    the place that counts in this cell. It is below 1 if the place lies on a border. A cell's sum of
-    ``weight`` times ``part`` is proportional to its ``destination`` in `siting.demand.surfaces`.
+    Arguments are as in `siting.demand.surfaces`. Columns: ``cell_id``; ``name``, ``tag`` and
+    ``weight`` as in `poi_points`; ``part``, the share of the place in this cell (below 1 on a
+    border). A cell's ``destination`` is proportional to its sum of ``weight`` times ``part``.
     """
     places = poi_points(pois, poi_weights)
     spots = places.geometry.to_crs(cells.crs).to_numpy()
@@ -183,8 +177,7 @@ def cell_places(
 def road_points(network: Network) -> gpd.GeoDataFrame:
     """Return points at most 200 m apart along `MAIN_ROADS`, in the network's coordinates.
 
-    Pass the points to ``make_cells(also=…)``, so that main roads have cells even where nobody
-    lives.
+    With these points, ``make_cells(also=…)`` makes cells on main roads even where nobody lives.
     """
     _, lines = streets_once(network, MAIN_ROADS)
     points, _, _ = along(lines, STEP_M)
@@ -204,16 +197,14 @@ def traffic(
 
     This is a proxy, not a traffic count. Vehicles take the quickest path from sampled places to all
     others, in proportion to population. The weight of a piece of road is the product of its
-    vehicles, its length (m) and the weight of its class. The method is edge betweenness, sampled
-    and weighted by population, with one quickest path for each pair (Brandes 2001, A faster
-    algorithm for betweenness centrality).
+    vehicles, its length (m) and the weight of its class. The method is sampled edge betweenness
+    (Brandes 2001, A faster algorithm for betweenness centrality), with one path for each pair.
 
-    `cells` has ``people`` and ``node_id``. Trips start and end in proportion to the people at a
-    node. Without cells, or if no node has people, all nodes count equally. `road_weights` has
-    ``highway`` and ``weight``; None means the package's table. A link road without a row has the
-    weight of its parent class. Any other class without a row has the weight of ``unclassified``.
-    `trips` is the number of origins, sampled in proportion to people. If there are fewer places
-    with people, all are used. `trip_min` is the maximum trip in minutes (``inf``: no limit).
+    Trips start and end in proportion to the ``people`` of `cells` at a ``node_id``. Without cells,
+    or if no node has people, all nodes count equally. `road_weights` has ``highway`` and
+    ``weight``; None means the package's table. A link road without a row has the weight of its
+    parent class. Other classes without a row have that of ``unclassified``. At most `trips` origins
+    are sampled, in proportion to people. `trip_min`: maximum trip in minutes (``inf``: no limit).
 
     There is one row per piece of road of at most 200 m. Columns: ``weight``, ``highway`` (the row
     of `road_weights`) and a point in the network's coordinates. Raises `InputError` if a setting or
@@ -316,8 +307,7 @@ def _flows(network: Network, people: Floats, trips: int, trip_min: float, seed: 
 def _subtrees(before: npt.NDArray[np.int32], weight: Floats, root: int) -> Floats:
     """Return the weight of each node in a tree of drives plus the weight of all its descendants.
 
-    Depths are found by doubling: in each round, a node looks twice as far up the tree. Then the
-    levels are summed from the deepest upwards, each in one operation.
+    Depths are found by doubling the distance up the tree. Levels are summed, the deepest first.
     """
     parent = np.where(before >= 0, before, root).astype(np.intp)
     up, depth = parent.copy(), (np.arange(len(parent)) != root).astype(np.intp)

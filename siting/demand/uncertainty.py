@@ -1,10 +1,9 @@
 """Uncertainty of the demand: scenarios, seeded draws, and the figures that matter most.
 
 Every figure of `siting.demand.demand_figures` has a low, a central and a high value. Figures are
-assumed to be independent, with two exceptions. All shares of a city that come from one source vary
-together between the ends of their ranges. A common factor, which represents a slow or fast policy,
-changes the national fleets of all classes together. `fleet_paces` derives this factor from the
-scenarios of `fleet_model`, with ``slow`` as the tenth percentile and ``fast`` as the ninetieth.
+assumed to be independent, with two exceptions. City shares from one source vary together. The
+national fleets of all classes share a common factor for slow or fast sales, which `fleet_paces`
+derives from the scenarios of `fleet_model`.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ def _end(case: Case, *, more: bool) -> Array:
     low, high = case.column("low"), case.column("high")
     values = np.where(figure.isin(LOWERING).to_numpy() == more, low, high)
     for name in SURVEYED:
-        # Whether a higher value raises or lowers energy depends on the area's households.
+        # Whether a higher value raises energy depends on the area's households.
         at = (figure == name).to_numpy()
         if at.any():
             ends = [np.where(at, end, values) for end in (low, high)]
@@ -74,10 +73,8 @@ def energy_scenarios(area: Area) -> pd.DataFrame:
     """Return public energy by scenario (low, central, high), zone and class (kWh/day).
 
     In ``low``, every figure is at the end of its range that gives less energy; in ``high``, at the
-    end that gives more. Both are extremes. For likely outcomes, see `draw_energy`.
-
-    `area` describes the study area. Columns: ``scenario`` (``low``, ``central``, ``high``),
-    ``zone_id``, ``vehicle_class``, ``demand_kwh_day``.
+    end that gives more. Both are extremes. For likely outcomes, see `draw_energy`. Columns:
+    ``scenario``, ``zone_id``, ``vehicle_class``, ``demand_kwh_day``.
     """
     case = _case(area)
     ends = (_end(case, more=False), case.column("value"), _end(case, more=True))
@@ -91,16 +88,13 @@ def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None
     Each figure is equally likely to be below or above its central value. The density falls linearly
     from the central value to both ends of the range. Because ranges are wider upwards, an ordinary
     triangular density would put the median of the draws far above the central demand. A figure's
-    random numbers depend only on the seed and the figure's name, not on other figures. A larger `n`
-    adds draws and leaves the others unchanged.
+    random numbers depend only on the seed and the figure's name. A larger `n` only adds draws.
 
-    `n` is the number of draws, at least 1. `seed` is a whole number of at least 0. `area` describes
-    the study area. `paces` is the result of `fleet_paces`. If it is None, each class's number of
-    vehicles varies only within its own range.
+    `n` is the number of draws, at least 1. `seed` is a whole number of at least 0. `paces` is the
+    result of `fleet_paces`; without it, each class's fleet varies only within its own range.
 
     Columns: ``draw`` (from 1), ``vehicle_class``, ``demand_kwh_day`` (over all zones). Raises
-    `InputError` if `n` or `seed` is invalid, and in the cases listed at
-    `siting.demand.zone_energy`.
+    `InputError` if `n` or `seed` is invalid, and as `zone_energy` does.
     """
     refuse(
         Fault(name, f"{value!r} is not a whole number of at least {least}")
@@ -125,11 +119,10 @@ def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None
 def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
     """Return the vehicles of each class in each scenario of `PACES`, relative to the given fleet.
 
-    `fleet` has the country's vehicles by class, as in `city_energy`. `others` has the fleets of the
-    other scenarios by name. The result has the index ``vehicle_class`` and one column per scenario,
-    in ascending order. Column names are the scenarios' percentiles (0 to 1). The value is 1 for
-    classes whose fleet in the study area is known. The result is None if `others` has fewer than
-    two of the scenarios.
+    `fleet` is as in `city_energy`, and `others` has the fleets of the scenarios by name. The index
+    is ``vehicle_class``, and the columns are the scenarios' percentiles (0 to 1). The value is 1
+    for classes whose fleet in the study area is known. The result is None if `others` has fewer
+    than two of the scenarios.
 
     >>> from siting.demand import FleetScenario, national_fleet
     >>> others = {name: national_fleet(2030, FleetScenario(name)) for name in PACES}
@@ -153,9 +146,8 @@ def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
 def energy_quantiles(draws: pd.DataFrame) -> pd.DataFrame:
     """Return the mean and quantiles of sampled energy by class and in total (kWh/day).
 
-    `draws` is the result of `draw_energy`. Columns: ``vehicle_class``, ``mean_kwh_day``,
-    ``p05_kwh_day``, ``p50_kwh_day``, ``p95_kwh_day``. The last row, ``all``, describes the totals
-    of the draws.
+    `draws` is the result of `draw_energy`. Columns: ``vehicle_class`` (``all`` in the last row),
+    ``mean_kwh_day``, ``p05_kwh_day``, ``p50_kwh_day``, ``p95_kwh_day``.
 
     >>> draws = pd.DataFrame(
     ...     {"draw": [1, 2, 3], "vehicle_class": "car", "demand_kwh_day": [1.0, 3.0, 2.0]}
@@ -176,20 +168,18 @@ def energy_quantiles(draws: pd.DataFrame) -> pd.DataFrame:
 def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the effects of each figure, varied alone, on the total and the map, largest first.
 
-    One figure at a time is set to its low and its high end. Its effect on the map is the share of
-    all energy that moves to another cell, or to another zone or class. This is half the sum of the
-    absolute changes in the shares.
+    One figure at a time is set to each end of its range. Its effect on the map is the share of all
+    energy that moves: half the sum of the absolute changes in the shares.
 
     `shares` has ``zone_id``, ``vehicle_class``, ``cell_id`` and ``share``, and divides the energy
-    of each zone and class among cells. If it is None, moves between cells are not computed.
-    Columns: ``rank`` (from 1, by ``swing_share``), ``figure``, ``vehicle_class``, ``low_kwh_day``,
-    ``high_kwh_day``, ``swing_kwh_day``, ``swing_share`` (of the central total), ``moved_share``,
-    ``moved_zones_share``, ``moved_cells_share``, ``source``, ``confidence``. ``vehicle_class`` is
-    blank if the figure applies to all classes. It lists several classes if their city shares come
-    from one source. ``low_kwh_day`` and ``high_kwh_day`` are the totals at the ends of the figure's
-    range, the smaller first. The ``moved`` columns are the shares of energy that move between zones
-    or classes, between zones, and between cells (if `shares` is given). Each of these shares is
-    taken at the end that gives the larger value. Figures without an effect are left out.
+    of each zone and class among cells. Without it, ``moved_cells_share`` is missing.
+
+    Columns: ``rank`` (from 1, by ``swing_share``); ``figure``; ``vehicle_class`` (blank: all;
+    several if their city shares have one source); ``low_kwh_day`` and ``high_kwh_day`` (totals at
+    the ends of the range, the smaller first); ``swing_kwh_day``; ``swing_share`` (of the central
+    total); ``moved_share``, ``moved_zones_share`` and ``moved_cells_share`` (energy that moves
+    between zones or classes, between zones, and between cells, at the end with the larger share);
+    ``source``, ``confidence``. Figures without an effect are left out.
     """
     case = _case(area)
     keys = _keys(case)
@@ -268,11 +258,7 @@ def _split_triangle(uniform: Array, low: float, middle: float, high: float) -> A
 
 
 def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
-    """Return the common factor for vehicles, by draw and class.
-
-    The logarithm of the factor is interpolated between the scenarios, linearly in the normal
-    quantile. Beyond the scenarios, it is extrapolated.
-    """
+    """Return the factor of vehicles by draw and class, log-linear in the normal quantile."""
     at, z = ndtri(paces.columns.to_numpy(dtype=float)), ndtri(uniform)
     step = np.clip(np.searchsorted(at, z) - 1, 0, len(at) - 2)
     logs = np.log(paces.fillna(1.0).to_numpy(dtype=float)).T
@@ -285,8 +271,7 @@ def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:
 
     `case` is ``low``, ``central`` or ``high``, as in `energy_scenarios`. Columns: ``zone_id``,
     ``vehicle_class``, the `FACTORS` (vehicles, shares, km/day, kWh/km), ``charging_efficiency``,
-    ``home_share`` (of the zone), ``demand_kwh_day``. The demand is the product of the factors
-    divided by the efficiency.
+    ``home_share``, ``demand_kwh_day`` (the product of the factors, divided by the efficiency).
 
     >>> from siting.demand import Area, city_share, national_fleet, vehicle_figures
     >>> from siting.reference import table

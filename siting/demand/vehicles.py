@@ -25,17 +25,14 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
     """Return use and energy by class: kWh/km, km/day, efficiency, home and public shares.
 
     The energy of a vehicle is ``km_day * electric_km_share * kwh_km / charging_efficiency`` kWh a
-    day at the charger. ``electric_km_share`` is below 1 for classes with plug-in hybrids, which
-    count as new-energy vehicles but also use petrol. The package's ``kwh_km`` is measured at the
-    wall and includes charging losses, so the efficiency is 1. A ``kwh_km`` measured at the battery
-    also needs a ``charging_efficiency`` (about 0.9).
+    day at the charger. ``electric_km_share`` is below 1 for classes with plug-in hybrids. The
+    package's ``kwh_km`` is measured at the wall and includes charging losses, so the efficiency is
+    1. A ``kwh_km`` measured at the battery also needs a ``charging_efficiency`` (about 0.9).
 
     `path` is a custom table with the columns of ``siting/reference/vehicles.csv``. Its rows replace
     the package's for the same class and figure. `overrides` changes single figures of a class:
-    ``kwh_km``, ``km_day``, ``charging_efficiency``, ``electric_km_share``, ``home_share``,
-    ``housing_weight``, ``ownership_weight`` or ``public_share``. A ``public_share`` applies in
-    every zone, regardless of the zone's housing. A new class needs ``kwh_km``, ``km_day`` and
-    either ``home_share`` or ``public_share``.
+    those of `VEHICLE_LIMITS`, or ``public_share``, which applies in every zone, regardless of
+    housing. A new class needs ``kwh_km``, ``km_day`` and either ``home_share`` or ``public_share``.
 
     Columns: ``vehicle_class``; each figure with ``…_low``, ``…_high``, ``…_source``,
     ``…_confidence``; ``public_share`` (1 - ``home_share``) with its range; the class's ``source``

@@ -16,11 +16,10 @@ from siting.demand.rasters import read_window
 from siting.errors import InputError, refuse
 from siting.files import extent, missing_columns, read_layer, row_labels, rows_fault
 
-# Relative wealth is published on a 2.4 km grid. A figure farther away says little about a cell.
+# Relative wealth is published on a 2.4 km grid. A figure beyond 5 km says little about a cell.
 FARTHEST_M = 5000.0
 MARGIN_DEG = FARTHEST_M / 100_000
-# Largest valid index around zero. The exponential of a larger index would give one cell all
-# vehicles.
+# Largest valid index. The exponential of a larger index would give one cell all vehicles.
 MOST_INDEX = 10.0
 
 # Positions and values of the figures, and a function that names their rows.
@@ -42,10 +41,9 @@ def relative_wealth(
     figures. If `index` is true, the figures are an index around zero, and their exponential is
     used. `nodata` is the raster value that marks missing data, if the file does not declare one.
 
-    Raises `InputError` if the file cannot be read, or if cells with people have no figure within 5
-    km. Figures must not be missing or all zero. They must be at least 0 or, for an index, from -10
-    to 10. Raises `MissingExtraError` if a GeoTIFF is given and the package ``rasterio`` is not
-    installed.
+    Raises `InputError` if the file cannot be read, a cell with people has no figure within 5 km, a
+    figure is missing or below 0 (an index: not from -10 to 10), or all figures are 0. Raises
+    `MissingExtraError` if a GeoTIFF is given and ``rasterio`` is not installed.
     """
     if path.suffix.lower() in (".tif", ".tiff"):
         points, value, labels = _raster(path, cells, nodata)

@@ -29,8 +29,7 @@ from siting.roads.network import utm_epsg
 
 log = logging.getLogger(__name__)
 
-# An overlap above this share of the smaller zone is an error. Smaller overlaps are slivers between
-# hand-drawn neighbours.
+# Largest overlap, as a share of the smaller zone, that counts as a sliver and not as an error.
 MOST_OVERLAP = 0.001
 # Minimum area (km2) of a hole that counts as a gap rather than a sliver.
 LEAST_GAP_KM2 = 0.0001
@@ -53,23 +52,21 @@ def read_zones(
 ) -> gpd.GeoDataFrame:
     """Return zones and their populations, as polygons in lon/lat (EPSG:4326) without overlaps.
 
-    `path` is a layer file of polygons, such as census tehsils, wards or union councils. The other
-    arguments are names of its columns. `people_column` has the number of people; None means 0
-    people in each zone. `id_column` has the zone's id; the default is ``zone_id`` or ``id`` if the
-    layer has it, else ``z001`` …. `name_column` has the display name; the default is ``name`` if
-    the layer has it, else the id. `renting_column` and `high_rise_column` have the shares (0 to 1)
-    of households that rent and that live in high-rise buildings. `ownership_column` has the
-    vehicles per head, or a proxy, in any unit.
+    `path` is a layer file of polygons, such as tehsils or union councils. The other arguments are
+    names of columns. `people_column` has the number of people (None: 0 in each zone). `id_column`
+    has the zone's id (default: ``zone_id`` or ``id`` if the layer has it, else ``z001`` …).
+    `name_column` has the display name (default: ``name`` if the layer has it, else the id).
+    `renting_column` and `high_rise_column` have the shares (0 to 1) of households that rent and
+    that live in high-rise buildings. `ownership_column` has vehicles per head, or a proxy.
 
     Columns: ``zone_id``, ``name``, ``people`` (persons), ``renting_share`` and ``high_rise_share``
     (0 to 1, blank if unknown), ``ownership`` if its column is given, the layer's other columns
     (prefixed ``user_`` if the name is used here), ``geometry``. Rows are in the file's order. The
     result of `zone_report` is in ``attrs["report"]``.
 
-    Raises an `InputError` that lists every error in the file: missing columns; counts as in
-    `siting.demand.read_people`; shares outside 0 to 1; missing or repeated ids; missing, invalid or
-    non-polygon geometry; zones that overlap by more than 0.1 % of the smaller zone, with their ids
-    and the overlap in km2.
+    An `InputError` lists every error in the file: missing columns; invalid counts, as in
+    `read_people`; shares outside 0 to 1; missing or repeated ids; missing, invalid or non-polygon
+    geometry; overlaps of more than 0.1 % of the smaller zone.
     """
     require_commas(path)
     layer = read_layer(path)
@@ -132,9 +129,7 @@ def read_zones(
 def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
     """Return overlaps and gaps of zones in km2, with the zones' ids.
 
-    `zones` are polygons with ``zone_id`` and a coordinate reference system.
-
-    The result has:
+    `zones` are polygons with ``zone_id`` and a coordinate reference system. The result has:
 
     - ``area_km2`` of all zones
     - ``overlap_km2`` of all pairs of zones, slivers included
@@ -198,21 +193,16 @@ def spread_zones(
 ) -> gpd.GeoDataFrame:
     """Divide the people of each zone among points inside the zone, in lon/lat.
 
-    Use it if only the total of each zone is known. The number of people is assumed to be
-    proportional to the length of residential streets, the footprint of buildings or the number of
-    places. The caller must state this assumption. The points of each zone sum to its people.
-
     `zones` are polygons with ``zone_id`` and ``people``, as `read_zones` returns them. Exactly one
-    of the other arguments must be given; it determines how people are divided. With `network`
-    (roads), they are divided by length of street. With `buildings` (polygons), they are divided by
-    area; a building belongs to the zone that contains a point inside it. With `pois` (places), they
-    are divided among the places equally or, if there is a ``weight`` column, in proportion to it.
+    of the other arguments must be given. People are assumed to be proportional to the length of
+    residential streets (`network`), the footprint of buildings (`buildings`), or the number or the
+    ``weight`` of places (`pois`). The caller must state this assumption.
 
-    Columns: ``zone_id``, ``people``, ``basis`` and ``geometry``. ``basis`` is ``streets``,
-    ``buildings`` or ``pois``. If a zone has no street, building or place inside, all its people are
-    placed at one point inside it, and ``basis`` is ``zone``. These zones are listed in the log and
-    in ``attrs["report"]["without"]``. Raises `InputError` for a missing coordinate reference
-    system, missing or negative counts, and repeated zone ids.
+    Columns: ``zone_id``, ``people``, ``basis`` (``streets``, ``buildings`` or ``pois``) and
+    ``geometry``. If a zone has no street, building or place, all its people are placed at one point
+    inside the zone, and ``basis`` is ``zone``. These zones are listed in the log and in
+    ``attrs["report"]["without"]``. Raises `InputError` for a missing coordinate reference system,
+    missing or negative counts, and repeated zone ids.
     """
     _require_zones(zones)
     utm = utm_epsg(zones.to_crs(4326).total_bounds) if network is None else network.crs
@@ -311,10 +301,9 @@ def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.Geo
 
     People are assumed to be spread evenly over a zone. The caller must state this assumption.
 
-    `zones` are polygons in lon/lat with ``zone_id`` and ``people``, as `siting.demand.read_zones`
-    returns them. `area` is a polygon in lon/lat. The result has the clipped zones with their
-    columns and ``area_share``: the share of the zone's area that is inside (0 to 1). ``people`` is
-    multiplied by this share. Raises `InputError` if no zone overlaps the area.
+    `zones` are as `read_zones` returns them, and `area` is a polygon in lon/lat. The added column
+    ``area_share`` is the share of the zone's area that is inside (0 to 1). ``people`` is multiplied
+    by this share. Raises `InputError` if no zone overlaps the area.
 
     >>> zones = gpd.GeoDataFrame(
     ...     {"zone_id": ["a"], "people": [100.0]},

@@ -1,9 +1,8 @@
 """Break-even values of single figures, at which the plan's stations need no public money.
 
-The net present value of a station that sells q is ``worth q - need``
-(`siting.economics.gap_terms`). It is linear in the price of a kWh, the tariff, the lease of a bay,
-wages, fixed charges, sales, and the cost of chargers, grid works and civil works. Two values of a
-figure determine this line and its zero, so no further solve is needed.
+The net present value of a station that sells q is ``worth q - need`` (`gap_terms`). This value is
+linear in each figure, such as the tariff or the cost of chargers. Two values of a figure determine
+the line and its zero, so no further solve is needed.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from siting.sites import Subsidy, subsidy_pkr, with_dearer
 SHARE = "share of what is planned"
 SALES = "sales"
 LEASE = "land_bay_month"
-# For each field of the rules whose effect is linear: the field's item in money.csv, and its unit.
+# Fields of the rules with a linear effect: the field's item in money.csv, and its unit.
 _RULES = {
     "tariff_pkr_kwh": ("station_tariff", "PKR/kWh"),
     "attendants": ("attendants", "attendants per station with fast chargers"),
@@ -35,8 +34,7 @@ _RULES = {
 }
 # Components of an offer's cost, each varied as a share of its planned value.
 _COSTS = ("charger_cost_pkr", "grid_cost_pkr", "civil_cost_pkr")
-# A figure that changes the net present value by a smaller share than this is treated as having no
-# effect.
+# Smallest relative change of the net present value that counts as an effect.
 _NONE = 1e-6
 # A break-even value beyond this multiple of the figure's value is left blank.
 FAR = 5.0
@@ -47,17 +45,13 @@ ENDS = ("half_no_money_at", "no_money_at", "first_lost_at", "all_lost_at")
 class Accounts:
     """The new stations of a plan, their sales, and the rules of their business case."""
 
-    # The new stations' offers, as `siting.sites.make_offers` returns them, with their payment in
-    # ``subsidy_pkr``.
+    # As `siting.sites.make_offers` returns them, with the payment in ``subsidy_pkr``.
     offers: pd.DataFrame
     sold_kwh_day: Floats  # sales of each offer above its ``standing_kwh_day``
-    # `rules`, `subsidy`: prices and rates, and the caps on public money
     rules: BusinessRules
-    subsidy: Subsidy
-    # Sales by charger group, as in `siting.economics.business_case`.
-    by_group: pd.DataFrame | None = None
-    # Lease of a bay (PKR a month); None: land is not leased.
-    land_bay_month_pkr: float | None = None
+    subsidy: Subsidy  # the caps on public money
+    by_group: pd.DataFrame | None = None  # sales by charger group, as in `business_case`
+    land_bay_month_pkr: float | None = None  # lease of a bay; None: land is not leased
 
     @property
     def npv_pkr(self) -> Floats:
@@ -122,19 +116,18 @@ class Accounts:
 def break_evens(accounts: Accounts) -> pd.DataFrame:
     """For each figure, return the values at which stations need no public money, or are lost.
 
-    One figure varies while all others stay fixed. The price at a charger group varies only for the
-    stations that sell more at that group than at any other.
+    Only one figure varies at a time. The price at a charger group varies for the stations that sell
+    more at that group than at any other. A station is lost if its shortfall exceeds its cap.
 
-    `accounts`: the stations that receive public money; all stations if none does.
+    `accounts` has the stations that receive public money, or all stations if none does.
 
-    A station is lost if its shortfall exceeds its cap. Columns: ``figure`` (an item of money.csv or
-    works.csv, ``sales``, or a cost component), ``value``, ``unit``, ``stations`` (how many stations
-    the figure affects), ``rising`` (whether a larger value helps the stations), and four break-even
-    values. At ``half_no_money_at``, half of the stations need no public money; at ``no_money_at``,
-    no station needs any. Beyond ``first_lost_at``, the first station is lost; beyond
-    ``all_lost_at``, all are lost. Values below 0 or above `FAR` times the figure's ``value`` are
-    blank. Figures without an effect are left out. The figure closest to its break-even value comes
-    first.
+    Columns: ``figure`` (an item of money.csv or works.csv, ``sales``, or a cost component),
+    ``value``, ``unit``, ``stations`` (number of affected stations), ``rising`` (whether a larger
+    value helps), and four break-even values. At ``half_no_money_at``, half of the stations need no
+    public money; at ``no_money_at``, no station needs any. Beyond ``first_lost_at``, the first
+    station is lost; beyond ``all_lost_at``, all are lost. Break-even values below 0 or above `FAR`
+    times ``value`` are blank. Figures without an effect are left out. The figure closest to its
+    break-even value comes first.
     """
     shares = sold_shares(accounts.offers, accounts.by_group)
     main = shares.idxmax(axis=1).to_numpy() if len(shares) else np.array([])
@@ -184,11 +177,10 @@ def swings(
 ) -> pd.DataFrame:
     """Return how the stations' total value (PKR) changes at both limits of each figure's range.
 
-    `ends`: for each figure, a function that returns the accounts at a value of the figure, and the
-    low and high limits of the figure's range. Columns: ``name``, ``low_pkr`` and ``high_pkr``
-    (change in the total net present value without subsidy), ``swing_pkr`` (the width of the
-    smallest range that holds 0 and both changes). Rows keep the order of `ends`. A figure is left
-    out if the rules reject either limit of its range.
+    `ends` has, for each figure, a function that returns the accounts at a value of the figure, and
+    the low and high limits of its range. Columns: ``name``, ``low_pkr`` and ``high_pkr`` (change in
+    the total net present value without subsidy), ``swing_pkr`` (from the smallest to the
+    largest of 0 and both changes). A figure is left out if the rules reject a limit of its range.
     """
     now = float(accounts.npv_pkr.sum())
     rows = []

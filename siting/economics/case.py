@@ -40,12 +40,11 @@ def business_case(
     Parameters
     ----------
     offers
-        The offers, one per site, as `siting.sites.make_offers` returns them. Existing stations are
-        left out: their running costs are unknown, and no decision depends on these costs.
+        One offer per site, as `siting.sites.make_offers` returns them. Existing stations are left
+        out: their running costs are unknown, and no decision depends on them.
     served_kwh_day
-        Sales of each site (kWh/day), by ``site_id``. A series has the sales of the target year,
-        towards which sales grow (`siting.economics.rules.ramp`). A table has the sales of each year
-        in a column, and no growth is added. Sites not listed sell nothing.
+        Sales (kWh/day) by ``site_id``. A series has the sales of the target year, towards which
+        sales grow (`ramp`). A table has a column per year. Sites not listed sell nothing.
     rules
         Prices and rates.
     subsidy
@@ -53,23 +52,21 @@ def business_case(
     by_group
         Sales by site and charger group, as in `sold_shares`; by default in proportion to capacity.
     hurdle
-        The hurdle at which the shortfall is computed; by default the hurdle of `subsidy`, or NPV 0
-        at planned sales.
+        The hurdle of the shortfall; by default that of `subsidy`, or NPV 0 at planned sales.
 
     Returns
     -------
     DataFrame
         One row per new station, in the order of `offers`. Columns: ``site_id``, ``offer_id``,
-        ``sold_kwh_day``, ``margin_pkr_kwh``. Sales are those of the last year; for an offer that
-        extends a station, only sales above ``standing_kwh_day`` count. Columns for the last year:
-        ``revenue_pkr_year`` (paid by drivers), ``sales_tax_pkr_year``, ``energy_pkr_year``,
-        ``payment_pkr_year``, ``om_pkr_year``, ``fixed_charge_pkr_year``, ``staff_pkr_year``,
-        ``land_pkr_year``, ``annual_fee_pkr``, ``insurance_pkr_year``, ``income_tax_pkr_year``
-        (below 0 if a loss lowers the tax on other income), ``net_pkr_year`` (revenue less all of
-        these amounts). Columns for the horizon: ``cost_pkr``, ``replacement_pv_pkr``, ``npv_pkr``,
-        ``payback_years``, ``discounted_payback_years`` (blank: not within the horizon),
-        ``lacking_pkr`` (shortfall of the NPV at the hurdle), ``viability_gap_pkr`` (this shortfall,
-        capped), ``subsidy_pkr``. Columns with subsidy: ``npv_subsidised_pkr``,
+        ``margin_pkr_kwh``. Columns for the last year: ``sold_kwh_day`` (for an extended station,
+        only sales above ``standing_kwh_day``), ``revenue_pkr_year`` (paid by drivers),
+        ``sales_tax_pkr_year``, ``energy_pkr_year``, ``payment_pkr_year``, ``om_pkr_year``,
+        ``fixed_charge_pkr_year``, ``staff_pkr_year``, ``land_pkr_year``, ``annual_fee_pkr``,
+        ``insurance_pkr_year``, ``income_tax_pkr_year`` (below 0 for a loss), ``net_pkr_year``
+        (revenue less these amounts). Columns for the horizon: ``cost_pkr``, ``replacement_pv_pkr``,
+        ``npv_pkr``, ``payback_years``, ``discounted_payback_years`` (blank: not within the
+        horizon), ``lacking_pkr`` (shortfall of the NPV at the hurdle), ``viability_gap_pkr`` (this
+        shortfall, capped), ``subsidy_pkr``. Columns with subsidy: ``npv_subsidised_pkr``,
         ``payback_subsidised_years``, ``discounted_payback_subsidised_years``.
 
     Raises
@@ -157,14 +154,12 @@ def business_case(
 def gap_terms(offers: pd.DataFrame, rules: BusinessRules, subsidy: Subsidy) -> pd.DataFrame:
     """Return the viability gap of each offer as a linear function of its sales (PKR).
 
-    If an offer sells q kWh/day in the target year, its shortfall is ``need_pkr - worth_pkr_kwh_day
-    x q``, or 0 if that is negative. The payment is at most ``cap_pkr``. Need and worth are computed
-    at the hurdle of the subsidy's rule.
+    At sales of q kWh/day in the target year, the shortfall is ``need_pkr - worth_pkr_kwh_day x q``,
+    or 0 if this is negative, at the hurdle of `subsidy`. The payment is at most ``cap_pkr``.
 
-    `offers`: as `siting.sites.make_offers` returns them; `rules`: prices and rates; `subsidy`: the
-    rule with its caps (`siting.sites.subsidy_pkr`). Columns: ``offer_id``, ``need_pkr``,
-    ``worth_pkr_kwh_day``, ``cap_pkr``. Rows keep the order of `offers`. For an offer that extends a
-    station, only sales above ``standing_kwh_day`` count.
+    `offers` is the result of `siting.sites.make_offers`. `subsidy` is the rule with its caps
+    (`siting.sites.subsidy_pkr`). Columns: ``offer_id``, ``need_pkr``, ``worth_pkr_kwh_day``,
+    ``cap_pkr``. For an extended station, only sales above ``standing_kwh_day`` count.
     """
     require_columns(offers)
     need, worth = gap_arrays(offers, rules, subsidy)

@@ -25,8 +25,7 @@ NEEDED = ("cost_pkr", "subsidy_pkr", "charger_cost_pkr", "battery_cost_pkr", "om
 def margin_pkr_kwh(rules: BusinessRules, group: str) -> float:
     """Return the margin on a kWh: the price less tax, electricity and payment fees (PKR/kWh).
 
-    `rules`: prices and shares; `group`: the charger group where the kWh is sold. Raises
-    `InputError` if the group has no price.
+    `group` is the charger group that sells the kWh. Raises `InputError` if it has no price.
 
     >>> from siting.economics import business_rules
     >>> round(margin_pkr_kwh(business_rules(), "dc"), 4)  # 112.5 (1 / 1.05 - 0.015) - 39.70 / 0.94
@@ -84,8 +83,8 @@ def fixed_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
 def sold_shares(offers: pd.DataFrame, by_group: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the share of sales at each charger group: one row per offer, one column per group.
 
-    `by_group` has sales in any unit, with one row per ``site_id`` and one column per charger group.
-    Without this table, or for an offer without sales, shares are proportional to capacity.
+    `by_group` has sales in any unit by ``site_id`` (rows) and charger group (columns). Without this
+    table, or for an offer without sales, shares are proportional to capacity.
     """
     groups = capacity_groups(map(str, offers.columns))
     able = np.array([offers[f"capacity_{group}_kwh_day"].to_numpy(float) for group in groups])
@@ -136,9 +135,8 @@ def require_columns(offers: pd.DataFrame) -> None:
 def payback_years(outlay_pkr: float, flows_pkr: Floats) -> float:
     """Return the number of years after which the cumulative flow stays at or above 0.
 
-    `outlay_pkr`: outlay at the start, at least 0; `flows_pkr`: cash flow of each year, spread
-    evenly over the year. The result is 0 if there is no outlay and no loss, and NaN if the flows
-    never pay the outlay back.
+    `outlay_pkr` is the outlay at the start, at least 0. `flows_pkr` has the cash flow of each year,
+    spread evenly over the year. The result is NaN if the flows never pay the outlay back.
 
     >>> payback_years(1000.0, np.full(10, 400.0)), payback_years(1000.0, np.full(2, 400.0))
     (2.5, nan)

@@ -38,35 +38,24 @@ PRICE = "price_"
 
 @dataclass(frozen=True)
 class BusinessRules:
-    """Prices and rates of the business case.
+    """Prices and rates of the business case; `business_rules` fills in the packaged figures."""
 
-    Create it with `business_rules`, which fills in the packaged figures.
-    """
-
-    # Price that drivers pay by charger group, including sales tax, PKR/kWh. Before tax, it must
-    # exceed the tariff.
+    # Drivers' price by charger group, with sales tax, PKR/kWh. Before tax, it exceeds the tariff.
     prices_pkr_kwh: Mapping[str, float]
     tariff_pkr_kwh: float  # what the station pays for power, PKR/kWh
     discount_rate: float  # real yearly discount rate, 0 to 1; prices are constant
     years: int  # horizon, a whole number of at least 1
     payment_share: float  # share of revenue for payment and telecom, 0 to 1
-    # `attendant_month_pkr`, `attendants`, `attendants_other`: an attendant's pay in PKR a month,
-    # the number of attendants at a new station with DC chargers, and their number at a new station
-    # without DC chargers
-    attendant_month_pkr: float
-    attendants: float
-    # `efficiency_dc`, `efficiency_other`: energy sold divided by energy bought, above 0 and at most
-    # 1; the first is for DC chargers and swap cabinets, the second for all other chargers
-    efficiency_dc: float
-    efficiency_other: float
-    # Sales of each year of operation relative to the target year, 0 to 1; the last value also
-    # applies to later years.
+    attendant_month_pkr: float  # an attendant's pay, PKR a month
+    attendants: float  # number of attendants at a new station with DC chargers
+    # Energy sold divided by energy bought, above 0 and at most 1.
+    efficiency_dc: float  # of DC chargers and swap cabinets
+    efficiency_other: float  # of all other chargers
+    # Sales in each year of operation relative to the target year, 0 to 1. The last share persists.
     sales_path: tuple[float, ...] = (1.0,)
-    # Share of planned sales assumed in the case, above 0 and at most 1 (`at_hurdle`).
-    sales_share: float = 1.0
-    attendants_other: float = 0.0
-    # Fixed and demand charges, PKR per month per kW of load added.
-    fixed_pkr_kw_month: float = 0.0
+    sales_share: float = 1.0  # share of planned sales assumed, above 0 and at most 1 (`at_hurdle`)
+    attendants_other: float = 0.0  # number of attendants at a new station without DC chargers
+    fixed_pkr_kw_month: float = 0.0  # fixed and demand charges, PKR per month per kW of added load
     sales_tax: float = 0.0  # sales tax as a share of the price before tax
     income_tax: float = 0.0  # share of the profit, 0 to below 1
 
@@ -110,8 +99,8 @@ def require_prices(
 ) -> None:
     """Check that each charger group in use has a price, and that each group with a price exists.
 
-    `rules`: prices and rates; `offers`: the offers (existing stations are ignored); `known`: all
-    charger groups; `stated`: the groups with a price set by the user.
+    Existing stations in `offers` are ignored. `known` has all charger groups, and `stated` the
+    groups with a price set by the user.
     """
     new = offers[~offers["existing"].astype(bool)]
     groups = capacity_groups(map(str, offers.columns))
@@ -168,11 +157,11 @@ def sales_path(
 ) -> tuple[float, ...]:
     """Return the sales of each year of operation relative to the target year, 0 to 1.
 
-    Sales follow the demand, but not above the demand of the target year, for which capacity is
-    built. With several opening years, the result is the mean over these years.
+    Sales follow the demand, but not above that of the target year, for which capacity is built.
+    With several opening years, the result is the mean over these years.
 
-    `demand_kwh_day`: demand of each year from the first opening year to the target year;
-    `opening_years`: first years of operation, none after the target year.
+    `demand_kwh_day` has the demand of each year from the first opening year to the target year.
+    `opening_years` are the first years of operation, none after the target year.
 
     >>> demand = {2027: 20.0, 2028: 36.0, 2029: 60.0, 2030: 100.0}
     >>> sales_path(demand, 2030, [2028])
@@ -204,9 +193,9 @@ def money_figures() -> pd.DataFrame:
 def business_rules(*, preset: str = "central", **overrides: Any) -> BusinessRules:
     """Return the packaged prices and rates (PKR/kWh, shares), with the user's overrides applied.
 
-    `preset`: selects a value from the range of each figure (`siting.reference.PRESETS`);
-    `**overrides`: fields of `BusinessRules`. An override of the prices replaces all packaged
-    prices. Raises `InputError` with every unknown field and invalid figure.
+    `preset` selects a value from the range of each figure (`siting.reference.PRESETS`). `overrides`
+    are fields of `BusinessRules`; prices replace all packaged prices. Raises `InputError` with
+    every unknown field and invalid figure.
 
     >>> business_rules().prices_pkr_kwh["dc"]
     112.5

@@ -2,23 +2,21 @@
 
 Formulation
 -----------
-An offer costs K. Its running costs that do not depend on sales (operation and maintenance, fixed
-charges, staff, land lease, fees) are R a year. At the end of year ``t``, it spends ``Z_t`` on new
-chargers and batteries. At the discount rate ``r``, its cost in each of its ``n`` years is
+An offer costs K, and R a year in running costs that do not depend on sales. At the end of year t,
+it spends Z_t on new chargers and batteries. At the discount rate r, the cost in each of n years is
 
     c = (K + sum of Z_t / (1 + r)^t) / F(r, n) + R,     F(r, n) = (1 - (1 + r)^-n) / r
 
-This is the annuity of capital and replacements, plus running costs, as in the business case
-(`siting.economics.case.gap_terms`) before income tax. Tax and subsidy are transfers, not costs to
-all. Power is left out, because it costs the same at every station. Existing stations add no cost.
+This is the annuity of capital and replacements, plus running costs. Tax and subsidy are transfers,
+not costs to all. Power costs the same at every station and is left out.
 
-If a session takes ``e`` kWh, a kWh/day is ``1 / e`` sessions a day. If the driver's time is valued
-at ``v`` PKR an hour, and each session needs ``b`` drives to the charger, a minute of drive costs
+If a session needs b drives and takes e kWh, and a driver's hour costs v PKR, a minute of drive
+costs
 
     m = 365 b v / (60 e)        PKR a year for each kWh/day
 
-Only the drive to the charger counts. The onward drive is assumed to be no longer than without
-charging. If all drivers return the way they came, b is 2.
+The drive onwards from the charger is assumed to be no longer than without charging. If all drivers
+return the way they came, b is 2.
 """
 
 from __future__ import annotations
@@ -65,7 +63,7 @@ class CostToAll:
 def yearly_costs(offers: pd.DataFrame, rules: BusinessRules) -> dict[str, float]:
     """Return the yearly cost of each offer (PKR), before tax, by ``offer_id``.
 
-    `offers`: as `siting.sites.make_offers` returns them; existing stations add no cost.
+    `offers` is the result of `siting.sites.make_offers`. Existing stations add no cost.
     """
     require_columns(offers)
     factor = present_value_factor(rules.discount_rate, rules.years)
@@ -79,9 +77,9 @@ def yearly_costs(offers: pd.DataFrame, rules: BusinessRules) -> dict[str, float]
 def values_of_time(own: Mapping[str, float] | None = None) -> pd.DataFrame:
     """Return the value of a driver's hour by vehicle class (PKR), with the user's values applied.
 
-    `own`: values of at least 0 (PKR an hour) by vehicle class. They replace or extend the package's
-    values. Columns: ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source``,
-    ``confidence``. Raises `InputError` listing each class whose value is below 0 or not a number.
+    `own` has values (PKR an hour) by vehicle class, which replace or extend the package's. Columns:
+    ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``. An
+    `InputError` lists each class whose value is below 0 or not a number.
 
     >>> rows = values_of_time({"two_wheeler": 120.0}).set_index("vehicle_class")
     >>> float(rows.at["two_wheeler", "value"]), float(rows.at["three_wheeler", "value"])
@@ -109,9 +107,9 @@ def cost_to_all(
 ) -> CostToAll:
     """Return the yearly costs of offers and drives.
 
-    `offers`: as in `yearly_costs`; `classes`: the vehicle classes whose drivers count;
-    `time_values`: as `values_of_time` returns them; `sessions`: ``vehicle_class``, ``session_kwh``.
-    Raises `InputError` listing each class that lacks a value of time or the energy of a session.
+    `offers` is as in `yearly_costs`. `classes` are the vehicle classes whose drivers count.
+    `time_values` is the result of `values_of_time`. `sessions` has ``vehicle_class`` and
+    ``session_kwh``. An `InputError` lists each class without a value of time or session energy.
     """
     value = time_values.set_index("vehicle_class")["value"].astype(float).to_dict()
     energy = sessions.set_index("vehicle_class")["session_kwh"].astype(float).to_dict()

@@ -27,14 +27,14 @@ TieBreak = Literal["exact", "polished"]
 
 @dataclass(frozen=True)
 class AimProof:
-    """An aim, and its proof for plans that keep the values of the earlier aims."""
+    """The proof of one aim, over the plans that keep the values of earlier aims."""
 
     aim: str
     proof: Proof
 
 
 class Solved:
-    """The proofs of a solved program, and a summary in a few lines."""
+    """The proofs of a solved program, and its summary."""
 
     proofs: tuple[AimProof, ...]
 
@@ -95,14 +95,13 @@ class Answer(Solved):
     choice
         Positions of the options chosen.
     pairs
-        The demand rows and pairs that `energy` refers to; rows of different cells are not merged.
+        Demand rows and pairs that `energy` refers to; rows of different cells are not merged.
     energy
         Energy served by pair (row) and slice (column), in kWh/day.
     paid
-        Public money paid to each offer by the end of each year (PKR); empty without a viability
-        gap.
+        Subsidy paid to each offer by the end of each year (PKR); empty without a viability gap.
     proofs
-        Each aim with its proof, in order.
+        Proof of each aim, in order.
     method
         ``exact``, ``greedy`` or ``milp``.
     solver, solver_version
@@ -114,10 +113,9 @@ class Answer(Solved):
     guarantee
         Worst-case guarantee of the greedy method on this kind of program, with its source.
     left_out
-        Stations removed because their gain per rupee is too small; the plan is still within the
-        gap.
+        Stations removed for too small a gain per rupee; the plan is still within the gap.
     prices
-        Dual prices, if known, from which `siting.verify.certified` proves a bound on the first aim.
+        Dual prices, if known, with which `siting.verify.certified` proves a bound on the first aim.
     """
 
     program: Program
@@ -141,7 +139,7 @@ class Answer(Solved):
 
     @property
     def instance(self) -> Instance:
-        """The data of the program."""
+        """The data behind the program: demand, offers, reach and limits."""
         return self.program.instance
 
     @cached_property
@@ -177,12 +175,12 @@ class Answer(Solved):
         return len(names) - 1 if name is None else names.index(name)
 
     def service(self, slice_name: str | None = None) -> pd.DataFrame:
-        """Return a table of the energy that each site serves for each demand row in a slice.
+        """Return a table of energy (kWh/day) and drive (min) by demand row and site in a slice.
 
         Parameters
         ----------
         slice_name
-            Name of the slice; by default the last slice.
+            By default the last slice.
         """
         s = self._slice(slice_name)
         instance, pairs = self.program.instance, self.pairs
@@ -266,19 +264,19 @@ class Answer(Solved):
         return np.array([s.probability for s in self.program.slices if s.year == 0])
 
     def over_pairs(self, each: Floats) -> float:
-        """Return the sum of rate times energy served, weighted by slice; `each`: rates by pair."""
+        """Return the sum of energy times rate, weighted by slice; `each`: rate of each pair."""
         return math.fsum(
             s.weight * s.probability * math.fsum(self.energy[:, n] * each)
             for n, s in enumerate(self.program.slices)
         )
 
     def yearly(self, amount: Floats) -> float:
-        """Return the sum of each offer's amount over the offers in place, weighted by year."""
+        """Return the sum of `amount` (by offer) over the offers in place, weighted by year."""
         by_year = self.program.options.of_offers(amount)[self.choice]
         return math.fsum(by_year @ year_weights(self.program.slices))
 
     def drawn_pkr(self, of: MoneyKind) -> Floats:
-        """Return the money of each year (PKR); `of`: public money drawn, or cost."""
+        """Return the money of each year (PKR); `of`: subsidies or costs."""
         program, instance = self.program, self.program.instance
         if of == "subsidy_pkr" and program.gap is not None:
             return np.diff(self.paid.sum(axis=0), prepend=0.0)
@@ -287,7 +285,7 @@ class Answer(Solved):
         return np.diff(by_year, prepend=0.0)
 
     def total_pkr(self, of: MoneyKind) -> float:
-        """Return the total money (PKR); `of`: public money drawn, or cost."""
+        """Return the total money (PKR); `of`: subsidies or costs."""
         return self.subsidy_pkr if of == "subsidy_pkr" else self.cost_pkr
 
     @property
@@ -337,17 +335,14 @@ class Answer(Solved):
         return pd.DataFrame(rows, columns=columns)
 
     def _shares(self, floor: Floor) -> Iterator[tuple[int, float, float]]:
-        """Yield each slice in which a floor applies, the floor's demand, and the energy served."""
+        """Yield slice, demand and energy served, for each slice in which a floor applies."""
         inside = self.pairs.floor[self.program.groups.index(floor)][self.pairs.row]
         wanted = floor.wanted(self.program.demand_kwh)
         for s in floor.holds_in(self.program.slices):
             yield s, float(wanted[s]), math.fsum(self.energy[inside, s])
 
     def shares(self, group: Floor) -> list[float]:
-        """Return the share of a group's demand that is served.
-
-        There is one share for each slice in which the floor applies and the group has demand.
-        """
+        """Return the share of a group's demand that is served, for each slice with such demand."""
         return [served / wanted for _, wanted, served in self._shares(group) if wanted > 0]
 
     @property

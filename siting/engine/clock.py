@@ -22,7 +22,7 @@ class Progress:
 
     phase: str  # ``start``, ``cuts``, ``rounding``, ``programs``, ``windows``, ``tree`` …
     incumbent: float  # value of the incumbent, in `unit`; NaN without one
-    bound: float  # proven bound on any plan's value, in `unit`; infinite without one
+    bound: float  # bound, in `unit`; infinite without one
     gap: float  # relative gap between incumbent and bound
     seconds: float  # seconds since the solve began
     unit: str = "kWh/day"
@@ -88,10 +88,7 @@ class Clock:
         return out
 
     def handed_on(self) -> Clock:
-        """Return a copy of this clock for the rest of the solve.
-
-        A parallel task keeps the original clock, which no longer reports progress.
-        """
+        """Return a clock for the rest of the solve; this clock no longer reports progress."""
         out = copy.copy(self)
         self._progress, self.seconds = None, {}
         return out
@@ -133,8 +130,8 @@ class Clock:
     def listening(self) -> Iterator[None]:
         """Treat the first Ctrl-C in the block as a request to stop; the second ends the block.
 
-        The method does nothing if the caller has set a handler. It also does nothing outside the
-        main thread, because only the main thread receives signals.
+        The block runs unchanged if the caller has set a handler, or in a thread other than the main
+        one: only the main thread receives signals.
         """
         if not takes_ctrl_c():
             yield
@@ -157,10 +154,7 @@ class Clock:
 
     @contextmanager
     def phase(self, name: str, share: float = 1.0) -> Iterator[None]:
-        """Add the run time of the block to a phase, and set the deadline of the block.
-
-        `share`: share of the whole time limit after which the block's time is up.
-        """
+        """Add the block's run time to a phase; `share` sets a deadline, as in `within`."""
         began = time.perf_counter()
         outer, self._phase = self._phase, name
         try:

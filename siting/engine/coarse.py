@@ -1,10 +1,9 @@
-"""The master problem, over options and a few measures of service that cuts bound.
+"""The master problem: options, and a few *measures* in place of all flows and payments.
 
-*Measures* replace the energies of single pairs: the worth served in each part, the energy that
-counts towards each floor and, if the program decides on payments, the public money paid by the end
-of each year. The same code writes aims, floors and budgets in terms of either pairs or measures
-(`siting.program.matrix`). Cuts exclude values of measures that no choice can reach
-(`siting.engine.cuts`).
+Measures are the worth served in each part, the energy that counts towards each floor and, under the
+viability gap, the public money paid by the end of each year. `siting.program.matrix` writes aims,
+floors and budgets in terms of pairs or of measures. `siting.engine.cuts` excludes values of
+measures that no choice can reach.
 """
 
 from __future__ import annotations
@@ -26,12 +25,11 @@ from siting.program.rows import Rows
 
 @dataclass(frozen=True)
 class Measure:
-    """A column that represents the sum of many energies."""
+    """A column that replaces many flows or payments."""
 
     column: int  # column in the coarse matrix
     # ``worth`` of a part, ``energy`` towards a floor in a slice, ``money`` paid by the end of a
-    # year, or ``envelope``: money paid by the end of the last year, as far as it counts in an
-    # envelope.
+    # year, or ``envelope``: the money paid from an envelope by the end of the last year.
     kind: str
     index: int  # position of the part, floor, year or limit
     s: int = 0  # slice
@@ -87,7 +85,7 @@ class CoarseLayout(Layout):
         )
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
-        """Return the column that holds a floor's energy in a slice, and its unit (kWh/day)."""
+        """Return the column of the energy towards a floor in a slice, and its unit (kWh/day)."""
         f = self.floors.index(floor)
         if (f, s) not in self._energy:
             rows = self.service.floor[f] & (self.service.kwh[:, s] > 0)
@@ -131,6 +129,6 @@ class CoarseLayout(Layout):
 
 
 def coarse_matrix(frame: Frame, parts: Sequence[Part]) -> tuple[Matrix, list[Measure]]:
-    """Return the master problem of a frame as a matrix, and its measures."""
+    """Return a frame's master problem as a matrix, and the measures among its columns."""
     layout = CoarseLayout(frame, parts)
     return Writer(layout, frame.aim, frame.reached).written(), layout.measures

@@ -1,11 +1,10 @@
 """Greedy construction of a first plan, guided by the unserved demand in reach of each station.
 
-A relaxation provides the price of money in each year. Unfinished plans are not valued exactly: a
-chosen station takes the same share of each row in its reach, and the gains of other stations are
-recomputed from the remaining demand. Stations that share no demand are chosen together. Demand that
-counts towards an unmet floor, or belongs to the worst-off group, is given a higher weight. Options
-that count towards an unmet lower limit, such as a station in every square, come first. The plan is
-only a start for `siting.engine.windows` and may miss a floor.
+Partial plans are not evaluated exactly. For each kind of demand, a chosen station takes the same
+share of every row in its reach; the demand that remains determines the gains of other stations.
+Options that help to meet an unmet lower limit, such as a station in every square, come first.
+Demand of an unmet floor or of the worst-off group weighs more. The plan is only a start for
+`siting.engine.windows`, and may miss a floor.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ from siting.program.money import caps_of
 class Sower:
     """Greedy choice of stations: one at a time, or several at once that share no demand.
 
-    `most`: limit on public money if the aim is to minimise it; `scarce`: for each option, the cost
-    of the scarce resources that it uses, at the prices of a relaxation.
+    `most`: limit on public money if money is the aim; `scarce`: cost of each option's scarce
+    resources, at the prices of a relaxation.
     """
 
     def __init__(
@@ -68,8 +67,7 @@ class Sower:
         if self.gap is not None:
             self.cap = np.where(offer >= 0, caps_of(instance, self.gap)[offer], 0.0)
         years = program.year_plan
-        # Public money under the viability gap: the maximum that may be paid by the end of each
-        # year, and the amount paid by then.
+        # Public money under the viability gap: limit by year, and sum paid by the end of each year.
         self.own_money = settings.OWN_MONEY[0]
         self.granted = np.array([program.money_pkr]) if years is None else years.limit_pkr
         self.by_year = years is not None and not years.carry_over
@@ -78,8 +76,8 @@ class Sower:
     def run(self, clock: Clock) -> Ints:
         """Choose options until no useful one fits, and return the choice.
 
-        Once time is up, one more round follows, and further rounds only while floors or limits are
-        unmet. Each of these late rounds chooses all options that fit and share no demand.
+        Once time is up, a round chooses all options that fit and share no demand. Such rounds are
+        repeated only while a floor or limit is unmet.
         """
         self._keep()
         late = False
@@ -91,10 +89,9 @@ class Sower:
         return np.sort(self.choice[self.choice >= 0])
 
     def _take_best(self, together: float) -> bool:
-        """Choose the best option, and near-equal options that share no demand with it.
+        """Choose the best options that share no demand; return whether any was chosen.
 
-        Return whether an option was chosen. `together`: an option is near-equal if its rate is at
-        least this share of the best rate.
+        `together`: least rate of a chosen option, as a share of the best rate.
         """
         gain, sold = self._gain()
         by_year = self._paid(sold)
@@ -131,7 +128,7 @@ class Sower:
                 self._take(option, None)
 
     def _towards(self) -> Floats:
-        """Return the sum, for each option, of the shares of unmet lower limits that it supplies."""
+        """Return, for each option, the sum of the shares that it adds to unmet lower limits."""
         if self.counts is None:
             return np.zeros(self.frame.count)
         lack = np.maximum(self.least - self.frame.resources.slack - self.used, 0.0)
@@ -232,11 +229,7 @@ class Sower:
         return not (self.used[rows] + self.use.data[entries] > self.most[rows]).any()
 
     def _take(self, option: int, touched: list[Flags] | None) -> bool:
-        """Choose an option, and deduct its sales from the demand of its rows.
-
-        If this round already touched one of these rows, the option is not chosen. Return whether it
-        was chosen.
-        """
+        """Choose an option unless this round has touched its rows; return whether it is chosen."""
         near: list[tuple[Part, Floats, Floats, Ints]] = []
         for p, part in enumerate(self.cutter.parts):
             offer = int(self.cutter.offer[p][option])

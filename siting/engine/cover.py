@@ -1,9 +1,8 @@
 """Programs without capacities: their service, and a special solver for plain coverings.
 
-Without capacities, a single station serves each row: the one with the most worth or, among equals,
-the nearest. With a budget as the only limit, the program is the budgeted maximal covering of Church
-and ReVelle. `siting.engine.covering` solves it with its own arrays, reductions, kicks and cuts,
-which scale to millions of rows.
+Without capacities, one station serves each row: the one with the most worth or, among equals, the
+nearest. If a budget is the only limit, the program is the maximal covering problem of Church and
+ReVelle with costs. `siting.engine.covering` solves it for millions of rows.
 
 Source: R. Church, C. ReVelle: The maximal covering location problem. Papers of the Regional Science
 Association 32 (1974), 101-118.
@@ -124,10 +123,7 @@ def solve_covered(
 
 
 def _without_idle(covering: Covering, chosen: Ints) -> Ints:
-    """Drop each option whose rows are all covered by other options, the most expensive first.
-
-    Return the remaining options.
-    """
+    """Return the options without idle ones, which are dropped one by one, most expensive first."""
     by_option = sparse.csr_array(covering.matrix.T)
     times: Floats = np.asarray(by_option[chosen].sum(axis=0)).ravel()
     forced = set(covering.forced.tolist())

@@ -1,9 +1,7 @@
 """The relaxed master problem as one native model, kept between rounds of cuts.
 
-Cuts are rows added to the native model, decisions are bounds on its columns, and the simplex method
-starts from the last basis. Cuts that stay slack are removed, because few bind at an optimum.
-An option outside the optimum is ruled out if its reduced cost lowers the bound below the value
-sought (`Relaxed.hopeless`).
+Cuts are added as rows, and removed if they stay slack. Branching decisions change the limits of
+columns and rows. The simplex method restarts from the last basis.
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """A row of a cut: its columns, their coefficients, and its upper limit.
+    """A cut as a row: its columns, their coefficients, and its upper limit.
 
     `prices`: for each part, the prices of its demand rows, in the scale of the cut.
     """
@@ -40,20 +38,15 @@ class Row:
 class Relaxed:
     """An optimum of the relaxed master problem."""
 
-    # Bound on the value of any choice that the branching decisions allow (signed so that more is
-    # better); -inf if infeasible.
+    # Bound on any choice that the decisions allow, signed so that more is better; -inf: infeasible.
     bound: float
     taken: Floats  # value of each option, 0 to 1
-    # Reduced cost of each option: the change in the bound (at most 0) if the option is added
-    # although its value is 0, or removed although its value is 1.
+    # Change in the bound (at most 0) if an option's value moves from 0 to 1, or from 1 to 0.
     price: Floats
     point: Floats  # values of all columns
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return a mask of options that no choice above `enough` uses.
-
-        Also return a bound on the choices that use any of these options.
-        """
+        """Return options that no choice above `enough` uses, and a bound on choices with any."""
         after = self.bound + self.price
         out: Flags = (self.taken < settings.SIGNIFICANT) & (after <= enough)
         return out, float(after[out].max(initial=-math.inf))
@@ -63,7 +56,7 @@ class CutModel(ABC):
     """A native model whose first columns are options, with its cuts.
 
     `money`: cost of each option; `size`: one unit of the objective, in the aim's unit; `named`: the
-    model's rows of the sites that have several options or must have a station, in site order.
+    rows, in site order, of the sites that have several options or must have a station.
     """
 
     # Relative tolerance within which a plan's value counts as equal to its node's bound.
@@ -83,14 +76,13 @@ class CutModel(ABC):
         # Decisions: bounds on each option, and lower bounds on the named sites.
         self._low, self._high = np.zeros(self.count), np.ones(self.count)
         self._there = np.zeros(len(self._named))
-        # For each kind, its options (all have the same data), and the row that counts them.
+        # The options of each kind, and the row that counts them.
         self.kinds: list[Ints] = []
         self._kind_rows = np.zeros(0, dtype=np.int32)
         self._base = self.model.getNumRow()
         self._slack = np.zeros(0, dtype=np.int64)
         self.rows: list[Row] = []  # rows of the current cuts
-        # Duals at the last optimum of the rows other than cuts, of all columns, and of binding
-        # cuts.
+        # Duals at the last optimum: of rows other than cuts, of columns, and of binding cuts.
         self.dual, self.reduced = np.zeros(self._base), np.zeros(0)
         self.binding: list[tuple[float, Row]] = []
 
@@ -144,7 +136,7 @@ class CutModel(ABC):
         """
 
     def forbid(self, choice: Ints) -> None:
-        """Exclude one choice and no other; it looks feasible only because of rounding errors."""
+        """Exclude one choice, which only looked feasible because of rounding errors."""
         value = np.full(self.count, -1.0)
         value[choice] = 1.0
         self.add_rows([Row(np.arange(self.count), value, len(choice) - 1.0)])
@@ -191,10 +183,9 @@ class CutModel(ABC):
         self, rounds: float, stalled: float, enough: float = -math.inf,
         passed: list[Floats] | None = None,
     ) -> tuple[Relaxed | None, float]:  # fmt: skip
-        """Return the optimum after some rounds of cuts, and the lowest bound of any round.
+        """Return the optimum after at most `rounds` rounds of cuts, and the lowest bound of any.
 
-        `rounds`: largest number of rounds; `passed`: list to which the option values of the earlier
-        optima are added.
+        `passed`: list to which the option values of the earlier optima are added.
         """
         relaxed = self.solve()
         if relaxed is None:

@@ -5,17 +5,14 @@ Every cut has the form of the inequality in `siting.engine.parts`, for weights `
 
     sum of l_k t_k  <=  constant + sum of coefficient_n y_n
 
-Weights and prices are the duals of the subproblem at a point. The subproblem is a linear program.
-It computes by how much the service of fractional options falls short of the service that the master
-problem claims. An option with a fractional value serves at most that fraction of a row. The duals
-give the most violated cut. Two cases need no linear program. Where all pairs of a part have the
-same worth, the subproblem is a maximum flow; its minimum cut gives prices of 0 and 1. Without
-capacities, each row uses its best stations until it is served.
+The duals of the subproblem (`siting.engine.shortfall`) at a point are the weights and prices of the
+most violated cut. Two cases need no linear program. If all pairs of a part have the same worth, the
+subproblem is a maximum flow, and its minimum cut gives each row a price of 0 or of that worth.
+Without capacities, each row uses its best stations until it is served.
 
-Under the viability gap, the gap row of a site also has a price ``tau``. The station then also earns
+Under the viability gap, the gap row of a site has a price ``tau``. The station then also earns
 ``tau`` times its margin, and owes ``tau`` times its need. Public money may pay a part of the need,
-at a price ``mu`` per rupee. The cut is valid for every ``tau``; for each offer, the best of several
-values is used.
+at a price ``mu`` per rupee. Every ``tau`` gives a valid cut, so the best of several is used.
 
 Source of the cuts without capacities: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition
 for very large scale partial set covering and maximal covering location problems. European Journal
@@ -41,7 +38,7 @@ from siting.program.money import caps_of, cases_of, is_shared
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """The cut "`value` times measures in `column` <= `constant` + `coefficient` times y".
+    """The cut "`value` x measures in `column` <= `constant` + `coefficient` x options".
 
     `prices`: for each part, the prices of its demand rows.
     """
@@ -53,7 +50,7 @@ class Cut:
     prices: Mapping[int, Floats]
 
     def over(self, taken: Floats, measured: Floats) -> float:
-        """Return the violation at a point, given values of options and of all master columns."""
+        """Return the violation at a point, given the values of options and of all columns."""
         bound = self.constant + float(self.coefficient @ taken)
         return float(self.value @ measured[self.column]) - bound
 
@@ -64,7 +61,7 @@ class Cutter:
     def __init__(self, frame: Frame, parts: list[Part], measures: list[Measure]) -> None:
         self.frame, self.parts, self.measures = frame, parts, measures
         self.count = frame.count
-        # For each part, each option's offer in the part's slice.
+        # For each part, the offer of each option in its slice.
         self.offer = [frame.layout.standing(part.slice) for part in parts]
         service = frame.service
         self.worth_of = {m.index: m for m in measures if m.kind == "worth"}
@@ -153,8 +150,8 @@ class Cutter:
     ) -> Callable[[Floats], Floats]:  # fmt: skip
         """Return a function from the gap price of each site to the coefficient of each option.
 
-        The cut is valid at any gap prices. `worths`, `prices`: worths of pairs and prices of rows
-        in the `parts` of the year; `rupee`: price of a rupee paid to each offer.
+        `worths`, `prices`: worths of pairs and prices of rows in the `parts` of the year; `rupee`:
+        price of a rupee paid to each offer.
         """
         frame, layout = self.frame, self.frame.layout
         rule = frame.program.gap
@@ -185,10 +182,7 @@ class Cutter:
 
     @cached_property
     def shared(self) -> Flags:
-        """Whether each option's site is in a concession.
-
-        The sites of a concession share one gap row, and therefore one price of the gap.
-        """
+        """Whether each option's site is in a concession, whose sites share one gap price."""
         rule = self.frame.program.gap
         assert rule is not None
         return is_shared(cases_of(self.frame.layout.instance, rule))[self.frame.site]
@@ -275,8 +269,7 @@ class Cutter:
     def _cover_prices(self, part: Part, offer: Ints, share: Floats, worth: Floats) -> list[Floats]:
         """Return one or two lists of row prices: the worth at the last station that a row needs.
 
-        If the stations up to that one serve a row exactly in full, the second list has the row's
-        worth at the next station.
+        If stations serve a row exactly in full, the second list has its worth at the next station.
         """
         open_ = np.zeros((part.sites, len(part.kinds)))
         site = part.offer_site[offer]

@@ -1,15 +1,14 @@
 """Shortest drives that keep a given worth, by a Lagrangian program with decay.
 
-The shortest drives solve the program ``min sum of t x`` subject to ``sum of a x >= E``. It has
-neither cuts nor a fast evaluation of choices. The program ``max sum of (a - t / H) x`` includes
-decay, and has both.
-For every horizon ``H`` (min), a bound ``W`` on the second program bounds the drives in the first::
+The program ``min sum of t x`` subject to ``sum of a x >= E`` has neither cuts nor a fast evaluation
+of choices. The program with decay, ``max sum of (a - t / H) x``, has both. For every horizon ``H``
+(min), a bound ``W`` on the second program bounds the drives in the first::
 
     sum of t x  =  H (sum of a x  -  sum of (a - t / H) x)  >=  H (E - W)
 
 This is the Lagrangian bound with the multiplier ``H`` on the required worth. A short horizon gives
-a better bound, but its plans may lose some worth to shorten drives. A longer horizon then starts
-from such a plan and regains the worth.
+a better bound, but its plans may lose worth to shorten drives. A longer horizon starts from such a
+plan and regains the worth.
 
 Source: A. M. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming
 Study 2 (1974), 82-114.
@@ -58,9 +57,8 @@ def solve_drives(
 ) -> Result:
     """Return the plan with the shortest drives among plans that keep the worth.
 
-    `frame`: the program for the shortest drives, which must keep the value of exactly one aim of
-    worth (see `goes`); `start`: a choice that reaches this value; `gap`: relative gap of the drives
-    at which the search stops; `bound`: a known lower bound on the drives (kWh·min/day).
+    `frame`: a program that `goes` accepts; `start`: a choice that keeps the worth; `gap`: relative
+    gap of the drives at which to stop; `bound`: a lower bound on the drives (kWh·min/day).
     """
     program, kept = frame.program, _worth_of(frame).value
     longest = float(frame.service.minutes.max(initial=0.0)) or 1.0
@@ -114,7 +112,7 @@ def solve_drives(
 
 
 def _nearer(frame: Frame, horizon_min: float) -> Frame:
-    """Return the program in which a kWh loses all its worth over a drive of `horizon_min`."""
+    """Return the program with decay, in which a kWh has no worth after `horizon_min` minutes."""
     asked = frame.program.objective or objective_of(frame.program.instance)
     near = replace(asked, decay=NearerFirst(asked.decay, horizon_min))
     worth = _worth_of(frame)
@@ -123,14 +121,11 @@ def _nearer(frame: Frame, horizon_min: float) -> Frame:
 
 
 def _worth_of(frame: Frame) -> Reached:
-    """Return the earlier aim that maximises worth, with its value."""
+    """Return the earlier aim of worth, with its value."""
     return next(one for one in frame.reached if one.aim.of_worth)
 
 
 def _shortened(frame: Frame, choice: Ints, clock: Clock) -> tuple[Ints, float]:
-    """Move stations to shorten drives; return the choice and its drives (kWh·min/day).
-
-    The drives are infinite if the choice misses the required worth.
-    """
+    """Move stations to shorten drives; return choice and drives (inf if worth is lost)."""
     best, value = relocated_often(frame, choice, clock, serving=Clock(math.inf))
     return best, -value

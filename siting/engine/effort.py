@@ -12,12 +12,11 @@ from siting.errors import Fault, InputError
 
 @dataclass(frozen=True)
 class Effort:
-    """The options of a solve: gap, time, threads, seed, method and solver."""
+    """The options of a solve."""
 
     # Relative gap at which to stop; at 0, ties are broken exactly.
     gap: float = 0.005
-    time_limit_s: float = 120.0  # time limit (s)
-    # Number of threads, and the random seed.
+    time_limit_s: float = 120.0
     threads: int = 2
     seed: int = 1
     # ``exact`` runs until the gap is proven; ``greedy`` finds a good plan and a bound in seconds;
@@ -26,8 +25,8 @@ class Effort:
     solver: str = HIGHS  # solver for ``milp``, by its name in PuLP
     # Gap for aims that include drives; 0 if `gap` is 0.
     drives_gap: float = 0.05
-    # Least gain per rupee of public money (kWh/day). Stations below it are removed while the plan
-    # stays within the gap (`siting.engine.trim`); at 0, no station is removed.
+    # Stations that gain less per rupee of public money (kWh/day) are removed while the plan stays
+    # within the gap.
     least_gain: float = 0.0
 
     def faults(self) -> list[Fault]:

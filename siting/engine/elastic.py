@@ -4,10 +4,9 @@ All requirements are removed, then added back as rows over the same columns::
 
     sum of a_rn x_n  -  sum of e_k over the requirements k of row r  <=  side_r      e_k >= 0
 
-A requirement is *held* if its excess is fixed at 0, and *dropped* if its excess is not part of the
-objective. One integer program shows whether requirements are compatible, by how much a single
-requirement must be relaxed, and the smallest relative changes to several requirements. Existing
-stations are kept.
+A requirement is *held* if its excess ``e_k`` is fixed at 0, and *dropped* if its excess is free and
+costs nothing. The integer program shows whether requirements conflict, and the smallest changes
+that resolve the conflict. Existing stations are kept.
 """
 
 from __future__ import annotations
@@ -38,12 +37,10 @@ class Requirement:
     """A requirement of the program whose figure could change."""
 
     name: str  # name in messages
-    # Block of the program, and position in the block.
     block: str
-    place: int
-    # Unit of the figure, and the figure in the configuration.
+    place: int  # position within this block of the program
     unit: str
-    asked: float
+    asked: float  # figure in the configuration
     least: bool = False  # true: a minimum, which can be lowered; false: a maximum
     short: float = 0.0  # least excess of any plan, known without solving
 
@@ -52,10 +49,7 @@ class Requirement:
         return max(0.0, self.asked - excess) if self.least else self.asked + excess
 
     def changed(self, program: Program, figure: float, standing: Flags) -> Program:
-        """Return the program with a new figure for this requirement.
-
-        If the requirement is that of the required sites, only sites in `standing` stay required.
-        """
+        """Return the program with a new figure; of required sites, only `standing` ones remain."""
         instance, n = program.instance, self.place
         if self.block == "floor":
             floor = replace(program.floors[n], share=figure)
@@ -290,9 +284,8 @@ class Elastic:
     ) -> Answered:
         """Minimise the sum of the excesses in `aimed`, each divided by its `unit`.
 
-        The objective of the solution is the negative of this sum. `held`: requirements whose excess
-        is 0; `aimed`: requirements whose excess is minimised; all other requirements are dropped.
-        `whole`: whether options are integers; else the relaxation is solved.
+        The objective of the solution is the negative of this sum. Requirements neither in `held`
+        nor in `aimed` are dropped. `whole`: whether options are integers, not fractions.
         """
         m, count, effort = self.matrix, len(self.requirements), self.effort
         most = np.full(count, np.inf)
@@ -327,8 +320,7 @@ class Elastic:
         out = np.maximum(answer.point[self.columns :], 0.0) * self.unit
         exact = np.zeros(len(out))
         for row in self._rows:
-            # The excess in a row of one requirement is computed from the row, free of solver
-            # rounding. In a row that several requirements share, the solver's excesses are used.
+            # Computed from the row, free of solver rounding, unless several requirements share it.
             over = math.fsum(row.value * answer.point[row.column]) - row.side
             for k in row.owners:
                 exact[k] = max(exact[k], over if len(row.owners) == 1 else float(out[k]))

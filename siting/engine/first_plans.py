@@ -57,7 +57,7 @@ def mend(inc: Incumbent, start: Ints) -> None:
 
 
 def sow(inc: Incumbent) -> None:
-    """Construct a plan from potential sales; if the aim is money, search for a cheaper plan."""
+    """Construct a plan; if the aim is money, search for a cheaper one by bisection."""
     sower = Sower(inc.master.cutter, inc.room)
     choice = sower.run(inc.clock)
     inc.sown = choice
@@ -95,13 +95,13 @@ def _begin_small(inc: Incumbent, sower: Sower) -> None:
 
 
 def _by_year(inc: Incumbent) -> bool:
-    """Return whether the program has years, each with its own price of money."""
+    """Return whether each year has its own price of money."""
     program = inc.frame.program
     return program.gap is None and inc.frame.aim.of_worth and program.year_plan is not None
 
 
 def sow_at_prices(inc: Incumbent) -> None:
-    """Construct a plan at prices from the first cuts, which show when money is scarce."""
+    """Construct a plan at the prices of the first cuts, which show when money is scarce."""
     relaxed, bound = inc.master.tighten(settings.PRICE_ROUNDS, 0.0)
     inc.infeasible = bound == -math.inf
     inc.limit(bound)
@@ -141,10 +141,9 @@ type Start = tuple[Ints, bool]
 
 
 def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
-    """Make viable plans from new choices until the gap is proven.
+    """Make viable plans from new choices, in parallel, until the gap is proven or time is up.
 
-    Stations with too little money are reduced or dropped. Plans are made in parallel; each is kept
-    even if time runs out before the last of them is made.
+    Each plan is kept, even if time runs out before the others are made.
     """
     new = (start for start in starts if inc.is_new(start[0]))
     while not inc.done:
@@ -162,9 +161,8 @@ def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
 def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]:
     """Yield choices made from relaxations, the latest first, and empty the list of relaxations.
 
-    If a relaxation spreads its stations over many sites, two more choices come first. The first has
-    one site per cluster. The second has all sites with a value above 0; stations with too little
-    money are then dropped at once.
+    If a relaxation spreads its stations over many sites, two more choices come first: one site per
+    cluster, and every site with a value above 0.
     """
     while relaxations:
         taken = relaxations.pop()
@@ -204,12 +202,11 @@ def _by_site(frame: Frame, taken: Floats) -> tuple[Ints, Floats]:
 
 
 def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None) -> Ints:
-    """Split the sites into clusters of about one whole station; return the centre of each cluster.
+    """Return the centres of clusters of sites, each with about one station in a relaxation.
 
-    `value`: for each site, the sum of its options' values in a relaxation. A centre is the site
-    with the largest value or, with `rng`, a site sampled in proportion to value. It takes value
-    from the sites that share most of their demand with it, until it has a whole station. The next
-    centre is found from the values that remain.
+    A centre is the site with the largest value or, with `rng`, one sampled in proportion to value.
+    Its value and then those of the sites that share most of their demand with it are removed, until
+    they make up a whole station. The next centre is found from the values that remain.
     """
     near, left, centres = frame.shared_demand, value.copy(), []
     own = np.sqrt(np.maximum(near.diagonal(), settings.SIGNIFICANT))
@@ -228,7 +225,7 @@ def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None
 
 
 def take(inc: Incumbent, choice: Ints) -> tuple[Ints, float]:
-    """Evaluate a choice; return the plan made from it, and the plan's value (-inf if infeasible).
+    """Return the plan made from a choice, and its value (-inf if infeasible).
 
     Under the viability gap, stations with too little money are reduced or dropped.
     """

@@ -28,11 +28,10 @@ Standing = Iterable[str] | Mapping[int, Iterable[str]]
 def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) -> Answer:
     """Return the solution of a program with fixed offers: their service, without a proof.
 
-    Budget, limits, floors, distances and required sites are ignored, so that a plan that violates
-    them can be evaluated too; the floor table still lists the energy served. Aims that the offers
-    alone determine are left out. `offers`: ids of the offers in place, existing ones included, at
-    most one per site: one list for all years, or a mapping from year to list. `within_budget`:
-    whether budget and caps limit the public money that fills viability gaps.
+    Budget, limits, floors, distances and required sites are ignored, so a plan that violates them
+    can be evaluated too. Aims that the offers alone determine are left out. `offers`: ids of the
+    offers in place, existing ones included, at most one per site, for all years or by year.
+    `within_budget`: whether budget and caps limit the money that fills viability gaps.
 
     Raises
     ------
@@ -62,10 +61,9 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
 
 
 def only_offers(instance: Instance, kept: Ints) -> Instance:
-    """Return an instance with only the given offers, without limits.
+    """Return an instance with only the given offers, at required sites and without limits.
 
-    The sites of the offers are required. Bundles and opening years are dropped, because a given
-    choice may violate them.
+    Bundles and opening years are dropped, because the offers may violate them.
     """
     return replace(
         instance.with_offers(kept),
@@ -182,8 +180,7 @@ def assign(
         Offers in place, existing ones included; at most one per site.
     model
         ``capacitated``: the most energy the chargers can deliver, then the shortest drives.
-        ``coverage``: all demand in reach of a compatible station; the nearest such station serves
-        all of a row.
+        ``coverage``: the nearest compatible station in reach serves all of a row.
 
     Raises
     ------

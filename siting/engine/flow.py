@@ -12,9 +12,9 @@ from siting.program.instance import Flags, Floats, Ints
 class FlowGraph:
     """The flow network of one part: demand rows, charger groups and their pairs.
 
-    `wanted`: demand of each row; `near`: for each kind of demand, a matrix that is 1 where a demand
-    row (column) reaches a site (row); `groups`: for each kind of demand, the numbers (from 0) of
-    the charger groups that can serve it.
+    `wanted`: demand of each row; `near`: for each kind of demand, a matrix that is 1 if a demand
+    row (column) reaches a site (row); `groups`: for each kind, the charger groups that can serve
+    it, numbered from 0.
     """
 
     def __init__(self, wanted: Floats, near: list[sparse.csr_array], groups: list[list[int]]):
@@ -37,11 +37,9 @@ class FlowGraph:
     ) -> tuple[Flags, Flags]:
         """Return two masks of the unserved rows: at the smallest and at the largest minimum cut.
 
-        `site`: site of each station (a site may have several stations); `capacity`: energy that
-        each station (row) can deliver from each charger group (column), already multiplied by the
-        value in `share`; `share`: value of each station, 0 to 1, which is the largest share of a
-        row that the station may serve (None: 1 for all stations); `counted`: rows whose demand
-        counts (None: all rows).
+        `site`: site of each station (sites may repeat); `capacity`: energy of each station (row) by
+        charger group (column), multiplied by `share`; `share`: largest share of a row that each
+        station may serve (None: 1); `counted`: rows whose demand counts (None: all).
         """
         units = self._units if counted is None else np.where(counted, self._units, 0)
         node, row, room, link = self._arcs(site, capacity, share, units)
@@ -77,10 +75,7 @@ class FlowGraph:
     def _arcs(
         self, site: Ints, capacity: Floats, share: Floats | None, units: Ints
     ) -> tuple[Ints, Ints, Ints, Ints]:
-        """Return node and row of each arc, capacity of each node, and capacity of each arc.
-
-        A node is a charger group of a station.
-        """
+        """Return node (a charger group) and row of each arc, and capacities of nodes and arcs."""
         nodes, rows, rooms, links, count = [], [], [], [], 0
         for g, (start, near) in enumerate(self._near):
             here = np.flatnonzero(capacity[:, g] > 0)

@@ -1,13 +1,12 @@
 """The energies of pairs in a relaxation: the nearest pairs, and pairs added by pricing.
 
-A demand row reaches dozens of sites but is served by one or two of them, mostly near ones. So the
-relaxation starts with the energies to the nearest sites; pricing adds others, just as it adds
-options.
+A demand row reaches dozens of sites, but only one or two serve it, mostly near ones. So the
+relaxation starts with the energies of the nearest sites, and pricing adds others.
 
-A *link* ``x_c <= u_c Y`` limits the energy ``x_c`` to the share ``Y`` of its upper bound ``u_c``;
-``Y`` is the sum of the values of the options that can deliver this energy. Links are valid for
-integer options. The capacity row does not imply them, because a fraction of a large station may
-have enough capacity. Violated links are added.
+A *link* ``x_c <= u_c Y`` limits the energy ``x_c`` to the share ``Y`` of its upper bound ``u_c``,
+where ``Y`` is the summed value of the options that can deliver this energy. Plans satisfy all
+links. In a relaxation, a fraction of a large station may have enough capacity and violate a link;
+violated links are added.
 
 Source: M. Daskin: Network and Discrete Location. 2nd ed., Wiley 2013, chapter 7 (the strong
 formulation of facility location).
@@ -76,10 +75,7 @@ class Flows:
         return bool(new.any())
 
     def link_rows(self, columns: Ints) -> tuple[sparse.csr_array, Ints]:
-        """Return the links as rows (``<= 0``) over some columns, and the energies that they limit.
-
-        Options that are not among `columns` are left out of the links.
-        """
+        """Return the links over `columns` as rows (``<= 0``), and the energies that they limit."""
         place = np.full(self.first + len(self.site), -1, dtype=np.int64)
         inside = columns < len(place)
         place[columns[inside]] = np.flatnonzero(inside)

@@ -81,11 +81,11 @@ class Frame:
 
     @cached_property
     def energy_group(self) -> Ints:
-        """For each energy column, a number that stands for its merged demand row and slice."""
+        """For each energy column, a number for its merged demand row and slice."""
         return self.energy_row * len(self.program.slices) + self.energy_slice
 
     def share_of(self, energies: Ints, taken: Floats) -> Floats:
-        """Return, for each given energy, the summed value of the options that can serve it."""
+        """Return, for each given energy, the summed value of the options that can deliver it."""
         out, when = np.zeros(len(energies)), self.energy_slice[energies]
         site, kind = self.energy_site[energies], self.service.kind[self.energy_row[energies]]
         for s, able in enumerate(self.able):
@@ -203,10 +203,7 @@ class Frame:
         return np.concatenate([*parts, aimed])
 
     def fits(self, choice: Ints) -> bool:
-        """Return whether a choice respects all limits, with at most one option at each site.
-
-        Required sites must have an option.
-        """
+        """Return whether a choice keeps limits and required sites, at most one option a site."""
         count = np.bincount(self.site[choice], minlength=self.sites)
         return bool((count <= 1).all() and (count[self.must] == 1).all()) and self.resources.within(
             choice
@@ -217,8 +214,8 @@ class Frame:
     ) -> Answered:
         """Return the optimum of the program with its options fixed to a choice.
 
-        Point, duals and reduced costs cover all rows and columns of the matrix. Independent pieces
-        of large programs are solved in parallel. `strict`: whether to use the tightest tolerances.
+        Point, duals and reduced costs cover the whole matrix. `strict`: whether to use the tightest
+        tolerances.
         """
         m = self.matrix
         columns = self.open_columns(choice)
@@ -228,15 +225,14 @@ class Frame:
         shift = self.by_column[:, choice] @ np.ones(len(choice))
         rows = np.zeros(m.a.shape[0], dtype=bool)
         rows[part.indices] = True
-        # Rows that contain only options depend on the choice alone, and are skipped. Every other
-        # row must hold, even if none of its columns is open.
+        # Rows of options alone are skipped. Other rows must hold even if no column in them is open.
         first = max((m.family[f].stop for f in ("one", "resource") if f in m.family), default=0)
         lower, upper = m.row_lower - shift, m.row_upper - shift
         empty = ~rows
         empty[:first] = False
         if (lower[empty] > settings.EXACT).any() or (upper[empty] < -settings.EXACT).any():
             return _none(infeasible=True)
-        # If no station is in reach there are no columns, and HiGHS returns no solution.
+        # HiGHS returns no solution for a program without columns.
         if not len(columns):
             none = np.zeros(m.a.shape[0]), np.zeros(m.a.shape[1])
             cost = float(m.cost @ fixed)
@@ -261,7 +257,7 @@ def _solved(
     a: sparse.csc_array, cost: Floats, lower: Floats, upper: Floats, row_lower: Floats,
     row_upper: Floats, clock: Clock, threads: int, options: Mapping[str, Any],
 ) -> Answered:  # fmt: skip
-    """Return HiGHS's solution of a linear program; a large one is solved in pieces."""
+    """Return the solution of a linear program; large programs are solved in parallel pieces."""
     if a.shape[1] <= settings.MANY_COLUMNS:
         return run_model(model_of(a, cost, lower, upper, row_lower, row_upper, **options), clock)
     pieces = _apart(a)
@@ -285,10 +281,7 @@ def _solved(
 
 
 def _apart(a: sparse.csc_array) -> list[tuple[Ints, Ints]]:
-    """Split a program into a few independent pieces; return rows and columns of each.
-
-    Small pieces are joined.
-    """
+    """Return rows and columns of a few independent pieces of a program; small ones are joined."""
     blocks: Any = [[None, a], [a.T, None]]
     count, label = connected_components(sparse.block_array(blocks), False)
     rows, columns = label[: a.shape[0]], label[a.shape[0] :]
@@ -320,7 +313,7 @@ def overlap(kwh: Floats, row: Ints, site: Ints, sites: int) -> sparse.csr_array:
 
 
 def first_of_each(group: Ints, count: int) -> Flags:
-    """Return whether each entry is among the first few of its group; `group` is sorted."""
+    """Return whether each entry is among the first `count` of its group; `group` must be sorted."""
     starts = np.flatnonzero(np.diff(group, prepend=-1))
     rank = np.arange(len(group)) - np.repeat(starts, np.diff([*starts, len(group)]))
     out: Flags = rank < count

@@ -1,27 +1,28 @@
 """The guarantee of the greedy plan, and the extra plan that the guarantee needs.
 
 With one option per site, the energy served is monotone and submodular in the set of options: the
-gain of a station shrinks as others are added. This holds for coverage and for the transport problem
-with capacities, whose value is the rank of a polymatroid. So the energy that new stations add to
-that of the existing ones has these guarantees:
+gain of a station shrinks as others are added. With capacities, this holds because the value of the
+transport problem is the rank of a polymatroid. So two guarantees apply to the energy that new
+stations add:
 
-- The better of two plans reaches at least ``(1 - 1/e) / 2`` (31.6 %) of the best within the budget.
-  One plan is greedy by energy per rupee, the other consists of the best single option.
+- Of the plan that is greedy by energy per rupee and the best single option, the better one reaches
+  at least ``(1 - 1/e) / 2`` (31.6 %) of the best within the budget.
 - If all subsidies are the same, the greedy plan reaches at least ``1 - 1/e`` (63.2 %) of the best.
 
-Neither guarantee holds with several options at a site, limits other than a budget, or required
-sites. The gap proven for a plan is usually far smaller than these guarantees allow.
+Neither holds with several options at a site, limits other than a budget, or required sites. The gap
+proven for a plan is usually far smaller.
 
-Greedy under a budget is not monotone: with more money an expensive option may be chosen that leaves
-no room for two better ones. So the plan is the best of the greedy plans for the budget and every
-smaller sum. Sums are tried in descending order: if the largest amount spent is ``C``, all sums down
-to ``C`` give the same plan, so the next sum is just below ``C``. The order of options does not
-depend on the sum. So a larger budget includes all plans of a smaller one, and **more money never
-makes the plan worse**. This holds for programs of one year whose aim is worth, or worth net of
-money; in addition, choices must be quick to evaluate, or the viability gap must apply. There are
-three exceptions: time may end the list of sums early; the greedy choice may miss lower limits or
-required sites; ``least_gain`` and later aims may give up worth within the gap. For other programs,
-the plan comes from construction or the relaxation, and more money may lead to a worse plan.
+Greedy under a budget is not monotone: with more money, an expensive option may leave no room for
+two better ones. So the plan is the best of the greedy plans for the budget and every smaller sum.
+Sums are tried in descending order: if a greedy run never spends more than ``C``, all sums down to
+``C`` give the same plan, and the next sum is just below ``C``. The order of options does not depend
+on the sum. So a larger budget includes all plans of a smaller one, and **more money never makes the
+plan worse**.
+
+This holds for programs of one year whose aim is worth, or worth net of money, if choices are quick
+to evaluate or the viability gap applies. There are three exceptions: time may end the list of sums
+early; the greedy choice may miss lower limits or required sites; ``least_gain`` and later aims may
+give up worth within the gap. In other programs, more money may lead to a worse plan.
 
 Sources: G. Nemhauser, L. Wolsey, M. Fisher: An analysis of approximations for maximizing submodular
 set functions I. Mathematical Programming 14 (1978), 265-294. S. Khuller, A. Moss, J. Naor: The
@@ -82,12 +83,11 @@ def _for_less_and_less(valuer: Valuer, purse: Purse, clock: Clock) -> Iterator[S
 
 
 def sown_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Ints]:
-    """Yield the choices constructed with the full budget and, for viability gaps, with other sums.
+    """Yield the choices constructed with the budget and, for viability gaps, with other sums.
 
-    Options are ranked by worth per rupee. The weight of a rupee of a station's need takes each
-    value in `settings.OWN_MONEY` in turn. A viability gap is known only once the service is
-    computed, and is usually smaller than construction assumes. So a plan constructed with more than
-    the full budget may still fit the budget; such sums are tried last.
+    A station's need is part of its price, with each weight in `settings.OWN_MONEY` in turn. Sums
+    above the budget come last: viability gaps are usually smaller than construction assumes, so a
+    plan constructed with more money may fit the budget.
     """
     there = cutter.frame.program.money_pkr
     for most, least in ((there, 0.0), (np.inf, there)):

@@ -1,10 +1,8 @@
 """HiGHS, native or through PuLP: silent, interruptible and within the time limit.
 
-`InterruptibleHighs` overrides the parts of PuLP's solver class that matter here. HiGHS runs on its
-own thread, for two reasons. Python delivers Ctrl-C only between two of its own instructions, never
-while C code runs. So the calling thread waits in Python and receives the signal, and HiGHS polls
-for it. HiGHS also binds its pool of workers to the thread that first runs it, and then refuses to
-use a different number of workers there.
+HiGHS runs on its own thread, for two reasons. Python never delivers Ctrl-C while C code runs, so
+the calling thread waits in Python for the signal, and HiGHS polls for it. Also, HiGHS binds its
+pool of workers to the thread that first runs it, and refuses another number of workers there.
 """
 
 from __future__ import annotations
@@ -46,8 +44,7 @@ class InterruptibleHighs(pulp.HiGHS):
     def callSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802
         """Run HiGHS until it is done, the deadline passes or the user interrupts.
 
-        HiGHS must stop early enough to leave time for reading the solution, which takes about as
-        long as passing the problem to HiGHS did.
+        Time is left for reading the solution: about as much as passing the problem took.
         """
         handed_over_s = time.perf_counter() - self._began
         limit = min(self.timeLimit or math.inf, self.clock.left_s - handed_over_s)
@@ -64,10 +61,9 @@ _ASKS = (_Kind.kCallbackMipInterrupt, _Kind.kCallbackSimplexInterrupt, _Kind.kCa
 def quiet_stdout() -> Iterator[None]:
     """Discard the standard output of C code while the block runs.
 
-    HiGHS prints two lines to file descriptor 1 when the first model of a process is made, before
-    any option can stop it. `contextlib.redirect_stdout` does not catch these lines, and a reader of
-    JSON on standard output would fail on them. Earlier user output is flushed first. A closed
-    descriptor is left alone.
+    HiGHS prints two lines to file descriptor 1 for the first model of a process, and they would
+    break JSON on standard output. No option prevents them, and `contextlib.redirect_stdout` does
+    not catch them. A closed descriptor is left alone.
     """
     with suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()
@@ -139,10 +135,7 @@ def _run(model: highspy.Highs, clock: Clock) -> None:
 
 
 def _work_of(model: highspy.Highs, cold: bool) -> float:
-    """Return the work of the last run: iterations times the nonzeros that each may visit.
-
-    `cold`: whether the model was new, so that it also had to be built and presolved.
-    """
+    """Return iterations times nonzeros; a `cold` model also had to be built and presolved."""
     info = model.getInfo()
     iterations = settings.COLD if cold else 1
     iterations += max(info.simplex_iteration_count, 0) + max(info.ipm_iteration_count, 0)

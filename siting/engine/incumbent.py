@@ -32,10 +32,9 @@ from siting.program.instance import Flags, Floats, Ints
 class Options:
     """Settings for one aim.
 
-    `greedy`: whether to use the greedy method; `briefly`: whether to improve the plan without
-    proving a bound; `turns`: limit on the number of turns; `yields_from`: share of the whole time
-    limit; after it, the aim ends early if its turns are too slow to prove the gap, so that time is
-    left for later aims.
+    `greedy`: whether to use the greedy method; `briefly`: whether to leave out the proof of a
+    bound; `turns`: maximum number of turns; `yields_from`: share of the time limit after which an
+    aim with slow turns ends early, to leave time for later aims.
     """
 
     gap: float
@@ -52,7 +51,7 @@ class Known:
     """The result of a relaxation with all options: its bounds and its solution.
 
     `whole`: the frame with all options; `options`: positions in `whole` of the current options;
-    `at_most`: for each option of `whole`, a bound on the plans that use it.
+    `at_most`: for each option of `whole`, a bound on the value of any plan that uses it.
     """
 
     whole: Frame
@@ -63,10 +62,9 @@ class Known:
     money: Floats  # price of a rupee in the unit of the aim, by year
 
     def promising(self, at_most: Floats, enough: float) -> Ints:
-        """Return options, not yet in the program, that a plan above `enough` may use.
+        """Return the missing options that a plan above `enough` may use; none if there are many.
 
-        The result is empty if there are too many of them. `at_most`: for each option, a bound on
-        the plans that use it.
+        `at_most`: for each option, a bound on the value of any plan that uses it.
         """
         there = np.zeros(self.whole.count, dtype=bool)
         there[self.options] = True
@@ -102,9 +100,9 @@ class Incumbent:
         self.at_most: Floats = np.full(frame.count, math.inf)  # bound on plans with each option
         self.served: dict[bytes, Answered] = {}
         self.taken: Floats = np.zeros(frame.count) if known is None else known.taken
-        self.bound_only = False  # whether only the bound is still improved
-        self.ended_in_time = False  # whether the search ended to leave time for later steps
-        self.turns_ended: Ended | None = None  # reason why the turns ended
+        self.bound_only = False  # whether only the bound is still being improved
+        self.ended_in_time = False  # whether the search ended early for the sake of later steps
+        self.turns_ended: Ended | None = None
         # A turn of the tree, which may continue after later aims; None before the first turn.
         self.tree_turn: Callable[[], bool] | None = None
         self._serve_s = 0.0  # longest time taken to compute a service
@@ -171,10 +169,7 @@ class Incumbent:
         return self.best + share * abs(self.best) if math.isfinite(self.best) else -math.inf
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return a mask of options that no plan above `enough` uses.
-
-        Also return a bound on the plans that use any of these options.
-        """
+        """Return the options that no plan above `enough` uses, and a bound on plans with any."""
         out: Flags = self.at_most <= enough
         return out, float(self.at_most[out].max(initial=-math.inf))
 
@@ -207,8 +202,7 @@ class Incumbent:
     def weighed(self, choice: Ints, *, late: bool = False) -> float:
         """Return the value of a choice (-inf if infeasible); keep the best choice.
 
-        `late`: whether to evaluate the choice even if time is up. The search stops at `ends`, which
-        leaves time for this.
+        `late`: whether to evaluate the choice even if time is up; `ends` leaves time for this.
         """
         if not self.frame.fits(choice):
             return -math.inf
@@ -261,10 +255,7 @@ class Incumbent:
         return max(passed / share if share > 0 else self.clock.left_s, 1e-9)
 
     def until(self, share: float) -> float:
-        """Return the share of the time limit that will have passed after `share` of the time left.
-
-        The result is at most `ends`, so that time is left for the final service.
-        """
+        """Return the elapsed share of all time after `share` of the time left, at most `ends`."""
         share_s = share * self.clock.left_s
         return min(self.ends, (self.clock.elapsed_s + share_s) / self._whole_s)
 
@@ -276,7 +267,7 @@ class Incumbent:
 
     @property
     def lacks_options(self) -> bool:
-        """Whether only a few missing options keep the bound high: a restart with them helps."""
+        """Whether a few missing options keep the bound high, so that a restart with them helps."""
         if self.known is None or self.bounds is None or self.choice is None:
             return False
         at_most = np.minimum(self.known.at_most, self.bounds.at_most)

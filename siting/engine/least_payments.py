@@ -1,10 +1,9 @@
 """The least public money that options need under the viability gap, as rows of relaxations.
 
-In a relaxation, a fraction of one option at a site may cover the shortfall of a fraction of another
-option, even if the other option cannot break even with all its capacity sold. Whole stations cannot
-do that. An option earns at most its margin on all its capacity, or on all demand in reach if that
-is less; public money pays the remainder of its need. So the payments at a site are at least the sum
-of these remainders over the site's options, each weighted by the option's value.
+In a relaxation, one fractional option at a site may pay for what another fractional option lacks.
+Whole stations cannot do that. An option earns at most its margin on all its capacity, or
+on all demand in reach if that is less. Public money pays the rest of its need. So the payments at a
+site are at least the sum of these amounts over its options, weighted by the options' values.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from siting.program.money import cases_of, is_shared
 def least_payments(frame: Frame) -> list[Floats]:
     """Return, for each year, the minimum payment to each option (in the layout's unit of money).
 
-    The list is empty without the viability gap. The payment is 0 at sites that share a business
-    case, because one station may cover another's need.
+    The list is empty without the viability gap. Payments are 0 in concessions, where one station
+    may cover another's need.
     """
     rule, layout, m = frame.program.gap, frame.layout, frame.matrix
     if rule is None or not layout.by_pair or "gap" not in m.family:
@@ -45,8 +44,7 @@ def least_payments(frame: Frame) -> list[Floats]:
         energy = (gap.col >= first) & (gap.col < ends)
         c = gap.col[energy] - first
         earned = gap.data[energy] / payment[gap.row[energy]]
-        # For each capacity row: the largest margin on a unit of capacity, and the margin on all
-        # demand in reach.
+        # For each capacity row: largest margin per unit of capacity; margin on all demand in reach.
         limited = of_row[c] >= 0
         count = capacity.shape[0]
         best, reach = np.zeros(count), np.zeros(count)

@@ -29,17 +29,13 @@ class Answered:
     """The HiGHS solution of a program that is maximised."""
 
     found: bool  # whether there is a solution
-    # Whether the solution is proven optimal, and whether the program is proven infeasible.
-    optimal: bool
-    infeasible: bool
+    optimal: bool  # whether the solution is proven optimal
+    infeasible: bool  # whether the program is proven infeasible
     point: Floats  # values of the columns
-    # Dual of each row (gain per unit of its limit) and reduced cost of each column; only for linear
-    # programs.
-    price: Floats
-    reduced: Floats
-    # Value of the solution, and bound on any solution's value.
-    objective: float
-    bound: float
+    price: Floats  # dual price of each row; empty for integer programs
+    reduced: Floats  # reduced cost of each column; empty for integer programs
+    objective: float  # value of the solution
+    bound: float  # bound on any solution's value
     nodes: int = 0  # branch-and-bound nodes
 
 
@@ -77,8 +73,8 @@ def run_model(
 ) -> Answered:
     """Run a native model until it is done or time is up, and return the HiGHS solution.
 
-    `tolerance`: relative gap at which the interior point method may stop on a linear program; a
-    solution found with a tolerance has no proven bound. At 0, the program is solved exactly.
+    `tolerance`: relative gap at which the interior point method may stop; above 0, the solution has
+    no proven bound.
     """
     if tolerance > 0:
         model.setOptionValue("ipm_optimality_tolerance", tolerance)
@@ -89,7 +85,7 @@ def run_model(
 
 
 def answered(model: highspy.Highs, *, whole: bool = False, rough: bool = False) -> Answered:
-    """Return the HiGHS solution of a native model that has run."""
+    """Return the result of a native HiGHS model that has already been run."""
     status = model.getModelStatus()
     info = model.getInfo()
     if rough and status == _Status.kUnknown and int(info.primal_solution_status) == 2:

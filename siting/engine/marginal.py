@@ -1,8 +1,7 @@
 """The worth of a plan after one change: without a station, or with another station.
 
 Without a station, others take over the demand they can; the loss is the station's marginal worth.
-If its neighbours have spare capacity, the loss may be small although the station serves much
-energy.
+A station that serves much energy may have a low marginal worth if others have spare capacity.
 """
 
 from __future__ import annotations
@@ -47,12 +46,10 @@ class _Row(NamedTuple):
 def lost_without(
     program: Program, offer_ids: Iterable[str], site_ids: Iterable[str]
 ) -> dict[str, float]:
-    """Return the worth lost by closing each of the given stations while all others stay open.
+    """Return, for each site, the worth lost if its station alone closes, in the program's unit.
 
-    The result maps each site to its loss, in the program's unit and in the order of `site_ids`. A
-    loss is 0 if the other stations can serve all the demand of the closed station, or if the site
-    has no station. `program`: its floors, limits and money are ignored; `offer_ids`: offers in
-    place, existing ones included; at most one per site.
+    The loss is 0 if the site has no station. `program`: its floors, limits and money are ignored;
+    `offer_ids`: offers in place, existing ones included; at most one per site.
     """
     kept = program.instance.positions_of(offer_ids)
     values = Marginal(program, offer_ids, only_offers(program.instance, kept))
@@ -63,8 +60,8 @@ class Marginal:
     """A plan, and its worth after a change of one station, in the program's unit.
 
     `program`: its budget and limits apply, but not its floors, distances and viability gap;
-    `offers`: ids of the offers in place in the last slice, existing ones included; `instance`: data
-    to use in place of the program's data; the budget then does not apply.
+    `offers`: offers in place in the last slice, existing ones included; `instance`: data to use in
+    place of the program's, without a budget.
     """
 
     def __init__(
@@ -101,9 +98,8 @@ class Marginal:
     ) -> tuple[Ints, float]:
         """Remove stations with too little gain; return the remaining plan, and its worth.
 
-        Stations are removed one by one, the one with the least worth per public rupee first.
-        `least_gain`: minimum worth per rupee; `lowest`: minimum worth of the plan; `allowed`:
-        function that returns whether options form a feasible plan.
+        Stations with the least worth per public rupee go first. `least_gain`: minimum worth per
+        rupee; `lowest`: minimum worth of the plan; `allowed`: tests whether a plan is feasible.
         """
         frame, choice, value = self._frame, self._choice.copy(), self.value
         new = ~self.instance.offer_existing & (self.instance.offer_subsidy > 0)
@@ -141,10 +137,9 @@ class Marginal:
     ) -> pd.DataFrame:
         """Return the best single stations to replace all stations at the given sites.
 
-        The table has the columns of `offers_at` and at most `count` rows, one per site. A
-        replacement fits the budget and the limits once the sites in `without` are empty; ``gain``
-        is its gain over the plan with those sites empty. `larger`: whether to include other offers
-        at sites that have a station.
+        The table has the columns of `offers_at` and at most `count` rows, one per site. Each
+        station fits the budget and limits once the sites in `without` are empty; ``gain`` is over
+        the plan with them empty. `larger`: whether to include other offers at sites with a station.
         """
         frame, choice = self._frame, self._choice.copy()
         gone = [self._position[site] for site in without]

@@ -3,9 +3,8 @@
 If the budget hardly binds, the relaxation has many optima; a small price on money leaves fewer of
 them. The price of the whole budget is added back to the bound.
 
-Options with equal new stations form a kind, and a row counts the stations of each kind. If stations
-of one size are equally good at many sites, branching on their number moves the bound much faster
-than branching on single sites.
+A row counts the new stations of each kind. If a kind is equally good at many sites, branching on
+the number of its stations moves the bound much faster than branching on single sites.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ class Master(CutModel):
         self.cutter, m = Cutter(frame, parts, measures), self.matrix
         self._shortfalls = Shortfalls(self.cutter, clock, threads=threads)
         pairs = sum(len(part.pairs) for part in parts)
-        # whether linked parts are separated together in every round
+        # Whether linked parts are separated together in every deep round.
         self._quickly = pairs <= settings.MANY_PAIRS
         model = model_of(
             sparse.csc_array(m.a), m.cost, m.lower, m.upper, m.row_lower, m.row_upper,
@@ -77,10 +76,7 @@ class Master(CutModel):
         self._shortfalls.threads = threads
 
     def _kinds(self) -> list[Ints]:
-        """Return groups of options whose new stations are of the same kind in some year.
-
-        The number of stations of a kind is an integer in every year, and never falls.
-        """
+        """Return groups of options whose new stations are of the same kind in some year."""
         kinds: dict[bytes, Ints] = {}
         for stands in self.frame.options.offer.T:
             for kind in self._alike(stands):
@@ -88,10 +84,7 @@ class Master(CutModel):
         return list(kinds.values())
 
     def _alike(self, stands: Ints) -> list[Ints]:
-        """Return groups of options whose new offers are equal.
-
-        `stands`: the offer of each option, or -1 for none.
-        """
+        """Return groups of options with equal new offers; `stands`: offer of each option or -1."""
         instance = self.frame.program.instance
         new = np.flatnonzero((stands >= 0) & ~instance.offer_existing[stands])
         if not len(new):
@@ -123,9 +116,9 @@ class Master(CutModel):
         self.model.changeColsCost(self.count, self._columns, cost - self._thrift)
 
     def scarce(self) -> Floats:
-        """Return, for each option, the cost of its scarce resources at the last optimum's prices.
+        """Return the cost of each option's scarce resources at the last optimum's prices.
 
-        The result is in the unit of the model's objective, and includes the small price on money.
+        Costs are in the unit of the model's objective, and include the small price on money.
         """
         rows = self.matrix.family.get("resource", slice(0, 0))
         dual = np.asarray(self.model.getSolution().row_dual)[rows]
@@ -176,8 +169,8 @@ class Master(CutModel):
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
         """Add the most violated cuts at the optimum and at a mean point; return their number.
 
-        `deep`: whether linked parts are separated together even if other cuts were found. Cuts on
-        payments are found only this way.
+        `deep`: whether linked parts are separated together even if other cuts were found. If
+        payments have measures, this is always done.
         """
         taken = relaxed.taken
         large = bool(self.cutter.money) and not self._quickly
@@ -203,8 +196,7 @@ class Master(CutModel):
                     seen.add(key)
                     broken.append(cut)
 
-        # The first point is a mean of this and earlier optima, because cuts are deeper there. The
-        # second point is the optimum.
+        # Cuts are deeper at a mean of this and earlier optima than at the optimum itself.
         points = [self._middle, taken]
         awake, resting = self._awake()
         for point in points:
@@ -254,9 +246,8 @@ class Master(CutModel):
     def cut_at(self, choice: Ints, optimum: Floats) -> float:
         """Add the cuts that are tight at a choice; return the bound on its worth.
 
-        Many cuts are tight at a choice, and most bound other choices weakly. So cuts are also
-        sought at a point slightly towards `optimum` (the value of each option); they are tighter
-        between the two.
+        Most cuts that are tight at a choice bound other choices weakly. So cuts are also sought at
+        a point part of the way to `optimum` (the value of each option).
         """
         taken = np.zeros(self.count)
         taken[choice] = 1.0
@@ -293,10 +284,7 @@ class Master(CutModel):
     def program(
         self, allowed: Flags, start: Ints | None, *, gap: float, nodes: int, threads: int, seed: int
     ) -> tuple[float, float, Ints | None]:
-        """Solve the integer program under the binding cuts, within a limit on nodes.
-
-        Return a bound on any choice, the best choice's value under these cuts, and this choice.
-        """
+        """Solve the integer program under the binding cuts; return bound, value and choice."""
         m = self.matrix
         # The cuts that bind at the last optimum, or at the optimum before it.
         binding = [row for row, idle in zip(self.rows, self._slack, strict=True) if idle <= 1]

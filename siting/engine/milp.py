@@ -1,7 +1,7 @@
 """The whole program, solved through PuLP: slow but simple, for checks and export.
 
 The solver starts from a plan. Writing the problem and passing it on takes seconds for a city. If
-less time remains, the starting plan is returned.
+less time is left, the starting plan is returned.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def solve_whole(
 ) -> Result:
     """Return the plan that a solver finds for the PuLP problem, with the solver's bound.
 
-    `start`: a plan to start from, with its bound. This plan is returned if time is too short.
+    `start`: a plan to start from, with its bound.
     """
     matrix, impossible = frame.matrix, Fault("program", "no plan meets all requirements")
     if not matrix.a.shape[1]:  # solvers handle empty programs badly

@@ -1,7 +1,7 @@
 """The tasks of one solve, in threads that Ctrl-C and the deadline stop.
 
-HiGHS releases Python's lock while it runs, so threads are enough. The calling thread waits in
-Python, because Python delivers Ctrl-C to the main thread only between two of its own instructions.
+Threads suffice because HiGHS releases Python's lock while it runs. The calling thread waits in
+Python, because a call into HiGHS would delay Ctrl-C.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Task[T]:
         Raises
         ------
         StuckError
-            If the task still runs long after the time limit: HiGHS's presolve can loop without end.
+            If the task runs long past the time limit: HiGHS's presolve can loop without end.
         """
         while self._thread.is_alive():
             try:
@@ -79,7 +79,7 @@ class Task[T]:
 def in_parallel[T](functions: Sequence[Callable[[Clock], T]], clock: Clock) -> list[T]:
     """Run functions in parallel, and return their results in order.
 
-    To the work that it counts, `clock` adds only the work of the function that worked most.
+    `clock` counts only the work of the function that worked most.
 
     Raises
     ------

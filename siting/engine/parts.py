@@ -1,15 +1,15 @@
-"""Parts of a program, which have only options in common, and bounds on parts from prices.
+"""Parts of a program, and bounds on the service of each part, given prices for its demand.
 
-A *part* is the demand of one slice whose charger groups are linked, directly or through other
-groups. Let each pair have a worth ``v_ij`` per kilowatt-hour and each demand row a price ``p_i``
-(both at least 0). Then for every choice::
+A *part* is the demand, in one slice, that competes for the same charger groups, directly or through
+other groups. Parts share only options. Let each pair have a worth ``v_ij`` per kilowatt-hour and
+each demand row a price ``p_i`` (both at least 0). Then for every choice::
 
     sum of v_ij x_ij  <=  sum of p_i d_i  +  sum over the stations that stand of  intake(v - p)
 
-where the ``intake`` of a station is the most it could earn alone at worths ``v_ij - p_i``, with the
-demand ``d_i`` of all rows in reach and the capacities of its charger groups. The inequality bounds
-every choice for all worths and prices; at the duals of a choice's own program, the right-hand side
-equals the value of that choice. All cuts of the engine have this form (`siting.engine.cuts`).
+The ``intake`` of a station is the most it could earn as the only station. It earns ``v_ij - p_i``
+per kilowatt-hour, and may serve the whole demand ``d_i`` of the rows in reach, up to the capacities
+of its charger groups. At the duals of the linear program that serves a choice, both sides are equal
+for that choice. All cuts of the engine have this form (`siting.engine.cuts`).
 
 The intake needs no linear program. The energy that a station can serve in a set of rows is the rank
 of a polymatroid, so greedy is optimal. The intake is the integral over ``t`` of the energy that the
@@ -35,7 +35,7 @@ from siting.program.service import linked_parts
 
 
 class Part:
-    """Demand of one slice and linked charger groups; energies in the layout's unit."""
+    """One part; energies are in the layout's unit."""
 
     def __init__(self, frame: Frame, s: int, kinds: list[int], groups: set[int]) -> None:
         service, instance = frame.service, frame.program.instance
@@ -55,8 +55,7 @@ class Part:
         self.kind = np.searchsorted(kinds, service.kind[self.rows])
         self.worth = service.worth[service.row[self.pairs], s] * service.factor[self.pairs]
         self.edge = np.searchsorted(self.site, np.arange(self.sites + 1))
-        # Output of each offer by charger group: 0 if no demand is in reach, infinite for
-        # coverage.
+        # Output by offer and charger group: 0 without demand in reach, infinite for coverage.
         offers = frame.program.offers
         self.capacity = np.zeros((len(instance.offer_ids), len(self.groups)))
         self.capacity[offers] = instance.offer_capacity[np.ix_(offers, self.groups)] / unit
@@ -75,10 +74,7 @@ class Part:
         self.able = np.stack([(self.capacity[:, c] > 0).any(axis=1) for c in self.columns], axis=1)
 
     def _hall_sets(self) -> list[tuple[Floats, list[int]]]:
-        """Return, for each union of kinds' charger groups, its output and the kinds outside it.
-
-        The output is that of each offer from these groups; a kind is outside if it can use others.
-        """
+        """Return each union of kinds' groups: offers' outputs, and the kinds with other groups."""
         unions = {frozenset[int]()}
         for groups in self.columns:
             unions |= {union | set(groups) for union in unions}
@@ -120,15 +116,15 @@ class Part:
     def intake(self, worth: Floats, wanted: Floats | None = None) -> Floats:
         """Return the maximum each offer could earn alone; 0 where no demand is in reach.
 
-        `worth`: worth of a kWh of each pair, in order of `pairs`; pairs with a worth of 0 or less
-        are not served; `wanted`: demand of each row, by default that of the part.
+        `worth`: worth of a kWh of each pair, in order of `pairs`; only pairs with a worth above 0
+        are served; `wanted`: demand of each row, by default that of the part.
         """
         wanted = self.wanted if wanted is None else wanted
         out = np.zeros(len(self.capacity))
         positive = worth[worth > 0]
         if not len(positive):
             return out
-        # If the first pairs have many different values, then so do all pairs together.
+        # A few pairs may already show that there are many different values.
         levels = np.unique(positive[: settings.WORTHS_SEEN])
         if len(levels) <= 3:
             levels = np.unique(positive)
@@ -162,7 +158,7 @@ class Part:
         value, site = worth[order], self.site[order]
         if len(order) > 200_000:
             value = np.ceil(value / step) * step
-        # Pairs of the same site and value form one step.
+        # Pairs with the same site and value form one step.
         new = np.r_[True, (np.diff(site) != 0) | (np.diff(value) != 0)]
         group = np.cumsum(new) - 1
         first = np.flatnonzero(new)
@@ -177,8 +173,7 @@ class Part:
         after = np.r_[value[1:], 0.0]
         after[np.r_[site[1:] != site[:-1], True]] = 0.0
         fall = value - after
-        # The steps of a site apply to all its offers; sites are processed one by one to save
-        # memory.
+        # Sites are processed one by one to save memory.
         at = self.offer_site[self._distinct]
         first = np.searchsorted(at, np.arange(self.sites + 1))
         sides = [

@@ -1,11 +1,9 @@
 """Many integer programs over the same stations and demand, which share their cuts.
 
-A cut bounds the service of any choice (`siting.engine.cuts`), for any payments and any aim. So a
-program with another budget, another aim or other requirements is an integer program over the same
-options and measures, and it starts with the cuts of all earlier programs. Cuts are first added to
-the relaxation until they hardly lower the bound. Then the integer program is solved repeatedly,
-with cuts added at each optimum, until a choice reaches the bound. Choices are valued exactly, by
-flows where possible.
+A cut bounds the service of any choice, whatever the payments and the aim (`siting.engine.cuts`). So
+programs that differ only in budget, aim or requirements share all cuts found so far. Cuts are added
+to the relaxation until they hardly lower its bound, and then at each optimum of the integer
+program, until a choice reaches the bound. Choices are valued exactly, by flows where possible.
 """
 
 from __future__ import annotations
@@ -37,7 +35,7 @@ class Query:
 
     `goal`: objective to be maximised; `lower`, `upper`: bounds of all columns; `rows`: conditions
     added to the pool's; `value`: exact objective of a choice, -inf if it is infeasible; `enough`:
-    largest difference between two values that count as equal.
+    difference up to which two values count as equal.
     """
 
     goal: Floats
@@ -108,8 +106,7 @@ class Pool:
             if value > out.value:
                 out.choice, out.value = choice, value
             if not self._cut(answer.point) or value < answer.objective - query.enough:
-                # Cuts are only as exact as the maximum flows behind them and may overrate a choice.
-                # So a choice that has been evaluated is excluded by a row of its own.
+                # Rounding errors in cuts may overrate this choice, so a row excludes it.
                 signs = np.full(self.count, -1.0)
                 signs[choice] = 1.0
                 out.seen.append((np.arange(self.count), signs, -math.inf, len(choice) - 1.0))

@@ -1,7 +1,6 @@
-"""Dual prices of a program's relaxation, from which weak duality gives a bound.
+"""Dual prices of the whole program's relaxation, each named by its row or column.
 
-The prices are the duals of the whole program's linear relaxation, each named by its row or column.
-`siting.verify.certificate` proves a bound from them independently.
+`siting.verify.certificate` proves a bound from these prices independently, by weak duality.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ from siting.program.resources import BUDGET
 def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFrame | None:
     """Return the relaxation's prices for the first aim, in that aim's unit, or None.
 
-    `siting.verify.certified` reads this table. `limit_s` is the time limit (s). The result is None
-    if the program is too large, time runs out, or prices cannot bound the aim.
+    `siting.verify.certified` reads this table. `limit_s`: time limit (s). The result is None if the
+    program is too large, time runs out, or prices cannot bound the aim.
     """
     aim = program.all_aims[0]
     if not (aim.of_worth or aim.of_money) or not len(program.options):
@@ -53,8 +52,8 @@ def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFram
 def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
     """Return the gain from one more rupee in each year, in the first aim's unit.
 
-    The gain comes from the master problem's relaxation under the cuts found in time. It is an
-    estimate, not a bound, and 0 for a year whose money does not bind.
+    The gain is estimated by the master problem's relaxation under the cuts found within `limit_s`
+    seconds; it is not a bound. It is 0 for a year whose money does not bind.
     """
     frame = Frame(program, program.all_aims[0])
     years = 1 if program.year_plan is None else len(program.year_plan.years)
@@ -100,10 +99,7 @@ def _table(rows: list[_Row]) -> pd.DataFrame:
 
 
 def _of_demand(program: Program, price: Floats) -> Iterator[_Row]:
-    """Yield the prices of demand as rows of the table.
-
-    `price`: one row per demand row and one column per slice.
-    """
+    """Yield the prices of demand (demand row by slice) as rows of the table."""
     ids = program.instance.demand_ids.astype(str)
     for s, one in enumerate(program.slices):
         for name, by_slice in zip(ids, price[:, s].tolist(), strict=True):
@@ -151,12 +147,12 @@ class _Named:
         return str(plan.years[t]) if plan else ""
 
     def _demand(self) -> None:
-        """Take each price of demand from its row or, if it has none, from its column's bound."""
+        """Read each price of demand from the demand row, or else from its column's bound."""
         frame, service = self.frame, self.frame.service
         merged = np.zeros_like(service.kwh)
         row, when = service.row[frame.energy_pair], frame.energy_slice
         x = slice(frame.count, frame.count + len(row))
-        # A bound set by the site's output, not by the row's demand, belongs to the site.
+        # A column's bound may be set by the site's output instead of the row's demand.
         wanted = service.kwh[row, when] / self.layout.energy_unit
         binds = frame.matrix.upper[x] >= wanted * (1 - settings.ROUNDING)
         np.maximum.at(merged, (row, when), np.where(binds, self.reduced[x], 0.0))
@@ -168,13 +164,13 @@ class _Named:
         self.rows += _of_demand(self.program, priced)
 
     def _limits(self) -> None:
-        """Take the prices of money and limits from the rows over options."""
+        """Read the prices of money and of limits from the duals of the resource rows."""
         price = self.price[self.frame.rows_of("resource")]
         each = price / resource_units(self.frame, self.frame.matrix)
         self.rows += _of_resources(self.program, each.tolist())
 
     def _subsidies(self) -> None:
-        """Take the prices of money and envelopes from the rows over payments."""
+        """Read the prices of money and of envelopes from the duals of the payment rows."""
         rows = self.frame.rows_of("subsidies").tolist()
         years = self.layout.subsidy_column.shape[1]
         for t in range(years if math.isfinite(self.layout.budget_pkr) else 0):

@@ -1,29 +1,26 @@
 """Column generation over the many options of a site.
 
-If a site may have any number of chargers, it has hundreds of options. The relaxation is solved over
-a few of them, and its duals price the others: options whose reduced cost promises a gain are added,
-until none remain. The results are a program with a few options per site, which the engine then
-solves, and a bound on all plans::
+The relaxation is solved over a few options per site, and its duals price the others. Options whose
+reduced cost promises a gain are added, until none remain. The results are a program with few
+options per site, which the engine then solves, and a bound on all plans::
 
     L(p)        =  sum of p_r b_r  +  sum over sites of max(0, g_o)  +  sum of max(0, g_c) u_c
     at_most(o)  =  L(p)  -  max(0, g of the best option at its site)  +  g_o
 
 for any prices ``p`` of the rows (Lagrange). Here ``g_o`` is the reduced cost of option ``o`` and,
-in ``L``, the largest reduced cost at each site; ``g_c`` and ``u_c`` are the reduced cost and the
-upper bound of a column ``c`` other than options. If several energies missing from the relaxation
-promise gains on one demand row, the price of that row first rises by the largest gain, so that its
-demand is counted once. No plan is worth more than ``L``, and no plan with option ``o`` more than
-``at_most(o)``. So a program with every option whose `at_most` is above the incumbent contains an
-optimum of the whole program.
+in ``L``, that of the best option at each site; ``g_c`` and ``u_c`` are the reduced cost and the
+upper bound of a column ``c`` other than options. No plan is worth more than ``L``, and no plan with
+option ``o`` more than ``at_most(o)``. So the options whose `at_most` is above the incumbent contain
+an optimum of the whole program.
 
-For drives, rows that the relaxation violates are added: links (`siting.engine.flows`), rounded
-floors, and rows of sites (`siting.engine.station_bound`). Each round also computes the bound by
+For drives, the rounds also add rows that the relaxation violates: links (`siting.engine.flows`),
+rounded floors, and rows of sites (`siting.engine.station_bound`). They also compute the bound by
 sites.
 
 Sources: M. Lübbecke, J. Desrosiers: Selected topics in column generation. Operations Research 53
 (2005), 1007-1023. R. Baldacci, N. Christofides, A. Mingozzi: An exact algorithm for the vehicle
 routing problem based on the set partitioning formulation with additional cuts. Mathematical
-Programming 115 (2008), 351-385 (the columns within the gap are enough).
+Programming 115 (2008), 351-385, which shows that the columns within the gap are enough.
 """
 
 from __future__ import annotations
@@ -83,9 +80,9 @@ class Priced:
 class Pricing:
     """The relaxation of one aim, over the options added so far.
 
-    `start`: options of known plans, which pricing never drops; `some`: options in the relaxation
-    from the beginning. Both may be empty. `served`: values of all columns under a known plan; its
-    energies above 0 are in the relaxation from the beginning.
+    `start`: options of known plans, which are never dropped; `some`: options to begin with;
+    `served`: values of all columns under a known plan, whose energies above 0 are included from the
+    beginning.
     """
 
     def __init__(
@@ -142,10 +139,7 @@ class Pricing:
         self.cap_by[rows.col[mine]] = rows.data[mine]
 
     def _first(self, some: Ints) -> Flags:
-        """Return a mask of the first options: `some`, existing ones, and a few at each site.
-
-        The few are the cheapest, the largest, and those with the most output for their cost.
-        """
+        """Return the mask of options to begin with: `some`, existing ones, a few at each site."""
         frame, instance = self.frame, self.frame.program.instance
         last = frame.options.last
         cost = instance.offer_cost[last]
@@ -157,7 +151,7 @@ class Pricing:
         for score in scores:
             order = np.lexsort((-score, frame.site))
             best = order[first_of_each(frame.site[order], 1)]
-            # Add all options that lead to the same offer, whatever the year of building.
+            # Options that lead to the same offer are added for all years of building.
             out |= np.isin(last, last[best])
         out[frame.kept] = True
         out[some] = True
@@ -232,10 +226,7 @@ class Pricing:
         return Bounds(by_sites.bound, by_sites.at_most, known)
 
     def _rounds(self, gap: float, best: float) -> Priced | None:
-        """Add options until none promises a gain; return bounds, None if time runs out first.
-
-        With links, the rounds end earlier, once they lower the bound by sites only slightly.
-        """
+        """Add options until none promises a gain; return bounds, None if time runs out first."""
         frame, known = self.frame, None
         stage, before = OFFERS, math.inf
         enough = best + gap * abs(best) if math.isfinite(best) else -math.inf
@@ -248,7 +239,7 @@ class Pricing:
                 rough = False
                 continue
             if found.infeasible and not (self.flows.inside.all() and self.active.all()):
-                # Add all energies first and, if that does not suffice, all options.
+                # Add all energies and, if the relaxation remains infeasible, all options.
                 self.active[:] |= self.flows.inside.all()
                 self.flows.inside[:] = True
                 continue
@@ -284,7 +275,7 @@ class Pricing:
                 stalled = near and before - now <= settings.PRICING_STALLED * abs(now)
                 if known.bound <= enough or (stage == SITES and stalled):
                     return known
-                # If links leave twice the requested gap, only rows of sites can close it.
+                # If links leave twice the requested gap, only rows of sites can close the gap.
                 far = near and known.bound - enough > gap * abs(enough)
                 after = stage
                 if stage == OFFERS and near:
@@ -311,10 +302,7 @@ class Pricing:
                 return known
 
     def _by_sites(self) -> BySites:
-        """Return the bound by sites at the current prices.
-
-        If an earlier bound was better, use prices halfway to those of that bound.
-        """
+        """Return the bound by sites at the current prices, or halfway to the best prices."""
         at, live = self.price, self.live
         by = bound_by(self.frame, self.cutter, at, self.clock, live)
         if by.bound > self.lowest:  # prices oscillate from round to round
@@ -391,26 +379,24 @@ class Pricing:
     def _bound(self) -> tuple[float, Floats, Floats, Floats]:
         """Return the bound, the bound with each option, reduced costs, and the prices used.
 
-        Rows that allow one option per site have price 0: the bound counts each site's best option.
+        The rows for one option per site have price 0: the bound takes only each site's best option.
         """
         m = self.matrix
         price = self.price.copy()
         price[m.family.get("one", slice(0, 0))] = 0.0
-        # A positive dual counts only if the row has a finite upper limit, a negative dual only if
-        # it has a finite lower limit.
+        # A dual counts only if the row's limit on its side is finite.
         price[(price > 0) & ~np.isfinite(m.row_upper)] = 0.0
         price[(price < 0) & ~np.isfinite(m.row_lower)] = 0.0
         reduced = m.cost - self.a.T @ price - self.flows.less_by_links(self.link_price)
         reduced -= self.of_sites.T @ self.site_price
-        # Payments to options outside the relaxation would promise gains; a price on their cap row
-        # cancels these gains.
+        # A price on a cap row cancels the gains promised by payments outside the relaxation.
         short = self.paid[reduced[self.paid] > 0]
         more = np.zeros(len(price))
         more[self.cap_row[short]] = reduced[short] / self.cap_by[short]
         reduced -= self.a.T @ more
         price += more
-        # Several energies outside the relaxation may promise gains on the same demand. The price of
-        # that demand rises until no energy promises a gain, so that it is counted only once.
+        # Several energies outside the relaxation may promise gains on one demand row. The row's
+        # price rises until none does, so that the demand is counted once.
         more = self._outbid(reduced)
         price += more
         less = reduced - self.a.T @ more
@@ -439,9 +425,9 @@ def bounds_on_drives(
     frame: Frame, clock: Clock, choice: Ints | None, *, gap: float, seed: int,
     best: float = -math.inf,
 ) -> Priced | None:  # fmt: skip
-    """Return bounds from the relaxation over all options of an aim of drives.
+    """Return bounds on an aim of drives, from the relaxation over all options.
 
-    The result is None without capacities, or if time ends too early. `choice`: a known plan;
+    The result is None without capacities, or if time runs out first. `choice`: a known plan;
     `best`: its value, signed so that more is better.
     """
     if not frame.program.capacitated:

@@ -65,7 +65,7 @@ def is_far(gap: float | None) -> bool:
 
 
 def far_in_words(gap: float | None) -> str:
-    """Return a warning for a plan that is far from proven; else an empty string.
+    """Return a warning if a plan is far from proven; else an empty string.
 
     >>> far_in_words(105.52)
     'FAR FROM PROVEN: gap 10,552%, over 100%; give it more time (solver.time_limit_s)'
@@ -92,7 +92,7 @@ class Proof:
     bound
         Proven bound on any plan's value: from above where more is better, else from below.
     gap
-        ``|bound - objective| / |objective|``; 0 where they differ only by rounding.
+        ``|bound - objective| / |objective|``; 0 if they differ only by rounding.
     gap_asked
         The requested gap.
     stopped
@@ -129,9 +129,9 @@ class Proof:
         seconds: dict[str, float] | None = None,
         noise: float = 0.0,
     ) -> Proof:
-        """Return the proof of a plan; a bound missed only by rounding counts as reached.
+        """Return the proof of a plan; a gap missed only by rounding counts as reached.
 
-        A bound on the wrong side of the plan is moved to the plan's objective.
+        A bound on the wrong side of the objective is replaced by the objective.
 
         Parameters
         ----------
@@ -158,7 +158,6 @@ class Proof:
         if short <= max(settings.ARITHMETIC * abs(objective), noise):
             short = 0.0
         gap = short / max(abs(objective), 1e-12) if short > 0 else 0.0
-        # A gap that exceeds the requested gap only by a rounding error counts as reached.
         reached = math.isfinite(gap) and gap <= gap_asked * (1 + settings.EXACT)
         return cls(
             status="optimal" if reached else "feasible",

@@ -1,9 +1,8 @@
 """The relaxation of the whole program, and a plan found by diving from it.
 
 The interior point method solves the linear program of a city the size of Karachi in seconds; cuts
-take minutes to reach the same bound. The dive then fixes options with the largest values, step by
-step. Each step fixes options that use a given share of the scarcest resource; the next solve starts
-from the last basis.
+take minutes to reach the same bound. Each step of the dive fixes the options with the largest
+values, up to a share of the scarcest resource. The next solve starts from the last basis.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Floors relaxed by penalties, for windows that start without a feasible plan.
 
-Every row that a first plan may miss (floors, kept values of earlier aims, business cases) has a
-column for its shortfall, with a cost above any possible worth. A plan without shortfall is a plan
-of the program itself.
+Each row that a first plan may miss (a floor, a kept value of an earlier aim, a business case) has a
+shortfall column, which costs more than any possible worth. A plan without shortfall is a plan of
+the original program.
 """
 
 from __future__ import annotations
@@ -60,14 +60,13 @@ def viable(
 ) -> Ints | None:  # fmt: skip
     """Return a choice of viable stations under the viability gap; None if none is known.
 
-    Under the viability gap a relaxation uses more stations than the budget can pay for. The
-    stations with the largest shortfalls are replaced by the largest cheaper option at their site (a
-    smaller or a later station), or are dropped if there is none. This is repeated until no
-    shortfall remains. In a large program, the cheaper option must save at least the shortfall. This
-    halves the run time; smaller steps would also cost many stations a part of their sales. If time
-    runs out, all stations with a shortfall are dropped; the other stations lose no customers by
-    this. `hurried`: whether to check shortfalls at least once, even if time is up; `at_once`:
-    whether to drop all stations with a shortfall at the first check.
+    Under the viability gap, a relaxation may use more stations than the budget can pay for. The
+    stations with the largest shortfalls are replaced by the largest cheaper option at their site
+    (smaller or later), or dropped if there is none, until no shortfall remains. In a large program,
+    the cheaper option must save at least the shortfall: this halves the run time, and smaller steps
+    would cost many stations a part of their sales. If time runs out, all stations with a shortfall
+    are dropped; the others lose no customers. `hurried`: whether to check shortfalls at least once,
+    even if time is up; `at_once`: whether to drop all stations with a shortfall at the first check.
     """
     soft = softened(frame)
     assert soft is not None  # there are rows of the gap

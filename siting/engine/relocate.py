@@ -2,9 +2,7 @@
 
 A station that moves keeps its customers; the gain is the fall in the sum of their drives. If an
 option at the free site is no more expensive and no smaller, and all customers reach it, then all
-limits remain satisfied, and no program has to be solved. Without this step, a station might remain
-at the edge of a city although a site among its customers is free, because the other steps may never
-try that site.
+limits remain satisfied, and no program has to be solved. The other steps may never try such a site.
 """
 
 from __future__ import annotations
@@ -22,8 +20,7 @@ from siting.program.money import caps_of, cases_of, is_shared
 def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
     """Return a choice with stations moved to shorten drives; unchanged if no move helps.
 
-    `frame`: the program for the shortest drives; `point`: the values of its columns under the
-    choice.
+    `frame`: the program for the shortest drives; `point`: its column values under the choice.
     """
     alike = _Alike(frame)
     gain = _gains(frame, choice, point)
@@ -53,8 +50,7 @@ def relocated_often(
     """Move stations while that shortens drives; return the choice and its value.
 
     The value is signed so that more is better; it is -inf if the choice misses a requirement.
-    `serving`: clock for computing the service, by default `clock`; a separate clock lets this
-    computation finish after the deadline.
+    `serving`: clock for computing the service, by default `clock`.
     """
     best, value = choice, -np.inf
     while True:
@@ -73,9 +69,9 @@ def relocated_often(
 def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
     """Return a choice improved by moving stations one by one, while time allows.
 
-    Unlike in `relocated`, a move may leave customers to other stations, so each move is judged by
-    the service of the whole plan. Stations with the longest drives are tried first. For each
-    station, the free sites that most of its energy can reach are tried first.
+    Unlike in `relocated`, a station may leave customers to other stations, so each move is judged
+    by the service of the whole plan. Stations with the longest drives are moved first. Each
+    is tried first at the free sites in reach of most of the energy that it serves.
     """
     best = frame.serve(choice, clock)
     if not best.found:
@@ -105,10 +101,7 @@ def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
 
 
 def _reached(frame: Frame, choice: Ints, point: Floats) -> tuple[Floats, Floats]:
-    """Return a table of the energy of stations (rows) in reach of sites, and mean drives.
-
-    Energy is in the program's unit; each station's mean drive is in the unit of the aim.
-    """
+    """Return each station's energy in reach of each site (column), and its mean drive."""
     now = _Sales(frame, choice, point)
     reached = (now.by_customer(now.kwh) @ now.within(np.ones(len(now.site)))).toarray()
     drives = np.bincount(now.station, -now.kwh * now.worth[now.used], len(choice))
@@ -178,10 +171,7 @@ class _Alike:
 
 
 def _gains(frame: Frame, choice: Ints, point: Floats) -> sparse.coo_array:
-    """Return a table of the savings if a station (row) moves to a site (column).
-
-    Only sites that all customers of the station reach have an entry.
-    """
+    """Return the savings of moving a station (row) to a site (column) all its customers reach."""
     now = _Sales(frame, choice, point)
     count, there = now.by_customer(np.ones(len(now.used))), now.within(np.ones(len(now.site)))
     reach = sparse.coo_array(count @ there)

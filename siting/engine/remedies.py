@@ -16,7 +16,7 @@ class Mend:
     """Changes that together resolve the conflict."""
 
     excess: dict[int, float]  # excess of each requirement, by its position
-    # Figures to set instead, verified by a plan; empty if no plan was found in time.
+    # New figures, verified by a plan; empty if no plan was found in time.
     figures: dict[int, float]
     standing: Flags  # whether each site has a station in that plan
     # If only one requirement changes, a proven lower bound on its excess.
@@ -25,10 +25,7 @@ class Mend:
 
 @dataclass(frozen=True)
 class Line:
-    """A requirement in the conflict.
-
-    `bound` names the field, ``have`` or ``need``, that is only a bound; blank: neither.
-    """
+    """A requirement in the conflict; `bound`: which of ``have`` and ``need`` is a bound."""
 
     one: Requirement
     have: float
@@ -73,10 +70,7 @@ def rounded(one: Requirement, excess: float, *, whole: bool = False) -> float:
 
 
 def mended(k: int, one: Requirement, mend: Mend, required: Flags, sites: Names) -> Line:
-    """Return the `Line` of a requirement whose change is known.
-
-    The requirement changes alone, or together with others.
-    """
+    """Return the `Line` of a requirement whose change, alone or with others, is known."""
     excess, figure = mend.excess[k], mend.figures[k]
     value = _written(figure, one.unit)
     fix = f"lower it to {value} or less" if one.least else f"raise it to {value}"

@@ -2,8 +2,8 @@
 
 1. Under the viability gap, the relaxation from column generation (if any) yields viable plans. A
    large program then goes straight to the turns.
-2. Cuts are added to the master problem in rounds, until they hardly lower the bound. If the
-   relaxation with all options is known, the rounds stop after the work of one turn, and later turns
+2. Cuts are added to the master problem in rounds, until they hardly lower the bound. If column
+   generation has already given a bound, the rounds stop after the work of one turn, and later turns
    continue them.
 3. The relaxation under these cuts yields viable plans, or is rounded. If choices cannot be
    evaluated fast, a dive comes first.
@@ -33,7 +33,7 @@ def search_root(inc: Incumbent) -> None:
     if inc.known is not None and inc.master.cutter.money:
         with inc.clock.phase("viable", inc.until(settings.START_SHARE)):
             round_viable(inc, whole_stations(inc, [inc.known.taken]))
-        # In a large program, the first rounds of cuts take longer than that relaxation took.
+        # In a large program, the first rounds of cuts take longer than column generation.
         if inc.done or inc.heavy:
             return
     if inc.choice is not None:
@@ -51,7 +51,7 @@ def search_root(inc: Incumbent) -> None:
     if money:
         with inc.clock.phase("viable", inc.until(settings.ROOT_SHARE)):
             round_viable(inc, whole_stations(inc, [inc.root.taken]))
-        if inc.best > before:  # further steps would not improve on that
+        if inc.best > before:  # further steps would not improve the plan
             return
     # If choices can be evaluated fast, construction gives as good a plan as a dive, and sooner.
     if not money and (inc.valuer is None or inc.choice is None):
@@ -63,10 +63,7 @@ def search_root(inc: Incumbent) -> None:
 
 
 def cut(inc: Incumbent, stalled: float, ends: float) -> None:
-    """Add cuts until a round lowers the bound by less than the share `stalled`.
-
-    If `inc.known` is set, the rounds stop after the work of one turn. Later turns continue them.
-    """
+    """Add cuts until a round lowers the bound by less than the share `stalled`."""
     began = inc.clock.work
     with inc.clock.phase("cuts", inc.until(ends)):
         if inc.known is None:
@@ -124,8 +121,7 @@ def _dive(inc: Incumbent) -> None:
 def relax(inc: Incumbent) -> None:
     """Compute the relaxation with all options and dive from it.
 
-    Nothing is done if a relaxation and a plan are already known. If there is a plan, only the
-    greedy method dives, as it has no windows.
+    Nothing is done if a relaxation and a plan are known. With a plan, only the greedy method dives.
     """
     if inc.known is not None and inc.choice is not None:
         return

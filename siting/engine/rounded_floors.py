@@ -1,19 +1,18 @@
-"""Rounded floors: rows on whole stations, derived from floors on energy.
+"""Rounded floors: rows that count whole stations, derived from minimums of energy (floors).
 
-Every plan meets a row that requires energy, ``sum of w_c x_c >= b``. So it also meets the row
-derived at prices ``p_i`` on demand (`siting.engine.parts`)::
+Every plan that meets a floor, ``sum of w_c x_c >= b``, also meets the row derived from the floor at
+prices ``p_i`` on demand (`siting.engine.parts`)::
 
     sum over stations of intake(w - p)  >=  b - sum of p_i d_i
 
-This row, ``sum of a_o y_o >= b``, contains only options. For example, 5.05 stations of one size may
-meet it in the relaxation, whereas a plan needs 6 of them, or a larger station. Mixed-integer
+This row contains only options; below, it is ``sum of a_o y_o >= b``. The relaxation may meet it
+with 5.05 stations of one size, whereas a plan needs 6 of them, or a larger one. Mixed-integer
 rounding excludes 5.05. With a divisor ``q`` and the fractional part ``f`` of ``b / q``, the row ::
 
     sum of (floor(a_o / q) + min(1, fraction(a_o / q) / f)) y_o  >=  ceil(b / q)
 
-holds for all integer ``y`` that satisfy the original row. Each demand row has a price of 0 or a
-price equal to its whole worth. The rows with a price are either all rows of some kinds of demand,
-or the rows that the relaxation serves in full.
+holds for all integer ``y`` that satisfy the original row. Each demand row has a price of 0 or its
+whole worth. The rows priced are those of some kinds, or those that the relaxation serves in full.
 
 Source: H. Marchand, L. Wolsey: Aggregation and mixed integer rounding to solve MIPs. Operations
 Research 49 (2001), 363-371.
@@ -76,8 +75,7 @@ class RoundedFloors:
     def broken(self, taken: Floats, price: Floats) -> tuple[sparse.csr_array, Floats]:
         """Return the rows over options that a point violates most, and their lower limits.
 
-        `taken`: value of each option; `price`: duals of the matrix rows at the relaxation's
-        optimum.
+        `taken`: value of each option; `price`: duals of the rows at the relaxation's optimum.
         """
         rows, least = [np.zeros((0, self.frame.count))], []
         for floor, always in self.floors:
@@ -88,7 +86,7 @@ class RoundedFloors:
         return sparse.csr_array(np.concatenate(rows)), np.array(least)
 
     def _sets_of_kinds(self) -> Iterator[Flags]:
-        """Yield masks (row by slice) of priced rows: none, those of one kind, all but those."""
+        """Yield masks (row by slice) of priced rows: no rows, one kind, all other kinds."""
         service = self.frame.service
         kinds = np.unique(service.kind).tolist()
         alone = {frozenset({kind}) for kind in kinds}
@@ -98,10 +96,7 @@ class RoundedFloors:
             yield np.repeat(priced[:, None], service.kwh.shape[1], axis=1)
 
     def _served_whole(self, floor: _Floor, price: Floats) -> list[tuple[float, Floats]]:
-        """Return the floor's row over options if demand rows with a large dual have a price.
-
-        A dual is large if it exceeds half the worth of its row.
-        """
+        """Return the floor's row over options, priced where duals exceed half the worth."""
         of_floor = abs(float(price[floor.row]))
         if not of_floor:
             return []
@@ -130,7 +125,7 @@ class RoundedFloors:
             constant, of_part = cutter.priced(p, value, price)
             least -= constant
             amount += of_part
-        # A required site always has one of its options: deduct the smallest amount of these.
+        # A required site has one of its options: deduct the smallest of their amounts.
         for site in np.flatnonzero(frame.must).tolist():
             mine = frame.site == site
             always = float(amount[mine].min())
@@ -140,10 +135,7 @@ class RoundedFloors:
 
 
 def rounded(least: float, amount: Floats, taken: Floats) -> list[tuple[Floats, float]]:
-    """Return the roundings of ``sum of amount_o y_o >= least`` that a point violates most.
-
-    Each rounding consists of the coefficients of all options and a lower limit.
-    """
+    """Return the most violated roundings of ``sum of amount_o y_o >= least``: rows and limits."""
     scale = max(float(np.abs(amount).max(initial=0.0)), abs(least))
     least -= settings.EXACT * scale
     if least <= settings.SIGNIFICANT * scale:
@@ -173,7 +165,7 @@ def rounded(least: float, amount: Floats, taken: Floats) -> list[tuple[Floats, f
 
 
 def _steps(amount: Floats, q: float, part: float, most: float) -> Floats:
-    """Return the coefficients of a rounding, each at most `most`."""
+    """Return the rounded coefficients, each reduced to at most `most`."""
     ratio = amount / q + settings.EXACT
     whole = np.floor(ratio)
     out: Floats = np.minimum(whole + np.minimum((ratio - whole) / part, 1.0), most)

@@ -1,7 +1,6 @@
 """The solve of one aim: a first plan, a bound, and turns that improve both.
 
-1. A start: an earlier or a constructed plan, filled up in order of worth per rupee if evaluation is
-   fast.
+1. A start: an earlier or a constructed plan, filled up by worth per rupee if evaluation is fast.
 2. The root: a bound by cuts, and plans from the relaxation (`siting.engine.root`).
 3. Turns until the gap is proven (`siting.engine.schedule`): roundings make plans; crossings and
    windows (large neighbourhood search) improve them; further cuts improve the bound; integer master
@@ -73,7 +72,7 @@ def begin(inc: Incumbent) -> None:
         return
     ends = settings.START_SHARE if inc.frame.program.gap is None else settings.MAIN_SHARE
     with inc.clock.phase("start", inc.until(ends)):
-        # With no time left, every method constructs a plan that builds a station.
+        # Once time is up, the greedy method also uses `first_plan`, which still builds a station.
         greedy = inc.options.greedy and _in_any_money(inc) and not inc.clock.over
         if greedy:
             _start_greedily(inc)
@@ -98,7 +97,7 @@ def _briefly(inc: Incumbent) -> None:
 
 
 def _in_any_money(inc: Incumbent) -> bool:
-    """Return whether the aim allows greedy plans for every sum of money."""
+    """Return whether the aim allows greedy plans for all smaller budgets too."""
     first = not inc.frame.reached and inc.frame.aim.of_worth
     drawn = inc.frame.program.gap is not None
     one = inc.frame.program.year_plan is None
@@ -119,7 +118,7 @@ def _start_greedily(inc: Incumbent) -> None:
 
 
 def _greedily(inc: Incumbent) -> None:
-    """Compute a bound by cuts; round the relaxation unless there are greedy plans for all sums."""
+    """Compute a bound by cuts; round the relaxation unless there are plans for all budgets."""
     valuer = inc.valuer
     if valuer is not None:
         words = guarantee(valuer)
@@ -162,8 +161,8 @@ def _whole(inc: Incumbent, nodes: int | None) -> None:
         believed = inc.frame.signed(answer.objective)
         if start is None or value >= believed - max(1e-6 * abs(believed), inc.noise):
             return
-        # HiGHS 1.16 may overvalue a start in its presolve, and then skips all worse solutions.
-        # The bound remains valid.
+        # HiGHS 1.16 may overvalue a start in its presolve and skip worse solutions. The bound
+        # remains valid.
         start = None
 
 

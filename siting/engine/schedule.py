@@ -1,9 +1,9 @@
 """The order of an aim's steps, by the gap that each closes per unit of work.
 
-Steps produce plans and bounds, and each continues from where it stopped. Every second turn goes to
-the step that recently closed the most gap per unit of work. The other turns go to the step with the
-least work so far, so that none starves and none takes more than twice its share. Work is counted by
-the solver's iterations, not by a clock, so that runs are reproducible.
+Steps produce plans and bounds, and continue from where they stopped. Every second turn goes to the
+step that recently closed the most gap per unit of work. The other turns go to the step with the
+least work so far, so that none starves. Work is counted in solver iterations, not in seconds, so
+that runs are reproducible.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ class Step:
     """A step: `turn` takes one turn, and returns whether another turn may gain more.
 
     `ready`: whether the step can take a turn now; `growth`: ratio of a turn's work to that of the
-    turn before; `left`: the gap between the incumbent and the step's own bound, which may be worse
-    than the best bound.
+    turn before; `left`: gap between the incumbent and the step's own bound, if it has one.
     """
 
     turn: Callable[[], bool]
@@ -45,9 +44,9 @@ def take_turns(
 ) -> Ended:  # fmt: skip
     """Let steps take turns until `done` or until none is ready; return why the turns ended.
 
-    `steps`: in the order of their first turns; `clock`: counts the work; `left`: difference between
-    bound and incumbent now, infinite while either is unknown; `turns`: maximum number of turns;
-    `yields`: whether to leave the remaining time to later aims.
+    `steps`: in the order of their first turns; `clock`: counts the work; `left`: returns the gap,
+    infinite without a bound or an incumbent; `turns`: maximum number of turns; `yields`: whether to
+    leave the remaining time to later aims.
     """
     going, taken = list(steps), 0
     while (ready := [one for one in going if one.ready()]) and not done():

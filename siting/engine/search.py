@@ -1,8 +1,8 @@
 """Fast heuristics: greedy fill by worth per rupee, then exchanges of two sites at a time.
 
 Every choice here respects all limits. Values are exact (`siting.engine.valuer`); bounds exclude
-changes that cannot help, so that few changes have to be evaluated. Nothing is random, and ties go
-to the first option.
+changes that cannot help, so few changes are evaluated. Nothing is random, and ties go to the first
+option.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from siting.program.instance import Floats, Ints
 def fill(valuer: Valuer, state: State, clock: Clock) -> State:
     """Return the choice with options added or improved while resources last.
 
-    The next change is the one with the most worth for its price; changes that cost no more than the
-    current option come first. The gain of an option can only shrink as others are added. So its
-    earlier gain is a bound, and most gains need not be recomputed.
+    The next change is the one with the most worth for its price; changes that cost nothing come
+    first. Gains only shrink as options are added, so an earlier gain is a bound, and few gains are
+    recomputed.
     """
     for after in filling(valuer, valuer.room, state, clock):
         state = after
@@ -56,10 +56,7 @@ def filling(valuer: Valuer, room: Room | Purse, state: State, clock: Clock) -> I
 def _best_change(
     valuer: Valuer, state: State, gain: Floats, known: Floats, paid: Floats | float, clock: Clock
 ) -> tuple[State, int] | None:
-    """Return the change with the most gain for its price, and its site; None without a gain.
-
-    Once time is up, the best change so far is returned.
-    """
+    """Return the change with the most gain for its price, and its site; None without a gain."""
     rate = gain / np.where(np.asarray(paid) > 0, paid, 1.0)
     best: tuple[State, int] | None = None
     best_rate = 0.0
@@ -79,10 +76,9 @@ def _best_change(
 def exchange(valuer: Valuer, state: State, clock: Clock, *, enough: float = np.inf) -> State:
     """Return the choice improved by 2-exchanges: one site steps down, another steps up.
 
-    A site steps down to a cheaper option or to none; another site steps up to any option that then
-    fits. The pair with the highest bound is evaluated first; the first improvement is applied, and
-    the remaining resources are filled. A site that loses no worth by stepping down does so at once,
-    because its money can be used elsewhere.
+    A site steps down to a cheaper option or to none; another steps up to any option that then fits.
+    Pairs with the highest bounds are evaluated first. The first improvement is applied, and the
+    remaining resources are filled. A site that loses no worth by stepping down does so at once.
     """
     while not clock.over and state.value < enough:
         better = _one_exchange(valuer, state, clock)
@@ -133,7 +129,7 @@ def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
 def polish(valuer: Valuer, state: State, clock: Clock) -> State:
     """Drop options, or replace them with cheaper ones, where no worth is lost; return the choice.
 
-    Options with the largest subsidies come first; ties go to the largest costs, then to the last
+    Options with the largest subsidies come first, then those with the largest costs, then the last
     sites. Nothing is added.
     """
     improved = True

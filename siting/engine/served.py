@@ -27,7 +27,7 @@ def worked_out(
 ) -> tuple[Service, Floats, Floats]:
     """Return the service of a choice, with the shortest drives that the aims allow.
 
-    The result consists of the pairs, the energy by pair and slice (kWh/day), and payments
+    The result consists of the pairs, the energy by pair and slice (kWh/day), and the payments
     (`subsidies`).
     """
     if served_whole([*(one.aim for one in reached), ShortestDrives()], program):
@@ -55,10 +55,9 @@ def reached_again(
 ) -> tuple[Frame, Answered] | None:
     """Return an aim's frame in which a choice is feasible, and the choice's service, or None.
 
-    A solver may reach a value only by using its tolerance in many rows; then the value cannot
-    always be reached again. All values except the first `required` ones are made worse by a share,
-    the first in `settings.LOSSES` with which the choice is feasible. `by_cell`: whether cells are
-    kept apart; the tightest tolerances are then tried first.
+    A solver may reach a value only within its tolerances. All values except the first `required`
+    ones may therefore worsen by a share, the first in `settings.LOSSES` with which the choice is
+    feasible. `by_cell`: whether to keep cells apart, and to try the tightest tolerances first.
     """
     for loss in settings.LOSSES:
         kept = [*reached[:required], *(lowered(one, loss) for one in reached[required:])]
@@ -90,9 +89,8 @@ def energies(frame: Frame, point: Floats) -> Floats:
     used = np.zeros_like(service.kwh)
     np.add.at(used, service.row, out)
     share = used / np.where(service.kwh > 0, service.kwh, 1.0)
-    # A row that is served in full except for the tolerance counts as served in full.
+    # A row that is served in full within the tolerance counts as served in full.
     out = out / np.where(share > 1 - settings.NOISE, share, 1.0)[service.row]
-    # An energy that is a tiny share of its row's demand is dropped.
     tiny = settings.ARITHMETIC * service.kwh[service.row]
     kept: Floats = np.where(out > tiny, out, 0.0)
     return kept
@@ -101,9 +99,8 @@ def energies(frame: Frame, point: Floats) -> Floats:
 def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
     """Return the public money paid to each offer by the end of each year (PKR): its viability gap.
 
-    Money is paid as late as possible, and early only if the money of a later year does not suffice.
-    Without a viability gap nothing is paid and the table is empty. `energy` is by pair and slice
-    (kWh/day).
+    Money is paid late, and early only if the money of a later year does not suffice. Without a
+    viability gap nothing is paid and the table is empty. `energy`: by pair and slice (kWh/day).
     """
     program, service = frame.program, frame.service
     if program.gap is None:
@@ -135,9 +132,9 @@ def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
 def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
     """Return each station's payment, given all stations' shortfalls (below 0: a surplus).
 
-    A business case receives the net sum of its stations' shortfalls and surpluses. The payment goes
-    to the stations with a shortfall, in proportion to their shortfalls. What exceeds their caps
-    goes to the other stations of the business case.
+    A business case receives its stations' shortfalls less their surpluses. This payment goes to the
+    stations with a shortfall, in proportion to the shortfalls. What exceeds their caps goes to the
+    other stations of the business case.
 
     Examples
     --------
@@ -159,9 +156,9 @@ def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
 def paid_ahead(due: Floats, most: Floats, granted: Floats) -> Floats:
     """Return the sums paid by the end of each year (PKR), if money is paid as late as limits allow.
 
-    `due`: minimum paid by the end of each year (column) at each site (row); the last column is the
-    whole payment; `most`: maximum that may be paid by the end of each year; `granted`: maximum that
-    may be paid in each year.
+    `due`: least paid by the end of each year (column) at each site (row), in the last year the
+    whole payment; `most`: most that may be paid by the end of each year; `granted`: most that may
+    be paid in each year.
 
     Examples
     --------

@@ -1,11 +1,10 @@
-"""The subproblem of the cuts: the shortfall of measures at fractional options, as an LP.
+"""The LP behind the cuts: how far the service falls short of what the master problem claims.
 
-The subproblem has the rows of the whole program (`siting.program.matrix`). Its options are fixed at
-their fractions and moved to the right-hand side. One more row per measure requires that service
-plus shortfall is at least what the master problem claims. The service of a pair is limited by the
-fraction at its site. Only limits of rows and columns change from point to point, so the dual
-simplex method restarts from its last basis; the duals at the optimum are the weights and prices of
-the cut (`siting.engine.cuts`).
+This subproblem has the rows of the whole program (`siting.program.matrix`). Its options are fixed
+at their fractions, which also limit the service of each pair. For each measure, one more row
+requires that service plus shortfall is at least what the master problem claims. Only limits of rows
+and columns change from point to point, so the dual simplex method restarts from its last basis. The
+duals are the weights and prices of the cut (`siting.engine.cuts`).
 """
 
 from __future__ import annotations
@@ -30,10 +29,7 @@ FAMILIES = ("demand", "capacity", "cover", "gap", "cap")
 
 
 class Shortfall:
-    """The subproblem of one group of parts.
-
-    `worth_only`: whether worth is the only measure of the subproblem.
-    """
+    """The subproblem of one group of parts; `worth_only`: whether worth is its only measure."""
 
     def __init__(self, cutter: Cutter, group: list[int], *, worth_only: bool = False) -> None:
         self.cutter, self.group, self.frame = cutter, group, cutter.frame
@@ -65,15 +61,14 @@ class Shortfall:
         if paid.shape[1]:
             self.rupee = paid.max(axis=1).toarray().ravel()
         self.measures = self._measures()
-        # A single measure is the objective. Several measures have a row each, and the first column
-        # is their common shortfall.
+        # A single measure is the objective. Several measures have a row each and share a shortfall,
+        # the first column.
         self.single = len(self.measures) == 1
         outer = sparse.vstack([row for _, row, _ in self.measures])
         self.cost = outer.toarray()[0] if self.single else np.zeros(len(self.columns))
         self.a = sparse.csc_array(inner if self.single else sparse.vstack([inner, outer]))
         n = self.a.shape[0]
-        # The second column absorbs any need that exceeds earnings plus caps. It enters none of the
-        # measures.
+        # The second column absorbs need beyond earnings plus caps, outside all measures.
         lacking = np.zeros(n, dtype=bool)
         if self.money:
             lacking[: len(self.rows)] = np.isin(self.rows, frame.rows_of("gap"))
@@ -159,7 +154,7 @@ class Shortfall:
         frame, m = self.frame, self.frame.matrix
         out: dict[int, tuple[Ints, Ints]] = {}
         of_row = np.flatnonzero(np.isin(self.rows, frame.rows_of("demand")))
-        # Any column of a row identifies the merged demand row and the slice of that row.
+        # Any column of a row identifies its merged demand row and slice.
         first = m.a.indices[m.a.indptr[self.rows[of_row]]] - frame.count
         row, slice_ = frame.energy_row[first], frame.energy_slice[first]
         for p in self.group:
@@ -309,8 +304,7 @@ class Shortfall:
 class Shortfalls:
     """The subproblems of all groups of parts, each built on first use.
 
-    Where floors or money link parts, the shortfall of each single part is computed first, which is
-    fast and usually enough. The large subproblems of the groups come second.
+    Parts linked by floors or money also have common cuts; cuts of one part are faster to find.
     """
 
     def __init__(self, cutter: Cutter, clock: Clock, *, threads: int) -> None:
@@ -325,8 +319,8 @@ class Shortfalls:
         """Return each group's cut at the first point that yields a violated cut.
 
         `points`: values of the options; `measured`: all columns of the master problem; `breaks`:
-        function that tests whether the point to cut off violates a cut; `linked`: whether linked
-        parts get a common cut, instead of a cut on the worth of each part.
+        tests whether the point to cut off violates a cut; `linked`: whether to give linked parts a
+        common cut, instead of a worth cut for each part.
         """
         left, out = self._programs(linked=linked), []
         self.missed = False

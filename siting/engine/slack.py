@@ -15,8 +15,8 @@ from siting.program.instance import Flags, Floats, Ints
 class Room:
     """The resources of one program, prepared to test changes.
 
-    A *change* builds an option at its site, in place of any other there. Changes are numbered:
-    first one change per option, then one per site, which empties that site.
+    A *change* builds an option at its site, in place of any other there, or empties a site. Changes
+    are numbered: first one per option, then one per site.
     """
 
     def __init__(self, frame: Frame) -> None:
@@ -35,10 +35,7 @@ class Room:
         self.price = self._price(frame)
 
     def _price(self, frame: Frame) -> Floats:
-        """Return each option's price: its subsidy (PKR) if only money is limited, else its use.
-
-        The use is the sum of the shares that the option takes of all upper limits.
-        """
+        """Return each option's subsidy (PKR) if money alone is limited, else its use of limits."""
         subsidy = frame.options.of_offers(frame.program.instance.offer_subsidy)[:, -1]
         if not self.limited:
             return subsidy
@@ -64,8 +61,8 @@ class Room:
     def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
         """Return which changes to a choice stay within all limits.
 
-        `choice`: option at each site, -1 if empty; `begun`: whether the choice is still partial, so
-        that it need not meet lower limits yet.
+        `choice`: option at each site, -1 if empty; `begun`: whether the choice is only partial and
+        need not meet lower limits yet.
         """
         wide, narrow = self.used(choice)
         there = np.flatnonzero(choice >= 0)
@@ -115,10 +112,7 @@ class Room:
 
 
 class Purse:
-    """The room left under a smaller budget; prices of options do not depend on the budget.
-
-    `most` is the public money (PKR) that a choice must stay below.
-    """
+    """The room left under a smaller budget; `most`: money (PKR) that a choice must stay below."""
 
     def __init__(self, frame: Frame, room: Room) -> None:
         self.room, self.most, self.site = room, np.inf, frame.site

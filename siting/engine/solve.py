@@ -107,11 +107,11 @@ def chosen(
     method: Method = "exact",
     start: Sequence[str] = (),
 ) -> tuple[Program, Result]:
-    """Return the best choice for a program's first aim at a gap of 0, and a bound on any choice.
+    """Solve a program's first aim to a gap of 0; return the best choice and a bound on all choices.
 
-    The service is not computed, because that would take longer than the choice. The first item
-    returned is the program whose options the choice refers to; pricing may have narrowed its
-    offers. `kept`: values of other aims that the choice must reach; other arguments as for `solve`.
+    The service is not computed, because that takes longer. The first item returned is the program
+    whose options the choice refers to; pricing may have narrowed its offers. `kept`: values of
+    other aims that the choice must reach; other arguments as for `solve`.
 
     Raises
     ------
@@ -140,7 +140,7 @@ class _Solve:
         before: Sequence[Reached] = (),
     ) -> None:
         self.program, self.effort, self.clock, self.before = program, effort, clock, before
-        # The program with all offers, and the positions in it of the offers of `program`.
+        # The program with all offers, and the positions of the offers of `program` in it.
         self.whole = program
         self.kept: Ints = np.arange(len(program.instance.offer_ids))
         self.choice: Ints | None = None
@@ -156,13 +156,12 @@ class _Solve:
                 self.choice = self._as_money_allows(own)
         self.results: list[tuple[Aim, Result, dict[str, float]]] = []
         self.exact_ties = False
-        # Share of the time limit after which an aim may end without a proof, if other aims follow.
+        # Share of the time limit after which an aim that others follow may end without a proof.
         self.yields_from = math.inf
         self.left_out = LeftOut()
         # Bounds on all plans in the first aim, with the prices that prove them.
         self.bounds: Bounds | None = None
-        # `inc`: the incumbent of the last search. `beyond`: a bound on every plan that uses an
-        # option left out of that search.
+        # `inc`: incumbent of the last search; `beyond`: bound on plans with options left out of it.
         self.inc: Incumbent | None = None
         self.beyond = -math.inf
         self.finish_s = 0.0  # time to reserve for the answer
@@ -177,16 +176,12 @@ class _Solve:
         return np.sort(chosen[np.isin(last[chosen], offers)])
 
     def _as_money_allows(self, offers: Sequence[int]) -> Ints:
-        """Return the options that build given offers in order, each as soon as the budget allows.
-
-        Offers that no year's budget allows are left out.
-        """
+        """Return options that build given offers in order, each as soon as the budget allows."""
         program, options = self.program, self.program.options
         plan = program.year_plan
         assert plan is not None
         drawn = options.of_offers(program.instance.offer_subsidy)
-        # Money drawn by each option: by the end of each year if money carries over, else in each
-        # year.
+        # Money drawn in each year or, if money carries over, by the end of the year.
         need = drawn if plan.carry_over else np.diff(drawn, axis=1, prepend=0.0)
         left = plan.limit_pkr.copy()
         begin = (options.offer >= 0).argmax(axis=1)
@@ -276,11 +271,7 @@ class _Solve:
         self.tree = Task(lambda _: go_on_with_tree(inc), inc.clock)
 
     def _go_on(self, inc: Incumbent | None, beyond: float) -> None:
-        """Lower the first aim's bound in the time that the last aim leaves; the plan is final.
-
-        `inc`: incumbent of the first aim's search; `beyond`: bound on plans that use options
-        missing from that search.
-        """
+        """Lower the first aim's bound in the time that the last aim leaves; the plan is final."""
         aim, result, seconds = self.results[0]
         if inc is None or inc.tree_turn is None or len(self.results) == 1:
             return
@@ -377,8 +368,8 @@ class _Solve:
 
     def _narrowed(self, aim: Aim, reached: Sequence[Reached]) -> Result:
         """Return the best plan over offers that pricing selects, and a bound over all offers."""
-        # For the cost to all, pricing is allotted most of the time: it provides the bound, and
-        # later steps hardly improve a plan whose stations have been moved.
+        # For the cost to all, pricing gets most of the time: it provides the bound, and later steps
+        # hardly improve a plan whose stations have been moved.
         share = 1 - settings.LAST_SHARE if aim.of_stations else settings.ROOT_SHARE
         with self.clock.phase("pricing", self.clock.share + share * (1 - self.clock.share)):
             whole, priced = self._priced(aim, reached)
@@ -418,10 +409,7 @@ class _Solve:
             self._narrow(np.union1d(self.kept, _offers_of(whole.options, new)))
 
     def _tightened(self, priced: Priced, aim: Aim, bounds: Bounds) -> Priced:
-        """Return the bounds of all offers, tightened at the prices of the cuts.
-
-        The first aim's best prices are kept for the certificate.
-        """
+        """Return the bounds of all offers, tightened; keep the best prices for the certificate."""
         first = not self.results and aim.of_worth
         if first and (self.bounds is None or bounds.bound < self.bounds.bound):
             self.bounds = bounds
@@ -459,9 +447,8 @@ class _Solve:
     def _schedule(self, aim: Aim) -> None:
         """Find a first plan over all years, from a plan for the last year alone.
 
-        A plan for the last year, with all money granted by then, shows which stations a good plan
-        has. The program of all years is then restricted to the offers of these stations, so that it
-        is small; it decides when to build them.
+        The plan for the last year, with all money granted by then, shows which stations a good plan
+        has. A small program with only their offers then decides when to build them.
         """
         clock = self.clock
         last = _Solve(self.whole.only_last_year(), self.effort, clock, ())
@@ -505,11 +492,9 @@ class _Solve:
     ) -> tuple[Frame, float]:
         """Return the frame of an aim, and the value of the current plan in it.
 
-        `program`: the program to use; by default the one narrowed by pricing.
-
-        Because of solver tolerances, a value reached before may be infeasible now. The smallest
-        loss that keeps the current plan feasible is allowed. The value is signed so that more is
-        better; it is -inf without a feasible plan.
+        `program`: by default the one narrowed by pricing. Solver tolerances may make the plan miss
+        the values reached; the frame then allows the smallest loss that makes the plan feasible.
+        The value is signed so that more is better; it is -inf without a feasible plan.
         """
         asked = len(self.before)  # number of values that any plan must reach
         of, choice = program or self.program, self.choice
@@ -544,9 +529,8 @@ class _Solve:
     def _won_back(self, reached: Sequence[Reached]) -> list[Reached]:
         """Return the reached aims, with each worth raised as far as the final stations allow.
 
-        All other aims, later ones included, keep their values. So a worth is not always recovered
-        in full: if a later aim minimised money at slightly less worth, that money may not pay for
-        the full worth.
+        All other aims keep their values. So a worth cannot always be raised to its earlier value:
+        the money that a later aim minimised may not pay for it.
         """
         assert self.choice is not None
         out = list(reached)
@@ -676,10 +660,7 @@ class _Solve:
         return result_of(self.inc)
 
     def _worked(self, inc: Incumbent, work: Callable[[Incumbent], None]) -> Incumbent:
-        """Call a function on an incumbent, and return the incumbent; Ctrl-C may end the call.
-
-        If a solver is stuck, the best plan so far is used.
-        """
+        """Call a function on an incumbent, and return it even after Ctrl-C or a stuck solver."""
         try:
             work(inc)
         except KeyboardInterrupt:

@@ -71,7 +71,7 @@ def run_solver(
         likely = (gap + 10 * settings.SIGNIFICANT) * max(abs(objective or 0.0), 1.0)
         if name == HIGHS and off > likely:
             # HiGHS 1.16 may overvalue a start in its presolve, drop it in postsolve and still
-            # report an optimum. The bound is valid; the plan is not optimal.
+            # report an optimum. Only the bound is valid.
             if start:
                 more = {"gap": gap, "threads": threads, "seed": seed, **options}
                 return run_solver(name, prob, clock, start=False, **more)

@@ -9,11 +9,11 @@ option that earns the most on its own (Lagrangian relaxation)::
 where ``v_o`` is the `intake` of option ``o`` (each kWh valued at its worth minus its price), minus
 the price of the resources that the option uses. Under the viability gap, the station must also
 break even; the price of its gap is the best of several. At an optimum of the master problem, the
-mean prices of its cuts, weighted by the duals, give nearly the bound of the master problem, because
-``L`` is convex. The bound from prices also holds for offers that pricing left out.
+mean prices of its cuts, weighted by the cuts' duals, give nearly the same bound, because ``L`` is
+convex. The bound from prices also holds for offers that pricing left out.
 
-Source: A. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming
-Study 2 (1974), 82-114.
+Source: A. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming Study
+2 (1974), 82-114.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Prices:
     def of(cls, frame: Frame, m: Matrix, dual: Floats, of_row: Floats, thrift: Floats) -> Prices:
         """Return prices from duals.
 
-        `m`: the matrix whose rows have the duals; `of_row`: prices of the merged rows, scaled;
-        `thrift`: extra price of a unit of each resource, scaled.
+        `m`: the matrix whose rows have the duals; `of_row`: scaled prices of the merged rows;
+        `thrift`: scaled extra price of a unit of each resource.
         """
         size, layout = abs(m.size), frame.layout
         demand = frame.service.of_each(of_row, missing=np.nan) * size / layout.energy_unit
@@ -79,10 +79,7 @@ class Bounds:
 
 
 def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
-    """Return the bounds on plans at the given prices.
-
-    `clock`: if its time runs out, the bounds may be weaker.
-    """
+    """Return the bounds on plans at the given prices; weaker ones if the clock's time runs out."""
     m, layout, service = frame.matrix, frame.layout, frame.service
     size = abs(m.size)
     price = np.zeros(m.a.shape[0])
@@ -90,8 +87,7 @@ def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
     price[money : money + len(prices.money)] = prices.money * layout.money_unit / size
     if len(prices.limits) == len(frame.resources):
         price[frame.rows_of("resource")] = prices.limits * resource_units(frame, m) / size
-    # A merged row has the price of any of its demand rows. If that price is unknown, it is the
-    # largest worth of a kWh in the row.
+    # A merged row has the price of any of its demand rows or, if unknown, its worth of a kWh.
     of_row, of = np.zeros_like(service.kwh), service.row_of_demand
     known, reached = np.zeros_like(prices.demand), of >= 0
     known[reached] = np.where(
@@ -121,8 +117,8 @@ def bound_by(
 ) -> BySites:
     """Return the bounds at the row duals of the frame's relaxation.
 
-    `cutter`: a cutter for the frame's parts; its measures do not matter. `live`: options of the
-    plans that the bound must cover; by default all.
+    `cutter`: a cutter for the frame's parts, with any measures; `live`: options of the plans that
+    the bound must cover, by default all.
     """
     return _bound(frame, cutter, price, np.maximum(frame.of_demand(price), 0.0), clock, live)
 
@@ -131,9 +127,8 @@ def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
     """Return a row (``<= 0``) for each site that its business case implies, or None.
 
     The result is None without the viability gap, and with concessions. At the worths in `by`, the
-    earnings of a site's pairs, less the site's payments, are at most what its options can earn
-    alone. The relaxation may violate this if a fraction of one option at a site covers the
-    shortfall of another option there.
+    pairs of a site, less its payments, earn at most what its options can earn alone. The relaxation
+    may violate this if a fraction of one option covers the shortfall of another.
     """
     rule, layout = frame.program.gap, frame.layout
     if rule is None or is_shared(cases_of(layout.instance, rule)).any():
@@ -152,15 +147,11 @@ def _bound(
     frame: Frame, cutter: Cutter, price: Floats, of_row: Floats, clock: Clock,
     live: Flags | None = None,
 ) -> BySites:  # fmt: skip
-    """Return the bounds at given prices.
-
-    `price`: prices of the rows that link sites; `of_row`: prices of demand.
-    """
+    """Return the bounds at prices of the rows that link sites, and of demand (`of_row`)."""
     m, layout, program = frame.matrix, frame.layout, frame.program
     price = price.copy()
     price[frame.rows_of(*OF_A_SITE)] = 0.0
-    # A positive dual counts only if the row has a finite upper limit, a negative dual only if it
-    # has a finite lower limit.
+    # A dual counts only if the row's limit on its side is finite.
     price[(price > 0) & ~np.isfinite(m.row_upper)] = 0.0
     price[(price < 0) & ~np.isfinite(m.row_lower)] = 0.0
     side = np.where(price > 0, m.row_upper, m.row_lower)
@@ -175,8 +166,8 @@ def _bound(
     gaps, most = np.zeros((frame.sites, years)), np.zeros(frame.count)
     for t in range(years):
         column = layout.subsidy_column[:, t]
-        # The price of a rupee may be negative if unspent money lapses: a rupee paid early saves a
-        # rupee in a later year in which money is scarcer.
+        # If unspent money lapses, the price of a rupee may be negative: a rupee paid early saves
+        # one in a later year with scarcer money.
         rupee = np.where(column >= 0, -reduced[column], 0.0)
         mine = [p for p in worths if cutter.year_of(p) == t]
         at = cutter.in_business(t, mine, worths, of_part, rupee)
@@ -210,9 +201,8 @@ def _lowest(
 ) -> tuple[Floats, Floats]:
     """Return each option's lowest coefficient over gap prices, and each site's best gap price.
 
-    A coefficient is convex in the gap price. At each site, the search closes in on the best price
-    for the option whose lowest coefficient is the highest at that site. With concessions there is
-    no search.
+    A coefficient is convex in the gap price. Each site's best price is that of the option whose
+    lowest coefficient is the highest there. With concessions there is no search.
     """
     site, sites = cutter.frame.site, cutter.frame.sites
     best = np.full(sites, top)
@@ -240,10 +230,9 @@ def _lowest(
 def _around(
     lowest: Floats, site: Ints, tried: list[Floats], found: list[Floats], best: Floats
 ) -> tuple[Ints, Floats, Floats]:
-    """Return, for each site, the option with the highest coefficient and two gap prices.
+    """Return each site's option with the highest coefficient, and the gap prices around its best.
 
-    The two are the tried prices on either side of the option's best price so far. The best prices
-    are written to `best`.
+    The best prices are written to `best`.
     """
     order = np.lexsort((-lowest, site))
     counts = order[np.flatnonzero(np.diff(site[order], prepend=-1))]

@@ -28,7 +28,7 @@ def break_ties(
 ) -> tuple[Ints, bool]:
     """Return the choice of equal value with the least subsidy, least cost and lowest ids.
 
-    Three integer programs are solved in turn, with rows that keep the earlier optima. The result is
+    Three integer programs are solved in turn, each with the earlier optima as limits. The result is
     the best choice found, and whether all three programs were solved to optimality.
     """
     frame = Frame(program, LeastMoney(), reached)

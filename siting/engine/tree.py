@@ -1,10 +1,9 @@
 """A best-bound tree over the relaxed master problem, with cuts in its nodes.
 
 HiGHS accepts no cuts while it branches, so each new cut would mean solving from scratch. Here a
-node is a set of allowed options and of sites that must have a station. Its bound comes from the
-relaxation, tightened by cuts that its optimum violates and that hold in every node. Options that
-reduced costs exclude, at the current incumbent and gap, are closed for good, so that few options
-remain open.
+node consists of allowed options, sites that must have a station, and limits on the number of
+stations of each kind. Its bound comes from the relaxation, tightened by violated cuts that hold in
+every node. Options that reduced costs exclude are closed in the nodes below.
 
 A node branches on the number of stations of a kind, on a site with a fractional station, or else on
 the options of a site. Of several branchings, the tree chooses the one that lowers the bounds of
@@ -42,7 +41,7 @@ class _Node:
 
 @dataclass(frozen=True, eq=False)
 class _Split:
-    """A node's two children, the branching's key, and how far each child moves the split value."""
+    """A branching: key, two children, and how far each child moves the quantity branched on."""
 
     key: tuple[int, int]
     down: _Node
@@ -103,10 +102,7 @@ class Tree:
         return max(-self._heap[0][0] if self._heap else -math.inf, self._closed)
 
     def run(self, nodes: int) -> None:
-        """Process nodes until their limit is reached, the gap is proven or time is up.
-
-        A later call continues where this call stopped.
-        """
+        """Process up to `nodes` more nodes, until the gap is proven or time is up."""
         heap, until, keeper = self._heap, self.nodes + nodes, self._keeper
         while heap:
             bound = self.bound
@@ -178,10 +174,7 @@ class Tree:
     # --- splits ------------------------------------------------------------------------------
 
     def _best_of(self, splits: list[_Split], relaxed: Relaxed, work: float) -> _Split:
-        """Return the branching estimated to lower the bounds of both children most.
-
-        `work`: work of the node's cuts; trials of branchings may take as much.
-        """
+        """Return the split estimated to lower both bounds most, after trials of about `work`."""
         best, best_score = splits[0], -1.0
         began = self._clock.work
         for split in splits:
@@ -211,8 +204,7 @@ class Tree:
     def _splits(self, node: _Node, relaxed: Relaxed) -> list[_Split]:
         """Return branchings on the counts of kinds, else on fractional sites, else on options.
 
-        Of many counts or sites, only those nearest to halfway between two integers are used. The
-        list is empty if every site has one whole option or none.
+        Of many counts or sites, only those nearest to halfway between two integers are used.
         """
         counts = [float(relaxed.taken[kind].sum()) for kind in self._master.kinds]
         uneven = [k for k, n in enumerate(counts) if abs(n - round(n)) > settings.SIGNIFICANT]

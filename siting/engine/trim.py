@@ -1,9 +1,8 @@
 """Removal of stations whose gain per rupee is too small, within the gap.
 
-Within the gap, a plan may contain stations of little use, built because money was left over. So the
-station whose removal costs the least per public rupee is removed, again and again, as long as this
-loss is below the least gain and the plan stays within the gap. Bound and proof belong to the
-original program; only the plan chosen within the gap changes.
+A plan may contain stations of little use, built because money was left over. The station whose
+removal loses the least per public rupee is removed, repeatedly, as long as the loss is below the
+least gain and the plan stays within the gap. The bound remains that of the original program.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ def trimmed(
 ) -> tuple[Result, LeftOut]:
     """Remove stations with too little gain; return the result and the stations removed.
 
-    No station is removed in three cases: the program has years, coverage or a viability gap; the
-    aim is not energy; the plan is not within the requested gap of its bound. `least_gain`: least
-    gain per rupee (kWh/day).
+    No station is removed if the program has years, coverage or a viability gap, if the aim is not
+    energy, or if the plan is not within the requested gap. `least_gain`: least gain per rupee
+    (kWh/day).
     """
     plain = aim.is_plain_worth and program.worth_unit == ENERGY_UNIT
     plain &= program.capacitated and program.gap is None and program.year_plan is None

@@ -1,8 +1,8 @@
 """Exact and fast evaluation of choices, and bounds on the value after each one-step change.
 
-The parts of the program must not require a linear program (`siting.engine.cuts`), its aim must be a
-function of the worth in each scenario, and all its rows must contain only options. The minimum cuts
-of a choice bound every other choice, so that few changes have to be evaluated.
+This needs parts whose service requires no linear program (`siting.engine.cuts`), an aim that
+depends only on the worth in each scenario, and rows over options alone. The minimum cuts of a
+choice bound every other choice, so few changes have to be evaluated.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ class State:
 
     choice: Ints  # option at each site, -1 for none
     value: float  # value of the aim, signed so that more is better
-    # For each change, a bound on the value after this change alone. Changes are numbered as in
-    # `Room`.
+    # For each change, numbered as in `Room`, a bound on the value after this change alone.
     upper: Floats
 
 

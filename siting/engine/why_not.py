@@ -1,15 +1,14 @@
 """Conflicts: requirements that no plan meets together, and the smallest changes that resolve them.
 
-1. If the elastic relaxation proves the conflict, only requirements with a dual price in this
-   relaxation are tested. They conflict with each other, so changing any other requirement cannot
-   help.
-2. Each requirement is dropped alone while all others stay; large blocks are first dropped as a
-   whole, then in halves. If the remaining requirements allow a plan, the smallest sufficient change
-   to the dropped requirement is computed, and is verified by a plan of the changed program.
-3. Requirements whose change alone does not suffice are dropped permanently, one after the other, as
-   long as a conflict remains. The remaining requirements form one irreducible conflict.
-4. If no single change suffices, the smallest changes to several requirements are computed; each
-   change is measured relative to the figure of its requirement.
+1. If the elastic relaxation proves the conflict, only requirements with a dual price there are
+   tested. They conflict with each other, so changing any other requirement cannot help.
+2. Each requirement is dropped on its own; a large block is first dropped as a whole, and is halved
+   only if that allows a plan. If the others allow a plan, the smallest sufficient change is
+   computed, and is verified by a plan of the changed program.
+3. Requirements whose change alone does not suffice are dropped permanently, as long as a conflict
+   remains. The remaining requirements form one irreducible conflict.
+4. If no single change suffices, the smallest changes to several requirements are computed, each
+   relative to the figure of its requirement.
 
 Source: J. Chinneck: Feasibility and Infeasibility in Optimization, Springer 2008, chapters 6 and 7
 (deletion filter, elastic filter, sensitivity filter).
@@ -60,9 +59,8 @@ def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
     DataFrame
         One row per requirement in the conflict: ``requirement``; ``have``, the best figure if the
         other requirements stay, or the amount of a scarce resource; ``need``; ``unit``; ``alone``,
-        whether changing it alone is enough; ``fix``, in words, the least change that resolves the
-        conflict, verified by a plan. A figure not found in time is replaced by a bound and marked
-        as such.
+        whether changing it alone is enough; ``fix``, the least change that resolves the conflict,
+        verified by a plan. If a figure was not found in time, a bound replaces it and is marked.
 
     Raises
     ------
@@ -239,10 +237,7 @@ class _Diagnosis:
         return sorted(groups, key=lambda members: (not set(members) & set(first), len(members)))
 
     def try_alone(self, group: list[int]) -> None:
-        """Find the members of a group whose change alone resolves the conflict.
-
-        If the conflict remains even without the whole group, no member is tested.
-        """
+        """Find the members of a group whose change alone resolves the conflict."""
         if len(group) == 1 or self.clock.over:
             for k in group:
                 untried = len(self.all) - len(self.mends)
@@ -256,10 +251,7 @@ class _Diagnosis:
             self.try_alone(group[half:])
 
     def mend(self, held: Collection[int], aimed: list[int], parts: float = 1) -> Mend | None:
-        """Return the smallest changes to `aimed` that allow a plan; None if no change does.
-
-        The requirements in `held` stay as they are.
-        """
+        """Return the smallest changes to `aimed` that allow a plan that keeps `held`, or None."""
         first = aimed[0]
         short = self.asked[first].short if len(aimed) == 1 else 0.0
         if self.clock.over:
@@ -354,11 +346,7 @@ class _Diagnosis:
     def verified(
         self, answer: Answered, excess: dict[int, float]
     ) -> tuple[dict[int, float], Flags]:
-        """Return figures that fit the plan found, and which sites have a station in that plan.
-
-        Figures are rounded to the usual decimals. If the plan does not fit the rounded figures,
-        they are relaxed slightly further.
-        """
+        """Return figures that fit the plan found, and which sites have a station in that plan."""
         options = self.elastic.options
         taken = options.offer[np.flatnonzero(answer.point[: len(options)] > 0.5)]
         standing = self.nowhere.copy()

@@ -220,7 +220,7 @@ class Windows:
         return np.where(price > 0, price * used**settings.SCARCITY, 0.0)
 
     def _areas(self, sites: Ints) -> list[Ints]:
-        """Return the sites as one area or, if there are many, as small areas that share demand."""
+        """Return one area of all sites or, if there are many, areas of sites that share demand."""
         if len(sites) <= settings.CROSSED:
             return [sites] if len(sites) else []
         left, out = np.zeros(self.frame.sites, dtype=bool), []

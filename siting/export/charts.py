@@ -1,7 +1,6 @@
 """Pictures of a plan: map, and charts of classes, cost, use, years, budgets and simulated day.
 
-Colours differ in lightness as well as in hue, and unserved energy and existing stations are
-hatched, so that charts are readable in greyscale and by colour-blind readers.
+Colours differ in lightness, and some bars are hatched, for greyscale prints and colour-blindness.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 SERVED, LACKING, LACKING_EDGE, PUBLIC = "#00694e", "#fbdcc4", "#d55e00", "#0072b2"
 GRID = "#e5e7eb"
-# Ways in which drivers choose a station on a simulated day.
+# How drivers choose a station on a simulated day.
 _CASES = (("planned", "as planned", NEW), ("free", "free choice, all drivers", "#c2410c"))
 # Charts of the day by hour: column, factor, title and unit.
 _BY_HOUR = (
@@ -39,12 +38,10 @@ _BY_HOUR = (
     ("late_share", 100, "Late or turned away", "% of drivers"),
     ("wait_mean_min", 1, "Mean wait of those who stay", "min"),
 )
-# Unserved energy is hatched, so that it is visible in greyscale.
 _LACKING: dict[str, Any] = {"color": LACKING, "ec": LACKING_EDGE, "hatch": "////", "lw": 0.6}
 _STANDING: dict[str, Any] = {"color": "#f0c419", "ec": INK, "hatch": "....", "lw": 0.5}
 # Background that hides grid lines behind text.
 _CLEAR = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
-# Parts of a station's cost in drawing order.
 _PARTS = {
     "charger_cost_pkr": "Chargers",
     "grid_cost_pkr": "Grid works",
@@ -58,9 +55,8 @@ _PARTS = {
     "deposit_cost_pkr": "Security deposit",
     "fee_cost_pkr": "Fees",
 }
-# Parts of the grid works. If they are known, they are shown instead of their sum.
+# Parts of the grid works, which are shown instead of their sum if they are known.
 _GRID_PARTS = {"connection_cost_pkr", "line_cost_pkr", "upgrade_cost_pkr"}
-# Content of each picture, by name.
 PICTURES = {
     "map": "the plan on the map",
     "classes": "energy served by vehicle class",
@@ -298,7 +294,7 @@ def _title_panel(chart: Axes, text: str, **labels: str) -> None:
 
 
 def _new_chart(height_in: float) -> tuple[Figure, Axes]:
-    """Return a figure with one chart, without frame lines at the top and right."""
+    """Return a figure with one empty chart."""
     figure = new_figure(8, height_in, layout="constrained")
     engine: Any = figure.get_layout_engine()
     engine.set(w_pad=0.15, h_pad=0.1)
@@ -309,7 +305,7 @@ def _new_chart(height_in: float) -> tuple[Figure, Axes]:
 
 
 def _finished(figure: Figure, title: str, note: str, *, legend: Any = None) -> Figure:
-    """Add a title, a note and a legend (at `legend`) to a figure; return the figure."""
+    """Return the figure with a title, a note and a legend (at `legend`)."""
     if legend:
         figure.axes[0].legend(frameon=False, loc=legend)
     title, _, note, fonts = legible(title, "", note)
@@ -325,7 +321,7 @@ def _finished(figure: Figure, title: str, note: str, *, legend: Any = None) -> F
 
 
 def _beside(chart: Axes, x: float, y: float, text: str) -> None:
-    """Write a label just to the right of a bar, hiding the grid lines behind it."""
+    """Write a label to the right of a bar."""
     at: dict[str, Any] = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
     chart.annotate(text, (x, y), size=8.5, color=INK, bbox=_CLEAR, **at)
 

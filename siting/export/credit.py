@@ -26,7 +26,6 @@ def credit_line(inputs: Iterable[Mapping[str, Any]]) -> str:
     for owner in owners_of(records):
         of_owner = [record for record in records if str(record["source"]) == owner]
         licences = [str(record.get("licence") or "") for record in of_owner]
-        # The date of the newest file is shown, because no content is newer.
         dates = sorted(str(record["file_date"]) for record in of_owner if record.get("file_date"))
         said = [*dict.fromkeys(one for one in licences if one not in NOBODY), *dates[-1:]]
         parts.append(f"{owner} ({', '.join(said)})" if said else owner)
@@ -34,11 +33,7 @@ def credit_line(inputs: Iterable[Mapping[str, Any]]) -> str:
 
 
 def noted(plan: Any) -> str:
-    """Return the note and credit written into every file made from a plan.
-
-    `plan` is a `siting.Plan`. Its inputs are read from its facts, or from its study if the facts
-    have none.
-    """
+    """Return the note and credit of a `siting.Plan`, as written into every file made from it."""
     inputs = plan.facts.get("inputs")
     if inputs is None:
         inputs = plan.study.inputs if plan.study is not None else []

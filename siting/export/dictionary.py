@@ -15,7 +15,6 @@ from siting import tables
 
 # Meaning and unit of the fields; the unit may be blank.
 _FIELDS = Path(__file__).with_name("fields.csv")
-# The specifications in `siting.tables` to which a layer's rows conform.
 _SPECIFIED = {
     "demand": (tables.CELLS, tables.DEMAND),
     "service": (tables.SERVICE,),
@@ -57,9 +56,8 @@ def data_dictionary_of(layers: Mapping[str, Iterable[str]]) -> pd.DataFrame:
     """Return the meaning and unit of each field of each layer or table.
 
     `layers` maps each layer or table to its field names (`fields_of`). The result has one row per
-    field, in the order of `layers`, with ``layer``, ``field``, ``alias`` (a readable name),
-    ``unit`` (blank for names and flags) and ``meaning``. An unknown field has the meaning
-    `UNEXPLAINED`.
+    field, with ``layer``, ``field``, ``alias`` (a readable name), ``unit`` (may be blank) and
+    ``meaning`` (`UNEXPLAINED` if the field is unknown).
 
     >>> data_dictionary_of({"sites": ["power_kw"]})[["alias", "unit"]].to_dict("records")
     [{'alias': 'Power, kW', 'unit': 'kW'}]
@@ -75,10 +73,9 @@ def data_dictionary_of(layers: Mapping[str, Iterable[str]]) -> pd.DataFrame:
 def fields_of(
     layers: Mapping[str, pd.DataFrame], beside: Mapping[str, Iterable[str]] | None = None
 ) -> dict[str, list[str]]:
-    """Return the field names of each layer except the geometry, then the fields in `beside`.
+    """Return the field names of each layer or table, without the geometry.
 
-    `layers` are layers and tables by name. `beside` maps the name of a layer to further fields,
-    such as ``lon`` and ``lat``, or the name of a table that is not in `layers` to all its fields.
+    `beside` maps names of layers to further fields, or names of further tables to their fields.
     """
     fields = {
         name: [str(c) for c in layer.columns[layer.dtypes != "geometry"]]
@@ -116,8 +113,7 @@ def is_own(field: str, layers: Iterable[str] = ("candidates", "sites", "viabilit
 def with_units[Frame: pd.DataFrame](table: Frame, layer: str = "*") -> Frame:
     """Return a table with the units of its columns in ``attrs["units"]``.
 
-    `layer` is the name of the layer or table. A column's unit is the unit in the dictionary of this
-    layer or, if there is none, the unit at the end of the column's name.
+    A column's unit is from the dictionary of `layer` or else from the end of the column's name.
 
     >>> with_units(pd.DataFrame({"cost_pkr": [1.0], "served_share": [0.5]})).attrs
     {'units': {'cost_pkr': 'PKR', 'served_share': '0 to 1'}}
@@ -139,7 +135,7 @@ def _parted(field: str) -> tuple[str, str]:
 
 
 def alias(field: str) -> str:
-    """Return a readable name for a field, followed by a comma and its unit if it has one.
+    """Return a readable name for a field, with its unit if it has one.
 
     >>> [alias(f) for f in ("capacity_lev_kwh_day", "npv_pkr", "use_share", "in_network")]
     ['Capacity light vehicle charger, kWh/day', 'NPV, PKR', 'Use share', 'In network']
@@ -153,8 +149,7 @@ def alias(field: str) -> str:
 def short_names(fields: Iterable[str]) -> dict[str, str]:
     """Return a unique name of at most ten characters for each field, as Shapefiles need.
 
-    In a longer name the unit at the end is dropped first. Then letters are cut from the longest
-    words. `alias` gives the full name.
+    A longer name first loses the unit at its end, then letters of its longest words.
 
     >>> short_names(["site_id", "served_two_wheeler_kwh_day", "capacity_lev_kwh_day"]).values()
     dict_values(['site_id', 'se_two_whe', 'capaci_lev'])

@@ -22,9 +22,7 @@ from siting.writing import require_free, write_whole
 
 # Default layers of single-layer formats, and of multi-layer formats.
 ONE, DRAWN = ("sites",), ("sites", "demand")
-# File extensions for which `write_exchange` has a format.
 ENDINGS = (".gpkg", ".shp", ".parquet", ".fgb", ".geojson", ".kml", ".xlsx")
-# Files that accompany the ``.shp`` of a Shapefile.
 BESIDE_SHP = (".shx", ".dbf", ".prj", ".cpg", ".fields.csv")
 # Maximum number of rows of a sheet, header included.
 SHEET_ROWS = 1_048_576
@@ -48,17 +46,16 @@ def write_exchange(
 ) -> Path:
     """Write layers to a file for other programs, in lon/lat (EPSG:4326); return the file.
 
-    `layers` are the layers and tables of a plan by name, as in `siting.Plan.layers`. The extension
-    of `path`, a new file, determines the format. ``.parquet`` (GeoParquet), ``.fgb`` (FlatGeobuf),
-    ``.geojson`` and ``.shp`` (Shapefile) contain one layer; ``.kml`` and ``.gpkg`` (GeoPackage) can
-    contain several. Field names in a Shapefile have at most ten letters; the full names are in
-    ``NAME.fields.csv``. A workbook (``.xlsx``) has a ``readme`` sheet, a sheet per table, and a
-    last sheet with the meaning of each column. In the sheets, each shape is replaced by the ``lon``
-    and ``lat`` of a point on it. `names` are the layers to write. By default ``sites`` is written.
-    KML and GeoPackage files also get ``demand``, and a workbook gets all layers but the roads.
-    `title` and `note` are those of the study.
+    The extension of `path`, a new file, determines the format. ``.parquet`` (GeoParquet), ``.fgb``
+    (FlatGeobuf), ``.geojson`` and ``.shp`` (Shapefile) contain one layer; ``.kml`` and ``.gpkg``
+    (GeoPackage) can contain several. Field names in a Shapefile have at most ten letters, explained
+    in ``NAME.fields.csv``. A workbook (``.xlsx``) has a sheet per table, and a sheet with the
+    meaning of each column. Its shapes become the ``lon`` and ``lat`` of a point.
 
-    Raises `InputError` if the extension or a layer is unknown, or a layer does not fit the format.
+    `layers` are as in `siting.Plan.layers`, and `names` are those to write: by default ``sites``,
+    in KML and GeoPackage also ``demand``, and in a workbook all but the roads. `title` and `note`
+    are those of the study. Raises `InputError` if the extension or a layer is unknown, or a layer
+    does not fit the format.
     """
     suffix = path.suffix.lower()
     all_but_roads = [name for name in layers if name != "roads"]
@@ -112,7 +109,7 @@ def _geopackage(layers: dict[str, pd.DataFrame], part: Path, title: str, note: s
 
 
 def _shapefile(name: str, layer: pd.DataFrame, part: Path, path: Path, note: str) -> None:
-    """Write a layer's Shapefile to `part`, and the files that accompany it next to `path`."""
+    """Write a layer's Shapefile to `part`, and its accompanying files next to `path`."""
     ready = _ready(name, layer)
     columns = [str(c) for c in ready.columns if c != "geometry"]
     short = short_names(columns)

@@ -1,4 +1,4 @@
-"""Matplotlib figures made without pyplot; notebooks show them, and their files are reproducible."""
+"""Matplotlib figures for notebooks and files, made without pyplot."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DPI = 160
 
 
 def new_figure(width_in: float, height_in: float, **options: Any) -> Figure:
-    """Return a white figure, made without pyplot; sizes are in inches.
+    """Return a white figure; its size is in inches.
 
     Raises `MissingExtraError` if Matplotlib is not installed.
     """
@@ -39,7 +39,7 @@ def new_figure(width_in: float, height_in: float, **options: Any) -> Figure:
 
 @cache
 def _shown_by_notebooks(kind: Any) -> Any:
-    """Return a figure class that notebooks show even if pyplot is not loaded."""
+    """Return a figure class that notebooks show without pyplot."""
 
     class Picture(kind):  # type: ignore[misc]
         def _repr_png_(self) -> bytes:
@@ -56,9 +56,8 @@ def _shown_by_notebooks(kind: Any) -> Any:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, SVG or PDF, according to the extension; the bytes are reproducible.
+    """Write a figure as PNG, SVG or PDF, with the same bytes for the same figure.
 
-    SVG and PDF store text as text, which can be searched or set in another font.
     Raises `InputError` for any other extension.
     """
     from matplotlib import rc_context

@@ -1,8 +1,7 @@
-"""Fonts for text in pictures. Urdu needs a font with its letters, and the letters must be joined.
+"""Fonts for text in pictures.
 
-Browsers and QGIS find a font and join Urdu letters by themselves. Matplotlib does not search
-for a font. It joins letters only from version 3.11, and only if built with libraqm. Urdu that
-Matplotlib cannot draw correctly is left out, because boxes and unjoined letters are unreadable.
+Matplotlib does not search for a font with Urdu letters. It joins letters only from version 3.11,
+and only if built with libraqm. Urdu that Matplotlib cannot draw correctly is left out.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ LEFT_OUT = "Names in Urdu are left out: no font on this machine has their letter
 def legible(title: str, subtitle: str, note: str) -> tuple[str, str, str, dict[str, Any]]:
     """Return the drawable parts of three texts, and the font arguments for Matplotlib's ``text``.
 
-    If Urdu is left out, the note says so. Without Urdu, no font arguments are needed.
+    If Urdu is left out, the note says so.
 
     >>> legible("Town", "", "© OpenStreetMap contributors")
     ('Town', '', '© OpenStreetMap contributors', {})

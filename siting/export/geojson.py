@@ -24,9 +24,8 @@ def write_geojson(
 ) -> None:
     """Write a layer as GeoJSON (RFC 7946): lon/lat in degrees with at most 7 decimals, UTF-8.
 
-    The file has no ``crs`` member, and its polygons follow the right-hand rule. Missing and
-    infinite values are ``null``. The unit in a column's name sets the rounding of its numbers. Each
-    feature is one line, in the order of the rows. The same layer always gives the same bytes.
+    Missing and infinite values are ``null``. Numbers are rounded by the unit in the column's name.
+    Each feature is one line, in the order of the rows. The same layer gives the same bytes.
 
     Parameters
     ----------
@@ -37,9 +36,8 @@ def write_geojson(
     name
         The layer's name in a GIS; by default, the file's name without its extension.
     note
-        A note for readers of the layer, e.g. that it is schematic. It becomes the member
-        ``description`` of the collection, which GDAL and QGIS show as the layer's description. RFC
-        7946 (section 6.1) lets other readers ignore this member.
+        A note for readers, e.g. that the layer is schematic, written as the member ``description``.
+        GDAL and QGIS show this member; other readers ignore it (RFC 7946, section 6.1).
     key
         The column of ids, which is also written as each feature's ``id``.
 
@@ -71,7 +69,7 @@ def geojson_of(layer: gpd.GeoDataFrame, *, name: str, note: str = "") -> dict[st
 def _collection(
     layer: gpd.GeoDataFrame, name: str, note: str, key: str | None
 ) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
-    """Return two parts of a collection: all members but the features, and the features."""
+    """Return the members of a collection except its features, and the features."""
     if key is not None:
         twice = layer[key].duplicated()
         refuse(rows_fault(f"{name}, column {key}", twice, layer[key], "duplicate"))

@@ -53,24 +53,21 @@ def write_geopackage(
 ) -> None:
     """Write layers and plain tables into one GeoPackage, in lon/lat (EPSG:4326, degrees).
 
-    Coordinates are rounded as in the GeoJSON files. Other numbers are written in full. Integers,
-    flags and text keep their types. Missing values are NULL. GeoPackage's schema extension stores
-    the alias and the meaning of each field.
+    Coordinates are rounded to 7 decimals; other numbers are written in full. Missing values are
+    NULL. GeoPackage's schema extension stores the alias and the meaning of each field.
 
     Parameters
     ----------
     path
         The file, which is written whole or not at all.
     layers
-        Layers by name, in the order of writing. A table without geometry becomes a table of
-        attributes.
+        Layers and tables by name, in the order of writing.
     descriptions
         The description of each layer in a GIS.
     geometry_types
-        The geometry type of a layer, which is used if the layer has no rows.
+        The geometry type of each layer, used only if the layer has no rows.
     styles
-        QGIS styles of each layer (`styles_of`), written to the table ``layer_styles``. QGIS opens
-        the layer with its first style.
+        QGIS styles of each layer (`styles_of`). QGIS opens the layer with its first style.
 
     Raises
     ------
@@ -123,7 +120,7 @@ def storable(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cell(value: Any) -> Any:
-    """Return a value for a cell; lists (an OSM street may have several names) become a string."""
+    """Return a value for a cell; a list, such as a street's names in OSM, becomes a string."""
     if isinstance(value, list | tuple):
         return _cell("; ".join(map(str, value)))
     return visible(value) if isinstance(value, str) else value
@@ -136,10 +133,7 @@ def _free_name(wanted: str, taken: Collection[str]) -> str:
 
 
 def _add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
-    """Add QGIS styles to a GeoPackage; each layer opens with its first style.
-
-    The layers must already be written.
-    """
+    """Add QGIS styles to a GeoPackage that already has the layers."""
     with closing(sqlite3.connect(path)) as database:
         columns = database.execute("SELECT table_name, column_name FROM gpkg_geometry_columns")
         geometry = dict(columns.fetchall())
@@ -152,17 +146,14 @@ def _add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
     if not rows:
         return
     table = pd.DataFrame(rows, columns=_STYLE_COLUMNS)
-    # QGIS sorts styles by this time. The time is fixed, so that a plan always gives the same file.
+    # A fixed time, so that a plan always gives the same file. QGIS sorts styles by it.
     table["update_time"] = pd.Timestamp("2000-01-01")
     options = {"FID": "id", "DESCRIPTION": "How QGIS draws the layers; read by QGIS itself."}
     pyogrio.write_dataframe(table, path, layer=STYLES_TABLE, driver="GPKG", append=True, **options)
 
 
 def _add_meanings(path: Path, dictionary: pd.DataFrame) -> None:
-    """Add the alias and the meaning of each field, for display in a GIS.
-
-    The layers must already be written. Rows of `dictionary` on other layers are skipped.
-    """
+    """Add the alias and meaning of each field to a GeoPackage that already has the layers."""
     rows = dictionary[["layer", "field", "alias", "unit", "meaning"]].astype(str)
     with closing(sqlite3.connect(path)) as database, database:
         tables = database.execute("SELECT table_name FROM gpkg_contents").fetchall()
@@ -179,7 +170,7 @@ def _add_meanings(path: Path, dictionary: pd.DataFrame) -> None:
                 choices = chain((words, field), (f"{words} ({n})" for n in count(2)))
                 shown = next(name for name in choices if (layer, name) not in taken)
                 taken.add((layer, shown))
-                # GDAL shows `name`, the specification uses `title`. Both are set to the alias.
+                # GDAL shows `name`; the specification uses `title`.
                 text = f"{meaning} [{unit}]" if unit else meaning
                 named.append((layer, field, shown, shown, text))
         database.executescript(_SCHEMA)

@@ -26,7 +26,7 @@ _ROADS = {
     "trunk": (2.2, "#858c96"),
     "motorway": (2.2, "#858c96"),
 }
-# Colours of cells: a row for no, half and all demand served; in each row, low and high demand.
+# Colours of cells with low and with high demand: no demand served, half served, all served.
 _SHADES = np.array(
     [
         [[253, 241, 226], [222, 110, 56]],
@@ -73,14 +73,14 @@ def find_ground(
     west, south = bounds[:, :2].min(axis=0)
     east, north = bounds[:, 2:].max(axis=0)
     span = np.maximum([east - west, north - south], 200.0) * 1.06
-    # The map must be neither too narrow nor too low for the key beside it.
+    # The key beside the map limits how narrow or flat the map may be.
     span = np.maximum(span, [span[1] * _ASPECT[0], span[0] / _ASPECT[1]])
     inches = span * np.min(np.array(_LONGEST_IN) / span)
     return Ground((west + east - span[0]) / 2, (south + north - span[1]) / 2, *span, *inches)
 
 
 def energy_wanted(cells: gpd.GeoDataFrame) -> tuple[Array, str]:
-    """Return the demand that sets each cell's colour, and the unit of this demand."""
+    """Return the demand of each cell per km², or per cell if cells are points, and its unit."""
     energy: Array = cells["demand_kwh_day"].to_numpy(dtype=float)
     area_km2: Array = np.asarray(shapely.area(np.asarray(cells.geometry.array))) / 1e6
     if (area_km2 > 0).all():
@@ -95,7 +95,7 @@ def darkest(wanted: Array) -> float:
 
 
 def served_share(cells: gpd.GeoDataFrame) -> Array:
-    """Return the share of each cell's energy that is served; 0 without demand."""
+    """Return the share of each cell's demand that is served; 0 without demand."""
     share = cells["served_share"].to_numpy(dtype=float, na_value=np.nan)
     return np.asarray(np.nan_to_num(share))
 
@@ -112,7 +112,7 @@ def shade(amount: Array, share: Array) -> Array:
 
 
 def draw_cells(land: Axes, ground: Ground, cells: gpd.GeoDataFrame, colours: Array) -> None:
-    """Fill each cell with its colour; cells that are points become squares that nearly touch."""
+    """Fill each cell with its colour; points become squares that nearly touch."""
     from matplotlib.collections import PathCollection
 
     shapes = np.asarray(cells.geometry.array)
@@ -149,7 +149,7 @@ def draw_unserved(land: Axes, cells: gpd.GeoDataFrame) -> None:
 
 
 def thin_hatch() -> Any:
-    """Return a context for making thin hatches; their line width cannot be changed later."""
+    """Return a context in which new hatches have thin lines."""
     from matplotlib import rc_context
 
     return rc_context({"hatch.linewidth": 0.5})
@@ -216,7 +216,7 @@ def draw_sites(land: Axes, stations: gpd.GeoDataFrame) -> None:
     size = marker_pt2(power, largest_kw(power))
     existing = stations["existing"].to_numpy(dtype=bool)
     for chosen, marker, colour in ((existing, "D", EXISTING), (~existing, "o", NEW)):
-        # The largest stations are drawn first, so that they do not cover smaller stations.
+        # The largest stations are drawn first, so that they cover no smaller ones.
         order = np.flatnonzero(chosen)[np.argsort(-size[chosen], kind="stable")]
         area = size[order] * (0.7 if marker == "D" else 1.0)
         x, y = xy[order].T
@@ -247,9 +247,7 @@ def draw_scale_and_north(land: Axes, ground: Ground) -> None:
 
 
 def nice(value: float, *, below: bool = False) -> float:
-    """Return the number nearest to `value` that is 1, 2 or 5 times a power of ten.
-
-    If `below` is true, the number is at most `value`.
+    """Return the nearest number (`below`: at most `value`) that is 1, 2 or 5 times a power of ten.
 
     >>> [nice(m, below=True) for m in (999.0, 1000.0, 4800.0)]
     [500.0, 1000.0, 2000.0]

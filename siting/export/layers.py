@@ -15,8 +15,7 @@ from siting.errors import naming, refuse
 from siting.roads.strokes import strokes
 from siting.tables import DEMAND, SERVICE
 
-# Above this number of roads, roads are joined for drawing. The unjoined roads of Karachi take 110
-# MB.
+# Above this number, roads are joined into lines. The unjoined roads of Karachi take 110 MB.
 MOST_ROADS = 100_000
 # Maximum shift of a joined road (m).
 DRAWN_WITHIN_M = 2.0
@@ -38,12 +37,11 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
     Returns
     -------
     GeoDataFrame
-        The cells in their order and coordinate reference system: ``cell_id``, ``people``,
-        ``demand_kwh_day``, ``served_kwh_day``, ``unserved_kwh_day``, ``served_share`` (missing
-        without demand), ``demand_<class>_kwh_day`` and ``served_<class>_kwh_day`` for each vehicle
-        class in order of appearance, ``snap_m``, ``in_network`` (false if the cell is too far from
-        a road), other columns of the cells, demand columns whose values are the same in all rows of
-        a cell (`one_each`), ``geometry``.
+        The cells in their order and coordinate reference system, with ``demand_kwh_day``,
+        ``served_kwh_day``, ``unserved_kwh_day``, ``served_share`` (missing without demand),
+        ``demand_<class>_kwh_day`` and ``served_<class>_kwh_day`` for each vehicle class,
+        ``in_network`` (false if the cell is too far from a road), the columns of `cells` except
+        ``node_id``, and further demand columns (`one_each`).
 
     Raises
     ------
@@ -77,7 +75,7 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
         "people": cells["people"].to_numpy(),
         "demand_kwh_day": total,
         "served_kwh_day": got,
-        # The two sums may differ in the last digit, but unserved energy must not be negative.
+        # Rounding errors must not make unserved energy negative.
         "unserved_kwh_day": np.maximum(total - got, 0.0),
         "served_share": np.divide(got, total, out=np.full(len(total), np.nan), where=total > 0),
     }
@@ -100,8 +98,7 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
 def one_each(rows: pd.DataFrame, cell_id: Iterable[Any], cells: pd.Series) -> pd.DataFrame:
     """Return a row per cell, in the order of `cells`, with the values that all its rows share.
 
-    A value is blank if the rows of a cell differ. A column whose values differ within every cell is
-    left out.
+    A value is blank if the rows of the cell differ. A column with only blanks is left out.
 
     >>> rows = pd.DataFrame({"ward": ["a", "a", "b"], "row": [1, 2, 3]})
     >>> one_each(rows, ["c1", "c1", "c2"], pd.Series(["c1", "c2"])).to_dict("list")
@@ -117,10 +114,9 @@ def wanted_layer(
 ) -> gpd.GeoDataFrame:
     """Return one row per cell with its demand by vehicle class (kWh/day); no plan is needed.
 
-    `cells` and `demand` are `siting.tables.CELLS` and `siting.tables.DEMAND`. `surfaces` has each
-    cell's shares of homes, destinations and passing traffic, if known. The result has the columns
-    of `demand_layer` without those on service. If `surfaces` is given, it also has ``home_share``,
-    ``destination_share`` and ``en_route_share`` (0 to 1).
+    `cells` and `demand` are as for `demand_layer`, without service; so are the columns of the
+    result. `surfaces` adds each cell's ``home_share``, ``destination_share`` and
+    ``en_route_share``.
     """
     layer = demand_layer(cells, demand.assign(served_kwh_day=0.0))
     served = [c for c in layer.columns if c.startswith(("served_", "unserved_"))]
@@ -135,12 +131,11 @@ def wanted_layer(
 def outside_layer(
     cells: gpd.GeoDataFrame, demand: pd.DataFrame, people_outside: gpd.GeoDataFrame
 ) -> gpd.GeoDataFrame:
-    """Return the cells that the network does not reach and the people left out, each with a reason.
+    """Return the cells that the network does not reach, then people outside the study, in lon/lat.
 
     `cells` and `demand` are `siting.tables.CELLS` and `siting.tables.DEMAND`. `people_outside` has
-    the people layer's rows outside the study, with the column ``people``. The result has the
-    columns ``people``, ``demand_kwh_day`` (missing for people left out of the study), ``reason``
-    and ``geometry`` (lon/lat). The cells come first, then the people left out.
+    the rows of the people layer that lie outside the study. The columns are ``people``,
+    ``demand_kwh_day`` (missing for people outside), ``reason`` and ``geometry``.
     """
     far = cells[cells["node_id"].isna()]
     wanted = demand.groupby("cell_id")["demand_kwh_day"].sum().reindex(far["cell_id"])
@@ -163,15 +158,12 @@ def outside_layer(
 def service_layer(
     service: pd.DataFrame, cells: gpd.GeoDataFrame, sites: gpd.GeoDataFrame
 ) -> gpd.GeoDataFrame:
-    """Return a straight line for each row of service, with the row's kWh/day and minutes.
+    """Return the rows of service (kWh/day, min), each with a line from its cell to its site.
 
-    The lines run from the cell's centre to the site; they show pairs, not routes.
+    The straight lines show pairs, not routes, in the coordinate reference system of `cells`.
 
-    `service` is `siting.tables.SERVICE`, and `cells` is `siting.tables.CELLS`. `sites` are points
-    with ``site_id``, such as the plan's sites or the candidates. The result has the columns of
-    `siting.tables.SERVICE` and a LineString ``geometry`` in the coordinate reference system of
-    `cells`. Its rows are in the order of `service`. Raises `InputError` if a row names an unknown
-    cell or site.
+    `service` and `cells` are `siting.tables.SERVICE` and `siting.tables.CELLS`. `sites` are points
+    with ``site_id``. Raises `InputError` if a row names an unknown cell or site.
     """
     _require_known(service, "service", "cell_id", cells)
     _require_known(service, "service", "site_id", sites)
@@ -187,11 +179,10 @@ def service_layer(
 def road_layer(edges: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return the roads of a network as a map layer, joined into lines if there are many.
 
-    `edges` are roads indexed by (u, v, key), with ``length_m`` and ``travel_min``. The result has
-    one row per road. If there are more roads than `MOST_ROADS`, consecutive roads with the same
-    name, class and speed become one line. The line stands for both directions, and is drawn within
-    two metres of the roads. It has its own length and driving time, the number of its roads in
-    ``roads``, and blanks in all other columns (``u``, ``v``, ``key`` …).
+    `edges` are roads indexed by (u, v, key), with ``length_m`` and ``travel_min``. Up to
+    `MOST_ROADS` roads are returned one per row. Otherwise consecutive roads with the same name,
+    class and speed become one line for both directions, at most two metres from the roads. Each
+    line has its length, driving time and number of ``roads``; all further columns are blank.
     """
     table = edges.reset_index()
     if len(table) <= MOST_ROADS:
@@ -238,10 +229,9 @@ def site_table_layer(table: pd.DataFrame, sites: gpd.GeoDataFrame) -> gpd.GeoDat
 def zone_layer(
     zones: pd.DataFrame, cells: gpd.GeoDataFrame, zone_of_cells: pd.Series
 ) -> gpd.GeoDataFrame:
-    """Return a program's zones as a layer, each with the union of its cells as its shape.
+    """Return a program's zones as a layer; the shape of a zone is the union of its cells.
 
-    `zones` has names in ``zone``. `zone_of_cells` has the zone of each cell by ``cell_id``, blank
-    for a cell without a zone. A zone without cells has no shape.
+    `zones` has names in ``zone``. `zone_of_cells` has each cell's zone, or a blank, by ``cell_id``.
     """
     zone = zone_of_cells.reindex(cells["cell_id"].astype(str)).to_numpy()
     shapes = gpd.GeoDataFrame({"zone": zone}, geometry=cells.geometry.array, crs=cells.crs)

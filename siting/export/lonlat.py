@@ -15,8 +15,7 @@ from siting.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-# Seven decimals are about a centimetre. RFC 7946 (section 11.2) advises against more precision than
-# necessary.
+# About a centimetre. RFC 7946 (section 11.2) advises against needless precision.
 COORDINATE_DECIMALS = 7
 _GRID = 10.0**-COORDINATE_DECIMALS
 _POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
@@ -25,14 +24,12 @@ _POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 def to_lonlat(layer: gpd.GeoDataFrame, where: str = "layer") -> gpd.GeoDataFrame:
     """Return the layer in longitude and latitude (degrees, WGS 84), rounded to 7 decimals.
 
-    Exterior rings run counter-clockwise and holes clockwise (RFC 7946, section 3.1.6). If rounding
-    would make a polygon invalid, the whole polygon is snapped to the 1e-7 degree grid. A polygon or
-    line too small for that grid is drawn about 1 cm wide or long, so that it does not vanish. Empty
-    shapes become missing, and heights are dropped.
+    Exterior rings run counter-clockwise and holes clockwise (RFC 7946, section 3.1.6). A polygon
+    that rounding would make invalid is mended. A polygon or line too small for seven decimals
+    becomes about 1 cm wide or long. Empty shapes become missing, and heights are dropped.
 
-    `layer` is not changed; `where` is its name in errors. The result has the same rows and columns,
-    with the shapes in ``geometry`` (EPSG:4326). Raises `InputError` if the layer has no geometry or
-    no coordinate reference system.
+    `layer` is not changed; `where` is its name in errors. The shapes are in ``geometry``
+    (EPSG:4326). Raises `InputError` if the layer has no geometry or no coordinate reference system.
 
     >>> centre = gpd.points_from_xy([320_000.0], [3_730_000.0], crs=32643)
     >>> to_lonlat(gpd.GeoDataFrame({"site_id": ["s0001"]}, geometry=centre)).geometry[0]
@@ -65,7 +62,7 @@ def _round(coordinates: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _mend(exact: BaseGeometry, drawn: BaseGeometry) -> BaseGeometry:
-    """Return a valid shape on the grid in place of a shape that rounding made invalid."""
+    """Return a valid shape on the grid for a polygon that rounding made invalid."""
     if exact.geom_type in ("LineString", "MultiLineString"):
         return _mend_line(drawn)
     valid = exact
@@ -79,7 +76,7 @@ def _mend(exact: BaseGeometry, drawn: BaseGeometry) -> BaseGeometry:
 
 
 def _mend_line(drawn: BaseGeometry) -> BaseGeometry:
-    """Return the parts of a line that have a length or, if none has, a line of one grid step."""
+    """Return the parts of a line that have a length; if none has, a line of one grid step."""
     parts = shapely.get_parts(drawn)
     lasting = parts[shapely.is_valid(parts)]
     if len(lasting) > 1:

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 EDGE_IN = 0.3
 # Width of the space beside the map of a plan, and of the key in this space.
 _SIDE_IN, _KEY_IN = 2.5, 2.25
-# Colours of stations that are in all plans: with the same chargers, and with different ones.
+# Colours of stations in all plans, with the same and with different chargers.
 IN_ALL, CHANGED = "#1e3a8a", "#b45309"
 ONLY = ("#c2410c", "#0f766e", "#7e22ce", "#a16207", "#be185d", "#4d7c0f")
-# If there are several maps: longest side of each map, and height of the space above it.
+# Longest side of each of several maps, and height of the space above it.
 _PANEL_IN, _HEAD_IN = 6.2, 0.28
-# Width of a demand map, space between and above such maps, and number of columns.
+# Width of a demand map, space between and above demand maps, and number of columns.
 DEMAND_IN, GAP_IN, DEMAND_HEAD_IN, COLUMNS = 3.1, 0.25, 0.45, 4
 
 
@@ -45,15 +45,13 @@ def plan_figure(
 ) -> Figure:
     """Return the map of a plan: roads, each cell's demand and share served, and stations.
 
-    Cells with more demand (per km², or per cell if cells are points) are darker. Their colour goes
-    from orange to green with the share served. New stations are circles and existing stations are
-    diamonds, with areas in proportion to their power.
+    Cells with more demand (per km², or per cell if cells are points) are darker, those with a
+    larger share served greener. Circles are new stations, diamonds existing ones, sized by power.
 
-    `edges` are roads with ``highway``, in a projected coordinate reference system (metres).
-    `cells_layer` is made by `demand_layer`. `sites` are stations with ``existing`` and
-    ``power_kw``. `title`, `subtitle` and `note` are the lines above and below the map. Raises
-    `InputError` if the roads are not in metres, or there is nothing to draw, and
-    `MissingExtraError` if Matplotlib is not installed.
+    `edges` are roads with ``highway``, in metres. `cells_layer` is made by `demand_layer`. `sites`
+    are stations with ``existing`` and ``power_kw``. `title` and `subtitle` are above the map,
+    `note` is below. Raises `InputError` if the roads are not in metres or there is nothing to draw,
+    and `MissingExtraError` if Matplotlib is not installed.
     """
     drawing.require_metres(edges)
     cells, stations = cells_layer.to_crs(edges.crs), sites.to_crs(edges.crs)
@@ -162,8 +160,8 @@ def draw_side_by_side(
 ) -> None:
     """Draw plans side by side as a PNG: stations, and cells coloured by demand and share served.
 
-    `edges` are roads with ``highway``, in a projected coordinate reference system (metres).
-    `panels` maps each map's title to its cells (`demand_layer`) and its stations.
+    `edges` are roads with ``highway``, in metres. `panels` maps the title of each map to its cells
+    (`demand_layer`) and stations.
     """
     drawn = [
         (text, cells.to_crs(edges.crs), sites.to_crs(edges.crs))
@@ -193,8 +191,8 @@ def draw_differences(
 ) -> None:
     """Draw a map (PNG) of stations that are the same in all plans, changed, or only in some.
 
-    `edges` are roads with ``highway``, in a projected coordinate reference system (metres). `sites`
-    are stations with ``status`` (all, changed, some), ``in_runs`` and ``existing``.
+    `edges` are roads with ``highway``, in metres. `sites` are stations with ``status`` (all,
+    changed, some), ``in_runs`` and ``existing``.
     """
     stations = sites.to_crs(edges.crs)
     ground = _panel_ground(drawing.find_ground(edges, stations, stations), 8.0)
@@ -223,7 +221,7 @@ def draw_differences(
 
 
 def _panel_ground(ground: Ground, longest_in: float = _PANEL_IN) -> Ground:
-    """Return the ground scaled so that two maps fit side by side."""
+    """Return the ground with `longest_in` as the longest side of its map."""
     scale = longest_in / max(ground.width_in, ground.height_in)
     return replace(ground, width_in=ground.width_in * scale, height_in=ground.height_in * scale)
 
@@ -239,12 +237,11 @@ def draw_demand(
 ) -> None:
     """Draw demand maps (PNG, SVG or PDF): one for all vehicle classes, and one per class.
 
-    Each map has its own scale. The darkest shade begins at about the 97th percentile of the demand
-    of its cells.
+    Each map has its own scale, in which the darkest shade begins at about the 97th percentile.
 
-    `edges` are roads with ``highway``, in a projected coordinate reference system (metres). `cells`
-    and `demand` are `siting.tables.CELLS` and `siting.tables.DEMAND`. Raises `InputError` if the
-    roads are not in metres, and `MissingExtraError` if Matplotlib is not installed.
+    `edges` are roads with ``highway``, in metres. `cells` and `demand` are `siting.tables.CELLS`
+    and `siting.tables.DEMAND`. Raises `InputError` if the roads are not in metres, and
+    `MissingExtraError` if Matplotlib is not installed.
     """
     drawing.require_metres(edges)
     layer = wanted_layer(cells, demand).to_crs(edges.crs)
@@ -275,11 +272,7 @@ def draw_demand(
 class MapPage:
     """A figure with rows of maps, a title, a subtitle and a note; sizes are in inches.
 
-    Urdu that cannot be drawn correctly is left out, and the note says so.
-
-    `ground` is the ground that each map shows, with its size on paper. `count` is the number of
-    maps, and `columns` the number of columns (by default, all maps are in one row). `title`,
-    `subtitle` and `note` are the lines above and below the maps. `gap_in`, `head_in` and `side_in`
+    `count` maps of `ground` are drawn in `columns` (0: one row). `gap_in`, `head_in` and `side_in`
     are the space between the columns, above each map, and to the right of all maps.
     """
 

@@ -1,7 +1,4 @@
-"""A QGIS project for a plan's GeoPackage: layer order, styles, map tips and a print page.
-
-Only differences from QGIS's own defaults are written, as in `siting.export.qml`.
-"""
+"""A QGIS project for a plan's GeoPackage: layer order, styles, map tips and a print page."""
 
 from __future__ import annotations
 
@@ -60,9 +57,8 @@ def write_qgis_project(
 ) -> None:
     """Write a QGIS project with the layers of ``plan.gpkg`` in the same folder.
 
-    The first of `layers` is drawn on top, and tables are skipped. Each layer uses the first of its
-    `styles`. `title`, `note` and `credit` (owner, licence and date of the data) are on the print
-    page.
+    The first of `layers` is drawn on top, and tables are skipped. Each layer has the first of its
+    `styles`. `title`, `note` and `credit` (the source of the data) are on the print page.
     """
     shown = {name: layer for name, layer in layers.items() if styles.get(name) and len(layer)}
     points = gpd.GeoDataFrame(shown.get("roads", next(iter(shown.values()))))
@@ -94,7 +90,7 @@ def write_qgis_project(
     text = qgis_xml(root)
 
     def write(part: Path) -> None:
-        # The same plan must give the same file, so the time stored in the archive is fixed.
+        # A fixed time in the archive, so that the same plan gives the same file.
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as packed:
             inside = zipfile.ZipInfo("plan.qgs", (2000, 1, 1, 0, 0, 0))
             inside.compress_type = zipfile.ZIP_DEFLATED
@@ -128,10 +124,7 @@ def _crs(into: Element, authid: str) -> None:
 def _page(
     title: str, note: str, credit: str, bounds: Sequence[float], heads: Mapping[str, str]
 ) -> Element:
-    """Return a landscape A4 page from ``qgis_page.xml``, with text, map, legend and scale.
-
-    `heads` are the titles in the legend, by layer.
-    """
+    """Return an A4 page, with `heads` as the titles of layers in its legend."""
     layout = ET.fromstring((files("siting.export") / "qgis_page.xml").read_text(encoding="utf-8"))
     extent, tree, bar = (
         next(layout.iterfind(path)) for path in (".//Extent", ".//layer-tree-group", _SCALE_BAR)

@@ -1,8 +1,7 @@
 """QGIS styles as XML (QML): symbols, renderers, labels, and the document around them.
 
-Only differences from QGIS's own defaults are written; QGIS 3.22 and later fill in the rest. Sizes
-are millimetres on paper. Scales are denominators: a layer with ``scale=50_000`` is shown at
-1:50,000 and closer.
+Only differences from the defaults of QGIS 3.22 are written. Sizes are millimetres on paper. A layer
+with ``scale=50_000`` is shown at 1:50,000 and closer.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from siting.texts import qgis_label, visible
 
 QGIS_VERSION = "3.22.0"
 _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
-# QGIS's numbers for properties set by a field and by an expression.
+# QGIS's codes for properties set by a field and by an expression.
 _FIELD, _EXPRESSION = 2, 3
 _AREA = 1  # the area of a marker is in proportion to the value
 LEAST_MM, MOST_MM = 1.0, 8.0  # widths of markers sized by a field
@@ -46,7 +45,7 @@ class Rule(NamedTuple):
 
 
 class Size(NamedTuple):
-    """Marker areas in proportion to a field; the marker of the value `most` is `MOST_MM` wide."""
+    """Marker areas in proportion to a field; the marker of value `most` is `MOST_MM` wide."""
 
     field: str
     most: float
@@ -232,8 +231,8 @@ def document(
 ) -> str:
     """Return the style of a layer as QML.
 
-    `aliases` maps fields to readable names. `shown_by` is the expression that names a
-    feature. `scale` is the widest scale (denominator) that shows the layer; 0 means any.
+    `aliases` maps fields to readable names. `shown_by` is the expression that names a feature.
+    `scale` is the widest scale (denominator) that shows the layer; 0 means any.
     """
     root = Element("qgis", version=QGIS_VERSION,
                    styleCategories="LayerConfiguration|Symbology|Labeling|Fields|Rendering",

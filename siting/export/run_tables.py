@@ -49,14 +49,12 @@ _LAYERS = {
     "alternatives": ("Near-best plans", ""),
     "dictionary": ("What each field of each layer and table means, with its unit", ""),
 }
-# Tables whose rows become points at their sites.
 _AT_SITES = ("built", "alternative_sites", "robust")
 # A GIS that keeps the order of the file draws the first layer on top.
 _DRAWN = (
     *("sites", *_AT_SITES, "neighbourhoods", "candidates", "dropped"),
     *("service", "roads", "zones", "isochrones", "demand"),
 )
-# Columns that only the CSV files have.
 _CSV_ONLY = {"sites": ["lon", "lat", "note"], "figures": list(LISTED)}
 _GEOJSON = {"sites": "site_id", "demand": "cell_id", "service": None, "candidates": "site_id",
             "isochrones": None}  # fmt: skip
@@ -67,14 +65,12 @@ def write_run_tables(
 ) -> None:
     """Write a run's layers (lon/lat, degrees) and tables into a folder.
 
-    `folder` must exist. `plan` is as for `layers_of`, and also has ``title`` and ``note``. `credit`
-    is the owner, licence and date of the data (`credit_line`). `made` is the date on the print
-    page. `shown` are additional arguments of `layers_of`. Note and credit are in the description of
-    every layer, and in a column of ``sites.csv`` and ``offers.csv``. The layers ``sites``,
-    ``demand``, ``service``, ``candidates`` and ``isochrones`` (if any) are written as GeoJSON, each
-    with its QGIS style as ``.qml``. ``plan.gpkg`` has every layer, table and style, and
-    ``plan.qgz`` is its QGIS project. The CSV files are ``sites.csv``, ``offers.csv`` and
-    ``dictionary.csv``. Raises `InputError` if a table refers to unknown cells or sites.
+    The files are ``plan.gpkg`` (all layers, tables and styles), ``plan.qgz`` (its QGIS project),
+    five layers as GeoJSON with their styles, ``sites.csv``, ``offers.csv`` and ``dictionary.csv``.
+
+    `plan` is as for `layers_of`, with ``title`` and ``note``. `credit` is the owner, licence and
+    date of the data (`credit_line`). `made` is the date on the print page. `shown` are further
+    arguments of `layers_of`. Raises `InputError` if a table refers to unknown cells or sites.
     """
     title, note = plan.title, plan.note
     layers = layers_of(plan, **shown)
@@ -126,10 +122,9 @@ def layers_of(
     """Return a plan's layers and tables by name, as they are written and shown.
 
     `plan` is a `siting.Plan`, or an object with the same tables as attributes. `cells` and `offers`
-    replace the tables of the plan. `zone_of_cells` is the zone of each cell, by ``cell_id``; it
-    gives ``zones`` their polygons. `neighbourhoods` are named parts of the city, as points.
-    `isochrones` are areas by driving minutes to the nearest station. Tables of sites (``built``,
-    ``alternative_sites`` …) become layers with a point at each site.
+    replace the plan's tables. `zone_of_cells` (zones by ``cell_id``) gives ``zones`` their
+    polygons. `neighbourhoods` are named points. `isochrones` are areas by driving minutes to the
+    nearest station. Tables of sites, such as ``built``, become layers of points.
     """
     cells = plan.cells if cells is None else cells
     places = _places(plan.sites, plan.candidates)
@@ -155,7 +150,7 @@ def layers_of(
 
 
 def _places(sites: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return every site and candidate once; the sites need not be candidates."""
+    """Return every site and candidate once; a site need not be a candidate."""
     parts = [layer[["site_id", layer.geometry.name]] for layer in (sites, candidates)]
     points = [
         gpd.GeoDataFrame({"site_id": part["site_id"]}, geometry=part.geometry.array)
@@ -168,7 +163,7 @@ def _places(sites: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame) -> gpd.GeoDat
 
 
 def _with_case(sites: gpd.GeoDataFrame, viability: pd.DataFrame | None) -> gpd.GeoDataFrame:
-    """Return the stations with earnings and payments from their business cases."""
+    """Return the stations with the further columns of their business cases."""
     if viability is None:
         return sites
     more = [name for name in viability.columns if name not in sites.columns]

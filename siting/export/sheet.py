@@ -14,7 +14,7 @@ from siting.pages import cells_of, page, table
 from siting.texts import html_text
 
 WIDTH, HEIGHT, EDGE = 1000, 720, 12
-# Roads that readers recognise; smaller roads would fill the sheet.
+# Smaller roads would fill the sheet.
 _DRAWN = ("motorway", "trunk", "primary", "secondary", "tertiary")
 
 
@@ -45,7 +45,7 @@ def table_of(columns: Mapping[str, str], rows: Iterable[Mapping[Any, Any]]) -> s
 
 
 class MapSheet:
-    """Makes the parts of a map (SVG); `bounds` are boxes (lon/lat) that the map must contain."""
+    """The parts of an SVG map; `bounds` are boxes (lon/lat) that the map must contain."""
 
     def __init__(self, *bounds: Any) -> None:
         all_ = np.array(bounds)

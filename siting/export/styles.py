@@ -1,8 +1,6 @@
 """QGIS styles of each layer: colours, sizes and classes that fit its rows.
 
-The colours are those of the report: blue for demand, orange for unserved demand, one colour and one
-shape for each kind of new station, and yellow diamonds with a dark rim for existing stations. Every
-colour ramp goes from light to dark, so that it is readable in greyscale.
+The colours are those of the report. Every ramp varies in lightness, for prints in greyscale.
 """
 
 from __future__ import annotations
@@ -24,7 +22,6 @@ from siting.writing import write_text
 UNSERVED = ("#fdd9b5", "#fdae6b", "#f16913", "#c44103", "#7f2704")
 WANTED = ("#dbe9f6", "#abcfe6", "#6aaed6", "#3080bd", "#08478e")
 SERVED = ("#f1eef6", "#bdc9e1", "#74a9cf", "#2b8cbe", "#045a8d")
-# Colours of driving minutes, darker for shorter drives; these greens have no other use.
 MINUTES = ("#00441b", "#238b45", "#66c2a4", "#b2e2e2", "#e0f3ee")
 NOTHING = "#e3f3ef"  # all served
 EXISTING, EXISTING_RIM = "#f0c419", "#1f2937"
@@ -62,8 +59,8 @@ class Style(NamedTuple):
 def styles_of(name: str, layer: pd.DataFrame) -> list[Style]:
     """Return the styles of a layer, its default style first; empty for a table.
 
-    `name` is the layer's name, e.g. ``sites`` or ``demand``. A layer with an unknown name gets a
-    plain style for its geometry type. Classes and sizes are fitted to the rows of `layer`.
+    `name` is the layer's name, e.g. ``sites``. A layer with an unknown name gets a plain style for
+    its geometry type. Classes and sizes fit the rows of `layer`.
     """
     if not isinstance(layer, gpd.GeoDataFrame) or layer.active_geometry_name is None:
         return []
@@ -80,7 +77,7 @@ def write_qml(path: Path, styles: Sequence[Style]) -> None:
 
 
 def breaks(values: Any) -> list[float]:
-    """Return up to `CLASSES` rising, round upper limits that split positive values evenly.
+    """Return up to `CLASSES` round upper limits, in rising order, for positive values.
 
     The last limit is at least the largest value. Without positive values, the result is empty.
 

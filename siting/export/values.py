@@ -31,7 +31,7 @@ _OTHER_DECIMALS = 6
 
 
 def decimals(column: str) -> int:
-    """Return the number of decimals of a column, according to the unit in its name.
+    """Return the number of decimals of a column, given by the unit in its name.
 
     >>> [decimals(c) for c in ("served_car_kwh_day", "travel_min", "use_share", "weight")]
     [3, 2, 4, 6]
@@ -42,8 +42,7 @@ def decimals(column: str) -> int:
 def rounded(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the table with numbers rounded by their units, without -0.0.
 
-    Rupees become integers if every amount in the column is whole, so that they are not written as
-    ``2500000.0``. `frame` is not changed.
+    If all rupees in a column are whole, they become integers. `frame` is not changed.
 
     >>> table = pd.DataFrame({"cost_pkr": [2.5e6, 1e5], "travel_min": [4.4449, -0.0001]})
     >>> rounded(table).to_dict("list")
@@ -54,7 +53,7 @@ def rounded(frame: pd.DataFrame) -> pd.DataFrame:
         if not pd.api.types.is_float_dtype(column):
             continue
         numbers = column.to_numpy(dtype=float, na_value=np.nan)
-        # Adding zero turns -0.0 into 0.0, which matters in a comparison of files.
+        # Adding zero turns -0.0 into 0.0, so that files can be compared.
         numbers = np.round(numbers, decimals(str(name))) + 0.0
         known = numbers[~np.isnan(numbers)]
         if str(name).endswith("_pkr") and np.isfinite(known).all() and (known % 1 == 0).all():
@@ -68,8 +67,8 @@ def rounded(frame: pd.DataFrame) -> pd.DataFrame:
 def plain(value: Any) -> Any:
     """Return a value in JSON types; missing or infinite values become ``None``.
 
-    Accepts numbers, flags, strings, dates, paths and enumerations of Python, NumPy or pandas, and
-    mappings, lists, tuples, sets (sorted) and arrays of these. Other types raise `TypeError`.
+    Accepts numbers, flags, strings, dates, paths and enumerations, and mappings, lists, tuples,
+    sets (sorted) and arrays of these. Other types raise `TypeError`.
 
     >>> plain({"gap": float("inf"), "cells": np.int64(3), "years": (2025, 2030)})
     {'gap': None, 'cells': 3, 'years': [2025, 2030]}
@@ -102,15 +101,13 @@ def plain(value: Any) -> Any:
 def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
     """Write a table as CSV, with points as columns ``lon`` and ``lat`` in degrees (WGS 84).
 
-    The file is UTF-8 with a byte order mark. Without the mark, spreadsheets garble Urdu; other
-    programs must read the file as ``utf-8-sig``. The unit in a column's name sets the rounding of
-    its numbers. Missing values are blank, and formulas are quoted
+    The file is UTF-8 with a byte order mark, without which spreadsheets garble Urdu. Numbers are
+    rounded by the unit in the column's name. Missing values are blank, and formulas are quoted
     (`siting.writing.write_plain_csv`).
 
-    `frame` is a table, or a layer of points in any coordinate reference system, and is not changed.
-    `note` is a note for readers, e.g. that the city is schematic. A CSV file has no comments, so
-    the note is repeated in a last column ``note``. Raises `InputError` if the layer has shapes
-    other than points, or no coordinate reference system.
+    `frame` is a table or a layer of points, and is not changed. `note` is repeated in a last column
+    ``note``, because a CSV file has no comments. Raises `InputError` if a layer has shapes other
+    than points, or no coordinate reference system.
     """
     table = frame
     degrees: dict[str, Any] = {}
@@ -129,10 +126,9 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
 
 
 def write_json(data: Mapping[str, Any], path: Path, *, replace: bool = False) -> None:
-    """Write a mapping as JSON in UTF-8, keeping the order of keys; `plain` converts the values.
+    """Write a mapping as JSON in UTF-8, with the keys in their order.
 
-    If `replace` is true, an existing file is replaced. Raises `TypeError` for a value that `plain`
-    does not accept.
+    If `replace` is true, an existing file is replaced. Raises `TypeError` as `plain` does.
     """
     write_text(path, json_text(data), replace=replace)
 

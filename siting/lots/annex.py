@@ -58,10 +58,7 @@ class Lots:
 
 
 def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:
-    """Return the page as self-contained HTML.
-
-    `roads` are the network's streets in lon/lat; only the larger streets are drawn.
-    """
+    """Return the page as self-contained HTML; only the larger `roads` (lon/lat) are drawn."""
     lots = parted.lots.drop(columns="geometry").to_dict("records")
     areas = areas_told(parted)
     facts = parted.facts

@@ -33,7 +33,7 @@ from siting.writing import claimed_folder, write_text
 
 # Default maximum radius of a search area (m). German tenders used 2 km, also outside cities.
 MOST_M = 1000.0
-# Minimum radius of a drawn circle (m), about the size of a station's plot.
+# Minimum drawn radius of a search area (m), about the size of a station's plot.
 LEAST_M = 25.0
 # Stations are split at most this many times to make the lots similar.
 MOST_SPLIT = 6
@@ -46,10 +46,10 @@ def part_into_lots(
 ) -> Lots:
     """Divide a plan's new stations into connected lots; return the lots and search areas.
 
-    The lots are similar in energy and public money. The ground of a station is the part of the road
-    network from which it is the nearest station. Two stations are neighbours if a street joins
-    their grounds. In a connected lot, steps between neighbours lead from any station to any other.
-    Each lot is one business, in which profitable stations help to pay for weak stations.
+    The lots are similar in energy and public money. Each lot is one business, in which profitable
+    stations help to pay for weak ones. Each station has a ground: the part of the road network from
+    which it is the nearest station. Two stations are neighbours if a street joins their grounds. In
+    a connected lot, steps between neighbours lead from any station to any other.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def part_into_lots(
     lots
         Number of lots.
     within
-        Share by which the largest lot may exceed the smallest, in energy and in public money.
+        Share by which the largest lot may exceed the smallest in energy and in public money.
     loss
         Share of a station's energy that may be lost if it moves within its search area.
     most_m
@@ -121,7 +121,7 @@ def part_into_lots(
         stations, plan.service, plan.cells, study.network,
         cutoff_min=reach.cutoff_min, access_kmh=reach.access_kmh, loss=loss, most_m=most_m,
     ).drop(columns="snap_m").sort_values(["lot", "site_id"], ignore_index=True)  # fmt: skip
-    # The ground of a lot consists of the cells whose junction belongs to one of its stations.
+    # The ground of a lot: the cells whose junction belongs to one of its stations.
     cells = plan.cells[plan.cells["node_id"].notna()]
     at = study.network.nodes.index.get_indexer(cells["node_id"].astype("int64"))
     table = _lots_of(stations, cells.dissolve(lot[ground[at]]))
@@ -167,14 +167,12 @@ def lots_to_folder(
 def ground_of(network: Network, nodes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Return the grounds of stations at junctions: the Voronoi diagram of the road network.
 
-    Each junction belongs to the station with the shortest drive to the junction. For these drives,
-    all streets are open in both directions. Two stations are neighbours if a street joins their
-    grounds. Stations at the same junction have the same neighbours. The neighbours form a connected
-    graph, as the roads do.
+    Each junction belongs to the station with the shortest drive, if all streets are open in both
+    directions. Two stations are neighbours if a street joins their grounds, or if they are at the
+    same junction. The neighbours form a connected graph, as the roads do.
 
-    The first result is an array with one element per junction: the position of its station in
-    `nodes`. The second is an array with one row per pair of neighbours: their two positions in
-    `nodes`, the smaller one first.
+    The first result gives each junction's station, as a position in `nodes`. The second result has
+    one row per pair of neighbours: their positions in `nodes`, the smaller one first.
     """
     index = network.nodes.index
     u, v = (index.get_indexer(network.edges.index.get_level_values(k)) for k in ("u", "v"))
@@ -248,7 +246,7 @@ class _New:
 
     @property
     def at(self) -> np.ndarray:
-        """An array with one element per part: the position of its station."""
+        """The position of each part's station."""
         return np.repeat(np.arange(len(self.parts)), self.parts)
 
     def parted(self, lots: int, within: float) -> tuple[np.ndarray, float, np.ndarray]:
@@ -260,12 +258,12 @@ class _New:
         return _from_north(made.lot, self.xy[at]), made.least, at[ground]
 
     def sums(self, lot: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return two arrays with one value per lot: its energy, and the public money it needs."""
+        """Return each lot's energy, and the public money that each lot needs."""
         kwh, npv = (np.bincount(lot, (v / self.parts)[self.at])[1:] for v in (self.kwh, self.npv))
         return kwh, np.maximum(-npv, 0.0)
 
     def alike(self, lots: int, within: float) -> tuple[float, bool]:
-        """Return the spread found for `lots` lots, and whether `within` is proven too small."""
+        """Return the spread of `lots` lots, and whether `within` is proven to be impossible."""
         least = least_spread((self.kwh / self.parts)[self.at], lots)
         if least > within:
             return least, True
@@ -273,10 +271,9 @@ class _New:
         return max(map(spread, self.sums(lot))), least >= within
 
     def fewer(self, lots: int, within: float) -> tuple[int, float, bool]:
-        """Return the next smaller number of lots that reaches `within`, and its spread.
+        """Return the next smaller number of lots that reaches `within` (or 1), and its spread.
 
-        The number is 1 if no other number reaches `within`. The third value is whether all numbers
-        between it and `lots` are proven to be impossible.
+        The third value is true if all numbers in between are proven to be impossible.
         """
         proven = True
         for count in range(lots - 1, 1, -1):
@@ -287,10 +284,7 @@ class _New:
         return 1, 0.0, proven
 
     def split(self, lots: int, within: float) -> tuple[_New, float] | None:
-        """Split large stations until the lots' spread is at most `within`.
-
-        Return the split stations and the spread, or None if the spread remains too large.
-        """
+        """Split large stations until the spread is at most `within`; None if it stays larger."""
         made = self
         for _ in range(MOST_SPLIT):
             parts = made.parts.copy()

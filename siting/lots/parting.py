@@ -16,17 +16,16 @@ from siting.engine.linear import model_of, run_model
 # TURNS_A_STATION turns per station, at most MOST_TURNS, and cools from HOT to COLD.
 STARTS, MOST_STARTS, TURNS_A_STATION, MOST_TURNS = 4, 12, 1_500, 300_000
 HOT, COLD = 2.0, 2e-3
-# Weights of the terms of the score: the excess over the limit, the public money needed, the
-# differences in energy, and the distances between stations.
+# Weights of the score: the excess over the limit, the public money needed, the differences in
+# energy, and the distances between stations.
 UNLIKE, MONEY, DIFFER, APART = 50.0, 50.0, 50.0, 1.0
 # The integer program has fewer than MANY groups, and searches at most NODES nodes, to a gap of
-# SCORE_GAP in the score. Spreads that differ by at most CLOSE are treated as equal. SLACK is larger
-# than a solver's tolerance.
+# SCORE_GAP. Spreads that differ by at most CLOSE count as equal. SLACK exceeds solver tolerances.
 MANY, NODES, SCORE_GAP, CLOSE, SLACK = 2_000, 300, 0.01, 0.005, 1e-5
 
 
 def spread(values: Sequence[float] | np.ndarray) -> float:
-    """Return by how much the largest value exceeds the smallest, as a share of the smallest.
+    """Return the excess of the largest value over the smallest, as a share of the smallest.
 
     The result is 0 if all values are 0, and infinite if only the smallest is 0.
 
@@ -42,10 +41,9 @@ def spread(values: Sequence[float] | np.ndarray) -> float:
 def least_spread(values: np.ndarray, lots: int) -> float:
     """Return a lower bound on the spread of any division, connected or not.
 
-    The largest lot has at least the energy of the largest station and at least an even share. Two
-    of the ``lots + 1`` largest stations share a lot, so the largest lot also has at least the
-    energy of the smallest two of these stations. The other lots share the remaining energy, so the
-    smallest lot has at most an even share of it.
+    The largest lot has at least the energy of the largest station, and at least an equal share. Of
+    the ``lots + 1`` largest stations, two share a lot, so the largest lot also has at least the
+    energy of the two smallest of these. The smallest lot has at most an equal share of the rest.
 
     >>> least_spread(np.array([50.0, 10.0, 10.0, 10.0, 10.0, 10.0]), 3)
     1.0
@@ -79,14 +77,14 @@ def part(
     """Return connected lots of stations with the smallest spread found.
 
     If annealing finds no lots within the limit, the search lists every connected group of stations
-    that is small enough to be a lot. If there are not too many groups, an integer program chooses
-    among them, and finds lots within the limit or proves that none exist. The same input always
-    gives the same lots, because the search is limited by turns, not by time.
+    that is small enough to be a lot. If the list is short enough, an integer program chooses lots
+    from the list, or proves that none are within the limit. The search is limited by turns, not by
+    time, so the same input always gives the same lots.
 
     `npv_pkr`: net present value of each station without public money; `xy`: position of each
     station (m); `pairs`: pairs of neighbours, one per row, which connect all stations; `lots`:
-    number of lots, at most the number of stations; `within`: share by which the largest lot may
-    exceed the smallest, in energy and in public money needed (`need`).
+    number of lots, at most the number of stations; `within`: maximum `spread` of the
+    lots' energy, and of the public money that they need (`need`).
     """
     sums = _sums(energy_kwh_day, npv_pkr, xy, lots)
     near: list[list[int]] = [[] for _ in sums]
@@ -108,7 +106,7 @@ def part(
 def _more_alike(
     made: Parting, kwh: np.ndarray, sums: list[Sums], near: list[list[int]], within: float
 ) -> Parting:
-    """Return lots within a spread or, if none are found, the lots with the smallest spread."""
+    """Return lots within a spread or, if none are found, lots with the smallest spread found."""
     lots = int(made.lot.max()) + 1
     while made.share > max(within, made.least + CLOSE):
         tried = within
@@ -125,7 +123,7 @@ def _more_alike(
 
 
 def _groups(kwh: Sequence[float], near: Sequence[Sequence[int]], most: float) -> list[list[int]]:
-    """Return the connected groups of stations with at most `most` energy; stop at `MANY` groups."""
+    """Return the connected groups with at most `most` energy, up to `MANY` groups."""
     found: list[list[int]] = []
     for root in range(len(kwh)):
         first = [j for j in near[root] if j > root]
@@ -144,15 +142,13 @@ def _groups(kwh: Sequence[float], near: Sequence[Sequence[int]], most: float) ->
 def _chosen(
     sums: Sequence[Sums], near: Sequence[Sequence[int]], lots: int, within: float
 ) -> np.ndarray | None:
-    """Return the lot of each station in the best lots within an energy spread.
+    """Return each station's lot in the best lots within an energy spread; None if unknown.
 
-    The result is empty if no such lots exist, and None if that is unknown.
-
-    Each column of the program is a group of stations, except the last column. The last column is
-    the energy of the smallest lot. No lot may exceed this energy by more than `within`.
+    The result is empty if no such lots exist. Each column of the program is a group of stations,
+    except the last column, which is the energy of the smallest lot.
     """
     kwh, more = [one[0] for one in sums], 1 + within
-    groups = _groups(kwh, near, more + SLACK)  # in even shares, the smallest lot has at most 1
+    groups = _groups(kwh, near, more + SLACK)  # an equal share is 1; the smallest lot has no more
     if len(groups) >= MANY:
         return None
     totals = [_summed(sums, group) for group in groups]
@@ -196,7 +192,7 @@ type Sums = tuple[float, ...]  # energy, net present value, stations, x, y, x² 
 
 
 def _sums(energy: np.ndarray, npv: np.ndarray, xy: np.ndarray, lots: int) -> list[Sums]:
-    """Return the `Sums` of each station, with energy and money as multiples of an even share."""
+    """Return the `Sums` of each station, with energy and money as multiples of an equal share."""
     centred = xy - xy.mean(axis=0)
     x, y = (centred / max(float(np.hypot(*centred.T).max()), 1e-300)).T
     energy = energy * lots / max(float(energy.sum()), 1e-300)
@@ -211,7 +207,7 @@ def _summed(sums: Sequence[Sums], members: Iterable[int]) -> Sums:
 
 
 def _unlike(state: Sequence[Sums], within: float) -> float:
-    """Return by how much the largest lot exceeds the limit: the sum for energy and public money."""
+    """Return the excess of the largest lots over the limits on energy and public money."""
     energy = [one[0] for one in state]
     money = [need(one[1]) for one in state]
     return sum(max(0.0, max(one) - (1 + within) * min(one)) for one in (energy, money))
@@ -226,7 +222,7 @@ def _score(state: Sequence[Sums], lots: int, within: float) -> float:
 
 
 class _Search:
-    """One run of the annealing: it starts from lots of stations, and changes them turn by turn."""
+    """One run of the annealing, which changes random lots turn by turn."""
 
     def __init__(
         self, sums: list[Sums], near: list[list[int]], lots: int, within: float, start: int
@@ -253,7 +249,7 @@ class _Search:
         return not left
 
     def _cut(self, members: set[int], turn: int) -> tuple[set[int], set[int]]:
-        """Cut a lot along a spanning tree; return its two connected parts, usually about equal."""
+        """Cut a lot along a spanning tree into two connected parts, usually about equal."""
         order = sorted(members)
         order = [order[turn % len(order)]]
         parent = {order[0]: -1}
@@ -276,10 +272,7 @@ class _Search:
         return members - two, two
 
     def _moved(self, turn: int, a: int, b: int, i: int) -> dict[int, set[int]] | None:
-        """Return the new stations of each lot that a turn changes, by the number of the lot.
-
-        The result is None if a lot would fall apart.
-        """
+        """Return the new stations of each lot that a turn changes; None if a lot falls apart."""
         if turn % 40 == 0:  # two lots merge, and the merged lot or another lot is split
             other = turn // 40 % (2 * self.lots)
             both = self.members[a] | self.members[b]
@@ -297,10 +290,7 @@ class _Search:
         return {a: one, b: two} if fits else None
 
     def _rank(self, score: float) -> tuple[bool, float]:
-        """Return the rank of the current lots; lots within the limit rank first.
-
-        If only the score counted, lots just above the limit could win because of shorter distances.
-        """
+        """Return the rank of the current lots; lots within the limit rank before all others."""
         return _unlike(self.state, self.within) > 1e-12, score
 
     def run(self) -> tuple[tuple[bool, float], np.ndarray]:

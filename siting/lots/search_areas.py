@@ -27,17 +27,15 @@ def with_areas(
 ) -> gpd.GeoDataFrame:
     """Return stations with their search radius, and the maximum loss within it.
 
-    A moved station keeps the drivers who reach its new place within the cutoff. Each drive leads
-    from the cell to its junction, and from there along the roads to the junction of the new place.
-    From that junction, the new place is as far away as the old place is from the road. The loss is
-    the energy of all other drivers. No driver is served by two stations, so all stations may move
-    at once, and the losses add up. The places tried are the network's junctions.
+    A moved station keeps the drivers who reach its new place within the cutoff, and loses the
+    energy of all others. The places tried are the network's junctions. The access from the junction
+    to the new place is as long as from the road to the old place. No driver is served by two
+    stations, so all stations may move at once, and the losses add up.
 
     `stations`: ``site_id``, ``snap_m`` and points (m); `service`, `cells`, `network`: from the
     plan; `cutoff_min`, `access_kmh`: as for `siting.roads.reach`; `loss`: share of a station's
     energy that may be lost; `most_m`: maximum radius (m). Columns added: ``radius_m``, rounded down
-    to a multiple of 10 m, and ``loss_share``, the largest share of its energy that the station
-    loses at any place in the circle.
+    to a multiple of 10 m, and ``loss_share``, the largest share lost at any place in the circle.
     """
     away = _turned_round(network)
     junctions = np.column_stack([network.nodes.geometry.x, network.nodes.geometry.y])

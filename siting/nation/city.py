@@ -1,7 +1,6 @@
 """Tasks for one city of a nation: compute its facts, make a plan, write the run folder.
 
-An executor runs the tasks. Each function does one task and returns a row of plain values. Errors
-are returned, not raised, so that one city cannot stop the others.
+Each task returns a row. A failed task returns its error, so that one city cannot stop the others.
 """
 
 from __future__ import annotations
@@ -36,8 +35,7 @@ from siting.study.runs import write_run
 from siting.study.to_program import DRIVES, MILLION, aims_of, program_of
 from siting.tables import mean_drive_min
 
-# Number of studies that a process keeps in memory. Their tables take seconds to compute, and each
-# city is solved many times.
+# Number of studies that a process keeps, because each city is solved many times.
 MOST_KEPT = 4
 # Two questions count as equal if their budgets or prices differ by less than this share.
 NEAR = 2e-3
@@ -60,8 +58,7 @@ class Ask:
     # Maximum amount (PKR) and charger groups of each envelope, by name.
     envelopes: Mapping[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
     rupee: bool = False  # whether to also return the dual price of each year's budget
-    # Whether to shorten drives afterwards. Shortening takes all the remaining time, so it is done
-    # only for the final plan.
+    # Whether to shorten drives in all the time that is left; true only for the final plan.
     shorten: bool = False
 
     @property
@@ -75,10 +72,10 @@ class Ask:
         return self.least_share == 0 and self.least_stations == 0
 
     def like(self, other: Ask, *, free: bool | None = None) -> bool:
-        """Return whether `other` is nearly equal, and its answer is valid for this question too.
+        """Return whether the answer to `other`, a nearly equal question, is valid here too.
 
-        Without prices, the other question must not have more money. With prices, it must not have
-        less money, because a bound for a smaller budget does not hold for a larger budget.
+        Without prices, `other` must not have more money. With prices, it must not have less money,
+        because a bound for a smaller budget does not hold for a larger budget.
         """
         if (self.prices is None) != (other.prices is None):
             return False
@@ -117,7 +114,7 @@ class Ask:
         if self.prices is not None:
             gain: dict[str, Any] = {"per_million": self.prices[0] * MILLION, "rule": "always"}
             if program.years is not None:
-                # Reported energy is a mean over the years; the program's energy is a weighted sum.
+                # Reported energy is a mean over the years; the program has a weighted sum.
                 each = MILLION * math.fsum(weights_of(config))
                 gain["per_million_by_year"] = {
                     year: price * each for year, price in zip(years, self.prices, strict=True)
@@ -189,7 +186,7 @@ def _study(config: Config) -> Study:
 def facts(config: Config) -> Row:
     """Return a city's population, energy, vehicles, and cells with demand (WKB, lon/lat).
 
-    The demand is returned even if other tables are invalid. With years, energy is the mean over the
+    Demand is returned even if other tables are invalid. With years, energy is the mean over the
     years, weighted as in the city's program.
     """
     return facts_of(_study(config))
@@ -230,8 +227,7 @@ def facts_of(study: Study) -> Row:
     }
     try:
         instance = study.instance
-        # Reach is the same in all years, but rows without demand have no pairs, so every row is
-        # given a demand of 1.
+        # Rows without demand have no pairs, so every row is given a demand of 1.
         last = replace(instance, demand_kwh=np.ones(len(instance.demand_kwh)))
         ids = set(instance.demand_ids[last.served_pairs].astype(str))
         reachable = [
@@ -267,8 +263,7 @@ def _asked(config: Config, ask: Ask, limit_s: float, threads: int, start: tuple[
 def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int) -> Row:
     """Return the plan and the bound that answer a question to a city.
 
-    ``bound_kwh_day`` is a bound on the energy of any plan for the budget. With prices, it is a
-    bound on ``energy - price * money`` of any plan.
+    ``bound_kwh_day`` bounds the energy of any plan or, with prices, ``energy - price * money``.
     """
     study = _asked(config, ask, limit_s, threads, start)
     asked = study.asked
@@ -332,10 +327,7 @@ def _as_built(outcome: Outcome) -> tuple[str, ...]:
 
 
 def _figures(study: Study, outcome: Outcome) -> Row:
-    """Return a plan's energy in total, by class and by year, and the plan's yearly money.
-
-    The total is the mean over the years, weighted as in the program.
-    """
+    """Return a plan's energy (the years' mean), also by class and year, and its yearly money."""
     weights = outcome.slices.set_index("slice")["weight"] / outcome.slices["weight"].sum()
     rows = outcome.services
     kwh = rows["served_kwh_day"] * rows["slice"].map(weights).astype(float)

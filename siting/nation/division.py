@@ -34,7 +34,7 @@ class Nation(Rounds):
     progress
         Called with a line of text after each step.
     today
-        The current date. The target year must not be before this date.
+        The current date. The target year must not be earlier.
     earlier
         Folder of an earlier plan; its answers are reused for unchanged cities.
 
@@ -87,8 +87,7 @@ class Nation(Rounds):
     ) -> tuple[NationPlan, Path]:
         """Return the plan of the nation and its folder.
 
-        The folder is reserved before the first solve. After the division, Ctrl-C takes effect only
-        once the folder is written; a second Ctrl-C stops at once.
+        After the division, Ctrl-C waits until the folder is written; a second one stops at once.
 
         Parameters
         ----------

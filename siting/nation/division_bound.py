@@ -1,34 +1,30 @@
 """A bound on any division of the budget, derived only from the proven bounds of single cities.
 
-Cities are linked only by money. A city solved for a budget ``B`` has a proven bound ``U`` on the
-energy it serves for ``B`` or less. A city solved at a price ``p`` per rupee has the bound
-``L + p b`` for any money ``b``. Let ``U_c(b)`` be the lowest bound of city ``c`` for money ``b``.
-Any prices ``pi_r`` then give a bound on the nation's energy::
+Cities are linked only by money. A city solved for a budget ``B`` has a proven bound on the energy
+of any plan for ``B`` or less. A city solved at a price ``p`` per rupee has the bound ``L + p b``
+for any money ``b``. Let ``U_c(b)`` be the lowest bound of city ``c`` for money ``b``. Any prices
+``pi_r`` then give a bound on the nation's energy::
 
     sum of U_c(b_c)  <=  sum over c of max over b of (U_c(b) - b sum of pi_r over r of c)
                          + sum over r of pi_r x limit_r
 
-Here ``b`` is within the limits on the city's money. The rows ``r`` of a city are the limits on sums
-that include its money: the budget, and the minimum and maximum money of its province. ``limit_r``
-is the maximum if ``pi_r`` is above 0, else the minimum. The bound can be recomputed from the table
-of bounds and the prices alone. The best prices are the duals of a linear program over the corners
-of ``U_c``.
+Here ``b`` is within the limits on the city's money. The rows ``r`` of a city limit sums that
+include its money: the budget, and the minimum and maximum money of its province. ``limit_r`` is the
+maximum if ``pi_r`` is above 0, else the minimum. The best prices are the duals of a linear program
+over the corners of ``U_c``.
 
-With money by year, ``b_c`` is the money that city ``c`` draws in each year, and ``p`` and ``pi``
-have a value per year. The budget then has one row per year, for the money granted in that year or,
-with carry-over, up to that year. If a city was solved at prices ``p_k`` for the maximum money that
-it may get, the bound ``L_k + p_k b`` holds for any division. If it was solved for its maximum money
-without prices, ``p_k`` is 0. A bound for less money holds only for divisions that give the city at
-most that money in each year. This bound does not have the form ``L_k + p_k b`` and is left out.
-``U_c`` is then concave. For any weights ``w_ck`` that are at least 0 and sum to 1, the term of city
-``c`` is at most ::
+With money by year, ``b_c``, ``p`` and ``pi`` have a value per year. The budget has one row per
+year, for the money granted in that year or, with carry-over, up to that year. The minimum and
+maximum money of a city are also rows. Only bounds ``L_k + p_k b`` that hold for any division are
+used. They come from solves for the maximum money that a city may get, at prices ``p_k`` or without
+prices (``p_k`` is 0). ``U_c`` is then concave. For any weights ``w_ck`` that are at least 0 and sum
+to 1, the term of city ``c`` is at most ::
 
     sum of w_ck L_ck
         + sum over years of h_ct x max(0, sum of w_ck p_ckt - sum of pi_r over r of c, t)
 
-Here ``h_ct`` is the maximum money of city ``c`` in year ``t``. The minimum and maximum money of a
-city are also rows ``r``. The best prices and weights are the duals of a linear program. The bound
-is a plain sum, so other duals can weaken it, but they cannot make it invalid.
+Here ``h_ct`` is the maximum money of city ``c`` in year ``t``. The best prices and weights are the
+duals of a linear program. Other prices and weights give a weaker bound, never an invalid one.
 
 Sources: H. Everett: Generalized Lagrange multiplier method for solving problems of optimum
 allocation of resources. Operations Research 11 (1963), 399-417. G. Dantzig, P. Wolfe:
@@ -73,8 +69,7 @@ class Points:
 
     money: Floats  # money of each point (PKR), with one column per year if there are years
     energy: Floats  # energy of each point (kWh/day)
-    # Minimum and maximum money for the city (PKR); if there are years, `high` is the maximum for
-    # each year.
+    # Limits on the city's money (PKR); with years, `high` is the maximum in each year.
     low: float
     high: float | Floats
     use: Mapping[str, Floats] | None = None  # each point's use of each further resource (key)
@@ -144,9 +139,8 @@ def divide(
 ) -> Divided | None:
     """Return the division of the budget that serves the most energy, or None if there is none.
 
-    `pots` are the nation's budget and the provinces' money. `envelopes` limit the points' use of
-    further resources. If `whole` is true, each city takes exactly one point. Otherwise a city may
-    mix several points, and the result has prices.
+    `envelopes` limit the points' use of further resources. If `whole` is true, each city takes
+    exactly one point. Otherwise a city may mix several points, and the result has prices.
     """
     names, points, envelopes = list(cities), list(cities.values()), envelopes or {}
     energy = np.concatenate([p.energy for p in points])
@@ -168,7 +162,7 @@ def divide(
     start = len(names) * (1 + years)  # the first row of a pot
     row_low = [1.0, *[0.0] * years] * len(names) + [p.at_least / MILLION for p in pots]
     row_high = [1.0, *[math.inf] * years] * len(names) + [p.at_most / MILLION for p in pots]
-    # With years, a pot limits the minimum money of a city, so the limit here is 0.
+    # With years, a pot limits the minimum money of a city, so the lower limit here is 0.
     low = [0.0] * n + [p.low / MILLION if years == 1 else 0.0 for p in points for _ in range(years)]
     high = np.concatenate([np.ones(n), *(np.full(years, p.high) / MILLION for p in points)])
     scale = abs(energy).max() or 1.0
@@ -208,10 +202,9 @@ def added_up(
 ) -> pd.DataFrame:
     """Return the certificate: one row per city and one per pot, with terms that sum to a bound.
 
-    `cities` has the `corners` of each city. Any `prices` (kWh/day per PKR) are valid; the price of
-    an infinite limit counts as 0. Columns: ``row`` (city or pot), ``name``, ``price`` (kWh/day per
-    PKR), ``money_pkr`` and ``term_kwh_day``. ``money_pkr`` is the best money of the city at the
-    price, or the limit of the pot.
+    `cities` has the `corners` of each city; any `prices` (kWh/day per PKR) are valid. Columns:
+    ``row`` (city or pot), ``name``, ``price`` (0 for an infinite limit), ``money_pkr`` (the city's
+    best money at the price, or the pot's limit) and ``term_kwh_day``.
 
     >>> line = Points(np.array([0.0, 4.0]), np.array([0.0, 8.0]), 0.0, 4.0)
     >>> added_up({"a": line}, [Pot("budget", ("a",), at_most=3.0)], {"budget": 2.0})[
@@ -278,9 +271,8 @@ def best_prices(
 ) -> tuple[dict[str, float], pd.Series[float]]:
     """Return the prices of the pots and the weights of the bounds that give the best certificate.
 
-    `bounds` has the columns that `sloped` needs; `most` is the maximum that each city may spend in
-    each year (PKR). The weights have the table's index, are at least 0, and sum to 1 for each
-    city that has a bound.
+    `bounds` is as for `sloped`; `most` is the maximum money of each city in each year (PKR). The
+    weights, indexed like `bounds`, are at least 0 and sum to 1 for each city with a bound.
     """
     table = sloped(bounds, years)
     names = [name for name in most if (table["city"] == name).any()]
@@ -332,8 +324,8 @@ def added_up_by_year(
 ) -> pd.DataFrame:
     """Return the certificate for money by year; `bounds` must have a ``weight`` column.
 
-    Rows and columns are as in `added_up`, with a city's prices in the `price_columns`. The weights
-    of a city must be at least 0 and sum to 1. All weights of this kind give a valid bound.
+    Rows and columns are as in `added_up`, with a city's prices in the `price_columns`. Any weights
+    that are at least 0 and sum to 1 for each city give a valid bound.
 
     >>> line = pd.DataFrame({"city": ["a", "a"], "budget_pkr": [np.nan, 9.0],
     ...     "bound_kwh_day": [8.0, 0.0], "price_2027": [np.nan, 2.0], "price_2028": [np.nan, 1.0],

@@ -43,8 +43,7 @@ def write_nation(
 ) -> NationPlan:
     """Write a nation's folder, which must be empty, and return the nation's plan.
 
-    `chosen` has each city's money (PKR) and plan. `begun` is the `time.perf_counter` value at the
-    start of the work.
+    `chosen`: each city's money (PKR) and plan; `begun`: `time.perf_counter` at the start of work.
     """
     now = datetime.now().astimezone()
     (folder / CITIES).mkdir()
@@ -70,7 +69,7 @@ def write_nation(
 
 
 def write_files(nation: Rounds, plan: NationPlan, folder: Path, runs: Path, written: str) -> None:
-    """Write the folder of a nation without its cities' runs; they are in the folder `runs`."""
+    """Write a nation's folder except the runs of its cities, which are in the folder `runs`."""
     tables = {
         "cities": plan.cities, "splits": plan.splits, "frontier": plan.frontier,
         "bounds": plan.asks, "certificate": plan.terms,
@@ -155,7 +154,7 @@ class Basis(BaseModel, strict=True, extra="forbid"):
     facts: dict[str, dict[str, Any]]
     failed: dict[str, str]
     granted: dict[str, list[Number]]
-    # For each city, the position in answers.json of the answer with its plan.
+    # For each city, the position of its plan in answers.json.
     answers: dict[str, int]
     written: dict[str, dict[str, Any]]
     seconds: Number
@@ -168,7 +167,7 @@ def write_basis(
     written: Mapping[str, Row],
     seconds: float,
 ) -> None:
-    """Write the data that, together with the answers, are needed to rebuild a nation's plan."""
+    """Write the data from which, with the answers, a nation's plan can be rebuilt."""
     kept = {
         "config": nation.config.model_dump(mode="json"),
         "cities": {name: one.model_dump(mode="json") for name, one in nation.studies.items()},

@@ -34,10 +34,7 @@ svg { max-width: 640px; } .land { fill: #f1efe8; stroke: #b9b4a5; }
 
 
 def write_page(plan: NationPlan, out: Path, runs: Path | None = None) -> None:
-    """Write ``index.html`` into a nation's folder; the page works offline.
-
-    `runs` is the folder with the cities' runs, by default `out`.
-    """
+    """Write the offline page ``index.html``; the cities' runs are in `runs` (by default, `out`)."""
     write_text(out / "index.html", render(plan, runs or out))
 
 

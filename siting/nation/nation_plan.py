@@ -30,22 +30,19 @@ class NationPlan:
     cities
         One row per city: ``city``, ``title``, ``province``, ``status``, ``granted_pkr``,
         ``subsidy_pkr``, ``cost_pkr``, ``new_stations``, ``served_kwh_day``, ``demand_kwh_day``,
-        ``reachable_kwh_day``, ``people``, ``vehicles``, ``drives_min``, ``kwh_day_a_million``,
-        ``binds`` (the limit or floor that binds), ``lon``, ``lat``, ``note``, ``error``, and by
-        vehicle class ``served_CLASS`` and ``wanted_CLASS``. If ``status`` is ``failed``, the energy
-        is 0, and the bound is all demand in reach. ``kwh_day_a_million`` is the extra energy for
-        one more PKR m, from the city's plans. With money by year, energy is the mean over the
-        years, weighted as in a city's program. There are then also ``granted_YEAR_pkr``,
-        ``subsidy_YEAR_pkr``, ``new_stations_YEAR`` (up to the year), ``served_YEAR_kwh_day`` and
-        ``wanted_YEAR_kwh_day``.
+        ``reachable_kwh_day``, ``people``, ``vehicles``, ``drives_min``, ``kwh_day_a_million``
+        (extra energy for one more PKR m, from the city's plans), ``binds`` (the limit or floor that
+        binds), ``lon``, ``lat``, ``note``, ``error``, and by vehicle class ``served_CLASS`` and
+        ``wanted_CLASS``. A city whose ``status`` is ``failed`` serves nothing, and its bound is all
+        demand in reach. With money by year, energy is the mean over the years, weighted as in a
+        city's program, and there are ``granted_YEAR_pkr``, ``subsidy_YEAR_pkr``,
+        ``new_stations_YEAR`` (up to the year), ``served_YEAR_kwh_day``, ``wanted_YEAR_kwh_day``.
     splits
-        One row per division: ``split``, ``served_kwh_day``, ``drives_min``, ``gini`` (of the
-        cities' shares served), ``gini_a_head`` (of energy per head), ``less_kwh_day``,
-        ``less_share``, ``less_pkr``, ``complete`` (whether every city has a plan), and
-        ``pkr_CITY``. ``drives_min`` is computed before drives are shortened, even in the best
-        division. The columns ``less_kwh_day`` and ``less_share`` are the shortfall from the plan.
-        ``less_pkr`` is the value of the shortfall at the price of the budget, blank if there is no
-        price.
+        One row per division: ``split``, ``served_kwh_day``, ``drives_min`` (before drives are
+        shortened), ``gini`` (of the cities' shares served), ``gini_a_head`` (of energy per head),
+        ``less_kwh_day`` and ``less_share`` (the shortfall from the plan), ``less_pkr`` (the value
+        of the shortfall at the price of the budget, blank without a price), ``complete`` (whether
+        every city has a plan) and ``pkr_CITY``.
     frontier
         One row per share of the nation's budget: ``budget_pkr``, ``served_kwh_day`` (from known
         plans), ``bound_kwh_day``.
@@ -91,10 +88,7 @@ class NationPlan:
 
     @property
     def price(self) -> float:
-        """Extra energy from one more rupee of budget, according to the certificate (kWh/day).
-
-        With money by year, the rupee is divided among the years in proportion to the budget.
-        """
+        """The certificate's price of a rupee, spread over the years like the budget (kWh/day)."""
         names = self.terms["name"].astype(str)
         budgets = self.terms[(self.terms["row"] == "pot") & names.str.startswith(BUDGET)]
         if not self.years:

@@ -19,12 +19,10 @@ CHANGES = ("granted_pkr", "new_stations", "served_kwh_day", "drives_min")
 def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], pd.DataFrame]:
     """Return the reasons for a city's money as (label, text) pairs, and the city's plans.
 
-    `folder` was written by `siting nation`; it is checked first. `city` is the name of the city.
-    The table of plans, cheapest first, has ``purpose`` (the reason for the question),
-    ``subsidy_pkr``, ``served_kwh_day``, ``kwh_day_a_million`` (extra energy per extra PKR m,
-    compared with the plan in the row above) and ``chosen``. Raises `InputError` if `folder` is not
-    the folder of a nation or lacks the city, and `VerifyError` if the content of the folder is
-    inconsistent.
+    The plans, cheapest first, have ``purpose`` (the reason for the question), ``subsidy_pkr``,
+    ``served_kwh_day``, ``kwh_day_a_million`` (extra energy per extra PKR m, compared with the plan
+    in the row above) and ``chosen``. Raises `InputError` if `siting nation` did not write `folder`
+    or the city is unknown, and `VerifyError` if the content of the folder is inconsistent.
     """
     facts, tables = read_nation(folder)
     cities = tables["cities"].set_index("city", drop=False)
@@ -67,9 +65,8 @@ def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
 
     There is a row for each city in either plan, and a row ``all``. Columns: ``granted_pkr``,
     ``new_stations``, ``served_kwh_day`` and ``drives_min``, each also as ``…_before`` and
-    ``…_change``. If a plan lacks the city, the plan's figures are blank. Raises `InputError` if a
-    folder is not the folder of a nation, or if the plans have different years. Raises `VerifyError`
-    if the content of a folder is inconsistent.
+    ``…_change``; blank if a plan lacks the city. Raises `InputError` if `siting nation` did not
+    write a folder or the years differ, and `VerifyError` if a folder is inconsistent.
     """
     (then, was_told), (facts, told) = read_nation(before), read_nation(after)
     if then["years"] != facts["years"]:

@@ -94,12 +94,11 @@ def read_nation(folder: Path | str) -> tuple[dict[str, Any], dict[str, pd.DataFr
 
     Every file, including the runs of the cities, is checked against its hash, and every value
     against its type. The certificate's sum is recomputed. `siting.nation.verify_nation` also
-    detects an edit whose author updated the hashes too.
+    detects an edit whose author updated the hashes.
 
-    `folder` is a folder that `siting nation` wrote. Raises `InputError` if it is not the folder of
-    a nation, a file is missing or changed, or a value has the wrong type. Raises `VerifyError` if a
-    city draws more than its grant, the grants exceed the money, or a run differs from the tables.
-    It is also raised if the nation's bound does not follow from the cities' bounds.
+    Raises `InputError` if `siting nation` did not write `folder`, a file is missing or changed, or
+    a value has the wrong type. Raises `VerifyError` if a city draws more than its grant, the grants
+    exceed the money, a run differs from the tables, or the cities' bounds do not give the bound.
     """
     folder = Path(folder)
     read_nation_manifest(folder)

@@ -35,12 +35,10 @@ Report = Callable[[str], None]
 BUDGET = "the nation's budget"
 # Simple divisions of the budget, each with the city fact that sets the shares (None: equal).
 SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehicles", "equal": None}
-# A city's time limit is proportional to its demand raised to the power `LARGER`, and at least
-# `LEAST_TIME` times the mean limit. Large cities are hard to solve and cause most of the nation's
-# gap.
+# A city's time limit is proportional to its demand to the power `LARGER`, and at least `LEAST_TIME`
+# times the mean limit. Large cities cause most of the nation's gap.
 LARGER, LEAST_TIME = 0.75, 0.25
-# If the gap of a solve at a price exceeds `LOOSE` times its energy, the solve is given more time,
-# up to `MOST_TIMES` times the limit.
+# A solve at a price whose gap exceeds `LOOSE` times its energy gets up to `MOST_TIMES` the time.
 LOOSE, MOST_TIMES = 0.05, 8.0
 HALF = 0.5
 # Two cells overlap if they share more than this part of a cell. Otherwise, they only touch.
@@ -59,9 +57,8 @@ BY_YEAR = {
 class Rounds:
     """The cities of a nation, the questions put to them, the answers, and the budget's division.
 
-    Money (PKR) is per year if there are years. `config`, `cities` and `provinces` are the results
-    of `siting.config.load_nation`. `rows` are earlier answers. `progress` is as for
-    `siting.Nation`.
+    `config`, `cities` and `provinces` come from `siting.config.load_nation`; `rows` are earlier
+    answers. Money (PKR) is per year if there are years.
     """
 
     def __init__(
@@ -119,10 +116,7 @@ class Rounds:
         return tuple(shared)
 
     def budgets(self, part: float = 1.0) -> list[Pot]:
-        """Return the nation's budget, or a share of it, as pots.
-
-        With years, each year has a pot: its money or, with carry-over, all money up to the year.
-        """
+        """Return a share of the nation's budget as one pot or, with years, one pot per year."""
         cities = tuple(self.studies)
         if not self.years:
             return [Pot(BUDGET, cities, at_most=part * float(self.money[0]))]
@@ -143,11 +137,7 @@ class Rounds:
         return self.within(self.money, self.limits(name)[1])
 
     def widest(self, name: str) -> Floats:
-        """Return an amount for each year (PKR) that no grant to a city can exceed.
-
-        Without carry-over the sum may exceed the city's limit, because each year may use the whole
-        limit.
-        """
+        """Return yearly money (PKR) that covers any grant to a city, but may exceed its limit."""
         return self.high(name) if self.carry_over else self.most(name)
 
     def most(self, name: str) -> Floats:
@@ -189,14 +179,10 @@ class Rounds:
     def ask(
         self, city: str, purpose: str, money: Floats, prices: Floats | None = None, *, free: bool
     ) -> Ask:
-        """Return a question to a city.
-
-        If `free` is true, as for splits, the question has no floors.
-        """
+        """Return a question to a city, without floors if `free` is true."""
         need, stations = (0.0, 0) if free else self.floors_of(city)
         share = min(need / self.facts[city]["wanted_by_year"][-1], 1.0) if need > 0 else 0.0
-        # At a price, a city may use the whole of each envelope. Otherwise it may use only its own
-        # part, so that the parts of all cities fit into the envelope.
+        # Without prices, a city may use only its part of an envelope, so that all parts fit.
         part = 1.0 if prices is not None else min(math.fsum(money) / self.config.money_pkr, 1.0)
         envelopes = {
             name: (one.budget_pkr * part, one.charger_groups)
@@ -248,8 +234,7 @@ class Rounds:
             twice = any(one.city == ask.city and one.like(ask) for one, _ in todo)
             if ask.city in self.failed or twice:
                 continue
-            # Solves at a price are given twice the time, because they may need it to find a bound.
-            # There is no certificate without bounds.
+            # Solves at a price get twice the time: without bounds there is no certificate.
             times = 1.0 if ask.prices is None else 2.0
             if before:
                 times = 2 * max(r["times"] for r in before)
@@ -304,8 +289,7 @@ class Rounds:
     def points(self, *, floors: bool = True) -> dict[str, Points]:
         """Return each city's plans that meet the city's floors; a failed city has one empty plan.
 
-        If `floors` is false, return all plans. Every city that may receive money may then receive
-        the whole budget.
+        If `floors` is false, return all plans, without limits for cities that may receive money.
         """
         by_city = {}
         for name in self.studies:
@@ -346,11 +330,7 @@ class Rounds:
         return None if divided is None else divided.energy
 
     def bounds(self) -> pd.DataFrame:
-        """Return the bounds of all cities; each city's first bound is its demand in reach.
-
-        With years, the table also has the yearly budgets and prices, and the money and energy of
-        each plan.
-        """
+        """Return the bounds of all cities; each city's first bound is its demand in reach."""
         first = {n: facts.get("reachable_kwh_day", math.nan) for n, facts in self.facts.items()}
         rows: list[Row] = [
             {"city": n, "purpose": "in reach", "bound_kwh_day": kwh} for n, kwh in first.items()
@@ -363,7 +343,7 @@ class Rounds:
             if prices is not None and not covering:
                 known["bound_kwh_day"] = math.nan  # the bound does not hold for larger budgets
             if prices is None and covering and self.years:
-                prices = [0.0] * len(self.years)  # the bound always holds
+                prices = [0.0] * len(self.years)  # the bound holds for any grant
             known |= dict(zip(price_columns(self.years), prices or (), strict=False))
             for key, column in BY_YEAR.items() if self.years else ():
                 by_year = zip(self.years, row.get(key, ()), strict=False)
@@ -378,10 +358,7 @@ class Rounds:
         return table.astype(dict.fromkeys(numbers, float))
 
     def proof(self, pots: Sequence[Pot] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return all bounds found so far, and their certificate for the budget or for `pots`.
-
-        With years, the bounds have the certificate's weights (`siting.nation.division_bound`).
-        """
+        """Return all bounds (with weights if there are years), and their certificate for `pots`."""
         bounds, pots = self.bounds(), pots or self.pots
         if not self.years:
             return bounds, certificate(bounds, {n: self.limits(n) for n in self.studies}, pots)
@@ -433,10 +410,9 @@ class Rounds:
     def _rupees(self, name: str) -> list[Floats]:
         """Return sets of yearly prices to try in a city; empty if there are none or all were tried.
 
-        The yearly prices that follow from known plans jump between extremes. Once the budget is
-        well divided, the dual price of a year is about the same in the relaxation of each city.
-        Therefore the first set is the cities' mean dual prices, weighted by money. For a city with
-        limits on its money, the city's own dual prices are the second set.
+        The yearly prices that follow from known plans jump between extremes. In the relaxations of
+        the cities, the dual price of a year is about the same once the budget is well divided. So
+        the first set is their mean, weighted by money. A city with limits also tries its own.
         """
         last = {r["city"]: r for r in self.rows if len(r.get("rupee", ()))}
         weights = np.array([math.fsum(r["money"]) for r in last.values()])
@@ -449,8 +425,7 @@ class Rounds:
             tried.append(np.array(last[name]["rupee"]))
         before = [r for r in self.plans(name) if r["prices"] is not None]
         asks = [self.ask(name, "price", self.widest(name), prices, free=False) for prices in tried]
-        # If the city was already solved at all these prices, the caller tries the prices from the
-        # certificate and from the division.
+        # If all were tried, the caller tries the prices of the certificate and of the division.
         return tried if any(not any(same(r, a) for r in before) for a in asks) else []
 
     def _with_what_is_left(self, granted: Mapping[str, Floats], name: str) -> Floats:
@@ -518,10 +493,7 @@ def _in_millions(money: Sequence[float] | Floats) -> str:
 
 
 def overlaps(cells: Mapping[str, Mapping[str, bytes]]) -> list[Fault]:
-    """For each pair of cities whose demand cells overlap, return an error that names the cells.
-
-    `cells` has the outlines of each city's cells (WKB, lon/lat) by id.
-    """
+    """Return an error for each pair of cities whose `cells` (WKB in lon/lat, by id) overlap."""
     areas = {
         name: gpd.GeoDataFrame(
             {"cell_id": list(shapes)}, geometry=gpd.GeoSeries.from_wkb(list(shapes.values()))

@@ -41,15 +41,12 @@ RELATIVE = 1e-9
 def verify_nation(
     folder: Path | str, *, progress: Callable[[Event], None] | None = None
 ) -> Verified:
-    """Return the verification of a nation's folder from its files alone.
+    """Return the verification of a folder that `siting nation` wrote, from its files alone.
 
     Every file is checked against its hash, and sums are recomputed. The run of each city is
-    verified (`siting.review.verify_run`), and the nation's values for the city are compared with
-    the run. It is an error if a bound is below the energy of a plan of the same city. Tables, page
-    and layers are regenerated and compared with the files.
-
-    `folder` is a folder that `siting nation` wrote. `progress` is called with an `Event` after each
-    check.
+    verified (`siting.review.verify_run`) and compared with the nation's values. No bound may be
+    below the energy of a plan of the same city. Tables, page and layers are written again and
+    compared. `progress` is called with an `Event` after each check.
     """
     folder = Path(folder)
     verified = Verified(folder)

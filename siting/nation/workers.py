@@ -19,8 +19,7 @@ KILLED = "its process was killed, perhaps for lack of memory"
 class Workers:
     """An executor that continues if worker processes die.
 
-    `workers` is the number of processes on this machine (None: one per core). `dask` is the address
-    of a Dask scheduler to use instead.
+    `workers`: number of local processes (None: one per core); `dask`: a scheduler to use instead.
     """
 
     def __init__(self, workers: int | None = None, dask: str | None = None) -> None:
@@ -52,8 +51,7 @@ class Workers:
     def each(self, tasks: Sequence[Task]) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield the number and the row of each task when it finishes.
 
-        If a process dies, its pool ends, and a new pool runs the remaining tasks. If that pool ends
-        as well, each remaining task has its own pool.
+        If a pool breaks, a second pool runs the remaining tasks. Then each task has its own pool.
         """
         left = list(range(len(tasks)))
         for _ in range(POOLS):

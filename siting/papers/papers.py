@@ -1,8 +1,7 @@
 """Fill in each paper from a run. Fields that the run cannot fill become marked blanks.
 
 The headings of the PC-I follow the Planning Commission's form of 2005 for infrastructure. The four
-kinds of objective are those of 2024. `siting trace` shows where the figures of each station come
-from. Totals are sums of the figures of the stations.
+kinds of objective are those of 2024.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ RUNNING = {
 
 @dataclass(frozen=True)
 class _Run:
-    """The plan from which papers are filled in, and a table of the plan's new stations."""
+    """A plan, its run folder, and a table of the plan's new stations."""
 
     path: Path
     plan: Plan
@@ -316,7 +315,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
         number, within, loss, most_m = (told[name] for name in names)
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise InputError(str(folder), f"is not a folder of lots: {err!r:.80}", fix) from err
-    # Recompute the lots, so that edits to the folder cannot change a figure.
+    # The lots are computed again, so that edits to the folder cannot change a figure.
     parted = part_into_lots(run.plan, number, within=within, loss=loss, most_m=most_m)
     facts = parted.facts
     if json.loads(json_text(facts)) != told:
@@ -345,8 +344,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
     word.say(f"Where a station's figures come from: siting trace {run.path.name} STATION.")
 
 
-# Title of each paper, and the function that writes the paper. For a tender, the function also takes
-# the folder of lots.
+# Title and writer of each paper. The writer of a tender also takes the folder of lots.
 KINDS: dict[str, tuple[str, Callable[..., None]]] = {
     "pc1": ("PC-I", _pc1),
     "load": ("Load applications", _forms(_load, "the form of the Consumer Service Manual")),

@@ -4,18 +4,16 @@
 `MostWorth`        ``max  sum of w_s a_ij v_is x_ijs``: energy, people or sessions, weighted by
                    year and probability (`siting.program.slices`), with or without decay
 `NetWorth`         ``max  sum of w_s a_ij v_is x_ijs  -  g M``: worth minus a charge ``g`` on each
-                   rupee of money ``M`` (``g`` is Everett's price of the budget). Stations that
-                   bring less than ``g`` per rupee are not built, and the money stays unspent.
-                   With years the charge is ``sum of g_t (M_t - M_t-1)``, where ``M_t`` is the
-                   money drawn by the end of year ``t``
+                   rupee of money ``M`` (Everett's price of the budget). Stations that bring less
+                   than ``g`` per rupee are not built. With years the charge is
+                   ``sum of g_t (M_t - M_t-1)``, where ``M_t`` is the money drawn up to year ``t``
 `LeastMoney`       ``min`` public money drawn, or total cost
 `WorstShare`       ``max  t``  with  ``t D_gs <= sum of x_ijs over i in g, j``  for each group
 `LeastRegret`      ``min  r``  with  ``r >= b_k - S_k``  for each scenario ``k``, where ``b_k`` is
                    the highest worth of any plan in ``k`` and ``S_k`` the worth of this plan
 `Tail`             ``max  u - 1/(1-a) sum of p_k v_k``  with  ``v_k >= u - (S_k - c_k)``: the mean
-                   over the worst share ``1 - a`` of outcomes. Either the worth served is
-                   maximised (``c_k = 0``), or the worth unserved is minimised (``c_k`` is the
-                   worth of all demand)
+                   over the worst share ``1 - a`` of outcomes, of the worth served (``c_k = 0``)
+                   or of the worth unserved (``c_k`` is the worth of all demand)
 `ShortestDrives`   ``min  sum of w_s minutes_ij x_ijs``
 `LeastCostToAll`   ``min  sum of w_t c_o over open offers  +  sum of w_s v_i minutes_ij x_ijs``:
                    facility location (PKR a year), where ``c_o`` is the yearly cost of an offer
@@ -61,7 +59,7 @@ _WORTH = r"\sum_{ijs} w_s a_{ij} v_{is} x_{ijs}"
 
 
 class _Answer(Protocol):
-    """The members of `siting.engine.answer.Answer` that are used by aims."""
+    """The members of `siting.engine.answer.Answer` that aims use."""
 
     @property
     def instance(self) -> Instance: ...
@@ -93,11 +91,7 @@ class _Answer(Protocol):
 
 
 class Aim(ABC):
-    """An aim of a plan: its expression in the program, its value, and its data for the engine.
-
-    `terms` writes the aim's value as a linear expression. `value` computes it from a solution.
-    Other packages read the attributes of an aim and never test its class.
-    """
+    """An aim of a plan. Other packages read its attributes and never test its class."""
 
     name: ClassVar[str]  # name in proofs
     kind: ClassVar[str]  # name in an account (`siting.verify.AimKind`)
@@ -110,8 +104,7 @@ class Aim(ABC):
     of_drives: ClassVar[bool] = False  # the value depends on drive times
     of_scenarios: ClassVar[bool] = False  # the value is a function of the worth in each scenario
     of_stations: ClassVar[bool] = False  # the value includes the cost of stations and of drives
-    # Whether the value is relative to `best`, the best value of any plan in each scenario.
-    from_best: ClassVar[bool] = False
+    from_best: ClassVar[bool] = False  # the value is relative to the best value in each scenario
     best: tuple[float, ...] = ()
     groups: tuple[Floor, ...] = ()  # groups of demand whose shares the aim compares
 
@@ -131,7 +124,7 @@ class Aim(ABC):
         return self.from_best and not self.best
 
     def with_best(self, best: tuple[float, ...]) -> Aim:
-        """Return the aim with each scenario's best value; unchanged if it needs no such values."""
+        """Return the aim with the best value of each scenario; unchanged by default."""
         return self
 
     def unit(self, worth_unit: str) -> str:
@@ -140,10 +133,7 @@ class Aim(ABC):
 
     @abstractmethod
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Add the aim's own columns and rows; return its value as a linear expression.
-
-        The names of new columns begin with `prefix`.
-        """
+        """Add columns (named with `prefix`) and rows; return the value as a linear expression."""
 
     @abstractmethod
     def value(self, answer: _Answer) -> float:
@@ -162,10 +152,7 @@ class Aim(ABC):
         return None
 
     def goal(self, layout: Layout) -> Goal | None:
-        """Return the aim, without its money terms, as a function of the worth in each scenario.
-
-        Return None if the aim depends on anything else.
-        """
+        """Return the aim, money aside, as a function of scenarios' worth; None if it is not one."""
         chance = np.array(layout.probabilities)
         return (lambda worth: np.tensordot(chance, worth, axes=1)) if self.of_worth else None
 
@@ -203,7 +190,7 @@ class NetWorth(Aim):
     formula = rf"\max {_WORTH} - \sum_t g_t (M_t - M_{{t-1}})"
     words = "the most worth, less a charge on money"
     of_worth = True
-    # Charge on each rupee, in the program's unit of worth: one number, or one for each year.
+    # Charge on each rupee, in the program's unit of worth: one number, or one per year.
     least_gain: float | tuple[float, ...]
     of: MoneyKind = "subsidy_pkr"  # the charge is on public money drawn, or on total cost
 
@@ -233,7 +220,7 @@ class NetWorth(Aim):
         return f"the most worth, less a charge of {each} {worth_unit} for each PKR m{by_year}"
 
     def money(self, layout: Layout) -> Terms:
-        """Return the charge on the money as columns and coefficients."""
+        """Return the charge for money as columns and coefficients."""
         years = (layout.options.offer.shape[1],)
         return layout.money(self.of, np.broadcast_to(np.asarray(self.least_gain, float), years))
 
@@ -306,8 +293,7 @@ class LeastRegret(Aim):
     words = "the least worst regret over the scenarios"
     of_scenarios = True
     from_best = True
-    # The best value of any plan in each scenario; if empty, the engine computes the values.
-    best: tuple[float, ...] = ()
+    best: tuple[float, ...] = ()  # if empty, the engine computes the values
 
     def with_best(self, best: tuple[float, ...]) -> LeastRegret:
         """Return the aim with the best value of each scenario."""
@@ -467,7 +453,7 @@ def least_cost_to_all(
 ) -> LeastCostToAll:
     """Return the aim of the lowest cost to all for an instance; existing stations add no cost.
 
-    Raises `InputError`, which names each offer or class without a figure, and each invalid figure.
+    Raises `InputError` if an offer or class has no figure, or a figure is invalid.
     """
     named, standing = instance.offer_ids.astype(str), instance.offer_existing
     cost = {str(k): float(v) for k, v in cost_pkr_year.items()}

@@ -6,9 +6,8 @@ it::
     sum of z_o over the offers of all sites of J_a   >=  1          for each area a
 
 An existing station satisfies its row. Squares without a candidate are left out. A road is cut into
-stretches of equal length, none longer than the configured length. Every stretch needs a station, so
-two neighbouring stations on a road are at most two stretches apart. A minimum power per vehicle is
-another lower limit::
+equal stretches, none longer than the configured length, so two neighbouring stations on a road are
+at most two stretches apart. A minimum power per vehicle is another lower limit::
 
     sum of kW_o z_o over all offers      >=  kW per vehicle x vehicles
 
@@ -35,8 +34,8 @@ from siting.program.obligations import offers_left
 def squares(points: gpd.GeoSeries, square_m: float) -> pd.Series:
     """Return the name of the square that contains each point, indexed like the points.
 
-    Coordinates are in metres. ``square 1 km E2 N1`` is in the second column from the west and the
-    first row from the south. Columns and rows are counted from the outermost points.
+    Coordinates are in metres. ``square 1 km E2 N1`` is the second from the west and the first from
+    the south, counted from the outermost points.
 
     >>> at = gpd.GeoSeries(gpd.points_from_xy([10.0, 1200.0], [0.0, 0.0]), crs=32642)
     >>> squares(at, 1000.0).tolist()
@@ -56,11 +55,10 @@ def stretches(
     every_m: float,
     within_m: float,
 ) -> dict[str, list[object]]:
-    """For each stretch of each line, return the index labels of the points near the stretch.
+    """Return the index labels of the points near each stretch of each line, by stretch.
 
-    A point near a line belongs to the nearest stretch of that line. Stretches without points are
-    listed too. `lines` are lines by name, in the points' coordinate system (m). No stretch is
-    longer than `every_m` metres. Points at most `within_m` metres from a line are near the line.
+    `lines` are lines by name, in the points' coordinate system (m). No stretch is longer than
+    `every_m` metres. A point at most `within_m` metres from a line is near its nearest stretch.
 
     >>> road = shapely.LineString([(0, 0), (150, 0)])
     >>> at = gpd.GeoSeries(gpd.points_from_xy([10.0, 140.0], [5.0, 0.0]), crs=32642)
@@ -93,8 +91,8 @@ def one_in_each(
 ) -> tuple[Limit, ...]:
     """Return one limit per area: at least one station, existing or new, at its sites.
 
-    `kind` is the kind of area, e.g. ``square``. `where` is the configuration key of the rule, for
-    error messages. Nothing may be built at the sites in `forbidden`.
+    `kind` is the kind of area, e.g. ``square``. `where` is the place that errors name. Nothing may
+    be built at the sites in `forbidden`.
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "existing": [False, False], "reason": ["", ""]})
@@ -120,10 +118,9 @@ def one_in_each(
 def power(
     offers: pd.DataFrame, power_kw: Mapping[str, float], at_least_kw: float, name: str
 ) -> Limit:
-    """Return the lower limit on charging power (kW), existing stations included.
+    """Return the limit of at least `at_least_kw` of charging power, existing stations included.
 
     `power_kw` is the power of each offer (kW), by ``offer_id``; missing offers have no power.
-    `at_least_kw` is the minimum total power (kW).
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"]})
     >>> power(offers, {"a": 60.0}, 50.0, "1.3 kW a car")

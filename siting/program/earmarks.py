@@ -1,9 +1,8 @@
 """Kept envelopes: parts of the budget that are reserved for particular chargers.
 
-Of the budget ``B``, the money ``E_k`` is reserved for the chargers ``k``. These chargers may also
-draw on the rest of the budget. No other chargers may draw on reserved money. Let ``D_k`` be the
-money that chargers ``k`` draw and ``D`` the money that all chargers draw. The rule holds if and
-only if all money drawn beyond the envelopes fits into the rest of the budget::
+Of the budget ``B``, the money ``E_k`` is reserved for the chargers ``k``, which may also draw on
+the rest of the budget. Chargers ``k`` draw ``D_k``, and all chargers draw ``D``. The money drawn
+beyond the envelopes must fit into the rest of the budget::
 
     D - sum of D_k  +  sum of max(0, D_k - E_k)  <=  B - sum of E_k
 
@@ -11,10 +10,9 @@ This is equivalent to one row for each non-empty set ``T`` of envelopes::
 
     D - sum of D_k over k in T      <=  B - sum of E_k over k in T
 
-If an envelope is also a ceiling (``D_k <= E_k``), the rows whose set ``T`` does not contain this
-envelope are redundant. ``D_k`` is a share of each rupee drawn, so every row is a limit per rupee,
-as an envelope is. A split of the whole budget by charger group is a set of envelopes. Each of these
-envelopes is both a ceiling and a reserve.
+If an envelope is also a ceiling (``D_k <= E_k``), the rows of sets ``T`` without it are redundant.
+``D_k`` is a share of each rupee drawn, so every row is a limit per rupee. A split of the whole
+budget by charger group is a set of envelopes that are both ceilings and reserves.
 
 Source: D. Gale: The Theory of Linear Economic Models, McGraw-Hill 1960, chapter 5 (a flow from
 supplies to demands exists if each set of demands fits into the supplies open to it).
@@ -39,11 +37,10 @@ def earmarks(
 ) -> tuple[Limit, ...]:
     """Return the limits that reserve money for envelopes (PKR).
 
-    `shares` has, for each envelope, the share (0 to 1) of each offer's subsidy that pays for the
-    envelope's chargers. The shares of one offer sum to at most 1. `kept_pkr` is the money (PKR)
-    reserved for each envelope in addition to its share of the budget. `offer_ids`: all offers.
-    `ceilings` are the envelopes that are also ceilings. `of_budget` is the share (0 to 1) of the
-    budget reserved for each envelope.
+    `shares` is the share (0 to 1) of each offer's subsidy that pays for an envelope's chargers, by
+    envelope. The shares of one offer sum to at most 1. Each envelope keeps `kept_pkr` (PKR) and
+    the share `of_budget` (0 to 1) of the budget. `offer_ids` are all offers. `ceilings` are the
+    envelopes that are also ceilings.
 
     >>> from siting.program.limits import with_more_money
     >>> bikes = {"a": 1.0, "b": 0.25}

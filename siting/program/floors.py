@@ -4,8 +4,7 @@
 
     sum of x_ijs over i in g, j  >=  phi_g D_gs                  for each floor g and its slices s
 
-where ``D_gs`` is the demand of group ``g`` in slice ``s``, in reach or not. Floors are in kWh/day,
-whatever the unit of the aim.
+where ``D_gs`` is the demand of group ``g`` in slice ``s`` (kWh/day), in reach or not.
 """
 
 from __future__ import annotations
@@ -48,10 +47,10 @@ class Floor:
 def groups_of(
     instance: Instance, of: pd.Series | str | None, zones: pd.Series | None = None
 ) -> dict[str, Flags]:
-    """Return the groups of a partition: for each group name, a mask over the demand rows.
+    """Return a mask over the demand rows for each group of a partition, by name.
 
     `of` is None for the city, ``"class"`` for vehicle classes, ``"zone"`` for `zones`, or a series
-    of group names by ``demand_id``. Rows without a group are blank or absent in the series.
+    of group names by ``demand_id`` (blank or absent: no group).
     """
     if of is None:
         return {CITY: np.ones(len(instance.demand_ids), dtype=bool)}

@@ -1,8 +1,7 @@
 """The data of the integer program: demand, offers, reach and budget as arrays.
 
-Only the tables and a few arrays contain ids. All other arrays refer to positions. Demand rows,
-sites and offers are sorted by id, so the order of the tables' rows has no effect. Reach is stored
-as a sparse list of sites for each cell, never as a full matrix of cells and sites.
+Arrays refer to demand rows, sites and offers by position. These are sorted by id, so the order of
+the tables' rows has no effect. Reach is a list of sites for each cell, never a full matrix.
 """
 
 from __future__ import annotations
@@ -34,13 +33,10 @@ Names = npt.NDArray[np.object_]
 class Instance:
     """The input of every model: demand, offers, reach and limits.
 
-    `Instance.from_tables` makes an instance. The arrays are read-only.
-
     Parameters
     ----------
     demand_ids, demand_kwh, demand_class, demand_cell
-        The demand rows, sorted by id. For each row: id, demand (kWh/day), position of its vehicle
-        class, and position of its cell.
+        The demand rows: id, demand (kWh/day), and positions of the vehicle class and of the cell.
     class_names, group_names
         Vehicle classes and charger groups, in alphabetical order.
     uses
@@ -50,14 +46,12 @@ class Instance:
     site_ids
         The sites of `offer_ids`, sorted by id.
     offer_ids, offer_site, offer_capacity, offer_cost, offer_subsidy, offer_existing
-        The offers that exist or can be built, sorted by id. For each offer: id, position of its
-        site, capacity by charger group (kWh/day), cost and subsidy (PKR), and whether it is an
-        existing station.
+        The offers that exist or can be built: id, position of the site, capacity by charger group
+        (kWh/day), cost and subsidy (PKR), and whether the offer is an existing station.
     offer_bundle, offer_opens
         Bundle of each offer (blank: none), and the year in which the offer must open (0: any year).
     reach_start, reach_site, reach_min
-        Cell ``i`` reaches the sites ``reach_site[reach_start[i]:reach_start[i + 1]]`` in
-        ``reach_min`` minutes; the sites are in order of position.
+        Cell ``i`` reaches ``reach_site[reach_start[i]:reach_start[i + 1]]`` in ``reach_min`` min.
     budget_pkr
         Public money (PKR).
     limits
@@ -112,11 +106,10 @@ class Instance:
     ) -> Instance:
         """Return the instance made from tables; the tables stay unchanged.
 
-        Offers with a ``reason`` cannot be built and are left out. At the site of an existing
-        station, only the station and its extensions (``extends`` is true) remain. The capacity and
-        power of an extension include those of the station; the cost is only that of the addition.
-        Of the offers with the same ``bundle``, either all or none are open in the last year. An
-        ``opens_year`` above 0 is the year in which an offer must open.
+        Offers with a ``reason`` are left out. At the site of an existing station, only the station
+        and its extensions (``extends`` is true) remain. The capacity and power of an extension
+        include those of the station; the cost does not. Of the offers with the same ``bundle``,
+        either all or none are open in the last year. An ``opens_year`` above 0 fixes the opening.
 
         Parameters
         ----------
@@ -125,7 +118,7 @@ class Instance:
         budget_pkr
             Public money (PKR).
         cutoff_min
-            Longest drive time allowed (min); by default, all rows of the reach table are used.
+            Longest drive (min); by default, all rows of the reach table are used.
         limits
             Limits on the offers besides the budget.
         required, forbidden
@@ -139,11 +132,9 @@ class Instance:
         Raises
         ------
         InputError
-            If the tables, their references or the budget are invalid, or no demand can reach a
-            usable station. The error reports every problem.
+            If the input is invalid or no demand can reach a usable station. Lists every problem.
         InfeasibleError
-            If existing and required stations alone break limits. The error names every limit that
-            they break.
+            If existing and required stations alone break limits; the error names each of them.
 
         Examples
         --------
@@ -249,10 +240,7 @@ class Instance:
         return replace(self, **left)
 
     def contradictions(self) -> list[Fault]:
-        """Return a fault for each limit that existing and required stations alone exceed.
-
-        Each station is counted at its minimum use, so no plan can meet the limits in these faults.
-        """
+        """Return a fault for each limit that existing and required stations exceed in any plan."""
         must, money = np.flatnonzero(self.must_sites), self.offer_subsidy
         faults = []
         rows = [("budget_pkr", "PKR", self.budget_pkr, money)]
@@ -280,10 +268,7 @@ class Instance:
     def positions_of(self, offer_ids: Iterable[str]) -> Ints:
         """Return the positions of offers, in the order of their ids.
 
-        Raises
-        ------
-        InputError
-            If an id is not an offer of this instance, or two offers are at one site.
+        Raises `InputError` if an id is unknown, or two offers are at one site.
         """
         wanted = sorted(set(map(str, offer_ids)))
         unknown = [name for name in wanted if name not in self._position]

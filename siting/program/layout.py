@@ -154,7 +154,7 @@ class Layout:
         return column, value
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
-        """Return the energy of a floor's group in a slice (kWh/day): columns and coefficients."""
+        """Return the energy towards a floor in a slice (kWh/day) as columns and coefficients."""
         pairs, column = self._pairs(s)
         rows = self.service.floor[self.floors.index(floor)]
         keep = rows[self.service.row[pairs]]
@@ -171,8 +171,8 @@ class Layout:
             column = column[column >= 0]
             return column, np.full(len(column), self.money_unit * counts[-1])
         amount = self.instance.offer_subsidy if of == "subsidy_pkr" else self.instance.offer_cost
-        # The weight of money drawn by the end of a year is `weight of the year - weight of the next
-        # year`. Each rupee then has the weight of the year in which it is drawn.
+        # Weights of the money drawn by the end of each year, such that each rupee has in all the
+        # weight of the year in which it is drawn.
         value = self.options.of_offers(amount) @ -np.diff(counts, append=0.0)
         at = np.flatnonzero(value)
         return at, value[at]
@@ -239,8 +239,7 @@ class Layout:
     ) -> Iterator[tuple[Ints, tuple[int, ...], tuple[int, ...]]]:
         """Yield the sites, kinds of demand and charger groups of each family of capacity rows.
 
-        Charger groups that no offer of a site has are removed first. Some kinds of demand then have
-        the same groups. Sites with the same groups and kinds are handled together.
+        Groups that a site lacks are removed. Sites with the same groups and kinds share a family.
         """
         there = np.zeros((len(kwh), capacity.shape[1]), dtype=bool)
         np.logical_or.at(there, of, capacity > 0)
@@ -260,11 +259,7 @@ class Layout:
         return self.delivered(s) > 0
 
     def _write_cover(self, rows: Rows, s: int) -> None:
-        """Write the rows that let only chosen options serve demand.
-
-        The energy of a demand row, or of a pair if each pair has a column, is at most the demand
-        times the number of chosen options that can serve it.
-        """
+        """Limit each energy to the demand times the number of chosen options that can serve it."""
         service = self.service
         pairs = np.flatnonzero(self.pair_column[:, s] >= 0)
         named, place = np.unique(self.pair_column[pairs, s], return_inverse=True)
@@ -308,7 +303,7 @@ class Layout:
             paid = self.subsidy_column[:, t]
             o = np.flatnonzero(paid >= 0)
             z = np.flatnonzero((offer >= 0) & (paid[offer] >= 0))
-            # A site in a concession earns for the other sites even if it needs no money itself.
+            # A site in a concession earns for its other sites even if it needs no money itself.
             sites = np.union1d(offer_site[o], np.flatnonzero(is_shared(case)))
             place = np.full(len(self.must), -1, dtype=np.int64)
             cases, place[sites] = np.unique(case[sites], return_inverse=True)
@@ -351,7 +346,7 @@ class Layout:
             offer = np.flatnonzero((amount != 0) & (column >= 0).any(axis=1))
             last = column.shape[1] - 1
             # An upgrade moves a site's payments to another offer, so each year needs a row. Without
-            # upgrades payments only grow, and the row of the last year is enough.
+            # upgrades payments only grow, and the last year's row is enough.
             for t in range(0 if self.years and self.years.upgrades else last, last + 1):
                 least = limit.at_least if t == last else 0.0
                 most = limit.at_most / self.money_unit

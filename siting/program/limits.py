@@ -5,10 +5,8 @@ Every limit is one row of the program, over the open offers::
     L_r  <=  sum of u_ro z_o over all o  <=  U_r                 for each limit r
 
 where ``u_ro`` is the use of limit ``r`` by offer ``o``, ``U_r`` the amount available and ``L_r``
-the minimum use. All three are in the limit's own unit and never negative. Either bound may be
-missing. The upper bounds are knapsack and packing rows: a plan that meets them still meets them
-after an offer is dropped. The functions here make limits from plain tables.
-`siting.program.spacing` makes spacing limits.
+the minimum use, each 0 or more and in the limit's own unit. Either bound may be missing. The upper
+bounds are knapsack rows: a plan that meets them still meets them after an offer is dropped.
 
 Source: H. Kellerer, U. Pferschy, D. Pisinger: Knapsack Problems, Springer 2004, chapter 9
 (several knapsack rows at once).
@@ -48,7 +46,7 @@ class Limit:
         Whether the use is per rupee of public money drawn, as in an envelope, and not a total.
     of_budget
         Change of `at_most` per rupee of budget; 0: no change. Until the budget is known, `at_most`
-        is the amount at a budget of 0, and may be negative.
+        is the amount at a budget of 0, which may be negative.
 
     Examples
     --------
@@ -101,11 +99,8 @@ def feeders(
 ) -> tuple[Limit, ...]:
     """Return one limit for each 11 kV feeder, on the total power of its new chargers (kW).
 
-    Existing stations use none of the headroom. An extension uses headroom only for the power that
-    it adds. Sites without a feeder are not limited.
-
-    `feeder_of_site` maps each ``site_id`` to its feeder; sites whose feeder is unknown may be
-    absent. `headroom_kw` is the spare power of each feeder (kW).
+    An extension counts only with the power that it adds. `feeder_of_site` maps each ``site_id`` to
+    its feeder, and `headroom_kw` each feeder to its spare power. Other sites are not limited.
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "power_kw": [60.0, 30.0], "existing": [False, True]})
@@ -168,9 +163,8 @@ def with_more_money(limits: Iterable[Limit], more_pkr: float) -> tuple[Limit, ..
 def limit_tables(limits: Iterable[Limit]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return limits as two plain tables, for the recount and for files.
 
-    The first table has a row per limit and offer: ``limit``, ``offer_id`` and ``use``. The second
-    has a row per limit: ``limit``, ``kind``, ``unit``, ``at_least``, ``at_most``, ``per_rupee`` and
-    ``of_budget``.
+    One has a row per limit and offer (``limit``, ``offer_id``, ``use``), the other a row per limit:
+    ``limit``, ``kind``, ``unit``, ``at_least``, ``at_most``, ``per_rupee``, ``of_budget``.
     """
     limits = sorted(limits, key=lambda limit: limit.name)
     use = pd.DataFrame(

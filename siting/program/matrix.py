@@ -1,15 +1,14 @@
 """A program as one scaled sparse matrix, for PuLP and for the engine.
 
 The columns are the options ``y`` (binary), the energies ``x`` of the pairs in each slice, the
-subsidies ``u`` if the program decides on them, and columns of the aim. The families of rows are in
-the order of `siting.program.rows.FAMILIES`. All scaling is done here. Energies are divided by the
-largest demand row, money by the cost of the most expensive offer, and rows by their largest
-coefficient. Programs of every size then have coefficients of similar size.
+subsidies ``u`` if the program decides on them, and any columns that the aim adds. Energies are
+divided by the largest demand row, money by the cost of the most expensive offer, and rows by their
+largest coefficient. Programs of every size then have coefficients of similar size.
 
 Without capacities (coverage) all demand in reach of a station is served: ``x_i <= d_i sum of y_n``
 over the options that serve row ``i``. With decay, or if an aim depends on drive times, each pair
-has its own ``x_ij``. With capacities, integer ``y`` imply ``x_ij <= d_i sum of y_n`` over the
-options of site ``j``, so this inequality is not a row. Only the cuts of `siting.engine` use it.
+has its own ``x_ij``. With capacities, ``x_ij <= d_i sum of y_n`` over the options of site ``j``
+follows from integer ``y``. It is not a row; only the cuts of `siting.engine` use it.
 """
 
 from __future__ import annotations
@@ -33,15 +32,13 @@ class Matrix:
 
     a: sparse.csr_array  # coefficients, rows by columns
     cost: Floats  # objective coefficient of each column, to be maximised
-    # lower, upper, row_lower, row_upper: bounds of columns and of rows.
     lower: Floats
     upper: Floats
     row_lower: Floats
     row_upper: Floats
     layout: Layout  # the meaning of the columns
     family: dict[str, slice]  # range of rows of each family that is present
-    # offset, size: the aim's value in its own unit is ``offset + size * (cost @ columns)``; `size`
-    # is negative if less is better.
+    # The aim's value is ``offset + size * (cost @ columns)``; `size` < 0 if less is better.
     offset: float
     size: float
 

@@ -10,22 +10,21 @@ The subsidy of a site is a decision of the program, not a property of the offer:
 
 where ``c_o`` is the need of offer ``o`` over its life (present value, PKR), ``u_ot`` the public
 money paid to the offer by the end of year ``t`` (PKR), and ``v_i`` the present value of the margin
-on one kilowatt-hour a day sold to row ``i`` over the station's life (PKR). The hurdle ``h`` is the
-share of planned sales at which a station must break even; it multiplies the margin. ``cap_o`` is
-the maximum public money for the offer (PKR): a share of its need, or a fixed amount. A site whose
-business case fails even if the full cap is paid cannot be built. From the opening on, each year has
-its own business case, with that year's mean sales over the scenarios. Money that would lapse at the
-end of a year may be paid in advance for a later shortfall. In total a site is paid at most its
-largest shortfall. Existing stations have no need and draw no money.
+on one kWh/day sold to row ``i`` over the station's life (PKR). The hurdle ``h`` is the share of
+planned sales at which a station must break even. ``cap_o`` is the maximum public money for the
+offer (PKR): a share of its need, or a fixed amount. A site that fails even with its full cap cannot
+be built. Existing stations have no need and draw no money.
 
-The sites of a concession share one business case. Their gap rows are summed into one row, so the
-surplus of one site covers the shortfall of another. Each offer keeps its cap, and existing stations
-are in no concession. A program with concessions has one year, because a surplus is not paid back
-later.
+From the opening on, each year has its own business case, with that year's mean sales over the
+scenarios. Money that would lapse at the end of a year may be paid in advance for a later shortfall.
+In total a site is paid at most its largest shortfall.
 
-Source: Government of India, Ministry of Finance: Scheme and guidelines for financial support to
-public private partnerships in infrastructure (viability gap funding), 2013. The rule is from this
-source; the rows are ours.
+The sites of a concession share one gap row, so the surplus of one covers the shortfall of another.
+Each offer keeps its cap, and existing stations are in no concession. A program with concessions has
+one year, because a surplus is not paid back later.
+
+Source of the rule: Government of India, Ministry of Finance: Scheme and guidelines for financial
+support to public private partnerships in infrastructure (viability gap funding), 2013.
 """
 
 from __future__ import annotations
@@ -52,11 +51,9 @@ class GapRule:
     Parameters
     ----------
     margin_pkr
-        Present value of the margin on one kWh/day over a station's life (PKR). A number holds for
-        all vehicle classes; a mapping has a number for each class.
+        Present value of the margin on one kWh/day over a station's life (PKR), by class or for all.
     cap
-        Maximum public money for an offer. A number in (0, 1] is a share of each offer's need; a
-        mapping has an amount (PKR) for each ``offer_id``.
+        Maximum public money for an offer: a share of its need, in (0, 1], or PKR by ``offer_id``.
     sales_share
         The hurdle: the share of its planned sales at which a station must break even, in (0, 1].
     concessions

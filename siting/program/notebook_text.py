@@ -15,9 +15,8 @@ def latex_of(
 ) -> str:
     """Return the aims and rows of a program as LaTeX, each with its meaning.
 
-    The module docstrings in `siting.program` define the symbols: options ``n`` (offers, or courses
-    of offers over years), sites ``j``, demand rows ``i``, slices ``s``. `unit` is the unit of
-    worth. `differ` is the number of other plans from which the plan must differ.
+    The module docstrings in `siting.program` define the symbols. `unit` is the unit of worth.
+    `differ` is the number of other plans from which the plan must differ.
     """
     told = [(aim.formula, _escaped(aim.explained(unit))) for aim in aims]
     before = ["", *[r"\text{then }"] * (len(aims) - 1), r"\text{where }"]

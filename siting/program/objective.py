@@ -5,8 +5,8 @@ A kilowatt-hour of demand row ``i`` served at site ``j`` has the worth::
     a_ij w_i        with  0 < a_ij <= 1  the decay over the drive,
                           w_i = W_i / d_i  and  W_i the worth of the whole row
 
-where ``d_i`` is the demand of the row (kWh/day) and ``W_i`` its people or its sessions a day; ``w_i
-= 1`` for energy. A row without demand has no worth.
+where ``d_i`` is the demand of the row (kWh/day) and ``W_i`` its people or its sessions a day. For
+energy, ``w_i = 1``. A row without demand has no worth.
 
 Decay as a function of the drive time ``t`` (min):
 
@@ -17,8 +17,6 @@ Decay as a function of the drive time ``t`` (min):
 `ExponentialDecay`   ``exp(-t / scale_min)``
 `GaussianDecay`      ``exp(-t^2 / (2 sigma_min^2))``
 ===============  ====================================================================
-
-A parameter beyond the cutoff would have no effect, so it is reported as an error.
 
 Source: O. Berman, D. Krass, Z. Drezner: The gradual covering decay location problem on a network.
 European Journal of Operational Research 151 (2003), 474-480.
@@ -189,7 +187,7 @@ Decay = StepDecay | LinearDecay | ExponentialDecay | GaussianDecay | NearerFirst
 class Objective:
     """The worth of each demand row before decay, and the decay."""
 
-    unit: str  # unit of the worth, such as ``kWh/day``, ``people`` or ``sessions/day``
+    unit: str  # unit of worth: ``kWh/day``, ``people``, ``sessions/day``
     worth: Floats  # total worth of each demand row of the instance, in `unit`
     decay: Decay | None = None  # decay of worth with drive time; None: no decay
 
@@ -205,8 +203,8 @@ def objective_of(
     """Return the objective of an instance.
 
     `worth` is the worth of each demand row by ``demand_id``, such as its people or its sessions a
-    day; the default is its demand (kWh/day). The parameters of `decay` must be within the cutoff.
-    `cutoff_min` is the longest drive time allowed (min); a decay requires it.
+    day; the default is its demand (kWh/day). A `decay` needs `cutoff_min`, the longest drive (min),
+    and its parameters must be within it.
     """
     faults: list[Fault] = []
     values = instance.demand_kwh

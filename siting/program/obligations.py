@@ -7,10 +7,6 @@ rows are those of the limits (`siting.program.limits`) and::
 
 At a site of ``E`` the offers are the existing station and its extensions; one of them is chosen.
 Offers at forbidden sites are left out before the program is built.
-
-`siting.program.references` reports invalid input. `Instance.contradictions` reports each limit that
-the stations at ``E`` and ``R`` exceed even at their minimum use. The engine finds conflicts between
-limits.
 """
 
 from __future__ import annotations
@@ -38,8 +34,8 @@ def extends(offers: pd.DataFrame) -> pd.Series[bool]:
 def offers_left(offers: pd.DataFrame, forbidden: Collection[str] = ()) -> pd.DataFrame:
     """Return existing offers and those that can be built, with ids as strings, in order of ids.
 
-    Offers with a reason against them and offers at forbidden sites are left out. At the site of an
-    existing station, new offers that do not extend the station are left out too.
+    Offers that are at forbidden sites, have a reason against them, or are at an existing station
+    without extending it are left out.
     """
     open_ = offers["reason"].fillna("").astype(str).str.strip() == ""
     out = offers.assign(

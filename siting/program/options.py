@@ -1,10 +1,9 @@
 """Options at a site: an offer, or a course of offers over the years.
 
-Stations never close: they stay in later years, unchanged or upgraded. An existing station is always
-kept, and may be extended in any year. With `upgrades` a new station can change to a larger offer at
-its site, for the difference in cost. The larger offer has at least as much capacity in every
-charger group and draws at least as much subsidy. A larger offer with a *smaller* subsidy is not an
-upgrade, because building that offer from the start draws less public money.
+Stations never close. An existing station may be extended in any year. With `upgrades` a new station
+can change to a larger offer at its site, for the difference in cost. The larger offer has at least
+as much capacity in every charger group and at least as much subsidy. With less subsidy, the larger
+offer is better built from the start.
 """
 
 from __future__ import annotations
@@ -25,8 +24,7 @@ class Options:
     """The options, in the order of sites, offers and years."""
 
     site: Ints  # position of each option's site
-    # Position of the open offer, with one row per option and one column per year; -1 before the
-    # station opens. Each row has at least one offer.
+    # Position of each option's open offer in each year; -1 before the station opens.
     offer: Ints
 
     def __len__(self) -> int:
@@ -68,10 +66,7 @@ def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) 
 
 
 def opening(options: Options, opens: Ints, years: Ints) -> Options:
-    """Return the options whose last offer opens in the year that `opens` requires.
-
-    `opens` is the required opening year of each offer (0: any year). `years` are the plan's years.
-    """
+    """Return the options whose last offer opens in its required year `opens` (0: any year)."""
     begin = (options.offer == options.last[:, None]).argmax(axis=1)
     kept = (opens[options.last] == 0) | (opens[options.last] == years[begin])
     return Options(options.site[kept], options.offer[kept])

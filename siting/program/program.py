@@ -1,7 +1,6 @@
 """The program: an instance and the blocks of requirements on its plan.
 
-Each method adds a block and returns a new program. Blocks can be added in any order. Aims are added
-in order of priority::
+Blocks can be added in any order, and aims in order of priority::
 
     program = (
         Program(instance)
@@ -14,8 +13,7 @@ in order of priority::
     )
 
 The mathematics of each block is at the top of its file: `siting.program.options`, `resources`,
-`service`, `floors`, `money`, `slices`, `aims`. `Program.matrix` writes the program as one sparse
-matrix, and `Program.to_pulp` as a PuLP problem. `siting.engine.solve` solves the program.
+`service`, `floors`, `money`, `slices`, `aims`. `siting.engine.solve` solves the program.
 """
 
 from __future__ import annotations
@@ -93,24 +91,18 @@ class Program:
     """
 
     instance: Instance  # demand, offers, reach, budget, limits and required sites
-    # ``capacitated``: a station serves at most the output of its chargers; ``coverage``: all demand
-    # in reach of a station is served.
-    model: str = "capacitated"
-    # year_plan, scenario_plan: years and scenarios, or None.
+    model: str = "capacitated"  # or ``coverage``: all demand in reach of a station is served
     year_plan: Years | None = None
     scenario_plan: Scenarios | None = None
     # Demand of each row in each slice (kWh/day); None: the instance's demand in every slice.
     demand_by_slice: Floats | None = None
-    # Worth of demand rows, and its decay with drive time; None: worth is energy without decay.
-    objective: Objective | None = None
+    objective: Objective | None = None  # None: worth is energy without decay
     # Total worth of each demand row in each slice, if it varies by slice.
     worth_by_slice: Floats | None = None
     floors: tuple[Floor, ...] = ()  # the required shares
-    # For each plan that the new plan must differ from: the positions of the sites of that plan, and
-    # the minimum number of sites at which the two plans differ.
+    # Plans to differ from: the positions of the plan's sites, and how many sites must differ.
     distances: tuple[tuple[Ints, int], ...] = ()
-    # The rule by which subsidies fill the viability gap; None: offers have fixed subsidies.
-    gap: GapRule | None = None
+    gap: GapRule | None = None  # None: offers have fixed subsidies
     budgeted: bool = True  # whether the budget limits the plan
     aims: tuple[Aim, ...] = ()  # the aims in order of priority; empty: the highest worth
     zones: pd.Series | None = None  # zone of each demand row, by ``demand_id``
@@ -141,8 +133,8 @@ class Program:
         budgets_pkr
             Public money granted in each year (PKR); the instance's own budget is ignored.
         demand
-            Demand in each year (kWh/day by ``demand_id``); None: the same in all years. If the
-            program already has scenarios, the keys are (year, scenario).
+            Demand in each year (kWh/day by ``demand_id``), or in each (year, scenario) if the
+            program already has scenarios; None: the same in all years.
         rules
             ``carry_over``, ``upgrades``, ``discount_rate``, ``last_period_years``, as for
             `siting.program.slices.Years.of`.
@@ -164,8 +156,8 @@ class Program:
         probabilities
             Probability of each scenario; the sum is 1.
         demand
-            Demand in each scenario (kWh/day by ``demand_id``). If the program already has years,
-            the keys are (year, scenario).
+            Demand in each scenario (kWh/day by ``demand_id``), or in each (year, scenario) if the
+            program already has years.
         """
         if self.scenario_plan is not None:
             raise InputError("scenarios", "are set twice", "name them once, all together")
@@ -179,9 +171,8 @@ class Program:
         Parameters
         ----------
         worth
-            Total worth of each demand row, by ``demand_id``. If worth differs by year or scenario,
-            add years and scenarios first, and pass one series per year, scenario or (year,
-            scenario).
+            Total worth of each demand row, by ``demand_id``; or one series for each year, scenario
+            or (year, scenario), once these are added.
         unit
             Unit of the worth.
         """
@@ -249,8 +240,7 @@ class Program:
             None for the city, ``"class"`` for each vehicle class, ``"zone"`` for each zone of the
             program, or a series of zone names by ``demand_id``.
         when
-            ``last``: the floor holds in the last year; ``every``: in every year. In both cases it
-            holds in every scenario.
+            Whether the floor holds in the ``last`` year or in ``every`` year, in all scenarios.
         """
         floors = floors_of(self.instance, share, of, when, self.zones)
         return replace(self, floors=(*self.floors, *floors))
@@ -258,7 +248,7 @@ class Program:
     def viability_gap(self, rule: GapRule) -> Program:
         """Return the program in which subsidies fill the viability gap (`siting.program.money`).
 
-        The cost of an offer in the table is its need over its life. Its subsidy is ignored.
+        The cost of an offer is then its need over its life. Its subsidy is ignored.
         """
         margins_of(self.instance, rule)
         caps_of(self.instance, rule)
@@ -307,9 +297,9 @@ class Program:
         ----------
         least_gain
             Worth (kWh/day, people, sessions/day) charged per rupee: one number above 0, or one per
-            year. Some years' numbers may be 0. Add the years first.
+            year (some may be 0), once the years are added.
         of
-            Money on which the charge is made: public money drawn, or total cost.
+            The money charged: public money drawn, or total cost.
         """
         by_year = np.ndim(least_gain) > 0
         gains = tuple(np.atleast_1d(np.asarray(least_gain, dtype=float)).tolist())
@@ -498,8 +488,8 @@ class Program:
     def offers(self) -> Ints:
         """Positions of usable offers: existing stations, and useful offers within every limit.
 
-        An offer is useful if it can serve demand, counts towards a lower limit, is in a bundle, or
-        is at a site that must have a station.
+        An offer is useful if it can serve demand, meet a lower limit or complete a bundle, or if
+        its site must have a station.
         """
         instance = self.instance
         must = instance.must_sites[instance.offer_site]
@@ -560,8 +550,8 @@ class Program:
     def service(self, *, by_cell: bool = False, offers: Ints | None = None) -> Service:
         """Return the merged demand rows and their pairs.
 
-        `by_cell` keeps rows of different cells apart, so that drive times are known. `offers` are
-        the positions of the offers to consider; by default, all usable offers.
+        `by_cell` keeps rows with different drive times apart. `offers` are the positions of the
+        offers to consider; by default, all usable offers.
         """
         if offers is not None:
             return self._service(self._told[0], by_cell=by_cell, offers=offers)
@@ -573,7 +563,7 @@ class Program:
 
     @cached_property
     def _told(self) -> tuple[Floats, Service]:
-        """The demand in each slice, with 0 for rows too small for a solver; and the merged rows."""
+        """The demand in each slice (0 for rows too small for a solver), and the merged rows."""
         demand = self.demand_kwh
         made = self._service(demand, by_cell=False)
         largest = float(made.kwh.max(initial=0.0))
@@ -622,7 +612,7 @@ class Program:
     def matrix(
         self, aim: Aim | None = None, reached: Iterable[Reached] = (), *, by_cell: bool = False
     ) -> Matrix:
-        """Return the program for one aim as a sparse matrix; its rows keep earlier aims' values."""
+        """Return the program for one aim as a sparse matrix; rows keep the values in `reached`."""
         aim = self.all_aims[0] if aim is None else aim
         reached = tuple(reached)
         by_cell |= any(one.of_drives for one in (aim, *(r.aim for r in reached)))
@@ -660,10 +650,7 @@ class Program:
         return out
 
     def _viable(self, rule: GapRule) -> Flags:
-        """Return a mask of the offers whose cap covers their shortfall at full sales.
-
-        In a shared concession every offer passes, because other sites may cover its shortfall.
-        """
+        """Return a mask of the offers whose cap, or concession, may cover their shortfall."""
         instance, margin = self.instance, margins_of(self.instance, rule)
         best = np.where(instance.uses, margin[:, None], 0.0).max(axis=0, initial=0.0)
         earned = instance.offer_capacity @ best if self.capacitated else np.inf

@@ -1,7 +1,7 @@
 """A program as a PuLP problem, for reading, export, or any solver that PuLP knows.
 
-Variables and rows are named by position (``y_12``, ``x_7``, ``capacity_3``), never by label: names
-that differ only in a dash or a blank, such as "F-7" and "F 7", would collide.
+Variables and rows are named by position (``y_12``, ``capacity_3``), because labels that differ only
+in a dash or a blank, such as "F-7" and "F 7", would collide.
 """
 
 from __future__ import annotations

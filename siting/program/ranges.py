@@ -1,10 +1,9 @@
 """The numeric range of a program: values that are too small compared with the largest.
 
 Energies are divided by the largest demand row. After this scaling, a solver drops coefficients
-below 1e-9 and allows rows an error of 1e-7. Demand rows below 2e-9 of the largest would vanish, or
-be served without a station, so they are set to 0. Rows below 1e-7 with noticeable worth (such as
-many people with almost no demand) would make the solution wrong. Floors on groups whose demand is
-below 1e-6 of the largest row would make it wrong too. An error message names these rows and floors.
+below 1e-9 and allows rows an error of 1e-7. Demand rows below 2e-9 are therefore set to 0. Two
+kinds of input would make the plan wrong and raise an error: rows below 1e-7 with noticeable worth
+(many people with almost no demand), and floors on groups whose demand is below 1e-6.
 """
 
 from __future__ import annotations

@@ -22,10 +22,7 @@ def check_tables(
     required: Collection[str],
     forbidden: Collection[str],
 ) -> None:
-    """Raise `InputError` with every error in the tables, their references and the limits.
-
-    `tables` are demand, offers, reach and compatibility.
-    """
+    """Raise `InputError` with every error in the tables (demand, offers, reach, compatibility)."""
     faults = []
     if not math.isfinite(budget_pkr):
         faults.append(Fault("budget_pkr", f"is {budget_pkr}", "give PKR, 0 or more"))

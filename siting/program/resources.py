@@ -5,9 +5,8 @@
     lo_r  <=  sum of u_rn y_n over all n  <=  up_r                  for each resource r
 
 where ``u_rn`` is the use of resource ``r`` by option ``n``. Money has one row for the budget, or
-one row per year. A year's row has the payments of that year or, if money carries over, all payments
-up to that year. The use of an envelope is a share of each rupee. With years, a limit other than
-money holds in every year. As no station closes, a row for the last year is usually enough. A row
+one row per year: for the payments of that year or, if money carries over, up to that year. Other
+limits hold in every year. As no station closes, a row for the last year is usually enough. A row
 that no choice of options can break is left out.
 
 Of the offers of a bundle, either all or none are open in the last year. For a bundle of the offers
@@ -42,13 +41,11 @@ BUDGET = "budget"
 class Resources:
     """The rows of a program that involve only its options."""
 
-    # name, kind and unit of each row
     names: tuple[str, ...]
     kinds: tuple[str, ...]
     units: tuple[str, ...]
-    use: sparse.csr_array  # use: one row per resource, one column per option
-    # at_least, at_most: the bounds of each row; infinite for no bound.
-    at_least: Floats
+    use: sparse.csr_array  # one row per resource, one column per option
+    at_least: Floats  # infinite: no bound
     at_most: Floats
 
     def __len__(self) -> int:
@@ -119,8 +116,7 @@ class ResourceRows:
     def add_limits(self, instance: Instance, subsidy: Floats | None) -> None:
         """Add the rows of the instance's limits; `subsidy` is what each offer draws (PKR).
 
-        Under the viability gap `subsidy` is None. Limits per rupee are then rows over subsidies,
-        and are not added here.
+        Without `subsidy` (viability gap), limits per rupee are left out: the layout writes them.
         """
         for limit in instance.limits:
             amount = instance.amounts_of(limit)

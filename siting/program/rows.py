@@ -11,7 +11,7 @@ FAMILIES = (
     "one", "resource", "demand", "capacity", "cover", "gap", "cap", "paid", "subsidies", "floor",
     "aim", "kept",
 )  # fmt: skip
-# Coefficients of rows: the row, column and value of each coefficient.
+# Row, column and value of each coefficient.
 Term = tuple[Ints, Ints, Floats | float]
 _Part = tuple[Ints, Ints, Floats, Floats, Floats]
 
@@ -63,11 +63,7 @@ class Rows:
         lower: Floats | None = None,
         upper: Floats | None = None,
     ) -> None:
-        """Add rows numbered from 0, each divided by its largest coefficient.
-
-        `row`, `column` and `value` are the coefficients. `lower` and `upper` are the bounds; at
-        least one of them is needed.
-        """
+        """Add rows, numbered from 0 and with a bound, each divided by its largest coefficient."""
         count = len(next(side for side in (lower, upper) if side is not None))
         if not count:
             return

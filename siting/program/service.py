@@ -1,21 +1,19 @@
 """Service: merged demand rows and their pairs with sites.
 
-Demand rows can be merged if they plug into the same chargers, reach the same sites, have the same
-weight at each site in every slice, are in the same floors and earn the same margin. The energy
-served to a merged row is split among its demand rows in proportion to demand. The merged program is
-equivalent. If an aim depends on drive times (`minutes`), rows of different cells are kept
-separate. Vehicle classes with different costs per minute are also kept separate.
+Demand rows are merged if they plug into the same chargers, reach the same sites, have the same
+weight at each site in every slice, are in the same floors and earn the same margin. If an aim
+depends on drive times, they also need the same drive times and costs per minute. Merging is exact:
+the energy of a merged row is split among its demand rows in proportion to demand.
 
-A *pair* is a merged row and a site with chargers that the row could use. Pairs are the same in
-every slice; only the demand differs.
+A *pair* joins a merged row to a site whose chargers the row could use. Pairs are the same in every
+slice; only the demand differs.
 
 *Why one capacity row for each set of kinds is exact.* Cars may use AC and DC, buses only DC. Let
 kind ``k`` take the energy ``X_k`` at a site and use the groups ``U_k``. The energy can be split
 over the groups within their capacities if and only if, for every set ``S`` of kinds, ``sum of X_k
-over S`` is at most the capacity of the union of their ``U_k``. This is Hall's condition for
-divisible goods. Among the sets with the same union ``G``, the largest is ``{k : U_k within G}``,
-and its row implies the rows of the others. If a set splits into parts with no group in common, the
-rows of the parts imply the row of the set. Each remaining set has a row.
+over S`` is at most the capacity of the union of their ``U_k`` (Hall's condition). Two sorts of sets
+need no row. Among the sets with the same union ``G``, only the largest needs one. A set that splits
+into parts with no group in common is implied by its parts.
 """
 
 from __future__ import annotations
@@ -77,18 +75,17 @@ class Merging:
     """The rules for merging demand rows that are served alike."""
 
     instance: Instance
-    floors: tuple[Floor, ...]  # floors; only rows in the same floors are merged
-    # Figures by vehicle class; only rows with equal figures are merged. The first figure is the
-    # present value of a kWh/day (PKR).
+    floors: tuple[Floor, ...]  # only rows in the same floors are merged
+    # Figures by vehicle class, first the present value of a kWh/day (PKR). Only rows with equal
+    # figures are merged.
     by_class: tuple[Floats, ...]
-    decay: Decay | None = None  # decay of worth with drive time
-    by_cell: bool = False  # whether to keep rows of different cells apart, to know drive times
+    decay: Decay | None = None
+    by_cell: bool = False  # whether to merge only rows with equal drive times
 
     def service(self, demand_kwh: Floats, worth: Floats, offers: Ints) -> Service:
-        """Return the merged rows and pairs of a program.
+        """Return the merged rows and their pairs with the sites of offers at positions `offers`.
 
-        `demand_kwh` is the demand of each row in each slice (kWh/day), and `worth` its worth per
-        kWh. `offers` are the positions of the offers to consider.
+        `demand_kwh` is the demand of each row in each slice (kWh/day), `worth` its worth per kWh.
         """
         kind, kinds, reach, parts = self._in_reach(demand_kwh, offers)
         rows = np.flatnonzero(reach >= 0)
@@ -163,10 +160,8 @@ class Merging:
 def capacity_sets(kinds: tuple[Groups, ...]) -> tuple[tuple[tuple[int, ...], Groups], ...]:
     """Return the sets of kinds that need a capacity row, each with its charger groups.
 
-    A kind without demand must be an empty tuple.
-
-    Here cars use groups 0 and 1, buses group 1 and two-wheelers group 2. Each row of the result is
-    (kinds, groups):
+    A kind without demand must be an empty tuple. Here cars use groups 0 and 1, buses group 1 and
+    two-wheelers group 2:
 
     >>> capacity_sets(((0, 1), (1,), (2,)))
     (((1,), (1,)), ((2,), (2,)), ((0, 1), (0, 1)))

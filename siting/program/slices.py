@@ -1,12 +1,11 @@
 """Slices: the years and scenarios in which a plan is evaluated.
 
-A *slice* is one year in one scenario. Without years and scenarios there is one slice. Each slice
-has its own demand, and no energy moves between slices. A station that is open in a year is open in
-all scenarios of that year, because a plan is chosen before the scenario is known.
+A *slice* is one year in one scenario. Each slice has its own demand, and no energy moves between
+slices. A station that is open in a year is open in all scenarios of that year, because a plan is
+chosen before the scenario is known.
 
-The weight of a kilowatt-hour a day in year ``t`` is ``w_t``: the number of years until the next
-year of the plan, discounted to the first year. If the aim is a mean over scenarios, the weight of
-scenario ``s`` is its probability ``p_s``.
+The weight of a kWh/day in year ``t`` is ``w_t``: the years until the plan's next year, discounted
+to the first year. In a mean over scenarios, scenario ``s`` has its probability ``p_s`` as weight.
 """
 
 from __future__ import annotations
@@ -41,8 +40,7 @@ class Years:
     years: tuple[int, ...]
     budgets_pkr: tuple[float, ...]  # public money granted in each year (PKR)
     weights: tuple[float, ...]  # weight of a kWh/day in each year
-    # Whether unspent money of a year can be spent later. No year can spend money of a later year.
-    carry_over: bool
+    carry_over: bool  # whether unspent money of a year can be spent later
     upgrades: bool  # whether a station can be enlarged later, for the difference in cost
 
     @classmethod
@@ -58,8 +56,8 @@ class Years:
         """Return the years with their weights.
 
         `budgets_pkr` is the public money granted in each year (PKR), in order of years.
-        `discount_rate` is the yearly discount rate of a kWh/day, 0 to 1. `last_period_years` is the
-        length of the last period in years. All other periods end when the next year begins.
+        `discount_rate` is the yearly discount rate of a kWh/day, 0 to 1. `last_period_years` is
+        the length of the last period; other periods end when the next year of the plan begins.
 
         >>> Years.of({2027: 5e6, 2030: 5e6}, discount_rate=0.1).weights
         (3.0, 0.7513148009015775)

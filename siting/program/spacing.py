@@ -5,10 +5,9 @@ conflict with each other) has at most one station::
 
     sum of z_o over the new offers of all sites of C  <=  1      for each clique C
 
-One row per clique instead of one per pair gives fewer rows and a far tighter relaxation: with rows
-per pair the relaxation allows 2.5 stations on a clique of five sites. Maximal cliques are found
-greedily until every conflict is in a clique. An existing station excludes new stations within the
-spacing. The rule does not apply between existing stations, and an extension is not a new station.
+Rows per clique give a far tighter relaxation than rows per pair, which allow 2.5 stations on a
+clique of five sites. Maximal cliques are found greedily until every conflict is in a clique. An
+existing station excludes new stations within the spacing. An extension is not a new station.
 
 Source: A. T. Murray, R. L. Church: Facets for node packing. European Journal of Operational
 Research 101 (1997), 598-608 (the anti-covering location problem).
@@ -37,9 +36,8 @@ def spacing(
     """Return the limits that keep new stations at least `min_m` metres from other stations.
 
     `candidates` are the sites (`siting.tables.CANDIDATES`), in a coordinate system in metres.
-    `min_m` is the minimum straight-line distance (m). `kinds` are the kinds of candidate to which
-    the rule applies, e.g. ``["fuel"]``; all by default. Existing stations of any kind exclude new
-    stations.
+    `min_m` is a straight-line distance. `kinds` are the kinds of candidate to which the rule
+    applies, e.g. ``["fuel"]``; all by default. Existing stations of any kind exclude new stations.
     """
     refuse(_faults(candidates, offers, min_m, kinds))
     sites = candidates.assign(site_id=candidates["site_id"].astype(str)).sort_values("site_id")
@@ -75,9 +73,7 @@ def spacing(
 
 
 def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
-    """Return cliques: sets of points in which every two points are nearer than `min_m`.
-
-    Every pair of points nearer than `min_m` is in a clique.
+    """Return cliques of points nearer than `min_m` to each other; they contain all such pairs.
 
     >>> conflict_cliques(np.array([[0.0, 0], [1, 0], [0, 1], [9, 9], [10, 9]]), 2.0)
     [[0, 1, 2], [3, 4]]

@@ -1,9 +1,9 @@
 """Packaged figures: each row with its unit, source and confidence.
 
-Each subject has one CSV file beside this module. A user's file of the same form can replace it.
-Confidence marks: ``definition``: the figure follows from the definition of another figure; ``H``:
-primary data or two independent reports; ``M``: one credible report; ``L``: one weak source;
-``ASSUMPTION``: no source found.
+Each subject is a CSV file beside this module, which a user's file of the same form can replace.
+Confidence marks: ``definition`` (follows from the definition of another figure), ``H`` (primary
+data or two independent reports), ``M`` (one credible report), ``L`` (one weak source) and
+``ASSUMPTION`` (no source found).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import pandas as pd
 from siting.errors import InputError, refuse
 from siting.files import missing_columns, read_csv, rows_fault
 
-# The most certain mark comes first. A definition does not make a result less certain.
+# From the most to the least certain mark. A definition does not make a result less certain.
 CONFIDENCE = ("definition", "H", "M", "L", "ASSUMPTION")
-# The values to take from the ranges: central ones, or those of a careful lender.
+# Central values, or those of a careful lender.
 PRESETS = ("central", "prudent")
 
 
@@ -33,10 +33,10 @@ def _packaged(name: str) -> pd.DataFrame:
 def table(name: str, path: Path | None = None) -> pd.DataFrame:
     """Return a table of figures, from the package or from a file of the same form.
 
-    `name`: the subject, e.g. ``"chargers"`` or ``"speeds"``; `path`: a user's CSV to read instead,
-    with the same columns. The ends of ranges (``…_low``, ``…_high``) are optional: without them a
-    figure has no range. ``confidence`` is one of `CONFIDENCE`. Raises `InputError` naming the file,
-    column and line of each fault.
+    `name`: the subject, e.g. ``"chargers"`` or ``"speeds"``; `path`: a user's CSV with the same
+    columns, read instead. A figure without ends (``…_low``, ``…_high``) has no range.
+    ``confidence`` is one of `CONFIDENCE`. Raises `InputError` with the file, column and line of
+    each fault.
 
     >>> "source" in table("speeds").columns
     True
@@ -75,7 +75,7 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
 def at_preset(rows: pd.DataFrame, preset: str, column: str = "value") -> pd.DataFrame:
     """Return a table's rows, with the figures of a preset in `column`.
 
-    `rows`: a table, with a ``prudent`` column if it has figures for that preset; `preset`: one of
+    `rows`: a table, whose ``prudent`` column, if any, has the prudent figures; `preset`: one of
     `PRESETS`; `column`: the column of the figure. Raises `InputError` if the preset is unknown.
 
     >>> works = at_preset(table("works"), "prudent").set_index("item")

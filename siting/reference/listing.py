@@ -1,7 +1,6 @@
-"""The figures of all tables, whatever their columns, as one list with a row per figure.
+"""The figures of all tables as one list with a row per figure.
 
-Every numeric column is a figure, except identifiers and the low and high ends of ranges. New rows
-and columns are therefore listed without changes to this module.
+Every numeric column is a figure, except identifiers and the low and high ends of ranges.
 """
 
 from __future__ import annotations
@@ -50,8 +49,7 @@ class Subject:
     # Name of a figure in a column ``value``, ``weight`` or ``share``; blank: the column's name.
     title: str = ""
     columns: tuple[str, ...] = ()  # the figures among the columns; default: all numbers
-    # Figures that define the type of a row, and therefore have no range.
-    ratings: tuple[str, ...] = ()
+    ratings: tuple[str, ...] = ()  # figures that define a row, and so have no range
 
 
 # The tables of figures that a run reads.
@@ -85,11 +83,11 @@ SUBJECTS = {
 
 
 def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
-    """Return the figures of a table in long form: one row for each figure of each table row.
+    """Return a table's figures in long form: one row for each figure of each table row.
 
-    `name`: the table, one of `SUBJECTS`; `rows`: its rows, or only the rows in use; `table`: the
-    name of its file, by default that of the package. Columns: `LISTED`; ``of`` names the row. A
-    figure without a range has its value at both ends; blank figures are left out.
+    `name`: the table, one of `SUBJECTS`; `rows`: the table's rows, or only those in use; `table`:
+    the name of the file, by default the package's. Columns: `LISTED`; ``of`` names the table row. A
+    figure without a range has its value at both ends. Blank figures are left out.
 
     >>> from siting.reference import table
     >>> rows = listed("chargers", table("chargers")).set_index(["of", "figure"])
@@ -124,7 +122,6 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
             for end in ("low", "high")
         )
         part = {
-            # In a table with one figure per row, a column names the figure.
             "figure": rows["figure"].astype(str) if "figure" in rows.columns else called or column,
             "of": of,
             "value": value,
@@ -146,8 +143,8 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
 def placed(figures: pd.DataFrame, table: str, used_for: str) -> pd.DataFrame:
     """Return a list of figures with two columns added: ``table`` and ``used_for``.
 
-    `figures`: the first eight columns of `LISTED`; `table`: the file of the figures, except that
-    those set by the user get ``config.yaml``; `used_for`: what the figures are used for.
+    `figures`: the first eight columns of `LISTED`; `table`: the file of the figures (figures set by
+    the user get ``config.yaml`` instead); `used_for`: what the figures are used for.
     """
     source = figures["source"].fillna("").astype(str)
     set_by_user = source.str.startswith(_SET)
@@ -156,7 +153,7 @@ def placed(figures: pd.DataFrame, table: str, used_for: str) -> pd.DataFrame:
 
 
 def _ranged(columns: Sequence[str]) -> tuple[dict[tuple[str, str], str], str]:
-    """Return a mapping from figure and end (low or high) to its column, and the main figure."""
+    """Return the column of each figure's low and high end, and the main figure."""
     end_columns = {}
     before = columns[columns.index("low") - 1] if "low" in columns else ""
     main = next((column for column in ("value", "weight") if column in columns), before)

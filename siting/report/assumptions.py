@@ -92,7 +92,7 @@ def assumptions(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def checks(run: RunRecord) -> list[dict[str, str]]:
-    """Return the results of the independent recount; a plan that fails it is not stored."""
+    """Return the results of the independent recount."""
 
     def show(check: str, value: Any) -> str:
         whole = missing(value) or float(value) == int(float(value))

@@ -29,10 +29,9 @@ _COSTS = {
     "contingency_cost_pkr": "Contingency",
     "deposit_cost_pkr": "Security deposit",
 }
-# A new station is weak if the other stations could serve its energy, except for at most the share
-# `WEAK_LOSS`. It is also weak if it uses less than the share `WEAK_USE` of its capacity.
+# A new station is weak if other stations could serve all but the share `WEAK_LOSS` of its energy,
+# or if it uses less than the share `WEAK_USE` of its capacity.
 WEAK_LOSS, WEAK_USE = 0.05, 0.25
-# Figures of the business case, which a card shows if the run has them.
 _BUSINESS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "payback_years": ("Payback, years", lambda years: number(years, 1)),
     "npv_pkr": ("Net present value", rupees),
@@ -85,7 +84,7 @@ def headline(run: RunRecord) -> list[Shown]:
 
 
 def _on_the_day(facts: dict[str, Any]) -> list[Shown]:
-    """Return the share of all drivers served on the simulated day; empty without such a day."""
+    """Return the share of all drivers served on the simulated day, if a day was simulated."""
     day = (facts.get("day") or {}).get("free") or {}
     share = day.get("served_share")
     if share is None:
@@ -104,10 +103,7 @@ def drives(facts: dict[str, Any]) -> list[Shown]:
 
 
 def later_aims(run: RunRecord) -> list[tuple[str, bool]]:
-    """Return the gap of each aim after the first, and whether it is at most the requested gap.
-
-    A badge for only the first aim would hide large gaps of later aims.
-    """
+    """Return the gap of each aim after the first, and whether it is at most the requested gap."""
     said = []
     for one in run.facts.get("proofs", [])[1:]:
         gap, near = percent(one.get("gap"), 2), one.get("status") == "optimal"
@@ -194,7 +190,7 @@ def years(run: RunRecord) -> list[dict[Any, Any]]:
             **row,
             "year": int(row["year"]),
             "standing": int(standing.get(row["year"], 0)),
-            # The share is computed again, because the share in the file is rounded.
+            # The share in the file is rounded.
             "share": row["served_kwh_day"] / (row["demand_kwh_day"] or 1.0),
         }
         for row in run.years.years.to_dict("records")
@@ -202,10 +198,7 @@ def years(run: RunRecord) -> list[dict[Any, Any]]:
 
 
 def robustness(run: RunRecord) -> dict[str, Any] | None:
-    """Return the simulated day, the plan under different demand, and the range of the demand.
-
-    The result is None for a run of an earlier version.
-    """
+    """Return the simulated day, the plan under other demand, and the demand's range, if known."""
     parts = {key: run.facts.get(key) for key in ("day", "what_if", "demand_range")}
     if not all(parts.values()):
         return None
@@ -242,11 +235,7 @@ def _told(configuration: Any, chargers: Any) -> str:
 
 
 def chargers_in_words(run: RunRecord) -> list[tuple[str, str]]:
-    """Return the meanings of charger names that have the usual form.
-
-    ``lev_3`` is a socket of about 3 kW for light electric vehicles, ``swap_2w`` a cabinet of
-    batteries for two-wheelers.
-    """
+    """Return the meanings of charger names that have the usual form, such as ``lev_3``."""
     texts = " ".join(str(text) for text in run.sites["chargers"].dropna())
     names = sorted(set(re.findall(r"\b(?:lev|ac|dc)_\d+\b|\bswap_[23]w\b", texts)))
     return [(name, _charger(name)) for name in names]
@@ -286,11 +275,9 @@ def stations(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def _alike(cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the cards; the card of the first of several equal stations lists the others.
+    """Return the cards, with stations that have equal figures joined to the first of them.
 
-    Stations are equal if their cards show the same chargers, cost, subsidy, energy and use. In the
-    card of the first station, ``alike`` lists the ids of the other stations. In the cards of the
-    others, ``told`` is the id of the first station.
+    The first station's ``alike`` lists the ids of the others; their ``told`` is the first's id.
     """
     first: dict[tuple[Any, ...], dict[str, Any]] = {}
     for card in cards:

@@ -21,7 +21,7 @@ _NUMBERS = ("budget_pkr", "served_kwh_day", "served_share", "bound_kwh_day", "ne
             "worst_class_share")  # fmt: skip
 _FIX = "regenerate it with `siting frontier`"
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 620, 330, 64, 16, 16, 52
-# Measures of fairness that a frontier may have, with their names on the page.
+# Measures of fairness, with their names on the page.
 _FAIRNESS = {
     "worst_zone_share": "Worst-served zone",
     "worst_class_share": "Vehicle class served least",
@@ -34,15 +34,14 @@ class Frontier:
     """A stored budget curve."""
 
     rows: pd.DataFrame  # one row per budget, from the lowest
-    # Sections of the configuration that differ from the run's; the budget is ignored.
+    # Sections of the configuration that differ from the run's, apart from the budget.
     differs: tuple[str, ...]
 
 
 def read_frontier(folder: Path, run: RunRecord) -> Frontier:
     """Return the budget curve in a folder that `siting frontier` wrote.
 
-    The curve must be of the same study as `run`. Raises `InputError` if the folder has no curve, is
-    incomplete, was edited, or belongs to another study.
+    Raises `InputError` if the folder's curve is missing, incomplete, edited or of another study.
     """
     for name in ("frontier.csv", "frontier.json", "config.yaml"):
         if not (folder / name).is_file():
@@ -142,10 +141,7 @@ def _chart(
     *,
     per_cent: bool = False,
 ) -> dict[str, Any]:
-    """Return a line chart as positions in a drawing of `WIDTH` by `HEIGHT`.
-
-    `lines` has the name, column and CSS class of each line.
-    """
+    """Return a line chart; `lines` has the name, column and CSS class of each line."""
     x = rows["budget_pkr"].to_numpy(dtype=float) / 1e6
     y = [rows[column].to_numpy(dtype=float) for _, column, _ in lines]
     top = 1.0 if per_cent else float(np.max(y))

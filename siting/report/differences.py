@@ -12,7 +12,7 @@ from siting.report.page import _asset, _environment, _policy
 from siting.report.shapes import SCALE
 from siting.texts import json_in_page
 
-# Labels of figures; other labels are made from the key.
+# Labels of figures. Other labels are derived from the key.
 _NAMES = {
     "budget_pkr": "Budget, PKR m",
     "subsidy_pkr": "Subsidy, PKR m",

@@ -1,8 +1,7 @@
 """Demand served in each part of the city, the worst-served part first.
 
-If the program has zones, the parts are its zones. Otherwise, if people were counted in a few zones,
-the parts are these counting zones. In all other cases the parts are squares. The page states that
-squares are not administrative districts.
+The parts are the program's zones or, without them, the zones in which people were counted. If
+there are no such zones, or too many, the parts are squares.
 """
 
 from __future__ import annotations
@@ -29,10 +28,9 @@ def districts(run: RunRecord) -> dict[str, Any]:
 
     Keys: ``what`` is the kind of parts, in words. ``rows`` have ``name``, ``near``, ``people``,
     ``wanted``, ``served`` and ``unserved`` (kWh/day), ``share``, the numbers of ``new`` and ``old``
-    stations, ``subsidy``, and ``little``. A row is ``little`` if its part has little demand or no
-    people. ``shapes`` are polygons of rings, in the order of the rows. The key ``little`` is the
-    number of ``little`` rows. Rows are sorted by share served, the worst first, but ``little`` rows
-    come last.
+    stations, ``subsidy``, and ``little`` (the part has little demand or no people). Rows are sorted
+    by share served, the worst first and ``little`` rows last. ``shapes`` are the parts' polygons of
+    rings. The key ``little`` counts the ``little`` rows.
     """
     layer = run.demand[run.demand["demand_kwh_day"] > 0].reset_index(drop=True)
     if layer.empty:
@@ -43,7 +41,7 @@ def districts(run: RunRecord) -> dict[str, Any]:
     stations = _stations(run, metres, names)
     total = float(layer["demand_kwh_day"].sum())
     near = _near(run, layer, metres) if "squares" in what else {}
-    # If the population is known, a part without people does not count as a district.
+    # If the population is known, a part without people is no district.
     peopled = bool(_people(layer))
     rows: list[dict[str, Any]] = []
     for name, part in layer.groupby("part", sort=True):
@@ -75,7 +73,7 @@ def districts(run: RunRecord) -> dict[str, Any]:
 
 
 def _parts(run: RunRecord, metres: gpd.GeoDataFrame) -> tuple[str, np.ndarray]:
-    """Return a name for the kind of parts and, for each cell, the name of its part."""
+    """Return the kind of parts in words, and the name of the part of each cell."""
     zone = metres["zone"].fillna("").astype(str) if "zone" in metres.columns else None
     if zone is not None and (zone != "").any():
         return _zones_text(run), zone.where(zone != "", OUTSIDE).to_numpy()
@@ -113,7 +111,7 @@ def _people(part: pd.DataFrame) -> float:
 
 
 def _stations(run: RunRecord, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd.DataFrame:
-    """Return the stations, each with the name of the part in which its nearest cell lies."""
+    """Return the stations, each with the name of the part of its nearest cell."""
     sites = run.sites[["existing", "subsidy_pkr"]].assign(existing=run.sites["existing"].eq(True))
     site, cell = metres.sindex.nearest(run.sites.geometry.to_crs(metres.crs), return_all=False)
     part = np.empty(len(sites), dtype=object)
@@ -122,7 +120,7 @@ def _stations(run: RunRecord, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd
 
 
 def _near(run: RunRecord, layer: pd.DataFrame, metres: gpd.GeoDataFrame) -> dict[str, str]:
-    """For each part, return the named place nearest to the centre of its demand."""
+    """Return the named place nearest to the centre of demand of each part."""
     places = run.places
     if places.empty:
         return {}

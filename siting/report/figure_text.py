@@ -52,7 +52,7 @@ def number(value: Any, decimals: int = 0) -> str:
 
 
 def rupees(value: Any) -> str:
-    """Return an amount of money as text: in PKR, or in PKR m if it is a million or more.
+    """Return an amount as text: in PKR, or in PKR m if it is a million or more.
 
     >>> rupees(59_900_000), rupees(1000), rupees(2.5e9), rupees(-0.001)
     ('PKR 59.90 m', 'PKR 1,000', 'PKR 2,500.00 m', 'PKR 0')

@@ -13,15 +13,13 @@ from pathlib import Path
 from siting.errors import Fault, MissingExtraError
 
 _PACKAGE, _DATA = "XStatic-Leaflet", "xstatic/pkg/leaflet/data"
-# SHA-256 of the script and the style sheet of each tested version. The script runs in every report,
-# so changed files are refused.
+# SHA-256 of the script and the style sheet of each tested version. Changed files are refused.
 KNOWN = {
     "1.9.3": (
         "5819285cec137b229c94e1ee5ad73e8b6b84345a4367d60f75fe477fe0fb7b03",
         "90b693d86392a4779c861b28cf307e7e59c3fb35328c4d8b95f58f814d38c722",
     ),
 }
-# Reasons why a report cannot be made.
 NEEDED = 'it needs another package, pip install "siting[report]"'
 _MISSING = Fault("xstatic-leaflet", "is needed to make a report", 'pip install "siting[report]"')
 
@@ -49,7 +47,7 @@ def why_no_report() -> str:
 
 
 def is_why_no_report(text: str) -> bool:
-    """Return whether a string is a message that `why_no_report` gives for any Leaflet version."""
+    """Return whether a string is a message of `why_no_report` for any Leaflet version."""
     version = re.search(r"Leaflet (\d+(?:\.\d+)*)", text)
     return text in (NEEDED, str(_MISSING), version and str(_changed(version[1])))
 
@@ -57,8 +55,7 @@ def is_why_no_report(text: str) -> bool:
 def embedded_leaflet() -> Leaflet:
     """Return Leaflet's script and style sheet as text.
 
-    Raises `MissingExtraError` if Leaflet's package is not installed, or differs from its release. A
-    version that is not in `KNOWN` is not checked.
+    Raises `MissingExtraError` if Leaflet is not installed or differs from its release in `KNOWN`.
     """
     try:
         package = distribution(_PACKAGE)
@@ -78,7 +75,7 @@ def embedded_leaflet() -> Leaflet:
         return f"url(data:image/png;base64,{data})"
 
     style = re.sub(r"url\(['\"]?(images/[\w.-]+\.png)['\"]?\)", inline, style)
-    # The link to a source map is removed, because a browser's developer tools would follow it.
+    # Developer tools of a browser would follow the link to a source map.
     script = re.sub(r"\n?//# sourceMappingURL=\S+", "", script)
     return Leaflet(version, script, style, found[0], version in KNOWN)
 

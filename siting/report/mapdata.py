@@ -1,7 +1,7 @@
 """The data of the map, as arrays small enough for a page.
 
-A coordinate is an integer in units of 1e-5 degrees (about a metre). A line is a flat list:
-longitude and latitude of its first point, then the step to each next point. Energy is in kWh/day.
+Coordinates are integers in 1e-5 degrees (about a metre). A line is a flat list: longitude and
+latitude of the first point, then the step to each next point. Energy is in kWh/day.
 """
 
 from __future__ import annotations
@@ -29,15 +29,13 @@ from siting.report.shapes import (
 from siting.roads import PLACE_KINDS
 from siting.roads.strokes import strokes
 
-# Above this number of characters, roads are simplified further. If that is not enough, short minor
-# roads are left out.
+# Above this number of characters, roads are simplified further; then short minor roads are omitted.
 MOST_ROAD_CHARS = 1_800_000
 _TOLERANCES_M = (2.0, 5.0, 10.0)  # in units of the map's coordinates, about a metre each
 _MAIN = ("motorway", "trunk", "primary")
 _MIDDLE = ("secondary", "tertiary")
 _BINS = 5
-# Distance between repetitions of a road's name (m), minimum length of a named road for each rank
-# (m), and maximum number of named small streets.
+# Labels of roads: spacing (m), minimum length by rank (m), and maximum number on small streets.
 NAME_EVERY_M = 2500.0
 LEAST_NAMED_M = (250.0, 250.0, 150.0)
 MOST_SMALL_NAMES = 800
@@ -102,9 +100,8 @@ def standing(
 ) -> dict[str, Any]:
     """Return another plan's stations and service for the map of `live_map_data`.
 
-    The tables are like those of a run folder, and have all cells of `run` with demand. Sites are in
-    lon/lat. Keys: ``sites`` as in `map_data`, and ``wanted`` and ``served`` for each cell and
-    class.
+    The tables are like those of a run folder, with sites in lon/lat and all cells of `run` with
+    demand. Keys: ``sites`` as in `map_data`, and ``wanted`` and ``served`` by cell and class.
     """
     cells = run.demand.loc[run.demand["demand_kwh_day"] > 0, "cell_id"].astype(str).tolist()
     rows = demand.set_index(demand["cell_id"].astype(str)).loc[cells]
@@ -163,15 +160,12 @@ def _years(run: RunRecord, index: dict[str, int]) -> list[dict[str, Any]]:
 
 
 def road_lines(roads: gpd.GeoDataFrame) -> tuple[list[list[list[int]]], bool]:
-    """Return each rank's roads in the map's integer coordinates, and whether any were left out.
-
-    Streets of the same rank are joined into long lines, which need fewer points.
-    """
+    """Return each rank's roads, joined, in the map's coordinates, and whether any were left out."""
     lines, rank = _strokes(roads, _ranks(roads), 1 / SCALE)
     for tolerance_m in _TOLERANCES_M:
         simple = shapely.simplify(lines, tolerance_m)
         drawn = [flat_lines(simple[rank == r]) for r in range(3)]
-        # The number of characters that each line takes in the page.
+        # Characters of each line in the page.
         chars = [[len(json.dumps(x, separators=(",", ":"))) + 1 for x in of] for of in drawn]
         if sum(map(sum, chars)) <= MOST_ROAD_CHARS:
             return drawn, False
@@ -200,8 +194,7 @@ def _ranks(roads: gpd.GeoDataFrame) -> np.ndarray:
 def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
     """Return the labels of roads: text, x, y, angle (degrees) and rank of the road.
 
-    A road has a label about every `NAME_EVERY_M`; of the small streets, only the longest are
-    labelled.
+    Labels are about `NAME_EVERY_M` apart. Only the longest small streets have one.
     """
     if "name" not in roads.columns:
         return []
@@ -284,7 +277,7 @@ def _by_class(layer: pd.DataFrame, classes: Iterable[str], what: str) -> np.ndar
 
 
 def _breaks(cells: list[dict[str, Any]], classes: int, *, polygons: bool) -> list[list[float]]:
-    """Return the upper limits of the shades except the last: for all classes, then for each."""
+    """Return the limits between shades: for all classes together, then for each class."""
     if not cells:
         return [[] for _ in range(classes + 1)]
     wanted = np.array([cell["wanted"] for cell in cells], dtype=float)

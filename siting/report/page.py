@@ -26,9 +26,8 @@ from siting.report.summary import summary
 from siting.report.urdu import NOTE, font_style, glossary, page_in_urdu
 from siting.texts import json_in_page, visible
 
-# Source of the online map, which is loaded only on request.
 TILES = "https://tile.openstreetmap.org"
-# Above this number of stations, their cards are compressed, since each card takes 3 kB.
+# Above this number of stations, their cards (3 kB each) are compressed.
 MOST_PLAIN_CARDS = 300
 _PACKED = "The cards of the stations need this page's script; sites.csv has their figures."
 
@@ -61,7 +60,7 @@ def render(
     parts = districts(run)
     sections = {part.__name__: part(run) for part in SECTIONS}
     years = sections["years"] = sections["years"] if free is None else []
-    # If there are Arabic letters, the page embeds a font, so that names are legible on any system.
+    # A page with Arabic letters embeds a font, so that names are legible on any system.
     arabic = run.urdu or is_urdu(json_in_page(data))
     text = page.render(
         facts=run.facts,
@@ -136,10 +135,7 @@ def _asset(name: str) -> str:
 
 
 def _policy(*scripts: str, images: str = "data:", fonts: bool = False) -> str:
-    """Return a content security policy that allows scripts by hash, and images from `images`.
-
-    If `fonts` is true, fonts embedded in the page may be used.
-    """
+    """Return a content security policy that allows only these scripts, `images` and `fonts`."""
     hashes = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(s.encode('utf-8')).digest()).decode()}'"
         for s in scripts

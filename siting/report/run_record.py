@@ -19,7 +19,6 @@ from siting.export.values import decimals
 
 # Columns of the bands of minutes to the nearest station.
 BANDS = ("over_min", "within_min", "people_share")
-# Columns of named points.
 NAMED = ("name", "name_ur", "kind", "geometry")
 
 
@@ -40,7 +39,7 @@ class YearTables:
 
 @dataclass(frozen=True, eq=False)
 class RunRecord:
-    """A run as shown in its report; layers are in lon/lat (EPSG:4326), rounded as in the files."""
+    """A run as shown in its report; layers are in lon/lat (EPSG:4326)."""
 
     facts: dict[str, Any]  # run.json
     settings: dict[str, Any]  # config.yaml, as plain mappings and lists
@@ -57,11 +56,7 @@ class RunRecord:
 
     @classmethod
     def of(cls, facts: dict[str, Any], settings: dict[str, Any], layers: Mapping[str, Any]) -> Self:
-        """Return the record of a run.
-
-        `facts` is the content of ``run.json`` and `settings` that of ``config.yaml``. `layers` are
-        the run's layers and tables by name (`siting.export.layers_of`).
-        """
+        """Return the record of a run from ``run.json``, ``config.yaml`` and `layers_of`."""
         empty = gpd.GeoDataFrame({name: [] for name in BANDS}, geometry=[], crs=4326)
         years = None
         if "years" in facts["blocks"]:
@@ -140,10 +135,9 @@ _KINDS = {"texts": str, "numbers": float, "wholes": int, "blanks": float | None,
 
 
 def _form(name: str, base: type[_Form] = _Form, **keys: Any) -> Any:
-    """Return a model of a mapping with the given keys.
+    """Return a model of a mapping; a key declared with a (type, default) pair may be missing.
 
-    Each of `keys` is a kind (`_KINDS`) with a string of key names, or a single key with its type. A
-    key may be missing if it is declared with a (type, default) pair.
+    Each of `keys` is a kind (`_KINDS`) with a string of key names, or a single key with its type.
     """
     named = {kind: keys.pop(kind, "").split() for kind in _KINDS}
     fields: dict[str, Any] = {key: (_KINDS[kind], ...) for kind in named for key in named[kind]}

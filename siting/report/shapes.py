@@ -1,7 +1,6 @@
 """Service areas, and shapes in integer coordinates for the page.
 
-The service area of a station is the union of the cells that get more energy from this station than
-from any other.
+A station's service area is the union of the cells that it serves more than any other station does.
 """
 
 from __future__ import annotations
@@ -78,8 +77,7 @@ def service_areas(run: RunRecord) -> list[list[dict[str, Any]]]:
     """Return lists of service areas: one list per year, or one list if the plan has no years.
 
     Each area has ``site`` (position in the layer of sites), ``shape`` (polygons of rings) and
-    ``tint`` (a number that differs from those of adjacent areas). The lists are empty if the cells
-    are points.
+    ``tint`` (differs from those of adjacent areas). The lists are empty if the cells are points.
     """
     cells = run.demand[run.demand.geom_type.isin(["Polygon", "MultiPolygon"]).to_numpy()]
     shapes = dict(zip(cells["cell_id"].astype(str), cells.geometry, strict=True))
@@ -92,7 +90,7 @@ def service_areas(run: RunRecord) -> list[list[dict[str, Any]]]:
 
 
 def main_sites(service: pd.DataFrame) -> dict[str, str]:
-    """For each cell, return the station that serves most of its energy; in a tie, the first by id.
+    """Return the station that gives each cell the most energy; in a tie, the first by id.
 
     >>> main_sites(pd.DataFrame({"cell_id": ["a", "a", "a"], "site_id": ["s2", "s1", "s2"],
     ...     "served_kwh_day": [1.0, 1.5, 1.0]}))
@@ -131,7 +129,7 @@ def _tints(areas: list[Any]) -> list[int]:
         if a != b:
             near[a].add(b)
     tints: list[int] = [-1] * len(areas)
-    # Fewer colours are needed if the areas with the most neighbours are coloured first.
+    # Colouring the areas with the most neighbours first needs fewer colours.
     for at in sorted(range(len(areas)), key=lambda n: (-len(near[n]), n)):
         taken = {tints[other] for other in near[at]}
         tints[at] = next(n for n in range(len(areas)) if n not in taken)
@@ -140,7 +138,7 @@ def _tints(areas: list[Any]) -> list[int]:
 
 def dissolved(shapes: list[Any]) -> Any:
     """Return the union of shapes, with corners on the grid of the page (about a metre)."""
-    # On the grid, shared corners of cells are exactly equal and leave no slivers.
+    # On the grid, shared corners of cells are equal and leave no slivers.
     on_grid = shapely.set_precision(np.array(shapes), 1 / SCALE, mode="pointwise")
     whole = shapely.union_all(shapely.make_valid(on_grid))
     return shapely.simplify(whole, 1 / SCALE)

@@ -15,10 +15,7 @@ Part = tuple[str, bool]
 
 
 def summary(run: RunRecord, districts: dict[str, Any]) -> list[list[Part]]:
-    """Return sentences, each a list of parts; a part is a string, and whether it is a name.
-
-    Names are separate because they may be written from right to left.
-    """
+    """Return sentences as lists of parts: a string, and whether it is a name (in any script)."""
     told = (_served(run), _on_the_day(run), _additional(run), _at_risk(run), _vehicles(run))
     lines: list[list[Part]] = [[(text, False)] for text in told if text]
     worst = districts["rows"][0] if len(districts["rows"]) > 1 else None
@@ -66,7 +63,7 @@ def _national(run: RunRecord) -> str:
     if not used:  # a run of an earlier version
         stand = run.facts["new_stations"] + run.facts["existing_stations"]
         return text + f"The plan has {number(stand)}."
-    # The policy counts fast chargers. Sockets alone are not a station in the policy.
+    # In the policy, sockets alone are not a station.
     return text + (
         f"The plan has fast chargers at {number(used['dc_places'])} of its "
         f"{number(used['places'])} places "
@@ -85,7 +82,7 @@ def _additional(run: RunRecord) -> str:
 
 
 def _at_risk(run: RunRecord) -> str:
-    """Return the public money in stations that would fail if vehicle sales were slow."""
+    """Return the public money in stations that would fail if sales of vehicles were slow."""
     for row in run.facts.get("what_if") or []:
         money = row.get("money") or {}
         if not money.get("stations") or row["key"] != "scenario slow":

@@ -1,8 +1,7 @@
 """The report in Urdu: each English string of the finished page is looked up in a glossary.
 
-In the English column of ``urdu.csv``, ``#`` stands for a number and ``*`` for any string. A string
-in the place of ``*`` is looked up too. In the Urdu column, ``{1}`` stands for what the first ``#``
-or ``*`` matched, ``{2}`` for what the second matched, and so on. Unlisted strings stay English.
+In the English column of ``urdu.csv``, ``#`` stands for a number and ``*`` for any string, which is
+looked up too. In the Urdu column, ``{1}`` stands for the first of them, ``{2}`` for the second.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from siting.report.figure_text import is_urdu
 
 NUMBER = r"(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])"
 _NUMBER = re.compile(NUMBER)
-# A piece of a page: an element to leave unchanged (name, code or data), a tag, or text.
+# A piece of a page: an element that stays unchanged (name, code or data), a tag, or text.
 _PIECE = re.compile(
     r"(?s)(?P<left><(?P<name>script|style|code|bdi|noscript)\b.*?</(?P=name)>)|(?P<tag><[^>]*>)|[^<]+"
 )
@@ -72,7 +71,7 @@ def in_urdu(text: str) -> str | None:
 
 
 def _filled(urdu: str, values: list[str]) -> str:
-    # In right-to-left text, a sign would move behind its number.
+    # In right-to-left text, a sign moves behind its number.
     told = [_apart(value) if value[:1] in "-−" else value for value in values]
     return urdu.format("", *told)
 

@@ -22,7 +22,7 @@ def match_places(
     there_ids: Sequence[str],
     within_m: float = SAME_M,
 ) -> np.ndarray:
-    """Return an array with one element per point: the position of its place, or -1 if none.
+    """Return the position of each point's place, or -1 if the point has none.
 
     A place matches at most one point. A point is matched to the place with its own id if that place
     is within 25 m, and otherwise to the nearest place within `within_m`.
@@ -65,8 +65,7 @@ def study_with_sites(
 ) -> Study:
     """Return a study with added sites and offers; compute drives only for the added sites.
 
-    `more`: the sites to add, whose ids must be new to the study; `offers`: the offers to add, at
-    new or earlier sites; `dropped`: places that are too far from a road, and so were not added.
+    `more`: sites with new ids; `offers`: offers at any site; `dropped`: places too far from a road.
     """
     reach, all_offers = study.reach, study.offers
     if len(more):
@@ -86,7 +85,7 @@ def study_with_sites(
 
 
 def _joined(there: gpd.GeoDataFrame, more: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
-    """Return the rows of both layers as one layer, with the columns and types of `there`."""
+    """Return the rows of both layers together; columns of `there` keep their types if possible."""
     if more is None or more.empty:
         return there
     parts = [there, more.reindex(columns=[*there.columns, *more.columns.difference(there.columns)])]

@@ -1,9 +1,8 @@
 """Apply answers to a plan: the power company sanctions or refuses, and bidders withdraw.
 
-The answers are a CSV file with one line per answer. Its columns are ``site`` (id or name) or
-``bid`` (of an award), and ``answer`` (sanctioned, refused or withdrawn). Two columns are optional.
-``kw`` is the sanctioned power, which rules out larger offers. ``pkr`` is the cost of the
-connection, which replaces the study's estimate.
+The answers are a CSV file with the columns ``site`` (id or name) or ``bid`` (of an award), and
+``answer`` (sanctioned, refused or withdrawn). Two columns are optional: ``kw``, the sanctioned
+power, rules out larger offers; ``pkr`` replaces the study's estimate of the connection's cost.
 """
 
 from __future__ import annotations
@@ -27,15 +26,14 @@ REASONS = {REFUSED: "refused by the power company", WITHDRAWN: "withdrawn by the
 STAYS = "stations that stay as they were"
 # Kinds of limits that come from bids, not from the configuration.
 OF_BIDS = ("cap", "alternatives")
-# The new plan may at first give up at most this many stations of the earlier plan. If no such plan
-# is found, it may give up all of them.
+# A new plan gives up at most this many earlier stations, or any number if no such plan is found.
 MOST_GIVEN_UP = 8
 # Time limit (s) of the search for a plan that keeps a given number of stations.
 LOOK_S = 20.0
 
 
 def answered(study: Study, path: Path) -> tuple[pd.DataFrame, str]:
-    """Apply the answers in a file to the study's offers; return the offers and a note.
+    """Return the study's offers after the answers in a file, and a note.
 
     An `InputError` lists every error in the file with its line.
     """
@@ -93,10 +91,7 @@ def answered(study: Study, path: Path) -> tuple[pd.DataFrame, str]:
 
 
 def changed_least(study: Study, before: tuple[str, ...]) -> tuple[Study, list[str]]:
-    """Return a study whose plan keeps as many earlier stations as possible, and a note.
-
-    `before`: the offers of the earlier plan. Offers that the answers rule out cannot stay.
-    """
+    """Return a study whose plan keeps as many of the offers `before` as it can, and a note."""
     instance = study.program.instance
     left = set(map(str, instance.offer_ids[~instance.offer_existing]))
     may = [offer for offer in before if offer in left]

@@ -28,8 +28,7 @@ from siting.study.stored_run import Source
 from siting.writing import claimed_folder, write_text
 
 MOST_RUNS = 12
-# Prefixes of keys that affect only the presentation, and suffixes of keys whose values are paths of
-# files.
+# Settings that are not compared: prefixes of keys for presentation, and suffixes of file paths.
 NOT_ASKED = ("output.", "download.", "report.", "title", "name", "note")
 PATHS = (".path", ".clip", "_csv")
 
@@ -53,9 +52,8 @@ class Comparison(Shown):
     sites
         One row per place with a station in any run: ``site_id``, ``name``, ``existing``,
         ``status``, ``in_runs``, ``not_in_runs``; ``id_n``, ``chargers_n`` and ``served_n_kwh_day``
-        for run number n; ``geometry`` (lon/lat). The status is ``all`` if the station is the same
-        in all runs, ``changed`` if all runs have it, but with different chargers, and ``some`` if
-        only some runs have it.
+        for run number n; ``geometry`` (lon/lat). The status is ``some`` if a run lacks the station,
+        ``changed`` if its chargers differ between runs, and otherwise ``all``.
     roads
         The roads of the first run, for maps.
     """
@@ -75,7 +73,7 @@ class Comparison(Shown):
         new = self.sites[~self.sites["existing"]]
         out = {status: int((new["status"] == status).sum()) for status in ("all", "changed")}
         some = new.loc[new["status"] == "some", "in_runs"].value_counts().to_dict()
-        # Stations that are in only one run come first, in the order of the runs.
+        # Stations in only one run come first, in the order of the runs.
         order = {name: n for n, name in enumerate(self.runs)}
         for name in sorted(some, key=lambda text: (text.count("; "), order.get(text, 0), text)):
             out[f"only in {name}"] = int(some[name])
@@ -108,8 +106,7 @@ class Comparison(Shown):
 def compare(runs: Sequence[Path | str] | Mapping[str, Source]) -> Comparison:
     """Return a comparison of two or more runs of one city.
 
-    Stations with the same id within 25 m of each other are one place. Every other station is
-    matched to the nearest station within 25 m.
+    Stations within 25 m of each other are one place. Stations with the same id are matched first.
 
     Parameters
     ----------
@@ -119,8 +116,7 @@ def compare(runs: Sequence[Path | str] | Mapping[str, Source]) -> Comparison:
     Raises
     ------
     InputError
-        If a folder is not a run of this format or was edited, or if the runs are of different
-        cities. The exception lists every error in every folder.
+        If a run cannot be read or was edited, or if the cities differ. All errors are listed.
 
     Examples
     --------
@@ -314,10 +310,9 @@ def compare_to_folder(
     """Write a comparison to a folder; return the comparison and the folder.
 
     The files are ``figures.csv``, ``settings.csv``, ``sites.csv``, ``differences.geojson`` and
-    ``compare.json``; ``differences.png`` is added if Matplotlib is installed, and ``compare.html``
-    if the extra ``report`` is installed. `folders`: the runs, as in `compare`; `out`: the new or
-    empty folder to write, by default ``compare-TIME`` next to the first run; `now`: the time to
-    record.
+    ``compare.json``; with Matplotlib also ``differences.png``, and with the extra ``report`` also
+    ``compare.html``. `folders`: the runs, as in `compare`; `out`: the new or empty folder to write,
+    by default ``compare-TIME`` next to the first run.
     """
     usual = Path(folders[0]).resolve().parent / f"compare-{now:%Y%m%d-%H%M%S}"
     with seen_through() as wish, claimed_folder(out, usual) as claim:

@@ -58,7 +58,7 @@ class Evaluation(Shown):
     title, note
         The title and the note of the study.
     theirs, best
-        The two plans, both recounted; `best` is None if no plan with this money obeys the rules.
+        The two plans, recounted. `best` is None if no plan with this money obeys the rules.
     scores
         The figures of each plan (`siting.review.score.score`); ``theirs`` comes first.
     broken
@@ -125,16 +125,14 @@ def evaluate(
 ) -> Evaluation:
     """Score a layer of stations, and the best plan for the same subsidy; return both scores.
 
-    The best plan may use every offer that obeys the rules, from the study or from the layer. Its
-    bound therefore holds for any plan made of these offers.
+    The best plan is chosen from all offers of the study and of the layer that obey the rules.
 
     Parameters
     ----------
     run
         The study whose demand, reach, prices and rules apply, or a plan or run folder of the study.
     sites
-        The layer, as a file or in memory; see `siting.review.outside_plan.read_their_layer` for
-        its columns.
+        The layer, as a file or in memory (columns: `siting.review.outside_plan.read_their_layer`).
     names
         A mapping from the layer's names of configurations and chargers to the study's names.
     same_stations
@@ -167,7 +165,7 @@ def evaluate(
     if aside:
         told = "both are judged by the energy served in the last year, not by "
         notes.append(told + ", ".join(aside))
-    # The study's own plan is used only if it is already solved, because a solve takes long.
+    # The study's own plan is used only if it is already solved, because solving takes long.
     own = study.plan if study.has("outcome") else None
     theirs, broken = as_drawn(drawn.study, drawn.chosen, own=own)
     plans, broken = {"theirs": theirs}, [*drawn.broken, *broken]
@@ -216,15 +214,13 @@ def as_drawn(
 ) -> tuple[Plan, list[str]]:
     """Return the recounted plan of the chosen offers, and the rules that the plan breaks.
 
-    The plan serves as much energy as possible in the last year and, for this energy, draws as
-    little money as possible. It stays within the budget if the budget is large enough. A plan that
-    breaks rules is also valued. Rules that exclude an offer, or that require or forbid a site, are
-    ignored.
+    The plan serves the most energy in the last year, with the least money for this energy, and
+    within the budget if possible. Plans that break rules are valued too. Rules that exclude an
+    offer, or that require or forbid a site, are ignored.
 
-    `study`: the study whose demand, prices and rules apply; `chosen`: ids of the plan's offers,
-    including existing stations, at most one per site; `budget_pkr`: public money available (PKR),
-    by default the study's; `own`: the study's own plan, if known; it is returned if its offers are
-    the `chosen` offers.
+    `chosen`: ids of the plan's offers, including existing stations, at most one per site;
+    `budget_pkr`: public money available (PKR), by default the study's; `own`: the study's own plan,
+    which is returned if it has the chosen offers.
     """
     limits = study.asked.limits
     budget = study.program.money_pkr if study.asked.budgeted else math.inf
@@ -245,7 +241,7 @@ def as_drawn(
 
 
 def _valued(study: Study, chosen: Collection[str], budget_pkr: float) -> tuple[Plan, list[str]]:
-    """Return the plan made of the given offers, and the caps and floors that the plan breaks."""
+    """Return the plan made of the given offers, and the payment caps and floors that it breaks."""
     broken, answer = [], None
     if study.asked.need is not None and math.isfinite(budget_pkr):
         asked = as_it_stands(study.asked, chosen, budget_pkr)
@@ -265,10 +261,7 @@ def _valued(study: Study, chosen: Collection[str], budget_pkr: float) -> tuple[P
 
 
 def _under_floors(program: Program, served: pd.DataFrame) -> list[str]:
-    """Return the floors that a plan misses, as text.
-
-    `served` has the columns ``floor`` and ``served_share``.
-    """
+    """Return, as text, the floors that a plan misses; `served` has its shares, by floor."""
     shares = dict(zip(served["floor"], served["served_share"], strict=True))
     return [
         f"floor {floor.name}: {shares[floor.name]:.1%} served, {floor.share:.1%} required"
@@ -278,10 +271,7 @@ def _under_floors(program: Program, served: pd.DataFrame) -> list[str]:
 
 
 def _best(study: Study, budget_pkr: float, most_new: int | None, start: Sequence[str]) -> Plan:
-    """Return the best plan within a budget, made of offers that obey the rules.
-
-    The search starts from `start`, the offers of the outside plan.
-    """
+    """Return the best plan that obeys the rules within a budget; the search begins at `start`."""
     asked = in_the_end(study.asked, budget_pkr)
     if most_new is not None:
         as_many = number(study.offers, most_new, "as many stations as theirs")
@@ -316,7 +306,7 @@ def evaluate_to_folder(
 ) -> tuple[Evaluation, Path]:
     """Return an evaluation, and the folder with its tables, layers and picture.
 
-    `out`: the new or empty folder to write, by default ``runs_dir/NAME-evaluate-TIME``; the other
+    `out`: the new or empty folder to write, by default ``runs_dir/NAME-evaluate-TIME``. The other
     parameters are those of `evaluate` and `siting.run`.
     """
     study = Study(config, overrides, progress=progress, today=now.date())

@@ -1,9 +1,8 @@
 """Explain the decision at a place, the value of each station, and the binding limits.
 
-The figures are recomputed from the run folder's tables. They show what the plan would serve without
-the station, with another offer at its place, or with a station at the next best place instead.
-Nothing else in the plan changes. For a place without a station, the program is solved again with a
-station required there.
+The figures show what the otherwise unchanged plan would serve without the station, with another
+offer at its place, or with a station at the next best place instead. The program is also solved
+again with the opposite decision at the place.
 """
 
 from __future__ import annotations
@@ -46,14 +45,12 @@ from siting.study.to_limits import site_named
 from siting.study.to_program import instance_of, program_of
 from siting.tables import capacity_columns, capacity_groups
 
-# Amounts of energy below this (kWh/day) are not mentioned. A station that uses at least this share
-# of its capacity counts as full.
+# Energy too small to mention (kWh/day), and the share of capacity at which a station is full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999
 NOT_IN_TIME = "no plan was found in {:g} s; --seconds allows more time"
 NEAREST = 3
 MILLION = 1e6
-# For the plan with another million rupees, the requested gap is the configured gap divided by this
-# number.
+# For the plan with another million rupees, the configured gap is divided by this number.
 FINER = 5
 NO_CLASSES = pd.DataFrame(columns=["vehicle_class", "served_kwh_day", "lost_kwh_day"])
 _OPENED: WeakKeyDictionary[Study, Explained] = WeakKeyDictionary()
@@ -84,8 +81,7 @@ class Explained:
         self.study = study = study_of(source)
         self.plan = plan_of(study, Path(source)) if isinstance(source, Path | str) else study.plan
         self.asked, self.found = study.asked, self.plan.outcome
-        # The value of a station is the energy that the plan would lose in the last year if only
-        # this station were missing.
+        # A station is worth the energy that would be lost without it in the last year.
         self.instance = instance_of(in_the_end(self.asked, self.found.budget_pkr))
         program = Program(self.instance, self.found.model)
         self.marginal = Marginal(program, self.found.offers)
@@ -95,7 +91,7 @@ class Explained:
 
     @property
     def pays_by_offer(self) -> bool:
-        """Whether the subsidy of an offer is independent of the energy that the offer serves."""
+        """Whether the subsidy of an offer is independent of the energy that it serves."""
         return self.asked.need is None
 
     @property
@@ -123,13 +119,13 @@ class SiteReasons(Shown):
         The place, and its state: ``built``, ``stands`` (an existing station) or ``not built``.
     offers
         One row per offer shown at the place (`Study.shown_offers`): ``configuration``,
-        ``chargers``, ``subsidy_pkr`` (its maximum subsidy), ``least_pkr`` (its subsidy at full
-        sales), ``paid_pkr`` (its subsidy in the plan; missing if not built), ``cost_pkr``,
-        ``plan_kwh_day`` (the plan's service with this offer, if nothing else changes; missing if
-        the offer cannot be built) and ``said`` (a remark).
+        ``chargers``, ``subsidy_pkr`` (its maximum), ``least_pkr`` (its subsidy at full sales),
+        ``paid_pkr`` (its subsidy in the plan; missing if not built), ``cost_pkr``,
+        ``plan_kwh_day`` (the energy served if only this offer is changed; missing if the offer
+        cannot be built) and ``said`` (a remark).
     classes
         One row per vehicle class that the station serves: ``served_kwh_day`` at the station, and
-        ``lost_kwh_day`` (the energy that the plan would lose without the station).
+        ``lost_kwh_day`` (the plan's loss without the station).
     reasons
         Pairs (label, text), in the order in which a reader needs them.
     figures
@@ -176,8 +172,7 @@ def explain_site(
     alternatives
         Number of near-optimal plans in which to look for a station at the place.
     time_limit_s
-        Time limit (s) of each of two searches: for all near-optimal plans together, and for the
-        best plan with the opposite decision at the place.
+        Time limit (s) for all near-optimal plans, and again for the opposite decision at the place.
 
     Raises
     ------
@@ -401,7 +396,7 @@ class Again:
         return f"is {how} {better} ({self.answer.proofs[0].aim})"
 
     def proven(self, which: str) -> str:
-        """Return a text: the bound on plans described by `which`, or that no bound is proven."""
+        """Return in words the bound on the plans that `which` names, if a bound was proven."""
         proof = self.answer.proof
         if not math.isfinite(proof.bound):
             return f"no bound on a {which} was proven in time"
@@ -422,10 +417,7 @@ class Again:
 
 
 def _again(run: Explained, given: Asked, limit_s: float, cannot: str) -> Again | str:
-    """Return the best plan under changed requirements, or the reason why there is none.
-
-    If no plan meets the requirements, the reason begins with `cannot`.
-    """
+    """Return the best plan under changed requirements, or the reason why there is none."""
     try:
         program = program_of(given)
         answer = effort_for(given, limit_s).solve(program, start=run.found.offers)
@@ -530,9 +522,9 @@ class PlanReasons(Shown):
     ----------
     stations
         One row per new station: ``site_id``, ``name``, ``configuration``, ``chargers``,
-        ``subsidy_pkr``, ``served_kwh_day``, ``marginal_kwh_day`` (the energy that the plan would
-        lose if only this station were missing) and ``pkr_per_kwh_day`` (subsidy divided by marginal
-        energy). Stations without marginal energy come first, then those with the highest
+        ``subsidy_pkr``, ``cost_pkr``, ``served_kwh_day``, ``use_share``, ``marginal_kwh_day`` (the
+        energy lost if only this station were missing) and ``pkr_per_kwh_day`` (subsidy divided by
+        marginal energy). Stations without marginal energy come first, then those with the highest
         ``pkr_per_kwh_day``.
     binding
         The limits that bind the plan's service, as pairs (label, text).
@@ -576,8 +568,7 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
     lost = stations["site_id"].map(run.losses).astype(float).fillna(0.0)
     stations["marginal_kwh_day"] = lost
     stations["pkr_per_kwh_day"] = stations["subsidy_pkr"] / lost.where(lost > 1e-9)
-    # A station without marginal energy has no price per kWh. It is the most doubtful station, so it
-    # comes first.
+    # Stations without marginal energy are the most doubtful. They have no price, and come first.
     stations = stations.sort_values(
         ["pkr_per_kwh_day", "subsidy_pkr", "site_id"],
         ascending=[False, False, True],

@@ -68,11 +68,9 @@ def budgets_of(text: str) -> list[float]:
 def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     """Return the figures and the bound of the best plan for each budget.
 
-    Roads, demand, offers and reach are computed once. Each solve starts from the plan for the next
-    smaller budget, and keeps this plan if it finds no better plan. A larger budget therefore never
-    has a worse plan. The bound for a budget also holds for every smaller budget. With the
-    ``regret`` aim, a larger budget may have a worse plan, and a bound holds only for its own
-    budget. With years, each year keeps its share of the budget. Infeasible budgets are left out.
+    Each solve starts from the plan for the next smaller budget, so a larger budget never has a
+    worse plan. A bound also holds for every smaller budget. Neither is true with the ``regret``
+    aim. With years, each year keeps its share of the budget. Infeasible budgets are left out.
 
     Parameters
     ----------
@@ -90,11 +88,11 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
         ``subsidy_pkr``, ``cost_pkr``. The risk in ``risk_case``, a scenario with slower growth of
         the fleet: ``risk_stations`` (new stations with an NPV below 0), ``risk_subsidy_pkr`` (their
         public money), ``risk_loss_pkr_year`` (the yearly loss of stations that lose money).
-        Fairness: ``worst_class_share`` (share served of the worst-served vehicle class),
-        ``worst_zone_share``, ``gini`` (Gini coefficient of the zones' shares served, weighted by
-        demand). Compared with the next smaller budget: ``pkr_per_kwh_day`` (extra subsidy divided
-        by extra energy; blank without extra energy). Last, ``knee`` is true at the budget beyond
-        which a further rupee serves clearly less. ``attrs["units"]`` has the units.
+        Fairness: ``worst_class_share`` and ``worst_zone_share`` (the lowest share served of a
+        vehicle class and of a zone), ``gini`` (of the zones' shares served, weighted by demand).
+        ``pkr_per_kwh_day`` is the extra subsidy per extra kWh/day, compared with the next smaller
+        budget; blank without extra energy. ``knee`` is true at the budget beyond which a further
+        rupee serves clearly less. ``attrs["units"]`` has the units.
 
     Raises
     ------
@@ -126,8 +124,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
             impossible = err
             study.tell("frontier", f"PKR {budget / 1e6:,.1f} m: no plan meets the requirements")
             continue
-        # At each budget, regret is measured from a different best value. A plan or bound for one
-        # budget therefore does not hold for another.
+        # Regret is measured from a different best at each budget, so no plan or bound carries over.
         regret = program.all_aims[0].from_best
         if last is not None and not regret:
             answer = _no_worse(answer, last)
@@ -180,9 +177,8 @@ def frontier_to_folder(
 ) -> tuple[pd.DataFrame, Path]:
     """Return the frontier of a configuration, and the folder with its table and chart.
 
-    `out`: the new or empty folder to write, by default ``runs_dir/NAME-frontier-TIME``; `progress`:
-    also called with an `Event` for each budget; the other parameters are those of `frontier` and
-    `siting.run`.
+    `out`: the new or empty folder to write, by default ``runs_dir/NAME-frontier-TIME``. The other
+    parameters are those of `frontier` and `siting.run`; `progress` also reports each budget.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "frontier", now)
@@ -216,11 +212,7 @@ def frontier_to_folder(
 
 
 def _no_worse(answer: Answer, less: Answer) -> Answer:
-    """Return the better of two solutions.
-
-    `less` is the solution for a smaller budget. If it is the better one, it gets the bound of
-    `answer`.
-    """
+    """Return the better solution; `less`, for a smaller budget, gets the bound of `answer`."""
     if better_by(answer.program, less.proof, answer.proof) <= 0:
         return answer
     now, aim = answer.proof, less.program.all_aims[0]
@@ -232,10 +224,7 @@ def _no_worse(answer: Answer, less: Answer) -> Answer:
 
 
 def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> None:
-    """Give each budget the bound of the next larger budget if that bound is tighter.
-
-    A bound for a budget holds for every smaller budget.
-    """
+    """Give each budget the bound of the next larger budget if tighter; it also holds here."""
     best, closer, none = (min, max, -math.inf) if less else (max, min, math.inf)
     for row, larger in reversed(list(itertools.pairwise(rows))):
         known = (none if one["bound"] is None else one["bound"] for one in (row, larger))

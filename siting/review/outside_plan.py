@@ -62,11 +62,10 @@ def read_their_layer(path: Path, catalogue: Catalogue) -> gpd.GeoDataFrame:
     `path` is a layer of points, or a CSV with ``lon`` and ``lat``. The chargers are read from the
     first of these columns that the layer has: ``chargers`` as text (``2 x dc_60 + 4 x lev_3``);
     ``configuration``, the name of a configuration; one column of numbers per charger type
-    (``dc_60``, ``lev_3``); or ``charger`` with ``count``. The column ``site_id`` or ``id`` has the
-    ids of the rows, ``name`` has their names, and ``existing`` is true for an existing station.
-    ``counts`` leaves out chargers that the catalogue does not know. An `InputError` lists every
-    error: geometries other than points, repeated or missing ids, missing chargers, and numbers that
-    are not whole.
+    (``dc_60``, ``lev_3``); or ``charger`` with ``count``. Ids are in ``site_id`` or ``id``, names
+    in ``name``, and ``existing`` is true for an existing station. ``counts`` leaves out unknown
+    chargers. An `InputError` lists every error: geometries other than points, repeated or missing
+    ids, missing chargers, and numbers that are not whole.
     """
     layer = read_layer(path)
     faults: list[Fault] = []
@@ -138,10 +137,7 @@ def counts_of(
     catalogue: Catalogue,
     faults: list[Fault],
 ) -> list[dict[str, int]]:
-    """Return one mapping per row: its number of new chargers of each type.
-
-    The mapping of an existing station is empty.
-    """
+    """Return the number of new chargers of each type by row; none for an existing station."""
     asked = _asked(layer, path, catalogue)
     if asked is None:
         if existing.all():
@@ -180,10 +176,7 @@ def counts_of(
 def _asked(
     layer: gpd.GeoDataFrame, path: Path, catalogue: Catalogue
 ) -> tuple[str, list[dict[str, int] | str]] | None:
-    """Return the charger columns as text, and a list with each row's chargers or error.
-
-    The result is None if the layer has no charger columns.
-    """
+    """Return the charger columns in words, and each row's chargers or error; None without any."""
     columns = set(map(str, layer.columns))
     if "chargers" in columns and pd.to_numeric(layer["chargers"], errors="coerce").isna().all():
         return f"{path}, column chargers", [_in_words(v) for v in layer["chargers"]]
@@ -253,11 +246,10 @@ def their_plan(
 ) -> TheirPlan:
     """Return a layer's stations as offers at sites of a study, priced under the study's rules.
 
-    A point is matched to the candidate with its id if that candidate is within 25 m, and otherwise
-    to the nearest candidate within ``candidates.merge_within_m``. A candidate matches at most one
-    point. Any other point becomes a new site on the nearest road. `where` is the file, for
-    messages. An `InputError` lists every point that is outside the road network or far from a road,
-    and every existing station that the study does not have.
+    Points are matched to candidates as in `siting.review.added_places.match_places`, within
+    ``candidates.merge_within_m``. Any other point becomes a new site on the nearest road. `where`
+    names the file in messages. An `InputError` lists every point outside the road network or far
+    from a road, and every existing station that the study does not have.
     """
     settings, ours = study.config.candidates, study.candidates
     theirs = layer.to_crs(study.network.crs)
@@ -425,8 +417,7 @@ def over_limits(
 ) -> list[str]:
     """Return the limits that a plan breaks, in words.
 
-    `drawn_pkr` is the public money that each of the plan's offers draws, by ``offer_id``;
-    `spacing_m` is the minimum distance allowed between stations.
+    `drawn_pkr`: public money by offer of the plan; `spacing_m`: minimum distance between stations.
     """
     broken, near = [], dict[str, None]()
     site = offers.set_index("offer_id")["site_id"]

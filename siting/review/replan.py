@@ -1,9 +1,8 @@
 """Solve a run again under changed requirements, and list the stations that change.
 
-Each stored stage that is still valid is reused, and the solve starts from the stored plan. In the
-new folder, ``config.yaml`` contains the new budget, and lists the dropped and the required sites as
-limits of the program. The ids of added places continue the run's numbering. Offers and drives are
-computed only for the added places, and are appended to the stored tables.
+Stages that are still valid are reused, and the solve starts from the stored plan. The new
+``config.yaml`` has the new budget, and lists the dropped and required sites. The ids of added
+places continue the run's numbering; only their offers and drives are computed.
 """
 
 from __future__ import annotations
@@ -47,16 +46,15 @@ NOTICED_KWH = 1.0
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Replan(Shown):
-    """A new plan, and its changes from the earlier plan.
+    """A new plan, and how it differs from the earlier plan.
 
     Parameters
     ----------
     before, after
         The earlier and the new plan.
     changes
-        One row per station that changed: ``site_id``, ``name``, ``change``; and ``configuration``,
-        ``chargers``, ``subsidy_pkr`` and ``served_kwh_day``, each as two columns that end in
-        ``_before`` and ``_after``.
+        One row per changed station: ``site_id``, ``name``, ``change``; and ``configuration``,
+        ``chargers``, ``subsidy_pkr``, ``served_kwh_day``, each as ``…_before`` and ``…_after``.
     classes
         One row per vehicle class: ``demand_kwh_day`` and ``served_kwh_day``, before and after.
     notes
@@ -109,16 +107,15 @@ def replan(
     run
         The folder of a `siting run` or of an earlier replan; or a study or plan in memory.
     drop, require
-        Sites, by id or name, that must not get a station, and sites that must get one. They are
-        added to the sites that the configuration forbids or requires. If the configuration has the
-        opposite requirement for a site, the new requirement replaces it.
+        Sites, by id or name, that must not get a station, and sites that must get one, in addition
+        to those of the configuration. A new requirement replaces an opposite one.
     budget_pkr
         A new budget (PKR); with years, each year keeps its share of the budget.
     add
         A layer of further places where a station could be built.
     answers
-        A CSV of the power company's sanctions and refusals, and of bidders who withdraw
-        (`siting.review.answers`). With answers the plan changes as little as possible.
+        A CSV of answers from the power company and from bidders (`siting.review.answers`). With
+        answers, the plan changes as little as possible.
     overrides
         ``key.path=value`` strings that replace keys of the run's ``config.yaml``; for a run in
         memory use `siting.Study.with_`.
@@ -216,8 +213,8 @@ def replan(
 def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
     """Return the stations that differ between two plans.
 
-    Stations are sorted by the kind of change, then by subsidy, the largest first. The columns are
-    those of `Replan.changes`. Both plans must use the same site ids.
+    The columns are those of `Replan.changes`. Stations are sorted by kind of change, and then by
+    subsidy, largest first. Both plans must use the same site ids.
     """
     kept = ["site_id", "name", "configuration", "chargers", "subsidy_pkr", "served_kwh_day"]
     old, new = (pd.DataFrame(plan.sites[kept]) for plan in (before, after))
@@ -303,7 +300,7 @@ def _is_money(value: Any) -> bool:
 
 
 def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, list[str]]:
-    """Return three results: candidates with new ids, places too far from a road, and notes."""
+    """Return candidates with new ids, places too far from a road, and notes."""
     config = study.config.candidates
     layer = sites.candidates_from_layer(path)
     added, dropped = sites.merge_candidates(

@@ -88,9 +88,8 @@ def rerun(
 ) -> Rerun:
     """Repeat a stored run, and return the new plan and all differences from the run.
 
-    The study is computed again from the stored configuration, with the same seed, threads and date.
-    The comparison covers the inputs (by SHA-256), the objective, the chosen offers, the content of
-    each stage's tables, and the versions of the packages.
+    The study is computed again from the stored configuration and date. Inputs (by SHA-256),
+    figures, tables, objective, chosen offers and package versions are compared.
 
     Parameters
     ----------
@@ -191,10 +190,7 @@ def _figures(before: list[dict[str, Any]], now: pd.DataFrame) -> Compared:
 
 
 def _numbered(rows: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str, int], Mapping[Any, Any]]:
-    """Return the figures, each with a key: its name, its subject and a number.
-
-    The number counts the figures with the same name and subject, from 0.
-    """
+    """Return the figures by name, subject and a number that tells repeated ones apart."""
     figures: dict[tuple[str, str, int], Mapping[Any, Any]] = {}
     seen: Counter[tuple[str, str]] = Counter()
     for row in rows:
@@ -208,7 +204,7 @@ def _tables(before: dict[str, str] | None, now: dict[str, str]) -> Compared:
     if before is None:  # an earlier version of siting made the run
         return Compared("tables", (), "not stored in this run", decides=False)
     lines = tuple(f"{name}: differs" for name, digits in now.items() if before.get(name) != digits)
-    # Tables do not decide whether runs differ, because a different machine may round differently.
+    # Tables do not make runs differ, because a different machine may round differently.
     return Compared("tables", lines, f"{len(now):,} stages, to the bit", decides=False)
 
 

@@ -1,7 +1,6 @@
 """Check the form of a run's claims outside its tables and, where possible, their values.
 
-The checks keep edited text from passing as results. If only another solve could confirm a claim,
-only the form of the claim is checked, and `Verified` lists the claim.
+If only another solve could confirm a claim, its form alone is checked, and `Verified` lists it.
 """
 
 from __future__ import annotations
@@ -43,8 +42,7 @@ MENDED = "several files were edited: repeat the run with `siting run`"
 CLOCKS_APART = timedelta(days=1)
 NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?%?"
 PKR = rf"PKR {NUMBER} m"
-# Claims that only another solve could confirm. Each field has its label, and a pattern that its
-# text must match.
+# Claims that only another solve could confirm, each with a label and the pattern of its text.
 FROM_SOLVES = {
     "worth_of_foresight": (
         "Worth of planning ahead",
@@ -250,10 +248,7 @@ def _cost_to_all(asked: Asked, outcome: Outcome, pkr_year: float) -> pd.DataFram
 
 
 def input_faults(study: Study) -> Iterator[Fault]:
-    """Yield an error for each input record that has the wrong form or contradicts the settings.
-
-    The input files are not read; `siting rerun` compares them.
-    """
+    """Yield errors for input records that contradict the settings; input files are not read."""
     known = input_records(study.config)
     forms = {"sha256": r"[0-9a-f]{64}", "file_date": r"\d{4}-\d\d-\d\d"}
     for record in study.inputs:
@@ -290,8 +285,7 @@ def same_table(stored: Any, anew: Any) -> bool:
 def file_faults(folder: Path, again: Path, names: Iterable[str]) -> list[Fault]:
     """Return an error for each file in a folder that differs from its regenerated version.
 
-    GeoPackages are compared by their tables, views and triggers, because their bytes differ each
-    time they are written. Other files are compared byte by byte.
+    GeoPackages are compared by content, because their bytes differ each time they are written.
     """
     faults: list[Fault] = []
     for name in names:
@@ -313,10 +307,7 @@ def set_faults(folder: Path, stored: Iterable[str], again: Iterable[str]) -> lis
 
 
 def json_faults(path: Path, read: Any) -> list[Fault]:
-    """Return an error if a JSON file does not have the bytes that a run would write.
-
-    `read`: the content read from the file. A repeated key, for example, is found in this way.
-    """
+    """Return an error if a JSON file with the content `read` differs from what a run writes."""
     if path.read_bytes() == json_text(read).encode():
         return []
     return [edited(str(path), "is not in the format in which a run writes it")]

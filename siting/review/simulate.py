@@ -48,12 +48,11 @@ class SimulatedDay(Shown):
     title, note
         The title and the note of the run.
     stations
-        One row per station: ``site_id``, ``name``, ``configuration``, ``chargers``,
-        ``program_kwh_day`` (its capacity in the program), ``allotted_kwh_day`` (its service in the
-        plan), ``standard_kwh_day`` (its capacity under the waiting standard, from Erlang C),
-        ``erlang_late_share`` (the share of late drivers that Erlang C expects in the busiest hour
-        at the allotted energy) and ``verdict``. The columns of `siting.simulation.station_table`
-        follow for each case, with the prefix ``planned_`` or ``free_``.
+        One row per station: ``site_id``, ``name``, ``configuration``, ``chargers``, ``existing``,
+        ``program_kwh_day`` (capacity in the program), ``allotted_kwh_day`` (service in the plan),
+        ``standard_kwh_day`` (capacity under the waiting standard), ``erlang_late_share`` (share of
+        late drivers in the busiest hour, by Erlang C) and ``verdict``. For each case, the columns
+        of `siting.simulation.station_table` follow, with the prefix ``planned_`` or ``free_``.
     hours, classes
         Results by hour of the day and by vehicle class; ``case`` is the first column.
     use
@@ -196,10 +195,9 @@ def simulate_to_folder(
 ) -> tuple[SimulatedDay, Path]:
     """Return the simulated days of a stored run, and the folder with their tables.
 
-    `out`: the new or empty folder to write; by default ``RUN-simulate-TIME`` next to the run. The
+    `out`: the new or empty folder to write, by default ``RUN-simulate-TIME`` next to the run. The
     files are ``simulation.csv`` (stations), ``hours.csv``, ``classes.csv``, ``use_by_hour.csv``,
-    ``simulation.json``, and ``simulation.png`` if Matplotlib is installed. `progress`: called with
-    an `Event` for each case.
+    ``simulation.json`` and, with Matplotlib, ``simulation.png``.
     """
     place = run.resolve()
     usual = place.parent / f"{place.name}-simulate-{now:%Y%m%d-%H%M%S}"
@@ -234,11 +232,7 @@ def _findings(
     peaks: dict[str, tuple[float, float]],
     expected: pd.DataFrame,
 ) -> list[str]:
-    """State where the simulation and the program agree or differ, and why.
-
-    `peaks`: for each case, the share of drivers in the busiest hour who are late, and the
-    half-width of the 95 % confidence interval of this share.
-    """
+    """State where simulation and program agree or differ; `peaks`: late share and half-width."""
     standard = waiting.standard
     all_classes = classes[classes["vehicle_class"] == "all"].set_index("case")
     share = all_classes["turned_away_share"].fillna(0.0).to_dict()

@@ -24,10 +24,7 @@ DIFFER_BY = 2
 
 
 def with_budget(asked: Asked, budget_pkr: float) -> Asked:
-    """Return the program with a different budget (PKR).
-
-    Each year, and each limit that is a share of the budget, keeps its share.
-    """
+    """Return the program with a different budget (PKR); years and limits keep their shares."""
     years = asked.config.program.years
     more = budget_pkr - money_of(asked.config)
     asked = replace(asked, limits=with_more_money(asked.limits, more))
@@ -76,10 +73,8 @@ def other_plans(
 ) -> tuple[pd.DataFrame, pd.DataFrame, bool] | str:
     """Return near-optimal plans, the sites that they use, and whether the time sufficed.
 
-    The first table has one row per plan. The second has the number of plans that use each site.
-
-    If no plans can be compared, the result is the reason as text. `count`: number of plans,
-    including the plan itself; `time_limit_s`: time for all plans together.
+    The first table has a row per plan, the second the number of plans that use each site. If no
+    plans can be compared, the result is the reason as text. `count` includes the plan itself.
     """
     within = near_optimal(asked.config.solver.gap)
     wanted = Alternatives.model_construct(count=count, differ_by=DIFFER_BY, within_share=within)

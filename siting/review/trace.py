@@ -66,9 +66,8 @@ def trace(
     vehicle_class
         The class of a cell's demand or of a station's service; all classes by default.
     year, scenario
-        A year of the plan (by default, the last) and a scenario of the plan. If no scenario is
-        given, the figures for the target year use the configuration's own demand. The figures for
-        any other year use the first scenario by name.
+        A year (by default, the last) and a scenario of the plan. Without a scenario, the target
+        year has the configuration's own demand, and any other year the first scenario by name.
 
     Raises
     ------
@@ -94,10 +93,7 @@ def trace(
 
 
 def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
-    """Return the chain that leads to one class's demand in a cell (kWh/day).
-
-    `at`: the year and the scenario.
-    """
+    """Return the chain that leads to the demand (kWh/day) of a class in a cell, in slice `at`."""
     table = run.config.demand.table
     if table is not None:
         own = f"its demand is a row of {table.name}, a table of your own"
@@ -233,8 +229,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
         return [_Surface("depots", 1.0, share, words, ())]
     at = int(np.flatnonzero((cells["cell_id"].astype(str) == cell).to_numpy())[0])
     people = cells["people"].to_numpy(dtype=float)
-    # The weight of a home is its relative wealth, raised to the power of the class's ownership
-    # weight.
+    # A home's weight is its relative wealth to the power of the class's ownership weight.
     follows = run.figure("ownership_weight", vehicle_class)
     times = np.ones(len(cells))
     if follows is not None and "relative_wealth" in cells.columns:
@@ -271,15 +266,13 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
 
 
 def _depots(run: Traced, vehicle_class: str) -> pd.DataFrame | None:
-    """Return the depots of a class with their cells and energy; None if it has no depots.
-
-    Only shares of the energy are used, so figures that are equal at all depots are set to 1.
-    """
+    """Return the depots of a class with their cells and energy; None if it has no depots."""
     fleets = [one.model_dump() for one in run.config.demand.fleets or ()]
     mine = pd.DataFrame([one for one in fleets if one["vehicle_class"] == vehicle_class])
     if mine.empty:
         return None
     own = {name: run.figure(name, vehicle_class) for name in ("km_day", "home_share")}
+    # Only shares of the energy are used, so figures that are equal at all depots are set to 1.
     use = pd.DataFrame({"vehicle_class": [vehicle_class], "kwh_km": 1.0, "electric_km_share": 1.0,
                         "charging_efficiency": 1.0,
                         **{k: 1.0 if f is None else f.value for k, f in own.items()}})  # fmt: skip

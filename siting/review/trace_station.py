@@ -27,10 +27,7 @@ _SESSION = ("session_kwh", "session_min", "peak_hour_share")
 
 
 def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> Trace:
-    """Return the chains behind a station's figures.
-
-    `at`: the year and the scenario. Raises `InputError` if the site has no station in that year.
-    """
+    """Return the chains of a station's figures; `InputError` if slice `at` lacks the station."""
     # Stations are the same in every scenario of a year, so any slice of the year lists them.
     slices = run.table("outcome_slices")
     of_year = slices["year"].fillna(run.config.year).astype(int) == at.year
@@ -325,10 +322,7 @@ def _running(run: Traced, offer: pd.Series[Any], business: pd.DataFrame) -> list
 def _subsidy(
     run: Traced, site: str, offer: pd.Series[Any], year: int, lacking: float | None
 ) -> Chain:
-    """Return the chain of the public money that a station draws.
-
-    `lacking`: the shortfall of the station's business case (PKR).
-    """
+    """Return the chain of the public money that a station draws; `lacking`: its shortfall (PKR)."""
     rule = subsidy_of(run.config)
     paid = run.table("outcome_paid")
     until = paid["year"].fillna(year).astype(int) <= year
@@ -378,10 +372,7 @@ def _lacking(business: pd.DataFrame) -> float | None:
 
 
 def _business(run: Traced, site: str) -> tuple[list[Chain], pd.DataFrame]:
-    """Return the chain of a station's NPV, and the table of its business case.
-
-    Both are empty if the business case is unknown.
-    """
+    """Return the chain of a station's NPV and its business case; both are empty if unknown."""
     path = run.path / "business.csv"
     if not path.is_file():
         return [], pd.DataFrame()

@@ -1,7 +1,6 @@
-"""The tables and the list of figures of a run folder, for tracing its figures.
+"""The tables and figures of a run folder, for tracing.
 
-Figures are recomputed from the folder's tables alone: no stage of a study runs, and none of the
-run's input files is needed.
+No stage of a study runs, and none of the run's input files is needed.
 """
 
 from __future__ import annotations
@@ -55,8 +54,7 @@ class Step:
     words: str  # the arithmetic
     value: float
     unit: str
-    # The value stored in the run folder; None if the folder has none.
-    stored: float | None = None
+    stored: float | None = None  # the value in the run folder, if any
     factors: tuple[Factor, ...] = ()
 
     @property
@@ -145,12 +143,9 @@ class Trace:
 
 @dataclass(frozen=True)
 class Slice:
-    """A year and a scenario of a run, and the names of their slice, fleet and case.
+    """A year and a scenario of a run, and the names of their slice, fleet and case."""
 
-    A slice without a name belongs to no scenario: it has the configuration's own demand.
-    """
-
-    name: str | None
+    name: str | None  # None: the configuration's own demand, which belongs to no scenario
     year: int
     scenario: str
     fleet: str
@@ -229,11 +224,7 @@ class Traced:
         return replace(known, value=value, unit=unit or known.unit, said=said)
 
     def find(self, wanted: str) -> tuple[str, str]:
-        """Return ``cell`` or ``station``, and its id.
-
-        Raises an `InputError` that lists the most similar names if the run has no such cell or
-        station, or if several stations have the name.
-        """
+        """Return ``cell`` or ``station``, and its id; an `InputError` suggests similar names."""
         cells = self.table("cells")["cell_id"].astype(str)
         if wanted in set(cells):
             return "cell", wanted
@@ -241,7 +232,7 @@ class Traced:
         return "station", site_named(sites, wanted, "CELL|STATION", kind, cells, NEAREST)
 
     def slice(self, year: int | None = None, scenario: str | None = None) -> Slice:
-        """Return the slice of a year (by default, the last) and of a scenario (by default, none).
+        """Return the slice of a year and a scenario; for the defaults see `siting.review.trace`.
 
         Raises `InputError` if the run does not plan for the year or scenario.
         """

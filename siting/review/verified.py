@@ -131,16 +131,14 @@ def verify_run(
 ) -> Verified:
     """Check the claims of a stored run from its files alone, and return the results.
 
-    Files are compared with their hashes and with each other, and the plan is recounted. Every table
-    that follows from other tables is recomputed. The run folder, including its page, is written
-    again from its tables and compared. An edit is therefore found even if the hashes were changed
-    to match. Edits of data that were read from inputs are not found here; `siting rerun` finds
-    them. The bound is proven again from the stored dual prices. `Verified.notes` lists the claims
-    that are not proven.
+    Files are compared with their hashes and with each other, and the plan is recounted. The bound
+    is proven again from the stored dual prices. Tables that follow from other tables are
+    recomputed. The whole folder is written again from its tables and compared, so that an edit is
+    found even if the hashes were changed to match. Only `siting rerun` finds edits of data that
+    were read from inputs. `Verified.notes` lists the claims that are not proven.
 
-    `folder`: a folder written by `siting run`; `frontier`: if the run's page shows a budget curve,
-    the folder that `siting frontier` wrote for this curve; `progress`: called with an `Event` when
-    a check is done.
+    `frontier`: if the run's page shows a budget curve, the folder that `siting frontier` wrote for
+    this curve; `progress`: called with an `Event` after each check.
 
     >>> verify_run("runs/lahore-20261124-101500").faults  # doctest: +SKIP
     []

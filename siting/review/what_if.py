@@ -1,7 +1,6 @@
-"""Compute at once the exact value of a plan whose stations or budget a user has changed.
+"""Value a plan at once after a user has changed its stations or budget.
 
-The user drops or requires stations, and `siting.review.evaluate.as_drawn` values the result. The
-program is solved again only on request.
+`siting.review.evaluate.as_drawn` values the changed stations. Only `WhatIf.solve` solves again.
 """
 
 from __future__ import annotations
@@ -44,8 +43,7 @@ SAME = "The same stations except for your changes; nothing else is re-optimised.
 class WhatIf:
     """A plan before and after a user's changes.
 
-    The given plan keeps the run's figures. The value of the changed plan is the maximum energy that
-    its stations can serve in the last year within the budget.
+    The changed plan serves as much as its stations can in the last year, within the budget.
 
     Parameters
     ----------
@@ -103,8 +101,8 @@ class WhatIf:
     ) -> Self:
         """Replace all earlier wishes, and value the changed plan.
 
-        A required site gets the offer that serves the most energy within the remaining budget, or
-        the cheapest offer if none is affordable.
+        A required site gets the affordable offer that serves the most energy or, if none is
+        affordable, the offer with the smallest subsidy.
 
         Raises
         ------
@@ -217,11 +215,7 @@ class Board:
         }
 
     def follow(self, wishes: Mapping[str, Any]) -> dict[str, Any]:
-        """Apply the wishes, and return the new state of the page.
-
-        If the key ``solve`` is true, the plan is solved again; if ``again`` is true, all wishes are
-        dropped.
-        """
+        """Apply the wishes (``solve``: solve again; ``again``: drop all), and return the state."""
         begun = time.perf_counter()
         try:
             if not isinstance(wishes, Mapping):
@@ -254,9 +248,8 @@ class Board:
 def what_if(run: Source, height_px: int = 560) -> Any:
     """Return a widget that values a plan with changed stations or a different budget.
 
-    The map, the share served and the public money change at once, because the changed stations are
-    valued without a solve. A button runs the solver again. `siting.review.what_if.WhatIf` does the
-    same without a notebook.
+    The figures change at once, because the changed stations are valued without a solve. A button
+    solves again. `siting.review.what_if.WhatIf` does the same without a notebook.
 
     Parameters
     ----------

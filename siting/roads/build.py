@@ -39,9 +39,8 @@ def build_network(
 ) -> Network:
     """Return the network of a city: streets in metres (UTM) with speeds and driving minutes.
 
-    ``travel_min = length_m / 1000 / speed_kmh * 60 * peak_factor``. Bus-only streets are dropped.
-    One-way and parallel streets are kept. Only the largest strongly connected part is kept, and the
-    report states the length lost.
+    ``travel_min = length_m / 1000 / speed_kmh * 60 * peak_factor``. One-way and parallel streets
+    are kept. Bus-only streets and all but the largest strongly connected part are dropped.
 
     Parameters
     ----------
@@ -50,8 +49,7 @@ def build_network(
         `siting.roads.read_file` and `siting.roads.download_place`.
     speeds
         Free speed (km/h) and peak factor by group of cities and kind of road, from
-        ``siting.reference.table("speeds")``. The speed is used if `maxspeed` is missing or
-        implausible.
+        ``siting.reference.table("speeds")``; used if `maxspeed` is missing or implausible.
     city
         The group of cities: ``karachi_lahore``, ``islamabad_rawalpindi`` or ``other``.
     peak
@@ -63,12 +61,11 @@ def build_network(
     -------
     Network
         With these figures in the report: ``nodes_read``, ``edges_read``, ``street_km_read``,
-        ``bus_only_ways_dropped``, ``street_km_lost``, ``share_lost``, ``nodes``, ``edges``,
-        ``street_km``, ``maxspeed_share`` (share of length with posted limits),
-        ``kinds_without_speed`` (kinds of road without a row, with km), ``crs``, ``city_group``,
-        ``peak``, ``source``. In ``street_km_read`` and ``street_km``, the two directions of a
-        street count once. ``street_km_lost`` is the km cut off, and ``share_lost`` is its share of
-        the km for cars.
+        ``bus_only_ways_dropped``, ``street_km_lost`` (cut off), ``share_lost`` (of the km for
+        cars), ``nodes``, ``edges``, ``street_km``, ``maxspeed_share`` (share of length with posted
+        limits), ``kinds_without_speed`` (kinds of road without a row, with km), ``crs``,
+        ``city_group``, ``peak``, ``source``. In ``street_km_read`` and ``street_km``, the two
+        directions of a street count once.
 
     Raises
     ------
@@ -134,7 +131,7 @@ def network_of(
     """Return the largest connected network of the streets that cars may use.
 
     `nodes` has ``geometry`` (UTM metres) by ``node_id``, sorted. `classes` is the result of
-    `siting.roads.speeds.class_speeds`. Other arguments and the errors are as in `build_network`.
+    `siting.roads.speeds.class_speeds`. Other arguments and errors are as in `build_network`.
     """
     if read.bus_only.all():
         raise InputError("graph", "has no street that cars may use, only bus ways")
@@ -203,10 +200,7 @@ def _length_m(edges: gpd.GeoDataFrame) -> np.ndarray:
 def _strongest_part(
     nodes: gpd.GeoDataFrame, index: pd.MultiIndex, cars: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the nodes and streets of the largest strongly connected part for cars.
-
-    Among equally large parts, the part with the smallest node id is taken.
-    """
+    """Return the nodes and streets of the largest strongly connected part for cars."""
     u = nodes.index.get_indexer(index.get_level_values("u"))
     v = nodes.index.get_indexer(index.get_level_values("v"))
     size = (len(nodes), len(nodes))
@@ -224,12 +218,9 @@ def _strongest_part(
 
 
 def _street_km(index: pd.MultiIndex, length_m: np.ndarray) -> float:
-    """Return the total length of streets (km), with both directions of a street counted once.
-
-    Two directions belong to one street if they join the same nodes and their lengths agree to a
-    tenth of a metre. The lengths may differ slightly, because they were summed in different orders.
-    """
+    """Return the total length of streets (km), with both directions of a street counted once."""
     u, v = index.get_level_values("u").to_numpy(), index.get_level_values("v").to_numpy()
+    # The lengths of both directions may differ by rounding, as their sums differ in order.
     street = {"a": np.minimum(u, v), "b": np.maximum(u, v), "tenths": np.round(length_m * 10)}
     once = ~pd.DataFrame(street).duplicated().to_numpy()
     return float(length_m[once].sum() / 1000)

@@ -25,15 +25,13 @@ _TABLES = ("nodes.parquet", "edges.parquet")
 def cached_network(folder: Path, key: dict[str, Any], build: Callable[[], Network]) -> Network:
     """Return the network stored under a key, or build and store it.
 
-    Each network has its own folder, with the hashes of its files. The folder is written completely
-    or not at all, so simultaneous or killed runs never leave a partial network. A damaged network
-    is rebuilt, with a warning.
-
-    `folder` is the folder of stored networks; it is created if missing. `key` is everything on
-    which the network depends, in JSON types: the source's hash, the speeds, the settings. The
-    versions of this package and of OSMnx are added to it. `build` is called without arguments if
-    nothing is stored under the key. A network that could not be written is still returned, with a
+    Each network has its own folder with file hashes, written completely or not at all. A damaged
+    network is rebuilt, with a warning. A network that cannot be written is returned, with a
     warning.
+
+    `folder`: the folder of stored networks, created if missing; `key`: everything on which the
+    network depends, in JSON types (the source's hash, the speeds, the settings); the versions of
+    this package and of OSMnx are added; `build`: called if nothing is stored under the key.
     """
     full = {**key, "format": FORMAT, "siting": __version__, "osmnx": version("osmnx")}
     text = json.dumps(full, sort_keys=True, ensure_ascii=False)

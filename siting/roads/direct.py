@@ -1,7 +1,7 @@
 """A `Network` built directly from an OSM file, through arrays, without an OSMnx graph.
 
-The network equals, row by row, the network that `siting.roads.read_file` and `build_network` make
-through OSMnx. Tests compare the two on every extract and on random files.
+The network equals, row by row, the result of `siting.roads.read_file` and `build_network`. Tests
+compare the two on every extract and on random files.
 """
 
 from __future__ import annotations
@@ -38,11 +38,10 @@ def network_from_file(
     """Return the network of a road file, like ``build_network(read_file(path, clip), …)``.
 
     OSM XML and PBF are read directly into arrays, in a fraction of OSMnx's time and memory. GraphML
-    is read by OSMnx. A table of streets written by `Network.to_parquet` is used unchanged.
+    is read by OSMnx. A table written by `Network.to_parquet` is used unchanged.
 
-    `path` and `clip` are as in `siting.roads.read_file`; `speeds`, `city`, `peak`, `source` and the
-    report of the result are as in `siting.roads.build_network`. The errors of both functions can
-    occur.
+    `path` and `clip` are as in `siting.roads.read_file`. Other arguments and the report are as in
+    `siting.roads.build_network`. The errors of both functions can occur.
     """
     path = Path(path)
     if path.suffix.lower() == EDGE_TABLE:
@@ -71,7 +70,7 @@ def network_from_file(
             [pieces.node_id[edges.u], pieces.node_id[edges.v], edges.key], names=["u", "v", "key"]
         ),
         geometry=geometry,
-        # Lengths are summed in driving order, as in OSMnx, so that the last digit is the same.
+        # Lengths are summed in driving order, as in OSMnx, to get the same last digit.
         length_m=np.bincount(edge, weights=segments.length_m[edges.segments]),
         name=joined_names([t.get("name") for t in tags])[which],
         speed=frame.iloc[which],
@@ -104,7 +103,7 @@ def _drawn(pieces: Pieces, segments: Segments, edges: Edges) -> tuple[gpd.GeoDat
 
 
 def _merged(edge: np.ndarray, kind: np.ndarray) -> tuple[list[tuple[int, ...]], np.ndarray]:
-    """Return the distinct sets of way kinds among edges, and the index of each edge's set."""
+    """Return the distinct sets of way kinds, and the index of each edge's set."""
     kinds = int(kind.max()) + 1
     pairs = np.sort(edge * kinds + kind)
     pairs = pairs[np.diff(pairs, prepend=-1) > 0]
@@ -123,7 +122,7 @@ def _merged(edge: np.ndarray, kind: np.ndarray) -> tuple[list[tuple[int, ...]], 
 
 
 def _together(pieces: Pieces, kinds: Iterable[int]) -> dict[str, Any]:
-    """For each tag of merged ways, return the shared value, or a list if the values differ."""
+    """For each tag of merged ways, return the common value, or a list if the values differ."""
     values: dict[str, list[str]] = {}
     for kind in kinds:
         for tag, value in pieces.tags[kind].items():

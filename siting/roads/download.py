@@ -1,7 +1,6 @@
 """Streets, places and points of interest from OpenStreetMap's servers, through OSMnx.
 
-Complete and valid answers are stored in a folder in OSMnx's format, so that later runs work
-offline.
+Complete and valid answers are stored in OSMnx's format, so that later runs work offline.
 """
 
 from __future__ import annotations
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Shortest time limit of an Overpass query (s). A shorter limit would change the query, and thus the
-# name under which its answer is stored.
+# Shortest time limit of an Overpass query (s). A shorter one would change the stored answer's name.
 _QUERY_S = 180
 _LONGEST_PAUSE_S = 60.0
 
@@ -35,17 +33,13 @@ _LONGEST_PAUSE_S = 60.0
 class Download:
     """Settings for downloads from OpenStreetMap's servers."""
 
-    # Folder of stored answers, in OSMnx's format and with OSMnx's file names. The folder of OSMnx's
-    # own cache works too.
-    cache_dir: Path
-    # Addresses of the servers. The answers of each server are stored separately.
+    cache_dir: Path  # folder of stored answers, in OSMnx's format; OSMnx's own cache works too
     overpass_url: str = "https://overpass-api.de/api"
     nominatim_url: str = "https://nominatim.openstreetmap.org/"
     timeout_s: float = 180  # an attempt fails after this many seconds without data
-    # Number of retries after temporary failures: too many requests, overload, a broken answer.
-    retries: int = 3
-    # Seconds before the first retry. The wait doubles for each further retry, up to a minute. A
-    # longer wait requested by the server (``Retry-After``) is respected, up to a minute.
+    retries: int = 3  # after too many requests, overload or a broken answer
+    # Seconds before the first retry. The wait then doubles, up to a minute. The server may request
+    # a longer wait, up to a minute (``Retry-After``).
     pause_s: float = 5
 
     def __post_init__(self) -> None:
@@ -68,12 +62,11 @@ class Download:
 def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
     """Return the drivable streets of a place as an OSMnx graph in lon/lat (``length`` in m).
 
-    `query` is the place's name in Nominatim, e.g. ``"Islamabad, Pakistan"``; the place must be an
-    area. `download` sets the servers, the time-out, the retries and the folder of answers.
+    `query` is the name of an area in Nominatim, e.g. ``"Islamabad, Pakistan"``. `download` sets the
+    servers, the time-out, the retries and the folder of answers.
 
-    The result is that of ``osmnx.graph_from_place(query, network_type="drive")``, with unconnected
-    parts kept; `siting.roads.build_network` removes and reports them. A `DownloadError` states the
-    server, the failure, the number of attempts, and the remedy.
+    The result equals ``osmnx.graph_from_place(query, network_type="drive")``, except that
+    unconnected parts are kept. A `DownloadError` states the server, failure, attempts and remedy.
     """
     import osmnx as ox
 
@@ -87,8 +80,7 @@ def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
 def download_polygon(polygon: Polygon | MultiPolygon, download: Download) -> nx.MultiDiGraph[Any]:
     """Return the drivable streets of an area as an OSMnx graph in lon/lat (``length`` in m).
 
-    `polygon` is the area in lon/lat. `download` is as in `download_place`. The result is that of
-    ``osmnx.graph_from_polygon(polygon, network_type="drive")``, with unconnected parts kept. Raises
+    `polygon` is the area in lon/lat; other arguments and results are as in `download_place`. Raises
     `InputError` if the polygon is empty, crosses itself or is not in degrees, and `DownloadError`
     as in `download_place`.
     """
@@ -107,14 +99,13 @@ def download_features(
 ) -> gpd.GeoDataFrame:
     """Return the points of interest of an area as points in lon/lat (EPSG:4326).
 
-    `polygon` is the area in lon/lat. `tags` are the OSM tags to look for, e.g. ``{"amenity":
-    ["fuel", "parking"], "shop": "mall"}``; features with any of these tags are returned. `download`
-    is as in `download_place`.
+    `polygon` is the area in lon/lat. Features with any of the OSM `tags` are returned, e.g.
+    ``{"amenity": ["fuel", "parking"], "shop": "mall"}``. `download` is as in `download_place`.
 
     Columns: ``osm_id`` (``node/…``, ``way/…``, ``relation/…``), a column per tag found, and
-    ``geometry``: the feature itself if it is a point, else a point inside it. Rows are sorted by
-    kind and id. Raises `InputError` if the polygon is empty, crosses itself or is not in degrees.
-    Raises `DownloadError` as in `download_place`, and if the area has no feature with these tags.
+    ``geometry`` (for a line or area, a point inside). Rows are sorted by kind and id. Raises
+    `InputError` if the polygon is empty, crosses itself or is not in degrees. Raises
+    `DownloadError` as in `download_place`, and if no feature has any of the tags.
     """
     require_area(polygon)
     words = ", ".join(f"{tag}={value}" for tag, value in tags.items())
@@ -135,9 +126,8 @@ def download_features(
 def geocode(query: str, download: Download) -> Polygon | MultiPolygon:
     """Return the outline of a named place in lon/lat.
 
-    `query` is the place's name in Nominatim; the place must be an area. `download` is as in
-    `download_place`. Raises `DownloadError` as in `download_place`, and if the place is unknown or
-    only a point.
+    `query` is the name of an area in Nominatim. `download` is as in `download_place`. Raises
+    `DownloadError` as in `download_place`, and if the place is unknown or only a point.
     """
     import osmnx as ox
 
@@ -168,7 +158,7 @@ def _fetch[T](work: Callable[[], T], what: str, download: Download) -> T:
                     raise
                 if trouble.empty and answers.doubt_empty():
                     continue
-                # A new answer was stored and is not requested again, so the count restarts.
+                # A new answer was stored and is not requested again, so failures restart at 1.
                 failed = 1 if answers.kept > kept else failed + 1
                 if not trouble.may_pass or failed > download.retries:
                     raise _download_error(trouble, what, failed, answers, download) from err

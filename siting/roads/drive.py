@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     import networkx as nx
 
 
-# Tag values that OSMnx 2.1 excludes from its "drive" network. Overpass and `is_drivable` look for
-# these words anywhere in a tag's value. A test compares this list with OSMnx's.
+# Tag values that OSMnx 2.1 excludes from its "drive" network. Overpass and `is_drivable` find these
+# words anywhere in a tag's value. A test compares this list with OSMnx's.
 NOT_DRIVABLE = {
     "highway": (
         "abandoned|bridleway|bus_guideway|construction|corridor|cycleway|elevator|escalator|"
@@ -26,8 +26,8 @@ NOT_DRIVABLE = {
 }
 _NOT_DRIVABLE = {tag: re.compile(words) for tag, words in NOT_DRIVABLE.items()}
 
-# OSMnx keeps only these tags. Its default list lacks the English name and the last five tags, which
-# identify bus streets.
+# The only tags that OSMnx keeps. The English name and the last five tags, which identify bus
+# streets, are not in OSMnx's default list.
 WAY_TAGS = [
     *("access", "area", "bridge", "highway", "junction", "lanes", "maxspeed"),
     *("name", "name:en", "oneway", "ref", "service", "tunnel"),
@@ -41,7 +41,7 @@ _ALLOWED = frozenset({"yes", "designated", "official", "permissive", "destinatio
 def is_drivable(tags: Mapping[str, Any]) -> bool:
     """Return whether OSMnx's "drive" network would include a way with these tags.
 
-    If streets were merged, a tag may be a list. One excluded value excludes the whole street.
+    A tag of merged streets may be a list. One excluded value excludes the whole street.
 
     >>> is_drivable({"highway": "residential"}), is_drivable({"highway": "footway"})
     (True, False)
@@ -93,9 +93,9 @@ def without_bus_only(graph: nx.MultiDiGraph[Any]) -> tuple[nx.MultiDiGraph[Any],
 
 
 def only_drivable(graph: nx.MultiDiGraph[Any]) -> nx.MultiDiGraph[Any]:
-    """Return the graph without streets closed to cars, and without isolated nodes.
+    """Return a copy of the graph without streets closed to cars, and without isolated nodes.
 
-    `graph` is not changed. Bus-only streets are kept, so that `without_bus_only` can count them.
+    Bus-only streets are kept, so that `without_bus_only` can count them.
     """
     gone = [
         (u, v, key)

@@ -23,15 +23,13 @@ def isochrones(
 ) -> gpd.GeoDataFrame:
     """Return one area for each band of driving time to the nearest place.
 
-    The area consists of squares, `SQUARE_M` m wide, up to `ASIDE` squares from a street. Streets
-    are sampled in their driving direction, at points at most half a square apart. The outlines of
-    areas are simplified without opening gaps between bands.
+    An area consists of squares of side `SQUARE_M`, up to `ASIDE` squares from a street. Its outline
+    is simplified, without gaps between bands.
 
-    `node_min` holds the driving time in minutes from each node, indexed by ``node_id``, as
-    returned by `minutes_to_nearest`. The time is infinite if there is no path. `within_min` holds
-    the upper limits of the bands in minutes, in ascending order. Columns: ``over_min``,
-    ``within_min`` (minutes) and ``geometry`` (MultiPolygon, in the network's coordinates). Empty
-    bands are left out.
+    `node_min` is the driving time from each node (minutes, by ``node_id``; infinite without a
+    path), as returned by `minutes_to_nearest`. `within_min` holds the upper limits of the bands
+    (minutes, ascending). Columns: ``over_min``, ``within_min`` (minutes) and ``geometry``
+    (MultiPolygon, in the network's coordinates). Empty bands are left out.
     """
     spots, minutes = _street_spots(network, node_min)
     near = minutes <= within_min[-1]

@@ -27,8 +27,8 @@ def road_lines(
     """Return each road as one line from end to end (m), or as several lines if it has gaps.
 
     The line of a road is the longest of the shortest paths along its streets. Parallel parts (the
-    other carriageway, ramps) do not form separate lines. Case in `names` is ignored. An
-    `InputError` that names the setting `key` lists every name without a road.
+    other carriageway, ramps) form no separate lines. Case in `names` is ignored. An `InputError`
+    for the setting `key` lists every name without a road.
     """
     edges = network.edges
     called = edges["name"].fillna("").astype(str).str.casefold()
@@ -52,8 +52,8 @@ def lines_of_layer(
 ) -> dict[str, list[shapely.LineString]]:
     """Return the lines of a layer by name, in the coordinate system `crs` (metres).
 
-    An `InputError` that names the setting `key` is raised if the column is missing, there are no
-    rows, or a shape is not a line.
+    An `InputError` for the setting `key` is raised if the column is missing, there are no rows, or
+    a shape is not a line.
     """
     layer = read_layer(path)
     refuse(missing_columns(layer, (name_column,), f"{key}, {path}"))
@@ -79,7 +79,7 @@ def _ends_to_ends(edges: gpd.GeoDataFrame) -> list[shapely.LineString]:
     lines = []
     for part in nx.connected_components(graph):
         piece = graph.subgraph(part)
-        # Two searches find the longest path. The result is exact if the road has no rings.
+        # Two searches find the longest path, exactly so if the road has no rings.
         first = _farthest(piece, min(part))[-1]
         way = _farthest(piece, first)
         steps = [piece[a][b]["line"] for a, b in pairwise(way)]

@@ -13,7 +13,7 @@ import pandas as pd
 from siting.errors import InputError
 from siting.roads.source import OSM_XML, is_osm, unpacked
 
-# Values of `place` that people use to describe locations, in order of importance on a map.
+# Values of `place` by which people describe locations, in order of importance on a map.
 PLACE_KINDS = (
     *("city", "town", "borough", "suburb", "quarter", "neighbourhood"),
     *("village", "hamlet", "isolated_dwelling", "locality"),
@@ -25,9 +25,8 @@ def read_neighbourhoods(path: Path) -> gpd.GeoDataFrame:
     """Return the named places of a city in a road file, as points in lon/lat (EPSG:4326).
 
     `path` is OSM XML (plain, gz or bz2) or PBF. GraphML has no place names. Columns: ``name`` (in
-    English if the map has it), ``name_ur`` (in Urdu; blank if missing), ``kind`` (one of
-    `PLACE_KINDS`), ``geometry``. The result is empty if the file has no named places. Raises
-    `InputError` if the file cannot be read.
+    English if available), ``name_ur`` (in Urdu; blank if missing), ``kind`` (one of `PLACE_KINDS`),
+    ``geometry``. The result may be empty. Raises `InputError` if the file cannot be read.
     """
     places: Places = []
     if is_osm(path):
@@ -43,7 +42,7 @@ def read_neighbourhoods(path: Path) -> gpd.GeoDataFrame:
 
 
 def _of_xml(text: bytes, path: Path) -> Places:
-    # Most files have only roads. A file without the key has no places and need not be parsed.
+    # Most files have only roads, and need not be parsed.
     if b'k="place"' not in text and b"k='place'" not in text:
         return []
     places: Places = []

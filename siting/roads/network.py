@@ -40,8 +40,8 @@ class Network:
     edges
         Index ``u``, ``v``, ``key`` (from node, to node, number among parallel streets); ``name``,
         ``highway``, ``length_m``, ``speed_kmh`` (free), ``speed_source`` (``maxspeed``, ``class``,
-        or ``graph`` for a graph made elsewhere), ``travel_min`` (minutes, at the peak hour by
-        default), ``geometry`` (LineString, UTM metres).
+        or ``graph`` for a graph made elsewhere), ``travel_min`` (minutes, by default at the peak
+        hour), ``geometry`` (LineString, UTM metres).
     report
         Counts of the streets read and dropped; see `siting.roads.build_network`.
     """
@@ -72,8 +72,8 @@ class Network:
         MultiDiGraph
             Nodes with ``x`` and ``y`` (metres); edges with ``length`` (m), ``speed_kph``,
             ``travel_time`` (s), ``name``, ``highway``, ``speed_source``, ``geometry``; the report
-            under ``graph["report"]``. OSMnx's routing, distances and plots accept the graph. The
-            ids of OSM ways (``osmid``) are not kept. `from_graph` is the inverse.
+            under ``graph["report"]``. OSMnx's routing, distances and plots accept the graph. Ids of
+            OSM ways (``osmid``) are not kept. `from_graph` is the inverse.
         """
         import osmnx as ox
 
@@ -88,7 +88,7 @@ class Network:
     def from_graph(cls, graph: nx.MultiDiGraph[Any]) -> Self:
         """Return the network of an OSMnx graph with travel times (seconds).
 
-        No street is dropped and no speed is changed, unlike in `siting.roads.build_network`.
+        Unlike in `siting.roads.build_network`, no street is dropped and no speed is changed.
 
         Parameters
         ----------
@@ -153,10 +153,9 @@ class Network:
 def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Return the nodes and edges of an OSMnx graph in UTM metres, sorted by their ids.
 
-    The graph may be in lon/lat or projected. An edge without geometry is given a straight line. The
-    index of the nodes is ``node_id``; the index of the edges is ``u``, ``v``, ``key``. Raises
-    `InputError` if there is no edge or coordinate reference system, or a node lacks a position or
-    an integer id.
+    The graph may be in lon/lat or projected. An edge without geometry becomes a straight line. The
+    nodes' index is ``node_id``; the edges' index is ``u``, ``v``, ``key``. Raises `InputError` if
+    there is no edge or coordinate reference system, or a node lacks a position or an integer id.
     """
     if "crs" not in graph.graph:
         raise InputError("graph", "has no coordinate reference system", 'set graph.graph["crs"]')
@@ -214,7 +213,7 @@ def tag_numbers(edges: pd.DataFrame, column: str) -> np.ndarray:
 
 
 def street_names(edges: pd.DataFrame) -> Any:
-    """Return street names as in OSMnx, or in English if all names of a street are in English too.
+    """Return street names as in OSMnx, or in English if every name of a street is translated.
 
     >>> edges = pd.DataFrame({"name": ["شاہراہ", "Mall"], "name:en": ["Highway", None]})
     >>> street_names(edges).tolist()
@@ -244,8 +243,8 @@ def joined_names(values: list[Any]) -> Any:
 def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
     """Return the parts of a network that `Network.to_parquet` wrote, unchanged.
 
-    Non-blank fields of `source` replace those of the same name in the report. An `InputError` lists
-    each missing or invalid column.
+    Non-blank fields of `source` replace those in the report. An `InputError` lists each missing or
+    invalid column.
     """
     try:
         table = gpd.read_parquet(path)

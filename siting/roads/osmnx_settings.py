@@ -39,7 +39,7 @@ def swapped(module: Any, **values: Any) -> Iterator[None]:
 
 @contextmanager
 def osmnx_settings(**values: Any) -> Iterator[None]:
-    """Set OSMnx's settings as this package needs them, and restore the caller's afterwards."""
+    """Set OSMnx's settings for this package, and restore the caller's settings afterwards."""
     import osmnx as ox
 
     with swapped(ox.settings, **(_FIXED | values)):

@@ -1,12 +1,10 @@
 """Answers of OpenStreetMap's servers to OSMnx: checks, failures and storage.
 
-After status 429 or 504, OSMnx 2.1 retries every 55 seconds indefinitely. It also stores empty
-answers. It writes answers directly into its cache, so a killed run can leave a partial file that
-stops every later run. If a server times out, OSMnx continues with only some of the streets.
-Therefore, this module replaces three of OSMnx's functions during a call. Two of them read and write
-the cache. The third looks up the server's address for OSMnx's own queueing, which is switched off
-here. The cache keeps OSMnx's format and file names. A hook of ``requests``, which OSMnx allows,
-checks the status of an answer.
+After status 429 or 504, OSMnx 2.1 retries every 55 seconds indefinitely. It stores empty answers,
+and a killed run can leave a partial file that stops every later run. If a server times out, OSMnx
+continues with only some of the streets. During a call, this module therefore replaces the functions
+that read and write OSMnx's cache, and switches off OSMnx's queueing. The cache keeps OSMnx's format
+and file names. A hook of ``requests`` checks the status of an answer.
 """
 
 from __future__ import annotations
@@ -34,8 +32,7 @@ from siting.writing import write_text
 
 logger = logging.getLogger(__name__)
 
-# Time limit of a whole answer, as a multiple of the time-out. It is large, to allow for slow
-# connections.
+# Time limit of a whole answer, as a multiple of the time-out; large, for slow connections.
 WHOLE_ANSWER = 10.0
 # Time-out of a connection attempt (s).
 _CONNECT_S = 2
@@ -100,10 +97,7 @@ def troubles() -> tuple[type[Exception], ...]:
 
 
 class Answers:
-    """The valid answers of the servers, in a folder in OSMnx's format.
-
-    `server` is the address of the last request. `kept` is the number of answers stored.
-    """
+    """The valid answers of the servers, in a folder in OSMnx's format."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -116,7 +110,7 @@ class Answers:
 
     @contextmanager
     def in_osmnx(self, **settings: Any) -> Iterator[None]:
-        """Let OSMnx read and write answers in this store, with `settings`, in a ``with`` block."""
+        """Let OSMnx use this store, with its `settings` changed, in a ``with`` block."""
         import osmnx as ox
         from osmnx import _http
 
@@ -142,10 +136,7 @@ class Answers:
             yield
 
     def load(self, url: str) -> Any:
-        """Return the stored answer to a request, or ``None``.
-
-        `url` is the request as OSMnx writes it, including the query.
-        """
+        """Return the stored answer to a request (URL with query), or ``None``."""
         self.server = url.split("?")[0]
         path = self._path(url)
         try:
@@ -161,7 +152,7 @@ class Answers:
             logger.warning("stored answer %s: %s; requesting it again", path, trouble.what)
             return None
         if _is_empty(answer):
-            # A tile of a large area may be empty, but the whole area rarely is (see `doubt_empty`).
+            # A tile of a large area may be empty, but the whole area rarely is.
             self._used_empty = True
             return answer if self._believe_empty and isinstance(answer, dict) else None
         return answer
@@ -169,8 +160,8 @@ class Answers:
     def save(self, url: str, answer: Any, ok: bool) -> None:
         """Store a valid answer; an empty answer remains pending until `keep_pending` is called.
 
-        `url` is the request as OSMnx writes it. `ok` states whether the HTTP status was a success.
-        Raises `UnsoundAnswerError` if the answer has the wrong form or reports a failure.
+        `url` includes the query; `ok`: whether the HTTP status was a success. Raises
+        `UnsoundAnswerError` if the answer has the wrong form or reports a failure.
         """
         trouble = _fault_of(answer)
         if trouble is not None:
@@ -187,7 +178,7 @@ class Answers:
         self._pending.clear()
 
     def doubt_empty(self) -> bool:
-        """From now on, reject stored empty answers; return whether one has been used so far."""
+        """Reject stored empty answers from now on; return whether one was used before."""
         changes = self._used_empty and self._believe_empty
         self._believe_empty = False
         self._pending.clear()
@@ -219,7 +210,7 @@ class Answers:
 
 
 def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
-    """Return the problem that caused an exception; ``None`` if it has another cause."""
+    """Return the failed request behind an exception; ``None`` if the failure is not a known one."""
     from osmnx._errors import InsufficientResponseError, ResponseStatusCodeError
 
     if isinstance(err, UnsoundAnswerError):
@@ -267,7 +258,7 @@ def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -
         if asked_host == other:
             return
         response.close()
-        # OSMnx would store the other server's answer under the address of the first server.
+        # OSMnx would store the other server's answer under the first server's address.
         what = f"the server redirects to another, {other}"
         raise UnsoundAnswerError(Trouble(what, may_pass=False, fix="use that server's address"))
     if response.ok:
@@ -282,7 +273,7 @@ def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -
 
 
 def _read(response: requests.Response, *_: Any, limit_s: float, **__: Any) -> None:
-    """Read an answer in pieces to limit the total time; the time-out limits only pauses."""
+    """Read an answer in pieces to limit its total time; the time-out limits only pauses."""
     if response.is_redirect:
         return
     until, parts = time.monotonic() + limit_s, []
@@ -312,7 +303,7 @@ def _fault_of(answer: Any) -> Trouble | None:
     """Return the problem with a parsed answer, or ``None`` if it is valid."""
     if isinstance(answer, dict):
         if "remark" in answer:
-            # If Overpass times out, it sends the data found so far, with status 200.
+            # When Overpass times out, it sends the data found so far, with status 200.
             return Trouble(f"the server gave up: {str(answer['remark'])[:200]}")
         elements = answer.get("elements")
         if isinstance(elements, list) and all(map(_is_element, elements)):

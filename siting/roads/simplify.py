@@ -1,14 +1,13 @@
 """Simplification of ways to the same streets as in OSMnx 2.1, computed with arrays.
 
-A way with k + 1 nodes has k segments and, if it is two-way, k more in the other direction. No
-street ends at a node where drivers have no choice: the segments on either side become one edge. The
-rule is from Boeing (2025), Topological Graph Simplification Solutions to the Street Intersection
-Miscount Problem, Transactions in GIS 29 (3), e70037, as in OSMnx's ``simplify_graph``. A node is
-removed if four conditions hold: it has exactly two neighbours; it has two or four segments;
-segments both enter it and leave it; no segment both begins and ends at it. All other nodes are
-kept.
+A way with k + 1 nodes has k segments and, if it is two-way, k more in the other direction. Where
+drivers have no choice, segments are joined into one edge, as in OSMnx's ``simplify_graph``. A node
+is removed if four conditions hold: it has exactly two neighbours; it has two or four segments;
+segments both enter it and leave it; no segment both begins and ends at it. Rows are in OSMnx's
+order, so that parallel streets get the same keys.
 
-Rows are also in OSMnx's order, so that parallel streets get the same keys.
+Source: G. Boeing (2025), Topological Graph Simplification Solutions to the Street Intersection
+Miscount Problem, Transactions in GIS 29 (3), e70037.
 """
 
 from __future__ import annotations
@@ -45,15 +44,15 @@ class Edges:
     u: np.ndarray  # from node (position)
     v: np.ndarray  # to node (position)
     key: np.ndarray  # number among parallel streets
-    segments: np.ndarray  # segments of each edge in driving order, one edge after the other
+    segments: np.ndarray  # segments of each edge in driving order, edge by edge
     size: np.ndarray  # number of segments of an edge
     kept: np.ndarray  # kept nodes
 
 
 def segments_of(pieces: Pieces) -> Segments:
-    """Return the segments of ways, reversed if traffic runs against the nodes (``oneway=-1``).
+    """Return the segments of ways, reversed if traffic runs against the node order (``oneway=-1``).
 
-    If several ways have the same id, the last one is used, at the position of the first.
+    Among ways with the same id, the last one is used, at the position of the first.
     """
     begin = np.cumsum(pieces.size) - pieces.size
     row = {way: i for i, way in enumerate(pieces.way_id.tolist())}
@@ -102,7 +101,7 @@ def _metres(pieces: Pieces, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def simplify(segments: Segments, node_id: np.ndarray) -> Edges:
     """Return the streets between kept nodes, each made of one or more segments.
 
-    Parts of the graph where no street ends (lone rings) are dropped. `node_id` must be sorted.
+    Lone rings, where no street ends, are dropped. `node_id` must be sorted.
     """
     u, v = segments.u, segments.v
     near = _neighbours(u, v, len(node_id))
@@ -113,7 +112,7 @@ def simplify(segments: Segments, node_id: np.ndarray) -> Edges:
     passed[last] = False
     kept = np.ones(len(node_id), dtype=bool)
     kept[v[paths[passed]]] = False
-    # Single segments come first, because OSMnx's graph has them before merged ones.
+    # Single segments come before merged ones, as in OSMnx's graph.
     edge_u = np.concatenate([u, u[paths[last - path_size + 1]]])
     edge_v = np.concatenate([v, v[paths[last]]])
     size = np.concatenate([np.ones(len(u), dtype=np.int64), path_size])
@@ -152,7 +151,7 @@ def _neighbours(u: np.ndarray, v: np.ndarray, nodes: int) -> tuple[np.ndarray, n
 
 
 def _pair(u: np.ndarray, v: np.ndarray, nodes: int) -> np.ndarray:
-    """Return a number for each row; sorting the numbers sorts the pairs of from and to nodes."""
+    """Return a number for each row, which sorts rows by their from and to nodes."""
     return np.asarray(u.astype(np.int64) * nodes + v)
 
 
@@ -174,10 +173,7 @@ def _paths(
     near: tuple[np.ndarray, np.ndarray],
     node_id: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the segments of each path from an end to the next, and each path's number of segments.
-
-    A path stops where no segment continues in its direction.
-    """
+    """Return the segments of each path from end to end, and each path's number of segments."""
     nodes = len(node_id)
     pairs, segment = np.unique(_pair(u, v, nodes), return_index=True)  # first of parallel segments
     # The two neighbours of a node that is not an end, and the segment to each (-1: missing).
@@ -224,13 +220,10 @@ def _quick(values: np.ndarray) -> array[int]:
 def _starts(
     pairs: np.ndarray, segment: np.ndarray, end: np.ndarray, node_id: np.ndarray
 ) -> np.ndarray:
-    """Return the segments from an end to a node that is not an end, in OSMnx's order.
-
-    OSMnx visits ends in the order of a Python set of their ids. This order affects only the keys of
-    parallel streets.
-    """
+    """Return the segments from an end to a node that is not an end, in OSMnx's order."""
     nodes = len(node_id)
     ids = node_id[end].tolist()
+    # OSMnx visits ends in the order of a Python set, which affects only keys of parallel streets.
     taken = np.fromiter({node for node in ids}, dtype=np.int64, count=len(ids))  # noqa: C416
     rank = np.full(nodes, -1)
     rank[np.searchsorted(node_id, taken)] = np.arange(len(taken))

@@ -31,7 +31,7 @@ OSM_XML = (".osm", ".osm.gz", ".osm.bz2")
 _PBF = (".osm.pbf", ".pbf")
 _GRAPHML = (".graphml", ".graphml.gz")
 
-# File extension of networks that this package has stored as tables of streets.
+# File extension of networks stored by this package as tables of streets.
 EDGE_TABLE = ".parquet"
 
 ROAD_SUFFIXES = (*OSM_XML, *_PBF, *_GRAPHML, EDGE_TABLE)
@@ -40,18 +40,17 @@ ROAD_SUFFIXES = (*OSM_XML, *_PBF, *_GRAPHML, EDGE_TABLE)
 def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.MultiDiGraph[Any]:
     """Return the drivable streets of a file as an OSMnx graph, simplified, in lon/lat.
 
-    From OSM XML and PBF, the result has the ways of OSMnx's "drive" network without bus-only ways.
+    From OSM XML and PBF, the result has the ways of OSMnx's "drive" network except bus-only ways.
     Unconnected parts are kept. A GraphML file saved by OSMnx is filtered by its tags, and converted
-    to lon/lat if it is projected.
+    to lon/lat.
 
     Parameters
     ----------
     path
         A file whose extension is one of `ROAD_SUFFIXES`.
     clip
-        A polygon in lon/lat; ``None`` means no clipping. A street with a node inside the polygon is
-        kept whole, even where it extends beyond the polygon. A street is an OSM way in XML and PBF,
-        and an edge in GraphML.
+        A polygon in lon/lat; ``None``: no clipping. A street with a node inside the polygon is kept
+        whole. A street is an OSM way in XML and PBF, and an edge in GraphML.
 
     Returns
     -------
@@ -130,7 +129,7 @@ def _graphml(plain: Path, clip: Polygon | MultiPolygon | None, path: Path) -> nx
 
 
 def require_osmnx_form(graph: nx.MultiDiGraph[Any], where: Path | str) -> None:
-    """Check that a graph has OSMnx's form; raise an `InputError` that lists every difference."""
+    """Raise an `InputError` that lists every difference of a graph from OSMnx's form."""
     faults = []
     fix = "save it with osmnx.save_graphml"
     if "crs" not in graph.graph:
@@ -187,7 +186,7 @@ def unpacked(path: Path, suffix: str) -> Iterator[IO[bytes]]:
 def graph_from_pieces(pieces: Pieces) -> nx.MultiDiGraph[Any]:
     """Return the OSMnx graph of drivable ways, simplified, in lon/lat, with all parts kept.
 
-    ``graph["bus_only_ways"]`` counts the ways left out because only buses may use them.
+    ``graph["bus_only_ways"]`` counts the bus-only ways left out.
     """
     with scratch_folder() as folder:
         sifted = folder / "drive.osm"

@@ -13,7 +13,7 @@ import pandas as pd
 from siting.errors import Fault, InputError, refuse
 from siting.files import missing_columns, rows_fault
 
-# Range of plausible posted limits. Other limits are typing errors ("2") or in another unit.
+# Range of plausible posted limits. Limits outside are typing errors ("2") or in another unit.
 SANE_KMH = (5.0, 130.0)
 KMH_PER_MPH = 1.609344
 # Speed of a ramp relative to the road it leaves; ASSUMPTION.
@@ -39,9 +39,8 @@ def parse_maxspeed(value: Any) -> float:
     """Return a posted limit in km/h, or NaN if the tag has no plausible limit.
 
     `value` is an OSM ``maxspeed``: ``"50"``, ``"50 km/h"``, ``"30 mph"``, ``"50;60"``, a number, or
-    a list if streets were merged. The lowest of several plausible limits is taken, regardless of
-    the lengths of the streets. Words (``"PK:urban"``, ``"none"``) and values outside 5 to 130 km/h
-    are ignored.
+    a list if streets were merged. The lowest of several plausible limits is taken. Words
+    (``"PK:urban"``, ``"none"``) and values outside 5 to 130 km/h are ignored.
 
     >>> parse_maxspeed("50"), parse_maxspeed(["60", "40 km/h", "2"])
     (50.0, 40.0)
@@ -58,13 +57,12 @@ def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:
     """Return the free speed (km/h) and peak factor of each kind of road in a group of cities.
 
     `speeds` has ``city_group``, ``highway``, ``free_kmh`` and ``peak_factor`` (ratio of peak to
-    free driving time), as in ``siting.reference.table("speeds")``. `city_group` is the group of
-    cities.
+    free driving time), as in ``siting.reference.table("speeds")``.
 
-    The result has the index ``highway`` and the columns ``free_kmh`` and ``peak_factor``. If the
-    table has no row for ``<kind>_link``, one is added with `LINK_SHARE` of the speed of ``<kind>``.
-    Raises `InputError` if the group is unknown, a row is repeated, ``unclassified`` is missing, a
-    speed is not above 0 or a factor is below 1.
+    The result has the index ``highway`` and the columns ``free_kmh`` and ``peak_factor``. A missing
+    row for ``<kind>_link`` is added, with `LINK_SHARE` of the speed of ``<kind>``. Raises
+    `InputError` if the group is unknown, a row is repeated, ``unclassified`` is missing, a speed is
+    not above 0 or a factor is below 1.
 
     >>> from siting.reference import table
     >>> class_speeds(table("speeds"), "other").loc["primary_link"].to_dict()
@@ -100,12 +98,11 @@ def edge_speeds(
 ) -> pd.DataFrame:
     """Return each street's free speed (km/h) and the peak factor of its driving time.
 
-    A plausible posted limit is taken as the free speed. A limit is a legal ceiling, not an observed
-    speed, so it may be too high on narrow streets. In either case, the driving time is multiplied
-    by the peak factor of the kind of road. If streets of several kinds were merged (a list), the
-    kind that is slowest at the peak hour is used. Ties are broken alphabetically, because OSMnx's
-    lists have no fixed order. `classes` is the result of `class_speeds`. Columns: ``highway`` (one
-    kind), ``speed_kmh``, ``speed_source`` (``maxspeed`` or ``class``), ``peak_factor``.
+    A plausible posted limit is taken as the free speed, although it may be too high on narrow
+    streets. The peak factor is always that of the kind of road. Merged streets of several kinds (a
+    list) have the kind that is slowest at the peak hour. `classes` is the result of `class_speeds`.
+    Columns: ``highway`` (one kind), ``speed_kmh``, ``speed_source`` (``maxspeed`` or ``class``),
+    ``peak_factor``.
     """
     paces = classes["peak_factor"] / classes["free_kmh"]
     pace: dict[str, float] = dict(zip(paces.index.astype(str), paces.tolist(), strict=True))

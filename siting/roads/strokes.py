@@ -1,9 +1,9 @@
 """Roads as a few long lines (strokes), for maps and not for routing.
 
-At a crossing, the two streets that form the straightest line are joined. In cartography, the
-resulting lines are called strokes. Source: R. C. Thomson, D. E. Richardson: The "good continuation"
-principle of perceptual organization applied to the generalization of road networks. Proceedings of
-the 19th International Cartographic Conference (1999), 1215-1223.
+At a crossing, the two streets that form the straightest line are joined. Source: R. C. Thomson,
+D. E. Richardson: The "good continuation" principle of perceptual organization applied to the
+generalization of road networks. Proceedings of the 19th International Cartographic Conference
+(1999), 1215-1223.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ Lines = npt.NDArray[np.object_]
 
 # Number of bits of a position on the grid; enough for 10,000 km in centimetres.
 _BITS = 31
-# Base of the two digits that distinguish ends of lines. The digits are added to positions as
-# fractions of a grid step.
+# Base of the two digits that distinguish ends of lines, as fractions of a grid step.
 _MARK = 2**11
 
 
@@ -30,9 +29,9 @@ def strokes(lines: Lines, kind: Ints, grid: float) -> tuple[Lines, Ints]:
     """Join lines into strokes; return the strokes and the index of each line's stroke.
 
     `lines` are linestrings. Duplicates, such as the two directions of a street, count once. `kind`
-    has a number for each line; only lines of the same kind are joined. `grid` is the rounding step
-    of coordinates, in their unit. The strokes' coordinates are whole multiples of this step. The
-    second result has the position of each line's stroke, or -1 if the line has no length.
+    has a number for each line; only lines of the same kind are joined. `grid` is the step to which
+    coordinates are rounded; the strokes' coordinates are whole numbers of steps. The index is -1
+    for a line without length.
     """
     xy, of = shapely.get_coordinates(lines, return_index=True)
     on_grid = np.rint(xy / grid)
@@ -55,13 +54,13 @@ def strokes(lines: Lines, kind: Ints, grid: float) -> tuple[Lines, Ints]:
 
 
 def _joined(parts: Lines, kind: Ints) -> tuple[Lines, Ints]:
-    """Join the lines of each kind; return the strokes and the index of each line's stroke."""
+    """Join the lines of each kind; return the same as `strokes`."""
     xy, of = shapely.get_coordinates(parts, return_index=True)
     first = np.flatnonzero(np.diff(of, prepend=-1))
     last = np.append(first[1:], len(of)) - 1
     ends, beside = np.concatenate([first, last]), np.concatenate([first + 1, last - 1])
     mark = _marks(xy[ends], xy[beside] - xy[ends], np.tile(kind, 2))
-    # Each pair of ends to join is moved to a separate position, so that no other ends are joined.
+    # Each pair of ends to join is moved to its own position, so that no other ends are joined.
     xy[ends] += np.column_stack([mark // _MARK + 1, mark % _MARK + 1]) / (2 * _MARK)
     apart = np.asarray(shapely.linestrings(xy, indices=of))
     merged = shapely.get_parts(shapely.line_merge(shapely.multilinestrings(apart)))
@@ -78,15 +77,12 @@ def _joined(parts: Lines, kind: Ints) -> tuple[Lines, Ints]:
 
 
 def _marks(at: Floats, step: Floats, kind: Ints) -> Ints:
-    """Return a number for each end of a line; ends that must be joined have equal numbers.
-
-    `at` is the position of each end, and `step` is the direction of its line.
-    """
+    """Return a number for each end of a line, equal for ends that must be joined."""
     x, y = at.astype(np.int64).T
     place, _ = pd.factorize(x * 2**_BITS + y)
     node, _ = pd.factorize(place * (int(kind.max()) + 1) + kind)
     # Doubling the angle makes opposite directions equal. Angles are measured from a node's first
-    # end, so that nearly equal angles are not separated where the circle wraps around.
+    # end, so that the wrap-around of the circle does not separate nearly equal angles.
     twice = 2 * np.arctan2(step[:, 1], step[:, 0])
     order = np.argsort(node, kind="stable")
     begin = order[np.flatnonzero(np.diff(node[order], prepend=-1))]

@@ -19,8 +19,7 @@ from siting.roads.network import Network
 
 # Number of neighbouring targets searched together; see `_blocks`.
 BATCH = 32
-# Maximum number of driving times in memory at once (64 MB). If drives are long, fewer targets are
-# searched together.
+# Maximum number of driving times in memory at once (64 MB).
 BLOCK_NUMBERS = 8_000_000
 # Memory (bytes) per pair of cell and site while pairs are gathered, sorted and labelled.
 BYTES_A_PAIR = 64
@@ -31,9 +30,8 @@ LEAST_MIN = 1e-9
 def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) -> pd.DataFrame:
     """Return the driving minutes from each node to each target node within the cutoff.
 
-    Dijkstra's algorithm (scipy, bounded) runs from each target on the network with all streets
-    reversed, so that the drives lead to the target. Among parallel streets, only the quickest
-    counts.
+    Dijkstra's algorithm (scipy, bounded) runs from each target on the reversed network, so that the
+    drives lead to the target. Only the quickest of parallel streets counts.
 
     Parameters
     ----------
@@ -78,13 +76,11 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
 def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFrame:
     """Return each point's nearest road node, and the point's distances (m) to node and road.
 
-    A place beside a long road without junctions is near the road but far from a node. Therefore,
-    the limit applies to the distance to the road, while the access time depends on the distance to
-    the node.
+    The limit applies to the distance to the road, and the access time to the distance to the node:
+    a place beside a long road without junctions is near the road but far from a node.
 
-    `points` are features in any declared coordinate reference system. Areas and lines are
-    represented by their centre. `max_m` is the maximum distance to a road in metres (``inf``: no
-    limit).
+    `points` are features in any declared coordinate reference system; areas and lines are
+    represented by their centre. `max_m` is the maximum distance to a road (m; ``inf``: no limit).
 
     Columns: ``node_id`` (Int64, missing beyond `max_m`), ``snap_m`` (m to that node) and ``road_m``
     (m to the nearest road), on the index of `points`. Raises `InputError` if the points have no
@@ -108,7 +104,7 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
     (at, _), away = tree.query_nearest(centres.to_numpy(), return_distance=True, all_matches=False)
     road_m = np.empty(len(spots))
     road_m[at] = away
-    # A node lies on a road, so rounding must not make the road farther than the node.
+    # A node lies on a road, so the road is never farther away than the node.
     road_m = np.minimum(road_m, distance)
     node_id = pd.array(network.nodes.index.to_numpy()[nearest], dtype="Int64")
     node_id[~(road_m <= max_m)] = pd.NA
@@ -126,8 +122,8 @@ def reach(
 ) -> pd.DataFrame:
     """Return the sites that drivers from each cell reach within the cutoff, with driving minutes.
 
-    ``travel_min = cell snap_m / access + drive + site snap_m / access``, with access at
-    `access_kmh` along the straight line to the road node.
+    ``travel_min = cell snap_m / access + drive + site snap_m / access``, with access along the
+    straight line to the road node.
 
     Parameters
     ----------
@@ -143,7 +139,7 @@ def reach(
     access_kmh
         Speed between the place and its road node, km/h.
     progress
-        Called from time to time with the number of sites searched and the total number of sites.
+        Called at intervals with the number of sites searched and the total number of sites.
 
     Returns
     -------
@@ -167,9 +163,7 @@ def reach(
     empty = np.array([], dtype=np.int32)
     found = [(empty, empty, np.array([], dtype=float))]  # sites, cells, minutes of each block
     done = count = 0
-    # Access is part of the drive, so the cutoff of the search is reduced by the shortest access
-    # times. A small margin allows for rounding. The exact sum below decides which pairs are in
-    # reach.
+    # Access is part of the drive, so the search needs less than the cutoff, plus a rounding margin.
     drive_min = cutoff_min - home_min.min(initial=np.inf) - site_min.min(initial=np.inf) + LEAST_MIN
     if drive_min > 0:
         for rows, nodes, block in _blocks(network, site_at, drive_min):
@@ -201,11 +195,8 @@ def minutes_to_nearest(
 ) -> pd.Series[float]:
     """Return the driving minutes from each node to the nearest site, by ``node_id``.
 
-    The minutes include access from the road node to the site, as in `reach`, and are infinite
-    beyond the limit.
-
-    `sites`, `access_kmh` and the errors are as in `reach`. `limit_min` is the maximum drive in
-    minutes.
+    The minutes include access from the road node to the site, and are infinite beyond the limit.
+    `sites`, `access_kmh` and the errors are as in `reach`; `limit_min`: maximum drive in minutes.
     """
     _require_above_0("limit_min", limit_min, "minutes")
     _require_above_0("access_kmh", access_kmh, "km/h")
@@ -213,8 +204,7 @@ def minutes_to_nearest(
     at = _positions(network, pd.Index(placed["node_id"]), "sites, column node_id")
     minutes = np.full(len(network.nodes), np.inf)
     if len(at):
-        # One search starts from an added node. Its edge to each target takes the target's access
-        # minutes.
+        # One search starts from an added node, whose edge to a target takes the access minutes.
         access_min = np.full(len(network.nodes), np.inf)
         np.minimum.at(access_min, at, np.maximum(placed["access_min"].to_numpy(), LEAST_MIN))
         begins = np.flatnonzero(np.isfinite(access_min))
@@ -249,13 +239,11 @@ def _blocks(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Yield blocks of neighbouring targets: their positions, the nodes in reach, and the minutes.
 
-    The minutes have one row per target and one column per node. For each search, scipy initialises
-    every node of the matrix. For short drives in a large city, this takes longer than the search
-    itself. Neighbouring targets are therefore searched together: one search from all of them finds
-    the nodes in reach of any target, and the matrix is reduced to these nodes. The minutes are the
-    same to the last bit, because no path within the limit leaves these nodes. Threads would not
-    help, because scipy searches under Python's lock. Starting another process takes about as long
-    as all the searches of a city.
+    For short drives in a large city, scipy takes longer to initialise every node than to search.
+    Therefore, one search finds the nodes in reach of any target of a block, and the matrix is
+    reduced to these nodes. No path within the limit leaves these nodes. Threads would not help,
+    because scipy searches under Python's lock, and starting another process takes about as long as
+    all the searches of a city.
     """
     streets, _ = drive_matrix(network, back=True)
     if not len(targets):
@@ -275,10 +263,7 @@ def _blocks(
 
 
 def drive_matrix(network: Network, *, back: bool = False) -> tuple[csr_array, np.ndarray]:
-    """Return a sparse matrix of the minutes from u to v, and the street of each entry.
-
-    Among parallel streets, only the quickest counts. If `back` is true, the drives are from v to u.
-    """
+    """Return a sparse matrix of minutes from u to v (`back`: v to u), and each entry's street."""
     index = network.nodes.index
     u = index.get_indexer(network.edges.index.get_level_values("u"))
     v = index.get_indexer(network.edges.index.get_level_values("v"))
@@ -286,7 +271,7 @@ def drive_matrix(network: Network, *, back: bool = False) -> tuple[csr_array, np
     minutes = np.maximum(network.edges["travel_min"].to_numpy(dtype=float), LEAST_MIN)
     order = np.lexsort((minutes, column, row))
     order = order[row[order] != column[order]]
-    # A sparse matrix would add up parallel streets. Only the first, which is the quickest, is kept.
+    # A sparse matrix would add up parallel streets, so only the first and quickest is kept.
     first = np.ones(len(order), dtype=bool)
     first[1:] = (np.diff(row[order]) != 0) | (np.diff(column[order]) != 0)
     order = order[first]

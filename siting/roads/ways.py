@@ -1,7 +1,7 @@
 """The drivable ways of an OpenStreetMap file, streamed into flat arrays.
 
-Buildings, footways and relations are skipped while reading, so a file takes little more memory than
-the positions of its nodes (24 bytes each). Then ways are selected, and cut where nodes are missing.
+Buildings, footways and relations are skipped while reading, so the memory is little more than the
+positions of the file's nodes (24 bytes each). Then ways are selected, and cut at missing nodes.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def _real() -> array[float]:
 class Ways:
     """The drivable ways of a file and the positions of nodes (degrees), in the file's order.
 
-    The tags of way ``i`` are ``tags[kind[i]]``; each distinct set of tags is stored once, because
-    there are few. ``refs`` lists the ``size[i]`` node ids of each way in turn.
+    The tags of way ``i`` are ``tags[kind[i]]``; each distinct set of tags is stored once. ``refs``
+    lists the ``size[i]`` node ids of each way in turn.
     """
 
     way_id: array[int] = field(default_factory=_whole)
@@ -54,9 +54,9 @@ class Ways:
     _kinds: dict[tuple[str | None, ...], int] = field(default_factory=dict, repr=False)
 
     def add(self, way_id: int, refs: list[int], tags: Tags) -> bool:
-        """Add a way if it is drivable, and return whether it was added; count bus-only ways.
+        """Add a way if it is drivable; return whether it was added. Count bus-only ways.
 
-        An English name replaces the way's name.
+        The way's English name, if any, replaces its name.
         """
         if "highway" not in tags or len(refs) < 2:
             return False
@@ -88,7 +88,7 @@ class Ways:
 def read_xml(file: IO[bytes], path: Path) -> Ways:
     """Return the drivable ways of an OSM XML stream.
 
-    `file` must be decompressed. If it is not XML or not OSM, an `InputError` names the line.
+    `file` must be decompressed. Raises `InputError` if the stream is not valid OSM XML.
     """
     ways = Ways()
     parser = expat.ParserCreate()
@@ -104,8 +104,7 @@ def read_xml(file: IO[bytes], path: Path) -> Ways:
         if "highway" in tags and way and not _deleted(way):
             ways.add(int(way["id"]), list(map(int, refs)), tags)
 
-    # A handler for the end of elements would double the calls, so a way is finished when the next
-    # element begins.
+    # A way is finished when the next element begins: an end handler would double the calls.
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal way, refs, tags, root
         if name == "nd":
@@ -113,7 +112,7 @@ def read_xml(file: IO[bytes], path: Path) -> Ways:
         elif name == "tag":
             tags[attributes["k"]] = attributes["v"]
         elif name == "node":
-            # Files from editors contain deleted elements, which are marked and have no position.
+            # Editors mark deleted elements, which have no position.
             if not _deleted(attributes):
                 lon, lat = float(attributes["lon"]), float(attributes["lat"])
                 add_id(int(attributes["id"]))
@@ -202,10 +201,10 @@ class Pieces:
     node_id: np.ndarray  # the nodes in use, sorted
     lon: np.ndarray
     lat: np.ndarray
-    way_id: np.ndarray  # one row per piece: the id of its OSM way, or a new id if the way was cut
+    way_id: np.ndarray  # one row per piece: the id of its OSM way, or a new id after a cut
     kind: np.ndarray  # position of its tags in `tags`
     size: np.ndarray  # number of nodes
-    refs: np.ndarray  # nodes of each piece, one piece after the other, as positions in `node_id`
+    refs: np.ndarray  # nodes of each piece, piece by piece, as positions in `node_id`
     tags: list[Tags]
     bus_only: int  # ways left out because only buses may use them
 
@@ -214,8 +213,8 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
     """Return the selected ways, cut where the file lacks a node.
 
     A way is kept whole if any of its nodes lies inside `clip` (lon/lat; ``None``: all). Raises
-    `InputError` if there is no drivable way, if there is none in the polygon, or if a node has
-    invalid coordinates. The message names the file `path`.
+    `InputError`, with the name of the file `path`, if no drivable way is there or inside the
+    polygon, or if a node has invalid coordinates.
     """
     if not ways.way_id:
         what = f"has no street that cars may use ({ways.seen:,} ways with a highway tag)"
@@ -236,7 +235,7 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
     if cut := int((keep & ~whole).sum()):
         logger.warning("%s lacks nodes of %s ways; these end at the gap", path, f"{cut:,}")
     there = there & keep[way]
-    # A piece has two or more consecutive nodes of a way, all of them in the file.
+    # A piece is two or more consecutive nodes of a way that are all in the file.
     begins = there.copy()
     begins[1:] &= ~there[:-1] | (way[1:] != way[:-1])
     run = np.cumsum(begins) - 1

@@ -1,14 +1,13 @@
 """Counts of drivers on simulated days, by station, class and hour, and their means over days.
 
 The counted day begins at midnight after a day of warm-up. Drivers are counted if they arrive on
-this day, or are turned away on it before setting out. Each of them is followed to the end of the
+this day, or are turned away that day before setting out. Each driver is followed to the end of the
 session, so no wait is cut short. At the end of the day,
 
     arrivals = charged + turned away + still waiting            (charged: session began in the day)
 
-Port use and energy are counted for the part of each session within the same 24 hours, including
-sessions begun the day before. Each day is sampled anew with its own warm-up, so the days are
-independent. Therefore,
+Port use and energy are those within the 24 hours, including sessions begun the day before. Each day
+is sampled anew with its own warm-up, so the days are independent. Therefore,
 
     mean over days +- t(0.975, days - 1) x standard deviation over days / sqrt(days)
 
@@ -64,13 +63,12 @@ def count_day(
 ) -> Day:
     """Return the counts of the 24 hours that begin at a given minute.
 
-    `log` is the result of `siting.simulation.simulate` for `queues` and `sessions`. A wait of more
-    than `wait_min` minutes counts as late. `first_min` is the minute at which the day starts.
+    `log` is the result of `simulate` for `queues` and `sessions`. The day starts at `first_min`.
 
-    The counts are ``arrivals``, ``charged``, ``turned_away``, ``waiting_at_end``, ``late`` (waited
-    too long, or turned away), ``wait_sum_min`` (of drivers who stayed), ``kwh`` and ``busy_min``
-    (both within the 24 hours). Classes and hours also have ``out_of_reach``. ``waits`` has the
-    queue, class, hour and wait of each driver who stayed.
+    The counts are ``arrivals``, ``charged``, ``turned_away``, ``waiting_at_end``, ``late`` (turned
+    away, or waited more than `wait_min` minutes), ``wait_sum_min`` (of drivers who stayed), ``kwh``
+    and ``busy_min``. Classes and hours also have ``out_of_reach``. ``waits`` has the queue, class,
+    hour and wait of each driver who stayed.
     """
     last_min = first_min + DAY_MIN
     arrive = log["arrive_min"].to_numpy(dtype=float)
@@ -139,18 +137,14 @@ class Days:
 
 @dataclass(frozen=True)
 class Rules:
-    """The settings of the simulated days.
-
-    An `InputError` lists every invalid setting.
-    """
+    """The settings of the simulated days."""
 
     days: int = 10  # number of independent days; one day has no confidence interval
     seed: int = 1
     balk_min: float = 30.0  # maximum expected wait that drivers accept (minutes)
     # Coefficient of variation of a session's energy: 0 if all are equal, 1 if exponential.
     spread: float = 0.5
-    # Hours of the previous day to simulate, 0 to 24. They do not change the drivers of the counted
-    # day.
+    # Hours simulated before the counted day, 0 to 24; they do not change the day's drivers.
     warm_up_h: float = 24.0
 
     def __post_init__(self) -> None:
@@ -181,8 +175,7 @@ def simulate_days(
     """Return independent simulated days, each after its own warm-up.
 
     `rows` has ``vehicle_class`` and ``kwh_day``, with one row per place and class. `choices` has
-    the choices of each row (`siting.simulation.choices_of`). A wait of more than `wait_min` minutes
-    counts as late.
+    the choices of each row (`choices_of`). A wait of more than `wait_min` minutes counts as late.
     """
     counted = []
     for child in np.random.SeedSequence(rules.seed).spawn(rules.days):

@@ -6,21 +6,19 @@ The drivers of class c arrive as a Poisson process whose rate in hour h is
 
     (daily demand / session_kwh(c)) x share of the day's sessions in hour h
 
-The number of drivers in an hour thus has a Poisson distribution, and arrivals are uniform within
-the hour. Each driver's row (place) is sampled in proportion to the energy of the rows. The energy
-of a session has a gamma distribution with the class's mean and a given coefficient of variation. A
-coefficient of 0 means equal energy, and 1 means an exponential distribution, as in Erlang C.
+Arrivals are uniform within the hour. Each driver's row (place) is sampled in proportion to the
+energy of the rows. The energy of a session has a gamma distribution with the class's mean and a
+given coefficient of variation (0: equal energy; 1: an exponential distribution, as in Erlang C).
 
 A driver who wants to charge compares all compatible stations in reach, as an app would. Among the
 stations whose expected wait is within the driver's patience, the driver takes the station with the
-shortest total of drive, expected wait and charging time. If every expected wait is longer, the
-driver is turned away and counted at the quickest station. The queue may grow during the drive. If
-the expected wait on arrival exceeds the patience, the driver leaves. All other drivers queue, first
-come, first served, for the ports of one charger group of the station. They take the fastest free
-port and occupy it until the session ends.
+shortest total of drive, expected wait and charging time. If there is no such station,
+the driver is turned away, which is recorded at the station with the shortest total. If the expected
+wait on arrival exceeds the patience, the driver leaves. All others queue, first come, first served,
+for the ports of one charger group. They take the fastest free port until the session ends.
 
 The expected wait is 0 if a port is free. Otherwise it is the number of drivers waiting plus 1,
-divided by the mean number of sessions that the group's ports complete in an hour.
+divided by the rate at which the group's ports complete sessions.
 
 Source: P. A. W. Lewis, G. S. Shedler: Simulation of nonhomogeneous Poisson processes by thinning,
 Naval Research Logistics Quarterly 26 (1979), 403-413, section 1 for piecewise rates.
@@ -52,20 +50,17 @@ class Queues:
     """The queues of a plan: one per station and charger group."""
 
     table: pd.DataFrame  # ``site_id``, ``charger_group``, ``ports``, one row per queue
-    # For each queue, its rows in the table of ports, fastest first. A row appears once for each
-    # port.
+    # Each queue's rows in the table of ports, once per port, fastest first.
     port_rows: tuple[tuple[int, ...], ...]
     pace: np.ndarray  # minutes per kWh, by row of the table of ports and by class
-    # Sessions per minute that each queue's ports complete when all are busy.
-    ends_per_min: np.ndarray
+    ends_per_min: np.ndarray  # sessions per minute completed by each queue's ports if all are busy
 
     @classmethod
     def of(cls, ports: pd.DataFrame, sessions: Sessions, count: np.ndarray) -> Queues:
         """Return the queues of a table of ports.
 
-        `ports` is the result of `siting.simulation.station_ports`. `count` is the number of
-        sessions per day of each class. It is the weight of the class in the mean session of a
-        group.
+        `ports` is the result of `siting.simulation.station_ports`. `count`, the sessions per day of
+        each class, is the weight of the class in the mean session of a group.
         """
         groups = ports["charger_group"].to_numpy(object)
         pace = np.full((len(ports), len(sessions.classes)), np.inf)
@@ -99,9 +94,8 @@ def draw_drivers(
     """Return the drivers of a number of days, in the order in which they want to charge.
 
     `rows` is the demand, with ``vehicle_class`` and ``kwh_day``, one row per place and class.
-    `days` is the number of consecutive days. `spread` is the coefficient of variation of a
-    session's energy, 0 or more. Columns: ``time_min`` (minutes from the first midnight), ``row``
-    (position in `rows`), ``of`` (position of the class), ``kwh``.
+    `spread` is the coefficient of variation of a session's energy. Columns: ``time_min`` (minutes
+    from the first midnight), ``row`` (position in `rows`), ``of`` (position of the class), ``kwh``.
     """
     of_row = np.array([sessions.classes.index(str(c)) for c in rows["vehicle_class"]], dtype=int)
     energy = rows["kwh_day"].to_numpy(dtype=float)
@@ -136,8 +130,7 @@ def choices_of(
     """Return the choices of each row: every queue in reach with compatible ports.
 
     `rows` has ``place`` and ``vehicle_class``, with one row per place and class. `reach` has
-    ``place``, ``site_id``, ``travel_min``. `queues` and `sessions` are the queues and sessions to
-    simulate.
+    ``place``, ``site_id``, ``travel_min``.
     """
     of_site: dict[str, list[int]] = {}
     for q, site_id in enumerate(queues.table["site_id"].astype(str)):
@@ -169,15 +162,13 @@ def simulate(
 ) -> pd.DataFrame:
     """Return the outcome of each driver; each is followed to the end of the session.
 
-    `drivers` is the result of `siting.simulation.draw_drivers`. `choices` has the choices of each
-    row of demand. `patience_min` is the maximum expected wait that a driver accepts, in minutes; it
-    may be infinite.
+    `drivers` is the result of `draw_drivers`. `choices` has the choices of each row of demand.
+    `patience_min` is the maximum expected wait that a driver accepts (minutes, or infinite).
 
-    Columns added to `drivers`: ``outcome``, ``queue`` (-1: none), ``arrive_min``, ``start_min``,
-    ``end_min``, ``port`` (row of the table of ports). An outcome of 0 means that no station is in
-    reach, 1 that the driver was turned away before setting out, 2 that the driver left on arrival
-    at the station, and 3 that the driver charged. ``arrive_min`` is the arrival at the station. For
-    drivers who never set out, it is the time at which they want to charge.
+    Columns added to `drivers`: ``outcome`` (0: no station in reach; 1: turned away before setting
+    out; 2: left on arrival; 3: charged), ``queue`` (-1: none), ``arrive_min`` (at the station, or,
+    for drivers who never set out, when they want to charge), ``start_min``, ``end_min``, ``port``
+    (row of the table of ports).
     """
     n = len(drivers)
     time = drivers["time_min"].to_numpy(dtype=float).tolist()

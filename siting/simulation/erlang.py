@@ -2,12 +2,11 @@
 
 Formulation
 -----------
-The energy of a class that the plan assigns to a station is converted to sessions per hour. The
-conversion uses the mean session of the class, and the hour's share of the class's sessions in a
-day. If a class can use several charger groups of the station, its energy is divided among the
-groups, in steps of a hundredth, so that the groups are equally busy. Each group is one M/M/n queue,
+The energy of a class at a station is converted to sessions per hour by the class's mean session and
+hourly profile. If a class can use several charger groups of the station, its energy is divided
+among the groups in hundredths, so that the groups are equally busy. Each group is one M/M/n queue,
 where n is the number of ports and a is the offered load in erlangs (sessions per hour times the
-mean hours at a port). With the probability of waiting C(n, a) from `siting.sites.waiting`,
+mean hours at a port). With the probability of waiting C(n, a),
 
     P(wait > t) = C exp(-(n - a) t / s),      mean wait = C s / (n - a),      s = a / rate
 
@@ -35,10 +34,10 @@ STEPS = 100
 def split_load(ports: pd.DataFrame, load: pd.DataFrame, sessions: Sessions) -> pd.DataFrame:
     """Return each class's energy (kWh/day) at each charger group of a station.
 
-    `ports` is the result of `siting.simulation.station_ports`. `load` is the energy assigned to
-    each station, with ``site_id``, ``vehicle_class`` and ``kwh_day``. Columns: ``site_id``,
-    ``charger_group``, ``vehicle_class``, ``kwh_day``, ``minutes`` (mean session at the ports of the
-    group). Energy that no port of the station can serve is left out.
+    `ports` is the result of `station_ports`. `load` is the energy assigned to each station, with
+    ``site_id``, ``vehicle_class`` and ``kwh_day``. Columns: ``site_id``, ``charger_group``,
+    ``vehicle_class``, ``kwh_day``, ``minutes`` (mean session at the group's ports). Energy that no
+    port of the station can serve is left out.
     """
     rows = []
     by_site = dict(list(ports.groupby("site_id", sort=False)))
@@ -79,13 +78,10 @@ def expected_waits(
 ) -> pd.DataFrame:
     """Return the Erlang C waits per station and charger group, in the group's busiest hour.
 
-    `ports`, `load` and `sessions` are as in `split_load`. A wait of more than `wait_min` minutes
-    counts as late.
-
-    Columns: ``site_id``, ``charger_group``, ``ports``, ``kwh_day``, ``sessions_day``, ``peak_hour``
-    (0 to 23), ``peak_sessions``, ``erlangs``, ``late_share``, ``wait_mean_min``. ``peak_sessions``
-    and ``erlangs`` (the offered load) are those of the peak hour. ``late_share`` is P(wait >
-    wait_min). The mean wait is infinite if the load is not below the number of ports.
+    `ports`, `load` and `sessions` are as in `split_load`. Columns: ``site_id``, ``charger_group``,
+    ``ports``, ``kwh_day``, ``sessions_day``, ``peak_hour`` (0 to 23), ``peak_sessions`` and
+    ``erlangs`` (offered load) of that hour, ``late_share`` (probability of waiting more than
+    `wait_min` minutes), ``wait_mean_min`` (infinite if the load is not below the number of ports).
 
     >>> from siting.demand import session_figures
     >>> from siting.sites import compatibility
@@ -130,12 +126,10 @@ def standard_kwh_day(
 ) -> pd.Series[float]:
     """Return the energy (kWh/day) that each station can serve with few long waits at the peak hour.
 
-    `ports` is the result of `siting.simulation.station_ports`. The rule of `standard` is replaced
-    by ``waiting``, and the standard's limits on port use are dropped. `sessions` is the profile
-    table. `compatibility` has the charger groups of each class. `energy_kwh_day` is the public
-    energy of each class. These energies are the weights of the classes' sessions in a group.
-
-    The result is the kWh/day of each ``site_id``, over all its chargers.
+    `ports` is the result of `station_ports`. `standard` applies with the rule ``waiting`` and
+    without limits on port use. `sessions` is the profile table. `compatibility` has the charger
+    groups of each class. The classes in a group are weighted by `energy_kwh_day`, the public energy
+    of each class. The index of the result is ``site_id``.
     """
     waiting = replace(standard, rule="waiting", time_utilisation={})
     station_kwh: dict[str, float] = {}

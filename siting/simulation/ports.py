@@ -4,11 +4,10 @@ A session of class c that takes e kWh occupies a port of p kW for
 
     minutes(c, p) = 60 e / min(p, limit(c)) / availability
 
-where limit(c) is the power limit of the class at that charger group, from the table of limits. If
-the table has no limit, limit(c) is the mean power in the profile table (session_kwh / session_min).
-Availability below 1 lengthens the session, as short power cuts would. The slot of a swap cabinet is
-occupied for ``60 e / p x taper / availability`` minutes, while the energy taken is recharged. These
-are the rules of `siting.sites.standards`, applied to each session.
+where limit(c) is the power limit of the class at that charger group or, if the table of limits has
+none, the mean power in the profile table (session_kwh / session_min). Availability below 1
+lengthens the session, as short power cuts would. The slot of a swap cabinet is occupied for
+``60 e / p x taper / availability`` minutes, while the energy taken is recharged.
 """
 
 from __future__ import annotations
@@ -34,9 +33,9 @@ def station_ports(
 ) -> pd.DataFrame:
     """Return the ports of each station by charger type, with their power (kW).
 
-    `sites` is a plan's table of sites, with ``site_id``, ``offer_id`` and ``chargers`` (a string).
+    `sites` is a plan's table of sites, with ``site_id``, ``offer_id`` and ``chargers`` (text).
     `offers` has ``offer_id``, ``site_id``, ``existing``, ``ports`` and ``availability`` (share of
-    the time with power) of the plan's offers.
+    time with power) of the plan's offers.
 
     Columns: ``site_id``, ``charger_group``, ``charger``, ``ports``, ``port_kw`` (kW with every port
     in use), ``battery_kwh`` (in all slots; 0: no swap cabinet), ``availability``. Rows are sorted
@@ -81,7 +80,7 @@ def station_ports(
 class Sessions:
     """The sessions of each class: energy, hours of arrival, and compatible chargers."""
 
-    # Names of the classes and charger groups. The arrays below are in their order.
+    # Names of classes and charger groups, in the order of the arrays below.
     classes: tuple[str, ...]
     groups: tuple[str, ...]
     kwh: np.ndarray  # mean energy of a session by class (kWh)
@@ -100,10 +99,9 @@ class Sessions:
     ) -> Sessions:
         """Return the sessions that the tables describe.
 
-        `classes` are the vehicle classes of the study. `sessions` is the result of
-        `siting.demand.session_figures`. `compatibility` has the charger groups of each class.
-        `swap_taper` is as in `siting.sites.ServiceStandard`. Power is limited by
-        `siting.sites.charging_limits`. Raises `InputError` if a class has no session figures.
+        `sessions` is the result of `siting.demand.session_figures`. `compatibility` has the charger
+        groups of each class. `swap_taper` is as in `siting.sites.ServiceStandard`. Power is limited
+        by `siting.sites.charging_limits`. Raises `InputError` if a class has no session figures.
         """
         figures = sessions.set_index("vehicle_class")
         lacking = tuple(name for name in classes if name not in figures.index)

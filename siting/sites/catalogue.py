@@ -1,7 +1,6 @@
 """Tables of station figures: chargers, connections, fees, bays, compatible vehicles.
 
-The `path` argument names a user's own table, which has the same columns and replaces the packaged
-one.
+The `path` argument names a user's table with the same columns, which replaces the packaged one.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
 
     Columns: ``charger_id``, ``charger_group``, ``power_kw``, ``ports``, ``capex_pkr``,
     ``capex_low_pkr``, ``capex_high_pkr``, ``life_years``, the battery columns, ``source``,
-    ``confidence``. Raises `InputError` with every repeated id, every group that cannot be part of a
-    column's name, and every invalid figure.
+    ``confidence``. Raises `InputError` with every repeated id, every invalid figure and every group
+    that cannot be part of a column's name.
 
     >>> charger_catalogue().set_index("charger_id").loc["dc_60", "capex_pkr"].item()
     3500000
@@ -50,8 +49,8 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
 def at_exchange_rate(chargers: pd.DataFrame, pkr_per_usd: float | None) -> pd.DataFrame:
     """Return the catalogue with imported parts priced at a different exchange rate (PKR).
 
-    `chargers`: as `charger_catalogue` returns it, at the packaged rate; `pkr_per_usd`: the new
-    rate; None keeps the packaged rate.
+    `chargers`: from `charger_catalogue`, at the packaged rate; `pkr_per_usd`: the new rate, or None
+    to keep the packaged rate.
 
     >>> dear = at_exchange_rate(charger_catalogue(), 350.0).set_index("charger_id")
     >>> round(float(dear.loc["dc_60", "capex_pkr"]))  # 3.5 m x (1 + 0.7 x (350 / 280 - 1))
@@ -137,8 +136,8 @@ def charging_limits() -> pd.DataFrame:
 def time_utilisation(own: Mapping[str, float] | None = None) -> dict[str, float]:
     """Return the maximum share of the day for which ports may be in use, by charger group.
 
-    A port is in use while it draws power; shares are above 0 and at most 1. `own`: shares by
-    charger group that replace the packaged ones. Ranges, sources and confidence marks are in
+    A port is in use while it draws power; shares are above 0 and at most 1. `own`: shares that
+    replace the packaged ones. Ranges, sources and confidence marks are in
     ``siting.reference.table("time_utilisation")``. Raises `InputError` listing every group of `own`
     that is not a charger group.
 
@@ -169,11 +168,10 @@ def parking_rule() -> pd.DataFrame:
     """Return NEECA's parking rule: charging points by number of bays in a car park.
 
     Press reports say that a number of points "can be established", which may mean a minimum or a
-    maximum. The number is 1 for 5-50 bays, 2 for 50-100 and 3 for 100-150. The ranges overlap at 50
-    and 100 bays, where the smaller number applies.
+    maximum. The number is 1 for 5-50 bays, 2 for 50-100 and 3 for 100-150. At 50 and 100 bays, the
+    smaller number applies.
 
-    Columns: ``max_bays`` (infinite: no limit), ``points``, ``source``, ``confidence``. Rows are
-    sorted by ``max_bays``.
+    Columns: ``max_bays`` (ascending; infinite: no limit), ``points``, ``source``, ``confidence``.
 
     >>> parking_rule()["points"].to_list()
     [0, 1, 2, 3, 3]

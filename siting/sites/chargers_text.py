@@ -14,9 +14,8 @@ _STANDS = re.compile(r"^(?P<kw>\d+(?:\.\d+)?)\s*kW \(stands\)$", re.IGNORECASE)
 def charger_counts(text: str) -> tuple[dict[str, int], float | None]:
     """Parse a string into the number of chargers of each type, and the existing power (kW).
 
-    Types keep the order of the string, and the numbers of a repeated type are added. The power is
-    None if no part of the string has the form ``1 x 60 kW (stands)``. Raises `ValueError` if a part
-    is not ``number x type``.
+    Numbers of a repeated type are added. The power is None if no part of the string has the form
+    ``1 x 60 kW (stands)``. Raises `ValueError` if a part is not ``number x type``.
 
     >>> charger_counts("2 x dc_120 + 8 x lev_3")
     ({'dc_120': 2, 'lev_3': 8}, None)

@@ -83,14 +83,14 @@ class Rules:
         return faults
 
     def group_kwh_day(self, types: pd.DataFrame, number: np.ndarray) -> float:
-        """Return the capacity of one group's chargers (kWh/day), assuming power all day."""
+        """Return the capacity of one group's chargers (kWh/day) with power all day."""
         swaps = bool((types["battery_kwh"].fillna(0.0) > 0).any())
         needed = swaps or self.service.rule == "waiting"
         mix = self.mix(str(types["charger_group"].iloc[0])) if needed else None
         return group_capacity_kwh_day(types, number, mix, self.service)
 
     def group_load_kw(self, types: pd.DataFrame, number: np.ndarray, served: float) -> float:
-        """Return the load of one group's chargers (kW) when they serve `served` kWh/day."""
+        """Return the load of one group's chargers (kW) at sales of `served` kWh/day."""
         group = str(types["charger_group"].iloc[0])
         limits = at_preset(self.limits, self.costs.preset, "limit_kw")
         fastest = fastest_kw(group, self.compatibility, limits)
@@ -105,25 +105,20 @@ class OfferFigures(TypedDict, total=False):
     grid: Required[pd.DataFrame]  # as `grid_figures` returns it
     fees: Required[pd.DataFrame]  # as `fee_figures` returns it
     compatibility: Required[pd.DataFrame]  # as `compatibility` returns it
-    # Share of the day's output at full power that is sold, above 0 and at most 1 (default 0.15);
-    # short for ``service=ServiceStandard("rated_share", ...)`` and overridden by `service`.
-    utilisation: float
+    utilisation: float  # share of full output that is sold (default 0.15); overridden by `service`
     service: ServiceStandard | None
     availability: float  # share of the time with power, above 0 and at most 1 (default 1)
-    # Distance to the nearest 11 kV point, km. The default comes from the grid table: the motorway
-    # distance for sites of kind services, rest_area or motorway, and the city distance for all
-    # others.
+    # Distance to the nearest 11 kV point, km. By default, the grid table's motorway distance for
+    # sites of kind services, rest_area or motorway, and its city distance for others.
     line_km: float | None
-    # Spare grid power, kW. The default of 800 is an assumption for an 11 kV feeder (200 to 2,000).
+    # Spare grid power, kW. The default of 800 is assumed for an 11 kV feeder (range 200 to 2,000).
     headroom_kw: float
     subsidy: Subsidy | None
     costs: SiteCosts | None  # civil works, land and O&M (default `site_costs()`)
-    # `bays`, `parking`, `sessions`, `limits`: as `bay_figures`, `parking_rule`,
-    # `siting.demand.session_figures` and `charging_limits` return them
-    bays: pd.DataFrame | None
-    parking: pd.DataFrame | None
-    sessions: pd.DataFrame | None
-    limits: pd.DataFrame | None
+    bays: pd.DataFrame | None  # as `bay_figures` returns it
+    parking: pd.DataFrame | None  # as `parking_rule` returns it
+    sessions: pd.DataFrame | None  # as `siting.demand.session_figures` returns it
+    limits: pd.DataFrame | None  # as `charging_limits` returns it
     energy_kwh_day: Mapping[str, float] | None  # public energy by class, used to weight sessions
 
 
@@ -145,7 +140,7 @@ def given_faults(given: OfferFigures) -> list[Fault]:
 
 
 def rules_of(given: OfferFigures) -> Rules:
-    """Return the rules with the figures in `given`; packaged figures fill in the rest."""
+    """Return the rules with the figures in `given`, and packaged figures for the rest."""
     figures: dict[str, Any] = {name: one for name, one in given.items() if one is not None}
     used = figures.pop("utilisation", USED_SHARE)
     return Rules(**{"service": ServiceStandard("rated_share", used), **figures})
@@ -154,7 +149,7 @@ def rules_of(given: OfferFigures) -> Rules:
 def bare_configurations(configurations: Configurations, rules: Rules) -> pd.DataFrame:
     """Return the configurations with their site-independent costs, load and capacity.
 
-    Raises `InputError` listing every vehicle class that lacks session figures needed for capacity.
+    Raises `InputError` listing every vehicle class that lacks required session figures.
     """
     chosen = {name: dict(numbers) for name, numbers in configurations.items()}
     count = pd.DataFrame.from_dict(chosen, orient="index").fillna(0).astype(float)
@@ -193,8 +188,7 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
     groups = types["charger_group"].astype(str)
     for group in dict.fromkeys(groups):
         of_group = (groups == group).to_numpy()
-        # The sizes have few distinct numbers of each type, so each distinct row is computed only
-        # once.
+        # Sizes have few distinct numbers of each type, so each distinct row is computed once.
         rows, which = np.unique(n[:, of_group], axis=0, return_inverse=True)
         served = [rules.group_kwh_day(types[of_group], row) if row.any() else 0.0 for row in rows]
         load = [

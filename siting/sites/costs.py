@@ -52,10 +52,7 @@ SHARES = ("om_share", "contingency_share", "design_share", "insurance_share", "b
 
 @dataclass(frozen=True)
 class SiteCosts:
-    """Station costs other than chargers, grid works and fees, and how the land is paid for.
-
-    Create it with `site_costs`, which fills in the packaged figures.
-    """
+    """Station costs other than chargers, grid works and fees; made by `site_costs`."""
 
     civil_bay_pkr: float  # civil works per car bay in PKR
     land_bay_month_pkr: float  # lease of a bay in PKR a month
@@ -64,31 +61,22 @@ class SiteCosts:
     # Bays of a site if neither its layer nor its kind gives a number; ``inf``: no limit.
     site_bays: float
     line_detour: float  # length of an 11 kV line / straight distance, at least 1
-    # `contingency_share`, `design_share`, `insurance_share`: contingency, design and yearly
-    # insurance as shares of the cost of the works, 0 to 1
+    # Contingency, design and yearly insurance: shares of the cost of works, 0 to 1.
     contingency_share: float = 0.0
     design_share: float = 0.0
     insurance_share: float = 0.0
-    # Security deposit paid to the distribution company, PKR per kW of load.
-    deposit_pkr_kw: float = 0.0
-    # Share of the busiest hour during which the connection can supply every port in use; at 1, it
-    # can supply all ports at once.
+    deposit_pkr_kw: float = 0.0  # security deposit to the distribution company, PKR per kW of load
+    # Share of the busiest hour in which every port in use gets power; 1: even if all are in use.
     busy_share: float = 1.0
-    # `road_battery_2w`, `road_battery_3w`: batteries on the road (kWh) per kWh/day that swap
-    # cabinets can sell
+    # Batteries on the road (kWh) per kWh/day that swap cabinets can sell.
     road_battery_2w: float = 0.0
     road_battery_3w: float = 0.0
-    # Preset that selects a value from the range of each packaged figure
-    # (`siting.reference.PRESETS`).
-    preset: str = "central"
-    # Whether land is leased (``lease``, a running cost) or bought (``upfront``, part of the cost).
-    land: Literal["lease", "upfront"] = "lease"
-    # How NEECA's parking rule is interpreted at sites with known bays: as a ``minimum`` or a
-    # ``maximum`` number of charging points, or not at all (``none``). Published reports allow both
-    # interpretations.
+    preset: str = "central"  # selects values from figures' ranges (`siting.reference.PRESETS`)
+    land: Literal["lease", "upfront"] = "lease"  # running cost, or price paid at the start
+    # Whether NEECA's parking rule sets a minimum or a maximum of charging points; published reports
+    # allow both.
     neeca_points: Literal["none", "minimum", "maximum"] = "none"
-    # Bays of a site for each kind of place, used if the site's layer gives no number.
-    bays_by_kind: Mapping[str, float] = field(default_factory=dict)
+    bays_by_kind: Mapping[str, float] = field(default_factory=dict)  # if a layer has no bays
 
     def road_battery(self, group: str) -> float:
         """Return the batteries on the road (kWh) per kWh/day that a charger group can sell."""
@@ -121,9 +109,9 @@ class SiteCosts:
 def site_costs(**overrides: Any) -> SiteCosts:
     """Return the packaged costs of a site (PKR), with the user's overrides applied.
 
-    `**overrides`: fields of `SiteCosts`. An override of `site_bays` also replaces the packaged bays
-    by kind of place. `preset` selects the values of all other figures from their ranges
-    (`siting.reference.PRESETS`). Raises `InputError` with every unknown field and invalid figure.
+    `**overrides`: fields of `SiteCosts`. `site_bays` also replaces the packaged bays by kind of
+    place. `preset` selects the values of figures that are not overridden. Raises `InputError` with
+    every unknown field and invalid figure.
 
     >>> site_costs(land="upfront").civil_bay_pkr
     150000.0
@@ -142,10 +130,8 @@ def site_costs(**overrides: Any) -> SiteCosts:
 class Hurdle:
     """The hurdle for a subsidised station: NPV 0 at lower sales or a higher return."""
 
-    # Share of planned sales at which a station must break even, above 0 and at most 1.
-    sales_share: float = 1.0
-    # Minimum real return per year, 0 to 1; by default, the discount rate.
-    real_return: float | None = None
+    sales_share: float = 1.0  # break-even at this share of planned sales, above 0 and at most 1
+    real_return: float | None = None  # minimum per year, 0 to 1; by default, the discount rate
 
     def __post_init__(self) -> None:
         """Raise `InputError` with every invalid share."""
@@ -168,28 +154,25 @@ class Subsidy:
     0.0
     """
 
-    # `charger_share`, `grid_share`, `fee_share`, `civil_share`, `land_share`: subsidised shares of
-    # the cost components under the ``share`` and ``need`` rules, 0 to 1
+    # Subsidised shares of the cost components under the ``share`` and ``need`` rules, 0 to 1.
     charger_share: float = 0.5
     grid_share: float = 0.8
     fee_share: float = 0.0
-    # Maximum amount per station, in PKR, under any rule; no limit by default.
-    cap_per_station_pkr: float | None = None
+    cap_per_station_pkr: float | None = None  # maximum per station under any rule (PKR)
     civil_share: float = 0.0
     land_share: float = 0.0
-    # ``share`` pays shares of the cost components. ``need`` pays the viability gap
-    # (`siting.economics`), up to these shares. ``flat`` pays `flat_pkr` a station, up to its cost.
-    # ``gap`` pays the viability gap, up to `gap_cap_share` of the cost. The gap depends on sales,
-    # so the ``subsidy_pkr`` of an offer is the maximum payment.
+    # ``share`` pays shares of the cost components. ``need`` pays the viability gap, up to these
+    # shares. ``flat`` pays `flat_pkr` a station, up to its cost. ``gap`` pays the viability gap, up
+    # to `gap_cap_share` of the cost. The gap depends on sales (`siting.economics`), so an offer's
+    # ``subsidy_pkr`` is the maximum payment.
     rule: Literal["need", "share", "flat", "gap"] = "share"
     flat_pkr: float = 0.0  # rule ``flat``: PKR per station
     gap_cap_share: float = 0.5  # the ``gap`` rule: maximum share of the cost, 0 to 1
-    # The hurdle under ``need`` and ``gap``; by default, NPV 0 at planned sales.
-    hurdle: Hurdle = Hurdle()
+    hurdle: Hurdle = Hurdle()  # under ``need`` and ``gap``; by default, NPV 0 at planned sales
 
     @property
     def held_to(self) -> Hurdle:
-        """The rule's hurdle if the rule pays a viability gap, else NPV 0 at planned sales."""
+        """The hurdle if the rule pays a viability gap, else NPV 0 at planned sales."""
         return self.hurdle if self.fills_gap else Hurdle()
 
     @property
@@ -218,8 +201,7 @@ class Subsidy:
 def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
     """Return the subsidy of each offer in PKR, or its maximum under ``need`` and ``gap``.
 
-    `costs`: the cost components (`COST_PARTS`; civil works and land may be absent) and
-    ``cost_pkr``.
+    `costs`: ``cost_pkr`` and the components `COST_PARTS` (civil works and land may be absent).
 
     >>> parts = pd.DataFrame({"charger_cost_pkr": [8e6], "grid_cost_pkr": [2e6],
     ...     "fee_cost_pkr": [5e4], "cost_pkr": [10_050_000.0]})
@@ -242,7 +224,7 @@ def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
 def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) -> pd.DataFrame:
     """Return offers with one cost component raised and the dependent costs updated (PKR).
 
-    In each offer, design, contingency and insurance keep their ratios to the cost of the works.
+    Design, contingency and insurance keep their ratios to the cost of works.
     """
     works = ["charger_cost_pkr", "grid_cost_pkr", "civil_cost_pkr"]
     soft = {
@@ -264,12 +246,12 @@ def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) ->
 
 
 def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
-    """For each power (kW), return the smallest grid connection that carries it, and its price.
+    """Return, for each power (kW), the smallest grid connection that carries it, and its price.
 
-    A connection without its own transformer uses part of an existing one. A price includes an
-    amount per kW if the table has a row of kind ``connection_kw`` with the same ``max_kw``.
-    Columns: ``grid_item``, ``connection_cost_pkr``, ``needs_line`` (true if the connection has its
-    own transformer) and ``reason`` (why no connection suffices; blank if one does).
+    A connection without a transformer of its own uses part of an existing one. The price includes
+    an amount per kW if the table has a ``connection_kw`` row with the same ``max_kw``. Columns:
+    ``grid_item``, ``connection_cost_pkr``, ``needs_line`` (true with a transformer of its own) and
+    ``reason`` (why no connection suffices, or blank).
     """
     tiers = grid[grid["kind"] == "connection"].sort_values("max_kw")
     limits = tiers["max_kw"].to_numpy(dtype=float)
@@ -303,7 +285,7 @@ def annual_fee(largest_kw: Floats, fees: pd.DataFrame) -> pd.DataFrame:
 
 
 def bays_needed(number: Floats, types: pd.DataFrame, bays: pd.DataFrame) -> Floats:
-    """For each set of chargers (a row of `number`), return the car bays needed, rounded up."""
+    """Return the car bays that each set of chargers (a row of `number`) needs, rounded up."""
     bay_rules = bays.set_index("charger_group")
     groups = types["charger_group"].astype(str)
     per_unit = groups.map(bay_rules["bays"].astype(float)).fillna(1.0).to_numpy(dtype=float)
@@ -314,7 +296,7 @@ def bays_needed(number: Floats, types: pd.DataFrame, bays: pd.DataFrame) -> Floa
 
 
 def points_required(site_bays: Floats, rule: pd.DataFrame) -> Floats:
-    """Return the charging points that NEECA's parking rule sets for numbers of bays; 0 for NaN."""
+    """Return the charging points that NEECA's rule sets for numbers of bays; 0 for NaN."""
     steps = rule["max_bays"].to_numpy(dtype=float)
     at = np.minimum(np.searchsorted(steps, site_bays, side="left"), len(rule) - 1)
     return np.where(np.isfinite(site_bays), rule["points"].to_numpy(dtype=float)[at], 0.0)

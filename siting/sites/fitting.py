@@ -1,9 +1,8 @@
 """Which chargers fit which sites, with a reason in words for each pair that does not fit.
 
 Chargers fit a site if a grid connection and the headroom (or a bought upgrade) carry their load,
-the bays suffice, and NEECA's parking rule allows their number of points. Configurations that the
-user named stay in the table, with a reason if they do not fit. Of the sizes, which can number in
-the hundreds, a site keeps those that fit or, if none fits, the smallest.
+the bays suffice, and NEECA's parking rule allows their number of points. A site is paired with all
+configurations that the user named, and with the sizes that fit or, if none fits, the smallest.
 """
 
 from __future__ import annotations
@@ -35,14 +34,14 @@ class Fitting:
     least_ports: int = 0  # minimum number of ports of a size
 
     def points(self, sites: pd.DataFrame) -> npt.NDArray[np.float64]:
-        """Return the points that NEECA's rule sets for each site; 0 if its bays are unknown."""
+        """Return the points that NEECA's rule sets for each site; 0 if the bays are unknown."""
         known = sites["site_bays"].where(sites["bays_known"].astype(bool))
         return points_required(known.to_numpy(dtype=float), self.parking)
 
     def wrong_points(self, points: Any, asked: Any) -> tuple[Any, Any]:
-        """Return two masks of the rows: those with too few points, and those with too many."""
+        """Return masks of the rows with too few points, and of those with too many."""
         few = (points < asked) & (self.points_rule == "minimum")
-        # The rule sets no number below its first step, so any number of points is allowed there.
+        # Below its first step, the rule allows any number of points.
         return few, (points > asked) & (asked > 0) & (self.points_rule == "maximum")
 
 
@@ -52,9 +51,7 @@ def pairs(
     """Return the pairs that become offers, as site rows and choice rows, and whether a size fits.
 
     Pairs are sorted by site, then by choice. `sites` are new sites, or existing stations with their
-    ``ports``, ``points`` and ``bays_needed``; `sized` marks the choices that are sizes. A site is
-    paired with all choices that are not sizes, and with the sizes that fit or, if none fits, the
-    smallest.
+    ``ports``, ``points`` and ``bays_needed``; `sized` marks the choices that are sizes.
     """
     if sized.any():
         fits = _fits(sites, choices, rules) & sized
@@ -98,7 +95,7 @@ def _smallest(choices: pd.DataFrame, sized: Flags, least_ports: int) -> int:
 
 
 def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules: Fitting) -> None:
-    """Raise `InputError` because no size fits any site, stating the needs of the smallest size."""
+    """Raise `InputError` because no size fits any site, with the needs of the smallest size."""
     least = rules.least_ports
     most = int(choices["ports"].to_numpy()[sized].max())
     if least > most and "ports" not in sites.columns:

@@ -1,8 +1,7 @@
 """The 11 kV network near each site, from map layers: line length, feeder and headroom.
 
-Feeder maps and loads are not public in Pakistan, but OpenStreetMap has some of the lines. If a
-layer has no data for a site, the site's columns stay blank, and `make_offers` uses the defaults
-marked as assumptions.
+Feeder maps and loads are not public in Pakistan, but OpenStreetMap has some of the lines. Where a
+layer has no data, columns stay blank, and `make_offers` uses defaults marked as assumptions.
 """
 
 from __future__ import annotations
@@ -21,12 +20,10 @@ def nearest_line_km(
 ) -> gpd.GeoDataFrame:
     """Return the candidates with ``line_km``, the length of a line to the nearest 11 kV point.
 
-    `candidates`: sites in projected coordinates in metres (a value already in ``line_km`` is kept);
-    `network`: 11 kV lines, or substations as points or areas, in any coordinate system; `detour`:
-    length along streets divided by the straight distance, at least 1.
-
-    Result: a copy with ``line_km`` (km). Raises `InputError` listing every error: missing shapes, a
-    missing or geographic coordinate system, a detour below 1.
+    `candidates`: sites in projected coordinates in metres (existing values of ``line_km`` are
+    kept); `network`: 11 kV lines, or substations as points or areas, in any coordinate system;
+    `detour`: length along streets divided by the straight distance, at least 1. Raises `InputError`
+    listing all missing shapes, missing or geographic coordinate systems, and a detour below 1.
 
     >>> site = gpd.GeoDataFrame(
     ...     {"site_id": ["s1"]}, geometry=[shapely.Point(0, 400)], crs=32643
@@ -50,13 +47,12 @@ def assign_feeders(
 ) -> gpd.GeoDataFrame:
     """Return the candidates with the nearest feeder and its spare power, ``headroom_kw`` (kW).
 
-    `candidates`: sites in projected coordinates in metres (a value already in ``headroom_kw`` is
+    `candidates`: sites in projected coordinates in metres (existing values of ``headroom_kw`` are
     kept); `feeders`: ``feeder_id``, ``headroom_kw`` (kW) and lines, areas or points, in any
-    coordinate system; `within_m`: maximum distance (m) of a site from its feeder; sites farther
-    away get no feeder.
+    coordinate system; `within_m`: maximum distance (m) of a site from its feeder.
 
-    Result: a copy with ``feeder_id`` (blank: none), ``headroom_kw`` (blank: not known) and
-    ``feeder_m`` (distance to the feeder, m). Among equally near feeders, the first by id is used.
+    Columns added: ``feeder_id`` (blank: none), ``headroom_kw`` (blank: not known) and ``feeder_m``
+    (distance to the feeder, m). If several are equally near, the one whose id sorts first is used.
     Raises `InputError` listing every error: missing columns, repeated or blank ids, headroom that
     is not a number of at least 0, a missing or geographic coordinate system.
 

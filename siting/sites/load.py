@@ -6,16 +6,16 @@ A charger of K kW with p ports draws at most its rating, and at most the power i
 
     draw = min(K, p v)      kW; v is the power of the fastest vehicle that fits (`charging_limits`)
 
-The draw is K if any class has no limit at the group. This is the case for DC, where the mean power
-of a session does not show its peak. If there are many ports, they are rarely all in use. Let a
-(erlangs) be the load at which the group sells all the energy that the service standard allows. In
-the busiest hour, the M/M/k queue then has
+The draw is K if any class has no limit at the group, as for DC, where the mean power of a session
+does not show its peak. Many ports are rarely all in use. Let a (erlangs) be the load at which the
+group sells all the energy that the service standard allows. In the busiest hour, the M/M/k queue
+then has
 
     P(N = n) ~ a^n / n!  for n < k,      P(all k taken) ~ a^k / k! x k / (k - a)
 
-Let m be the smallest number of ports that is enough for the drivers during the share `busy_share`
-of that hour. The group's load is m / k times the sum of its chargers' draws. All ports count for
-swap cabinets, and under the ``rated_share`` rule, which has no sessions.
+Let m be the smallest number of ports that suffices during the share `busy_share` of that hour. The
+group's load is m / k times the sum of its chargers' draws. All ports count for swap cabinets, and
+under the ``rated_share`` rule, which has no sessions.
 
 Source: R. B. Cooper, Introduction to Queueing Theory, 2nd ed. (1981), section 3.5.
 """
@@ -49,7 +49,7 @@ def draw_kw(types: pd.DataFrame, fastest: float) -> np.ndarray:
 
 
 def ports_taken(ports: int, erlangs: float, share: float) -> int:
-    """Return the fewest ports that are enough for a share of the time, at a load (erlangs).
+    """Return the fewest ports that suffice for a share of the time, at a load (erlangs).
 
     >>> ports_taken(2, 1.0, 0.99), ports_taken(48, 20.0, 0.99), ports_taken(48, 20.0, 1.0)
     (2, 31, 48)
@@ -74,9 +74,9 @@ def group_load_kw(
     """Return the load of the chargers of one group at one station (kW).
 
     `types`, `number`: rows of the charger catalogue, all of one group, and the number of each;
-    `fastest`: as `fastest_kw` returns it; `mix`: the mean session (None: all ports count);
-    `served_kwh_day`: energy that the group can serve in a day with power all day; `busy_share`:
-    share of the busiest hour for which the load covers the ports in use.
+    `fastest`: from `fastest_kw`; `mix`: the mean session (None: all ports count); `served_kwh_day`:
+    energy that the group can serve in a day with power all day; `busy_share`: share of the busiest
+    hour for which the load covers the ports in use.
     """
     full = float(number @ draw_kw(types, fastest))
     ports = types["ports"].to_numpy(dtype=float)

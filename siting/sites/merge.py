@@ -17,8 +17,7 @@ from siting.sites.places import OWN, OWN_ID
 
 log = logging.getLogger(__name__)
 
-# Optional fields of a place. A field that a site lacks is taken from the first joined place that
-# has it.
+# Optional fields of a place. A site takes a missing field from the first joined place that has it.
 FIGURES = ("headroom_kw", "line_km", "bays", "availability", "existing_ports")
 
 REQUIRED = ("name", "kind", "source", "geometry")
@@ -36,25 +35,22 @@ def merge_candidates(
 ) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Return the candidate sites of all layers, and the dropped places.
 
-    Existing stations are taken first, then all other places; both are taken layer by layer. In each
-    layer, named places come first. Otherwise the order is from south to north, then from west to
-    east. Each place joins the nearest earlier site within `merge_within_m`; if there is none, it
-    becomes a site. A long row of places is therefore not merged into one site. Two existing
-    stations of one layer always remain two sites, but a station repeated in another layer is
-    joined.
+    Existing stations come first, then all other places; both are taken layer by layer. In each
+    layer, named places come first, then south before north, then west before east. Each place joins
+    the nearest earlier site within `merge_within_m`, or becomes a site. Existing stations join each
+    other only if they are from different layers.
 
     Parameters
     ----------
     layers
         Places with ``name``, ``kind``, ``source`` and points. Optional columns: ``existing``,
         ``existing_power_kw`` (kW), ``existing_ports``, ``headroom_kw`` (kW), ``line_km`` (km),
-        ``bays``, ``availability``, ``user_id`` and ``unfit`` (the reason to exclude a place), and
+        ``bays``, ``availability``, ``user_id``, ``unfit`` (the reason to exclude a place), and
         columns of the user's own layer, which begin with ``user_``.
     network
         The roads.
     merge_within_m
-        Straight distance in metres within which places are merged into one site; 0 merges only
-        places at the same point.
+        Maximum straight distance (m) at which places merge; 0 merges only places at the same point.
     max_snap_m
         Places more than this distance (m) from the nearest road are not candidates.
     excluded
@@ -65,9 +61,9 @@ def merge_candidates(
     candidates : GeoDataFrame
         ``site_id`` (from south to north, then west to east), ``name``, ``kind``, ``existing``,
         ``existing_power_kw``, ``source``, ``node_id``, ``snap_m`` (m), ``merged`` (number of places
-        that joined the site) and ``merged_names``; the optional figures of the layers; the user's
-        columns, from the first user row at the site; and ``merged_ids``, the ids of its other user
-        rows. Points are in the network's coordinate reference system.
+        that joined the site), ``merged_names``, the optional figures of the layers, the user's
+        columns (from the first user row at the site), ``merged_ids`` (ids of the other user rows),
+        and points in the network's coordinate reference system.
     dropped : GeoDataFrame
         ``name``, ``kind``, ``existing``, ``source``, ``road_m`` (m to the nearest road),
         ``reason``, the user's columns, ``geometry``.
@@ -138,7 +134,7 @@ def _stack(
     if parts:
         places = pd.concat(parts, ignore_index=True)
         if OWN_ID in places.columns:
-            # Two layers may use the same ids, because each layer may number its own rows.
+            # Two layers may use the same ids.
             ids, what = places[OWN_ID], "the same id for several places"
             twice = ids.notna() & places.duplicated(["layer", OWN_ID], keep=False)
             faults += rows_fault(f"candidates, column {OWN_ID}", twice, ids, what)
@@ -178,7 +174,7 @@ def _in_order(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def _unfit(places: gpd.GeoDataFrame, excluded: gpd.GeoDataFrame | None) -> pd.Series[str]:
-    """Return why each place is unfit, whatever its distance to roads; missing if it is fit."""
+    """Return why each place is unfit, apart from its distance to roads; missing if it is fit."""
     none = pd.Series(None, index=places.index, dtype="str")
     reason: pd.Series[str] = places["unfit"] if "unfit" in places.columns else none
     if excluded is None or excluded.empty:
@@ -215,7 +211,7 @@ def _own(places: gpd.GeoDataFrame) -> list[str]:
 
 
 def _join(places: gpd.GeoDataFrame, merge_within_m: float) -> np.ndarray:
-    """For each place, return the position of the site that it joins; a site joins itself."""
+    """Return the position of the site that each place joins; a site joins itself."""
     xy = np.column_stack([places.geometry.x, places.geometry.y])
     from scipy.spatial import cKDTree
 

@@ -60,18 +60,17 @@ def make_offers(
         offered at every site, with a reason if it does not fit. Required if there are no sizes.
     sizes
         The allowed numbers of chargers at a site, by charger type. `with_sizes` combines them, with
-        at most one type per charger group. Only sizes that fit are offered at a site. If none fits,
-        the smallest is offered, with the reason.
+        at most one type per charger group. A site is offered only the sizes that fit or, if none
+        fits, the smallest, with the reason.
     least_ports
         Minimum number of ports of a size.
     existing_policy
         ``keep``: an existing station has one offer, ``existing``, at no cost. ``extend``: it also
-        has an offer ``existing+<configuration>`` for each configuration. In this offer, the
-        existing chargers stay, and the cost is that of the added chargers. ``ignore``: the site is
-        treated as empty.
+        has an offer ``existing+<configuration>`` for each configuration, at the cost of the added
+        chargers. ``ignore``: the site is treated as empty.
     upgrade
-        Whether a configuration that needs more power than the headroom is offered as
-        ``<configuration>+upgrade``, at the price of a stronger feeder. Otherwise it is ruled out.
+        Whether a configuration that exceeds the headroom is offered as ``<configuration>+upgrade``,
+        at the price of a stronger feeder. Otherwise it is ruled out.
     **given
         Figures of `OfferFigures`, by name. ``chargers``, ``grid``, ``fees`` and ``compatibility``
         are required.
@@ -81,18 +80,17 @@ def make_offers(
     DataFrame
         One row per site and configuration, in the order of sites, then of configurations, with
         sizes last. Columns: ``offer_id``, ``site_id``, ``configuration``, ``chargers``,
-        ``vehicle_classes``, ``existing``, ``extends``. Columns of power: ``power_kw`` (of the
-        chargers), ``load_kw`` (on the grid), ``standing_kw`` (the existing part of ``power_kw`` and
+        ``vehicle_classes``, ``existing``, ``extends``. Power: ``power_kw`` (of the chargers),
+        ``load_kw`` (on the grid), ``standing_kw`` (the existing part of ``power_kw`` and
         ``load_kw``), ``upgrade_kw`` (headroom that the upgrade adds: ``load_kw - standing_kw`` is
-        at most ``headroom_kw + upgrade_kw``). Columns of the site: ``ports``, ``points``,
-        ``bays_needed``, ``site_bays``, ``neeca_points`` (set by NEECA's rule for the site's known
-        bays), ``feeder_id`` (if the sites have it), ``headroom_kw``, ``line_km``, ``availability``.
-        Columns of money: the cost components (`siting.sites.costs`), ``battery_cost_pkr`` (swap
-        batteries, included in the chargers), the parts of the grid cost, ``cost_pkr``,
-        ``subsidy_pkr``, ``grid_item`` (the connection), ``neeca_level``, ``annual_fee_pkr``,
-        ``om_pkr_year``, ``land_pkr_year``, ``insurance_pkr_year``. Other columns:
-        ``charger_life_years`` and ``battery_life_years`` (the shortest life; blank if there is
-        none), ``standing_kwh_day`` (the existing part of the capacity),
+        at most ``headroom_kw + upgrade_kw``). Site: ``ports``, ``points``, ``bays_needed``,
+        ``site_bays``, ``neeca_points`` (set by NEECA's rule for the site's known bays),
+        ``feeder_id`` (if the sites have it), ``headroom_kw``, ``line_km``, ``availability``. Money:
+        the cost components (`siting.sites.costs`), ``battery_cost_pkr`` (swap batteries, included
+        in the chargers), the parts of the grid cost, ``cost_pkr``, ``subsidy_pkr``, ``grid_item``
+        (the connection), ``neeca_level``, ``annual_fee_pkr``, ``om_pkr_year``, ``land_pkr_year``,
+        ``insurance_pkr_year``. Others: ``charger_life_years`` and ``battery_life_years`` (the
+        shortest; blank if there is none), ``standing_kwh_day`` (the existing part of the capacity),
         ``capacity_<group>_kwh_day`` (`siting.sites.standards`) and ``reason`` (blank if the offer
         can be built).
 

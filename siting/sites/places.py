@@ -28,7 +28,7 @@ Tags = Mapping[str, bool | str | Sequence[str]]
 
 OSM_CREDIT = "OpenStreetMap contributors (ODbL)"
 ID_COLUMNS = ("site_id", "id")
-# Prefix of columns from a user's layer, which distinguishes them from our columns.
+# Prefix of columns from a user's layer.
 OWN = "user_"
 OWN_ID = f"{OWN}id"
 
@@ -63,10 +63,10 @@ def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
 
     `path`: OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``), or any layer with OSM keys as columns;
     `tags`: the accepted values of each OSM key. For example, ``{"amenity": ["fuel", "parking"],
-    "shop": True}`` selects fuel stations, car parks and every shop. If a place matches several
-    keys, its kind comes from the first.
+    "shop": True}`` selects fuel stations, car parks and every shop. The kind of a place comes from
+    the first key that matches.
 
-    Columns: ``name`` (blank if the map has no name), ``kind`` (the tag's value), ``source`` and
+    Columns: ``name`` (blank if there is none), ``kind`` (the tag's value), ``source`` and
     ``geometry`` (for an area, a point inside it). Raises `InputError` if the file cannot be read,
     no tags are given, or no place has one of the tags.
     """
@@ -104,13 +104,13 @@ def candidates_from_layer(
 
     `path`: a layer file, or a CSV with ``lon`` and ``lat``; `name_column`: the column of names, by
     default ``name``; `kind`: the kind of each place without a value in `kind_column`; `id_column`:
-    the column of the user's own ids, by default ``site_id`` or ``id``.
+    the column of the user's ids, by default ``site_id`` or ``id``.
 
     Columns: ``name``, ``kind``, ``source``, ``geometry``; if the layer has them, ``headroom_kw``
     (kW), ``line_km`` (km of 11 kV line), ``bays`` and ``availability`` (share of the time with
-    power); ``user_id``, the user's own ids as strings; every other column of the layer, prefixed
-    ``user_``. Raises `InputError` listing every error: a file that cannot be read, missing columns,
-    repeated ids, invalid site figures.
+    power); ``user_id`` (the user's ids as strings); all other columns, prefixed ``user_``. Raises
+    `InputError` listing every error: a file that cannot be read, missing columns, repeated ids,
+    invalid site figures.
     """
     layer = read_layer(path)
     named = (name_column, kind_column, id_column)
@@ -167,9 +167,8 @@ def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd
 def read_destinations(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     """Return the places of a file with their OSM keys as columns, in lon/lat (EPSG:4326).
 
-    `path`, `tags`: as in `candidates_from_pois`. The tags select places in an OSM file; a layer is
-    read in full. Raises `InputError` if the file cannot be read, or an OSM file has no place with
-    one of the tags.
+    `path`, `tags`: as in `candidates_from_pois`; a layer is read in full, whatever the tags. Raises
+    `InputError` if the file cannot be read, or an OSM file has no place with one of the tags.
     """
     if not path.name.lower().endswith(OSM_XML):
         return read_layer(path, unique_ids=False)
@@ -215,10 +214,7 @@ def _require_shapes(layer: gpd.GeoDataFrame, path: Path) -> None:
 
 
 def figure_faults(layer: pd.DataFrame, where: str, ids: npt.ArrayLike | Path) -> list[Fault]:
-    """Return an error for each of the `SITE_FIGURES` that has invalid values in a layer.
-
-    `ids` are as in `siting.files.rows_fault`.
-    """
+    """Return an error for each of the `SITE_FIGURES` with invalid values; `ids` label the rows."""
     faults = []
     for column, (what, above, most) in SITE_FIGURES.items():
         if column not in layer.columns:
@@ -261,9 +257,9 @@ def candidates_from_parcels(
     """Return each parcel of a layer as its point nearest to a road, in lon/lat.
 
     `path`: a layer file with one polygon per parcel; `min_area_m2`: minimum area of a parcel (m2);
-    `kind`, `columns`: as for `siting.sites.candidates_from_layer`. The result and the errors are
-    those of that function, with two additions: an ``unfit`` column with the reason why a parcel is
-    too small (missing otherwise), and an error if a row is not a polygon.
+    `kind`, `columns`, results and errors: as for `siting.sites.candidates_from_layer`. In addition,
+    the column ``unfit`` has the reason why a parcel is too small (missing otherwise), and a row
+    that is not a polygon is an error.
     """
     layer = _read_areas(path)
     places = candidates_from_layer(path, kind=kind, **columns)
@@ -283,12 +279,12 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
     """Return one street corner per square of `spacing_m` metres, in lon/lat (EPSG:4326).
 
     In each square, the corner on the best class of road is chosen. Ties go to the corner with the
-    most streets, then to the corner nearest to the centre of the square.
+    most streets, then to the corner nearest to the square's centre.
 
-    `spacing_m`: side of the squares in metres; the squares start at multiples of this length.
-    Columns: ``name`` (of the best street at the corner), ``kind`` ("street"), ``source``,
-    ``geometry``. Rows are sorted from south to north, then from west to east. Raises `InputError`
-    if the spacing is not above 0.
+    `spacing_m`: side of the squares (m), which start at multiples of this length. Columns: ``name``
+    (of the best street at the corner), ``kind`` ("street"), ``source``, ``geometry``. Rows are
+    sorted from south to north, then from west to east. Raises `InputError` if the spacing is not
+    above 0.
     """
     if not (np.isfinite(spacing_m) and spacing_m > 0):
         raise InputError("spacing_m", f"{spacing_m} is not a distance", "give metres above 0")
@@ -325,7 +321,7 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
 def excluded_areas(layers: Iterable[tuple[Path, str | None]]) -> gpd.GeoDataFrame:
     """Return the areas in which no station may be built: ``name`` and polygons in lon/lat.
 
-    `layers`: for each layer of polygons, its file and the column of names (default: ``name``).
+    `layers`: the file of each layer of polygons, and its column of names (default: ``name``).
     Raises `InputError` with every error in every layer.
     """
     faults: list[Fault] = []

@@ -1,8 +1,7 @@
 """Sizes: the combinations of charger counts for a site.
 
 In each charger group, a station has either no chargers or an allowed number of chargers of a single
-type. A size is an ordinary configuration. Its name lists its numbers, with types in the order of
-the catalogue: ``24_lev_3__2_dc_60``.
+type. The name of a size lists its numbers, in the order of the catalogue: ``24_lev_3__2_dc_60``.
 """
 
 from __future__ import annotations
@@ -31,12 +30,10 @@ def with_sizes(
 ) -> dict[str, dict[str, int]]:
     """Return the configurations: bundles by name, then sizes named by their numbers.
 
-    A size with the same chargers as a bundle is left out.
-
     `bundles`: the number of chargers of each type, by name of the bundle; `sizes`: the allowed
-    numbers, by charger type; `chargers`: as `charger_catalogue` returns it. Raises `InputError`
-    with every unknown type, every invalid number and every bundle that has the name of a size, or
-    if there are more than `MOST_SIZES` sizes.
+    numbers, by charger type; `chargers`: from `charger_catalogue`. A size with the same chargers as
+    a bundle is left out. Raises `InputError` with every unknown type, every invalid number and
+    every bundle that has the name of a size, or if there are more than `MOST_SIZES` sizes.
 
     >>> from siting.sites.catalogue import charger_catalogue
     >>> list(with_sizes({}, {"dc_60": [1], "lev_3": [4, 8]}, charger_catalogue()))
@@ -67,7 +64,7 @@ def _stations(sizes: Sizes, chargers: pd.DataFrame) -> list[dict[str, int]]:
 
 
 def _by_group(sizes: Sizes, chargers: pd.DataFrame) -> list[list[dict[str, int]]]:
-    """For each charger group, return every type with every allowed number, in catalogue order."""
+    """Return every type with every allowed number, by charger group, in catalogue order."""
     groups: dict[str, list[dict[str, int]]] = {}
     for charger, group in chargers[["charger_id", "charger_group"]].astype(str).to_numpy().tolist():
         choices = [{charger: int(n)} for n in sorted(sizes.get(charger, ()))]
@@ -110,12 +107,11 @@ def shown_offers(
 
     At a site with a new station, the built size and its neighbours are shown. Neighbours differ by
     one step of one charger type (to the next allowed number, or from none to the smallest). At all
-    other sites, sizes with a single charger type are shown. For each site and each reason, one size
+    other sites, sizes with a single charger type are shown. For each reason at each site, one size
     ruled out for that reason is also shown.
 
-    `offers`: as specified in `siting.tables.OFFERS`; `built`: ids of the offers that a plan selects
-    (several if a site is extended later); `bundles`: names of configurations whose offers are all
-    shown. Result: rows of `offers`, in their order.
+    `offers`: as in `siting.tables.OFFERS`; `built`: ids of the plan's offers (several at a site
+    that is extended later); `bundles`: names of configurations whose offers are all shown.
     """
     bare = offers["configuration"].astype(str).str.removeprefix(EXTENDED)
     bare = bare.str.removesuffix(UPGRADED)
@@ -137,12 +133,11 @@ def shown_offers(
     taken = offers["offer_id"].astype(str).isin(list(built)).to_numpy()
     keep = ~sized | taken
     keep[~open_] |= ~pd.DataFrame({"site": site, "reason": reason})[~open_].duplicated()
-    # The neighbours of a built size at its site.
     rows = pd.DataFrame({"site": site, "row": np.arange(len(offers))})
     near = rows.merge(rows[taken], on="site", suffixes=("", "_built"))
     apart = np.abs(steps[near["row"]] - steps[near["row_built"]]).sum(axis=1)
     keep[near["row"][apart <= 1]] = True
-    # A site whose existing station is unchanged counts as a site without a new station.
+    # An unchanged existing station does not count as a new station.
     has = np.isin(site, site[taken & (steps > 0).any(axis=1)])
     keep |= ~has & open_ & ((steps > 0).sum(axis=1) == 1)
     return offers[keep].reset_index(drop=True)
@@ -174,10 +169,9 @@ def _counts(chargers: str) -> tuple[dict[str, int], float | None]:
 
 
 def _steps(counts: list[dict[str, int]], made: Flags) -> Floats:
-    """Return an array of charger counts in steps: one row per station, one column per type.
+    """Return charger counts in steps (halves between steps), by station and charger type.
 
-    The steps of a charger type are its numbers in the stations that `made` marks as sizes. A number
-    between two steps is half a step from each.
+    The steps of a type are its numbers in the stations that `made` marks as sizes.
     """
     types = list(dict.fromkeys(charger for added in counts for charger in added))
     rows = [[added.get(charger, 0) for charger in types] for added in counts]

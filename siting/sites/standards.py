@@ -4,27 +4,25 @@ Formulation
 -----------
 Under the ``waiting`` rule, the capacity is the smaller of two bounds. In the peak hour, at most the
 share alpha of drivers waits longer than t minutes (`siting.sites.waiting`). Over the day, each port
-is in use for at most the share u of the time (`time_utilisation`). A group therefore serves at most
+is in use for at most the share u of the time (`time_utilisation`), so a group serves at most
 
     sum over its ports of 24 h x u x session_kwh / (minutes(p) / 60)
 
-This bound stops rising once the ports have more power than vehicles can take. The first bound is
-the smaller one with few ports, the second with many. A session of class c at a port of p kW takes
+With few ports, the first bound is the smaller one. A session of class c at a port of p kW (the
+charger's kW divided by its ports) takes
 
     minutes(c, p) = 60 session_kwh(c) / min(p, limit(c))
 
-Here p is the charger's kW divided by its ports (all in use at once), and limit(c) is the vehicle's
-limit. This limit comes from the table of limits if that table has the class and the charger group.
-Otherwise it is session_kwh / session_min of the profile table, the mean power at a strong charger.
-The classes of a group are weighted by their number of sessions, which is ``energy_kwh_day`` (or an
+The vehicle's limit(c) comes from the table of limits, if the table has the class and the charger
+group. Otherwise it is session_kwh / session_min of the profile table, the mean power at a strong
+charger. The classes of a group are weighted by their number of sessions: ``energy_kwh_day`` (or an
 equal energy) divided by session_kwh.
 
 A group can have charger types of different speeds. Its k fastest ports form one M/M/k queue, whose
-service time is the mean of their minutes. In this mean, slow ports weigh more than in the mean of
-their rates. The remaining ports of each type form a separate queue, and k is chosen to serve the
-most energy. A station could assign its ports to these queues, and idle slow ports cost nothing, so
-more or faster ports never lower the capacity. In a simulation where drivers take the fastest free
-port, eleven combinations of two or three types kept the share of long waits clearly below alpha.
+service time is the mean of their minutes. The remaining ports of each type form a separate queue,
+and k is chosen to serve the most energy. More or faster ports therefore never lower the capacity.
+In a simulation where drivers take the fastest free port, eleven combinations of two or three types
+kept the share of long waits clearly below alpha.
 
 A queue with the mean session of all classes is only an approximation. It was simulated with alpha
 0.1, 1 to 8 ports, and cars and buses that take equal energy. With exponential sessions, 0.100 to
@@ -32,14 +30,13 @@ A queue with the mean session of all classes is only an approximation. It was si
 tests/sites/test_simulation.py repeats both simulations.
 
 Under the ``rated_share`` rule, the capacity is the sum of kW x 24 h x utilisation over a group's
-chargers. The rule ignores how long ports are in use. At a utilisation of 0.15, a 3.3 kW socket
-would have to be in use for 0.6 of the day if its vehicles draw 0.8 kW.
+chargers, however long ports are in use. At a utilisation of 0.15, a 3.3 kW socket would have to be
+in use for 0.6 of the day if its vehicles draw 0.8 kW.
 
 Swap cabinets are queues of repairable items. A swap takes a full battery out and leaves an empty
-one, which a slot charges at once. With a battery and a charger in each of n slots, a driver waits
-only while all n batteries are charging, and then gets the first full one. Waits follow the M/M/n
-queue (Erlang C). The slots are its servers, and its service time is the recharging time of a
-returned battery,
+one, which a slot charges at once. A driver waits only while the batteries of all n slots are
+charging. Waits follow the M/M/n queue (Erlang C), where the slots are the servers, and the service
+time is the recharging time of a returned battery,
 
     recharge_min = 60 depth pack_kwh / (kW a slot) x taper,   a swap gives depth x pack_kwh.
 
@@ -76,23 +73,17 @@ class ServiceStandard:
     siting.errors.InputError: service, alpha: 1.0 is not a share above 0 and below 1
     """
 
-    # Under ``waiting``, capacity is the most energy at which few drivers wait long in the peak hour
-    # and no port is in use longer than allowed. Under ``rated_share``, it is a share of the day's
-    # output at full power.
     rule: Rule = "rated_share"
-    # For the ``rated_share`` rule: the share of the day's output at full power that is sold, above
-    # 0 and at most 1; 0.027 was observed in 2024 (gadinsider.com, quoting a NEPRA hearing).
+    # For ``rated_share``: the share of the day's output at full power that is sold, above 0 and at
+    # most 1; 0.027 was observed in 2024 (gadinsider.com, quoting a NEPRA hearing).
     utilisation: float = 0.15
-    # `wait_min`, `alpha`: at most the share `alpha` of drivers (above 0, below 1) waits longer than
-    # `wait_min` minutes
+    # At most the share `alpha` of drivers (above 0, below 1) waits longer than `wait_min` minutes.
     wait_min: float = 10.0
     alpha: float = 0.1
-    # Share of a battery's energy that a swap delivers, above 0 and at most 1; assumption.
-    swap_depth: float = 0.8
+    swap_depth: float = 0.8  # share of a battery that a swap delivers, at most 1; assumption
     swap_taper: float = 1.15  # recharging time / time at full power, at least 1; assumption
-    # For the ``waiting`` rule: the maximum share of the day for which ports are in use and draw
-    # power, by charger group, above 0 and at most 1 (`siting.sites.time_utilisation`). A group
-    # without a share is limited only by waits.
+    # For ``waiting``: the maximum share of the day for which ports draw power, by charger group, as
+    # from `siting.sites.time_utilisation`. A group without a share is limited only by waits.
     time_utilisation: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -120,14 +111,14 @@ class Mix:
     """The mean session of a charger group, over the vehicle classes that use it."""
 
     session_kwh: float  # mean energy of a session
-    # Share of the day's sessions in the peak hour. It is the mean over classes, weighted by
-    # sessions, as if the peaks of all classes coincided.
+    # Mean share of the day's sessions in the peak hour, weighted by the classes' sessions, as if
+    # the peaks of all classes coincided.
     peak_hour_share: float
     # By class: share of sessions, session_kwh, the vehicle's limit_kw.
     parts: tuple[tuple[float, float, float], ...]
 
     def minutes(self, port_kw: float) -> float:
-        """Return the mean length of a session (minutes) at a port of the power `port_kw`."""
+        """Return the mean length of a session (minutes) at a port of this power."""
         return sum(share * MINUTES * kwh / min(port_kw, limit) for share, kwh, limit in self.parts)
 
 
@@ -143,11 +134,9 @@ def group_mix(
 
     `compatibility`: the classes of each group; `sessions`: from `siting.demand.session_figures`;
     `limits`: from `siting.sites.charging_limits` (both default to the packaged tables);
-    `energy_kwh_day`: public energy by class, used as weights. Without weights, or if all are 0, the
-    classes of the group are assumed to have equal energy.
-
-    Raises `InputError` if no class uses the group, a class has no session figures, or an energy is
-    negative.
+    `energy_kwh_day`: public energy by class, used as weights (if missing or all 0, classes have
+    equal energy). Raises `InputError` if no class uses the group, a class has no session figures,
+    or an energy is negative.
 
     >>> from siting.sites.catalogue import compatibility
     >>> mix = group_mix("dc", compatibility(), energy_kwh_day={"car": 100.0})
@@ -232,8 +221,7 @@ def peak_kwh_per_h(
 
     Each array has one value per charger type: the number of `ports`, and the mean `minutes` and
     `kwh` of a session. At most the share `alpha` of drivers waits longer than `wait_min`. The
-    result is the maximum over k, with the k fastest ports in one queue and the other ports in one
-    queue per type.
+    k fastest ports form one queue, and the others one queue per type, with the best k.
 
     >>> alone = peak_kwh_per_h(np.array([2.0]), np.array([30.0]), np.array([25.0]), 10.0, 0.1)
     >>> more = peak_kwh_per_h(

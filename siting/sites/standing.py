@@ -17,12 +17,11 @@ LARGEST_AC_KW = 22.0
 def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """Return one offer per existing station; its capacity (kWh/day) assumes power all day.
 
-    A station of up to 22 kW is AC; a larger station is DC. If ``existing_ports`` is blank, the
-    number of ports is taken from the charger of the same group that is nearest in power. Costs and
-    running costs count as 0. Result: the columns of `sites` (``existing_power_kw``,
-    ``existing_ports`` …), ``configuration`` (existing), ``chargers``, ``vehicle_classes``,
-    ``power_kw``, ``load_kw``, ``standing_kw``, ``ports``, ``points``, ``bays_needed``,
-    ``standing_kwh_day``, ``capacity_<group>_kwh_day``.
+    A station of up to 22 kW is AC; a larger station is DC. A blank ``existing_ports`` is replaced
+    by the ports of the charger of the same group that is nearest in power. Result: the columns of
+    `sites` (``existing_power_kw``, ``existing_ports`` …), ``configuration`` (existing),
+    ``chargers``, ``vehicle_classes``, ``power_kw``, ``load_kw``, ``standing_kw``, ``ports``,
+    ``points``, ``bays_needed``, ``reason``, ``standing_kwh_day``, ``capacity_<group>_kwh_day``.
     """
     kw = sites["existing_power_kw"].to_numpy(dtype=float)
     group = np.where(kw <= LARGEST_AC_KW, "ac", "dc").astype(object)
@@ -65,9 +64,9 @@ def extended_offers(
 ) -> pd.DataFrame:
     """Return existing stations extended by configurations, one row per pair.
 
-    Power, ports, points, bays and capacity are the sums over existing and added chargers. Costs and
-    the grid connection cover only the added chargers. `choices`: as
-    `siting.sites.configurations.bare_configurations` returns them.
+    Power, ports, points, bays and capacity are sums over existing and added chargers. Costs and the
+    grid connection cover only the added chargers. `choices`: from
+    `siting.sites.configurations.bare_configurations`.
     """
     shared = [c for c in standing.columns if c in choices.columns]
     stands = standing.rename(columns={c: f"{c}_stands" for c in shared})

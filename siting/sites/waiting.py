@@ -11,8 +11,7 @@ erlangs,
     P(wait > t) = C(n, a) exp(-(n - a) t / s)       first come, first served
 
 P is 1 if a >= n, because the queue then grows without end. P rises with r, so the largest rate that
-keeps P(wait > t) <= alpha is found by bisection between 0 and n / s. The result is the lower end of
-the last bracket.
+keeps P(wait > t) <= alpha is found by bisection between 0 and n / s, rounded down.
 
 Sources: A. K. Erlang (1917); R. B. Cooper, Introduction to Queueing Theory, 2nd ed. (1981), section
 3.5; the recursion as in L. Kleinrock, Queueing Systems, vol. 1 (1975), section 3.6.
@@ -50,8 +49,8 @@ def erlang_c(servers: Numbers, offered_load: Numbers) -> Floats:
     """Return the share of arrivals that must wait, 0 to 1; 1 if the load is at least `servers`.
 
     `servers`: ports, whole numbers of at least 1; `offered_load`: arrivals an hour times mean
-    service time in hours (erlangs), at least 0. Result: an array of the shape to which both
-    broadcast. Raises `InputError` with every invalid number.
+    service time in hours (erlangs), at least 0; both are broadcast to one shape. Raises
+    `InputError` with every invalid number.
 
     >>> float(erlang_c(1, 0.5))  # one server: the load itself
     0.5
@@ -67,8 +66,8 @@ def wait_probability(
     """Return P(wait > t), the share of drivers who wait longer than `wait_min`, 0 to 1.
 
     `servers`: ports, at least 1; `arrivals_per_h`: drivers an hour, at least 0; `session_min`: mean
-    time at the port in minutes, above 0; `wait_min`: the wait in minutes, at least 0. Result: an
-    array of the shape to which all broadcast. Raises `InputError` with every invalid number.
+    time at the port (minutes), above 0; `wait_min`: the wait (minutes), at least 0; all are
+    broadcast to one shape. Raises `InputError` with every invalid number.
 
     >>> round(float(wait_probability(2, 2.0, 30.0, 10.0)), 6)  # C(2, 1) e^(-1/3)
     0.238844
@@ -87,10 +86,9 @@ def largest_arrivals_per_h(
 ) -> Floats:
     """Return the largest arrival rate (drivers/h) at which P(wait > `wait_min`) is at most `alpha`.
 
-    `servers`: ports, at least 1; `session_min`: mean time at the port in minutes, above 0;
-    `wait_min`: the wait in minutes, at least 0; `alpha`: the share of drivers who may wait longer,
-    strictly between 0 and 1. Result: drivers an hour, below ``60 servers / session_min``. Raises
-    `InputError` with every invalid number.
+    `servers`: ports, at least 1; `session_min`: mean time at the port (minutes), above 0;
+    `wait_min`: the wait (minutes), at least 0; `alpha`: the share of drivers who may wait longer,
+    between 0 and 1. Raises `InputError` with every invalid number.
 
     >>> round(float(largest_arrivals_per_h(1, 30.0, 0.0, 0.1)), 6)  # M/M/1: C = rho = 0.1
     0.2
@@ -126,10 +124,7 @@ def _wait(servers: Floats, load: Floats, wait_in_services: Floats) -> Floats:
 
 
 def _checked(**given: tuple[Numbers, str]) -> tuple[Floats, ...]:
-    """Return the numbers broadcast to one shape; `_GOOD` has the test that each must pass.
-
-    Raises `InputError` with every number that fails.
-    """
+    """Return the numbers broadcast to one shape; raise `InputError` with all that fail `_GOOD`."""
     faults = []
     for name, (values, what) in given.items():
         each = np.atleast_1d(np.asarray(values, float))

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-# Maximum distances (m) at which a site counts as on a street, on the corner of two streets, near a
-# street, near a named place, and in or near a part of the city.
+# Maximum distance (m) to the street, corner, nearby street, named place and part of the city.
 STREET_M, CORNER_M, NEAR_STREET_M, PLACE_M, PART_M = 150.0, 45.0, 800.0, 400.0, 1500.0
 MIDDLE_M = 250.0  # a site this near the point of a part of the city is in that part
 
@@ -23,13 +22,12 @@ def with_whereabouts(
 ) -> gpd.GeoDataFrame:
     """Return the sites, each with a name and a description of its location (``whereabouts``).
 
-    A place keeps its name if it has one. Places without a name are named after their location.
-    Street corners are named after their location in any case, because all corners on a street share
-    its name.
+    A place without a name is named after its location, and so is every street corner, because all
+    corners on a street share its name.
 
     `sites`: ``name``, ``kind`` and points; `edges`: the roads, with ``name`` and lines in metres;
     `parts`: the parts of the city, with ``name`` and points; `named`: the sites whose names can
-    describe the location of other sites, by default `sites`.
+    describe other locations, by default `sites`.
 
     >>> site = gpd.GeoDataFrame({"name": [None, "Pump"], "kind": ["parking", "fuel"]},
     ...     geometry=gpd.points_from_xy([0.0, 100.0], [0.0, 0.0]), crs=32643)
@@ -61,7 +59,7 @@ def with_whereabouts(
 
 
 def _streets(points: np.ndarray, edges: gpd.GeoDataFrame) -> list[Sequence[str]]:
-    """For each point, return the names of the nearest street and of a street that crosses it."""
+    """Return the names of the street nearest to each point, and of a street that crosses it."""
     with_name = edges[edges["name"].fillna("").astype(str).str.strip() != ""]
     lines = np.asarray(with_name.geometry.array)
     names = with_name["name"].astype(str).str.strip().to_numpy()

@@ -1,8 +1,8 @@
 """How much public money is additional, and which stations are viable without it.
 
-A station needs no public money if its NPV without subsidy is at least 0. If public money fills the
-viability gap, the station must also pass the hurdle. Payments beyond a station's shortfall are not
-additional. Payments to stations that fail are lost.
+A station needs no public money if its NPV without subsidy is at least 0. Where public money fills
+the viability gap, the station must also pass the hurdle. Payments beyond a station's shortfall are
+not additional. Payments to stations that fail are lost.
 """
 
 from __future__ import annotations
@@ -19,11 +19,10 @@ NONE = 1e-6
 
 
 def lots_of(case: pd.DataFrame, concessions: Mapping[str, str]) -> pd.DataFrame:
-    """Return one row per concession with a new station: its public money and NPV.
+    """Return the public money and NPV of each concession that has a new station (PKR).
 
-    Columns: ``concession``, ``stations``, ``cost_pkr``, ``lacking_pkr`` (the shortfalls of the
-    concession's stations, added up), ``subsidy_pkr``, ``npv_pkr`` (without subsidy),
-    ``npv_subsidised_pkr`` (with subsidy).
+    Columns: ``concession``, ``stations``, ``cost_pkr``, ``lacking_pkr`` (sum of the stations'
+    shortfalls), ``subsidy_pkr``, ``npv_pkr`` (without subsidy) and ``npv_subsidised_pkr``.
     """
     # `groupby` leaves out stations without a concession.
     by_lot = case.assign(concession=case["site_id"].map(dict(concessions))).groupby("concession")
@@ -36,11 +35,10 @@ def lots_of(case: pd.DataFrame, concessions: Mapping[str, str]) -> pd.DataFrame:
 def at_risk(case: pd.DataFrame, concessions: Mapping[str, str]) -> dict[str, Any]:
     """Return how many new stations fail even with the subsidy, and the public money paid to them.
 
-    All stations of a concession share one business case. Keys: ``stations`` (number of new
-    stations); ``below_npv_0`` (number with a negative NPV after subsidy);
-    ``subsidy_below_npv_0_pkr`` (subsidy of these stations); ``losing`` (number that lose cash in a
-    usual year); ``loss_pkr_year`` (the cash they lose); ``npv_pkr`` (total NPV of the new stations
-    after subsidy).
+    All stations of a concession share one business case. Keys: ``stations``; ``below_npv_0``
+    (stations with a negative NPV after subsidy); ``subsidy_below_npv_0_pkr`` (subsidy of these
+    stations); ``losing`` (stations that lose cash in a usual year); ``loss_pkr_year`` (the cash
+    lost); ``npv_pkr`` (total NPV after subsidy).
     """
     ones = [f"{site in concessions} {concessions.get(site, site)}" for site in case["site_id"]]
     sums = case.groupby(ones)[["npv_subsidised_pkr", "cost_pkr"]].transform("sum")
@@ -87,12 +85,11 @@ def public_money(
     """Return the ``run.json`` fields about public money for new stations (constant PKR).
 
     `case` is the business case of each new station, and `vehicles` the area's vehicles by class.
-    Keys: ``pkr_per_usd``; ``new_stations`` and ``stations_without_need`` (new stations that need no
-    public money); ``npv_without_subsidy_pkr``, ``lacking_pkr``, ``subsidy_pkr``,
-    ``subsidy_beyond_need_pkr``; ``subsidy_pkr_per_kwh_day`` (per kWh/day sold) and
-    ``subsidy_pkr_per_car`` (per car served). For the figure per car, each station's subsidy is
-    divided among vehicle classes in proportion to their energy. ``subsidy_pkr_per_kwh_day`` is None
-    if nothing is sold, and ``subsidy_pkr_per_car`` is None if nothing is sold to cars.
+    Keys: ``pkr_per_usd``; ``new_stations``; ``stations_without_need`` (stations that need no public
+    money); ``npv_without_subsidy_pkr``; ``lacking_pkr``; ``subsidy_pkr``;
+    ``subsidy_beyond_need_pkr``; ``subsidy_pkr_per_kwh_day`` (per kWh/day sold; None without sales);
+    ``subsidy_pkr_per_car`` (per car served; None without sales to cars). For the last key, each
+    station's subsidy is divided among vehicle classes in proportion to their energy.
     """
     figures = money_figures().set_index("item")["value"].astype(float)
     paid, lacks = case["subsidy_pkr"], case["lacking_pkr"]

@@ -1,9 +1,8 @@
 """Cards of new stations: the energy lost if a station is not built, and alternative places for it.
 
 The loss is the energy that the other stations cannot take over, given reach and capacity
-(`siting.engine.marginal`). A card shows the loss twice: with all else unchanged, and with the money
-spent elsewhere. The alternative place is the nearest place that has no station but could get one.
-The card also shows how much of the station's energy comes from cells within reach of that place.
+(`siting.engine.marginal`). A card shows two losses: one with all else unchanged, and one with the
+station's subsidy spent elsewhere.
 """
 
 from __future__ import annotations
@@ -30,15 +29,13 @@ from siting.study.to_program import instance_of
 from siting.tables import may_be_built
 from siting.texts import counted
 
-# Texts call a loss "nothing" below the first share of the station's energy, and "all" above the
-# second share.
+# Shares of a station's energy up to which a loss is "nothing", and from which it is "all".
 NONE_SHARE, ALL_SHARE = 0.005, 0.995
-# The losses may use the first share of the spare time. The re-plans may then use the second share
-# of the time left.
+# Share of the spare time for losses, and share of the time then left for re-plans.
 LOSSES_SHARE, REPLANS_SHARE = 0.5, 0.5
 # Re-plans stop if fewer than this share of them would finish in time at the current pace.
 FEWEST_SHARE = 0.1
-# Called with the number of stations done and the total number of stations.
+# Called with the number of stations done and their total number.
 Count = Callable[[int, int], None]
 
 
@@ -111,8 +108,7 @@ def _by_money(plan: Plan, sites: Collection[str]) -> list[str]:
 def losses_of(plan: Plan, instance: Instance, clock: Clock, count: Count) -> dict[str, float]:
     """Return, for each new station, the energy lost if that station is not built (kWh/day).
 
-    The loss of the station with the largest subsidy is computed first. Stations not reached in time
-    are left out.
+    The most subsidised stations are computed first; stations not reached in time are left out.
     """
     new = plan.new_sites["site_id"].astype(str).tolist()
     if not new:
@@ -131,11 +127,11 @@ def losses_of(plan: Plan, instance: Instance, clock: Clock, count: Count) -> dic
 def replanned_of(
     plan: Plan, asked: Asked, lost: Mapping[str, float], clock: Clock, count: Count
 ) -> dict[str, Replanned]:
-    """For each station, return an upper bound on the loss if its subsidy is spent elsewhere.
+    """Return an upper bound on each station's loss if the station's subsidy is spent elsewhere.
 
-    Within the budget and limits, one other station is built or enlarged instead. That station makes
-    up for as much of the loss as possible. A full re-plan (`siting replan RUN --drop`) may lose
-    even less. `lost` is the result of `losses_of`. Stations not reached in time are left out.
+    The bound is the loss if the best other station within budget and limits is built or enlarged. A
+    full re-plan (`siting replan RUN --drop`) may lose even less. `lost` is from `losses_of`.
+    Stations without a loss, and stations not reached in time, are left out.
     """
     some = [site for site, kwh in lost.items() if kwh > 0]
     if not some or clock.steps == 0:
@@ -160,10 +156,7 @@ def replanned_of(
 def alternatives_of(
     plan: Plan, asked: Asked, lost: Mapping[str, float], replanned: Mapping[str, Replanned]
 ) -> dict[str, str]:
-    """Return the card text of each new station of a plan, by ``site_id``.
-
-    `lost` and `replanned` are the results of `losses_of` and `replanned_of`.
-    """
+    """Return each new station's card text by ``site_id``; see `losses_of` and `replanned_of`."""
     new = plan.new_sites["site_id"].astype(str).tolist()
     open_sites = set(plan.offers.loc[may_be_built(plan.offers), "site_id"].astype(str))
     open_sites -= set(asked.forbidden)
@@ -193,13 +186,13 @@ def nearest_places(
     reach: pd.DataFrame,
     open_sites: Collection[str],
 ) -> pd.DataFrame:
-    """For each station, return the nearest free place and the nearest other station.
+    """Return the nearest free place and the nearest other station of each station.
 
     `sites` (existing and new stations) and `candidates` have ``site_id``, ``name`` and ``geometry``
-    (metres). `open_sites` are the sites where a station is possible. The result has one row per
-    station, with ``site_id`` as index. Columns: ``place`` (the nearest free place), ``place_m``,
-    ``place_share`` (share of the station's energy from cells within reach of the place, 0 to 1),
-    ``station`` (the nearest other station) and ``station_m``. Distances are straight-line (m).
+    (metres). `open_sites` are the sites where a station is possible. Columns, by ``site_id``:
+    ``place`` (the nearest free place), ``place_m``, ``place_share`` (share of the station's energy
+    from cells within reach of the place), ``station`` (the nearest other station) and
+    ``station_m``. Distances are straight-line (m).
     """
     ids = sites["site_id"].astype(str).to_numpy()
     free = candidates[candidates["site_id"].astype(str).isin(set(open_sites) - set(ids))]
@@ -228,10 +221,9 @@ def nearest_places(
 def _nearest(
     sites: gpd.GeoDataFrame, others: gpd.GeoDataFrame, *, same_sites: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For each site, return the row number of the nearest of `others`, and the distance (m).
+    """Return the row number (-1 if none) and distance (m) of the nearest of `others` to each site.
 
-    Without others, the row numbers are -1 and the distances NaN. With `same_sites`, `others` are
-    the sites themselves, and a site is not its own neighbour.
+    With `same_sites`, `others` are the sites themselves, and no site is its own neighbour.
     """
     count = len(sites)
     if len(others) <= int(same_sites):
@@ -255,7 +247,7 @@ def _called(sites: gpd.GeoDataFrame, positions: np.ndarray) -> list[str | None]:
 
 
 def _apart(name: str) -> str:
-    """Return a name, wrapped in bidirectional isolates if its script runs from right to left.
+    """Return a name, in bidirectional isolates if its script runs from right to left.
 
     >>> _apart("Saddar"), _apart("صدر") == "\u2068صدر\u2069"
     ('Saddar', True)

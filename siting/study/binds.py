@@ -1,4 +1,4 @@
-"""The binding limits of a plan, and its numbers of places, sockets and fast-charger ports."""
+"""The binding limits of a plan, and its numbers of places and ports."""
 
 from __future__ import annotations
 
@@ -39,9 +39,8 @@ PORTS = {"lev": "socket", "lev_dc": "12 kW point", "ac": "AC port", "dc": "DC po
 def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
     """The number of places with stations, and the number of ports, in the last year.
 
-    Keys: ``within_m`` (stations within this distance count as one place); ``places``,
-    ``new_places`` (places with a new station) and ``dc_places`` (places with a fast charger);
-    ``ports`` and ``new_ports``, by charger group.
+    Keys: ``within_m`` (see `PLACE_M`); ``places``, ``new_places`` (with a new station) and
+    ``dc_places`` (with a fast charger); ``ports`` and ``new_ports``, by charger group.
     """
     sites = plan.sites
     place = place_of(sites.geometry.get_coordinates().to_numpy(), PLACE_M)
@@ -59,16 +58,14 @@ def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
 
 
 def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any]:
-    """Return the place number of each point.
-
-    Points that are linked by steps of at most `within_m` share a place.
+    """Return each point's place number; points linked by steps up to `within_m` share a place.
 
     >>> place_of(np.array([[0.0, 0.0], [200.0, 0.0], [400.0, 0.0], [900.0, 0.0]]), 300.0).tolist()
     [0, 0, 0, 1]
     """
     if not len(xy_m):
         return np.zeros(0, dtype=int)
-    # Imported here because the import takes half a second, and most commands do not count places.
+    # The import takes half a second, and most commands do not count places.
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
@@ -82,8 +79,8 @@ def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any
 def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
     """Return a table of ports: one row per site of the plan, one column per charger group.
 
-    The ``chargers`` column may list fewer ports than the station has, for example at an existing
-    station. Unlisted ports are added to the charger group with the most capacity at the station.
+    Ports that the ``chargers`` column does not list, as at some existing stations, are added to the
+    charger group with the most capacity at the station.
     """
     offers = plan.offers.set_index("offer_id").loc[plan.sites["offer_id"]]
     groups = capacity_groups(map(str, offers.columns))
@@ -118,7 +115,7 @@ def binding(
 ) -> list[str]:
     """The limits that keep the plan from serving more, in plain words; empty if none is known.
 
-    If nearly all demand is served, the list says only that.
+    If nearly all demand is served, the list says so instead of limits on places and money.
     """
     wanted = float(plan.classes["demand_kwh_day"].sum())
     if wanted <= 0 or plan.new_sites.empty:
@@ -138,10 +135,10 @@ def binding(
 def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
     """The sales of the existing stations, with and without the new stations.
 
-    Keys: ``stations`` (number of existing stations); ``alone_kwh_day`` (sales in the target year if
+    Keys: ``stations`` (number of existing stations); ``alone_kwh_day`` (sales in the last year if
     nothing were built); ``kwh_day`` (sales under the plan, including extensions); ``idle`` (number
-    of existing stations that sell nothing under the plan). The result is empty unless there are
-    both existing and new stations.
+    of existing stations without sales under the plan). The result is empty without existing or
+    without new stations.
     """
     standing = plan.offers[plan.offers["existing"].astype(bool)]
     here = plan.sites[plan.sites["site_id"].isin(standing["site_id"])]
@@ -209,11 +206,7 @@ def _sites(plan: Plan, asked: Asked) -> list[str]:
 
 
 def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> list[str]:
-    """Return a message if the dual prices prove that a larger budget adds nothing.
-
-    Each extra rupee raises the bound by the dual price of money. If that dual price is 0, the bound
-    holds for any budget.
-    """
+    """Return a message if the dual price of money proves that more money adds almost nothing."""
     bound = outcome.bound_kwh_day
     if bound is None or certificate is None or not math.isfinite(outcome.budget_pkr):
         return []
@@ -261,7 +254,7 @@ def _without_money(plan: Plan, asked: Asked) -> list[str]:
     drawn = plan.new_sites["subsidy_pkr"].astype(float) > LITTLE_PKR
     if not drawn.any() or drawn.all() or money_of(asked.config) <= 0:
         return []
-    # The unsubsidised stations serve at most their capacity, so most plans need no solve here.
+    # The unsubsidised stations serve at most their capacity, so most plans need no solve.
     least = (1 - 4 * LITTLE) * plan.served_kwh_day
     kept = plan.sites.loc[~plan.sites["site_id"].isin(plan.new_sites.loc[drawn, "site_id"])]
     if not 0 < least <= float(kept["capacity_kwh_day"].sum()):

@@ -1,7 +1,6 @@
 """Find the figures that decide a plan: break-even values, and the effect of varying each figure.
 
-All results come from formulas on the stations' accounts (`siting.economics.break_even`). No program
-is solved.
+All results come from the stations' accounts (`siting.economics.break_even`), without a solve.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from siting.study.recounted import sold_by_group
 from siting.study.stages import Table, stage
 from siting.tables import capacity_columns
 
-# Maximum number of sentences on break-evens. The figures closest to their break-even come first.
+# Maximum number of break-evens listed.
 MOST = 10
 RUPEE = 1.0
 BREAK_EVEN = "break even with the largest subsidy"
@@ -90,7 +89,7 @@ def station_accounts(
 
 @stage()
 def break_evens(station_accounts: Accounts | None) -> Table:
-    """Break-evens of the subsidised new stations, or of all if no new station is subsidised.
+    """Break-evens of the subsidised new stations, or of all new stations if none is subsidised.
 
     Columns: those of `siting.economics.break_evens`, ``draw`` (whether the stations draw public
     money) and ``text``. The figure closest to its break-even value comes first.
@@ -192,7 +191,7 @@ def _told(value: float, unit: str, *, up: bool) -> str:
 
 def _rounded(value: float, places: int, *, up: bool) -> float:
     scale = 10.0**places
-    # A value that differs from a rounded figure only by rounding error is shown as that figure.
+    # A value within rounding error of a rounded figure is shown as that figure.
     shown = value * scale
     slack = 1e-6 * max(shown, 1.0)
     return (math.ceil(shown - slack) if up else math.floor(shown + slack)) / scale
@@ -214,18 +213,17 @@ def figure_swings(
     sourced_figures: Table,
     area: people_to_energy.Area,
 ) -> Table:
-    """The change in the new stations' total value (PKR) as each figure varies over its range.
+    """The change in the new stations' total NPV (PKR) as each figure varies over its range.
 
     Columns: ``figure``, ``of`` and ``table`` as in `assumptions`; ``low_pkr``, ``high_pkr`` and
-    ``swing_pkr`` as in `siting.economics.swings`. The largest swing comes first. If a demand figure
-    varies, the stations' sales vary with it, up to their capacity. Figures that the formulas do not
-    use are left out, such as waits, drives and the location of demand.
+    ``swing_pkr`` as in `siting.economics.swings`. The largest swing comes first. Sales vary with
+    the demand figures, up to the stations' capacity. Figures that do not enter the accounts, such
+    as waits, drives and the location of demand, are left out.
     """
     columns = ["figure", "of", "table", "low_pkr", "high_pkr", "swing_pkr"]
     if station_accounts is None:
         return pd.DataFrame(columns=columns)
-    # The value is computed at the plan's sales, so the hurdle, which tests lower sales, is left
-    # out.
+    # The NPV is computed at the plan's sales, so the hurdle, which tests lower sales, is left out.
     no_hurdle = replace(station_accounts.subsidy, hurdle=sites.Hurdle())
     station_accounts = replace(station_accounts, subsidy=no_hurdle)
     moved = list(_moved_money(station_accounts, sourced_figures))
@@ -251,7 +249,7 @@ def _rows(figures: pd.DataFrame, figure: str) -> list[dict[Hashable, Any]]:
 
 
 def _moved_money(accounts: Accounts, figures: pd.DataFrame) -> Moved:
-    """Yield each figure of the business case, with its `At` function."""
+    """Yield each figure of the business case, with its function from value to accounts."""
     fields = {item: name for name, item in economics.ITEMS.items()}
 
     def moved(item: str, value: float) -> Accounts:
@@ -267,16 +265,13 @@ def _moved_money(accounts: Accounts, figures: pd.DataFrame) -> Moved:
 
 
 def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> Moved:
-    """Yield each figure behind the cost, with its `At` function."""
+    """Yield each figure behind the cost, with its function from value to accounts."""
     offers = accounts.offers
 
     def dearer(
         row: Mapping[Any, Any], column: str, per_pkr: pd.Series[float], om_share: bool = False
     ) -> At:
-        """Return the `At` function of a figure.
-
-        If the figure rises by 1, `column` rises by `per_pkr`.
-        """
+        """Return the `At` function of a figure whose rise by 1 raises `column` by `per_pkr`."""
 
         def at(value: float) -> Accounts:
             added = (value - float(row["value"])) * per_pkr
@@ -379,10 +374,7 @@ def _with_life(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, cha
 def _moved_demand(
     plan: Plan, accounts: Accounts, figures: pd.DataFrame, ends: pd.DataFrame
 ) -> Moved:
-    """Yield each demand figure, with its `At` function.
-
-    Its range, and the argument of the function, are in total energy (kWh/day).
-    """
+    """Yield each demand figure and its `At` function, with ranges in total energy (kWh/day)."""
     offers = accounts.offers
     served = plan.service.pivot_table(
         index="site_id", columns="vehicle_class", values="served_kwh_day", aggfunc="sum"

@@ -34,7 +34,7 @@ class DemandRun:
         The target year of the study.
     classes
         One row per vehicle class and ``all``: ``vehicles``, ``demand_kwh_day``, ``low_kwh_day`` and
-        ``high_kwh_day`` (demand if all figures are at the low or high end of their ranges),
+        ``high_kwh_day`` (all figures at the low or high end of their ranges),
         ``p05_kwh_day``, ``p50_kwh_day`` and ``p95_kwh_day`` (percentiles of the draws),
         ``sessions_day``, ``peak_hour_kw``.
     fleet
@@ -68,9 +68,8 @@ def demand_to_folder(
     """Return the demand of a configuration, and the folder of its layers and tables.
 
     `out` is the folder, new or empty; by default ``runs_dir/NAME-demand-TIME``. With `sensitivity`,
-    figures are ranked by their effect on the total and on the map. `draws` is how often all figures
-    are drawn at random, and `seed` is the seed of the draws. Other parameters are as in
-    `siting.run`.
+    figures are ranked by their effect on the total and on the map. All figures are sampled `draws`
+    times, at random with `seed`. Other parameters are as in `siting.run`.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "demand", now)
@@ -150,7 +149,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
 
 
 def _at_depots(shares: pd.DataFrame, zones: pd.Series, depots: pd.DataFrame) -> pd.DataFrame:
-    """Return the shares by cell. Fleets known by depot have their shares at the depots."""
+    """Return the shares by cell; the shares of fleets known by depot are at the depots."""
     parts = [shares[~shares["vehicle_class"].isin(depots["vehicle_class"])]]
     for name, class_depots in depots.groupby("vehicle_class", sort=False):
         share = demand.depot_shares(class_depots)
@@ -220,7 +219,7 @@ def _write(
     tables = {name: table for name, table in tables.items() if len(table)}
     for name, table in tables.items():
         export.write_csv(table, folder / f"{name}.csv", note=note)
-    # The dictionary lists the fields of the table `demand` with those of the layer `demand`.
+    # The dictionary lists the fields of the table and of the layer `demand` together.
     beside = {name: [*map(str, table.columns), "note"] for name, table in tables.items()}
     dictionary = export.data_dictionary_of(export.fields_of(layers, beside))
     export.write_csv(dictionary, folder / "dictionary.csv")

@@ -1,8 +1,7 @@
 """Dependencies of the stages: the stages that a change makes stale, and the stages that are stored.
 
-The stages are functions in the modules that `STAGES` lists. A change of a key makes a stage stale
-if the stage declares the key, or depends on a stale stage. A key that no stage declares makes every
-stage stale, so a new key cannot leave a stale table behind.
+A change of a key makes a stage stale if the stage declares the key or depends on a stale stage. A
+key that no stage declares makes every stage stale, so a new key cannot leave a stale table behind.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ STAGES: Mapping[str, Stage[Any]] = {
     for name, made in vars(room).items()
     if isinstance(made, Stage)
 }
-# The groups of stages that a run folder stores, under the names in its record.
+# The groups of stages that a run folder stores.
 STORED = tuple(dict.fromkeys(made.stored for made in STAGES.values() if made.stored))
 
 
@@ -48,8 +47,8 @@ def gone(
 ) -> frozenset[str]:
     """Return the names of all stages that become stale if `keys` change and tables are `given`.
 
-    Stages whose tables are in `given` remain valid. With `once`, stages with the same result in
-    every year, scenario and case also remain valid.
+    Stages in `given` remain valid and, with `once`, stages with the same result in every year,
+    scenario and case.
     """
     changed = [key for key in keys if key.split(".")[0] not in INERT]
     unknown = any(not any(_declares(made, key) for made in STAGES.values()) for key in changed)

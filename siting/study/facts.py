@@ -36,7 +36,7 @@ from siting.tables import may_be_built
 PACKAGES = ("geopandas", "highspy", "networkx", "numpy", "osmnx", "pandas", "pulp", "pyogrio",
             "pyproj", "scipy", "shapely")  # fmt: skip
 DOUBTFUL = ("ASSUMPTION", "L")
-# Number of ids that a warning lists.
+# Maximum number of ids in a warning.
 SHOWN = 5
 # EU requirement per battery-electric car, kW (Regulation (EU) 2023/1804, AFIR, article 3).
 AFIR_KW = 1.3
@@ -67,8 +67,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
     to_all = s.tables.get("cost_to_all")
     cards = study.cards
     gain = earnings(config, plan, cards.lost)
-    # These lines are computed before `study.binding`, which needs the certificate. The certificate
-    # uses up the spare time.
+    # These lines come before `study.binding`, whose certificate uses up the spare time.
     beside = lines_beside(study)
     power = power_per_ev(config, plan, study.compatibility, study.energy)
     untold = f"of the {len(cards.new):,} new stations, {cards.blank}; siting explain RUN SITE "
@@ -112,7 +111,6 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         "places": study.places_used,
         "binding": study.binding,
         "standing_sales": study.standing_sales,
-        # The break-evens (nearest first), and the effect of varying each figure (largest first).
         "break_evens": plain(study.break_evens.to_dict("records")),
         "figure_swings": plain(study.figure_swings.to_dict("records")),
         "classes": plan.classes.to_dict("records"),
@@ -134,8 +132,6 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         # Number of further results that were computed in time.
         "in_time": {k: n for k, n in study.spare.done.items() if k != CERTIFICATE},
         "alternatives": dict(cards.texts),
-        # For each new station, the energy lost without it (kWh/day): with all else unchanged, and
-        # after a re-plan.
         "lost_without": cards.facts(),
         "gain_per_million_pkr": gain,
         "power_per_ev": power,
@@ -252,12 +248,11 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
     """Return the gain (kWh/day per PKR m of subsidy) of the plan and of its weakest station.
 
     The gain of a station is the energy lost if the station is not built and all else is unchanged.
-    The threshold is ``program.least_gain``. If the threshold varies by year, the lowest value is
-    used. If the threshold applies to cost, the default threshold is used instead. Keys:
-    ``least_gain`` (the threshold, kWh/day per PKR m), ``plan`` (gain of all new stations together),
+    Keys: ``least_gain`` (the lowest ``program.least_gain`` of any year, or the default if the
+    configured one applies to cost), ``plan`` (energy that all new stations serve per PKR m),
     ``least_station`` (id of the weakest station), ``least`` (the gain of this station) and
-    ``below`` (ids of the stations below the threshold). The result is empty if no new station draws
-    public money or no loss is known.
+    ``below`` (ids of the stations below ``least_gain``). The result is empty if no new station
+    draws public money or no loss is known.
     """
     new = plan.new_sites
     drawn = new.set_index(new["site_id"].astype(str))["subsidy_pkr"].astype(float) / MILLION
@@ -275,7 +270,7 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
         "plan": float(new["served_kwh_day"].sum()) / float(drawn.sum()),
         "least_station": str(rate.index[0]),
         "least": float(rate.iloc[0]),
-        # A station that just meets the threshold must not fail because of rounding.
+        # A station that just meets the least gain must not fail because of rounding.
         "below": [str(site) for site in rate.index[rate < least * (1 - 1e-6)]],
     }
 
@@ -306,10 +301,9 @@ def power_per_ev(
 ) -> dict[str, Any]:
     """Return the charging power per electric vehicle of ``limits.ev_classes`` (kW).
 
-    The power of existing stations is included. `vehicles` has the number of electric vehicles in
-    the area, by class. Keys: ``classes``, ``vehicles``, ``power_kw`` (of the chargers for these
-    classes), ``kw_per_ev`` and ``afir_kw`` (the EU requirement per battery-electric car). The
-    result is empty if the area has no vehicles of these classes.
+    Existing stations are included. `vehicles` has the area's electric vehicles by class. Keys:
+    ``classes``, ``vehicles``, ``power_kw`` (of the chargers for these classes), ``kw_per_ev`` and
+    ``afir_kw`` (EU requirement per battery-electric car). Empty if there are no such vehicles.
     """
     classes = list(config.program.limits.ev_classes)
     count = float(vehicles.loc[vehicles["vehicle_class"].isin(classes), "vehicles"].sum())

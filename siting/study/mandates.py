@@ -32,7 +32,7 @@ def mandate_limits(
 ) -> Iterator[Limit]:
     """Yield the limits of each mandate: one per owner, or one per owner and area.
 
-    An `InputError` lists every column that no layer of candidates has.
+    An `InputError` lists every column that no candidate has, and every owner column without values.
     """
     faults: list[Fault] = []
     for name, asked in config.program.limits.mandates.items():
@@ -87,9 +87,8 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
 
     The table has one row per owner, or per owner and area. Columns: ``mandate``, ``places``,
     ``must`` (number of sites to equip), ``equipped`` (number equipped), ``sites`` (ids of the
-    equipped sites), ``worth`` (worth of the equipped sites with the existing stations),
-    ``free_worth`` (worth if the owner chose the best sites, in equal number) and ``loses``
-    (``free_worth`` less ``worth``).
+    equipped sites), ``worth`` (worth of these sites with the existing stations), ``free_worth``
+    (worth with the owner's best sites, in equal number), ``loses`` (``free_worth`` less ``worth``).
     """
     program, mine = answer.program, [one for one in asked.limits if one.kind in (PUBLIC, OWNERS)]
     stands = set(answer.offers)
@@ -110,7 +109,7 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
                 "loses": max(free - own, 0.0) if math.isfinite(free) else math.nan,
             }
         )
-    # In the pooled variant, one mandate per area covers all owners, as if owners could trade.
+    # If pooled, one mandate per area covers all owners, as if owners could trade.
     pooled: dict[str, Limit] = {}
     for one in mine:
         name, _, rest = one.name.partition(": ")
@@ -137,9 +136,9 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
 def _owner_worths(
     program: Program, one: Limit, there: list[str], effort: Effort
 ) -> tuple[float, float]:
-    """Return the worth of the sites that an owner equips, and of as many of the best sites.
+    """Return the worth of an owner's equipped sites, and of the same number of best sites.
 
-    Existing stations are included. The worth of the best sites is NaN if not found in time.
+    Both include the existing stations. The worth of the best sites is NaN if not found in time.
     """
     instance = program.instance
     theirs = np.isin(instance.offer_ids, np.array(list(one.use), dtype=object))

@@ -1,6 +1,6 @@
 """Further plans: near-optimal plans, the best plan of each scenario, and a plan made year by year.
 
-Further plans are solved in the time left. A plan that is not found in time is None.
+A plan that is not found in the time left is None.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def only_these(
 ) -> dict[int | None, pd.DataFrame]:
     """Return, by year, how given offers serve the configuration's own demand."""
     services = {}
-    # The offers already satisfy all limits, so limits are left out here.
+    # The offers already satisfy all limits.
     bare = instance_of(replace(asked, limits=(), required=()))
     for year, demand in asked.own.items():
         kwh = demand.set_index("demand_id")["demand_kwh_day"]
@@ -91,11 +91,10 @@ def alternatives(
 ) -> tuple[list[Answer], pd.DataFrame, pd.DataFrame]:
     """Return near-optimal plans, a table of the plans, and a table of their sites.
 
-    The first plan is the best plan, and each further plan differs from all plans before it. The
-    plans share the time of `effort`. Columns of the table of plans: ``plan``, ``worth``, ``unit``,
-    ``bound``, ``gap``, ``status``, ``loss_share``, ``offers``. Columns of the table of sites:
-    ``site_id``, ``plans`` (number of plans with a station at the site) and ``share`` (share of the
-    plans).
+    The first plan is `first`. Each further plan differs from all plans before it. Columns of the
+    plans: ``plan``, ``worth``, ``unit``, ``bound``, ``gap``, ``status``, ``loss_share`` and
+    ``offers``. Columns of the sites: ``site_id``, ``plans`` (number of plans with a station there)
+    and ``share`` (share of the plans).
     """
     plans, losses = [first], [0.0]
     best = first.proof
@@ -132,10 +131,7 @@ def alternatives(
 
 
 def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
-    """Return the plans made one year at a time; None if the plan of any year was not found.
-
-    `asked` must have years and no scenarios.
-    """
+    """Return the plans made one year at a time, without scenarios; None if any was not found."""
     years = asked.config.program.years
     assert years is not None
     stands: dict[str, str] = {}
@@ -173,7 +169,7 @@ def _one_year(
 ) -> Asked:
     """Return the inputs of a single year. Rules on the last year apply only if `last` is true."""
     keys: dict[str, object] = {"years": None, "budget_pkr": budget_pkr}
-    # Money that was drawn in earlier years is no longer available.
+    # Money drawn in earlier years is no longer available.
     gone = [sum(limit.use.get(o, 0.0) * pkr for o, pkr in drawn.items()) for limit in asked.limits]
     limits = tuple(
         replace(limit, at_most=max(limit.at_most - pkr, 0.0)) if limit.per_rupee else limit
@@ -211,8 +207,7 @@ def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -
         bigger[here] = (offers.loc[here, sizes].to_numpy() >= old[sizes].to_numpy()).all(axis=1)
         less = paid.loc[here].to_numpy() - old[prices].fillna(0.0).to_numpy(dtype=float)
         paid.loc[here] = np.maximum(less, 0.0)
-        # A different mix of chargers may cost less but draw more subsidy, so the subsidy is capped
-        # at the cost.
+        # A different mix of chargers may cost less but draw more subsidy.
         paid["subsidy_pkr"] = paid[["subsidy_pkr", "cost_pkr"]].min(axis=1)
     extends = offers["extends"].eq(True).to_numpy() if "extends" in offers.columns else ~here & here
     reason = offers["reason"].fillna("").astype(str)

@@ -26,8 +26,7 @@ from siting.texts import counted
 
 # Unspent money is reported if it reaches both this sum (PKR) and this share of the budget.
 LITTLE_PKR, LITTLE = 10_000.0, 0.01
-# Share of the time limit that the plan may use if the program has mandates, whose cost is computed
-# afterwards.
+# Share of the time limit for the plan if the cost of mandates must still be computed.
 BESIDE_MANDATES = 0.7
 
 
@@ -39,11 +38,10 @@ def decide(
     start: Sequence[str] = (),
     answer: Answer | None = None,
 ) -> Outcome:
-    """Solve a program; return the outcome with the tables of every block that the program uses.
+    """Return the outcome of a solve, with the tables of every block that the program uses.
 
-    `start` lists the offers of an earlier plan. `answer` is the solution, if already known. Raises
-    `InfeasibleError` if no plan meets all requirements, and `SolveError` if no plan was found in
-    time.
+    `start` has the offers of an earlier plan. `answer` is the solution, if already known. Raises
+    `InfeasibleError` if no plan meets all requirements, `SolveError` if none was found in time.
     """
     keys = asked.config.program
     effort = Effort(asked.config, progress)
@@ -56,8 +54,7 @@ def decide(
 def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None, pd.DataFrame]]:
     """Return the outcome without tables of blocks, and the service of its stations by year.
 
-    The service is for the configuration's own demand. If the program has scenarios, the service
-    comes from a further solve.
+    If there are scenarios, the service of the configuration's own demand is solved separately.
     """
     config = asked.config
     outcome = outcome_of(answer, aim=aim_in_words(config), blocks=sorted(blocks_of(config)))
@@ -84,7 +81,7 @@ def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None
 
 @dataclass
 class _Told:
-    """Collects the tables of a solution, and headline figures that need further solves."""
+    """The tables of a solution, and the headline figures that need further solves."""
 
     asked: Asked
     answer: Answer
@@ -144,13 +141,8 @@ class _Told:
             text = f"{more:,.0f} {self.answer.program.worth_unit}, weighted"
         self.lines.append(Line("worth_of_foresight", "Worth of planning ahead", text))
 
-    # --- scenarios -------------------------------------------------------------------------------
-
     def _scenarios(self) -> None:
-        """Add a table of the scenarios in the last year, and a table of robust sites.
-
-        Regret and robust sites are left out if a scenario's best plan was not found in time.
-        """
+        """Add tables of the scenarios in the last year and, if found in time, of robust sites."""
         answer, program = self.answer, self.answer.program
         plan = program.scenario_plan
         assert plan is not None
@@ -175,10 +167,8 @@ class _Told:
             self.tables["robust"] = _robust(answer, best_plans)
         self.tables["scenarios"] = table
 
-    # --- fairness, money -------------------------------------------------------------------------
-
     def _fairness(self) -> None:
-        """Add the Gini coefficient of the zones' shares served, and add the price of fairness."""
+        """Add the Gini coefficient of the zones' shares served, and the price of fairness."""
         asked, answer = self.asked, self.answer
         assert asked.zones is not None
         zones = self.tables["zones"]
@@ -220,7 +210,7 @@ class _Told:
         return f"{text}{worth:,.0f} kWh/day more, and {gain:g} per PKR m are required"
 
     def _unspent(self, outcome: Outcome) -> str:
-        """State the unspent money, if any, and a bound on the worth that this money could add."""
+        """State the unspent money, if any, and a bound on the worth that it could add."""
         left, proof = outcome.budget_pkr - outcome.subsidy_pkr, self.answer.proofs[0].proof
         if left < max(LITTLE_PKR, LITTLE * outcome.budget_pkr) or not math.isfinite(proof.bound):
             return ""
@@ -229,7 +219,7 @@ class _Told:
         return f"{text}{self.answer.program.worth_unit} more with it"
 
     def _left(self, outcome: Outcome) -> str:
-        """State the money that the least gain leaves unspent, and what this money could add."""
+        """State the money that the least gain leaves unspent, and the worth that it could add."""
         left = outcome.budget_pkr - outcome.subsidy_pkr
         if left < 1.0:
             return ""
@@ -317,9 +307,9 @@ def cost_table(parts: Mapping[str, float]) -> pd.DataFrame:
 def lines_of(
     asked: Asked, outcome: Outcome, unit: str, others: Iterable[Line] = ()
 ) -> Iterator[Line]:
-    """Yield the headline figures of the outcome's tables and those in `others`, in reading order.
+    """Yield the headline figures of the outcome, and those of further solves, in reading order.
 
-    `unit` is the program's unit of worth. `others` are figures from further solves.
+    `unit` is the program's unit of worth. `others` has the figures of further solves.
     """
     keys, tables = asked.config.program, outcome.tables
     solved = {one.field: one for one in others}
@@ -378,7 +368,7 @@ def lines_of(
 def then_line(one: AimProof, outcome: Outcome) -> Line:
     """Return the proof of a later aim as a headline figure.
 
-    The aim of shortest drives is shown as mean minutes per driver if the plan has a single slice.
+    Shortest drives are shown as minutes per driver if the plan has a single slice.
     """
     proof, served = one.proof, outcome.served_kwh_day
     if one.aim == "shortest drives" and len(outcome.slices) == 1 and served > 0:
@@ -388,11 +378,7 @@ def then_line(one: AimProof, outcome: Outcome) -> Line:
 
 
 def _robust(answer: Answer, best_plans: Sequence[Answer]) -> pd.DataFrame:
-    """Return one row per site with a station in the plan or in a scenario's best plan.
-
-    Columns: ``site_id``, ``in_plan``, ``scenarios`` (number of scenarios whose best plan has a
-    station at the site) and ``robust`` (whether every scenario's best plan has one).
-    """
+    """Return one row per site with a station in the plan or in a scenario's best plan."""
     sites = answer.program.instance
     standing = [
         set(sites.site_ids[sites.offer_site[one.standing]]) for one in (answer, *best_plans)
@@ -487,8 +473,7 @@ def cells_by_year(
     """Return a table of demand and service: one row per year, cell and vehicle class.
 
     Columns: ``year``, ``cell_id``, ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day`` and
-    ``site_id`` (the station that serves most of the demand). If stations serve equal amounts, the
-    first id is shown. If no demand is served, ``site_id`` is blank.
+    ``site_id`` (the station that serves most, the first id if several do; blank if none does).
     """
     parts = []
     for year, wanted in demand.items():

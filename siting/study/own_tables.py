@@ -15,7 +15,7 @@ from siting.export.dictionary import is_own
 from siting.files import plain_column, read_csv, read_layer
 from siting.tables import COST_PARTS, DEMAND, REACH, Table, find_faults
 
-# Pattern of the names of rows and columns in a matrix without ids.
+# Pattern of the row and column names of a matrix without ids.
 PLACE = "#{}"
 # Standard columns of a demand table; all other columns are the user's own.
 _TOLD = {*(column.name for column in DEMAND.columns), "lon", "lat", "geometry"}
@@ -26,10 +26,10 @@ def own_demand(
 ) -> pd.DataFrame:
     """Return the user's own demand (`siting.tables.DEMAND`), summed by cell and class.
 
-    `path` is a CSV with ``cell_id``, or a layer. Rows of a layer are assigned to the nearest cell
-    within `most_m` metres. The file needs ``demand_kwh_day`` and, if there are several `classes`,
-    ``vehicle_class``. The user's ``demand_id`` and other columns are kept if no two rows share a
-    cell and class. An `InputError` lists every problem, such as unknown cells or rows too far away.
+    `path` is a CSV with ``cell_id``, or a layer, whose rows are assigned to the nearest cell within
+    `most_m` metres. The file needs ``demand_kwh_day`` and, for several `classes`,
+    ``vehicle_class``. Other columns are kept if no two rows share a cell and class. An `InputError`
+    lists every problem, such as unknown cells or rows too far away.
     """
     if path.suffix == ".csv" and "cell_id" in read_csv(path, nrows=0).columns:
         texts = ("cell_id", "vehicle_class", "demand_id")
@@ -83,10 +83,9 @@ def own_reach(
     """Return the user's own drive times within the cutoff (`siting.tables.REACH`).
 
     `path` is a CSV with ``cell_id``, ``site_id`` and ``travel_min`` (including access), or a matrix
-    of minutes. A matrix has ``cell_id`` and a column per site; a value is blank or ``inf`` if there
-    is no route from the cell to the site. The ids ``#1``, ``#2`` … stand for the cells and the
-    sites in the order of the study's tables. Drives longer than `most_min` (the cutoff, min) are
-    left out. An `InputError` lists every problem, such as repeated pairs or unknown cells.
+    of minutes with ``cell_id`` and a column per site. A blank or ``inf`` means that there is no
+    route. A matrix may number cells and sites ``#1``, ``#2`` … in the study's order. `most_min` is
+    the cutoff (min). An `InputError` lists every problem, such as repeated pairs or unknown cells.
     """
     known = {"cell_id": cells["cell_id"], "site_id": sites["site_id"]}
     drives = _read(path, REACH, known, as_rows=lambda given: _as_rows(given, known, path))
@@ -98,9 +97,8 @@ def own_reach(
 def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame) -> pd.DataFrame:
     """Return the user's own offers, with the columns of the study's offers.
 
-    `path` is a CSV with the columns of ``Study.offers``. Rows of `made` may be changed or left out,
-    and new rows added. An `InputError` lists every problem, such as repeated offers or unknown
-    sites.
+    `path` is a CSV with the columns of ``Study.offers`` (`made`), whose rows may be changed, left
+    out or added. An `InputError` lists every problem, such as repeated offers or unknown sites.
     """
     given = _read(path, spec, {"site_id": sites["site_id"]}, tuple(map(str, made.columns)))
     apart = (given[list(COST_PARTS)].sum(axis=1) - given["cost_pkr"]).abs() > 1.0
@@ -115,7 +113,7 @@ def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame)
 
 
 def _as_rows(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> pd.DataFrame:
-    """Return a matrix of minutes as a table with one row per pair, and other tables unchanged."""
+    """Return a matrix of minutes as one row per pair, and other tables unchanged."""
     if "cell_id" not in given.columns or not {"site_id", "travel_min"}.isdisjoint(given.columns):
         return given
     wide = given.set_index("cell_id")

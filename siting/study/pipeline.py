@@ -34,8 +34,7 @@ from siting.study.stages import Context, Event, Report, Stage, notebook, stages_
 class Study:
     """One configuration, its stages as tables, and the plan.
 
-    Each stage is computed once, when it is first read. Nothing is written; see `siting.run` for the
-    run folder.
+    Each stage is computed once, when it is first read. `siting.run` writes the run folder.
 
     Parameters
     ----------
@@ -44,15 +43,14 @@ class Study:
     overrides
         ``key.path=value`` strings that replace keys of the file.
     progress
-        Called with an `Event` when a stage is done, and at intervals while solving;
-        ``siting.show_progress()``, the default in a notebook, shows the events.
+        Called with an `Event` when a stage is done, and at intervals while solving. The default in
+        a notebook is ``siting.show_progress()``.
     today
         The current date. The target year must not be before this date.
     tables
         Known tables, by the name of their stage.
     keys
-        Keys of the configuration, as in `with_`. Without a file, `keys` are the whole
-        configuration.
+        Keys of the configuration, as in `with_`.
 
     Attributes
     ----------
@@ -61,9 +59,9 @@ class Study:
     seconds
         Run time of each stage (s), excluding the stages that it reads.
     reused
-        Groups of stages that are taken from a run folder instead of being computed.
+        Groups of stages taken from a run folder.
     start
-        Offers of the run folder's plan, used as the warm start of a solve.
+        Offers of the run folder's plan, for the warm start of a solve.
     spare
         The time left for further results of the plan.
 
@@ -111,7 +109,6 @@ class Study:
     surface_weights = to_demand.surface_weights
     surfaces = to_demand.surfaces
     demand = to_demand.demand
-    # The factors of a cell's demand.
     cell_places = to_demand.cell_places
     energy_factors = to_demand.energy_factors
     fleet_paces = to_demand.fleet_paces
@@ -155,17 +152,14 @@ class Study:
     sourced_figures = provenance.sourced_figures
     settings = provenance.settings
     assumptions = provenance.assumptions
-    # The cards of new stations.
+    # Further results on the plan.
     cards = alternatives_text.cards
-    # The plan by place, and its binding limits.
     places_used = binds.places_used
     binding = binds.binding
     standing_sales = binds.standing_sales
-    # Break-evens, and the effect of each figure.
     station_accounts = decides.station_accounts
     break_evens = decides.break_evens
     figure_swings = decides.figure_swings
-    # The plan under other circumstances.
     day = robustness.day
     isochrones = robustness.isochrones
     what_if = robustness.what_if
@@ -196,7 +190,7 @@ class Study:
         self._tables: dict[str, Any] = dict(tables or {})
         self._found: dict[str, str] = {}
         self._inner: list[float] = []
-        # Another study, and the names of the stages whose tables are taken from that study.
+        # Another study, and the names of the stages taken from that study.
         self._shared: tuple[Study, frozenset[str]] | None = None
 
     @property
@@ -259,9 +253,8 @@ class Study:
         ------
         list of str
             A list to which the caller appends the result in words. If the list stays empty, nothing
-            is reported, and the time is added to that of the surrounding stage.
+            is reported, and the time counts towards the surrounding stage.
         """
-        # The time of a stage excludes earlier stages that are computed while the stage runs.
         begun, heard = time.perf_counter(), list[str]()
         self._inner.append(0.0)
         try:
@@ -282,16 +275,15 @@ class Study:
         return [at_hand[n] if n in at_hand else getattr(self, n) for n in stage.parameters]
 
     def with_(self, **keys: Any) -> Self:
-        """Return the study with some keys changed. Stages that do not read changed keys are kept.
+        """Return the study with some keys changed. Stages that the change does not affect are kept.
 
         Parameters
         ----------
         keys
-            Keys of the YAML file, by name. A key that occurs in only one section can be given
-            without the section (``budget_pkr``). Other keys are nested as dicts, which change only
-            the keys that they name: ``offers={"subsidy": {"rule": "share"}}``. Lists are replaced
-            as a whole. A GeoDataFrame, a DataFrame, an OSMnx graph or a `siting.Network` can
-            replace a file.
+            Keys of the YAML file. A key of only one section needs no section (``budget_pkr``).
+            Other keys are nested in dicts, which change only the keys that they name:
+            ``offers={"subsidy": {"rule": "share"}}``. Lists are replaced as a whole. A
+            GeoDataFrame, DataFrame, OSMnx graph or `siting.Network` can replace a file.
 
         Raises
         ------
@@ -304,7 +296,7 @@ class Study:
         >>> richer.plan.headline()  # doctest: +SKIP
         """
         config = changed(self.config, keys, lay_down)
-        # If a file is read again, it may differ from the file that the run used.
+        # A file that is read again may differ from the file that the run used.
         known = still_known(self.known_inputs.values(), changed_keys(self.config, config))
         return self.with_stages({"known_inputs": known}, config, progress=self.progress)
 
@@ -351,8 +343,7 @@ class Study:
     ) -> Self:
         """Return the same study with the demand of another year, scenario or case.
 
-        Stages that do not depend on demand are shared with this study, so sites and reach are
-        computed only once.
+        Stages that do not depend on demand, such as sites and reach, are shared with this study.
         """
         asked = self.config.demand
         other = {"scenario": scenario or asked.scenario, "case": case or asked.case}
@@ -406,7 +397,7 @@ class Study:
 
 
 def _takes_words(call: Any) -> None:
-    """Add all configuration keys to a call's signature, so that editors can complete them."""
+    """Add all configuration keys to a call's signature, for completion in editors."""
     declared = signature(call)
     *plain, rest = declared.parameters.values()  # the last is `**keys`
     more = [

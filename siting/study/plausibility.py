@@ -34,9 +34,9 @@ def doubts_of(
 ) -> list[str]:
     """Return possible errors in location, population and cell size, in plain words.
 
-    `cells` are the demand cells with ``people``. `zones` are the zones in which people are counted,
-    with ``name`` and ``people``. `outline` surrounds the roads, lon/lat. `drive_kmh` is the mean
-    speed on the roads (km/h); if it is infinite, cell sizes are not checked.
+    `cells` has the ``people`` of each cell, and `zones` the ``name`` and counted ``people`` of each
+    zone. `outline` surrounds the roads, lon/lat. `drive_kmh` is the mean speed on the roads; cell
+    sizes are not checked if the speed is infinite.
     """
     asked, people = config.demand, float(cells["people"].sum())
     if not people:
@@ -87,7 +87,7 @@ def _grain(side_km: float, drive_kmh: float, cutoff_min: float) -> list[str]:
 
 
 def _place(city: str, row: pd.Series[Any], extent: Any, outline: Any) -> list[str]:
-    """Return a warning if the roads lie outside the city whose figures the demand uses."""
+    """Return a warning if the roads lie far from the city whose figures the demand uses."""
     there = gpd.GeoSeries([extent, outline.centroid], crs=4326).to_crs(int(row["utm_epsg"]))
     if float(there.iloc[0].distance(there.iloc[1])) <= FAR_KM * 1000:
         return []

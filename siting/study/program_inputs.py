@@ -1,4 +1,4 @@
-"""The inputs of a program: the requirements of a configuration, and the tables of its stages."""
+"""The inputs of a program: a configuration's requirements, and the tables of its stages."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from siting.program.money import GapRule
 from siting.study.program_zones import zone_of_demand
 from siting.tables import capacity_columns, capacity_groups, may_be_built
 
-# Key of a slice: a year, a scenario, a pair of year and scenario, or None without years and
-# scenarios.
+# Key of a slice: a year, a scenario, a pair of both, or None without years and scenarios.
 Key = Any
 Demands = Mapping[Key, pd.DataFrame]
 
@@ -32,7 +31,7 @@ class Need:
     offers: pd.DataFrame  # `cost_pkr`: the need of each offer over its life (present value, PKR)
     # Present value of the margin on one kWh/day over the life, by class.
     margin_pkr: dict[str, float]
-    # Cap on the public money for the need: PKR by offer_id, or one share of the need for all.
+    # Cap on public money: PKR by offer_id, or one share of the need for all offers.
     cap: float | Mapping[str, float]
     sales_share: float  # share of the planned sales at which a station must break even
     concessions: Mapping[str, str]  # the concession of each site that has one, by site_id
@@ -140,8 +139,8 @@ def demands_of(
 ) -> tuple[Demands, dict[int | None, pd.DataFrame]]:
     """Return the demand by year and scenario, and the configuration's own demand by year.
 
-    `demand` is the configuration's own demand. `other_demand` takes a `year`, a fleet `scenario`
-    and a `case`, and returns the demand. An omitted argument has the configuration's own value.
+    `demand` is the configuration's own. `other_demand` returns the demand of a `year`, a fleet
+    `scenario` and a `case`, each of which is by default the configuration's own.
     """
     program = config.program
     years: Sequence[int | None] = list(program.years.budgets_pkr) if program.years else [None]
@@ -216,9 +215,8 @@ def need_of(
 ) -> Need:
     """Return the inputs of the viability gap for the offers.
 
-    The margin of a vehicle class is the margin at the least profitable charger group that the class
-    can use, so that earnings are never overstated. `unpaid` marks offers that owners must build
-    with their own money.
+    The margin of a vehicle class is that of the least profitable charger group that fits, so that
+    earnings are never overstated. `unpaid` marks offers that owners must build with own money.
     """
     subsidy = subsidy_of(config)
     terms = economics.gap_terms(offers, rules, subsidy)
@@ -238,14 +236,14 @@ def need_of(
     refuse(naming("money.prices_pkr_kwh", what, lost, fix))
     if open_.any():
         _require_passable(offers[open_], rules, subsidy)
-    # An extension must earn its need from sales beyond the existing chargers' capacity. The need is
-    # therefore raised by the largest margin on sales within the existing capacity.
+    # An extension must earn its need from sales beyond the existing capacity. The need is therefore
+    # raised by the largest margin on sales within the existing capacity.
     most = np.zeros(len(offers))
     for group in groups:
         if (has := offers[f"capacity_{group}_kwh_day"].to_numpy(dtype=float) > 0).any():
             most[has] = np.maximum(most[has], economics.worth_pkr_kwh_day(at_rate, group))
     need += subsidy.hurdle.sales_share * offers["standing_kwh_day"].to_numpy(dtype=float) * most
-    # Public money is the program's own decision here, not a property of an offer.
+    # Public money is the program's decision here, not a property of an offer.
     nothing = existing | unpaid.to_numpy(bool)
     needing = offers.assign(cost_pkr=np.where(nothing, 0.0, need), subsidy_pkr=0.0)
     cap = dict(zip(terms["offer_id"], terms["cap_pkr"].astype(float), strict=True))

@@ -15,10 +15,7 @@ from siting.files import missing_columns, read_layer
 
 
 def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | None:
-    """Return the zone of each cell, by ``cell_id``; None if `zones` is None.
-
-    A cell's zone is the zone that contains the cell's centre; blank if no zone does.
-    """
+    """Return the zone of each cell, by ``cell_id`` (blank if in none); None without zones."""
     if zones is None:
         return None
     key, centres = "program.zones", cells.geometry.representative_point()
@@ -31,8 +28,7 @@ def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | N
     elif zones.kind == "grid":
         column = np.floor(centres.x / zones.size_m).astype(int)
         row = np.floor(centres.y / zones.size_m).astype(int)
-        # Columns and rows are numbered from the south-west corner of the cells, so that names stay
-        # short.
+        # Numbers start at the south-west corner of the cells, so that names stay short.
         column, row = column - column.min() + 1, row - row.min() + 1
         names = ("row " + row.astype(str) + " column " + column.astype(str)).to_numpy()
     else:
@@ -63,11 +59,11 @@ def zone_of_demand(demand: pd.DataFrame, zone_of_cell: pd.Series) -> pd.Series:
 def zone_table(
     zones: pd.Series, demand: pd.DataFrame, service: pd.DataFrame, floors: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Return one row per zone with its demand and service.
+    """Return the demand and service of each zone, one row per zone.
 
-    `zones` has the zone of each demand row, by ``demand_id`` (blank if it is in no zone). `floors`
-    has the share that must be served in each zone with a floor. Columns: ``zone``,
-    ``demand_kwh_day``, ``served_kwh_day``, ``served_share`` (1 without demand), ``floor_share``.
+    `zones` has the zone of each demand row, by ``demand_id`` (blank if none), and `floors` the
+    share that must be served in each zone with a floor. Columns: ``zone``, ``demand_kwh_day``,
+    ``served_kwh_day``, ``served_share`` (1 without demand) and ``floor_share``.
     """
     of_row = demand["demand_id"].astype(str).map(zones)
     served = service.groupby("demand_id")["served_kwh_day"].sum()
@@ -85,9 +81,9 @@ def zone_table(
 def gini(share: np.ndarray, weight: np.ndarray) -> float:
     """Return the Gini coefficient of a share over zones, 0 (all equal) to 1.
 
-    The coefficient is ``d / (2 m)``, where ``m`` is the mean share and ``d`` is the mean difference
-    between the shares of two people (or kWh of demand) chosen at random. If ``m`` is 0, the
-    coefficient is 0. `weight` is the population or the demand of each zone.
+    The coefficient is ``d / (2 m)`` (0 if ``m`` is 0), where ``m`` is the mean share and ``d`` is
+    the mean difference between the shares of two people (or kWh of demand) chosen at random.
+    `weight` is the population or the demand of each zone.
 
     >>> gini(np.array([0.0, 1.0]), np.array([1.0, 1.0]))
     0.5

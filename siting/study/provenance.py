@@ -33,7 +33,7 @@ _RANGED = {
 
 @stage()
 def known_inputs() -> dict[str, dict[str, Any]]:
-    """The records of inputs that a run folder has stored, by the key of the input; see `inputs`."""
+    """The input records of a run folder, by the key of the input; see `inputs`."""
     return {}
 
 
@@ -88,10 +88,7 @@ def input_records(config: Config) -> dict[str, dict[str, Any]]:
 def contents(
     network_sha256: str, cells: Layer, demand: Table, candidates: Layer, offers: Table, reach: Table
 ) -> dict[str, str]:
-    """The SHA-256 of each main table, for comparing runs.
-
-    Downloads have no input file, but the hashes of roads and candidates identify them.
-    """
+    """The SHA-256 of each main table, for comparing runs even if inputs were downloaded."""
     names = ("cells", "demand", "candidates", "offers", "reach")
     hashes = map(content_sha256, (cells, demand, candidates, offers, reach))
     return {"roads": network_sha256, **dict(zip(names, hashes, strict=True))}
@@ -193,10 +190,7 @@ def figures(
     city_people: float,
     surface_weights: Table,
 ) -> Table:
-    """The figures behind the energy and the surfaces, with their ranges, sources and confidence.
-
-    `all_figures` adds the figures of the fleet model.
-    """
+    """The figures behind the energy and the surfaces, with their ranges, sources and confidence."""
     share = f"{cells['people'].sum():,.0f} people in the study area, divided by "
     share += f"{city_people:,.0f} in the city"
     energy_figures = people_to_energy.demand_figures(area, share)
@@ -265,7 +259,7 @@ def settings(config: Config, city: Row, availability: float) -> Table:
         ("availability", availability, "share", power),
     ]
     frame = pd.DataFrame(rows, columns=["figure", "value", "unit", "source"])
-    # The range from the table is widened to include the value that the user sets.
+    # The range of the table is widened to include the user's value.
     ends = {}
     for figure, (table, item) in _RANGED.items():
         known = reference.table(table).set_index("item")
@@ -283,8 +277,7 @@ def assumptions(sourced_figures: Table, settings: Table) -> Table:
     """Every figure behind the plan, one per row, with its source and confidence mark.
 
     Columns: ``figure``, ``of`` (vehicle class, charger …), ``value``, ``low``, ``high``, ``unit``,
-    ``source``, ``confidence``, ``table`` (the file with the figure) and ``used_for``. Settings of
-    the configuration come before figures of stations and money.
+    ``source``, ``confidence``, ``table`` (the file with the figure) and ``used_for``.
     """
     rows = placed(settings, CONFIG, SETTINGS)
     # Availability is the only setting whose value can come from a table.
@@ -299,7 +292,7 @@ def assumptions(sourced_figures: Table, settings: Table) -> Table:
 
 
 def _from_own(rows: Table, name: str, path: Path | None) -> Table:
-    """Return the figures, with the user's file as the ``table`` of figures that come from it."""
+    """Return the figures; those from the user's file have this file as their ``table``."""
     if path is None:
         return rows
     in_file = pd.MultiIndex.from_frame(reference.table(name, path)[["figure", "vehicle_class"]])
@@ -372,8 +365,7 @@ def all_figures(
 ) -> Table:
     """Return every figure of the demand, from vehicle sales to place weights.
 
-    The columns are `siting.reference.listing.LISTED`. `fleets` names the fleet scenarios to list
-    besides that of the configuration.
+    The columns are `siting.reference.listing.LISTED`. `fleets` has further fleet scenarios to list.
     """
     parts = _energy_figures(asked, figures, city, fleets)
     used = vehicles[vehicles["vehicle_class"].isin(list(asked.vehicle_classes))]
@@ -411,8 +403,7 @@ def station_figures(config: Config, chargers: Table) -> list[Table]:
             rows = rows[rows["vehicle_class"].isin(classes)]
         return listed(name, rows)
 
-    # These figures are always listed, because every run reports its service under both capacity
-    # rules.
+    # Every run needs these figures, because it reports its service under both capacity rules.
     taken = reference.table("time_utilisation").assign(figure="service.time_utilisation")
     taken = taken[taken["charger_group"].isin(groups)]
     taken = with_own(taken, asked.service.time_utilisation, "charger_group", "use_share")

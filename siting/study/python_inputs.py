@@ -1,7 +1,6 @@
 """Store tables and graphs given in Python as files for all later stages.
 
-Each input becomes a file in the ``given`` folder of the cache. A study then checks and hashes the
-file like any other, and keeps a copy in the run folder.
+Each input becomes a file in the ``given`` folder of the cache. A run folder keeps a copy.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from siting.study.own_tables import PLACE
 from siting.writing import NO_PLACE, PART_FILE, write_whole
 
 GIVEN = "given"
-# Matches the path of a Python input. Messages show the key of the input instead.
+# The path of a Python input. Messages show the key of the input instead.
 _LAID = re.compile(rf"\S*[/\\]{GIVEN}[/\\](?:[0-9a-f]{{16}}[/\\])?([a-z0-9_.]+)\.[a-z]+\b")
 
 
@@ -76,7 +75,7 @@ def in_words(err: SitingError) -> SitingError:
 def copied(config: Config, folder: Path) -> Config:
     """Return a configuration that points to the run folder's copies of the Python inputs.
 
-    Other files are not copied. Paths are relative to `folder`, so that the folder can be moved.
+    Paths are relative to `folder`, so that the folder can be moved.
     """
     copies: dict[Path, Path] = {}
     for path in dict.fromkeys(input_files(config).values()):
@@ -111,7 +110,7 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
             layer = _with_labels(value, name)
             return ".parquet", lambda part: _to_parquet(layer, part, name)
         case pd.DataFrame() if "cell_id" not in value.columns and name == "reach.table_csv":
-            # A matrix of clients by facilities: the index names cells, and columns name sites.
+            # A matrix: the index names cells, and the columns name sites.
             matrix = value.rename_axis("cell_id").reset_index()
             return ".csv", lambda part: matrix.to_csv(part, index=False)
         case np.ndarray() if value.ndim == 2:
@@ -132,11 +131,7 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
 
 
 def _with_labels(layer: gpd.GeoDataFrame, name: str) -> gpd.GeoDataFrame:
-    """Return a layer of places or people, with the labels of its index as a column.
-
-    If the layer has no ``id``, the labels become the ``id``. Every output then uses the user's
-    names.
-    """
+    """Return a layer with the labels of its index as a column (``id`` if the layer has none)."""
     numbered = isinstance(layer.index, pd.RangeIndex) and layer.index.name is None
     if not name.startswith(("candidates.sources", "demand.people")):
         return layer

@@ -1,9 +1,7 @@
 """Queues at a plan's ports: expected waits by the Erlang C formula, and simulated days.
 
-Two days are simulated. On the ``planned`` day, only the drivers whom the plan serves arrive, each
-at the planned station. The ``planned`` day tests the program's capacities. On the ``free`` day, all
-drivers arrive, and choose a station by its drive, queue and charging time. The ``free`` day tests
-the plan under free choice.
+On the ``planned`` day, only the drivers whom the plan serves arrive, each at the planned station.
+On the ``free`` day, all drivers arrive, and choose a station by drive, queue and charging time.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ class Waiting:
 
     sessions: Sessions
     chargers: pd.DataFrame
-    standard: Service  # `offers.service`: with a wait, and the share of drivers who may wait longer
+    standard: Service  # `offers.service`: a wait, and the share of drivers who may wait longer
 
     @classmethod
     def of(cls, study: Any) -> Waiting:
@@ -52,7 +50,7 @@ class Waiting:
 
 
 def allotted(plan: Plan) -> pd.DataFrame:
-    """Return a plan's service with the energy in the column ``kwh_day``, as simulations expect."""
+    """Return a plan's service with its energy as ``kwh_day``, as simulations expect."""
     return plan.service.rename(columns={"served_kwh_day": "kwh_day"})
 
 
@@ -71,16 +69,14 @@ def simulated(
     rules: simulation.Rules,
     told: Callable[[str], None] | None = None,
 ) -> dict[str, simulation.Days]:
-    """Return the simulated days of a plan, ``planned`` and ``free``.
+    """Return the simulated days, ``planned`` and ``free``, of a plan with at least one station.
 
-    The plan must have at least one station. `told` is called with a line of text after each of the
-    two days.
+    `told` is called with a line of text after each day.
     """
     ports, sessions = waiting.ports(plan), waiting.sessions
     wanted = demand.rename(columns={"demand_kwh_day": "kwh_day"})
     days_by_case: dict[str, simulation.Days] = {}
-    # Each driver on the planned day has one station, so an origin is a pair of a cell and a
-    # station.
+    # On the planned day each driver has one station: an origin is a pair of cell and station.
     sent = allotted(plan)
     sent["place"] = sent["cell_id"] + " to " + sent["site_id"]
     for case, wants, near in (

@@ -131,7 +131,7 @@ def places(config: Config, network: Network, poi_weights: Table) -> Layer | None
     except sites.NoPlaceError as err:
         fix = "leave out demand.surfaces (demand is then placed where people live), or name a layer"
         raise InputError([Fault(f.where, f.what, fix, f.ids) for f in err.faults]) from err
-    # A layer may extend beyond the study area. Places far from any road must not receive energy.
+    # The layer may exceed the road network; places far from any road must not receive energy.
     area = outline(network, config.reach.max_snap_m)
     inside = known.geometry.representative_point().within(area)
     return gpd.GeoDataFrame(known[inside].reset_index(drop=True))
@@ -147,9 +147,8 @@ def candidate_layers(
 ) -> tuple[list[gpd.GeoDataFrame], pd.DataFrame]:
     """Return the layers of places, and a table of the sources that yield no place.
 
-    There is one layer (lon/lat) per source that yields a place, and existing stations come first.
-    Columns of the table: ``key`` (of the source) and ``what`` (what is missing). Raises
-    `InputError` if no source yields a place.
+    There is one layer (lon/lat) per source that yields a place, after existing stations. Columns of
+    the table: ``key`` and ``what`` (what is missing). Raises `InputError` if no source yields one.
     """
     layers = []
     if config.candidates.existing is not None:
@@ -195,7 +194,7 @@ def with_own_names(
 ) -> gpd.GeoDataFrame:
     """Return places with the prefix ``user_`` removed from the user's columns.
 
-    A column keeps the prefix if another column has its bare name, for example a column of `layers`.
+    A column keeps the prefix if its bare name is taken, for example by a column of `layers`.
     """
     own = [str(c) for c in places.columns if str(c).startswith(sites.OWN) and c != sites.OWN_ID]
     bare = {name: name.removeprefix(sites.OWN) for name in own}
@@ -209,10 +208,7 @@ def with_own_names(
 
 
 def with_columns_of(people: gpd.GeoDataFrame, cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the cells, with the user's columns of the people layer added.
-
-    If the rows in a cell have different values in a column, the value of the cell is blank.
-    """
+    """Return the cells with the user's columns of the people layer; blank where values differ."""
     own = [c for c in people.columns if str(c).startswith(sites.OWN)]
     if not own:
         return cells
@@ -225,10 +221,7 @@ def with_columns_of(people: gpd.GeoDataFrame, cells: gpd.GeoDataFrame) -> gpd.Ge
 
 
 def left_out(dropped: pd.DataFrame) -> dict[str, int]:
-    """Return the number of places left out, by reason.
-
-    `OUTSIDE` and `FAR` are always listed. Other reasons are listed only if they occur.
-    """
+    """Return the number of places left out, by reason; `OUTSIDE` and `FAR` are always listed."""
     reason = dropped["reason"].astype(str)
     begins = {
         OUTSIDE: sites.OUTSIDE,
@@ -265,10 +258,9 @@ def _area_of(config: Config, network: Network) -> Polygon | MultiPolygon:
 def configurations_of(
     offers: Offers, chargers: pd.DataFrame | None = None
 ) -> dict[str, dict[str, int]]:
-    """Return each configuration by name, as a dict with the number of chargers of each type.
+    """Return the number of chargers of each type, by name of the configuration.
 
-    Sizes are included under the names that their offers have. `chargers` is the catalogue; by
-    default, it is read from the file that `offers` names.
+    Sizes have the names of their offers. `chargers` is the catalogue, by default that of `offers`.
     """
     if chargers is None:
         chargers = sites.charger_catalogue(offers.chargers_csv)

@@ -1,4 +1,4 @@
-"""Make the plan of an outcome: compute figures per site and station, and recount the plan."""
+"""Make a plan from an outcome, with figures per site and station, and check it by a recount."""
 
 from __future__ import annotations
 
@@ -44,10 +44,9 @@ def recounted_plan(
     *,
     tables: PlanTables,
 ) -> Plan:
-    """Return the plan of an outcome with its business case, and recount the plan.
+    """Return the plan of an outcome with its business case, recounted by `siting.verify.recount`.
 
-    The recount is `siting.verify.recount`. A `VerifyError` lists every figure of the plan that the
-    recount contradicts.
+    A `VerifyError` lists every figure of the plan that the recount contradicts.
     """
     plan = make_plan(outcome, tables, title=config.title, note=config.note)
     table, hurdle = plan.sites, subsidy_of(asked.config).held_to
@@ -85,8 +84,7 @@ def business_of(
 ) -> pd.DataFrame:
     """Return the business case of each new station, computed from the energy that it serves.
 
-    `drawn` is the public money (PKR) that each offer of the plan draws, by ``offer_id``; existing
-    stations are included.
+    `drawn` has the public money (PKR) of all offers of the plan, by ``offer_id``.
     """
     chosen = offers[offers["offer_id"].isin(list(drawn.index))]
     chosen = chosen.assign(subsidy_pkr=chosen["offer_id"].map(drawn).astype(float))
@@ -132,9 +130,9 @@ def headroom_kw(candidates: gpd.GeoDataFrame, default_kw: float) -> pd.Series[fl
 def account_of(
     asked: Asked, outcome: Outcome, sites: pd.DataFrame, spare_kw: pd.Series[float]
 ) -> Account:
-    """Return what the recount needs: the claims of a plan, and the tables it was made from.
+    """Return what the recount needs: the claims of a plan, and the tables behind the plan.
 
-    `spare_kw` is the spare power of the grid by ``site_id``.
+    `spare_kw` is the headroom by ``site_id``.
     """
     keys, years = asked.config.program, asked.config.program.years
     budget: float | dict[int, float] = keys.budget_pkr if years is None else dict(years.budgets_pkr)
@@ -197,10 +195,7 @@ def own_account(asked: Asked, outcome: Outcome, sites: pd.DataFrame) -> Account:
 
 
 def _inputs_of(asked: Asked) -> dict[str, Any]:
-    """Return the input tables of an account.
-
-    If public money fills the viability gap, the costs of the offers are replaced by their needs.
-    """
+    """Return the tables of an account, with needs as costs if public money fills the gap."""
     offers = asked.offers
     if asked.need is not None:
         offers = asked.need.offers
@@ -266,10 +261,7 @@ def _members(asked: Asked, *, zones_only: bool = False) -> pd.DataFrame:
 
 
 def _near(asked: Asked) -> pd.Series:
-    """For each demand row, return `REACHABLE` if a station could reach it, else a blank.
-
-    The floor on reachable demand applies to the rows that are not blank.
-    """
+    """Return `REACHABLE` for each demand row within reach of a possible station, else a blank."""
     rows = next(iter(asked.own.values()))
     forbidden = asked.offers["site_id"].isin(asked.forbidden)
     open_ = (texts_of(asked.offers, "reason") == "") & ~forbidden

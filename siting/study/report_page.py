@@ -33,16 +33,14 @@ def write_report(
 ) -> Path:
     """Write the report of a stored run as one self-contained HTML file; return its path.
 
-    The same folder always yields the same bytes.
+    The same folder always yields the same bytes. `folder` is a run folder. `out` is the new file;
+    by default, ``report.html`` in the folder is replaced. `frontier` is a folder of
+    `siting frontier` for the same study, whose curve is added. `language` is ``en`` or ``ur``
+    (Urdu); by default, the language of the run's configuration.
 
-    `folder` is a run folder, as `siting run` wrote it. `out` is the new file to write; by default,
-    ``report.html`` in the folder is replaced. `frontier` is a folder that `siting frontier` wrote
-    for the same study; the curve of the frontier is added to the report. `language` is ``en`` or
-    ``ur`` (Urdu); by default, it is the language of the run's configuration.
-
-    Raises `InputError`, with a list of all problems, if the folder is incomplete, edited or in
-    another format. Raises `VerifyError` if the stored plan contradicts its tables. Raises
-    `MissingExtraError` if the packages of the ``report`` extra are not installed.
+    Raises `InputError`, with all problems, if the folder is incomplete, edited or in another
+    format, `VerifyError` if the stored plan contradicts its tables, and `MissingExtraError` if the
+    packages of the ``report`` extra are not installed.
 
     >>> write_report(Path("runs/lahore-20261124-101500"))  # doctest: +SKIP
     PosixPath('runs/lahore-20261124-101500/report.html')
@@ -65,10 +63,7 @@ def page_of(run: RunRecord, frontier: Path | None = None, language: str | None =
 
 
 def record_of(source: Source) -> RunRecord:
-    """Return the record of a run folder, a study or a plan, from which the report is made.
-
-    Raises `InputError` and `VerifyError` as `write_report` does.
-    """
+    """Return the record of a run folder, study or plan; raises errors as `write_report` does."""
     study = study_of(source)
     if isinstance(source, Path | str):
         plan = plan_of(study, Path(source))

@@ -1,7 +1,6 @@
 """Compute what a plan's stations serve under different demand or capacity.
 
-The stations stay fixed, and only their service is solved again. `siting evaluate` uses this to
-score plans from outside, and a run uses it for its plan under other circumstances.
+The stations stay fixed, and only their service is solved again.
 """
 
 from __future__ import annotations
@@ -34,10 +33,9 @@ def with_program(asked: Asked, **keys: Any) -> Asked:
 
 
 def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
-    """Return the program's inputs for the last year only. The only aim is maximum energy.
+    """Return the program's inputs for the last year, with maximum energy as the only aim.
 
-    `budget_pkr` is the budget (PKR). The demand is the configuration's own. Limits, floors and the
-    viability gap still apply.
+    The demand is the configuration's own. Limits, floors and the viability gap still apply.
     """
     last = asked.last_demand
     limits = with_more_money(asked.limits, budget_pkr - money_of(asked.config))
@@ -53,11 +51,10 @@ def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
 def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDLESS_PKR) -> Asked:
     """Return the program's inputs for the last year, with all offers in `chosen` allowed.
 
-    An offer in `chosen` is allowed even if it was ruled out. Limits, required sites and forbidden
-    sites are left out. The first aim is maximum energy. If public money fills the viability gap,
-    the second aim is minimum public money, because many plans serve the same energy for more money.
-    `chosen` has the ids of the plan's offers, including existing stations. `budget_pkr` is the
-    public money (PKR).
+    `chosen` has the ids of a plan's offers, including existing stations and offers that were ruled
+    out. Limits, required and forbidden sites are left out. The aim is maximum energy. If public
+    money fills the viability gap, the second aim is minimum public money, because many plans serve
+    the same energy for more money.
     """
     asked = in_the_end(asked, budget_pkr)
     if asked.need is not None:
@@ -68,11 +65,9 @@ def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDL
 
 
 def service_of(asked: Asked, chosen: Collection[str]) -> pd.DataFrame:
-    """Return the service of given offers in the last year.
+    """Return the service of given offers in the last year: most energy, then shortest drives.
 
-    The service has the maximum energy and, with that energy, the shortest drives.
-
-    `chosen` has the ids of the plan's offers, including existing stations. The columns include
+    `chosen` has the ids of the offers, including existing stations. The columns include
     ``site_id``, ``vehicle_class`` and ``served_kwh_day``.
     """
     # Public money is already spent, so the viability gap is left out.
@@ -85,8 +80,8 @@ def service_of(asked: Asked, chosen: Collection[str]) -> pd.DataFrame:
 def least_money_of(asked: Asked, chosen: Collection[str]) -> float | None:
     """Return the minimum public money (PKR) at which given offers serve the maximum energy.
 
-    The result is None in three cases: public money does not fill the viability gap, no demand is in
-    reach, or no amount of public money makes all the offers viable. `chosen` is as in `service_of`.
+    None if public money does not fill the viability gap, no demand is in reach, or no amount of
+    public money makes all the offers viable. `chosen` is as in `service_of`.
     """
     alone = _alone(asked, chosen)
     if asked.need is None or not _anybody(alone):
@@ -126,7 +121,7 @@ def by_class(demand: pd.DataFrame, service: pd.DataFrame) -> pd.DataFrame:
 
 
 def _open(offers: pd.DataFrame, chosen: Collection[str]) -> pd.DataFrame:
-    """Return the offers; offers in `chosen` are no longer ruled out."""
+    """Return the offers, with those in `chosen` no longer ruled out."""
     ours = offers["offer_id"].isin(list(chosen)).to_numpy()
     return offers.assign(reason=offers["reason"].mask(ours, ""))
 

@@ -1,7 +1,6 @@
 """The plan under other circumstances: on a simulated day, and with other capacities or demands.
 
-The stations of the plan are fixed, and the plan does not depend on these results. A day at the
-stations is simulated. For other capacities or demands, the service of the stations is solved again
+The plan's stations are fixed. For other capacities or demands, only their service is solved again
 (`siting.study.revalue`).
 """
 
@@ -43,8 +42,7 @@ MOST_DRIVERS = 60_000
 SURE = 1.645
 DRAWS, SEED = 1000, 1
 SLOW_AT = people_to_energy.PACES["slow"]
-# Rules that give the same chargers different capacities, each with the texts for headline and
-# report.
+# Rules for the capacity of chargers, each with its texts for the headline and the report.
 WAITING, RATED, WAITS = "waiting", "rated_share", "waits"
 CAPACITIES = {
     WAITING: ("Under waiting", "capacity by waits and time (waiting)"),
@@ -75,10 +73,9 @@ def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
     ``served_share`` and ``out_of_reach_share`` are shares of all drivers. ``turned_away_share`` and
     ``late_share`` (turned away, or waiting more than ``wait_min``) are shares of the drivers with a
     station in reach. ``peak_late_share`` is ``late_share`` in the busiest hour. ``exceeds`` is true
-    if ``peak_late_share`` is above the standard by more than chance explains. ``use`` has one
-    record per charger group, with the share of the day that ports are in use, and the number of
-    places where this share is above the limit. A place is a group of stations near enough to share
-    drivers. If no day was simulated, ``why_not`` gives the reason.
+    if ``peak_late_share`` is above the standard by more than chance explains. ``use`` has, for each
+    charger group, the share of the day that ports are in use, and the number of places where this
+    share is above the limit. If no day was simulated, ``why_not`` gives the reason.
     """
     waiting = Waiting.of(study)
     standard, rules = waiting.standard, DAY
@@ -138,8 +135,8 @@ def isochrones(
     """Areas by driving time to the nearest station, each with its population and demand.
 
     Columns: ``over_min``, ``within_min`` (minutes), ``people``, ``people_share`` (of all people),
-    ``demand_kwh_day`` and ``geometry`` (metres). The layer is empty in two cases: the plan has no
-    station, or the user supplies the drives as a table.
+    ``demand_kwh_day`` and ``geometry`` (metres). The layer is empty if the plan has no station, or
+    if the user supplies the drives as a table.
     """
     limits = sorted({*BANDS_MIN, config.reach.cutoff_min})
     standing = candidates[candidates["site_id"].isin(plan.sites["site_id"])]
@@ -205,11 +202,10 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
 
     The first record is for the plan as it is. Keys: ``what`` (``plan``, ``capacity`` or
     ``demand``), ``key`` (``plan``, a key of `CAPACITIES`, or a demand such as ``case low``),
-    ``text``, ``why_not``, ``demand_kwh_day``, ``served_kwh_day``, ``served_share``, ``classes``
-    (share served of each class) and ``money`` (from `siting.study.additional.at_risk`). If a result
-    is missing, its ``why_not`` has the reason, and all keys after ``why_not`` are left out. If
-    `WAITS` was computed, the records of `WAITS` and of the plan also have ``public_money_pkr``, the
-    minimum public money for maximum energy (`siting.study.revalue.least_money_of`).
+    ``text``, ``why_not`` (the reason if there is no result; the record then has no further keys),
+    ``demand_kwh_day``, ``served_kwh_day``, ``served_share``, ``classes`` (share served of each
+    class) and ``money`` (`siting.study.additional.at_risk`). If `WAITS` was computed, its record
+    and the plan's also have ``public_money_pkr`` (`siting.study.revalue.least_money_of`).
     """
     config: Config = study.config
     paid = outcome.drawn
@@ -229,7 +225,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     with study.spare.clock("what if", WHAT_IF_SHARE) as clock:
         for done, (what, key, text, other) in enumerate(others, 1):
             why = NOT_IN_TIME
-            # Other circumstances may need files that the plan did not need.
+            # The study may need files that the plan did not need.
             try:
                 if clock.more():
                     if what == "demand":
@@ -288,8 +284,7 @@ def revalued(
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return a plan's service by class under other inputs, and the public money then at risk.
 
-    `paid` is the public money of each of the plan's offers (PKR); `rules` are the business rules,
-    by default the study's.
+    `paid` has the public money of the plan's offers (PKR); `rules` are by default the study's.
     """
     service = service_of(asked, list(paid))
     case = business_of(
@@ -306,9 +301,8 @@ def revalued(
 def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, Any]:
     """Return figures on a plan's public money at risk; `slow` is the result of `slow_of`.
 
-    Keys: ``risk_case`` (the scenario), ``risk_stations``, ``risk_subsidy_pkr`` and
-    ``risk_loss_pkr_year``. Without a slow scenario, ``risk_case`` is blank and the figures are
-    None.
+    Keys: ``risk_case`` (the scenario; blank if none), ``risk_stations``, ``risk_subsidy_pkr`` and
+    ``risk_loss_pkr_year`` (None without a scenario).
     """
     case, other = slow
     risk = revalued(outcome.drawn, other, _in_demand(asked, other))[1] if case else {}
@@ -321,10 +315,7 @@ def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, 
 
 
 def slow_of(study: Any) -> tuple[str, Any]:
-    """Return the other scenario with the smallest fleet, and a study of this scenario.
-
-    If there is no other scenario, return a blank and None.
-    """
+    """Return the other scenario with the smallest fleet, and its study; ("", None) without one."""
     names = [name for key, name in _other_demands(study.config) if key == "scenario"]
     return (f"scenario {names[0]}", study.in_other(scenario=names[0])) if names else ("", None)
 
@@ -351,10 +342,9 @@ def demand_range(
 ) -> dict[str, Any]:
     """The 5-95 % range of the demand (kWh/day) over random draws of its figures.
 
-    ``planned_share`` is the share of draws below the plan's demand. ``slow_share`` is the share of
-    draws below the demand of the ``slow`` scenario's vehicles; it is None without this scenario.
-    For a user's own demand table, nothing is drawn: both shares are None, and the range has no
-    width.
+    ``planned_share`` and ``slow_share`` are the shares of draws below the demand of the plan and of
+    the ``slow`` scenario (None without this scenario). A user's own demand table is not drawn: both
+    shares are None, and the range has no width.
     """
     ends = ("p05_kwh_day", "p50_kwh_day", "p95_kwh_day")
     by_class = demand.groupby("vehicle_class", sort=False)["demand_kwh_day"].sum()
@@ -400,8 +390,7 @@ def lines_beside(study: Any) -> list[Line]:
             for name, share in row["classes"].items():
                 text += f", {name.replace('_', ' ')} {share:.0%}"
             lines.append(Line(f"under_{row['key']}", CAPACITIES[row["key"]][0], text))
-    # No plan is judged by the low and high cases, because they move all figures to one end of their
-    # ranges at once.
+    # The low and high cases are left out: they put all figures at one end of their ranges at once.
     others = [
         row
         for row in study.what_if
@@ -486,7 +475,7 @@ def _day_lines(day: dict[str, Any], planned: float, others: list[dict[str, Any]]
 
 
 def _in_use(use: list[dict[str, Any]]) -> list[Line]:
-    """Return a headline figure on the charger groups whose ports are in use more than allowed.
+    """Return a headline figure on the charger groups with ports in use more than allowed.
 
     >>> use = [
     ...     {"name": "sockets", "limit_share": 0.3, "free_share": 0.33, "places": 37,

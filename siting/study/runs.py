@@ -30,13 +30,13 @@ from siting.study.stored_run import seal_again, study_of, write_stages
 from siting.study.to_people import outline
 from siting.writing import claimed_folder, require_free, write_plain_csv, write_text
 
-# Scenarios with slow, planned and fast vehicle sales. The probabilities are assumed.
+# Slow, planned and fast vehicle sales. The probabilities are assumed.
 ROBUST = (
     "program.scenarios={of: {slow: {probability: 0.3, fleet: slow}, planned: {probability: 0.5}, "
     "fast: {probability: 0.2, fleet: fast}}}"
 )
 
-# The warning that no report was written begins with these words. The reason follows.
+# Beginning of the warning that no report was written. The reason follows.
 NO_REPORT = "no report.html was written: "
 
 
@@ -74,7 +74,7 @@ def run(
     Raises
     ------
     SitingError
-        Raised as a subclass that lists every problem found.
+        A subclass that lists every problem found.
 
     Examples
     --------
@@ -99,8 +99,7 @@ def run(
 def robust_override(config: Config) -> str:
     """Return the override that makes a plan robust to slow, planned and fast vehicle sales.
 
-    Raises `InputError` if the configuration already names scenarios, or if its fleet comes from a
-    table.
+    Raises `InputError` if the configuration names scenarios, or if its fleet comes from a table.
     """
     if config.program.scenarios is not None:
         what = "program.scenarios names scenarios already"
@@ -114,8 +113,8 @@ def robust_override(config: Config) -> str:
 def write_program(study: Study, path: Path) -> None:
     """Write the whole program of a study, with the first aim, in LP format.
 
-    If the first aim is regret, the best plan of each scenario is solved beforehand. Raises
-    `SolveError` if one of these best plans is not found in time.
+    If the first aim is regret, the best plan of each scenario is solved first. Raises `SolveError`
+    if one of these plans is not found in time.
     """
     require_free(path)
     if not path.parent.is_dir():
@@ -141,7 +140,7 @@ def run_to_folder(
     now: datetime,
     progress: Report | None = None,
 ) -> tuple[Plan, Path]:
-    """Make a plan and its run folder (by default ``runs_dir/NAME-TIME``), and return both.
+    """Return a plan and the run folder made from it (by default ``runs_dir/NAME-TIME``).
 
     A robust plan is made for slow, planned and fast sales at once (`ROBUST`).
     """
@@ -169,13 +168,13 @@ def write_run(
 ) -> tuple[Plan, Path]:
     """Write a study's run folder, completely or not at all; return the plan and the folder.
 
-    `out` is a new or empty folder. By default, the folder is `usual`. If `usual` exists, the first
-    free name of ``usual-2``, ``usual-3`` … is taken. If Ctrl-C is pressed after a plan is found,
-    the folder is still completed; a second Ctrl-C ends the run. If `write_lp` is set, the whole
-    program is written to this file in LP format before the solve. `facts` and `warnings` are added
-    to ``run.json``. `also` is called with the folder and the plan, to write further files.
+    `out` is a new or empty folder; by default, the first free name of `usual`, ``usual-2``,
+    ``usual-3`` … If Ctrl-C is pressed after a plan is found, the folder is still completed; a
+    second Ctrl-C ends the run. `write_lp` is a file for the whole program in LP format, written
+    before the solve. `facts` and `warnings` are added to ``run.json``. `also` is called with the
+    folder and the plan, to write further files.
     """
-    # The folder is claimed first, so that a run whose folder already exists fails before the solve.
+    # Files and folders that already exist are refused before the solve.
     if write_lp is not None:
         require_free(Path(write_lp))
     with seen_through(by_solve=True) as wish, claimed_folder(out, usual) as claim:
@@ -204,7 +203,7 @@ def write_run(
             with study.timed("report") as told:
                 write_text(folder / REPORT, page_of(record_of_plan(study, plan)))
                 told.append("one page")
-        # The facts are written again, because only now are all run times known.
+        # Only now are all run times known.
         _write_facts(study, plan, folder)
         seal_again(folder)
     return plan, claim.place
@@ -236,8 +235,6 @@ def check(
 ) -> CheckReport:
     """Return every problem in a configuration and in its inputs, without solving.
 
-    Each input is read even if another is faulty, so that one call lists every problem.
-
     Parameters
     ----------
     config, overrides, progress
@@ -260,8 +257,7 @@ def check(
             return False
         return True
 
-    # These tables need no roads. A stage is attempted only if all stages that it reads have
-    # succeeded.
+    # These tables need no roads.
     attempt(lambda: sites.charger_catalogue(study.config.offers.chargers_csv))
     attempt(lambda: sites.grid_figures(study.config.offers.grid_csv))
     good: set[str] = set()
@@ -284,9 +280,7 @@ def check(
 def fetch(
     config: Path | str, *, overrides: Sequence[str] = (), progress: Report | None = None
 ) -> list[str]:
-    """Download all inputs of a configuration into the cache; return one line of text per download.
-
-    A later run then works without the internet.
+    """Download all inputs of a configuration, for runs offline; return one line per download.
 
     Parameters
     ----------

@@ -1,10 +1,9 @@
 """Time for the further results of a plan after the solve.
 
-Three kinds of results are computed after the solve: the cards of stations, the plan under other
-capacities and demands, and the certificate. Together they may take `LEAST_S` seconds or `SHARE` of
-the solver's time limit, whichever is longer. Each kind may take a share of the time that is left.
-If the time runs out, missing results are left blank and reported. A run folder records how many
-results were computed, so that the same results are computed if the run is written again.
+The cards of stations, the plan under other capacities and demands, and the certificate together may
+take `LEAST_S` seconds or `SHARE` of the solver's time limit, whichever is longer. Results that are
+not computed in time are left blank and reported. A run folder records how many results were
+computed, so that the same results are computed when the run is opened again.
 """
 
 from __future__ import annotations
@@ -15,15 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 LEAST_S, SHARE = 8.0, 0.04
-# Time is measured as processor time, or as this share of the elapsed time if that is longer. If all
-# elapsed time counted, a busy machine would end fast steps early.
+# Share of the elapsed time that counts. If all counted, a busy machine would end fast steps early.
 LEAST_GIVEN = 0.05
 NOT_IN_TIME = "not computed in time"
 
 
 @dataclass
 class Clock:
-    """A clock of processor time (s), or of a twentieth of the elapsed time if this is longer."""
+    """A clock of processor time (s), or of `LEAST_GIVEN` of the elapsed time if this is longer."""
 
     limit_s: float
     steps: int | None = None  # steps to run, whatever the time; None: as many as time allows

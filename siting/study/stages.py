@@ -1,8 +1,7 @@
 """Define a stage: a function that makes one table from other tables and declares its inputs.
 
-The stages of a study are functions in the modules that `siting.study.depends` lists. A stage's
-parameters name the stages that it reads. A stage can read only the configuration keys that it
-declares. `siting.study.depends` computes the effect of a change from these declarations.
+The parameters of a stage name the stages that it reads. A stage can read only the configuration
+keys that it declares. `siting.study.depends` computes the effect of a change from both.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ EVERY_KEY = ("*",)
 
 @dataclass(frozen=True)
 class Event:
-    """One line of progress of a stage: the current step or the result, and the run time (s)."""
+    """One line of a stage's progress: the current step or the result, and the run time (s)."""
 
     stage: str
     text: str
@@ -89,18 +88,14 @@ class _Holder(Protocol):
 class Stage[T]:
     """A function and its declared inputs. As an attribute of a study, it returns the result."""
 
-    # The function. Each parameter is named after a stage that the function reads, or is one of
-    # `AT_HAND`. Its `config` has only the declared keys.
-    make: Callable[..., T]
+    make: Callable[..., T]  # each parameter names a stage that is read, or is one of `AT_HAND`
     keys: tuple[str, ...] = ()  # the keys that the stage reads; a key includes all keys below it
-    # Further keys that the stage may read, because an earlier stage already reads them.
-    seen: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()  # further keys that may be read, because an earlier stage reads them
     also: tuple[str, ...] = ()  # stages that the stage reads through `study`
     told: str = ""  # the stage's name in progress lines and records; blank: not reported
     # Returns the result in words, or None if there is nothing to report.
     found: Callable[[T], str | None] | None = None
-    # Name of the stage's group in a run folder; blank: not stored.
-    stored: str = ""
+    stored: str = ""  # name of the stage's group in a run folder; blank: not stored
     once: bool = False  # whether the result is the same in every year, scenario and case
 
     def __post_init__(self) -> None:

@@ -1,10 +1,9 @@
 """The stored stages of a run folder, from which a later solve starts.
 
 The layers of a run folder are rounded for readers. ``stages/`` has the exact tables as Parquet,
-with the hash of each file. `study_from_run` opens a folder as the study that wrote it. The study
-reuses the stored stages that a change of the configuration does not affect
-(`siting.study.depends`). If nothing changes, the outcome is reused too, and the plan is recounted
-instead of solved again.
+with the hash of each file. `study_from_run` opens a folder as a study, which reuses the stages that
+a change does not affect (`siting.study.depends`). Without a change, the plan is recounted instead
+of solved again.
 """
 
 from __future__ import annotations
@@ -134,9 +133,8 @@ def study_from_run(
     Raises
     ------
     InputError
-        If the folder is not a run folder, has another format, is incomplete or was edited. The
-        error is also raised if a file needed to compute a stage again is missing. The error lists
-        every problem.
+        If the folder is not a run folder, has another format, is incomplete or was edited, or if a
+        file needed to compute a stage again is missing. The error lists every problem.
     ConfigError
         If an override is invalid.
 
@@ -189,7 +187,7 @@ def study_of(source: Source) -> Study:
 def study_again(
     first: Study, folder: Path, overrides: Sequence[str], *, progress: Report | None = None
 ) -> Study:
-    """Return the study of a stored run with overrides; stages are shared with `first`."""
+    """Return the study of a stored run with overrides, which shares stages with `first`."""
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     config, changed = _configuration(folder, overrides)
     known = {"known_inputs": still_known(facts["inputs"], changed)}
@@ -232,10 +230,7 @@ def plan_from_run(folder: Path | str) -> Plan:
 
 
 def plan_of(study: Study, folder: Path) -> Plan:
-    """Return the plan of a study that was opened from `folder` without overrides.
-
-    The plan has the facts that the folder stores.
-    """
+    """Return the plan, with its stored facts, of a study opened from `folder` without overrides."""
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     return replace(study.plan, facts_of=lambda _: facts)
 

@@ -1,7 +1,6 @@
 """A cache of tables that studies share, keyed by the content of all inputs.
 
-A key is the SHA-256 of the version of this package and of every argument of the stage, including
-tables and networks. Equal keys mean equal tables, whatever the configuration.
+A key is the SHA-256 of this package's version and of every argument of the stage.
 """
 
 from __future__ import annotations
@@ -23,8 +22,7 @@ from siting.files import sha256
 from siting.folder_cache import kept
 from siting.roads import Network
 
-# Increase this number when a stored stage is changed to return different results for equal
-# arguments.
+# Increase this number when a stored stage returns different results for equal arguments.
 FORMAT = 2
 # A table that takes less time (s) than this to compute is not stored.
 LEAST_S = 0.5
@@ -56,8 +54,8 @@ def kept_table(
 ) -> pd.DataFrame:
     """Return the stored table for these arguments, or the table that `build` makes.
 
-    See `siting.folder_cache.kept`. A table that was slow to build is stored, unless Parquet would
-    change it. `parts` must contain all inputs of `build`. `folder` may be deleted at any time.
+    See `siting.folder_cache.kept`. A table that is slow to build is stored, unless Parquet would
+    change it. `parts` must have all inputs of `build`. `folder` may be deleted at any time.
     """
     key = content_sha256(FORMAT, __version__, name, *parts)
     entry = folder / f"{name}-{key[:32]}"
@@ -96,8 +94,7 @@ def _pieces(part: Any) -> Iterator[bytes]:
     elif isinstance(part, pd.DataFrame):
         yield b"table"
         if isinstance(part, gpd.GeoDataFrame):
-            # The authority code is preferred, because files may describe the same system
-            # differently.
+            # Files may describe the same system differently, so the authority code is preferred.
             yield _text(part.crs and (part.crs.to_authority() or part.crs.to_wkt()))
         yield from _column(part.index.to_frame(index=False), "index")
         yield from _column(part, "column")

@@ -118,10 +118,7 @@ places = read_sources.places
 def unpeopled(
     config: Config, network: Network, places: Layer | None, poi_weights: Table
 ) -> Layer | None:
-    """Points that may have demand but no residents; None without surfaces.
-
-    The points are at places that draw vehicles and on main roads.
-    """
+    """Points at places and on main roads, which may lack residents; None without surfaces."""
     if config.demand.surfaces is None:
         return None
     layers = [people_to_energy.road_points(network)]
@@ -170,8 +167,8 @@ def cells(config: Config, network: Network, people: Layer, unpeopled: Layer | No
 def zone_table(zones: Layer | None, cells: Layer) -> Table | None:
     """One row per zone, with the population of its cells and its housing; None without zones.
 
-    Columns: ``zone_id``, ``name`` and ``people``; also ``renting_share``, ``high_rise_share`` and
-    ``ownership`` if known.
+    Columns: ``zone_id``, ``name``, ``people`` and, if known, ``renting_share``,
+    ``high_rise_share`` and ``ownership``.
     """
     if zones is None:
         return None
@@ -188,7 +185,7 @@ def zone_table(zones: Layer | None, cells: Layer) -> Table | None:
 
 @stage("demand.city_people")
 def city_people(config: Config, city: Row) -> float:
-    """The population of the whole city, by which the population of the area is divided."""
+    """The population of the whole city."""
     return config.demand.city_people or float(city["people_2023"])
 
 
@@ -196,7 +193,7 @@ def city_people(config: Config, city: Row) -> float:
 def area_share(cells: Layer, city_people: float) -> float:
     """The share of the city's population that lives in the study area, 0 to 1."""
     share = float(cells["people"].sum()) / city_people
-    # If a layer covers the whole city, its population may exceed the table's by a rounding error.
+    # The population of a whole city may exceed the table's by a rounding error.
     return min(share, 1.0) if share < 1.0 + 1e-6 else share
 
 
@@ -294,7 +291,7 @@ def area(
     area_share: float,
     housing: dict[str, float],
 ) -> people_to_energy.Area:
-    """The vehicles of the study area, the use of the vehicles, and the zones of the area."""
+    """The vehicles of the study area, their use, and the zones of the area."""
     return people_to_energy.Area(fleet, vehicles, fleet_share, zone_table, area_share, housing)
 
 
@@ -380,7 +377,7 @@ def demand(
 
 
 def ownership_of(vehicles: Table) -> dict[str, float]:
-    """Return how much ownership counts relative to population (0 to 1), by vehicle class."""
+    """Return the weight of ownership relative to population (0 to 1), by vehicle class."""
     rows = vehicles.set_index("vehicle_class").reindex(columns=["ownership_weight"])
     weights = rows["ownership_weight"].astype(float).fillna(0.0)
     return {str(name): float(weight) for name, weight in weights.items()}
@@ -399,8 +396,8 @@ def cell_places(cells: Layer, places: Layer | None, poi_weights: Table) -> Table
 def energy_factors(config: Config, study: Any, area: people_to_energy.Area) -> Table:
     """The factors of the energy by zone and class, for each year, scenario and case.
 
-    Columns: ``year``, ``fleet`` (the scenario of the fleet) and ``case``, followed by the columns
-    of `siting.demand.energy_factors`.
+    Columns: ``year``, ``fleet`` (the scenario), ``case``, and those of
+    `siting.demand.energy_factors`.
     """
     demand, program = config.demand, config.program
     configured = (config.year, demand.scenario, demand.case)
@@ -425,11 +422,10 @@ def energy_factors(config: Config, study: Any, area: people_to_energy.Area) -> T
 
 @stage("demand: fleet_csv scenarios_csv table")
 def fleet_paces(config: Config, study: Any, fleet: Table) -> Table | None:
-    """The vehicles in each scenario relative to the plan's vehicles; None if not computed.
+    """The vehicles in each scenario relative to the plan's vehicles, with one row per class.
 
-    See `siting.demand.fleet_paces`. There is one row per class, and one column per percentile of a
-    scenario. The result is None if the user supplies the fleet or the demand, or if fewer than two
-    scenarios are known.
+    See `siting.demand.fleet_paces`. None if the user supplies the fleet or the demand, or if fewer
+    than two scenarios are known.
     """
     asked, others = config.demand, dict[str, Table]()
     if asked.table is not None or asked.fleet_csv is not None:

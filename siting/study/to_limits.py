@@ -204,7 +204,7 @@ def power_for(
         )
         if classes & set(str(serves).split(", "))
     }
-    # The power of an offer is the power of the existing station plus the power of the new chargers.
+    # An offer has the power of the existing station and of the new chargers.
     added = bare_names(offers).map(configuration_kw).astype(float).fillna(0.0)
     there_kw = offers["site_id"].astype(str).map(stands).astype(float).fillna(0.0)
     return dict(zip(offers["offer_id"].astype(str), (there_kw + added).tolist(), strict=True))
@@ -239,7 +239,7 @@ def _shares_by_chargers(
 ) -> dict[str, dict[str, float]]:
     """Return, for each envelope, the share of each offer's subsidy that the envelope pays.
 
-    The share equals the part of the charger cost that is due to the envelope's charger groups.
+    This is the share of the envelope's charger groups in the offer's charger cost.
     """
     chargers = sites.charger_catalogue(config.offers.chargers_csv).set_index("charger_id")
     price = chargers["capex_pkr"].astype(float).to_dict()
@@ -282,10 +282,9 @@ def _feeders(candidates: gpd.GeoDataFrame, offers: pd.DataFrame) -> tuple[Limit,
 
 
 def sites_named(candidates: gpd.GeoDataFrame, names: Sequence[str], key: str) -> tuple[str, ...]:
-    """Return the ids of sites that are named by id or by name.
+    """Return the ids of sites that are named by id or by name. Case is ignored in names.
 
-    Names are those on the map; upper and lower case are not distinguished. An `InputError` for
-    `key` lists every name that matches no site, or more than one.
+    An `InputError` for `key` lists every name that matches no site, or more than one.
     """
     if isinstance(names, str | bytes) or not isinstance(names, Iterable):
         what = f"{reprlib.repr(names)} is not a list of sites"
@@ -310,8 +309,8 @@ def site_named(
 ) -> str:
     """Return the id of a site that is named by id or by name. Case is ignored in names.
 
-    An `InputError` for `where` suggests at most `most` names. `kind` is the noun for the message,
-    and `more` has further ids to suggest.
+    An `InputError` for `where` suggests at most `most` ids or names, also from `more`. `kind` is
+    the noun for the site in the message.
     """
     if not isinstance(name, str):
         raise InputError(where, f"{reprlib.repr(name)} is not text", "give an id or a name")
@@ -337,8 +336,8 @@ def site_named(
 def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, str]:
     """The concession of each site that belongs to a concession, by ``site_id``.
 
-    An `InputError` lists sites that are unknown or in two concessions, and concessions without a
-    site for a new station. An error is also raised for a column that no layer of sites has.
+    An `InputError` lists unknown columns and sites, sites in two concessions, and concessions
+    without a site for a new station.
     """
     asked = config.offers.subsidy.concessions
     if asked is None:
@@ -371,11 +370,10 @@ def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, s
 
 
 def limits_used(limits: Iterable[Limit], drawn_pkr: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Return one record per limit: how much of the limit a plan uses, and the bounds of the limit.
+    """Return how much of each limit a plan uses, one record per limit except spacing limits.
 
-    Spacing limits are left out, because there are too many. `drawn_pkr` is the public money that
-    each offer of the plan draws, by ``offer_id``. Keys: ``limit``, ``kind``, ``unit``, ``used``,
-    ``at_least`` and ``at_most``. A bound that the limit does not have is None.
+    `drawn_pkr` has the public money of the plan's offers, by ``offer_id``. Keys: ``limit``,
+    ``kind``, ``unit``, ``used``, ``at_least`` and ``at_most`` (None if unbounded).
 
     >>> bikes = Limit("bikes", "envelope", "PKR", 9.0, {"a": 1.0, "b": 0.5}, per_rupee=True)
     >>> limits_used([bikes], {"b": 6.0})[0]["used"]

@@ -51,7 +51,7 @@ from siting.study.to_program import Question, program_of
 from siting.tables import OFFERS
 from siting.verify import BOUND
 
-# The dual prices of a certificate may always take this time (s), even if no spare time is left.
+# Time that the dual prices of a certificate may take (s) even if no spare time is left.
 LEAST_PRICES_S = 6.0
 CERTIFICATE = "certificate"
 
@@ -286,7 +286,6 @@ def demand_zones(demand: Table, cell_zones: pd.Series | None) -> pd.Series | Non
     return None if cell_zones is None else zone_of_demand(demand, cell_zones)
 
 
-# Limits, and sites that the configuration names.
 limits = to_limits.limits
 required_sites = to_limits.required_sites
 forbidden_sites = to_limits.forbidden_sites
@@ -376,11 +375,10 @@ def outcome(study: Any, context: Context, asked: Asked, program: Program) -> Out
 
 @stage("offers: configurations sizes table_csv")
 def shown_offers(config: Config, offers: Table, outcome: Outcome) -> Table:
-    """The offers that files and lists show. Most sizes that are not built are left out.
+    """The offers that files and lists show: the built sizes, and a few others at each site.
 
-    At a site with a new station, the built size and similar sizes are shown. At other sites, a few
-    simple sizes are shown (`siting.sites.shown_offers`). All offers of a user's own table, and all
-    offers of ``offers.configurations``, are shown.
+    Offers of a user's own table and of ``offers.configurations`` are all shown. For the choice of
+    other sizes see `siting.sites.shown_offers`.
     """
     asked = config.offers
     if asked.table_csv is not None:
@@ -402,8 +400,8 @@ def shown_offers(config: Config, offers: Table, outcome: Outcome) -> Table:
 def certificate(config: Config, study: Any, program: Program, outcome: Outcome) -> Table | None:
     """The dual prices that prove a bound on the first aim, and the bound that the plan reports.
 
-    See `siting.verify.certified`. The certificate is None in three cases: no bound was proven, the
-    solve was interrupted, or no dual prices were found in time.
+    See `siting.verify.certified`. None if no bound was proven, the solve was interrupted, or no
+    dual prices were found in time.
     """
     if not math.isfinite(outcome.proof.bound) or outcome.stopped == "interrupted" or stop_wished():
         return None

@@ -1,7 +1,7 @@
 """Make the `siting.Program` of a configuration, and solve it.
 
-Every key of the ``program`` section is a block. All blocks can be combined, except for the pairs
-that `siting.config.refusals` lists.
+Every key of the ``program`` section is a block. `siting.config.refusals` lists the pairs of blocks
+that cannot be combined.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def program_of(asked: Asked) -> Program:
 
 
 def counted(program: Program, asked: Asked, worth: Mapping[Any, pd.Series] | None) -> Program:
-    """Return the program with the worth (people or sessions) and the decay of the configuration."""
+    """Return the program with the configuration's worth (people or sessions) and decay."""
     keys = asked.config.program
     if worth is not None:
         program = program.worth(worth, UNITS[keys.objective])
@@ -153,7 +153,7 @@ def aims_of(config: Config) -> list[str]:
         then = program.then
     elif program.decay is not None or config.solver.method == "greedy":
         then = ()
-    # If plans are equally fair, cheap or safe, the plan with the highest worth is best.
+    # Of equally fair, cheap or safe plans, the plan with the highest worth is best.
     usual = () if "most_worth" in then else ("most_worth",)
     return [*program.first_aims, *usual, *then]
 
@@ -243,10 +243,9 @@ def answer_of(
     start: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
 ) -> Answer:
-    """Solve a program with the settings of the ``solver`` section.
+    """Return the answer of a solve with ``solver`` and ``program.least_gain`` of `config`.
 
-    Only ``solver`` and ``program.least_gain`` of `config` are read. `limit_s` is the time limit
-    (s). `start` lists the offers of an earlier plan.
+    `limit_s` is the time limit (s). `start` lists the offers of an earlier plan.
     """
     solver, gain = config.solver, config.program.least_gain
     return solve(
@@ -266,9 +265,7 @@ def answer_of(
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Question(Program):
-    """The program of a study, which is solved with the settings of the study.
-
-    Only ``solver`` and ``program.least_gain`` of `config` are read.
+    """The program of a study, solved with ``solver`` and ``program.least_gain`` of its `config`.
 
     >>> answer = study.program.floor(0.3, of="zone").solve()  # doctest: +SKIP
     """

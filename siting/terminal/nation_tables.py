@@ -1,4 +1,4 @@
-"""Terminal output of a nation's plan."""
+"""Terminal output for a national plan."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def print_nation(plan: NationPlan, folder: Path) -> None:
-    """Print the plan of a nation: its headline, each city's money, and alternative divisions."""
+    """Print a national plan: its headline, each city's money, and alternative divisions."""
     from siting.nation.nation_page import WORDS, headline
 
     console = Screen()

@@ -261,7 +261,7 @@ def _print_stations(console: Screen, changes: pd.DataFrame) -> None:
 
 
 def _builds(row: Any) -> str:
-    """Return a station's chargers before and after a change; only once if they are equal."""
+    """Return a station's chargers before and after a change, or once if they are equal."""
     sides = [(row[f"configuration_{side}"], row[f"chargers_{side}"]) for side in SIDES]
     return " to ".join(dict.fromkeys(told_as(*side) for side in sides if isinstance(side[0], str)))
 

@@ -18,8 +18,7 @@ INDENT = 12  # column at which a stage's text begins, after its name
 def show_progress() -> Report:
     """Return a listener that shows a study's progress, in a notebook or in a terminal.
 
-    A notebook gets a growing table below the cell, one row per stage, with the progress of the
-    running stage. The table needs no widgets. A terminal gets one line per stage on stderr.
+    A notebook shows a table without widgets below the cell; a terminal shows lines on stderr.
 
     Returns
     -------

@@ -133,7 +133,7 @@ def _line(step: Step) -> Text:
 
 
 def _factor(one: Factor) -> tuple[str, str]:
-    """Return a figure on one line and its source on the next; columns would be too narrow."""
+    """Return a figure as one line, and its source as the next, since columns are too narrow."""
     name = f"{one.figure} {one.of}".strip().replace("_", " ")
     range_ = f" ({_range(one)})" if _range(one) else ""
     why = "; ".join(text for text in (one.said, one.source) if text)

@@ -52,7 +52,7 @@ def _number(value: Any) -> float:
 
 
 def print_rerun(repetition: Rerun) -> None:
-    """Print the parts of a repetition that equal the first run, and the parts that differ."""
+    """Print which parts of a repetition equal the first run, and which differ."""
     console = Screen()
     console.print()
     verdict = ("The same", "green") if repetition.same else ("Not the same", "red")

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from siting.texts import visible
 
-# Space around the columns of a table, which lets ten columns fit into 80 characters.
+# Padding with which ten columns fit into 80 characters.
 NARROW = (0, 1, 0, 0)
 
 
@@ -27,9 +27,9 @@ class Column:
 
     `value` is a key of the row, or a function that returns a row's value. `form` is the format of a
     number (``,.0f``); numbers are right-aligned and never wrapped. The form ``>`` right-aligns
-    text, and the form ``_`` shows underscores as spaces. By default text is left-aligned. `per` is
-    the divisor of a number (1e6 for millions of rupees), and `blank` the text of a missing value.
-    `style` are further arguments of ``rich.table.Table.add_column``.
+    text, and ``_`` shows underscores as spaces. `per` is the divisor of a number (1e6 for millions
+    of rupees), and `blank` the text of a missing value. `style` has further arguments of
+    ``rich.table.Table.add_column``.
     """
 
     def __init__(
@@ -93,8 +93,8 @@ class Screen(Console):
     ) -> None:  # fmt: skip
         """Print rows (a frame, or mappings) as a table.
 
-        If there are more rows than `most`, only the first `most` rows are printed. Then `more` is
-        printed, with the number of the remaining rows. Rows for which `bold` is true are bold.
+        At most `most` rows are printed, followed by `more` with the number of remaining rows. Rows
+        for which `bold` is true are bold.
         """
         shown = Table(
             box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW, title=title, title_justify="left"

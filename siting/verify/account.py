@@ -36,7 +36,6 @@ class Decay:
     array([1.  , 0.75, 0.5 ])
     """
 
-    # ``step``, ``linear``, ``exponential`` or ``gaussian``.
     kind: Literal["step", "linear", "exponential", "gaussian"]
     # ``step``: factors, keyed by the minute from which each applies; ``linear``: ``full_min``,
     # ``end_min``, ``least``; ``exponential``: ``scale_min``; ``gaussian``: ``sigma_min``.
@@ -79,8 +78,8 @@ class Aim:
     """The claimed value of an aim, with its bound and gap."""
 
     # ``most_worth``: the mean worth over scenarios, weighted over the years.
-    # ``net_worth``: the same worth, minus `least_gain` for each rupee. The rupees are those of the
-    # final stations or, if `least_gain` is given by year, those drawn in each year.
+    # ``net_worth``: the same worth, minus `least_gain` for each rupee of the final stations or, if
+    # `least_gain` is given by year, for each rupee drawn in the year.
     # ``least_money``: the money of the final stations.
     # ``worst_share``: the smallest share served among the groups.
     # ``least_regret``: the largest regret over scenarios.
@@ -158,8 +157,7 @@ class Account:
     # `serves_all`: under coverage, whether all demand in reach must be served.
     model: Literal["capacitated", "coverage"] = "capacitated"
     serves_all: bool = False
-    # ``slice``, ``year``, ``scenario``, ``weight`` (of worth in the year), ``probability`` (of the
-    # scenario).
+    # ``slice``, ``year``, ``scenario``, ``weight`` (of the year), ``probability`` (of a scenario).
     slices: pd.DataFrame | None = None
     # Whether unspent money remains available in later years, and whether stations may be upgraded.
     carry_over: bool = False

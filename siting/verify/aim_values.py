@@ -73,10 +73,7 @@ def _value(book: Book, aim: Aim, ledger: Ledger) -> tuple[float, float]:
 
 
 def _to_all(book: Book, aim: Aim) -> float:
-    """Return the cost of stations and drives in all slices, weighted by year and probability.
-
-    A station has the same cost in every scenario, and the probabilities of scenarios sum to 1.
-    """
+    """Return the cost of stations and drives in all slices, weighted by year and probability."""
     costs = aim.to_all
     if costs is None:
         raise InputError("aims, least_cost_to_all", "needs to_all")
@@ -90,7 +87,7 @@ def _to_all(book: Book, aim: Aim) -> float:
         faults += naming(f"aims, least_cost_to_all, {name}", "figures missing", missing)
     refuse(faults)
     rows = book.service
-    # astype(float) is for empty tables, whose columns would otherwise keep their string dtype.
+    # astype(float) is for empty tables, whose columns would otherwise be strings.
     session_kwh, value_pkr_h = (
         rows["vehicle_class"].map(dict(by_class)).astype(float)
         for by_class in (costs.session_kwh, costs.value_pkr_h)
@@ -115,11 +112,7 @@ def _by_scenario(book: Book, by_slice: pd.Series) -> pd.Series:
 
 
 def _must_bring(book: Book, aim: Aim) -> float:
-    """Return the worth that is deducted for money.
-
-    If `least_gain` is given by year, each year's gain applies to the money drawn in that year.
-    Otherwise it applies to the money of the final stations.
-    """
+    """Return the worth deducted for the money of the final stations or, by year, of each year."""
     if not isinstance(aim.least_gain, Mapping):
         return aim.least_gain * _money(book, aim, book.years[-1])
     money = [0.0, *(_money(book, aim, year) for year in book.years)]
@@ -149,10 +142,7 @@ def _worst_share(book: Book, aim: Aim) -> float:
 
 
 def _regret(aim: Aim, outcome: pd.Series, whole: pd.Series, ledger: Ledger) -> float:
-    """Return the largest regret.
-
-    A best value below the outcome of its scenario, or above the whole demand, is an error.
-    """
+    """Return the largest regret; check each best value against the outcome and the demand."""
     best = aim.best
     if best is None or set(best["scenario"].astype(str)) != set(outcome.index):
         raise InputError("aims, least_regret", "needs the best of every scenario")

@@ -15,15 +15,11 @@ from siting.verify.ledger import Ledger, above, differs
 
 @dataclass(frozen=True, eq=False)
 class Ceiling:
-    """Limits on the number of stations and the public money (PKR) of a group of bids.
-
-    The bids of a group have the same value in `column`; `value`: the only value with a limit, or
-    None if each value has one.
-    """
+    """Limits on the stations and the public money (PKR) of bids with the same value in `column`."""
 
     name: str
     column: str
-    value: str | None = None
+    value: str | None = None  # the only value with a limit; None: each value has one
     stations: float = math.inf
     pkr: float = math.inf
 

@@ -81,10 +81,7 @@ def _check_course(book: Book, ledger: Ledger) -> None:
 
 
 def _check_bids(book: Book, ledger: Ledger) -> None:
-    """Check that bundles are built whole or not at all, and that offers open in the required year.
-
-    The checks need the columns ``bundle`` and ``opens_year`` of `offers`.
-    """
+    """Check that bundles are built whole or not at all, and that stations open in their year."""
     offers = book.offer
     if "bundle" in offers.columns:
         named = offers["bundle"].fillna("").astype(str)

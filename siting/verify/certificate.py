@@ -1,7 +1,7 @@
 """A bound on every plan, proven again from the tables and dual prices alone.
 
-For any prices of demand, money and limits, the worth of every plan is at most the sum of two terms
-(weak duality): the value of all resources at these prices, and the sites' largest contributions::
+For any prices of demand, money and limits, the worth of every plan is at most the value of all
+resources at these prices, plus the largest contribution of each site (weak duality)::
 
     sum of p_i d_i  +  sum of m_r limit_r  -  sum of f_g share_g D_g
       +  sum over sites of the most over its offers of  (intake  -  priced use)
@@ -12,16 +12,15 @@ Here ``p_i``, ``m_r`` and ``f_g`` are the prices of demand row ``i``, limit ``r`
 ``v_ij + f_g - p_i`` per kWh of row ``i``, within the capacities of its chargers and the demand of
 each row. The energy that a station can serve in a set of rows is a minimum over sets ``U`` of
 charger groups: the capacity of ``U`` plus the demand of the rows that can also use a group outside
-``U`` (Hall). The intake is the integral of this energy over the worth per kWh (Edmonds). Under the
-viability gap, each site's gap has a price ``tau``, and ``c`` is the price of a rupee. A kWh then
-earns ``tau x margin`` more. The station earns ``tau x need`` less, and
-``max(0, tau - c) x (largest payment)`` more. Several values of ``tau`` are tried, and the smallest
-result is used for each offer. With years, a station contributes over its whole course, upgrades
-included.
+``U`` (Hall). The intake is the integral of this energy over the worth per kWh (Edmonds).
 
-The prices need not be optimal: other prices give a weaker bound, never an invalid one. For small
-towns, the sums are exact fractions. For larger towns, they are in floating point, and the largest
-possible rounding error is added.
+Under the viability gap, each site's gap has a price ``tau``. With ``c`` as the price of a rupee, a
+kWh earns ``tau x margin`` more. The station earns ``tau x need`` less, and
+``max(0, tau - c) x (largest payment)`` more. Each offer uses the best of several values of ``tau``.
+With years, a station contributes over its whole course, upgrades included.
+
+Other prices give a weaker bound, never an invalid one. The sums are exact fractions for small
+towns. For larger towns, the largest possible rounding error is added.
 
 Sources: H. Everett: Generalized Lagrange multiplier method for solving problems of optimum
 allocation of resources. Operations Research 11 (1963), 399-417. J. Edmonds: Submodular functions,
@@ -83,9 +82,8 @@ def certified(account: Account, prices: pd.DataFrame) -> Certified:
     - ``floor``: the price of a kWh/day of the floor in ``name``, in a slice;
     - ``gap``: the price of a PKR of the site's viability gap (``name``) in a year (``slice``).
 
-    A missing price is 0.
-
-    Raises `InputError` if prices cannot bound the first aim, or the table is invalid.
+    A missing price is 0. Raises `InputError` if prices cannot bound the first aim, or the table is
+    invalid.
     """
     aim = account.aims[0]
     faults = []
@@ -235,7 +233,7 @@ class _Bound:
         return price if math.isfinite(self._granted(year)) else 0.0
 
     def _resource_price(self, row: Mapping[Hashable, Any]) -> float:
-        """Return the price of a limit; 0 if it has no finite bound in the price's direction."""
+        """Return the price of a limit; 0 if the limit is infinite in the price's direction."""
         price = self.price["resource"].get((str(row["resource"]), ""), 0.0)
         side = row.get("at_most" if price > 0 else "at_least")
         return price if side is not None and math.isfinite(float(side)) else 0.0
@@ -289,7 +287,7 @@ class _Bound:
         return over | offers["offer_id"].isin(use.loc[much, "offer_id"])
 
     def _uses(self, offers: pd.DataFrame) -> tuple[Numbers, Numbers]:
-        """Return what the limits used by each offer cost: a fixed part, and a part per rupee."""
+        """Return each offer's priced use of the limits: a fixed part and a part per rupee drawn."""
         each, rupee = self.numbers(np.zeros(len(offers))), self.numbers(np.zeros(len(offers)))
         use = self.book.use
         for row in self.book.resources.to_dict("records"):
@@ -337,11 +335,7 @@ class _Bound:
         return np.array(out)
 
     def _with_gap(self, site: str, at: Numbers, year: Any, c: Numbers) -> tuple[Numbers, Numbers]:
-        """Return a bound on each offer's earnings, and the scale of the rounding error.
-
-        The bound is the smallest over the prices tried for the site's gap. The scale is the largest
-        absolute value in the sums.
-        """
+        """Return a bound on each offer's earnings, and the scale of the rounding error."""
         when = str(year) if (site, str(year)) in self.price["gap"] else ""
         site_price = self._price("gap", site, when)
         top = max(float(c.max(initial=0)), 0.0)
@@ -358,10 +352,7 @@ class _Bound:
         return best, np.array([size for _, size in earnings]).max(axis=0)
 
     def _intake(self, site: str, at: Numbers, year: Any, tau: Any) -> Numbers:
-        """Return the most that each offer of a site could earn in a year as the only station.
-
-        If `tau` is None, return the largest margin of each offer instead.
-        """
+        """Return the most that each offer can earn alone in a year (its margin without `tau`)."""
         out = self.numbers(np.zeros(len(at)))
         near = self.near.get(site)
         if near is None:
@@ -433,9 +424,8 @@ class _Sets:
     ) -> Numbers:
         """Return the largest total value that each offer can serve on its own.
 
-        `value`, `kwh`, `kind`: value of a kWh of each demand row, its demand (kWh/day) and class;
-        `able`: capacity of offers (kWh/day), with one row per offer and one column per group;
-        `endless`: whether a capacity above 0 is unlimited.
+        `value`, `kwh`, `kind`: the value of a kWh, the demand (kWh/day) and the class of each row;
+        `able`: capacity by offer and group (kWh/day), unlimited if above 0 and `endless`.
         """
         keep = np.flatnonzero((value > 0) & (kwh > 0))
         order = keep[np.argsort(-value[keep], kind="stable")]

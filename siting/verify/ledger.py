@@ -1,8 +1,7 @@
 """The ledger of checks and errors, and all tolerances of the recount.
 
-Every tolerance is relative. A figure may differ by a millionth of its reference. A small figure
-among large figures may differ by a billionth of the largest, because solvers are no more precise
-than that.
+A figure may differ by a millionth of its reference. A small figure among large ones may differ by a
+billionth of the largest, because solvers are no more precise.
 """
 
 from __future__ import annotations

@@ -59,11 +59,7 @@ def _check_budget(book: Book, ledger: Ledger) -> None:
 
 
 def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
-    """Check that each station draws its shortfall in each year, within its cap.
-
-    The stations of a concession share one business case. If unspent money lapses at the end of a
-    year, a payment may come before the shortfall.
-    """
+    """Check that each station draws its shortfall in each year, within its cap."""
     rows = book.service.merge(book.slices[["slice", "probability"]], on="slice")
     margin = rows["vehicle_class"].map(gap.counted_pkr).astype(float)
     rows = rows.assign(earned=rows["served_kwh_day"] * margin * rows["probability"])
@@ -89,6 +85,7 @@ def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
         earned = at_sites(rows[rows["year"] == year].groupby("site_id")["earned"].sum())
         # Nothing is paid back, so the sum of payments never falls when the shortfall shrinks.
         dues.append(np.maximum(at_cases(costs[-1] - earned), dues[-1]))
+    # If unspent money lapses at the end of a year, a payment may come before the shortfall.
     paid, ahead = np.zeros(len(sites)), len(book.years) > 1 and not book.account.carry_over
     for year, cost, due in zip(book.years, costs, dues[1:], strict=True):
         now = book.by_year[year]

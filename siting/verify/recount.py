@@ -82,8 +82,7 @@ def _check_resources(book: Book, ledger: Ledger) -> None:
         rows["use"] = rows["use"] * rows["drawn"].where(by_rupee, 1.0)
     sums = rows.pivot_table(index="resource", columns="year", values="use", aggfunc="sum")
     sums = sums.reindex(index=there["resource"], columns=book.years).fillna(0.0)
-    # The tolerance of a sum is relative to its largest part, because solvers are no more exact than
-    # that.
+    # The tolerance of a sum is relative to its largest part: solvers are no more exact than that.
     part = rows.groupby("resource")["use"].max().reindex(there["resource"]).fillna(0.0)
     if "per_rupee" in there.columns:
         # The solver's unit for payments is the cost of the most expensive offer.

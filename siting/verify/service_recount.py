@@ -73,11 +73,7 @@ def _check_capacity(book: Book, ledger: Ledger) -> None:
 
 
 def _carried(book: Book, load: pd.DataFrame, whole: pd.DataFrame) -> np.ndarray:
-    """Return the load that each station can serve (kWh/day), from one joint transport problem.
-
-    In the problem, each load is divided by the station's total load, so that the solver's
-    tolerances treat small and large stations alike.
-    """
+    """Return the load that each station can serve (kWh/day), from one joint transport problem."""
     key = ["slice", "site_id"]
     share = load.merge(whole, on=key, suffixes=("", "_whole"))
     share = share[share["served_kwh_day"] > 0].rename(columns={"served_kwh_day_whole": "whole"})
@@ -92,6 +88,7 @@ def _carried(book: Book, load: pd.DataFrame, whole: pd.DataFrame) -> np.ndarray:
             for c in ("vehicle_class", "charger_group")]  # fmt: skip
     sides = np.concatenate([ends[0], ends[1] + ends[0].max() + 1])
     limit = np.zeros(int(sides.max()) + 1)
+    # Loads are shares of the station's total, so that the tolerances treat all stations alike.
     limit[sides[:count]] = arcs["served_kwh_day"] / arcs["whole"]
     limit[sides[count:]] = np.minimum(arcs["can_kwh_day"] / arcs["whole"], 1.0)
     matrix = sparse.csr_array(

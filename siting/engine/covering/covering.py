@@ -15,13 +15,10 @@ Coverage with offers and classic maximal covering are both instances of this pro
 ``B``        budget, in the unit of the costs
 ===========  ====================================================================================
 
-A `Covering` consists of a few arrays. For a city, arrays suit the solver in
-`siting.engine.covering.run` better than a model written row by row. Tests compare the solver with
-the same program in PuLP. `siting.engine.covering.reduce` removes the parts that the best plan does
-not need.
+The solver is `siting.engine.covering.run`. Tests compare it with the same program in PuLP.
 
-Source: R. Church, C. ReVelle: The maximal covering location problem. Papers of the Regional
-Science Association 32 (1974), 101-118.
+Source: R. Church, C. ReVelle: The maximal covering location problem. Papers of the Regional Science
+Association 32 (1974), 101-118.
 """
 
 from __future__ import annotations
@@ -45,8 +42,7 @@ class Covering:
     """Rows, the options that cover them, and the costs of the options, in read-only arrays."""
 
     weight: Floats  # weight of each row, 0 or more; all in the same unit
-    # start, option: row ``i`` is covered by the options ``option[start[i]:start[i + 1]]``, each
-    # listed once.
+    # Row ``i`` is covered by the options ``option[start[i]:start[i + 1]]``, each listed once.
     start: Ints
     option: Ints
     cost: Floats  # cost of each option, 0 or more
@@ -55,7 +51,7 @@ class Covering:
     forced: Ints  # positions of the required options
 
     def __post_init__(self) -> None:
-        """Lock the arrays: a covering is shared between stages that must not change it."""
+        """Lock the arrays, because several stages share a covering."""
         for value in vars(self).values():
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)

@@ -8,10 +8,9 @@ bound ``t_g``, and are valid at any row prices ``0 <= p_i <= w_i``::
           sum of z_k over k in G <= 1,   sum of c_k z_k <= B,   0 <= z <= 1
 
 At a point ``z``, the tightest cut has ``p_i = w_i`` if ``z`` covers less than 1 of row ``i``, else
-``p_i = 0``. Cuts are added to, and removed from, the HiGHS model, which restarts from its last
-basis. Slack cuts are removed from time to time, because few bind at the optimum. Each round first
-seeks cuts at a point between the optimum under the current cuts and a good inner point, because
-cuts are deeper there.
+``p_i = 0``. When cuts are added or slack cuts removed, HiGHS restarts from its last basis. Each
+round first seeks cuts at a point between the current optimum and a good inner point, because cuts
+are deeper there.
 
 Sources: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition for very large scale partial set
 covering and maximal covering location problems. European Journal of Operational Research 275
@@ -50,8 +49,7 @@ class _Patch:
 class PatchModel(CutModel):
     """The relaxed program of a covering without required options, and its cuts on patches.
 
-    `patch`: patch of each row, see `patches_of`; `accuracy`: relative amount by which the optimum
-    may exceed the weight covered.
+    `patch`: patch of each row, see `patches_of`; `accuracy`: relative error allowed in the optimum.
     """
 
     def __init__(
@@ -111,7 +109,7 @@ class PatchModel(CutModel):
         self.add_rows(rows)
 
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
-        """Add the cuts that an optimum violates; return their number, or 0 if it is accurate."""
+        """Add the cuts that an optimum violates; return how many, or 0 if its bound is accurate."""
         value, made = self.cut_at(relaxed.taken, relaxed)
         return 0 if relaxed.bound - value <= self.accuracy * relaxed.bound else made
 
@@ -151,7 +149,7 @@ class PatchModel(CutModel):
 def patches_of(covering: Covering, most: int) -> Ints:
     """Return each row's patch: the first of a few distant options that covers the row.
 
-    There are at most `most` patches; the last contains the rows that none of these options covers.
+    There are at most `most` patches; rows that none of these options covers form the last one.
     """
     patch = np.full(len(covering.weight), -1, dtype=np.int64)
     columns = sparse.csc_array(covering.matrix)

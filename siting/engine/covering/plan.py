@@ -7,10 +7,10 @@ A change updates the following figures, and only for the rows that it touches:
 - ``shared[s, k]``: the part of ``loss[s]`` that option ``k`` would cover as well.
 
 Replacing the option in slot ``s`` by ``k`` gains ``gain[k] - loss[s] + shared[s, k]``, so one small
-matrix shows the best exchange. (Resende and Werneck do this for the p-median.)
+matrix shows the best exchange.
 
 Source: M. G. C. Resende, R. F. Werneck: A fast swap-based local search procedure for location
-problems. Annals of Operations Research 150 (2007), 205-230.
+problems. Annals of Operations Research 150 (2007), 205-230 (for the p-median).
 """
 
 from __future__ import annotations
@@ -120,15 +120,14 @@ class CoveringPlan:
         return taken[self.covering.group]
 
     def addable(self) -> Flags:
-        """Return whether each option fits the budget, gains weight and is not blocked."""
+        """Return whether each option fits the budget, adds weight and is not blocked."""
         room = self.covering.most - self.spent
         return (self.gain > self.noise) & (self.covering.cost <= room) & ~self.blocked
 
     def exchanges(self) -> tuple[Ints, Floats]:
         """Return the slots in use, and the gains from putting each option (column) into each slot.
 
-        The gain is ``-inf`` if the exchange exceeds the budget, or if the plan would have an option
-        twice or two options of a group.
+        The gain of an infeasible exchange is ``-inf``.
         """
         slots = np.flatnonzero(self.holds >= 0)
         change = self.shared[slots] + self.gain

@@ -5,12 +5,12 @@ earns this price. Then no plan covers more than::
 
     sum of (w_i - p_i)  +  the most that a plan within the budget earns
 
-where the second term is relaxed to a knapsack with one option per group: ``min over m >= 0 of  m B
-+ sum over groups of max(0, p(k) - m c_k)``. Here ``p(k)`` is the sum of the prices of the rows that
-``k`` covers, and ``m`` is the price of a unit of budget. This is the Lagrangian bound with the rows
-relaxed; at best it equals the bound of the linear relaxation. If option ``k`` is required, the
-bound falls by at least ``max(0, p(j) - m c_j) - (p(k) - m c_k)``, where ``j`` is the best option of
-its group. If the bound then does not exceed the weight sought, ``k`` is excluded.
+The second term is relaxed to a knapsack with one option per group: ``min over m >= 0 of  m B + sum
+over groups of max(0, p(k) - m c_k)``. Here ``p(k)`` is the sum of the prices of the rows that ``k``
+covers, and ``m`` is the price of a unit of budget. This Lagrangian bound at best equals the bound
+of the linear relaxation. If option ``k`` is required, the bound falls by at least ``max(0, p(j) - m
+c_j) - (p(k) - m c_k)``, where ``j`` is the best option of its group. If the bound then does not
+exceed the weight sought, ``k`` is excluded.
 
 Source: R. D. Galvão, L. G. A. Espejo, B. Boffey: A comparison of Lagrangean and surrogate
 relaxations for the maximal covering location problem. European Journal of Operational Research 124
@@ -42,7 +42,7 @@ class Knapsack:
     def fill(self, sold: Floats) -> tuple[float, Floats, float]:
         """Return the largest earnings, each option's value, and the price of a unit of budget.
 
-        `sold`: the earnings of each option, i.e. the sum of the prices of the rows it covers.
+        `sold`: each option's earnings, i.e. the sum of the prices of the rows it covers.
         """
         taken = self._best(sold, 0.0)
         value, spent = float(sold @ taken), float(self.cost @ taken)
@@ -69,10 +69,7 @@ class Knapsack:
         return bound, mixed, worth
 
     def left(self, sold: Floats, worth: float) -> Floats:
-        """Return the best net earnings of each group, or 0 if all are negative.
-
-        `worth`: the price of a unit of budget.
-        """
+        """Return each group's best net earnings (0 or more) if a unit of budget costs `worth`."""
         net = sold - worth * self.cost
         if self._alone:
             return np.maximum(net, 0.0)
@@ -130,8 +127,7 @@ def tighten(covering: Covering, least: float, clock: Clock, *, aim: float, steps
     across = sparse.csr_array(matrix.T)
     knapsack = Knapsack(covering.cost, covering.group, covering.budget)
     price = 0.5 * weight
-    # Start from prices of 0 and their bound, so that prices and bound match even if no step
-    # improves the bound.
+    # If no step improves the bound, these prices and their bound remain.
     best = Prices(np.zeros(len(weight)), float(weight.sum()), np.zeros(len(covering.cost)), 0.0)
     mean = np.zeros(len(covering.cost))
     direction = np.zeros(len(weight))

@@ -8,9 +8,8 @@ These are removed in turn:
 - rows without weight or options;
 - all but one of the rows with the same options; the remaining row has the summed weight.
 
-A plan of the reduced covering becomes a plan of the whole covering if the required options are
-added; its value then rises by the weight that the required options cover. An optimal plan of the
-reduced covering becomes an optimal plan of the whole covering.
+With the required options added, a plan of the reduced covering is a plan of the whole covering,
+worth more by the weight that the required options cover. Optimal plans remain optimal.
 """
 
 from __future__ import annotations
@@ -30,8 +29,7 @@ class Reduced:
 
     covering: Covering  # the reduced covering; none of its options is required
     option: Ints  # position of each remaining option in the whole covering
-    # For each row of the whole covering, its row in the reduced covering; -1 if the row was dropped
-    # or is always covered.
+    # Position of each row of the whole covering in the reduced one; -1 if it was removed.
     row: Ints
     forced: Ints  # required options of the whole covering
     certain: float  # weight that the required options cover
@@ -102,9 +100,8 @@ def _restricted(covering: Covering, rows: Flags, options: Flags) -> sparse.csr_a
 def merge_rows(matrix: sparse.csr_array, weight: Floats) -> tuple[sparse.csr_array, Floats, Ints]:
     """Merge rows with equal options; return merged rows, their weights and each row's new position.
 
-    The position is -1 for rows without options. Each option is assigned two random numbers; rows
-    whose options have the same two sums of numbers are compared option by option. If any of these
-    rows differ, new numbers are drawn.
+    The position is -1 for rows without options. Rows that agree in two random sums over their
+    options are compared option by option. If any differ, the sums are drawn again.
     """
     matrix.sort_indices()
     length = np.diff(matrix.indptr)
@@ -141,7 +138,7 @@ def _same(matrix: sparse.csr_array, one: Ints, other: Ints) -> bool:
 def dominated(matrix: sparse.csr_array, cost: Floats, group: Ints) -> Flags:
     """Return whether each option (column) covers nothing or is dominated in its group.
 
-    Domination across groups is rare in a city, and searching for it costs more than it saves.
+    Domination across groups is rare in a city, and searching for it does not pay.
     """
     size = np.bincount(matrix.indices, minlength=matrix.shape[1])
     out = size == 0

@@ -1,7 +1,5 @@
 """The phases of a covering solve, with incumbent and bound.
 
-The phases follow each other until the gap is proven:
-
 1. exact reductions (`siting.engine.covering.reduce`);
 2. a greedy plan, improved by exchanges (`siting.engine.covering.search`);
 3. prices of the rows (`siting.engine.covering.prices`): a bound, and options to exclude;
@@ -10,7 +8,8 @@ The phases follow each other until the gap is proven:
    time to time; options that its bound excludes are removed;
 6. more kicks, and branch and bound (`siting.engine.tree`).
 
-Effort is counted as work, not as time, so that runs are reproducible.
+The solve ends once the gap is proven. Effort is counted as work, not as time, so that runs are
+reproducible.
 """
 
 from __future__ import annotations

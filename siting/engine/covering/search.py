@@ -1,10 +1,10 @@
 """Covering heuristics: greedy, exchanges, and kicks out of local optima.
 
 Effort is counted as work, not as time, so that runs with the same seed are reproducible. Ties go to
-the first option in the order given.
+the first option.
 
-Source: H. R. Lourenço, O. C. Martin, T. Stützle: Iterated local search. Handbook of
-Metaheuristics (2003), 320-353.
+Source: H. R. Lourenço, O. C. Martin, T. Stützle: Iterated local search. Handbook of Metaheuristics
+(2003), 320-353.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def greedy(
 ) -> None:
     """Add options while the budget lasts, in order of the weight gained per unit of price.
 
-    `plan` is extended. `price`: price of each option, by default its cost; options with price 0
-    come first; `among`: allowed options, by default all.
+    `price`: price of each option, by default its cost; options with price 0 come first; `among`:
+    allowed options, by default all.
     """
     price = plan.covering.cost if price is None else price
     paid = np.where(price > 0, price, 1.0)
@@ -41,7 +41,7 @@ def greedy(
 def exchange(plan: CoveringPlan, clock: Clock, worth: float = 0.0) -> None:
     """Make the most profitable exchange until none is profitable; then add options that fit.
 
-    A unit of unspent budget counts as `worth` at first; once no exchange is profitable, as 0.
+    A unit of unspent budget counts as `worth` until no exchange is profitable, and then as 0.
     """
     cost = plan.covering.cost
     while not clock.over:
