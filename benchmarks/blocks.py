@@ -1,7 +1,7 @@
 """Solve the blocks of the program on the real roads of Saddar, Karachi, together and alone.
 
 Studies, peer and checks come from `benchmarks.programme`. The short run uses the same blocks in its
-small made-up city.
+small synthetic city.
 """
 
 from __future__ import annotations

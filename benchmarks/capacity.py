@@ -140,7 +140,7 @@ def charger_instance(name: str) -> Any:
 
 
 def karachi_instance(path: str, sites: int, cells: int, budget: float) -> Any:
-    """Return offers at crossings of the real extract, with made-up demand of two classes."""
+    """Return offers at crossings of the real extract, with synthetic demand of two classes."""
     import pandas as pd
 
     from siting import Instance, roads

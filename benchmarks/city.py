@@ -26,7 +26,7 @@ GAP = 0.005
 BUDGET, MORE = 115e6, 400e6
 CONFIG = """\
 name: made-up
-title: A made-up city
+title: A synthetic city
 year: 2030
 roads:
   source: {{kind: file, path: city.osm, licence: CC0, attribution: nobody}}
@@ -53,7 +53,7 @@ output: {{runs_dir: runs, cache_dir: cache}}
 def measure(asked: Asked) -> Finding:
     """Measure row 11."""
     side, places, budget = asked.size((made_city.SIDE, 2000, BUDGET), (50, 40, 100e6))
-    finding = Finding("city", "a made-up city end to end")
+    finding = Finding("city", "a synthetic city end to end")
     finding.figures = {f"city_{k}": None for k in ("gap_pct", "cpu_s", "peak_mb")}
     folder = asked.folder
     given = {"folder": str(folder), "side": side, "places": places, "budget": budget}

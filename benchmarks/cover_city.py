@@ -1,4 +1,4 @@
-"""Make covering instances of the made-up city: S, M, L, and any size between them.
+"""Make covering instances of the synthetic city: S, M, L, and any size between them.
 
 Candidates cost 0.7 to 1.6 million rupees, and the subsidy is the whole cost. A demand is covered by
 the candidates that its drivers can reach in ten minutes (eight for L). `arrays` needs only numpy

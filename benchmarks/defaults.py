@@ -43,7 +43,7 @@ def places(asked: Asked) -> Finding:
     if asked.short:
         config = made_up(asked, finding)
         if config is not None:
-            _measured(asked, finding, "a small made-up city", config, [NEED], SHORT_S)
+            _measured(asked, finding, "a small synthetic city", config, [NEED], SHORT_S)
         return finding
     if real_data() is None:
         why = "the extract is not at hand (SITING_TEST_DATA names its folder)"
@@ -58,8 +58,8 @@ def places(asked: Asked) -> Finding:
 
 
 def city(asked: Asked) -> Finding:
-    """Measure row 18: the made-up city of row 13 under the defaults."""
-    what = f"a made-up city of {PEOPLE / 1e6:.0f} million people, {PLACES:,} places, by default"
+    """Measure row 18: the synthetic city of row 13 under the defaults."""
+    what = f"a synthetic city of {PEOPLE / 1e6:.0f} million people, {PLACES:,} places, by default"
     finding = Finding("default_city", what)
     finding.figures = _figures(finding)
     config = made_up(asked, finding)

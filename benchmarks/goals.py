@@ -236,7 +236,7 @@ GOALS = (
     Goal(
         "13",
         "programme",
-        "a made-up city of Karachi's size, all classes, six charger sets, "
+        "a synthetic city of Karachi's size, all classes, six charger sets, "
         "PKR 0.2 / 0.5 / 1 / 2 bn, 300 s on two cores",
         "gap 0.2 / 0.5 / 1.5 / 2 %",
         (
@@ -286,7 +286,7 @@ GOALS = (
     Goal(
         "17",
         "nation",
-        "eleven made-up cities, the library's populations, 10,000 candidates, PKR 2 bn, 2027-30",
+        "eleven synthetic cities, the library's populations, 10,000 candidates, PKR 2 bn, 2027-30",
         "proven 1 % within 30 minutes",
         (
             _most("nation_gap_pct", 1.0, "gap {} %"),
@@ -296,7 +296,7 @@ GOALS = (
     _by_default(
         "18",
         "default_city",
-        "the made-up city of row 13 under the defaults, PKR 0 / 20 / 200 / 1,000 m, 300 s",
+        "the synthetic city of row 13 under the defaults, PKR 0 / 20 / 200 / 1,000 m, 300 s",
         2.0,
     ),
     _by_default("19", "demo", "the embedded city under the defaults, 40 s", 0.5),

@@ -1,6 +1,6 @@
 """Measure time and memory of reach and solve for 10³ to 10⁶ demands and 10² to 10⁴ candidates.
 
-Places are corners of the made-up city, and drivers reach ten minutes far. Several demands share a
+Places are corners of the synthetic city, and drivers reach ten minutes far. Several demands share a
 corner if there are more demands than corners. The budget is a hundredth of the cost of all
 candidates, but at least 5 and at most 40 million. If a solve runs out of time, its cell of the
 table shows the gap; if it runs out of memory, the cell shows a note.

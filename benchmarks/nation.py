@@ -1,4 +1,4 @@
-"""Solve nations of made-up cities, with money by year and in one sum, and measure the proven gap.
+"""Solve nations of synthetic cities, with money by year and in one sum, and measure the proven gap.
 
 The goal covers the years 2027 to 2030, with equal money in each year. Smaller nations are also
 planned with all money in one sum. The populations of the cities come from the package's library.
@@ -54,7 +54,7 @@ output: {{runs_dir: runs, cache_dir: cache}}
 
 def measure(asked: Asked) -> Finding:
     """Measure row 17."""
-    finding = Finding("nation", "made-up cities of the library's populations, money by year")
+    finding = Finding("nation", "synthetic cities of the library's populations, money by year")
     finding.figures = dict.fromkeys(("nation_gap_pct", "nation_minutes", "nation_peak_mb"))
     sizes, seconds = asked.size(SIZES, (2,)), asked.size(12.0, 1.0)
     given = {"folder": str(asked.folder / "nation"), "short": asked.short, "count": max(sizes)}

@@ -1,6 +1,6 @@
 """Solve programmes with all vehicle classes, six charger sets and increasing public money.
 
-Row 13 is a made-up city of Karachi's size, and row 14 has the real roads of Saddar, Karachi. The
+Row 13 is a synthetic city of Karachi's size, and row 14 has the real roads of Saddar, Karachi. The
 package makes the study from files. Only the solve is measured, with two threads and a wall-clock
 limit. For one of the sums the peer, HiGHS, solves the whole program in PuLP (``method: milp``) in
 the same time. `benchmarks.revalue` values every plan again.
@@ -30,7 +30,7 @@ EXTRACT = "karachi/karachi_saddar_town_drive_20241231.osm.bz2"
 STATIONS = "ev_chargers/pakistan_ev_chargers_ocm.csv"
 CONFIG = """\
 name: made-up-programme
-title: A made-up city's programme
+title: A synthetic city's programme
 year: 2030
 roads:
   source: {kind: file, path: city.osm, licence: CC0, attribution: nobody}
@@ -52,7 +52,7 @@ output: {runs_dir: runs, cache_dir: cache}
 
 def measure(asked: Asked) -> Finding:
     """Measure row 13."""
-    finding = Finding("programme", "a programme for a made-up city: all classes, six charger sets")
+    finding = Finding("programme", "a programme for a synthetic city: all classes, six charger sets")
     finding.figures = {f"programme_{b}_gap_pct": None for b in CITY_GAPS}
     finding.figures["programme_late_s"] = None
     config = made_up(asked, finding)
@@ -99,7 +99,7 @@ def saddar(asked: Asked) -> Finding:
 
 
 def made_up(asked: Asked, finding: Finding) -> str | None:
-    """Write the made-up city, and return its configuration, or None if the writing failed."""
+    """Write the synthetic city, and return its configuration, or None if the writing failed."""
     side, places, people = asked.size(
         (made_city.SIDE, PLACES, PEOPLE), (SMALL_SIDE, SMALL_PLACES, SMALL_PEOPLE)
     )
@@ -115,7 +115,7 @@ def made_up(asked: Asked, finding: Finding) -> str | None:
 
 
 def prepare(folder: str, side: int, places: int, people: float) -> dict[str, Any]:
-    """Write the files of the made-up city."""
+    """Write the files of the synthetic city."""
     root = Path(folder)
     root.mkdir(parents=True, exist_ok=True)
     city.write_files(root, side, places, SEED, people)
@@ -125,7 +125,7 @@ def prepare(folder: str, side: int, places: int, people: float) -> dict[str, Any
 
 def saddar_name(asked: Asked) -> str:
     """Return the name of the place that a row about Saddar uses."""
-    name: str = asked.size("Real roads of Saddar, Karachi", "a small made-up city")
+    name: str = asked.size("Real roads of Saddar, Karachi", "a small synthetic city")
     return name
 
 

@@ -1,4 +1,4 @@
-"""Measure time and memory from a raster to demand cells in a large made-up city.
+"""Measure time and memory from a raster to demand cells in a large synthetic city.
 
 Run the module from the repository root, in a virtual environment with the extra ``raster``::
 

@@ -1,6 +1,6 @@
 """Time the travel times to all sites within ten minutes: package, networkx, scipy, numba.
 
-Each method runs in a separate process on the made-up city. networkx uses a MultiDiGraph with
+Each method runs in a separate process on the synthetic city. networkx uses a MultiDiGraph with
 attributes, like OSMnx, and only the first sites; its time is multiplied to cover all sites. All
 methods must find the same pairs for these first sites, with equal minutes up to rounding.
 """

@@ -1,6 +1,6 @@
 """Compare time and memory of OSMnx and the package from an OSM file or a cache to a network.
 
-The file is the made-up city as OSM XML (some 50 MB), or a user's extract (``python -m
+The file is the synthetic city as OSM XML (some 50 MB), or a user's extract (``python -m
 benchmarks.roads FILE``). OSMnx runs ``graph_from_xml``, adds speeds and travel times, and takes the
 largest strongly connected part. The package turns OSMnx's simplified graph into a network. This
 network must equal the one read directly, in ids, lengths, minutes and every corner. The memory of
@@ -73,7 +73,7 @@ def compare(asked: Asked, path: Path) -> Finding:
 
 
 def write(side: int, path: str) -> dict[str, Any]:
-    """Write the made-up city as a file."""
+    """Write the synthetic city as a file."""
     made_city.write_osm(made_city.make_city(side), Path(path))
     return {}
 

@@ -109,7 +109,7 @@ COLD = 2500
 # --- cuts ---------------------------------------------------------------------------------------
 
 NODE_ROUNDS = 12  # maximum number of rounds of cuts at a node; CPU time alike from 6 to 24
-# Rounds of cuts before the first plan of a program with years. Measured (made-up Karachi): two
+# Rounds of cuts before the first plan of a program with years. Measured (synthetic Karachi): two
 # rounds give good prices.
 PRICE_ROUNDS = 2
 # Rounds of cuts end once a round lowers the bound by less than this share. This share applies at
