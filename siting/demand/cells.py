@@ -107,7 +107,8 @@ def cells_on_roads(
 ) -> gpd.GeoDataFrame:
     """Return cells with ids and road nodes, as in `make_cells`, from shapes and populations.
 
-    If nobody lives near a road, the error states `people_extent`, the extent of the population.
+    Cells farther than `max_snap_m` from a road have no node. If nobody lives near a road, the error
+    states `people_extent`, the extent of the population.
     """
     cells = gpd.GeoDataFrame({"people": people}, geometry=shapes, crs=network.crs)
     snapped = snap(cells, network, max_snap_m)  # by centre

@@ -37,16 +37,16 @@ def take_all_turns(inc: Incumbent) -> None:
     if inc.coarse:
         inc.master.forget_money()
         # Without the root's cuts, the master problem gives no better bound than column generation.
-        cut = inc.root is not None or not inc.heavy
+        has_cuts = inc.root is not None or not inc.heavy
         tree_turn, tree_left = _tree_turns(inc)
-        inc.tree_turn = tree_turn if cut else None
-        programs = Step(_program_turns(inc), lambda: cut, growth=settings.MORE_NODES)
+        inc.tree_turn = tree_turn if has_cuts else None
+        programs = Step(_program_turns(inc), lambda: has_cuts, growth=settings.MORE_NODES)
         drawn = bool(inc.master.cutter.money)
         roundings = Step(_rounding_turns(inc), lambda: drawn or bool(inc.relaxations))
         makers = [roundings, crossings, windows]
         cuts = Step(_cut_turns(inc), lambda: inc.known is not None and inc.root is not None)
         # The tree follows the root's cuts: its first turn may take as long as all earlier turns.
-        before_tree = [cuts] if cut else makers
+        before_tree = [cuts] if has_cuts else makers
         tree = Step(
             tree_turn, lambda: all(one.ended or not one.ready() for one in before_tree),
             left=tree_left,

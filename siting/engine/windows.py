@@ -42,8 +42,9 @@ from siting.engine.highs import run_native
 from siting.engine.linear import model_of
 from siting.program.instance import Flags, Floats, Ints
 
-# Rows that the results of several windows may violate together, though each alone meets them.
-SHARED = ("one", "resource", "subsidies", "floor")
+# Rows that sites far apart share: the results of several windows may violate them together, though
+# each alone meets them.
+SHARED = ("resource", "subsidies", "floor", "kept")
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +73,9 @@ class Windows:
         self._shared = np.full(m.a.shape[0], frame.service.near)
         pooled = frame.program.gap is not None and bool(frame.program.gap.concessions)
         self._shared[frame.rows_of(*SHARED, *(["gap"] if pooled else []))] = True
-        # Whether sites far apart share a limit, such as money, that could move between them.
-        limits = frame.rows_of("resource", "subsidies", "floor", "kept")
-        self._split = bool((m.row_upper[limits] > 0).any() or (m.row_lower[limits] > 0).any())
+        # Whether sites far apart share anything, such as money, that could move between them.
+        shared = frame.rows_of(*SHARED)
+        self._split = bool((m.row_upper[shared] > 0).any() or (m.row_lower[shared] > 0).any())
         self._own_site = frame.column_site
         self._energies = slice(frame.count, frame.layout.columns.energies)
         self._worth = m.cost[self._energies]
@@ -256,14 +257,15 @@ class Windows:
                 break
             if used[seed] or self._tried[seed]:
                 continue
-            part = max(2, self.size // 2 if self._split else self.size)
-            window = self._neighbours(seed, part)
+            count = max(2, self.size // 2) if self._split else self.size
+            window = self._neighbours(seed, count)
             self._tried[seed] = True
-            far = [j for j in seeds if not self._tried[j] and not used[j] and j not in window]
-            if far and self._split:
+            left = seeds if self._split else []
+            far = [j for j in left if not self._tried[j] and not used[j] and j not in window]
+            if far:
                 other = far[len(far) // 2 if len(far) > 2 else 0]
                 self._tried[other] = True
-                window = np.union1d(window, self._neighbours(other, part))
+                window = np.union1d(window, self._neighbours(other, count))
             window = window[~used[window]]
             used[window] = True
             near = self._near[window].indices

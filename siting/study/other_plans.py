@@ -91,7 +91,8 @@ def alternatives(
 ) -> tuple[list[Answer], pd.DataFrame, pd.DataFrame]:
     """Return near-optimal plans, a table of the plans, and a table of their sites.
 
-    The first plan is `first`. Each further plan differs from all plans before it. Columns of the
+    The first plan is `first`. Each further plan differs from all plans before it; together they
+    take the time of `effort`. Columns of the
     plans: ``plan``, ``worth``, ``unit``, ``bound``, ``gap``, ``status``, ``loss_share`` and
     ``offers``. Columns of the sites: ``site_id``, ``plans`` (number of plans with a station there)
     and ``share`` (share of the plans).
@@ -131,7 +132,10 @@ def alternatives(
 
 
 def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
-    """Return the plans made one year at a time, without scenarios; None if any was not found."""
+    """Return the plans made one year at a time; None if any was not found.
+
+    `asked` must have years and no scenarios.
+    """
     years = asked.config.program.years
     assert years is not None
     stands: dict[str, str] = {}
