@@ -14,6 +14,8 @@ from siting.engine.frame import Frame
 from siting.engine.least_payments import with_least_payments
 from siting.engine.relaxed_floors import viable
 from siting.engine.windows import Windows
+from siting.program.aims import LeastMoney, MostWorth
+from siting.program.matrix import Reached
 from siting.program.money import GapRule
 from siting.program.program import Program
 
@@ -214,3 +216,20 @@ def test_a_window_has_two_neighbourhoods_if_money_could_move_between_them(budget
     assert len(window) == search.size
     assert np.array_equal(window, near) is not apart
     assert len(np.intersect1d(window, near)) >= search.size // 2
+
+
+def test_windows_keep_the_value_of_an_earlier_aim_together():
+    for seed in range(3):
+        town = replace(grid_town(side=40, sites=40, seed=seed), budget_pkr=200.0)
+        program, every = Program(town), np.arange(40)
+        first = Frame(program, MostWorth())
+        most = first.signed(first.serve(every, Clock(60.0)).objective)
+        frame = Frame(program, LeastMoney(), [Reached(MostWorth(), 0.8 * most)])
+        served = frame.serve(every, Clock(60.0))
+        search = Windows(frame, served.point, np.zeros(frame.count), Clock(60.0), threads=2, seed=1)
+        search.size = 4
+        before, kept = search.value, frame.rows_of("kept")
+        for _ in range(12):
+            search.round()
+            assert (search.activity[kept] >= frame.matrix.row_lower[kept] - 1e-6).all()
+        assert search.value > before
