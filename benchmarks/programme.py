@@ -52,7 +52,7 @@ output: {runs_dir: runs, cache_dir: cache}
 
 def measure(asked: Asked) -> Finding:
     """Measure row 13."""
-    finding = Finding("programme", "a programme for a synthetic city: all classes, six charger sets")
+    finding = Finding("programme", "a programme for a synthetic city: all classes, six sets")
     finding.figures = {f"programme_{b}_gap_pct": None for b in CITY_GAPS}
     finding.figures["programme_late_s"] = None
     config = made_up(asked, finding)
