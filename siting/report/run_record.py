@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
-from pandas.api.types import is_float_dtype
 from pydantic import BaseModel, ConfigDict, create_model, model_validator
 
 from siting.export.geopackage import storable
 from siting.export.layers import road_layer
 from siting.export.lonlat import to_lonlat
-from siting.export.values import decimals
+from siting.export.values import near
 
 # Columns of the bands of minutes to the nearest station.
 BANDS = ("over_min", "within_min", "people_share")
@@ -61,13 +59,16 @@ class RunRecord:
         years = None
         if "years" in facts["blocks"]:
             names = ("years", "built", "year_cells")
-            years = YearTables(*(_as_written(layers[name]) for name in names))
+            years = YearTables(*(near(layers[name]) for name in names))
         return cls(
             facts,
             settings,
-            **{name: _as_drawn(layers[name], name) for name in ("sites", "demand", "service")},
+            **{
+                name: near(to_lonlat(layers[name], name)).reset_index(drop=True)
+                for name in ("sites", "demand", "service")
+            },
             roads=gpd.GeoDataFrame(storable(to_lonlat(road_layer(layers["roads"]), "roads"))),
-            offers=_as_written(layers["offers"]),
+            offers=near(layers["offers"]),
             places=_named_points(layers["candidates"]),
             parts=_named_points(layers.get("neighbourhoods", empty)),
             minutes=to_lonlat(layers.get("isochrones", empty), "isochrones"),
@@ -93,17 +94,6 @@ class RunRecord:
     def classes(self) -> list[str]:
         """The vehicle classes, in the order of the run."""
         return [str(row["vehicle_class"]) for row in self.facts["classes"]]
-
-
-def _as_written(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with its numbers rounded as in the files."""
-    floats = [str(name) for name, column in table.items() if is_float_dtype(column)]
-    near = {name: np.round(table[name].to_numpy(), decimals(name)) + 0.0 for name in floats}
-    return table.assign(**near)
-
-
-def _as_drawn(layer: gpd.GeoDataFrame, name: str) -> gpd.GeoDataFrame:
-    return gpd.GeoDataFrame(_as_written(to_lonlat(layer, name)).reset_index(drop=True))
 
 
 def _named_points(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
