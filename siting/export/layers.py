@@ -85,13 +85,11 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
     columns["snap_m"] = cells["snap_m"].to_numpy()
     columns["in_network"] = cells["node_id"].notna().to_numpy()
     skipped = {*columns, "node_id", cells.geometry.name}
-    for name in cells.columns:
-        if name not in skipped:
-            columns[str(name)] = cells[name].array
+    columns |= {str(name): cells[name].array for name in cells.columns if name not in skipped}
     known = {column.name for column in DEMAND.columns} | {*columns, "served_kwh_day"}
     own = [c for c in demand.columns if c not in known]
-    for name, column in one_each(demand[own], demand["cell_id"], cells["cell_id"]).items():
-        columns[str(name)] = column.array
+    agreed = one_each(demand[own], demand["cell_id"], cells["cell_id"])
+    columns |= {str(name): column.array for name, column in agreed.items()}
     return gpd.GeoDataFrame(columns, geometry=cells.geometry.array, crs=cells.crs)
 
 

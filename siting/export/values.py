@@ -39,7 +39,7 @@ def decimals(column: str) -> int:
     return next((n for pattern, n in _DECIMALS if pattern.search(column)), _OTHER_DECIMALS)
 
 
-def near[Frame: pd.DataFrame](frame: Frame) -> Frame:
+def rounded_by_unit[Frame: pd.DataFrame](frame: Frame) -> Frame:
     """Return the table with numbers rounded by their units; `frame` is not changed."""
     table = frame.copy()
     for name, column in frame.items():
@@ -51,13 +51,13 @@ def near[Frame: pd.DataFrame](frame: Frame) -> Frame:
 
 
 def rounded(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the table as `near` does, but rupees become integers if a column has only whole ones.
+    """Return the table rounded by units, with each column of only whole rupees as integers.
 
     >>> table = pd.DataFrame({"cost_pkr": [2.5e6, 1e5], "travel_min": [4.4449, -0.0001]})
     >>> rounded(table).to_dict("list")
     {'cost_pkr': [2500000, 100000], 'travel_min': [4.44, 0.0]}
     """
-    table = near(frame)
+    table = rounded_by_unit(frame)
     for name, column in table.items():
         if str(name).endswith("_pkr") and pd.api.types.is_float_dtype(column):
             known = column.dropna()

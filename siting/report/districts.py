@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from siting.files import texts_of
 from siting.report.run_record import RunRecord
 from siting.report.shapes import dissolved, polygons_of, utm_of
 
@@ -74,13 +75,11 @@ def districts(run: RunRecord) -> dict[str, Any]:
 
 def _parts(run: RunRecord, metres: gpd.GeoDataFrame) -> tuple[str, np.ndarray]:
     """Return the kind of parts in words, and the name of the part of each cell."""
-    zone = metres["zone"].fillna("").astype(str) if "zone" in metres.columns else None
-    if zone is not None and (zone != "").any():
+    zone, counted = texts_of(metres, "zone"), texts_of(metres, "zone_id")
+    if (zone != "").any():
         return _zones_text(run), zone.where(zone != "", OUTSIDE).to_numpy()
-    if "zone_id" in metres.columns:
-        counted = metres["zone_id"].fillna("").astype(str)
-        if 2 <= counted.nunique() <= MOST_COUNTED_ZONES:
-            return "zones in which people were counted", counted.to_numpy()
+    if 2 <= counted.nunique() <= MOST_COUNTED_ZONES:
+        return "zones in which people were counted", counted.to_numpy()
     middle = metres.geometry.representative_point()
     column = np.floor(middle.x / SQUARE_M).astype(int)
     row = np.floor(middle.y / SQUARE_M).astype(int)

@@ -17,6 +17,7 @@ import shapely
 
 from siting.export.layers import by_class
 from siting.export.styles import MINUTES
+from siting.files import texts_of
 from siting.report.figure_text import percent
 from siting.report.run_record import BANDS, RunRecord
 from siting.report.shapes import (
@@ -187,13 +188,12 @@ def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
 
     Labels are about `NAME_EVERY_M` apart. Only the longest small streets have one.
     """
-    if "name" not in roads.columns:
-        return []
-    roads = roads[roads["name"].fillna("").astype(str).str.strip() != ""]
+    roads = roads.assign(name=texts_of(roads, "name"))
+    roads = roads[roads["name"] != ""]
     if roads.empty:
         return []
     metres = roads.geometry.to_crs(utm_of(roads))
-    code, texts = pd.factorize(roads["name"].astype(str).str.strip())
+    code, texts = pd.factorize(roads["name"])
     # Only the longest line of each name and rank is labelled.
     lines, kind = _strokes(metres, code * 3 + _ranks(roads), 1.0)
     far_m = shapely.length(lines)
@@ -224,8 +224,8 @@ def _parts(run: RunRecord) -> list[list[Any]]:
     """Return labels for parts of the city, sorted by the rank of their kind: text, x, y, rank."""
     kinds = {kind: rank for rank, kind in enumerate(PLACE_KINDS)}
     parts = run.parts
-    if run.urdu and "name_ur" in parts.columns:
-        urdu = parts["name_ur"].fillna("").astype(str)
+    if run.urdu:
+        urdu = texts_of(parts, "name_ur")
         parts = parts.assign(name=urdu.where(urdu != "", parts["name"]))
     rows = [
         [str(name), round(at.x * SCALE), round(at.y * SCALE), kinds.get(str(kind), len(kinds))]
