@@ -291,15 +291,12 @@ def _sites(
     sites: gpd.GeoDataFrame, service: pd.DataFrame, classes: list[str], index: dict[str, int]
 ) -> list[dict[str, Any]]:
     flat: dict[str, list[float]] = {}
-    if len(service):
-        rows = service[["site_id", "cell_id", "served_kwh_day"]].assign(
-            weight=service["served_kwh_day"] * service["travel_min"]
-        )
-        summed = rows.groupby(["site_id", "cell_id"], sort=True)[["served_kwh_day", "weight"]]
-        for (site_id, cell_id), kwh, weight in summed.sum().itertuples(name=None):
-            if kwh > 0 and str(cell_id) in index:
-                row = [index[str(cell_id)], _short(kwh), _short(weight / kwh, 1)]
-                flat.setdefault(str(site_id), []).extend(row)
+    rows = service.assign(weight=service["served_kwh_day"] * service["travel_min"])
+    summed = rows.groupby(["site_id", "cell_id"])[["served_kwh_day", "weight"]].sum()
+    for (site_id, cell_id), kwh, weight in summed.itertuples(name=None):
+        if kwh > 0 and str(cell_id) in index:
+            row = [index[str(cell_id)], _short(kwh), _short(weight / kwh, 1)]
+            flat.setdefault(str(site_id), []).extend(row)
     return [
         {
             "id": str(row.site_id),
