@@ -120,8 +120,8 @@ def _table(columns: dict[str, str], bids: list[dict[Any, Any]]) -> str:
 
 def _told(bids: pd.DataFrame, letter: str) -> list[dict[Any, Any]]:
     """Return the rows of bids with the page's columns of text."""
-    rows = []
-    for n, row in enumerate(bids.to_dict("records"), 1):
+    rows: list[dict[Any, Any]] = bids.to_dict("records")
+    for n, row in enumerate(rows, 1):
         over, why = row.get("over_pkr", math.nan), str(row.get("why", ""))
         ask = f"{row['ask_pkr']:,.0f}"
         if not row["ask_pkr"] and row["rent_pkr"]:
@@ -131,8 +131,8 @@ def _told(bids: pd.DataFrame, letter: str) -> list[dict[Any, Any]]:
         critical = "cannot win" if ruled_out else between(low, high)
         why = "" if why.startswith(TOO_MUCH) else why  # `over` already has the amount
         lost_by = f"{over:,.0f}" if high >= 0 and over > 0 else ""
-        told = {"mark": f"{letter}{n}", "money": ask, "critical": critical, "over": lost_by}
-        rows.append({**row, **told, "why": why})
+        row |= {"mark": f"{letter}{n}", "money": ask, "critical": critical, "over": lost_by}
+        row["why"] = why
     return rows
 
 
