@@ -132,7 +132,7 @@ class Market:
     def _best(self, without: Bid | None, gap: float) -> Best | None:
         gone = self.closed | self._of(() if without is None else without.offers)
         clock, worth = self.pool.clock, self.pool.worth
-        whole = float(worth @ self._ends)
+        whole = float(worth @ np.where(np.isfinite(self.pool.upper), self.pool.upper, 0.0))
         # A short solve to optimality comes first, then a solve to the requested gap.
         for share, enough in ((SOON, NOTHING), (FIRST, max(gap, NOTHING))):
             with clock.within(clock.share_after(share)):
@@ -175,8 +175,8 @@ class Market:
         """Return limits on a bid's highest ask in plans with this worth, at most this money."""
         pool, options = self.pool, self.options
         at = self.program.instance.positions_of(bid.offers)
-        order = np.argsort(np.array(bid.offers, dtype=object), kind="stable")
-        shares = dict(zip(at.tolist(), np.array(bid.shares)[order].tolist(), strict=True))
+        by_id = (share for _, share in sorted(zip(bid.offers, bid.shares, strict=True)))
+        shares = dict(zip(at.tolist(), by_id, strict=True))
         mine = np.flatnonzero(np.isin(options.last, at))
         rupee = np.zeros(len(self.drawn))
         rupee[at] = 1.0
@@ -301,10 +301,6 @@ class Market:
         """Return the share of the total time that will be over `seconds` from now."""
         clock = self.pool.clock
         return clock.share_after(min(seconds / max(clock.left_s, 1e-9), 1.0))
-
-    @property
-    def _ends(self) -> Floats:
-        return np.where(np.isfinite(self.pool.upper), self.pool.upper, 0.0)
 
     def _of(self, offers: Collection[str]) -> Flags:
         """Return a mask of the options whose last offer is one of `offers`."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -85,9 +86,7 @@ def page_of(made: Award, roads: gpd.GeoDataFrame) -> str:
     outcome, plan = made.plan.outcome, made.plan
     winners = _told(made.winners, "W")
     losers = _told(made.losers, "L")
-    by_mark = {
-        str(row.bid): str(row.mark) for told in (winners, losers) for row in told.itertuples()
-    }
+    by_mark = {row["bid"]: row["mark"] for row in (*winners, *losers)}
     adds = {"adds": f"Adds {outcome.proof.unit},,.0f"}
     money = f"of a budget of PKR {outcome.budget_pkr:,.0f}" if outcome.budget_pkr < 1e15 else ""
     note = f'<p class="note">{html_text(plan.note)}</p>' if plan.note else ""
@@ -115,14 +114,14 @@ between them.</p>
     return sheet(f"{plan.title}: award", body)
 
 
-def _table(columns: dict[str, str], bids: pd.DataFrame) -> str:
-    return table_of(columns, bids.to_dict("records")) if len(bids) else "<p>None.</p>"
+def _table(columns: dict[str, str], bids: list[dict[Any, Any]]) -> str:
+    return table_of(columns, bids) if bids else "<p>None.</p>"
 
 
-def _told(bids: pd.DataFrame, letter: str) -> pd.DataFrame:
-    """Return bids with the page's columns of text."""
-    texts = []
-    for n, row in enumerate(bids.to_dict("records"), 1):
+def _told(bids: pd.DataFrame, letter: str) -> list[dict[Any, Any]]:
+    """Return the rows of bids with the page's columns of text."""
+    rows: list[dict[Any, Any]] = bids.to_dict("records")
+    for n, row in enumerate(rows, 1):
         over, why = row.get("over_pkr", math.nan), str(row.get("why", ""))
         ask = f"{row['ask_pkr']:,.0f}"
         if not row["ask_pkr"] and row["rent_pkr"]:
@@ -132,9 +131,9 @@ def _told(bids: pd.DataFrame, letter: str) -> pd.DataFrame:
         critical = "cannot win" if ruled_out else between(low, high)
         why = "" if why.startswith(TOO_MUCH) else why  # `over` already has the amount
         lost_by = f"{over:,.0f}" if high >= 0 and over > 0 else ""
-        texts.append((f"{letter}{n}", ask, critical, lost_by, why))
-    columns = ["mark", "money", "critical", "over", "why"]
-    return bids.assign(**pd.DataFrame(texts, columns=columns, index=bids.index))
+        row |= {"mark": f"{letter}{n}", "money": ask, "critical": critical, "over": lost_by}
+        row["why"] = why
+    return rows
 
 
 def between(low: float, high: float, unit: float = 1.0, form: str = ",.0f") -> str:

@@ -134,14 +134,12 @@ def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
     picked = new.iloc[np.maximum(at, 0)].reset_index(drop=True)
     out = places.reset_index(drop=True)
     out["row"] = new.index.to_numpy()[np.maximum(at, 0)]
-    reason = picked["reason"].fillna("").astype(str).str.strip()
-    out["why_not"] = np.where(at < 0, KEPT, reason)
-    out["cost_pkr"] = picked["cost_pkr"].to_numpy(float)
-    out["power_kw"] = picked["power_kw"].to_numpy(float)
-    most = (reserve.reserve_share * out["cost_pkr"]).to_numpy(float)
+    out["why_not"] = np.where(at < 0, KEPT, texts_of(picked, "reason"))
+    out[["cost_pkr", "power_kw"]] = picked[["cost_pkr", "power_kw"]].to_numpy(float)
+    out["reserve_pkr"] = reserve.reserve_share * out["cost_pkr"]
     if reserve.reserve_pkr_kw is not None:
-        most = np.minimum(most, reserve.reserve_pkr_kw * out["power_kw"].to_numpy(float))
-    out["reserve_pkr"] = most
+        most = reserve.reserve_pkr_kw * out["power_kw"]
+        out["reserve_pkr"] = out["reserve_pkr"].clip(upper=most)
     named = study.candidates.set_index("site_id")["name"]
     known = [str(named.get(site) or "") for site in out["site_id"]]
     out["name"] = out["name"].where(out["name"] != "", known)
@@ -158,9 +156,8 @@ def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
     out["over_reserve"] = (why == "") & (asks > reserved * (1 + 1e-12))
     out["why_not"] = np.where(out["over_reserve"], over, why)
     # Ids decide ties, so they follow the order of preference: higher rents, then earlier lines.
-    first = pd.DataFrame({"rent": -by["rent_pkr"].transform("sum"), "line": by.ngroup()})
-    order = first.sort_values(["rent", "line"]).index
-    rank = {bid: n for n, bid in enumerate(dict.fromkeys(out["bid"][order]), 1)}
+    rents = by["rent_pkr"].sum().sort_values(ascending=False, kind="stable")
+    rank = {bid: n for n, bid in enumerate(rents.index, 1)}
     part = by.cumcount() + 1
     out["offer_id"] = [
         f"bid{rank[b]:04d}:{b}" + (f"/{n}" if size > 1 else "")

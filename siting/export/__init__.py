@@ -1,6 +1,6 @@
 """The files of a plan: GeoJSON, GeoPackage, QGIS styles, CSV, JSON and pictures."""
 
-from siting.export.charts import PICTURES, frontier_figure, plot_plan, save_plan_pictures
+from siting.export.charts import frontier_figure, plot_plan, save_plan_pictures
 from siting.export.credit import credit_line, noted, owners_of
 from siting.export.dictionary import data_dictionary_of, fields_of, short_names, with_units
 from siting.export.exchange import write_exchange
@@ -21,7 +21,6 @@ from siting.export.styles import styles_of, write_qml
 from siting.export.values import json_text, write_csv, write_json
 
 __all__ = [
-    "PICTURES",
     "credit_line",
     "data_dictionary_of",
     "demand_layer",

@@ -5,7 +5,6 @@ Colours differ in lightness, and some bars are hatched, for greyscale prints and
 
 from __future__ import annotations
 
-import itertools
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -99,19 +98,15 @@ def save_plan_pictures(plan: Any, folder: Path | str, formats: Sequence[str]) ->
     odd = [form for form in given if form not in FORMATS]
     refuse(naming("formats", "not known", odd, f"use {', '.join(FORMATS)}"))
     folder = Path(folder)
-    files = {
-        what: [folder / f"{what}.{ending}" for ending in given]
-        for what in PICTURES
-        if what not in _NEEDED or what in plan.tables
-    }
-    written = list(itertools.chain(*files.values()))
-    for path in written:
+    drawn = [what for what in PICTURES if what not in _NEEDED or what in plan.tables]
+    files = {(what, ending): folder / f"{what}.{ending}" for what in drawn for ending in given}
+    for path in files.values():
         require_free(path)
-    for what, paths in files.items():
+    for what in drawn:
         figure = plot_plan(plan, what)
-        for path in paths:
-            save_figure(figure, path)
-    return written
+        for ending in given:
+            save_figure(figure, files[what, ending])
+    return list(files.values())
 
 
 def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figure:

@@ -41,7 +41,6 @@ _WORDS = {
     "neeca": "NEECA",
     "om": "upkeep",
     "pv": "present value",
-    "id": "id",
     "osm": "OSM",
     "lev": "light vehicle charger",
     "ac": "AC",

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
-import pandas as pd
 
 from siting.errors import refuse
 from siting.export.lonlat import to_lonlat
@@ -84,7 +81,7 @@ def _collection(
 
 def _features(drawn: gpd.GeoDataFrame, key: str | None) -> Iterator[dict[str, Any]]:
     table = rounded(drawn.drop(columns="geometry"))
-    columns = {str(name): _plain_column(table.iloc[:, i]) for i, name in enumerate(table.columns)}
+    columns = {str(name): plain(column.tolist()) for name, column in table.items()}
     for row, shape in enumerate(drawn.geometry):
         properties = {name: column[row] for name, column in columns.items()}
         feature: dict[str, Any] = {"type": "Feature"}
@@ -92,17 +89,6 @@ def _features(drawn: gpd.GeoDataFrame, key: str | None) -> Iterator[dict[str, An
             feature["id"] = properties[key]
         geometry = None if shape is None else shape.__geo_interface__
         yield {**feature, "properties": properties, "geometry": geometry}
-
-
-def _plain_column(column: pd.Series) -> list[Any]:
-    """Return the values of a column as JSON types."""
-    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else "O"
-    values = column.tolist()
-    if kind in "biu":
-        return values
-    if kind == "f":
-        return [value if math.isfinite(value) else None for value in values]
-    return [plain(value) for value in values]
 
 
 def _dumps(value: Any) -> str:

@@ -77,6 +77,7 @@ def write_geopackage(
 
     def write(part: Path) -> None:
         fields: dict[str, list[str]] = {}
+        geometry: dict[str, str] = {}
         for name, layer in layers.items():
             options: dict[str, Any] = {}
             if descriptions and name in descriptions:
@@ -87,13 +88,13 @@ def write_geopackage(
             taken = {str(column).lower() for column in frame.columns}
             options["FID"] = _free_name("fid", taken)
             if drawn:
-                options["GEOMETRY_NAME"] = _free_name("geom", taken)
+                geometry[name] = options["GEOMETRY_NAME"] = _free_name("geom", taken)
                 if layer.empty and geometry_types and name in geometry_types:
                     options["geometry_type"] = geometry_types[name]
             fields[name] = [str(c) for c in frame.columns if str(c) != "geometry"]
             pyogrio.write_dataframe(frame, part, layer=name, driver="GPKG", **options)
         if styles:
-            _add_styles(part, styles)
+            _add_styles(part, styles, geometry)
         _add_meanings(part, data_dictionary_of(fields))
 
     write_whole(path, write)
@@ -132,11 +133,10 @@ def _free_name(wanted: str, taken: Collection[str]) -> str:
     return next(name for name in choices if name.lower() not in taken)
 
 
-def _add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
-    """Add QGIS styles to a GeoPackage that already has the layers."""
-    with closing(sqlite3.connect(path)) as database:
-        columns = database.execute("SELECT table_name, column_name FROM gpkg_geometry_columns")
-        geometry = dict(columns.fetchall())
+def _add_styles(
+    path: Path, styles: Mapping[str, Sequence[Style]], geometry: Mapping[str, str]
+) -> None:
+    """Add QGIS styles to a GeoPackage; `geometry` names the geometry column of each layer."""
     rows = [
         ("", "", layer, geometry[layer], style.name, style.qml, "", i == 0, style.meaning, "", "")
         for layer, layer_styles in styles.items()
@@ -154,25 +154,16 @@ def _add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
 
 def _add_meanings(path: Path, dictionary: pd.DataFrame) -> None:
     """Add the alias and meaning of each field to a GeoPackage that already has the layers."""
-    rows = dictionary[["layer", "field", "alias", "unit", "meaning"]].astype(str)
+    named = []
+    taken: set[tuple[str, str]] = set()
+    for layer, field, words, unit, meaning in dictionary.itertuples(index=False, name=None):
+        # Aliases must be unique in a table, but "a_b" and "a b" have the same alias.
+        choices = chain((words, field), (f"{words} ({n})" for n in count(2)))
+        shown = next(name for name in choices if (layer, name) not in taken)
+        taken.add((layer, shown))
+        # GDAL shows `name`; the specification uses `title`.
+        named.append((layer, field, shown, shown, f"{meaning} [{unit}]" if unit else meaning))
     with closing(sqlite3.connect(path)) as database, database:
-        tables = database.execute("SELECT table_name FROM gpkg_contents").fetchall()
-        there = {
-            (table, row[1])
-            for (table,) in tables
-            for row in database.execute(f'PRAGMA table_info("{table}")')
-        }
-        named = []
-        taken: set[tuple[str, str]] = set()
-        for layer, field, words, unit, meaning in rows.itertuples(index=False, name=None):
-            if (layer, field) in there:
-                # Aliases must be unique in a table, but "a_b" and "a b" have the same alias.
-                choices = chain((words, field), (f"{words} ({n})" for n in count(2)))
-                shown = next(name for name in choices if (layer, name) not in taken)
-                taken.add((layer, shown))
-                # GDAL shows `name`; the specification uses `title`.
-                text = f"{meaning} [{unit}]" if unit else meaning
-                named.append((layer, field, shown, shown, text))
         database.executescript(_SCHEMA)
         database.executemany(
             "INSERT INTO gpkg_extensions VALUES (?, NULL, 'gpkg_schema', ?, 'read-write')",

@@ -68,7 +68,7 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
     {'unserved_kwh_day': [10.0], 'served_share': [0.75], 'demand_car_kwh_day': [40.0]}
     """
     _require_known(demand, "demand", "cell_id", cells)
-    wanted, served = (_by_class(cells, demand, f"{what}_kwh_day") for what in ("demand", "served"))
+    wanted, served = (by_class(cells, demand, f"{what}_kwh_day") for what in ("demand", "served"))
     total, got = wanted.sum(axis=1).to_numpy(), served.sum(axis=1).to_numpy()
     columns: dict[str, object] = {
         "cell_id": cells["cell_id"].to_numpy(),
@@ -85,13 +85,11 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
     columns["snap_m"] = cells["snap_m"].to_numpy()
     columns["in_network"] = cells["node_id"].notna().to_numpy()
     skipped = {*columns, "node_id", cells.geometry.name}
-    for name in cells.columns:
-        if name not in skipped:
-            columns[str(name)] = cells[name].array
+    columns |= {str(name): cells[name].array for name in cells.columns if name not in skipped}
     known = {column.name for column in DEMAND.columns} | {*columns, "served_kwh_day"}
     own = [c for c in demand.columns if c not in known]
-    for name, column in one_each(demand[own], demand["cell_id"], cells["cell_id"]).items():
-        columns[str(name)] = column.array
+    agreed = one_each(demand[own], demand["cell_id"], cells["cell_id"])
+    columns |= {str(name): column.array for name, column in agreed.items()}
     return gpd.GeoDataFrame(columns, geometry=cells.geometry.array, crs=cells.crs)
 
 
@@ -149,9 +147,7 @@ def outside_layer(
         table = {"people": people, "demand_kwh_day": kwh_day, "reason": reason}
         part = gpd.GeoDataFrame(table, geometry=layer.geometry.to_numpy(), crs=layer.crs)
         parts.append(part.to_crs(4326))
-    filled = [part for part in parts if len(part)]
-    if not filled:
-        return parts[0]
+    filled = [part for part in parts if len(part)] or parts[:1]
     return gpd.GeoDataFrame(pd.concat(filled, ignore_index=True), crs=4326)
 
 
@@ -240,7 +236,7 @@ def zone_layer(
     return gpd.GeoDataFrame(zones.reset_index(drop=True), geometry=drawn, crs=cells.crs)
 
 
-def _by_class(cells: gpd.GeoDataFrame, demand: pd.DataFrame, value: str) -> pd.DataFrame:
+def by_class(cells: pd.DataFrame, demand: pd.DataFrame, value: str) -> pd.DataFrame:
     """Return one row per cell and one column per vehicle class, with 0 if there is no demand."""
     classes = demand["vehicle_class"].drop_duplicates().tolist()
     wide = demand.pivot_table(

@@ -151,15 +151,12 @@ def layers_of(
 
 def _places(sites: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return every site and candidate once; a site need not be a candidate."""
-    parts = [layer[["site_id", layer.geometry.name]] for layer in (sites, candidates)]
     points = [
-        gpd.GeoDataFrame({"site_id": part["site_id"]}, geometry=part.geometry.array)
-        for part in (parts[0], parts[1].to_crs(sites.crs))
-        if len(part)
+        gpd.GeoDataFrame({"site_id": layer["site_id"]}, geometry=layer.geometry.array)
+        for layer in (sites, candidates.to_crs(sites.crs))
     ]
-    if not points:
-        return parts[0]
-    return gpd.GeoDataFrame(pd.concat(points, ignore_index=True)).drop_duplicates("site_id")
+    filled = [part for part in points if len(part)] or points[:1]
+    return gpd.GeoDataFrame(pd.concat(filled, ignore_index=True)).drop_duplicates("site_id")
 
 
 def _with_case(sites: gpd.GeoDataFrame, viability: pd.DataFrame | None) -> gpd.GeoDataFrame:

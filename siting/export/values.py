@@ -39,28 +39,30 @@ def decimals(column: str) -> int:
     return next((n for pattern, n in _DECIMALS if pattern.search(column)), _OTHER_DECIMALS)
 
 
-def rounded(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with numbers rounded by their units, without -0.0.
+def rounded_by_unit[Frame: pd.DataFrame](frame: Frame) -> Frame:
+    """Return the table with numbers rounded by their units; `frame` is not changed."""
+    table = frame.copy()
+    for name, column in frame.items():
+        if pd.api.types.is_float_dtype(column):
+            numbers = column.to_numpy(dtype=float, na_value=np.nan)
+            # Adding zero turns -0.0 into 0.0, so that files can be compared.
+            table[name] = np.round(numbers, decimals(str(name))) + 0.0
+    return table
 
-    If all rupees in a column are whole, they become integers. `frame` is not changed.
+
+def rounded(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table rounded by units, with each column of only whole rupees as integers.
 
     >>> table = pd.DataFrame({"cost_pkr": [2.5e6, 1e5], "travel_min": [4.4449, -0.0001]})
     >>> rounded(table).to_dict("list")
     {'cost_pkr': [2500000, 100000], 'travel_min': [4.44, 0.0]}
     """
-    table = frame.copy()
-    for name, column in frame.items():
-        if not pd.api.types.is_float_dtype(column):
-            continue
-        numbers = column.to_numpy(dtype=float, na_value=np.nan)
-        # Adding zero turns -0.0 into 0.0, so that files can be compared.
-        numbers = np.round(numbers, decimals(str(name))) + 0.0
-        known = numbers[~np.isnan(numbers)]
-        if str(name).endswith("_pkr") and np.isfinite(known).all() and (known % 1 == 0).all():
-            integers = pd.Series(numbers, index=frame.index).astype("Int64")
-            table[name] = integers if integers.hasnans else integers.astype("int64")
-        else:
-            table[name] = numbers
+    table = rounded_by_unit(frame)
+    for name, column in table.items():
+        if str(name).endswith("_pkr") and pd.api.types.is_float_dtype(column):
+            known = column.dropna()
+            if np.isfinite(known).all() and (known % 1 == 0).all():
+                table[name] = column.astype("Int64" if column.hasnans else "int64")
     return table
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from siting.files import texts_of
 from siting.report.run_record import RunRecord
 from siting.report.shapes import dissolved, polygons_of, utm_of
 
@@ -42,12 +43,12 @@ def districts(run: RunRecord) -> dict[str, Any]:
     total = float(layer["demand_kwh_day"].sum())
     near = _near(run, layer, metres) if "squares" in what else {}
     # If the population is known, a part without people is no district.
-    peopled = bool(_people(layer))
+    peopled = bool(layer["people"].sum())
     rows: list[dict[str, Any]] = []
     for name, part in layer.groupby("part", sort=True):
         wanted = float(part["demand_kwh_day"].sum())
         served = float(part["served_kwh_day"].sum())
-        people = _people(part)
+        people = float(part["people"].sum())
         here = stations[stations["part"] == name]
         new = here[~here["existing"]]
         rows.append(
@@ -74,13 +75,11 @@ def districts(run: RunRecord) -> dict[str, Any]:
 
 def _parts(run: RunRecord, metres: gpd.GeoDataFrame) -> tuple[str, np.ndarray]:
     """Return the kind of parts in words, and the name of the part of each cell."""
-    zone = metres["zone"].fillna("").astype(str) if "zone" in metres.columns else None
-    if zone is not None and (zone != "").any():
+    zone, counted = texts_of(metres, "zone"), texts_of(metres, "zone_id")
+    if (zone != "").any():
         return _zones_text(run), zone.where(zone != "", OUTSIDE).to_numpy()
-    if "zone_id" in metres.columns:
-        counted = metres["zone_id"].fillna("").astype(str)
-        if 2 <= counted.nunique() <= MOST_COUNTED_ZONES:
-            return "zones in which people were counted", counted.to_numpy()
+    if 2 <= counted.nunique() <= MOST_COUNTED_ZONES:
+        return "zones in which people were counted", counted.to_numpy()
     middle = metres.geometry.representative_point()
     column = np.floor(middle.x / SQUARE_M).astype(int)
     row = np.floor(middle.y / SQUARE_M).astype(int)
@@ -106,10 +105,6 @@ def _letters(i: int) -> str:
     return (_letters(i // 26 - 1) if i >= 26 else "") + chr(ord("A") + i % 26)
 
 
-def _people(part: pd.DataFrame) -> float:
-    return float(pd.to_numeric(part["people"], errors="coerce").fillna(0.0).sum())
-
-
 def _stations(run: RunRecord, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd.DataFrame:
     """Return the stations, each with the name of the part of its nearest cell."""
     sites = run.sites[["existing", "subsidy_pkr"]].assign(existing=run.sites["existing"].eq(True))
@@ -125,15 +120,13 @@ def _near(run: RunRecord, layer: pd.DataFrame, metres: gpd.GeoDataFrame) -> dict
     if places.empty:
         return {}
     points = places.geometry.to_crs(metres.crs)
-    middle = metres.geometry.representative_point()
+    middle = metres.representative_point().get_coordinates().to_numpy()
     place, cell = metres.sindex.nearest(points, return_all=False)
     out = {}
-    xy = np.column_stack([points.x, points.y])
+    xy = points.get_coordinates().to_numpy()
     for name, part in layer.groupby("part", sort=True):
-        weight = part["demand_kwh_day"].to_numpy(dtype=float)
-        here = middle.iloc[part.index.to_numpy()]
-        at = np.average(np.column_stack([here.x, here.y]), axis=0, weights=weight)
-        in_part = place[np.isin(cell, part.index.to_numpy())]
+        at = np.average(middle[part.index], axis=0, weights=part["demand_kwh_day"])
+        in_part = place[np.isin(cell, part.index)]
         if len(in_part):
             far_m = np.hypot(*(xy[in_part] - at).T)
             out[str(name)] = str(places["name"].iloc[int(in_part[far_m.argmin()])]).strip()

@@ -15,7 +15,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from siting.export.layers import by_class
 from siting.export.styles import MINUTES
+from siting.files import texts_of
 from siting.report.figure_text import percent
 from siting.report.run_record import BANDS, RunRecord
 from siting.report.shapes import (
@@ -105,12 +107,12 @@ def standing(
     """
     cells = run.demand.loc[run.demand["demand_kwh_day"] > 0, "cell_id"].astype(str).tolist()
     rows = demand.set_index(demand["cell_id"].astype(str)).loc[cells]
-    energy = {
-        what: [[_short(v) for v in row] for row in _by_class(rows, run.classes, of).tolist()]
-        for what, of in (("wanted", "demand"), ("served", "served"))
-    }
     index = {cell: n for n, cell in enumerate(cells)}
-    return {"sites": _sites(sites, service, run.classes, index), **energy}
+    return {
+        "sites": _sites(sites, service, run.classes, index),
+        "wanted": _by_class(rows, run.classes, "demand"),
+        "served": _by_class(rows, run.classes, "served"),
+    }
 
 
 def _minutes(run: RunRecord) -> list[dict[str, Any]]:
@@ -130,8 +132,7 @@ def _years(run: RunRecord, index: dict[str, int]) -> list[dict[str, Any]]:
     if run.years is None:
         return []
     kw = dict(zip(run.offers["offer_id"], run.offers["power_kw"], strict=True))
-    column = {name: i for i, name in enumerate(run.classes)}
-    cells = run.years.cells
+    ids = pd.DataFrame({"cell_id": list(index)})
     out = []
     for year in run.years.all:
         here = run.years.built[run.years.built["year"] == year]
@@ -139,23 +140,14 @@ def _years(run: RunRecord, index: dict[str, int]) -> list[dict[str, Any]]:
             str(site): _short(kw.get(offer, 0.0))
             for site, offer in zip(here["site_id"], here["offer_id"], strict=True)
         }
-        values = np.zeros((2, len(index), len(column)))
-        rows = cells[(cells["year"] == year).to_numpy()]
-        names = ("cell_id", "vehicle_class", "demand_kwh_day", "served_kwh_day")
-        for cell, name, wanted, served in zip(*(rows[n] for n in names), strict=True):
-            if str(cell) in index and name in column:
-                values[:, index[str(cell)], column[name]] += (wanted, served)
-        wanted_cells, served_cells = (
-            [[_short(v, 1) for v in cell] for cell in part] for part in values.tolist()
+        rows = run.years.cells[run.years.cells["year"] == year]
+        wanted, served = (
+            by_class(ids, rows, f"{what}_kwh_day").reindex(columns=run.classes, fill_value=0.0)
+            for what in ("demand", "served")
         )
-        out.append(
-            {
-                "year": year,
-                "kw": [standing.get(str(site)) for site in run.sites["site_id"]],
-                "wanted": wanted_cells,
-                "served": served_cells,
-            }
-        )
+        kw_of_sites = [standing.get(str(site)) for site in run.sites["site_id"]]
+        energy = {"wanted": _short_rows(wanted, 1), "served": _short_rows(served, 1)}
+        out.append({"year": year, "kw": kw_of_sites, **energy})
     return out
 
 
@@ -196,13 +188,12 @@ def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
 
     Labels are about `NAME_EVERY_M` apart. Only the longest small streets have one.
     """
-    if "name" not in roads.columns:
-        return []
-    roads = roads[roads["name"].fillna("").astype(str).str.strip() != ""]
+    roads = roads.assign(name=texts_of(roads, "name"))
+    roads = roads[roads["name"] != ""]
     if roads.empty:
         return []
     metres = roads.geometry.to_crs(utm_of(roads))
-    code, texts = pd.factorize(roads["name"].astype(str).str.strip())
+    code, texts = pd.factorize(roads["name"])
     # Only the longest line of each name and rank is labelled.
     lines, kind = _strokes(metres, code * 3 + _ranks(roads), 1.0)
     far_m = shapely.length(lines)
@@ -233,8 +224,8 @@ def _parts(run: RunRecord) -> list[list[Any]]:
     """Return labels for parts of the city, sorted by the rank of their kind: text, x, y, rank."""
     kinds = {kind: rank for rank, kind in enumerate(PLACE_KINDS)}
     parts = run.parts
-    if run.urdu and "name_ur" in parts.columns:
-        urdu = parts["name_ur"].fillna("").astype(str)
+    if run.urdu:
+        urdu = texts_of(parts, "name_ur")
         parts = parts.assign(name=urdu.where(urdu != "", parts["name"]))
     rows = [
         [str(name), round(at.x * SCALE), round(at.y * SCALE), kinds.get(str(kind), len(kinds))]
@@ -250,10 +241,8 @@ def _cells(run: RunRecord) -> tuple[list[dict[str, Any]], dict[str, int]]:
     metres = layer.to_crs(utm_of(layer))
     area_km2 = metres.area.to_numpy() / 1e6
     first = run.service.drop_duplicates("cell_id")
-    begins = {
-        str(cell_id): shapely.get_coordinates(line)[0]
-        for cell_id, line in zip(first["cell_id"], first.geometry, strict=True)
-    }
+    starts = shapely.get_coordinates(shapely.get_point(first.geometry.array, 0))
+    begins = dict(zip(first["cell_id"].astype(str), starts, strict=True))
     middle = shapely.get_coordinates(metres.representative_point().to_crs(4326))
     wanted, served = (_by_class(layer, run.classes, what) for what in ("demand", "served"))
     ids, shapes = layer["cell_id"].astype(str), polygons_of_all(layer.geometry)
@@ -263,17 +252,21 @@ def _cells(run: RunRecord) -> tuple[list[dict[str, Any]], dict[str, int]]:
             "shape": shape,
             "at": [round(float(v) * SCALE) for v in begins.get(cell_id, middle[i])],
             "km2": round(float(area_km2[i]), 4),
-            "wanted": [_short(v) for v in wanted[i]],
-            "served": [_short(v) for v in served[i]],
+            "wanted": wanted[i],
+            "served": served[i],
         }
         for i, (cell_id, shape) in enumerate(zip(ids, shapes, strict=True))
     ]
     return cells, {cell["id"]: i for i, cell in enumerate(cells)}
 
 
-def _by_class(layer: pd.DataFrame, classes: Iterable[str], what: str) -> np.ndarray:
-    columns = [f"{what}_{name}_kwh_day" for name in classes]
-    return np.asarray(layer[columns].fillna(0.0), dtype=float)
+def _by_class(layer: pd.DataFrame, classes: Iterable[str], what: str) -> list[list[float]]:
+    """Return the energy wanted or served at each row of a layer, by class."""
+    return _short_rows(layer[[f"{what}_{name}_kwh_day" for name in classes]].fillna(0.0))
+
+
+def _short_rows(table: pd.DataFrame, decimals: int = 2) -> list[list[float]]:
+    return [[_short(value, decimals) for value in row] for row in table.to_numpy(float).tolist()]
 
 
 def _breaks(cells: list[dict[str, Any]], classes: int, *, polygons: bool) -> list[list[float]]:
@@ -298,15 +291,12 @@ def _sites(
     sites: gpd.GeoDataFrame, service: pd.DataFrame, classes: list[str], index: dict[str, int]
 ) -> list[dict[str, Any]]:
     flat: dict[str, list[float]] = {}
-    if len(service):
-        rows = service[["site_id", "cell_id", "served_kwh_day"]].assign(
-            weight=service["served_kwh_day"] * service["travel_min"]
-        )
-        summed = rows.groupby(["site_id", "cell_id"], sort=True)[["served_kwh_day", "weight"]]
-        for (site_id, cell_id), kwh, weight in summed.sum().itertuples(name=None):
-            if kwh > 0 and str(cell_id) in index:
-                row = [index[str(cell_id)], _short(kwh), _short(weight / kwh, 1)]
-                flat.setdefault(str(site_id), []).extend(row)
+    rows = service.assign(weight=service["served_kwh_day"] * service["travel_min"])
+    summed = rows.groupby(["site_id", "cell_id"])[["served_kwh_day", "weight"]].sum()
+    for (site_id, cell_id), kwh, weight in summed.itertuples(name=None):
+        if kwh > 0 and str(cell_id) in index:
+            row = [index[str(cell_id)], _short(kwh), _short(weight / kwh, 1)]
+            flat.setdefault(str(site_id), []).extend(row)
     return [
         {
             "id": str(row.site_id),
@@ -314,11 +304,11 @@ def _sites(
             "old": bool(row.existing),
             "kw": _short(row.power_kw),
             "at": _at(row.geometry),
-            "kwh": [_short(kwh) for kwh in by_class],
+            "kwh": kwh,
             "service": flat.get(str(row.site_id), []),
         }
-        for row, by_class in zip(
-            sites.itertuples(index=False), _by_class(sites, classes, "served").tolist(), strict=True
+        for row, kwh in zip(
+            sites.itertuples(index=False), _by_class(sites, classes, "served"), strict=True
         )
     ]
 

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
-from pandas.api.types import is_float_dtype
 from pydantic import BaseModel, ConfigDict, create_model, model_validator
 
 from siting.export.geopackage import storable
 from siting.export.layers import road_layer
 from siting.export.lonlat import to_lonlat
-from siting.export.values import decimals
+from siting.export.values import rounded_by_unit
 
 # Columns of the bands of minutes to the nearest station.
 BANDS = ("over_min", "within_min", "people_share")
@@ -57,17 +55,21 @@ class RunRecord:
     @classmethod
     def of(cls, facts: dict[str, Any], settings: dict[str, Any], layers: Mapping[str, Any]) -> Self:
         """Return the record of a run from ``run.json``, ``config.yaml`` and `layers_of`."""
-        empty = gpd.GeoDataFrame({name: [] for name in BANDS}, geometry=[], crs=4326)
+        columns = (*BANDS, "name", "kind")
+        empty = gpd.GeoDataFrame({name: [] for name in columns}, geometry=[], crs=4326)
         years = None
         if "years" in facts["blocks"]:
             names = ("years", "built", "year_cells")
-            years = YearTables(*(_as_written(layers[name]) for name in names))
+            years = YearTables(*(rounded_by_unit(layers[name]) for name in names))
         return cls(
             facts,
             settings,
-            **{name: _as_drawn(layers[name], name) for name in ("sites", "demand", "service")},
+            **{
+                name: rounded_by_unit(to_lonlat(layers[name], name)).reset_index(drop=True)
+                for name in ("sites", "demand", "service")
+            },
             roads=gpd.GeoDataFrame(storable(to_lonlat(road_layer(layers["roads"]), "roads"))),
-            offers=_as_written(layers["offers"]),
+            offers=rounded_by_unit(layers["offers"]),
             places=_named_points(layers["candidates"]),
             parts=_named_points(layers.get("neighbourhoods", empty)),
             minutes=to_lonlat(layers.get("isochrones", empty), "isochrones"),
@@ -95,29 +97,14 @@ class RunRecord:
         return [str(row["vehicle_class"]) for row in self.facts["classes"]]
 
 
-def _as_written(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with its numbers rounded as in the files."""
-    floats = [str(name) for name, column in table.items() if is_float_dtype(column)]
-    near = {name: np.round(table[name].to_numpy(), decimals(name)) + 0.0 for name in floats}
-    return table.assign(**near)
-
-
-def _as_drawn(layer: gpd.GeoDataFrame, name: str) -> gpd.GeoDataFrame:
-    return gpd.GeoDataFrame(_as_written(to_lonlat(layer, name)).reset_index(drop=True))
-
-
 def _named_points(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return the points of a layer that have a name of their own."""
-    if "name" not in places.columns:
-        return gpd.GeoDataFrame({"name": [], "kind": []}, geometry=[], crs=4326)
     told = places["name"].fillna("").astype(str)
     named = told.str.strip() != ""
     if "whereabouts" in places.columns:  # not a name derived from another place
         named &= (told != places["whereabouts"]) | ~told.str.startswith(("near ", "at "))
-    points = (places.geom_type == "Point").to_numpy() & ~places.geometry.is_empty.to_numpy()
-    drawn = to_lonlat(places.loc[named.to_numpy() & points], "places")
-    kind = drawn["kind"] if "kind" in drawn.columns else ""
-    return drawn.assign(kind=kind)[[name for name in NAMED if name == "kind" or name in drawn]]
+    drawn = to_lonlat(places[named.to_numpy()], "places")
+    return drawn[[name for name in NAMED if name in drawn]]
 
 
 # --- the content of run.json ---------------------------------------------------------------------

@@ -97,11 +97,9 @@ def main_sites(service: pd.DataFrame) -> dict[str, str]:
     {'a': 's2'}
     """
     some = service[(service["served_kwh_day"] > 0) & service["site_id"].notna()]
-    summed = some.groupby(["cell_id", "site_id"])["served_kwh_day"].sum().reset_index()
-    ranked = summed.sort_values(
-        ["cell_id", "served_kwh_day", "site_id"], ascending=[True, False, True]
-    ).drop_duplicates("cell_id")
-    return dict(zip(ranked["cell_id"].astype(str), ranked["site_id"].astype(str), strict=True))
+    summed = some.groupby(["cell_id", "site_id"])["served_kwh_day"].sum()
+    most = summed.groupby("cell_id").idxmax()
+    return {str(cell): str(site) for cell, site in most}
 
 
 def _areas(
