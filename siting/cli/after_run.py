@@ -15,6 +15,7 @@ from siting.cli.app import (
     Reply,
     Run,
     asked_of_folder,
+    flag,
     items,
     now,
     option,
@@ -318,8 +319,8 @@ def evaluate(
         "THEIRS=OURS",
         "A configuration or charger: its name in the layer and its name in the study.",
     ),
-    same_stations: bool = typer.Option(
-        False, "--same-stations", help="Allow the best plan no more new stations than theirs."
+    same_stations: bool = flag(
+        "--same-stations", "Allow the best plan no more new stations than theirs."
     ),
     out: Path | None = to_folder("By default runs/NAME-evaluate-TIME."),
 ) -> Reply:

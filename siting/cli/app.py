@@ -97,6 +97,11 @@ def option(name: str, metavar: str, help_: str, default: Any = None, **rules: An
     return typer.Option(default, name, metavar=metavar, help=help_, **rules)
 
 
+def flag(name: str, help_: str) -> Any:
+    """Return a typer option without a value, which is off by default."""
+    return typer.Option(False, name, help=help_)
+
+
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The study's YAML file.")]
 Overrides = Annotated[
     list[str] | None,

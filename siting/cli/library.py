@@ -15,6 +15,7 @@ from siting.cli.app import (
     Overrides,
     Reply,
     asked_of_solver,
+    flag,
     now,
     option,
     print_json,
@@ -31,12 +32,8 @@ def demo(
     out: Path = option(
         "--out", "DIR", "Folder for configuration, data and runs.", default=Path("siting-demo")
     ),
-    files_only: bool = typer.Option(
-        False, "--files-only", help="Only copy the files, for editing; make no plan."
-    ),
-    nation: bool = typer.Option(
-        False, "--nation", help="Use three schematic cities with one budget."
-    ),
+    files_only: bool = flag("--files-only", "Only copy the files, for editing; make no plan."),
+    nation: bool = flag("--nation", "Use three schematic cities with one budget."),
 ) -> Reply:
     """Copy the embedded, schematic Islamabad into a folder and make its plan; works offline."""
     from siting.embedded import copy_embedded_city

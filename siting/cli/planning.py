@@ -26,6 +26,7 @@ from siting.cli.app import (
     asked_of_solver,
     errors_explained,
     failed,
+    flag,
     now,
     option,
     print_json,
@@ -57,10 +58,8 @@ def run(
     write_lp: Path | None = option(
         "--write-lp", "FILE", "Write the whole program as a new .lp file, then solve."
     ),
-    robust: bool = typer.Option(
-        False,
-        "--robust",
-        help="Make one plan for slow, planned and fast sales (probabilities 0.3, 0.5, 0.2).",
+    robust: bool = flag(
+        "--robust", "Make one plan for slow, planned and fast sales (probabilities 0.3, 0.5, 0.2)."
     ),
 ) -> Reply:
     """Make a plan and write its run folder. Exit 3: a gap over 100 %."""
@@ -110,8 +109,8 @@ def demand(
     *,
     overrides: Overrides = None,
     out: Path | None = to_folder("The new folder; by default runs/NAME-demand-TIME."),
-    sensitivity: bool = typer.Option(
-        False, "--sensitivity", help="Rank the figures by their effect on the total and the map."
+    sensitivity: bool = flag(
+        "--sensitivity", "Rank the figures by their effect on the total and the map."
     ),
     draws: int = typer.Option(
         1000, "--draws", min=1, max=1_000_000, help="Number of random draws from all ranges."
@@ -304,10 +303,8 @@ def batch(
         None, "--threads", min=1, max=1024, help="Solver threads per study; default cores/workers."
     ),
     dask: str | None = _DASK,
-    retry: bool = typer.Option(
-        False, "--retry", help="Rerun the studies that failed because of their inputs."
-    ),
-    dry_run: bool = typer.Option(False, "--dry-run", help="List the studies without running them."),
+    retry: bool = flag("--retry", "Rerun the studies that failed because of their inputs."),
+    dry_run: bool = flag("--dry-run", "List the studies without running them."),
 ) -> Reply:
     """Run many studies, each once; after a restart, only the unfinished ones."""
     from siting import batch as many
