@@ -165,14 +165,13 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
         )
     ends = list(ENDS)
     table = pd.DataFrame(rows, columns=["figure", "value", "unit", "stations", "rising", *ends])
-    most = (FAR * table["value"]).where(table["value"] > 0, np.inf)
+    base = table["value"].where(table["value"] > 0)
+    most = (FAR * base).fillna(np.inf)
     table[ends] = table[ends].where((table[ends] >= 0) & table[ends].le(most, axis=0))
     # Distance to the nearest break-even, as a share of the value; 1 if the value is 0.
     decides = [end for end in ends if end != "first_lost_at"]
-    base = table["value"].where(table["value"] > 0)
     near = table[decides].sub(table["value"], axis=0).abs().div(base, axis=0).min(axis=1)
-    near = near.where(base.notna(), 1.0)[table[decides].notna().any(axis=1)]
-    table = table.loc[near.index].assign(near=near)
+    table = table.assign(near=near.where(base.notna(), 1.0))[table[decides].notna().any(axis=1)]
     return table.sort_values(["near", "figure"], ignore_index=True).drop(columns="near")
 
 
