@@ -134,27 +134,26 @@ def read_manifest(
     facts = read_json(folder / "run.json")
     path = folder / FOLDER / MANIFEST
     # The format is checked first, because a different format explains all other errors.
-    if facts.get("format") != RUN_FORMAT:
-        raise InputError(_other_format(folder / "run.json", facts, RUN_FORMAT))
+    _require_format(folder / "run.json", facts, RUN_FORMAT)
     if not path.is_file():
         what = f"is missing: the run was written by siting {facts.get('siting', '(not stated)')}"
         what += ", which stored no stages, or the folder is incomplete"
         raise InputError(str(path), what, AGAIN)
     manifest = read_json(path)
-    if manifest.get("format") != FORMAT:
-        raise InputError(_other_format(path, manifest, FORMAT))
+    _require_format(path, manifest, FORMAT)
     refuse(_manifest_faults(path, manifest, tables) or unsealed(path, manifest))
     faults = changed(folder, manifest["of_the_run"])
     refuse(faults + changed(folder / FOLDER, manifest["sha256"]))
     return manifest, facts
 
 
-def _other_format(path: Path, record: Mapping[str, Any], reads: int) -> Fault:
-    what = (
-        f"format {record.get('format', 'not stated')}, written by siting "
-        f"{record.get('siting', '(not stated)')}; this version reads format {reads}"
-    )
-    return Fault(f"{path}, key format", what, AGAIN)
+def _require_format(path: Path, record: Mapping[str, Any], reads: int) -> None:
+    if record.get("format") != reads:
+        what = (
+            f"format {record.get('format', 'not stated')}, written by siting "
+            f"{record.get('siting', '(not stated)')}; this version reads format {reads}"
+        )
+        raise InputError(f"{path}, key format", what, AGAIN)
 
 
 def _manifest_faults(path: Path, manifest: Mapping[str, Any], tables: Sequence[str]) -> list[Fault]:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from siting.errors import Fault, refuse
+from siting.errors import Fault, naming, refuse
 
 Kind = Literal["id", "text", "number", "whole", "flag"]
 Labels = Callable[[np.ndarray], tuple[str, ...]]
@@ -215,7 +215,7 @@ def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Faul
     key = [k for k in table.key if k in frame.columns]
     if len(key) == len(table.key):
         twice = frame.duplicated(subset=key, keep=False).to_numpy()
-        faults += _flagged(f"{where}, column {' + '.join(key)}", "duplicate", twice, labels)
+        faults += naming(f"{where}, column {' + '.join(key)}", "duplicate", labels(twice))
     if table.geometry:
         faults += _geometry_faults(frame, table, labels, where)
     return faults
@@ -277,7 +277,7 @@ def _column_faults(frame: pd.DataFrame, column: Column, labels: Labels, where: s
         missing = missing | (values.astype(str).str.strip() == "").to_numpy()
     faults = []
     if not column.nullable:
-        faults += _flagged(place, _count(missing, "is", "are", "missing"), missing, labels)
+        faults += naming(place, _count(missing, "is", "are", "missing"), labels(missing))
     if column.kind in ("number", "whole"):
         if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
             numbers = pd.to_numeric(values, errors="coerce")
@@ -286,14 +286,14 @@ def _column_faults(frame: pd.DataFrame, column: Column, labels: Labels, where: s
             return faults
         plain = values.to_numpy(dtype=float, na_value=np.nan)
         infinite = np.isinf(plain)
-        faults += _flagged(place, _count(infinite, "is", "are", "infinite"), infinite, labels)
+        faults += naming(place, _count(infinite, "is", "are", "infinite"), labels(infinite))
         if column.kind == "number":
             bad = (plain < 0) & ~infinite
             what = _count(bad, "value", "values", f"below 0 {column.unit}".rstrip())
-            faults += _flagged(place, what, bad, labels)
+            faults += naming(place, what, labels(bad))
         else:
             broken = ~missing & ~infinite & (plain != np.round(plain))
-            faults += _flagged(place, "not whole numbers", broken, labels)
+            faults += naming(place, "not whole numbers", labels(broken))
     if column.kind == "flag" and not pd.api.types.is_bool_dtype(values):
         faults.append(Fault(place, f"not true or false but {values.dtype}"))
     return faults
@@ -317,16 +317,11 @@ def _geometry_faults(frame: pd.DataFrame, table: Table, labels: Labels, where: s
     shapes = frame.geometry
     missing = (shapes.isna() | shapes.is_empty).to_numpy()
     what = _count(missing, "is", "are", "missing")
-    faults += _flagged(f"{where}, geometry", what, missing, labels)
+    faults += naming(f"{where}, geometry", what, labels(missing))
     wrong = (~shapes.geom_type.isin(table.geometry)).to_numpy() & ~missing
     kinds = ", ".join(sorted(set(shapes.geom_type[wrong])))
     what = f"{kinds}, expected {' or '.join(table.geometry)}"
-    return faults + _flagged(f"{where}, geometry", what, wrong, labels)
-
-
-def _flagged(place: str, what: str, mask: np.ndarray, labels: Labels) -> list[Fault]:
-    """Return a list of one fault that names each row in a mask once, or an empty list."""
-    return [Fault(place, what, "", tuple(dict.fromkeys(labels(mask))))] if mask.any() else []
+    return faults + naming(f"{where}, geometry", what, labels(wrong))
 
 
 def mean_drive_min(kwh: ArrayLike, minutes: ArrayLike) -> float:

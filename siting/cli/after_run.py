@@ -15,6 +15,7 @@ from siting.cli.app import (
     Reply,
     Run,
     asked_of_folder,
+    flag,
     items,
     now,
     option,
@@ -28,7 +29,7 @@ from siting.errors import InputError
 
 @verb(AFTER, "siting runs", quiet=False)
 def runs(
-    *, here: Path = option("--in", "DIR", "Look for runs from this folder.", default=Path())
+    *, here: Path = option("DIR", "Look for runs from this folder.", default=Path(), name="--in")
 ) -> Reply:
     """List the runs in runs/, ../runs/ and */runs/, newest first."""
     folders = run_folders(here)
@@ -72,12 +73,12 @@ def open_(folder: Run) -> Reply:
 def report(
     folder: Run,
     *,
-    out: Path | None = option("--out", "FILE", "The new file; by default report.html in the run."),
+    out: Path | None = option("FILE", "The new file; by default report.html in the run."),
     frontier: Path | None = option(
-        "--frontier", "DIR", "A `siting frontier` folder; its curve is added to the report."
+        "DIR", "A `siting frontier` folder; its curve is added to the report."
     ),
     language: Literal["en", "ur"] | None = option(
-        "--language", "LANG", "en or ur (Urdu); by default report.language."
+        "LANG", "en or ur (Urdu); by default report.language."
     ),
 ) -> Reply:
     """Write a stored run as one HTML page that works offline: map, costs, stations and sources."""
@@ -91,7 +92,7 @@ def verify(
     folder: Run,
     *,
     frontier: Path | None = option(
-        "--frontier", "DIR", "The `siting frontier` folder whose curve is in report.html."
+        "DIR", "The `siting frontier` folder whose curve is in report.html."
     ),
 ) -> Reply:
     """Check a run's files: hashes, layers, recount, bound, tables. Exit 0 if all checks pass."""
@@ -107,16 +108,12 @@ def replan(
     folder: Run,
     *,
     drop: list[str] | None = option(
-        "--drop", "SITE", "Site that must not have a station; [A,B] for several."
+        "SITE", "Site that must not have a station; [A,B] for several."
     ),
-    require: list[str] | None = option(
-        "--require", "SITE", "Site that must have a station; [A,B] for several."
-    ),
-    budget: float | None = option("--budget", "PKR", "The new budget.", min=0),
-    add: Path | None = option("--add", "LAYER", "A layer of additional candidate sites."),
-    answers: Path | None = option(
-        "--answers", "CSV", "A CSV of sanctions, refusals, requests and withdrawals."
-    ),
+    require: list[str] | None = option("SITE", "Site that must have a station; [A,B] for several."),
+    budget: float | None = option("PKR", "The new budget.", min=0),
+    add: Path | None = option("LAYER", "A layer of additional candidate sites."),
+    answers: Path | None = option("CSV", "A CSV of sanctions, refusals, requests and withdrawals."),
     overrides: Overrides = None,
     out: Path | None = to_folder("The new folder; by default RUN-replan-TIME next to the run."),
 ) -> Reply:
@@ -148,13 +145,9 @@ def export(
     folder: Run,
     *,
     to: Path = option(
-        "--to",
-        "FILE",
-        "A new file: .gpkg, .shp, .parquet, .fgb, .geojson, .kml or .xlsx.",
-        default=...,
+        "FILE", "A new file: .gpkg, .shp, .parquet, .fgb, .geojson, .kml or .xlsx.", default=...
     ),
-    layers: list[str] | None = option(
-        "--layer",
+    layer: list[str] | None = option(
         "NAME",
         "A layer, or a list [A,B]. By default the stations; in .kml and "
         ".gpkg the demand too; in .xlsx everything but the roads.",
@@ -166,7 +159,7 @@ def export(
     require_ending(to)  # first, because opening a run takes seconds
     from siting.study import plan_from_run
 
-    return Reply.written(plan_from_run(run_folder(folder)).export(to, items(layers)))
+    return Reply.written(plan_from_run(run_folder(folder)).export(to, items(layer)))
 
 
 @verb(AFTER, "siting trace @latest c00337 --class car")
@@ -176,13 +169,11 @@ def trace(
         ..., metavar="CELL|STATION", help="The id of a cell, or the id or name of a station."
     ),
     *,
-    vehicle_class: str | None = option("--class", "CLASS", "One vehicle class; by default all."),
-    year: int | None = typer.Option(
-        None, "--year", help="Year of a multi-year plan; by default the last."
+    vehicle_class: str | None = option(
+        "CLASS", "One vehicle class; by default all.", name="--class"
     ),
-    scenario: str | None = option(
-        "--scenario", "NAME", "Scenario of a plan for several scenarios."
-    ),
+    year: int | None = typer.Option(None, help="Year of a multi-year plan; by default the last."),
+    scenario: str | None = option("NAME", "Scenario of a plan for several scenarios."),
 ) -> Reply:
     """Trace a cell's demand or a station's figures back to the table rows behind them."""
     from siting import review
@@ -201,7 +192,6 @@ def explain(
     ),
     *,
     alternatives: int = option(
-        "--alternatives",
         "N",
         "Number of near-optimal plans to check for a station at the place; 0 for none.",
         default=5,
@@ -252,7 +242,7 @@ def explain(
 def lots(
     folder: Run,
     *,
-    number: int = option("--lots", "N", "How many lots.", default=...),
+    number: int = option("N", "How many lots.", default=..., name="--lots"),
     within: float = typer.Option(
         0.10,
         metavar="SHARE",
@@ -285,14 +275,14 @@ def lots(
 def papers(
     folder: Run,
     *,
-    kind: str = option("--kind", "KIND", "pc1, load, licence or tender.", default=...),
-    lots_folder: Path | None = option("--lots", "DIR", "For a tender: a `siting lots` folder."),
-    out: Path | None = option("--out", "FILE", "The new .docx file; by default RUN-KIND.docx."),
+    kind: str = option("KIND", "pc1, load, licence or tender.", default=...),
+    lots: Path | None = option("DIR", "For a tender: a `siting lots` folder."),
+    out: Path | None = option("FILE", "The new .docx file; by default RUN-KIND.docx."),
 ) -> Reply:
     """Write a run's PC-I, load applications, licence files or tender annexes as a .docx file."""
     from siting.papers import write_paper
 
-    return Reply.written(write_paper(run_folder(folder), kind, out, lots=lots_folder))
+    return Reply.written(write_paper(run_folder(folder), kind, out, lots=lots))
 
 
 def _names(pairs: list[str]) -> dict[str, str]:
@@ -310,16 +300,15 @@ def _names(pairs: list[str]) -> dict[str, str]:
 )
 def evaluate(
     config: ConfigPath,
-    sites: Path = option("--sites", "LAYER", "Points with their chargers.", default=...),
+    sites: Path = option("LAYER", "Points with their chargers.", default=...),
     *,
     overrides: Overrides = None,
-    names: list[str] | None = option(
-        "--map-config",
+    map_config: list[str] | None = option(
         "THEIRS=OURS",
         "A configuration or charger: its name in the layer and its name in the study.",
     ),
-    same_stations: bool = typer.Option(
-        False, "--same-stations", help="Allow the best plan no more new stations than theirs."
+    same_stations: bool = flag(
+        "--same-stations", "Allow the best plan no more new stations than theirs."
     ),
     out: Path | None = to_folder("By default runs/NAME-evaluate-TIME."),
 ) -> Reply:
@@ -330,7 +319,7 @@ def evaluate(
     from siting.review import evaluate_to_folder
     from siting.terminal.comparison_tables import print_evaluation
 
-    asked, named = asked_of_folder(overrides, out), _names(items(names))
+    asked, named = asked_of_folder(overrides, out), _names(items(map_config))
     evaluation, folder = evaluate_to_folder(
         config, sites, names=named, same_stations=same_stations, **asked
     )
@@ -364,13 +353,13 @@ def compare(
 def simulate(
     run: Run,
     *,
-    days: int = typer.Option(10, "--days", min=2, help="Independent days."),
-    seed: int = typer.Option(1, "--seed", help="Random seed of the days."),
+    days: int = typer.Option(10, min=2, help="Independent days."),
+    seed: int = typer.Option(1, help="Random seed of the days."),
     balk_min: float = option(
-        "--balk-min", "MIN", "Longest expected wait that drivers accept, min.", default=30.0
+        "MIN", "Longest expected wait that drivers accept, min.", default=30.0
     ),
     spread: float = typer.Option(
-        0.5, "--spread", help="Coefficient of variation of session energy; 1: exponential."
+        0.5, help="Coefficient of variation of session energy; 1: exponential."
     ),
     out: Path | None = to_folder("The new folder; by default RUN-simulate-TIME next to the run."),
 ) -> Reply:

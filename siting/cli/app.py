@@ -92,19 +92,28 @@ app = typer.Typer(
 )
 
 
-def option(name: str, metavar: str, help_: str, default: Any = None, **rules: Any) -> Any:
-    """Return a typer option; if `default` is ``...``, the option is required."""
-    return typer.Option(default, name, metavar=metavar, help=help_, **rules)
+def option(metavar: str, help_: str, default: Any = None, *, name: str = "", **rules: Any) -> Any:
+    """Return a typer option; if `default` is ``...``, the option is required.
+
+    The option is called `name` or, without it, like the parameter: ``write_lp`` is ``--write-lp``.
+    """
+    names = [name] if name else []
+    return typer.Option(default, *names, metavar=metavar, help=help_, **rules)
+
+
+def flag(name: str, help_: str) -> Any:
+    """Return a typer option without a value, which is off by default."""
+    return typer.Option(False, name, help=help_)
 
 
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The study's YAML file.")]
 Overrides = Annotated[
     list[str] | None,
     option(
-        "--set",
         "KEY=VALUE",
         "Override a key, e.g. --set program.budget_pkr=2e8. May be repeated.",
         default=...,
+        name="--set",
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
@@ -125,7 +134,6 @@ def _rupees(text: str) -> float:
 Budget = Annotated[
     float | None,
     option(
-        "--budget",
         "PKR",
         "The budget, instead of the one in the file: 5e6, 5m, 50 lakh, 2cr.",
         default=...,
@@ -134,11 +142,11 @@ Budget = Annotated[
 ]
 Gap = Annotated[
     float | None,
-    option("--gap", "SHARE", "Gap at which to stop (solver.gap).", ..., min=0, max=1),
+    option("SHARE", "Gap at which to stop (solver.gap).", default=..., min=0, max=1),
 ]
 TimeLimit = Annotated[
     float | None,
-    option("--time-limit", "S", "Time limit, s (solver.time_limit_s).", ..., min=0),
+    option("S", "Time limit, s (solver.time_limit_s).", default=..., min=0),
 ]
 Run = Annotated[
     Path,
@@ -181,7 +189,7 @@ _SOLVER: dict[str, Any] = {
 
 def to_folder(help_: str) -> Any:
     """Return the option that sets the folder a command writes."""
-    return option("--out", "DIR", help_)
+    return option("DIR", help_)
 
 
 def verb(

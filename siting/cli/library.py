@@ -15,6 +15,7 @@ from siting.cli.app import (
     Overrides,
     Reply,
     asked_of_solver,
+    flag,
     now,
     option,
     print_json,
@@ -29,14 +30,10 @@ def demo(
     overrides: Overrides = None,
     budget: Budget = None,
     out: Path = option(
-        "--out", "DIR", "Folder for configuration, data and runs.", default=Path("siting-demo")
+        "DIR", "Folder for configuration, data and runs.", default=Path("siting-demo")
     ),
-    files_only: bool = typer.Option(
-        False, "--files-only", help="Only copy the files, for editing; make no plan."
-    ),
-    nation: bool = typer.Option(
-        False, "--nation", help="Use three schematic cities with one budget."
-    ),
+    files_only: bool = flag("--files-only", "Only copy the files, for editing; make no plan."),
+    nation: bool = flag("--nation", "Use three schematic cities with one budget."),
 ) -> Reply:
     """Copy the embedded, schematic Islamabad into a folder and make its plan; works offline."""
     from siting.embedded import copy_embedded_city
@@ -92,19 +89,16 @@ def new(
     ),
     *,
     like: str | None = option(
-        "--like", "CITY", "Use the power supply, speeds and vehicles per head of this city."
+        "CITY", "Use the power supply, speeds and vehicles per head of this city."
     ),
-    people: int | None = option(
-        "--people", "N", "The population; by default from the census.", min=1
-    ),
+    people: int | None = option("N", "The population; by default from the census.", min=1),
     roads: Path | None = option(
-        "--roads",
         "FILE",
         "The road file (.osm, .pbf, .graphml) to use; nothing is downloaded.",
         exists=True,
         dir_okay=False,
     ),
-    out: Path | None = option("--out", "FILE", "The new file; by default CITY.yaml here."),
+    out: Path | None = option("FILE", "The new file; by default CITY.yaml here."),
 ) -> Reply:
     """Write a commented configuration for any city or town, ready for `siting check`."""
     from siting.cities import new_config, slug_of

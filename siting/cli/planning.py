@@ -26,6 +26,7 @@ from siting.cli.app import (
     asked_of_solver,
     errors_explained,
     failed,
+    flag,
     now,
     option,
     print_json,
@@ -39,9 +40,9 @@ from siting.errors import InfeasibleError, InputError
 from siting.texts import visible
 
 _WORKERS = typer.Option(
-    None, "--workers", min=1, max=1024, help="Number of local processes; by default one per core."
+    None, min=1, max=1024, help="Number of local processes; by default one per core."
 )
-_DASK = option("--dask", "ADDRESS", "Dask cluster to run on: tcp://HOST:PORT.")
+_DASK = option("ADDRESS", "Dask cluster to run on: tcp://HOST:PORT.")
 
 
 @verb(
@@ -55,12 +56,10 @@ def run(
     overrides: Overrides = None,
     out: Path | None = to_folder("The run folder; by default runs/NAME-TIME."),
     write_lp: Path | None = option(
-        "--write-lp", "FILE", "Write the whole program as a new .lp file, then solve."
+        "FILE", "Write the whole program as a new .lp file, then solve."
     ),
-    robust: bool = typer.Option(
-        False,
-        "--robust",
-        help="Make one plan for slow, planned and fast sales (probabilities 0.3, 0.5, 0.2).",
+    robust: bool = flag(
+        "--robust", "Make one plan for slow, planned and fast sales (probabilities 0.3, 0.5, 0.2)."
     ),
 ) -> Reply:
     """Make a plan and write its run folder. Exit 3: a gap over 100 %."""
@@ -76,14 +75,13 @@ def run(
 def award(
     config: ConfigPath,
     *,
-    bids: Path = option("--bids", "CSV", "CSV with one row for each place in a bid.", default=...),
+    bids: Path = option("CSV", "CSV with one row for each place in a bid.", default=...),
     overrides: Overrides = None,
-    gap: float = typer.Option(0.0, "--gap", min=0, max=0.999, help="Gap at which to stop."),
-    asks: float | None = option(
-        "--asks-limit", "S", "Time limit, s, for critical asks; by default 5 x the award's.", min=0
+    gap: float = typer.Option(0.0, min=0, max=0.999, help="Gap at which to stop."),
+    asks_limit: float | None = option(
+        "S", "Time limit, s, for critical asks; by default 5 x the award's.", min=0
     ),
-    asked_of: int | None = option(
-        "--nearest",
+    nearest: int | None = option(
         "N",
         "Number of losers to find critical asks for, cheapest per kWh first; by default all.",
         min=0,
@@ -95,7 +93,9 @@ def award(
     from siting.terminal.plan_tables import print_award
 
     asked = asked_of_folder(overrides, out)
-    made = awards.award_to_folder(config, bids, gap=gap, asks_s=asks, asked_of=asked_of, **asked)
+    made = awards.award_to_folder(
+        config, bids, gap=gap, asks_s=asks_limit, asked_of=nearest, **asked
+    )
     tables = ("winners", "losers", "payments")
     return Reply(
         lambda: made.plan.facts | {name: getattr(made, name).to_dict("records") for name in tables},
@@ -110,13 +110,13 @@ def demand(
     *,
     overrides: Overrides = None,
     out: Path | None = to_folder("The new folder; by default runs/NAME-demand-TIME."),
-    sensitivity: bool = typer.Option(
-        False, "--sensitivity", help="Rank the figures by their effect on the total and the map."
+    sensitivity: bool = flag(
+        "--sensitivity", "Rank the figures by their effect on the total and the map."
     ),
     draws: int = typer.Option(
-        1000, "--draws", min=1, max=1_000_000, help="Number of random draws from all ranges."
+        1000, min=1, max=1_000_000, help="Number of random draws from all ranges."
     ),
-    seed: int = typer.Option(1, "--seed", min=0, help="Random seed of the draws."),
+    seed: int = typer.Option(1, min=0, help="Random seed of the draws."),
 ) -> Reply:
     """Compute only the demand: layers, totals with ranges, and every figure with its source."""
     from siting import study
@@ -175,7 +175,7 @@ def fetch(config: ConfigPath, *, overrides: Overrides = None) -> Reply:
 def frontier(
     config: ConfigPath,
     budgets: str = option(
-        "--budgets", "LIST", "Budgets, PKR: 20m,5cr,1e8, or 20m:100m:5 for 5 values.", default=...
+        "LIST", "Budgets, PKR: 20m,5cr,1e8, or 20m:100m:5 for 5 values.", default=...
     ),
     *,
     overrides: Overrides = None,
@@ -209,15 +209,15 @@ def nation(
     workers: int | None = _WORKERS,
     dask: str | None = _DASK,
     earlier: Path | None = option(
-        "--from",
         "DIR",
         "An earlier plan: reuse its solutions for the cities, and show the changes.",
+        name="--from",
     ),
     explain: str | None = option(
-        "--explain", "CITY", "For a nation's folder: explain a city's share of the budget."
+        "CITY", "For a nation's folder: explain a city's share of the budget."
     ),
     compare: Path | None = option(
-        "--compare", "DIR", "For a nation's folder: show the changes from another folder."
+        "DIR", "For a nation's folder: show the changes from another folder."
     ),
 ) -> Reply:
     """Divide one budget among cities, with a bound on all divisions, or check a nation's folder."""
@@ -288,26 +288,20 @@ def batch(
     *,
     overrides: Overrides = None,
     sweep: list[str] | None = option(
-        "--sweep",
         "KEY=LIST",
         "Try each value of a key: KEY=[4e7,6e7], or KEY=2e7:1e8:5 for 5 even steps. "
         "If repeated: every combination.",
     ),
     out: Path = option(
-        "--out",
-        "DIR",
-        "The batch's folder; a batch already there is continued.",
-        default=Path("runs/batch"),
+        "DIR", "The batch's folder; a batch already there is continued.", default=Path("runs/batch")
     ),
     workers: int | None = _WORKERS,
     threads: int | None = typer.Option(
-        None, "--threads", min=1, max=1024, help="Solver threads per study; default cores/workers."
+        None, min=1, max=1024, help="Solver threads per study; default cores/workers."
     ),
     dask: str | None = _DASK,
-    retry: bool = typer.Option(
-        False, "--retry", help="Rerun the studies that failed because of their inputs."
-    ),
-    dry_run: bool = typer.Option(False, "--dry-run", help="List the studies without running them."),
+    retry: bool = flag("--retry", "Rerun the studies that failed because of their inputs."),
+    dry_run: bool = flag("--dry-run", "List the studies without running them."),
 ) -> Reply:
     """Run many studies, each once; after a restart, only the unfinished ones."""
     from siting import batch as many
@@ -357,7 +351,7 @@ def rerun(
     folder: Run,
     *,
     overrides: list[str] | None = option(
-        "--set", "KEY=VALUE", "New location of an input, e.g. roads.source.path=…"
+        "KEY=VALUE", "New location of an input, e.g. roads.source.path=…", name="--set"
     ),
     out: Path | None = to_folder("Also write the repetition to this run folder."),
 ) -> Reply:

@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +59,7 @@ def _all_folders(here: Path = Path()) -> list[RunFolder]:
     return list(by_path.values())
 
 
-def run_folder(wanted: Path, here: Path = Path()) -> Path:
+def run_folder(wanted: Path) -> Path:
     """Return the run folder for a path, a name, the start of a name, or ``@latest``.
 
     A study's name selects its newest run. A path is returned unchanged, even if nothing exists
@@ -70,17 +69,16 @@ def run_folder(wanted: Path, here: Path = Path()) -> Path:
     if wanted.is_dir() or (wanted.name != word and word != LATEST):
         return wanted
     if word == LATEST:
-        runs = run_folders(here)
+        runs = run_folders()
         if not runs:
             what = "no runs in runs/, ../runs/ or */runs/"
             raise InputError(word, what, "make one with siting run, or name its folder")
         return runs[0].path
-    runs = _all_folders(here)
+    runs = _all_folders()
     named = [run for run in runs if run.path.name == word]
     begun = named or [run for run in runs if run.path.name.startswith(word)]
     if not named and len(begun) != 1:  # if folder names do not suffice, files are read
-        of_study = (run for run in run_folders(here) if (run.facts or {}).get("name") == word)
-        named = list(islice(of_study, 1))
+        named = [run for run in run_folders() if (run.facts or {}).get("name") == word][:1]
     named = named or begun
     if len(named) == 1:
         return named[0].path

@@ -5,19 +5,16 @@ from siting.config.demand import Demand
 from siting.config.fields import rupees, rupees_of_word
 from siting.config.forms import input_files, schema, to_yaml, with_files
 from siting.config.nation_config import NationConfig, load_nation
-from siting.config.program import Program
 from siting.config.reading import load
 from siting.config.sections import Config
-from siting.config.sources import PeopleRaster, PeopleZones, SitesLayer
+from siting.config.sources import PeopleZones, SitesLayer
 from siting.config.sweeps import as_overrides, combinations, even_steps, parse_sweeps
 
 __all__ = [
     "Config",
     "Demand",
     "NationConfig",
-    "PeopleRaster",
     "PeopleZones",
-    "Program",
     "SitesLayer",
     "as_overrides",
     "changed",

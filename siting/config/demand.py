@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from siting.config.fields import (
     PAKISTAN_WSEN,
@@ -153,6 +153,17 @@ class Housing(Section):
     table"""
 
 
+def _no_class_twice(classes: tuple[str, ...]) -> tuple[str, ...]:
+    twice = ((i, name) for i, name in enumerate(classes) if name in classes[:i])
+    refuse(((i,), f"{name!r} is listed twice", "") for i, name in twice)
+    return classes
+
+
+VehicleClasses = Annotated[
+    tuple[TableName, ...], Field(strict=False, min_length=1), AfterValidator(_no_class_twice)
+]
+
+
 class Demand(Section):
     """The population and the public charging demand of its vehicles."""
 
@@ -172,9 +183,8 @@ class Demand(Section):
     fleet_share: Mapping[TableName, Share] | None = None
     """the city's share of the national electric fleet by vehicle class, 0 to 1; default: computed
     from registrations or, if there are none, from population"""
-    vehicle_classes: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(
-        ("two_wheeler", "two_wheeler_delivery", "three_wheeler", "car", "van", "bus", "truck"),
-        min_length=1,
+    vehicle_classes: VehicleClasses = (
+        *("two_wheeler", "two_wheeler_delivery", "three_wheeler", "car", "van", "bus", "truck"),
     )
     """vehicle classes to plan for"""
     scenario: Text = "nev-2025-30"
@@ -215,16 +225,6 @@ class Demand(Section):
     have no ownership_column, also to wealthier zones; default: cars follow population"""
     surfaces: Surfaces | None = None
     """where vehicles charge in public; default: all near home"""
-
-    @field_validator("vehicle_classes")
-    @classmethod
-    def _no_class_twice(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
-        refuse(
-            ((i,), f"{name!r} is listed twice", "")
-            for i, name in enumerate(classes)
-            if name in classes[:i]
-        )
-        return classes
 
     def _refusals(self) -> Iterator[Refusal]:
         if self.like is not None and self.city_people is None:

@@ -201,9 +201,9 @@ def _in_years(city: Config, nation: NationConfig) -> Config:
     if nation.years is None:
         return city
     program = city.program.model_copy(update={"years": nation.years})
-    subsidy = city.offers.subsidy
-    if subsidy.rule is None:  # the default rule, `need`, cannot be divided by year
-        subsidy = subsidy.model_copy(update={"rule": "share"})
+    # The default rule, `need`, cannot be divided by year.
+    rule = city.offers.subsidy.rule or "share"
+    subsidy = city.offers.subsidy.model_copy(update={"rule": rule})
     offers = city.offers.model_copy(update={"subsidy": subsidy})
     return city.model_copy(update={"program": program, "offers": offers})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from siting.config.fields import (
     CsvFile,
@@ -178,11 +178,20 @@ class Subsidy(Section):
     is its own business case"""
 
 
+def _existing_is_taken(configurations: Mapping[str, Any]) -> Mapping[str, Any]:
+    if EXISTING in configurations:
+        what = f"{EXISTING!r} is the name of existing stations"
+        refuse([((EXISTING,), what, "choose another name")])
+    return configurations
+
+
 Count = Annotated[int, Field(ge=1, le=1000, description="number of chargers of this type")]
 Chargers = Annotated[
     Mapping[TableName, Count], Field(min_length=1, description="charger types, each with a number")
 ]
-Configurations = Annotated[Mapping[TableName, Chargers], Field(min_length=1)]
+Configurations = Annotated[
+    Mapping[TableName, Chargers], Field(min_length=1), AfterValidator(_existing_is_taken)
+]
 Numbers = Annotated[tuple[Count, ...], Field(strict=False, min_length=1), AfterValidator(no_repeat)]
 Sizes = Annotated[Mapping[TableName, Numbers], Field(min_length=1)]
 
@@ -250,16 +259,6 @@ class Offers(Section):
     """maximum distance between a site and its feeder, m; default: any distance"""
     subsidy: Subsidy = Subsidy()
     """the budget's share of each station's cost"""
-
-    @field_validator("configurations")
-    @classmethod
-    def _existing_is_taken(
-        cls, configurations: Mapping[str, Mapping[str, int]] | None
-    ) -> Mapping[str, Mapping[str, int]] | None:
-        if EXISTING in (configurations or {}):
-            what = f"{EXISTING!r} is the name of existing stations"
-            refuse([((EXISTING,), what, "choose another name")])
-        return configurations
 
 
 def choices_of(offers: Offers) -> Choices:

@@ -101,7 +101,7 @@ def read(text: str) -> Document:
         node = _Loader(text).get_single_node()
         document = Document()
         if node is not None:
-            document.value = _Walk(document).value(node, (), ())
+            document.value = _value(document, node, (), ())
     except yaml.reader.ReaderError as err:
         before = text[: err.position]
         line = before.count("\n") + 1
@@ -141,44 +141,46 @@ def write(value: Any, *, one_line: bool = False) -> str:
     return text.removesuffix("\n").removesuffix("\n...") if one_line else text
 
 
-class _Walk:
-    def __init__(self, document: Document) -> None:
-        self.document = document
-        self.count = 0
+def _value(document: Document, node: yaml.Node, key: Key, above: tuple[int, ...]) -> Any:
+    """Return the value of a node; add its lines and slips to `document`.
 
-    def value(self, node: yaml.Node, key: Key, above: tuple[int, ...]) -> Any:
-        self.count += 1
-        if self.count > MAX_VALUES:
-            raise _broken(node, f"more than {MAX_VALUES:,} values, with aliases expanded")
-        if id(node) in above:
-            raise _broken(node, "an alias inside the part that it repeats")
-        above = (*above, id(node))
-        if isinstance(node, yaml.MappingNode) and node.tag == _TAG + "map":
-            return self._mapping(node, key, above)
-        if isinstance(node, yaml.SequenceNode) and node.tag == _TAG + "seq":
-            items = []
-            for i, item in enumerate(node.value):
-                self.document.lines[*key, i] = item.start_mark.line + 1
-                items.append(self.value(item, (*key, i), above))
-            return items
-        if isinstance(node, yaml.ScalarNode):
-            return _scalar(node)
-        raise _broken(node, f"tag {node.tag!r} is not allowed")
+    `above` are the nodes that contain it.
+    """
+    # Each value except the outermost has a line.
+    if len(document.lines) >= MAX_VALUES:
+        raise _broken(node, f"more than {MAX_VALUES:,} values, with aliases expanded")
+    if id(node) in above:
+        raise _broken(node, "an alias inside the part that it repeats")
+    above = (*above, id(node))
+    if isinstance(node, yaml.MappingNode) and node.tag == _TAG + "map":
+        return _mapping(document, node, key, above)
+    if isinstance(node, yaml.SequenceNode) and node.tag == _TAG + "seq":
+        items = []
+        for i, item in enumerate(node.value):
+            document.lines[*key, i] = item.start_mark.line + 1
+            items.append(_value(document, item, (*key, i), above))
+        return items
+    if isinstance(node, yaml.ScalarNode):
+        return _scalar(node)
+    raise _broken(node, f"tag {node.tag!r} is not allowed")
 
-    def _mapping(self, node: yaml.MappingNode, key: Key, above: tuple[int, ...]) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        for name_node, value_node in node.value:
-            if not isinstance(name_node, yaml.ScalarNode):
-                raise _broken(name_node, "a key that is not a word")
-            name, line = name_node.value, name_node.start_mark.line + 1
-            below = (*key, name)
-            if name in values:
-                what = f"this key is on line {self.document.lines[below]} already"
-                self.document.slips.append(Slip(below, line, what, "keep one of the two"))
-                continue
-            self.document.lines[below] = line
-            values[name] = self.value(value_node, below, above)
-        return values
+
+def _mapping(
+    document: Document, node: yaml.MappingNode, key: Key, above: tuple[int, ...]
+) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name_node, value_node in node.value:
+        if not isinstance(name_node, yaml.ScalarNode):
+            raise _broken(name_node, "a key that is not a word")
+        name, line = name_node.value, name_node.start_mark.line + 1
+        below = (*key, name)
+        if name in values:
+            what = f"this key is on line {document.lines[below]} already"
+            document.slips.append(Slip(below, line, what, "keep one of the two"))
+            continue
+        document.lines[below] = line
+        values[name] = _value(document, value_node, below, above)
+    return values
 
 
 def _scalar(node: yaml.ScalarNode) -> Any:

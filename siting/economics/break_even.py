@@ -18,20 +18,22 @@ import pandas as pd
 
 from siting.economics.case import gap_arrays
 from siting.economics.cash_flows import MONTHS, Floats, sold_shares
-from siting.economics.rules import PRICE, BusinessRules
+from siting.economics.rules import ITEMS, PRICE, BusinessRules
 from siting.errors import InputError
 from siting.sites import Subsidy, subsidy_pkr, with_dearer
 
 SHARE = "share of what is planned"
 SALES = "sales"
 LEASE = "land_bay_month"
-# Fields of the rules with a linear effect: the field's item in money.csv, and its unit.
+# Items of money.csv with a linear effect, each with its unit.
 _RULES = {
-    "tariff_pkr_kwh": ("station_tariff", "PKR/kWh"),
-    "attendants": ("attendants", "attendants per station with fast chargers"),
-    "attendants_other": ("attendants_other", "attendants per station without fast chargers"),
-    "fixed_pkr_kw_month": ("fixed_charge", "PKR per kW per month"),
+    "station_tariff": "PKR/kWh",
+    "attendants": "attendants per station with fast chargers",
+    "attendants_other": "attendants per station without fast chargers",
+    "fixed_charge": "PKR per kW per month",
 }
+# The field of `BusinessRules` with the value of an item.
+_FIELDS = {item: name for name, item in ITEMS.items()}
 # Components of an offer's cost, each varied as a share of its planned value.
 _COSTS = ("charger_cost_pkr", "grid_cost_pkr", "civil_cost_pkr")
 # Smallest relative change of the net present value that counts as an effect.
@@ -75,7 +77,10 @@ class Accounts:
         return other
 
     def at(self, figure: str, value: float) -> Accounts:
-        """Return the same stations with a different value of one figure (`levers`)."""
+        """Return the same stations with a different value of a figure.
+
+        The figure is one of `levers`, or an item of `siting.economics.ITEMS`.
+        """
         offers, rules = self.offers, self.rules
         if figure == SALES:
             return self.selling(self.sold_kwh_day * value)
@@ -92,8 +97,7 @@ class Accounts:
         if figure.startswith(PRICE):
             prices = dict(rules.prices_pkr_kwh) | {figure.removeprefix(PRICE): value}
             return replace(self, rules=replace(rules, prices_pkr_kwh=prices))
-        name = next(name for name, (item, _) in _RULES.items() if item == figure)
-        changed: dict[str, Any] = {name: value}
+        changed: dict[str, Any] = {_FIELDS[figure]: round(value) if figure == "horizon" else value}
         return replace(self, rules=replace(rules, **changed))
 
     def levers(self) -> dict[str, tuple[float, str]]:
@@ -105,8 +109,8 @@ class Accounts:
             for group in map(str, shares.columns)
             if (shares[group] > 0).any()
         }
-        for name, (item, unit) in _RULES.items():
-            levers[item] = (float(getattr(rules, name)), unit)
+        for item, unit in _RULES.items():
+            levers[item] = (float(getattr(rules, _FIELDS[item])), unit)
         if self.land_bay_month_pkr is not None and "bays_needed" in self.offers:
             levers[LEASE] = (self.land_bay_month_pkr, "PKR per bay per month")
         levers[SALES] = (1.0, SHARE)
@@ -161,14 +165,13 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
         )
     ends = list(ENDS)
     table = pd.DataFrame(rows, columns=["figure", "value", "unit", "stations", "rising", *ends])
-    most = (FAR * table["value"]).where(table["value"] > 0, np.inf)
+    base = table["value"].where(table["value"] > 0)
+    most = (FAR * base).fillna(np.inf)
     table[ends] = table[ends].where((table[ends] >= 0) & table[ends].le(most, axis=0))
     # Distance to the nearest break-even, as a share of the value; 1 if the value is 0.
     decides = [end for end in ends if end != "first_lost_at"]
-    base = table["value"].where(table["value"] > 0)
     near = table[decides].sub(table["value"], axis=0).abs().div(base, axis=0).min(axis=1)
-    near = near.where(base.notna(), 1.0)[table[decides].notna().any(axis=1)]
-    table = table.loc[near.index].assign(near=near)
+    table = table.assign(near=near.where(base.notna(), 1.0))[table[decides].notna().any(axis=1)]
     return table.sort_values(["near", "figure"], ignore_index=True).drop(columns="near")
 
 

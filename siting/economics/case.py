@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -94,7 +94,7 @@ def business_case(
     shares = sold_shares(new_offers, by_group)
     fixed = fixed_costs(new_offers, rules)
     again = replacements(new_offers, rules.years)
-    margin = _mean(shares, {g: margin_pkr_kwh(rules, g) for g in _used(shares)})
+    margin = _mean(shares, lambda group: margin_pkr_kwh(rules, group))
     cost = new_offers["cost_pkr"].to_numpy(dtype=float)
 
     def flows_of(share: float) -> tuple[Floats, Floats]:
@@ -116,8 +116,8 @@ def business_case(
     else:
         paid = gap if subsidy.fills_gap else most.to_numpy(dtype=float)
     kwh = DAYS * sold[:, -1]
-    price = _mean(shares, {g: rules.prices_pkr_kwh[g] for g in _used(shares)})
-    bought = _mean(shares, {g: 1.0 / efficiency(rules, g) for g in _used(shares)})
+    price = _mean(shares, rules.prices_pkr_kwh.__getitem__)
+    bought = _mean(shares, lambda group: 1.0 / efficiency(rules, group))
     revenue = kwh * price
     out = pd.DataFrame(
         {
@@ -184,8 +184,7 @@ def gap_arrays(
     # The cost is deducted from taxable profit in equal parts over the years.
     need = cost * (1.0 - rules.income_tax * factor / rules.years) + kept * (factor * fixed + again)
     shares = sold_shares(offers, by_group)
-    worth = {g: worth_pkr_kwh_day(rules, g) for g in _used(shares)}
-    return need, _mean(shares, worth)
+    return need, _mean(shares, lambda group: worth_pkr_kwh_day(rules, group))
 
 
 def worth_pkr_kwh_day(rules: BusinessRules, group: str) -> float:
@@ -200,13 +199,10 @@ def worth_pkr_kwh_day(rules: BusinessRules, group: str) -> float:
     return kept * margin_pkr_kwh(rules, group)
 
 
-def _used(shares: pd.DataFrame) -> list[str]:
-    return [str(group) for group in shares.columns if (shares[group] > 0).any()]
-
-
-def _mean(shares: pd.DataFrame, by_group: Mapping[str, float]) -> Floats:
+def _mean(shares: pd.DataFrame, figure: Callable[[str], float]) -> Floats:
     """For each offer, return a figure's mean over the charger groups, weighted by sales."""
-    return np.asarray(shares[list(by_group)].to_numpy() @ np.array(list(by_group.values())))
+    sold = [group for group in shares.columns if (shares[group] > 0).any()]
+    return np.asarray(shares[sold].to_numpy() @ np.array([figure(group) for group in sold]))
 
 
 def _paybacks(outlay: Floats, flows: Floats) -> list[float]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.errors import Fault, refuse, refuse_unknown, wrong_figures
+from siting.errors import Fault, naming, refuse, refuse_unknown, wrong_figures
 from siting.reference import at_preset, table
 from siting.sites import Hurdle
 from siting.tables import capacity_groups
@@ -105,15 +105,11 @@ def require_prices(
     new = offers[~offers["existing"].astype(bool)]
     groups = capacity_groups(map(str, offers.columns))
     in_use = [group for group in groups if (new[f"capacity_{group}_kwh_day"] > 0).any()]
-    missing = tuple(group for group in in_use if group not in rules.prices_pkr_kwh)
-    unknown = tuple(group for group in stated if group not in set(known))
-    where, faults = "money.prices_pkr_kwh", []
-    if missing:
-        what = "no price at charger groups in use"
-        faults.append(Fault(where, what, "add what drivers pay there, PKR/kWh", missing))
-    if unknown:
-        faults.append(Fault(where, "no such charger groups", f"use {', '.join(known)}", unknown))
-    refuse(faults)
+    missing = [group for group in in_use if group not in rules.prices_pkr_kwh]
+    unknown = [group for group in stated if group not in set(known)]
+    where, fix = "money.prices_pkr_kwh", "add what drivers pay there, PKR/kWh"
+    faults = naming(where, "no price at charger groups in use", missing, fix)
+    refuse(faults + naming(where, "no such charger groups", unknown, f"use {', '.join(known)}"))
 
 
 def ramp(rules: BusinessRules) -> npt.NDArray[np.float64]:

@@ -35,7 +35,7 @@ from siting.economics.cash_flows import (
     require_columns,
 )
 from siting.economics.rules import BusinessRules, money_figures
-from siting.errors import Fault, InputError, refuse
+from siting.errors import naming, refuse
 from siting.reference import table
 
 DAYS, MINUTES = 365.0, 60.0
@@ -86,9 +86,8 @@ def values_of_time(own: Mapping[str, float] | None = None) -> pd.DataFrame:
     (120.0, 190.0)
     """
     given = dict(own or {})
-    bad = tuple(name for name, pkr in given.items() if not 0 <= pkr < np.inf)
-    if bad:
-        raise InputError(VALUE_KEY, "not a value of at least PKR 0 an hour", "", bad)
+    bad = [name for name, pkr in given.items() if not 0 <= pkr < np.inf]
+    refuse(naming(VALUE_KEY, "not a value of at least PKR 0 an hour", bad))
     rows = table("time_values")
     stated = pd.DataFrame(
         [(k, v, v, v, "PKR/h", "set in the configuration", "ASSUMPTION") for k, v in given.items()],
@@ -114,14 +113,12 @@ def cost_to_all(
     value = time_values.set_index("vehicle_class")["value"].astype(float).to_dict()
     energy = sessions.set_index("vehicle_class")["session_kwh"].astype(float).to_dict()
     wanted = sorted(set(classes))
-    refuse(
-        Fault(where, what, fix, missing)
-        for where, known, what, fix in (
-            (VALUE_KEY, value, "no value of time for vehicle classes", "add PKR an hour for each"),
-            ("demand.profiles_csv", energy, "no session_kwh for vehicle classes", "add them"),
-        )
-        if (missing := tuple(name for name in wanted if name not in known))
-    )
+    missing = [name for name in wanted if name not in value]
+    what, fix = "no value of time for vehicle classes", "add PKR an hour for each"
+    faults = naming(VALUE_KEY, what, missing, fix)
+    missing = [name for name in wanted if name not in energy]
+    what = "no session_kwh for vehicle classes"
+    refuse(faults + naming("demand.profiles_csv", what, missing, "add them"))
     return CostToAll(
         yearly_costs(offers, rules),
         {name: value[name] for name in wanted},

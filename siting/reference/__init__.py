@@ -54,20 +54,19 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
         elif by_presence and column in ("low", "high"):
             user_table[column] = 1.0
     faults = missing_columns(user_table, default.columns, str(path))
-    lines = [f"line {i + 2}" for i in user_table.index]
     if "confidence" in user_table.columns:
         unknown = ~user_table["confidence"].isin(CONFIDENCE)
         what = f"not one of {', '.join(CONFIDENCE)}"
-        faults += rows_fault(f"{path}, column confidence", unknown, lines, what)
+        faults += rows_fault(f"{path}, column confidence", unknown, path, what)
     if "source" in user_table.columns and default["source"].notna().all():
         unsaid, fix = user_table["source"].isna(), "say where the figure is from"
-        faults += rows_fault(f"{path}, column source", unsaid, lines, "blank", fix)
+        faults += rows_fault(f"{path}, column source", unsaid, path, "blank", fix)
     for column in default.columns:
         if column in user_table.columns and pd.api.types.is_numeric_dtype(default[column]):
             numbers = pd.to_numeric(user_table[column], errors="coerce")
             may_be_blank = bool(default[column].isna().any())
             bad = numbers.isna() & (user_table[column].notna() if may_be_blank else True)
-            faults += rows_fault(f"{path}, column {column}", bad, lines, "not a number")
+            faults += rows_fault(f"{path}, column {column}", bad, path, "not a number")
     refuse(faults)
     return user_table
 

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 LISTED = (
@@ -112,16 +109,15 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
     if not columns:  # the presence of a row counts as the figure 1
         rows, columns = rows.assign(value=1.0), ["value"]
         ends, main = {("value", end): end for end in ("low", "high") if end in rows}, "value"
-    parts: dict[str, list[npt.NDArray[Any]]] = {column: [] for column in LISTED[:8]}
+    parts = []
     for column in columns:
         value = rows[column].astype(float)
-        there = value.notna().to_numpy()
         called = subject.title if column in ("value", "weight", "share") else ""
         low, high = (
             rows[ends[column, end]].astype(float).fillna(value) if (column, end) in ends else value
             for end in ("low", "high")
         )
-        part = {
+        cells = {
             "figure": rows["figure"].astype(str) if "figure" in rows.columns else called or column,
             "of": of,
             "value": value,
@@ -133,10 +129,8 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
             if column in subject.ratings
             else rows.get(f"{column}_confidence", rows.get("confidence", "")),
         }
-        for heading, cells in part.items():
-            filled = np.full(len(rows), cells, dtype=object) if isinstance(cells, str) else cells
-            parts[heading].append(np.asarray(filled)[there])
-    figures = pd.DataFrame({column: np.concatenate(cells) for column, cells in parts.items()})
+        parts.append(pd.DataFrame(cells, index=rows.index)[value.notna()])
+    figures = pd.concat(parts, ignore_index=True)
     return placed(figures, table or f"{name}.csv", subject.used_for)
 
 

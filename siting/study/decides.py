@@ -250,18 +250,11 @@ def _rows(figures: pd.DataFrame, figure: str) -> list[dict[Hashable, Any]]:
 
 def _moved_money(accounts: Accounts, figures: pd.DataFrame) -> Moved:
     """Yield each figure of the business case, with its function from value to accounts."""
-    fields = {item: name for name, item in economics.ITEMS.items()}
-
-    def moved(item: str, value: float) -> Accounts:
-        if item.startswith(PRICE):
-            return accounts.at(item, value)
-        changed: dict[str, Any] = {fields[item]: round(value) if item == "horizon" else value}
-        return replace(accounts, rules=replace(accounts.rules, **changed))
-
-    known = {*fields, *(PRICE + group for group in accounts.rules.prices_pkr_kwh)}
+    prices = (PRICE + group for group in accounts.rules.prices_pkr_kwh)
+    known = {*economics.ITEMS.values(), *prices}
     for row in _rows(figures, "business case"):
         if row["of"] in known:
-            yield row, partial(moved, str(row["of"]))
+            yield row, partial(accounts.at, str(row["of"]))
 
 
 def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> Moved:

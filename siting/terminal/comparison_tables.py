@@ -54,8 +54,7 @@ def print_evaluation(evaluation: Evaluation, folder: Path) -> None:
         console.print("Their plan breaks these rules but is scored anyway:", style="bold")
         for line in evaluation.broken:
             console.indented(line, 2)
-    console.notes(evaluation.notes)
-    console.written(folder)
+    console.written(folder, evaluation.notes)
 
 
 def print_simulation(simulated_day: SimulatedDay, folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,8 +40,7 @@ def print_plan(plan: Plan, folder: Path) -> None:
     ]
     console.table(columns, plan.classes)
     _print_sites(plan, console)
-    console.notes(plan.facts.get("warnings", []))
-    console.written(folder)
+    console.written(folder, plan.facts.get("warnings", []))
 
 
 def _print_sites(plan: Plan, console: Screen) -> None:
@@ -106,8 +104,7 @@ def print_demand(wanted: DemandRun, folder: Path) -> None:
                        no_wrap=True),
             ]  # fmt: skip
             console.table(columns, swings.head(6), title=title)
-    console.notes(wanted.notes)
-    console.written(folder)
+    console.written(folder, wanted.notes)
 
 
 def print_frontier(frontier: pd.DataFrame, folder: Path) -> None:
@@ -151,17 +148,13 @@ def print_award(made: Award) -> None:
     _print_bids(console, "Winners", made.winners, _figure(adds, "adds", ",.0f"))
     _print_bids(console, "Losers", made.losers, _figure(over, "over_pkr", ",.3f", 1e6))
     rows = [
-        (row["rule"], _millions(row["low_pkr"], row["high_pkr"]))
+        (row["rule"], [_millions(row["low_pkr"], row["high_pkr"])])
         for row in made.payments.to_dict("records")
         if row["rule"] != "rents paid" or row["high_pkr"]
     ]
-    columns = [
-        Column("Public money", lambda row: row[0], no_wrap=True),
-        Column("PKR m", lambda row: row[1], ">"),
-    ]
-    console.table(columns, [*rows, ("budget", f"{outcome.budget_pkr / 1e6:,.3f}")])
-    console.notes(made.notes)
-    console.written(made.folder)
+    rows.append(("budget", [f"{outcome.budget_pkr / 1e6:,.3f}"]))
+    console.texts(["Public money", "PKR m"], rows, whole=True)
+    console.written(made.folder, made.notes)
 
 
 def _figure(head: str, value: Any, form: str = ">", per: float = 1) -> Column:
@@ -204,17 +197,16 @@ def print_replan(replanned: Replan) -> None:
     console.heading(f"{replanned.after.title}: planned again", replanned.after.note)
     _print_figures(console, replanned)
     _print_stations(console, replanned.changes)
-    console.notes(replanned.notes)
-    console.written(replanned.folder)
+    console.written(replanned.folder, replanned.notes)
 
 
 def _print_figures(console: Screen, replanned: Replan) -> None:
-    rows: list[tuple[str, str, str, str]] = []
+    rows: list[tuple[str, list[str]]] = []
 
     def row(name: str, before: float, after: float, places: int = 0) -> None:
         change = after - before
         shown = f"{change:+,.{places}f}" if abs(change) >= 0.5 * 10**-places else "same"
-        rows.append((name, f"{before:,.{places}f}", f"{after:,.{places}f}", shown))
+        rows.append((name, [f"{before:,.{places}f}", f"{after:,.{places}f}", shown]))
 
     old, new = replanned.before, replanned.after
     row("New stations", len(old.new_sites), len(new.new_sites))
@@ -226,11 +218,9 @@ def _print_figures(console: Screen, replanned: Replan) -> None:
         name = "  " + str(line["vehicle_class"]).replace("_", " ")
         row(name, line["served_kwh_day_before"], line["served_kwh_day_after"])
     points = f"{100 * (new.served_share - old.served_share):+.1f} points"
-    rows.append(("Share served", f"{old.served_share:.1%}", f"{new.served_share:.1%}", points))
-    rows.append(("Proven gap", f"{old.outcome.gap:.2%}", f"{new.outcome.gap:.2%}", ""))
-    first = Column("", itemgetter(0), no_wrap=True)
-    heads = enumerate(("Before", "After", "Change"), 1)
-    console.table([first, *(Column(head, itemgetter(at), ">") for at, head in heads)], rows)
+    rows.append(("Share served", [f"{old.served_share:.1%}", f"{new.served_share:.1%}", points]))
+    rows.append(("Proven gap", [f"{old.outcome.gap:.2%}", f"{new.outcome.gap:.2%}", ""]))
+    console.texts(["", "Before", "After", "Change"], rows, whole=True)
     for plan, word in ((old, "before"), (new, "after")):
         if plan.outcome.status != "optimal":
             console.note(plan.outcome.stopped, f"The plan {word} is not proven optimal")
@@ -279,5 +269,4 @@ def print_lots(parted: Lots, folder: Path) -> None:
         Column("Ceiling, m", "ceiling_pkr", ",.2f", per=1e6),
     ]
     console.table(columns, parted.lots)
-    console.notes(parted.notes)
-    console.written(folder)
+    console.written(folder, parted.notes)

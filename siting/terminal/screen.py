@@ -83,8 +83,9 @@ class Screen(Console):
         if note:
             self.print(note, style="yellow")
 
-    def written(self, path: object) -> None:
-        """Print the path of the written files."""
+    def written(self, path: object, notes: Sequence[str] = ()) -> None:
+        """Print the notes on an output, and the path of the written files."""
+        self.notes(notes)
         self.print(f"Written to {path}", soft_wrap=True)
 
     def table(
@@ -111,11 +112,14 @@ class Screen(Console):
 
     def texts(
         self, heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], *,
-        fold: bool = False, **shown: Any,
+        fold: bool = False, whole: bool = False, **shown: Any,
     ) -> None:  # fmt: skip
-        """Print rows, each a label and right-aligned texts, which may wrap if `fold` is true."""
+        """Print rows, each a label and right-aligned texts.
+
+        The texts may wrap if `fold` is true, and the labels unless `whole` is true.
+        """
         wraps: dict[str, Any] = {"overflow": "fold"} if fold else {}
-        columns = [Column(heads[0], itemgetter(0))]
+        columns = [Column(heads[0], itemgetter(0), no_wrap=whole)]
         columns += [Column(name, itemgetter(n), ">", **wraps) for n, name in enumerate(heads)][1:]
         self.table(columns, [(label, *texts) for label, texts in rows], **shown)
 
