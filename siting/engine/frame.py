@@ -40,7 +40,7 @@ class Frame:
         self.sites = len(program.instance.site_ids)
         self.count = len(program.options)
         self.resources = program.resources
-        self.must = program.must
+        self.must = program.instance.must_sites
         self.sign = 1.0 if self.matrix.maximise else -1.0
         energies = self.layout.columns.energies - self.count
         # For each energy column, a pair that represents it, and its slice.

@@ -31,7 +31,6 @@ class Layout:
     resources: Resources
     service: Service
     floors: tuple[Floor, ...]
-    must: Flags  # whether each site must have an option
     capacitated: bool  # whether capacities limit the service
     by_pair: bool  # whether each pair has its own energy column even without capacities
     gap: GapRule | None  # rule of the viability gap
@@ -192,10 +191,11 @@ class Layout:
 
     def _write_options(self, rows: Rows) -> None:
         site = self.options.site
-        named = np.flatnonzero((np.bincount(site, minlength=len(self.must)) > 1) | self.must)
-        place = _numbered(named, len(self.must))
+        must = self.instance.must_sites
+        named = np.flatnonzero((np.bincount(site, minlength=len(must)) > 1) | must)
+        place = _numbered(named, len(must))
         mine = np.flatnonzero(place[site] >= 0)
-        least = np.where(self.must[named], 1.0, -np.inf)
+        least = np.where(must[named], 1.0, -np.inf)
         ones = np.ones(len(mine))
         rows.add("one", place[site[mine]], mine, ones, lower=least, upper=np.ones(len(named)))
         use, slack = self.resources.use.tocoo(), self.resources.slack
@@ -305,7 +305,7 @@ class Layout:
             z = np.flatnonzero((offer >= 0) & (paid[offer] >= 0))
             # A site in a concession earns for its other sites even if it needs no money itself.
             sites = np.union1d(offer_site[o], np.flatnonzero(is_shared(case)))
-            place = np.full(len(self.must), -1, dtype=np.int64)
+            place = np.full(len(case), -1, dtype=np.int64)
             cases, place[sites] = np.unique(case[sites], return_inverse=True)
             drawn = (place[offer_site[o]], paid[o], 1.0)
             terms: list[Term] = [drawn, (place[self.options.site[z]], z, -need[offer[z]])]
