@@ -35,8 +35,7 @@ from siting.program.instance import Flags, Floats, Ints
 class Location:
     """The problem as arrays."""
 
-    # Pairs by row, cheapest first: row ``i`` has the pairs ``start[i]:start[i + 1]``.
-    start: Ints
+    # Pairs by row, cheapest first.
     row: Ints
     site: Ints
     cost: Floats
@@ -66,9 +65,7 @@ def make_location(
         last = instance.start[1:] - 1
         dearest = np.where(np.diff(instance.start) > 0, cost[last], 0.0)
         unserved = np.full(len(last), np.ceil(1.0 + dearest.sum() + fixed.sum()))
-    return Location(
-        instance.start, instance.row, instance.site, cost, fixed, unserved, instance.existing, p
-    )
+    return Location(instance.row, instance.site, cost, fixed, unserved, instance.existing, p)
 
 
 def total(problem: Location, chosen: Flags) -> float:
@@ -92,9 +89,9 @@ def nearest(problem: Location, chosen: Flags) -> tuple[Floats, Ints, Floats]:
     return np.minimum(cheapest, problem.unserved), site, np.minimum(second, problem.unserved)
 
 
-def fill(problem: Location, chosen: Flags, clock: Clock) -> Flags:
-    """Add sites, most profitable first, as long as this lowers the cost; return the open sites."""
-    chosen = chosen | problem.existing
+def fill(problem: Location, clock: Clock) -> Flags:
+    """Return the existing sites, and others as long as they lower the cost, best first."""
+    chosen = problem.existing.copy()
     cheapest = nearest(problem, chosen)[0]
     scale = max(float(cheapest.sum()), 1e-300)
     by_site = np.argsort(problem.site, kind="stable")
@@ -138,7 +135,7 @@ def improve(problem: Location, chosen: Flags, clock: Clock) -> Flags:
 
 def first_plan(problem: Location, clock: Clock) -> Flags:
     """Return a plan built by adding sites, then improved one site at a time."""
-    return improve(problem, fill(problem, problem.existing, clock), clock)
+    return improve(problem, fill(problem, clock), clock)
 
 
 def settle(problem: Location, chosen: Flags) -> Flags:

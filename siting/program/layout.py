@@ -17,7 +17,7 @@ from siting.program.options import Options
 from siting.program.resources import Resources
 from siting.program.rows import Columns, Rows, Term
 from siting.program.service import Service, capacity_sets
-from siting.program.slices import Slice, Years
+from siting.program.slices import Slice, Years, by_scenario
 
 
 @dataclass(eq=False)
@@ -92,10 +92,9 @@ class Layout:
     # --- expressions, as columns and values in their own units --------------------------------
 
     @property
-    def probabilities(self) -> tuple[float, ...]:
+    def probabilities(self) -> Floats:
         """The probability of each scenario."""
-        chances = {s.scenario: s.probability for s in self.slices}
-        return tuple(chances[k] for k in sorted(chances))
+        return np.array([s.probability for s in self.slices if s.year == 0])
 
     def _pairs(self, s: int) -> tuple[Ints, Ints]:
         """Return, for each energy column of a slice, its first pair and its position."""
@@ -135,10 +134,7 @@ class Layout:
 
     def wanted_of_scenarios(self) -> Floats:
         """Return the worth of all demand, in reach or not, in each scenario, weighted by year."""
-        out = np.zeros(len(self.probabilities))
-        for s, slice_ in enumerate(self.slices):
-            out[slice_.scenario] += slice_.weight * float(self.all_worth[s])
-        return out
+        return by_scenario(self.slices, self.all_worth)
 
     def drives(self, by_class: Floats | None = None) -> tuple[Ints, Floats]:
         """Return kWh × minutes as columns and coefficients, weighted by `by_class` if given."""

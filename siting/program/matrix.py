@@ -47,15 +47,6 @@ class Matrix:
         """Number of options; their columns come first and are the only integer columns."""
         return self.layout.columns.options
 
-    @property
-    def maximise(self) -> bool:
-        """Whether a larger value of the aim is better."""
-        return self.size > 0
-
-    def value(self, point: Floats) -> float:
-        """Return the aim's value, in its own unit, for given values of the columns."""
-        return self.offset + self.size * float(self.cost @ point)
-
 
 @dataclass(frozen=True)
 class Reached:

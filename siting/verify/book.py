@@ -54,6 +54,7 @@ class Book:
         extends = self.offers.get("extends", pd.Series(False, index=self.offers.index))
         self.offers["extends"] = extends.eq(True)
         self.offers["existing"] = self.offers["existing"].astype(bool)
+        self.offers["reason"] = self.offers["reason"].fillna("").astype(str).str.strip()
         self.offer = self.offers.set_index("offer_id")
         kept = self.offers[self.offers["existing"]]
         self.kept: dict[str, str] = dict(zip(kept["site_id"], kept["offer_id"], strict=True))
@@ -149,6 +150,11 @@ class Book:
         key = ["slice", "demand_id"]
         said = worth[[*key, "per_kwh"]].astype({"slice": str}).drop_duplicates(key)
         return rows[key].merge(said, how="left", on=key)["per_kwh"].to_numpy(dtype=float)
+
+    def granted_pkr(self, year: int) -> float:
+        """Return the public money granted in a year (PKR)."""
+        budget = self.account.budget_pkr
+        return float(budget[year] if isinstance(budget, Mapping) else budget)
 
     @property
     def last_slice(self) -> str:

@@ -24,8 +24,7 @@ def check_built(book: Book, ledger: Ledger) -> None:
 
     known = built["offer_id"].isin(offers.index)
     broken("offer_id", "not in the offers", ~known)
-    reason = offers["reason"].fillna("").astype(str).str.strip()
-    broken("offer_id", "was ruled out", built["offer_id"].map(reason != "").eq(True))
+    broken("offer_id", "was ruled out", built["offer_id"].map(offers["reason"] != "").eq(True))
     moved = built["offer_id"].map(offers["site_id"]) != built["site_id"]
     broken("site_id", "not the site of the offer", known & moved)
     broken("site_id", "built twice", built.duplicated(["slice", "site_id"]))
