@@ -97,16 +97,14 @@ class Ask:
             for name, (pkr, groups) in self.envelopes.items()
         }
         limits = limits.model_copy(update={"envelopes": {**limits.envelopes, **kept}})
-        then = program.then
-        if not self.shorten:
-            then = tuple(aim for aim in then or () if aim not in DRIVES)
         more: dict[str, Any] = {
-            "then": then,
             "budget_pkr": self.budget_pkr,
             "limits": limits,
             "alternatives": None,
             "min_served_share": max(program.min_served_share, self.least_share),
         }
+        if not self.shorten:
+            more["then"] = tuple(aim for aim in program.then or () if aim not in DRIVES)
         if program.years is not None:
             years = list(program.years.budgets_pkr)
             by_year = {"budgets_pkr": dict(zip(years, self.money, strict=True))}
@@ -144,13 +142,7 @@ def given_up(config: Config) -> float:
 def weights_of(config: Config) -> tuple[float, ...]:
     """Return the weight of a kWh/day in each year of a city's program; 1 without years."""
     asked = config.program.years
-    if asked is None:
-        return (1.0,)
-    return Years.of(
-        asked.budgets_pkr,
-        discount_rate=asked.discount_rate,
-        last_period_years=asked.last_period_years,
-    ).weights
+    return (1.0,) if asked is None else Years.of(**asked.model_dump()).weights
 
 
 def _guarded(work: Callable[..., Row]) -> Callable[..., Row]:

@@ -173,8 +173,7 @@ class MostWorth(Aim):
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
         """Return the aim's value as a linear expression."""
-        column, value, _ = layout.worth()
-        return column, value
+        return layout.worth()[:2]
 
     def value(self, answer: _Answer) -> float:
         """Return the aim's value for a solution."""

@@ -62,7 +62,10 @@ class Book:
         self.service = self._sliced(account.service)
         self.demand = self._sliced(account.demand)
         self.floors, self.members = self._given("floors"), self._given("members")
-        self.use, self.resources = self._given("resource_use"), self._given("resources", "at_most")
+        self.use = self._given("resource_use")
+        self.resources = self._given("resources", "at_most", "per_rupee")
+        per_rupee = self.resources.get("per_rupee", pd.Series(False, index=self.resources.index))
+        self.resources = self.resources.assign(per_rupee=per_rupee.eq(True))
         self.reach = account.reach.drop_duplicates(["cell_id", "site_id"])
         self.plugs = account.compatibility[["charger_group", "vehicle_class"]].drop_duplicates()
         refuse(self._faults())
@@ -179,9 +182,8 @@ class Book:
     def concession(self) -> dict[str, str]:
         """The concession of each site; sites with an existing station have no entry."""
         gap = self.account.gap
-        standing = set(self.offers.loc[self.offers["existing"], "site_id"].astype(str))
         named = {} if gap is None else gap.concessions
-        return {str(site): name for site, name in named.items() if str(site) not in standing}
+        return {str(site): name for site, name in named.items() if str(site) not in self.kept}
 
     @cached_property
     def drawn(self) -> dict[int, dict[str, float]]:

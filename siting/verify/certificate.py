@@ -275,7 +275,7 @@ class _Bound:
         drawn = 0.0 if self.account.gap is not None else offers["subsidy_pkr"].astype(float)
         over = pd.Series(drawn > pkr * (1 + ROUNDING), index=offers.index)
         limits, use = book.resources, book.use
-        plain = limits[~limits.get("per_rupee", pd.Series(False, index=limits.index)).eq(True)]
+        plain = limits[~limits["per_rupee"]]
         most = use["resource"].map(plain.set_index("resource")["at_most"]).astype(float)
         much = use["use"] > most * (1 + ROUNDING)
         return over | offers["offer_id"].isin(use.loc[much, "offer_id"])
@@ -290,8 +290,7 @@ class _Bound:
             mine = use[use["resource"] == row["resource"]].set_index("offer_id")["use"]
             amount = self.numbers(offers["offer_id"].map(mine).fillna(0.0))
             priced = amount * self.numbers([price])
-            of_rupee = row.get("per_rupee") == np.True_
-            each, rupee = (each, rupee + priced) if of_rupee else (each + priced, rupee)
+            each, rupee = (each, rupee + priced) if row["per_rupee"] else (each + priced, rupee)
         return each, rupee
 
     def _by_year(self, site: str, at: Numbers) -> Numbers:
