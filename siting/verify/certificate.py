@@ -171,9 +171,6 @@ class _Bound:
             price = [self._price("demand", i, name) for i in ids]
             groups = [[g for g in counted.get(i, ()) if (g, name) in promised] for i in ids]
             floor = [math.fsum(self._price("floor", g, name) for g in mine) for mine in groups]
-            cell = part["cell_id"].to_numpy(object)
-            first = np.flatnonzero(np.r_[True, cell[1:] != cell[:-1]][: len(cell)]).tolist()
-            ends = [*first[1:], len(cell)]
             self.arrays.append(
                 {
                     "kwh": self.numbers(part["demand_kwh_day"]),
@@ -182,7 +179,7 @@ class _Bound:
                     "floor": self.numbers(floor),
                     "class": part["vehicle_class"].map(self.class_at).to_numpy(int),
                     "margin": self.numbers(earned.to_numpy(float) * chance),
-                    "at": {cell[a]: np.arange(a, b) for a, b in zip(first, ends, strict=True)},
+                    "at": part.groupby("cell_id").indices,
                 }
             )
 
