@@ -89,7 +89,6 @@ from itertools import groupby, pairwise
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 import pulp
 
 from siting import settings
@@ -257,10 +256,10 @@ def _serve_within_capacity(program: ClassicProgram, opening: Terms) -> None:
     # Weights are in units of the mean weight, so that these rows are scaled like the other rows.
     unit = max(float(instance.weight.mean()), 1e-300) if len(instance.weight) else 1.0
     limit = np.minimum(instance.capacity, load) / unit
-    for j, here in pd.Series(site).groupby(site).indices.items():
-        if instance.capacity[j] < load[j]:
-            used = [(x[n], float(instance.weight[row[n]]) / unit) for n in here]
-            program.add([*used, *program.terms([j], -float(limit[j]))], "<=", 0, f"capacity_{j}")
+    for j in np.flatnonzero(instance.capacity < load).tolist():
+        here = np.flatnonzero(site == j).tolist()
+        used = [(x[n], float(instance.weight[row[n]]) / unit) for n in here]
+        program.add([*used, *program.terms([j], -float(limit[j]))], "<=", 0, f"capacity_{j}")
     enough = list(zip(program.y, limit[program.site].tolist(), strict=True))
     program.add(enough, ">=", float(instance.weight.sum()) / unit * (1 - settings.EXACT), "enough")
 

@@ -195,14 +195,14 @@ def nation_again(folder: Path) -> tuple[Rounds, NationPlan, Basis]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InputError(f"{answers}, key answers", "is not a list of answers", AGAIN)
     config = as_form(NationConfig, basis.config, f"{path}, key config", AGAIN)
-    cities = {
-        name: as_form(Config, one, f"{path}, key cities.{name}", AGAIN)
+    cities = [
+        as_form(Config, one, f"{path}, key cities.{name}", AGAIN)
         for name, one in basis.cities.items()
-    }
-    if [one.name for one in cities.values()] != list(basis.provinces):
+    ]
+    if [one.name for one in cities] != list(basis.provinces):
         raise InputError(f"{path}, key cities", "are not the plan's cities", AGAIN)
     provinces = list(basis.provinces.values())
-    nation = Rounds(config, [*cities.values()], provinces, rows=[*map(as_answered, rows)])
+    nation = Rounds(config, cities, provinces, rows=[*map(as_answered, rows)])
     nation.facts, nation.failed = dict(basis.facts), dict(basis.failed)
     chosen = {
         name: (np.array(money), nation.rows[basis.answers[name]])
