@@ -35,8 +35,7 @@ from siting.program.instance import Flags, Floats, Ints
 class Location:
     """The problem as arrays."""
 
-    # Pairs by row, cheapest first: row ``i`` has the pairs ``start[i]:start[i + 1]``.
-    start: Ints
+    # Pairs by row, cheapest first.
     row: Ints
     site: Ints
     cost: Floats
@@ -66,9 +65,7 @@ def make_location(
         last = instance.start[1:] - 1
         dearest = np.where(np.diff(instance.start) > 0, cost[last], 0.0)
         unserved = np.full(len(last), np.ceil(1.0 + dearest.sum() + fixed.sum()))
-    return Location(
-        instance.start, instance.row, instance.site, cost, fixed, unserved, instance.existing, p
-    )
+    return Location(instance.row, instance.site, cost, fixed, unserved, instance.existing, p)
 
 
 def total(problem: Location, chosen: Flags) -> float:
@@ -79,26 +76,22 @@ def total(problem: Location, chosen: Flags) -> float:
 def nearest(problem: Location, chosen: Flags) -> tuple[Floats, Ints, Floats]:
     """Return each row's lowest cost, the site with that cost (-1: none), and the second lowest."""
     rows = len(problem.unserved)
-    pair = np.flatnonzero(chosen[problem.site])
-    first, again = np.unique(problem.row[pair], return_index=True)
     cheapest, site, second = problem.unserved.copy(), np.full(rows, -1), problem.unserved.copy()
-    here = pair[again]
-    cheapest[first], site[first] = problem.cost[here], problem.site[here]
-    after = again + 1
-    more = after < len(pair)
-    more[more] = problem.row[pair[after[more]]] == first[more]
-    second[first[more]] = problem.cost[pair[after[more]]]
+    pair = np.flatnonzero(chosen[problem.site])
+    is_first = np.diff(problem.row[pair], prepend=-1) > 0
+    is_second = ~is_first & np.append(False, is_first)[:-1]
+    one, two = pair[is_first], pair[is_second]
+    cheapest[problem.row[one]], site[problem.row[one]] = problem.cost[one], problem.site[one]
+    second[problem.row[two]] = problem.cost[two]
     site[cheapest > problem.unserved] = -1
     return np.minimum(cheapest, problem.unserved), site, np.minimum(second, problem.unserved)
 
 
-def fill(problem: Location, chosen: Flags, clock: Clock) -> Flags:
-    """Add sites, most profitable first, as long as this lowers the cost; return the open sites."""
-    chosen = chosen | problem.existing
+def fill(problem: Location, clock: Clock) -> Flags:
+    """Return the existing sites, and others as long as they lower the cost, best first."""
+    chosen = problem.existing.copy()
     cheapest = nearest(problem, chosen)[0]
     scale = max(float(cheapest.sum()), 1e-300)
-    by_site = np.argsort(problem.site, kind="stable")
-    edge = np.searchsorted(problem.site[by_site], np.arange(len(problem.fixed) + 1))
     while chosen.sum() < problem.most and not clock.over:
         saved = np.maximum(cheapest[problem.row] - problem.cost, 0.0)
         profit = np.bincount(problem.site, saved, minlength=len(chosen)) - problem.fixed
@@ -107,9 +100,9 @@ def fill(problem: Location, chosen: Flags, clock: Clock) -> Flags:
         if profit[best] <= settings.SUMMED * scale:
             break
         chosen[best] = True
-        site_pairs = by_site[edge[best] : edge[best + 1]]
-        rows = problem.row[site_pairs]
-        cheapest[rows] = np.minimum(cheapest[rows], problem.cost[site_pairs])
+        here = problem.site == best
+        rows = problem.row[here]
+        cheapest[rows] = np.minimum(cheapest[rows], problem.cost[here])
     return chosen
 
 
@@ -138,7 +131,7 @@ def improve(problem: Location, chosen: Flags, clock: Clock) -> Flags:
 
 def first_plan(problem: Location, clock: Clock) -> Flags:
     """Return a plan built by adding sites, then improved one site at a time."""
-    return improve(problem, fill(problem, problem.existing, clock), clock)
+    return improve(problem, fill(problem, clock), clock)
 
 
 def settle(problem: Location, chosen: Flags) -> Flags:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from siting.errors import Fault, naming, refuse
-from siting.program.instance import Flags, Floats, Ints, Names
+from siting.program.instance import Flags, Floats, Ints, Names, ReadOnlyArrays
 from siting.tables import DEMAND, REACH, Column, Table, find_faults
 from siting.texts import counted
 
@@ -23,7 +23,7 @@ OPTIONAL = ("weight", "fixed_cost", "capacity", "existing")
 
 
 @dataclass(frozen=True, eq=False)
-class PlainInstance:
+class PlainInstance(ReadOnlyArrays):
     """The input of the classic models: demands, sites, and the cost of each possible pair.
 
     Create one with `PlainInstance.from_tables`; the arrays are read-only.
@@ -56,12 +56,6 @@ class PlainInstance:
     cost: Floats
     whole: Floats
     cost_per: CostPer = "unit"
-
-    def __post_init__(self) -> None:
-        """Lock the arrays, because stages share an instance and must not change it."""
-        for value in vars(self).values():
-            if isinstance(value, np.ndarray):
-                value.setflags(write=False)
 
     @classmethod
     def from_tables(

@@ -146,7 +146,7 @@ def lscp(instance: PlainInstance, radius: float, p: int | None = None) -> Classi
     program = _start("lscp", instance.wanted().within(radius), p)
     program.prob.setObjective(pulp.lpSum_vars(program.y))
     for n, site_set in enumerate(_equal_sets(program.instance)[0]):
-        program.add(program.terms(site_set.tolist()), ">=", 1, f"covered_{n}")
+        program.add(program.terms(site_set), ">=", 1, f"covered_{n}")
     return program
 
 
@@ -163,8 +163,7 @@ def mclp(instance: PlainInstance, p: int, radius: float) -> ClassicProgram:
     c = [program.prob.add_variable(f"c_{n}", 0, 1) for n in range(len(sets))]
     program.prob.setObjective(pulp.lpSum_vars_coefs(list(zip(c, weight, strict=True))))
     for n, site_set in enumerate(sets):
-        sites = program.terms(site_set.tolist(), -1.0)
-        program.add([(c[n], 1.0), *sites], "<=", 0, f"covered_{n}")
+        program.add([(c[n], 1.0), *program.terms(site_set, -1.0)], "<=", 0, f"covered_{n}")
     return program
 
 
@@ -256,29 +255,19 @@ def _serve_within_capacity(program: ClassicProgram, opening: Terms) -> None:
     load = np.bincount(site, instance.weight[row], minlength=len(instance.site_ids))
     # Weights are in units of the mean weight, so that these rows are scaled like the other rows.
     unit = max(float(instance.weight.mean()), 1e-300) if len(instance.weight) else 1.0
-    by_site = np.argsort(site, kind="stable")
     limit = np.minimum(instance.capacity, load) / unit
-    edge = np.searchsorted(site[by_site], np.arange(len(limit) + 1)).tolist()
-    for j in program.site.tolist():
-        site_pairs = by_site[edge[j] : edge[j + 1]].tolist()
-        if instance.capacity[j] < load[j] and site_pairs:
-            used = [(x[n], float(instance.weight[row[n]]) / unit) for n in site_pairs]
-            program.add([*used, *program.terms([j], -float(limit[j]))], "<=", 0, f"capacity_{j}")
+    for j in np.flatnonzero(instance.capacity < load).tolist():
+        here = np.flatnonzero(site == j).tolist()
+        used = [(x[n], float(instance.weight[row[n]]) / unit) for n in here]
+        program.add([*used, *program.terms([j], -float(limit[j]))], "<=", 0, f"capacity_{j}")
     enough = list(zip(program.y, limit[program.site].tolist(), strict=True))
     program.add(enough, ">=", float(instance.weight.sum()) / unit * (1 - settings.EXACT), "enough")
 
 
-def _equal_sets(instance: PlainInstance) -> tuple[list[Ints], Ints]:
+def _equal_sets(instance: PlainInstance) -> tuple[list[tuple[int, ...]], Ints]:
     """Return the distinct sets of sites in reach, and the index of each demand's set (-1: none)."""
-    known: dict[bytes, int] = {}
-    sets: list[Ints] = []
-    of_row = np.full(len(instance.demand_ids), -1, dtype=np.int64)
-    for i, (first, end) in enumerate(pairwise(instance.start.tolist())):
-        site_set = np.sort(instance.site[first:end])
-        if not len(site_set):
-            continue
-        n = known.setdefault(site_set.tobytes(), len(known))
-        if n == len(sets):
-            sets.append(site_set)
-        of_row[i] = n
-    return sets, of_row
+    site = instance.site.tolist()
+    of_rows = [tuple(sorted(site[first:end])) for first, end in pairwise(instance.start.tolist())]
+    sets = list(dict.fromkeys(site_set for site_set in of_rows if site_set))
+    number = {site_set: n for n, site_set in enumerate(sets)}
+    return sets, np.array([number.get(site_set, -1) for site_set in of_rows], dtype=np.int64)

@@ -18,7 +18,7 @@ from siting.program.instance import Floats, Instance, Ints
 from siting.program.money import MoneyKind
 from siting.program.program import Program
 from siting.program.service import Service
-from siting.program.slices import year_weights
+from siting.program.slices import by_scenario, year_weights
 from siting.tables import mean_drive_min
 
 Method = Literal["exact", "greedy", "milp"]
@@ -244,19 +244,14 @@ class Answer(Solved):
     @property
     def worth_of_scenarios(self) -> Floats:
         """Worth served in each scenario, weighted by year."""
-        return self._by_scenario([self.worth_in(n) for n in range(len(self.program.slices))])
+        slices = self.program.slices
+        return by_scenario(slices, [self.worth_in(n) for n in range(len(slices))])
 
     @property
     def wanted_of_scenarios(self) -> Floats:
         """Worth of all demand in each scenario, weighted by year."""
-        return self._by_scenario((self.program.per_kwh * self.program.demand_kwh).sum(axis=0))
-
-    def _by_scenario(self, by_slice: Sequence[float] | Floats) -> Floats:
-        slices = self.program.slices
-        out = np.zeros(1 + max(s.scenario for s in slices))
-        for one, value in zip(slices, by_slice, strict=True):
-            out[one.scenario] += one.weight * float(value)
-        return out
+        program = self.program
+        return by_scenario(program.slices, (program.per_kwh * program.demand_kwh).sum(axis=0))
 
     @property
     def probabilities(self) -> Floats:

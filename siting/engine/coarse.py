@@ -18,7 +18,7 @@ from siting.engine.parts import Part
 from siting.program.floors import Floor
 from siting.program.instance import Floats, Ints
 from siting.program.layout import Layout
-from siting.program.matrix import Matrix, Writer
+from siting.program.matrix import Matrix, matrix_of
 from siting.program.money import GapRule, MoneyKind, caps_of
 from siting.program.rows import Rows
 
@@ -66,7 +66,7 @@ class CoarseLayout(Layout):
         self._money: list[int] = []
         for t in range(self.options.offer.shape[1]):
             offer = self.options.offer[:, t]
-            dearest = np.zeros(len(self.must))
+            dearest = np.zeros(len(self.instance.site_ids))
             np.maximum.at(dearest, site, np.where(offer >= 0, cap[offer], 0.0))
             self._money.append(self._measure("money", t, float(dearest.sum())))
         for r, limit in enumerate(self.instance.limits):
@@ -131,4 +131,4 @@ class CoarseLayout(Layout):
 def coarse_matrix(frame: Frame, parts: Sequence[Part]) -> tuple[Matrix, list[Measure]]:
     """Return a frame's master problem as a matrix, and the measures among its columns."""
     layout = CoarseLayout(frame, parts)
-    return Writer(layout, frame.aim, frame.reached).written(), layout.measures
+    return matrix_of(layout, frame.aim, frame.reached), layout.measures

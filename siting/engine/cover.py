@@ -73,17 +73,18 @@ def covering_of(program: Program) -> Covering | None:
     kinds, free = resources.kinds, not np.isfinite(resources.at_least).any()
     if kinds not in ((), (BUDGET,)) or not free or service.near:
         return None
-    of_site = np.bincount(options.site, minlength=len(program.must))
-    if (of_site[program.must] != 1).any():
+    must = program.instance.must_sites
+    of_site = np.bincount(options.site, minlength=len(must))
+    if (of_site[must] != 1).any():
         return None
     one = program.slices[0]
     at_site = sparse.csr_array(
         (np.ones(len(options)), (options.site, np.arange(len(options)))),
-        shape=(len(program.must), len(options)),
+        shape=(len(must), len(options)),
     )
     reach = sparse.csr_array(
         (np.ones(len(service.site)), service.site, service.start),
-        shape=(len(service.kwh), len(program.must)),
+        shape=(len(service.kwh), len(must)),
     )
     pairs = (reach @ at_site).tocoo()
     there = _able(program, service)[options.last[pairs.col], service.kind[pairs.row]]
@@ -98,7 +99,7 @@ def covering_of(program: Program) -> Covering | None:
         cost,
         most,
         group=options.site,
-        forced=np.flatnonzero(program.must[options.site]).tolist(),
+        forced=np.flatnonzero(must[options.site]).tolist(),
     )
 
 

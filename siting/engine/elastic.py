@@ -130,7 +130,7 @@ class Elastic:
         self.layout, self.options = self.matrix.layout, free.options
         self.columns = self.matrix.a.shape[1]
         self.small = self.columns <= settings.SMALL_COLUMNS
-        self.required = program.must.copy()
+        self.required = program.instance.must_sites.copy()
         self.required[program.instance.offer_site[program.instance.offer_existing]] = False
         self.requirements: list[Requirement] = []
         self._rows: list[_Row] = []

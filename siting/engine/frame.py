@@ -40,8 +40,8 @@ class Frame:
         self.sites = len(program.instance.site_ids)
         self.count = len(program.options)
         self.resources = program.resources
-        self.must = program.must
-        self.sign = 1.0 if self.matrix.maximise else -1.0
+        self.must = program.instance.must_sites
+        self.sign = 1.0 if self.matrix.size > 0 else -1.0
         energies = self.layout.columns.energies - self.count
         # For each energy column, a pair that represents it, and its slice.
         self.energy_pair = np.zeros(energies, dtype=np.int64)

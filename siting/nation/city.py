@@ -71,21 +71,21 @@ class Ask:
         """Whether the question has no floors."""
         return self.least_share == 0 and self.least_stations == 0
 
-    def like(self, other: Ask, *, free: bool | None = None) -> bool:
-        """Return whether the answer to `other`, a nearly equal question, is valid here too.
+    def like(
+        self, money: tuple[float, ...], prices: tuple[float, ...] | None, *, free: bool
+    ) -> bool:
+        """Return whether the answer to a nearly equal question to the city is valid here too.
 
-        Without prices, `other` must not have more money. With prices, it must not have less money,
-        because a bound for a smaller budget does not hold for a larger budget.
+        Without prices, that question must not have more money. With prices, it must not have less
+        money, because a bound for a smaller budget does not hold for a larger budget.
         """
-        if (self.prices is None) != (other.prices is None):
+        if (self.prices is None) != (prices is None) or self.free != free:
             return False
-        if self.free != (other.free if free is None else free):
-            return False
-        if self.prices is not None and other.prices is not None:
-            mine, theirs = np.array(self.prices), np.array(other.prices)
+        if self.prices is not None and prices is not None:
+            mine, theirs = np.array(self.prices), np.array(prices)
             near = bool((abs(mine - theirs) <= NEAR * mine.max()).all())
-            return near and covers(other.money, self.money)
-        mine, theirs = np.array(self.money), np.array(other.money)
+            return near and covers(money, self.money)
+        mine, theirs = np.array(self.money), np.array(money)
         return bool(((mine * (1 - NEAR) <= theirs) & (theirs <= mine + 1e-6)).all())
 
     def of(self, config: Config) -> Config:
@@ -97,16 +97,14 @@ class Ask:
             for name, (pkr, groups) in self.envelopes.items()
         }
         limits = limits.model_copy(update={"envelopes": {**limits.envelopes, **kept}})
-        then = program.then
-        if not self.shorten:
-            then = tuple(aim for aim in then or () if aim not in DRIVES)
         more: dict[str, Any] = {
-            "then": then,
             "budget_pkr": self.budget_pkr,
             "limits": limits,
             "alternatives": None,
             "min_served_share": max(program.min_served_share, self.least_share),
         }
+        if not self.shorten:
+            more["then"] = tuple(aim for aim in program.then or () if aim not in DRIVES)
         if program.years is not None:
             years = list(program.years.budgets_pkr)
             by_year = {"budgets_pkr": dict(zip(years, self.money, strict=True))}
@@ -128,7 +126,7 @@ Row = dict[str, Any]
 
 def same(row: Mapping[str, Any], ask: Ask) -> bool:
     """Return whether an earlier answer (a row) is valid for a question."""
-    return ask.like(Ask(ask.city, "", row["money"], row["prices"]), free=row["free"])
+    return ask.like(row["money"], row["prices"], free=row["free"])
 
 
 def covers(money: Iterable[float], other: Iterable[float]) -> bool:
@@ -144,13 +142,7 @@ def given_up(config: Config) -> float:
 def weights_of(config: Config) -> tuple[float, ...]:
     """Return the weight of a kWh/day in each year of a city's program; 1 without years."""
     asked = config.program.years
-    if asked is None:
-        return (1.0,)
-    return Years.of(
-        asked.budgets_pkr,
-        discount_rate=asked.discount_rate,
-        last_period_years=asked.last_period_years,
-    ).weights
+    return (1.0,) if asked is None else Years.of(**asked.model_dump()).weights
 
 
 def _guarded(work: Callable[..., Row]) -> Callable[..., Row]:
@@ -160,10 +152,9 @@ def _guarded(work: Callable[..., Row]) -> Callable[..., Row]:
         try:
             with _one_at_a_time:
                 row = work(*args)
-        except InfeasibleError as err:
-            row = {"status": "impossible", "error": str(err)}
         except SitingError as err:
-            row = {"status": "failed", "error": str(err)}
+            status = "impossible" if isinstance(err, InfeasibleError) else "failed"
+            row = {"status": status, "error": str(err)}
         except Exception as err:
             where = traceback.extract_tb(err.__traceback__)[-1]
             text = f"{type(err).__name__}: {err} ({Path(where.filename).name}:{where.lineno})"

@@ -34,8 +34,6 @@ from siting.writing import write_plain_csv
 BASIS, ANSWERS = "basis.json", "answers.json"
 # Numeric fields of an answer that may be missing.
 NUMBERS = ("bound_kwh_day", "drives_min")
-# These facts of a city are not stored, because the city's run contains them.
-_LARGE = ("cells",)
 
 
 def write_nation(
@@ -47,19 +45,19 @@ def write_nation(
     """
     now = datetime.now().astimezone()
     (folder / CITIES).mkdir()
-    names, tasks, written = list(chosen), [], {}
+    tasks, written = {}, {}
     for name, (granted, row) in chosen.items():
         ask = nation.ask(name, "granted", granted, free=False)
         limit_s, threads = nation.limit_s(name), nation.workers.threads
         args = (nation.studies[name], ask, tuple(row["offers"]), limit_s, threads)
-        tasks.append((asking.write, (*args, folder / CITIES / name)))
-    for i, row in nation.workers.each(tasks):
-        written[names[i]] = row
+        tasks[name] = (asking.write, (*args, folder / CITIES / name))
+    for name, row in nation.workers.each(tasks):
+        written[name] = row
         if row["error"]:
-            nation.failed[names[i]] = row["error"]
-            nation.tell(f"{names[i]}: failed, the other cities continue: {row['error']}")
+            nation.failed[name] = row["error"]
+            nation.tell(f"{name}: failed, the other cities continue: {row['error']}")
         else:
-            nation.tell(f"{names[i]}: report written, {row['seconds']:,.1f} s")
+            nation.tell(f"{name}: report written, {row['seconds']:,.1f} s")
     plan = plan_of(nation, chosen, written, time.perf_counter() - begun)
     write_basis(folder, nation, chosen, written, plan.seconds)
     write_files(nation, plan, folder, folder, now.isoformat(timespec="seconds"))
@@ -172,8 +170,9 @@ def write_basis(
         "config": nation.config.model_dump(mode="json"),
         "cities": {name: one.model_dump(mode="json") for name, one in nation.studies.items()},
         "provinces": nation.province,
+        # The cells are not stored, because the city's run contains them.
         "facts": {
-            name: {key: value for key, value in facts.items() if key not in _LARGE}
+            name: {key: value for key, value in facts.items() if key != "cells"}
             for name, facts in nation.facts.items()
         },
         "failed": nation.failed,
@@ -196,14 +195,14 @@ def nation_again(folder: Path) -> tuple[Rounds, NationPlan, Basis]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InputError(f"{answers}, key answers", "is not a list of answers", AGAIN)
     config = as_form(NationConfig, basis.config, f"{path}, key config", AGAIN)
-    cities = {
-        name: as_form(Config, one, f"{path}, key cities.{name}", AGAIN)
+    cities = [
+        as_form(Config, one, f"{path}, key cities.{name}", AGAIN)
         for name, one in basis.cities.items()
-    }
-    if [one.name for one in cities.values()] != list(basis.provinces):
+    ]
+    if [one.name for one in cities] != list(basis.provinces):
         raise InputError(f"{path}, key cities", "are not the plan's cities", AGAIN)
     provinces = list(basis.provinces.values())
-    nation = Rounds(config, [*cities.values()], provinces, rows=[*map(as_answered, rows)])
+    nation = Rounds(config, cities, provinces, rows=[*map(as_answered, rows)])
     nation.facts, nation.failed = dict(basis.facts), dict(basis.failed)
     chosen = {
         name: (np.array(money), nation.rows[basis.answers[name]])

@@ -33,11 +33,6 @@ svg { max-width: 640px; } .land { fill: #f1efe8; stroke: #b9b4a5; }
 """
 
 
-def write_page(plan: NationPlan, out: Path, runs: Path | None = None) -> None:
-    """Write the offline page ``index.html``; the cities' runs are in `runs` (by default, `out`)."""
-    write_text(out / "index.html", render(plan, runs or out))
-
-
 def headline(plan: NationPlan) -> list[tuple[str, str]]:
     """Return the headline figures for the page and the terminal, as (label, value) pairs."""
     granted = math.fsum(plan.cities["granted_pkr"])
@@ -97,8 +92,8 @@ def credit_of(plan: NationPlan, runs: Path) -> str:
     return credit_line([one for text in texts for one in json.loads(text)["inputs"]])
 
 
-def render(plan: NationPlan, out: Path) -> str:
-    """Return the page of a nation as HTML."""
+def write_page(plan: NationPlan, out: Path, runs: Path) -> None:
+    """Write the offline page ``index.html``; the cities' runs are in `runs`."""
     style = (files("siting.batch") / "page.css").read_text(encoding="utf-8") + _STYLE
     note = html_text(plan.config.note)
     lines = "".join(
@@ -112,7 +107,7 @@ def render(plan: NationPlan, out: Path) -> str:
 <h2>Where the money goes</h2>
 {_where(plan)}
 <h2>By city</h2>
-{_cities(plan, out)}
+{_cities(plan, runs)}
 <p class="quiet">PKR m more: the energy that one more PKR m would add, from the plans found.</p>
 <h2>By vehicle class, kWh/day served of those wanted</h2>
 {_classes(plan)}
@@ -139,8 +134,8 @@ again.</p>
 <a href="nation.json">nation.json</a>; for a GIS: <a href="nation.gpkg">nation.gpkg</a>,
 <a href="stations.geojson">stations.geojson</a>, <a href="cities.geojson">cities.geojson</a>.
 {plan.seconds:,.0f} s in all.</p>
-<p class="quiet">{html_text(credit_of(plan, out))}</p>"""
-    return page(plan.config.title, style, body)
+<p class="quiet">{html_text(credit_of(plan, runs))}</p>"""
+    write_text(out / "index.html", page(plan.config.title, style, body))
 
 
 def _xy(lon: float, lat: float) -> tuple[float, float]:

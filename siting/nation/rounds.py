@@ -85,7 +85,7 @@ class Rounds:
         self.carry_over = plan is not None and plan.carry_over
         # Share of the energy that may be given up for shorter drives after the division.
         self.given_up = max(given_up(one) for one in self.studies.values())
-        self.progress = progress
+        self.tell: Report = progress or (lambda _: None)
         self.workers = workers or Workers()
         self.rows = list(rows)
 
@@ -193,17 +193,16 @@ class Rounds:
 
     def prepare(self) -> None:
         """Compute the facts of every city; reject overlapping areas and impossible floors."""
-        names = list(self.studies)
-        tasks = [(asking.facts, (self.studies[name],)) for name in names]
-        for i, row in self.workers.each(tasks):
-            self.facts[names[i]] = row
+        tasks = {name: (asking.facts, (config,)) for name, config in self.studies.items()}
+        for name, row in self.workers.each(tasks):
+            self.facts[name] = row
             if row["status"] != "optimal":
-                self._fail(names[i], row["error"])
+                self._fail(name, row["error"])
             else:
                 kwh, s = row["demand_kwh_day"], row["seconds"]
-                self.tell(f"{names[i]}: demand of {kwh:,.0f} kWh/day, {s:,.1f} s")
-        faults = overlaps({n: self.facts[n].get("cells", {}) for n in names})
-        for name in names:
+                self.tell(f"{name}: demand of {kwh:,.0f} kWh/day, {s:,.1f} s")
+        faults = overlaps({n: self.facts[n].get("cells", {}) for n in self.studies})
+        for name in self.studies:
             facts, need = self.facts[name], self.floors_of(name)[0]
             have = facts.get("reachable_by_year", [math.inf])[-1]
             if need > have:
@@ -213,7 +212,7 @@ class Rounds:
         refuse(faults)
         if self.rows:
             self.tell(f"{len(self.rows):,} answers of an earlier plan are still valid")
-        if len(self.failed) == len(names):
+        if not self.alive:
             what = "; ".join(f"{n}: {e}" for n, e in self.failed.items())
             raise SolveError("cities", f"none could be read: {what}")
 
@@ -221,17 +220,13 @@ class Rounds:
         self.failed[name] = why
         self.tell(f"{name}: failed, the other cities continue: {' '.join(why.split())}")
 
-    def tell(self, text: str) -> None:
-        """Report progress to the listener, if any."""
-        if self.progress is not None:
-            self.progress(text)
-
     def answer(self, asks: Sequence[Ask]) -> None:
         """Solve the new questions, and solve again those whose answer has a large gap."""
         todo: list[tuple[Ask, float]] = []
         for ask in asks:
             before = [r for r in self.rows if r["city"] == ask.city and same(r, ask)]
-            twice = any(one.city == ask.city and one.like(ask) for one, _ in todo)
+            asked = [one for one, _ in todo if one.city == ask.city]
+            twice = any(one.like(ask.money, ask.prices, free=ask.free) for one in asked)
             if ask.city in self.failed or twice:
                 continue
             # Solves at a price get twice the time: without bounds there is no certificate.
@@ -243,10 +238,10 @@ class Rounds:
             todo.append((ask, times))
         todo.sort(key=lambda one: -self.limit_s(one[0].city) * one[1])  # longest first
         work, threads = asking.answer, self.workers.threads
-        tasks = [
-            (work, (self.studies[a.city], a, self._start(a), self.limit_s(a.city) * t, threads))
-            for a, t in todo
-        ]
+        tasks = {
+            i: (work, (self.studies[a.city], a, self._start(a), self.limit_s(a.city) * t, threads))
+            for i, (a, t) in enumerate(todo)
+        }
         for i, row in self.workers.each(tasks):
             ask, times = todo[i]
             keys = ("city", "purpose", "budget_pkr", "money", "prices", "free")

@@ -51,12 +51,12 @@ def verify_nation(
     folder = Path(folder)
     verified = Verified(folder)
     attempt = verified.attempt
-    if attempt("files", lambda: _files(folder), progress) is None:
-        return verified
-    if attempt("sums", lambda: _sums(folder), progress) is None:
-        return verified
-    again = attempt("plan", lambda: _again(folder), progress)
-    if again is None:
+    again = (
+        attempt("files", lambda: _files(folder), progress)
+        and attempt("sums", lambda: _sums(folder), progress)
+        and attempt("plan", lambda: _again(folder), progress)
+    )
+    if not again:
         return verified
     nation, plan, basis = again
     for name in (n for n in plan.cities["city"] if n in basis.written and n not in nation.failed):

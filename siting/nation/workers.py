@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, as_completed
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from contextlib import ExitStack
 from typing import Any, Self
 
@@ -48,48 +48,48 @@ class Workers:
                 self._pool = self._open.enter_context(local_pool(self.workers))
         return self._pool
 
-    def each(self, tasks: Sequence[Task]) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield the number and the row of each task when it finishes.
+    def each[K](self, tasks: Mapping[K, Task]) -> Iterator[tuple[K, dict[str, Any]]]:
+        """Yield the key and the row of each task when it finishes.
 
         If a pool breaks, a second pool runs the remaining tasks. Then each task has its own pool.
         """
-        left = list(range(len(tasks)))
+        left = list(tasks)
         for _ in range(POOLS):
             left = yield from self._all(tasks, left)
             if not left:
                 return
-        for i in left:
+        for key in left:
             self._end()
-            if (yield from self._all(tasks, [i])):
-                yield i, _lost(KILLED)
+            if (yield from self._all(tasks, [key])):
+                yield key, _lost(KILLED)
 
-    def _all(
-        self, tasks: Sequence[Task], todo: Sequence[int]
-    ) -> Generator[tuple[int, dict[str, Any]], None, list[int]]:
+    def _all[K](
+        self, tasks: Mapping[K, Task], todo: Sequence[K]
+    ) -> Generator[tuple[K, dict[str, Any]], None, list[K]]:
         """Yield the rows of tasks from one pool; return the tasks lost if the pool breaks."""
-        left: list[int] = []
-        futures = {}
-        for i in todo:
-            work, args = tasks[i]
+        left: list[K] = []
+        futures: dict[Future[dict[str, Any]], K] = {}
+        for key in todo:
+            work, args = tasks[key]
             pool = self._begin()
             try:
                 with held():
-                    futures[pool.submit(work, *args)] = i
-            except BrokenExecutor:
-                left.append(i)
+                    future = pool.submit(work, *args)
             except Exception as err:  # the client of a cluster closes if its scheduler is lost
-                yield i, _lost(f"{type(err).__name__}: {err}")
+                future = Future()
+                future.set_exception(err)
+            futures[future] = key
         for future in as_completed(futures):
-            i = futures[future]
+            key = futures[future]
             try:
-                yield i, future.result()
+                yield key, future.result()
             except BrokenExecutor:
-                left.append(i)
+                left.append(key)
             except Exception as err:  # the task was lost with its machine, or is not serialisable
-                yield i, _lost(f"{type(err).__name__}: {err}")
+                yield key, _lost(f"{type(err).__name__}: {err}")
         if left:
             self._end()
-        return sorted(left)
+        return [key for key in todo if key in left]
 
 
 def _lost(why: str) -> dict[str, Any]:

@@ -153,7 +153,7 @@ class Aim(ABC):
 
     def goal(self, layout: Layout) -> Goal | None:
         """Return the aim, money aside, as a function of scenarios' worth; None if it is not one."""
-        chance = np.array(layout.probabilities)
+        chance = layout.probabilities
         return (lambda worth: np.tensordot(chance, worth, axes=1)) if self.of_worth else None
 
     def parts(self, answer: _Answer) -> Mapping[str, float]:
@@ -173,8 +173,7 @@ class MostWorth(Aim):
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
         """Return the aim's value as a linear expression."""
-        column, value, _ = layout.worth()
-        return column, value
+        return layout.worth()[:2]
 
     def value(self, answer: _Answer) -> float:
         """Return the aim's value for a solution."""
@@ -357,7 +356,7 @@ class Tail(Aim):
             by = np.append(-value / unit, [1.0, -1.0])
             rows.add_one("aim", at, by, upper=-count * float(wanted[k]))
         sign = -1.0 if self.less_is_better else 1.0
-        weight = np.append(1.0, -np.array(layout.probabilities) / (1 - self.alpha))
+        weight = np.append(1.0, -layout.probabilities / (1 - self.alpha))
         return np.array([level, *short]), sign * unit * weight
 
     def value(self, answer: _Answer) -> float:
@@ -373,7 +372,7 @@ class Tail(Aim):
 
     def goal(self, layout: Layout) -> Goal:
         """Return the aim as a function of the worth in each scenario."""
-        chance = np.array(layout.probabilities)
+        chance = layout.probabilities
         wanted = layout.wanted_of_scenarios() if self.of == "unserved" else np.zeros(len(chance))
         return lambda worth: tail_mean(worth - _spread(wanted, worth), chance, self.alpha)
 

@@ -29,8 +29,18 @@ Flags = npt.NDArray[np.bool_]
 Names = npt.NDArray[np.object_]
 
 
+class ReadOnlyArrays:
+    """A dataclass whose arrays are read-only, because several users share them."""
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        for value in vars(self).values():
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+
+
 @dataclass(frozen=True, eq=False)
-class Instance:
+class Instance(ReadOnlyArrays):
     """The input of every model: demand, offers, reach and limits.
 
     Parameters
@@ -83,12 +93,6 @@ class Instance:
     budget_pkr: float
     limits: tuple[Limit, ...] = ()
     required_sites: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-
-    def __post_init__(self) -> None:
-        """Make the arrays read-only, because the stages of a study share them."""
-        for value in vars(self).values():
-            if isinstance(value, np.ndarray):
-                value.setflags(write=False)
 
     @classmethod
     def from_tables(
@@ -211,7 +215,7 @@ class Instance:
                 out[self._position[name]] = amount
         return out
 
-    @property
+    @cached_property
     def must_sites(self) -> Flags:
         """Whether each site must have a station, because one exists or is required."""
         standing = self.offer_site[self.offer_existing]

@@ -17,7 +17,7 @@ from siting.program.options import Options
 from siting.program.resources import Resources
 from siting.program.rows import Columns, Rows, Term
 from siting.program.service import Service, capacity_sets
-from siting.program.slices import Slice, Years
+from siting.program.slices import Slice, Years, by_scenario
 
 
 @dataclass(eq=False)
@@ -31,7 +31,6 @@ class Layout:
     resources: Resources
     service: Service
     floors: tuple[Floor, ...]
-    must: Flags  # whether each site must have an option
     capacitated: bool  # whether capacities limit the service
     by_pair: bool  # whether each pair has its own energy column even without capacities
     gap: GapRule | None  # rule of the viability gap
@@ -93,10 +92,9 @@ class Layout:
     # --- expressions, as columns and values in their own units --------------------------------
 
     @property
-    def probabilities(self) -> tuple[float, ...]:
+    def probabilities(self) -> Floats:
         """The probability of each scenario."""
-        chances = {s.scenario: s.probability for s in self.slices}
-        return tuple(chances[k] for k in sorted(chances))
+        return np.array([s.probability for s in self.slices if s.year == 0])
 
     def _pairs(self, s: int) -> tuple[Ints, Ints]:
         """Return, for each energy column of a slice, its first pair and its position."""
@@ -136,10 +134,7 @@ class Layout:
 
     def wanted_of_scenarios(self) -> Floats:
         """Return the worth of all demand, in reach or not, in each scenario, weighted by year."""
-        out = np.zeros(len(self.probabilities))
-        for s, slice_ in enumerate(self.slices):
-            out[slice_.scenario] += slice_.weight * float(self.all_worth[s])
-        return out
+        return by_scenario(self.slices, self.all_worth)
 
     def drives(self, by_class: Floats | None = None) -> tuple[Ints, Floats]:
         """Return kWh × minutes as columns and coefficients, weighted by `by_class` if given."""
@@ -192,10 +187,11 @@ class Layout:
 
     def _write_options(self, rows: Rows) -> None:
         site = self.options.site
-        named = np.flatnonzero((np.bincount(site, minlength=len(self.must)) > 1) | self.must)
-        place = _numbered(named, len(self.must))
+        must = self.instance.must_sites
+        named = np.flatnonzero((np.bincount(site, minlength=len(must)) > 1) | must)
+        place = _numbered(named, len(must))
         mine = np.flatnonzero(place[site] >= 0)
-        least = np.where(self.must[named], 1.0, -np.inf)
+        least = np.where(must[named], 1.0, -np.inf)
         ones = np.ones(len(mine))
         rows.add("one", place[site[mine]], mine, ones, lower=least, upper=np.ones(len(named)))
         use, slack = self.resources.use.tocoo(), self.resources.slack
@@ -305,7 +301,7 @@ class Layout:
             z = np.flatnonzero((offer >= 0) & (paid[offer] >= 0))
             # A site in a concession earns for its other sites even if it needs no money itself.
             sites = np.union1d(offer_site[o], np.flatnonzero(is_shared(case)))
-            place = np.full(len(self.must), -1, dtype=np.int64)
+            place = np.full(len(case), -1, dtype=np.int64)
             cases, place[sites] = np.unique(case[sites], return_inverse=True)
             drawn = (place[offer_site[o]], paid[o], 1.0)
             terms: list[Term] = [drawn, (place[self.options.site[z]], z, -need[offer[z]])]

@@ -47,15 +47,6 @@ class Matrix:
         """Number of options; their columns come first and are the only integer columns."""
         return self.layout.columns.options
 
-    @property
-    def maximise(self) -> bool:
-        """Whether a larger value of the aim is better."""
-        return self.size > 0
-
-    def value(self, point: Floats) -> float:
-        """Return the aim's value, in its own unit, for given values of the columns."""
-        return self.offset + self.size * float(self.cost @ point)
-
 
 @dataclass(frozen=True)
 class Reached:
@@ -65,42 +56,31 @@ class Reached:
     value: float
 
 
-class Writer:
-    """Writes a program's rows for one aim, and one more row for each earlier aim."""
+def matrix_of(layout: Layout, aim: Aim, reached: Sequence[Reached]) -> Matrix:
+    """Return the matrix of a program for one aim, with one more row for each earlier aim."""
+    rows = Rows()
+    layout.write(rows)
 
-    def __init__(self, layout: Layout, aim: Aim, reached: Sequence[Reached]) -> None:
-        self.layout, self.rows = layout, Rows()
-        self.aim, self.reached = aim, reached
-
-    def written(self) -> Matrix:
-        """Return the matrix."""
-        layout, rows = self.layout, self.rows
-        layout.write(rows)
-        kept = [self._terms(r.aim, f"kept_{n}") for n, r in enumerate(self.reached)]
-        goal = self._terms(self.aim, "")
-        for done, terms in zip(self.reached, kept, strict=True):
-            self._keep(done, terms)
-        count = layout.columns.count
-        terms = np.append(goal, np.zeros(count - len(goal)))
-        size = float(np.abs(terms).max(initial=0.0)) or 1.0
-        sign = _sign(self.aim)
-        a, low, high, family = rows.matrix(count)
-        cost, bounds = sign * terms / size, layout.columns.bounds()
-        return Matrix(a, cost, *bounds, low, high, layout, family, offset=0.0, size=sign * size)
-
-    def _terms(self, aim: Aim, prefix: str) -> Floats:
+    def terms_of(aim: Aim, prefix: str) -> Floats:
         """Return an aim's value, in the aim's unit, as one coefficient per column."""
-        column, value = aim.terms(self.layout, self.rows, prefix)
-        out = np.zeros(self.layout.columns.count)
-        np.add.at(out, column, value)
-        return out
+        column, value = aim.terms(layout, rows, prefix)
+        return np.bincount(column, value, minlength=layout.columns.count)
 
-    def _keep(self, done: Reached, terms: Floats) -> None:
-        """Add the row that keeps an earlier aim within `EXACT` of the value it reached."""
+    kept = [terms_of(done.aim, f"kept_{n}") for n, done in enumerate(reached)]
+    goal = terms_of(aim, "")
+    # Each row keeps an earlier aim within `EXACT` of the value it reached.
+    for done, terms in zip(reached, kept, strict=True):
         at, sign = np.flatnonzero(terms), _sign(done.aim)
         scale = max(abs(done.value), float(np.abs(terms[at]).max(initial=0.0)) * settings.EXACT)
         lower = sign * done.value - settings.EXACT * scale
-        self.rows.add_one("kept", at, sign * terms[at], lower=lower)
+        rows.add_one("kept", at, sign * terms[at], lower=lower)
+    count = layout.columns.count
+    terms = np.append(goal, np.zeros(count - len(goal)))
+    size = float(np.abs(terms).max(initial=0.0)) or 1.0
+    sign = _sign(aim)
+    a, low, high, family = rows.matrix(count)
+    cost, bounds = sign * terms / size, layout.columns.bounds()
+    return Matrix(a, cost, *bounds, low, high, layout, family, offset=0.0, size=sign * size)
 
 
 def _sign(aim: Aim) -> float:

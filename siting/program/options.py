@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -77,9 +76,7 @@ def _becomes(instance: Instance, offers: Ints, *, upgrades: bool) -> dict[int, l
     out: dict[int, list[int]] = {}
     site = instance.offer_site[offers]
     order = np.argsort(site, kind="stable")
-    edges = np.flatnonzero(np.diff(site[order], prepend=-1, append=-1))
-    for first, last in pairwise(edges.tolist()):
-        here = offers[order[first:last]]
+    for here in np.split(offers[order], np.flatnonzero(np.diff(site[order])) + 1):
         stands = instance.offer_existing[here]
         capacity, subsidy = instance.offer_capacity[here], instance.offer_subsidy[here]
         bigger: Flags = (capacity[:, None, :] <= capacity[None, :, :]).all(axis=2)

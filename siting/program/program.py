@@ -49,7 +49,7 @@ from siting.program.floors import Floor, When, floors_of, groups_of
 from siting.program.instance import Flags, Floats, Instance, Ints
 from siting.program.layout import Layout
 from siting.program.limits import Limit
-from siting.program.matrix import Matrix, Reached, Writer
+from siting.program.matrix import Matrix, Reached, matrix_of
 from siting.program.money import GapRule, MoneyKind, caps_of, cases_of, is_shared, margins_of
 from siting.program.notebook_text import latex_of
 from siting.program.objective import ENERGY_UNIT, Decay, Objective, objective_of
@@ -469,11 +469,6 @@ class Program:
         return self.instance.budget_pkr
 
     @cached_property
-    def must(self) -> Flags:
-        """Whether each site must have a station."""
-        return self.instance.must_sites
-
-    @cached_property
     def per_kwh(self) -> Floats:
         """Worth of a kWh/day of each demand row in each slice, before decay."""
         if self.objective is None or self.objective.unit == ENERGY_UNIT:
@@ -600,7 +595,6 @@ class Program:
             self.resources,
             self.service(by_cell=by_cell),
             self.groups,
-            must=self.must,
             capacitated=self.capacitated,
             by_pair=by_cell,
             gap=self.gap,
@@ -616,7 +610,7 @@ class Program:
         aim = self.all_aims[0] if aim is None else aim
         reached = tuple(reached)
         by_cell |= any(one.of_drives for one in (aim, *(r.aim for r in reached)))
-        return Writer(self.layout(by_cell=by_cell), aim, reached).written()
+        return matrix_of(self.layout(by_cell=by_cell), aim, reached)
 
     def to_pulp(self, aim: Aim | None = None, reached: Iterable[Reached] = ()) -> pulp.LpProblem:
         """Return the whole program for one aim as a PuLP problem."""

@@ -26,21 +26,18 @@ class Columns:
         self._upper: list[Floats] = [np.ones(options)]
         self.names: dict[int, str] = {}  # names of the columns that aims add
 
-    def add(self, upper: Floats) -> Ints:
-        """Add columns with lower bound 0 and the given upper bounds; return their positions."""
+    def add(self, upper: Floats, lower: float = 0.0) -> Ints:
+        """Add columns with the given upper bounds and one lower bound; return their positions."""
         first = self.count
         self.count += len(upper)
-        self._lower.append(np.zeros(len(upper)))
+        self._lower.append(np.full(len(upper), lower))
         self._upper.append(upper)
         return np.arange(first, self.count)
 
     def more(self, name: str, lower: float, upper: float) -> int:
         """Add one named column; return its position."""
-        self._lower.append(np.array([lower]))
-        self._upper.append(np.array([upper]))
         self.names[self.count] = name
-        self.count += 1
-        return self.count - 1
+        return int(self.add(np.array([upper]), lower)[0])
 
     def bounds(self) -> tuple[Floats, Floats]:
         """Return the lower and upper bounds."""

@@ -109,6 +109,14 @@ class Scenarios:
         return cls(tuple(map(str, probabilities)), tuple(p / total for p in probabilities.values()))
 
 
+def by_scenario(slices: Sequence[Slice], by_slice: Sequence[float] | Floats) -> Floats:
+    """Return the sum over the years, weighted by year, of a figure in each scenario."""
+    out = np.zeros(1 + max(one.scenario for one in slices))
+    for one, value in zip(slices, by_slice, strict=True):
+        out[one.scenario] += one.weight * float(value)
+    return out
+
+
 def year_weights(slices: Sequence[Slice]) -> Floats:
     """Return the weight of each year, in the order of the years."""
     weight = {one.year: one.weight for one in slices}

@@ -23,7 +23,7 @@ from siting.study.additional import lots_of, public_money
 from siting.study.program_inputs import Asked, subsidy_of
 from siting.study.to_program import REACHABLE, aims_of, zones_named
 from siting.tables import capacity_groups
-from siting.verify import Account, Aim, Decay, OtherPlan, ToAll, ViabilityGap, recount
+from siting.verify import Account, Aim, Decay, OtherPlan, ViabilityGap, recount
 
 # Figures of the business case that a plan shows for each site.
 SHOWN = {
@@ -226,7 +226,7 @@ def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:
             if keys.floors_in == "every":
                 more["slices"] = outcome.slices["slice"].tolist()
         elif kind == "least_cost_to_all":
-            more["to_all"] = ToAll(**vars(asked.to_all))
+            more["to_all"] = asked.to_all
         elif kind == "tail":
             assert keys.scenarios is not None
             more |= {"of": keys.scenarios.cvar_of, "alpha": keys.scenarios.alpha}

@@ -4,7 +4,7 @@
 reports every mismatch. A plan that fails the recount is never written.
 """
 
-from siting.verify.account import Account, Aim, AimKind, Decay, OtherPlan, ToAll, ViabilityGap
+from siting.verify.account import Account, Aim, AimKind, Decay, OtherPlan, ViabilityGap
 from siting.verify.award_recount import AwardAccount, Ceiling, award_faults
 from siting.verify.certificate import BOUND, PROVABLE, Certified, certified
 from siting.verify.recount import recount
@@ -20,7 +20,6 @@ __all__ = [
     "Certified",
     "Decay",
     "OtherPlan",
-    "ToAll",
     "ViabilityGap",
     "award_faults",
     "certified",

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from siting.economics import CostToAll
 from siting.errors import InputError
 
 AimKind = Literal[
@@ -62,18 +63,6 @@ class Decay:
 
 
 @dataclass(frozen=True, eq=False)
-class ToAll:
-    """The yearly costs of stations and of drivers' time."""
-
-    # Yearly cost of each offer (PKR), by ``offer_id``; it is ignored for existing stations.
-    cost_pkr_year: Mapping[str, float]
-    # By vehicle class: the value of a driver's hour (PKR), and the energy of a session (kWh).
-    value_pkr_h: Mapping[str, float]
-    session_kwh: Mapping[str, float]
-    ways: float = 1.0  # one-way drives counted per session
-
-
-@dataclass(frozen=True, eq=False)
 class Aim:
     """The claimed value of an aim, with its bound and gap."""
 
@@ -105,7 +94,8 @@ class Aim:
     # `slices`: names of the slices compared; None: the slices of the last year.
     members: pd.DataFrame | None = None
     slices: Sequence[str] | None = None
-    to_all: ToAll | None = None  # ``least_cost_to_all``: the costs
+    # ``least_cost_to_all``: the costs; those of existing stations are ignored.
+    to_all: CostToAll | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -54,6 +54,7 @@ class Book:
         extends = self.offers.get("extends", pd.Series(False, index=self.offers.index))
         self.offers["extends"] = extends.eq(True)
         self.offers["existing"] = self.offers["existing"].astype(bool)
+        self.offers["reason"] = self.offers["reason"].fillna("").astype(str).str.strip()
         self.offer = self.offers.set_index("offer_id")
         kept = self.offers[self.offers["existing"]]
         self.kept: dict[str, str] = dict(zip(kept["site_id"], kept["offer_id"], strict=True))
@@ -61,7 +62,10 @@ class Book:
         self.service = self._sliced(account.service)
         self.demand = self._sliced(account.demand)
         self.floors, self.members = self._given("floors"), self._given("members")
-        self.use, self.resources = self._given("resource_use"), self._given("resources", "at_most")
+        self.use = self._given("resource_use")
+        self.resources = self._given("resources", "at_most", "per_rupee")
+        per_rupee = self.resources.get("per_rupee", pd.Series(False, index=self.resources.index))
+        self.resources = self.resources.assign(per_rupee=per_rupee.eq(True))
         self.reach = account.reach.drop_duplicates(["cell_id", "site_id"])
         self.plugs = account.compatibility[["charger_group", "vehicle_class"]].drop_duplicates()
         refuse(self._faults())
@@ -150,6 +154,11 @@ class Book:
         said = worth[[*key, "per_kwh"]].astype({"slice": str}).drop_duplicates(key)
         return rows[key].merge(said, how="left", on=key)["per_kwh"].to_numpy(dtype=float)
 
+    def granted_pkr(self, year: int) -> float:
+        """Return the public money granted in a year (PKR)."""
+        budget = self.account.budget_pkr
+        return float(budget[year] if isinstance(budget, Mapping) else budget)
+
     @property
     def last_slice(self) -> str:
         """The last slice of the last year."""
@@ -173,9 +182,8 @@ class Book:
     def concession(self) -> dict[str, str]:
         """The concession of each site; sites with an existing station have no entry."""
         gap = self.account.gap
-        standing = set(self.offers.loc[self.offers["existing"], "site_id"].astype(str))
         named = {} if gap is None else gap.concessions
-        return {str(site): name for site, name in named.items() if str(site) not in standing}
+        return {str(site): name for site, name in named.items() if str(site) not in self.kept}
 
     @cached_property
     def drawn(self) -> dict[int, dict[str, float]]:

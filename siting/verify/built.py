@@ -24,8 +24,7 @@ def check_built(book: Book, ledger: Ledger) -> None:
 
     known = built["offer_id"].isin(offers.index)
     broken("offer_id", "not in the offers", ~known)
-    reason = offers["reason"].fillna("").astype(str).str.strip()
-    broken("offer_id", "was ruled out", built["offer_id"].map(reason != "").eq(True))
+    broken("offer_id", "was ruled out", built["offer_id"].map(offers["reason"] != "").eq(True))
     moved = built["offer_id"].map(offers["site_id"]) != built["site_id"]
     broken("site_id", "not the site of the offer", known & moved)
     broken("site_id", "built twice", built.duplicated(["slice", "site_id"]))
@@ -54,13 +53,12 @@ def _check_course(book: Book, ledger: Ledger) -> None:
     for year, now in book.by_year.items():
         closed, shrunk = set(), set()
         for site, was in before.items():
-            if site not in now:
+            offer = now.get(site)
+            if offer is None or (existing[was] and offer != was and not extends[offer]):
                 closed.add(site)
-            elif now[site] != was and not (existing[was] and extends[now[site]]):
-                smaller = above(size.loc[was], size.loc[now[site]]).any()
-                if existing[was]:
-                    closed.add(site)
-                elif smaller or not book.account.upgrades:
+            elif offer != was and not existing[was]:
+                smaller = above(size.loc[was], size.loc[offer]).any()
+                if smaller or not book.account.upgrades:
                     shrunk.add(site)
         bare = {s for s, o in now.items() if extends[o] and s not in book.kept}
         when = f"year {year}" if len(book.years) > 1 else "built"

@@ -140,10 +140,6 @@ class _Bound:
         """Return the price of a row; a missing or negative price counts as 0."""
         return max(self.price[kind].get((name, when), 0.0), 0.0)
 
-    def _granted(self, year: Any) -> float:
-        granted = self.account.budget_pkr
-        return float(granted[year] if isinstance(granted, Mapping) else granted)
-
     def found(self) -> Certified:
         self._slices()
         parts = [self._demand(), self._floors(), *self._sides(), *self._sites()]
@@ -175,9 +171,6 @@ class _Bound:
             price = [self._price("demand", i, name) for i in ids]
             groups = [[g for g in counted.get(i, ()) if (g, name) in promised] for i in ids]
             floor = [math.fsum(self._price("floor", g, name) for g in mine) for mine in groups]
-            cell = part["cell_id"].to_numpy(object)
-            first = np.flatnonzero(np.r_[True, cell[1:] != cell[:-1]][: len(cell)]).tolist()
-            ends = [*first[1:], len(cell)]
             self.arrays.append(
                 {
                     "kwh": self.numbers(part["demand_kwh_day"]),
@@ -186,7 +179,7 @@ class _Bound:
                     "floor": self.numbers(floor),
                     "class": part["vehicle_class"].map(self.class_at).to_numpy(int),
                     "margin": self.numbers(earned.to_numpy(float) * chance),
-                    "at": {cell[a]: np.arange(a, b) for a, b in zip(first, ends, strict=True)},
+                    "at": part.groupby("cell_id").indices,
                 }
             )
 
@@ -215,7 +208,7 @@ class _Bound:
         pairs = []
         before = self.numbers([0.0])[0]
         for year in self.book.years:
-            pkr = self._granted(year)
+            pkr = self.book.granted_pkr(year)
             if math.isfinite(pkr):
                 by, side = self.numbers([self._money_price(year), pkr])
                 before = before + side if self.account.carry_over else side
@@ -230,7 +223,7 @@ class _Bound:
     def _money_price(self, year: Any) -> float:
         one = len(self.book.years) == 1 and not isinstance(self.account.budget_pkr, Mapping)
         price = self._price("money", "", "" if one else str(year))
-        return price if math.isfinite(self._granted(year)) else 0.0
+        return price if math.isfinite(self.book.granted_pkr(year)) else 0.0
 
     def _resource_price(self, row: Mapping[Hashable, Any]) -> float:
         """Return the price of a limit; 0 if the limit is infinite in the price's direction."""
@@ -243,9 +236,8 @@ class _Bound:
     def _sites(self) -> list[Any]:
         """Return the largest contribution of each site to any plan."""
         book, a = self.book, self.account
-        reason = book.offers["reason"].fillna("").astype(str).str.strip()
         forbidden = book.offers["site_id"].isin([*a.forbidden_sites])
-        allowed = (reason == "") & ~forbidden & ~self._alone_too_much()
+        allowed = (book.offers["reason"] == "") & ~forbidden & ~self._alone_too_much()
         offers = book.offers[allowed | book.offers["existing"]].reset_index(drop=True)
         self._read(offers)
         standing, required = set(book.kept), set(map(str, a.required_sites))
@@ -275,13 +267,12 @@ class _Bound:
 
     def _alone_too_much(self) -> pd.Series:
         """Return whether each offer, even if built alone, exceeds the budget or a limit."""
-        a, offers = self.account, self.book.offers
-        granted = a.budget_pkr
-        pkr = sum(granted.values()) if isinstance(granted, Mapping) else granted
-        drawn = 0.0 if a.gap is not None else offers["subsidy_pkr"].astype(float)
+        book, offers = self.book, self.book.offers
+        pkr = sum(book.granted_pkr(year) for year in book.years)
+        drawn = 0.0 if self.account.gap is not None else offers["subsidy_pkr"].astype(float)
         over = pd.Series(drawn > pkr * (1 + ROUNDING), index=offers.index)
-        limits, use = self.book.resources, self.book.use
-        plain = limits[~limits.get("per_rupee", pd.Series(False, index=limits.index)).eq(True)]
+        limits, use = book.resources, book.use
+        plain = limits[~limits["per_rupee"]]
         most = use["resource"].map(plain.set_index("resource")["at_most"]).astype(float)
         much = use["use"] > most * (1 + ROUNDING)
         return over | offers["offer_id"].isin(use.loc[much, "offer_id"])
@@ -296,8 +287,7 @@ class _Bound:
             mine = use[use["resource"] == row["resource"]].set_index("offer_id")["use"]
             amount = self.numbers(offers["offer_id"].map(mine).fillna(0.0))
             priced = amount * self.numbers([price])
-            of_rupee = row.get("per_rupee") == np.True_
-            each, rupee = (each, rupee + priced) if of_rupee else (each + priced, rupee)
+            each, rupee = (each, rupee + priced) if row["per_rupee"] else (each + priced, rupee)
         return each, rupee
 
     def _by_year(self, site: str, at: Numbers) -> Numbers:

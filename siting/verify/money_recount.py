@@ -38,8 +38,7 @@ def _check_budget(book: Book, ledger: Ledger) -> None:
         drawn = book.drawn[year]
         paid = {site: max(0.0, pkr - before.get(site, 0.0)) for site, pkr in drawn.items()}
         spent, scale = sum(paid.values()), largest(list(drawn.values()))
-        budget = a.budget_pkr
-        granted = float(budget[year] if isinstance(budget, Mapping) else budget)
+        granted = book.granted_pkr(year)
         there = granted + (left if a.carry_over else 0.0)
         what = "subsidy within the money available" if several else "subsidy within the budget"
         ledger.at_most(f"{label}{what}, PKR", spent, there, scale)

@@ -77,17 +77,15 @@ def _check_resources(book: Book, ledger: Ledger) -> None:
     now = book.stands.drop_duplicates(["year", "site_id"])[["year", "site_id", "offer_id"]]
     drawn = [book.drawn[y].get(s, 0.0) for y, s in zip(now["year"], now["site_id"], strict=True)]
     rows = book.use.merge(now.assign(drawn=drawn), on="offer_id")
-    if "per_rupee" in there.columns:
-        by_rupee = rows["resource"].map(there.set_index("resource")["per_rupee"].eq(True))
-        rows["use"] = rows["use"] * rows["drawn"].where(by_rupee, 1.0)
+    by_rupee = rows["resource"].isin(there.loc[there["per_rupee"], "resource"])
+    rows["use"] = rows["use"] * rows["drawn"].where(by_rupee, 1.0)
     sums = rows.pivot_table(index="resource", columns="year", values="use", aggfunc="sum")
     sums = sums.reindex(index=there["resource"], columns=book.years).fillna(0.0)
     # The tolerance of a sum is relative to its largest part: solvers are no more exact than that.
     part = rows.groupby("resource")["use"].max().reindex(there["resource"]).fillna(0.0)
-    if "per_rupee" in there.columns:
-        # The solver's unit for payments is the cost of the most expensive offer.
-        rupees = there.loc[there["per_rupee"].eq(True), "resource"]
-        part[rupees] = np.maximum(part[rupees], float(book.offer["cost_pkr"].max()))
+    # The solver's unit for payments is the cost of the most expensive offer.
+    rupees = there.loc[there["per_rupee"], "resource"]
+    part[rupees] = np.maximum(part[rupees], float(book.offer["cost_pkr"].max()))
     for row in there.sort_values("resource").to_dict("records"):
         name, unit = row["resource"], str(row.get("unit", ""))
         most, least = float(row.get("at_most", np.nan)), float(row.get("at_least", np.nan))

@@ -434,7 +434,7 @@ def test_the_page_shows_the_money_on_the_map_and_asks_nobody(tmp_path, opened):
         name="n", title="A <nation>", note="made up", budget_pkr=2e8
     )
     plan = NationPlan(config, cities, splits, frontier, pd.DataFrame(), terms, (), (), None, 3.0)
-    write_page(plan, tmp_path)
+    write_page(plan, tmp_path, tmp_path)
     page = opened(tmp_path / "index.html").page
     assert page.title() == "A <nation>"
     assert page.locator("svg polygon.land").count() == 7

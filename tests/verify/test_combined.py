@@ -23,8 +23,9 @@ from account_town import (
     years,
 )
 
+from siting.economics import CostToAll
 from siting.errors import InputError, VerifyError
-from siting.verify import Aim, Decay, ToAll, ViabilityGap, recount
+from siting.verify import Aim, Decay, ViabilityGap, recount
 
 MEMBERS = rows_of(
     "floor demand_id",
@@ -108,10 +109,11 @@ def test_money_and_drives_can_be_aims():
 def test_the_cost_to_all_can_be_an_aim():
     # 300 a year for s1:mix. Of an hour at 60, a minute is 1: cars drive 365 x 6 / 3 x 5 = 3,650,
     # motorcycles at half of it 365 x 4 / 2 x 5 / 2 = 1,825, buses 365 x 3 / 5 x 5 x 2 = 2,190.
-    costs = ToAll(
+    costs = CostToAll(
         dict.fromkeys(OFFERS["offer_id"], 300.0),
         {"car": 60.0, "two_wheeler": 30.0, "van_bus": 120.0},
         {"car": 3.0, "two_wheeler": 2.0, "van_bus": 5.0},
+        1.0,
     )
     aim = Aim("least_cost_to_all", 300.0 + 7_665.0, 7_965.0, 0.0, "PKR/year", to_all=costs)
     passes(aimed(plain(), aim))
@@ -133,7 +135,8 @@ def test_what_stood_before_costs_nothing_more_and_years_count_by_weight():
     free = dict.fromkeys(("car", "two_wheeler", "van_bus"), 0.0)
     energy = dict.fromkeys(free, 1.0)
     town = years()
-    costs = ToAll({o: float(n) for n, o in enumerate(town.offers["offer_id"], 1)}, free, energy)
+    each = {o: float(n) for n, o in enumerate(town.offers["offer_id"], 1)}
+    costs = CostToAll(each, free, energy, 1.0)
     stands_in = town.built.assign(pkr=town.built["offer_id"].map(costs.cost_pkr_year))
     weight = town.slices.set_index("slice")["weight"]
     value = float((stands_in["pkr"] * stands_in["slice"].map(weight)).sum())

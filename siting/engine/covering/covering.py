@@ -34,11 +34,11 @@ import numpy.typing as npt
 from scipy import sparse
 
 from siting import settings
-from siting.program.instance import Flags, Floats, Ints
+from siting.program.instance import Flags, Floats, Ints, ReadOnlyArrays
 
 
 @dataclass(frozen=True, eq=False)
-class Covering:
+class Covering(ReadOnlyArrays):
     """Rows, the options that cover them, and the costs of the options, in read-only arrays."""
 
     weight: Floats  # weight of each row, 0 or more; all in the same unit
@@ -49,12 +49,6 @@ class Covering:
     group: Ints  # group of each option, from 0; a plan has at most one option of each group
     budget: float  # maximum total cost of the chosen options
     forced: Ints  # positions of the required options
-
-    def __post_init__(self) -> None:
-        """Lock the arrays, because several stages share a covering."""
-        for value in vars(self).values():
-            if isinstance(value, np.ndarray):
-                value.setflags(write=False)
 
     @classmethod
     def of_matrix(
