@@ -19,6 +19,7 @@ from siting.engine.clock import Progress
 from siting.engine.fixed import plan_of
 from siting.errors import InfeasibleError, SolveError
 from siting.interrupts import stop_wished
+from siting.program.obligations import extends
 from siting.program.program import Program
 from siting.study.program_inputs import Asked
 from siting.study.revalue import NO_FLOORS, with_program
@@ -88,8 +89,8 @@ def best_by_scenario(program: Program, effort: Effort, start: Sequence[str]) -> 
 
 def alternatives(
     program: Program, first: Answer, asked: Alternatives, effort: Effort
-) -> tuple[list[Answer], pd.DataFrame, pd.DataFrame]:
-    """Return near-optimal plans, a table of the plans, and a table of their sites.
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a table of near-optimal plans, and a table of their sites.
 
     The first plan is `first`. Each further plan differs from all plans before it; together they
     take the time of `effort`. Columns of the
@@ -128,7 +129,7 @@ def alternatives(
     sites = pd.DataFrame({"site_id": count.index.astype("str"), "plans": count.to_numpy()})
     sites["share"] = sites["plans"] / len(plans)
     sites = sites.sort_values(["plans", "site_id"], ascending=[False, True], ignore_index=True)
-    return plans, table, sites
+    return table, sites
 
 
 def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
@@ -185,9 +186,8 @@ def _one_year(
         if asked.config.program.floors_in == "last":
             keys |= NO_FLOORS
     demand: dict[int | None, pd.DataFrame] = {None: asked.own[year]}
-    worth: dict[int | None, pd.Series] | None = None
-    if asked.own_worth is not None:
-        worth = {None: asked.own_worth[year]}
+    worth: Mapping[int | None, pd.Series] | None
+    worth = None if asked.own_worth is None else {None: asked.own_worth[year]}
     alone = replace(asked, demand=demand, own=demand, worth=worth, own_worth=worth)
     alone = replace(alone, offers=offers, limits=limits, required=required)
     return with_program(alone, **keys)
@@ -213,11 +213,10 @@ def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -
         paid.loc[here] = np.maximum(less, 0.0)
         # A different mix of chargers may cost less but draw more subsidy.
         paid["subsidy_pkr"] = paid[["subsidy_pkr", "cost_pkr"]].min(axis=1)
-    extends = offers["extends"].eq(True).to_numpy() if "extends" in offers.columns else ~here & here
     reason = offers["reason"].fillna("").astype(str)
     return offers.assign(
         **{name: np.where(here, paid[name], offers[name]) for name in prices},
         existing=np.where(here, there, offers["existing"].to_numpy(bool)),
-        extends=np.where(here, bigger & ~there & upgrades, extends),
+        extends=np.where(here, bigger & ~there & upgrades, extends(offers)),
         reason=reason.mask(here & ~there & ~(bigger & upgrades), "another stands there"),
     )

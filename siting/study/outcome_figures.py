@@ -121,7 +121,7 @@ class _Told:
             self.tables["mandates"], told = mandates_told(asked, answer, self.effort)
             self.lines += told
         if keys.alternatives is not None:
-            _, self.tables["alternatives"], self.tables["alternative_sites"] = alternatives(
+            self.tables["alternatives"], self.tables["alternative_sites"] = alternatives(
                 answer.program, answer, keys.alternatives, self.effort
             )
         outcome = replace(outcome, tables=self.tables)
@@ -436,22 +436,17 @@ half PKR 95.00 m (5%, against 10% at the value used); a different value may give
 def built_by_year(outcome: Outcome, program: Program) -> pd.DataFrame:
     """Return a table of stations by year: when each was built, and what was paid for it (PKR)."""
     built = outcome.built.drop_duplicates(["year", "site_id"])[["year", "offer_id", "site_id"]]
-    paid = outcome.paid.set_index(["site_id", "year"])["subsidy_pkr"]
-    instance = program.instance
+    table = built.sort_values(["year", "offer_id"]).merge(outcome.paid, on=["site_id", "year"])
+    instance, site = program.instance, table["site_id"]
     there = instance.offer_existing
     sites = instance.site_ids[instance.offer_site[there]]
-    stands = dict(zip(sites, instance.offer_ids[there], strict=True))
-    since: dict[str, int | None] = dict.fromkeys(stands)
-    drawn: dict[str, float] = {}
-    rows = []
-    for year, offer_id, site_id in built.sort_values(["year", "offer_id"]).itertuples(index=False):
-        if stands.get(site_id) != offer_id:
-            stands[site_id], since[site_id] = offer_id, int(year)
-        money = float(paid[site_id, year])
-        rows.append((int(year), offer_id, site_id, since[site_id], money - drawn.get(site_id, 0.0)))
-        drawn[site_id] = money
-    table = pd.DataFrame(rows, columns=["year", "offer_id", "site_id", "built_year", "subsidy_pkr"])
-    return table.astype({"built_year": "Int64", "year": "int64"})
+    stands = site.map(dict(zip(sites, instance.offer_ids[there], strict=True)))
+    earlier = table.groupby("site_id")["offer_id"].shift()
+    before = np.where(site.duplicated(), earlier, stands)
+    built_year = table["year"].where(table["offer_id"] != before).groupby(site).ffill()
+    drawn = table.groupby("site_id")["subsidy_pkr"].diff().fillna(table["subsidy_pkr"])
+    table.insert(3, "built_year", built_year)
+    return table.assign(subsidy_pkr=drawn).astype({"built_year": "Int64", "year": "int64"})
 
 
 def money_by_year(money: pd.DataFrame, program: Program) -> pd.DataFrame:
