@@ -99,29 +99,23 @@ def cards(context: Context, study: Any, plan: Plan, instance: Instance, asked: A
     return Cards(tuple(plan.new_sites["site_id"].astype(str)), lost, replanned, texts)
 
 
-def _by_money(plan: Plan, sites: Collection[str]) -> list[str]:
-    """Return the new stations among `sites`, in descending order of subsidy."""
-    new = plan.new_sites.sort_values(["subsidy_pkr", "site_id"], ascending=[False, True])
-    return [site for site in new["site_id"].astype(str) if site in sites]
-
-
 def losses_of(plan: Plan, instance: Instance, clock: Clock, count: Count) -> dict[str, float]:
     """Return, for each new station, the energy lost if that station is not built (kWh/day).
 
-    The most subsidised stations are computed first; stations not reached in time are left out.
+    The most subsidised stations come first; stations not reached in time are left out.
     """
-    new = plan.new_sites["site_id"].astype(str).tolist()
-    if not new:
+    new = plan.new_sites.sort_values(["subsidy_pkr", "site_id"], ascending=[False, True])
+    if new.empty:
         return {}
-    offers, lost = plan.outcome.offers, {}
+    offers, lost = plan.outcome.offers, dict[str, float]()
     standing = only_offers(instance, instance.positions_of(offers))
     values = Marginal(Program(instance, plan.outcome.model), offers, standing)
-    for site in _by_money(plan, new):
+    for site in new["site_id"].astype(str):
         if not clock.more():
             break
         lost[site] = values.loss(site)
         count(len(lost), len(new))
-    return {site: lost[site] for site in new if site in lost}
+    return lost
 
 
 def replanned_of(
@@ -130,8 +124,8 @@ def replanned_of(
     """Return an upper bound on each station's loss if the station's subsidy is spent elsewhere.
 
     The bound is the loss if the best other station within budget and limits is built or enlarged. A
-    full re-plan (`siting replan RUN --drop`) may lose even less. `lost` is from `losses_of`.
-    Stations without a loss, and stations not reached in time, are left out.
+    full re-plan (`siting replan RUN --drop`) may lose even less. `lost` is from `losses_of`, whose
+    order is kept. Stations without a loss, and stations not reached in time, are left out.
     """
     some = [site for site, kwh in lost.items() if kwh > 0]
     if not some or clock.steps == 0:
@@ -139,7 +133,7 @@ def replanned_of(
     instance = instance_of(in_the_end(asked, plan.outcome.budget_pkr))
     marginal = Marginal(Program(instance, plan.outcome.model), plan.outcome.offers)
     out: dict[str, Replanned] = {}
-    for site in _by_money(plan, some):
+    for site in some:
         if not clock.more():
             break
         best = marginal.best_elsewhere([site], count=1, larger=True)

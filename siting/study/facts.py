@@ -156,19 +156,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
             **{name: getattr(config.solver, name) for name in ("seed", "threads", "time_limit_s")},
         },
         "peak_memory_mb": peak_memory_mb(),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "packages": package_versions(),
-    }
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of `siting`, Python, the platform and each package, by name."""
-    return {
-        "siting": __version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        **package_versions(),
+        **versions(),
     }
 
 
@@ -220,15 +208,19 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
     return lines
 
 
-def package_versions() -> dict[str, str]:
-    """Return the versions of the packages that a plan depends on."""
-    versions = {}
+def versions() -> dict[str, Any]:
+    """Return ``python``, ``platform`` and ``packages``: what a plan depends on besides `siting`."""
+    packages = {}
     for name in PACKAGES:
         try:
-            versions[name] = version(name)
+            packages[name] = version(name)
         except PackageNotFoundError:  # a vendored or renamed package must not fail the run
-            versions[name] = "unknown"
-    return versions
+            packages[name] = "unknown"
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": packages,
+    }
 
 
 def peak_memory_mb() -> float | None:
@@ -257,7 +249,7 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
     new = plan.new_sites
     drawn = new.set_index(new["site_id"].astype(str))["subsidy_pkr"].astype(float) / MILLION
     drawn = drawn[drawn > 0]
-    gain = pd.Series({site: kwh for site, kwh in lost.items() if site in drawn.index}, dtype=float)
+    gain = pd.Series(dict(lost), dtype=float).reindex(drawn.index).dropna()
     if gain.empty:
         return {}
     rate = (gain / drawn[gain.index]).sort_values(kind="stable")
