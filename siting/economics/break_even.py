@@ -18,19 +18,19 @@ import pandas as pd
 
 from siting.economics.case import gap_arrays
 from siting.economics.cash_flows import MONTHS, Floats, sold_shares
-from siting.economics.rules import PRICE, BusinessRules
+from siting.economics.rules import ITEMS, PRICE, BusinessRules
 from siting.errors import InputError
 from siting.sites import Subsidy, subsidy_pkr, with_dearer
 
 SHARE = "share of what is planned"
 SALES = "sales"
 LEASE = "land_bay_month"
-# Fields of the rules with a linear effect: the field's item in money.csv, and its unit.
+# Items of money.csv with a linear effect, each with its unit.
 _RULES = {
-    "tariff_pkr_kwh": ("station_tariff", "PKR/kWh"),
-    "attendants": ("attendants", "attendants per station with fast chargers"),
-    "attendants_other": ("attendants_other", "attendants per station without fast chargers"),
-    "fixed_pkr_kw_month": ("fixed_charge", "PKR per kW per month"),
+    "station_tariff": "PKR/kWh",
+    "attendants": "attendants per station with fast chargers",
+    "attendants_other": "attendants per station without fast chargers",
+    "fixed_charge": "PKR per kW per month",
 }
 # Components of an offer's cost, each varied as a share of its planned value.
 _COSTS = ("charger_cost_pkr", "grid_cost_pkr", "civil_cost_pkr")
@@ -75,7 +75,10 @@ class Accounts:
         return other
 
     def at(self, figure: str, value: float) -> Accounts:
-        """Return the same stations with a different value of one figure (`levers`)."""
+        """Return the same stations with a different value of one figure.
+
+        The figures are those of `levers`, and every other item of money.csv in `ITEMS`.
+        """
         offers, rules = self.offers, self.rules
         if figure == SALES:
             return self.selling(self.sold_kwh_day * value)
@@ -92,8 +95,8 @@ class Accounts:
         if figure.startswith(PRICE):
             prices = dict(rules.prices_pkr_kwh) | {figure.removeprefix(PRICE): value}
             return replace(self, rules=replace(rules, prices_pkr_kwh=prices))
-        name = next(name for name, (item, _) in _RULES.items() if item == figure)
-        changed: dict[str, Any] = {name: value}
+        name = next(name for name, item in ITEMS.items() if item == figure)
+        changed: dict[str, Any] = {name: round(value) if name == "years" else value}
         return replace(self, rules=replace(rules, **changed))
 
     def levers(self) -> dict[str, tuple[float, str]]:
@@ -105,8 +108,9 @@ class Accounts:
             for group in map(str, shares.columns)
             if (shares[group] > 0).any()
         }
-        for name, (item, unit) in _RULES.items():
-            levers[item] = (float(getattr(rules, name)), unit)
+        for name, item in ITEMS.items():
+            if item in _RULES:
+                levers[item] = (float(getattr(rules, name)), _RULES[item])
         if self.land_bay_month_pkr is not None and "bays_needed" in self.offers:
             levers[LEASE] = (self.land_bay_month_pkr, "PKR per bay per month")
         levers[SALES] = (1.0, SHARE)

@@ -39,6 +39,18 @@ def charger_counts(text: str) -> tuple[dict[str, int], float | None]:
     return counts, standing
 
 
+def counts_if_listed(text: str) -> tuple[dict[str, int], float | None]:
+    """Return `charger_counts`, or ``({}, None)`` for a text of another kind in a user's own table.
+
+    >>> counts_if_listed("8 x lev_3"), counts_if_listed("a fast charger")
+    (({'lev_3': 8}, None), ({}, None))
+    """
+    try:
+        return charger_counts(text)
+    except ValueError:
+        return {}, None
+
+
 def added_up(texts: Iterable[str]) -> str:
     """Add up the chargers of several stations; strings that cannot be parsed are joined.
 
@@ -72,10 +84,7 @@ def told_as(configuration: str, chargers: str) -> str:
     '1 x 22 kW (stands) + 2 x dc_60, grid upgraded'
     """
     bare = configuration.removeprefix(EXTENDED).removesuffix(UPGRADED)
-    try:
-        counts, _ = charger_counts(chargers)
-    except ValueError:  # a description in a user's own table
-        return configuration
+    counts, _ = counts_if_listed(chargers)
     if not counts or bare != size_name(counts):
         return configuration
     return chargers + (", grid upgraded" if configuration.endswith(UPGRADED) else "")

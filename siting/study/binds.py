@@ -11,7 +11,7 @@ import pandas as pd
 from siting import economics
 from siting.outcome import Line, Outcome
 from siting.plan import Plan
-from siting.sites.chargers_text import charger_counts
+from siting.sites.chargers_text import counts_if_listed
 from siting.study.program_inputs import Asked, money_of
 from siting.study.revalue import by_class, service_of
 from siting.study.stages import Table, stage
@@ -88,21 +88,13 @@ def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for offer in offers.to_dict("records"):
         row = dict.fromkeys(groups, 0)
-        for name, number in counts_in(str(offer["chargers"])).items():
+        for name, number in counts_if_listed(str(offer["chargers"]))[0].items():
             if name in kinds:
                 row[str(kinds[name]["charger_group"])] += number * int(kinds[name]["ports"])
         most = max(groups, key=lambda g: offer[f"capacity_{g}_kwh_day"])
         row[most] += max(int(offer["ports"] or 0) - sum(row.values()), 0)
         rows.append(row)
     return pd.DataFrame(rows, columns=groups, dtype=int)
-
-
-def counts_in(text: str) -> dict[str, int]:
-    """Return the number of chargers of each type in a list; empty if the list cannot be parsed."""
-    try:
-        return charger_counts(text)[0]
-    except ValueError:  # a user's own table may have any text here
-        return {}
 
 
 @stage()
@@ -230,9 +222,8 @@ def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
     groups = capacity_groups(map(str, offers.columns))
     able = offers[[f"capacity_{g}_kwh_day" for g in groups]].to_numpy(dtype=float)
     lone = (able > 0).sum(axis=1) == 1
-    needs, known = offers["cost_pkr"].to_numpy(dtype=float), need.cap
-    ids = offers["offer_id"].astype(str)
-    cap = known * needs if isinstance(known, float) else np.array([known[o] for o in ids])
+    needs = offers["cost_pkr"].to_numpy(dtype=float)
+    cap = offers["offer_id"].map(dict(need.cap)).to_numpy(dtype=float)
     texts = []
     for column, group in enumerate(groups):
         only = lone & (able[:, column] > 0)

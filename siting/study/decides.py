@@ -20,8 +20,8 @@ from siting.config import Config
 from siting.economics import PRICE, Accounts
 from siting.economics.break_even import SHARE
 from siting.plan import Plan
+from siting.sites.chargers_text import counts_if_listed
 from siting.sites.costs import bays_needed
-from siting.study.binds import counts_in
 from siting.study.program_inputs import subsidy_of
 from siting.study.recounted import sold_by_group
 from siting.study.stages import Table, stage
@@ -146,21 +146,19 @@ the largest subsidy'
     else:
         many += "new station" if one else "new stations"
     word, parts = "below" if rising else "above", list[str]()
+    half, whole = (at(end, up=rising == draw) for end in ("half_no_money_at", "no_money_at"))
     if draw:
         side = "from {} on" if rising else "at {} or less"
-        half, whole = (at(end, up=rising) for end in ("half_no_money_at", "no_money_at"))
         if half and half != whole:
             parts.append(f"{side.format(half)}, half of {many} need none")
             parts[-1] += f", and {side.format(whole)}, none needs any" if whole else ""
         elif whole:
             none = f"{many} needs none" if one else f"none of {many} needs any"
             parts.append(f"{side.format(whole)}, {none}")
-    else:
-        half, whole = (at(end, up=not rising) for end in ("half_no_money_at", "no_money_at"))
-        if whole:
-            first = many if one else f"the first of {many}"
-            parts.append(f"{word} {whole}, {first} needs public money")
-            parts[-1] += f", and {word} {half}, half of them" if half and half != whole else ""
+    elif whole:
+        first = many if one else f"the first of {many}"
+        parts.append(f"{word} {whole}, {first} needs public money")
+        parts[-1] += f", and {word} {half}, half of them" if half and half != whole else ""
     first, last = (at(end, up=not rising) for end in ("first_lost_at", "all_lost_at"))
     if first == _told(row["value"], unit, up=not rising):
         first = ""  # some stations already draw the largest subsidy allowed
@@ -250,18 +248,11 @@ def _rows(figures: pd.DataFrame, figure: str) -> list[dict[Hashable, Any]]:
 
 def _moved_money(accounts: Accounts, figures: pd.DataFrame) -> Moved:
     """Yield each figure of the business case, with its function from value to accounts."""
-    fields = {item: name for name, item in economics.ITEMS.items()}
-
-    def moved(item: str, value: float) -> Accounts:
-        if item.startswith(PRICE):
-            return accounts.at(item, value)
-        changed: dict[str, Any] = {fields[item]: round(value) if item == "horizon" else value}
-        return replace(accounts, rules=replace(accounts.rules, **changed))
-
-    known = {*fields, *(PRICE + group for group in accounts.rules.prices_pkr_kwh)}
+    prices = (PRICE + group for group in accounts.rules.prices_pkr_kwh)
+    known = {*economics.ITEMS.values(), *prices}
     for row in _rows(figures, "business case"):
         if row["of"] in known:
-            yield row, partial(moved, str(row["of"]))
+            yield row, partial(accounts.at, str(row["of"]))
 
 
 def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> Moved:
@@ -288,11 +279,7 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
         om = offers["om_pkr_year"] * value / now
         return replace(accounts, offers=offers.assign(om_pkr_year=om))
 
-    def with_fee(due: pd.Series[float], now: float, value: float) -> Accounts:
-        fees = offers["annual_fee_pkr"] + (value - now) * due
-        return replace(accounts, offers=offers.assign(annual_fee_pkr=fees))
-
-    counts = [counts_in(str(text)) for text in offers["chargers"]]
+    counts = [counts_if_listed(str(text))[0] for text in offers["chargers"]]
     for row in _rows(figures, "capex_pkr"):
         number = [float(one.get(str(row["of"]), 0)) for one in counts]
         rise = pd.Series(number, index=offers.index)
@@ -324,8 +311,7 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
             yield row, dearer(row, column, offers[column] / value)
     for row in _rows(figures, "fee"):
         level = str(row["of"]).removeprefix("annual ")
-        due = (offers["neeca_level"] == level).astype(float)
-        yield row, partial(with_fee, due, float(row["value"]))
+        yield row, dearer(row, "annual_fee_pkr", (offers["neeca_level"] == level).astype(float))
     types = sites.charger_catalogue(config.offers.chargers_csv)
     types = types.set_index(types["charger_id"].astype(str))
     built = pd.DataFrame(counts, index=offers.index, columns=types.index).fillna(0.0)
