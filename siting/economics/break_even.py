@@ -32,6 +32,8 @@ _RULES = {
     "attendants_other": "attendants per station without fast chargers",
     "fixed_charge": "PKR per kW per month",
 }
+# The field of `BusinessRules` with the value of an item.
+_FIELDS = {item: name for name, item in ITEMS.items()}
 # Components of an offer's cost, each varied as a share of its planned value.
 _COSTS = ("charger_cost_pkr", "grid_cost_pkr", "civil_cost_pkr")
 # Smallest relative change of the net present value that counts as an effect.
@@ -75,9 +77,9 @@ class Accounts:
         return other
 
     def at(self, figure: str, value: float) -> Accounts:
-        """Return the same stations with a different value of one figure.
+        """Return the same stations with a different value of a figure.
 
-        The figures are those of `levers`, and every other item of money.csv in `ITEMS`.
+        The figure is one of `levers`, or an item of `siting.economics.ITEMS`.
         """
         offers, rules = self.offers, self.rules
         if figure == SALES:
@@ -95,8 +97,7 @@ class Accounts:
         if figure.startswith(PRICE):
             prices = dict(rules.prices_pkr_kwh) | {figure.removeprefix(PRICE): value}
             return replace(self, rules=replace(rules, prices_pkr_kwh=prices))
-        name = next(name for name, item in ITEMS.items() if item == figure)
-        changed: dict[str, Any] = {name: round(value) if name == "years" else value}
+        changed: dict[str, Any] = {_FIELDS[figure]: round(value) if figure == "horizon" else value}
         return replace(self, rules=replace(rules, **changed))
 
     def levers(self) -> dict[str, tuple[float, str]]:
@@ -108,9 +109,8 @@ class Accounts:
             for group in map(str, shares.columns)
             if (shares[group] > 0).any()
         }
-        for name, item in ITEMS.items():
-            if item in _RULES:
-                levers[item] = (float(getattr(rules, name)), _RULES[item])
+        for item, unit in _RULES.items():
+            levers[item] = (float(getattr(rules, _FIELDS[item])), unit)
         if self.land_bay_month_pkr is not None and "bays_needed" in self.offers:
             levers[LEASE] = (self.land_bay_month_pkr, "PKR per bay per month")
         levers[SALES] = (1.0, SHARE)

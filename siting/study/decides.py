@@ -279,11 +279,13 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
         om = offers["om_pkr_year"] * value / now
         return replace(accounts, offers=offers.assign(om_pkr_year=om))
 
+    types = sites.charger_catalogue(config.offers.chargers_csv)
+    types = types.set_index(types["charger_id"].astype(str))
     counts = [counts_if_listed(str(text))[0] for text in offers["chargers"]]
+    built = pd.DataFrame(counts, index=offers.index, columns=types.index).fillna(0.0)
+    standing = types[(built > 0).any().to_numpy()]  # only the charger types in use affect a cost
     for row in _rows(figures, "capex_pkr"):
-        number = [float(one.get(str(row["of"]), 0)) for one in counts]
-        rise = pd.Series(number, index=offers.index)
-        yield row, dearer(row, "charger_cost_pkr", rise, om_share=True)
+        yield row, dearer(row, "charger_cost_pkr", built[str(row["of"])], om_share=True)
     grid = reference.table("grid", config.offers.grid_csv).set_index("item")
     for row in _rows(figures, "grid works"):
         item, value = str(row["of"]), float(row["value"])
@@ -312,10 +314,6 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
     for row in _rows(figures, "fee"):
         level = str(row["of"]).removeprefix("annual ")
         yield row, dearer(row, "annual_fee_pkr", (offers["neeca_level"] == level).astype(float))
-    types = sites.charger_catalogue(config.offers.chargers_csv)
-    types = types.set_index(types["charger_id"].astype(str))
-    built = pd.DataFrame(counts, index=offers.index, columns=types.index).fillna(0.0)
-    standing = types[(built > 0).any().to_numpy()]  # only the charger types in use affect a cost
     for row in _rows(figures, "bays"):
         if str(row["of"]).split()[0] in set(standing["charger_group"]):
             yield row, _with_bays(accounts, built, types, str(row["of"]))

@@ -146,10 +146,8 @@ class _Told:
         answer, program = self.answer, self.answer.program
         plan = program.scenario_plan
         assert plan is not None
-        last = max(one.year for one in program.slices)
-        here = [n for n, one in enumerate(program.slices) if one.year == last]
         columns = ["scenario", "demand_kwh_day", "served_kwh_day"]
-        table = answer.served.iloc[here].reset_index(drop=True)[columns]
+        table = answer.served.tail(len(plan.names)).reset_index(drop=True)[columns]
         table.insert(1, "probability", list(plan.probabilities))
         worth = answer.worth_of_scenarios
         best_plans = best_by_scenario(program, self.effort, answer.offers)
