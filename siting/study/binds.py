@@ -222,8 +222,9 @@ def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
     groups = capacity_groups(map(str, offers.columns))
     able = offers[[f"capacity_{g}_kwh_day" for g in groups]].to_numpy(dtype=float)
     lone = (able > 0).sum(axis=1) == 1
-    needs = offers["cost_pkr"].to_numpy(dtype=float)
-    cap = offers["offer_id"].map(dict(need.cap)).to_numpy(dtype=float)
+    needs, known = offers["cost_pkr"].to_numpy(dtype=float), need.cap
+    ids = offers["offer_id"].astype(str)
+    cap = known * needs if isinstance(known, float) else np.array([known[o] for o in ids])
     texts = []
     for column, group in enumerate(groups):
         only = lone & (able[:, column] > 0)

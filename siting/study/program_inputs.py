@@ -31,7 +31,8 @@ class Need:
     offers: pd.DataFrame  # `cost_pkr`: the need of each offer over its life (present value, PKR)
     # Present value of the margin on one kWh/day over the life, by class.
     margin_pkr: dict[str, float]
-    cap: Mapping[str, float]  # cap on public money (PKR), by offer_id
+    # Cap on public money: PKR by offer_id, or one share of the need for all offers.
+    cap: float | Mapping[str, float]
     sales_share: float  # share of the planned sales at which a station must break even
     concessions: Mapping[str, str]  # the concession of each site that has one, by site_id
 
