@@ -154,8 +154,7 @@ def alternatives_of(
     new = plan.new_sites["site_id"].astype(str).tolist()
     open_sites = set(plan.offers.loc[may_be_built(plan.offers), "site_id"].astype(str))
     open_sites -= set(asked.forbidden)
-    near = nearest_places(plan.sites, plan.candidates, plan.service, asked.reach, open_sites)
-    places = near.to_dict("index")
+    places = nearest_places(plan, asked.reach, open_sites).to_dict("index")
     served = plan.sites.set_index("site_id")["served_kwh_day"].astype(float)
 
     def texts_of(site: str) -> Iterator[str]:
@@ -173,23 +172,18 @@ def alternatives_of(
     return {site: "\n".join(texts_of(site)) for site in new}
 
 
-def nearest_places(
-    sites: gpd.GeoDataFrame,
-    candidates: gpd.GeoDataFrame,
-    service: pd.DataFrame,
-    reach: pd.DataFrame,
-    open_sites: Collection[str],
-) -> pd.DataFrame:
-    """Return the nearest free place and the nearest other station of each station.
+def nearest_places(plan: Plan, reach: pd.DataFrame, open_sites: Collection[str]) -> pd.DataFrame:
+    """Return the nearest free place and the nearest other station of each station of a plan.
 
-    `sites` (existing and new stations) and `candidates` have ``site_id``, ``name`` and ``geometry``
-    (metres). `open_sites` are the sites where a station is possible. Columns, by ``site_id``:
+    `open_sites` are the sites where a station is possible. Columns, by ``site_id``:
     ``place`` (the nearest free place), ``place_m``, ``place_share`` (share of the station's energy
     from cells within reach of the place), ``station`` (the nearest other station) and
     ``station_m``. Distances are straight-line (m).
     """
+    sites, service = plan.sites, plan.service
     ids = sites["site_id"].astype(str).to_numpy()
-    free = candidates[candidates["site_id"].astype(str).isin(set(open_sites) - set(ids))]
+    open_ = plan.candidates["site_id"].astype(str).isin(set(open_sites) - set(ids))
+    free = plan.candidates[open_]
     place, place_m = _nearest(sites, free, same_sites=False)
     station, station_m = _nearest(sites, sites, same_sites=True)
     out = pd.DataFrame(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from siting import economics
-from siting.outcome import Line, Outcome
+from siting.outcome import Line
 from siting.plan import Plan
 from siting.sites.chargers_text import counts_if_listed
 from siting.study.program_inputs import Asked, money_of
@@ -98,20 +98,14 @@ def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
 
 
 @stage()
-def binding(
-    plan: Plan,
-    asked: Asked,
-    outcome: Outcome,
-    business_rules: economics.BusinessRules,
-    certificate: Table | None,
-) -> list[str]:
+def binding(plan: Plan, asked: Asked, certificate: Table | None) -> list[str]:
     """The limits that keep the plan from serving more, in plain words; empty if none is known.
 
     If nearly all demand is served, the list says so instead of limits on places and money.
     """
     wanted = float(plan.classes["demand_kwh_day"].sum())
     if wanted <= 0 or plan.new_sites.empty:
-        return _cannot_pass(asked, business_rules)
+        return _cannot_pass(asked)
     unserved = wanted - plan.served_kwh_day
     if unserved <= LITTLE * wanted:
         texts = [
@@ -119,8 +113,8 @@ def binding(
             f"{max(unserved, 0.0):,.0f} kWh/day"
         ]
     else:
-        texts = [*_sites(plan, asked), *_money(plan, outcome, certificate)]
-    return [*texts, *_cannot_pass(asked, business_rules), *_without_money(plan, asked)]
+        texts = [*_sites(plan, asked), *_money(plan, certificate)]
+    return [*texts, *_cannot_pass(asked), *_without_money(plan, asked)]
 
 
 @stage()
@@ -197,13 +191,13 @@ def _sites(plan: Plan, asked: Asked) -> list[str]:
     return ["every new station has the largest size that its place allows"] if largest else []
 
 
-def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> list[str]:
+def _money(plan: Plan, certificate: pd.DataFrame | None) -> list[str]:
     """Return a message if the dual price of money proves that more money adds almost nothing."""
-    bound = outcome.bound_kwh_day
-    if bound is None or certificate is None or not math.isfinite(outcome.budget_pkr):
+    bound, budget_pkr = plan.outcome.bound_kwh_day, plan.outcome.budget_pkr
+    if bound is None or certificate is None or not math.isfinite(budget_pkr):
         return []
     price = certificate.loc[certificate["row"] == "money", "price"].astype(float)
-    added_pkr = TEN_TIMES * max(outcome.budget_pkr, MILLION)
+    added_pkr = TEN_TIMES * max(budget_pkr, MILLION)
     more = float(price.sum()) * added_pkr
     if more > LITTLE * plan.served_kwh_day:
         return []
@@ -213,7 +207,7 @@ def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> li
     ]
 
 
-def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
+def _cannot_pass(asked: Asked) -> list[str]:
     """Return messages about charger groups that even the largest subsidy cannot make viable."""
     need = asked.need
     if need is None:
@@ -228,9 +222,9 @@ def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
     texts = []
     for column, group in enumerate(groups):
         only = lone & (able[:, column] > 0)
-        if not only.any() or group not in rules.prices_pkr_kwh:
+        if not only.any() or group not in asked.rules.prices_pkr_kwh:
             continue
-        worth = economics.worth_pkr_kwh_day(rules, group)
+        worth = economics.worth_pkr_kwh_day(asked.rules, group)
         left = worth * able[only, column] + cap[only] - needs[only]
         if (left < -LITTLE_PKR).all():
             texts.append(

@@ -22,7 +22,7 @@ from siting.economics.break_even import SHARE
 from siting.plan import Plan
 from siting.sites.chargers_text import counts_if_listed
 from siting.sites.costs import bays_needed
-from siting.study.program_inputs import subsidy_of
+from siting.study.program_inputs import Asked, subsidy_of
 from siting.study.recounted import sold_by_group
 from siting.study.stages import Table, stage
 from siting.tables import capacity_columns
@@ -62,14 +62,8 @@ _UNITS = {
 }
 
 
-@stage("offers.subsidy", "program.model")
-def station_accounts(
-    config: Config,
-    plan: Plan,
-    business_rules: economics.BusinessRules,
-    site_costs: sites.SiteCosts,
-    compatibility: Table,
-) -> Accounts | None:
+@stage()
+def station_accounts(plan: Plan, asked: Asked, site_costs: sites.SiteCosts) -> Accounts | None:
     """Sales, costs and subsidies of the new stations; None if the plan builds none."""
     case = plan.tables["business"].set_index("offer_id")
     if case.empty:
@@ -80,9 +74,9 @@ def station_accounts(
     return Accounts(
         offers,
         case["sold_kwh_day"].to_numpy(dtype=float),
-        business_rules,
-        subsidy_of(config),
-        sold_by_group(plan.service, offers, business_rules, compatibility),
+        asked.rules,
+        subsidy_of(asked.config),
+        sold_by_group(plan.service, offers, asked.rules, asked.compatibility),
         site_costs.land_bay_month_pkr if leased else None,
     )
 

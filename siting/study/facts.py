@@ -69,7 +69,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
     gain = earnings(config, plan, cards.lost)
     # These lines come before `study.binding`, whose certificate uses up the spare time.
     beside = lines_beside(study)
-    power = power_per_ev(config, plan, study.compatibility, study.energy)
+    power = power_per_ev(study, plan)
     untold = f"of the {len(cards.new):,} new stations, {cards.blank}; siting explain RUN SITE "
     untold += "computes it for one station"
     told = (
@@ -288,20 +288,18 @@ average; least: s0007, 4.9); program.least_gain would leave it out: s0007']
     ]
 
 
-def power_per_ev(
-    config: Config, plan: Plan, compatibility: pd.DataFrame, vehicles: pd.DataFrame
-) -> dict[str, Any]:
+def power_per_ev(study: Study, plan: Plan) -> dict[str, Any]:
     """Return the charging power per electric vehicle of ``limits.ev_classes`` (kW).
 
-    Existing stations are included. `vehicles` has the area's electric vehicles by class. Keys:
+    Existing stations are included. Keys:
     ``classes``, ``vehicles``, ``power_kw`` (of the chargers for these classes), ``kw_per_ev`` and
     ``afir_kw`` (EU requirement per battery-electric car). Empty if there are no such vehicles.
     """
-    classes = list(config.program.limits.ev_classes)
+    classes, vehicles = list(study.config.program.limits.ev_classes), study.energy
     count = float(vehicles.loc[vehicles["vehicle_class"].isin(classes), "vehicles"].sum())
     if not count > 0:
         return {}
-    kw = power_for(config, plan.offers, compatibility)
+    kw = power_for(study.config, plan.offers, study.compatibility)
     power_kw = sum(kw.get(str(offer), 0.0) for offer in plan.sites["offer_id"])
     return {
         "classes": classes,

@@ -146,8 +146,7 @@ def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
     budgets = list(years.budgets_pkr.items())
     for t, (year, granted) in enumerate(budgets):
         offers = _standing(asked.offers, stands, upgrades=years.upgrades)
-        last = t == len(budgets) - 1
-        alone = _one_year(asked, year, offers, granted + carried, drawn, last=last)
+        alone = _one_year(asked, year, offers, granted + carried, drawn)
         try:
             program = program_of(alone)
         except InfeasibleError:
@@ -164,15 +163,9 @@ def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
 
 
 def _one_year(
-    asked: Asked,
-    year: int,
-    offers: pd.DataFrame,
-    budget_pkr: float,
-    drawn: Mapping[str, float],
-    *,
-    last: bool,
+    asked: Asked, year: int, offers: pd.DataFrame, budget_pkr: float, drawn: Mapping[str, float]
 ) -> Asked:
-    """Return the inputs of a single year. Rules on the last year apply only if `last` is true."""
+    """Return the inputs of a single year. Rules on the last year apply only to it."""
     keys: dict[str, object] = {"years": None, "budget_pkr": budget_pkr}
     # Money drawn in earlier years is no longer available.
     gone = [sum(limit.use.get(o, 0.0) * pkr for o, pkr in drawn.items()) for limit in asked.limits]
@@ -181,7 +174,7 @@ def _one_year(
         for limit, pkr in zip(asked.limits, gone, strict=True)
     )
     required = asked.required
-    if not last:
+    if year != list(asked.own)[-1]:
         limits, required = tuple(one for one in limits if one.at_least <= 0), ()
         if asked.config.program.floors_in == "last":
             keys |= NO_FLOORS

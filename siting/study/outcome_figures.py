@@ -356,8 +356,7 @@ def lines_of(
         yield Line(f"least_{money}", f"Least {MONEY[money]}", text)
     yield from also("money_left")
     if "cost_to_all" in tables:
-        values = asked.to_all.value_pkr_h
-        yield from cost_lines(tables["cost_to_all"], values, years=keys.years is not None)
+        yield from cost_lines(tables["cost_to_all"], asked)
     yield from also("mandates_cost", "mandates_pooled")
     for one in outcome.proofs[1:]:
         yield then_line(one, outcome)
@@ -393,12 +392,12 @@ def _robust(answer: Answer, best_plans: Sequence[Answer]) -> pd.DataFrame:
     )
 
 
-def cost_lines(table: pd.DataFrame, value_pkr_h: Mapping[str, float], *, years: bool) -> list[Line]:
+def cost_lines(table: pd.DataFrame, asked: Asked) -> list[Line]:
     """Return headline figures on the cost of stations, and the cost and value of drivers' time."""
     cost = {part: pkr / MILLION for part, pkr in zip(table["part"], table["pkr_year"], strict=True)}
-    values = value_pkr_h.items()
+    values = asked.to_all.value_pkr_h.items()
     minute = ", ".join(f"{pkr / 60:.2f} ({name.replace('_', ' ')})" for name, pkr in values)
-    over = ", a weighted sum over the years" if years else ""
+    over = ", a weighted sum over the years" if asked.config.program.years else ""
     return [
         Line(
             "cost_to_all",
