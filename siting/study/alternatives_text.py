@@ -252,23 +252,18 @@ def _lost_text(served_kwh: float, lost_kwh: float) -> str:
     >>> _lost_text(200.0, 0.0)[:58]
     'As things stand, without it nothing would go unserved: oth'
     """
-    share = lost_kwh / served_kwh if served_kwh > 0 else 0.0
+    if served_kwh <= 0:
+        return "It serves nobody, so nothing would go unserved without it."
+    share, whole = lost_kwh / served_kwh, f"its {_kwh(served_kwh)} kWh/day"
     if share <= NONE_SHARE:
-        return (
-            "As things stand, without it nothing would go unserved: other stations in reach have "
-            "room for all it serves."
-            if served_kwh > 0
-            else "It serves nobody, so nothing would go unserved without it."
+        text = "nothing would go unserved: other stations in reach have room for all it serves"
+    elif share >= ALL_SHARE:
+        text = f"all of {whole} would go unserved: the other stations are full or out of reach"
+    else:
+        text = (
+            f"{_kwh(lost_kwh)} of {whole} would go unserved; other stations have room for the rest"
         )
-    if share >= ALL_SHARE:
-        return (
-            f"As things stand, without it all of its {_kwh(served_kwh)} kWh/day would go unserved: "
-            "the other stations are full or out of reach."
-        )
-    return (
-        f"As things stand, without it {_kwh(lost_kwh)} of its {_kwh(served_kwh)} kWh/day would go "
-        "unserved; other stations have room for the rest."
-    )
+    return f"As things stand, without it {text}."
 
 
 def _replanned_text(again: Replanned, lost_kwh: float) -> str:

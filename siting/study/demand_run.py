@@ -240,8 +240,7 @@ def _hours(wanted_by_row: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     """Return the mean load (kW) in each hour of the day, by vehicle class."""
     wanted = wanted_by_row.groupby("vehicle_class")["demand_kwh_day"].sum()
     hours = sessions.set_index("vehicle_class").loc[wanted.index, demand.HOURS]
-    load = hours.mul(wanted, axis=0).T.reset_index(drop=True)
-    load.columns = [f"{name}_kw" for name in load.columns]
+    load = hours.mul(wanted, axis=0).T.reset_index(drop=True).add_suffix("_kw")
     load.insert(0, "all_kw", load.sum(axis=1))
     load.insert(0, "hour", range(24))
     return load
