@@ -216,8 +216,7 @@ def _nearest(
     count = len(sites)
     if len(others) <= int(same_sites):
         return np.full(count, -1), np.full(count, np.nan)
-    here = np.column_stack([sites.geometry.x, sites.geometry.y])
-    there = np.column_stack([others.geometry.x, others.geometry.y])
+    here, there = (layer.get_coordinates().to_numpy() for layer in (sites, others))
     far_m = np.hypot(*(here[:, None, :] - there[None, :, :]).transpose(2, 0, 1))
     if same_sites:
         np.fill_diagonal(far_m, np.inf)

@@ -221,8 +221,7 @@ def figure_swings(
     moved = list(_moved_money(station_accounts, sourced_figures))
     moved += _moved_costs(config, station_accounts, sourced_figures)
     if config.demand.table is None:
-        ends = people_to_energy.sensitivity(area)
-        moved += _moved_demand(plan, station_accounts, sourced_figures, ends)
+        moved += _moved_demand(plan, station_accounts, sourced_figures, area)
     named = {}
     for row, at in moved:
         name = "|".join(str(row[column]) for column in columns[:3])
@@ -350,7 +349,7 @@ def _with_life(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, cha
 
 
 def _moved_demand(
-    plan: Plan, accounts: Accounts, figures: pd.DataFrame, ends: pd.DataFrame
+    plan: Plan, accounts: Accounts, figures: pd.DataFrame, area: people_to_energy.Area
 ) -> Moved:
     """Yield each demand figure and its `At` function, with ranges in total energy (kWh/day)."""
     offers = accounts.offers
@@ -371,7 +370,7 @@ def _moved_demand(
         sold = np.maximum(np.minimum(sells, able) - stands, 0.0)
         return accounts.selling(sold)
 
-    for row in ends.to_dict("records"):
+    for row in people_to_energy.sensitivity(area).to_dict("records"):
         classes = [c for c in str(row["vehicle_class"]).split(", ") if c] or list(wanted.index)
         mine = figures[(figures["figure"] == row["figure"]) & figures["of"].isin([*classes, ""])]
         mine = mine.assign(low=row["low_kwh_day"], high=row["high_kwh_day"])

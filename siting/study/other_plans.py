@@ -168,10 +168,9 @@ def _one_year(
     """Return the inputs of a single year. Rules on the last year apply only to it."""
     keys: dict[str, object] = {"years": None, "budget_pkr": budget_pkr}
     # Money drawn in earlier years is no longer available.
-    gone = [sum(limit.use.get(o, 0.0) * pkr for o, pkr in drawn.items()) for limit in asked.limits]
     limits = tuple(
-        replace(limit, at_most=max(limit.at_most - pkr, 0.0)) if limit.per_rupee else limit
-        for limit, pkr in zip(asked.limits, gone, strict=True)
+        replace(one, at_most=max(one.at_most - one.used(drawn), 0.0)) if one.per_rupee else one
+        for one in asked.limits
     )
     required = asked.required
     if year != list(asked.own)[-1]:

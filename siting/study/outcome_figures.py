@@ -173,8 +173,7 @@ class _Told:
         people = zones["zone"].map(asked.people).fillna(0.0).to_numpy(dtype=float)
         weight = people if people.sum() > 0 else zones["demand_kwh_day"].to_numpy(dtype=float)
         equal = gini(zones["served_share"].to_numpy(dtype=float), weight)
-        aims = zip(answer.proofs, answer.program.aims, strict=True)
-        proof = next(one.proof for one, aim in aims if aim.groups)
+        proof = next(one.proof for one in answer.proofs if one.aim == WorstShare.name)
         program = replace(answer.program, aims=(MostWorth(),))
         usual = self.effort.attempt(program, 0.5, answer.offers)
         even, price = f"{equal:.3f}", NOT_FOUND
