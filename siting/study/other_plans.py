@@ -59,10 +59,11 @@ class Effort:
             return None
 
 
-def only_these(
-    asked: Asked, offers: Mapping[int | None, Sequence[str]]
-) -> dict[int | None, pd.DataFrame]:
-    """Return, by year, how given offers serve the configuration's own demand."""
+def only_these(asked: Asked, built: pd.DataFrame) -> dict[int | None, pd.DataFrame]:
+    """Return, by year, how a plan's stations serve the configuration's own demand.
+
+    `built` has the ``offer_id`` of each station, by ``year``.
+    """
     services = {}
     # The offers already satisfy all limits.
     bare = instance_of(replace(asked, limits=(), required=()))
@@ -70,7 +71,8 @@ def only_these(
         kwh = demand.set_index("demand_id")["demand_kwh_day"]
         program = Program(bare, asked.config.program.model).scenarios({"own": 1.0}, {"own": kwh})
         worth = None if asked.own_worth is None else {"own": asked.own_worth[year]}
-        services[year] = plan_of(counted(program, asked, worth), offers[year]).service()
+        offers = (built if year is None else built[built["year"] == year])["offer_id"].unique()
+        services[year] = plan_of(counted(program, asked, worth), offers.tolist()).service()
     return services
 
 

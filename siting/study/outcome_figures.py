@@ -62,10 +62,7 @@ def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None
     if config.program.scenarios is None:
         services = {year: answer.service("" if year is None else str(year)) for year in years}
     else:
-        built = outcome.built
-        by_year = {y: built if y is None else built[built["year"] == y] for y in years}
-        stand = {year: rows["offer_id"].unique().tolist() for year, rows in by_year.items()}
-        services = only_these(asked, stand)
+        services = only_these(asked, outcome.built)
     last = years[-1]
     cost = asked.offers.set_index("offer_id")["cost_pkr"].astype(float)
     outcome = replace(
