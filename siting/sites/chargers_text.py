@@ -39,15 +39,11 @@ def charger_counts(text: str) -> tuple[dict[str, int], float | None]:
     return counts, standing
 
 
-def counts_if_listed(text: str) -> tuple[dict[str, int], float | None]:
-    """Return `charger_counts`, or ``({}, None)`` for a text of another kind in a user's own table.
-
-    >>> counts_if_listed("8 x lev_3"), counts_if_listed("a fast charger")
-    (({'lev_3': 8}, None), ({}, None))
-    """
+def readable_counts(text: str) -> tuple[dict[str, int], float | None]:
+    """Return the `charger_counts` of a string, or ``({}, None)`` if it cannot be parsed."""
     try:
         return charger_counts(text)
-    except ValueError:
+    except ValueError:  # a user's own table may have any description here
         return {}, None
 
 
@@ -84,7 +80,7 @@ def told_as(configuration: str, chargers: str) -> str:
     '1 x 22 kW (stands) + 2 x dc_60, grid upgraded'
     """
     bare = configuration.removeprefix(EXTENDED).removesuffix(UPGRADED)
-    counts, _ = counts_if_listed(chargers)
+    counts, _ = readable_counts(chargers)
     if not counts or bare != size_name(counts):
         return configuration
     return chargers + (", grid upgraded" if configuration.endswith(UPGRADED) else "")

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from siting.errors import Fault, InputError, refuse
-from siting.sites.chargers_text import counts_if_listed, size_name
+from siting.sites.chargers_text import charger_counts, size_name
 from siting.sites.configurations import EXTENDED, UPGRADED, Configurations
 from siting.sites.fitting import Flags
 from siting.sites.waiting import Floats
@@ -118,7 +118,7 @@ def shown_offers(
     told = pd.DataFrame({"bare": bare, "chargers": offers["chargers"].astype(str)})
     of = told.groupby(["bare", "chargers"], sort=False).ngroup().to_numpy()
     distinct = told.drop_duplicates()
-    counts = [counts_if_listed(chargers)[0] for chargers in distinct["chargers"]]
+    counts = [_counts(chargers)[0] for chargers in distinct["chargers"]]
     made = np.array(
         [
             bool(added) and name not in bundles and name == size_name(added)
@@ -149,7 +149,7 @@ def step_text(before: str, after: str) -> str:
     >>> step_text("8 x lev_3 + 1 x dc_60", "12 x lev_3 + 1 x dc_60")
     '4 x lev_3 more'
     """
-    (one, stood), (two, stands) = map(counts_if_listed, (before, after))
+    (one, stood), (two, stands) = _counts(before), _counts(after)
     if not (one or stood) or not (two or stands):
         return ""
     more = {name: two.get(name, 0) - one.get(name, 0) for name in {**one, **two}}
@@ -158,6 +158,14 @@ def step_text(before: str, after: str) -> str:
         for name, number in more.items()
         if number
     )
+
+
+def _counts(chargers: str) -> tuple[dict[str, int], float | None]:
+    """Parse a string into added chargers and existing power; ``({}, None)`` if it is unreadable."""
+    try:
+        return charger_counts(chargers)
+    except ValueError:
+        return {}, None
 
 
 def _steps(counts: list[dict[str, int]], made: Flags) -> Floats:

@@ -11,7 +11,7 @@ import pandas as pd
 from siting import economics
 from siting.outcome import Line
 from siting.plan import Plan
-from siting.sites.chargers_text import counts_if_listed
+from siting.sites.chargers_text import readable_counts
 from siting.study.program_inputs import Asked, money_of
 from siting.study.revalue import by_class, service_of
 from siting.study.stages import Table, stage
@@ -88,7 +88,7 @@ def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for offer in offers.to_dict("records"):
         row = dict.fromkeys(groups, 0)
-        for name, number in counts_if_listed(str(offer["chargers"]))[0].items():
+        for name, number in readable_counts(str(offer["chargers"]))[0].items():
             if name in kinds:
                 row[str(kinds[name]["charger_group"])] += number * int(kinds[name]["ports"])
         most = max(groups, key=lambda g: offer[f"capacity_{g}_kwh_day"])

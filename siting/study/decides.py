@@ -20,7 +20,7 @@ from siting.config import Config
 from siting.economics import PRICE, Accounts
 from siting.economics.break_even import SHARE
 from siting.plan import Plan
-from siting.sites.chargers_text import counts_if_listed
+from siting.sites.chargers_text import readable_counts
 from siting.sites.costs import bays_needed
 from siting.study.program_inputs import Asked, subsidy_of
 from siting.study.recounted import sold_by_group
@@ -274,7 +274,7 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
 
     types = sites.charger_catalogue(config.offers.chargers_csv)
     types = types.set_index(types["charger_id"].astype(str))
-    counts = [counts_if_listed(str(text))[0] for text in offers["chargers"]]
+    counts = [readable_counts(str(text))[0] for text in offers["chargers"]]
     built = pd.DataFrame(counts, index=offers.index, columns=types.index).fillna(0.0)
     standing = types[(built > 0).any().to_numpy()]  # only the charger types in use affect a cost
     for row in _rows(figures, "capex_pkr"):
