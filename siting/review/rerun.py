@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from siting import __version__
 from siting.config import load
 from siting.errors import Fault, InputError, SitingError
 from siting.files import read_csv
@@ -229,8 +230,10 @@ def _plan(before: list[str], plan: Plan) -> Compared:
 
 
 def _versions(before: dict[str, Any]) -> Compared:
-    was = {name: before[name] for name in ("siting", "python", "platform")} | before["packages"]
-    is_ = versions()
+    was, is_ = (
+        {name: facts[name] for name in ("siting", "python", "platform")} | facts["packages"]
+        for facts in (before, {"siting": __version__, **versions()})
+    )
     lines = tuple(
         f"{name}: was {was.get(name, 'none')}, is {is_.get(name, 'none')}"
         for name in dict.fromkeys([*was, *is_])

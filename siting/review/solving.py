@@ -81,10 +81,10 @@ def other_plans(
     effort = effort_for(asked, time_limit_s)
     try:
         program = program_of(asked)
-        plans, table, sites = alternatives(program, stored_answer(program, outcome), wanted, effort)
+        table, sites = alternatives(program, stored_answer(program, outcome), wanted, effort)
     except SitingError as err:
         return str(err)
-    return table, sites, len(plans) == count or effort.left_s > 0
+    return table, sites, len(table) == count or effort.left_s > 0
 
 
 # --- words ---------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from siting.economics import money_figures
+from siting.plan import Plan
 
 # A shortfall below this share of the cost counts as a rounding error.
 NONE = 1e-6
@@ -76,13 +77,9 @@ def at_risk_in_words(risk: Mapping[str, Any]) -> str:
 
 
 def public_money(
-    sites: pd.DataFrame,
-    case: pd.DataFrame,
-    classes: pd.DataFrame,
-    vehicles: Mapping[str, float],
-    pkr_per_usd: float | None = None,
+    plan: Plan, case: pd.DataFrame, vehicles: Mapping[str, float], pkr_per_usd: float | None
 ) -> dict[str, Any]:
-    """Return the ``run.json`` fields about public money for new stations (constant PKR).
+    """Return the ``run.json`` fields about public money for a plan's new stations (constant PKR).
 
     `case` is the business case of each new station, and `vehicles` the area's vehicles by class.
     Keys: ``pkr_per_usd``; ``new_stations``; ``stations_without_need`` (stations that need no public
@@ -94,11 +91,12 @@ def public_money(
     figures = money_figures().set_index("item")["value"].astype(float)
     paid, lacks = case["subsidy_pkr"], case["lacking_pkr"]
     sold = float(case["sold_kwh_day"].sum())
-    stations = sites.set_index("site_id").reindex(case["site_id"])
+    stations = plan.sites.set_index("site_id").reindex(case["site_id"])
     to_cars = stations.get("served_car_kwh_day", pd.Series(0.0, index=stations.index)).astype(float)
     served_kwh = stations["served_kwh_day"].astype(float)
     share = (to_cars / served_kwh.where(served_kwh > 0)).fillna(0.0).to_numpy()
-    wanted = float(classes.loc[classes["vehicle_class"] == "car", "demand_kwh_day"].sum())
+    of_cars = plan.classes["vehicle_class"] == "car"
+    wanted = float(plan.classes.loc[of_cars, "demand_kwh_day"].sum())
     car_kwh = float((case["sold_kwh_day"] * share).sum())
     cars = vehicles.get("car", 0.0) * car_kwh / wanted if wanted > 0 else 0.0
     return {

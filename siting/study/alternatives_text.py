@@ -99,29 +99,23 @@ def cards(context: Context, study: Any, plan: Plan, instance: Instance, asked: A
     return Cards(tuple(plan.new_sites["site_id"].astype(str)), lost, replanned, texts)
 
 
-def _by_money(plan: Plan, sites: Collection[str]) -> list[str]:
-    """Return the new stations among `sites`, in descending order of subsidy."""
-    new = plan.new_sites.sort_values(["subsidy_pkr", "site_id"], ascending=[False, True])
-    return [site for site in new["site_id"].astype(str) if site in sites]
-
-
 def losses_of(plan: Plan, instance: Instance, clock: Clock, count: Count) -> dict[str, float]:
     """Return, for each new station, the energy lost if that station is not built (kWh/day).
 
-    The most subsidised stations are computed first; stations not reached in time are left out.
+    The most subsidised stations come first; stations not reached in time are left out.
     """
-    new = plan.new_sites["site_id"].astype(str).tolist()
-    if not new:
+    new = plan.new_sites.sort_values(["subsidy_pkr", "site_id"], ascending=[False, True])
+    if new.empty:
         return {}
-    offers, lost = plan.outcome.offers, {}
+    offers, lost = plan.outcome.offers, dict[str, float]()
     standing = only_offers(instance, instance.positions_of(offers))
     values = Marginal(Program(instance, plan.outcome.model), offers, standing)
-    for site in _by_money(plan, new):
+    for site in new["site_id"].astype(str):
         if not clock.more():
             break
         lost[site] = values.loss(site)
         count(len(lost), len(new))
-    return {site: lost[site] for site in new if site in lost}
+    return lost
 
 
 def replanned_of(
@@ -130,8 +124,8 @@ def replanned_of(
     """Return an upper bound on each station's loss if the station's subsidy is spent elsewhere.
 
     The bound is the loss if the best other station within budget and limits is built or enlarged. A
-    full re-plan (`siting replan RUN --drop`) may lose even less. `lost` is from `losses_of`.
-    Stations without a loss, and stations not reached in time, are left out.
+    full re-plan (`siting replan RUN --drop`) may lose even less. `lost` is from `losses_of`, whose
+    order is kept. Stations without a loss, and stations not reached in time, are left out.
     """
     some = [site for site, kwh in lost.items() if kwh > 0]
     if not some or clock.steps == 0:
@@ -139,7 +133,7 @@ def replanned_of(
     instance = instance_of(in_the_end(asked, plan.outcome.budget_pkr))
     marginal = Marginal(Program(instance, plan.outcome.model), plan.outcome.offers)
     out: dict[str, Replanned] = {}
-    for site in _by_money(plan, some):
+    for site in some:
         if not clock.more():
             break
         best = marginal.best_elsewhere([site], count=1, larger=True)
@@ -160,8 +154,7 @@ def alternatives_of(
     new = plan.new_sites["site_id"].astype(str).tolist()
     open_sites = set(plan.offers.loc[may_be_built(plan.offers), "site_id"].astype(str))
     open_sites -= set(asked.forbidden)
-    near = nearest_places(plan.sites, plan.candidates, plan.service, asked.reach, open_sites)
-    places = near.to_dict("index")
+    places = nearest_places(plan, asked.reach, open_sites).to_dict("index")
     served = plan.sites.set_index("site_id")["served_kwh_day"].astype(float)
 
     def texts_of(site: str) -> Iterator[str]:
@@ -179,23 +172,18 @@ def alternatives_of(
     return {site: "\n".join(texts_of(site)) for site in new}
 
 
-def nearest_places(
-    sites: gpd.GeoDataFrame,
-    candidates: gpd.GeoDataFrame,
-    service: pd.DataFrame,
-    reach: pd.DataFrame,
-    open_sites: Collection[str],
-) -> pd.DataFrame:
-    """Return the nearest free place and the nearest other station of each station.
+def nearest_places(plan: Plan, reach: pd.DataFrame, open_sites: Collection[str]) -> pd.DataFrame:
+    """Return the nearest free place and the nearest other station of each station of a plan.
 
-    `sites` (existing and new stations) and `candidates` have ``site_id``, ``name`` and ``geometry``
-    (metres). `open_sites` are the sites where a station is possible. Columns, by ``site_id``:
+    `open_sites` are the sites where a station is possible. Columns, by ``site_id``:
     ``place`` (the nearest free place), ``place_m``, ``place_share`` (share of the station's energy
     from cells within reach of the place), ``station`` (the nearest other station) and
     ``station_m``. Distances are straight-line (m).
     """
+    sites, service = plan.sites, plan.service
     ids = sites["site_id"].astype(str).to_numpy()
-    free = candidates[candidates["site_id"].astype(str).isin(set(open_sites) - set(ids))]
+    open_ = plan.candidates["site_id"].astype(str).isin(set(open_sites) - set(ids))
+    free = plan.candidates[open_]
     place, place_m = _nearest(sites, free, same_sites=False)
     station, station_m = _nearest(sites, sites, same_sites=True)
     out = pd.DataFrame(
@@ -228,8 +216,7 @@ def _nearest(
     count = len(sites)
     if len(others) <= int(same_sites):
         return np.full(count, -1), np.full(count, np.nan)
-    here = np.column_stack([sites.geometry.x, sites.geometry.y])
-    there = np.column_stack([others.geometry.x, others.geometry.y])
+    here, there = (layer.get_coordinates().to_numpy() for layer in (sites, others))
     far_m = np.hypot(*(here[:, None, :] - there[None, :, :]).transpose(2, 0, 1))
     if same_sites:
         np.fill_diagonal(far_m, np.inf)
@@ -264,23 +251,18 @@ def _lost_text(served_kwh: float, lost_kwh: float) -> str:
     >>> _lost_text(200.0, 0.0)[:58]
     'As things stand, without it nothing would go unserved: oth'
     """
-    share = lost_kwh / served_kwh if served_kwh > 0 else 0.0
+    if served_kwh <= 0:
+        return "It serves nobody, so nothing would go unserved without it."
+    share, whole = lost_kwh / served_kwh, f"its {_kwh(served_kwh)} kWh/day"
     if share <= NONE_SHARE:
-        return (
-            "As things stand, without it nothing would go unserved: other stations in reach have "
-            "room for all it serves."
-            if served_kwh > 0
-            else "It serves nobody, so nothing would go unserved without it."
+        text = "nothing would go unserved: other stations in reach have room for all it serves"
+    elif share >= ALL_SHARE:
+        text = f"all of {whole} would go unserved: the other stations are full or out of reach"
+    else:
+        text = (
+            f"{_kwh(lost_kwh)} of {whole} would go unserved; other stations have room for the rest"
         )
-    if share >= ALL_SHARE:
-        return (
-            f"As things stand, without it all of its {_kwh(served_kwh)} kWh/day would go unserved: "
-            "the other stations are full or out of reach."
-        )
-    return (
-        f"As things stand, without it {_kwh(lost_kwh)} of its {_kwh(served_kwh)} kWh/day would go "
-        "unserved; other stations have room for the rest."
-    )
+    return f"As things stand, without it {text}."
 
 
 def _replanned_text(again: Replanned, lost_kwh: float) -> str:

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from siting import economics
-from siting.outcome import Line, Outcome
+from siting.outcome import Line
 from siting.plan import Plan
-from siting.sites.chargers_text import charger_counts
+from siting.sites.chargers_text import readable_counts
 from siting.study.program_inputs import Asked, money_of
 from siting.study.revalue import by_class, service_of
 from siting.study.stages import Table, stage
@@ -88,7 +88,7 @@ def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for offer in offers.to_dict("records"):
         row = dict.fromkeys(groups, 0)
-        for name, number in counts_in(str(offer["chargers"])).items():
+        for name, number in readable_counts(str(offer["chargers"]))[0].items():
             if name in kinds:
                 row[str(kinds[name]["charger_group"])] += number * int(kinds[name]["ports"])
         most = max(groups, key=lambda g: offer[f"capacity_{g}_kwh_day"])
@@ -97,29 +97,15 @@ def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=groups, dtype=int)
 
 
-def counts_in(text: str) -> dict[str, int]:
-    """Return the number of chargers of each type in a list; empty if the list cannot be parsed."""
-    try:
-        return charger_counts(text)[0]
-    except ValueError:  # a user's own table may have any text here
-        return {}
-
-
 @stage()
-def binding(
-    plan: Plan,
-    asked: Asked,
-    outcome: Outcome,
-    business_rules: economics.BusinessRules,
-    certificate: Table | None,
-) -> list[str]:
+def binding(plan: Plan, asked: Asked, certificate: Table | None) -> list[str]:
     """The limits that keep the plan from serving more, in plain words; empty if none is known.
 
     If nearly all demand is served, the list says so instead of limits on places and money.
     """
     wanted = float(plan.classes["demand_kwh_day"].sum())
     if wanted <= 0 or plan.new_sites.empty:
-        return _cannot_pass(asked, business_rules)
+        return _cannot_pass(asked)
     unserved = wanted - plan.served_kwh_day
     if unserved <= LITTLE * wanted:
         texts = [
@@ -127,8 +113,8 @@ def binding(
             f"{max(unserved, 0.0):,.0f} kWh/day"
         ]
     else:
-        texts = [*_sites(plan, asked), *_money(plan, outcome, certificate)]
-    return [*texts, *_cannot_pass(asked, business_rules), *_without_money(plan, asked)]
+        texts = [*_sites(plan, asked), *_money(plan, certificate)]
+    return [*texts, *_cannot_pass(asked), *_without_money(plan, asked)]
 
 
 @stage()
@@ -205,13 +191,13 @@ def _sites(plan: Plan, asked: Asked) -> list[str]:
     return ["every new station has the largest size that its place allows"] if largest else []
 
 
-def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> list[str]:
+def _money(plan: Plan, certificate: pd.DataFrame | None) -> list[str]:
     """Return a message if the dual price of money proves that more money adds almost nothing."""
-    bound = outcome.bound_kwh_day
-    if bound is None or certificate is None or not math.isfinite(outcome.budget_pkr):
+    bound, budget_pkr = plan.outcome.bound_kwh_day, plan.outcome.budget_pkr
+    if bound is None or certificate is None or not math.isfinite(budget_pkr):
         return []
     price = certificate.loc[certificate["row"] == "money", "price"].astype(float)
-    added_pkr = TEN_TIMES * max(outcome.budget_pkr, MILLION)
+    added_pkr = TEN_TIMES * max(budget_pkr, MILLION)
     more = float(price.sum()) * added_pkr
     if more > LITTLE * plan.served_kwh_day:
         return []
@@ -221,7 +207,7 @@ def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> li
     ]
 
 
-def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
+def _cannot_pass(asked: Asked) -> list[str]:
     """Return messages about charger groups that even the largest subsidy cannot make viable."""
     need = asked.need
     if need is None:
@@ -236,9 +222,9 @@ def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
     texts = []
     for column, group in enumerate(groups):
         only = lone & (able[:, column] > 0)
-        if not only.any() or group not in rules.prices_pkr_kwh:
+        if not only.any() or group not in asked.rules.prices_pkr_kwh:
             continue
-        worth = economics.worth_pkr_kwh_day(rules, group)
+        worth = economics.worth_pkr_kwh_day(asked.rules, group)
         left = worth * able[only, column] + cap[only] - needs[only]
         if (left < -LITTLE_PKR).all():
             texts.append(

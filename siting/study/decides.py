@@ -20,9 +20,9 @@ from siting.config import Config
 from siting.economics import PRICE, Accounts
 from siting.economics.break_even import SHARE
 from siting.plan import Plan
+from siting.sites.chargers_text import readable_counts
 from siting.sites.costs import bays_needed
-from siting.study.binds import counts_in
-from siting.study.program_inputs import subsidy_of
+from siting.study.program_inputs import Asked, subsidy_of
 from siting.study.recounted import sold_by_group
 from siting.study.stages import Table, stage
 from siting.tables import capacity_columns
@@ -62,14 +62,8 @@ _UNITS = {
 }
 
 
-@stage("offers.subsidy", "program.model")
-def station_accounts(
-    config: Config,
-    plan: Plan,
-    business_rules: economics.BusinessRules,
-    site_costs: sites.SiteCosts,
-    compatibility: Table,
-) -> Accounts | None:
+@stage()
+def station_accounts(plan: Plan, asked: Asked, site_costs: sites.SiteCosts) -> Accounts | None:
     """Sales, costs and subsidies of the new stations; None if the plan builds none."""
     case = plan.tables["business"].set_index("offer_id")
     if case.empty:
@@ -80,9 +74,9 @@ def station_accounts(
     return Accounts(
         offers,
         case["sold_kwh_day"].to_numpy(dtype=float),
-        business_rules,
-        subsidy_of(config),
-        sold_by_group(plan.service, offers, business_rules, compatibility),
+        asked.rules,
+        subsidy_of(asked.config),
+        sold_by_group(plan.service, offers, asked.rules, asked.compatibility),
         site_costs.land_bay_month_pkr if leased else None,
     )
 
@@ -146,21 +140,19 @@ the largest subsidy'
     else:
         many += "new station" if one else "new stations"
     word, parts = "below" if rising else "above", list[str]()
+    half, whole = (at(end, up=rising == draw) for end in ("half_no_money_at", "no_money_at"))
     if draw:
         side = "from {} on" if rising else "at {} or less"
-        half, whole = (at(end, up=rising) for end in ("half_no_money_at", "no_money_at"))
         if half and half != whole:
             parts.append(f"{side.format(half)}, half of {many} need none")
             parts[-1] += f", and {side.format(whole)}, none needs any" if whole else ""
         elif whole:
             none = f"{many} needs none" if one else f"none of {many} needs any"
             parts.append(f"{side.format(whole)}, {none}")
-    else:
-        half, whole = (at(end, up=not rising) for end in ("half_no_money_at", "no_money_at"))
-        if whole:
-            first = many if one else f"the first of {many}"
-            parts.append(f"{word} {whole}, {first} needs public money")
-            parts[-1] += f", and {word} {half}, half of them" if half and half != whole else ""
+    elif whole:
+        first = many if one else f"the first of {many}"
+        parts.append(f"{word} {whole}, {first} needs public money")
+        parts[-1] += f", and {word} {half}, half of them" if half and half != whole else ""
     first, last = (at(end, up=not rising) for end in ("first_lost_at", "all_lost_at"))
     if first == _told(row["value"], unit, up=not rising):
         first = ""  # some stations already draw the largest subsidy allowed
@@ -229,8 +221,7 @@ def figure_swings(
     moved = list(_moved_money(station_accounts, sourced_figures))
     moved += _moved_costs(config, station_accounts, sourced_figures)
     if config.demand.table is None:
-        ends = people_to_energy.sensitivity(area)
-        moved += _moved_demand(plan, station_accounts, sourced_figures, ends)
+        moved += _moved_demand(plan, station_accounts, sourced_figures, area)
     named = {}
     for row, at in moved:
         name = "|".join(str(row[column]) for column in columns[:3])
@@ -281,15 +272,13 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
         om = offers["om_pkr_year"] * value / now
         return replace(accounts, offers=offers.assign(om_pkr_year=om))
 
-    def with_fee(due: pd.Series[float], now: float, value: float) -> Accounts:
-        fees = offers["annual_fee_pkr"] + (value - now) * due
-        return replace(accounts, offers=offers.assign(annual_fee_pkr=fees))
-
-    counts = [counts_in(str(text)) for text in offers["chargers"]]
+    types = sites.charger_catalogue(config.offers.chargers_csv)
+    types = types.set_index(types["charger_id"].astype(str))
+    counts = [readable_counts(str(text))[0] for text in offers["chargers"]]
+    built = pd.DataFrame(counts, index=offers.index, columns=types.index).fillna(0.0)
+    standing = types[(built > 0).any().to_numpy()]  # only the charger types in use affect a cost
     for row in _rows(figures, "capex_pkr"):
-        number = [float(one.get(str(row["of"]), 0)) for one in counts]
-        rise = pd.Series(number, index=offers.index)
-        yield row, dearer(row, "charger_cost_pkr", rise, om_share=True)
+        yield row, dearer(row, "charger_cost_pkr", built[str(row["of"])], om_share=True)
     grid = reference.table("grid", config.offers.grid_csv).set_index("item")
     for row in _rows(figures, "grid works"):
         item, value = str(row["of"]), float(row["value"])
@@ -317,12 +306,7 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
             yield row, dearer(row, column, offers[column] / value)
     for row in _rows(figures, "fee"):
         level = str(row["of"]).removeprefix("annual ")
-        due = (offers["neeca_level"] == level).astype(float)
-        yield row, partial(with_fee, due, float(row["value"]))
-    types = sites.charger_catalogue(config.offers.chargers_csv)
-    types = types.set_index(types["charger_id"].astype(str))
-    built = pd.DataFrame(counts, index=offers.index, columns=types.index).fillna(0.0)
-    standing = types[(built > 0).any().to_numpy()]  # only the charger types in use affect a cost
+        yield row, dearer(row, "annual_fee_pkr", (offers["neeca_level"] == level).astype(float))
     for row in _rows(figures, "bays"):
         if str(row["of"]).split()[0] in set(standing["charger_group"]):
             yield row, _with_bays(accounts, built, types, str(row["of"]))
@@ -365,7 +349,7 @@ def _with_life(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, cha
 
 
 def _moved_demand(
-    plan: Plan, accounts: Accounts, figures: pd.DataFrame, ends: pd.DataFrame
+    plan: Plan, accounts: Accounts, figures: pd.DataFrame, area: people_to_energy.Area
 ) -> Moved:
     """Yield each demand figure and its `At` function, with ranges in total energy (kWh/day)."""
     offers = accounts.offers
@@ -386,7 +370,7 @@ def _moved_demand(
         sold = np.maximum(np.minimum(sells, able) - stands, 0.0)
         return accounts.selling(sold)
 
-    for row in ends.to_dict("records"):
+    for row in people_to_energy.sensitivity(area).to_dict("records"):
         classes = [c for c in str(row["vehicle_class"]).split(", ") if c] or list(wanted.index)
         mine = figures[(figures["figure"] == row["figure"]) & figures["of"].isin([*classes, ""])]
         mine = mine.assign(low=row["low_kwh_day"], high=row["high_kwh_day"])

@@ -83,28 +83,26 @@ def demand_to_folder(
 
 def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> DemandRun:
     drawn = demand.energy_quantiles(demand.draw_energy(draws, seed, study.area, study.fleet_paces))
-    runs = demand.energy_scenarios(study.area)
-    ends = runs.pivot_table(
+    ends = demand.energy_scenarios(study.area).pivot_table(
         index="vehicle_class", columns="scenario", values="demand_kwh_day", aggfunc="sum"
     )
-    wanted = study.demand.groupby("vehicle_class")["demand_kwh_day"].sum()
-    classes = pd.DataFrame({"vehicle_class": list(study.config.demand.vehicle_classes)})
-    name = classes["vehicle_class"]
-    classes["vehicles"] = study.energy.set_index("vehicle_class").loc[name, "vehicles"].to_numpy()
-    classes["demand_kwh_day"] = wanted.reindex(name).fillna(0.0).to_numpy(dtype=float)
-    for end in ("low", "high"):
-        classes[f"{end}_kwh_day"] = ends.loc[name, end].to_numpy(dtype=float)
-    load = ["sessions_day", "peak_hour_kw"]
-    classes[load] = demand.session_load(classes, study.sessions)[load]
-    hours = study.sessions.set_index("vehicle_class").loc[name, demand.HOURS].to_numpy(dtype=float)
-    total = classes.drop(columns="vehicle_class").sum()
+    columns = {
+        "vehicles": study.energy.set_index("vehicle_class")["vehicles"],
+        "demand_kwh_day": study.demand.groupby("vehicle_class")["demand_kwh_day"].sum(),
+        "low_kwh_day": ends["low"],
+        "high_kwh_day": ends["high"],
+    }
+    names = pd.Index(study.config.demand.vehicle_classes, name="vehicle_class")
+    classes = pd.DataFrame(columns, names, dtype=float).fillna({"demand_kwh_day": 0.0})
+    load = demand.session_load(classes.reset_index(), study.sessions).set_index("vehicle_class")
+    classes = classes.join(load[["sessions_day", "peak_hour_kw"]])
+    hours = study.sessions.set_index("vehicle_class").loc[names, demand.HOURS].to_numpy(dtype=float)
+    peak_kw = (classes["demand_kwh_day"].to_numpy() @ hours).max()
+    classes.loc["all"] = classes.sum()
     # The classes peak in different hours, so their peaks are not summed.
-    total["peak_hour_kw"] = (classes["demand_kwh_day"].to_numpy() @ hours).max()
-    whole = total.to_frame().T.assign(vehicle_class="all")
-    classes = pd.concat([classes, whole], ignore_index=True)[classes.columns]
-    quantiles = drawn.set_index("vehicle_class").loc[classes["vehicle_class"]]
-    for at, column in enumerate(("p05_kwh_day", "p50_kwh_day", "p95_kwh_day"), 5):
-        classes.insert(at, column, quantiles[column].to_numpy(dtype=float))
+    classes.loc["all", "peak_hour_kw"] = peak_kw
+    for at, column in enumerate(("p05_kwh_day", "p50_kwh_day", "p95_kwh_day"), 4):
+        classes.insert(at, column, drawn.set_index("vehicle_class")[column])
     swings = on_map = pd.DataFrame()
     if sensitivity:
         energy, depots, owned = study.zone_energy, study.depots, ownership_of(study.vehicles)
@@ -140,7 +138,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
     return DemandRun(
         title=study.config.title,
         year=study.config.year,
-        classes=classes.astype({c: float for c in classes.columns if c != "vehicle_class"}),
+        classes=classes.rename_axis("vehicle_class").reset_index(),
         fleet=fleet,
         total_swings=swings,
         map_swings=on_map,
@@ -163,13 +161,12 @@ def _write(
 ) -> None:
     config, asked = study.config, study.config.demand
     note = " ".join(filter(None, (config.note, export.credit_line(study.inputs))))
-    layer = export.wanted_layer(study.cells, study.demand, study.surfaces)
-    outside = export.outside_layer(study.cells, study.demand, study.people_outside)
     # Some GIS programs do not sort layers, and draw the first layer on top.
     layers = {"roads": export.road_layer(study.network.edges)}
     if study.zones is not None:
         layers["zones"] = study.zones
-    layers |= {"outside": outside, "demand": layer}
+    layers["outside"] = export.outside_layer(study.cells, study.demand, study.people_outside)
+    layers["demand"] = export.wanted_layer(study.cells, study.demand, study.surfaces)
     styles = {name: export.styles_of(name, drawn) for name, drawn in layers.items()}
     for name, key in (("demand", "cell_id"), ("outside", None)):
         path = folder / f"{name}.geojson"
@@ -186,7 +183,7 @@ def _write(
             "zones": "Zones in which people are counted",
             "dictionary": "Meaning and unit of each field of each layer",
         },
-        geometry_types={"outside": "Polygon"} if outside.empty else None,
+        geometry_types={"outside": "Polygon"},
         styles=styles,
     )
     if find_spec("matplotlib") is not None:
@@ -243,8 +240,7 @@ def _hours(wanted_by_row: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     """Return the mean load (kW) in each hour of the day, by vehicle class."""
     wanted = wanted_by_row.groupby("vehicle_class")["demand_kwh_day"].sum()
     hours = sessions.set_index("vehicle_class").loc[wanted.index, demand.HOURS]
-    load = hours.mul(wanted, axis=0).T.reset_index(drop=True)
-    load.columns = [f"{name}_kw" for name in load.columns]
+    load = hours.mul(wanted, axis=0).T.reset_index(drop=True).add_suffix("_kw")
     load.insert(0, "all_kw", load.sum(axis=1))
     load.insert(0, "hour", range(24))
     return load

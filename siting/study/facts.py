@@ -69,7 +69,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
     gain = earnings(config, plan, cards.lost)
     # These lines come before `study.binding`, whose certificate uses up the spare time.
     beside = lines_beside(study)
-    power = power_per_ev(config, plan, study.compatibility, study.energy)
+    power = power_per_ev(study, plan)
     untold = f"of the {len(cards.new):,} new stations, {cards.blank}; siting explain RUN SITE "
     untold += "computes it for one station"
     told = (
@@ -156,19 +156,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
             **{name: getattr(config.solver, name) for name in ("seed", "threads", "time_limit_s")},
         },
         "peak_memory_mb": peak_memory_mb(),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "packages": package_versions(),
-    }
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of `siting`, Python, the platform and each package, by name."""
-    return {
-        "siting": __version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        **package_versions(),
+        **versions(),
     }
 
 
@@ -220,15 +208,19 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
     return lines
 
 
-def package_versions() -> dict[str, str]:
-    """Return the versions of the packages that a plan depends on."""
-    versions = {}
+def versions() -> dict[str, Any]:
+    """Return ``python``, ``platform`` and ``packages``: what a plan depends on besides `siting`."""
+    packages = {}
     for name in PACKAGES:
         try:
-            versions[name] = version(name)
+            packages[name] = version(name)
         except PackageNotFoundError:  # a vendored or renamed package must not fail the run
-            versions[name] = "unknown"
-    return versions
+            packages[name] = "unknown"
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": packages,
+    }
 
 
 def peak_memory_mb() -> float | None:
@@ -257,7 +249,7 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
     new = plan.new_sites
     drawn = new.set_index(new["site_id"].astype(str))["subsidy_pkr"].astype(float) / MILLION
     drawn = drawn[drawn > 0]
-    gain = pd.Series({site: kwh for site, kwh in lost.items() if site in drawn.index}, dtype=float)
+    gain = pd.Series(dict(lost), dtype=float).reindex(drawn.index).dropna()
     if gain.empty:
         return {}
     rate = (gain / drawn[gain.index]).sort_values(kind="stable")
@@ -296,20 +288,18 @@ average; least: s0007, 4.9); program.least_gain would leave it out: s0007']
     ]
 
 
-def power_per_ev(
-    config: Config, plan: Plan, compatibility: pd.DataFrame, vehicles: pd.DataFrame
-) -> dict[str, Any]:
+def power_per_ev(study: Study, plan: Plan) -> dict[str, Any]:
     """Return the charging power per electric vehicle of ``limits.ev_classes`` (kW).
 
-    Existing stations are included. `vehicles` has the area's electric vehicles by class. Keys:
+    Existing stations are included. Keys:
     ``classes``, ``vehicles``, ``power_kw`` (of the chargers for these classes), ``kw_per_ev`` and
     ``afir_kw`` (EU requirement per battery-electric car). Empty if there are no such vehicles.
     """
-    classes = list(config.program.limits.ev_classes)
+    classes, vehicles = list(study.config.program.limits.ev_classes), study.energy
     count = float(vehicles.loc[vehicles["vehicle_class"].isin(classes), "vehicles"].sum())
     if not count > 0:
         return {}
-    kw = power_for(config, plan.offers, compatibility)
+    kw = power_for(study.config, plan.offers, study.compatibility)
     power_kw = sum(kw.get(str(offer), 0.0) for offer in plan.sites["offer_id"])
     return {
         "classes": classes,

@@ -59,9 +59,8 @@ def mandate_limits(
 
 def _limit(name: str, asked: Mandate, places: int, use: Mapping[str, float]) -> Limit:
     must = math.ceil(asked.share * places - 1e-9)
-    if asked.money == "owner":
-        return Limit(name, OWNERS, "stations", float(must), use, must)
-    return Limit(name, PUBLIC, "stations", math.inf, use, must)
+    kind, most = (OWNERS, float(must)) if asked.money == "owner" else (PUBLIC, math.inf)
+    return Limit(name, kind, "stations", most, use, must)
 
 
 def _column(

@@ -19,6 +19,7 @@ from siting.engine.clock import Progress
 from siting.engine.fixed import plan_of
 from siting.errors import InfeasibleError, SolveError
 from siting.interrupts import stop_wished
+from siting.program.obligations import extends
 from siting.program.program import Program
 from siting.study.program_inputs import Asked
 from siting.study.revalue import NO_FLOORS, with_program
@@ -58,10 +59,11 @@ class Effort:
             return None
 
 
-def only_these(
-    asked: Asked, offers: Mapping[int | None, Sequence[str]]
-) -> dict[int | None, pd.DataFrame]:
-    """Return, by year, how given offers serve the configuration's own demand."""
+def only_these(asked: Asked, built: pd.DataFrame) -> dict[int | None, pd.DataFrame]:
+    """Return, by year, how a plan's stations serve the configuration's own demand.
+
+    `built` has the ``offer_id`` of each station, by ``year``.
+    """
     services = {}
     # The offers already satisfy all limits.
     bare = instance_of(replace(asked, limits=(), required=()))
@@ -69,7 +71,8 @@ def only_these(
         kwh = demand.set_index("demand_id")["demand_kwh_day"]
         program = Program(bare, asked.config.program.model).scenarios({"own": 1.0}, {"own": kwh})
         worth = None if asked.own_worth is None else {"own": asked.own_worth[year]}
-        services[year] = plan_of(counted(program, asked, worth), offers[year]).service()
+        offers = (built if year is None else built[built["year"] == year])["offer_id"].unique()
+        services[year] = plan_of(counted(program, asked, worth), offers.tolist()).service()
     return services
 
 
@@ -88,8 +91,8 @@ def best_by_scenario(program: Program, effort: Effort, start: Sequence[str]) -> 
 
 def alternatives(
     program: Program, first: Answer, asked: Alternatives, effort: Effort
-) -> tuple[list[Answer], pd.DataFrame, pd.DataFrame]:
-    """Return near-optimal plans, a table of the plans, and a table of their sites.
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a table of near-optimal plans, and a table of their sites.
 
     The first plan is `first`. Each further plan differs from all plans before it; together they
     take the time of `effort`. Columns of the
@@ -128,7 +131,7 @@ def alternatives(
     sites = pd.DataFrame({"site_id": count.index.astype("str"), "plans": count.to_numpy()})
     sites["share"] = sites["plans"] / len(plans)
     sites = sites.sort_values(["plans", "site_id"], ascending=[False, True], ignore_index=True)
-    return plans, table, sites
+    return table, sites
 
 
 def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
@@ -145,8 +148,7 @@ def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
     budgets = list(years.budgets_pkr.items())
     for t, (year, granted) in enumerate(budgets):
         offers = _standing(asked.offers, stands, upgrades=years.upgrades)
-        last = t == len(budgets) - 1
-        alone = _one_year(asked, year, offers, granted + carried, drawn, last=last)
+        alone = _one_year(asked, year, offers, granted + carried, drawn)
         try:
             program = program_of(alone)
         except InfeasibleError:
@@ -163,31 +165,23 @@ def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
 
 
 def _one_year(
-    asked: Asked,
-    year: int,
-    offers: pd.DataFrame,
-    budget_pkr: float,
-    drawn: Mapping[str, float],
-    *,
-    last: bool,
+    asked: Asked, year: int, offers: pd.DataFrame, budget_pkr: float, drawn: Mapping[str, float]
 ) -> Asked:
-    """Return the inputs of a single year. Rules on the last year apply only if `last` is true."""
+    """Return the inputs of a single year. Rules on the last year apply only to it."""
     keys: dict[str, object] = {"years": None, "budget_pkr": budget_pkr}
     # Money drawn in earlier years is no longer available.
-    gone = [sum(limit.use.get(o, 0.0) * pkr for o, pkr in drawn.items()) for limit in asked.limits]
     limits = tuple(
-        replace(limit, at_most=max(limit.at_most - pkr, 0.0)) if limit.per_rupee else limit
-        for limit, pkr in zip(asked.limits, gone, strict=True)
+        replace(one, at_most=max(one.at_most - one.used(drawn), 0.0)) if one.per_rupee else one
+        for one in asked.limits
     )
     required = asked.required
-    if not last:
+    if year != list(asked.own)[-1]:
         limits, required = tuple(one for one in limits if one.at_least <= 0), ()
         if asked.config.program.floors_in == "last":
             keys |= NO_FLOORS
     demand: dict[int | None, pd.DataFrame] = {None: asked.own[year]}
-    worth: dict[int | None, pd.Series] | None = None
-    if asked.own_worth is not None:
-        worth = {None: asked.own_worth[year]}
+    worth: Mapping[int | None, pd.Series] | None
+    worth = None if asked.own_worth is None else {None: asked.own_worth[year]}
     alone = replace(asked, demand=demand, own=demand, worth=worth, own_worth=worth)
     alone = replace(alone, offers=offers, limits=limits, required=required)
     return with_program(alone, **keys)
@@ -213,11 +207,10 @@ def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -
         paid.loc[here] = np.maximum(less, 0.0)
         # A different mix of chargers may cost less but draw more subsidy.
         paid["subsidy_pkr"] = paid[["subsidy_pkr", "cost_pkr"]].min(axis=1)
-    extends = offers["extends"].eq(True).to_numpy() if "extends" in offers.columns else ~here & here
     reason = offers["reason"].fillna("").astype(str)
     return offers.assign(
         **{name: np.where(here, paid[name], offers[name]) for name in prices},
         existing=np.where(here, there, offers["existing"].to_numpy(bool)),
-        extends=np.where(here, bigger & ~there & upgrades, extends),
+        extends=np.where(here, bigger & ~there & upgrades, extends(offers)),
         reason=reason.mask(here & ~there & ~(bigger & upgrades), "another stands there"),
     )

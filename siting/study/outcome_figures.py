@@ -62,10 +62,7 @@ def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None
     if config.program.scenarios is None:
         services = {year: answer.service("" if year is None else str(year)) for year in years}
     else:
-        built = outcome.built
-        by_year = {y: built if y is None else built[built["year"] == y] for y in years}
-        stand = {year: rows["offer_id"].unique().tolist() for year, rows in by_year.items()}
-        services = only_these(asked, stand)
+        services = only_these(asked, outcome.built)
     last = years[-1]
     cost = asked.offers.set_index("offer_id")["cost_pkr"].astype(float)
     outcome = replace(
@@ -121,7 +118,7 @@ class _Told:
             self.tables["mandates"], told = mandates_told(asked, answer, self.effort)
             self.lines += told
         if keys.alternatives is not None:
-            _, self.tables["alternatives"], self.tables["alternative_sites"] = alternatives(
+            self.tables["alternatives"], self.tables["alternative_sites"] = alternatives(
                 answer.program, answer, keys.alternatives, self.effort
             )
         outcome = replace(outcome, tables=self.tables)
@@ -146,10 +143,8 @@ class _Told:
         answer, program = self.answer, self.answer.program
         plan = program.scenario_plan
         assert plan is not None
-        last = max(one.year for one in program.slices)
-        here = [n for n, one in enumerate(program.slices) if one.year == last]
         columns = ["scenario", "demand_kwh_day", "served_kwh_day"]
-        table = answer.served.iloc[here].reset_index(drop=True)[columns]
+        table = answer.served.tail(len(plan.names)).reset_index(drop=True)[columns]
         table.insert(1, "probability", list(plan.probabilities))
         worth = answer.worth_of_scenarios
         best_plans = best_by_scenario(program, self.effort, answer.offers)
@@ -175,8 +170,7 @@ class _Told:
         people = zones["zone"].map(asked.people).fillna(0.0).to_numpy(dtype=float)
         weight = people if people.sum() > 0 else zones["demand_kwh_day"].to_numpy(dtype=float)
         equal = gini(zones["served_share"].to_numpy(dtype=float), weight)
-        aims = zip(answer.proofs, answer.program.aims, strict=True)
-        proof = next(one.proof for one, aim in aims if aim.groups)
+        proof = next(one.proof for one in answer.proofs if one.aim == WorstShare.name)
         program = replace(answer.program, aims=(MostWorth(),))
         usual = self.effort.attempt(program, 0.5, answer.offers)
         even, price = f"{equal:.3f}", NOT_FOUND
@@ -358,8 +352,7 @@ def lines_of(
         yield Line(f"least_{money}", f"Least {MONEY[money]}", text)
     yield from also("money_left")
     if "cost_to_all" in tables:
-        values = asked.to_all.value_pkr_h
-        yield from cost_lines(tables["cost_to_all"], values, years=keys.years is not None)
+        yield from cost_lines(tables["cost_to_all"], asked)
     yield from also("mandates_cost", "mandates_pooled")
     for one in outcome.proofs[1:]:
         yield then_line(one, outcome)
@@ -395,12 +388,12 @@ def _robust(answer: Answer, best_plans: Sequence[Answer]) -> pd.DataFrame:
     )
 
 
-def cost_lines(table: pd.DataFrame, value_pkr_h: Mapping[str, float], *, years: bool) -> list[Line]:
+def cost_lines(table: pd.DataFrame, asked: Asked) -> list[Line]:
     """Return headline figures on the cost of stations, and the cost and value of drivers' time."""
     cost = {part: pkr / MILLION for part, pkr in zip(table["part"], table["pkr_year"], strict=True)}
-    values = value_pkr_h.items()
+    values = asked.to_all.value_pkr_h.items()
     minute = ", ".join(f"{pkr / 60:.2f} ({name.replace('_', ' ')})" for name, pkr in values)
-    over = ", a weighted sum over the years" if years else ""
+    over = ", a weighted sum over the years" if asked.config.program.years else ""
     return [
         Line(
             "cost_to_all",
@@ -436,22 +429,17 @@ half PKR 95.00 m (5%, against 10% at the value used); a different value may give
 def built_by_year(outcome: Outcome, program: Program) -> pd.DataFrame:
     """Return a table of stations by year: when each was built, and what was paid for it (PKR)."""
     built = outcome.built.drop_duplicates(["year", "site_id"])[["year", "offer_id", "site_id"]]
-    paid = outcome.paid.set_index(["site_id", "year"])["subsidy_pkr"]
-    instance = program.instance
+    table = built.sort_values(["year", "offer_id"]).merge(outcome.paid, on=["site_id", "year"])
+    instance, site = program.instance, table["site_id"]
     there = instance.offer_existing
     sites = instance.site_ids[instance.offer_site[there]]
-    stands = dict(zip(sites, instance.offer_ids[there], strict=True))
-    since: dict[str, int | None] = dict.fromkeys(stands)
-    drawn: dict[str, float] = {}
-    rows = []
-    for year, offer_id, site_id in built.sort_values(["year", "offer_id"]).itertuples(index=False):
-        if stands.get(site_id) != offer_id:
-            stands[site_id], since[site_id] = offer_id, int(year)
-        money = float(paid[site_id, year])
-        rows.append((int(year), offer_id, site_id, since[site_id], money - drawn.get(site_id, 0.0)))
-        drawn[site_id] = money
-    table = pd.DataFrame(rows, columns=["year", "offer_id", "site_id", "built_year", "subsidy_pkr"])
-    return table.astype({"built_year": "Int64", "year": "int64"})
+    stands = site.map(dict(zip(sites, instance.offer_ids[there], strict=True)))
+    earlier = table.groupby("site_id")["offer_id"].shift()
+    before = np.where(site.duplicated(), earlier, stands)
+    built_year = table["year"].where(table["offer_id"] != before).groupby(site).ffill()
+    drawn = table.groupby("site_id")["subsidy_pkr"].diff().fillna(table["subsidy_pkr"])
+    table.insert(3, "built_year", built_year)
+    return table.assign(subsidy_pkr=drawn).astype({"built_year": "Int64", "year": "int64"})
 
 
 def money_by_year(money: pd.DataFrame, program: Program) -> pd.DataFrame:

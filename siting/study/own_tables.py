@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import geopandas as gpd
@@ -32,8 +32,7 @@ def own_demand(
     lists every problem, such as unknown cells or rows too far away.
     """
     if path.suffix == ".csv" and "cell_id" in read_csv(path, nrows=0).columns:
-        texts = ("cell_id", "vehicle_class", "demand_id")
-        given = read_csv(path, dtype=dict.fromkeys(texts, "str"))
+        given = _read(path, DEMAND)
     else:
         given = read_layer(path)
     if "vehicle_class" not in given.columns and len(classes) == 1:
@@ -88,7 +87,8 @@ def own_reach(
     the cutoff (min). An `InputError` lists every problem, such as repeated pairs or unknown cells.
     """
     known = {"cell_id": cells["cell_id"], "site_id": sites["site_id"]}
-    drives = _read(path, REACH, known, as_rows=lambda given: _as_rows(given, known, path))
+    drives = _as_rows(_read(path, REACH), known, path)
+    refuse([*find_faults(drives, REACH, str(path)), *_strays(drives, known, path)])
     drives = drives[["cell_id", "site_id", "travel_min"]]
     near = drives[drives["travel_min"] <= most_min].astype({"travel_min": float})
     return near.sort_values(["cell_id", "site_id"], ignore_index=True)
@@ -100,7 +100,13 @@ def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame)
     `path` is a CSV with the columns of ``Study.offers`` (`made`), whose rows may be changed, left
     out or added. An `InputError` lists every problem, such as repeated offers or unknown sites.
     """
-    given = _read(path, spec, {"site_id": sites["site_id"]}, tuple(map(str, made.columns)))
+    given = _read(path, spec)
+    faults = find_faults(given, spec, str(path))
+    named = {column.name for column in spec.columns}
+    lost = [name for name in made.columns if name not in given.columns and name not in named]
+    fix = "start from the study's own table, Study.offers"
+    faults += naming(str(path), "columns are missing", lost, fix)
+    refuse(faults + _strays(given, {"site_id": sites["site_id"]}, path))
     apart = (given[list(COST_PARTS)].sum(axis=1) - given["cost_pkr"]).abs() > 1.0
     what, fix = f"are not the sum of {', '.join(COST_PARTS)}", "change one of these parts as well"
     ids = given.loc[apart, "offer_id"]
@@ -129,22 +135,10 @@ def _as_rows(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) ->
     return rows[rows["travel_min"].notna() & (rows["travel_min"] != math.inf)]
 
 
-def _read(
-    path: Path,
-    spec: Table,
-    known: Mapping[str, pd.Series],
-    columns: tuple[str, ...] = (),
-    as_rows: Callable[[pd.DataFrame], pd.DataFrame] = lambda given: given,
-) -> pd.DataFrame:
+def _read(path: Path, spec: Table) -> pd.DataFrame:
+    """Return a CSV whose ids stay texts."""
     texts = dict.fromkeys((column.name for column in spec.columns if column.kind == "id"), "str")
-    given = as_rows(read_csv(path, dtype=texts))
-    faults = find_faults(given, spec, str(path))
-    named = {column.name for column in spec.columns}
-    lost = [name for name in columns if name not in given.columns and name not in named]
-    fix = "start from the study's own table, Study.offers"
-    faults += naming(str(path), "columns are missing", lost, fix)
-    refuse(faults + _strays(given, known, path))
-    return given
+    return read_csv(path, dtype=texts)
 
 
 def _strays(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> list[Fault]:

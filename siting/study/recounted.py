@@ -60,7 +60,7 @@ def recounted_plan(
         built = plan.tables["built"].drop_duplicates("site_id", keep="last")
         year = table["site_id"].map(built.set_index("site_id")["built_year"])
         table.insert(table.shape[1] - 1, "built_year", year.astype("Int64"))
-    money = public_money(table, case, plan.classes, vehicles, config.money.pkr_per_usd)
+    money = public_money(plan, case, vehicles, config.money.pkr_per_usd)
     more = {"business": case}
     if asked.need is not None and asked.need.concessions:
         more["concessions"] = lots_of(case, asked.need.concessions)

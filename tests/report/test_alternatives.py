@@ -1,6 +1,7 @@
 """What is lost without a station, and where else it could stand: by hand and by brute force."""
 
 import json
+from types import SimpleNamespace
 
 import geopandas as gpd
 import numpy as np
@@ -126,7 +127,8 @@ def test_the_nearest_free_place_and_the_nearest_station():
         }
     )
     reach = pd.DataFrame({"cell_id": ["a", "a", "b"], "site_id": ["s1", "p1", "s1"]})
-    out = nearest_places(places.iloc[:2], places, service, reach, {"p1", "s1"})
+    plan = SimpleNamespace(sites=places.iloc[:2], candidates=places, service=service)
+    out = nearest_places(plan, reach, {"p1", "s1"})
     assert out.loc["s1"].to_dict() == {
         "place": "Bazaar (p1)",
         "place_m": 500.0,
@@ -135,7 +137,8 @@ def test_the_nearest_free_place_and_the_nearest_station():
         "station_m": 3000.0,
     }
     assert out.loc["s2", "station"] == "One (s1)"
-    none = nearest_places(places.iloc[:1], places, service, reach, set())
+    plan.sites = places.iloc[:1]
+    none = nearest_places(plan, reach, set())
     assert none.loc["s1"].isna().all()
 
 

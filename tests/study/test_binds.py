@@ -56,14 +56,13 @@ def test_all_that_is_wanted_is_served(town):
 
 
 def test_money_that_does_not_bind_is_told_by_its_price(town):
-    study = thirsty(town)
-    plan, outcome = study.plan, study.outcome
+    plan = thirsty(town).plan
     free = pd.DataFrame({"row": ["demand", "money"], "name": "", "slice": "", "price": [1.0, 1e-9]})
-    (said,) = binds._money(plan, outcome, free)
+    (said,) = binds._money(plan, free)
     assert said.startswith("the budget is not binding")
     dear = free.assign(price=[1.0, 1e-3])
-    assert binds._money(plan, outcome, dear) == []
-    assert binds._money(plan, outcome, None) == []
+    assert binds._money(plan, dear) == []
+    assert binds._money(plan, None) == []
 
 
 def test_sockets_that_cannot_live_on_their_cap_are_told_with_what_the_best_lacks(town):
@@ -76,12 +75,12 @@ def test_sockets_that_cannot_live_on_their_cap_are_told_with_what_the_best_lacks
     worth = siting.economics.worth_pkr_kwh_day(study.business_rules, "lev")
     lacks = float(offers["cost_pkr"]) - worth * 10 - need.cap[offers["offer_id"]]
     assert lacks > 0
-    (said,) = binds._cannot_pass(study.asked, study.business_rules)
+    (said,) = binds._cannot_pass(study.asked)
     only = "no station with only sockets for two- and three-wheelers"
     assert said.startswith(f"{only} can break even")
     assert said.endswith(f"falls short by PKR {lacks / 1e6:,.2f} m")
     rich = study.with_(money=money | {"prices_pkr_kwh": {"lev": 500.0}})
-    assert binds._cannot_pass(rich.asked, rich.business_rules) == []
+    assert binds._cannot_pass(rich.asked) == []
 
 
 @pytest.mark.slow
