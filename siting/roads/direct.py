@@ -22,7 +22,7 @@ from siting.roads.build import Streets, build_network, network_of
 from siting.roads.drive import is_bus_only
 from siting.roads.network import Network, joined_names, read_edge_table, utm_epsg
 from siting.roads.simplify import Edges, Segments, segments_of, simplify
-from siting.roads.source import EDGE_TABLE, is_osm, read_file, read_pieces
+from siting.roads.source import EDGE_TABLE, OSM_XML, PBF, read_file, read_pieces, road_suffix
 from siting.roads.speeds import class_speeds, edge_speeds
 from siting.roads.ways import Pieces
 
@@ -46,7 +46,7 @@ def network_from_file(
     path = Path(path)
     if path.suffix.lower() == EDGE_TABLE:
         return Network(*read_edge_table(path, dict(source or {})))
-    if not is_osm(path):
+    if road_suffix(path) not in (*OSM_XML, *PBF):
         return build_network(read_file(path, clip), speeds, city, peak, source)
     classes = class_speeds(speeds, city)
     pieces = read_pieces(path, clip)
@@ -105,8 +105,7 @@ def _drawn(pieces: Pieces, segments: Segments, edges: Edges) -> tuple[gpd.GeoDat
 def _merged(edge: np.ndarray, kind: np.ndarray) -> tuple[list[tuple[int, ...]], np.ndarray]:
     """Return the distinct sets of way kinds, and the index of each edge's set."""
     kinds = int(kind.max()) + 1
-    pairs = np.sort(edge * kinds + kind)
-    pairs = pairs[np.diff(pairs, prepend=-1) > 0]
+    pairs = np.unique(edge * kinds + kind)
     edge, kind = pairs // kinds, (pairs % kinds).astype(np.int32)
     first = np.flatnonzero(np.diff(edge, prepend=-1))
     size = np.diff(first, append=len(edge))

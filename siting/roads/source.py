@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     import networkx as nx
 
 OSM_XML = (".osm", ".osm.gz", ".osm.bz2")
-_PBF = (".osm.pbf", ".pbf")
+PBF = (".osm.pbf", ".pbf")
 _GRAPHML = (".graphml", ".graphml.gz")
 
 # File extension of networks stored by this package as tables of streets.
 EDGE_TABLE = ".parquet"
 
-ROAD_SUFFIXES = (*OSM_XML, *_PBF, *_GRAPHML, EDGE_TABLE)
+ROAD_SUFFIXES = (*OSM_XML, *PBF, *_GRAPHML, EDGE_TABLE)
 
 
 def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.MultiDiGraph[Any]:
@@ -66,7 +66,7 @@ def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.Mult
         If a PBF file is given and pyosmium is not installed.
     """
     path = Path(path)
-    suffix = _checked_suffix(path)
+    suffix = road_suffix(path)
     if suffix == EDGE_TABLE:
         what = "is already a network, not a graph"
         raise InputError(str(path), what, "read it with Network.from_parquet")
@@ -79,18 +79,10 @@ def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.Mult
         return _graphml(plain, clip, path)
 
 
-def is_osm(path: Path) -> bool:
-    """Return whether a road file is OSM XML or PBF, judged by its extension.
-
-    Raises `InputError` if the file is missing or has an unknown extension.
-    """
-    return _checked_suffix(path) in (*OSM_XML, *_PBF)
-
-
 def read_pieces(path: Path, clip: Polygon | MultiPolygon | None = None) -> Pieces:
     """Return the drivable ways of an OSM XML or PBF file; arguments as in `read_file`."""
-    suffix = _checked_suffix(path)
-    if suffix in _PBF:
+    suffix = road_suffix(path)
+    if suffix in PBF:
         return pieces_of(read_pbf(path, clip), clip, path)
     with unpacked(path, suffix) as file:
         ways = read_xml(file, path)
@@ -156,7 +148,11 @@ def _finite(*numbers: object) -> bool:
     return all(isinstance(number, float) and math.isfinite(number) for number in numbers)
 
 
-def _checked_suffix(path: Path) -> str:
+def road_suffix(path: Path) -> str:
+    """Return the extension of a road file, one of `ROAD_SUFFIXES`.
+
+    Raises `InputError` if the file is missing or has an unknown extension.
+    """
     name = path.name.lower()
     suffix = next((suffix for suffix in ROAD_SUFFIXES if name.endswith(suffix)), None)
     if suffix is None:

@@ -57,18 +57,17 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
     wanted = pd.Index(pd.unique(pd.Series(targets, dtype="Int64").dropna().astype("int64")))
     at = _positions(network, wanted, "targets")
     empty = np.array([], dtype=np.int64)
-    near, minutes = [empty] * len(at), [np.array([], dtype=float)] * len(at)
+    found = [(empty, empty, np.array([], dtype=float))]  # targets, nodes, minutes of each block
     for rows, nodes, block in _blocks(network, at, cutoff_min):
-        for row, line in zip(rows.tolist(), block, strict=True):
-            reached = np.isfinite(line)
-            near[row], minutes[row] = nodes[reached], line[reached]
+        row, column = np.nonzero(np.isfinite(block))
+        found.append((rows[row], nodes[column], block[row, column]))
+    target, node, minutes = (np.concatenate(part) for part in zip(*found, strict=True))
+    order = np.lexsort((node, target))
     return pd.DataFrame(
         {
-            "node_id": network.nodes.index.to_numpy()[np.concatenate([empty, *near])],
-            "target_node_id": np.repeat(
-                wanted.to_numpy(), np.array([len(nodes) for nodes in near], dtype=np.int64)
-            ),
-            "travel_min": np.concatenate([np.array([], dtype=float), *minutes]),
+            "node_id": network.nodes.index.to_numpy()[node[order]],
+            "target_node_id": wanted.to_numpy()[target[order]],
+            "travel_min": minutes[order],
         }
     )
 
@@ -272,12 +271,10 @@ def drive_matrix(network: Network, *, back: bool = False) -> tuple[csr_array, np
     order = np.lexsort((minutes, column, row))
     order = order[row[order] != column[order]]
     # A sparse matrix would add up parallel streets, so only the first and quickest is kept.
-    first = np.ones(len(order), dtype=bool)
-    first[1:] = (np.diff(row[order]) != 0) | (np.diff(column[order]) != 0)
+    _, first = np.unique(row[order] * len(index) + column[order], return_index=True)
     order = order[first]
-    begin = np.concatenate([[0], np.cumsum(np.bincount(row[order], minlength=len(index)))])
     shape = (len(index), len(index))
-    return csr_array((minutes[order], column[order], begin), shape=shape), order
+    return csr_array((minutes[order], (row[order], column[order])), shape=shape), order
 
 
 def _placed(frame: pd.DataFrame, where: str, key: str, access_kmh: float) -> pd.DataFrame:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, cast
 from xml.parsers import expat
@@ -25,12 +27,8 @@ Tags = dict[str, str]
 logger = logging.getLogger(__name__)
 
 
-def _whole() -> array[int]:
-    return array("q")
-
-
-def _real() -> array[float]:
-    return array("d")
+_whole: Callable[[], array[int]] = partial(array, "q")
+_real: Callable[[], array[float]] = partial(array, "d")
 
 
 @dataclass
@@ -186,9 +184,7 @@ def read_pbf(path: Path, clip: BaseGeometry | None) -> Ways:
 
 
 def _deleted(attributes: dict[str, str]) -> bool:
-    return ("action" in attributes and attributes["action"] == "delete") or (
-        "visible" in attributes and attributes["visible"] == "false"
-    )
+    return attributes.get("action") == "delete" or attributes.get("visible") == "false"
 
 
 # --- ways selected, and cut where nodes are missing -----------------------------------------------
