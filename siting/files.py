@@ -36,6 +36,8 @@ UNREADABLE = (
 )  # fmt: skip
 LAYER_SUFFIXES = (".geojson", ".json", ".gpkg", ".parquet", ".csv", ".fgb", ".shp")
 
+ABOVE_0 = np.nextafter(0.0, 1.0)  # the smallest number above 0
+
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
@@ -128,7 +130,7 @@ class UserTable:
         """Return a column as numbers, with NaN for blanks and faults (values not >= `least`)."""
         given = self.text(column)
         read = pd.to_numeric(given.where(given != ""), errors="coerce").astype(float)
-        bad = (given != "") & ~(np.isfinite(read) & (read >= least))
+        bad = (given != "") & not_numbers(read, least)
         self.fault(column, f"not {what}", "write a number, or leave it blank", bad)
         return read.mask(bad)
 
@@ -203,6 +205,18 @@ def rows_fault(
     return [Fault(where, what, fix, tuple(dict.fromkeys(named)))]
 
 
+def not_numbers(
+    values: pd.Series[Any], least: float = 0.0, most: float = np.inf
+) -> npt.NDArray[np.bool_]:
+    """Return a mask of the values that are not finite numbers from `least` to `most`.
+
+    >>> not_numbers(pd.Series(["1", "x", None, -2.0]), 1.0).tolist()
+    [False, True, True, True]
+    """
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    return ~(np.isfinite(numbers) & (numbers >= least) & (numbers <= most))
+
+
 def missing_columns(table: pd.DataFrame, columns: Iterable[str], where: str) -> list[Fault]:
     """Return a fault for each column that a table lacks."""
     have = ", ".join(map(str, table.columns[table.dtypes != "geometry"]))
@@ -240,8 +254,7 @@ def _read_csv_points(path: Path) -> gpd.GeoDataFrame:
         raise InputError(str(path), what, f"it has: {', '.join(map(str, frame.columns))}")
     faults = []
     for column in ("lon", "lat"):
-        numbers = pd.to_numeric(frame[column], errors="coerce")
-        bad = ~np.isfinite(numbers.to_numpy(dtype=float, na_value=np.nan))
+        bad = not_numbers(frame[column], -np.inf)
         what = f"{bad.sum():,} of {len(frame):,} not a number"
         fix = "use degrees with a decimal point"
         faults += rows_fault(f"{path}, column {column}", bad, path, what, fix)

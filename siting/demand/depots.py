@@ -12,7 +12,7 @@ import pandas as pd
 import shapely
 
 from siting.errors import refuse
-from siting.files import rows_fault
+from siting.files import ABOVE_0, not_numbers, rows_fault
 
 OWN = ("km_day", "home_share")  # class figures that depots can override
 
@@ -51,12 +51,12 @@ def place_depots(
     away_m = np.full(len(fleets), np.inf)
     away_m[known] = shapely.distance(at[known], shapes[nearest[known]])
     name = fleets["depot"].astype(str)
-    number = fleets["vehicles"].to_numpy(dtype=float)
+    few = not_numbers(fleets["vehicles"], ABOVE_0)
     lost = "move it, or leave it out: a class without depots uses the fleet model"
     checks = (
         (~known, "no place", "give lon and lat in degrees", name),
         (known & ~(away_m <= within_m), "outside the study area", lost, name),
-        (~(np.isfinite(number) & (number > 0)), "the number of vehicles is not above 0", "", name),
+        (few, "the number of vehicles is not above 0", "", name),
         (
             ~fleets["vehicle_class"].isin(vehicles["vehicle_class"]).to_numpy(),
             "a class without figures",

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from siting.errors import Fault, InputError, refuse
-from siting.files import missing_columns, rows_fault
+from siting.files import ABOVE_0, missing_columns, not_numbers, rows_fault
 
 # Range of plausible posted limits. Limits outside are typing errors ("2") or in another unit.
 SANE_KMH = (5.0, 130.0)
@@ -76,8 +76,7 @@ def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:
         raise InputError("speeds, column city_group", f"no rows for {city_group!r}", have)
     where = f"speeds of {city_group}, column"
     kinds = rows["highway"].astype(str)
-    free, factor = rows["free_kmh"], rows["peak_factor"]
-    slow, quick = ~(np.isfinite(free) & (free > 0)), ~(np.isfinite(factor) & (factor >= 1))
+    slow, quick = not_numbers(rows["free_kmh"], ABOVE_0), not_numbers(rows["peak_factor"], 1.0)
     twice = kinds.duplicated()
     faults = rows_fault(f"{where} highway", twice, kinds, "comes twice", "keep one row")
     if FALLBACK not in set(kinds):

@@ -14,7 +14,7 @@ from scipy.sparse import csr_array, hstack, vstack
 from scipy.sparse.csgraph import dijkstra
 
 from siting.errors import InputError, refuse
-from siting.files import missing_columns, rows_fault
+from siting.files import missing_columns, not_numbers, rows_fault
 from siting.roads.network import Network
 
 # Number of neighbouring targets searched together; see `_blocks`.
@@ -282,10 +282,9 @@ def _placed(frame: pd.DataFrame, where: str, key: str, access_kmh: float) -> pd.
     refuse(missing_columns(frame, (key, "node_id", "snap_m"), where))
     rows = pd.DataFrame({column: frame[column].array for column in (key, "node_id", "snap_m")})
     rows = rows[rows["node_id"].notna()]
-    snap_m = rows["snap_m"].to_numpy(dtype=float, na_value=np.nan)
-    bad = ~(np.isfinite(snap_m) & (snap_m >= 0))
+    bad = not_numbers(rows["snap_m"])
     refuse(rows_fault(f"{where}, column snap_m", bad, rows[key], "not 0 m or more"))
-    access_min = snap_m / 1000 / access_kmh * 60
+    access_min = rows["snap_m"].astype(float) / 1000 / access_kmh * 60
     rows = rows.assign(node_id=rows["node_id"].astype("int64"), access_min=access_min)
     return rows.sort_values(key, ignore_index=True)
 
