@@ -17,7 +17,7 @@ from xml.sax.saxutils import quoteattr
 
 from shapely import MultiPolygon, Polygon
 
-from siting.errors import Fault, InputError, refuse
+from siting.errors import Fault, InputError, naming, refuse
 from siting.files import unreadable_in_words
 from siting.roads.drive import only_drivable
 from siting.roads.osmnx_settings import osmnx_settings
@@ -126,22 +126,18 @@ def require_osmnx_form(graph: nx.MultiDiGraph[Any], where: Path | str) -> None:
     fix = "save it with osmnx.save_graphml"
     if "crs" not in graph.graph:
         faults.append(Fault(str(where), "has no coordinate reference system (graph key crs)", fix))
-    odd = tuple(str(node) for node in graph if not isinstance(node, Integral))
-    if odd:
-        label = 'networkx.convert_node_labels_to_integers(graph, label_attribute="id")'
-        what = "nodes whose ids are not whole numbers"
-        faults.append(Fault(str(where), what, f"number them: {label}", odd))
-    lost = [node for node, at in graph.nodes(data=True) if not _finite(at.get("x"), at.get("y"))]
-    if lost:
-        faults.append(Fault(str(where), "nodes without x and y", fix, tuple(map(str, lost))))
-    bare = [
+    odd = (node for node in graph if not isinstance(node, Integral))
+    label = 'networkx.convert_node_labels_to_integers(graph, label_attribute="id")'
+    what = "nodes whose ids are not whole numbers"
+    faults += naming(str(where), what, odd, f"number them: {label}")
+    lost = (node for node, at in graph.nodes(data=True) if not _finite(at.get("x"), at.get("y")))
+    faults += naming(str(where), "nodes without x and y", lost, fix)
+    bare = (
         f"{u}-{v}"
         for u, v, tags in graph.edges(data=True)
         if "highway" not in tags or not _finite(tags.get("length"))
-    ]
-    if bare:
-        faults.append(Fault(str(where), "edges without highway or length", fix, tuple(bare)))
-    refuse(faults)
+    )
+    refuse(faults + naming(str(where), "edges without highway or length", bare, fix))
 
 
 def _finite(*numbers: object) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError, refuse
+from siting.errors import Fault, InputError, naming, refuse
 from siting.files import ABOVE_0, not_numbers, rows_fault
 from siting.reference import table
 
@@ -147,10 +147,9 @@ def time_utilisation(own: Mapping[str, float] | None = None) -> dict[str, float]
     (0.2, 0.3)
     """
     shares = table("time_utilisation").set_index("charger_group")["use_share"].astype(float)
-    unknown = tuple(name for name in own or {} if name not in shares.index)
-    if unknown:
-        fix = f"there are: {', '.join(shares.index)}"
-        raise InputError("service, time_utilisation", "no such charger group", fix, unknown)
+    unknown = [name for name in own or {} if name not in shares.index]
+    fix = f"there are: {', '.join(shares.index)}"
+    refuse(naming("service, time_utilisation", "no such charger group", unknown, fix))
     return {str(group): float(share) for group, share in shares.items()} | dict(own or {})
 
 

@@ -39,6 +39,14 @@ def charger_counts(text: str) -> tuple[dict[str, int], float | None]:
     return counts, standing
 
 
+def readable_counts(text: str) -> tuple[dict[str, int], float | None]:
+    """Return the `charger_counts` of a string, or ``({}, None)`` if it cannot be parsed."""
+    try:
+        return charger_counts(text)
+    except ValueError:  # a user's own table may have any description here
+        return {}, None
+
+
 def added_up(texts: Iterable[str]) -> str:
     """Add up the chargers of several stations; strings that cannot be parsed are joined.
 
@@ -72,10 +80,7 @@ def told_as(configuration: str, chargers: str) -> str:
     '1 x 22 kW (stands) + 2 x dc_60, grid upgraded'
     """
     bare = configuration.removeprefix(EXTENDED).removesuffix(UPGRADED)
-    try:
-        counts, _ = charger_counts(chargers)
-    except ValueError:  # a description in a user's own table
-        return configuration
+    counts, _ = readable_counts(chargers)
     if not counts or bare != size_name(counts):
         return configuration
     return chargers + (", grid upgraded" if configuration.endswith(UPGRADED) else "")

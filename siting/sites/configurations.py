@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from siting.demand import session_figures
-from siting.errors import Fault, InputError, refuse
+from siting.errors import Fault, InputError, naming, refuse
 from siting.reference import at_preset
 from siting.sites.catalogue import bay_figures, charging_limits, parking_rule
 from siting.sites.costs import (
@@ -226,7 +226,7 @@ def with_costs(offers: pd.DataFrame, rules: Rules) -> pd.DataFrame:
 def configuration_faults(configurations: Configurations, chargers: pd.DataFrame) -> list[Fault]:
     """Return every error in a set of configurations (an empty list if there is none)."""
     faults = []
-    known = set(chargers["charger_id"].astype(str))
+    known = chargers["charger_id"].astype(str)
     if not configurations:
         faults.append(Fault("configurations", "none are given", "name at least one"))
     for name, chosen in configurations.items():
@@ -240,18 +240,18 @@ def configuration_faults(configurations: Configurations, chargers: pd.DataFrame)
             faults.append(Fault(where, what, "rename it"))
         if not chosen:
             faults.append(Fault(where, "has no chargers", "give a type and a number"))
-        unknown = tuple(str(charger) for charger in chosen if charger not in known)
-        if unknown:
-            have = ", ".join(chargers["charger_id"].astype(str))
-            faults.append(Fault(where, "unknown charger type", f"the table has: {have}", unknown))
-        odd = tuple(
-            f"{charger}: {number}"
-            for charger, number in chosen.items()
-            if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1
-        )
-        if odd:
-            faults.append(Fault(where, "not a whole number of at least 1", "", odd))
+        unknown = [charger for charger in chosen if charger not in set(known)]
+        fix = f"the table has: {', '.join(known)}"
+        faults += naming(where, "unknown charger type", unknown, fix)
+        odd = (f"{charger}: {n}" for charger, n in chosen.items() if not is_count(n))
+        faults += naming(where, "not a whole number of at least 1", odd)
     return faults
+
+
+def is_count(number: object) -> bool:
+    """Return whether a value is a whole number of at least 1."""
+    whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
+    return whole and number >= 1
 
 
 def _classes(n: np.ndarray, types: pd.DataFrame, compatibility: pd.DataFrame) -> list[str]:
@@ -268,6 +268,5 @@ def battery_pkr_kwh(types: pd.DataFrame) -> float:
 
 def _shortest(n: np.ndarray, life_years: pd.Series) -> np.ndarray:
     """Return the shortest life (years) of each configuration's chargers; NaN if none is known."""
-    lives = life_years.to_numpy(dtype=float, na_value=np.nan)
-    shortest = np.where((n > 0) & ~np.isnan(lives), lives, np.inf).min(axis=1)
-    return np.where(np.isfinite(shortest), shortest, np.nan)
+    lives = np.where(n > 0, life_years.to_numpy(dtype=float, na_value=np.nan), np.nan)
+    return pd.DataFrame(lives).min(axis=1).to_numpy()

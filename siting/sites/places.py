@@ -21,6 +21,7 @@ from siting.files import (
     read_layer,
     row_labels,
     rows_fault,
+    texts_of,
     unreadable_in_words,
 )
 from siting.roads import Network
@@ -127,8 +128,7 @@ def candidates_from_layer(
     _require_shapes(layer, path)
     kinds = pd.Series(kind, index=layer.index, dtype="object")
     if kind_column:
-        given = layer[kind_column]
-        kinds = kinds.mask(given.notna() & (given.astype(str).str.strip() != ""), given)
+        kinds = kinds.mask(texts_of(layer, kind_column) != "", layer[kind_column])
     name = name_column or "name"
     places = _places(layer, name, kinds.astype(str), path.name)
     if id_column:
@@ -197,9 +197,8 @@ def _places(
     name = pd.Series(None, index=layer.index, dtype="str")
     # By default, a place uses its English name if it has one.
     for column in (name_column, "name:en" if name_column == "name" else name_column):
-        if column in layer.columns:
-            told = layer[column].astype("str").str.strip()
-            name = told.where(layer[column].notna() & (told != ""), name)
+        told = texts_of(layer, column)
+        name = told.where(told != "", name)
     return gpd.GeoDataFrame(
         {"name": name.array, "kind": kind.array, "source": source},
         geometry=points.array,
