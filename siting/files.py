@@ -20,7 +20,7 @@ import pandas as pd
 import pyogrio
 import shapely
 
-from siting.errors import Fault, InputError, SitingError, first_line, refuse
+from siting.errors import Fault, InputError, SitingError, first_line, naming, refuse
 from siting.writing import GEO_ERRORS
 
 # Box around Pakistan and its coast. Points outside it usually have longitude and latitude swapped.
@@ -142,10 +142,9 @@ class UserTable:
     def require(self, *columns: Iterable[str]) -> None:
         """Raise an `InputError` if the file has no rows, or has none of the columns of a group."""
         there = set(self.table.columns)
-        lost = tuple(" or ".join(some) for some in columns if there.isdisjoint(some))
-        if lost:
-            have = ", ".join(map(str, self.table.columns))
-            raise InputError(str(self.path), "columns are missing", f"it has: {have}", lost)
+        lost = (" or ".join(some) for some in columns if there.isdisjoint(some))
+        have = f"it has: {', '.join(map(str, self.table.columns))}"
+        refuse(naming(str(self.path), "columns are missing", lost, have))
         if self.table.empty:
             raise InputError(str(self.path), "has no rows", "add a line for each place")
 
@@ -265,8 +264,7 @@ def _read_csv_points(path: Path) -> gpd.GeoDataFrame:
 
 def _require_pakistan(layer: gpd.GeoDataFrame, path: Path) -> None:
     west, south, east, north = PAKISTAN_WSEN
-    bounds = layer.geometry.bounds
-    x0, y0, x1, y1 = (bounds[c].to_numpy() for c in ("minx", "miny", "maxx", "maxy"))
+    x0, y0, x1, y1 = layer.geometry.bounds.to_numpy().T
     outside = (x0 < west) | (x1 > east) | (y0 < south) | (y1 > north)
     swapped = outside & (x0 >= south) & (x1 <= north) & (y0 >= west) & (y1 <= east)
     if swapped.any():

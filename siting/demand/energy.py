@@ -201,17 +201,10 @@ def demand_figures(
         part.loc[in_area, ["value", "low", "high"]] = 1.0
         part.loc[in_area, ["source", "confidence"]] = ["the fleets are in the area", "definition"]
     parts = [stock[columns], share[columns], part]
-    by_figure = {
-        "figure": np.repeat(list(CLASS_FIGURES), len(use)),
-        "vehicle_class": np.tile(use.index.to_numpy(), len(CLASS_FIGURES)),
-        "unit": np.repeat(list(CLASS_FIGURES.values()), len(use)),
-    }
-    for column, tail in (("value", ""), ("low", "_low"), ("high", "_high")):
-        by_figure[column] = np.concatenate([use[f"{name}{tail}"] for name in CLASS_FIGURES])
-    for column in ("source", "confidence"):
-        of = [use.get(f"{name}_{column}", use[column]) for name in CLASS_FIGURES]
-        by_figure[column] = np.concatenate(of)
-    parts.append(pd.DataFrame(by_figure)[columns])
+    for name, unit in CLASS_FIGURES.items():
+        of = {"value": use[name], "low": use[f"{name}_low"], "high": use[f"{name}_high"]}
+        of |= {c: use.get(f"{name}_{c}", use[c]) for c in ("source", "confidence")}
+        parts.append(pd.DataFrame(of).assign(figure=name, unit=unit).reset_index()[columns])
     if area.zones is not None:
         parts.append(housing_effects(area.effects).assign(vehicle_class="")[columns])
     return pd.concat(parts, ignore_index=True)

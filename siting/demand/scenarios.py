@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from siting.demand.figures import ENDS, Limits, Overrides, range_faults, read_figures
-from siting.errors import Fault, InputError, refuse
+from siting.errors import Fault, InputError, naming, refuse
 from siting.files import rows_fault
 from siting.reference import table
 
@@ -134,7 +134,7 @@ def _class_faults(figures: pd.DataFrame, targets: pd.DataFrame, where: str) -> l
         (strange, "vehicle_class", "a target for a class without sales", "give its sales figures"),
     )
     return [
-        Fault(f"{where}, column {column}", what, fix, tuple(ids))
+        fault
         for ids, column, what, fix in checks
-        if ids
+        for fault in naming(f"{where}, column {column}", what, ids, fix)
     ]
