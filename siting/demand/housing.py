@@ -77,7 +77,7 @@ class Housing:
             ("ownership", np.inf, "number of at least 0"),
         ):
             given = zones.get(column, pd.Series(np.nan, index=zones.index))
-            bad = given.notna() & not_numbers(given, most=most)
+            bad = given.notna().to_numpy() & not_numbers(given, most=most)
             faults += rows_fault(f"zones, column {column}", bad, ids, f"neither blank nor a {what}")
             known.append(_numbers(given))
         renting, high_rise, owned = known

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.special import ndtri
 
-from siting.demand.energy import Area, Case, zone_kwh
+from siting.demand.energy import Area, Case, in_area, zone_kwh
 from siting.demand.housing import SURVEYED, Array, crossed, home_shares
 from siting.demand.scenarios import DEFAULT_SCENARIO
 from siting.errors import Fault, InputError, naming, refuse
@@ -138,9 +138,8 @@ def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
     known = {at: others[name] for name, at in PACES.items() if name in others}
     if len(known) < 2:
         return None
-    own = fleet.set_index("vehicle_class")
-    ours = own["vehicles"].astype(float)
-    kept = own["in_area"].astype(bool) if "in_area" in own else ours.isna()
+    ours = fleet.set_index("vehicle_class")["vehicles"].astype(float)
+    kept = in_area(fleet)
     ratios = {}
     for at, other in known.items():
         ratio = other.set_index("vehicle_class")["vehicles"].reindex(ours.index) / ours

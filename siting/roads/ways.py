@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from array import array
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -27,8 +26,7 @@ Tags = dict[str, str]
 logger = logging.getLogger(__name__)
 
 
-_whole: Callable[[], array[int]] = partial(array, "q")
-_real: Callable[[], array[float]] = partial(array, "d")
+_whole, _real = partial(array[int], "q"), partial(array[float], "d")
 
 
 @dataclass
