@@ -14,6 +14,7 @@ import pyogrio.errors
 import pyproj
 
 from siting.errors import Fault, InputError, naming, refuse
+from siting.files import not_numbers
 from siting.writing import write_whole
 
 if TYPE_CHECKING:
@@ -256,8 +257,8 @@ def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
     if list(table.index.names) != ["u", "v", "key"]:
         faults.append(Fault(str(path), "its index is not u, v, key", "as Network.edges has it"))
     for name in () if faults else ("length_m", "travel_min"):
-        bad = ~(np.isfinite(table[name].to_numpy(dtype=float)) & (table[name] >= 0).to_numpy())
         what = "streets whose figure is missing, negative or infinite"
+        bad = not_numbers(table[name])
         faults += edge_faults(f"{path}, column {name}", table.index, bad, what)
     refuse(faults)
     first = ~table.index.get_level_values("u").duplicated()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from array import array
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import IO, cast
 from xml.parsers import expat
@@ -26,7 +25,12 @@ Tags = dict[str, str]
 logger = logging.getLogger(__name__)
 
 
-_whole, _real = partial(array[int], "q"), partial(array[float], "d")
+def _whole() -> array[int]:
+    return array("q")
+
+
+def _real() -> array[float]:
+    return array("d")
 
 
 @dataclass

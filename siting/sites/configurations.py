@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain, compress
+from numbers import Integral
 from typing import Any, Required, TypedDict
 
 import numpy as np
@@ -250,8 +251,7 @@ def configuration_faults(configurations: Configurations, chargers: pd.DataFrame)
 
 def is_count(number: object) -> bool:
     """Return whether a value is a whole number of at least 1."""
-    whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
-    return whole and number >= 1
+    return isinstance(number, Integral) and not isinstance(number, bool) and int(number) >= 1
 
 
 def _classes(n: np.ndarray, types: pd.DataFrame, compatibility: pd.DataFrame) -> list[str]:
