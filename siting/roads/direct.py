@@ -18,7 +18,7 @@ import shapely
 from shapely import MultiPolygon, Polygon
 
 from siting.errors import InputError
-from siting.roads.build import Streets, build_network, network_of
+from siting.roads.build import build_network, network_of
 from siting.roads.drive import is_bus_only
 from siting.roads.network import Network, joined_names, read_edge_table, utm_epsg
 from siting.roads.simplify import Edges, Segments, segments_of, simplify
@@ -65,20 +65,18 @@ def network_from_file(
     frame = edge_speeds(
         [t.get("highway") for t in tags], [t.get("maxspeed") for t in tags], classes
     )
-    streets = Streets(
-        index=pd.MultiIndex.from_arrays(
-            [pieces.node_id[edges.u], pieces.node_id[edges.v], edges.key], names=["u", "v", "key"]
-        ),
-        geometry=geometry,
+    ends = [pieces.node_id[edges.u], pieces.node_id[edges.v], edges.key]
+    table = frame.iloc[which].assign(
+        name=joined_names([t.get("name") for t in tags])[which],
         # Lengths are summed in driving order, as in OSMnx, to get the same last digit.
         length_m=np.bincount(edge, weights=segments.length_m[edges.segments]),
-        name=joined_names([t.get("name") for t in tags])[which],
-        speed=frame.iloc[which],
         bus_only=bus[which],
-        bus_only_ways=pieces.bus_only + len(np.unique(pieces.way_id[gone])),
     )
-    del pieces, segments, edges, edge, gone, geometry, frame, which  # frees memory
-    return network_of(nodes, streets, classes, city=city, peak=peak, source=source)
+    table = table.set_axis(pd.MultiIndex.from_arrays(ends, names=["u", "v", "key"]))
+    streets = gpd.GeoDataFrame(table, geometry=geometry, crs=nodes.crs)
+    ways = pieces.bus_only + len(np.unique(pieces.way_id[gone]))
+    del pieces, segments, edges, edge, gone, geometry, frame, which, ends, table  # frees memory
+    return network_of(nodes, streets, ways, city=city, peak=peak, source=source)
 
 
 def _drawn(pieces: Pieces, segments: Segments, edges: Edges) -> tuple[gpd.GeoDataFrame, np.ndarray]:

@@ -101,7 +101,7 @@ def edge_speeds(
     streets. The peak factor is always that of the kind of road. Merged streets of several kinds (a
     list) have the kind that is slowest at the peak hour. `classes` is the result of `class_speeds`.
     Columns: ``highway`` (one kind), ``speed_kmh``, ``speed_source`` (``maxspeed`` or ``class``),
-    ``peak_factor``.
+    ``peak_factor``, ``in_table`` (whether the kind has a row in `classes`).
     """
     paces = classes["peak_factor"] / classes["free_kmh"]
     pace: dict[str, float] = dict(zip(paces.index.astype(str), paces.tolist(), strict=True))
@@ -112,7 +112,8 @@ def edge_speeds(
         return str(kinds) if isinstance(kinds, str) else FALLBACK
 
     kinds = pd.Series([slowest(kind) for kind in highway], dtype="str")
-    known = kinds.where(kinds.isin(classes.index), FALLBACK)
+    in_table = kinds.isin(classes.index)
+    known = kinds.where(in_table, FALLBACK)
     posted = np.array([parse_maxspeed(value) for value in maxspeed], dtype=float)
     free = known.map(classes["free_kmh"]).to_numpy(dtype=float)
     return pd.DataFrame(
@@ -121,5 +122,6 @@ def edge_speeds(
             "speed_kmh": np.where(np.isnan(posted), free, posted),
             "speed_source": pd.Series(np.where(np.isnan(posted), "class", "maxspeed"), dtype="str"),
             "peak_factor": known.map(classes["peak_factor"]).to_numpy(dtype=float),
+            "in_table": in_table,
         }
     )
