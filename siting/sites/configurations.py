@@ -189,18 +189,17 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
     groups = types["charger_group"].astype(str)
     for group in dict.fromkeys(groups):
         of_group = (groups == group).to_numpy()
+        alike = types[of_group]
         # Sizes have few distinct numbers of each type, so each distinct row is computed once.
         rows, which = np.unique(n[:, of_group], axis=0, return_inverse=True)
-        served = [rules.group_kwh_day(types[of_group], row) if row.any() else 0.0 for row in rows]
-        load = [
-            rules.group_load_kw(types[of_group], row, kwh) if row.any() else 0.0
-            for row, kwh in zip(rows, served, strict=True)
-        ]
-        out[f"capacity_{group}_kwh_day"] = np.array(served)[which]
-        out["load_kw"] += np.array(load)[which]
-        on_road = rules.costs.road_battery(group) * battery_pkr_kwh(types[of_group])
+        served = np.array([rules.group_kwh_day(alike, row) if row.any() else 0.0 for row in rows])
+        pairs = zip(rows, served, strict=True)
+        load = np.array([rules.group_load_kw(alike, row, kwh) for row, kwh in pairs])
+        out[f"capacity_{group}_kwh_day"] = served[which]
+        out["load_kw"] += load[which]
+        on_road = rules.costs.road_battery(group) * battery_pkr_kwh(alike)
         if on_road:
-            out[["charger_cost_pkr", "battery_cost_pkr"]] += on_road * np.array(served)[which, None]
+            out[["charger_cost_pkr", "battery_cost_pkr"]] += on_road * served[which, None]
     return pd.concat([out, connection_tier(out["load_kw"].to_numpy(), rules.grid)], axis=1)
 
 

@@ -23,7 +23,7 @@ site_bays.csv.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -39,15 +39,6 @@ LAND = ("lease", "upfront")
 POINTS_RULES = ("none", "minimum", "maximum")
 SUBSIDY_RULES = ("need", "share", "flat", "gap")
 MONTHS = 12.0
-# For each field of `SiteCosts`, the works.csv item with its value.
-WORKS = {
-    field_name: field_name.replace("_pkr", "")
-    for field_name in (
-        *("civil_bay_pkr", "land_bay_month_pkr", "land_bay_upfront_pkr", "om_share"),
-        *("road_battery_2w", "road_battery_3w", "site_bays", "line_detour"),
-        *("contingency_share", "design_share", "insurance_share", "deposit_pkr_kw", "busy_share"),
-    )
-}
 SHARES = ("om_share", "contingency_share", "design_share", "insurance_share", "busy_share")
 
 
@@ -103,6 +94,14 @@ class SiteCosts:
         ])  # fmt: skip
         odd = [f"{kind}: {bays}" for kind, bays in self.bays_by_kind.items() if not bays >= 0]
         refuse(faults + naming("site costs, bays_by_kind", "not at least 0 bays", odd))
+
+
+# For each number in `SiteCosts`, the works.csv item with its value.
+WORKS = {
+    number.name: number.name.replace("_pkr", "")
+    for number in fields(SiteCosts)
+    if number.type == "float"
+}
 
 
 def site_costs(**overrides: Any) -> SiteCosts:
