@@ -163,7 +163,7 @@ def _faults(
     bad = not_numbers(people["people"])
     what = f"{bad.sum():,} of {len(people):,} missing or negative"
     faults += rows_fault("people, column people", bad, people.index, what)
-    if not bad.any() and not people["people"].sum() > 0:
+    if not bad.any() and not people["people"].astype(float).sum() > 0:
         faults.append(Fault("people, column people", "nobody lives there"))
     return faults
 
