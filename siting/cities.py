@@ -154,31 +154,37 @@ def new_config(
     """
     name, zones, lender, in_library = _town(city, like, people)
     row = find_city(lender)
-    given = people
     slug, title = slug_of(name), _scalar(name)
-    by_query = not in_library or bool(row["place_query"])
-    # A place query covers the whole administrative unit; the box contains only the city proper.
-    people = int(zones["people_2023"].sum() if by_query else row["people_2023"])
     districts = ", ".join(dict.fromkeys(zones["district"]))
-    if by_query:
-        which = "all tehsils of" if in_library else f"tehsil {', '.join(zones['tehsil'])} of"
+    which, query, check = "all tehsils of", str(row["place_query"]), ""
+    of, lent, like_line = "", "", ""
+    if not in_library:
+        which = f"tehsil {', '.join(zones['tehsil'])} of"
+        tehsil = f"{name.removesuffix(' Tehsil')} Tehsil, {districts} District"
+        query = f"{tehsil if districts else name}, Pakistan"
+        check = "   # not tried: check it on openstreetmap.org, or give a bbox"
+        of = f", tehsil of {districts}" if districts else ""
+        like_line = f"\n  like: {lender.lower()}   # the city whose figures are used"
+        lent = f"""\
+# The package has no figures of {name} itself: power, speeds and vehicles a head are those of
+# {lender} (assumption; the countryside has fewer vehicles a head).
+"""
+    # A place query covers the whole administrative unit; the box contains only the city proper.
+    if query:
+        total = int(zones["people_2023"].sum())
         basis = f"Census 2023, {which} {districts} (Pakistan Bureau of Statistics)"
-        query, check = row["place_query"], ""
-        if not in_library:
-            tehsil = f"{name.removesuffix(' Tehsil')} Tehsil, {districts} District"
-            query = f"{tehsil if districts else name}, Pakistan"
-            check = "   # not tried: check it on openstreetmap.org, or give a bbox"
         roads = f"""    kind: place
-    query: {_scalar(str(query))}{check}"""
+    query: {_scalar(query)}{check}"""
     else:
+        total = int(row["people_2023"])
         basis = f"Census 2023, {name} municipality and cantonment (Pakistan Bureau of Statistics)"
         roads = f"""    kind: bbox              # recalled extent of the city: check it on a map
     west_deg: {row["west_deg"]}
     south_deg: {row["south_deg"]}
     east_deg: {row["east_deg"]}
     north_deg: {row["north_deg"]}"""
-    if given is not None:
-        people, basis = given, "entered with siting new; state where the figure comes from"
+    if people is not None:
+        total, basis = people, "entered with siting new; state where the figure comes from"
     begin = f"""\
 # {{}}: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
 # Once online:  siting fetch {slug}.yaml     (a big city takes some minutes)
@@ -205,21 +211,13 @@ def new_config(
         amenity: [fuel, parking]
         shop: [mall]
 """
-    size_m = 1000 if people > BIG_CITY_PEOPLE else 500
-    budget_pkr = max(1, round(people * BUDGET_PKR_PERSON / BUDGET_STEP_PKR)) * BUDGET_STEP_PKR
+    size_m = 1000 if total > BIG_CITY_PEOPLE else 500
+    budget_pkr = max(1, round(total * BUDGET_PKR_PERSON / BUDGET_STEP_PKR)) * BUDGET_STEP_PKR
     # The key is written only if it differs from its default, the population of the city proper.
     whole = ""
-    if not in_library or people != int(row["people_2023"]):
+    if not in_library or total != int(row["people_2023"]):
         whole = f"""
-  city_people: {people:_}   # the total above is the whole city for its share of the fleet"""
-    lent, like_line = "", ""
-    of = f", tehsil of {districts}" if districts and not in_library else ""
-    if not in_library:
-        like_line = f"\n  like: {lender.lower()}   # the city whose figures are used"
-        lent = f"""\
-# The package has no figures of {name} itself: power, speeds and vehicles a head are those of
-# {lender} (assumption; the countryside has fewer vehicles a head).
-"""
+  city_people: {total:_}   # the total above is the whole city for its share of the fleet"""
     return f"""\
 {begin.format(name + of)}
 #
@@ -242,7 +240,7 @@ demand:
   city: {name.lower() if in_library else title}{like_line}
   people:
     kind: streets
-    total: {people:_}
+    total: {total:_}
     basis: {basis}{whole}
   cells:
     shape: square

@@ -20,7 +20,7 @@ import pandas as pd
 import pyogrio
 import shapely
 
-from siting.errors import Fault, InputError, SitingError, first_line, refuse
+from siting.errors import Fault, InputError, SitingError, first_line, naming, refuse
 from siting.writing import GEO_ERRORS
 
 # Box around Pakistan and its coast. Points outside it usually have longitude and latitude swapped.
@@ -35,6 +35,8 @@ UNREADABLE = (
     TypeError, AttributeError, ArithmeticError, RecursionError,
 )  # fmt: skip
 LAYER_SUFFIXES = (".geojson", ".json", ".gpkg", ".parquet", ".csv", ".fgb", ".shp")
+
+ABOVE_0 = np.nextafter(0.0, 1.0)  # the smallest number above 0
 
 
 def sha256(path: Path) -> str:
@@ -128,7 +130,7 @@ class UserTable:
         """Return a column as numbers, with NaN for blanks and faults (values not >= `least`)."""
         given = self.text(column)
         read = pd.to_numeric(given.where(given != ""), errors="coerce").astype(float)
-        bad = (given != "") & ~(np.isfinite(read) & (read >= least))
+        bad = (given != "") & not_numbers(read, least)
         self.fault(column, f"not {what}", "write a number, or leave it blank", bad)
         return read.mask(bad)
 
@@ -140,10 +142,9 @@ class UserTable:
     def require(self, *columns: Iterable[str]) -> None:
         """Raise an `InputError` if the file has no rows, or has none of the columns of a group."""
         there = set(self.table.columns)
-        lost = tuple(" or ".join(some) for some in columns if there.isdisjoint(some))
-        if lost:
-            have = ", ".join(map(str, self.table.columns))
-            raise InputError(str(self.path), "columns are missing", f"it has: {have}", lost)
+        lost = (" or ".join(some) for some in columns if there.isdisjoint(some))
+        have = f"it has: {', '.join(map(str, self.table.columns))}"
+        refuse(naming(str(self.path), "columns are missing", lost, have))
         if self.table.empty:
             raise InputError(str(self.path), "has no rows", "add a line for each place")
 
@@ -203,6 +204,18 @@ def rows_fault(
     return [Fault(where, what, fix, tuple(dict.fromkeys(named)))]
 
 
+def not_numbers(
+    values: pd.Series[Any], least: float = 0.0, most: float = np.inf
+) -> npt.NDArray[np.bool_]:
+    """Return a mask of the values that are not finite numbers from `least` to `most`.
+
+    >>> not_numbers(pd.Series(["1", "x", None, -2.0]), 1.0).tolist()
+    [False, True, True, True]
+    """
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    return ~(np.isfinite(numbers) & (numbers >= least) & (numbers <= most))
+
+
 def missing_columns(table: pd.DataFrame, columns: Iterable[str], where: str) -> list[Fault]:
     """Return a fault for each column that a table lacks."""
     have = ", ".join(map(str, table.columns[table.dtypes != "geometry"]))
@@ -240,8 +253,7 @@ def _read_csv_points(path: Path) -> gpd.GeoDataFrame:
         raise InputError(str(path), what, f"it has: {', '.join(map(str, frame.columns))}")
     faults = []
     for column in ("lon", "lat"):
-        numbers = pd.to_numeric(frame[column], errors="coerce")
-        bad = ~np.isfinite(numbers.to_numpy(dtype=float, na_value=np.nan))
+        bad = not_numbers(frame[column], -np.inf)
         what = f"{bad.sum():,} of {len(frame):,} not a number"
         fix = "use degrees with a decimal point"
         faults += rows_fault(f"{path}, column {column}", bad, path, what, fix)
@@ -252,8 +264,7 @@ def _read_csv_points(path: Path) -> gpd.GeoDataFrame:
 
 def _require_pakistan(layer: gpd.GeoDataFrame, path: Path) -> None:
     west, south, east, north = PAKISTAN_WSEN
-    bounds = layer.geometry.bounds
-    x0, y0, x1, y1 = (bounds[c].to_numpy() for c in ("minx", "miny", "maxx", "maxy"))
+    x0, y0, x1, y1 = layer.geometry.bounds.to_numpy().T
     outside = (x0 < west) | (x1 > east) | (y0 < south) | (y1 > north)
     swapped = outside & (x0 >= south) & (x1 <= north) & (y0 >= west) & (y1 <= east)
     if swapped.any():

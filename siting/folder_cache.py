@@ -41,8 +41,7 @@ def kept[T](
     error if the folder is damaged; the folder is then rebuilt, with a warning. Content is returned
     but not stored if it cannot be written, or is built in less than `least_s` seconds.
     """
-    content = _read(entry, read)
-    if content is not None:
+    if (content := _read(entry, read)) is not None:
         return content
     # One of several processes that need the same content builds it; the others wait.
     try:
@@ -51,8 +50,7 @@ def kept[T](
         logger.warning("the result could not be kept in %s: %s", entry.parent, err)
         return build()
     with lock or nullcontext():
-        content = _read(entry, read)
-        if content is not None:
+        if (content := _read(entry, read)) is not None:
             return content
         start = time.perf_counter()
         built = build()

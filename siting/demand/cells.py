@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 
 from siting.errors import Fault, InputError, MissingExtraError, refuse
-from siting.files import extent, rows_fault
+from siting.files import extent, not_numbers, rows_fault
 from siting.roads import Network, snap
 
 log = logging.getLogger(__name__)
@@ -83,22 +83,19 @@ def make_cells(
     else:
         shapes, at = _squares(local, size_m)
     row, cell, part = _parts(local, shapes, at)
-    empty = np.setdiff1d(at[len(people) :], cell[part > 0])
-    zones = local["zone_id"].to_numpy() if "zone_id" in people.columns else None
-    if zones is None:
-        counts = _sums(cell, part, len(shapes))
-        chosen = np.union1d(np.flatnonzero(counts > 0), empty)
-        return cells_on_roads(shapes[chosen], counts[chosen], network, max_snap_m, extent(people))
-    code, names = pd.factorize(zones[: len(people)], sort=True)
-    code = np.concatenate([code, np.full(len(local) - len(people), -1)])
     lived_in = part > 0
-    key, at_key = np.unique(cell[lived_in] * len(names) + code[row[lived_in]], return_inverse=True)
-    counts = np.concatenate([_sums(at_key, part[lived_in], len(key)), np.zeros(len(empty))])
+    row, cell, part = row[lived_in], cell[lived_in], part[lived_in]
+    empty = np.setdiff1d(at[len(people) :], cell)
+    zone_of_row = people.get("zone_id", pd.Series("", index=people.index)).to_numpy()
+    code, names = pd.factorize(zone_of_row, sort=True)
+    key, at_key = np.unique(cell * len(names) + code[row], return_inverse=True)
+    counts = np.concatenate([_sums(at_key, part, len(key)), np.zeros(len(empty))])
     which = np.concatenate([key // len(names), empty])
     zone = np.concatenate([key % len(names), _nearest_zone(shapes, key, empty, len(names))])
     order = np.lexsort((zone, which))
     cells = cells_on_roads(shapes[which[order]], counts[order], network, max_snap_m, extent(people))
-    cells.insert(2, "zone_id", names[zone[order]])
+    if "zone_id" in people.columns:
+        cells.insert(2, "zone_id", names[zone[order]])
     return cells
 
 
@@ -163,11 +160,10 @@ def _faults(
     if "zone_id" in people.columns:
         unnamed, fix = people["zone_id"].isna(), "name every row's zone"
         faults += rows_fault("people, column zone_id", unnamed, people.index, "missing", fix)
-    counts = people["people"].to_numpy(dtype=float, na_value=np.nan)
-    bad = ~(np.isfinite(counts) & (counts >= 0))
+    bad = not_numbers(people["people"])
     what = f"{bad.sum():,} of {len(people):,} missing or negative"
     faults += rows_fault("people, column people", bad, people.index, what)
-    if not bad.any() and not counts.sum() > 0:
+    if not bad.any() and not people["people"].astype(float).sum() > 0:
         faults.append(Fault("people, column people", "nobody lives there"))
     return faults
 
@@ -183,8 +179,8 @@ def _with_places(local: gpd.GeoDataFrame, also: gpd.GeoDataFrame) -> gpd.GeoData
 
 def _nearest_zone(shapes: Shapes, key: Ints, empty: Ints, zones: int) -> Ints:
     """For each cell without people, return the zone of the nearest cell with people."""
-    if not len(empty):
-        return np.array([], dtype=np.intp)
+    if not len(empty) or zones == 1:
+        return np.zeros(len(empty), dtype=np.intp)
     lived_in = shapely.get_coordinates(shapely.centroid(shapes[key // zones]))
     alone = shapely.get_coordinates(shapely.centroid(shapes[empty]))
     from scipy.spatial import cKDTree
@@ -281,7 +277,10 @@ def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Int
     rows, cells, parts = [np.flatnonzero(is_point)], [at[is_point]], [counts[is_point]]
     polygons: Shapes = local.geometry.to_numpy()[~is_point]
     if len(polygons):
-        which, cell, area = _overlaps(polygons, shapes)
+        which, cell, held = crossing(polygons, shapes)
+        area = shapely.area(shapes[cell])
+        cut = shapely.intersection(polygons[which[~held]], shapes[cell[~held]])
+        area[~held] = shapely.area(cut)
         # Dividing by the summed area of the pieces preserves the population.
         whole = np.bincount(which, weights=area, minlength=len(polygons))
         ids = local.index[~is_point]
@@ -298,13 +297,9 @@ def _sums(key: Ints, part: Floats, size: int) -> Floats:
     return np.bincount(key[order], weights=part[order], minlength=size)
 
 
-def _overlaps(polygons: Shapes, shapes: Shapes) -> tuple[Ints, Ints, Floats]:
+def crossing(areas: Shapes, shapes: Shapes) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
+    """Return the pairs of an area and a shape that meet, and whether the area holds the shape."""
     tree = shapely.STRtree(shapes)
-    which, cell = tree.query(polygons, predicate="intersects")
-    inside = tree.query(polygons, predicate="contains")
-    pair = which * len(shapes) + cell
-    whole = np.isin(pair, inside[0] * len(shapes) + inside[1])
-    area = shapely.area(shapes[cell])
-    cut = shapely.intersection(polygons[which[~whole]], shapes[cell[~whole]])
-    area[~whole] = shapely.area(cut)
-    return which, cell, area
+    area, shape = tree.query(areas, predicate="intersects")
+    held = tree.query(areas, predicate="contains")
+    return area, shape, np.isin(area * len(shapes) + shape, held[0] * len(shapes) + held[1])

@@ -12,7 +12,7 @@ import pandas as pd
 import shapely
 
 from siting.errors import refuse
-from siting.files import rows_fault
+from siting.files import ABOVE_0, not_numbers, rows_fault
 
 OWN = ("km_day", "home_share")  # class figures that depots can override
 
@@ -50,25 +50,17 @@ def place_depots(
     nearest[known] = shapely.STRtree(shapes).nearest(at[known])
     away_m = np.full(len(fleets), np.inf)
     away_m[known] = shapely.distance(at[known], shapes[nearest[known]])
-    name = fleets["depot"].astype(str)
-    number = fleets["vehicles"].to_numpy(dtype=float)
+    where, name = "fleets by depot", fleets["depot"].astype(str)
+    strange = ~fleets["vehicle_class"].isin(vehicles["vehicle_class"])
+    few, away = not_numbers(fleets["vehicles"], ABOVE_0), known & ~(away_m <= within_m)
     lost = "move it, or leave it out: a class without depots uses the fleet model"
-    checks = (
-        (~known, "no place", "give lon and lat in degrees", name),
-        (known & ~(away_m <= within_m), "outside the study area", lost, name),
-        (~(np.isfinite(number) & (number > 0)), "the number of vehicles is not above 0", "", name),
-        (
-            ~fleets["vehicle_class"].isin(vehicles["vehicle_class"]).to_numpy(),
-            "a class without figures",
-            "add its figures, or use a class that has figures",
-            fleets["vehicle_class"].astype(str),
-        ),
-    )
-    refuse(
-        fault
-        for bad, what, fix, ids in checks
-        for fault in rows_fault("fleets by depot", bad, ids, what, fix)
-    )
+    fix = "add its figures, or use a class that has figures"
+    refuse([
+        *rows_fault(where, ~known, name, "no place", "give lon and lat in degrees"),
+        *rows_fault(where, away, name, "outside the study area", lost),
+        *rows_fault(where, few, name, "the number of vehicles is not above 0"),
+        *rows_fault(where, strange, fleets["vehicle_class"], "a class without figures", fix),
+    ])  # fmt: skip
     use = vehicles.set_index("vehicle_class").loc[fleets["vehicle_class"]].reset_index()
     out = fleets.reset_index(drop=True)
     out["km_day"] = out["km_day"].astype(float).fillna(use["km_day"].astype(float))

@@ -118,7 +118,7 @@ def city_energy(
             "vehicle_class": fleet["vehicle_class"].astype(str).to_numpy(),
             "country_vehicles": fleet["vehicles"].to_numpy(dtype=float),
             "city_share": share["city_share"].to_numpy(dtype=float),
-            "area_share": np.where(_in_area(fleet), 1.0, area_share),
+            "area_share": np.where(in_area(fleet), 1.0, area_share),
         }
     )
     energy["vehicles"] = energy["country_vehicles"] * energy["city_share"] * energy["area_share"]
@@ -194,24 +194,17 @@ def demand_figures(
     ends = [float(area.area_share)] * 3
     row = ["area_share", "", *ends, "share", area_source, "ASSUMPTION"]
     part = pd.DataFrame([row], columns=columns)
-    in_area = _in_area(fleet)
-    if in_area.any():
+    known = in_area(fleet)
+    if known.any():
         part = pd.concat([part] * len(fleet), ignore_index=True)
         part["vehicle_class"] = fleet["vehicle_class"].astype(str).to_numpy()
-        part.loc[in_area, ["value", "low", "high"]] = 1.0
-        part.loc[in_area, ["source", "confidence"]] = ["the fleets are in the area", "definition"]
+        part.loc[known, ["value", "low", "high"]] = 1.0
+        part.loc[known, ["source", "confidence"]] = ["the fleets are in the area", "definition"]
     parts = [stock[columns], share[columns], part]
-    by_figure = {
-        "figure": np.repeat(list(CLASS_FIGURES), len(use)),
-        "vehicle_class": np.tile(use.index.to_numpy(), len(CLASS_FIGURES)),
-        "unit": np.repeat(list(CLASS_FIGURES.values()), len(use)),
-    }
-    for column, tail in (("value", ""), ("low", "_low"), ("high", "_high")):
-        by_figure[column] = np.concatenate([use[f"{name}{tail}"] for name in CLASS_FIGURES])
-    for column in ("source", "confidence"):
-        of = [use.get(f"{name}_{column}", use[column]) for name in CLASS_FIGURES]
-        by_figure[column] = np.concatenate(of)
-    parts.append(pd.DataFrame(by_figure)[columns])
+    for name, unit in CLASS_FIGURES.items():
+        of = {"value": use[name], "low": use[f"{name}_low"], "high": use[f"{name}_high"]}
+        of |= {c: use[f"{name}_{c}"] for c in ("source", "confidence")}
+        parts.append(pd.DataFrame(of).assign(figure=name, unit=unit).reset_index()[columns])
     if area.zones is not None:
         parts.append(housing_effects(area.effects).assign(vehicle_class="")[columns])
     return pd.concat(parts, ignore_index=True)
@@ -231,10 +224,10 @@ class Case:
             name: np.array([row.get((name, ""), row.get((name, of))) for of in self.classes], int)
             for name in self.figures["figure"].unique()
         }
-        weights = area.vehicles.set_index("vehicle_class").reindex(self.classes)
-        weights = weights.reindex(columns=["housing_weight", "ownership_weight"])
+        use = area.vehicles.set_index("vehicle_class").loc[self.classes]
         self._other = dict.fromkeys(EFFECTS, np.zeros(len(self.classes)))
-        self._other |= {str(c): weights[c].fillna(0.0).to_numpy(dtype=float) for c in weights}
+        for weight in ("housing_weight", "ownership_weight"):
+            self._other[weight] = use[weight].to_numpy(dtype=float)
 
     def column(self, name: str) -> Array:
         """Return a column of the figures as numbers."""
@@ -249,7 +242,7 @@ class Case:
         return zone_kwh(self.at(values), self.zones)
 
 
-def _in_area(fleet: pd.DataFrame) -> npt.NDArray[np.bool_]:
+def in_area(fleet: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Return a mask of the classes whose vehicles all belong to the study area."""
     return fleet.get("in_area", pd.Series(False, index=fleet.index)).to_numpy(dtype=bool)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, refuse
+from siting.errors import Fault, InputError, refuse
 from siting.files import rows_fault
 from siting.reference import CONFIDENCE, table
 
@@ -44,22 +44,25 @@ def read_figures(
     limits: Mapping[str, Limits],
     path: Path | None,
     overrides: Overrides,
+    earlier: Iterable[Fault] = (),
 ) -> pd.DataFrame:
     """Return the figures of all vehicle classes, one row per class and figure, with units.
 
     The rows of a custom table, `path`, replace the package's rows for the same class and figure.
     `overrides` (by class, then by figure) replaces values of both tables. An overridden value has
     no range and the confidence ``ASSUMPTION``. New classes come last. Figures are in the order of
-    `limits`. An `InputError` lists all errors.
+    `limits`. An `InputError` lists all errors, after the `earlier` ones that the caller found.
     """
     rows = table(name)
     where = f"{name} table"
-    faults: list[Fault] = []
+    faults = list(earlier)
     if path is not None:
         where = str(path)
-        user_rows = table(name, path)[rows.columns.to_list()]
-        faults += _key_faults(user_rows, limits, where)
-        refuse(faults)
+        try:
+            user_rows = table(name, path)[rows.columns.to_list()]
+            refuse(_key_faults(user_rows, limits, where))
+        except InputError as err:
+            raise InputError([*faults, *err.faults]) from err
         rows = pd.concat([rows, user_rows], ignore_index=True)
         rows = rows.drop_duplicates(["vehicle_class", "figure"], keep="last", ignore_index=True)
     order = list(dict.fromkeys([*table(name)["vehicle_class"], *rows["vehicle_class"]]))

@@ -79,37 +79,32 @@ def fleet_check(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
     opening = float(totals["stock"].iloc[0])
     sold = opening + float(totals["electric_sales"].to_numpy(dtype=float).sum())
     last = totals.iloc[-1].to_dict()
-    target = published[2030]
-    apart = [
-        (f"in service, {row['year']}, {row['vehicle_class']}", of_class[key], row, "vehicles")
+    rows = [
+        ("in service, 2025", opening, "vehicles", published[OPENING_YEAR]),
+        ("in service, 2030", last["stock"], "vehicles", published[2030]),
+        ("sold until 2030", sold, "vehicles", published[2030]),
+        ("electric share of sales, 2030", last["electric_sales"] / last["sales"], "share", share),
+    ]
+    totals_only = len(rows)
+    rows += [
+        (f"in service, {key[0]}, {key[1]}", of_class[key], "vehicles", row)
         for row in fleet[fleet["vehicle_class"] != "all"].to_dict("records")
         if (key := (row["year"], row["vehicle_class"])) in of_class.index
     ]
-    rows = (
-        ("in service, 2025", opening, published[OPENING_YEAR], "vehicles"),
-        ("in service, 2030", last["stock"], target, "vehicles"),
-        ("sold until 2030", sold, target, "vehicles"),
-        ("electric share of sales, 2030", last["electric_sales"] / last["sales"], share, "share"),
-        *apart,
+    known = pd.DataFrame([row for *_, row in rows])
+    check = pd.DataFrame([row[:3] for row in rows], columns=["item", "model", "unit"])
+    check.insert(2, "published", known["vehicles"].fillna(known["value"]).astype(float))
+    difference = check["difference"] = check["model"] - check["published"]
+    check["difference_share"] = difference / check["published"]
+    tolerance = np.where(
+        check["unit"] == "share", SHARE_TOLERANCE, STOCK_TOLERANCE * check["published"]
     )
-    check = pd.DataFrame(
-        [
-            (item, float(value), float(known["vehicles" if unit == "vehicles" else "value"]), unit,
-             known["source"], known["confidence"])
-            for item, value, known, unit in rows
-        ],
-        columns=["item", "model", "published", "unit", "source", "confidence"],
-    )  # fmt: skip
-    check["difference"] = check["model"] - check["published"]
-    check["difference_share"] = check["difference"] / check["published"]
-    vehicles = check["unit"] == "vehicles"
-    check["tolerance"] = (STOCK_TOLERANCE * check["published"]).where(vehicles, SHARE_TOLERANCE)
-    check["within"] = check["difference"].abs() <= check["tolerance"]
-    for item, value, known, _ in apart:
-        check.loc[check["item"] == item, "tolerance"] = known["high"] - known["low"]
-        check.loc[check["item"] == item, "within"] = known["low"] <= value <= known["high"]
-    columns = ["item", "model", "published", "unit", "difference", "difference_share", "tolerance"]
-    return check[[*columns, "within", "source", "confidence"]]
+    by_class = check.index >= totals_only
+    check["tolerance"] = np.where(by_class, known["high"] - known["low"], tolerance)
+    within = np.where(
+        by_class, check["model"].between(known["low"], known["high"]), difference.abs() <= tolerance
+    )
+    return check.assign(within=within, source=known["source"], confidence=known["confidence"])
 
 
 def _modelled(year: int, scenario: FleetScenario) -> pd.DataFrame:

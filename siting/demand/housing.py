@@ -28,7 +28,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from siting.errors import Fault, refuse
-from siting.files import missing_columns, rows_fault
+from siting.files import missing_columns, not_numbers, rows_fault
 from siting.reference import table
 
 # For each effect, the figure that states the share of tenants or of high-rise homes in the survey.
@@ -70,33 +70,30 @@ class Housing:
         faults: list[Fault] = []
         ids = zones["zone_id"].astype(str).fillna("(blank)")
         people = _numbers(zones["people"])
-        shares = []
-        for column in ("renting_share", "high_rise_share"):
+        known = []
+        for column, most, what in (
+            ("renting_share", 1.0, "share of at least 0 and at most 1"),
+            ("high_rise_share", 1.0, "share of at least 0 and at most 1"),
+            ("ownership", np.inf, "number of at least 0"),
+        ):
             given = zones.get(column, pd.Series(np.nan, index=zones.index))
-            values = _numbers(given)
-            bad = given.notna().to_numpy() & ~((values >= 0) & (values <= 1))
-            what = "neither blank nor a share of at least 0 and at most 1"
-            faults += rows_fault(f"zones, column {column}", bad, ids, what)
-            shares.append(values)
-        given = zones.get("ownership", pd.Series(1.0, index=zones.index))
-        owned = _numbers(given)
-        bad = given.notna().to_numpy() & ~(np.isfinite(owned) & (owned >= 0))
-        what = "neither blank nor a number of at least 0"
-        faults += rows_fault("zones, column ownership", bad, ids, what)
+            bad = given.notna().to_numpy() & not_numbers(given, most=most)
+            faults += rows_fault(f"zones, column {column}", bad, ids, f"neither blank nor a {what}")
+            known.append(_numbers(given))
+        renting, high_rise, owned = known
         if not bad.any() and not np.nansum(owned * people) > 0 and not np.isnan(owned).all():
             faults.append(Fault("zones, column ownership", "nobody owns a vehicle in any zone"))
-        bad = ~(np.isfinite(people) & (people >= 0))
+        bad = not_numbers(zones["people"])
         faults += rows_fault("zones, column people", bad, ids, "not a number of at least 0")
         if not bad.any() and not people.sum() > 0:
             faults.append(Fault("zones, column people", "nobody lives in any zone"))
         odd = zones["zone_id"].isna() | ids.duplicated()
         faults += rows_fault("zones, column zone_id", odd, ids, "missing or given twice")
         refuse(faults)
-        known = ~np.isnan(owned)
-        there = (people * known).sum()
+        there = (people * ~np.isnan(owned)).sum()
         mean = np.nansum(owned * people) / there if there > 0 else 1.0
-        owned = np.where(known, owned / mean, 1.0)
-        return cls(tuple(ids), people / people.sum(), shares[0], shares[1], owned)
+        relative = np.where(np.isnan(owned), 1.0, owned / mean)
+        return cls(tuple(ids), people / people.sum(), renting, high_rise, relative)
 
 
 def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from siting.demand.figures import Limits, range_faults
-from siting.errors import InputError, refuse
+from siting.errors import naming, refuse
 from siting.files import rows_fault
 from siting.reference import table
 
@@ -71,9 +71,8 @@ def session_load(energy: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     [[40.0, 85.0]]
     """
     classes = energy["vehicle_class"].astype(str)
-    lacking = tuple(dict.fromkeys(classes[~classes.isin(sessions["vehicle_class"])]))
-    if lacking:
-        raise InputError("session figures", "no row for a class", "add one", lacking)
+    lacking = classes[~classes.isin(sessions["vehicle_class"])]
+    refuse(naming("session figures", "no row for a class", lacking, "add one"))
     class_sessions = sessions.set_index("vehicle_class").loc[classes.to_list()]
     load = energy.copy()
     for column in _RANGED:

@@ -47,15 +47,14 @@ def read_raster(
     *,
     density: bool = False,
     nodata: float | None = None,
-    pixel_squares: bool = False,
 ) -> gpd.GeoDataFrame:
-    """Return the population from a raster, as pixel centres or outlines with head counts.
+    """Return the population from a raster, as pixel outlines with head counts.
 
     `path` is a single-band GeoTIFF, north up, in any coordinate reference system. `area` is a
     polygon, or west, south, east and north, in lon/lat. Only pixels whose centre is in `area` are
     read (default: all pixels). If `density` is true, values are persons per km2, not persons per
-    pixel. `nodata` is the value that marks missing data, if the file does not declare one. If
-    `pixel_squares` is true, pixel outlines are returned (to fill cells, use `raster_to_cells`).
+    pixel. `nodata` is the value that marks missing data, if the file does not declare one. To fill
+    cells, use `raster_to_cells`.
 
     Columns: ``people`` (persons, above 0) and ``geometry``, EPSG:4326. Rows are from north to
     south, then from west to east. Raises `InputError` if the file cannot be read, has several
@@ -68,10 +67,8 @@ def read_raster(
         inside = shapely.contains_xy(window.area, x, y)
         x, y, people = x[inside], y[inside], people[inside]
     _require_people(people, path)
-    shapes: Any = shapely.points(x, y)
-    if pixel_squares:
-        half_x, half_y = abs(window.width) / 2, abs(window.height) / 2
-        shapes = shapely.box(x - half_x, y - half_y, x + half_x, y + half_y)
+    half_x, half_y = abs(window.width) / 2, abs(window.height) / 2
+    shapes = shapely.box(x - half_x, y - half_y, x + half_x, y + half_y)
     return gpd.GeoDataFrame({"people": people}, geometry=shapes, crs=window.crs).to_crs(4326)
 
 
@@ -232,27 +229,23 @@ def read_window(
         raise MissingExtraError(text) from err
     if not path.is_file():
         raise InputError(str(path), "no such file")
-    try:
-        with unreadable_in_words(path), warnings.catch_warnings():
-            # A file without coordinates is reported below, with a remedy.
-            warnings.simplefilter("ignore", errors.NotGeoreferencedWarning)
-            with rasterio.open(path) as source:
-                _require_usable(source, path)
-                crs = pyproj.CRS.from_wkt(source.crs.to_wkt())
-                at = source.transform
-                _require_on_earth(source, crs, path)
-                area_in_crs = None if area is None else _to_crs(area, crs)
-                column, row, wide, high = _extent_in_pixels(source, area_in_crs, area, crs, path)
-                if wide * high > MOST_PIXELS:
-                    what = f"{wide * high:,} pixels are too many"
-                    raise InputError(str(path), what, "give a smaller area")
-                part = windows.Window(column, row, wide, high)
-                band = source.read(1, window=part, masked=True)
-                scale, shift = source.scales[0], source.offsets[0]
-                said = " ".join(map(str, (path.name, source.descriptions[0], source.units[0])))
-    except errors.RasterioError as err:
-        first = (str(err).strip() or type(err).__name__).splitlines()[0]
-        raise InputError(str(path), f"cannot be read: {first}") from err
+    with unreadable_in_words(path, also=(errors.RasterioError,)), warnings.catch_warnings():
+        # A file without coordinates is reported below, with a remedy.
+        warnings.simplefilter("ignore", errors.NotGeoreferencedWarning)
+        with rasterio.open(path) as source:
+            _require_usable(source, path)
+            crs = pyproj.CRS.from_wkt(source.crs.to_wkt())
+            at = source.transform
+            _require_on_earth(source, crs, path)
+            area_in_crs = None if area is None else _to_crs(area, crs)
+            column, row, wide, high = _extent_in_pixels(source, area_in_crs, crs, path)
+            if wide * high > MOST_PIXELS:
+                what = f"{wide * high:,} pixels are too many"
+                raise InputError(str(path), what, "give a smaller area")
+            part = windows.Window(column, row, wide, high)
+            band = source.read(1, window=part, masked=True)
+            scale, shift = source.scales[0], source.offsets[0]
+            said = " ".join(map(str, (path.name, source.descriptions[0], source.units[0])))
     west, north = at.c + column * at.a, at.f + row * at.e
     people, missing = _persons(band, nodata, (row, column), path, least)
     people = np.where(missing, blank, people * scale + shift)
@@ -295,24 +288,23 @@ def _require_on_earth(source: Any, crs: pyproj.CRS, path: Path) -> None:
 
 
 def _extent_in_pixels(
-    source: Any,
-    area_in_crs: Polygon | MultiPolygon | None,
-    area: Polygon | MultiPolygon | None,
-    crs: pyproj.CRS,
-    path: Path,
+    source: Any, area: Polygon | MultiPolygon | None, crs: pyproj.CRS, path: Path
 ) -> tuple[int, int, int, int]:
-    """Return the first column, first row, width and height of the block of pixels over the area."""
-    if area_in_crs is None or area is None:
+    """Return the first column, first row, width and height of the block of pixels over the area.
+
+    `area` is in the raster's coordinates, `crs`.
+    """
+    if area is None:
         return 0, 0, source.width, source.height
-    at, bounds = source.transform, area_in_crs.bounds
+    at, bounds = source.transform, area.bounds
     across = sorted((x - at.c) / at.a for x in (bounds[0], bounds[2]))
     down = sorted((y - at.f) / at.e for y in (bounds[1], bounds[3]))
     left, right = max(0, math.floor(across[0])), min(source.width, math.ceil(across[1]))
     top, bottom = max(0, math.floor(down[0])), min(source.height, math.ceil(down[1]))
     if left >= right or top >= bottom:
-        box = gpd.GeoSeries([shapely.box(*source.bounds)], crs=crs)
-        wanted = extent(gpd.GeoSeries([area], crs=4326))
-        what = f"does not cover the area: it lies at {extent(box)}, the area at {wanted}"
+        shapes = (shapely.box(*source.bounds), area)
+        there, wanted = (extent(gpd.GeoSeries([shape], crs=crs)) for shape in shapes)
+        what = f"does not cover the area: it lies at {there}, the area at {wanted}"
         raise InputError(str(path), what, "use a raster that covers the area")
     return left, top, right - left, bottom - top
 

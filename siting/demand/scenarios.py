@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from siting.demand.figures import ENDS, Limits, Overrides, range_faults, read_figures
-from siting.errors import Fault, InputError, refuse
+from siting.errors import Fault, InputError, naming, refuse
 from siting.files import rows_fault
 from siting.reference import table
 
@@ -75,46 +75,30 @@ def read_scenario(scenario: FleetScenario) -> tuple[pd.DataFrame, pd.DataFrame]:
         raise InputError(where, f"has no {scenario.name}", "it has: " + ", ".join(names))
     rows = rows[rows["scenario"] == scenario.name].rename(columns={"share": "value"})
     faults = _row_faults(rows, where)
-    target_overrides, plain = _split(scenario.overrides)
-    faults += [
-        Fault(f"scenario, {vehicle}.share_{year}", f"{share} is not a share above 0 and at most 1")
-        for vehicle, by_year in target_overrides.items()
-        for year, share in by_year.items()
-        if not isinstance(share, Real) or not 0 < share <= 1
-    ]
-    try:
-        figures = read_figures("sales", SALES_LIMITS, scenario.sales_path, plain)
-    except InputError as err:
-        raise InputError([*faults, *err.faults]) from err
-    refuse(faults)
-    if target_overrides:
-        given = [
-            {"vehicle_class": vehicle, "year": year, **dict.fromkeys(ENDS, float(share))}
-            for vehicle, targets in target_overrides.items()
-            for year, share in targets.items()
-        ]
-        changed = pd.DataFrame(given, columns=["vehicle_class", "year", *ENDS]).assign(
-            unit="share of sales", source="set by the user", confidence="ASSUMPTION"
-        )
+    plain: dict[str, dict[str, float]] = {}
+    given = []
+    for vehicle, changes in scenario.overrides.items():
+        for figure, value in changes.items():
+            if match := _TARGET.fullmatch(figure):
+                if not isinstance(value, Real) or not 0 < value <= 1:
+                    what = f"{value} is not a share above 0 and at most 1"
+                    faults.append(Fault(f"scenario, {vehicle}.{figure}", what))
+                given.append({"vehicle_class": vehicle, "year": int(match[1]), "value": value})
+            else:
+                plain.setdefault(vehicle, {})[figure] = value
+    figures = read_figures("sales", SALES_LIMITS, scenario.sales_path, plain, faults)
+    if given:
+        changed = pd.DataFrame(given).astype({"value": float})
+        changed = changed.assign(
+            low=changed["value"], high=changed["value"],
+            unit="share of sales", source="set by the user", confidence="ASSUMPTION",
+        )  # fmt: skip
         key = ["vehicle_class", "year"]
         kept = ~pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(changed[key]))
         rows = pd.concat([rows[kept], changed], ignore_index=True)
     targets = rows.drop(columns="scenario", errors="ignore").sort_values("year", kind="stable")
     refuse(_class_faults(figures, targets, where))
     return figures, targets.reset_index(drop=True)
-
-
-def _split(overrides: Overrides) -> tuple[dict[str, dict[int, float]], dict[str, dict[str, float]]]:
-    """Return two parts of the overrides: targets by class and year, figures by class and name."""
-    targets: dict[str, dict[int, float]] = {}
-    plain: dict[str, dict[str, float]] = {}
-    for vehicle, changes in overrides.items():
-        for figure, value in changes.items():
-            if match := _TARGET.fullmatch(figure):
-                targets.setdefault(vehicle, {})[int(match[1])] = value
-            else:
-                plain.setdefault(vehicle, {})[figure] = value
-    return targets, plain
 
 
 def _row_faults(rows: pd.DataFrame, where: str) -> list[Fault]:
@@ -150,7 +134,7 @@ def _class_faults(figures: pd.DataFrame, targets: pd.DataFrame, where: str) -> l
         (strange, "vehicle_class", "a target for a class without sales", "give its sales figures"),
     )
     return [
-        Fault(f"{where}, column {column}", what, fix, tuple(ids))
+        fault
         for ids, column, what, fix in checks
-        if ids
+        for fault in naming(f"{where}, column {column}", what, ids, fix)
     ]

@@ -14,7 +14,7 @@ from siting.demand.depots import depot_shares
 from siting.demand.housing import crossed
 from siting.demand.surfaces import SURFACES, destination_shares
 from siting.errors import Fault, refuse
-from siting.files import missing_columns, rows_fault
+from siting.files import missing_columns, not_numbers, rows_fault
 from siting.reference import table
 from siting.tables import CELLS, validate
 
@@ -191,7 +191,7 @@ def _energy_faults(energy: pd.DataFrame, cells: pd.DataFrame, by_zone: bool) -> 
     wanted = energy["demand_kwh_day"].to_numpy(dtype=float, na_value=np.nan)
     key = ["zone_id", "vehicle_class"] if by_zone else ["vehicle_class"]
     labels = energy[key].astype(str).agg(" ".join, axis=1).to_numpy()
-    bad = ~(np.isfinite(wanted) & (wanted >= 0))
+    bad = not_numbers(energy["demand_kwh_day"])
     where = "energy, column demand_kwh_day"
     faults = rows_fault(where, bad, labels, "not a number of at least 0")
     if not faults and not wanted.sum() > 0:
@@ -214,8 +214,7 @@ def _surface_faults(surfaces: pd.DataFrame, cells: pd.DataFrame) -> list[Fault]:
         return faults
     rows = surfaces["cell_id"]
     for name in SURFACES:
-        share = surfaces[name].to_numpy(dtype=float, na_value=np.nan)
-        bad = ~(np.isfinite(share) & (share >= 0))
+        bad = not_numbers(surfaces[name])
         faults += rows_fault(f"surfaces, column {name}", bad, rows, "missing or negative")
     where = "surfaces, column cell_id"
     faults += rows_fault(where, rows.duplicated(), rows, "given twice")

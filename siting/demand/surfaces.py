@@ -23,7 +23,7 @@ from scipy.sparse.csgraph import dijkstra
 from siting.demand.cells import Floats
 from siting.demand.people import along, streets_once
 from siting.errors import Fault, InputError, refuse
-from siting.files import missing_columns, rows_fault
+from siting.files import missing_columns, not_numbers, rows_fault
 from siting.reference import table
 from siting.roads import Network
 from siting.roads.travel import drive_matrix
@@ -237,9 +237,8 @@ def traffic(
 def _weights(given: pd.DataFrame | None, name: str, key: tuple[str, ...]) -> pd.DataFrame:
     figures = table(name) if given is None else given
     refuse(missing_columns(figures, (*key, "weight"), name))
-    weight = pd.to_numeric(figures["weight"], errors="coerce").to_numpy(dtype=float)
     rows = figures[list(key)].astype(str).agg(" ".join, axis=1).to_numpy()
-    bad = ~(np.isfinite(weight) & (weight >= 0))
+    bad = not_numbers(figures["weight"])
     faults = rows_fault(f"{name}, column weight", bad, rows, "missing or negative")
     twice = pd.Series(rows).duplicated()
     faults += rows_fault(name, twice, rows, "the same row twice", "keep one")

@@ -16,10 +16,10 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.special import ndtri
 
-from siting.demand.energy import Area, Case, zone_kwh
+from siting.demand.energy import Area, Case, in_area, zone_kwh
 from siting.demand.housing import SURVEYED, Array, crossed, home_shares
 from siting.demand.scenarios import DEFAULT_SCENARIO
-from siting.errors import Fault, InputError, refuse
+from siting.errors import Fault, InputError, naming, refuse
 
 # Figures that lower public energy when they increase.
 LOWERING = ("home_share", "charging_efficiency", *SURVEYED.values())
@@ -37,15 +37,20 @@ FACTORS = (
 )
 
 
+# Columns of a ranking of figures by their effect, apart from the rank.
+RANKED = (
+    *("figure", "vehicle_class", "low_kwh_day", "high_kwh_day", "swing_kwh_day", "swing_share"),
+    *("moved_share", "moved_zones_share", "moved_cells_share", "source", "confidence"),
+)
+
+
 def _case(area: Area) -> Case:
     """Return the figures of a study area after checking their ranges."""
     case = Case(area)
     ends = case.figures[["low", "value", "high"]].to_numpy(dtype=float)
     wrong = ~(np.isfinite(ends).all(axis=1) & (np.diff(ends, axis=1) >= 0).all(axis=1))
-    if wrong.any():
-        names = case.figures["figure"] + " " + case.figures["vehicle_class"]
-        what = "not low <= central <= high"
-        raise InputError("demand figures", what, "", tuple(names[wrong]))
+    names = case.figures["figure"] + " " + case.figures["vehicle_class"]
+    refuse(naming("demand figures", "not low <= central <= high", names[wrong]))
     return case
 
 
@@ -133,9 +138,8 @@ def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
     known = {at: others[name] for name, at in PACES.items() if name in others}
     if len(known) < 2:
         return None
-    own = fleet.set_index("vehicle_class")
-    ours = own["vehicles"].astype(float)
-    kept = own["in_area"].astype(bool) if "in_area" in own else ours.isna()
+    ours = fleet.set_index("vehicle_class")["vehicles"].astype(float)
+    kept = in_area(fleet)
     ratios = {}
     for at, other in known.items():
         ratio = other.set_index("vehicle_class")["vehicles"].reindex(ours.index) / ours
@@ -200,12 +204,15 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
             continue
         names = group["vehicle_class"].astype(str).to_list()
         all_classes = len(names) == len(case.classes) > 1
+        low_kwh, high_kwh = (float(end.sum()) for end in ends)
         rows.append(
             {
                 "figure": group["figure"].iloc[0],
                 "vehicle_class": "" if all_classes else ", ".join(names),
-                "low_kwh_day": float(ends[0].sum()),
-                "high_kwh_day": float(ends[1].sum()),
+                "low_kwh_day": low_kwh,
+                "high_kwh_day": high_kwh,
+                "swing_kwh_day": high_kwh - low_kwh,
+                "swing_share": (high_kwh - low_kwh) / total,
                 "moved_share": max(_moved(before, end) for end in ends),
                 "moved_zones_share": max(_moved(before.sum(1), end.sum(1)) for end in ends),
                 "moved_cells_share": np.nan
@@ -215,12 +222,7 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
                 "confidence": group["confidence"].iloc[0],
             }
         )
-    columns = ["figure", "vehicle_class", "low_kwh_day", "high_kwh_day", "moved_share"]
-    columns += ["moved_zones_share", "moved_cells_share", "source", "confidence"]
-    ranked = pd.DataFrame(rows, columns=columns)
-    swing = (ranked["high_kwh_day"] - ranked["low_kwh_day"]).astype(float)
-    ranked.insert(4, "swing_kwh_day", swing)
-    ranked.insert(5, "swing_share", swing / total)
+    ranked = pd.DataFrame(rows, columns=list(RANKED))
     order = ["swing_share", "figure", "vehicle_class"]
     ranked = ranked.sort_values(order, ascending=[False, True, True], ignore_index=True)
     ranked.insert(0, "rank", np.arange(1, len(ranked) + 1))

@@ -12,7 +12,7 @@ import pandas as pd
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from siting.demand.cells import Floats, Ints, Shapes
+from siting.demand.cells import Floats, Ints, Shapes, crossing
 from siting.demand.people import (
     HOME_STREETS,
     along,
@@ -23,7 +23,7 @@ from siting.demand.people import (
     streets_once,
 )
 from siting.errors import Fault, InputError, refuse
-from siting.files import missing_columns, read_layer, rows_fault
+from siting.files import missing_columns, not_numbers, read_layer, rows_fault
 from siting.roads import Network
 from siting.roads.network import utm_epsg
 
@@ -81,15 +81,13 @@ def read_zones(
     if id_column in layer.columns:
         faults += id_faults(layer, path, (str(id_column),))
         faults += _mask_fault(layer[id_column].isna(), path, str(id_column), "have no id")
-    for column in shares.values():
+    for column, most, what in (
+        *((column, 1.0, "between 0 and 1") for column in shares.values()),
+        (ownership_column, np.inf, "a number of at least 0"),
+    ):
         if column in layer.columns:
-            share = pd.to_numeric(layer[column], errors="coerce")
-            bad = layer[column].notna() & ~share.between(0, 1)
-            faults += _mask_fault(bad, path, str(column), "are not between 0 and 1")
-    if ownership_column in layer.columns:
-        owned = pd.to_numeric(layer[ownership_column], errors="coerce")
-        bad = layer[ownership_column].notna() & ~((owned >= 0) & np.isfinite(owned))
-        faults += _mask_fault(bad, path, str(ownership_column), "are not a number of at least 0")
+            bad = layer[column].notna() & not_numbers(layer[column], most=most)
+            faults += _mask_fault(bad, path, str(column), f"are not {what}")
     refuse(faults)
     ids = [f"z{i:03d}" for i in range(1, len(layer) + 1)]
     if id_column is not None:
@@ -243,10 +241,7 @@ def spread_zones(
 
 def _on_streets(shapes: Shapes, network: Network) -> tuple[Shapes, Ints, Floats]:
     _, lines = streets_once(network, HOME_STREETS)
-    tree = shapely.STRtree(lines)
-    zone, line = tree.query(shapes, predicate="intersects")
-    inside = tree.query(shapes, predicate="contains")
-    within = np.isin(zone * len(lines) + line, inside[0] * len(lines) + inside[1])
+    zone, line, within = crossing(shapes, lines)
     cut = shapely.intersection(shapes[zone[~within]], lines[line[~within]])
     parts, of = shapely.get_parts(cut, return_index=True)
     parts, more = shapely.get_parts(parts, return_index=True)  # lines in a mixed collection
@@ -268,9 +263,8 @@ def _on_places(
         weight = shapely.area(local)
     elif "weight" in layer.columns:
         weight = layer["weight"].to_numpy(dtype=float, na_value=np.nan)
-        bad = ~(np.isfinite(weight) & (weight >= 0))
-        where = "pois, column weight"
-        refuse(rows_fault(where, bad, layer.index, "missing or negative"))
+        bad = not_numbers(layer["weight"])
+        refuse(rows_fault("pois, column weight", bad, layer.index, "missing or negative"))
         weight = weight[~(layer.geometry.isna() | layer.geometry.is_empty).to_numpy()]
     else:
         weight = np.ones(len(local))
@@ -282,9 +276,8 @@ def _on_places(
 def _require_zones(zones: gpd.GeoDataFrame) -> None:
     faults = missing_columns(zones, ("zone_id", "people"), "zones")
     if not faults:
-        people = zones["people"].to_numpy(dtype=float, na_value=np.nan)
         ids = zones["zone_id"].astype(str)
-        bad, twice = ~(np.isfinite(people) & (people >= 0)), ids.duplicated(keep=False)
+        bad, twice = not_numbers(zones["people"]), ids.duplicated(keep=False)
         faults += rows_fault("zones, column people", bad, ids, "missing or negative")
         faults += rows_fault("zones, column zone_id", twice, ids, "the same id in several rows")
     if zones.crs is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -15,6 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from siting.errors import InputError, refuse
 from siting.roads.drive import without_bus_only
 from siting.roads.network import (
+    EDGE_COLUMNS,
     Network,
     edge_faults,
     graph_tables,
@@ -90,39 +90,22 @@ def build_network(
     """
     classes = class_speeds(speeds, city)
     nodes, edges = graph_tables(graph)
-    kept, bus_only_ways = without_bus_only(graph)
-    bus_only = np.zeros(len(edges), dtype=bool)
-    if kept is not graph:
-        bus_only = ~edges.index.isin(list(kept.edges(keys=True)))
-    streets = Streets(
-        index=edges.index,
-        geometry=edges.geometry.to_numpy(),
-        length_m=_length_m(edges),
+    kept, ways = without_bus_only(graph)
+    speeds_of = edge_speeds(tag_values(edges, "highway"), tag_values(edges, "maxspeed"), classes)
+    streets = speeds_of.set_axis(edges.index).assign(
         name=street_names(edges),
-        speed=edge_speeds(tag_values(edges, "highway"), tag_values(edges, "maxspeed"), classes),
-        bus_only=bus_only,
-        bus_only_ways=bus_only_ways + int(graph.graph.get("bus_only_ways", 0)),
+        length_m=_length_m(edges),
+        bus_only=kept is not graph and ~edges.index.isin(list(kept.edges(keys=True))),
     )
-    return network_of(nodes, streets, classes, city=city, peak=peak, source=source)
-
-
-@dataclass(frozen=True)
-class Streets:
-    """Arrays of the directed streets as read, one row per street, sorted by index."""
-
-    index: pd.MultiIndex  # u, v, key
-    geometry: np.ndarray  # lines, UTM metres
-    length_m: np.ndarray
-    name: Any  # missing if untagged
-    speed: pd.DataFrame  # from `siting.roads.speeds.edge_speeds`
-    bus_only: np.ndarray
-    bus_only_ways: int  # number of ways for buses only
+    streets = gpd.GeoDataFrame(streets, geometry=edges.geometry)
+    ways += int(graph.graph.get("bus_only_ways", 0))
+    return network_of(nodes, streets, ways, city=city, peak=peak, source=source)
 
 
 def network_of(
     nodes: gpd.GeoDataFrame,
-    read: Streets,
-    classes: pd.DataFrame,
+    streets: gpd.GeoDataFrame,
+    bus_only_ways: int,
     *,
     city: str,
     peak: bool,
@@ -130,50 +113,42 @@ def network_of(
 ) -> Network:
     """Return the largest connected network of the streets that cars may use.
 
-    `nodes` has ``geometry`` (UTM metres) by ``node_id``, sorted. `classes` is the result of
-    `siting.roads.speeds.class_speeds`. Other arguments and errors are as in `build_network`.
+    `nodes` has ``geometry`` (UTM metres) by ``node_id``, sorted. `streets` has the directed streets
+    as read, by ``u``, ``v`` and ``key``, sorted: lines in UTM metres, ``name`` (missing if
+    untagged), ``length_m``, ``bus_only``, and the columns of `siting.roads.speeds.edge_speeds`.
+    `bus_only_ways` is the number of ways for buses only. Other arguments and errors are as in
+    `build_network`.
     """
-    if read.bus_only.all():
+    cars = ~streets["bus_only"].to_numpy()
+    if not cars.any():
         raise InputError("graph", "has no street that cars may use, only bus ways")
-    cars = ~read.bus_only
-    before_km = _street_km(read.index[cars], read.length_m[cars])
-    node_left, left = _strongest_part(nodes, read.index, cars)
-    nodes_left, speed, length_m = nodes[node_left], read.speed[left], read.length_m[left]
-    factor = speed["peak_factor"].to_numpy() if peak else 1.0
-    streets_left = gpd.GeoDataFrame(
-        {
-            "name": read.name[left],
-            "highway": speed["highway"].array,
-            "length_m": length_m,
-            "speed_kmh": speed["speed_kmh"].to_numpy(),
-            "speed_source": speed["speed_source"].array,
-            "travel_min": length_m / 1000 / speed["speed_kmh"].to_numpy() * 60 * factor,
-        },
-        geometry=read.geometry[left],
-        index=read.index[left],
-        crs=nodes.crs,
-    )
-    street_km = _street_km(streets_left.index, length_m)
-    lost_km = max(before_km - street_km, 0.0)
+    before_km = _street_km(streets[cars])
+    node_left, left = _strongest_part(nodes, streets.index, cars)
+    nodes_left, streets_left = nodes[node_left], streets[left]
     directed_m = streets_left["length_m"]
+    odd = directed_m[~streets_left["in_table"]]
+    factor = streets_left["peak_factor"] if peak else 1.0
+    minutes = directed_m / 1000 / streets_left["speed_kmh"] * 60 * factor
+    streets_left = streets_left.assign(travel_min=minutes)[list(EDGE_COLUMNS)]
+    street_km = _street_km(streets_left)
+    lost_km = max(before_km - street_km, 0.0)
     posted = directed_m[streets_left["speed_source"] == "maxspeed"].sum()
-    odd = streets_left[~streets_left["highway"].isin(classes.index)]
     report: dict[str, Any] = {
         "source": dict(source or {}),
         "crs": streets_left.crs.to_string(),
         "city_group": city,
         "peak": peak,
         "nodes_read": len(nodes),
-        "edges_read": len(read.index),
-        "street_km_read": _street_km(read.index, read.length_m),
-        "bus_only_ways_dropped": read.bus_only_ways,
+        "edges_read": len(streets),
+        "street_km_read": _street_km(streets),
+        "bus_only_ways_dropped": bus_only_ways,
         "street_km_lost": lost_km,
         "share_lost": lost_km / before_km if before_km else 0.0,
         "nodes": len(nodes_left),
         "edges": len(streets_left),
         "street_km": street_km,
         "maxspeed_share": float(posted / directed_m.sum()) if directed_m.sum() else 0.0,
-        "kinds_without_speed": (odd.groupby("highway")["length_m"].sum() / 1000).to_dict(),
+        "kinds_without_speed": (odd.groupby(streets_left["highway"]).sum() / 1000).to_dict(),
     }
     network = Network(nodes_left, streets_left, report)
     logger.info(
@@ -181,7 +156,7 @@ def network_of(
         network,
         lost_km,
         100 * report["share_lost"],
-        read.bus_only_ways,
+        bus_only_ways,
         100 * report["maxspeed_share"],
     )
     return network
@@ -217,9 +192,10 @@ def _strongest_part(
     return inside, cars & inside[u] & inside[v]
 
 
-def _street_km(index: pd.MultiIndex, length_m: np.ndarray) -> float:
+def _street_km(streets: gpd.GeoDataFrame) -> float:
     """Return the total length of streets (km), with both directions of a street counted once."""
-    u, v = index.get_level_values("u").to_numpy(), index.get_level_values("v").to_numpy()
+    u, v = (streets.index.get_level_values(end).to_numpy() for end in ("u", "v"))
+    length_m = streets["length_m"].to_numpy()
     # The lengths of both directions may differ by rounding, as their sums differ in order.
     street = {"a": np.minimum(u, v), "b": np.maximum(u, v), "tenths": np.round(length_m * 10)}
     once = ~pd.DataFrame(street).duplicated().to_numpy()

@@ -18,11 +18,11 @@ import shapely
 from shapely import MultiPolygon, Polygon
 
 from siting.errors import InputError
-from siting.roads.build import Streets, build_network, network_of
+from siting.roads.build import build_network, network_of
 from siting.roads.drive import is_bus_only
 from siting.roads.network import Network, joined_names, read_edge_table, utm_epsg
 from siting.roads.simplify import Edges, Segments, segments_of, simplify
-from siting.roads.source import EDGE_TABLE, is_osm, read_file, read_pieces
+from siting.roads.source import EDGE_TABLE, OSM_XML, PBF, read_file, read_pieces, road_suffix
 from siting.roads.speeds import class_speeds, edge_speeds
 from siting.roads.ways import Pieces
 
@@ -46,7 +46,7 @@ def network_from_file(
     path = Path(path)
     if path.suffix.lower() == EDGE_TABLE:
         return Network(*read_edge_table(path, dict(source or {})))
-    if not is_osm(path):
+    if road_suffix(path) not in (*OSM_XML, *PBF):
         return build_network(read_file(path, clip), speeds, city, peak, source)
     classes = class_speeds(speeds, city)
     pieces = read_pieces(path, clip)
@@ -65,20 +65,18 @@ def network_from_file(
     frame = edge_speeds(
         [t.get("highway") for t in tags], [t.get("maxspeed") for t in tags], classes
     )
-    streets = Streets(
-        index=pd.MultiIndex.from_arrays(
-            [pieces.node_id[edges.u], pieces.node_id[edges.v], edges.key], names=["u", "v", "key"]
-        ),
-        geometry=geometry,
+    ends = [pieces.node_id[edges.u], pieces.node_id[edges.v], edges.key]
+    table = frame.iloc[which].assign(
+        name=joined_names([t.get("name") for t in tags])[which],
         # Lengths are summed in driving order, as in OSMnx, to get the same last digit.
         length_m=np.bincount(edge, weights=segments.length_m[edges.segments]),
-        name=joined_names([t.get("name") for t in tags])[which],
-        speed=frame.iloc[which],
         bus_only=bus[which],
-        bus_only_ways=pieces.bus_only + len(np.unique(pieces.way_id[gone])),
     )
-    del pieces, segments, edges, edge, gone, geometry, frame, which  # frees memory
-    return network_of(nodes, streets, classes, city=city, peak=peak, source=source)
+    table = table.set_axis(pd.MultiIndex.from_arrays(ends, names=["u", "v", "key"]))
+    streets = gpd.GeoDataFrame(table, geometry=geometry, crs=nodes.crs)
+    ways = pieces.bus_only + len(np.unique(pieces.way_id[gone]))
+    del pieces, segments, edges, edge, gone, geometry, frame, which, ends, table  # frees memory
+    return network_of(nodes, streets, ways, city=city, peak=peak, source=source)
 
 
 def _drawn(pieces: Pieces, segments: Segments, edges: Edges) -> tuple[gpd.GeoDataFrame, np.ndarray]:
@@ -105,8 +103,7 @@ def _drawn(pieces: Pieces, segments: Segments, edges: Edges) -> tuple[gpd.GeoDat
 def _merged(edge: np.ndarray, kind: np.ndarray) -> tuple[list[tuple[int, ...]], np.ndarray]:
     """Return the distinct sets of way kinds, and the index of each edge's set."""
     kinds = int(kind.max()) + 1
-    pairs = np.sort(edge * kinds + kind)
-    pairs = pairs[np.diff(pairs, prepend=-1) > 0]
+    pairs = np.unique(edge * kinds + kind)
     edge, kind = pairs // kinds, (pairs % kinds).astype(np.int32)
     first = np.flatnonzero(np.diff(edge, prepend=-1))
     size = np.diff(first, append=len(edge))

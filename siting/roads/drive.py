@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ WAY_TAGS = [
 
 _BUS_HIGHWAYS = frozenset({"busway", "bus_guideway"})
 _ALLOWED = frozenset({"yes", "designated", "official", "permissive", "destination"})
+_CARS = ("motor_vehicle", "motorcar")
 
 
 def is_drivable(tags: Mapping[str, Any]) -> bool:
@@ -70,24 +71,18 @@ def is_bus_only(tags: Mapping[str, Any]) -> bool:
     >>> is_bus_only({"highway": "secondary", "bus": "yes"})
     False
     """
-    if _has(tags, "highway", _BUS_HIGHWAYS):
+    if _has(tags, ("highway",), _BUS_HIGHWAYS):
         return True
-    if not (_has(tags, "bus", _ALLOWED) or _has(tags, "psv", _ALLOWED)):
+    if not _has(tags, ("bus", "psv"), _ALLOWED):
         return False
-    if _has(tags, "motor_vehicle", {"no"}) or _has(tags, "motorcar", {"no"}):
+    if _has(tags, _CARS, {"no"}):
         return True
-    closed = _has(tags, "access", {"no"}) or _has(tags, "vehicle", {"no"})
-    opened = _has(tags, "motor_vehicle", _ALLOWED) or _has(tags, "motorcar", _ALLOWED)
-    return closed and not opened
+    return _has(tags, ("access", "vehicle"), {"no"}) and not _has(tags, _CARS, _ALLOWED)
 
 
 def without_bus_only(graph: nx.MultiDiGraph[Any]) -> tuple[nx.MultiDiGraph[Any], int]:
     """Return a graph without bus-only streets, and the number of ways removed."""
-    gone = [
-        (u, v, key, tags)
-        for u, v, key, tags in graph.edges(keys=True, data=True)
-        if is_bus_only(tags)
-    ]
+    gone = [edge for edge in graph.edges(keys=True, data=True) if is_bus_only(edge[-1])]
     ways = {way for u, v, _, tags in gone for way in _values(tags.get("osmid", f"{u}-{v}"))}
     return _without(graph, [edge[:3] for edge in gone]), len(ways)
 
@@ -117,8 +112,9 @@ def _without(
     return rest
 
 
-def _has(tags: Mapping[str, Any], tag: str, wanted: frozenset[str] | set[str]) -> bool:
-    return tag in tags and any(value in wanted for value in _values(tags[tag]))
+def _has(tags: Mapping[str, Any], names: Iterable[str], wanted: Collection[str]) -> bool:
+    """Return whether any of the named tags has a wanted value."""
+    return any(value in wanted for name in names for value in _values(tags.get(name, ())))
 
 
 def _values(value: Any) -> Iterator[str]:

@@ -11,7 +11,7 @@ import geopandas as gpd
 import pandas as pd
 
 from siting.errors import InputError
-from siting.roads.source import OSM_XML, is_osm, unpacked
+from siting.roads.source import OSM_XML, PBF, road_suffix, unpacked
 
 # Values of `place` by which people describe locations, in order of importance on a map.
 PLACE_KINDS = (
@@ -29,13 +29,12 @@ def read_neighbourhoods(path: Path) -> gpd.GeoDataFrame:
     ``geometry``. The result may be empty. Raises `InputError` if the file cannot be read.
     """
     places: Places = []
-    if is_osm(path):
-        suffix = next((s for s in OSM_XML if path.name.lower().endswith(s)), None)
-        if suffix is None:
-            places = _of_pbf(path)
-        else:
-            with unpacked(path, suffix) as file:
-                places = _of_xml(file.read(), path)
+    suffix = road_suffix(path)
+    if suffix in PBF:
+        places = _of_pbf(path)
+    elif suffix in OSM_XML:
+        with unpacked(path, suffix) as file:
+            places = _of_xml(file.read(), path)
     table = pd.DataFrame(places, columns=["name", "name_ur", "kind", "lon", "lat"])
     points = gpd.points_from_xy(table.pop("lon"), table.pop("lat"))
     return gpd.GeoDataFrame(table.astype("str"), geometry=points, crs=4326)

@@ -13,7 +13,8 @@ import pandas as pd
 import pyogrio.errors
 import pyproj
 
-from siting.errors import Fault, InputError, refuse
+from siting.errors import Fault, InputError, naming, refuse
+from siting.files import not_numbers
 from siting.writing import write_whole
 
 if TYPE_CHECKING:
@@ -161,12 +162,10 @@ def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.Geo
         raise InputError("graph", "has no coordinate reference system", 'set graph.graph["crs"]')
     if not graph.number_of_edges():
         raise InputError("graph", "holds no street", "take an extract with roads")
-    odd = tuple(str(node) for node in graph.nodes if not isinstance(node, int | np.integer))
-    if odd:
-        raise InputError("graph, nodes", "ids that are not whole numbers", "", odd)
-    lost = tuple(str(n) for n, at in graph.nodes(data=True) if "x" not in at or "y" not in at)
-    if lost:
-        raise InputError("graph, nodes", "without x and y", "", lost)
+    odd = (node for node in graph.nodes if not isinstance(node, int | np.integer))
+    refuse(naming("graph, nodes", "ids that are not whole numbers", odd))
+    lost = (node for node, at in graph.nodes(data=True) if "x" not in at or "y" not in at)
+    refuse(naming("graph, nodes", "without x and y", lost))
     import osmnx as ox
 
     nodes, edges = ox.graph_to_gdfs(graph)
@@ -180,8 +179,7 @@ def edge_faults(
     where: str, index: pd.MultiIndex, bad: np.ndarray, what: str, fix: str = ""
 ) -> list[Fault]:
     """Return a list with an error on the invalid streets, or an empty list if there are none."""
-    ids = tuple("-".join(map(str, uvk)) for uvk in index[bad])
-    return [Fault(where, f"{len(ids):,} {what}", fix, ids)] if ids else []
+    return naming(where, what, ("-".join(map(str, uvk)) for uvk in index[bad]), fix, count=True)
 
 
 def utm_epsg(bounds: Iterable[float]) -> int:
@@ -259,8 +257,8 @@ def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
     if list(table.index.names) != ["u", "v", "key"]:
         faults.append(Fault(str(path), "its index is not u, v, key", "as Network.edges has it"))
     for name in () if faults else ("length_m", "travel_min"):
-        bad = ~(np.isfinite(table[name].to_numpy(dtype=float)) & (table[name] >= 0).to_numpy())
         what = "streets whose figure is missing, negative or infinite"
+        bad = not_numbers(table[name])
         faults += edge_faults(f"{path}, column {name}", table.index, bad, what)
     refuse(faults)
     first = ~table.index.get_level_values("u").duplicated()
@@ -270,10 +268,8 @@ def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
         crs=table.crs,
     ).sort_index()
     ends = table.index.get_level_values("v")
-    lost = tuple(map(str, dict.fromkeys(ends[~ends.isin(nodes.index)])))
-    if lost:
-        what = "nodes that no street leads away from"
-        raise InputError(str(path), what, "build it with siting.build_network", lost)
+    lost, fix = ends[~ends.isin(nodes.index)], "build it with siting.build_network"
+    refuse(naming(str(path), "nodes that no street leads away from", lost, fix))
     report = table.attrs.get(_REPORT, {})
     told = {key: value for key, value in source.items() if value}
     report |= {"source": {**report.get("source", {}), **told}}

@@ -16,6 +16,7 @@ from array import array
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -127,21 +128,14 @@ def simplify(segments: Segments, node_id: np.ndarray) -> Edges:
     begin = (np.cumsum(size) - size)[order]
     edge_u, edge_v, size = edge_u[order], edge_v[order], size[order]
     parts = parts[_ranges(begin, size)]
-    return Edges(edge_u, edge_v, _key(edge_u, edge_v), parts, size, kept)
+    key = pd.DataFrame({"u": edge_u, "v": edge_v}).groupby(["u", "v"]).cumcount().to_numpy()
+    return Edges(edge_u, edge_v, key, parts, size, kept)
 
 
 def _ranges(begin: np.ndarray, size: np.ndarray) -> np.ndarray:
     """For each row in turn, return the `size` consecutive integers that start at `begin`."""
     ahead = np.cumsum(size) - size
     return np.repeat(begin - ahead, size) + np.arange(size.sum())
-
-
-def _key(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Return each row's position within its block; the rows of a block have the same ends."""
-    fresh = np.ones(len(u), dtype=bool)
-    fresh[1:] = (u[1:] != u[:-1]) | (v[1:] != v[:-1])
-    first = np.flatnonzero(fresh)
-    return np.arange(len(u)) - np.repeat(first, np.diff(np.append(first, len(u))))
 
 
 def _neighbours(u: np.ndarray, v: np.ndarray, nodes: int) -> tuple[np.ndarray, np.ndarray]:

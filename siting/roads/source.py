@@ -17,7 +17,7 @@ from xml.sax.saxutils import quoteattr
 
 from shapely import MultiPolygon, Polygon
 
-from siting.errors import Fault, InputError, refuse
+from siting.errors import Fault, InputError, naming, refuse
 from siting.files import unreadable_in_words
 from siting.roads.drive import only_drivable
 from siting.roads.osmnx_settings import osmnx_settings
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     import networkx as nx
 
 OSM_XML = (".osm", ".osm.gz", ".osm.bz2")
-_PBF = (".osm.pbf", ".pbf")
+PBF = (".osm.pbf", ".pbf")
 _GRAPHML = (".graphml", ".graphml.gz")
 
 # File extension of networks stored by this package as tables of streets.
 EDGE_TABLE = ".parquet"
 
-ROAD_SUFFIXES = (*OSM_XML, *_PBF, *_GRAPHML, EDGE_TABLE)
+ROAD_SUFFIXES = (*OSM_XML, *PBF, *_GRAPHML, EDGE_TABLE)
 
 
 def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.MultiDiGraph[Any]:
@@ -66,7 +66,7 @@ def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.Mult
         If a PBF file is given and pyosmium is not installed.
     """
     path = Path(path)
-    suffix = _checked_suffix(path)
+    suffix = road_suffix(path)
     if suffix == EDGE_TABLE:
         what = "is already a network, not a graph"
         raise InputError(str(path), what, "read it with Network.from_parquet")
@@ -79,18 +79,10 @@ def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.Mult
         return _graphml(plain, clip, path)
 
 
-def is_osm(path: Path) -> bool:
-    """Return whether a road file is OSM XML or PBF, judged by its extension.
-
-    Raises `InputError` if the file is missing or has an unknown extension.
-    """
-    return _checked_suffix(path) in (*OSM_XML, *_PBF)
-
-
 def read_pieces(path: Path, clip: Polygon | MultiPolygon | None = None) -> Pieces:
     """Return the drivable ways of an OSM XML or PBF file; arguments as in `read_file`."""
-    suffix = _checked_suffix(path)
-    if suffix in _PBF:
+    suffix = road_suffix(path)
+    if suffix in PBF:
         return pieces_of(read_pbf(path, clip), clip, path)
     with unpacked(path, suffix) as file:
         ways = read_xml(file, path)
@@ -134,29 +126,29 @@ def require_osmnx_form(graph: nx.MultiDiGraph[Any], where: Path | str) -> None:
     fix = "save it with osmnx.save_graphml"
     if "crs" not in graph.graph:
         faults.append(Fault(str(where), "has no coordinate reference system (graph key crs)", fix))
-    odd = tuple(str(node) for node in graph if not isinstance(node, Integral))
-    if odd:
-        label = 'networkx.convert_node_labels_to_integers(graph, label_attribute="id")'
-        what = "nodes whose ids are not whole numbers"
-        faults.append(Fault(str(where), what, f"number them: {label}", odd))
-    lost = [node for node, at in graph.nodes(data=True) if not _finite(at.get("x"), at.get("y"))]
-    if lost:
-        faults.append(Fault(str(where), "nodes without x and y", fix, tuple(map(str, lost))))
-    bare = [
+    odd = (node for node in graph if not isinstance(node, Integral))
+    label = 'networkx.convert_node_labels_to_integers(graph, label_attribute="id")'
+    what = "nodes whose ids are not whole numbers"
+    faults += naming(str(where), what, odd, f"number them: {label}")
+    lost = (node for node, at in graph.nodes(data=True) if not _finite(at.get("x"), at.get("y")))
+    faults += naming(str(where), "nodes without x and y", lost, fix)
+    bare = (
         f"{u}-{v}"
         for u, v, tags in graph.edges(data=True)
         if "highway" not in tags or not _finite(tags.get("length"))
-    ]
-    if bare:
-        faults.append(Fault(str(where), "edges without highway or length", fix, tuple(bare)))
-    refuse(faults)
+    )
+    refuse(faults + naming(str(where), "edges without highway or length", bare, fix))
 
 
 def _finite(*numbers: object) -> bool:
     return all(isinstance(number, float) and math.isfinite(number) for number in numbers)
 
 
-def _checked_suffix(path: Path) -> str:
+def road_suffix(path: Path) -> str:
+    """Return the extension of a road file, one of `ROAD_SUFFIXES`.
+
+    Raises `InputError` if the file is missing or has an unknown extension.
+    """
     name = path.name.lower()
     suffix = next((suffix for suffix in ROAD_SUFFIXES if name.endswith(suffix)), None)
     if suffix is None:

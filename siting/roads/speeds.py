@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from siting.errors import Fault, InputError, refuse
-from siting.files import missing_columns, rows_fault
+from siting.files import ABOVE_0, missing_columns, not_numbers, rows_fault
 
 # Range of plausible posted limits. Limits outside are typing errors ("2") or in another unit.
 SANE_KMH = (5.0, 130.0)
@@ -76,8 +76,7 @@ def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:
         raise InputError("speeds, column city_group", f"no rows for {city_group!r}", have)
     where = f"speeds of {city_group}, column"
     kinds = rows["highway"].astype(str)
-    free, factor = rows["free_kmh"], rows["peak_factor"]
-    slow, quick = ~(np.isfinite(free) & (free > 0)), ~(np.isfinite(factor) & (factor >= 1))
+    slow, quick = not_numbers(rows["free_kmh"], ABOVE_0), not_numbers(rows["peak_factor"], 1.0)
     twice = kinds.duplicated()
     faults = rows_fault(f"{where} highway", twice, kinds, "comes twice", "keep one row")
     if FALLBACK not in set(kinds):
@@ -102,7 +101,7 @@ def edge_speeds(
     streets. The peak factor is always that of the kind of road. Merged streets of several kinds (a
     list) have the kind that is slowest at the peak hour. `classes` is the result of `class_speeds`.
     Columns: ``highway`` (one kind), ``speed_kmh``, ``speed_source`` (``maxspeed`` or ``class``),
-    ``peak_factor``.
+    ``peak_factor``, ``in_table`` (whether the kind has a row in `classes`).
     """
     paces = classes["peak_factor"] / classes["free_kmh"]
     pace: dict[str, float] = dict(zip(paces.index.astype(str), paces.tolist(), strict=True))
@@ -113,7 +112,8 @@ def edge_speeds(
         return str(kinds) if isinstance(kinds, str) else FALLBACK
 
     kinds = pd.Series([slowest(kind) for kind in highway], dtype="str")
-    known = kinds.where(kinds.isin(classes.index), FALLBACK)
+    in_table = kinds.isin(classes.index)
+    known = kinds.where(in_table, FALLBACK)
     posted = np.array([parse_maxspeed(value) for value in maxspeed], dtype=float)
     free = known.map(classes["free_kmh"]).to_numpy(dtype=float)
     return pd.DataFrame(
@@ -122,5 +122,6 @@ def edge_speeds(
             "speed_kmh": np.where(np.isnan(posted), free, posted),
             "speed_source": pd.Series(np.where(np.isnan(posted), "class", "maxspeed"), dtype="str"),
             "peak_factor": known.map(classes["peak_factor"]).to_numpy(dtype=float),
+            "in_table": in_table,
         }
     )

@@ -14,7 +14,7 @@ from scipy.sparse import csr_array, hstack, vstack
 from scipy.sparse.csgraph import dijkstra
 
 from siting.errors import InputError, refuse
-from siting.files import missing_columns, rows_fault
+from siting.files import missing_columns, not_numbers, rows_fault
 from siting.roads.network import Network
 
 # Number of neighbouring targets searched together; see `_blocks`.
@@ -57,18 +57,17 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
     wanted = pd.Index(pd.unique(pd.Series(targets, dtype="Int64").dropna().astype("int64")))
     at = _positions(network, wanted, "targets")
     empty = np.array([], dtype=np.int64)
-    near, minutes = [empty] * len(at), [np.array([], dtype=float)] * len(at)
+    found = [(empty, empty, np.array([], dtype=float))]  # targets, nodes, minutes of each block
     for rows, nodes, block in _blocks(network, at, cutoff_min):
-        for row, line in zip(rows.tolist(), block, strict=True):
-            reached = np.isfinite(line)
-            near[row], minutes[row] = nodes[reached], line[reached]
+        row, column = np.nonzero(np.isfinite(block))
+        found.append((rows[row], nodes[column], block[row, column]))
+    target, node, minutes = (np.concatenate(part) for part in zip(*found, strict=True))
+    order = np.lexsort((node, target))
     return pd.DataFrame(
         {
-            "node_id": network.nodes.index.to_numpy()[np.concatenate([empty, *near])],
-            "target_node_id": np.repeat(
-                wanted.to_numpy(), np.array([len(nodes) for nodes in near], dtype=np.int64)
-            ),
-            "travel_min": np.concatenate([np.array([], dtype=float), *minutes]),
+            "node_id": network.nodes.index.to_numpy()[node[order]],
+            "target_node_id": wanted.to_numpy()[target[order]],
+            "travel_min": minutes[order],
         }
     )
 
@@ -272,12 +271,10 @@ def drive_matrix(network: Network, *, back: bool = False) -> tuple[csr_array, np
     order = np.lexsort((minutes, column, row))
     order = order[row[order] != column[order]]
     # A sparse matrix would add up parallel streets, so only the first and quickest is kept.
-    first = np.ones(len(order), dtype=bool)
-    first[1:] = (np.diff(row[order]) != 0) | (np.diff(column[order]) != 0)
+    _, first = np.unique(row[order] * len(index) + column[order], return_index=True)
     order = order[first]
-    begin = np.concatenate([[0], np.cumsum(np.bincount(row[order], minlength=len(index)))])
     shape = (len(index), len(index))
-    return csr_array((minutes[order], column[order], begin), shape=shape), order
+    return csr_array((minutes[order], (row[order], column[order])), shape=shape), order
 
 
 def _placed(frame: pd.DataFrame, where: str, key: str, access_kmh: float) -> pd.DataFrame:
@@ -285,10 +282,9 @@ def _placed(frame: pd.DataFrame, where: str, key: str, access_kmh: float) -> pd.
     refuse(missing_columns(frame, (key, "node_id", "snap_m"), where))
     rows = pd.DataFrame({column: frame[column].array for column in (key, "node_id", "snap_m")})
     rows = rows[rows["node_id"].notna()]
-    snap_m = rows["snap_m"].to_numpy(dtype=float, na_value=np.nan)
-    bad = ~(np.isfinite(snap_m) & (snap_m >= 0))
+    bad = not_numbers(rows["snap_m"])
     refuse(rows_fault(f"{where}, column snap_m", bad, rows[key], "not 0 m or more"))
-    access_min = snap_m / 1000 / access_kmh * 60
+    access_min = rows["snap_m"].astype(float) / 1000 / access_kmh * 60
     rows = rows.assign(node_id=rows["node_id"].astype("int64"), access_min=access_min)
     return rows.sort_values(key, ignore_index=True)
 

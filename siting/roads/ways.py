@@ -17,7 +17,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from siting.errors import InputError, needs_extra
+from siting.errors import InputError, naming, needs_extra, refuse
 from siting.roads.drive import WAY_TAGS, is_bus_only, is_drivable
 
 Tags = dict[str, str]
@@ -186,9 +186,7 @@ def read_pbf(path: Path, clip: BaseGeometry | None) -> Ways:
 
 
 def _deleted(attributes: dict[str, str]) -> bool:
-    return ("action" in attributes and attributes["action"] == "delete") or (
-        "visible" in attributes and attributes["visible"] == "false"
-    )
+    return attributes.get("action") == "delete" or attributes.get("visible") == "false"
 
 
 # --- ways selected, and cut where nodes are missing -----------------------------------------------
@@ -252,10 +250,8 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
     used, refs = np.unique(refs, return_inverse=True)
     node_id, lon, lat = node_id[used], lon[used], lat[used]
     off = ~((np.abs(lon) <= 180) & (np.abs(lat) <= 90))
-    if off.any():
-        ids = tuple(map(str, node_id[off].tolist()))
-        what = f"{off.sum():,} outside 180 degrees of longitude and 90 of latitude"
-        raise InputError(f"{path}, nodes", what, "get the file again", ids)
+    what = "outside 180 degrees of longitude and 90 of latitude"
+    refuse(naming(f"{path}, nodes", what, node_id[off], "get the file again", count=True))
     kind = np.frombuffer(ways.kind, dtype=np.int64)[run_way]
     return Pieces(node_id, lon, lat, run_id, kind, run_size, refs, ways.tags, ways.bus_only)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError, refuse
-from siting.files import rows_fault
+from siting.errors import Fault, InputError, naming, refuse
+from siting.files import ABOVE_0, not_numbers, rows_fault
 from siting.reference import table
 
 
@@ -39,9 +39,11 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
     what, fix = "not lower-case letters, digits and _", "it becomes part of a column's name"
     faults += rows_fault(f"{where}, column charger_group", odd, ids, what, fix)
     for column in ("power_kw", "ports", "life_years"):
-        faults += _not_numbers(chargers, column, ids, where, above=True)
+        bad = not_numbers(chargers[column], ABOVE_0)
+        faults += rows_fault(f"{where}, column {column}", bad, ids, "not a number above 0")
     for column in ("capex_pkr", "battery_kwh", "battery_pkr_kwh"):
-        faults += _not_numbers(chargers, column, ids, where, above=False)
+        bad = not_numbers(chargers[column])
+        faults += rows_fault(f"{where}, column {column}", bad, ids, "not a number at least 0")
     refuse(faults)
     return chargers
 
@@ -84,8 +86,8 @@ def grid_figures(path: Path | None = None) -> pd.DataFrame:
         for item in needed
         if (grid["item"] == item).sum() != 1
     ]
-    faults += _not_numbers(grid, "value", grid["item"], where, above=False)
-    refuse(faults)
+    bad, what = not_numbers(grid["value"]), "not a number at least 0"
+    refuse(faults + rows_fault(f"{where}, column value", bad, grid["item"], what))
     factor = float(grid.loc[grid["item"] == "power_factor", "value"].iloc[0])
     grid["max_kw"] = grid["max_kw"].fillna(grid["kva"] * factor)
     tiers = grid[grid["kind"] == "connection"]
@@ -145,10 +147,9 @@ def time_utilisation(own: Mapping[str, float] | None = None) -> dict[str, float]
     (0.2, 0.3)
     """
     shares = table("time_utilisation").set_index("charger_group")["use_share"].astype(float)
-    unknown = tuple(name for name in own or {} if name not in shares.index)
-    if unknown:
-        fix = f"there are: {', '.join(shares.index)}"
-        raise InputError("service, time_utilisation", "no such charger group", fix, unknown)
+    unknown = [name for name in own or {} if name not in shares.index]
+    fix = f"there are: {', '.join(shares.index)}"
+    refuse(naming("service, time_utilisation", "no such charger group", unknown, fix))
     return {str(group): float(share) for group, share in shares.items()} | dict(own or {})
 
 
@@ -177,12 +178,3 @@ def parking_rule() -> pd.DataFrame:
     [0, 1, 2, 3, 3]
     """
     return table("parking").fillna({"max_bays": np.inf})
-
-
-def _not_numbers(
-    rows: pd.DataFrame, column: str, labels: pd.Series, where: str, *, above: bool
-) -> list[Fault]:
-    values = rows[column].to_numpy(dtype=float, na_value=np.nan)
-    bad = ~(np.isfinite(values) & ((values > 0) if above else (values >= 0)))
-    least = "above 0" if above else "at least 0"
-    return rows_fault(f"{where}, column {column}", bad, labels, f"not a number {least}")

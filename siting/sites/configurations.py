@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain, compress
+from numbers import Integral
 from typing import Any, Required, TypedDict
 
 import numpy as np
 import pandas as pd
 
 from siting.demand import session_figures
-from siting.errors import Fault, InputError, refuse
+from siting.errors import Fault, InputError, naming, refuse
 from siting.reference import at_preset
 from siting.sites.catalogue import bay_figures, charging_limits, parking_rule
 from siting.sites.costs import (
@@ -188,18 +189,17 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
     groups = types["charger_group"].astype(str)
     for group in dict.fromkeys(groups):
         of_group = (groups == group).to_numpy()
+        alike = types[of_group]
         # Sizes have few distinct numbers of each type, so each distinct row is computed once.
         rows, which = np.unique(n[:, of_group], axis=0, return_inverse=True)
-        served = [rules.group_kwh_day(types[of_group], row) if row.any() else 0.0 for row in rows]
-        load = [
-            rules.group_load_kw(types[of_group], row, kwh) if row.any() else 0.0
-            for row, kwh in zip(rows, served, strict=True)
-        ]
-        out[f"capacity_{group}_kwh_day"] = np.array(served)[which]
-        out["load_kw"] += np.array(load)[which]
-        on_road = rules.costs.road_battery(group) * battery_pkr_kwh(types[of_group])
+        served = np.array([rules.group_kwh_day(alike, row) if row.any() else 0.0 for row in rows])
+        pairs = zip(rows, served, strict=True)
+        load = np.array([rules.group_load_kw(alike, row, kwh) for row, kwh in pairs])
+        out[f"capacity_{group}_kwh_day"] = served[which]
+        out["load_kw"] += load[which]
+        on_road = rules.costs.road_battery(group) * battery_pkr_kwh(alike)
         if on_road:
-            out[["charger_cost_pkr", "battery_cost_pkr"]] += on_road * np.array(served)[which, None]
+            out[["charger_cost_pkr", "battery_cost_pkr"]] += on_road * served[which, None]
     return pd.concat([out, connection_tier(out["load_kw"].to_numpy(), rules.grid)], axis=1)
 
 
@@ -226,7 +226,7 @@ def with_costs(offers: pd.DataFrame, rules: Rules) -> pd.DataFrame:
 def configuration_faults(configurations: Configurations, chargers: pd.DataFrame) -> list[Fault]:
     """Return every error in a set of configurations (an empty list if there is none)."""
     faults = []
-    known = set(chargers["charger_id"].astype(str))
+    known = chargers["charger_id"].astype(str)
     if not configurations:
         faults.append(Fault("configurations", "none are given", "name at least one"))
     for name, chosen in configurations.items():
@@ -240,18 +240,17 @@ def configuration_faults(configurations: Configurations, chargers: pd.DataFrame)
             faults.append(Fault(where, what, "rename it"))
         if not chosen:
             faults.append(Fault(where, "has no chargers", "give a type and a number"))
-        unknown = tuple(str(charger) for charger in chosen if charger not in known)
-        if unknown:
-            have = ", ".join(chargers["charger_id"].astype(str))
-            faults.append(Fault(where, "unknown charger type", f"the table has: {have}", unknown))
-        odd = tuple(
-            f"{charger}: {number}"
-            for charger, number in chosen.items()
-            if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1
-        )
-        if odd:
-            faults.append(Fault(where, "not a whole number of at least 1", "", odd))
+        unknown = [charger for charger in chosen if charger not in set(known)]
+        fix = f"the table has: {', '.join(known)}"
+        faults += naming(where, "unknown charger type", unknown, fix)
+        odd = (f"{charger}: {n}" for charger, n in chosen.items() if not is_count(n))
+        faults += naming(where, "not a whole number of at least 1", odd)
     return faults
+
+
+def is_count(number: object) -> bool:
+    """Return whether a value is a whole number of at least 1."""
+    return isinstance(number, Integral) and not isinstance(number, bool) and int(number) >= 1
 
 
 def _classes(n: np.ndarray, types: pd.DataFrame, compatibility: pd.DataFrame) -> list[str]:
@@ -268,6 +267,5 @@ def battery_pkr_kwh(types: pd.DataFrame) -> float:
 
 def _shortest(n: np.ndarray, life_years: pd.Series) -> np.ndarray:
     """Return the shortest life (years) of each configuration's chargers; NaN if none is known."""
-    lives = life_years.to_numpy(dtype=float, na_value=np.nan)
-    shortest = np.where((n > 0) & ~np.isnan(lives), lives, np.inf).min(axis=1)
-    return np.where(np.isfinite(shortest), shortest, np.nan)
+    lives = np.where(n > 0, life_years.to_numpy(dtype=float, na_value=np.nan), np.nan)
+    return pd.DataFrame(lives).min(axis=1).to_numpy()

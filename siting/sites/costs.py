@@ -23,13 +23,14 @@ site_bays.csv.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from siting.errors import Fault, refuse, refuse_unknown, wrong_figures
+from siting.errors import naming, refuse, refuse_unknown, wrong_figures
 from siting.reference import at_preset, table
 from siting.sites.waiting import Floats
 from siting.tables import COST_PARTS
@@ -38,15 +39,6 @@ LAND = ("lease", "upfront")
 POINTS_RULES = ("none", "minimum", "maximum")
 SUBSIDY_RULES = ("need", "share", "flat", "gap")
 MONTHS = 12.0
-# For each field of `SiteCosts`, the works.csv item with its value.
-WORKS = {
-    field_name: field_name.replace("_pkr", "")
-    for field_name in (
-        *("civil_bay_pkr", "land_bay_month_pkr", "land_bay_upfront_pkr", "om_share"),
-        *("road_battery_2w", "road_battery_3w", "site_bays", "line_detour"),
-        *("contingency_share", "design_share", "insurance_share", "deposit_pkr_kw", "busy_share"),
-    )
-}
 SHARES = ("om_share", "contingency_share", "design_share", "insurance_share", "busy_share")
 
 
@@ -100,10 +92,16 @@ class SiteCosts:
             ("neeca_points", self.neeca_points in POINTS_RULES, "a reading of the parking rule",
              "use " + ", ".join(POINTS_RULES)),
         ])  # fmt: skip
-        odd = tuple(f"{kind}: {bays}" for kind, bays in self.bays_by_kind.items() if not bays >= 0)
-        if odd:
-            faults.append(Fault("site costs, bays_by_kind", "not at least 0 bays", "", odd))
-        refuse(faults)
+        odd = [f"{kind}: {bays}" for kind, bays in self.bays_by_kind.items() if not bays >= 0]
+        refuse(faults + naming("site costs, bays_by_kind", "not at least 0 bays", odd))
+
+
+# For each number in `SiteCosts`, the works.csv item with its value.
+WORKS = {
+    number.name: number.name.replace("_pkr", "")
+    for number in fields(SiteCosts)
+    if number.type == "float"
+}
 
 
 def site_costs(**overrides: Any) -> SiteCosts:
@@ -210,10 +208,9 @@ def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
     """
     total = costs["cost_pkr"].astype(float)
     if rule.rule in ("share", "need"):
-        drawn = pd.Series(0.0, index=costs.index)
-        for part, share in rule.shares.items():
-            if share and part in costs.columns:
-                drawn = drawn + share * costs[part].astype(float)
+        paid = {part: share for part, share in rule.shares.items() if share and part in costs}
+        parts = (share * costs[part].astype(float) for part, share in paid.items())
+        drawn = sum(parts, pd.Series(0.0, index=costs.index))
     elif rule.rule == "flat":
         drawn = total.clip(upper=rule.flat_pkr)
     else:
@@ -255,8 +252,7 @@ def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
     """
     tiers = grid[grid["kind"] == "connection"].sort_values("max_kw")
     limits = tiers["max_kw"].to_numpy(dtype=float)
-    at = np.searchsorted(limits, power_kw, side="left")
-    tier = tiers.iloc[np.minimum(at, len(tiers) - 1)]
+    tier = tiers.iloc[_step(limits, power_kw)]
     by_kw = grid[grid["kind"] == "connection_kw"].set_index("max_kw")["value"].astype(float)
     price_kw = tier["max_kw"].map(by_kw).fillna(0.0).to_numpy(dtype=float)
     return pd.DataFrame(
@@ -265,9 +261,9 @@ def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
             "connection_cost_pkr": tier["value"].to_numpy(dtype=float) + price_kw * power_kw,
             "needs_line": tier["kva"].notna().to_numpy(),
             "reason": [
-                "" if place < len(tiers) else
+                "" if power <= limits[-1] else
                 f"needs {power:,.0f} kW, above the largest transformer tier, {limits[-1]:,.0f} kW"
-                for power, place in zip(power_kw, at, strict=True)
+                for power in power_kw
             ],
         }
     )  # fmt: skip
@@ -278,8 +274,7 @@ def annual_fee(largest_kw: Floats, fees: pd.DataFrame) -> pd.DataFrame:
     levels = fees[fees["item"] == "annual"]
     levels = levels.assign(max_kw=levels["max_kw"].astype(float).fillna(np.inf))
     levels = levels.sort_values("max_kw")
-    at = np.searchsorted(levels["max_kw"].to_numpy(), largest_kw, side="left")
-    level = levels.iloc[np.minimum(at, len(levels) - 1)].reset_index(drop=True)
+    level = levels.iloc[_step(levels["max_kw"].to_numpy(), largest_kw)].reset_index(drop=True)
     fee = level["value"].astype(float)
     return pd.DataFrame({"neeca_level": level["level"], "annual_fee_pkr": fee})
 
@@ -297,6 +292,10 @@ def bays_needed(number: Floats, types: pd.DataFrame, bays: pd.DataFrame) -> Floa
 
 def points_required(site_bays: Floats, rule: pd.DataFrame) -> Floats:
     """Return the charging points that NEECA's rule sets for numbers of bays; 0 for NaN."""
-    steps = rule["max_bays"].to_numpy(dtype=float)
-    at = np.minimum(np.searchsorted(steps, site_bays, side="left"), len(rule) - 1)
+    at = _step(rule["max_bays"].to_numpy(dtype=float), site_bays)
     return np.where(np.isfinite(site_bays), rule["points"].to_numpy(dtype=float)[at], 0.0)
+
+
+def _step(limits: Floats, values: Floats) -> npt.NDArray[np.intp]:
+    """Return the position of the smallest limit that is not below each value, or of the last."""
+    return np.minimum(np.searchsorted(limits, values, side="left"), len(limits) - 1)

@@ -53,10 +53,7 @@ def pairs(
     Pairs are sorted by site, then by choice. `sites` are new sites, or existing stations with their
     ``ports``, ``points`` and ``bays_needed``; `sized` marks the choices that are sizes.
     """
-    if sized.any():
-        fits = _fits(sites, choices, rules) & sized
-    else:
-        fits = np.zeros((len(sites), len(choices)), dtype=bool)
+    fits = _fits(sites, choices, rules) & sized
     some = fits.any(axis=1)
     if sized.any():
         fits[~some, _smallest(choices, sized, rules.least_ports)] = True

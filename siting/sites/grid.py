@@ -12,7 +12,7 @@ import pandas as pd
 import shapely
 
 from siting.errors import Fault, refuse
-from siting.files import missing_columns, rows_fault
+from siting.files import missing_columns, not_numbers, rows_fault, texts_of
 
 
 def nearest_line_km(
@@ -110,10 +110,8 @@ def _layer_faults(candidates: gpd.GeoDataFrame, layer: gpd.GeoDataFrame, name: s
 def _feeder_faults(feeders: gpd.GeoDataFrame) -> list[Fault]:
     if faults := missing_columns(feeders, ("feeder_id", "headroom_kw"), "feeders"):
         return faults
-    ids = feeders["feeder_id"].astype("str").where(feeders["feeder_id"].notna(), "").str.strip()
+    ids, bad = texts_of(feeders, "feeder_id"), not_numbers(feeders["headroom_kw"])
     twice = ids.duplicated(keep=False) & (ids != "")
-    spare = pd.to_numeric(feeders["headroom_kw"], errors="coerce").to_numpy(float, na_value=np.nan)
-    bad = ~(np.isfinite(spare) & (spare >= 0))
     where = "feeders, column feeder_id"
     return [
         *rows_fault(where, ids == "", _rows(feeders), "blank"),

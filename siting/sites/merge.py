@@ -247,9 +247,8 @@ def _sites(places: gpd.GeoDataFrame, into: np.ndarray) -> gpd.GeoDataFrame:
         # A site with several user rows takes all user columns from the first row.
         rows = np.flatnonzero(places[own].notna().any(axis=1))
         first = pd.Series(rows).groupby(into[rows]).first()
-        for column in own:
-            values = places[column].loc[first].set_axis(first.index)
-            sites[column] = values.reindex(sites.index)
+        values = pd.DataFrame(places[own]).loc[first].set_axis(first.index)
+        sites[own] = values.reindex(sites.index)
         columns += own
     if OWN_ID in own:
         ids = places[OWN_ID].drop(first).dropna()

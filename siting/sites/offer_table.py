@@ -146,8 +146,7 @@ def make_offers(
     # At each site, the existing station comes before its extensions.
     frames = [frame for frame in (standing, built) if len(frame)]
     offers = pd.concat(frames, ignore_index=True) if frames else built
-    if not offers["order"].is_monotonic_increasing:
-        offers = offers.sort_values("order", kind="stable", ignore_index=True)
+    offers = offers.sort_values("order", kind="stable", ignore_index=True)
     capacity = list(dict.fromkeys(capacity_columns(choices) + capacity_columns(standing)))
     output = offers.reindex(columns=capacity).astype(float).fillna(0.0)
     offers[capacity] = output.mul(offers["availability"], axis=0)

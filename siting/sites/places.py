@@ -14,11 +14,14 @@ import shapely
 from siting.demand.people import shape_faults
 from siting.errors import Fault, InputError, refuse
 from siting.files import (
+    ABOVE_0,
     missing_columns,
+    not_numbers,
     plain_column,
     read_layer,
     row_labels,
     rows_fault,
+    texts_of,
     unreadable_in_words,
 )
 from siting.roads import Network
@@ -34,12 +37,12 @@ OWN_ID = f"{OWN}id"
 
 COORDINATES = ("lon", "lat", "longitude", "latitude")  # coordinate columns of a CSV
 
-# For each optional figure of a site: its meaning, whether it must be above 0, its largest value.
+# For each optional figure of a site: its meaning, its smallest and its largest value.
 SITE_FIGURES = {
-    "headroom_kw": ("a power of at least 0 kW", False, np.inf),
-    "line_km": ("a distance of at least 0 km", False, np.inf),
-    "bays": ("at least 0 bays", False, np.inf),
-    "availability": ("a share of time above 0 and at most 1", True, 1.0),
+    "headroom_kw": ("a power of at least 0 kW", 0.0, np.inf),
+    "line_km": ("a distance of at least 0 km", 0.0, np.inf),
+    "bays": ("at least 0 bays", 0.0, np.inf),
+    "availability": ("a share of time above 0 and at most 1", ABOVE_0, 1.0),
 }
 
 # Road classes, best first. A station needs passing traffic and access; motorways have no access.
@@ -125,8 +128,7 @@ def candidates_from_layer(
     _require_shapes(layer, path)
     kinds = pd.Series(kind, index=layer.index, dtype="object")
     if kind_column:
-        given = layer[kind_column]
-        kinds = kinds.mask(given.notna() & (given.astype(str).str.strip() != ""), given)
+        kinds = kinds.mask(texts_of(layer, kind_column) != "", layer[kind_column])
     name = name_column or "name"
     places = _places(layer, name, kinds.astype(str), path.name)
     if id_column:
@@ -195,9 +197,8 @@ def _places(
     name = pd.Series(None, index=layer.index, dtype="str")
     # By default, a place uses its English name if it has one.
     for column in (name_column, "name:en" if name_column == "name" else name_column):
-        if column in layer.columns:
-            told = layer[column].astype("str").str.strip()
-            name = told.where(layer[column].notna() & (told != ""), name)
+        told = texts_of(layer, column)
+        name = told.where(told != "", name)
     return gpd.GeoDataFrame(
         {"name": name.array, "kind": kind.array, "source": source},
         geometry=points.array,
@@ -216,14 +217,10 @@ def _require_shapes(layer: gpd.GeoDataFrame, path: Path) -> None:
 def figure_faults(layer: pd.DataFrame, where: str, ids: npt.ArrayLike | Path) -> list[Fault]:
     """Return an error for each of the `SITE_FIGURES` with invalid values; `ids` label the rows."""
     faults = []
-    for column, (what, above, most) in SITE_FIGURES.items():
-        if column not in layer.columns:
-            continue
-        given = layer[column]
-        numbers = pd.to_numeric(given, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-        least = numbers > 0 if above else numbers >= 0
-        bad = given.notna().to_numpy() & ~(np.isfinite(numbers) & least & (numbers <= most))
-        faults += rows_fault(f"{where}, column {column}", bad, ids, f"not {what}")
+    for column, (what, least, most) in SITE_FIGURES.items():
+        if column in layer.columns:
+            bad = layer[column].notna() & not_numbers(layer[column], least, most)
+            faults += rows_fault(f"{where}, column {column}", bad, ids, f"not {what}")
     return faults
 
 

@@ -13,9 +13,9 @@ from math import prod
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError, refuse
-from siting.sites.chargers_text import charger_counts, size_name
-from siting.sites.configurations import EXTENDED, UPGRADED, Configurations
+from siting.errors import Fault, naming, refuse
+from siting.sites.chargers_text import readable_counts, size_name
+from siting.sites.configurations import EXTENDED, UPGRADED, Configurations, is_count
 from siting.sites.fitting import Flags
 from siting.sites.waiting import Floats
 
@@ -47,10 +47,9 @@ def with_sizes(
         for counts in _stations(sizes, chargers)
         if frozenset(counts.items()) not in there
     }
-    taken = tuple(name for name in named if name in made)
-    if taken:
-        what = "has the name of a size with different numbers"
-        raise InputError("offers.configurations", what, "rename it", taken)
+    taken = [name for name in named if name in made]
+    what = "has the name of a size with different numbers"
+    refuse(naming("offers.configurations", what, taken, "rename it"))
     return named | made
 
 
@@ -74,24 +73,17 @@ def _by_group(sizes: Sizes, chargers: pd.DataFrame) -> list[list[dict[str, int]]
 
 def _faults(sizes: Sizes, chargers: pd.DataFrame) -> list[Fault]:
     known = chargers["charger_id"].astype(str)
-    faults = []
-    unknown = tuple(str(charger) for charger in sizes if charger not in set(known))
-    if unknown:
-        fix = f"the table has: {', '.join(known)}"
-        faults.append(Fault("offers.sizes", "unknown charger type", fix, unknown))
+    unknown = [charger for charger in sizes if charger not in set(known)]
+    fix = f"the table has: {', '.join(known)}"
+    faults = naming("offers.sizes", "unknown charger type", unknown, fix)
     for charger, numbers in sizes.items():
         where = f"offers.sizes, {charger}"
-        odd = tuple(
-            str(n) for n in numbers
-            if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1
-        )  # fmt: skip
-        twice = tuple(dict.fromkeys(str(n) for n in numbers if list(numbers).count(n) > 1))
+        odd = (n for n in numbers if not is_count(n))
+        twice = (n for n in numbers if list(numbers).count(n) > 1)
         if not len(numbers):
             faults.append(Fault(where, "has no numbers", "give at least one, or leave it out"))
-        if odd:
-            faults.append(Fault(where, "not a whole number of at least 1", "", odd))
-        if twice:
-            faults.append(Fault(where, "given twice", "leave one out", twice))
+        faults += naming(where, "not a whole number of at least 1", odd)
+        faults += naming(where, "given twice", twice, "leave one out")
     if not faults:
         count = prod(1 + len(group) for group in _by_group(sizes, chargers)) - 1
         if count > MOST_SIZES:
@@ -118,7 +110,7 @@ def shown_offers(
     told = pd.DataFrame({"bare": bare, "chargers": offers["chargers"].astype(str)})
     of = told.groupby(["bare", "chargers"], sort=False).ngroup().to_numpy()
     distinct = told.drop_duplicates()
-    counts = [_counts(chargers)[0] for chargers in distinct["chargers"]]
+    counts = [readable_counts(chargers)[0] for chargers in distinct["chargers"]]
     made = np.array(
         [
             bool(added) and name not in bundles and name == size_name(added)
@@ -149,7 +141,7 @@ def step_text(before: str, after: str) -> str:
     >>> step_text("8 x lev_3 + 1 x dc_60", "12 x lev_3 + 1 x dc_60")
     '4 x lev_3 more'
     """
-    (one, stood), (two, stands) = _counts(before), _counts(after)
+    (one, stood), (two, stands) = readable_counts(before), readable_counts(after)
     if not (one or stood) or not (two or stands):
         return ""
     more = {name: two.get(name, 0) - one.get(name, 0) for name in {**one, **two}}
@@ -158,14 +150,6 @@ def step_text(before: str, after: str) -> str:
         for name, number in more.items()
         if number
     )
-
-
-def _counts(chargers: str) -> tuple[dict[str, int], float | None]:
-    """Parse a string into added chargers and existing power; ``({}, None)`` if it is unreadable."""
-    try:
-        return charger_counts(chargers)
-    except ValueError:
-        return {}, None
 
 
 def _steps(counts: list[dict[str, int]], made: Flags) -> Floats:

@@ -56,7 +56,7 @@ import numpy as np
 import pandas as pd
 
 from siting.demand import session_figures
-from siting.errors import Fault, InputError, refuse, wrong_figures
+from siting.errors import Fault, InputError, naming, refuse, wrong_figures
 from siting.sites.catalogue import charging_limits
 from siting.sites.waiting import HOURS_A_DAY, MINUTES, largest_arrivals_per_h
 
@@ -147,20 +147,16 @@ def group_mix(
     board_limits = charging_limits() if limits is None else limits
     users = compatibility[compatibility["charger_group"].astype(str) == group]
     classes = list(dict.fromkeys(users["vehicle_class"].astype(str)))
-    lacking = tuple(name for name in classes if name not in figures.index)
     weights = dict(energy_kwh_day or {})
-    odd = tuple(f"{k}: {v}" for k, v in weights.items() if not (np.isfinite(v) and v >= 0))
     faults = []
     if not classes:
         what = "no vehicle class uses it"
         faults.append(Fault(f"compatibility, charger_group {group}", what, "add a pair"))
-    if lacking:
-        what = f"no row for a class that uses the charger group {group}"
-        fix = "add one, or use the rated_share rule"
-        faults.append(Fault("session figures", what, fix, lacking))
-    if odd:
-        faults.append(Fault("energy_kwh_day", "not an energy of at least 0 kWh", "", odd))
-    refuse(faults)
+    lacking = (name for name in classes if name not in figures.index)
+    what = f"no row for a class that uses the charger group {group}"
+    faults += naming("session figures", what, lacking, "add one, or use the rated_share rule")
+    odd = (f"{k}: {v}" for k, v in weights.items() if not (np.isfinite(v) and v >= 0))
+    refuse(faults + naming("energy_kwh_day", "not an energy of at least 0 kWh", odd))
     energy = np.array([float(weights.get(name, 0.0)) for name in classes])
     if not energy.any():
         energy = np.ones(len(classes))

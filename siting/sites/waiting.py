@@ -27,7 +27,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from siting.errors import Fault, refuse
+from siting.errors import Fault, naming, refuse
 
 Numbers = npt.ArrayLike
 Floats = npt.NDArray[np.float64]
@@ -125,11 +125,9 @@ def _wait(servers: Floats, load: Floats, wait_in_services: Floats) -> Floats:
 
 def _checked(**given: tuple[Numbers, str]) -> tuple[Floats, ...]:
     """Return the numbers broadcast to one shape; raise `InputError` with all that fail `_GOOD`."""
-    faults = []
+    faults: list[Fault] = []
     for name, (values, what) in given.items():
         each = np.atleast_1d(np.asarray(values, float))
-        odd = each[~_GOOD[what](each)]
-        if len(odd):
-            faults.append(Fault(name, f"not {what}", "", tuple(f"{value:g}" for value in odd)))
+        faults += naming(name, f"not {what}", (f"{odd:g}" for odd in each[~_GOOD[what](each)]))
     refuse(faults)
     return np.broadcast_arrays(*(np.asarray(values, float) for values, _ in given.values()))

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from siting.files import texts_of
+
 # Maximum distance (m) to the street, corner, nearby street, named place and part of the city.
 STREET_M, CORNER_M, NEAR_STREET_M, PLACE_M, PART_M = 150.0, 45.0, 800.0, 400.0, 1500.0
 MIDDLE_M = 250.0  # a site this near the point of a part of the city is in that part
@@ -38,8 +40,8 @@ def with_whereabouts(
     [['near Pump, Mall Road', 'near Pump, Mall Road'], ['Pump', 'Mall Road']]
     """
     points = np.asarray(sites.geometry.array)
-    name = sites["name"].astype("str").str.strip()
-    has_name = sites["name"].notna() & (name != "") & (sites["kind"].astype(str) != "street")
+    name = texts_of(sites, "name")
+    has_name = (name != "") & (sites["kind"].astype(str) != "street")
     if named is None:
         named = sites[has_name]
     streets = _streets(points, edges)
@@ -60,9 +62,8 @@ def with_whereabouts(
 
 def _streets(points: np.ndarray, edges: gpd.GeoDataFrame) -> list[Sequence[str]]:
     """Return the names of the street nearest to each point, and of a street that crosses it."""
-    with_name = edges[edges["name"].fillna("").astype(str).str.strip() != ""]
-    lines = np.asarray(with_name.geometry.array)
-    names = with_name["name"].astype(str).str.strip().to_numpy()
+    names = texts_of(edges, "name").to_numpy()
+    lines, names = np.asarray(edges.geometry.array)[names != ""], names[names != ""]
     out: list[Sequence[str]] = [()] * len(points)
     if not len(lines) or not len(points):
         return out

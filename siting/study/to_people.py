@@ -50,9 +50,7 @@ def read_people(config: Config, network: Network) -> People:
         return _zones(config, source, network)
     if source.kind == "raster":
         area = outline(network, config.reach.max_snap_m)
-        rows = demand.read_raster(
-            source.path, area, density=source.density, nodata=source.nodata, pixel_squares=True
-        )
+        rows = demand.read_raster(source.path, area, density=source.density, nodata=source.nodata)
         return People(rows, rows.iloc[:0])
     people = demand.read_people(source.path, source.column, source.raster_deg)
     if not source.clip_to_roads:

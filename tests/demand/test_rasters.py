@@ -69,7 +69,7 @@ def test_the_same_cells_as_from_squares_of_the_same_pixels(tmp_path):
     path = write(tmp_path / "p.tif", values, from_origin(73.05, 33.62, 0.0025, 0.0025), "EPSG:4326")
     network = grid_network()
     straight = raster_to_cells(path, network, area=AREA, max_snap_m=9000)
-    around = make_cells(read_raster(path, pixel_squares=True), network, max_snap_m=9000)
+    around = make_cells(read_raster(path), network, max_snap_m=9000)
     assert straight["people"].sum() == pytest.approx(values.sum(), rel=1e-12)
     assert around["people"].sum() == pytest.approx(values.sum(), rel=1e-9)
     joined = straight.assign(key=straight.geometry.to_wkb()).merge(

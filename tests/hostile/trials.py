@@ -331,7 +331,7 @@ def raster(rng: random.Random, folder: Path) -> Callable[[], object]:
     area = rng.choice((None, (73.0, 33.6, 73.02, 33.62), (60.0, 23.0, 78.0, 38.0)))
     if rng.random() < 0.5:
         density = rng.random() < 0.3
-        return lambda: demand.read_raster(path, area, density=density, pixel_squares=True)
+        return lambda: demand.read_raster(path, area, density=density)
     return lambda: demand.raster_to_cells(path, town_network())
 
 
