@@ -378,5 +378,4 @@ def _business(run: Traced, site: str) -> tuple[list[Chain], pd.Series[Any]]:
     factors = run.figures_of(["business case"], "", *money["of"])
     words = "business.csv: sales, yearly costs and replacements over the horizon, discounted"
     step = Step("npv_pkr", words, float(row["npv_pkr"]), "PKR", None, factors)
-    told = row.drop(["site_id", "offer_id"])
-    return [Chain("net present value without subsidy", (step,))], told
+    return [Chain("net present value without subsidy", (step,))], row.drop(["site_id", "offer_id"])

@@ -99,7 +99,7 @@ def draw_drivers(
     """
     of_row = np.array([sessions.classes.index(str(c)) for c in rows["vehicle_class"]], dtype=int)
     energy = rows["kwh_day"].to_numpy(dtype=float)
-    times, at, of = [], [], []
+    times, at, of = ([np.zeros(0, dtype=kind)] for kind in (float, int, int))
     for c in range(len(sessions.classes)):
         of_class = np.flatnonzero((of_row == c) & (energy > 0))
         if not len(of_class):
@@ -112,9 +112,6 @@ def draw_drivers(
         picked = np.searchsorted(odds, rng.random(len(hour)) * odds[-1], side="right")
         at.append(of_class[np.minimum(picked, len(of_class) - 1)])
         of.append(np.full(len(hour), c))
-    if not times:
-        types = {"time_min": float, "row": int, "of": int, "kwh": float}
-        return pd.DataFrame(columns=list(types)).astype(types)
     time, row, kind = np.concatenate(times), np.concatenate(at), np.concatenate(of)
     mean = sessions.kwh[kind]
     kwh = mean if spread == 0 else mean * rng.gamma(spread**-2, spread**2, len(kind))
