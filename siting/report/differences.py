@@ -65,7 +65,7 @@ def setting_text(value: Any) -> str:
 
 
 def figures_in_words(comparison: Any) -> list[tuple[str, list[str]]]:
-    """Return the figures of a `siting.review.Comparison`: a label, and one text per run."""
+    """Return the figures of a `siting.review.compare.Comparison`: a label, and one text per run."""
     rows = [(str(row["figure"]), row) for row in comparison.figures.to_dict("records")]
     return [
         (figure_name(figure), [figure_text(figure, row[run]) for run in comparison.runs])
@@ -82,7 +82,7 @@ def settings_in_words(comparison: Any) -> list[tuple[str, list[str]]]:
 
 
 def render_differences(comparison: Any) -> str:
-    """Return a `siting.review.Comparison` as the HTML of a page that works offline.
+    """Return a `siting.review.compare.Comparison` as the HTML of a page that works offline.
 
     Raises `MissingExtraError` without the packages of the extra ``report``.
     """

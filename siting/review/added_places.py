@@ -44,11 +44,9 @@ def match_places(
             other = ids[i] != there_ids[at] or away > SAME_M
             if not other or away <= within_m:
                 pairs.append((other, away, i, at))
-    taken: set[int] = set()
     for _, _, i, at in sorted(pairs):
-        if out[i] < 0 and at not in taken:
+        if out[i] < 0 and at not in out:
             out[i] = at
-            taken.add(at)
     return out
 
 

@@ -259,46 +259,31 @@ def _flat(value: Any, name: str = "") -> dict[str, Any]:
 def _sites(names: list[str], runs: list[RunRecord]) -> gpd.GeoDataFrame:
     """Return one row per place: first the places of the first run, then those of later runs."""
     crs = runs[0].roads.estimate_utm_crs()
-    place_xy: list[tuple[float, float]] = []
-    place_id: list[str] = []
-    held: list[dict[int, int]] = []
-    for number, run in enumerate(runs):
-        xy = run.sites.geometry.to_crs(crs).get_coordinates().to_numpy()
-        ids = run.sites["site_id"].astype(str).to_list()
-        for i, at in enumerate(match_places(xy, ids, np.array(place_xy), place_id).tolist()):
-            if at < 0:
-                place_xy.append((float(xy[i, 0]), float(xy[i, 1])))
-                place_id.append(ids[i])
-                held.append({number: i})
-            else:
-                held[at][number] = i
-    rows = [_site_row(names, runs, row) for row in held]
-    columns = ["site_id", "name", "existing", "status", "in_runs", "not_in_runs"]
-    for n in range(1, len(runs) + 1):
-        columns += [f"id_{n}", f"chargers_{n}", f"served_{n}_kwh_day"]
-    points = [runs[min(row)].sites.geometry.iloc[row[min(row)]] for row in held]
-    return gpd.GeoDataFrame(pd.DataFrame(rows, columns=columns), geometry=points, crs=4326)
-
-
-def _site_row(names: list[str], runs: list[RunRecord], held: dict[int, int]) -> dict[str, Any]:
-    stations = {n: runs[n].sites.iloc[i] for n, i in held.items()}
-    first = stations[min(stations)]
-    inside = [names[n] for n in range(len(runs)) if n in stations]
-    chargers = {str(row["chargers"]) for row in stations.values()}
-    alike = "all" if len(chargers) == 1 else "changed"
-    status = "some" if len(stations) < len(runs) else alike
-    row: dict[str, Any] = {
-        "site_id": str(first["site_id"]),
-        "name": first["name"],
-        "existing": all(bool(site["existing"]) for site in stations.values()),
-        "status": status,
-        "in_runs": "; ".join(inside),
-        "not_in_runs": "; ".join(n for n in names if n not in inside),
-    }
-    for n, site in stations.items():
-        row[f"id_{n + 1}"], row[f"chargers_{n + 1}"] = str(site["site_id"]), str(site["chargers"])
-        row[f"served_{n + 1}_kwh_day"] = float(site["served_kwh_day"])
-    return row
+    xy, ids = np.empty((0, 2)), list[str]()
+    parts = []
+    for name, run in zip(names, runs, strict=True):
+        here = run.sites.geometry.to_crs(crs).get_coordinates().to_numpy()
+        own = run.sites["site_id"].astype(str)
+        place = match_places(here, own.tolist(), xy, ids)
+        new = place < 0
+        place[new] = len(ids) + np.arange(new.sum())
+        xy, ids = np.vstack([xy, here[new]]), [*ids, *own[new]]
+        chargers = run.sites["chargers"].astype(str)
+        parts.append(run.sites.assign(site_id=own, chargers=chargers, run=name).set_index(place))
+    stations = pd.concat(parts)
+    first, by_place = stations[~stations.index.duplicated()], stations.groupby(level=0)
+    inside = by_place["run"].agg(list)
+    alike = by_place["chargers"].agg(lambda kinds: "changed" if len(set(kinds)) > 1 else "all")
+    table = first[["site_id", "name"]].assign(
+        existing=by_place["existing"].all(),
+        status=np.where(by_place.size() < len(runs), "some", alike),
+        in_runs=inside.map("; ".join),
+        not_in_runs=["; ".join(n for n in names if n not in there) for there in inside],
+    )
+    for n, part in enumerate(parts, start=1):
+        table[f"id_{n}"], table[f"chargers_{n}"] = part["site_id"], part["chargers"]
+        table[f"served_{n}_kwh_day"] = part["served_kwh_day"].astype(float)
+    return gpd.GeoDataFrame(table, geometry=first.geometry, crs=4326)
 
 
 # --- the folder ----------------------------------------------------------------------------------

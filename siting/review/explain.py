@@ -80,6 +80,8 @@ class Explained:
     def __init__(self, source: Source) -> None:
         self.study = study = study_of(source)
         self.plan = plan_of(study, Path(source)) if isinstance(source, Path | str) else study.plan
+        # The name of each site; blank if it has none.
+        self.names = self.plan.candidates.set_index("site_id")["name"].astype("str").fillna("")
         self.asked, self.found = study.asked, self.plan.outcome
         # A station is worth the energy that would be lost without it in the last year.
         self.instance = instance_of(in_the_end(self.asked, self.found.budget_pkr))
@@ -101,8 +103,8 @@ class Explained:
 
     def name_of(self, site: str) -> str:
         """Return the id of a site, followed by its name if the site has a name."""
-        name = self.plan.candidates.set_index("site_id")["name"].get(site)
-        return f"{site} ({name})" if isinstance(name, str) and name else site
+        name = self.names[site]
+        return f"{site} ({name})" if name else site
 
     def find(self, wanted: str) -> str:
         """Return the id of the site with this id or name; if none, suggest similar names."""
@@ -181,8 +183,7 @@ def explain_site(
     """
     run = opened(folder)
     site_id = run.find(site)
-    called = run.plan.candidates.set_index("site_id")["name"].get(site_id)
-    name = called if isinstance(called, str) else ""
+    name = run.names[site_id]
     stations = run.plan.sites.set_index("site_id")
     if site_id not in stations.index:
         reasons = SiteReasons(site_id, name, "not built", _offers(run, site_id, ""))
@@ -236,9 +237,8 @@ def _classes(run: Explained, site: str, offer: str) -> pd.DataFrame:
         table.groupby("vehicle_class")["served_kwh_day"].sum()
         for table in (assign(run.instance, others, run.found.model), service, here)
     )
-    table = kwh_here.to_frame()
-    lost = kwh_in_all - kwh_without.reindex(kwh_in_all.index).fillna(0.0)
-    table["lost_kwh_day"] = lost.reindex(table.index)
+    lost = kwh_in_all.sub(kwh_without, fill_value=0.0)
+    table = kwh_here.to_frame().assign(lost_kwh_day=lost)
     table = table[table["served_kwh_day"] > LITTLE_KWH]
     return table.sort_values("served_kwh_day", ascending=False).reset_index()
 

@@ -109,7 +109,9 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
         raise InputError("program.least_cost", what, fix)
     rows: list[dict[str, Any]] = []
     demand = asked.last_demand
-    zones = zones_for(study, demand)
+    zone_by_cell = zone_of_cells(config.program.zones or SQUARES, study.cells)
+    assert zone_by_cell is not None  # squares are always defined
+    zones = zone_of_demand(demand, zone_by_cell)
     wanted = demand.groupby("vehicle_class")["demand_kwh_day"].sum()
     start: tuple[str, ...] = study.start
     last: Answer | None = None
@@ -196,13 +198,11 @@ def frontier_to_folder(
             lacks = 'none was drawn: it needs another package, pip install "siting[map]"'
             study.tell("picture", lacks)
         (folder / "config.yaml").write_text(to_yaml(study.config), encoding="utf-8")
-        squares = study.config.program.zones is None
+        squares, own = f"squares of {SQUARES.size_m:,.0f} m", "the zones of the program"
         facts = {
             **head_of(study.config, now),
             "demand": study.demand_facts,
-            "zones": f"squares of {SQUARES.size_m:,.0f} m"
-            if squares
-            else "the zones of the program",
+            "zones": own if study.config.program.zones else squares,
             "frontier": table.to_dict("records"),
             "inputs": study.inputs,
             "seconds": dict(study.seconds),
@@ -235,13 +235,6 @@ def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> N
             row["status"] = "optimal" if row["gap"] <= gap_asked else "feasible"
             if row["bound_kwh_day"] is not None:
                 row["bound_kwh_day"] = bound
-
-
-def zones_for(study: Study, demand: pd.DataFrame) -> pd.Series:
-    """Return the zone of each ``demand_id``: a zone of the program or, without zones, a square."""
-    zones = zone_of_cells(study.config.program.zones or SQUARES, study.cells)
-    assert zones is not None  # squares are always defined
-    return zone_of_demand(demand, zones)
 
 
 def _knee(table: pd.DataFrame) -> int:

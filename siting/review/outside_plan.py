@@ -11,9 +11,10 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 
 from siting import roads
-from siting.errors import Fault, naming, refuse
+from siting.errors import SHOWN_IDS, Fault, naming, refuse
 from siting.files import extent, read_layer, row_labels, rows_fault, texts_of
 from siting.program.limits import Limit
 from siting.review.added_places import match_places, study_of_sites, study_with_sites
@@ -312,12 +313,8 @@ def on_roads(study: Study, lone: gpd.GeoDataFrame, where: str) -> tuple[pd.DataF
     far = snapped["node_id"].isna().to_numpy()
     if not far.any():
         return snapped, []
-    west, south, east, north = network.nodes.total_bounds
-    points = lone.geometry[far]
-    outside = ~(
-        points.x.between(west - most_m, east + most_m)
-        & points.y.between(south - most_m, north + most_m)
-    ).to_numpy()
+    area = shapely.box(*(network.nodes.total_bounds + most_m * np.array([-1, -1, 1, 1])))
+    outside = ~lone.geometry[far].intersects(area).to_numpy()
     names = lone["their_id"].astype(str)[far]
     labels = [f"{n}: {m:,.0f} m" for n, m in zip(names, snapped["road_m"][far], strict=True)]
     where, out = f"{where}, geometry", f"outside the study area ({extent(network.nodes)})"
@@ -403,10 +400,10 @@ def _priced(
     return picked, broken
 
 
-def _some(ids: Iterable[object], most: int = 5) -> str:
+def _some(ids: Iterable[object]) -> str:
     names = list(map(str, ids))
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    more = f" and {len(names) - SHOWN_IDS:,} more" if len(names) > SHOWN_IDS else ""
+    return ", ".join(names[:SHOWN_IDS]) + more
 
 
 def over_limits(

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from siting import sites
@@ -175,11 +176,9 @@ def replan(
         study = study.with_stages({"offers": offers, "limits": left}, progress=study.progress)
         study, kept = changed_least(study, tuple(first.outcome.offers))
         notes += [note, *kept]
-    made: list[pd.DataFrame] = []
 
-    def changes(part: Path, after: Plan) -> None:
-        made.append(changes_between(before, after))
-        write_csv(made[0], part / "changes.csv", note=after.note)
+    def write_changes(part: Path, after: Plan) -> None:
+        write_csv(changes_between(before, after), part / "changes.csv", note=after.note)
         if answers is not None:
             shutil.copyfile(answers, part / ANSWERS_FILE)
 
@@ -198,16 +197,16 @@ def replan(
     written = None if out is None else Path(out)
     if out is None and folder is None:
         after = study.plan
-        made.append(changes_between(before, after))
     else:
         usual = folder and folder.parent / f"{folder.name}-replan-{now:%Y%m%d-%H%M%S}"
         after, written = write_run(
-            study, written, now, usual=usual, facts=facts, warnings=notes, also=changes
+            study, written, now, usual=usual, facts=facts, warnings=notes, also=write_changes
         )
     classes = before.classes.merge(
         after.classes, on="vehicle_class", how="outer", suffixes=("_before", "_after"), sort=False
     )
-    return Replan(before, after, with_units(made[0]), with_units(classes), tuple(notes), written)
+    changes = with_units(changes_between(before, after))
+    return Replan(before, after, changes, with_units(classes), tuple(notes), written)
 
 
 def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
@@ -221,19 +220,15 @@ def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
     both = old.merge(new, on="site_id", how="outer", suffixes=("_before", "_after"))
     gone, fresh = both["configuration_after"].isna(), both["configuration_before"].isna()
     more = both["served_kwh_day_after"].fillna(0) - both["served_kwh_day_before"].fillna(0)
-    change = pd.Series("", index=both.index)
-    change[more > NOTICED_KWH] = "serves more"
-    change[more < -NOTICED_KWH] = "serves less"
-    change[both["configuration_before"] != both["configuration_after"]] = "changed in kind"
-    change[gone] = "not built any more"
-    change[fresh] = "built"
+    other = both["configuration_before"] != both["configuration_after"]
+    # The first change in the order of `CHANGES` that applies.
+    order = np.select([fresh, gone, other, more > NOTICED_KWH, more < -NOTICED_KWH], range(5), 5)
     both.insert(1, "name", both.pop("name_after").fillna(both.pop("name_before")))
-    both.insert(2, "change", change)
+    both.insert(2, "change", np.array([*CHANGES, ""])[order])
     figures = [f"{c}_{s}" for c in ("subsidy_pkr", "served_kwh_day") for s in ("before", "after")]
     both[figures] = both[figures].fillna(0.0)
-    order = change.map({name: n for n, name in enumerate(CHANGES)})
     pkr = -both[["subsidy_pkr_before", "subsidy_pkr_after"]].max(axis=1)
-    both = both.assign(order=order, pkr=pkr)[change != ""]
+    both = both.assign(order=order, pkr=pkr)[both["change"] != ""]
     both = both.sort_values(["order", "pkr", "site_id"], ignore_index=True)
     return both.drop(columns=["order", "pkr"])
 
@@ -264,7 +259,8 @@ def wishes_of(
         sites_are = "site is" if len(both) == 1 else "sites are"
         what = f"{len(both)} {sites_are} both dropped and required"
         faults.append(Fault("--drop and --require", what, "keep each in only one list", both))
-    if budget_pkr is not None and not _is_money(budget_pkr):
+    number = isinstance(budget_pkr, Real) and not isinstance(budget_pkr, bool)
+    if budget_pkr is not None and not (number and 0 <= budget_pkr <= 1e14):
         what = f"{reprlib.repr(budget_pkr)} is not an amount of money"
         faults.append(Fault("--budget", what, "give rupees as a number from 0 to 1e14"))
     refuse(faults)
@@ -289,11 +285,6 @@ def wishes_of(
             money = in_years(config.program.years.budgets_pkr, budget_pkr)
             keys["program.years.budgets_pkr"] = money
     return keys, notes
-
-
-def _is_money(value: Any) -> bool:
-    number: Any = value if isinstance(value, Real) and not isinstance(value, bool) else -1
-    return bool(0 <= number <= 1e14)
 
 
 # --- places to add -------------------------------------------------------------------------------

@@ -263,8 +263,7 @@ def _notes(
 
 
 def _close(a: Any, b: Any) -> bool:
-    numbers = isinstance(a, int | float) and isinstance(b, int | float)
-    if numbers and math.isfinite(a) and math.isfinite(b):
+    if isinstance(a, int | float) and isinstance(b, int | float):
         return math.isclose(a, b, rel_tol=RELATIVE, abs_tol=1e-9)
     # JSON has no NaN, so a stored NaN is null.
     return a == b or (a is None and b != b)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -92,7 +91,7 @@ def _cell(tag: str, text: str) -> str:
 
 def _text(value: Any) -> str:
     """Return a value as text for a table, rounded for readers."""
-    if value is None or (isinstance(value, float) and math.isnan(value)) or value is pd.NA:
+    if pd.isna(value):
         return ""
     if isinstance(value, bool | str):
         return str(value)

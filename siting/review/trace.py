@@ -100,12 +100,8 @@ def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
         raise InputError(cell, f"{own}: there is no chain behind it")
     zone, inside = _zone(run, cell)
     factors = run.table("energy_factors")
-    rows = factors[
-        (factors["year"] == at.year)
-        & (factors["fleet"] == at.fleet)
-        & (factors["case"] == at.case)
-        & (factors["vehicle_class"] == vehicle_class)
-    ]
+    wanted_row = [at.year, at.fleet, at.case, vehicle_class]
+    rows = factors[(factors[["year", "fleet", "case", "vehicle_class"]] == wanted_row).all(axis=1)]
     if zone:
         rows = rows[rows["zone_id"].astype(str) == zone]
     row = rows.iloc[0]
@@ -115,17 +111,16 @@ def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
     # For a class with fleets by depot, the depots replace the fleet model.
     steps = [] if _depots(run, vehicle_class) is not None else list(run.fleets[key])
     names = [name for name in FACTORS if name != "zone_share" or zone]
-    used = [_factor(run, name, vehicle_class, float(row[name]), zone) for name in names]
-    value = float(row["charging_efficiency"])
-    efficiency = _factor(run, "charging_efficiency", vehicle_class, value, zone)
-    used.insert(-1, efficiency)
-    wanted = float(np.prod([float(row[name]) for name in FACTORS])) / efficiency.value
+    told = (*names[:-1], "charging_efficiency", names[-1])
+    used = [_factor(run, name, vehicle_class, float(row[name]), zone) for name in told]
+    efficiency = float(row["charging_efficiency"])
+    wanted = float(np.prod([float(row[name]) for name in FACTORS])) / efficiency
     words = " x ".join(
         f"{float(row[name]):,.6g}" + (f" {UNITS[name]}" if UNITS[name] != "share" else "")
         for name in names
     )
-    if efficiency.value != 1:
-        words += f" / {efficiency.value:g}"
+    if efficiency != 1:
+        words += f" / {efficiency:g}"
     where = f"zone {zone}" if zone else "the area"
     zone_kwh = float(row["demand_kwh_day"])
     steps.append(Step(f"wanted in {where}", words, wanted, "kWh/day", zone_kwh, tuple(used)))
@@ -173,9 +168,7 @@ def _inputs(run: Traced) -> pd.DataFrame:
 def _zone(run: Traced, cell: str) -> tuple[str, np.ndarray]:
     """Return the zone of a cell (blank without zones), and a mask of the cells in this zone."""
     cells = run.table("cells")
-    if "zone_id" not in cells.columns:
-        return "", np.ones(len(cells), dtype=bool)
-    zones = cells["zone_id"].astype(str)
+    zones = cells.get("zone_id", pd.Series("", index=cells.index)).astype(str)
     zone = str(zones[cells["cell_id"].astype(str) == cell].iloc[0])
     return zone, (zones == zone).to_numpy()
 
@@ -230,20 +223,18 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
     at = int(np.flatnonzero((cells["cell_id"].astype(str) == cell).to_numpy())[0])
     people = cells["people"].to_numpy(dtype=float)
     # A home's weight is its relative wealth to the power of the class's ownership weight.
-    follows = run.figure("ownership_weight", vehicle_class)
-    times = np.ones(len(cells))
-    if follows is not None and "relative_wealth" in cells.columns:
-        times = cells["relative_wealth"].to_numpy(dtype=float) ** follows.value
+    wealth = cells.get("relative_wealth", pd.Series(1.0, index=cells.index)).to_numpy(dtype=float)
+    times = wealth ** run.value("ownership_weight", vehicle_class)
+    lived = f"{people[at]:,.6g}"
+    lived += "" if times[at] == 1 else f" x {times[at]:.4g} for relative wealth"
     surfaces = run.table("surfaces")
     if surfaces is None:
         total = (people * times)[inside].sum()
         share = people[at] * times[at] / total if total > 0 else 1 / inside.sum()
-        words = f"{people[at]:,.6g}{_by_wealth(times[at])} of {total:,.6g} people live here"
+        words = f"{lived} of {total:,.6g} people live here"
         return [_Surface("people", 1.0, float(share), words, ())]
-    if not (surfaces["cell_id"].array == cells["cell_id"].array).all():
-        surfaces = surfaces.set_index("cell_id").loc[cells["cell_id"]].reset_index()
-    given = surfaces[list(SURFACES)].to_numpy(dtype=float, copy=True)
-    given[:, SURFACES.index("home")] *= times
+    given = surfaces.set_index("cell_id").loc[cells["cell_id"], list(SURFACES)].astype(float)
+    given = given.assign(home=given["home"] * times).to_numpy()
     total = given[inside].sum(axis=0)
     weight = np.array([run.value(name, vehicle_class) for name in SURFACES])
     known = total > 0
@@ -256,11 +247,12 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
     share = given[at] / np.where(known, total, 1.0)
     ways = []
     for i, name in enumerate(SURFACES):
-        words = _surface_words(run, cell, name, float(total[i]), float(people[at]), times[at])
+        whole = float(surfaces.attrs["whole"][name]) * float(total[i])
+        words, weights = _drawn(run, cell, name, lived, whole)
         words = f"weight {kept[i]:.4g} x {share[i]:.6g}: {words}"
         if not np.isclose(kept[i], weight[i]):
             words += f" (weight {weight[i]:.4g} in the table; surfaces without data get none)"
-        factors = (*run.figures_of([name], vehicle_class), *_surface_factors(run, cell, name))
+        factors = (*run.figures_of([name], vehicle_class), *weights)
         ways.append(_Surface(name, float(kept[i]), float(share[i]), words, factors))
     return ways
 
@@ -279,54 +271,37 @@ def _depots(run: Traced, vehicle_class: str) -> pd.DataFrame | None:
     return place_depots(mine, use, run.table("cells"), run.config.reach.max_snap_m)
 
 
-def _by_wealth(times: float) -> str:
-    return "" if times == 1 else f" x {times:.4g} for relative wealth"
+def _drawn(run: Traced, cell: str, surface: str, lived: str, of: float) -> tuple[str, list[Factor]]:
+    """Return what a surface has in a cell, in words, and the weights of its places or roads.
 
-
-def _surface_words(
-    run: Traced, cell: str, name: str, area_total: float, people: float, times: float
-) -> str:
-    surfaces = run.table("surfaces")
-    of = float(surfaces.attrs["whole"][name]) * area_total
-    row = run.rows_of("surfaces", cell).iloc[0]
-    if not of > 0:
-        return "it has no data here"
-    if name == "home":
-        return f"{people:,.6g}{_by_wealth(times)} of {of:,.6g} people live here"
-    if name == "destination":
+    `lived`: the people in the cell, in words; `of`: the surface in the whole area.
+    """
+    if surface == "home":
+        words, factors = f"{lived} of {of:,.6g} people live here", list[Factor]()
+    elif surface == "destination":
         places = _places(run, cell)
-        drawn = float((places["weight"] * places["part"]).sum())
-        return f"{len(places):,} places here weigh {drawn:,.6g} of {of:,.6g}"
-    parts = [c for c in surfaces.columns if str(c).startswith("en_route_")]
-    driven = row[parts].astype(float)
-    driven = driven[driven > 0].sort_values(ascending=False)
-    on = ", ".join(f"{str(c).removeprefix('en_route_')} {v / row['en_route']:.0%}"
-                   for c, v in driven.items())  # fmt: skip
-    return f"passing traffic, weighted by drivers' readiness to stop: {on or 'none'}"
-
-
-def _surface_factors(run: Traced, cell: str, name: str) -> tuple[Factor, ...]:
-    """Return the weights of the places or roads that draw vehicles to a cell."""
-    if name == "destination":
-        places = _places(run, cell)
-        if places.empty:
-            return ()
-        counts = places.groupby("tag", sort=False)["part"].sum().to_dict()
-        return tuple(
+        weight = float((places["weight"] * places["part"]).sum())
+        words = f"{len(places):,} places here weigh {weight:,.6g} of {of:,.6g}"
+        by_tag = places.groupby("tag", sort=False).agg({"weight": "first", "part": "sum"})
+        factors = [
             run.worked_out("poi_weight", str(tag), float(weight), "", "poi_weights.csv",
-                           f"{counts[tag]:g} here")
-            for tag, weight in places.groupby("tag", sort=False)["weight"].first().items()
-        )  # fmt: skip
-    if name == "en_route":
-        factors = []
-        for column, part in run.rows_of("surfaces", cell).iloc[0].items():
-            kind = str(column).removeprefix("en_route_")
-            known = run.figure("road_weight", kind)
-            if kind != column and known is not None and part > 0:
-                said = f"{part:.6g} of the area's traffic, weighted"
-                factors.append(run.worked_out("road_weight", kind, known.value, "", "", said))
-        return tuple(factors)
-    return ()
+                           f"{count:g} here")
+            for tag, weight, count in by_tag.itertuples()
+        ]  # fmt: skip
+    else:
+        row = run.rows_of("surfaces", cell).iloc[0]
+        parts = row[[c for c in row.index if c.startswith("en_route_")]].astype(float)
+        parts = parts[parts > 0].rename(lambda column: column.removeprefix("en_route_"))
+        shares = parts.sort_values(ascending=False) / row["en_route"]
+        on = ", ".join(f"{kind} {share:.0%}" for kind, share in shares.items())
+        words = f"passing traffic, weighted by drivers' readiness to stop: {on or 'none'}"
+        factors = [
+            run.worked_out("road_weight", str(kind), known.value, "", "",
+                           f"{part:.6g} of the area's traffic, weighted")
+            for kind, part in parts.items()
+            if (known := run.figure("road_weight", str(kind))) is not None
+        ]  # fmt: skip
+    return words if of > 0 else "it has no data here", factors
 
 
 def _places(run: Traced, cell: str) -> pd.DataFrame:

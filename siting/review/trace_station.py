@@ -54,16 +54,16 @@ def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> 
         *_load(run, offer, counts),
         _cost(run, offer, counts),
         *_running(run, offer, business),
-        _subsidy(run, site, offer, at.year, _lacking(business) if one_year else None),
+        _subsidy(run, site, offer, at.year, business.get("lacking_pkr") if one_year else None),
         *earned,
     ]
-    name = run.table("candidates").set_index("site_id")["name"].get(site)
+    name = run.table("candidates").set_index("site_id")["name"].astype("str").fillna("")[site]
     columns = ["cell_id", "vehicle_class", "served_kwh_day", "travel_min"]
     by_cell = served[columns].sort_values("served_kwh_day", ascending=False, ignore_index=True)
+    told = business.rename("value").rename_axis("figure").reset_index()
     return Trace(
-        "station", site, name if isinstance(name, str) else "", at.year, at.scenario,
-        tuple(chains), {"served": by_cell, "business": business},
-        (f"{offer['chargers']} ({offer_id})",),
+        "station", site, name, at.year, at.scenario, tuple(chains),
+        {"served": by_cell, "business": told}, (f"{offer['chargers']} ({offer_id})",),
     )  # fmt: skip
 
 
@@ -276,16 +276,15 @@ def _load(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> list[Ch
     return [Chain("load on the grid", tuple(steps))]
 
 
-def _running(run: Traced, offer: pd.Series[Any], business: pd.DataFrame) -> list[Chain]:
+def _running(run: Traced, offer: pd.Series[Any], business: pd.Series[Any]) -> list[Chain]:
     """Return the chain of a new station's fixed yearly cost, which does not depend on sales."""
     if offer["existing"]:
         return []
-    earned = business.set_index("figure")["value"] if len(business) else pd.Series(dtype=float)
     bays, months = float(offer["bays_needed"]), 12.0
     steps = []
 
     def step(column: str, base: str, times: float, figure: str, *of: str) -> None:
-        stored = offer[column] if column in offer.index else earned.get(column)
+        stored = offer[column] if column in offer.index else business.get(column)
         factors = run.figures_of([figure], *of)
         if stored is None or len(factors) < len(of):
             return
@@ -365,25 +364,18 @@ def _subsidy(
     return Chain(f"public money, {rule.rule} rule", (step,))
 
 
-def _lacking(business: pd.DataFrame) -> float | None:
-    """Return the shortfall of a business case at the hurdle (PKR); None if it is unknown."""
-    rows = business[business["figure"] == "lacking_pkr"] if len(business) else business
-    return float(rows["value"].iloc[0]) if len(rows) else None
-
-
-def _business(run: Traced, site: str) -> tuple[list[Chain], pd.DataFrame]:
+def _business(run: Traced, site: str) -> tuple[list[Chain], pd.Series[Any]]:
     """Return the chain of a station's NPV and its business case; both are empty if unknown."""
-    path = run.path / "business.csv"
+    path, unknown = run.path / "business.csv", pd.Series(dtype=object)
     if not path.is_file():
-        return [], pd.DataFrame()
+        return [], unknown
     rows = pd.read_csv(path, dtype={"site_id": str}).drop(columns="note", errors="ignore")
     rows = rows[rows["site_id"] == site]
     if rows.empty or "npv_pkr" not in rows.columns:
-        return [], pd.DataFrame()
+        return [], unknown
     row = rows.iloc[-1]
     money = run.figures[run.figures["used_for"] == "business case"]
     factors = run.figures_of(["business case"], "", *money["of"])
     words = "business.csv: sales, yearly costs and replacements over the horizon, discounted"
     step = Step("npv_pkr", words, float(row["npv_pkr"]), "PKR", None, factors)
-    told = row.drop(["site_id", "offer_id"]).rename("value").rename_axis("figure").reset_index()
-    return [Chain("net present value without subsidy", (step,))], told
+    return [Chain("net present value without subsidy", (step,))], row.drop(["site_id", "offer_id"])

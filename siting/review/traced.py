@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -170,11 +171,11 @@ class Traced:
         self.path = Path(folder)
         record, self.facts = read_manifest(self.path, NEEDED)
         self.config = load(self.path / "config.yaml", check_files=False)
-        self._stages = Folder(self.path / FOLDER, record)
-        self._tables: dict[str, Any] = {}
+        # Returns a stored table; None if the run has none.
+        self.table = cache(Folder(self.path / FOLDER, record).table)
         # Steps that are the same for all cells, by class and slice.
         self.fleets: dict[tuple[str, Slice], list[Step]] = {}
-        self._by_cell: dict[str, dict[str, pd.DataFrame]] = {}
+        self._rows: dict[str, Mapping[Any, Any]] = {}
         figures = pd.DataFrame(self.facts["assumptions"])
         texts = ["figure", "of", "unit", "source", "confidence", "table", "used_for"]
         figures[texts] = figures[texts].fillna("").astype(str)
@@ -183,20 +184,12 @@ class Traced:
         for row in figures.to_dict("records"):
             self._factors.setdefault((row["figure"], row["of"]), factor_of(row))
 
-    def table(self, name: str) -> Any:
-        """Return a stored table; None if the run has none."""
-        if name not in self._tables:
-            self._tables[name] = self._stages.table(name)
-        return self._tables[name]
-
     def rows_of(self, name: str, cell: str) -> pd.DataFrame:
         """Return the rows of a cell in a stored table; an empty table if there are none."""
-        if name not in self._by_cell:
-            table = self.table(name)
-            ids = table["cell_id"].astype(str)
-            self._by_cell[name] = {str(key): rows for key, rows in table.groupby(ids, sort=False)}
-        rows: pd.DataFrame = self._by_cell[name].get(cell, self.table(name).iloc[:0])
-        return rows
+        table: pd.DataFrame = self.table(name)
+        if name not in self._rows:
+            self._rows[name] = table.groupby(table["cell_id"].astype(str)).indices
+        return table.take(self._rows[name].get(cell, []))
 
     def figure(self, figure: str, of: str = "") -> Factor | None:
         """Return a figure from the run's list of figures; None if it is not listed."""

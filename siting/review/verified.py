@@ -376,9 +376,8 @@ def _page(
         return [Fault(str(path), "is missing", fix)], ""
     stands = path.read_bytes()
     run = record_of_plan(study, plan_of(study, folder))
-    for language in (None, "en", "ur"):
+    for language, words in {None: "", "en": ", in English", "ur": ", in Urdu"}.items():
         if page_of(run, curve, language).encode() == stands:
-            words = {"en": ", in English", "ur": ", in Urdu"}.get(language or "", "")
             return [], f"; so is {REPORT}{words}{', with its curve' * (curve is not None)}"
     more = "" if curve else "; if it has a budget curve, name that folder with --frontier"
     return [Fault(str(path), "is not the page of this run", fix + more)], ""

@@ -78,7 +78,6 @@ class WhatIf:
         offers = self.study.offers
         site, old = offers.set_index("offer_id")["site_id"].astype(str), offers["existing"]
         self._built, self._existing = site[~old.to_numpy(bool)], site[old.to_numpy(bool)]
-        self._first = tuple(self.study.outcome.offers)
         self._required: dict[str, str] = {}
         self._valued: dict[tuple[frozenset[str], float | None], tuple[Plan, list[str]]] = {}
         self.drop: tuple[str, ...] = ()
@@ -89,7 +88,7 @@ class WhatIf:
 
     def start_over(self) -> Self:
         """Return to the given plan and drop all wishes."""
-        self._stands = self._first
+        self._stands = tuple(self.study.outcome.offers)
         return self.wish()
 
     def wish(
@@ -112,9 +111,8 @@ class WhatIf:
         keys, _ = wishes_of(self.study.config, self.study.candidates, drop, require, budget_pkr)
         gone = set(keys.get("program.limits.forbidden_sites", ()))
         wanted = keys.get("program.limits.required_sites", ())
-        built = self._built[self._built.index.isin(self._stands)]
+        built = self._built[self._built.index.isin(self._stands) & ~self._built.isin(gone)]
         stands = dict(zip(built, built.index.astype(str), strict=True))
-        stands = {site: offer for site, offer in stands.items() if site not in gone}
         lacking: list[str] = []
         for site in (site for site in wanted if site not in stands):
             offer = self._required.get(site)

@@ -79,39 +79,34 @@ def count_day(
     turned = np.isin(outcome, (TURNED_AWAY, TURNED_ROUND))
     wait = np.where(stayed, start - arrive, 0.0)
     waiting = stayed & (start >= last_min)
-    each = pd.DataFrame(
+    counts = pd.DataFrame(
         {
-            "queue": log["queue"].to_numpy(int),
-            "of": log["of"].to_numpy(int),
-            "hour": ((arrive - first_min) // HOUR_MIN).astype(int),
-            "arrivals": (outcome != OUT_OF_REACH).astype(float),
-            "out_of_reach": (outcome == OUT_OF_REACH).astype(float),
-            "charged": (stayed & ~waiting).astype(float),
-            "turned_away": turned.astype(float),
-            "waiting_at_end": waiting.astype(float),
-            "late": (turned | (stayed & (wait > wait_min))).astype(float),
+            "arrivals": outcome != OUT_OF_REACH,
+            "out_of_reach": outcome == OUT_OF_REACH,
+            "charged": stayed & ~waiting,
+            "turned_away": turned,
+            "waiting_at_end": waiting,
+            "late": turned | (stayed & (wait > wait_min)),
             "wait_sum_min": wait,
-            "stayed": stayed.astype(float),
-        }
+            "stayed": stayed,
+        },
+        dtype=float,
     )
-    counts = [c for c in each.columns if c not in ("queue", "of", "hour")]
-    of_day = each[inside]
+    of_driver = log[["queue", "of"]].astype(int)
+    of_driver["hour"] = ((arrive - first_min) // HOUR_MIN).astype(int)
+    sizes = {"queue": len(queues.table), "of": len(sessions.classes), "hour": HOURS}
+    by_queue, by_class, by_hour = (
+        counts[inside].groupby(of_driver[key]).sum().reindex(range(size), fill_value=0.0)
+        for key, size in sizes.items()
+    )
     busy, kwh = _overlaps(log, first_min)
-    stayers = np.flatnonzero(stayed)
-    queue, of = each["queue"].to_numpy()[stayers], each["of"].to_numpy()[stayers]
     at_queue = np.zeros((len(queues.table), HOURS))
-    np.add.at(at_queue, queue, busy)
-    by_queue = of_day.groupby("queue")[counts].sum()
-    by_queue = by_queue.reindex(range(len(queues.table)), fill_value=0.0)
+    np.add.at(at_queue, of_driver["queue"][stayed], busy)
+    for table, key in ((by_queue, "queue"), (by_class, "of")):
+        table["kwh"] = np.bincount(of_driver[key][stayed], kwh.sum(axis=1), minlength=len(table))
     by_queue["busy_min"] = at_queue.sum(axis=1)
-    by_queue["kwh"] = np.bincount(queue, kwh.sum(axis=1), minlength=len(queues.table))
-    size = len(sessions.classes)
-    by_class = of_day.groupby("of")[counts].sum().reindex(range(size), fill_value=0.0)
-    by_class["kwh"] = np.bincount(of, kwh.sum(axis=1), minlength=size)
-    by_hour = of_day.groupby("hour")[counts].sum().reindex(range(HOURS), fill_value=0.0)
     by_hour["busy_min"], by_hour["kwh"] = at_queue.sum(axis=0), kwh.sum(axis=0)
-    waits = of_day.loc[of_day["stayed"] > 0, ["queue", "of", "hour", "wait_sum_min"]]
-    waits = waits.rename(columns={"wait_sum_min": "wait_min"})
+    waits = of_driver.assign(wait_min=wait)[inside & stayed]
     return Day(by_queue, by_class, by_hour, at_queue, waits)
 
 
@@ -217,7 +212,7 @@ def class_table(simulated: Days) -> pd.DataFrame:
     waits = pd.concat([day.waits for day in simulated.days], ignore_index=True)
     tail = waits.groupby("of")["wait_min"].quantile(0.95)
     tail.index = [simulated.sessions.classes[int(i)] for i in tail.index]
-    tail["all"] = waits["wait_min"].quantile(0.95) if len(waits) else np.nan
+    tail["all"] = waits["wait_min"].quantile(0.95)
     out = _means(parts, pd.Index(names), tail)
     out.insert(0, "out_of_reach_day", _mean([part["out_of_reach"] for part in parts])[0])
     return out.rename_axis("vehicle_class").reset_index()

@@ -99,7 +99,7 @@ def draw_drivers(
     """
     of_row = np.array([sessions.classes.index(str(c)) for c in rows["vehicle_class"]], dtype=int)
     energy = rows["kwh_day"].to_numpy(dtype=float)
-    times, at, of = [], [], []
+    times, at, of = ([np.zeros(0, dtype=kind)] for kind in (float, int, int))
     for c in range(len(sessions.classes)):
         of_class = np.flatnonzero((of_row == c) & (energy > 0))
         if not len(of_class):
@@ -112,9 +112,6 @@ def draw_drivers(
         picked = np.searchsorted(odds, rng.random(len(hour)) * odds[-1], side="right")
         at.append(of_class[np.minimum(picked, len(of_class) - 1)])
         of.append(np.full(len(hour), c))
-    if not times:
-        types = {"time_min": float, "row": int, "of": int, "kwh": float}
-        return pd.DataFrame(columns=list(types)).astype(types)
     time, row, kind = np.concatenate(times), np.concatenate(at), np.concatenate(of)
     mean = sessions.kwh[kind]
     kwh = mean if spread == 0 else mean * rng.gamma(spread**-2, spread**2, len(kind))
@@ -132,28 +129,24 @@ def choices_of(
     `rows` has ``place`` and ``vehicle_class``, with one row per place and class. `reach` has
     ``place``, ``site_id``, ``travel_min``.
     """
-    of_site: dict[str, list[int]] = {}
-    for q, site_id in enumerate(queues.table["site_id"].astype(str)):
-        of_site.setdefault(site_id, []).append(q)
+    of_site = {str(site_id): q.index.tolist() for site_id, q in queues.table.groupby("site_id")}
     near = reach[reach["site_id"].astype(str).isin(of_site)]
     by_place: dict[str, list[tuple[float, str]]] = {}
     columns = (near[name] for name in ("place", "site_id", "travel_min"))
     for place, site_id, minutes in zip(*columns, strict=True):
         by_place.setdefault(str(place), []).append((float(minutes), str(site_id)))
     mean = [np.asarray(queues.pace[list(rows_of)]).mean(axis=0) for rows_of in queues.port_rows]
-    by_place_class: dict[tuple[str, str], list[tuple[float, int, float]]] = {}
     out: list[Choices] = []
-    wanted = rows[["place", "vehicle_class"]].astype(str)
-    for place, name in zip(wanted["place"], wanted["vehicle_class"], strict=True):
-        if (place, name) not in by_place_class:
-            c = sessions.classes.index(name)
-            by_place_class[place, name] = [
+    for place, name in rows[["place", "vehicle_class"]].astype(str).itertuples(index=False):
+        c = sessions.classes.index(name)
+        out.append(
+            [
                 (minutes, q, float(mean[q][c]))
                 for minutes, site_id in sorted(by_place.get(place, []))
                 for q in of_site[site_id]
                 if np.isfinite(mean[q][c])
             ]
-        out.append(by_place_class[place, name])
+        )
     return out
 
 

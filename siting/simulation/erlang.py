@@ -41,11 +41,9 @@ def split_load(ports: pd.DataFrame, load: pd.DataFrame, sessions: Sessions) -> p
     """
     rows = []
     by_site = dict(list(ports.groupby("site_id", sort=False)))
+    load = load[load["site_id"].isin(ports["site_id"])]
     for site_id, wanted in load.groupby("site_id", sort=True):
-        if site_id not in by_site:
-            continue
-        here = by_site[site_id]
-        groups = {str(g): part for g, part in here.groupby("charger_group", sort=True)}
+        groups = {str(g): part for g, part in by_site[site_id].groupby("charger_group", sort=True)}
         work = dict.fromkeys(groups, 0.0)
         total = wanted.groupby("vehicle_class")["kwh_day"].sum()
         fits = {}
