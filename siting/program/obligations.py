@@ -26,6 +26,11 @@ def tolerance(at_most: float) -> float:
     return settings.SIGNIFICANT + settings.ROUNDING * at_most
 
 
+def extends(offers: pd.DataFrame) -> pd.Series[bool]:
+    """Return whether each offer extends an existing station; False if the column is absent."""
+    return offers.get("extends", pd.Series(False, index=offers.index)).eq(True)
+
+
 def offers_left(offers: pd.DataFrame, forbidden: Collection[str] = ()) -> pd.DataFrame:
     """Return existing offers and those that can be built, with ids as strings, in order of ids.
 
@@ -37,8 +42,7 @@ def offers_left(offers: pd.DataFrame, forbidden: Collection[str] = ()) -> pd.Dat
         offer_id=offers["offer_id"].astype(str), site_id=offers["site_id"].astype(str)
     )[open_]
     standing = set(out.loc[out["existing"], "site_id"])
-    extends = out.get("extends", pd.Series(False, index=out.index)).eq(True)
-    out = out[out["existing"] | extends | ~out["site_id"].isin(standing)]
+    out = out[out["existing"] | extends(out) | ~out["site_id"].isin(standing)]
     out = out[~out["site_id"].isin(set(map(str, forbidden)))]
     return out.sort_values("offer_id", kind="stable", ignore_index=True)
 

@@ -190,7 +190,7 @@ def _figures(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
         rows.append({"figure": figure, "unit": unit, **dict(zip(names, values, strict=True))})
 
     facts = [run.facts for run in runs]
-    for key in ("year", "program", "budget_pkr", "subsidy_pkr", "cost_pkr"):
+    for key in ("year", "model", "budget_pkr", "subsidy_pkr", "cost_pkr"):
         add(key, "PKR" if key.endswith("_pkr") else "", [f.get(key, "") for f in facts])
     wanted = [sum(float(row["demand_kwh_day"]) for row in f["classes"]) for f in facts]
     add("wanted_kwh_day", "kWh/day", wanted)
