@@ -98,10 +98,10 @@ def part_into_lots(
                  npv.to_numpy(dtype=float), new.get_coordinates().to_numpy(),
                  np.ones(len(new), dtype=int))  # fmt: skip
     lot, least, ground = whole.parted(lots, within)
-    asked, hurdle = study.asked, subsidy_of(study.config).held_to
     drawn = plan.sites.set_index("offer_id")["subsidy_pkr"]
-    rules = at_hurdle(asked.rules, hurdle)
-    held = business_of(plan.offers, drawn, plan.service, rules, asked.compatibility, Hurdle())
+    rules = at_hurdle(study.asked.rules, subsidy_of(study.config).held_to)
+    at_rules = replace(study.asked, rules=rules)
+    held = business_of(at_rules, plan.offers, drawn, plan.service, Hurdle())
     years = plan.outcome.built.groupby("site_id")["year"].min().fillna(study.config.year)
     stations = new[["site_id", "name", "whereabouts", "geometry"]].assign(
         lot=lot,

@@ -39,7 +39,6 @@ def recounted_plan(
     config: Config,
     asked: Asked,
     outcome: Outcome,
-    rules: economics.BusinessRules,
     vehicles: Mapping[str, float],
     *,
     tables: PlanTables,
@@ -49,9 +48,9 @@ def recounted_plan(
     A `VerifyError` lists every figure of the plan that the recount contradicts.
     """
     plan = make_plan(outcome, tables, title=config.title, note=config.note)
-    table, hurdle = plan.sites, subsidy_of(asked.config).held_to
+    table = plan.sites
     drawn = table.set_index("offer_id")["subsidy_pkr"]
-    case = business_of(plan.offers, drawn, plan.service, rules, asked.compatibility, hurdle)
+    case = business_of(asked, plan.offers, drawn, plan.service)
     by_site = case.set_index("site_id")
     for name, column in SHOWN.items():
         value = table["site_id"].map(by_site[column]).astype(float)
@@ -75,22 +74,23 @@ def recounted_plan(
 
 
 def business_of(
+    asked: Asked,
     offers: pd.DataFrame,
     drawn: pd.Series[float],
     service: pd.DataFrame,
-    rules: economics.BusinessRules,
-    compatibility: pd.DataFrame,
-    hurdle: Hurdle,
+    hurdle: Hurdle | None = None,
 ) -> pd.DataFrame:
     """Return the business case of each new station, computed from the energy that it serves.
 
-    `drawn` has the public money (PKR) of all offers of the plan, by ``offer_id``.
+    `drawn` has the public money (PKR) of all offers of the plan, by ``offer_id``. `hurdle` is by
+    default the hurdle of the configuration's subsidy.
     """
     chosen = offers[offers["offer_id"].isin(list(drawn.index))]
     chosen = chosen.assign(subsidy_pkr=chosen["offer_id"].map(drawn).astype(float))
     sold = service.groupby("site_id")["served_kwh_day"].sum()
-    groups = sold_by_group(service, chosen, rules, compatibility)
-    return economics.business_case(chosen, sold, rules, by_group=groups, hurdle=hurdle)
+    groups = sold_by_group(service, chosen, asked.rules, asked.compatibility)
+    hurdle = hurdle or subsidy_of(asked.config).held_to
+    return economics.business_case(chosen, sold, asked.rules, by_group=groups, hurdle=hurdle)
 
 
 def sold_by_group(

@@ -19,14 +19,13 @@ import pandas as pd
 from siting import demand as people_to_energy
 from siting import roads, simulation, sites
 from siting.config import Config
-from siting.economics import BusinessRules
 from siting.errors import SitingError
 from siting.outcome import Line, Outcome
 from siting.plan import Plan
 from siting.roads import Network
 from siting.study.additional import at_risk, at_risk_in_words
 from siting.study.binds import GROUPS, PLACE_M, place_of
-from siting.study.program_inputs import Asked, subsidy_of
+from siting.study.program_inputs import Asked
 from siting.study.queues import Waiting, simulated
 from siting.study.recounted import business_of
 from siting.study.revalue import by_class, least_money_of, service_of
@@ -209,7 +208,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     """
     config: Config = study.config
     paid = outcome.drawn
-    rows = [_record("plan", "plan", "as planned for", *revalued(paid, study, asked))]
+    rows = [_record("plan", "plan", "as planned for", *revalued(paid, asked, study.concessions))]
     others: list[tuple[str, str, str, Any]] = []
     for name, keys in _other_capacities(config).items():
         service = config.offers.service.model_copy(update=keys)
@@ -231,8 +230,8 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
                     if what == "demand":
                         made = _in_demand(asked, other)
                     else:
-                        made = replace(asked, offers=other.offers)
-                    found = revalued(paid, study, made, other.business_rules)
+                        made = replace(asked, offers=other.offers, rules=other.business_rules)
+                    found = revalued(paid, made, study.concessions)
                     rows.append(_record(what, key, text, *found))
                     if key == WAITS:
                         for row, of in ((rows[0], asked), (rows[-1], other.asked)):
@@ -275,27 +274,20 @@ def _other_demands(config: Config) -> list[tuple[str, str]]:
 
 
 def _in_demand(asked: Asked, other: Any) -> Asked:
-    """Return the inputs of a program with the demand of another study."""
-    return replace(asked, own={None: other.demand})
+    """Return the inputs of a program with the demand and the sales path of another study."""
+    return replace(asked, own={None: other.demand}, rules=other.business_rules)
 
 
 def revalued(
-    paid: Mapping[str, float], study: Any, asked: Asked, rules: BusinessRules | None = None
+    paid: Mapping[str, float], asked: Asked, concessions: Mapping[str, str]
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return a plan's service by class under other inputs, and the public money then at risk.
 
-    `paid` has the public money of the plan's offers (PKR); `rules` are by default the study's.
+    `paid` has the public money of the plan's offers (PKR).
     """
     service = service_of(asked, list(paid))
-    case = business_of(
-        asked.offers,
-        pd.Series(paid, dtype=float),
-        service,
-        study.business_rules if rules is None else rules,
-        study.compatibility,
-        subsidy_of(study.config).held_to,
-    )
-    return by_class(asked.last_demand, service), at_risk(case, study.concessions)
+    case = business_of(asked, asked.offers, pd.Series(paid, dtype=float), service)
+    return by_class(asked.last_demand, service), at_risk(case, concessions)
 
 
 def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, Any]:
@@ -305,7 +297,9 @@ def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, 
     ``risk_loss_pkr_year`` (None without a scenario).
     """
     case, other = slow
-    risk = revalued(outcome.drawn, other, _in_demand(asked, other))[1] if case else {}
+    risk: dict[str, Any] = {}
+    if case:
+        _, risk = revalued(outcome.drawn, _in_demand(asked, other), other.concessions)
     return {
         "risk_case": case,
         "risk_stations": risk.get("below_npv_0"),

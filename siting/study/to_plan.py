@@ -435,7 +435,6 @@ def plan(
     offers: Table,
     asked: Asked,
     outcome: Outcome,
-    business_rules: economics.BusinessRules,
     energy: Table,
 ) -> Plan:
     """The plan, recounted by `siting.verify.recount`."""
@@ -443,7 +442,6 @@ def plan(
         config,
         asked,
         outcome,
-        business_rules,
         dict(zip(energy["vehicle_class"], energy["vehicles"], strict=True)),
         tables=PlanTables(cells, demand, candidates, dropped, offers, network.edges),
     )
