@@ -14,6 +14,7 @@ from siting import economics, sites
 from siting.config import Config
 from siting.config.offers import HURDLE_SHARE
 from siting.errors import InputError, naming, refuse
+from siting.files import texts_of
 from siting.program.limits import Limit
 from siting.program.money import GapRule
 from siting.study.program_zones import zone_of_demand
@@ -169,6 +170,21 @@ def zones_of(
     zones = zones.where(live, "").astype(str)
     count = cells["people"].groupby(cell_zones.to_numpy()).sum()
     return zones, {str(z): float(n) for z, n in count.items() if str(z) in set(zones) - {""}}
+
+
+def within_reach(asked: Asked) -> pd.Series[bool]:
+    """Return whether each row of the last year's demand has a possible station in reach."""
+    rows, offers = asked.last_demand, asked.offers
+    open_ = (texts_of(offers, "reason") == "") & ~offers["site_id"].isin(asked.forbidden)
+    near = pd.Series(False, rows.index)
+    for name, plugs in asked.compatibility.groupby("vehicle_class")["charger_group"]:
+        columns = [f"capacity_{g}_kwh_day" for g in plugs]
+        able = (offers[[c for c in columns if c in offers.columns]] > 0).any(axis=1)
+        at_sites = asked.reach["site_id"].isin(offers.loc[open_ & able, "site_id"])
+        near |= (rows["vehicle_class"] == name) & rows["cell_id"].isin(
+            asked.reach.loc[at_sites, "cell_id"]
+        )
+    return near & (rows["demand_kwh_day"] > 0)
 
 
 def money_of(config: Config) -> float:

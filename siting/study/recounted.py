@@ -13,14 +13,13 @@ import pandas as pd
 
 from siting import economics
 from siting.config import Config
-from siting.files import texts_of
 from siting.outcome import Outcome
 from siting.plan import Plan, PlanTables, make_plan
 from siting.program.aims import AIMS
 from siting.program.limits import limit_tables
 from siting.sites import Hurdle
 from siting.study.additional import lots_of, public_money
-from siting.study.program_inputs import Asked, subsidy_of
+from siting.study.program_inputs import Asked, subsidy_of, within_reach
 from siting.study.to_program import REACHABLE, aims_of, zones_named
 from siting.tables import capacity_groups
 from siting.verify import Account, Aim, Decay, OtherPlan, ToAll, ViabilityGap, recount
@@ -254,27 +253,11 @@ def _members(asked: Asked, *, zones_only: bool = False) -> pd.DataFrame:
     if asked.zones is not None:
         names.append(ids.map(zones_named(asked)))
     if not zones_only:
-        names += [pd.Series("city", ids.index), rows["vehicle_class"].astype(str), _near(asked)]
+        near = pd.Series(np.where(within_reach(asked), REACHABLE, ""), ids.index)
+        names += [pd.Series("city", ids.index), rows["vehicle_class"].astype(str), near]
     parts = [pd.DataFrame({"floor": name, "demand_id": ids}) for name in names]
     table = pd.concat(parts, ignore_index=True)
     return table[table["floor"].fillna("") != ""]
-
-
-def _near(asked: Asked) -> pd.Series:
-    """Return `REACHABLE` for each demand row within reach of a possible station, else a blank."""
-    rows = next(iter(asked.own.values()))
-    forbidden = asked.offers["site_id"].isin(asked.forbidden)
-    open_ = (texts_of(asked.offers, "reason") == "") & ~forbidden
-    groups = asked.compatibility.groupby("vehicle_class")["charger_group"]
-    near = pd.Series("", rows.index, dtype=object)
-    for name, plugs in groups:
-        columns = [f"capacity_{g}_kwh_day" for g in plugs]
-        columns = [c for c in columns if c in asked.offers.columns]
-        sites = asked.offers.loc[open_ & (asked.offers[columns] > 0).any(axis=1), "site_id"]
-        cells = set(asked.reach.loc[asked.reach["site_id"].isin(sites), "cell_id"].astype(str))
-        here = (rows["vehicle_class"] == name) & rows["cell_id"].astype(str).isin(cells)
-        near[here & (asked.last_demand["demand_kwh_day"] > 0)] = REACHABLE
-    return near
 
 
 def _per_kwh(asked: Asked, outcome: Outcome) -> pd.DataFrame | None:
