@@ -16,7 +16,7 @@ from siting.files import file_date, sha256
 from siting.reference.listing import CONFIG, ENERGY, MONEY, STATIONS, WHERE, listed, placed
 from siting.study.stages import EVERY_KEY, Layer, Row, Table, stage
 from siting.study.table_cache import content_sha256
-from siting.study.to_demand import own_figures, with_own
+from siting.study.to_demand import with_own
 from siting.study.to_people import People
 
 FIGURES = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", "confidence"]
@@ -457,5 +457,5 @@ def money_figures(config: Config) -> list[Table]:
 
 def _by_item(section: Any, items: Mapping[str, str]) -> dict[str, float]:
     """Return the values set in a section, keyed by the table item that each value replaces."""
-    given = own_figures(section)
+    given = section.model_dump(exclude_none=True)
     return {item: float(given[name]) for name, item in items.items() if name in given}
