@@ -126,13 +126,6 @@ def subsidy_of(config: Config) -> sites.Subsidy:
     return sites.Subsidy(**{**given, "hurdle": hurdle})
 
 
-def with_rule(config: Config) -> Config:
-    """Return a configuration that states its subsidy rule, so that changed copies keep the rule."""
-    stated = config.offers.subsidy.model_copy(update={"rule": subsidy_of(config).rule})
-    offers = config.offers.model_copy(update={"subsidy": stated})
-    return config.model_copy(update={"offers": offers})
-
-
 def demands_of(
     config: Config,
     demand: pd.DataFrame,

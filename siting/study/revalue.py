@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from siting.config import with_keys
 from siting.config.program import LeastGain
 from siting.engine.fixed import plan_of
 from siting.errors import SolveError
@@ -28,8 +29,8 @@ NO_FLOORS: dict[str, Any] = {
 
 def with_program(asked: Asked, **keys: Any) -> Asked:
     """Return the program's inputs with some keys of the ``program`` section changed."""
-    program = asked.config.program.model_copy(update=keys)
-    return replace(asked, config=asked.config.model_copy(update={"program": program}))
+    changes = {f"program.{name}": value for name, value in keys.items()}
+    return replace(asked, config=with_keys(asked.config, changes))
 
 
 def in_the_end(asked: Asked, budget_pkr: float) -> Asked:

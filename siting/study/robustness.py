@@ -18,7 +18,7 @@ import pandas as pd
 
 from siting import demand as people_to_energy
 from siting import roads, simulation, sites
-from siting.config import Config
+from siting.config import Config, with_keys
 from siting.errors import SitingError
 from siting.outcome import Line, Outcome
 from siting.plan import Plan
@@ -211,9 +211,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     rows = [_record("plan", "plan", "as planned for", *revalued(paid, asked, study.concessions))]
     others: list[tuple[str, str, str, Any]] = []
     for name, keys in _other_capacities(config).items():
-        service = config.offers.service.model_copy(update=keys)
-        other_offers = config.offers.model_copy(update={"service": service})
-        other = study.with_stages({}, config.model_copy(update={"offers": other_offers}))
+        other = study.with_stages({}, with_keys(config, keys))
         others.append(("capacity", name, CAPACITIES[name][1], other))
     for key, value in _other_demands(config):
         name, other = f"{key} {value}", study.in_other(**{key: value})
@@ -251,13 +249,16 @@ def _found(rows: list[dict[str, Any]]) -> str:
 
 
 def _other_capacities(config: Config) -> dict[str, dict[str, Any]]:
-    """Return the keys of ``offers.service`` that give other capacities, by key of `CAPACITIES`."""
+    """Return the keys that give other capacities, by key of `CAPACITIES`."""
     if config.program.model == "coverage":
         return {}
     if config.offers.service.rule == RATED:
-        return {WAITING: {"rule": WAITING}}
+        return {WAITING: {"offers.service.rule": WAITING}}
     no_limit = dict.fromkeys(sites.time_utilisation(), 1.0)
-    return {RATED: {"rule": RATED}, WAITS: {"time_utilisation": no_limit}}
+    return {
+        RATED: {"offers.service.rule": RATED},
+        WAITS: {"offers.service.time_utilisation": no_limit},
+    }
 
 
 def _other_demands(config: Config) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from siting import economics, reference, roads, sites
-from siting.config import Config
+from siting.config import Config, with_keys
 from siting.config.offers import choices_of
 from siting.engine.prices import prices_of
 from siting.interrupts import stop_wished
@@ -30,7 +30,6 @@ from siting.study.program_inputs import (
     money_of,
     need_of,
     subsidy_of,
-    with_rule,
     worth_of,
     zones_of,
 )
@@ -330,7 +329,8 @@ def asked(
     if subsidy_of(config).fills_gap:
         need = need_of(config, offers, compatibility, business_rules, concessions, theirs)
     return Asked(
-        config=with_rule(config),
+        # The rule is stated, so that changed copies keep it.
+        config=with_keys(config, {"offers.subsidy.rule": subsidy_of(config).rule}),
         demand=demands,
         own=own,
         offers=offers,
