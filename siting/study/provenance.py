@@ -311,8 +311,7 @@ def _energy_figures(
     """Return the figures of the demand, from sales to the share charged in public."""
     classes = list(asked.vehicle_classes)
     parts = []
-    others = [name for name in dict.fromkeys(fleets) if name != asked.scenario]
-    for scenario in [asked.scenario, *others] if asked.fleet_csv is None else []:
+    for scenario in dict.fromkeys([asked.scenario, *fleets]) if asked.fleet_csv is None else ():
         own = (asked.scenarios_csv, asked.fleet_figures, asked.sales_csv)
         model = people_to_energy.fleet_figures(people_to_energy.FleetScenario(scenario, *own))
         model = model[model["vehicle_class"].isin(classes)].rename(columns={"vehicle_class": "of"})

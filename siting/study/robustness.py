@@ -7,7 +7,6 @@ The plan's stations are fixed. For other capacities or demands, only their servi
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -100,13 +99,12 @@ def _use(
     xy_m = plan.sites.geometry.get_coordinates().to_numpy()
     place = dict(zip(plan.sites["site_id"].astype(str), place_of(xy_m, PLACE_M), strict=True))
     queues = next(iter(days_by_case.values())).queues.table
-    used = pd.DataFrame({"group": queues["charger_group"], "ports": queues["ports"]})
+    used = queues[["charger_group", "ports"]].assign(place=queues["site_id"].astype(str).map(place))
     for case, days in days_by_case.items():
         used[case] = sum(day.by_queue["busy_min"].to_numpy() for day in days.days) / len(days.days)
     rows = []
-    for group, mine in used.groupby("group", sort=True):
-        here = queues["site_id"].astype(str).map(place)
-        by_place = mine.drop(columns="group").groupby(here).sum()
+    for group, mine in used.groupby("charger_group", sort=True):
+        by_place = mine.drop(columns="charger_group").groupby("place").sum()
         minutes, limit = by_place["ports"] * DAY_MIN, limits.get(str(group))
         over = by_place["free"] > minutes * (1.0 if limit is None else limit)
         rows.append(
@@ -147,7 +145,7 @@ def isochrones(
     # A drive starts at the centre of its cell, as in the `reach` stage.
     node = cells["node_id"].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
     home_min = minutes.reindex(node).to_numpy() + cells["snap_m"].to_numpy() / 1000 / kmh * 60
-    upto = [limits[bisect_left(limits, m)] if m <= limits[-1] else np.nan for m in home_min]
+    upto = np.array([*limits, np.nan])[np.searchsorted(limits, home_min)]
     wanted = demand.groupby("cell_id")["demand_kwh_day"].sum()
     told = pd.DataFrame(
         {
