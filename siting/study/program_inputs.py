@@ -232,13 +232,14 @@ def need_of(
     need = terms["need_pkr"].to_numpy(dtype=float, copy=True)
     existing, open_ = offers["existing"].to_numpy(dtype=bool), may_be_built(offers)
     groups = capacity_groups(map(str, offers.columns))
-    built = [g for g in groups if (open_ & (offers[f"capacity_{g}_kwh_day"] > 0)).any()]
+    able = (offers[capacity_columns(offers)] > 0).set_axis(groups, axis=1)
     at_rate = economics.at_hurdle(rules, replace(subsidy.hurdle, sales_share=1.0))
+    worth = {g: economics.worth_pkr_kwh_day(at_rate, g) for g in groups if able[g].any()}
+    built = able[open_].any()
     margin = {}
     for name in config.demand.vehicle_classes:
         uses = compatibility.loc[compatibility["vehicle_class"] == name, "charger_group"]
-        worths = [economics.worth_pkr_kwh_day(at_rate, g) for g in uses if g in built]
-        margin[name] = min(worths, default=0.0)
+        margin[name] = min((worth[g] for g in uses if built.get(g)), default=0.0)
     lost = [name for name, pkr in margin.items() if pkr < 0]
     what = "does not pay for the power sold to these vehicle classes"
     fix = "raise the price of their charger groups, or set offers.subsidy.rule to share"
@@ -247,10 +248,7 @@ def need_of(
         _require_passable(offers[open_], rules, subsidy)
     # An extension must earn its need from sales beyond the existing capacity. The need is therefore
     # raised by the largest margin on sales within the existing capacity.
-    most = np.zeros(len(offers))
-    for group in groups:
-        if (has := offers[f"capacity_{group}_kwh_day"].to_numpy(dtype=float) > 0).any():
-            most[has] = np.maximum(most[has], economics.worth_pkr_kwh_day(at_rate, group))
+    most = (able[list(worth)].to_numpy() * list(worth.values())).max(axis=1, initial=0.0)
     need += subsidy.hurdle.sales_share * offers["standing_kwh_day"].to_numpy(dtype=float) * most
     # Public money is the program's decision here, not a property of an offer.
     nothing = existing | unpaid.to_numpy(bool)

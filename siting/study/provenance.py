@@ -258,7 +258,6 @@ def settings(config: Config, city: Row, availability: float) -> Table:
         ("subsidy.fee_share", subsidy.fee_share, "share", rule),
         ("availability", availability, "share", power),
     ]
-    frame = pd.DataFrame(rows, columns=["figure", "value", "unit", "source"])
     # The range of the table is widened to include the user's value.
     ends = {}
     for figure, (table, item) in _RANGED.items():
@@ -266,10 +265,10 @@ def settings(config: Config, city: Row, availability: float) -> Table:
         ends[figure] = (float(known["low"][item]), float(known["high"][item]))
     if offers.availability is None:
         ends["availability"] = (city["availability_low"], city["availability_high"])
-    pairs = zip(frame["figure"], frame["value"], strict=True)
-    spans = [(value, *ends.get(figure, ())) for figure, value in pairs]
-    frame = frame.assign(low=[min(span) for span in spans], high=[max(span) for span in spans])
-    return frame.assign(of="", confidence="ASSUMPTION")
+    spans = [(value, *ends.get(figure, ())) for figure, value, *_ in rows]
+    ranges = {"low": [min(span) for span in spans], "high": [max(span) for span in spans]}
+    frame = pd.DataFrame(rows, columns=["figure", "value", "unit", "source"])
+    return frame.assign(**ranges, of="", confidence="ASSUMPTION")
 
 
 @stage()
