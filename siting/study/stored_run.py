@@ -276,14 +276,12 @@ def _cell_zones(folder: Folder) -> pd.Series | None:
 
 def _limits(folder: Folder) -> tuple[Limit, ...]:
     there, use = folder.table("limits"), folder.table("limit_use")
-    amounts: dict[str, dict[str, float]] = {str(name): {} for name in there["limit"]}
-    for name, offer_id, amount in use[["limit", "offer_id", "use"]].itertuples(index=False):
-        amounts[str(name)][str(offer_id)] = float(amount)
+    amounts = {name: rows.set_index("offer_id")["use"] for name, rows in use.groupby("limit")}
     columns = ["limit", "kind", "unit", "at_most", "at_least", "per_rupee", "of_budget"]
     rows = there[columns].itertuples(index=False, name=None)
     return tuple(
-        Limit(name, kind, unit, float(most), amounts[name], float(least), bool(rupee), float(of))
-        for name, kind, unit, most, least, rupee, of in rows
+        Limit(name, kind, unit, most, amounts.get(name, {}), *others)
+        for name, kind, unit, most, *others in rows
     )
 
 
