@@ -279,9 +279,8 @@ def _decay(asked: Asked) -> Decay | None:
     decay = asked.config.program.decay
     if decay is None:
         return None
-    if decay.kind == "step":
-        return Decay("step", {float(k): float(v) for k, v in decay.factors.items()})
-    return Decay(decay.kind, decay.model_dump(exclude={"kind"}))
+    numbers: Any = decay.factors if decay.kind == "step" else decay.model_dump(exclude={"kind"})
+    return Decay(decay.kind, numbers)
 
 
 def _gap(asked: Asked, outcome: Outcome) -> ViabilityGap | None:
