@@ -148,9 +148,7 @@ def _density(
     """Return the limits that require a station in each square and on each stretch of road."""
     asked = config.program.limits
     limits: list[Limit] = []
-    points = gpd.GeoSeries(
-        candidates.geometry.to_numpy(), candidates["site_id"].astype(str), crs=candidates.crs
-    )
+    points = candidates.set_index(candidates["site_id"].astype(str)).geometry
     out = sites_named(candidates, asked.forbidden_sites, "program.limits.forbidden_sites")
     if asked.density is not None:
         square = squares(points, 1000 * asked.density.square_km)
