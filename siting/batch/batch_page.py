@@ -14,19 +14,13 @@ from siting.batch.chart import chart_words, draw_chart
 from siting.batch.studies import value_words
 from siting.batch.table import FIGURES, swept_of
 from siting.texts import html_text
-from siting.writing import write_text
 
 PAGE = "index.html"
 _STATUS = {"feasible": "not proven optimal", "waiting": "not finished"}
 
 
-def write_page(table: pd.DataFrame, out: Path) -> None:
-    """Write ``index.html`` into a batch's folder; `table` is as in `siting.batch.results_table`."""
-    write_text(out / PAGE, render(table, out), replace=True)
-
-
 def render(table: pd.DataFrame, out: Path) -> str:
-    """Return the page of a batch as HTML text."""
+    """Return the page of a batch in `out` as HTML text; `table` is a `results_table`."""
     swept = swept_of(table)
     links = [_link(out, str(folder)) for folder in table["folder"]]
     style = (files("siting.batch") / "page.css").read_text(encoding="utf-8")

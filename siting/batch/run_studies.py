@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from siting import __version__
-from siting.batch.batch_page import PAGE, write_page
+from siting.batch.batch_page import PAGE, render
 from siting.batch.pools import cores, local_pool, share_threads
 from siting.batch.studies import BatchStudy
 from siting.batch.table import TABLE, TABLE_CSV, made_by_batch, results_table, write_table
@@ -273,7 +273,7 @@ class _Batch:
         self.written = time.monotonic()
         table = results_table(self.studies, self.rows)
         write_table(table, self.out)
-        write_page(table, self.out)
+        write_text(self.out / PAGE, render(table, self.out), replace=True)
         return table
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from siting import __version__
 from siting.batch.studies import study_sha256
-from siting.config import load
+from siting.config import load, with_keys
 from siting.errors import (
     ConfigError,
     InfeasibleError,
@@ -95,8 +95,7 @@ def _make(task: Mapping[str, Any], out: Path, folder: Path, lock: Lock) -> dict[
                 "or this machine has another copy; start the batch again"
             )
         if task["threads"] is not None:
-            solver = config.solver.model_copy(update={"threads": int(task["threads"])})
-            config = config.model_copy(update={"solver": solver})
+            config = with_keys(config, {"solver.threads": int(task["threads"])})
         plan = run(config, out=part / "run")
         if plan.outcome.stopped == "interrupted":
             raise InterruptedError("stopped before the solver was done")

@@ -3,7 +3,7 @@
 from siting.config.changing import changed, words
 from siting.config.demand import Demand
 from siting.config.fields import rupees, rupees_of_word
-from siting.config.forms import input_files, schema, to_yaml, with_files
+from siting.config.forms import input_files, schema, to_yaml, with_files, with_keys
 from siting.config.nation_config import NationConfig, load_nation
 from siting.config.reading import load
 from siting.config.sections import Config
@@ -29,5 +29,6 @@ __all__ = [
     "schema",
     "to_yaml",
     "with_files",
+    "with_keys",
     "words",
 ]

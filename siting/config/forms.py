@@ -62,6 +62,18 @@ def with_files(config: Config, files: Mapping[Path, Path]) -> Config:
     return changed
 
 
+def with_keys[T: BaseModel](section: T, values: Mapping[str, Any]) -> T:
+    """Return a section with the values of some keys replaced, without checking it.
+
+    The keys of sections below are dotted, e.g. ``offers.subsidy.rule``.
+    """
+    for key, value in values.items():
+        name, _, below = key.partition(".")
+        new = with_keys(getattr(section, name), {below: value}) if below else value
+        section = section.model_copy(update={name: new})
+    return section
+
+
 def _parts(part: Any) -> Iterator[dict[str, Any]]:
     if isinstance(part, dict):
         yield part

@@ -19,10 +19,10 @@ from siting import __version__
 from siting.economics import at_hurdle
 from siting.errors import Fault, InputError, refuse
 from siting.export import noted, write_csv, write_geojson, write_json
+from siting.export.values import plain
 from siting.lots.annex import Lots, page_of
 from siting.lots.parting import least_spread, need, part, spread
 from siting.lots.search_areas import with_areas
-from siting.plan import Plan
 from siting.roads import Network
 from siting.sites import Hurdle
 from siting.sites.chargers_text import added_up
@@ -76,9 +76,7 @@ def part_into_lots(
     """
     _require_sense(lots, within, loss, most_m)
     study = study_of(run)
-    plan = run if isinstance(run, Plan) else study.plan
-    if isinstance(run, Path | str):
-        plan = plan_of(study, Path(run))
+    plan = plan_of(study, run)
     new = plan.new_sites.sort_values("site_id", ignore_index=True)
     if new.empty:
         what = "builds no new station, so there is nothing to divide"
@@ -98,10 +96,10 @@ def part_into_lots(
                  npv.to_numpy(dtype=float), new.get_coordinates().to_numpy(),
                  np.ones(len(new), dtype=int))  # fmt: skip
     lot, least, ground = whole.parted(lots, within)
-    asked, hurdle = study.asked, subsidy_of(study.config).held_to
     drawn = plan.sites.set_index("offer_id")["subsidy_pkr"]
-    rules = at_hurdle(asked.rules, hurdle)
-    held = business_of(plan.offers, drawn, plan.service, rules, asked.compatibility, Hurdle())
+    rules = at_hurdle(study.asked.rules, subsidy_of(study.config).held_to)
+    at_rules = replace(study.asked, rules=rules)
+    held = business_of(at_rules, plan.offers, drawn, plan.service, Hurdle())
     years = plan.outcome.built.groupby("site_id")["year"].min().fillna(study.config.year)
     stations = new[["site_id", "name", "whereabouts", "geometry"]].assign(
         lot=lot,
@@ -339,18 +337,14 @@ def _alike(
             notes.append("more, smaller stations (offers.sizes) can be divided more evenly")
     facts = {
         "energy": {"least_kwh_day": kwh.min(), "most_kwh_day": kwh.max(),
-                   "spread_share": _finite(apart), "least_possible_share": _finite(least),
-                   "reached": bool(apart <= within)},
+                   "spread_share": apart, "least_possible_share": least,
+                   "reached": apart <= within},
         "money": {"least_pkr": pkr.min(), "most_pkr": pkr.max(), "all_pkr": pkr.sum(),
-                  "station_by_station_pkr": alone, "reached": bool(paid_apart <= within),
-                  "spread_share": _finite(paid_apart)},
+                  "station_by_station_pkr": alone, "reached": paid_apart <= within,
+                  "spread_share": paid_apart},
         **can,
     }  # fmt: skip
-    return facts, notes
-
-
-def _finite(share: float) -> float | None:
-    return share if math.isfinite(share) else None
+    return plain(facts), notes
 
 
 def _why(kwh: np.ndarray, ids: np.ndarray, count: int, within: float, least: float) -> str:

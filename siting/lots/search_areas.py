@@ -53,8 +53,8 @@ def with_areas(
         metres = np.hypot(*(junctions - (point.x, point.y)).T)
         near = np.flatnonzero(metres <= most_m)
         near = near[np.argsort(metres[near], kind="stable")]
-        lost = np.full(len(near), kwh.sum())
-        if len(kwh):
+        share = np.zeros(len(near))
+        if kwh.sum() > 0:
             drives = travel_times(away, home["node_id"], cutoff_min)
             place = pd.Index(network.nodes.index[near])
             drives = drives.assign(place=place.get_indexer(drives["node_id"]))
@@ -65,8 +65,7 @@ def with_areas(
             there = drives.merge(at_node, on="target_node_id")
             there = there[there["travel_min"] + there["access"] <= cutoff_min + 1e-9]
             kept = np.bincount(there["place"], weights=there["kwh"], minlength=len(near))
-            lost = np.maximum(kwh.sum() - kept, 0.0)
-        share = lost / kwh.sum() if kwh.sum() > 0 else np.zeros(len(near))
+            share = np.maximum(kwh.sum() - kept, 0.0) / kwh.sum()
         bad = np.flatnonzero(share > loss + 1e-9)
         end = metres[near[bad[0]]] if len(bad) else most_m
         # A place with too much loss must be outside the circle, not on its edge.

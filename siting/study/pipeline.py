@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import pandas as pd
 
-from siting.config import Config, changed, load, words
+from siting.config import Config, changed, load, with_keys, words
 from siting.engine.clock import Progress
 from siting.errors import SitingError
 from siting.plan import ask
@@ -345,10 +345,8 @@ class Study:
 
         Stages that do not depend on demand, such as sites and reach, are shared with this study.
         """
-        asked = self.config.demand
-        other = {"scenario": scenario or asked.scenario, "case": case or asked.case}
-        asked = asked.model_copy(update=other)
-        config = self.config.model_copy(update={"year": year or self.config.year, "demand": asked})
+        given = {"year": year, "demand.scenario": scenario, "demand.case": case}
+        config = with_keys(self.config, {key: value for key, value in given.items() if value})
         return self._with({}, config, gone(changed_keys(self.config, config), once=True), None)
 
     def _with(

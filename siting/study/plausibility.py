@@ -8,7 +8,7 @@ from typing import Any
 
 import geopandas as gpd
 import pandas as pd
-from shapely import box
+from shapely import Point, box
 
 from siting.cities import find_city, library, tehsils
 from siting.config import Config
@@ -88,11 +88,11 @@ def _grain(side_km: float, drive_kmh: float, cutoff_min: float) -> list[str]:
 
 def _place(city: str, row: pd.Series[Any], extent: Any, outline: Any) -> list[str]:
     """Return a warning if the roads lie far from the city whose figures the demand uses."""
-    there = gpd.GeoSeries([extent, outline.centroid], crs=4326).to_crs(int(row["utm_epsg"]))
-    if float(there.iloc[0].distance(there.iloc[1])) <= FAR_KM * 1000:
+    places = gpd.GeoSeries([extent, outline.centroid, Point(row["lon"], row["lat"])], crs=4326)
+    area, roads, middle = places.to_crs(int(row["utm_epsg"]))
+    if area.distance(roads) <= FAR_KM * 1000:
         return []
-    middle = gpd.points_from_xy([row["lon"]], [row["lat"]], crs=4326).to_crs(there.crs)[0]
-    km = float(middle.distance(there.iloc[1])) / 1000
+    km = middle.distance(roads) / 1000
     return [
         f"demand.city is {city}, but the middle of the roads is {km:,.0f} km from it. Are the "
         "vehicles and prices those of a different city?"

@@ -14,6 +14,7 @@ from siting import economics, sites
 from siting.config import Config
 from siting.config.offers import HURDLE_SHARE
 from siting.errors import InputError, naming, refuse
+from siting.files import texts_of
 from siting.program.limits import Limit
 from siting.program.money import GapRule
 from siting.study.program_zones import zone_of_demand
@@ -125,13 +126,6 @@ def subsidy_of(config: Config) -> sites.Subsidy:
     return sites.Subsidy(**{**given, "hurdle": hurdle})
 
 
-def with_rule(config: Config) -> Config:
-    """Return a configuration that states its subsidy rule, so that changed copies keep the rule."""
-    stated = config.offers.subsidy.model_copy(update={"rule": subsidy_of(config).rule})
-    offers = config.offers.model_copy(update={"subsidy": stated})
-    return config.model_copy(update={"offers": offers})
-
-
 def demands_of(
     config: Config,
     demand: pd.DataFrame,
@@ -169,6 +163,21 @@ def zones_of(
     zones = zones.where(live, "").astype(str)
     count = cells["people"].groupby(cell_zones.to_numpy()).sum()
     return zones, {str(z): float(n) for z, n in count.items() if str(z) in set(zones) - {""}}
+
+
+def within_reach(asked: Asked) -> pd.Series[bool]:
+    """Return whether each row of the last year's demand has a possible station in reach."""
+    rows, offers = asked.last_demand, asked.offers
+    open_ = (texts_of(offers, "reason") == "") & ~offers["site_id"].isin(asked.forbidden)
+    near = pd.Series(False, rows.index)
+    for name, plugs in asked.compatibility.groupby("vehicle_class")["charger_group"]:
+        columns = [f"capacity_{g}_kwh_day" for g in plugs]
+        able = (offers[[c for c in columns if c in offers.columns]] > 0).any(axis=1)
+        at_sites = asked.reach["site_id"].isin(offers.loc[open_ & able, "site_id"])
+        near |= (rows["vehicle_class"] == name) & rows["cell_id"].isin(
+            asked.reach.loc[at_sites, "cell_id"]
+        )
+    return near & (rows["demand_kwh_day"] > 0)
 
 
 def money_of(config: Config) -> float:
@@ -223,13 +232,14 @@ def need_of(
     need = terms["need_pkr"].to_numpy(dtype=float, copy=True)
     existing, open_ = offers["existing"].to_numpy(dtype=bool), may_be_built(offers)
     groups = capacity_groups(map(str, offers.columns))
-    built = [g for g in groups if (open_ & (offers[f"capacity_{g}_kwh_day"] > 0)).any()]
+    able = (offers[capacity_columns(offers)] > 0).set_axis(groups, axis=1)
     at_rate = economics.at_hurdle(rules, replace(subsidy.hurdle, sales_share=1.0))
+    worth = {g: economics.worth_pkr_kwh_day(at_rate, g) for g in groups if able[g].any()}
+    built = able[open_].any()
     margin = {}
     for name in config.demand.vehicle_classes:
         uses = compatibility.loc[compatibility["vehicle_class"] == name, "charger_group"]
-        worths = [economics.worth_pkr_kwh_day(at_rate, g) for g in uses if g in built]
-        margin[name] = min(worths, default=0.0)
+        margin[name] = min((worth[g] for g in uses if built.get(g)), default=0.0)
     lost = [name for name, pkr in margin.items() if pkr < 0]
     what = "does not pay for the power sold to these vehicle classes"
     fix = "raise the price of their charger groups, or set offers.subsidy.rule to share"
@@ -238,10 +248,7 @@ def need_of(
         _require_passable(offers[open_], rules, subsidy)
     # An extension must earn its need from sales beyond the existing capacity. The need is therefore
     # raised by the largest margin on sales within the existing capacity.
-    most = np.zeros(len(offers))
-    for group in groups:
-        if (has := offers[f"capacity_{group}_kwh_day"].to_numpy(dtype=float) > 0).any():
-            most[has] = np.maximum(most[has], economics.worth_pkr_kwh_day(at_rate, group))
+    most = (able[list(worth)].to_numpy() * list(worth.values())).max(axis=1, initial=0.0)
     need += subsidy.hurdle.sales_share * offers["standing_kwh_day"].to_numpy(dtype=float) * most
     # Public money is the program's decision here, not a property of an offer.
     nothing = existing | unpaid.to_numpy(bool)

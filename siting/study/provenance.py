@@ -16,7 +16,7 @@ from siting.files import file_date, sha256
 from siting.reference.listing import CONFIG, ENERGY, MONEY, STATIONS, WHERE, listed, placed
 from siting.study.stages import EVERY_KEY, Layer, Row, Table, stage
 from siting.study.table_cache import content_sha256
-from siting.study.to_demand import own_figures, with_own
+from siting.study.to_demand import with_own
 from siting.study.to_people import People
 
 FIGURES = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", "confidence"]
@@ -258,7 +258,6 @@ def settings(config: Config, city: Row, availability: float) -> Table:
         ("subsidy.fee_share", subsidy.fee_share, "share", rule),
         ("availability", availability, "share", power),
     ]
-    frame = pd.DataFrame(rows, columns=["figure", "value", "unit", "source"])
     # The range of the table is widened to include the user's value.
     ends = {}
     for figure, (table, item) in _RANGED.items():
@@ -266,10 +265,10 @@ def settings(config: Config, city: Row, availability: float) -> Table:
         ends[figure] = (float(known["low"][item]), float(known["high"][item]))
     if offers.availability is None:
         ends["availability"] = (city["availability_low"], city["availability_high"])
-    pairs = zip(frame["figure"], frame["value"], strict=True)
-    spans = [(value, *ends.get(figure, ())) for figure, value in pairs]
-    frame = frame.assign(low=[min(span) for span in spans], high=[max(span) for span in spans])
-    return frame.assign(of="", confidence="ASSUMPTION")
+    spans = [(value, *ends.get(figure, ())) for figure, value, *_ in rows]
+    ranges = {"low": [min(span) for span in spans], "high": [max(span) for span in spans]}
+    frame = pd.DataFrame(rows, columns=["figure", "value", "unit", "source"])
+    return frame.assign(**ranges, of="", confidence="ASSUMPTION")
 
 
 @stage()
@@ -311,8 +310,7 @@ def _energy_figures(
     """Return the figures of the demand, from sales to the share charged in public."""
     classes = list(asked.vehicle_classes)
     parts = []
-    others = [name for name in dict.fromkeys(fleets) if name != asked.scenario]
-    for scenario in [asked.scenario, *others] if asked.fleet_csv is None else []:
+    for scenario in dict.fromkeys([asked.scenario, *fleets]) if asked.fleet_csv is None else ():
         own = (asked.scenarios_csv, asked.fleet_figures, asked.sales_csv)
         model = people_to_energy.fleet_figures(people_to_energy.FleetScenario(scenario, *own))
         model = model[model["vehicle_class"].isin(classes)].rename(columns={"vehicle_class": "of"})
@@ -457,5 +455,5 @@ def money_figures(config: Config) -> list[Table]:
 
 def _by_item(section: Any, items: Mapping[str, str]) -> dict[str, float]:
     """Return the values set in a section, keyed by the table item that each value replaces."""
-    given = own_figures(section)
+    given = section.model_dump(exclude_none=True)
     return {item: float(given[name]) for name, item in items.items() if name in given}

@@ -13,14 +13,13 @@ import pandas as pd
 
 from siting import economics
 from siting.config import Config
-from siting.files import texts_of
 from siting.outcome import Outcome
 from siting.plan import Plan, PlanTables, make_plan
 from siting.program.aims import AIMS
 from siting.program.limits import limit_tables
 from siting.sites import Hurdle
 from siting.study.additional import lots_of, public_money
-from siting.study.program_inputs import Asked, subsidy_of
+from siting.study.program_inputs import Asked, subsidy_of, within_reach
 from siting.study.to_program import REACHABLE, aims_of, zones_named
 from siting.tables import capacity_groups
 from siting.verify import Account, Aim, Decay, OtherPlan, ViabilityGap, recount
@@ -39,7 +38,6 @@ def recounted_plan(
     config: Config,
     asked: Asked,
     outcome: Outcome,
-    rules: economics.BusinessRules,
     vehicles: Mapping[str, float],
     *,
     tables: PlanTables,
@@ -49,9 +47,9 @@ def recounted_plan(
     A `VerifyError` lists every figure of the plan that the recount contradicts.
     """
     plan = make_plan(outcome, tables, title=config.title, note=config.note)
-    table, hurdle = plan.sites, subsidy_of(asked.config).held_to
+    table = plan.sites
     drawn = table.set_index("offer_id")["subsidy_pkr"]
-    case = business_of(plan.offers, drawn, plan.service, rules, asked.compatibility, hurdle)
+    case = business_of(asked, plan.offers, drawn, plan.service)
     by_site = case.set_index("site_id")
     for name, column in SHOWN.items():
         value = table["site_id"].map(by_site[column]).astype(float)
@@ -75,22 +73,23 @@ def recounted_plan(
 
 
 def business_of(
+    asked: Asked,
     offers: pd.DataFrame,
     drawn: pd.Series[float],
     service: pd.DataFrame,
-    rules: economics.BusinessRules,
-    compatibility: pd.DataFrame,
-    hurdle: Hurdle,
+    hurdle: Hurdle | None = None,
 ) -> pd.DataFrame:
     """Return the business case of each new station, computed from the energy that it serves.
 
-    `drawn` has the public money (PKR) of all offers of the plan, by ``offer_id``.
+    `drawn` has the public money (PKR) of all offers of the plan, by ``offer_id``. `hurdle` is by
+    default the hurdle of the configuration's subsidy.
     """
     chosen = offers[offers["offer_id"].isin(list(drawn.index))]
     chosen = chosen.assign(subsidy_pkr=chosen["offer_id"].map(drawn).astype(float))
     sold = service.groupby("site_id")["served_kwh_day"].sum()
-    groups = sold_by_group(service, chosen, rules, compatibility)
-    return economics.business_case(chosen, sold, rules, by_group=groups, hurdle=hurdle)
+    groups = sold_by_group(service, chosen, asked.rules, asked.compatibility)
+    hurdle = hurdle or subsidy_of(asked.config).held_to
+    return economics.business_case(chosen, sold, asked.rules, by_group=groups, hurdle=hurdle)
 
 
 def sold_by_group(
@@ -254,27 +253,11 @@ def _members(asked: Asked, *, zones_only: bool = False) -> pd.DataFrame:
     if asked.zones is not None:
         names.append(ids.map(zones_named(asked)))
     if not zones_only:
-        names += [pd.Series("city", ids.index), rows["vehicle_class"].astype(str), _near(asked)]
+        near = pd.Series(np.where(within_reach(asked), REACHABLE, ""), ids.index)
+        names += [pd.Series("city", ids.index), rows["vehicle_class"].astype(str), near]
     parts = [pd.DataFrame({"floor": name, "demand_id": ids}) for name in names]
     table = pd.concat(parts, ignore_index=True)
     return table[table["floor"].fillna("") != ""]
-
-
-def _near(asked: Asked) -> pd.Series:
-    """Return `REACHABLE` for each demand row within reach of a possible station, else a blank."""
-    rows = next(iter(asked.own.values()))
-    forbidden = asked.offers["site_id"].isin(asked.forbidden)
-    open_ = (texts_of(asked.offers, "reason") == "") & ~forbidden
-    groups = asked.compatibility.groupby("vehicle_class")["charger_group"]
-    near = pd.Series("", rows.index, dtype=object)
-    for name, plugs in groups:
-        columns = [f"capacity_{g}_kwh_day" for g in plugs]
-        columns = [c for c in columns if c in asked.offers.columns]
-        sites = asked.offers.loc[open_ & (asked.offers[columns] > 0).any(axis=1), "site_id"]
-        cells = set(asked.reach.loc[asked.reach["site_id"].isin(sites), "cell_id"].astype(str))
-        here = (rows["vehicle_class"] == name) & rows["cell_id"].astype(str).isin(cells)
-        near[here & (asked.last_demand["demand_kwh_day"] > 0)] = REACHABLE
-    return near
 
 
 def _per_kwh(asked: Asked, outcome: Outcome) -> pd.DataFrame | None:
@@ -296,9 +279,8 @@ def _decay(asked: Asked) -> Decay | None:
     decay = asked.config.program.decay
     if decay is None:
         return None
-    if decay.kind == "step":
-        return Decay("step", {float(k): float(v) for k, v in decay.factors.items()})
-    return Decay(decay.kind, decay.model_dump(exclude={"kind"}))
+    numbers: Any = decay.factors if decay.kind == "step" else decay.model_dump(exclude={"kind"})
+    return Decay(decay.kind, numbers)
 
 
 def _gap(asked: Asked, outcome: Outcome) -> ViabilityGap | None:

@@ -65,15 +65,13 @@ def page_of(run: RunRecord, frontier: Path | None = None, language: str | None =
 def record_of(source: Source) -> RunRecord:
     """Return the record of a run folder, study or plan; raises errors as `write_report` does."""
     study = study_of(source)
-    if isinstance(source, Path | str):
-        plan = plan_of(study, Path(source))
-        record = record_of_plan(study, plan)
-        refuse(_disagreements(record, study, plan, Path(source) / "run.json"))
-        return record
-    plan = source if isinstance(source, Plan) else study.plan
+    plan = plan_of(study, source)
     if plan.facts_of is None:
         plan = with_facts(study, plan, datetime.now().astimezone())
-    return record_of_plan(study, plan)
+    record = record_of_plan(study, plan)
+    if isinstance(source, Path | str):
+        refuse(_disagreements(record, study, plan, Path(source) / "run.json"))
+    return record
 
 
 def record_of_plan(study: Study, plan: Plan) -> RunRecord:

@@ -5,17 +5,18 @@ The stations stay fixed, and only their service is solved again.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
+from siting.config import with_keys
 from siting.config.program import LeastGain
 from siting.engine.fixed import plan_of
 from siting.errors import SolveError
 from siting.program.limits import with_more_money
-from siting.study.program_inputs import Asked, money_of
+from siting.study.program_inputs import Asked, money_of, within_reach
 from siting.study.to_program import program_of
 
 # A sum of public money (PKR) that no plan can exceed.
@@ -28,8 +29,8 @@ NO_FLOORS: dict[str, Any] = {
 
 def with_program(asked: Asked, **keys: Any) -> Asked:
     """Return the program's inputs with some keys of the ``program`` section changed."""
-    program = asked.config.program.model_copy(update=keys)
-    return replace(asked, config=asked.config.model_copy(update={"program": program}))
+    changes = {f"program.{name}": value for name, value in keys.items()}
+    return replace(asked, config=with_keys(asked.config, changes))
 
 
 def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
@@ -59,9 +60,12 @@ def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDL
     asked = in_the_end(asked, budget_pkr)
     if asked.need is not None:
         asked = with_program(asked, then=("least_money",))
-    need = asked.need and replace(asked.need, offers=_open(asked.need.offers, chosen))
-    offers = _open(asked.offers, chosen)
-    return replace(asked, offers=offers, need=need, limits=(), required=(), forbidden=())
+
+    def opened(offers: pd.DataFrame) -> pd.DataFrame:
+        ours = offers["offer_id"].isin(list(chosen))
+        return offers.assign(reason=offers["reason"].mask(ours, ""))
+
+    return replace(_with_offers(asked, opened), limits=(), required=(), forbidden=())
 
 
 def service_of(asked: Asked, chosen: Collection[str]) -> pd.DataFrame:
@@ -72,7 +76,7 @@ def service_of(asked: Asked, chosen: Collection[str]) -> pd.DataFrame:
     """
     # Public money is already spent, so the viability gap is left out.
     alone = _alone(replace(asked, need=None), chosen)
-    if _anybody(alone):
+    if within_reach(alone).any():
         return plan_of(program_of(alone), chosen).service()
     return pd.DataFrame({"site_id": [], "vehicle_class": [], "served_kwh_day": []})
 
@@ -84,7 +88,7 @@ def least_money_of(asked: Asked, chosen: Collection[str]) -> float | None:
     public money makes all the offers viable. `chosen` is as in `service_of`.
     """
     alone = _alone(asked, chosen)
-    if asked.need is None or not _anybody(alone):
+    if asked.need is None or not within_reach(alone).any():
         return None
     try:
         return plan_of(program_of(alone), chosen).subsidy_pkr
@@ -99,8 +103,7 @@ def _alone(asked: Asked, chosen: Collection[str]) -> Asked:
         # Existing stations are kept because extensions refer to them.
         return offers[offers["offer_id"].isin(list(chosen)) | offers["existing"].astype(bool)]
 
-    need = asked.need and replace(asked.need, offers=standing(asked.need.offers))
-    asked = replace(asked, offers=standing(asked.offers), need=need, zones=None)
+    asked = replace(_with_offers(asked, standing), zones=None)
     asked = as_it_stands(with_program(asked, **NO_FLOORS, zones=None), chosen)
     return replace(asked, reach=asked.reach[asked.reach["site_id"].isin(asked.offers["site_id"])])
 
@@ -120,21 +123,7 @@ def by_class(demand: pd.DataFrame, service: pd.DataFrame) -> pd.DataFrame:
     return out.fillna({"served_share": 0.0}).rename_axis("vehicle_class").reset_index()
 
 
-def _open(offers: pd.DataFrame, chosen: Collection[str]) -> pd.DataFrame:
-    """Return the offers, with those in `chosen` no longer ruled out."""
-    ours = offers["offer_id"].isin(list(chosen)).to_numpy()
-    return offers.assign(reason=offers["reason"].mask(ours, ""))
-
-
-def _anybody(asked: Asked) -> bool:
-    """Return whether any demand is in reach of an offer with a fitting plug."""
-    wanted = asked.last_demand
-    near = wanted[wanted["demand_kwh_day"] > 0].merge(asked.reach[["cell_id", "site_id"]])
-    near = near[["vehicle_class", "site_id"]].drop_duplicates().merge(asked.compatibility)
-    for group, part in near.groupby("charger_group"):
-        column = f"capacity_{group}_kwh_day"
-        if column in asked.offers.columns:
-            able = asked.offers.loc[asked.offers[column] > 0, "site_id"]
-            if part["site_id"].isin(able).any():
-                return True
-    return False
+def _with_offers(asked: Asked, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Asked:
+    """Return the program's inputs with changed offers, also those with the needs of offers."""
+    need = asked.need and replace(asked.need, offers=change(asked.need.offers))
+    return replace(asked, offers=change(asked.offers), need=need)

@@ -7,7 +7,6 @@ The plan's stations are fixed. For other capacities or demands, only their servi
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,15 +17,14 @@ import pandas as pd
 
 from siting import demand as people_to_energy
 from siting import roads, simulation, sites
-from siting.config import Config
-from siting.economics import BusinessRules
+from siting.config import Config, with_keys
 from siting.errors import SitingError
 from siting.outcome import Line, Outcome
 from siting.plan import Plan
 from siting.roads import Network
 from siting.study.additional import at_risk, at_risk_in_words
 from siting.study.binds import GROUPS, PLACE_M, place_of
-from siting.study.program_inputs import Asked, subsidy_of
+from siting.study.program_inputs import Asked
 from siting.study.queues import Waiting, simulated
 from siting.study.recounted import business_of
 from siting.study.revalue import by_class, least_money_of, service_of
@@ -101,13 +99,12 @@ def _use(
     xy_m = plan.sites.geometry.get_coordinates().to_numpy()
     place = dict(zip(plan.sites["site_id"].astype(str), place_of(xy_m, PLACE_M), strict=True))
     queues = next(iter(days_by_case.values())).queues.table
-    used = pd.DataFrame({"group": queues["charger_group"], "ports": queues["ports"]})
+    used = queues[["charger_group", "ports"]].assign(place=queues["site_id"].astype(str).map(place))
     for case, days in days_by_case.items():
         used[case] = sum(day.by_queue["busy_min"].to_numpy() for day in days.days) / len(days.days)
     rows = []
-    for group, mine in used.groupby("group", sort=True):
-        here = queues["site_id"].astype(str).map(place)
-        by_place = mine.drop(columns="group").groupby(here).sum()
+    for group, mine in used.groupby("charger_group", sort=True):
+        by_place = mine.drop(columns="charger_group").groupby("place").sum()
         minutes, limit = by_place["ports"] * DAY_MIN, limits.get(str(group))
         over = by_place["free"] > minutes * (1.0 if limit is None else limit)
         rows.append(
@@ -148,7 +145,7 @@ def isochrones(
     # A drive starts at the centre of its cell, as in the `reach` stage.
     node = cells["node_id"].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
     home_min = minutes.reindex(node).to_numpy() + cells["snap_m"].to_numpy() / 1000 / kmh * 60
-    upto = [limits[bisect_left(limits, m)] if m <= limits[-1] else np.nan for m in home_min]
+    upto = np.array([*limits, np.nan])[np.searchsorted(limits, home_min)]
     wanted = demand.groupby("cell_id")["demand_kwh_day"].sum()
     told = pd.DataFrame(
         {
@@ -209,12 +206,10 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     """
     config: Config = study.config
     paid = outcome.drawn
-    rows = [_record("plan", "plan", "as planned for", *revalued(paid, study, asked))]
+    rows = [_record("plan", "plan", "as planned for", *revalued(paid, asked, study.concessions))]
     others: list[tuple[str, str, str, Any]] = []
     for name, keys in _other_capacities(config).items():
-        service = config.offers.service.model_copy(update=keys)
-        other_offers = config.offers.model_copy(update={"service": service})
-        other = study.with_stages({}, config.model_copy(update={"offers": other_offers}))
+        other = study.with_stages({}, with_keys(config, keys))
         others.append(("capacity", name, CAPACITIES[name][1], other))
     for key, value in _other_demands(config):
         name, other = f"{key} {value}", study.in_other(**{key: value})
@@ -231,8 +226,8 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
                     if what == "demand":
                         made = _in_demand(asked, other)
                     else:
-                        made = replace(asked, offers=other.offers)
-                    found = revalued(paid, study, made, other.business_rules)
+                        made = replace(asked, offers=other.offers, rules=other.business_rules)
+                    found = revalued(paid, made, study.concessions)
                     rows.append(_record(what, key, text, *found))
                     if key == WAITS:
                         for row, of in ((rows[0], asked), (rows[-1], other.asked)):
@@ -252,13 +247,16 @@ def _found(rows: list[dict[str, Any]]) -> str:
 
 
 def _other_capacities(config: Config) -> dict[str, dict[str, Any]]:
-    """Return the keys of ``offers.service`` that give other capacities, by key of `CAPACITIES`."""
+    """Return the keys that give other capacities, by key of `CAPACITIES`."""
     if config.program.model == "coverage":
         return {}
     if config.offers.service.rule == RATED:
-        return {WAITING: {"rule": WAITING}}
+        return {WAITING: {"offers.service.rule": WAITING}}
     no_limit = dict.fromkeys(sites.time_utilisation(), 1.0)
-    return {RATED: {"rule": RATED}, WAITS: {"time_utilisation": no_limit}}
+    return {
+        RATED: {"offers.service.rule": RATED},
+        WAITS: {"offers.service.time_utilisation": no_limit},
+    }
 
 
 def _other_demands(config: Config) -> list[tuple[str, str]]:
@@ -275,27 +273,20 @@ def _other_demands(config: Config) -> list[tuple[str, str]]:
 
 
 def _in_demand(asked: Asked, other: Any) -> Asked:
-    """Return the inputs of a program with the demand of another study."""
-    return replace(asked, own={None: other.demand})
+    """Return the inputs of a program with the demand and the sales path of another study."""
+    return replace(asked, own={None: other.demand}, rules=other.business_rules)
 
 
 def revalued(
-    paid: Mapping[str, float], study: Any, asked: Asked, rules: BusinessRules | None = None
+    paid: Mapping[str, float], asked: Asked, concessions: Mapping[str, str]
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return a plan's service by class under other inputs, and the public money then at risk.
 
-    `paid` has the public money of the plan's offers (PKR); `rules` are by default the study's.
+    `paid` has the public money of the plan's offers (PKR).
     """
     service = service_of(asked, list(paid))
-    case = business_of(
-        asked.offers,
-        pd.Series(paid, dtype=float),
-        service,
-        study.business_rules if rules is None else rules,
-        study.compatibility,
-        subsidy_of(study.config).held_to,
-    )
-    return by_class(asked.last_demand, service), at_risk(case, study.concessions)
+    case = business_of(asked, asked.offers, pd.Series(paid, dtype=float), service)
+    return by_class(asked.last_demand, service), at_risk(case, concessions)
 
 
 def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, Any]:
@@ -305,7 +296,9 @@ def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, 
     ``risk_loss_pkr_year`` (None without a scenario).
     """
     case, other = slow
-    risk = revalued(outcome.drawn, other, _in_demand(asked, other))[1] if case else {}
+    risk: dict[str, Any] = {}
+    if case:
+        _, risk = revalued(outcome.drawn, _in_demand(asked, other), other.concessions)
     return {
         "risk_case": case,
         "risk_stations": risk.get("below_npv_0"),

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
 import pandas as pd
 
 from siting import __version__
@@ -44,10 +43,10 @@ class Folder:
     path: Path
     record: Mapping[str, Any]
 
-    def table(self, name: str) -> Any:
-        """Return a table as it was written, with its notes; None if the table was not stored."""
+    def table(self, name: str, missing: pd.DataFrame | None = None) -> Any:
+        """Return a table as it was written, with its notes; `missing` if it was not stored."""
         if f"{name}.parquet" not in self.record["sha256"]:
-            return None
+            return missing
         path = self.path / f"{name}.parquet"
         try:
             frame = load_table(path)
@@ -226,12 +225,17 @@ def plan_from_run(folder: Path | str) -> Plan:
     >>> plan = plan_from_run("runs/islamabad")  # doctest: +SKIP
     >>> plan.sites[["site_id", "name", "served_kwh_day"]]  # doctest: +SKIP
     """
-    return plan_of(study_from_run(folder), Path(folder))
+    return plan_of(study_from_run(folder), folder)
 
 
-def plan_of(study: Study, folder: Path) -> Plan:
-    """Return the plan, with its stored facts, of a study opened from `folder` without overrides."""
-    facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+def plan_of(study: Study, source: Source) -> Plan:
+    """Return the plan behind `source`, whose study is `study`; with its stored facts for a folder.
+
+    The study of a folder must have been opened without overrides.
+    """
+    if not isinstance(source, Path | str):
+        return source if isinstance(source, Plan) else study.plan
+    facts = json.loads(Path(source, "run.json").read_text(encoding="utf-8"))
     return replace(study.plan, facts_of=lambda _: facts)
 
 
@@ -257,10 +261,9 @@ def _people(folder: Folder) -> People:
     rows = cells.loc[cells["people"] > 0, columns].copy()
     rows.attrs = {}
     rows = rows.set_geometry(rows.geometry.representative_point()).to_crs(4326)
-    outside = folder.table("outside")
     return People(
         rows.reset_index(drop=True),
-        rows.iloc[:0] if outside is None else outside,
+        folder.table("outside", missing=rows.iloc[:0]),
         folder.table("zones"),
         tuple(folder.record.get("people_notes", ())),
     )
@@ -271,21 +274,14 @@ def _cell_zones(folder: Folder) -> pd.Series | None:
     return None if frame is None else frame["zone"].rename(None)
 
 
-def _neighbourhoods(folder: Folder) -> gpd.GeoDataFrame:
-    neighbourhoods = folder.table("neighbourhoods")
-    return no_neighbourhoods() if neighbourhoods is None else neighbourhoods
-
-
 def _limits(folder: Folder) -> tuple[Limit, ...]:
     there, use = folder.table("limits"), folder.table("limit_use")
-    amounts: dict[str, dict[str, float]] = {str(name): {} for name in there["limit"]}
-    for name, offer_id, amount in use[["limit", "offer_id", "use"]].itertuples(index=False):
-        amounts[str(name)][str(offer_id)] = float(amount)
+    amounts = {name: rows.set_index("offer_id")["use"] for name, rows in use.groupby("limit")}
     columns = ["limit", "kind", "unit", "at_most", "at_least", "per_rupee", "of_budget"]
     rows = there[columns].itertuples(index=False, name=None)
     return tuple(
-        Limit(name, kind, unit, float(most), amounts[name], float(least), bool(rupee), float(of))
-        for name, kind, unit, most, least, rupee, of in rows
+        Limit(name, kind, unit, most, amounts.get(name, {}), *others)
+        for name, kind, unit, most, *others in rows
     )
 
 
@@ -304,7 +300,8 @@ FORMS = {
         record=lambda p: {"people_notes": list(p.notes)},
     ),
     "neighbourhoods": Form(
-        lambda layer: {"neighbourhoods": layer if len(layer) else None}, _neighbourhoods
+        tables=lambda layer: {"neighbourhoods": layer if len(layer) else None},
+        read=lambda f: f.table("neighbourhoods", missing=no_neighbourhoods()),
     ),
     "cell_zones": Form(
         lambda z: {"cell_zones": None if z is None else z.rename("zone").to_frame()}, _cell_zones

@@ -23,11 +23,6 @@ from siting.study.table_cache import content_sha256
 from siting.study.to_people import People, outline, read_people
 
 
-def own_figures(section: Any) -> dict[str, Any]:
-    """Return the figures of a section that the user has set."""
-    return {name: value for name, value in section.model_dump().items() if value is not None}
-
-
 def with_own(
     rows: Table, values: Mapping[str, float], item: str = "item", figure: str = "value"
 ) -> Table:
@@ -217,8 +212,8 @@ def national_fleet(config: Config) -> Table:
 @stage("demand.figures", "demand.vehicles_csv")
 def class_figures(config: Config) -> Table:
     """The use and energy of a vehicle, by class, with the configuration's overrides applied."""
-    overrides = {name: own_figures(figures) for name, figures in config.demand.figures.items()}
-    return people_to_energy.vehicle_figures(config.demand.vehicles_csv, overrides)
+    own = {name: one.model_dump(exclude_none=True) for name, one in config.demand.figures.items()}
+    return people_to_energy.vehicle_figures(config.demand.vehicles_csv, own)
 
 
 @stage("demand.city", "demand.vehicle_classes", "demand.registrations_csv", "demand.fleet_share")
@@ -270,7 +265,7 @@ def fleet_share(fleet_tables: tuple[Table, Table, Table]) -> Table:
 @stage("demand.housing")
 def housing(config: Config) -> dict[str, float]:
     """The values that the configuration sets for the effects of housing on home charging."""
-    return own_figures(config.demand.housing)
+    return config.demand.housing.model_dump(exclude_none=True)
 
 
 @stage(stored="demand")

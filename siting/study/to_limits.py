@@ -52,7 +52,7 @@ def limits(
         where = "program.limits.areas"
         area = area_of_points(candidates.geometry, asked.areas.path, asked.areas.name_column, where)
         of_site = dict(zip(candidates["site_id"].astype(str), area, strict=True))
-        budgets = {str(name): pkr for name, pkr in asked.areas.budgets_pkr.items()}
+        budgets = asked.areas.budgets_pkr
         area_of = offers["site_id"].astype(str).map(of_site)
         ids = offers["offer_id"].astype(str)
         shares = {name: dict.fromkeys(ids[area_of == name], 1.0) for name in budgets}
@@ -148,9 +148,7 @@ def _density(
     """Return the limits that require a station in each square and on each stretch of road."""
     asked = config.program.limits
     limits: list[Limit] = []
-    points = gpd.GeoSeries(
-        candidates.geometry.to_numpy(), candidates["site_id"].astype(str), crs=candidates.crs
-    )
+    points = candidates.set_index(candidates["site_id"].astype(str)).geometry
     out = sites_named(candidates, asked.forbidden_sites, "program.limits.forbidden_sites")
     if asked.density is not None:
         square = squares(points, 1000 * asked.density.square_km)
@@ -197,13 +195,8 @@ def power_for(
         for name, counts in configurations_of(config.offers).items()
     }
     there = offers[offers["existing"].to_numpy(bool)]
-    stands = {
-        str(site): float(power_kw)
-        for site, power_kw, serves in zip(
-            there["site_id"], there["power_kw"], there["vehicle_classes"], strict=True
-        )
-        if classes & set(str(serves).split(", "))
-    }
+    serves = [not classes.isdisjoint(str(text).split(", ")) for text in there["vehicle_classes"]]
+    stands = there.loc[serves].set_index("site_id")["power_kw"].to_dict()
     # An offer has the power of the existing station and of the new chargers.
     added = bare_names(offers).map(configuration_kw).astype(float).fillna(0.0)
     there_kw = offers["site_id"].astype(str).map(stands).astype(float).fillna(0.0)
@@ -278,7 +271,7 @@ def _feeders(candidates: gpd.GeoDataFrame, offers: pd.DataFrame) -> tuple[Limit,
     offers = offers.assign(power_kw=load)
     feeder = dict(zip(known["site_id"].astype(str), known["feeder_id"].astype(str), strict=True))
     room = known.groupby("feeder_id")["headroom_kw"].max().to_dict()
-    return feeders(offers, feeder, {str(k): float(v) for k, v in room.items()})
+    return feeders(offers, feeder, room)
 
 
 def sites_named(candidates: gpd.GeoDataFrame, names: Sequence[str], key: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from siting import economics, reference, roads, sites
-from siting.config import Config
+from siting.config import Config, with_keys
 from siting.config.offers import choices_of
 from siting.engine.prices import prices_of
 from siting.interrupts import stop_wished
@@ -30,7 +30,6 @@ from siting.study.program_inputs import (
     money_of,
     need_of,
     subsidy_of,
-    with_rule,
     worth_of,
     zones_of,
 )
@@ -45,7 +44,6 @@ from siting.study.read_sources import (
 )
 from siting.study.recounted import recounted_plan
 from siting.study.stages import Context, Layer, Row, Table, stage
-from siting.study.to_demand import own_figures
 from siting.study.to_people import outline
 from siting.study.to_program import Question, program_of
 from siting.tables import OFFERS
@@ -62,7 +60,7 @@ CERTIFICATE = "certificate"
 @stage("offers.costs")
 def site_costs(config: Config) -> sites.SiteCosts:
     """The costs of civil works, land, bays and upkeep, with the overrides of the configuration."""
-    return sites.site_costs(**own_figures(config.offers.costs))
+    return sites.site_costs(**config.offers.costs.model_dump(exclude_none=True))
 
 
 @stage(
@@ -174,8 +172,7 @@ def offers(
     asked, may_stand = config.offers, choices_of(config.offers)
     catalogue = sites.charger_catalogue(asked.chargers_csv)
     classes = zip(energy["vehicle_class"], energy["demand_kwh_day"], strict=True)
-    apart = ("hurdle", "concessions")
-    most = {k: v for k, v in own_figures(asked.subsidy).items() if k not in apart}
+    most = asked.subsidy.model_dump(exclude_none=True, exclude={"hurdle", "concessions"})
     made = sites.make_offers(
         candidates,
         may_stand.configurations,
@@ -229,9 +226,8 @@ def business_rules(
     config: Config, offers: Table, compatibility: Table, sales_path: Table
 ) -> economics.BusinessRules:
     """Prices and rates of the business case, with the configuration's overrides applied."""
-    figures = own_figures(config.money)
-    for other in ("value_of_time_pkr_h", "opening_year", "pkr_per_usd"):
-        figures.pop(other, None)
+    others = {"value_of_time_pkr_h", "opening_year", "pkr_per_usd"}
+    figures = config.money.model_dump(exclude_none=True, exclude=others)
     figures["sales_path"] = tuple(sales_path["share"].astype(float))
     rules = economics.business_rules(preset=config.offers.costs.preset, **figures)
     known = compatibility["charger_group"].astype(str).unique()
@@ -333,7 +329,8 @@ def asked(
     if subsidy_of(config).fills_gap:
         need = need_of(config, offers, compatibility, business_rules, concessions, theirs)
     return Asked(
-        config=with_rule(config),
+        # The rule is stated, so that changed copies keep it.
+        config=with_keys(config, {"offers.subsidy.rule": subsidy_of(config).rule}),
         demand=demands,
         own=own,
         offers=offers,
@@ -435,7 +432,6 @@ def plan(
     offers: Table,
     asked: Asked,
     outcome: Outcome,
-    business_rules: economics.BusinessRules,
     energy: Table,
 ) -> Plan:
     """The plan, recounted by `siting.verify.recount`."""
@@ -443,7 +439,6 @@ def plan(
         config,
         asked,
         outcome,
-        business_rules,
         dict(zip(energy["vehicle_class"], energy["vehicles"], strict=True)),
         tables=PlanTables(cells, demand, candidates, dropped, offers, network.edges),
     )

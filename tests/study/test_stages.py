@@ -153,7 +153,6 @@ def test_what_is_asked_and_decided_reads_declared_keys_only(town):
         STAGES["plan"].part_of(study.config),
         part,
         found,
-        study.business_rules,
         {},
         tables=PlanTables(*(getattr(study, name) for name in tables), study.network.edges),
     )
