@@ -215,14 +215,12 @@ class Cutter:
 
     def of_worths(self, taken: Floats) -> list[Cut]:
         """Return the worth cuts of the parts that need no linear program."""
-        quick = [p for p in range(len(self.parts)) if p not in self.alone]
-        return [cut for p in quick for cut in self.of_worth(p, taken)]
-
-    def of_worth(self, p: int, taken: Floats) -> list[Cut]:
-        """Return the worth cuts of a part that needs no linear program."""
-        worth = self.parts[p].worth
-        prices = self.prices(p, taken, worth, None)
-        return [self.single(self.worth_of[p], [(p, worth, price)]) for price in prices]
+        return [
+            self.single(self.worth_of[p], [(p, part.worth, price)])
+            for p, part in enumerate(self.parts)
+            if p not in self.alone
+            for price in self.prices(p, taken, part.worth, None)
+        ]
 
     def of_energies(self, taken: Floats, energies: Sequence[Measure]) -> list[Cut]:
         """Return the cuts on the energies that count towards floors and aims."""

@@ -173,6 +173,10 @@ class Frame:
         """The empty choice by site: -1 everywhere."""
         return np.full(self.sites, -1, dtype=np.int64)
 
+    def values(self, options: Ints) -> Floats:
+        """Return the value of each option in a plan: 1 for the given ones, else 0."""
+        return np.bincount(options, minlength=self.count).astype(float)
+
     def by_site(self, options: Ints) -> Ints:
         """Return the given options as a choice by site, -1 for none."""
         choice = self.nothing

@@ -90,7 +90,7 @@ class Marginal:
         at = self._position.get(site, -1)
         if at < 0 or self._choice[at] < 0:
             return 0.0
-        lost = self.value - self._worth(self._with(self._choice, at, -1))
+        lost = self.value - self._worth(self._room.changed(self._choice, self._frame.count + at))
         return lost if lost > self.noise else 0.0
 
     def without_the_least(
@@ -111,7 +111,7 @@ class Marginal:
                 need = least_gain * float(self.instance.offer_subsidy[offer])
                 if not new[offer] or value - upper[at] >= need or clock.over:
                     continue
-                after = self._with(choice, at, -1)
+                after = self._room.changed(choice, frame.count + at)
                 worth = self._worth(after)
                 share = (value - worth) / need
                 better = worth >= lowest and share < (1.0 if best is None else best[0])
@@ -181,15 +181,9 @@ class Marginal:
             raise SolveError(Fault("plan", "its service could not be computed"))
         return self._frame.signed(served.objective)
 
-    @staticmethod
-    def _with(choice: Ints, site: int, option: int) -> Ints:
-        out = choice.copy()
-        out[site] = option
-        return out
-
     def _row(self, choice: Ints, option: int, before: float) -> _Row:
         at, offer = int(self._frame.site[option]), int(self._frame.options.last[option])
-        value = self._worth(self._with(choice, at, option))
+        value = self._worth(self._room.changed(choice, option))
         names = str(self.instance.site_ids[at]), str(self.instance.offer_ids[offer])
         return _Row(*names, value, value - before, float(self.instance.offer_subsidy[offer]))
 

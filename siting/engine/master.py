@@ -20,7 +20,7 @@ from siting.engine.coarse import Measure, coarse_matrix
 from siting.engine.cut_model import CutModel, Relaxed, Row
 from siting.engine.cuts import Cut, Cutter
 from siting.engine.frame import Frame
-from siting.engine.linear import model_of, run_model
+from siting.engine.linear import model_of, rows_of, run_model
 from siting.engine.parts import Part
 from siting.engine.relax import Dive
 from siting.engine.shortfall import Shortfalls
@@ -249,8 +249,7 @@ class Master(CutModel):
         Most cuts that are tight at a choice bound other choices weakly. So cuts are also sought at
         a point part of the way to `optimum` (the value of each option).
         """
-        taken = np.zeros(self.count)
-        taken[choice] = 1.0
+        taken = self.frame.values(choice)
         endless = np.full(self.matrix.a.shape[1], settings.ENDLESS)
         self.add(self.cutter.quick(taken))
         for point in ((1 - settings.TOWARDS) * taken + settings.TOWARDS * optimum, taken):
@@ -278,8 +277,7 @@ class Master(CutModel):
 
     def begin_at(self, choice: Ints) -> None:
         """Start separation near a plan: cuts are deeper there than at the first optimum."""
-        self._middle = np.zeros(self.count)
-        self._middle[choice] = 1.0
+        self._middle = self.frame.values(choice)
 
     def program(
         self, allowed: Flags, start: Ints | None, *, gap: float, nodes: int, threads: int, seed: int
@@ -288,24 +286,18 @@ class Master(CutModel):
         m = self.matrix
         # The cuts that bind at the last optimum, or at the optimum before it.
         binding = [row for row, idle in zip(self.rows, self._slack, strict=True) if idle <= 1]
-        rows, side = [m.a], [cut.most for cut in binding]
-        for cut in binding:
-            row = (cut.value, cut.index, [0, len(cut.index)])
-            rows.append(sparse.csr_array(row, shape=(1, m.a.shape[1])))
+        cuts, side = [(cut.index, cut.value) for cut in binding], [cut.most for cut in binding]
         upper = m.upper.copy()
         upper[: self.count] = np.where(allowed, upper[: self.count], 0.0)
         # The number of stations of each kind, as an integer column that HiGHS can branch on.
         kinds, columns = len(self.kinds), m.a.shape[1]
-        for kind in self.kinds:
-            one = (np.ones(len(kind)), kind, [0, len(kind)])
-            rows.append(sparse.csr_array(one, shape=(1, columns)))
+        counts = [(kind, np.ones(len(kind))) for kind in self.kinds]
         counted = sparse.vstack(
             [sparse.csr_array((m.a.shape[0] + len(side), kinds)), -sparse.eye_array(kinds)]
         )
-        a = sparse.hstack([sparse.vstack(rows), counted])
-        whole = np.zeros(columns + kinds, dtype=bool)
-        whole[: self.count] = True
-        whole[columns:] = True
+        over_options = sparse.vstack([m.a, rows_of([*cuts, *counts], columns)])
+        a = sparse.hstack([over_options, counted])
+        at = np.arange(columns + kinds)
         # No presolve: HiGHS 1.16 once looped forever in it on a heuristic's program.
         model = model_of(
             sparse.csc_array(a),
@@ -314,13 +306,10 @@ class Master(CutModel):
             np.concatenate([upper, [float(len(kind)) for kind in self.kinds]]),
             np.concatenate([m.row_lower, np.full(len(side), -np.inf), np.zeros(kinds)]),
             np.concatenate([m.row_upper, side, np.zeros(kinds)]),
-            whole=whole,
+            whole=(at < self.count) | (at >= columns),
+            start=None if start is None else self.frame.values(start),
             mip_rel_gap=gap, mip_max_nodes=nodes, threads=threads, random_seed=seed, presolve="off",
         )  # fmt: skip
-        if start is not None:
-            solution = np.zeros(self.count)
-            solution[start] = 1.0
-            model.setSolution(self.count, self._columns, solution)
         answer = run_model(model, self.clock, whole=True)
         choice = np.flatnonzero(answer.point[: self.count] > 0.5) if answer.found else None
         return answer.bound * self.size, answer.objective * self.size, choice

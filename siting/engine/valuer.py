@@ -92,8 +92,7 @@ class Valuer:
         key = (p, self.cutter.standing(p, choice))
         valued = self._cache.pop(key, None)
         if valued is None:
-            taken = np.zeros(self.count)
-            taken[choice[choice >= 0]] = 1.0
+            taken = self.frame.values(choice[choice >= 0])
             value, best = np.inf, np.zeros(0)
             for price in self.cutter.prices(p, taken, part.worth, None):
                 constant, amount = self.cutter.priced(p, part.worth, price)

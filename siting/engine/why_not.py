@@ -30,7 +30,7 @@ from siting.engine.clock import Clock
 from siting.engine.effort import Effort
 from siting.engine.elastic import Elastic
 from siting.engine.frame import Frame
-from siting.engine.incumbent import Incumbent, Options
+from siting.engine.incumbent import Incumbent
 from siting.engine.linear import Answered
 from siting.engine.remedies import Line, Mend, bounded, mended, rounded
 from siting.engine.run import search
@@ -219,9 +219,9 @@ class _Diagnosis:
         return True, standing
 
     def run(self, program: Program, aim: Aim, gap: float, parts: float) -> Incumbent:
-        options = Options(gap, self.effort.threads, self.effort.seed)
+        effort = replace(self.effort, gap=gap, method="exact")
         with self.limited(parts) as clock:
-            incumbent = Incumbent(Frame(program, aim), clock, options, None)
+            incumbent = Incumbent(Frame(program, aim), clock, effort)
             search(incumbent)
         return incumbent
 
