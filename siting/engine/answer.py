@@ -11,8 +11,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from siting.engine.proof import Proof
+from siting.engine.proof import Proof, Stopped
 from siting.engine.result import NOTHING, LeftOut
+from siting.program.aims import Aim
 from siting.program.floors import Floor
 from siting.program.instance import Floats, Instance, Ints
 from siting.program.money import MoneyKind
@@ -31,6 +32,19 @@ class AimProof:
 
     aim: str
     proof: Proof
+
+    @classmethod
+    def of(
+        cls, aim: Aim, answer: Answer, bound: float, *, gap_asked: float, stopped: Stopped,
+        nodes: int = 0, seconds: dict[str, float] | None = None, noise: float = 0.0,
+    ) -> AimProof:  # fmt: skip
+        """Return the proof of an aim for the plan of an answer; arguments as for `Proof.of`."""
+        unit, maximise = aim.unit(answer.program.worth_unit), not aim.less_is_better
+        proof = Proof.of(
+            aim.value(answer), bound, gap_asked=gap_asked, stopped=stopped, unit=unit,
+            maximise=maximise, nodes=nodes, seconds=seconds, noise=noise,
+        )  # fmt: skip
+        return cls(aim.name, proof)
 
 
 class Solved:

@@ -116,6 +116,10 @@ class Clock:
         """Return the elapsed share of the time limit after `share` of the time left has passed."""
         return (self.elapsed_s + share * self.left_s) / self.limit_s
 
+    def share_of_rest(self, share: float) -> float:
+        """Return the elapsed share after `share` of all time until the time limit has passed."""
+        return self.share + share * (1 - self.share)
+
     @property
     def left_s(self) -> float:
         """Seconds until the end of the phase or the time limit, never below 0."""

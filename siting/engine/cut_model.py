@@ -142,7 +142,7 @@ class CutModel(ABC):
         self._slack = np.where(slack | (self._slack < 0), self._slack + 1, 0)
         if len(self._slack) < settings.MANY_ROWS:
             return
-        old = np.flatnonzero(self._slack > settings.SLACK_ROUNDS)
+        old = np.flatnonzero(self._slack > settings.NODE_ROUNDS)
         if len(old):
             self.model.deleteRows(len(old), (self._base + old).astype(np.int32))
             gone = set(old.tolist())

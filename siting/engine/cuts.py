@@ -157,14 +157,10 @@ class Cutter:
         rule = frame.program.gap
         assert rule is not None
         margin = frame.service.margin * layout.energy_unit / layout.money_unit
-        offer = frame.options.offer[:, year]
+        cost, caps = layout.instance.offer_cost, caps_of(layout.instance, rule)
         need, cap, paid = (
-            np.where(offer >= 0, of_offer[offer], 0.0)
-            for of_offer in (
-                layout.instance.offer_cost / layout.money_unit,
-                caps_of(layout.instance, rule) / layout.money_unit,
-                rupee,
-            )
+            frame.options.of_offers(by_offer)[:, year]
+            for by_offer in (cost / layout.money_unit, caps / layout.money_unit, rupee)
         )
 
         def at(gap_price: Floats) -> Floats:

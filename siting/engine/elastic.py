@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -292,15 +293,11 @@ class Elastic:
         most[[k for k in held if k not in aimed]] = 0.0
         cost = np.zeros(self.columns + count)
         cost[[self.columns + k for k in aimed]] = -1.0
-        options: dict[str, float | str] = {
-            "threads": 1,
-            "solver": "simplex" if self.small else "ipm",
-        }
+        options: dict[str, Any] = {"threads": 1, "solver": "simplex" if self.small else "ipm"}
         if whole:
             options = {
                 "threads": effort.threads, "mip_abs_gap": settings.EXACT,
-                "mip_rel_gap": min(effort.gap, settings.CONFLICT_GAP),
-                **STRICT,
+                "mip_rel_gap": min(effort.gap, settings.CONFLICT_GAP), **STRICT,
             }  # fmt: skip
         model = model_of(
             self._a, cost, np.append(m.lower, np.zeros(count)), np.append(m.upper, most),

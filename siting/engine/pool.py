@@ -108,8 +108,7 @@ class Pool:
                 out.choice, out.value = choice, value
             if not self._cut(answer.point) or value < answer.objective - query.enough:
                 # Rounding errors in cuts may overrate this choice, so a row excludes it.
-                signs = np.full(self.count, -1.0)
-                signs[choice] = 1.0
+                signs = 2 * self.frame.values(choice) - 1
                 out.seen.append((np.arange(self.count), signs, -math.inf, len(choice) - 1.0))
         out.bound = max(out.bound, out.value)
         return out
@@ -127,7 +126,7 @@ class Pool:
         new = np.zeros(len(cuts) - len(self._idle), dtype=np.int64)
         self._idle = np.concatenate([self._idle, new])
         all_awake = len(cuts) <= settings.MANY_ROWS
-        awake = np.flatnonzero((self._idle <= settings.SLACK_ROUNDS) | all_awake)
+        awake = np.flatnonzero((self._idle <= settings.NODE_ROUNDS) | all_awake)
         here = (cuts[n] for n in awake.tolist())
         own: list[Condition] = [(cut.index, cut.value, -math.inf, cut.most) for cut in here]
         rows = [*own, *query.rows, *more]

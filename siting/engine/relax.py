@@ -136,7 +136,7 @@ class Dive:
             chosen.append(option)
             choice[frame.site[option]] = option
             share += self.room.share(option)
-            if share > settings.DIVE_STEP and taken[option] < settings.DIVE_WHOLE:
+            if share > settings.DIVE_STEP and taken[option] < settings.WHOLE_FROM[0]:
                 break
             fits = self.room.fits(choice, begun=True)[: frame.count]
         if not chosen:

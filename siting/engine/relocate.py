@@ -24,8 +24,7 @@ def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
     """
     alike = _Alike(frame)
     gain = _gains(frame, choice, point)
-    taken = np.zeros(frame.sites, dtype=bool)
-    taken[frame.site[choice]] = True
+    taken = np.bincount(frame.site[choice], minlength=frame.sites) > 0
     out = choice.copy()
     moved = np.zeros(len(choice), dtype=bool)
     order = np.argsort(-gain.data, kind="stable")

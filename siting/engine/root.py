@@ -23,7 +23,7 @@ from siting.engine.first_plans import round_plans, round_viable, whole_stations
 from siting.engine.incumbent import Incumbent
 from siting.engine.pricing import bounds_on_drives
 from siting.engine.relax import Relaxation
-from siting.engine.relaxed_floors import short_of, softened
+from siting.engine.relaxed_floors import softened
 from siting.engine.station_bound import bound_at
 from siting.engine.windows import Windows
 
@@ -166,7 +166,7 @@ def soften(inc: Incumbent) -> None:
         )  # fmt: skip
         while not inc.clock.over and not windows.exhausted:
             windows.round()
-            if short_of(windows.point, columns) <= 1e-9:
+            if windows.point[columns].max(initial=0.0) <= 1e-9:  # the largest shortfall
                 inc.weighed(windows.choice)
                 if inc.choice is not None:
                     return

@@ -89,9 +89,7 @@ def _briefly(inc: Incumbent) -> None:
             improve(inc, inc.valuer.at(inc.frame.by_site(inc.choice)))
         return
     windows, turns = windows_of(inc), 0
-    while windows is not None and not inc.done and not windows.exhausted:
-        if turns >= inc.turns:
-            return
+    while windows is not None and not (inc.done or windows.exhausted or turns >= inc.turns):
         turn_of_windows(inc, windows)
         turns += 1
 

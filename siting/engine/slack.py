@@ -43,8 +43,7 @@ class Room:
         upper = np.flatnonzero(np.isfinite(resources.at_most))
         most = np.maximum(resources.at_most[upper], 1e-12)
         scaled = sparse.diags_array(1.0 / most) @ resources.use[upper].maximum(0.0)
-        total: Floats = np.asarray(scaled.sum(axis=0)).ravel()
-        return total
+        return np.asarray(scaled.sum(axis=0)).ravel()
 
     def share(self, option: int) -> float:
         """Return the largest share of any limit that an option uses (in rows with many options)."""

@@ -22,7 +22,6 @@ from siting.engine.milp import solve_whole
 from siting.engine.parallel import Task
 from siting.engine.prices import table_of
 from siting.engine.pricing import Priced, Pricing, bounds_on_drives, is_many
-from siting.engine.proof import Proof
 from siting.engine.relocate import moved, relocated_often
 from siting.engine.result import LeftOut, Result
 from siting.engine.run import begin, result_of, search
@@ -199,8 +198,7 @@ class _Solve:
             self._begin_alone()
         for n, aim in enumerate(aims):
             left = len(aims) - n - 1
-            more = settings.MAIN_SHARE * (1 - self.clock.share)
-            share = 1.0 if not left else self.clock.share + more
+            share = self.clock.share_of_rest(settings.MAIN_SHARE) if left else 1.0
             before = dict(self.clock.seconds)
             began = self.clock.elapsed_s
             now = self.clock.share
@@ -294,25 +292,25 @@ class _Solve:
         if gap is None or not gap.concessions or not large or self.effort.method == "greedy":
             return
         alone = replace(self.whole, gap=replace(gap, concessions={}))
-        mine = _Solve(alone, self.effort, self.clock, ())
+        offers = self._offers_in(alone, alone.all_aims[0], "start")
+        if offers is not None:  # the requirements may need concessions
+            self.choice = self._earliest(np.sort(offers))
+
+    def _offers_in(self, program: Program, aim: Aim, phase: str) -> Ints | None:
+        """Return the last offers of a plan of another program; None if no plan was found."""
+        mine = _Solve(program, self.effort, self.clock, ())
         try:
-            with self.clock.phase(
-                "start", self.clock.share + settings.START_SHARE * (1 - self.clock.share)
-            ):
-                aim = mine._prepared(alone.all_aims[0])
-                result = mine._searched(aim, ())
+            with self.clock.phase(phase, self.clock.share_of_rest(settings.START_SHARE)):
+                result = mine._searched(mine._prepared(aim), ())
         except (InfeasibleError, SolveError):
-            return  # the requirements may need concessions
-        offers = mine.whole.options.last[mine._in_whole(result.choice)]
-        self.choice = self._earliest(np.sort(offers))
+            return None
+        return mine.whole.options.last[mine._in_whole(result.choice)]
 
     def _searched(self, aim: Aim, reached: Sequence[Reached]) -> Result:
         """Return the result of one aim; if the aim is `cost to all`, move stations at the end."""
         if self.effort.method == "milp" or not aim.of_stations:
             return self._found(aim, reached)
-        with self.clock.within(
-            self.clock.share + (1 - settings.LAST_SHARE) * (1 - self.clock.share)
-        ):
+        with self.clock.within(self.clock.share_of_rest(1 - settings.LAST_SHARE)):
             result = self._found(aim, reached)
         return self._moved(aim, reached, result)
 
@@ -358,7 +356,7 @@ class _Solve:
         # For the cost to all, pricing gets most of the time: it provides the bound, and later steps
         # hardly improve a plan whose stations have been moved.
         share = 1 - settings.LAST_SHARE if aim.of_stations else settings.ROOT_SHARE
-        with self.clock.phase("pricing", self.clock.share + share * (1 - self.clock.share)):
+        with self.clock.phase("pricing", self.clock.share_of_rest(share)):
             whole, priced = self._priced(aim, reached)
         if priced is not None and priced.infeasible:
             raise InfeasibleError(Fault("program", "no plan meets all requirements"))
@@ -409,15 +407,15 @@ class _Solve:
         if self.choice is not None and aim.of_stations:
             start, _ = relocated_often(frame, start, self.clock)
         served = frame.serve(np.sort(start), self.clock) if len(start) else None
-        point = served.point if served is not None and served.found else None
+        point, best = None, -math.inf
+        if served is not None and served.found:
+            point, best = served.point, frame.signed(served.objective)
         some = start
         if self.program is not self.whole:  # options added by the pricing of earlier aims
             some = np.union1d(start, self._in_whole(np.arange(len(self.program.options))))
         pricing = Pricing(
             frame, self.clock, start=start, some=some, seed=self.effort.seed, served=point
         )
-        found = served is not None and served.found
-        best = frame.signed(served.objective) if served is not None and found else -math.inf
         priced = pricing.run(self._gap_of(aim), best)
         if not self.results and aim.of_worth:
             self.bounds = pricing.bounds
@@ -437,18 +435,13 @@ class _Solve:
         The plan for the last year, with all money granted by then, shows which stations a good plan
         has. A small program with only their offers then decides when to build them.
         """
-        clock = self.clock
-        last = _Solve(self.whole.only_last_year(), self.effort, clock, ())
-        try:
-            with clock.phase("last year", clock.share + settings.START_SHARE * (1 - clock.share)):
-                choice = last._in_whole(last._searched(aim, ()).choice)
-        except (InfeasibleError, SolveError):
+        last = self._offers_in(self.whole.only_last_year(), aim, "last year")
+        if last is None:
             return  # concessions or required stations may depend on the other years
         instance = self.whole.instance
-        offers = [last.whole.options.last[choice], np.flatnonzero(instance.offer_existing)]
-        self.kept = np.unique(np.concatenate(offers))
+        self.kept = np.union1d(last, np.flatnonzero(instance.offer_existing))
         self.program = replace(self.whole, instance=instance.with_offers(self.kept))
-        in_time = clock.phase("years", clock.share + settings.START_SHARE * (1 - clock.share))
+        in_time = self.clock.phase("years", self.clock.share_of_rest(settings.START_SHARE))
         with in_time, suppress(InfeasibleError):
             self.choice = self._solved(Frame(self.program, aim)).choice
 
@@ -670,18 +663,11 @@ class _Solve:
         for aim, result, seconds in self.results:
             # Money, minutes and shares are never below zero.
             bound = max(result.bound, 0.0) if aim.less_is_better else result.bound
-            proof = Proof.of(
-                aim.value(answer),
-                bound,
-                gap_asked=self._gap_of(aim),
-                stopped=result.stopped,
-                unit=aim.unit(self.program.worth_unit),
-                maximise=not aim.less_is_better,
-                nodes=result.nodes,
-                seconds=seconds,
-                noise=result.noise,
-            )
-            proofs.append(AimProof(aim.name, proof))
+            proof = AimProof.of(
+                aim, answer, bound, gap_asked=self._gap_of(aim), stopped=result.stopped,
+                nodes=result.nodes, seconds=seconds, noise=result.noise,
+            )  # fmt: skip
+            proofs.append(proof)
         return replace(answer, proofs=tuple(proofs))
 
 

@@ -40,7 +40,7 @@ def take_all_turns(inc: Incumbent) -> None:
         has_cuts = inc.root is not None or not inc.heavy
         tree_turn, tree_left = _tree_turns(inc)
         inc.tree_turn = tree_turn if has_cuts else None
-        programs = Step(_program_turns(inc), lambda: has_cuts, growth=settings.MORE_NODES)
+        programs = Step(_program_turns(inc), lambda: has_cuts, growth=settings.MORE)
         drawn = bool(inc.master.cutter.money)
         roundings = Step(_rounding_turns(inc), lambda: drawn or bool(inc.relaxations))
         makers = [roundings, crossings, windows]
@@ -187,14 +187,14 @@ def _program_turns(inc: Incumbent) -> Callable[[], bool]:
             state = inc.valuer.at(inc.frame.by_site(choice))
             improve(inc, fill(inc.valuer, state, inc.clock))
         if inc.best <= before:
-            nodes *= settings.MORE_NODES
+            nodes *= settings.MORE
         return nodes <= settings.MOST_NODES
 
     def turn() -> bool:
         before, began, more, worked = inc.best, inc.clock.work, True, 0.0
         with inc.clock.phase("programs", inc.ends):
             # If a choice is not a better plan, the cuts added at that choice lead to another.
-            while more and inc.best <= before and settings.MORE_NODES * worked <= settings.TURN:
+            while more and inc.best <= before and settings.MORE * worked <= settings.TURN:
                 more, worked = solved(), inc.clock.work - began
         return more
 
