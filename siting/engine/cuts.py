@@ -74,12 +74,10 @@ class Cutter:
             for p, part in enumerate(parts):
                 if part.slice == m.s and member[part.pairs].any():
                     self.counted[m.column, p] = member[part.pairs]
-        self.alone, self.linked = self._alone(), self._linked()
-
-    def _alone(self) -> list[int]:
-        """Return the parts whose worth cuts need a linear program."""
-        parts = enumerate(self.parts)
-        return [p for p, part in parts if part.capacitated and part.uniform is None]
+        # Parts whose worth cuts need a linear program, and groups of parts that measures link.
+        several = enumerate(parts)
+        self.alone = [p for p, part in several if part.capacitated and part.uniform is None]
+        self.linked = self._linked()
 
     def _linked(self) -> list[list[int]]:
         """Return the groups of parts that measures link."""
@@ -204,10 +202,6 @@ class Cutter:
         return out
 
     # --- cuts at a point ---------------------------------------------------------------------
-
-    def quick(self, taken: Floats) -> list[Cut]:
-        """Return the tightest single-measure cuts at a point, if they need no linear program."""
-        return self.of_worths(taken) + self.of_energies(taken, self.energies)
 
     def of_worths(self, taken: Floats) -> list[Cut]:
         """Return the worth cuts of the parts that need no linear program."""

@@ -198,7 +198,9 @@ class Master(CutModel):
 
         # Cuts are deeper at a mean of this and earlier optima than at the optimum itself.
         points = [self._middle, taken]
-        awake, resting = self._awake()
+        # Some energies rest in this round.
+        awake = [m for m in self.cutter.energies if not self._rests[m.column][1]]
+        resting = [m for m in self.cutter.energies if self._rests[m.column][1]]
         for point in points:
             look(self.cutter.of_worths(point))
             look(self.cutter.of_energies(point, awake))
@@ -213,12 +215,6 @@ class Master(CutModel):
         self._rest(awake, {int(c) for cut in broken for c in cut.column})
         self.add(broken)
         return len(broken)
-
-    def _awake(self) -> tuple[list[Measure], list[Measure]]:
-        """Return the energies to separate in a round, and the energies at rest."""
-        energies = self.cutter.energies
-        awake = [m for m in energies if not self._rests[m.column][1]]
-        return awake, [m for m in energies if self._rests[m.column][1]]
 
     def _rest(self, awake: list[Measure], broken: set[int]) -> None:
         """Let each energy rest about twice as long as before, unless a cut on it was found."""
@@ -238,11 +234,6 @@ class Master(CutModel):
         counted = m.cost != 0
         return float(m.cost[counted] @ best[counted]) * self.size
 
-    @property
-    def by_programs(self) -> bool:
-        """Whether separating cuts requires linear programs."""
-        return bool(self.cutter.alone)
-
     def cut_at(self, choice: Ints, optimum: Floats) -> float:
         """Add the cuts that are tight at a choice; return the bound on its worth.
 
@@ -251,7 +242,8 @@ class Master(CutModel):
         """
         taken = self.frame.values(choice)
         endless = np.full(self.matrix.a.shape[1], settings.ENDLESS)
-        self.add(self.cutter.quick(taken))
+        self.add(self.cutter.of_worths(taken))
+        self.add(self.cutter.of_energies(taken, self.cutter.energies))
         for point in ((1 - settings.TOWARDS) * taken + settings.TOWARDS * optimum, taken):
             self.add(self._shortfalls.cuts([point], endless, lambda _: True, linked=False))
         self.model.changeColsBounds(self.count, self._columns, taken, taken)

@@ -38,7 +38,7 @@ def search_root(inc: Incumbent) -> None:
             return
     if inc.choice is not None:
         inc.master.begin_at(inc.choice)
-    long = inc.heavy and inc.master.by_programs
+    long = inc.heavy and bool(inc.master.cutter.alone)
     slow = long or inc.frame.drawn_by_year
     cut(
         inc, settings.NODE_STALLED if long else settings.STALLED,

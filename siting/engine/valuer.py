@@ -30,10 +30,9 @@ class State:
 
 def is_quick(frame: Frame, cutter: Cutter) -> bool:
     """Return whether choices can be evaluated without a linear program."""
-    parts = all(not p.capacitated or p.uniform is not None for p in cutter.parts)
-    plain = not frame.reached and frame.program.gap is None
+    plain = not cutter.alone and not frame.reached and frame.program.gap is None
     floors = any(floor.share > 0 for floor in frame.program.floors)
-    return parts and plain and not floors and frame.aim.goal(frame.layout) is not None
+    return plain and not floors and frame.aim.goal(frame.layout) is not None
 
 
 class Valuer:
