@@ -363,14 +363,12 @@ class _Solve:
         gap, self.beyond = self._gap_of(aim), math.inf
         while True:
             frame = self._framed(aim, reached)
+            if priced is None:
+                return replace(self._solved(frame), bound=frame.sign * math.inf)
             options = self._in_whole(np.arange(frame.count))
-            known = None
-            if priced is not None:
-                taken = priced.taken[options]
-                known = Known(whole, options, priced.bound, taken, priced.at_most, priced.money)
+            taken = priced.taken[options]
+            known = Known(whole, options, priced.bound, taken, priced.at_most, priced.money)
             result = self._solved(frame, known)
-            if priced is None or known is None:
-                return replace(result, bound=frame.sign * math.inf)
             value, bound = frame.sign * result.value, frame.sign * result.bound
             if result.bounds is not None:
                 priced = self._tightened(priced, aim, result.bounds)
