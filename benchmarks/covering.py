@@ -68,8 +68,8 @@ def lp_bound(covering: Covering, *, accuracy: float = 1e-6, time_limit_s: float 
     if not len(run.left.covering.weight):
         return run.certain
     prices = run.prices()
-    cuts = cut_down(run.left.covering, prices, clock, accuracy, seed=1)
-    return run.certain + min(prices.bound, cuts.bound)
+    *_, bound = cut_down(run.left.covering, prices, clock, accuracy, seed=1)
+    return run.certain + min(prices.bound, bound)
 
 
 def covering_from_chunks(

@@ -108,7 +108,9 @@ COLD = 2500
 
 # --- cuts ---------------------------------------------------------------------------------------
 
-NODE_ROUNDS = 12  # maximum number of rounds of cuts at a node; CPU time alike from 6 to 24
+# Maximum number of rounds of cuts at a node: CPU time alike from 6 to 24. Also the number of rounds
+# after which a slack cut is removed or left out: not measured.
+NODE_ROUNDS = 12
 # Rounds of cuts before the first plan of a program with years. Measured (synthetic Karachi): two
 # rounds give good prices.
 PRICE_ROUNDS = 2
@@ -125,7 +127,6 @@ PRICING_STALLED = 5e-3  # the corresponding share in column generation with link
 IDLE = 3
 # Used instead of IDLE until the bound first falls. Measured: this may take a dozen rounds (row 13).
 IDLE_AT_FIRST = 20
-SLACK_ROUNDS = 12  # rounds after which a slack cut is removed or left out; not measured
 MANY_ROWS = 150  # number of cuts from which slack cuts are removed; CPU time alike from 75 to 300
 # A floor whose energy had no violated cut is skipped for up to this number of rounds. Measured
 # together with NEAREST_PAIRS: a round takes 1.3 s instead of 4 s.
@@ -178,14 +179,12 @@ NEARER_STEPS = 8
 ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
 # Thresholds: when a relaxation is made viable, sites with at least this value keep their stations.
 # Each is tried. Measured (embedded city, kWh/day served): 12,664 at 0.9, 13,069 at 0.6 or 0.5,
-# 10,059 at 0.4.
+# 10,059 at 0.4. Once a step of a dive has taken DIVE_STEP, it takes only options with at least the
+# first value: CPU time alike from 0.8 to 0.95.
 WHOLE_FROM = (0.9, 0.6, 0.5)
 # Cost of an unmet row, relative to the largest possible objective. CPU time alike from 2.5 to 10.
 MISSED_PENALTY = 5.0
 DIVE_STEP = 0.05  # share of the scarcest resource that a step of a dive uses; not measured
-# Once a step has taken DIVE_STEP, it takes only options with at least this relaxed value.
-# CPU time alike from 0.8 to 0.95.
-DIVE_WHOLE = 0.9
 
 # --- offers priced in ---------------------------------------------------------------------------
 
@@ -256,7 +255,9 @@ TURN = 2e9
 PROGRAM_GAP = 0.6  # integer master problem's gap (share of the gap); CPU time alike from 0.2 to 0.8
 # Maximum number of nodes in the first turn of this program, and in a window. Not measured.
 PROGRAM_NODES = 100
-MORE_NODES = 4  # factor on this number for the next turn; not measured
+# Factor on this number for the next turn, and on the work of kicks before the cuts for that after
+# them. Not measured.
+MORE = 4
 MOST_NODES = 5_000  # number of nodes above which this program gets no further turn; not measured
 
 # --- drives and service -------------------------------------------------------------------------
@@ -282,9 +283,8 @@ SUBGRADIENT_PATIENCE = 12  # steps without a better bound before steps become sh
 SUBGRADIENT_SHRINK = 0.6  # factor by which steps become shorter; not measured
 SUBGRADIENT_INERTIA = 0.7  # weight of the previous direction; not measured
 FIRST_WORK = 1_000  # work of kicks before the cuts, per pair; not measured
-MORE_WORK = 4_000  # work of kicks after the cuts, per pair; not measured
 NODE_WORK = 25  # work of kicks at each node of the tree, per pair; not measured
-# Fixed work of a change. Also the minimum number of pairs by which the three values above are
+# Fixed work of a change. Also the minimum number of pairs by which the two values above are
 # multiplied. Not measured.
 LEAST_WORK = 50_000
 # Kicks end once this share of their work has given no better plan. Not measured.
@@ -308,10 +308,8 @@ MOST_TOLD = 1e4  # gap above which a message omits the figure; not measured
 # Number of floors or limits that a message lists before it only counts the others. Not measured.
 LISTED = 6
 REQUIREMENTS_LISTED = 12  # requirements shown although changing them does not help; not measured
-# A test of a conflict may take the remaining time divided by this number. Not measured.
-CONFLICT_PARTS = 4
-# The figures that are tried exceed those of a relaxation by these shares, one after another. Not
-# measured.
+# The figures that are tried exceed those of a relaxation by these shares, one after another. Any
+# test of a conflict may take the remaining time divided by the number of these steps. Not measured.
 CONFLICT_STEPS = (0.3, 0.08, 0.02, 0.005)
 # Gap to which the smallest excess over a requirement is computed; also the step to which shares are
 # rounded. Not measured.

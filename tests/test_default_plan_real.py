@@ -10,6 +10,7 @@ from conftest import ROOT
 
 from siting.engine import plan_of, solve
 from siting.engine.clock import Clock
+from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.relax import solve_native
 from siting.errors import SitingError
@@ -44,7 +45,7 @@ def test_the_whole_program_in_highs_finds_hardly_less_cost(solved):
         Reached(LeastMoney(), answer.subsidy_pkr * (1 + 1e-6)),
     ]
     frame = Frame(study.program, study.program.all_aims[1], kept, by_cell=True)
-    found = solve_native(frame, Clock(PEER_S), np.sort(answer.choice), gap=1e-4, threads=2, seed=1)
+    found = solve_native(frame, Clock(PEER_S), np.sort(answer.choice), Effort(1e-4))
     less = -frame.signed(found.objective) if found.found else math.inf
     assert less >= cost * (1 - LESS)
 

@@ -11,8 +11,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from siting.engine.proof import Proof
+from siting.engine.proof import Proof, Stopped
 from siting.engine.result import NOTHING, LeftOut
+from siting.program.aims import Aim
 from siting.program.floors import Floor
 from siting.program.instance import Floats, Instance, Ints
 from siting.program.money import MoneyKind
@@ -31,6 +32,19 @@ class AimProof:
 
     aim: str
     proof: Proof
+
+    @classmethod
+    def of(
+        cls, aim: Aim, answer: Answer, bound: float, *, gap_asked: float, stopped: Stopped,
+        nodes: int = 0, seconds: dict[str, float] | None = None, noise: float = 0.0,
+    ) -> AimProof:  # fmt: skip
+        """Return the proof of an aim for the plan of an answer; arguments as for `Proof.of`."""
+        unit, maximise = aim.unit(answer.program.worth_unit), not aim.less_is_better
+        proof = Proof.of(
+            aim.value(answer), bound, gap_asked=gap_asked, stopped=stopped, unit=unit,
+            maximise=maximise, nodes=nodes, seconds=seconds, noise=noise,
+        )  # fmt: skip
+        return cls(aim.name, proof)
 
 
 class Solved:
@@ -170,10 +184,6 @@ class Answer(Solved):
         table = pd.DataFrame(rows, columns=["slice", "year", "site_id", "offer_id"])
         return table.astype({"year": "Int64"})
 
-    def _slice(self, name: str | None) -> int:
-        names = [one.name for one in self.program.slices]
-        return len(names) - 1 if name is None else names.index(name)
-
     def service(self, slice_name: str | None = None) -> pd.DataFrame:
         """Return a table of energy (kWh/day) and drive (min) by demand row and site in a slice.
 
@@ -182,29 +192,26 @@ class Answer(Solved):
         slice_name
             By default the last slice.
         """
-        s = self._slice(slice_name)
-        instance, pairs = self.program.instance, self.pairs
+        names = [one.name for one in self.program.slices]
+        s = -1 if slice_name is None else names.index(slice_name)
+        instance, pairs, wanted = self.program.instance, self.pairs, self.program.demand_kwh[:, s]
         served = np.flatnonzero(self.energy[:, s] > 0)
-        merged = pairs.row_of_demand
-        wanted = self.program.demand_kwh[:, s]
-        order = np.argsort(merged, kind="stable")
-        order = order[(merged[order] >= 0) & (wanted[order] > 0)]
-        row = pairs.row[served]
-        first = np.searchsorted(merged[order], row)
-        count = np.searchsorted(merged[order], row, side="right") - first
-        pair = np.repeat(np.arange(len(row)), count)
-        at = np.repeat(first - np.cumsum(count) + count, count) + np.arange(count.sum())
-        i = order[at]
-        share = wanted[i] / pairs.kwh[row[pair], s]
+        rows = np.flatnonzero((pairs.row_of_demand >= 0) & (wanted > 0))
+        # A merged row serves all of its demand rows alike.
+        of_pair = pd.DataFrame({"row": pairs.row[served], "pair": served})
+        of_demand = pd.DataFrame({"row": pairs.row_of_demand[rows], "demand": rows})
+        both = of_pair.merge(of_demand, on="row")
+        pair, i = both["pair"].to_numpy(), both["demand"].to_numpy()
+        share = wanted[i] / pairs.kwh[pairs.row[pair], s]
         classes = np.array(instance.class_names, dtype=object)
         table = pd.DataFrame(
             {
                 "demand_id": pd.Series(instance.demand_ids[i], dtype="str"),
                 "cell_id": pd.Series(instance.cell_ids[instance.demand_cell[i]], dtype="str"),
                 "vehicle_class": pd.Series(classes[instance.demand_class[i]], dtype="str"),
-                "site_id": pd.Series(instance.site_ids[pairs.site[served][pair]], dtype="str"),
-                "served_kwh_day": self.energy[served, s][pair] * share,
-                "travel_min": pairs.minutes[served][pair],
+                "site_id": pd.Series(instance.site_ids[pairs.site[pair]], dtype="str"),
+                "served_kwh_day": self.energy[pair, s] * share,
+                "travel_min": pairs.minutes[pair],
             }
         )
         return table.sort_values(["demand_id", "site_id"], ignore_index=True)

@@ -57,7 +57,7 @@ class Clock:
         self, time_limit_s: float, progress: Callable[[Progress], None] | None = None
     ) -> None:
         self._start = time.perf_counter()
-        self._limit_s = max(time_limit_s, 1e-9)
+        self.limit_s = max(time_limit_s, 1e-9)
         self._until = self._start + time_limit_s
         self._progress = progress
         self._last_report = -math.inf
@@ -105,16 +105,20 @@ class Clock:
     @property
     def late_s(self) -> float:
         """Seconds since the time limit was reached; negative before."""
-        return self.elapsed_s - self._limit_s
+        return self.elapsed_s - self.limit_s
 
     @property
     def share(self) -> float:
         """Elapsed share of the whole time limit."""
-        return self.elapsed_s / self._limit_s
+        return self.elapsed_s / self.limit_s
 
     def share_after(self, share: float) -> float:
         """Return the elapsed share of the time limit after `share` of the time left has passed."""
-        return (self.elapsed_s + share * self.left_s) / self._limit_s
+        return (self.elapsed_s + share * self.left_s) / self.limit_s
+
+    def share_of_rest(self, share: float) -> float:
+        """Return the elapsed share after `share` of all time until the time limit has passed."""
+        return self.share + share * (1 - self.share)
 
     @property
     def left_s(self) -> float:
@@ -169,7 +173,7 @@ class Clock:
     def within(self, share: float) -> Iterator[None]:
         """Set the deadline of the block to a share of the whole time limit."""
         outer = self._until
-        self._until = min(self._until, self._start + share * self._limit_s)
+        self._until = min(self._until, self._start + share * self.limit_s)
         try:
             yield
         finally:

@@ -62,12 +62,11 @@ class CoarseLayout(Layout):
                 self._measure("worth", n, part.most, s)
 
     def _add_subsidies(self, rule: GapRule) -> None:
-        site, cap = self.options.site, caps_of(self.instance, rule) / self.money_unit
+        caps = self.options.of_offers(caps_of(self.instance, rule) / self.money_unit)
         self._money: list[int] = []
-        for t in range(self.options.offer.shape[1]):
-            offer = self.options.offer[:, t]
+        for t, cap in enumerate(caps.T):
             dearest = np.zeros(len(self.instance.site_ids))
-            np.maximum.at(dearest, site, np.where(offer >= 0, cap[offer], 0.0))
+            np.maximum.at(dearest, self.options.site, cap)
             self._money.append(self._measure("money", t, float(dearest.sum())))
         for r, limit in enumerate(self.instance.limits):
             if limit.per_rupee:

@@ -52,20 +52,15 @@ class Sower:
         self.used = np.zeros(len(self.frame.resources))
         least = self.frame.resources.at_least
         self.least = np.where(np.isfinite(least) & (least > 0), least, 0.0)
-        # Amounts towards rows with a lower limit; None if there are no such rows.
-        self.counts: sparse.csr_array | None = None
-        if self.least.any():
-            self.counts = self.frame.resources.use.maximum(0.0)
+        self.counts = self.frame.resources.use.maximum(0.0)  # amounts towards lower limits
         self.money = most
         self.scarce = room.price if scarce is None else scarce
         self.gap = program.gap
         # Money that each option's offer needs, and the cap on public money for it, by year.
-        offer = self.frame.options.offer.T
-        instance = program.instance
-        self.need = np.where(offer >= 0, instance.offer_cost[offer], 0.0)
-        self.cap = self.need
+        instance, of_offers = program.instance, self.frame.options.of_offers
+        self.need = self.cap = of_offers(instance.offer_cost).T
         if self.gap is not None:
-            self.cap = np.where(offer >= 0, caps_of(instance, self.gap)[offer], 0.0)
+            self.cap = of_offers(caps_of(instance, self.gap)).T
         years = program.year_plan
         # Public money under the viability gap: limit by year, and sum paid by the end of each year.
         self.own_money = settings.OWN_MONEY[0]
@@ -129,15 +124,11 @@ class Sower:
 
     def _towards(self) -> Floats:
         """Return, for each option, the sum of the shares that it adds to unmet lower limits."""
-        if self.counts is None:
-            return np.zeros(self.frame.count)
         lack = np.maximum(self.least - self.frame.resources.slack - self.used, 0.0)
         rows = np.flatnonzero((lack > 0) & (self.least > 0))
         share = self.counts[rows].tocoo()
-        out = np.zeros(self.frame.count)
         part = np.minimum(share.data, lack[rows][share.row]) / self.least[rows][share.row]
-        np.add.at(out, share.col, part)
-        return out
+        return np.asarray(np.bincount(share.col, part, self.frame.count))
 
     def _gain(self) -> tuple[Floats, Floats]:
         """Return each option's gain in the aim, and the margin on the option's sales by year."""

@@ -17,6 +17,7 @@ import numpy as np
 from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.highs import run_native
+from siting.engine.linear import rows_of
 from siting.errors import Fault, SolveError
 from siting.program.instance import Flags, Floats, Ints
 
@@ -113,16 +114,11 @@ class CutModel(ABC):
         """Add cuts."""
         if not rows:
             return
-        start = np.cumsum([0, *(len(row.index) for row in rows)])
+        new = rows_of([(row.index, row.value) for row in rows], self.model.getNumCol())
         added = self.model.addRows(
-            len(rows),
-            np.full(len(rows), -highspy.kHighsInf),
-            np.array([row.most for row in rows]),
-            int(start[-1]),
-            start[:-1].astype(np.int32),
-            np.concatenate([row.index for row in rows]).astype(np.int32),
-            np.concatenate([row.value for row in rows]),
-        )
+            len(rows), np.full(len(rows), -highspy.kHighsInf), np.array([row.most for row in rows]),
+            new.nnz, new.indptr[:-1].astype(np.int32), new.indices.astype(np.int32), new.data,
+        )  # fmt: skip
         if added == highspy.HighsStatus.kError:
             raise SolveError(Fault("HiGHS", "refused the rows of a cut"))
         self.rows += rows
@@ -146,7 +142,7 @@ class CutModel(ABC):
         self._slack = np.where(slack | (self._slack < 0), self._slack + 1, 0)
         if len(self._slack) < settings.MANY_ROWS:
             return
-        old = np.flatnonzero(self._slack > settings.SLACK_ROUNDS)
+        old = np.flatnonzero(self._slack > settings.NODE_ROUNDS)
         if len(old):
             self.model.deleteRows(len(old), (self._base + old).astype(np.int32))
             gone = set(old.tolist())

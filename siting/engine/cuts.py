@@ -74,12 +74,10 @@ class Cutter:
             for p, part in enumerate(parts):
                 if part.slice == m.s and member[part.pairs].any():
                     self.counted[m.column, p] = member[part.pairs]
-        self.alone, self.linked = self._alone(), self._linked()
-
-    def _alone(self) -> list[int]:
-        """Return the parts whose worth cuts need a linear program."""
-        parts = enumerate(self.parts)
-        return [p for p, part in parts if part.capacitated and part.uniform is None]
+        # Parts whose worth cuts need a linear program, and groups of parts that measures link.
+        several = enumerate(parts)
+        self.alone = [p for p, part in several if part.capacitated and part.uniform is None]
+        self.linked = self._linked()
 
     def _linked(self) -> list[list[int]]:
         """Return the groups of parts that measures link."""
@@ -157,14 +155,10 @@ class Cutter:
         rule = frame.program.gap
         assert rule is not None
         margin = frame.service.margin * layout.energy_unit / layout.money_unit
-        offer = frame.options.offer[:, year]
+        cost, caps = layout.instance.offer_cost, caps_of(layout.instance, rule)
         need, cap, paid = (
-            np.where(offer >= 0, of_offer[offer], 0.0)
-            for of_offer in (
-                layout.instance.offer_cost / layout.money_unit,
-                caps_of(layout.instance, rule) / layout.money_unit,
-                rupee,
-            )
+            frame.options.of_offers(by_offer)[:, year]
+            for by_offer in (cost / layout.money_unit, caps / layout.money_unit, rupee)
         )
 
         def at(gap_price: Floats) -> Floats:
@@ -209,20 +203,14 @@ class Cutter:
 
     # --- cuts at a point ---------------------------------------------------------------------
 
-    def quick(self, taken: Floats) -> list[Cut]:
-        """Return the tightest single-measure cuts at a point, if they need no linear program."""
-        return self.of_worths(taken) + self.of_energies(taken, self.energies)
-
     def of_worths(self, taken: Floats) -> list[Cut]:
         """Return the worth cuts of the parts that need no linear program."""
-        quick = [p for p in range(len(self.parts)) if p not in self.alone]
-        return [cut for p in quick for cut in self.of_worth(p, taken)]
-
-    def of_worth(self, p: int, taken: Floats) -> list[Cut]:
-        """Return the worth cuts of a part that needs no linear program."""
-        worth = self.parts[p].worth
-        prices = self.prices(p, taken, worth, None)
-        return [self.single(self.worth_of[p], [(p, worth, price)]) for price in prices]
+        return [
+            self.single(self.worth_of[p], [(p, part.worth, price)])
+            for p, part in enumerate(self.parts)
+            if p not in self.alone
+            for price in self.prices(p, taken, part.worth, None)
+        ]
 
     def of_energies(self, taken: Floats, energies: Sequence[Measure]) -> list[Cut]:
         """Return the cuts on the energies that count towards floors and aims."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -21,7 +22,7 @@ from scipy import sparse
 from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.effort import Effort
-from siting.engine.linear import STRICT, Answered, model_of, run_model
+from siting.engine.linear import STRICT, Answered, model_of, rows_of, run_model
 from siting.program.aims import MostWorth
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.money import caps_of, raised
@@ -259,15 +260,15 @@ class Elastic:
         for row in self._rows:
             for k in row.owners:
                 self.unit[k] = max(self.unit[k], row.largest)
-        none = np.zeros(0)
-        at, column, value = [none], [none], [none]
-        for n, row in enumerate(self._rows):
-            at.append(np.full(len(row.column) + len(row.owners), float(n)))
-            column += [row.column.astype(float), self.columns + np.array(row.owners, dtype=float)]
-            value += [row.value / row.largest, -self.unit[row.owners] / row.largest]
-        place = np.concatenate(at).astype(np.int64), np.concatenate(column).astype(np.int64)
-        shape = (len(self._rows), self.columns + count)
-        elastic_rows = sparse.csr_array((np.concatenate(value), place), shape)
+        rows = [
+            (
+                np.append(row.column, self.columns + np.array(row.owners)),
+                np.append(row.value, -self.unit[row.owners]) / row.largest,
+            )
+            for row in self._rows
+        ]
+        elastic_rows = rows_of(rows, self.columns + count)
+        elastic_rows.sum_duplicates()  # a year's money is that of two sums
         wide = sparse.hstack([m.a, sparse.csr_array((m.a.shape[0], count))])
         self._a = sparse.csc_array(sparse.vstack([wide, elastic_rows]))
         sides = [(row.side + row.slack(m.options)) / row.largest for row in self._rows]
@@ -292,15 +293,11 @@ class Elastic:
         most[[k for k in held if k not in aimed]] = 0.0
         cost = np.zeros(self.columns + count)
         cost[[self.columns + k for k in aimed]] = -1.0
-        options: dict[str, float | str] = {
-            "threads": 1,
-            "solver": "simplex" if self.small else "ipm",
-        }
+        options: dict[str, Any] = {"threads": 1, "solver": "simplex" if self.small else "ipm"}
         if whole:
             options = {
                 "threads": effort.threads, "mip_abs_gap": settings.EXACT,
-                "mip_rel_gap": min(effort.gap, settings.CONFLICT_GAP),
-                **STRICT,
+                "mip_rel_gap": min(effort.gap, settings.CONFLICT_GAP), **STRICT,
             }  # fmt: skip
         model = model_of(
             self._a, cost, np.append(m.lower, np.zeros(count)), np.append(m.upper, most),

@@ -149,7 +149,7 @@ def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
     while not inc.done:
         some = [
             partial(viable, inc.frame, choice, at_once=at_once)
-            for choice, at_once in islice(new, inc.options.threads)
+            for choice, at_once in islice(new, inc.effort.threads)
         ]
         if not some:
             return
@@ -179,7 +179,7 @@ def drawn_stations(inc: Incumbent, relaxations: Sequence[Floats]) -> Iterator[St
 
     The relaxations take turns; one is dropped once a sample from it repeats an earlier sample.
     """
-    rng, drawn = np.random.default_rng(inc.options.seed), set[bytes]()
+    rng, drawn = np.random.default_rng(inc.effort.seed), set[bytes]()
     left = deque(_by_site(inc.frame, taken) for taken in relaxations)
     while left:
         most, value = left[0]

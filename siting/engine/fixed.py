@@ -12,7 +12,7 @@ import pandas as pd
 from siting.engine.answer import AimProof, Answer
 from siting.engine.cover import served_whole
 from siting.engine.highs import highs_version
-from siting.engine.proof import Proof, Stopped
+from siting.engine.proof import Stopped
 from siting.engine.served import reached_again, worked_out
 from siting.engine.solvers import HIGHS
 from siting.errors import Fault, SolveError
@@ -153,17 +153,11 @@ def _answer(
     answer = Answer(program, choice, *worked_out(program, choice, reached), (), "exact", *solver)
     proofs = []
     for n, aim in enumerate(program.all_aims):
-        less = aim.less_is_better
-        proof = Proof.of(
-            aim.value(answer),
-            bounds[n] if bounds else -math.inf if less else math.inf,
-            gap_asked=gap_asked,
-            stopped=stopped,
-            unit=aim.unit(program.worth_unit),
-            maximise=not less,
-            seconds=seconds,
+        bound = bounds[n] if bounds else -math.inf if aim.less_is_better else math.inf
+        proof = AimProof.of(
+            aim, answer, bound, gap_asked=gap_asked, stopped=stopped, seconds=seconds
         )
-        proofs.append(AimProof(aim.name, proof))
+        proofs.append(proof)
     return replace(answer, proofs=tuple(proofs))
 
 

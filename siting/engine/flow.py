@@ -52,19 +52,8 @@ class FlowGraph:
         unsaturated = units > np.bincount(row, flow, minlength=rows)
         slack = room > np.bincount(node, flow, minlength=nodes)
 
-        unserved, count = unsaturated, -1
-        while count != (count := int(unserved.sum())):
-            reached = np.zeros(nodes, dtype=bool)
-            reached[node[unserved[row] & more]] = True
-            unserved = unserved.copy()
-            unserved[row[reached[node] & used]] = True
-
-        roomy, count = slack, -1
-        served = np.zeros(rows, dtype=bool)
-        while count != (count := int(roomy.sum())):
-            served[row[roomy[node] & more]] = True
-            roomy = roomy.copy()
-            roomy[node[served[row] & used]] = True
+        unserved, _ = _spread(unsaturated, row, node, more, used, nodes)
+        _, served = _spread(slack, node, row, more, used, rows)
         if counted is None:
             return unserved, ~served
         return unserved & counted, ~served & counted
@@ -111,3 +100,18 @@ class FlowGraph:
         inner = slice(flow.indptr[1], flow.indptr[nodes + 1])
         forward = flow.indices[inner] > nodes
         return flow.data[inner][forward].astype(np.int64)
+
+
+def _spread(
+    begun: Flags, here: Ints, there: Ints, out: Flags, back: Flags, others: int
+) -> tuple[Flags, Flags]:
+    """Return what can be reached from one side of the arcs, on that side and on the other side.
+
+    `begun`: where to start; `here`, `there`: ends of the arcs on the two sides; `out`, `back`:
+    whether each arc can be followed to the other side, and back; `others`: size of the other side.
+    """
+    reached, other, count = begun.copy(), np.zeros(others, dtype=bool), -1
+    while count != (count := int(reached.sum())):
+        other[there[reached[here] & out]] = True
+        reached[here[other[there] & back]] = True
+    return reached, other

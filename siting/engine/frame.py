@@ -56,8 +56,7 @@ class Frame:
     @cached_property
     def energy_site(self) -> Ints:
         """The site of each energy column, if each pair has its own column."""
-        out: Ints = self.service.site[self.energy_pair]
-        return out
+        return np.asarray(self.service.site[self.energy_pair])
 
     @cached_property
     def column_site(self) -> Ints:
@@ -76,8 +75,7 @@ class Frame:
     @cached_property
     def energy_row(self) -> Ints:
         """The merged demand row of each energy column."""
-        out: Ints = self.service.row[self.energy_pair]
-        return out
+        return np.asarray(self.service.row[self.energy_pair])
 
     @cached_property
     def energy_group(self) -> Ints:
@@ -173,6 +171,10 @@ class Frame:
         """The empty choice by site: -1 everywhere."""
         return np.full(self.sites, -1, dtype=np.int64)
 
+    def values(self, options: Ints) -> Floats:
+        """Return the value of each option in a plan: 1 for the given ones, else 0."""
+        return np.bincount(options, minlength=self.count).astype(float)
+
     def by_site(self, options: Ints) -> Ints:
         """Return the given options as a choice by site, -1 for none."""
         choice = self.nothing
@@ -187,8 +189,7 @@ class Frame:
         """Return the pairs that a choice can serve in a slice."""
         there = np.zeros((self.sites, len(self.service.kinds)), dtype=bool)
         there[self.site[choice]] = self.able[s][choice]
-        out: Flags = there[self.service.site, self.service.kind[self.service.row]]
-        return out
+        return np.asarray(there[self.service.site, self.service.kind[self.service.row]])
 
     def open_columns(self, choice: Ints) -> Ints:
         """Return the columns, except options, that a choice does not force to 0."""
@@ -223,8 +224,7 @@ class Frame:
         fixed = np.zeros(m.a.shape[1])
         fixed[choice] = 1.0
         shift = self.by_column[:, choice] @ np.ones(len(choice))
-        rows = np.zeros(m.a.shape[0], dtype=bool)
-        rows[part.indices] = True
+        rows = np.bincount(part.indices, minlength=m.a.shape[0]) > 0
         # Rows of options alone are skipped. Other rows must hold even if no column in them is open.
         first = max((m.family[f].stop for f in ("one", "resource") if f in m.family), default=0)
         lower, upper = m.row_lower - shift, m.row_upper - shift
@@ -316,5 +316,4 @@ def first_of_each(group: Ints, count: int) -> Flags:
     """Return whether each entry is among the first `count` of its group; `group` must be sorted."""
     starts = np.flatnonzero(np.diff(group, prepend=-1))
     rank = np.arange(len(group)) - np.repeat(starts, np.diff([*starts, len(group)]))
-    out: Flags = rank < count
-    return out
+    return np.asarray(rank < count)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, partial
+from pathlib import Path
 from typing import Any, cast
 
 import highspy
@@ -69,23 +70,17 @@ def quiet_stdout() -> Iterator[None]:
         sys.stdout.flush()
     _flush_c()
     try:
-        keep = os.dup(1)
+        kept = os.fdopen(os.dup(1), "wb", buffering=0)
     except OSError:
         yield
         return
-    try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(nowhere, 1)
-        finally:
-            os.close(nowhere)
+    with kept, Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
         try:
             yield
         finally:
             _flush_c()
-            os.dup2(keep, 1)
-    finally:
-        os.close(keep)
+            os.dup2(kept.fileno(), 1)
 
 
 def _flush_c() -> None:

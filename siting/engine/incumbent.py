@@ -15,6 +15,7 @@ import numpy as np
 from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.cut_model import Relaxed
+from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.least_payments import with_least_payments
 from siting.engine.linear import Answered
@@ -26,24 +27,6 @@ from siting.engine.slack import Room
 from siting.engine.station_bound import Bounds
 from siting.engine.valuer import State, Valuer, is_quick
 from siting.program.instance import Flags, Floats, Ints
-
-
-@dataclass(frozen=True)
-class Options:
-    """Settings for one aim.
-
-    `greedy`: whether to use the greedy method; `briefly`: whether to leave out the proof of a
-    bound; `turns`: maximum number of turns; `yields_from`: share of the time limit after which an
-    aim with slow turns ends early, to leave time for later aims.
-    """
-
-    gap: float
-    threads: int
-    seed: int
-    greedy: bool = False
-    briefly: bool = False
-    turns: float = math.inf
-    yields_from: float = math.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,21 +49,27 @@ class Known:
 
         `at_most`: for each option, a bound on the value of any plan that uses it.
         """
-        there = np.zeros(self.whole.count, dtype=bool)
-        there[self.options] = True
-        new = np.flatnonzero(~there & (at_most > enough))
+        new = np.setdiff1d(np.flatnonzero(at_most > enough), self.options)
         return new if len(new) <= settings.WIDER * len(self.options) else new[:0]
 
 
 class Incumbent:
-    """Incumbent and bound of one aim."""
+    """Incumbent and bound of one aim.
+
+    `effort`: options of the solve, with the gap of this aim; `start`: a choice to start from;
+    `briefly`: whether to leave out the proof of a bound; `turns`: maximum number of turns;
+    `yields_from`: share of the time limit after which an aim with slow turns ends early, to leave
+    time for later aims.
+    """
 
     def __init__(
-        self, frame: Frame, clock: Clock, options: Options, start: Ints | None,
-        known: Known | None = None,
+        self, frame: Frame, clock: Clock, effort: Effort, start: Ints | None = None,
+        known: Known | None = None, *, briefly: bool = False, turns: float = math.inf,
+        yields_from: float = math.inf,
     ) -> None:  # fmt: skip
-        self.frame, self.clock, self.options = frame, clock, options
+        self.frame, self.clock, self.effort = frame, clock, effort
         self.start, self.known = start, known
+        self.briefly, self.turns, self.yields_from = briefly, turns, yields_from
         self.parts = parts_of(frame)
         self.room = Room(frame)
         self.choice: Ints | None = None
@@ -115,7 +104,7 @@ class Incumbent:
         # In these programs, steps meant for small programs take too long.
         self.heavy = self.frame.large or not self.coarse
         self.master = Master(
-            self.frame, self.parts, self.clock, seed=self.options.seed, threads=self.options.threads
+            self.frame, self.parts, self.clock, seed=self.effort.seed, threads=self.effort.threads
         )
         if is_quick(self.frame, self.master.cutter):
             self.valuer = Valuer(self.frame, self.master.cutter)
@@ -131,6 +120,11 @@ class Incumbent:
         if self.bounds is not None:
             return self.bounds.prices.money
         return np.zeros(0) if self.known is None else self.known.money
+
+    @property
+    def greedy(self) -> bool:
+        """Whether to use the greedy method."""
+        return self.effort.method == "greedy"
 
     @property
     def gap(self) -> float:
@@ -150,19 +144,19 @@ class Incumbent:
     @property
     def done(self) -> bool:
         """Whether to stop."""
-        asked = max(self.options.gap * (1 + settings.EXACT), settings.ARITHMETIC)
+        asked = max(self.effort.gap * (1 + settings.EXACT), settings.ARITHMETIC)
         return self.clock.over or self.infeasible or self.gap <= asked
 
     @property
     def enough(self) -> float:
         """Value at which the gap is reached; infinite without a bound."""
-        gap = self.options.gap
+        gap = self.effort.gap
         return self.bound / (1 + gap) if self.bound > 0 else self.bound / max(1 - gap, 1e-9)
 
     @property
     def proven_at(self) -> float:
         """Bound at which the gap is reached; -inf without an incumbent."""
-        return self.above(self.options.gap)
+        return self.above(self.effort.gap)
 
     def above(self, share: float) -> float:
         """Return the incumbent's value plus a share of its size; -inf without an incumbent."""
@@ -225,9 +219,9 @@ class Incumbent:
             began = self.clock.elapsed_s
             # The service of a first plan is computed even if time is up.
             clock = self.clock if self.begun and not late else Clock(math.inf)
-            self.served[key] = self.frame.serve(np.sort(choice), clock, self.options.threads)
+            self.served[key] = self.frame.serve(np.sort(choice), clock, self.effort.threads)
             # Slices are solved in parallel here; for the final plan, they form one program.
-            beside = self.options.threads if len(self.frame.program.slices) > 1 else 1
+            beside = self.effort.threads if len(self.frame.program.slices) > 1 else 1
             self._serve_s = max(self._serve_s, beside * (self.clock.elapsed_s - began))
         return self.served[key]
 
@@ -248,21 +242,14 @@ class Incumbent:
         """Whether the incumbent builds a station."""
         return self.choice is not None and len(np.setdiff1d(self.choice, self.frame.kept)) > 0
 
-    @property
-    def _whole_s(self) -> float:
-        """The whole time limit."""
-        passed, share = self.clock.elapsed_s, self.clock.share
-        return max(passed / share if share > 0 else self.clock.left_s, 1e-9)
-
     def until(self, share: float) -> float:
         """Return the elapsed share of all time after `share` of the time left, at most `ends`."""
-        share_s = share * self.clock.left_s
-        return min(self.ends, (self.clock.elapsed_s + share_s) / self._whole_s)
+        return min(self.ends, self.clock.share_after(share))
 
     @property
     def ends(self) -> float:
         """Share of the whole time limit after which only the final plan's service is computed."""
-        served = settings.AGAIN * self._serve_s / self._whole_s
+        served = settings.AGAIN * self._serve_s / self.clock.limit_s
         return max(min(settings.ENDS, 1 - served), 0.5)
 
     @property
@@ -271,7 +258,7 @@ class Incumbent:
         if self.known is None or self.bounds is None or self.choice is None:
             return False
         at_most = np.minimum(self.known.at_most, self.bounds.at_most)
-        enough = self.above(max((1 - settings.KEPT) * self.options.gap, settings.ARITHMETIC))
+        enough = self.above(max((1 - settings.KEPT) * self.effort.gap, settings.ARITHMETIC))
         enough = max(enough, self.bound - settings.ARITHMETIC * abs(self.bound))
         return len(self.known.promising(at_most, enough)) > 0
 

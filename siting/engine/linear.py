@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.highs import new_model, run_native
 from siting.errors import Fault, SolveError
-from siting.program.instance import Flags, Floats
+from siting.program.instance import Flags, Floats, Ints
 
 # Tolerances of HiGHS for exact solutions.
 STRICT: dict[str, Any] = dict.fromkeys(
@@ -48,9 +49,13 @@ def model_of(
     row_upper: Floats,
     *,
     whole: Flags | None = None,
+    start: Floats | None = None,
     **options: Any,
 ) -> highspy.Highs:
-    """Return a native model that maximises `cost` over columns within bounds and rows."""
+    """Return a native model that maximises `cost` over columns within bounds and rows.
+
+    `whole`: the integer columns; `start`: values of the first columns in a plan to start from.
+    """
     lp = highspy.HighsLp()
     lp.num_row_, lp.num_col_ = a.shape
     lp.sense_ = highspy.ObjSense.kMaximize
@@ -65,7 +70,17 @@ def model_of(
         lp.integrality_ = [kinds[int(w)] for w in whole.tolist()]
     model = new_model(**options)
     model.passModel(lp)
+    if start is not None:
+        model.setSolution(len(start), np.arange(len(start), dtype=np.int32), start)
     return model
+
+
+def rows_of(rows: Sequence[tuple[Ints, Floats]], columns: int) -> sparse.csr_array:
+    """Return rows as a matrix; each is given by some of the columns and their coefficients."""
+    index = np.concatenate([np.zeros(0, dtype=np.int64), *(index for index, _ in rows)])
+    value = np.concatenate([np.zeros(0), *(value for _, value in rows)])
+    start = np.cumsum([0, *(len(index) for index, _ in rows)])
+    return sparse.csr_array((value, index, start), shape=(len(rows), columns))
 
 
 def run_model(

@@ -90,7 +90,7 @@ class Marginal:
         at = self._position.get(site, -1)
         if at < 0 or self._choice[at] < 0:
             return 0.0
-        lost = self.value - self._worth(self._with(self._choice, at, -1))
+        lost = self.value - self._worth(self._room.changed(self._choice, self._frame.count + at))
         return lost if lost > self.noise else 0.0
 
     def without_the_least(
@@ -111,7 +111,7 @@ class Marginal:
                 need = least_gain * float(self.instance.offer_subsidy[offer])
                 if not new[offer] or value - upper[at] >= need or clock.over:
                     continue
-                after = self._with(choice, at, -1)
+                after = self._room.changed(choice, frame.count + at)
                 worth = self._worth(after)
                 share = (value - worth) / need
                 better = worth >= lowest and share < (1.0 if best is None else best[0])
@@ -132,14 +132,12 @@ class Marginal:
         here = np.flatnonzero(self._frame.site == at).tolist()
         return _table([self._row(self._choice, option, self.value) for option in here])
 
-    def best_elsewhere(
-        self, without: Collection[str], count: int = 3, *, larger: bool = False
-    ) -> pd.DataFrame:
-        """Return the best single stations to replace all stations at the given sites.
+    def best_elsewhere(self, without: Collection[str], *, larger: bool = False) -> pd.DataFrame:
+        """Return the best single station to replace all stations at the given sites.
 
-        The table has the columns of `offers_at` and at most `count` rows, one per site. Each
-        station fits the budget and limits once the sites in `without` are empty; ``gain`` is over
-        the plan with them empty. `larger`: whether to include other offers at sites with a station.
+        The table has the columns of `offers_at`, and no row if nothing is gained. The station fits
+        the budget and limits once the sites in `without` are empty; ``gain`` is over the plan with
+        them empty. `larger`: whether to include other offers at sites with a station.
         """
         frame, choice = self._frame, self._choice.copy()
         gone = [self._position[site] for site in without]
@@ -153,16 +151,14 @@ class Marginal:
             upper, before = state.upper[: frame.count], state.value
         else:
             upper, before = self._most(), self._worth(choice)
-        best: dict[str, _Row] = {}
+        most, rows = -math.inf, []
         order = np.argsort(np.where(allowed, -upper, np.inf), kind="stable")
         for option in order[: settings.MOST_VALUED]:
-            values = sorted((row.value for row in best.values()), reverse=True)
-            enough = len(values) >= count and upper[option] < values[count - 1]
-            if not allowed[option] or enough:
+            if not allowed[option] or upper[option] < most:
                 break
-            row = self._row(choice, int(option), before)
-            best[row.site_id] = min(best.get(row.site_id, row), row, key=lambda one: one.order)
-        return _table([row for row in best.values() if row.gain > self.noise]).head(count)
+            rows.append(self._row(choice, int(option), before))
+            most = max(most, rows[-1].value)
+        return _table([row for row in rows if row.gain > self.noise]).head(1)
 
     def _most(self) -> Floats:
         """Return, for each option, a bound on the worth if it is added and sells all its output."""
@@ -181,15 +177,9 @@ class Marginal:
             raise SolveError(Fault("plan", "its service could not be computed"))
         return self._frame.signed(served.objective)
 
-    @staticmethod
-    def _with(choice: Ints, site: int, option: int) -> Ints:
-        out = choice.copy()
-        out[site] = option
-        return out
-
     def _row(self, choice: Ints, option: int, before: float) -> _Row:
         at, offer = int(self._frame.site[option]), int(self._frame.options.last[option])
-        value = self._worth(self._with(choice, at, option))
+        value = self._worth(self._room.changed(choice, option))
         names = str(self.instance.site_ids[at]), str(self.instance.offer_ids[offer])
         return _Row(*names, value, value - before, float(self.instance.offer_subsidy[offer]))
 

@@ -20,7 +20,7 @@ from siting.engine.coarse import Measure, coarse_matrix
 from siting.engine.cut_model import CutModel, Relaxed, Row
 from siting.engine.cuts import Cut, Cutter
 from siting.engine.frame import Frame
-from siting.engine.linear import model_of, run_model
+from siting.engine.linear import model_of, rows_of, run_model
 from siting.engine.parts import Part
 from siting.engine.relax import Dive
 from siting.engine.shortfall import Shortfalls
@@ -198,7 +198,9 @@ class Master(CutModel):
 
         # Cuts are deeper at a mean of this and earlier optima than at the optimum itself.
         points = [self._middle, taken]
-        awake, resting = self._awake()
+        # Some energies rest in this round.
+        awake = [m for m in self.cutter.energies if not self._rests[m.column][1]]
+        resting = [m for m in self.cutter.energies if self._rests[m.column][1]]
         for point in points:
             look(self.cutter.of_worths(point))
             look(self.cutter.of_energies(point, awake))
@@ -213,12 +215,6 @@ class Master(CutModel):
         self._rest(awake, {int(c) for cut in broken for c in cut.column})
         self.add(broken)
         return len(broken)
-
-    def _awake(self) -> tuple[list[Measure], list[Measure]]:
-        """Return the energies to separate in a round, and the energies at rest."""
-        energies = self.cutter.energies
-        awake = [m for m in energies if not self._rests[m.column][1]]
-        return awake, [m for m in energies if self._rests[m.column][1]]
 
     def _rest(self, awake: list[Measure], broken: set[int]) -> None:
         """Let each energy rest about twice as long as before, unless a cut on it was found."""
@@ -238,21 +234,16 @@ class Master(CutModel):
         counted = m.cost != 0
         return float(m.cost[counted] @ best[counted]) * self.size
 
-    @property
-    def by_programs(self) -> bool:
-        """Whether separating cuts requires linear programs."""
-        return bool(self.cutter.alone)
-
     def cut_at(self, choice: Ints, optimum: Floats) -> float:
         """Add the cuts that are tight at a choice; return the bound on its worth.
 
         Most cuts that are tight at a choice bound other choices weakly. So cuts are also sought at
         a point part of the way to `optimum` (the value of each option).
         """
-        taken = np.zeros(self.count)
-        taken[choice] = 1.0
+        taken = self.frame.values(choice)
         endless = np.full(self.matrix.a.shape[1], settings.ENDLESS)
-        self.add(self.cutter.quick(taken))
+        self.add(self.cutter.of_worths(taken))
+        self.add(self.cutter.of_energies(taken, self.cutter.energies))
         for point in ((1 - settings.TOWARDS) * taken + settings.TOWARDS * optimum, taken):
             self.add(self._shortfalls.cuts([point], endless, lambda _: True, linked=False))
         self.model.changeColsBounds(self.count, self._columns, taken, taken)
@@ -278,8 +269,7 @@ class Master(CutModel):
 
     def begin_at(self, choice: Ints) -> None:
         """Start separation near a plan: cuts are deeper there than at the first optimum."""
-        self._middle = np.zeros(self.count)
-        self._middle[choice] = 1.0
+        self._middle = self.frame.values(choice)
 
     def program(
         self, allowed: Flags, start: Ints | None, *, gap: float, nodes: int, threads: int, seed: int
@@ -288,24 +278,18 @@ class Master(CutModel):
         m = self.matrix
         # The cuts that bind at the last optimum, or at the optimum before it.
         binding = [row for row, idle in zip(self.rows, self._slack, strict=True) if idle <= 1]
-        rows, side = [m.a], [cut.most for cut in binding]
-        for cut in binding:
-            row = (cut.value, cut.index, [0, len(cut.index)])
-            rows.append(sparse.csr_array(row, shape=(1, m.a.shape[1])))
+        cuts, side = [(cut.index, cut.value) for cut in binding], [cut.most for cut in binding]
         upper = m.upper.copy()
         upper[: self.count] = np.where(allowed, upper[: self.count], 0.0)
         # The number of stations of each kind, as an integer column that HiGHS can branch on.
         kinds, columns = len(self.kinds), m.a.shape[1]
-        for kind in self.kinds:
-            one = (np.ones(len(kind)), kind, [0, len(kind)])
-            rows.append(sparse.csr_array(one, shape=(1, columns)))
+        counts = [(kind, np.ones(len(kind))) for kind in self.kinds]
         counted = sparse.vstack(
             [sparse.csr_array((m.a.shape[0] + len(side), kinds)), -sparse.eye_array(kinds)]
         )
-        a = sparse.hstack([sparse.vstack(rows), counted])
-        whole = np.zeros(columns + kinds, dtype=bool)
-        whole[: self.count] = True
-        whole[columns:] = True
+        over_options = sparse.vstack([m.a, rows_of([*cuts, *counts], columns)])
+        a = sparse.hstack([over_options, counted])
+        at = np.arange(columns + kinds)
         # No presolve: HiGHS 1.16 once looped forever in it on a heuristic's program.
         model = model_of(
             sparse.csc_array(a),
@@ -314,13 +298,10 @@ class Master(CutModel):
             np.concatenate([upper, [float(len(kind)) for kind in self.kinds]]),
             np.concatenate([m.row_lower, np.full(len(side), -np.inf), np.zeros(kinds)]),
             np.concatenate([m.row_upper, side, np.zeros(kinds)]),
-            whole=whole,
+            whole=(at < self.count) | (at >= columns),
+            start=None if start is None else self.frame.values(start),
             mip_rel_gap=gap, mip_max_nodes=nodes, threads=threads, random_seed=seed, presolve="off",
         )  # fmt: skip
-        if start is not None:
-            solution = np.zeros(self.count)
-            solution[start] = 1.0
-            model.setSolution(self.count, self._columns, solution)
         answer = run_model(model, self.clock, whole=True)
         choice = np.flatnonzero(answer.point[: self.count] > 0.5) if answer.found else None
         return answer.bound * self.size, answer.objective * self.size, choice

@@ -14,6 +14,7 @@ import pulp
 
 from siting import settings
 from siting.engine.clock import Clock
+from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.linear import STRICT
 from siting.engine.proof import Stopped
@@ -30,16 +31,7 @@ _IN_TIME = (
 )
 
 
-def solve_whole(
-    frame: Frame,
-    clock: Clock,
-    *,
-    gap: float,
-    threads: int,
-    seed: int,
-    solver: str,
-    start: Result | None,
-) -> Result:
+def solve_whole(frame: Frame, clock: Clock, effort: Effort, start: Result | None) -> Result:
     """Return the plan that a solver finds for the PuLP problem, with the solver's bound.
 
     `start`: a plan to start from, with its bound.
@@ -68,8 +60,8 @@ def solve_whole(
             for v, value in zip(variables, point, strict=False):
                 v.varValue = float(value)
             run = run_solver(
-                solver, prob, clock, gap=gap, threads=threads, seed=seed, start=len(point) > 0,
-                **STRICT,
+                effort.solver, prob, clock, gap=effort.gap, threads=effort.threads,
+                seed=effort.seed, start=len(point) > 0, **STRICT,
             )  # fmt: skip
             nodes += run.nodes
             bound = min(bound, run.bound)

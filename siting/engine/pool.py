@@ -18,9 +18,10 @@ from scipy import sparse
 from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.cut_model import Relaxed
+from siting.engine.effort import Effort
 from siting.engine.frame import Frame
-from siting.engine.incumbent import Incumbent, Options
-from siting.engine.linear import Answered, model_of, run_model
+from siting.engine.incumbent import Incumbent
+from siting.engine.linear import Answered, model_of, rows_of, run_model
 from siting.program.aims import MostWorth
 from siting.program.instance import Floats, Ints
 from siting.program.program import Program
@@ -62,7 +63,7 @@ class Pool:
     def __init__(self, program: Program, clock: Clock, *, threads: int, seed: int) -> None:
         self.clock, self.threads, self.seed = clock, threads, seed
         self.frame = Frame(program.without_aims().most_worth(), MostWorth())
-        self._incumbent = Incumbent(self.frame, clock, Options(0.0, threads, seed), None)
+        self._incumbent = Incumbent(self.frame, clock, Effort(0.0, threads=threads, seed=seed))
         self._incumbent.build()
         self._master = self._incumbent.master
         matrix = self._master.matrix
@@ -107,8 +108,7 @@ class Pool:
                 out.choice, out.value = choice, value
             if not self._cut(answer.point) or value < answer.objective - query.enough:
                 # Rounding errors in cuts may overrate this choice, so a row excludes it.
-                signs = np.full(self.count, -1.0)
-                signs[choice] = 1.0
+                signs = 2 * self.frame.values(choice) - 1
                 out.seen.append((np.arange(self.count), signs, -math.inf, len(choice) - 1.0))
         out.bound = max(out.bound, out.value)
         return out
@@ -126,16 +126,11 @@ class Pool:
         new = np.zeros(len(cuts) - len(self._idle), dtype=np.int64)
         self._idle = np.concatenate([self._idle, new])
         all_awake = len(cuts) <= settings.MANY_ROWS
-        awake = np.flatnonzero((self._idle <= settings.SLACK_ROUNDS) | all_awake)
+        awake = np.flatnonzero((self._idle <= settings.NODE_ROUNDS) | all_awake)
         here = (cuts[n] for n in awake.tolist())
         own: list[Condition] = [(cut.index, cut.value, -math.inf, cut.most) for cut in here]
         rows = [*own, *query.rows, *more]
-        start = np.cumsum([0, *(len(index) for index, *_ in rows)])
-        empty = np.zeros(0)
-        index = np.concatenate([empty.astype(np.int64), *(row[0] for row in rows)])
-        value = np.concatenate([empty, *(row[1] for row in rows)])
-        shape = (len(rows), len(query.goal))
-        extra = sparse.csr_array((value, index, start), shape=shape)
+        extra = rows_of([row[:2] for row in rows], len(query.goal))
         wide = sparse.csr_array(
             (matrix.a.data, matrix.a.indices, matrix.a.indptr),
             shape=(matrix.a.shape[0], len(query.goal)),

@@ -14,6 +14,7 @@ import numpy as np
 
 from siting import settings
 from siting.engine.clock import Clock
+from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.linear import STRICT, Answered, model_of, run_model
 from siting.engine.slack import Room
@@ -21,21 +22,17 @@ from siting.program.instance import Floats, Ints
 
 
 def solve_native(
-    frame: Frame, clock: Clock, start: Ints | None, *, gap: float, threads: int, seed: int,
-    nodes: int = 2**31 - 1,
-) -> Answered:  # fmt: skip
+    frame: Frame, clock: Clock, start: Ints | None, effort: Effort, nodes: int = 2**31 - 1
+) -> Answered:
     """Return HiGHS's solution of the whole integer program; `start`: a choice to start from."""
     m = frame.matrix
     model = model_of(
         frame.by_column, m.cost, m.lower, m.upper, m.row_lower, m.row_upper,
-        whole=np.arange(m.a.shape[1]) < frame.count, mip_rel_gap=gap, mip_abs_gap=0.0,
-        threads=threads, random_seed=seed, mip_max_nodes=nodes,
+        whole=np.arange(m.a.shape[1]) < frame.count,
+        start=None if start is None else frame.values(start), mip_rel_gap=effort.gap,
+        mip_abs_gap=0.0, threads=effort.threads, random_seed=effort.seed, mip_max_nodes=nodes,
         time_limit=max(clock.left_s, 0.01), **STRICT,
     )  # fmt: skip
-    if start is not None:
-        values = np.zeros(frame.count)
-        values[start] = 1.0
-        model.setSolution(frame.count, np.arange(frame.count, dtype=np.int32), values)
     return run_model(model, clock, whole=True)
 
 
@@ -139,7 +136,7 @@ class Dive:
             chosen.append(option)
             choice[frame.site[option]] = option
             share += self.room.share(option)
-            if share > settings.DIVE_STEP and taken[option] < settings.DIVE_WHOLE:
+            if share > settings.DIVE_STEP and taken[option] < settings.WHOLE_FROM[0]:
                 break
             fits = self.room.fits(choice, begun=True)[: frame.count]
         if not chosen:

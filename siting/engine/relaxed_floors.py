@@ -76,8 +76,7 @@ def viable(
     year = np.repeat(np.arange(len(by_year)), by_year)
     family = frame.matrix.family["gap"]
     gap = columns[family.start - family.stop :][at]
-    offer = frame.options.offer
-    need = np.where(offer >= 0, frame.program.instance.offer_cost[offer], 0.0)
+    need = frame.options.of_offers(frame.program.instance.offer_cost)
     assert frame.program.gap is not None
     shared = is_shared(cases_of(frame.program.instance, frame.program.gap))[sites]
     need_at = np.zeros(frame.sites)
@@ -126,8 +125,3 @@ def _own_lacks(frame: Frame, point: Floats) -> Floats:
     rows = frame.matrix.a[frame.matrix.family["gap"]].tocoo()
     site = frame.column_site[rows.col]
     return -np.bincount(site, rows.data * point[rows.col], frame.sites)
-
-
-def short_of(point: Floats, columns: Ints) -> float:
-    """Return the largest relative shortfall of any row, given values of all columns."""
-    return float(point[columns].max(initial=0.0))

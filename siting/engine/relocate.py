@@ -24,8 +24,7 @@ def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
     """
     alike = _Alike(frame)
     gain = _gains(frame, choice, point)
-    taken = np.zeros(frame.sites, dtype=bool)
-    taken[frame.site[choice]] = True
+    taken = np.bincount(frame.site[choice], minlength=frame.sites) > 0
     out = choice.copy()
     moved = np.zeros(len(choice), dtype=bool)
     order = np.argsort(-gain.data, kind="stable")
@@ -139,7 +138,7 @@ class _Alike:
     """Options that can replace another: no more expensive, no smaller, in the same years."""
 
     def __init__(self, frame: Frame) -> None:
-        instance, offer = frame.program.instance, frame.options.offer
+        instance = frame.program.instance
         self.worth = frame.matrix.cost
         # Amounts of each option that a replacement must not raise, must not lower, must match.
         more = [instance.offer_cost, instance.offer_subsidy]
@@ -150,9 +149,7 @@ class _Alike:
             case = cases_of(instance, frame.program.gap)
             same.append(np.where(is_shared(case), case, -1)[instance.offer_site])
         self.more, self.less, self.same = (
-            np.where(offer[:, :, None] >= 0, np.stack(told, axis=1)[offer], 0.0).reshape(
-                len(offer), len(told) * offer.shape[1]
-            )
+            np.concatenate([frame.options.of_offers(amount) for amount in told], axis=1)
             for told in (more, less, same)
         )
         self.order = np.argsort(frame.site, kind="stable")

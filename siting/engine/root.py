@@ -23,7 +23,7 @@ from siting.engine.first_plans import round_plans, round_viable, whole_stations
 from siting.engine.incumbent import Incumbent
 from siting.engine.pricing import bounds_on_drives
 from siting.engine.relax import Relaxation
-from siting.engine.relaxed_floors import short_of, softened
+from siting.engine.relaxed_floors import softened
 from siting.engine.station_bound import bound_at
 from siting.engine.windows import Windows
 
@@ -38,7 +38,7 @@ def search_root(inc: Incumbent) -> None:
             return
     if inc.choice is not None:
         inc.master.begin_at(inc.choice)
-    long = inc.heavy and inc.master.by_programs
+    long = inc.heavy and bool(inc.master.cutter.alone)
     slow = long or inc.frame.drawn_by_year
     cut(
         inc, settings.NODE_STALLED if long else settings.STALLED,
@@ -129,21 +129,21 @@ def relax(inc: Incumbent) -> None:
         if inc.frame.aim.of_drives and inc.frame.program.capacitated:
             priced = bounds_on_drives(
                 inc.frame, inc.clock, inc.choice,
-                gap=inc.options.gap, seed=inc.options.seed, best=inc.best,
+                gap=inc.effort.gap, seed=inc.effort.seed, best=inc.best,
             )  # fmt: skip
             if priced is not None:
                 inc.infeasible, inc.taken = priced.infeasible, priced.taken
                 inc.limit(priced.bound)
-            if inc.done or (inc.choice is not None and not inc.options.greedy):
+            if inc.done or (inc.choice is not None and not inc.greedy):
                 return
-        relaxation = Relaxation(inc.frame, inc.clock, seed=inc.options.seed)
+        relaxation = Relaxation(inc.frame, inc.clock, seed=inc.effort.seed)
         bound = relaxation.solve()
         inc.infeasible = bound == -math.inf
         inc.limit(bound)
         if inc.done or relaxation.found is None or not relaxation.found.optimal:
             return
         inc.taken = relaxation.taken
-        if inc.choice is not None and not inc.options.greedy:
+        if inc.choice is not None and not inc.greedy:
             return  # a dive would take as long again, and windows gain more
         choice = relaxation.dive(inc.room)
         if choice is not None:
@@ -162,11 +162,11 @@ def soften(inc: Incumbent) -> None:
             return
         windows = Windows(
             frame, served.point, inc.taken, inc.clock,
-            threads=inc.options.threads, seed=inc.options.seed,
+            threads=inc.effort.threads, seed=inc.effort.seed,
         )  # fmt: skip
         while not inc.clock.over and not windows.exhausted:
             windows.round()
-            if short_of(windows.point, columns) <= 1e-9:
+            if windows.point[columns].max(initial=0.0) <= 1e-9:  # the largest shortfall
                 inc.weighed(windows.choice)
                 if inc.choice is not None:
                     return

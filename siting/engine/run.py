@@ -33,10 +33,10 @@ def search(inc: Incumbent) -> None:
     begin(inc)
     if not inc.frame.count:
         return
-    if inc.options.briefly:
+    if inc.briefly:
         _briefly(inc)
         return
-    if inc.options.greedy:
+    if inc.greedy:
         _greedily(inc)
         return
     if inc.frame.matrix.a.shape[1] <= settings.WHOLE_FIRST and not inc.done:
@@ -53,7 +53,7 @@ def search(inc: Incumbent) -> None:
             small = inc.frame.matrix.a.shape[1] <= settings.WHOLE_LAST
             ended = inc.done or inc.lacks_options or inc.turns_ended != "done"
             if small and not ended:
-                _whole(inc, None)
+                _whole(inc, 2**31 - 1)
             inc.ended_in_time = inc.clock.over or inc.turns_ended == "yields"
 
 
@@ -73,7 +73,7 @@ def begin(inc: Incumbent) -> None:
     ends = settings.START_SHARE if inc.frame.program.gap is None else settings.MAIN_SHARE
     with inc.clock.phase("start", inc.until(ends)):
         # Once time is up, the greedy method also uses `first_plan`, which still builds a station.
-        greedy = inc.options.greedy and _in_any_money(inc) and not inc.clock.over
+        greedy = inc.greedy and _in_any_money(inc) and not inc.clock.over
         if greedy:
             _start_greedily(inc)
         if inc.choice is None or not greedy:
@@ -89,9 +89,7 @@ def _briefly(inc: Incumbent) -> None:
             improve(inc, inc.valuer.at(inc.frame.by_site(inc.choice)))
         return
     windows, turns = windows_of(inc), 0
-    while windows is not None and not inc.done and not windows.exhausted:
-        if turns >= inc.options.turns:
-            return
+    while windows is not None and not (inc.done or windows.exhausted or turns >= inc.turns):
         turn_of_windows(inc, windows)
         turns += 1
 
@@ -140,16 +138,12 @@ def _greedily(inc: Incumbent) -> None:
                 inc.keep_state(round_relaxed(valuer, inc.root.taken, least, inc.clock))
 
 
-def _whole(inc: Incumbent, nodes: int | None) -> None:
+def _whole(inc: Incumbent, nodes: int) -> None:
     """Let HiGHS solve the whole program from the incumbent."""
-    options = inc.options
     start = inc.choice
     while True:
         with inc.clock.phase("whole", inc.ends):
-            answer = solve_native(
-                inc.frame, inc.clock, start, gap=options.gap, threads=options.threads,
-                seed=options.seed, nodes=2**31 - 1 if nodes is None else nodes,
-            )  # fmt: skip
+            answer = solve_native(inc.frame, inc.clock, start, inc.effort, nodes)
         inc.nodes += answer.nodes
         if answer.infeasible:
             inc.infeasible = inc.choice is None
@@ -184,7 +178,7 @@ def result_of(inc: Incumbent) -> Result:
     stopped: Stopped = "time limit"
     if inc.clock.interrupted:
         stopped = "interrupted"
-    elif inc.options.greedy and not inc.clock.over:
+    elif inc.greedy and not inc.clock.over:
         stopped = "greedy ended"
     elif not inc.clock.over and not inc.ended_in_time:
         stopped = "node limit" if inc.turns_ended == "turns" else "solver stopped"

@@ -50,18 +50,16 @@ def reached_again(
     reached: Sequence[Reached],
     choice: Ints,
     *,
-    required: int = 0,
     by_cell: bool = False,
 ) -> tuple[Frame, Answered] | None:
     """Return an aim's frame in which a choice is feasible, and the choice's service, or None.
 
-    A solver may reach a value only within its tolerances. All values except the first `required`
-    ones may therefore worsen by a share, the first in `settings.LOSSES` with which the choice is
-    feasible. `by_cell`: whether to keep cells apart, and to try the tightest tolerances first.
+    A solver may reach a value only within its tolerances. All values may therefore worsen by a
+    share, the first in `settings.LOSSES` with which the choice is feasible. `by_cell`: whether to
+    keep cells apart, and to try the tightest tolerances first.
     """
     for loss in settings.LOSSES:
-        kept = [*reached[:required], *(lowered(one, loss) for one in reached[required:])]
-        frame = Frame(program, aim, kept, by_cell=by_cell)
+        frame = Frame(program, aim, [lowered(one, loss) for one in reached], by_cell=by_cell)
         for strict in (True, False) if by_cell else (False,):
             served = frame.serve(np.sort(choice), Clock(math.inf), strict=strict)
             if served.found:

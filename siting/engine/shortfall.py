@@ -21,7 +21,7 @@ from siting.engine.coarse import Measure
 from siting.engine.cuts import Cut, Cutter
 from siting.engine.frame import first_of_each
 from siting.engine.highs import run_native
-from siting.engine.linear import answered, model_of
+from siting.engine.linear import answered, model_of, rows_of
 from siting.program.instance import Flags, Floats, Ints
 
 # Families of rows for service and business cases.
@@ -64,7 +64,7 @@ class Shortfall:
         # A single measure is the objective. Several measures have a row each and share a shortfall,
         # the first column.
         self.single = len(self.measures) == 1
-        outer = sparse.vstack([row for _, row, _ in self.measures])
+        outer = rows_of([row for _, row, _ in self.measures], len(self.columns))
         self.cost = outer.toarray()[0] if self.single else np.zeros(len(self.columns))
         self.a = sparse.csc_array(inner if self.single else sparse.vstack([inner, outer]))
         n = self.a.shape[0]
@@ -111,7 +111,7 @@ class Shortfall:
         self.there = np.concatenate([self.there, new])
         self.known[new] = True
 
-    def _measures(self) -> list[tuple[Measure, sparse.csr_array, float]]:
+    def _measures(self) -> list[tuple[Measure, tuple[Ints, Floats], float]]:
         """Return each measure of the group with its row (over the columns) and its scale."""
         cutter, layout = self.cutter, self.layout
         out = []
@@ -145,8 +145,7 @@ class Shortfall:
                 value, unit = -share, 1.0
             scale = 1.0 / max(unit, 1e-300)
             place = np.searchsorted(self.columns, column)  # the columns are in order
-            row = (value * scale, place, [0, len(column)])
-            out.append((m, sparse.csr_array(row, shape=(1, len(self.columns))), scale))
+            out.append((m, (place, value * scale), scale))
         return out
 
     def _price_rows(self) -> dict[int, tuple[Ints, Ints]]:
@@ -333,16 +332,6 @@ class Shortfalls:
                     missed.append(one)
             left = missed
             self.missed |= bool(missed) and point is points[0]
-        return out
-
-    def of_worths(self, parts: Sequence[int], point: Floats) -> dict[int, list[Cut]]:
-        """Return the worth cuts of the given parts at a point, as far as time permits."""
-        endless = np.full(1 + max(m.column for m in self.cutter.measures), settings.ENDLESS)
-        mine = [one for one in self._programs(linked=False) if one.group[0] in parts]
-        cuts = self._at(point, endless, mine)
-        out = {one.group[0]: [cut] for one, cut in cuts if cut is not None}
-        for p in set(parts) - set(self.cutter.alone):  # no subproblem is needed
-            out[p] = self.cutter.of_worth(p, point)
         return out
 
     def _programs(self, *, linked: bool) -> list[Shortfall]:

@@ -43,8 +43,7 @@ class Room:
         upper = np.flatnonzero(np.isfinite(resources.at_most))
         most = np.maximum(resources.at_most[upper], 1e-12)
         scaled = sparse.diags_array(1.0 / most) @ resources.use[upper].maximum(0.0)
-        total: Floats = np.asarray(scaled.sum(axis=0)).ravel()
-        return total
+        return np.asarray(scaled.sum(axis=0)).ravel()
 
     def share(self, option: int) -> float:
         """Return the largest share of any limit that an option uses (in rows with many options)."""
@@ -54,8 +53,7 @@ class Room:
 
     def used(self, choice: Ints) -> tuple[Floats, Floats]:
         """Return a choice's use of rows with many options, and of rows with few."""
-        taken = np.zeros(self.count)
-        taken[choice[choice >= 0]] = 1.0
+        taken = np.bincount(choice[choice >= 0], minlength=self.count).astype(float)
         return self._dense @ taken, self._sparse @ taken
 
     def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
@@ -89,14 +87,13 @@ class Room:
             out[option[over]] = False
         return out
 
-    def changed(self, choice: Ints, *changes: int) -> Ints:
-        """Return a choice after changes; a change numbered beyond the last site has no effect."""
+    def changed(self, choice: Ints, change: int) -> Ints:
+        """Return a choice after a change."""
         out = choice.copy()
-        for change in changes:
-            if change < self.count:
-                out[self.site[change]] = change
-            elif change < self.count + self.sites:
-                out[change - self.count] = -1
+        if change < self.count:
+            out[self.site[change]] = change
+        else:
+            out[change - self.count] = -1
         return out
 
     def taking(self, choice: Ints, order: Iterable[int]) -> Ints:

@@ -17,12 +17,11 @@ from siting.engine.drives import goes, solve_drives
 from siting.engine.effort import Effort
 from siting.engine.frame import Frame, first_of_each
 from siting.engine.highs import highs_version
-from siting.engine.incumbent import Incumbent, Known, Options
+from siting.engine.incumbent import Incumbent, Known
 from siting.engine.milp import solve_whole
 from siting.engine.parallel import Task
 from siting.engine.prices import table_of
 from siting.engine.pricing import Priced, Pricing, bounds_on_drives, is_many
-from siting.engine.proof import Proof
 from siting.engine.relocate import moved, relocated_often
 from siting.engine.result import LeftOut, Result
 from siting.engine.run import begin, result_of, search
@@ -98,20 +97,13 @@ def solve(
 
 
 def chosen(
-    program: Program,
-    kept: Sequence[Reached] = (),
-    *,
-    time_limit_s: float,
-    threads: int = 2,
-    seed: int = 1,
-    method: Method = "exact",
-    start: Sequence[str] = (),
+    program: Program, *, time_limit_s: float, seed: int, start: Sequence[str]
 ) -> tuple[Program, Result]:
     """Solve a program's first aim to a gap of 0; return the best choice and a bound on all choices.
 
     The service is not computed, because that takes longer. The first item returned is the program
-    whose options the choice refers to; pricing may have narrowed its offers. `kept`: values of
-    other aims that the choice must reach; other arguments as for `solve`.
+    whose options the choice refers to; pricing may have narrowed its offers. The arguments are
+    those of `solve`.
 
     Raises
     ------
@@ -120,11 +112,11 @@ def chosen(
     SolveError
         If no plan was found within the time limit.
     """
-    effort = Effort(0.0, time_limit_s, threads, seed, method, drives_gap=0.0)
+    effort = Effort(0.0, time_limit_s, seed=seed, drives_gap=0.0)
     clock = Clock(time_limit_s)
     with clock.listening():
-        mine = _Solve(program, effort, clock, tuple(start), kept)
-        result = mine._searched(program.all_aims[0], kept)
+        mine = _Solve(program, effort, clock, tuple(start))
+        result = mine._searched(program.all_aims[0], ())
     return mine.program, result
 
 
@@ -132,14 +124,9 @@ class _Solve:
     """The aims of one program, solved in lexicographic order."""
 
     def __init__(
-        self,
-        program: Program,
-        effort: Effort,
-        clock: Clock,
-        start: tuple[str, ...],
-        before: Sequence[Reached] = (),
+        self, program: Program, effort: Effort, clock: Clock, start: tuple[str, ...]
     ) -> None:
-        self.program, self.effort, self.clock, self.before = program, effort, clock, before
+        self.program, self.effort, self.clock = program, effort, clock
         # The program with all offers, and the positions of the offers of `program` in it.
         self.whole = program
         self.kept: Ints = np.arange(len(program.instance.offer_ids))
@@ -204,15 +191,14 @@ class _Solve:
                 self.tree.stop()
 
     def _answered(self) -> Answer:
-        reached = list(self.before)
+        reached: list[Reached] = []
         aims = list(self.program.all_aims)
         first: tuple[Incumbent | None, float] = None, math.inf
         if self.choice is None:
             self._begin_alone()
         for n, aim in enumerate(aims):
             left = len(aims) - n - 1
-            more = settings.MAIN_SHARE * (1 - self.clock.share)
-            share = 1.0 if not left else self.clock.share + more
+            share = self.clock.share_of_rest(settings.MAIN_SHARE) if left else 1.0
             before = dict(self.clock.seconds)
             began = self.clock.elapsed_s
             now = self.clock.share
@@ -232,9 +218,8 @@ class _Solve:
                             raise
                 if not reached and self.effort.least_gain > 0:
                     result, self.left_out = trimmed(
-                        self.program, aim, result, self.clock,
-                        gap=self.effort.gap, least_gain=self.effort.least_gain,
-                    )  # fmt: skip
+                        self.program, aim, result, self.clock, self.effort
+                    )
             self.clock.seconds.pop("aim")
             seconds = {
                 k: v - before.get(k, 0.0)
@@ -261,12 +246,12 @@ class _Solve:
         if inc is None or inc.tree_turn is None or inc.done:
             return
         # Later aims may give up a share of this aim's gap; the bound must prove the rest.
-        inc.options = replace(inc.options, gap=(1 - settings.KEPT) * inc.options.gap)
+        inc.effort = replace(inc.effort, gap=(1 - settings.KEPT) * inc.effort.gap)
         if self.effort.threads == 1:
             return
         self.clock = self.clock.handed_on()
         self.effort = replace(self.effort, threads=self.effort.threads - 1)
-        inc.options = replace(inc.options, threads=1)
+        inc.effort = replace(inc.effort, threads=1)
         inc.master.use_threads(1)
         self.tree = Task(lambda _: go_on_with_tree(inc), inc.clock)
 
@@ -307,25 +292,25 @@ class _Solve:
         if gap is None or not gap.concessions or not large or self.effort.method == "greedy":
             return
         alone = replace(self.whole, gap=replace(gap, concessions={}))
-        mine = _Solve(alone, self.effort, self.clock, ())
+        offers = self._offers_in(alone, alone.all_aims[0], "start")
+        if offers is not None:  # the requirements may need concessions
+            self.choice = self._earliest(np.sort(offers))
+
+    def _offers_in(self, program: Program, aim: Aim, phase: str) -> Ints | None:
+        """Return the last offers of a plan of another program; None if no plan was found."""
+        mine = _Solve(program, self.effort, self.clock, ())
         try:
-            with self.clock.phase(
-                "start", self.clock.share + settings.START_SHARE * (1 - self.clock.share)
-            ):
-                aim = mine._prepared(alone.all_aims[0])
-                result = mine._searched(aim, ())
+            with self.clock.phase(phase, self.clock.share_of_rest(settings.START_SHARE)):
+                result = mine._searched(mine._prepared(aim), ())
         except (InfeasibleError, SolveError):
-            return  # the requirements may need concessions
-        offers = mine.whole.options.last[mine._in_whole(result.choice)]
-        self.choice = self._earliest(np.sort(offers))
+            return None
+        return mine.whole.options.last[mine._in_whole(result.choice)]
 
     def _searched(self, aim: Aim, reached: Sequence[Reached]) -> Result:
         """Return the result of one aim; if the aim is `cost to all`, move stations at the end."""
         if self.effort.method == "milp" or not aim.of_stations:
             return self._found(aim, reached)
-        with self.clock.within(
-            self.clock.share + (1 - settings.LAST_SHARE) * (1 - self.clock.share)
-        ):
+        with self.clock.within(self.clock.share_of_rest(1 - settings.LAST_SHARE)):
             result = self._found(aim, reached)
         return self._moved(aim, reached, result)
 
@@ -371,21 +356,19 @@ class _Solve:
         # For the cost to all, pricing gets most of the time: it provides the bound, and later steps
         # hardly improve a plan whose stations have been moved.
         share = 1 - settings.LAST_SHARE if aim.of_stations else settings.ROOT_SHARE
-        with self.clock.phase("pricing", self.clock.share + share * (1 - self.clock.share)):
+        with self.clock.phase("pricing", self.clock.share_of_rest(share)):
             whole, priced = self._priced(aim, reached)
         if priced is not None and priced.infeasible:
             raise InfeasibleError(Fault("program", "no plan meets all requirements"))
         gap, self.beyond = self._gap_of(aim), math.inf
         while True:
             frame = self._framed(aim, reached)
+            if priced is None:
+                return replace(self._solved(frame), bound=frame.sign * math.inf)
             options = self._in_whole(np.arange(frame.count))
-            known = None
-            if priced is not None:
-                taken = priced.taken[options]
-                known = Known(whole, options, priced.bound, taken, priced.at_most, priced.money)
+            taken = priced.taken[options]
+            known = Known(whole, options, priced.bound, taken, priced.at_most, priced.money)
             result = self._solved(frame, known)
-            if priced is None or known is None:
-                return replace(result, bound=frame.sign * math.inf)
             value, bound = frame.sign * result.value, frame.sign * result.bound
             if result.bounds is not None:
                 priced = self._tightened(priced, aim, result.bounds)
@@ -422,15 +405,15 @@ class _Solve:
         if self.choice is not None and aim.of_stations:
             start, _ = relocated_often(frame, start, self.clock)
         served = frame.serve(np.sort(start), self.clock) if len(start) else None
-        point = served.point if served is not None and served.found else None
+        point, best = None, -math.inf
+        if served is not None and served.found:
+            point, best = served.point, frame.signed(served.objective)
         some = start
         if self.program is not self.whole:  # options added by the pricing of earlier aims
             some = np.union1d(start, self._in_whole(np.arange(len(self.program.options))))
         pricing = Pricing(
             frame, self.clock, start=start, some=some, seed=self.effort.seed, served=point
         )
-        found = served is not None and served.found
-        best = frame.signed(served.objective) if served is not None and found else -math.inf
         priced = pricing.run(self._gap_of(aim), best)
         if not self.results and aim.of_worth:
             self.bounds = pricing.bounds
@@ -450,18 +433,13 @@ class _Solve:
         The plan for the last year, with all money granted by then, shows which stations a good plan
         has. A small program with only their offers then decides when to build them.
         """
-        clock = self.clock
-        last = _Solve(self.whole.only_last_year(), self.effort, clock, ())
-        try:
-            with clock.phase("last year", clock.share + settings.START_SHARE * (1 - clock.share)):
-                choice = last._in_whole(last._searched(aim, ()).choice)
-        except (InfeasibleError, SolveError):
+        last = self._offers_in(self.whole.only_last_year(), aim, "last year")
+        if last is None:
             return  # concessions or required stations may depend on the other years
         instance = self.whole.instance
-        offers = [last.whole.options.last[choice], np.flatnonzero(instance.offer_existing)]
-        self.kept = np.unique(np.concatenate(offers))
+        self.kept = np.union1d(last, np.flatnonzero(instance.offer_existing))
         self.program = replace(self.whole, instance=instance.with_offers(self.kept))
-        in_time = clock.phase("years", clock.share + settings.START_SHARE * (1 - clock.share))
+        in_time = self.clock.phase("years", self.clock.share_of_rest(settings.START_SHARE))
         with in_time, suppress(InfeasibleError):
             self.choice = self._solved(Frame(self.program, aim)).choice
 
@@ -496,11 +474,10 @@ class _Solve:
         the values reached; the frame then allows the smallest loss that makes the plan feasible.
         The value is signed so that more is better; it is -inf without a feasible plan.
         """
-        asked = len(self.before)  # number of values that any plan must reach
         of, choice = program or self.program, self.choice
         if choice is not None and of is not self.program:
             choice = self._in_whole(choice)
-        found = None if choice is None else reached_again(of, aim, reached, choice, required=asked)
+        found = None if choice is None else reached_again(of, aim, reached, choice)
         if found is None:
             return Frame(of, aim, reached), -math.inf
         frame, served = found
@@ -537,8 +514,7 @@ class _Solve:
         if out[-1].aim.of_drives:
             out.pop()  # so that the drives are still free to improve
         for n, one in enumerate(out):
-            asked = n < len(self.before)
-            if one.aim.of_worth and one is not reached[-1] and not asked:
+            if one.aim.of_worth and one is not reached[-1]:
                 others = [*out[:n], *out[n + 1 :], *self._drives_proven()]
                 frame, worth = self._frame(one.aim, others)
                 if math.isfinite(worth):
@@ -557,14 +533,11 @@ class _Solve:
 
     def _break_ties(self, reached: Sequence[Reached]) -> None:
         """Break ties by the least public money, if all aims are proven."""
-        effort, proven = (
-            self.effort,
-            all(
-                one.value == one.bound
-                or abs(one.bound - one.value)
-                <= max(settings.ARITHMETIC * abs(one.value), one.noise)
-                for _, one, _ in self.results
-            ),
+        effort = self.effort
+        proven = all(
+            one.value == one.bound
+            or abs(one.bound - one.value) <= max(settings.ARITHMETIC * abs(one.value), one.noise)
+            for _, one, _ in self.results
         )
         exact = effort.gap <= settings.ARITHMETIC and effort.method == "exact"
         if not exact or not proven or self.clock.over:
@@ -572,9 +545,8 @@ class _Solve:
         assert self.choice is not None
         with self.clock.phase("ties"):
             self.choice, self.exact_ties = break_ties(
-                self.program, reached, self.choice, self.clock,
-                threads=effort.threads, seed=effort.seed,
-            )  # fmt: skip
+                self.program, reached, self.choice, self.clock, effort
+            )
 
     def _prepared(self, aim: Aim) -> Aim:
         """Return the aim, with the bound on each scenario if the aim needs these bounds."""
@@ -600,29 +572,22 @@ class _Solve:
         )
 
     def _solved(self, frame: Frame, known: Known | None = None) -> Result:
-        effort = self.effort
-        if effort.method == "milp":
-            return solve_whole(
-                frame,
-                self.clock,
-                gap=self._gap_of(frame.aim),
-                threads=effort.threads,
-                seed=effort.seed,
-                solver=effort.solver,
-                start=self._begun(frame),
-            )
+        method, gap = self.effort.method, self._gap_of(frame.aim)
+        if method == "milp":
+            effort = replace(self.effort, gap=gap)
+            return solve_whole(frame, self.clock, effort, self._begun(frame, effort))
         large = frame.matrix.a.shape[1] > settings.WHOLE_FIRST
-        if effort.method == "exact" and large and self.choice is not None and goes(frame):
+        if method == "exact" and large and self.choice is not None and goes(frame):
             result = solve_drives(
-                frame, self.clock, self.choice, gap=self._gap_of(frame.aim), solved=self._run,
+                frame, self.clock, self.choice, gap=gap, solved=self._run,
                 bound=self._least_drives(frame, known),
             )  # fmt: skip
-            if self._gap_of(frame.aim) > 0 or self.clock.over:
+            if gap > 0 or self.clock.over:
                 return result
             # An exact proof needs the whole program.
             exact = self._run(frame, result.choice, 0.0)
             return replace(exact, bound=max(exact.bound, result.bound))
-        return self._run(frame, self.choice, self._gap_of(frame.aim), known=known)
+        return self._run(frame, self.choice, gap, known=known)
 
     def _least_drives(self, frame: Frame, known: Known | None) -> float:
         """Return a lower bound on drives, from a relaxation in a tenth of the time left."""
@@ -641,22 +606,20 @@ class _Solve:
         drives = aim.of_drives and self.effort.gap > 0
         return self.effort.drives_gap if drives else self.effort.gap
 
-    def _begun(self, frame: Frame) -> Result | None:
+    def _begun(self, frame: Frame, effort: Effort) -> Result | None:
         """Return a first plan and an immediate bound; None if no plan was found."""
-        options = Options(self._gap_of(frame.aim), self.effort.threads, self.effort.seed)
-        inc = self._worked(Incumbent(frame, self.clock, options, self.choice), begin)
+        inc = self._worked(Incumbent(frame, self.clock, effort, self.choice), begin)
         return None if inc.choice is None else result_of(inc)
 
     def _run(
         self, frame: Frame, start: Ints | None, gap: float, *, turns: float = math.inf,
         briefly: bool = False, known: Known | None = None,
     ) -> Result:  # fmt: skip
-        effort = self.effort
-        greedy = effort.method == "greedy"
-        options = Options(
-            gap, effort.threads, effort.seed, greedy, briefly, turns, self.yields_from
+        inc = Incumbent(
+            frame, self.clock, replace(self.effort, gap=gap), start, known,
+            briefly=briefly, turns=turns, yields_from=self.yields_from,
         )  # fmt: skip
-        self.inc = self._worked(Incumbent(frame, self.clock, options, start, known), search)
+        self.inc = self._worked(inc, search)
         return result_of(self.inc)
 
     def _worked(self, inc: Incumbent, work: Callable[[Incumbent], None]) -> Incumbent:
@@ -698,18 +661,11 @@ class _Solve:
         for aim, result, seconds in self.results:
             # Money, minutes and shares are never below zero.
             bound = max(result.bound, 0.0) if aim.less_is_better else result.bound
-            proof = Proof.of(
-                aim.value(answer),
-                bound,
-                gap_asked=self._gap_of(aim),
-                stopped=result.stopped,
-                unit=aim.unit(self.program.worth_unit),
-                maximise=not aim.less_is_better,
-                nodes=result.nodes,
-                seconds=seconds,
-                noise=result.noise,
-            )
-            proofs.append(AimProof(aim.name, proof))
+            proof = AimProof.of(
+                aim, answer, bound, gap_asked=self._gap_of(aim), stopped=result.stopped,
+                nodes=result.nodes, seconds=seconds, noise=result.noise,
+            )  # fmt: skip
+            proofs.append(proof)
         return replace(answer, proofs=tuple(proofs))
 
 

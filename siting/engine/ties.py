@@ -9,6 +9,7 @@ from scipy import sparse
 
 from siting import settings
 from siting.engine.clock import Clock
+from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.linear import STRICT, model_of, run_model
 from siting.program.aims import LeastMoney
@@ -18,13 +19,7 @@ from siting.program.program import Program
 
 
 def break_ties(
-    program: Program,
-    reached: Sequence[Reached],
-    choice: Ints,
-    clock: Clock,
-    *,
-    threads: int,
-    seed: int,
+    program: Program, reached: Sequence[Reached], choice: Ints, clock: Clock, effort: Effort
 ) -> tuple[Ints, bool]:
     """Return the choice of equal value with the least subsidy, least cost and lowest ids.
 
@@ -58,11 +53,9 @@ def break_ties(
             np.append(m.row_lower, np.full(len(rows), -np.inf)),
             np.append(m.row_upper, most),
             whole=np.arange(len(cost)) < frame.count,
-            mip_rel_gap=0.0, mip_abs_gap=0.0, threads=threads, random_seed=seed, **STRICT,
+            start=frame.values(choice), mip_rel_gap=0.0, mip_abs_gap=0.0,
+            threads=effort.threads, random_seed=effort.seed, **STRICT,
         )  # fmt: skip
-        start = np.zeros(frame.count)
-        start[choice] = 1.0
-        model.setSolution(frame.count, np.arange(frame.count, dtype=np.int32), start)
         answer = run_model(model, clock, whole=True)
         if not answer.optimal:
             return choice, False

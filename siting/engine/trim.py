@@ -13,6 +13,7 @@ import numpy as np
 
 from siting import settings
 from siting.engine.clock import Clock
+from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.marginal import Marginal
 from siting.engine.result import LeftOut, Result
@@ -23,18 +24,17 @@ from siting.program.program import Program
 
 
 def trimmed(
-    program: Program, aim: Aim, result: Result, clock: Clock, *, gap: float, least_gain: float
+    program: Program, aim: Aim, result: Result, clock: Clock, effort: Effort
 ) -> tuple[Result, LeftOut]:
     """Remove stations with too little gain; return the result and the stations removed.
 
     No station is removed if the program has years, coverage or a viability gap, if the aim is not
-    energy, or if the plan is not within the requested gap. `least_gain`: least gain per rupee
-    (kWh/day).
+    energy, or if the plan is not within the requested gap.
     """
     plain = aim.is_plain_worth and program.worth_unit == ENERGY_UNIT
     plain &= program.capacitated and program.gap is None and program.year_plan is None
-    lowest = result.bound / (1 + gap)
-    if not plain or least_gain <= 0 or gap <= settings.ARITHMETIC or result.value < lowest:
+    lowest = result.bound / (1 + effort.gap)
+    if not plain or effort.gap <= settings.ARITHMETIC or result.value < lowest:
         return result, LeftOut()
     frame = Frame(program, aim)
     floors = any(floor.share > 0 for floor in program.floors)
@@ -44,7 +44,7 @@ def trimmed(
 
     offers = program.instance.offer_ids[program.options.last[result.choice]]
     plan = Marginal(program, offers.tolist())
-    kept, worth = plan.without_the_least(least_gain, lowest, allowed, clock)
+    kept, worth = plan.without_the_least(effort.least_gain, lowest, allowed, clock)
     gone = np.setdiff1d(result.choice, kept)
     if not len(gone):
         return result, LeftOut()

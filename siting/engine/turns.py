@@ -40,7 +40,7 @@ def take_all_turns(inc: Incumbent) -> None:
         has_cuts = inc.root is not None or not inc.heavy
         tree_turn, tree_left = _tree_turns(inc)
         inc.tree_turn = tree_turn if has_cuts else None
-        programs = Step(_program_turns(inc), lambda: has_cuts, growth=settings.MORE_NODES)
+        programs = Step(_program_turns(inc), lambda: has_cuts, growth=settings.MORE)
         drawn = bool(inc.master.cutter.money)
         roundings = Step(_rounding_turns(inc), lambda: drawn or bool(inc.relaxations))
         makers = [roundings, crossings, windows]
@@ -60,7 +60,7 @@ def take_all_turns(inc: Incumbent) -> None:
     inc.turns_ended = take_turns(
         steps, inc.clock, left=lambda: inc.bound - inc.best,
         done=lambda: inc.done or (begun() and inc.lacks_options),
-        turns=inc.options.turns, yields=_too_slow(inc, makers, steps),
+        turns=inc.turns, yields=_too_slow(inc, makers, steps),
     )  # fmt: skip
 
 
@@ -85,8 +85,8 @@ def _too_slow(inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]) -> 
     clock, first, began_s = inc.clock, inc.bound - inc.best, inc.clock.elapsed_s
 
     def slow() -> bool:
-        left, asked = inc.bound - inc.best, inc.options.gap * abs(inc.best)
-        if clock.share < inc.options.yields_from or not math.isfinite(first):
+        left, asked = inc.bound - inc.best, inc.effort.gap * abs(inc.best)
+        if clock.share < inc.yields_from or not math.isfinite(first):
             return False
         if any(step.ready() and not step.work for step in makers):
             return False
@@ -162,7 +162,7 @@ def _starts(inc: Incumbent, optima: Sequence[Floats]) -> Iterator[Start]:
 def _program_turns(inc: Incumbent) -> Callable[[], bool]:
     """Return a function that solves the integer master problem and adds cuts at its optimum."""
     nodes = settings.PROGRAM_NODES
-    options, gap = inc.options, settings.PROGRAM_GAP * inc.options.gap
+    effort, gap = inc.effort, settings.PROGRAM_GAP * inc.effort.gap
 
     def solved() -> bool:
         nonlocal nodes
@@ -175,7 +175,7 @@ def _program_turns(inc: Incumbent) -> Callable[[], bool]:
         beyond, most = inc.hopeless(interest)
         bound, _, choice = inc.master.program(
             ~(hopeless | beyond), inc.choice, gap=gap, nodes=nodes,
-            threads=options.threads, seed=options.seed,
+            threads=effort.threads, seed=effort.seed,
         )  # fmt: skip
         inc.limit(max(bound, closed, most))
         if choice is None or inc.done:
@@ -187,14 +187,14 @@ def _program_turns(inc: Incumbent) -> Callable[[], bool]:
             state = inc.valuer.at(inc.frame.by_site(choice))
             improve(inc, fill(inc.valuer, state, inc.clock))
         if inc.best <= before:
-            nodes *= settings.MORE_NODES
+            nodes *= settings.MORE
         return nodes <= settings.MOST_NODES
 
     def turn() -> bool:
         before, began, more, worked = inc.best, inc.clock.work, True, 0.0
         with inc.clock.phase("programs", inc.ends):
             # If a choice is not a better plan, the cuts added at that choice lead to another.
-            while more and inc.best <= before and settings.MORE_NODES * worked <= settings.TURN:
+            while more and inc.best <= before and settings.MORE * worked <= settings.TURN:
                 more, worked = solved(), inc.clock.work - began
         return more
 
@@ -227,7 +227,7 @@ def _crossing_turns(inc: Incumbent) -> Callable[[], bool]:
             return False
         with inc.clock.phase("crossings"):
             while not inc.done and inc.plans.have_pairs(inc.choice):
-                _cross(inc, windows, inc.plans.take(inc.options.threads, inc.choice))
+                _cross(inc, windows, inc.plans.take(inc.effort.threads, inc.choice))
         return True
 
     return turn
@@ -252,7 +252,7 @@ def windows_of(inc: Incumbent) -> Windows | None:
         return None
     return Windows(
         inc.tight, served.point, inc.taken, inc.clock,
-        threads=inc.options.threads, seed=inc.options.seed,
+        threads=inc.effort.threads, seed=inc.effort.seed,
     )  # fmt: skip
 
 

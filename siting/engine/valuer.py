@@ -30,10 +30,9 @@ class State:
 
 def is_quick(frame: Frame, cutter: Cutter) -> bool:
     """Return whether choices can be evaluated without a linear program."""
-    parts = all(not p.capacitated or p.uniform is not None for p in cutter.parts)
-    plain = not frame.reached and frame.program.gap is None
+    plain = not cutter.alone and not frame.reached and frame.program.gap is None
     floors = any(floor.share > 0 for floor in frame.program.floors)
-    return parts and plain and not floors and frame.aim.goal(frame.layout) is not None
+    return plain and not floors and frame.aim.goal(frame.layout) is not None
 
 
 class Valuer:
@@ -92,8 +91,7 @@ class Valuer:
         key = (p, self.cutter.standing(p, choice))
         valued = self._cache.pop(key, None)
         if valued is None:
-            taken = np.zeros(self.count)
-            taken[choice[choice >= 0]] = 1.0
+            taken = self.frame.values(choice[choice >= 0])
             value, best = np.inf, np.zeros(0)
             for price in self.cutter.prices(p, taken, part.worth, None):
                 constant, amount = self.cutter.priced(p, part.worth, price)

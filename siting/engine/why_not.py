@@ -17,6 +17,7 @@ Source: J. Chinneck: Feasibility and Infeasibility in Optimization, Springer 200
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,7 +31,7 @@ from siting.engine.clock import Clock
 from siting.engine.effort import Effort
 from siting.engine.elastic import Elastic
 from siting.engine.frame import Frame
-from siting.engine.incumbent import Incumbent, Options
+from siting.engine.incumbent import Incumbent
 from siting.engine.linear import Answered
 from siting.engine.remedies import Line, Mend, bounded, mended, rounded
 from siting.engine.run import search
@@ -42,6 +43,8 @@ from siting.program.program import Program
 COLUMNS = ["requirement", "have", "need", "unit", "alone", "fix"]
 # Kinds of limits that require one station each; a program may have many limits of these kinds.
 DENSITY = {"square": "squares", "stretch": "stretches"}
+# A test may take the remaining time divided by this number.
+PARTS = len(settings.CONFLICT_STEPS)
 
 
 def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
@@ -89,24 +92,24 @@ def raise_why_not(program: Program, clock: Clock, effort: Effort) -> NoReturn:
 
 def _faults(program: Program, lines: Sequence[Line]) -> list[Fault]:
     """Return one fault per line, but a single fault for all squares or stretches."""
-    kinds = [limit.kind for limit in program.instance.limits]
-    alike: dict[str, list[Line]] = {}
-    for line in lines:
-        if line.one.block == "limit" and line.one.least:
-            alike.setdefault(kinds[line.one.place], []).append(line)
+    limits = program.instance.limits
+    count = Counter(limit.kind for limit in limits)
+    least = [line for line in lines if line.one.block == "limit" and line.one.least]
     # If a kind has a single limit, this limit keeps its own fault.
-    alike = {kind: mine for kind, mine in alike.items() if kinds.count(kind) > 1}
-    many = [id(x) for kind in DENSITY for x in alike.get(kind, [])]
-    out = [x.fault for x in lines if id(x) not in many]
+    alike = {
+        kind: [line for line in least if limits[line.one.place].kind == kind and count[kind] > 1]
+        for kind in DENSITY
+    }
+    many = [id(line) for mine in alike.values() for line in mine]
+    out = [line.fault for line in lines if id(line) not in many]
     money = any(line.one.block in ("budget", "year") for line in lines)
     for kind, things in DENSITY.items():
-        mine = alike.get(kind, [])
-        if mine:
-            whole = f"{kinds.count(kind):,} {things}"
+        if mine := alike[kind]:
+            whole = f"{count[kind]:,} {things}"
             rest = "the budget does" if money else "the other requirements do"
             what = f"is required in {whole}, but {rest} not allow all of them"
             fix = f"change the other requirements, or require fewer of these {things}"
-            names = tuple(program.instance.limits[x.one.place].name for x in mine)
+            names = tuple(limits[line.one.place].name for line in mine)
             out.append(Fault(f"a station in every {kind}", what, fix, names))
     return out
 
@@ -146,7 +149,7 @@ class _Diagnosis:
             suspects = sorted(self.elastic.priced(answer)) or self.all
             if not self.small:  # a partial result in case time runs out
                 given = self.given(answer, self.all)
-                joint = self.stepped(given, 0.0, len(settings.CONFLICT_STEPS))
+                joint = self.stepped(given, 0.0)
         elif not self.known and self.possible():
             return []
         with self.clock.phase("alone", settings.ROOT_SHARE):
@@ -199,29 +202,27 @@ class _Diagnosis:
 
     def clash(self, held: Collection[int]) -> bool:
         """Return whether the given requirements are proven incompatible."""
-        return self.ask(held, (), whole=self.small, parts=settings.CONFLICT_PARTS).infeasible
+        return self.ask(held, (), whole=self.small, parts=PARTS).infeasible
 
     def possible(self) -> bool:
         """Return whether there is a plan."""
-        sure, _ = self.planned(self.program, settings.CONFLICT_PARTS)
+        sure, _ = self.planned(self.program)
         if sure is None:
             what = "no feasible plan found, and infeasibility not proven"
             raise SolveError(Fault("time limit", what, "give it more time"))
         return sure
 
-    def planned(self, program: Program, parts: float) -> tuple[bool | None, Flags]:
+    def planned(self, program: Program) -> tuple[bool | None, Flags]:
         """Return whether there is a plan (None: time ran out), and which sites have stations."""
-        run = self.run(program, MostWorth(), settings.ENDLESS, parts)
-        standing = self.nowhere.copy()
+        run = self.run(program, MostWorth(), settings.ENDLESS, PARTS)
         if run.choice is None:
-            return (False if run.infeasible else None), standing
-        standing[run.frame.site[run.choice]] = True
-        return True, standing
+            return (False if run.infeasible else None), self.nowhere
+        return True, run.frame.by_site(run.choice) >= 0
 
     def run(self, program: Program, aim: Aim, gap: float, parts: float) -> Incumbent:
-        options = Options(gap, self.effort.threads, self.effort.seed)
+        effort = replace(self.effort, gap=gap, method="exact")
         with self.limited(parts) as clock:
-            incumbent = Incumbent(Frame(program, aim), clock, options, None)
+            incumbent = Incumbent(Frame(program, aim), clock, effort)
             search(incumbent)
         return incumbent
 
@@ -232,7 +233,7 @@ class _Diagnosis:
             blocks.setdefault(self.asked[k].block, []).append(k)
         groups: list[list[int]] = []
         for members in blocks.values():
-            large = len(members) > settings.CONFLICT_PARTS
+            large = len(members) > PARTS
             groups += [members] if large else [[k] for k in members]
         return sorted(groups, key=lambda members: (not set(members) & set(first), len(members)))
 
@@ -242,7 +243,7 @@ class _Diagnosis:
             for k in group:
                 untried = len(self.all) - len(self.mends)
                 others = [other for other in self.all if other != k]
-                self.mends[k] = self.mend(others, [k], min(untried, settings.CONFLICT_PARTS))
+                self.mends[k] = self.mend(others, [k], min(untried, PARTS))
         elif self.clash([k for k in self.all if k not in group]):
             self.mends.update(dict.fromkeys(group))
         else:
@@ -272,7 +273,7 @@ class _Diagnosis:
         if whole:
             least = given.get(first, least) if answer.optimal else least
             return Mend(given, *self.verified(answer, given), least)
-        return self.stepped(given, least, max(parts, len(settings.CONFLICT_STEPS)))
+        return self.stepped(given, least)
 
     def given(self, answer: Answered, aimed: Sequence[int]) -> dict[int, float]:
         """Return the excesses above 0; if there are none, an excess of 0 for `aimed[0]`."""
@@ -297,7 +298,7 @@ class _Diagnosis:
         excess = max(one.asked - run.best, 0.0)
         return Mend({k: excess}, {k: rounded(one, excess)}, self.nowhere, least)
 
-    def stepped(self, given: dict[int, float], least: float, parts: float) -> Mend:
+    def stepped(self, given: dict[int, float], least: float) -> Mend:
         """Try changes slightly above those of the relaxation; return the smallest with a plan."""
         best = Mend(given, {}, self.nowhere, least)
         for step in settings.CONFLICT_STEPS:
@@ -308,7 +309,7 @@ class _Diagnosis:
                 more = step * max(one.figure(excess), least)
                 figures[k] = rounded(one, excess + more, whole=True)
                 changed = one.changed(changed, figures[k], self.nowhere)
-            ok, standing = self.planned(changed, parts)
+            ok, standing = self.planned(changed)
             excess_of = {k: abs(self.asked[k].asked - v) for k, v in figures.items()}
             if ok is False and len(given) == 1:
                 least = max(least, *excess_of.values())

@@ -223,7 +223,7 @@ def _built(run: Explained, reasons: SiteReasons, row: pd.Series[Any], limit_s: f
     reasons.say("What it costs", _costs(row, served, lost))
     reasons.say("What limits it", _holds(*_in_reach(run, site), full=full))
     if reasons.state == "built":
-        best = run.marginal.best_elsewhere([site], count=1)
+        best = run.marginal.best_elsewhere([site])
         best = best.rename(columns={name: f"{name}_kwh_day" for name in ("value", "gain")})
         said = _next_best(run, best, lost)
         reasons.say("Next best place", said, next_best=best.to_dict("records"))

@@ -10,14 +10,15 @@ from program_cases import case_of, program_of
 from siting.engine.clock import Clock
 from siting.engine.construct import Sower
 from siting.engine.cut_model import CutModel, Relaxed
+from siting.engine.effort import Effort
 from siting.engine.first_plans import first_plan, sow, sow_at_prices
 from siting.engine.frame import Frame
-from siting.engine.incumbent import Incumbent, Options
+from siting.engine.incumbent import Incumbent
 from siting.program.program import Program
 
 
 def relaxed_plans(program):
-    plans = Incumbent(Frame(program, program.all_aims[0]), Clock(60.0), Options(0.005, 1, 1), None)
+    plans = Incumbent(Frame(program, program.all_aims[0]), Clock(60.0), Effort(0.005, threads=1))
     plans.build()
     root, bound = plans.master.tighten(50, 1e-6)
     return plans, root, bound
@@ -71,7 +72,7 @@ def test_a_first_plan_over_years_is_sown_at_the_prices_of_the_first_cuts(money):
     years = range(2027, 2031)
     program = Program(instance).years(dict.fromkeys(years, money), dict.fromkeys(years, wanted))
     frame = Frame(program, program.all_aims[0])
-    plans = Incumbent(frame, Clock(60.0), Options(0.005, 1, 1), None)
+    plans = Incumbent(frame, Clock(60.0), Effort(0.005, threads=1))
     plans.build()
     plans.heavy = True  # as in a city where no plan is filled and exchanged
     first_plan(plans)

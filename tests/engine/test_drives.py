@@ -13,8 +13,9 @@ from program_cases import case_of, program_of
 from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.construct import Sower
+from siting.engine.effort import Effort
 from siting.engine.frame import Frame
-from siting.engine.incumbent import Incumbent, Options
+from siting.engine.incumbent import Incumbent
 from siting.engine.pricing import Priced
 from siting.engine.relocate import relocated
 from siting.engine.solve import solve
@@ -187,7 +188,7 @@ def one_of_two():
 
 def test_of_stations_that_sell_as_much_the_one_amid_its_demand_is_sown(one_of_two):
     frame = Frame(Program(one_of_two), MostWorth())
-    plans = Incumbent(frame, Clock(60.0), Options(0.005, 1, 1), None)
+    plans = Incumbent(frame, Clock(60.0), Effort(0.005, threads=1))
     plans.build()
     sown = Sower(plans.master.cutter, plans.room).run(Clock(60.0))
     assert frame.site[sown].tolist() == [1]

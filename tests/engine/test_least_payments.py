@@ -8,6 +8,7 @@ from medium_cases import medium_case
 from program_cases import program_of
 
 from siting.engine.clock import Clock
+from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.least_payments import least_payments, with_least_payments
 from siting.engine.linear import model_of
@@ -72,7 +73,7 @@ def test_the_best_plan_pays_its_options_their_least(asked):
     frame = Frame(program, program.all_aims[0])
     wide = with_least_payments(frame)
     more = wide.matrix.a.shape[0] - frame.matrix.a.shape[0]
-    answer = solve_native(frame, Clock(20.0), None, gap=0.001, threads=1, seed=1)
+    answer = solve_native(frame, Clock(20.0), None, Effort(0.001, threads=1))
     assert answer.found
     rows = wide.matrix.a[frame.matrix.a.shape[0] :]
     assert (rows @ answer.point >= -1e-6).all()

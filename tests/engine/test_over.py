@@ -18,10 +18,11 @@ from siting.engine.construct import Sower
 from siting.engine.cover import covering_of
 from siting.engine.covering.run import run_covering
 from siting.engine.drives import solve_drives
+from siting.engine.effort import Effort
 from siting.engine.first_plans import first_plan, sow
 from siting.engine.frame import Frame
 from siting.engine.greedy import best_single
-from siting.engine.incumbent import Incumbent, Options
+from siting.engine.incumbent import Incumbent
 from siting.engine.master import Master
 from siting.engine.relax import Relaxation, solve_native
 from siting.engine.relaxed_floors import viable
@@ -88,7 +89,7 @@ def test_where_floors_are_hard_to_meet_no_time_is_an_error_in_words(features, me
 
 def test_sowing_ends_a_round_after_the_time(monkeypatch):
     frame = Frame(Program(grid_town(side=16, sites=60)), MostWorth())
-    plans = Incumbent(frame, OVER, Options(0.0, 1, 1), None)
+    plans = Incumbent(frame, OVER, Effort(0.0, threads=1))
     plans.build()
     taken = []
     take = Sower._take_best
@@ -106,7 +107,7 @@ def test_sowing_ends_a_round_after_the_time(monkeypatch):
 def test_where_what_is_sown_cannot_live_one_station_does(monkeypatch):
     instance = grid_town(side=14, sites=24)
     program = Program(instance).viability_gap(GapRule(margin_pkr=0.02, cap=0.9))
-    plans = Incumbent(Frame(program, MostWorth()), OVER, Options(0.0, 1, 1), None)
+    plans = Incumbent(Frame(program, MostWorth()), OVER, Effort(0.0, threads=1))
     plans.build()
     monkeypatch.setattr(sys.modules["siting.engine.first_plans"], "viable", lambda *_, **__: None)
     weighed = plans.weighed
@@ -133,7 +134,7 @@ class Scene:
             program = program.decay(LinearDecay(1, 6, 0.3), 8.5)
         self.program = program
         self.frame = Frame(program, MostWorth())
-        plans = Incumbent(self.frame, Clock(60.0), Options(0.0, 1, 1), None)
+        plans = Incumbent(self.frame, Clock(60.0), Effort(0.0, threads=1))
         plans.build()
         first_plan(plans)
         self.choice, self.valuer, self.room = plans.choice, plans.valuer, plans.room
@@ -170,13 +171,13 @@ def _drives(s):
 
 
 def _run(s):
-    inc = Incumbent(s.frame, OVER, Options(0.0, 1, 1), s.choice)
+    inc = Incumbent(s.frame, OVER, Effort(0.0, threads=1), s.choice)
     search(inc)
     return result_of(inc).stopped == "time limit"
 
 
 def _tree(s):
-    plans = Incumbent(s.frame, OVER, Options(0.0, 1, 1), None)
+    plans = Incumbent(s.frame, OVER, Effort(0.0, threads=1))
     tree = Tree(s.master, plans, OVER, lambda taken: None)
     tree.run(5)
     return tree.nodes == 0 and not tree.finished
@@ -194,12 +195,12 @@ def _relaxation(s):
 
 
 def _trimmed(s):
-    out, left = trimmed(s.program, MostWorth(), s.result, OVER, gap=0.9, least_gain=1e9)
+    out, left = trimmed(s.program, MostWorth(), s.result, OVER, Effort(0.9, least_gain=1e9))
     return out.choice.tolist() == s.choice.tolist() and left.offers == ()
 
 
 def _ties(s):
-    choice, exact = break_ties(s.program, s.reached, s.choice, OVER, threads=1, seed=1)
+    choice, exact = break_ties(s.program, s.reached, s.choice, OVER, Effort(threads=1))
     return choice.tolist() == s.choice.tolist() and not exact
 
 
@@ -236,9 +237,7 @@ STEPS = {
     "dive": lambda s: s.master.dive(s.taken, s.room) is None,
     "program": _program,
     "relaxation": _relaxation,
-    "native": lambda s: not solve_native(
-        s.frame, OVER, None, gap=0.0, threads=1, seed=1
-    ).optimal,
+    "native": lambda s: not solve_native(s.frame, OVER, None, Effort(0.0, threads=1)).optimal,
     "windows": _windows,
     "tree": _tree,
     "drives": _drives,
@@ -324,7 +323,7 @@ def test_a_search_ends_after_the_turns_it_gets(monkeypatch):
     instance = grid_town(side=14, sites=40)
     program = Program(instance).decay(LinearDecay(1, 6, 0.3), 8.5)
     frame = Frame(program, MostWorth())
-    inc = Incumbent(frame, Clock(600.0), Options(0.0, 1, 1, turns=0), None)
+    inc = Incumbent(frame, Clock(600.0), Effort(0.0, threads=1), turns=0)
     for phase in ("_whole", "search_root"):  # neither of which proves it
         monkeypatch.setattr(run, phase, lambda *_: None)
     search(inc)
@@ -357,7 +356,7 @@ def test_a_bound_is_never_below_the_plan_while_it_is_told():
     told = []
     plans = Incumbent(
         Frame(Program(grid_town(side=6, sites=4)), MostWorth()),
-        Clock(60.0, told.append), Options(0.0, 1, 1), None,
+        Clock(60.0, told.append), Effort(0.0, threads=1), None,
     )  # fmt: skip
     plans.build()
     plans.keep(np.array([0]), 10.0)

@@ -15,6 +15,7 @@ from program_cases import program_of
 from siting import settings
 from siting.engine import pricing
 from siting.engine.clock import Clock
+from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.relax import solve_native
 from siting.program.money import GapRule
@@ -107,7 +108,7 @@ def test_rows_of_sites_lower_the_bound_and_exclude_no_plan(asked, monkeypatch):
     monkeypatch.setattr(pricing, "site_rows", lambda *_: None)
     assert split < bound() - 1e-4 * abs(split)
     frame = Frame(program, program.all_aims[-1])
-    plan = solve_native(frame, Clock(20.0), None, gap=0.01, threads=1, seed=1)
+    plan = solve_native(frame, Clock(20.0), None, Effort(0.01, threads=1))
     assert plan.found
     assert frame.signed(plan.objective) <= split + 1e-6 * abs(split)
 
@@ -118,7 +119,7 @@ def test_options_of_no_better_plan_are_dropped_and_the_bound_holds(asked):
     rule, seed = asked
     program = program_of(medium_case((rule, "city floor", "then cost to all"), "plain", seed))
     frame = Frame(program, program.all_aims[-1])
-    plan = solve_native(frame, Clock(20.0), None, gap=0.01, threads=1, seed=1)
+    plan = solve_native(frame, Clock(20.0), None, Effort(0.01, threads=1))
     choice = np.flatnonzero(plan.point[: frame.count] > 0.5)
     best = frame.signed(plan.objective)
     every = np.arange(frame.count)

@@ -15,8 +15,9 @@ from engine.test_drives import grid_town
 from siting import settings
 from siting.engine import first_plans, root, turns
 from siting.engine.clock import Clock
+from siting.engine.effort import Effort
 from siting.engine.frame import Frame
-from siting.engine.incumbent import Incumbent, Known, Options
+from siting.engine.incumbent import Incumbent, Known
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
 from siting.engine.relaxed_floors import viable
@@ -120,7 +121,7 @@ def test_a_relaxation_spread_over_many_sites_is_rounded_with_all_of_them(
     monkeypatch, spread, at_once
 ):
     frame = frame_of("one year", 0)
-    inc = Incumbent(frame, Clock(60.0), Options(0.005, 1, 1), None)
+    inc = Incumbent(frame, Clock(60.0), Effort(0.005, threads=1))
     inc.build()
     asked = []
 
@@ -139,7 +140,7 @@ def test_a_relaxation_spread_over_many_sites_is_rounded_with_all_of_them(
 
 def test_a_plan_counts_if_the_time_ends_while_another_is_made_beside_it(monkeypatch):
     frame = frame_of("one year", 0)
-    inc = Incumbent(frame, Clock(60.0), Options(0.005, 2, 1), None)
+    inc = Incumbent(frame, Clock(60.0), Effort(0.005))
     inc.build()
     first = viable(frame, everything(frame), inc.clock)
     assert (least := inc.weighed(first[:1])) > 0
@@ -205,7 +206,7 @@ def test_roundings_take_the_latest_optimum_first_and_end_at_the_gap(monkeypatch)
     for choice in (best[:1], best, best[:2]):
         points.append(np.zeros(frame.count))
         points[-1][choice] = 1.0
-    inc = Incumbent(frame, Clock(60.0), Options(0.005, 1, 1), None)
+    inc = Incumbent(frame, Clock(60.0), Effort(0.005, threads=1))
     inc.build()
     inc.relaxations = [*points]
     inc.limit(frame.signed(frame.serve(best, inc.clock).objective))
@@ -216,7 +217,7 @@ def test_roundings_take_the_latest_optimum_first_and_end_at_the_gap(monkeypatch)
     assert np.sort(best[:1]).tobytes() not in inc.rounded
     # A turn ends after its number; a choice that was made before costs nothing.
     monkeypatch.setattr(settings, "ROUNDINGS", 1)
-    inc = Incumbent(frame, Clock(60.0), Options(0.0, 1, 1), None)
+    inc = Incumbent(frame, Clock(60.0), Effort(0.0, threads=1))
     inc.build()
     inc.relaxations = [*points]
     turn = turns._rounding_turns(inc)
@@ -233,7 +234,7 @@ def test_roundings_take_the_latest_optimum_first_and_end_at_the_gap(monkeypatch)
 
 def test_draws_follow_the_relaxation_and_end_once_they_repeat():
     frame = two_clusters()
-    inc = Incumbent(frame, Clock(60.0), Options(0.0, 1, 1), None)
+    inc = Incumbent(frame, Clock(60.0), Effort(0.0, threads=1))
     spread = np.full(frame.count, 0.26)  # a whole station in the first group, three quarters of one
     whole = np.zeros(frame.count)
     whole[[1, 5]] = 1.0
@@ -256,7 +257,7 @@ def test_a_large_program_with_a_known_relaxation_skips_the_cuts_of_the_root(monk
     taken[everything(frame)] = 0.3
     most, money = np.full(frame.count, 1e9), np.zeros(1)
     known = Known(frame, np.arange(frame.count), 1e9, taken, most, money)
-    inc = Incumbent(frame, Clock(60.0), Options(0.0, 1, 1), None, known)
+    inc = Incumbent(frame, Clock(60.0), Effort(0.0, threads=1), None, known)
     inc.build()
     inc.heavy = large
     cut = []
@@ -273,7 +274,7 @@ def scripted(monkeypatch, bounds, known_bound):
     if known_bound is not None:
         taken, most = np.zeros(frame.count), np.full(frame.count, math.inf)
         known = Known(frame, np.arange(frame.count), known_bound, taken, most, np.zeros(1))
-    inc = Incumbent(frame, Clock(60.0), Options(0.0, 1, 1), None, known)
+    inc = Incumbent(frame, Clock(60.0), Effort(0.0, threads=1), None, known)
     inc.build()
     left, asked = [*bounds], []
 
@@ -323,7 +324,7 @@ def test_a_plan_found_at_the_deadline_is_kept(monkeypatch):
     frame = frame_of("one year", 0)
     best = viable(frame, everything(frame), Clock(60.0))
     worth = frame.signed(frame.serve(best, Clock(60.0)).objective)
-    inc = Incumbent(frame, Clock(60.0), Options(0.0, 1, 1), None)
+    inc = Incumbent(frame, Clock(60.0), Effort(0.0, threads=1))
     inc.build()
     inc.weighed(best[:1])
     inc.clock.end()
@@ -347,7 +348,7 @@ def test_a_turn_of_crossings_ends_once_all_plans_were_crossed(money, monkeypatch
     best = viable(frame, everything(frame), Clock(60.0))
     every, most = np.arange(frame.count), np.full(frame.count, math.inf)
     known = Known(frame, every, math.inf, np.zeros(frame.count), most, np.array([money]))
-    inc = Incumbent(frame, Clock(60.0), Options(0.0, 1, 1), None, known)
+    inc = Incumbent(frame, Clock(60.0), Effort(0.0, threads=1), None, known)
     inc.build()
     inc.limit(inc.master.most)
     worth = inc.weighed(best)
@@ -381,7 +382,7 @@ def test_in_a_large_program_without_cuts_the_tree_waits_for_all_plans(large, mon
     frame = frame_of("one year", 0)
     every, most = np.arange(frame.count), np.full(frame.count, math.inf)
     known = Known(frame, every, math.inf, np.zeros(frame.count), most, np.zeros(1))
-    inc = Incumbent(frame, Clock(60.0), Options(0.0, 1, 1), None, known)
+    inc = Incumbent(frame, Clock(60.0), Effort(0.0, threads=1), None, known)
     inc.build()
     inc.heavy = large
     inc.limit(inc.master.most)

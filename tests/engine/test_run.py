@@ -17,7 +17,7 @@ from siting.engine import solve as solve_program
 from siting.engine.clock import Clock
 from siting.engine.effort import Effort
 from siting.engine.frame import Frame
-from siting.engine.incumbent import Incumbent, Options
+from siting.engine.incumbent import Incumbent
 from siting.engine.parallel import Task
 from siting.engine.schedule import Step
 from siting.engine.solve import _Solve
@@ -226,7 +226,7 @@ def test_turns_that_cannot_prove_the_gap_in_time_leave_it_to_the_next_aim(
     from_share, closes, worked, pace, slow
 ):
     frame = Frame(Program(grid_town()), MostWorth())
-    inc = Incumbent(frame, Clock(1_000.0), Options(0.001, 1, 1, yields_from=from_share), None)
+    inc = Incumbent(frame, Clock(1_000.0), Effort(0.001, threads=1), yields_from=from_share)
     inc.best, inc.bound = 100.0, 111.0
     windows, other = Step(lambda: False, work=worked), Step(lambda: False, pace=pace)
     too_slow = turns._too_slow(inc, [windows], [windows, other])
@@ -243,7 +243,7 @@ def test_time_that_the_last_aim_leaves_lowers_the_bound_of_the_first(monkeypatch
     best = solve_program(program.without_aims(), gap=0.0).proof.objective
     for beyond in (-math.inf, 1e6):
         inc = Incumbent(
-            Frame(program, program.aims[0]), Clock(60.0), Options(0.0, 1, 1, turns=1), None
+            Frame(program, program.aims[0]), Clock(60.0), Effort(0.0, threads=1), turns=1
         )
         run.search(inc)
         assert not inc.done
@@ -287,7 +287,7 @@ def test_a_tree_that_gets_stuck_beside_the_later_aims_loses_no_plan(monkeypatch)
     program = Program(Instance.from_tables(**hard_tables(sites=30, cells=120, budget=40.0)))
     program = program.most_worth().shortest_drives()
     frame = Frame(program, program.aims[0])
-    inc = Incumbent(frame, Clock(60.0), Options(0.0, 1, 1, turns=1), None)
+    inc = Incumbent(frame, Clock(60.0), Effort(0.0, threads=1), turns=1)
     run.search(inc)
     mine = _Solve(program, Effort(0.0, 60.0, 2, 1), inc.clock, ())
 

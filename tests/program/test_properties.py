@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from program_cases import FEATURES, case_of, combine, program_of
 
 from siting.engine.clock import Clock
+from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.milp import solve_whole
 from siting.engine.solve import solve
@@ -47,9 +48,8 @@ def first_aim(program):
 def whole(program, aim, *, by_cell):
     """Return the best value of one aim, rows of different cells merged or apart."""
     frame = Frame(program, aim, by_cell=by_cell)
-    options = {"gap": 0.0, "threads": 1, "seed": 1, "solver": "HiGHS", "start": None}
     try:
-        return [solve_whole(frame, Clock(60.0), **options).value]
+        return [solve_whole(frame, Clock(60.0), Effort(0.0, threads=1), None).value]
     except InfeasibleError:
         return None
 

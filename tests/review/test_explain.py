@@ -245,7 +245,7 @@ def test_losses_and_next_best_are_those_of_whole_assignments(seed, model):
     for site, lost in lost_without(program, chosen, sites).items():
         rest = [o for o in chosen if not o.startswith(f"{site}:")]
         assert lost == pytest.approx(served(chosen) - served(rest), abs=1e-6)
-        best = marginal.best_elsewhere([site], count=1)
+        best = marginal.best_elsewhere([site])
         spent = instance.offer_subsidy[instance.positions_of(rest)].sum()
         standing = {o.partition(":")[0] for o in rest} | {site}
         worths = [

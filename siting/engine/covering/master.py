@@ -167,15 +167,6 @@ def patches_of(covering: Covering, most: int) -> Ints:
     return np.unique(patch, return_inverse=True)[1].astype(np.int64)
 
 
-@dataclass(frozen=True, eq=False)
-class Cuts:
-    """The program with its cuts, its last optimum, and the best bound."""
-
-    model: PatchModel
-    found: Relaxed | None
-    bound: float
-
-
 def cut_down(
     covering: Covering,
     prices: Prices,
@@ -184,8 +175,11 @@ def cut_down(
     *,
     seed: int,
     hear: Callable[[float, Floats], bool] = lambda bound, taken: False,
-) -> Cuts:
-    """Solve the relaxed program in rounds, to a given relative accuracy; return its cuts."""
+) -> tuple[PatchModel, Relaxed | None, float]:
+    """Solve the relaxed program in rounds, to a given relative accuracy.
+
+    The result is the program with its cuts, its last optimum, and the best bound.
+    """
     patch = patches_of(covering, settings.PATCHES)
     model = PatchModel(covering, patch, clock, accuracy=accuracy, seed=seed)
     model.add_prices(prices.price[model.order] / model.size, np.arange(len(model.patches)))
@@ -194,7 +188,7 @@ def cut_down(
     for count in itertools.count():
         now = model.solve()
         if now is None:
-            return Cuts(model, relaxed, bound)
+            return model, relaxed, bound
         relaxed, bound = now, min(bound, now.bound)
         if count % settings.PLAN_EVERY == settings.PLAN_EVERY - 1 and hear(bound, relaxed.taken):
             break
@@ -205,4 +199,4 @@ def cut_down(
             break
     if relaxed is not None:
         hear(bound, relaxed.taken)
-    return Cuts(model, relaxed, bound)
+    return model, relaxed, bound

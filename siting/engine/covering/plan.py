@@ -115,9 +115,7 @@ class CoveringPlan:
         stands = self.slot >= 0
         if self.alone:
             return stands
-        taken = np.zeros(int(self.covering.group.max()) + 1, dtype=bool)
-        taken[self.covering.group[stands]] = True
-        return taken[self.covering.group]
+        return np.isin(self.covering.group, self.covering.group[stands])
 
     def addable(self) -> Flags:
         """Return whether each option fits the budget, adds weight and is not blocked."""
@@ -152,8 +150,7 @@ class CoveringPlan:
     # --- rows --------------------------------------------------------------------------------
 
     def _rows_of(self, k: int) -> Ints:
-        rows: Ints = self._row[self._start[k] : self._start[k + 1]]
-        return rows
+        return np.asarray(self._row[self._start[k] : self._start[k + 1]])
 
     def _pairs_of(self, rows: Ints) -> tuple[Ints, Ints]:
         """Return the options that cover the given rows, row by row, and how many cover each row."""
@@ -167,8 +164,7 @@ class CoveringPlan:
     def _weights_by_option(self, rows: Ints) -> Floats:
         option, length = self._pairs_of(rows)
         weights = np.repeat(self.covering.weight[rows], length)
-        out: Floats = np.bincount(option, weights, minlength=self.options)
-        return out
+        return np.asarray(np.bincount(option, weights, minlength=self.options))
 
     def _share(self, rows: Ints, slots: Ints, sign: float) -> None:
         """Add rows that only one slot covers to that slot's figures, or remove them (`sign` -1)."""

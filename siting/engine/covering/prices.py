@@ -110,8 +110,7 @@ class Prices:
         knapsack = Knapsack(covering.cost, covering.group, covering.budget)
         sold = np.asarray(covering.matrix.T @ self.price, dtype=float)
         left = knapsack.of_option(knapsack.left(sold, self.worth))
-        out: Floats = left - (sold - self.worth * covering.cost)
-        return out
+        return np.asarray(left - (sold - self.worth * covering.cost))
 
     def useless(self, covering: Covering, aim: float) -> Flags:
         """Return, for each option, whether every plan with it covers at most `aim`."""

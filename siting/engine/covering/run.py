@@ -22,7 +22,7 @@ import numpy as np
 from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.covering.covering import Covering
-from siting.engine.covering.master import Cuts, PatchModel, cut_down
+from siting.engine.covering.master import PatchModel, cut_down
 from siting.engine.covering.plan import CoveringPlan
 from siting.engine.covering.prices import Prices, tighten
 from siting.engine.covering.reduce import reduce_covering, with_options
@@ -122,14 +122,14 @@ class CoveringRun:
         if self.done:
             return
         with clock.phase("cuts"):
-            cuts = self._cut(prices)
-            if self.done or cuts.found is None:
+            model, found = self._cut(prices)
+            if self.done or found is None:
                 return
-            model = self._narrow(cuts.model, cuts.found)
+            model = self._narrow(model, found)
         if self.done:
             return
         with clock.phase("kicks"):
-            self._kick(settings.MORE_WORK * self._pairs)
+            self._kick(settings.MORE * settings.FIRST_WORK * self._pairs)
         if self.done:
             return
         with clock.phase("tree"):
@@ -202,7 +202,7 @@ class CoveringRun:
             if spent - found_at > max(settings.TIRED * spent, 4 * part):
                 break
 
-    def _cut(self, prices: Prices) -> Cuts:
+    def _cut(self, prices: Prices) -> tuple[PatchModel, Relaxed | None]:
         def hear(bound: float, taken: Floats) -> bool:
             self.limit(bound)
             if not self.done:
@@ -210,7 +210,10 @@ class CoveringRun:
             return self.done
 
         accuracy = max(settings.RELAXED_GAP * self.gap, settings.ARITHMETIC)
-        return cut_down(self.left.covering, prices, self.clock, accuracy, seed=self.seed, hear=hear)
+        model, found, _ = cut_down(
+            self.left.covering, prices, self.clock, accuracy, seed=self.seed, hear=hear
+        )
+        return model, found
 
     def plan_at(self, taken: Floats) -> None:
         """Make a plan from the options' values in a relaxed program."""
