@@ -470,7 +470,7 @@ def cells_by_year(
         got = rows.groupby("demand_id")["served_kwh_day"].sum()
         part = wanted[["cell_id", "vehicle_class", "demand_kwh_day"]].assign(
             served_kwh_day=wanted["demand_id"].map(got).fillna(0.0),
-            site_id=wanted["demand_id"].map(main).astype(object),
+            site_id=wanted["demand_id"].map(main).astype("str"),
         )
         part.insert(0, "year", year)
         parts.append(part)
