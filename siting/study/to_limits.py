@@ -253,7 +253,7 @@ def _shares_by_chargers(
     envelope_shares: dict[str, dict[str, float]] = {}
     for envelope, groups in envelopes.items():
         of_name = {
-            name: min(sum(of_group.get(group, 0.0) for group in set(groups)), 1.0)
+            name: min(sum(of_group.get(group, 0.0) for group in dict.fromkeys(groups)), 1.0)
             for name, of_group in share.items()
         }
         of_offer = names.map(of_name).astype(float)
