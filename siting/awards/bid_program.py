@@ -11,7 +11,7 @@ import pandas as pd
 
 from siting.awards.asks import Bid
 from siting.awards.bids import placed, read_bids
-from siting.config import Config
+from siting.config import Config, with_keys
 from siting.errors import ConfigError, Fault
 from siting.files import texts_of
 from siting.program.limits import Limit
@@ -110,19 +110,17 @@ def _config_of(
     config: Config, wanted: dict[str, dict[str, int]], gap: float, time_limit_s: float | None
 ) -> Config:
     """Return the configuration of an award, in which the subsidy of a bid is its ask."""
-    offers = config.offers
-    subsidy = offers.subsidy.model_copy(update={"rule": "share"})
-    asked = {"configurations": wanted, "sizes": None, "table_csv": None, "subsidy": subsidy}
-    solver: dict[str, float] = {"gap": gap}
+    keys: dict[str, object] = {
+        "offers.configurations": wanted,
+        "offers.sizes": None,
+        "offers.table_csv": None,
+        "offers.subsidy.rule": "share",
+        "program.then": ("least_money",),
+        "solver.gap": gap,
+    }
     if time_limit_s is not None:
-        solver["time_limit_s"] = time_limit_s
-    return config.model_copy(
-        update={
-            "offers": offers.model_copy(update=asked),
-            "program": config.program.model_copy(update={"then": ("least_money",)}),
-            "solver": config.solver.model_copy(update=solver),
-        }
-    )
+        keys["solver.time_limit_s"] = time_limit_s
+    return with_keys(config, keys)
 
 
 def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:

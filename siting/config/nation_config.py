@@ -23,6 +23,7 @@ from siting.config.fields import (
     YamlFile,
     did_you_mean,
 )
+from siting.config.forms import with_keys
 from siting.config.key_faults import dotted
 from siting.config.program import Years
 from siting.config.reading import Wrong, load, load_as
@@ -200,12 +201,9 @@ def _one_or_the_other(config: NationConfig, today: date | None) -> Iterator[Refu
 def _in_years(city: Config, nation: NationConfig) -> Config:
     if nation.years is None:
         return city
-    program = city.program.model_copy(update={"years": nation.years})
     # The default rule, `need`, cannot be divided by year.
     rule = city.offers.subsidy.rule or "share"
-    subsidy = city.offers.subsidy.model_copy(update={"rule": rule})
-    offers = city.offers.model_copy(update={"subsidy": subsidy})
-    return city.model_copy(update={"program": program, "offers": offers})
+    return with_keys(city, {"program.years": nation.years, "offers.subsidy.rule": rule})
 
 
 def _years(config: NationConfig, cities: Sequence[Config]) -> Iterator[Refusal]:

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from siting import settings
-from siting.config import Config, to_yaml
+from siting.config import Config, to_yaml, with_keys
 from siting.config.program import Envelope
 from siting.engine.prices import rupees_of
 from siting.errors import InfeasibleError, SitingError
@@ -91,15 +91,13 @@ class Ask:
     def of(self, config: Config) -> Config:
         """Return a city's configuration, adapted to the question."""
         program = config.program
-        limits = program.limits
         kept = {
             name: Envelope.model_construct(budget_pkr=pkr, charger_groups=groups, rule="ceiling")
             for name, (pkr, groups) in self.envelopes.items()
         }
-        limits = limits.model_copy(update={"envelopes": {**limits.envelopes, **kept}})
         more: dict[str, Any] = {
             "budget_pkr": self.budget_pkr,
-            "limits": limits,
+            "limits.envelopes": {**program.limits.envelopes, **kept},
             "alternatives": None,
             "min_served_share": max(program.min_served_share, self.least_share),
         }
@@ -107,18 +105,17 @@ class Ask:
             more["then"] = tuple(aim for aim in program.then or () if aim not in DRIVES)
         if program.years is not None:
             years = list(program.years.budgets_pkr)
-            by_year = {"budgets_pkr": dict(zip(years, self.money, strict=True))}
-            more["years"] = program.years.model_copy(update=by_year)
+            more["years.budgets_pkr"] = dict(zip(years, self.money, strict=True))
         if self.prices is not None:
-            gain: dict[str, Any] = {"per_million": self.prices[0] * MILLION, "rule": "always"}
+            more |= {"least_gain.per_million": self.prices[0] * MILLION, "then": ()}
+            more["least_gain.rule"] = "always"
             if program.years is not None:
                 # Reported energy is a mean over the years; the program has a weighted sum.
                 each = MILLION * math.fsum(weights_of(config))
-                gain["per_million_by_year"] = {
+                more["least_gain.per_million_by_year"] = {
                     year: price * each for year, price in zip(years, self.prices, strict=True)
                 }
-            more |= {"least_gain": program.least_gain.model_copy(update=gain), "then": ()}
-        return config.model_copy(update={"program": program.model_copy(update=more)})
+        return with_keys(config, {f"program.{key}": value for key, value in more.items()})
 
 
 Row = dict[str, Any]
@@ -233,9 +230,8 @@ def facts_of(study: Study) -> Row:
 
 def asked_of(config: Config, ask: Ask, limit_s: float, threads: int) -> Config:
     """Return a city's configuration for a question, with `limit_s` as its time limit."""
-    solver = {"time_limit_s": limit_s, "threads": min(threads, config.solver.threads)}
-    asked = ask.of(config)
-    return asked.model_copy(update={"solver": asked.solver.model_copy(update=solver)})
+    threads = min(threads, config.solver.threads)
+    return with_keys(ask.of(config), {"solver.time_limit_s": limit_s, "solver.threads": threads})
 
 
 def granted_ask(ask: Ask) -> Ask:

@@ -17,7 +17,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from siting import __version__, export
-from siting.config import Config, NationConfig, to_yaml
+from siting.config import Config, NationConfig, to_yaml, with_keys
 from siting.engine.proof import is_far
 from siting.errors import InputError
 from siting.files import read_layer
@@ -278,7 +278,6 @@ def _years(studies: Mapping[str, Config]) -> list[int]:
 def _hash(config: Config) -> str:
     years = config.program.years
     if years is not None:  # each question has its own money
-        asked = years.model_copy(update={"budgets_pkr": dict.fromkeys(years.budgets_pkr, 0.0)})
-        program = config.program.model_copy(update={"years": asked})
-        config = config.model_copy(update={"program": program})
+        nothing = dict.fromkeys(years.budgets_pkr, 0.0)
+        config = with_keys(config, {"program.years.budgets_pkr": nothing})
     return hashlib.sha256(to_yaml(config).encode()).hexdigest()

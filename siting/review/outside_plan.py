@@ -14,6 +14,7 @@ import pandas as pd
 import shapely
 
 from siting import roads
+from siting.config import with_keys
 from siting.errors import SHOWN_IDS, Fault, naming, refuse
 from siting.files import extent, read_layer, row_labels, rows_fault, texts_of
 from siting.program.limits import Limit
@@ -379,7 +380,7 @@ def _priced(
         wanted[name] = there.get(name, dict(counts))
     policy = "extend" if asked.existing_policy == "keep" else asked.existing_policy
     only = {"configurations": wanted, "sizes": None, "existing_policy": policy}
-    config = study.config.model_copy(update={"offers": asked.model_copy(update=only)})
+    config = with_keys(study.config, {f"offers.{key}": value for key, value in only.items()})
     here = candidates[candidates["site_id"].isin(set(new["site_id"]))]
     offers = study_of_sites(study, here.reset_index(drop=True), config).offers
     offers = offers[~offers["existing"].to_numpy(bool)]

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from siting import sites
-from siting.config import Config, SitesLayer, load
+from siting.config import Config, SitesLayer, load, with_keys
 from siting.errors import Fault, InputError, refuse
 from siting.export import with_units, write_csv
 from siting.files import read_layer
@@ -334,9 +334,8 @@ def _with_places(
     source = SitesLayer.model_construct(
         kind="layer", path=path.resolve(), name_column=name_column, source=ADDED
     )
-    config = study.config.candidates
-    candidates = config.model_copy(update={"sources": (*config.sources, source)})
-    study.config = study.config.model_copy(update={"candidates": candidates})
+    sources = (*study.config.candidates.sources, source)
+    study.config = with_keys(study.config, {"candidates.sources": sources})
     if added.empty:
         return study
     return study_with_sites(study, added, study_of_sites(study, added).offers, dropped)

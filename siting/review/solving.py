@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from siting.config import with_keys
 from siting.config.program import Alternatives
 from siting.engine.answer import Answer
 from siting.engine.fixed import plan_of
@@ -30,8 +31,7 @@ def with_budget(asked: Asked, budget_pkr: float) -> Asked:
     asked = replace(asked, limits=with_more_money(asked.limits, more))
     keys: dict[str, Any] = {"budget_pkr": float(budget_pkr)}
     if years is not None:
-        money = in_years(years.budgets_pkr, budget_pkr)
-        keys["years"] = years.model_copy(update={"budgets_pkr": money})
+        keys["years.budgets_pkr"] = in_years(years.budgets_pkr, budget_pkr)
     return with_program(asked, **keys)
 
 
@@ -50,9 +50,8 @@ def in_years(budgets_pkr: Any, budget_pkr: float) -> dict[int, float]:
 
 def effort_for(asked: Asked, time_limit_s: float, gap: float | None = None) -> Effort:
     """Return the settings of a solve with this time limit (s) and, if given, this gap."""
-    solver = asked.config.solver
-    keys = {"time_limit_s": time_limit_s, "gap": solver.gap if gap is None else gap}
-    return Effort(asked.config.model_copy(update={"solver": solver.model_copy(update=keys)}))
+    gap = asked.config.solver.gap if gap is None else gap
+    return Effort(with_keys(asked.config, {"solver.time_limit_s": time_limit_s, "solver.gap": gap}))
 
 
 def stored_answer(program: Program, outcome: Outcome) -> Answer:

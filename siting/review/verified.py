@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from siting.config import with_keys
 from siting.errors import (
     ConfigError,
     DownloadError,
@@ -227,8 +228,7 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
     facts = read_json(folder / "run.json")
     faults, again = list[Fault](), []
     with scratch_folder() as cache:
-        output = study.config.output.model_copy(update={"cache_dir": cache})
-        config = study.config.model_copy(update={"output": output})
+        config = with_keys(study.config, {"output.cache_dir": cache})
         stored = {name: getattr(study, name) for name, made in STAGES.items() if made.stored}
         for name in (name for name in stored if STAGES[name].stored in _FROM_TABLES):
             others = {other: table for other, table in stored.items() if other != name}
