@@ -274,28 +274,13 @@ OVER = 1e4
 # --- covering -----------------------------------------------------------------------------------
 
 PATCHES = 120  # number of patches into which the demand is divided; not measured
-COVERING_TOWARDS = 0.8  # step of the point of separation towards the optimum; not measured
-# If less than this share of the patches has a violated cut at that point, cuts are sought at the
-# optimum. Not measured.
-FEW_PATCHES = 0.1
 SUBGRADIENT_STEPS = 150  # steps for the prices of a covering; not measured
 SUBGRADIENT_PATIENCE = 12  # steps without a better bound before steps become shorter; not measured
-SUBGRADIENT_SHRINK = 0.6  # factor by which steps become shorter; not measured
-SUBGRADIENT_INERTIA = 0.7  # weight of the previous direction; not measured
 FIRST_WORK = 1_000  # work of kicks before the cuts, per pair; not measured
-NODE_WORK = 25  # work of kicks at each node of the tree, per pair; not measured
-# Fixed work of a change. Also the minimum number of pairs by which the two values above are
-# multiplied. Not measured.
+# Fixed work of a change. Also the minimum number of pairs by which the value above is multiplied.
+# Not measured.
 LEAST_WORK = 50_000
-# Kicks end once this share of their work has given no better plan. Not measured.
-TIRED = 0.5
-FEWEST_OUT = 3  # minimum number of options that a kick removes; not measured
 MOST_OUT = 10  # maximum number of options that a kick removes; not measured
-WORSE = 0.01  # a plan that is worse by less than this may be kicked next; not measured
-# Number of kicks without a better plan, after which the best plan is kicked next. Not measured.
-BACK_AFTER = 200
-# The program is rebuilt once no more than this share of its pairs remains. Not measured.
-NARROWER = 0.6
 # Tolerance when a bound is rounded down, as a multiple of the weights' common divisor.
 # Not measured.
 STEP_SURE = 0.01

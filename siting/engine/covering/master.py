@@ -8,9 +8,7 @@ bound ``t_g``, and are valid at any row prices ``0 <= p_i <= w_i``::
           sum of z_k over k in G <= 1,   sum of c_k z_k <= B,   0 <= z <= 1
 
 At a point ``z``, the tightest cut has ``p_i = w_i`` if ``z`` covers less than 1 of row ``i``, else
-``p_i = 0``. When cuts are added or slack cuts removed, HiGHS restarts from its last basis. Each
-round first seeks cuts at a point between the current optimum and a good inner point, because cuts
-are deeper there.
+``p_i = 0``. When cuts are added or slack cuts removed, HiGHS restarts from its last basis.
 
 Sources: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition for very large scale partial set
 covering and maximal covering location problems. European Journal of Operational Research 275
@@ -183,8 +181,8 @@ def cut_down(
     patch = patches_of(covering, settings.PATCHES)
     model = PatchModel(covering, patch, clock, accuracy=accuracy, seed=seed)
     model.add_prices(prices.price[model.order] / model.size, np.arange(len(model.patches)))
-    inner, bound = prices.taken, prices.bound
     relaxed: Relaxed | None = None
+    bound = prices.bound
     for count in itertools.count():
         now = model.solve()
         if now is None:
@@ -192,10 +190,7 @@ def cut_down(
         relaxed, bound = now, min(bound, now.bound)
         if count % settings.PLAN_EVERY == settings.PLAN_EVERY - 1 and hear(bound, relaxed.taken):
             break
-        mixed = settings.COVERING_TOWARDS * relaxed.taken + (1 - settings.COVERING_TOWARDS) * inner
-        inner = 0.5 * relaxed.taken + 0.5 * inner
-        few = model.cut_at(mixed, relaxed)[1] < settings.FEW_PATCHES * len(model.patches)
-        if few and not model.separate(relaxed):
+        if not model.separate(relaxed):
             break
     if relaxed is not None:
         hear(bound, relaxed.taken)

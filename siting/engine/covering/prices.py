@@ -129,7 +129,6 @@ def tighten(covering: Covering, least: float, clock: Clock, *, aim: float, steps
     # If no step improves the bound, these prices and their bound remain.
     best = Prices(np.zeros(len(weight)), float(weight.sum()), np.zeros(len(covering.cost)), 0.0)
     mean = np.zeros(len(covering.cost))
-    direction = np.zeros(len(weight))
     length, stalled = 1.0, 0
     for step in range(steps):
         most, taken, worth = knapsack.fill(np.asarray(across @ price, dtype=float))
@@ -147,13 +146,10 @@ def tighten(covering: Covering, least: float, clock: Clock, *, aim: float, steps
         slope[(price <= 0) & (slope > 0)] = 0.0
         slope[(price >= weight) & (slope < 0)] = 0.0
         if stalled >= settings.SUBGRADIENT_PATIENCE:
-            length, stalled, price = length * settings.SUBGRADIENT_SHRINK, 0, best.price
-            direction[:] = 0.0
-        kept = settings.SUBGRADIENT_INERTIA
-        direction = kept * direction + (1 - kept) * slope
-        size = float(direction @ direction)
+            length, stalled, price = length / 2, 0, best.price
+        size = float(slope @ slope)
         if size <= 1e-18:
             break
         far = length * max(bound - least, 1e-6 * abs(bound)) / size
-        price = np.clip(price - far * direction, 0.0, weight)
+        price = np.clip(price - far * slope, 0.0, weight)
     return best

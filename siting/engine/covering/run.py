@@ -170,11 +170,10 @@ class CoveringRun:
         return replace(prices, price=price, taken=prices.taken[less.option])
 
     def _narrow(self, model: PatchModel, relaxed: Relaxed) -> PatchModel:
-        """Remove options that are in no plan worth more than `proven_at`, if there are many."""
+        """Remove options that are in no plan worth more than `proven_at`."""
         left, whole = self.left, self.left.covering
         hopeless, closed = relaxed.hopeless(self.proven_at)
-        pairs = np.bincount(whole.option, minlength=len(hopeless))
-        if pairs[~hopeless].sum() > settings.NARROWER * pairs.sum():
+        if not hopeless.any():
             return model
         self._ruled_out = max(self._ruled_out, closed)
         inside = with_options(whole, ~hopeless)
@@ -199,7 +198,7 @@ class CoveringRun:
                 found_at = spent + part
                 self.weighed(self.kicks.best)
             spent += part
-            if spent - found_at > max(settings.TIRED * spent, 4 * part):
+            if spent - found_at > 4 * part:
                 break
 
     def _cut(self, prices: Prices) -> tuple[PatchModel, Relaxed | None]:
@@ -224,14 +223,12 @@ class CoveringRun:
         self.weighed(plan.chosen)
 
     def _grow(self, tree: Tree) -> None:
-        """Run the tree, with kicks between its nodes."""
+        """Run the tree, one node at a time."""
         while not self.done and not tree.finished:
             tree.run(1)
             if tree.nodes == self.nodes and not tree.finished:
                 return
             self.nodes = tree.nodes
-            if not self.done and self.kicks.run(settings.NODE_WORK * self._pairs, self.clock):
-                self.weighed(self.kicks.best)
 
 
 def run_covering(covering: Covering, clock: Clock, gap: float, seed: int) -> CoveringRun:

@@ -71,41 +71,29 @@ class Kicks:
     def __init__(self, plan: CoveringPlan, seed: int, worth: float = 0.0) -> None:
         self.plan, self.worth = plan, worth
         self.rng = np.random.default_rng(seed)
-        self._keep(plan.chosen, plan.value)
-
-    def _keep(self, chosen: Ints, value: float) -> None:
-        self.best, self.value = chosen, value
-        self._now, self._now_value = chosen, value
-        self._since = 0
+        self.best, self.value = plan.chosen, plan.value
 
     def go_on_from(self, chosen: Ints, value: float) -> None:
         """Continue from another plan if it is better."""
         if value > self.value + self.plan.noise:
-            self._keep(chosen, value)
+            self.best, self.value = chosen, value
 
     def run(self, work: float, clock: Clock, enough: float = np.inf) -> bool:
         """Kick until `work` is done or `enough` is reached; return whether the plan improved."""
         plan, before = self.plan, self.value
         until = plan.work + work
-        plan.move_to(self._now)
-        while plan.work < until and not clock.over and self.value < enough and len(self._now):
+        while plan.work < until and not clock.over and self.value < enough and len(self.best):
             self._kick(clock)
-            self._since += 1
-            if plan.value > self.value + plan.noise:
-                self._keep(plan.chosen, plan.value)
-            elif plan.value >= self._now_value - plan.noise or (
-                plan.value > self.value * (1 - settings.WORSE) and self.rng.random() < 0.3
-            ):
-                self._now, self._now_value = plan.chosen, plan.value
-            if self._since >= settings.BACK_AFTER:
-                self._keep(self.best, self.value)
+            # An equally good plan replaces the best one, so that the search moves on.
+            if plan.value >= self.value - plan.noise:
+                self.best, self.value = plan.chosen, max(plan.value, self.value)
         return self.value > before + plan.noise
 
     def _kick(self, clock: Clock) -> None:
         plan, rng = self.plan, self.rng
-        plan.move_to(self._now)
+        plan.move_to(self.best)
         stands = plan.chosen
-        out = min(int(rng.integers(settings.FEWEST_OUT, settings.MOST_OUT + 1)), len(stands))
+        out = min(int(rng.integers(1, settings.MOST_OUT + 1)), len(stands))
         gone = rng.choice(stands, out, replace=False)
         for k in gone.tolist():
             plan.drop(k)
