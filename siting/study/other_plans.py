@@ -95,10 +95,9 @@ def alternatives(
     """Return a table of near-optimal plans, and a table of their sites.
 
     The first plan is `first`. Each further plan differs from all plans before it; together they
-    take the time of `effort`. Columns of the
-    plans: ``plan``, ``worth``, ``unit``, ``bound``, ``gap``, ``status``, ``loss_share`` and
-    ``offers``. Columns of the sites: ``site_id``, ``plans`` (number of plans with a station there)
-    and ``share`` (share of the plans).
+    take the time of `effort`. Columns of the plans: ``plan``, ``worth``, ``unit``, ``bound``,
+    ``gap``, ``status``, ``loss_share`` and ``offers``. Columns of the sites: ``site_id``, ``plans``
+    (number of plans with a station there) and ``share`` (share of the plans).
     """
     plans, losses = [first], [0.0]
     best = first.proof

@@ -108,17 +108,13 @@ class PatchModel(CutModel):
 
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
         """Add the cuts that an optimum violates; return how many, or 0 if its bound is accurate."""
-        value, made = self.cut_at(relaxed.taken, relaxed)
-        return 0 if relaxed.bound - value <= self.accuracy * relaxed.bound else made
-
-    def cut_at(self, taken: Floats, relaxed: Relaxed) -> tuple[float, int]:
-        """Add the cuts at a point; return the weight covered and the number of cuts."""
-        covered = self.matrix @ taken
+        covered = self.matrix @ relaxed.taken
         value = np.add.reduceat(self.weight * np.minimum(covered, 1.0), self.edge[:-1])
         over = relaxed.point[self.count :] - value
         patches = np.flatnonzero(over > self.accuracy * settings.COVERING_UNITS / len(self.patches))
         self.add_prices(np.where(covered < 1 - settings.EXACT, self.weight, 0.0), patches)
-        return float(value.sum()) * self.size, len(patches)
+        left = relaxed.bound - float(value.sum()) * self.size
+        return 0 if left <= self.accuracy * relaxed.bound else len(patches)
 
     def bound_of(self, reduced: Floats, dual: Floats) -> float:
         """Return the bound from the duals alone, free of solver tolerances."""

@@ -209,10 +209,9 @@ class CoveringRun:
             return self.done
 
         accuracy = max(settings.RELAXED_GAP * self.gap, settings.ARITHMETIC)
-        model, found, _ = cut_down(
+        return cut_down(
             self.left.covering, prices, self.clock, accuracy, seed=self.seed, hear=hear
-        )
-        return model, found
+        )[:2]
 
     def plan_at(self, taken: Floats) -> None:
         """Make a plan from the options' values in a relaxed program."""
