@@ -219,7 +219,9 @@ MOST_VALUED = 60  # maximum number of changes that are valued one by one; not me
 # --- windows ------------------------------------------------------------------------------------
 
 FIRST_SIZE = 10  # number of sites in a window; not measured
-GROWTH = 1.6  # factor on the size of windows once all of one size have been tried; not measured
+# Factor on the size of windows, and of areas for the bound, once all of one size have been tried. A
+# turn of areas then takes this factor squared as long. Measured (row 18): 13, 35 and 85 s.
+GROWTH = 1.6
 SECONDS = 15.0  # maximum time to solve a window, a safeguard that seldom binds; not measured
 # Gap to which a window is solved. With decay, or if payments are decision variables, the first gap
 # is ten times this value. Measured: windows of four sites need 3 to 15 s for a gap of 0.2 % (row
@@ -232,17 +234,23 @@ BEST_SITES = 12
 
 # --- tree and turns -----------------------------------------------------------------------------
 
-FIRST_NODES = 30  # number of first nodes, at each of which plans are made; not measured
-PLAN_EVERY = 10  # later, number of nodes, rounds or iterations between two plans; not measured
+# Number of nodes, rounds or iterations between two plans; a tree makes plans at each of its first
+# nodes, up to this number. Measured: with 30 first nodes, the embedded city has the same plans for
+# seeds 1 to 3.
+PLAN_EVERY = 10
 # Maximum number of kinds of station that are counted, and of counts on which branching is tried at
 # a node. Not measured.
 MOST_COUNTS = 40
 ROUNDS = 6  # rounds of windows, or of the root's cuts, in a turn; not measured
-# Two plans that differ at more sites than this are crossed in areas of a quarter of this number of
-# sites. Measured (row 18, 390 sites): areas of 10 and 15 sites give equally good plans; areas of 30
-# and 60 sites take longer. In the embedded city (33 to 53 sites), areas of 15 and 30 sites give
-# plans that are 1.2 % worse than crossing all sites at once.
-CROSSED = 60
+# Number of sites in an area. Plans are built area by area, and areas bound all plans. Measured
+# (row 18, PKR 0): a built plan serves 84,400 kWh/day with 15 sites, 84,700 with 22 in twice the
+# time, and 84,000 with 8.
+AREA = 15
+# Two plans that differ at more sites are crossed by areas of this number of sites. Measured (row
+# 18, PKR 0): plans of 84,518 and 84,420 kWh/day give 84,884 by areas of 50 sites in 17 s, 85,089 by
+# 100 in 21 s and 85,084 by 130 in 23 s. By 15 sites, two other plans gained a fifth as much as at
+# once. Two plans that differ at 402 sites gave nothing in 60 s without areas.
+CROSSED = 100
 # Before each area, the price of money is set to its price in the relaxation, multiplied by (share
 # of the budget used) ** SCARCITY. Measured (row 18, six crossings): with PKR 20 m, 84,502 kWh/day
 # at 3 and 84,418 at 1; with PKR 200 m, 90,333 at 3 and 89,859 at 10. A fixed price of half that in
@@ -255,8 +263,10 @@ TURN = 2e9
 PROGRAM_GAP = 0.6  # integer master problem's gap (share of the gap); CPU time alike from 0.2 to 0.8
 # Maximum number of nodes in the first turn of this program, and in a window. Not measured.
 PROGRAM_NODES = 100
-# Factor on this number for the next turn, and on the work of kicks before the cuts for that after
-# them. Not measured.
+# Factor on this number for the next turn, on the work of kicks before the cuts for that after them
+# (neither is measured), and on the work of another plan built by areas. Measured (row 18, PKR 0, 20
+# and 1,000 m): a second such plan and its crossing gained 459, 917 and 330 kWh/day, a third 92, 0
+# and 28.
 MORE = 4
 MOST_NODES = 5_000  # number of nodes above which this program gets no further turn; not measured
 

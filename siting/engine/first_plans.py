@@ -17,7 +17,9 @@ from siting.engine.incumbent import Incumbent
 from siting.engine.parallel import in_parallel
 from siting.engine.relaxed_floors import viable
 from siting.engine.search import exchange, fill, round_relaxed
+from siting.engine.station_bound import row_prices
 from siting.engine.valuer import State
+from siting.engine.windows import Windows
 from siting.program.instance import Floats, Ints
 
 
@@ -156,6 +158,26 @@ def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
         for plan in in_parallel(some, inc.clock):
             if plan is not None:
                 inc.plans.add(plan, inc.weighed(plan, late=True))
+
+
+def build(inc: Incumbent, nth: int = 0) -> None:
+    """Build a plan area by area at the prices of a relaxation, if its areas are solved quickly.
+
+    `nth`: plans with different numbers differ.
+    """
+    frame = inc.frame
+    slow = not frame.layout.by_pair or frame.drawn_by_year
+    if inc.prices is None or frame.reached or slow:
+        return
+    nothing = np.zeros(frame.matrix.a.shape[1])
+    windows = Windows(
+        inc.tight, nothing, inc.taken, inc.clock,
+        threads=inc.effort.threads, seed=inc.effort.seed + nth,
+    )  # fmt: skip
+    windows.build(row_prices(inc.tight, inc.prices))
+    choice, value = take(inc, windows.choice)
+    inc.plans.add(choice, value)
+    inc.built = math.isfinite(value)
 
 
 def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]:

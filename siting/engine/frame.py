@@ -18,7 +18,7 @@ from siting.engine.highs import run_native
 from siting.engine.linear import STRICT, Answered, answered, model_of, run_model
 from siting.program.aims import Aim
 from siting.program.instance import Flags, Floats, Ints
-from siting.program.matrix import Reached
+from siting.program.matrix import Matrix, Reached
 from siting.program.program import Program
 
 
@@ -99,6 +99,41 @@ class Frame:
         """The matrix by columns."""
         return sparse.csc_array(self.matrix.a)
 
+    @cached_property
+    def rows_by_site(self) -> sparse.csr_array:
+        """A matrix of rows and sites, with an entry of 1 if a column of the site is in the row."""
+        column = np.flatnonzero(self.column_site >= 0)
+        at = np.ones(len(column)), (column, self.column_site[column])
+        shape = (self.matrix.a.shape[1], self.sites)
+        out = sparse.csr_array(abs(self.matrix.a) @ sparse.csr_array(at, shape))
+        out.data[:] = 1.0
+        return out
+
+    def areas(self, sites: Ints, size: int, near: sparse.csr_array | None = None) -> list[Ints]:
+        """Return areas of up to `size` sites that share demand, from the edge to the centre.
+
+        `near`: demand shared by each pair of sites, by default all of it.
+        """
+        near = self.shared_demand if near is None else near
+        left, out = np.zeros(self.sites, dtype=bool), []
+        left[sites] = True
+        rest = near @ left.astype(float)  # demand that each site shares with the sites left
+        while left.any():
+            area: list[int] = []
+            shared = np.zeros(self.sites)  # demand shared with the area
+            while left.any() and len(area) < size:
+                score = shared / np.maximum(rest, settings.SIGNIFICANT) if area else -rest
+                j = int(np.where(left, score, -np.inf).argmax())
+                if area and not shared[j]:
+                    break
+                area.append(j)
+                left[j] = False
+                entries = slice(near.indptr[j], near.indptr[j + 1])
+                shared[near.indices[entries]] += near.data[entries]
+                rest[near.indices[entries]] -= near.data[entries]
+            out.append(np.sort(np.array(area)))
+        return out
+
     def rows_of(self, *families: str) -> Ints:
         """Return the rows of the given families of the matrix."""
         spans = [self.matrix.family.get(one, slice(0, 0)) for one in families]
@@ -111,14 +146,21 @@ class Frame:
 
     def with_rows(self, rows: sparse.csr_array, least: Floats) -> Frame:
         """Return the frame with extra rows that all plans satisfy; `least`: their lower limits."""
-        m, out = self.matrix, copy(self)
+        m = self.matrix
         wide = sparse.csr_array((rows.data, rows.indices, rows.indptr), (len(least), m.a.shape[1]))
-        out.matrix = replace(
+        more = replace(
             m, a=sparse.csr_array(sparse.vstack([m.a, wide])),
             row_lower=np.concatenate([m.row_lower, least]),
             row_upper=np.concatenate([m.row_upper, np.full(len(least), np.inf)]),
         )  # fmt: skip
-        vars(out).pop("by_column", None)
+        return self.with_matrix(more)
+
+    def with_matrix(self, matrix: Matrix) -> Frame:
+        """Return the frame with another matrix, without cached values of the old one."""
+        out = copy(self)
+        out.matrix = matrix
+        for one in ("by_column", "column_site", "rows_by_site"):
+            vars(out).pop(one, None)
         return out
 
     def of_demand(self, values: Floats) -> Floats:

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from siting import settings
+from siting.engine.area_bound import AreaBound
 from siting.engine.clock import Clock
 from siting.engine.cut_model import Relaxed
 from siting.engine.effort import Effort
@@ -24,7 +25,7 @@ from siting.engine.parts import parts_of
 from siting.engine.plans import Plans
 from siting.engine.schedule import Ended
 from siting.engine.slack import Room
-from siting.engine.station_bound import Bounds
+from siting.engine.station_bound import Bounds, Prices
 from siting.engine.valuer import State, Valuer, is_quick
 from siting.program.instance import Flags, Floats, Ints
 
@@ -42,7 +43,8 @@ class Known:
     bound: float
     taken: Floats  # value of each current option
     at_most: Floats
-    money: Floats  # price of a rupee in the unit of the aim, by year
+    prices: Prices
+    areas: AreaBound | None = None
 
     def promising(self, at_most: Floats, enough: float) -> Ints:
         """Return the missing options that a plan above `enough` may use; none if there are many.
@@ -84,6 +86,7 @@ class Incumbent:
         self.flat_rounds = 0.0  # successive rounds of cuts that hardly lowered the root's bound
         self.relaxations: list[Floats] = []  # option values at earlier root optima, to be rounded
         self.plans = Plans()  # plans from different starts, to be crossed
+        self.built = False  # whether there is a plan built area by area
         self.rounded: set[bytes] = set()  # choices from which plans have been made
         self.bounds: Bounds | None = None  # bounds at the prices of the root
         self.at_most: Floats = np.full(frame.count, math.inf)  # bound on plans with each option
@@ -115,11 +118,11 @@ class Incumbent:
         return with_least_payments(self.frame)
 
     @property
-    def price_of_money(self) -> Floats:
-        """Price of a rupee in the unit of the aim, by year; empty if unknown."""
+    def prices(self) -> Prices | None:
+        """The prices behind the best bound at the root, or of a known relaxation."""
         if self.bounds is not None:
-            return self.bounds.prices.money
-        return np.zeros(0) if self.known is None else self.known.money
+            return self.bounds.prices
+        return None if self.known is None else self.known.prices
 
     @property
     def greedy(self) -> bool:
@@ -258,6 +261,8 @@ class Incumbent:
         if self.known is None or self.bounds is None or self.choice is None:
             return False
         at_most = np.minimum(self.known.at_most, self.bounds.at_most)
+        if self.known.areas is not None:
+            at_most = np.minimum(at_most, self.known.areas.at_most)
         enough = self.above(max((1 - settings.KEPT) * self.effort.gap, settings.ARITHMETIC))
         enough = max(enough, self.bound - settings.ARITHMETIC * abs(self.bound))
         return len(self.known.promising(at_most, enough)) > 0

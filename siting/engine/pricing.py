@@ -15,7 +15,8 @@ an optimum of the whole program.
 
 For drives, the rounds also add rows that the relaxation violates: links (`siting.engine.flows`),
 rounded floors, and rows of sites (`siting.engine.station_bound`). They also compute the bound by
-sites.
+sites. In a large program, integer programs of areas (`siting.engine.area_bound`) take the place of
+these rows.
 
 Sources: M. Lübbecke, J. Desrosiers: Selected topics in column generation. Operations Research 53
 (2005), 1007-1023. R. Baldacci, N. Christofides, A. Mingozzi: An exact algorithm for the vehicle
@@ -32,6 +33,7 @@ import numpy as np
 from scipy import sparse
 
 from siting import settings
+from siting.engine.area_bound import AreaBound
 from siting.engine.clock import Clock
 from siting.engine.cuts import Cutter
 from siting.engine.flows import Flows
@@ -45,7 +47,6 @@ from siting.engine.station_bound import (
     BySites,
     Prices,
     bound_by,
-    price_of_money,
     site_rows,
 )
 from siting.program.instance import Flags, Floats, Ints
@@ -68,7 +69,8 @@ class Priced:
     taken: Floats  # value of each option, 0 to 1
     bound: float  # bound on any plan
     at_most: Floats  # bound on any plan with the option
-    money: Floats  # price of a rupee in the unit of the aim, by year
+    prices: Prices
+    areas: AreaBound | None = None
     infeasible: bool = False
 
     def or_less(self, bound: float, at_most: Floats) -> Priced:
@@ -81,6 +83,7 @@ class Pricing:
     """The relaxation of one aim, over the options added so far.
 
     `start`: options of known plans, which are never dropped; `some`: options to begin with;
+    `threads`: number of areas solved at the same time;
     `served`: values of all columns under a known plan, whose energies above 0 are included from the
     beginning.
     """
@@ -93,10 +96,13 @@ class Pricing:
         start: Ints,
         some: Ints,
         seed: int,
+        threads: int = 1,
         served: Floats | None = None,
     ) -> None:
         frame = with_least_payments(frame)
-        self.frame, self.clock, self.seed = frame, clock, seed
+        self.frame, self.clock, self.seed, self.threads = frame, clock, seed, threads
+        # Elsewhere cuts give better bounds, or programs of areas are slow.
+        self.by_areas = frame.large and not frame.drawn_by_year
         m = self.matrix = frame.matrix
         self.a = frame.by_column
         self.count = frame.count
@@ -124,6 +130,7 @@ class Pricing:
         self.price = self.last_price = self.center = np.zeros(m.a.shape[0])
         self.link_price = np.zeros(len(self.flows.site))
         self.lowest = math.inf  # the best bound by sites, at the prices `center`
+        self.by: BySites | None = None  # the same bound with its data
         self.bounds: Bounds | None = None  # bounds by sites, without links, and their prices
         # Rows of one site (at most 0) that fractional options may violate, and their prices.
         self.of_sites = sparse.csr_array((0, m.a.shape[1]))
@@ -209,21 +216,45 @@ class Pricing:
         known plan, signed so that more is better. Options that no better plan uses are dropped.
         """
         known = self._rounds(gap, best)
-        if known is None or known.infeasible or not self.frame.layout.by_pair or self.links:
+        if known is None or known.infeasible or not self.frame.layout.by_pair:
             return known
+        if self.links:
+            return self._lowered(known, gap, best)
         by_sites = bound_by(self.frame, self.cutter, self.last_price, self.clock, self.live)
         self.bounds = self._with_prices(by_sites)
+        if self.by_areas:
+            known = replace(
+                known, areas=AreaBound(self.frame, self.last_price, by_sites, self.live)
+            )
         return known.or_less(max(by_sites.bound, best), by_sites.at_most)
+
+    def _lowered(self, known: Priced, gap: float, best: float) -> Priced:
+        """Return the bounds on drives, lowered by areas, each time larger, in a large program."""
+        if self.by is None or not self.by_areas:
+            return known
+        areas, size = AreaBound(self.frame, self.center, self.by, self.live), settings.AREA
+        enough = best + gap * abs(best) if math.isfinite(best) else -math.inf
+        while size < settings.GROWTH * self.frame.sites and areas.bound > enough:
+            if self.clock.over:
+                break
+            areas.lower(size, 0.0, self.clock, threads=self.threads, seed=self.seed)
+            size = math.ceil(settings.GROWTH * size)
+        return known.or_less(max(areas.bound, best), areas.at_most)
 
     def _with_prices(self, by_sites: BySites) -> Bounds:
         """Return the bounds by sites, and the unscaled prices from which they follow."""
-        frame, m = self.frame, self.matrix
-        of_row = np.maximum(frame.of_demand(self.last_price), 0.0)
-        none = np.zeros(len(frame.resources))
-        prices = Prices.of(frame, m, self.last_price, of_row, none)
-        gaps = by_sites.gaps * abs(m.size) / frame.layout.money_unit
+        prices = self._prices(self.last_price)
+        gaps = by_sites.gaps * abs(self.matrix.size) / self.frame.layout.money_unit
         known = replace(prices, demand=np.nan_to_num(prices.demand), gaps=gaps)
         return Bounds(by_sites.bound, by_sites.at_most, known)
+
+    def _prices(self, dual: Floats) -> Prices:
+        """Return the unscaled prices of demand, money and limits, given the duals of all rows."""
+        frame, none = self.frame, np.zeros(len(self.frame.resources))
+        of_row = np.zeros_like(frame.service.kwh)
+        if frame.layout.by_pair:
+            of_row = np.maximum(frame.of_demand(dual), 0.0)
+        return Prices.of(frame, self.matrix, dual, of_row, none)
 
     def _rounds(self, gap: float, best: float) -> Priced | None:
         """Add options until none promises a gain; return bounds, None if time runs out first."""
@@ -245,7 +276,9 @@ class Pricing:
                 continue
             if found.infeasible:
                 none = np.full(self.count, -math.inf)
-                return Priced(self.active, none, -math.inf, none, none[:0], infeasible=True)
+                return Priced(
+                    self.active, none, -math.inf, none, self._prices(self.price), infeasible=True
+                )
             if not found.optimal:
                 return known
             bound, at_most, reduced, price = self._bound()
@@ -264,7 +297,7 @@ class Pricing:
                 taken,
                 max(limit, best),
                 each,
-                price_of_money(self.frame, self.matrix, self.price),
+                self._prices(self.price),
             )
             if self.links and not rough:
                 by = self._by_sites()
@@ -275,6 +308,8 @@ class Pricing:
                 stalled = near and before - now <= settings.PRICING_STALLED * abs(now)
                 if known.bound <= enough or (stage == SITES and stalled):
                     return known
+                if near and self.by_areas:
+                    return known  # areas lower the bound as far as links and rows of sites, sooner
                 # If links leave twice the requested gap, only rows of sites can close the gap.
                 far = near and known.bound - enough > gap * abs(enough)
                 after = stage
@@ -309,7 +344,7 @@ class Pricing:
             at = (self.price + self.center) / 2
             by = bound_by(self.frame, self.cutter, at, self.clock, live)
         if by.bound <= self.lowest:
-            self.lowest, self.center = by.bound, at.copy()
+            self.lowest, self.center, self.by = by.bound, at.copy(), by
         return by
 
     def _price_in(self, found: Answered, bound: float, reduced: Floats, gap: float) -> bool:

@@ -37,14 +37,14 @@ def softened(frame: Frame) -> tuple[Frame, Ints] | None:
     finite = np.where(np.isfinite(m.upper), m.upper, 1.0)
     most = float(np.abs(m.cost) @ finite)
     cost = np.full(count, -settings.MISSED_PENALTY * max(most, 1.0))
-    out = copy.copy(frame)
-    vars(out).pop("by_column", None)
-    out.matrix = replace(
-        m,
-        a=sparse.csr_array(sparse.hstack([m.a, more])),
-        cost=np.append(m.cost, cost),
-        lower=np.append(m.lower, np.zeros(count)),
-        upper=np.append(m.upper, np.ones(count)),
+    out = frame.with_matrix(
+        replace(
+            m,
+            a=sparse.csr_array(sparse.hstack([m.a, more])),
+            cost=np.append(m.cost, cost),
+            lower=np.append(m.lower, np.zeros(count)),
+            upper=np.append(m.upper, np.ones(count)),
+        )
     )
     columns = np.arange(width, width + count)
     out.layout = copy.copy(frame.layout)

@@ -1,7 +1,8 @@
 """The root of the search: its bound, and plans made from its relaxation.
 
-1. Under the viability gap, the relaxation from column generation (if any) yields viable plans. A
-   large program then goes straight to the turns.
+1. If column generation has solved the relaxation, a plan is built area by area at its prices. Under
+   the viability gap, the relaxation also yields viable plans. A large program then goes straight to
+   the turns.
 2. Cuts are added to the master problem in rounds, until they hardly lower the bound. If column
    generation has already given a bound, the rounds stop after the work of one turn, and later turns
    continue them.
@@ -19,7 +20,7 @@ import math
 import numpy as np
 
 from siting import settings
-from siting.engine.first_plans import round_plans, round_viable, whole_stations
+from siting.engine.first_plans import build, round_plans, round_viable, whole_stations
 from siting.engine.incumbent import Incumbent
 from siting.engine.pricing import bounds_on_drives
 from siting.engine.relax import Relaxation
@@ -30,11 +31,14 @@ from siting.engine.windows import Windows
 
 def search_root(inc: Incumbent) -> None:
     """Compute a bound by cuts, and make plans from the relaxation."""
-    if inc.known is not None and inc.master.cutter.money:
-        with inc.clock.phase("viable", inc.until(settings.START_SHARE)):
-            round_viable(inc, whole_stations(inc, [inc.known.taken]))
+    if inc.known is not None:
+        with inc.clock.phase("areas", inc.until(settings.MAIN_SHARE)):
+            build(inc)
+        if inc.master.cutter.money and not (inc.done or (inc.heavy and inc.built)):
+            with inc.clock.phase("viable", inc.until(settings.START_SHARE)):
+                round_viable(inc, whole_stations(inc, [inc.known.taken]))
         # In a large program, the first rounds of cuts take longer than column generation.
-        if inc.done or inc.heavy:
+        if inc.done or (inc.heavy and inc.master.cutter.money):
             return
     if inc.choice is not None:
         inc.master.begin_at(inc.choice)

@@ -2,8 +2,9 @@
 
 1. A start: an earlier or a constructed plan, filled up by worth per rupee if evaluation is fast.
 2. The root: a bound by cuts, and plans from the relaxation (`siting.engine.root`).
-3. Turns until the gap is proven (`siting.engine.schedule`): roundings make plans; crossings and
-   windows (large neighbourhood search) improve them; further cuts improve the bound; integer master
+3. Turns until the gap is proven (`siting.engine.schedule`): roundings make plans or, in a large
+   program, windows build them area by area; crossings and windows (large neighbourhood search)
+   improve them; further cuts and integer programs of areas improve the bound; integer master
    problems and a tree with cuts in its nodes improve both.
 """
 

@@ -34,7 +34,7 @@ class Step:
     work: float = 0.0  # work of all its turns
     # Gap closed in the last turn, per unit of work that the next turn is expected to take.
     rate: float = math.inf
-    pace: float = 0.0  # gap closed per second of the last turn
+    pace: float = 0.0  # the same per second
     ended: bool = False  # whether further turns can gain nothing
 
 
@@ -65,7 +65,8 @@ def take_turns(
         closed = 0.0 if after >= before else before - after
         step.rate = closed / (step.growth * worked)
         # A turn that closes an infinite gap, because it finds the first plan, has a pace of 0.
-        step.pace = 0.0 if math.isinf(closed) else closed / max(clock.elapsed_s - began_s, 1e-9)
+        took_s = step.growth * max(clock.elapsed_s - began_s, 1e-9)
+        step.pace = 0.0 if math.isinf(closed) else closed / took_s
         taken += 1
         if not more:
             step.ended = True

@@ -367,11 +367,15 @@ class _Solve:
                 return replace(self._solved(frame), bound=frame.sign * math.inf)
             options = self._in_whole(np.arange(frame.count))
             taken = priced.taken[options]
-            known = Known(whole, options, priced.bound, taken, priced.at_most, priced.money)
+            known = Known(
+                whole, options, priced.bound, taken, priced.at_most, priced.prices, priced.areas
+            )
             result = self._solved(frame, known)
             value, bound = frame.sign * result.value, frame.sign * result.bound
             if result.bounds is not None:
                 priced = self._tightened(priced, aim, result.bounds)
+            if priced.areas is not None:
+                priced = priced.or_less(priced.areas.bound, priced.areas.at_most)
             missing = np.setdiff1d(np.arange(whole.count), known.options)
             self.beyond = float(priced.at_most[missing].max(initial=-math.inf))
             below, bound = bound, min(priced.bound, max(bound, self.beyond))
@@ -412,8 +416,9 @@ class _Solve:
         if self.program is not self.whole:  # options added by the pricing of earlier aims
             some = np.union1d(start, self._in_whole(np.arange(len(self.program.options))))
         pricing = Pricing(
-            frame, self.clock, start=start, some=some, seed=self.effort.seed, served=point
-        )
+            frame, self.clock, start=start, some=some, seed=self.effort.seed,
+            threads=self.effort.threads, served=point,
+        )  # fmt: skip
         priced = pricing.run(self._gap_of(aim), best)
         if not self.results and aim.of_worth:
             self.bounds = pricing.bounds

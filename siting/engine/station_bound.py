@@ -80,6 +80,33 @@ class Bounds:
 
 def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
     """Return the bounds on plans at the given prices; weaker ones if the clock's time runs out."""
+    m, layout = frame.matrix, frame.layout
+    price, of_row, known = _scaled(frame, prices)
+    found = _bound(frame, Cutter(frame, parts_of(frame), []), price, of_row, clock)
+    bound, at_most, gaps = found.bound, found.at_most, found.gaps
+    priced = replace(prices, demand=known, gaps=gaps * abs(m.size) / layout.money_unit)
+    return Bounds(bound, at_most, priced)
+
+
+def row_prices(frame: Frame, prices: Prices) -> Floats:
+    """Return the scaled price of each row of demand, money and limits in the frame's matrix."""
+    price, of_row, _ = _scaled(frame, prices)
+    _set_demand(frame, price, of_row)
+    return price
+
+
+def _set_demand(frame: Frame, price: Floats, of_row: Floats) -> None:
+    """Write the prices of merged rows (`of_row`) into the prices of all rows."""
+    demand = frame.rows_of("demand")
+    first = frame.matrix.a.indices[frame.matrix.a.indptr[demand]] - frame.count
+    price[demand] = of_row[frame.energy_row[first], frame.energy_slice[first]]
+
+
+def _scaled(frame: Frame, prices: Prices) -> tuple[Floats, Floats, Floats]:
+    """Return the scaled prices of rows of money and limits, and of merged rows; all of demand.
+
+    The last prices are those of all demand rows, not scaled.
+    """
     m, layout, service = frame.matrix, frame.layout, frame.service
     size = abs(m.size)
     price = np.zeros(m.a.shape[0])
@@ -94,10 +121,7 @@ def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
         np.isnan(prices.demand[reached]), service.worth[of[reached]], prices.demand[reached]
     )
     of_row[of[reached]] = known[reached] * layout.energy_unit / size
-    found = _bound(frame, Cutter(frame, parts_of(frame), []), price, of_row, clock)
-    bound, at_most, gaps = found.bound, found.at_most, found.gaps
-    priced = replace(prices, demand=known, gaps=gaps * size / layout.money_unit)
-    return Bounds(bound, at_most, priced)
+    return price, of_row, known
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +134,8 @@ class BySites:
     reduced: Floats  # reduced cost of each column
     pairs: list[tuple[Ints, Ints, Floats]]  # by part: site, column and worth of each pair
     most: Floats  # most that each option can earn from these worths and from payments
+    price: Floats  # price of each row; 0 for rows of one site, except demand
+    earned: Floats  # what the best option of each site earns
 
 
 def bound_by(
@@ -193,7 +219,8 @@ def _bound(
         (part.site, layout.pair_column[part.pairs, part.slice], worths[p] - of_part[p][part.row])
         for p, part in enumerate(cutter.parts)
     ]
-    return BySites(frame.signed(total), at_most, gaps, reduced, pairs, most)
+    _set_demand(frame, price, of_row)
+    return BySites(frame.signed(total), at_most, gaps, reduced, pairs, most, price, best)
 
 
 def _lowest(

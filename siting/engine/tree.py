@@ -135,7 +135,7 @@ class Tree:
         low = min(low, node.bound)
         if low <= self._keeper.proven_at or low == -math.inf:
             return self._done(low)
-        if self.nodes <= settings.FIRST_NODES or self.nodes % settings.PLAN_EVERY == 0:
+        if self.nodes <= settings.PLAN_EVERY or self.nodes % settings.PLAN_EVERY == 0:
             self._plan_at(relaxed.taken)
             if low <= self._keeper.proven_at:
                 return self._done(low)

@@ -9,8 +9,10 @@ from itertools import islice
 import numpy as np
 
 from siting import settings
+from siting.engine.area_bound import AreaBound
 from siting.engine.first_plans import (
     Start,
+    build,
     drawn_stations,
     improve,
     round_plainly,
@@ -25,7 +27,7 @@ from siting.engine.schedule import Step, take_turns
 from siting.engine.search import fill, round_relaxed
 from siting.engine.tree import Tree
 from siting.engine.windows import Windows
-from siting.program.instance import Floats
+from siting.program.instance import Floats, Ints
 
 
 def take_all_turns(inc: Incumbent) -> None:
@@ -43,7 +45,10 @@ def take_all_turns(inc: Incumbent) -> None:
         programs = Step(_program_turns(inc), lambda: has_cuts, growth=settings.MORE)
         drawn = bool(inc.master.cutter.money)
         roundings = Step(_rounding_turns(inc), lambda: drawn or bool(inc.relaxations))
-        makers = [roundings, crossings, windows]
+        # Of a large program, plans built area by area are better than roundings.
+        by_area = inc.heavy and inc.built
+        first = Step(_building_turns(inc), growth=settings.MORE) if by_area else roundings
+        makers = [first, crossings, windows]
         cuts = Step(_cut_turns(inc), lambda: inc.known is not None and inc.root is not None)
         # The tree follows the root's cuts: its first turn may take as long as all earlier turns.
         before_tree = [cuts] if has_cuts else makers
@@ -52,6 +57,9 @@ def take_all_turns(inc: Incumbent) -> None:
             left=tree_left,
         )  # fmt: skip
         steps = [programs, *makers, cuts, tree]
+        if not has_cuts and inc.known is not None and inc.known.areas is not None:
+            turn = _area_turns(inc, inc.known.areas, inc.known.options)
+            steps.insert(1, Step(turn, growth=settings.GROWTH**2))
 
     def begun() -> bool:
         return all(step.work or not step.ready() for step in makers)
@@ -115,6 +123,30 @@ def _tree_turns(inc: Incumbent) -> tuple[Callable[[], bool], Callable[[], float]
         return not tree.finished
 
     return turn, lambda: tree.bound - inc.best
+
+
+def _area_turns(inc: Incumbent, bounds: AreaBound, options: Ints) -> Callable[[], bool]:
+    """Return a function that lowers the bound by integer programs of areas, each time larger.
+
+    `options`: the current options among all those of the bound.
+    """
+    size = settings.AREA
+
+    def turn() -> bool:
+        nonlocal size
+        effort = inc.effort
+        solved = False
+        with inc.clock.phase("area bounds", inc.ends):
+            while not solved and size < settings.GROWTH * inc.frame.sites:
+                solved = bounds.lower(
+                    size, effort.gap, inc.clock, threads=effort.threads, seed=effort.seed
+                )
+                size = math.ceil(settings.GROWTH * size)
+        inc.limit(max(bounds.bound, inc.best))
+        inc.at_most = np.minimum(inc.at_most, bounds.at_most[options])
+        return size < settings.GROWTH * inc.frame.sites
+
+    return turn
 
 
 def _cut_turns(inc: Incumbent) -> Callable[[], bool]:
@@ -216,6 +248,20 @@ def _window_turns(inc: Incumbent) -> Callable[[], bool]:
     return turn
 
 
+def _building_turns(inc: Incumbent) -> Callable[[], bool]:
+    """Return a function that builds another plan area by area, and crosses it."""
+    built, cross = 0, _crossing_turns(inc)
+
+    def turn() -> bool:
+        nonlocal built
+        built += 1
+        with inc.clock.phase("areas"):
+            build(inc, built)
+        return cross()
+
+    return turn
+
+
 def _crossing_turns(inc: Incumbent) -> Callable[[], bool]:
     """Return a function that crosses all plans in pairs, those of the first generation first."""
     windows: Windows | None = None
@@ -237,7 +283,8 @@ def _cross(inc: Incumbent, windows: Windows, pairs: Sequence[Pair]) -> None:
     """Cross pairs of plans, and keep the results in their generation."""
     served = [inc.serve(pair.first) for pair in pairs]
     known = [(one.point, pair) for one, pair in zip(served, pairs, strict=True) if one.found]
-    points = windows.cross([(point, pair.second) for point, pair in known], inc.price_of_money)
+    money = np.zeros(0) if inc.prices is None else inc.prices.money
+    points = windows.cross([(point, pair.second) for point, pair in known], money)
     for point, (_, pair) in zip(points, known, strict=True):
         choice, value = take(inc, np.flatnonzero(point[: inc.frame.count] > 0.5))
         inc.plans.add(choice, value, pair.generation)

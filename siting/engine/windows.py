@@ -21,9 +21,14 @@ the options of these plans. So a crossing may be large; it combines the better p
 Plans of a large city are crossed area by area. Money then has a price, because otherwise each area
 would be bound to the money that it spends in the current plan.
 
+A plan may also be built from nothing, by a window for each area. Rows that areas still to be
+decided share have the prices of a relaxation, so that each area uses only what is worth more there
+than elsewhere (relax-and-fix).
+
 Sources: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer
 2010, 399-419. E. Rothberg: An evolutionary algorithm for polishing mixed integer programming
-solutions. INFORMS Journal on Computing 19 (2007), 534-541 (crossings).
+solutions. INFORMS Journal on Computing 19 (2007), 534-541 (crossings). Y. Pochet, L. Wolsey:
+Production Planning by Mixed Integer Programming. Springer 2006 (relax-and-fix).
 """
 
 from __future__ import annotations
@@ -188,23 +193,66 @@ class Windows:
         points, left = [point for point, _ in pairs], []
         for point, other in pairs:
             self.start(point)
-            left.append(self._areas(np.unique(self.frame.site[np.setxor1d(self.choice, other)])))
+            sites = np.unique(self.frame.site[np.setxor1d(self.choice, other)])
+            many = len(sites) > settings.CROSSED
+            areas = self.frame.areas(sites, settings.CROSSED, self._near) if many else [sites]
+            left.append([area for area in reversed(areas) if len(area)])
         prices = [self._prices(money if len(areas) > 1 else 0 * money) for areas in left]
         while not self.clock.over and (going := [n for n, areas in enumerate(left) if areas]):
-            programs, models, now = [], [], []
+            programs, models, of = [], [], []
             for n in going:
                 self.start(points[n])
-                programs.append(self._crossed(pairs[n][1], left[n].pop()))
-                now.append(self._scarce(prices[n]))
-                models.append(self._model(*programs[-1], 1, now[-1]))
+                price = self._scarce(prices[n])
+                now = self._apart(left[n], max(1, self.threads // len(going)))
+                for area in now:
+                    programs.append(self._crossed(pairs[n][1], left[n][area]))
+                    models.append(self._model(*programs[-1], 1, price, over=price > 0))
+                    of.append((n, price))
+                left[n] = [area for k, area in enumerate(left[n]) if k not in now]
             run_native(models, self.clock)
-            for n, model, program, price in zip(going, models, programs, now, strict=True):
+            for (n, price), model, program in zip(of, models, programs, strict=True):
                 self.start(points[n])
                 found = self._found(model, *program, price)
-                if found is not None and self._gains(found):
-                    points[n] = points[n].copy()
-                    points[n][found.columns] = found.values
+                if found is not None and self._gains(found) and self._take(found, price > 0):
+                    points[n] = self.point
         return points
+
+    def build(self, price: Floats) -> None:
+        """Build a plan from nothing, area by area, from the edge to the centre.
+
+        An area pays the `price` of each row that it shares with sites still to be decided. So it
+        leaves demand and money to later areas that can use them better.
+        """
+        frame, m = self.frame, self.frame.matrix
+        self.start(np.bincount(frame.kept, minlength=m.a.shape[1]).astype(float))
+        self.pairs = settings.AREA
+        undecided, nodes = np.ones(frame.sites), settings.PROGRAM_NODES
+        left = frame.areas(np.arange(frame.sites), settings.AREA, self._near)
+        while left and not self.clock.over:
+            now, decided = self._apart(left, self.threads), set[int]()
+            undecided[np.concatenate([left[n] for n in now])] = 0.0
+            open_ = frame.rows_by_site @ undecided > 0
+            # A station that earns exactly these prices must be built despite rounding.
+            cost = np.where(open_, (1 - settings.SIGNIFICANT) * price, 0.0)
+            programs = [self._program(left[n]) for n in now]
+            models = [self._model(*one, nodes, cost, due=~open_) for one in programs]
+            run_native(models, self.clock)
+            for n, model, program in zip(now, models, programs, strict=True):
+                found = self._found(model, *program, cost)
+                if found is None or self._take(found, n == now[0]):
+                    decided.add(n)
+                else:
+                    undecided[left[n]] = 1.0
+            left = [area for n, area in enumerate(left) if n not in decided]
+
+    def _apart(self, areas: Sequence[Ints], most: int) -> list[int]:
+        """Return the positions of up to `most` areas that share no demand, the first one first."""
+        out, used = list[int](), np.zeros(self.frame.sites, dtype=bool)
+        for n, area in enumerate(areas):
+            if len(out) < most and not used[area].any():
+                out.append(n)
+                used[self._near[area].indices] = True
+        return out
 
     def _prices(self, money: Floats) -> Floats:
         """Return the price of each row, given the price of public money by year."""
@@ -219,24 +267,6 @@ class Windows:
         limit = np.where(price > 0, self.frame.matrix.row_upper, 1.0)
         used = np.maximum(self.activity / limit, settings.EXACT)
         return np.where(price > 0, price * used**settings.SCARCITY, 0.0)
-
-    def _areas(self, sites: Ints) -> list[Ints]:
-        """Return one area of all sites or, if there are many, areas of sites that share demand."""
-        if len(sites) <= settings.CROSSED:
-            return [sites] if len(sites) else []
-        left, out = np.zeros(self.frame.sites, dtype=bool), []
-        left[sites] = True
-        while left.any():
-            area: list[int] = []
-            shared = np.zeros(self.frame.sites)  # demand shared with the area
-            while left.any() and len(area) < settings.CROSSED // 4:
-                j = int(np.where(left, shared, -1.0).argmax())
-                area.append(j)
-                left[j] = False
-                entries = slice(self._near.indptr[j], self._near.indptr[j + 1])
-                shared[self._near.indices[entries]] += self._near.data[entries]
-            out.append(np.sort(np.array(area)))
-        return out
 
     def _crossed(self, other: Ints, sites: Ints) -> tuple[Ints, Flags]:
         """Return the columns freed by a crossing at some sites, and the integer ones among them."""
@@ -365,11 +395,13 @@ class Windows:
         return best
 
     def _model(
-        self, columns: Ints, whole: Flags, nodes: int, price: Floats | None = None
-    ) -> highspy.Highs:
+        self, columns: Ints, whole: Flags, nodes: int, price: Floats | None = None,
+        *, over: Flags | None = None, due: Flags | None = None,
+    ) -> highspy.Highs:  # fmt: skip
         """Return the program of a window, with the incumbent as its start.
 
-        `price`: price of each row; rows with a price have no upper limit.
+        `price`: price of each row; `over`: rows without an upper limit; `due`: rows whose lower
+        limit holds even if the plan is below it.
         """
         frame, m = self.frame, self.frame.matrix
         part = frame.by_column[:, columns]
@@ -380,13 +412,16 @@ class Windows:
         lower, upper = m.row_lower[rows] - rest[rows], m.row_upper[rows] - rest[rows]
         here = self.activity[rows] - rest[rows]
         # The plan itself must fit despite rounding.
-        lower, upper = np.minimum(lower, here), np.maximum(upper, here)
-        if price is not None:
-            upper = np.where(price[rows] > 0, np.inf, upper)
+        below = np.minimum(lower, here)
+        lower = below if due is None else np.where(due[rows], lower, below)
+        upper = np.maximum(upper, here)
+        if over is not None:
+            upper = np.where(over[rows], np.inf, upper)
+        # In a large program, restarts take a third of the time, and plans are no better.
         model = model_of(
             small, self._cost(columns, price), m.lower[columns], m.upper[columns], lower, upper,
             whole=whole, threads=1, random_seed=self.seed, mip_rel_gap=self.gap,
-            mip_max_nodes=nodes,
+            mip_max_nodes=nodes, mip_allow_restart=not frame.large,
             time_limit=max(0.05, min(settings.SECONDS, self.clock.left_s)),
         )  # fmt: skip
         start = highspy.HighsSolution()
@@ -415,12 +450,15 @@ class Windows:
         """Return whether a plan gains more than a rounding error."""
         return plan.gain > settings.ARITHMETIC * max(abs(self.value), 1e-12)
 
-    def _take(self, plan: _Found) -> bool:
-        """Apply a window's plan if it fits with the results so far; return whether it fits."""
+    def _take(self, plan: _Found, free: Flags | bool = False) -> bool:
+        """Apply a window's plan if it fits with the results so far; return whether it was applied.
+
+        `free`: rows that need no check; True if nothing has changed since the plan was made.
+        """
         m = self.frame.matrix
         part = self.frame.by_column[:, plan.columns]
         after = self.activity + part @ (plan.values - self.point[plan.columns])
-        rows = self._shared
+        rows = np.logical_and(self._shared, np.logical_not(free))
         slack = 1e-7 + 1e-9 * np.abs(after[rows])
         if (after[rows] > np.maximum(m.row_upper[rows], self.activity[rows]) + slack).any():
             return False

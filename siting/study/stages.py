@@ -188,6 +188,8 @@ PHASES = {
     "": "working out who is served",
     "aim": "next objective",
     "alone": "who is served, year by year",
+    "area bounds": "proving a limit",
+    "areas": "building a plan area by area",
     "build": "setting up the model",
     "cuts": "proving a limit",
     "dive": "looking for a first plan",

@@ -1,0 +1,152 @@
+"""A bound on all plans from integer programs of areas, at the prices of a relaxation.
+
+A relaxation shares demand among fractions of stations. Where few sites can serve a demand, whole
+stations cannot share it in this way. So the sites are divided into areas. A row is *local* if only
+columns of one area are in it. The other rows have the relaxation's prices, and no row then links
+the areas. Each area is solved as an integer program with its local rows (Lagrangian relaxation)::
+
+    L  =  sum of p_r b_r over the other rows  +  sum over areas of V_a
+
+where ``V_a`` is a bound on what the area earns at the reduced costs ``c - A' p``. If the demand of
+the area has prices too, what the area earns is bounded by a sum ``U_a`` over its sites: for each
+site the lower of the bound by sites (`siting.engine.station_bound`) and of the relaxation, whose
+rows of the site have prices. So an area lowers the bound by ``U_a - V_a``. A plan with an option
+``o`` of an area is bounded by all other areas and the value of ``o`` alone.
+
+Source: M. Guignard, S. Kim: Lagrangean decomposition. Mathematical Programming 39 (1987), 215-228.
+"""
+
+from __future__ import annotations
+
+import math
+
+import highspy
+import numpy as np
+from scipy import sparse
+
+from siting import settings
+from siting.engine.clock import Clock
+from siting.engine.frame import Frame
+from siting.engine.highs import run_native
+from siting.engine.linear import model_of
+from siting.engine.station_bound import OF_A_SITE, BySites
+from siting.program.instance import Flags, Floats, Ints
+
+
+class AreaBound:
+    """The areas of a frame at fixed prices, and by how much each lowers the bound.
+
+    `price`: scaled price of each row, of the sign that its limits allow; `by`: the bound by sites
+    at these prices; `live`: the options that the bounds must cover.
+    """
+
+    def __init__(self, frame: Frame, price: Floats, by: BySites, live: Flags) -> None:
+        m, site, unit = frame.matrix, frame.site, abs(frame.matrix.size)
+        self.frame, self.price, self.live = frame, by.price, live
+        self._reduced = m.cost - frame.by_column.T @ by.price
+        self._of_row = _at_limit(by.price, m.row_lower, m.row_upper)
+        self._touches = frame.rows_by_site
+        self._sites_of_row = np.diff(self._touches.indptr)
+        # Rows with a column that has no site are never local.
+        linked = np.asarray(abs(m.a) @ (frame.column_site < 0).astype(float)) > 0
+        self._sites_of_row[linked] = frame.sites + 1
+        # In these rows, no area may use more than all.
+        first, negative = m.a.indptr[:-1], np.minimum(m.a.data, 0.0)
+        negative = np.where(m.lower[m.a.indices] < 0, -1.0, negative)
+        least = np.add.reduceat(np.append(negative, 0.0), first)
+        self._packed = np.isfinite(m.row_upper) & (np.where(np.diff(m.a.indptr), least, 0.0) >= 0)
+        # The prices of a site's own rows bound what it earns, too.
+        own = np.zeros(m.a.shape[0], dtype=bool)
+        own[frame.rows_of(*(one for one in OF_A_SITE if one != "demand"))] = True
+        own &= self._sites_of_row == 1
+        reduced = self._reduced - frame.by_column.T @ np.where(own, price, 0.0)
+        of_site = self._touches.T @ np.where(own, _at_limit(price, m.row_lower, m.row_upper), 0.0)
+        there = np.flatnonzero(frame.column_site >= 0)[frame.count :]
+        np.add.at(of_site, frame.column_site[there], _at_limit(reduced, m.lower, m.upper)[there])
+        value = of_site[site] + reduced[: frame.count]
+        if math.isfinite(by.bound):
+            value = np.minimum(value, (by.at_most - by.bound) / unit + by.earned[site])
+        best = np.where(frame.must, -np.inf, 0.0)
+        np.maximum.at(best, site[live], value[live])
+        self._earned = np.where(best > -np.inf, best, 0.0)
+        # Bounds on any plan and on plans with each option, signed so that more is better.
+        self.bound = self._alone = by.bound - unit * float((by.earned - self._earned).sum())
+        self.at_most = self._each = self._alone + unit * (value - self._earned[site])
+
+    def lower(self, size: int, gap: float, clock: Clock, *, threads: int, seed: int) -> bool:
+        """Lower the bounds by integer programs of areas of up to `size` sites, until time is up.
+
+        Areas are left out if all of them together cannot lower the bound by the relative `gap`.
+        Return whether there are others.
+        """
+        frame = self.frame
+        if not math.isfinite(self._alone):
+            return False
+        areas = frame.areas(np.arange(frame.sites), size)
+        rows = [self._rows(area) for area in areas]
+        most = np.array([self._shared(local) for local, _ in rows])
+        unit = abs(frame.matrix.size)
+        least = gap * abs(self._alone) / unit / max(len(areas), 1)
+        order = [n for n in np.argsort(-most, kind="stable").tolist() if most[n] > least]
+        gain = np.zeros(frame.sites)  # of each site's area
+        total = 0.0
+        for k in range(0, len(order), threads):
+            if clock.over:
+                break
+            now = order[k : k + threads]
+            work = [self._program(areas[n], rows[n], clock, seed) for n in now]
+            run_native([model for model, _ in work], clock)
+            for n, (model, relaxed) in zip(now, work, strict=True):
+                bound = float(model.getInfo().mip_dual_bound)
+                if math.isfinite(bound) and bound < relaxed:
+                    gain[areas[n]] = relaxed - bound
+                    total += relaxed - bound
+        self.bound = min(self.bound, self._alone - unit * total)
+        less = unit * (total - gain[frame.site])
+        self.at_most = np.minimum(self.at_most, self._each - less)
+        return bool(order)
+
+    def _rows(self, area: Ints) -> tuple[Ints, Ints]:
+        """Return the rows of an area: local ones, and others of which it may use at most all."""
+        inside = np.zeros(self.frame.sites)
+        inside[area] = 1.0
+        there = self._touches @ inside
+        local = there == self._sites_of_row
+        return np.flatnonzero((there > 0) & local), np.flatnonzero(
+            (there > 0) & ~local & self._packed
+        )
+
+    def _shared(self, rows: Ints) -> float:
+        """Return the value of those of the rows that several sites share."""
+        return float(np.abs(self._of_row[rows[self._sites_of_row[rows] > 1]]).sum())
+
+    def _program(
+        self, area: Ints, rows: tuple[Ints, Ints], clock: Clock, seed: int
+    ) -> tuple[highspy.Highs, float]:
+        """Return the integer program of an area, and its value in the relaxation."""
+        frame, m, (local, others) = self.frame, self.frame.matrix, rows
+        inside = np.zeros(frame.sites + 1, dtype=bool)
+        inside[area] = True
+        mine = inside[frame.column_site]
+        mine[: frame.count] &= self.live
+        columns = np.flatnonzero(mine)
+        whole = columns < frame.count
+        part = sparse.csr_array(frame.by_column[:, columns])
+        cost = self._reduced[columns] + part[local].T @ self.price[local]
+        relaxed = self._of_row[local].sum() + self._earned[area].sum()
+        both = np.concatenate([local, others])
+        model = model_of(
+            sparse.csc_array(part[both]), cost, m.lower[columns], m.upper[columns],
+            np.concatenate([m.row_lower[local], np.full(len(others), -np.inf)]), m.row_upper[both],
+            whole=whole, threads=1, random_seed=seed,
+            mip_rel_gap=10 * settings.WINDOW_GAP, mip_max_nodes=settings.PROGRAM_NODES,
+            mip_allow_restart=False, time_limit=max(0.05, min(settings.SECONDS, clock.left_s)),
+        )  # fmt: skip
+        return model, float(relaxed)
+
+
+def _at_limit(value: Floats, lower: Floats, upper: Floats) -> Floats:
+    """Return the values times the upper limits if positive, and the lower limits if negative."""
+    side = np.where(value > 0, upper, lower)
+    out: Floats = value * np.where(value != 0, side, 0.0)
+    return out
