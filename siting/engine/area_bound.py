@@ -72,16 +72,23 @@ class AreaBound:
         # Bounds on any plan and on plans with each option, signed so that more is better.
         self.bound = self._alone = by.bound - unit * float((by.earned - self._earned).sum())
         self.at_most = self._each = self._alone + unit * (value - self._earned[site])
+        self._size = settings.AREA  # number of sites in the next areas
 
-    def lower(self, size: int, gap: float, clock: Clock, *, threads: int, seed: int) -> bool:
-        """Lower the bounds by integer programs of areas of up to `size` sites, until time is up.
+    def lower(self, gap: float, clock: Clock, *, threads: int, seed: int) -> bool:
+        """Lower the bounds by integer programs of areas, larger ones with each call.
 
         Areas are left out if all of them together cannot lower the bound by the relative `gap`.
-        Return whether there are others.
+        Return whether larger areas remain.
         """
+        solved, largest = False, settings.GROWTH * self.frame.sites
+        while not solved and self._size < largest and math.isfinite(self._alone):
+            solved = self._solve(self._size, gap, clock, threads, seed)
+            self._size = math.ceil(settings.GROWTH * self._size)
+        return solved and self._size < largest
+
+    def _solve(self, size: int, gap: float, clock: Clock, threads: int, seed: int) -> bool:
+        """Solve areas of up to `size` sites until time is up; return whether there are any."""
         frame = self.frame
-        if not math.isfinite(self._alone):
-            return False
         areas = frame.areas(np.arange(frame.sites), size)
         rows = [self._rows(area) for area in areas]
         most = np.array([self._shared(local) for local, _ in rows])

@@ -232,13 +232,11 @@ class Pricing:
         """Return the bounds on drives, lowered by areas, each time larger, in a large program."""
         if self.by is None or not self.by_areas:
             return known
-        areas, size = AreaBound(self.frame, self.center, self.by, self.live), settings.AREA
+        areas = AreaBound(self.frame, self.center, self.by, self.live)
         enough = best + gap * abs(best) if math.isfinite(best) else -math.inf
-        while size < settings.GROWTH * self.frame.sites and areas.bound > enough:
-            if self.clock.over:
-                break
-            areas.lower(size, 0.0, self.clock, threads=self.threads, seed=self.seed)
-            size = math.ceil(settings.GROWTH * size)
+        larger = True
+        while larger and areas.bound > enough and not self.clock.over:
+            larger = areas.lower(0.0, self.clock, threads=self.threads, seed=self.seed)
         return known.or_less(max(areas.bound, best), areas.at_most)
 
     def _with_prices(self, by_sites: BySites) -> Bounds:

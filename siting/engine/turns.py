@@ -130,21 +130,14 @@ def _area_turns(inc: Incumbent, bounds: AreaBound, options: Ints) -> Callable[[]
 
     `options`: the current options among all those of the bound.
     """
-    size = settings.AREA
 
     def turn() -> bool:
-        nonlocal size
         effort = inc.effort
-        solved = False
         with inc.clock.phase("area bounds", inc.ends):
-            while not solved and size < settings.GROWTH * inc.frame.sites:
-                solved = bounds.lower(
-                    size, effort.gap, inc.clock, threads=effort.threads, seed=effort.seed
-                )
-                size = math.ceil(settings.GROWTH * size)
+            larger = bounds.lower(effort.gap, inc.clock, threads=effort.threads, seed=effort.seed)
         inc.limit(max(bounds.bound, inc.best))
         inc.at_most = np.minimum(inc.at_most, bounds.at_most[options])
-        return size < settings.GROWTH * inc.frame.sites
+        return larger
 
     return turn
 

@@ -55,7 +55,7 @@ def test_no_plan_is_above_the_bound_by_areas(first):
         for size in (1, 2, TOWN["sites"]):
             every = np.ones(frame.count, dtype=bool)
             bounds = at_prices(tight, dual_of(tight, rng), every)
-            bounds.lower(size, 0.0, ENDLESS, threads=2, seed=1)
+            bounds._solve(size, 0.0, ENDLESS, 2, 1)
             for choice, value in plans:
                 slack = 1e-6 * max(abs(value), 1.0)
                 assert value <= bounds.bound + slack, (features, size, choice)
@@ -88,12 +88,32 @@ def test_larger_areas_lower_the_bound_of_the_relaxation(seed, large):
     bounds, found = priced.areas, []
     assert bounds.bound <= priced.bound * 1.001
     for size in (1, 8, frame.sites):
-        bounds.lower(size, 0.0, ENDLESS, threads=2, seed=1)
+        bounds._solve(size, 0.0, ENDLESS, 2, 1)
         found.append(bounds.bound)
     slack = 1e-6 * abs(priced.bound)
     assert found[0] <= priced.bound + slack
     assert found[2] < found[0] - slack
     assert found[1] <= found[0] + slack
+
+
+def test_areas_grow_with_each_call_until_one_holds_all_sites(large, monkeypatch):
+    monkeypatch.setattr(settings, "AREA", 8)
+    frame, priced = relaxed(1)
+    bounds, sizes = priced.areas, []
+    areas = frame.areas
+
+    def seen(sites, size):
+        sizes.append(size)
+        return areas(sites, size)
+
+    monkeypatch.setattr(bounds.frame, "areas", seen)
+    found = [bounds.bound]
+    while bounds.lower(0.0, ENDLESS, threads=2, seed=1):
+        found.append(bounds.bound)
+    assert sizes == [8, 13, 21, 34]
+    assert found == sorted(found, reverse=True)
+    assert not bounds.lower(0.0, ENDLESS, threads=2, seed=1)
+    assert len(sizes) == 4
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -179,13 +199,13 @@ def test_areas_bound_the_cost_to_all_of_a_large_program(seed, large, monkeypatch
     program = Program(instance).floor(0.1).without_aims().least_cost_to_all(cost, minute)
     frame = Frame(program, program.all_aims[0])
     every = np.arange(frame.count)
-    sizes, lower = [], AreaBound.lower
+    sizes, solve = [], AreaBound._solve
 
-    def noted(areas, size, *args, **kwargs):
+    def noted(areas, size, *args):
         sizes.append(size)
-        return lower(areas, size, *args, **kwargs)
+        return solve(areas, size, *args)
 
-    monkeypatch.setattr(AreaBound, "lower", noted)
+    monkeypatch.setattr(AreaBound, "_solve", noted)
     priced = Pricing(frame, ENDLESS, start=every[:0], some=every, seed=1).run(0.0)
     best = max(value for _, value in values_of(frame))
     slack = 1e-6 * abs(best)
