@@ -174,10 +174,10 @@ def build(inc: Incumbent, nth: int = 0) -> None:
         inc.tight, nothing, inc.taken, inc.clock,
         threads=inc.effort.threads, seed=inc.effort.seed + nth,
     )  # fmt: skip
-    windows.build(row_prices(inc.tight, inc.prices))
+    whole = windows.build(row_prices(inc.tight, inc.prices))
     choice, value = take(inc, windows.choice)
     inc.plans.add(choice, value)
-    inc.built = math.isfinite(value)
+    inc.built |= whole and math.isfinite(value)
 
 
 def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]:

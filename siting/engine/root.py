@@ -32,7 +32,7 @@ from siting.engine.windows import Windows
 def search_root(inc: Incumbent) -> None:
     """Compute a bound by cuts, and make plans from the relaxation."""
     if inc.known is not None:
-        with inc.clock.phase("areas", inc.until(settings.MAIN_SHARE)):
+        with inc.clock.phase("areas", inc.until(settings.START_SHARE)):
             build(inc)
         if inc.master.cutter.money and not (inc.done or (inc.heavy and inc.built)):
             with inc.clock.phase("viable", inc.until(settings.START_SHARE)):

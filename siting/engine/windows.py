@@ -217,11 +217,12 @@ class Windows:
                     points[n] = self.point
         return points
 
-    def build(self, price: Floats) -> None:
-        """Build a plan from nothing, area by area, from the edge to the centre.
+    def build(self, price: Floats) -> bool:
+        """Build a plan from nothing, area by area; return whether time allowed all areas.
 
-        An area pays the `price` of each row that it shares with sites still to be decided. So it
-        leaves demand and money to later areas that can use them better.
+        The first areas are at the edge, the last in the centre. An area pays the `price` of each
+        row that it shares with sites still to be decided. So it leaves demand and money to later
+        areas that can use them better.
         """
         frame, m = self.frame, self.frame.matrix
         self.start(np.bincount(frame.kept, minlength=m.a.shape[1]).astype(float))
@@ -244,6 +245,7 @@ class Windows:
                 else:
                     undecided[left[n]] = 1.0
             left = [area for n, area in enumerate(left) if n not in decided]
+        return not left
 
     def _apart(self, areas: Sequence[Ints], most: int) -> list[int]:
         """Return the positions of up to `most` areas that share no demand, the first one first."""

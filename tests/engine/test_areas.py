@@ -1,5 +1,6 @@
 """Areas: bounds by their integer programs hold for every plan, and plans are built one by one."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +12,12 @@ from program.test_pairs import FEATURES, PAIRS, seed_of
 
 from siting import settings
 from siting.engine.area_bound import AreaBound
+from siting.engine.clock import Clock
 from siting.engine.cuts import Cutter
 from siting.engine.effort import Effort
-from siting.engine.first_plans import take
+from siting.engine.first_plans import build, take
 from siting.engine.frame import Frame
-from siting.engine.incumbent import Incumbent
+from siting.engine.incumbent import Incumbent, Known
 from siting.engine.least_payments import with_least_payments
 from siting.engine.parts import parts_of
 from siting.engine.pricing import Pricing
@@ -158,6 +160,29 @@ def test_a_plan_built_area_by_area_is_near_the_bound(seed, monkeypatch):
         values.append(value)
     assert values[1] >= values[0]
     assert values[1] > 0.9 * priced.bound
+
+
+def test_a_plan_is_built_only_if_time_allows_all_areas(monkeypatch):
+    """Without the areas of the centre a plan is poor, so other steps must make one."""
+    monkeypatch.setattr(settings, "AREA", 6)
+    frame, priced = relaxed(1)
+    every, most = np.arange(frame.count), np.full(frame.count, np.inf)
+    known = Known(frame, every, priced.bound, priced.taken, most, priced.prices)
+    take = Windows._take
+
+    def last(windows, *args):
+        windows.clock.end()
+        return take(windows, *args)
+
+    found = []
+    for one in (take, last):
+        monkeypatch.setattr(Windows, "_take", one)
+        inc = Incumbent(frame, Clock(math.inf), Effort(0.0, threads=1), None, known)
+        inc.build()
+        build(inc)
+        found.append((inc.built, inc.best))
+    assert [whole for whole, _ in found] == [True, False]
+    assert found[0][1] > found[1][1]
 
 
 def built(frame, price):
