@@ -10,11 +10,11 @@ The subsidy of a site is a decision of the program, not a property of the offer:
 
 where ``c_o`` is the *need* of offer ``o``: the present value of its costs over the station's life,
 without those that depend on sales (PKR). ``u_ot`` is the public money paid to the offer by the end
-of year ``t`` (PKR). ``v_i`` is the present value of the margin on one kWh/day sold to row ``i`` over
-the station's life (PKR). The hurdle ``h`` is the share of planned sales at which a station must
-break even. ``cap_o`` is the maximum public money for the offer (PKR): a share of its need, or a
-fixed amount. A station whose shortfall exceeds its cap cannot be built. Existing stations have no
-need and draw no money.
+of year ``t`` (PKR). ``v_i`` is the present value of the margin on one kWh/day that is sold to row
+``i`` over the station's life (PKR). The hurdle ``h`` is the share of planned sales at which a
+station must break even. ``cap_o`` is the maximum public money for the offer (PKR): a share of its
+need, or a fixed amount. A station whose shortfall exceeds its cap cannot be built. Existing
+stations have no need and draw no money.
 
 From its opening on, a station has a business case for each year, with that year's mean sales over
 the scenarios. Money that would lapse at the end of a year may be paid in advance for a later
