@@ -23,7 +23,7 @@ from siting.tables import capacity_columns, may_be_built
 from siting.texts import html_text
 
 # Labels of the simulated day's figures, which come before the program's figures.
-OF_ALL_DRIVERS = ("Drivers served", "The money hangs on", "Ports in use")
+OF_ALL_DRIVERS = ("Drivers served", "Basis of the money", "Ports in use")
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

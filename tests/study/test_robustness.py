@@ -207,7 +207,7 @@ def test_what_the_limit_on_time_in_use_costs_is_worked_out_by_hand(tmp_path):
     assert sockets["places_over"] == sum(over) > 0
     told = dict(plan.headline())
     assert f"above the limit of 30% at {sum(over)} of" in told["Ports in use"]
-    assert f"serve {alone + min(alone, 80):,.0f} kWh/day" in told["The money hangs on"]
+    assert f"serve {alone + min(alone, 80):,.0f} kWh/day" in told["Basis of the money"]
     assert "Capacity by waits alone" in (tmp_path / "run/report.html").read_text(encoding="utf-8")
 
 
