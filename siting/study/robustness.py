@@ -400,8 +400,8 @@ def lines_beside(study: Any) -> list[Line]:
     for n, lot in enumerate([] if lots is None else lots.head(MOST_LOTS).to_dict("records"), 1):
         text = (
             f"{lot['stations']:,} new stations, PKR {lot['subsidy_pkr'] / 1e6:,.2f} m of public "
-            f"money ({lot['lacking_pkr'] / 1e6:,.2f} m if each met its own need), NPV with it "
-            f"PKR {lot['npv_subsidised_pkr'] / 1e6:,.2f} m"
+            f"money ({lot['lacking_pkr'] / 1e6:,.2f} m if no station covered another's shortfall), "
+            f"NPV with subsidy PKR {lot['npv_subsidised_pkr'] / 1e6:,.2f} m"
         )
         lines.append(Line(f"concession_{n}", f"Concession {lot['concession']}", text))
     risks = [
