@@ -418,8 +418,8 @@ PKR 95.00 m at half (5%); at the value used, drivers' time is 10%; the best plan
     share = {n: f"{n * time / pkr if pkr > 0 else 0.0:.0%}" for n, pkr in whole.items()}
     return (
         f"this plan's cost to all is PKR {whole[2.0]:,.2f} m a year at twice the value (drivers' "
-        f"time {share[2.0]}) and PKR {whole[0.5]:,.2f} m at half ({share[0.5]}); at the value used, "
-        f"drivers' time is {share[1.0]}; the best plan may differ"
+        f"time {share[2.0]}) and PKR {whole[0.5]:,.2f} m at half ({share[0.5]}); at the value "
+        f"used, drivers' time is {share[1.0]}; the best plan may differ"
     )
 
 

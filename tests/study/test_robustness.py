@@ -351,6 +351,6 @@ def test_what_a_minute_at_twice_and_half_its_worth_changes_is_told(ran):
     parts = plan.outcome.tables["cost_to_all"].set_index("part")["pkr_year"]
     said = dict(plan.headline())["Other values of time"]
     twice = (parts["stations"] + 2 * parts["drivers' time"]) / 1e6
-    begins = f"this plan's cost to all is PKR {twice:,.2f} m a year at twice the value, "
+    begins = f"this plan's cost to all is PKR {twice:,.2f} m a year at twice the value "
     assert said.startswith(begins)
     assert said.endswith("the best plan may differ")
