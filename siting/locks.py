@@ -17,7 +17,7 @@ _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 class Lock:
     """A lock that is held; see `hold`.
 
-    If the file system has no locks, `held` is None and `sure` is false: others may hold it too.
+    If the file system has no locks, `held` is None and `sure` is false: others may hold the lock.
     """
 
     def __init__(self, path: Path, held: FileLock | None) -> None:

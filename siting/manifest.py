@@ -44,7 +44,10 @@ def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def sealed_below(record: Mapping[str, Any], folder: Path, but: Sequence[str]) -> dict[str, Any]:
-    """Return a manifest: `record`, its own hash, and those of files below a folder except `but`."""
+    """Return a manifest: `record`, the hashes of files below a folder, and its own hash.
+
+    The files in `but` are left out.
+    """
     names = [
         name
         for name in files_below(folder)

@@ -1,4 +1,4 @@
-"""The outcome of a program: the parts of an answer that are needed after the run, as tables."""
+"""The outcome of a program, as tables: the parts of its `Answer` that are needed after the run."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Outcome(Solved):
         One row per floor and slice: ``floor``, ``slice``, ``need_kwh_day``, ``served_kwh_day``,
         ``share``, ``served_share``.
     best
-        The best value in each scenario: ``scenario``, ``best``. Empty if no aim needs regret.
+        The best value in each scenario: ``scenario``, ``best``. Empty if no aim is regret.
     limits
         The use of each limit: ``limit``, ``kind``, ``unit``, ``used``, ``at_least``, ``at_most``.
     lines
@@ -198,7 +198,7 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     )
     wanted = [rows.assign(demand_kwh_day=program.demand_kwh[:, s]) for s in range(len(names))]
     reference = next((aim.best for aim in program.aims if aim.best), ())
-    # Rows with share 0 are not floors, but the groups of the aim `WorstShare`.
+    # An entry with share 0 is not a floor, but a group of the aim `WorstShare`.
     floors = answer.floor_table
     scenarios = program.scenario_plan.names if program.scenario_plan else ()
     best = pd.DataFrame({"scenario": scenarios[: len(reference)]})

@@ -23,7 +23,7 @@ from siting.tables import capacity_columns, may_be_built
 from siting.texts import html_text
 
 # Labels of the simulated day's figures, which come before the program's figures.
-OF_ALL_DRIVERS = ("Drivers served", "The money hangs on", "Ports in use")
+OF_ALL_DRIVERS = ("Drivers served", "Basis of the money", "Ports in use")
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,7 +64,7 @@ class Plan:
     study
         The `siting.Study` that made the plan, or None.
     facts_of
-        Function that computes a run's `facts` from its plan; None if no run made the plan.
+        Function that computes `facts` from the plan; None if no run made the plan.
     """
 
     title: str
@@ -89,8 +89,8 @@ class Plan:
     def facts(self) -> dict[str, Any]:
         """The content of ``run.json``, computed on first use; empty if no run made the plan.
 
-        Computing it takes a quarter of a run's time. It includes the simulated day, break-even
-        values, the loss from removing each station, and the results under other demand.
+        This includes the simulated day, break-even values, the loss from removing each station, and
+        the results under other demand. The computation takes a quarter of a run's time.
         """
         return {} if self.facts_of is None else self.facts_of(self)
 
@@ -132,7 +132,10 @@ class Plan:
 
     @property
     def layers(self) -> dict[str, pd.DataFrame]:
-        """The plan's layers (UTM metres) and tables, by file name; units in ``attrs["units"]``."""
+        """The plan's layers (UTM metres) and tables, by file name.
+
+        The ``attrs["units"]`` of each has the units of its columns.
+        """
         study, shown = self.study, {}
         if study is not None:
             shown = {"zone_of_cells": study.cell_zones, "isochrones": study.isochrones,
@@ -244,9 +247,9 @@ class Plan:
     ) -> Any:
         """Return the reasons for the decision at a site or, without `site`, for the whole plan.
 
-        `site` is an id or name: see `siting.explain_site`. Without it, see `siting.explain_plan`.
-        `alternatives` is the number of near-optimal plans to compare for a site. `time_limit_s`
-        limits each solve, by default to 30 s for a site and 20 s for the plan.
+        With a `site` (its id or name), see `siting.explain_site`; without, see
+        `siting.explain_plan`. `alternatives` is the number of near-optimal plans to compare for a
+        site. `time_limit_s` limits each solve, by default to 30 s for a site and 20 s for the plan.
         """
         limit = {} if time_limit_s is None else {"time_limit_s": time_limit_s}
         if site is None:

@@ -1,14 +1,15 @@
 """Numeric constants of `program`, `engine` and `classics`, with their measured effects.
 
-"CPU time alike from a to b" was measured: six towns of 60 sites were solved to a gap of 0.5 % with
-half the value and with twice the value (`scripts/vary_settings.py`). Either way, it changed by at
-most a fifth. For shares of 0.5 or more, the distance from 1 was halved and doubled instead. Large
-programs were not tried.
+"CPU time alike from a to b" means that the CPU time of six towns changed by at most a fifth at a
+and at b (`scripts/vary_settings.py`). The towns have 60 sites and were solved to a gap of 0.5 %.
+The values a and b are half and twice the constant. For shares of 0.5 or more, the distance from 1
+was halved and doubled instead. Large programs were not tried. "Not measured" means that no such
+range is known.
 
-"Not measured" means that this range is not known. Row numbers refer to rows of
-`docs/performance.md`. Shares are fractions of 1. Gains and violations are relative. Times (`_S`)
-are in seconds. Each step of the search ends after a fixed number of rounds, turns or nodes, so that
-a run can be repeated exactly. The clock ends only steps that could exceed the time limit.
+Row numbers refer to rows of `docs/performance.md`. Shares are fractions of 1. Gains and violations
+are relative. Times (`_S`) are in seconds. Each step of the search ends after a fixed number of
+rounds, turns or nodes, so that a run can be repeated exactly. The clock ends only steps that could
+exceed the time limit.
 """
 
 # --- tolerances ---------------------------------------------------------------------------------
@@ -24,11 +25,11 @@ ARITHMETIC = 1e-7  # relative tolerance of a solver; CPU time alike from 5e-8 to
 # this amount in their unit (a millionth of a rupee, a kilowatt or a station), because sums of
 # binary fractions are not exact. CPU time alike from 5e-7 to 2e-6.
 SIGNIFICANT = 1e-6
-# If a plan cannot reach the values of the earlier aims again, these values are lowered by the first
-# of these shares that is enough. Not measured.
+# Shares by which the values of earlier aims are lowered if a plan cannot reach them again. The
+# first share that is enough is used. Not measured.
 LOSSES = (0.0, 1e-7, 1e-6, 1e-5)
-# Demand rows that are too small for the solver may have at most this share of the total worth. A
-# program in which they have more is refused. Not measured.
+# Largest share of the total worth that demand rows too small for the solver may have. A program in
+# which these rows have more is refused. Not measured.
 FAINT_SHARE = 1e-4
 # Upper limit of any measure, in its unit; also a gap that any plan meets. Not measured.
 ENDLESS = 1e12
@@ -44,9 +45,9 @@ WHOLE_NODES = 2_000  # maximum number of nodes in this first solve; not measured
 # Number of columns up to which HiGHS solves the whole program at the end. Ties between plans are
 # also broken only up to this number. Not measured.
 WHOLE_LAST = 150_000
-# Number of columns up to which the simplex method computes dual prices (they are then short
-# fractions), and up to which an integer program finds conflicts. Larger programs use the interior
-# point method. Not measured.
+# Number of columns up to which the simplex method computes dual prices, which are then short
+# fractions. Larger programs use the interior point method. Also the number of columns up to which
+# an integer program finds conflicts. Not measured.
 SMALL_COLUMNS = 5_000
 # Number of pairs above which four rules apply: linked parts are separated together only if no other
 # cut is violated; subproblems with money use the interior point method; construction rounds drives
@@ -55,7 +56,8 @@ SMALL_COLUMNS = 5_000
 MANY_PAIRS = 50_000
 # Number of columns above which a service is solved in independent pieces. Not measured.
 MANY_COLUMNS = 20_000
-# Maximum number of these pieces. Measured (row 16, four years): 0.5 s; with two pieces 3.4 s.
+# Maximum number of these pieces. Measured (row 16, four years): a service takes 0.5 s, and 3.4 s
+# with two pieces.
 MOST_PIECES = 12
 # Number of pairs times sites above which three rules apply: the root adds no cuts if column
 # generation solved the relaxation; shrinking a station must save at least its shortfall; exchanges
@@ -121,9 +123,9 @@ STALLED = 2e-5
 # root if the root's cuts are slow. Not measured.
 NODE_STALLED = 2e-4
 PRICING_STALLED = 5e-3  # the corresponding share in column generation with links; not measured
-# Rounds of cuts end after this number of successive rounds with too small a gain, and dives after
-# as many such dives. The estimate of a branching is trusted after this number of trials. CPU time
-# alike from 1 to 6.
+# Number of successive rounds of cuts with too small a gain after which the rounds end. The same
+# number applies to dives, and to the trials after which the estimate of a branching is trusted. CPU
+# time alike from 1 to 6.
 IDLE = 3
 # Used instead of IDLE until the bound first falls. Measured: this may take a dozen rounds (row 13).
 IDLE_AT_FIRST = 20
@@ -131,11 +133,11 @@ MANY_ROWS = 150  # number of cuts from which slack cuts are removed; CPU time al
 # A floor whose energy had no violated cut is skipped for up to this number of rounds. Measured
 # together with NEAREST_PAIRS: a round takes 1.3 s instead of 4 s.
 RESTS = 8
-# Cuts are sought at a mean of the previous mean and the relaxed optimum. Weight of the previous
-# mean; the optimum has the remaining weight.
-BACK = 0.8  # in most programs; CPU time alike from 0.6 to 0.9
+# Cuts are sought at a weighted mean of the previous such mean and the relaxed optimum. This is the
+# weight of the previous mean. CPU time alike from 0.6 to 0.9.
+BACK = 0.8
 # The same weight in large programs with payments as decision variables, where the constructed plan
-# may be poor. Measured (after one minute, little money): the gap is 5 to 6 %; with 0.8, 79 %.
+# may be poor. Measured (little money): after one minute the gap is 5 to 6 %, and 79 % at `BACK`.
 LARGE_BACK = 0.35
 FORGOTTEN = 0.05  # in these programs, option values below this are set to 0; not measured
 # How far from a choice to the optimum a cut is sought (a share). CPU time alike from 0.15 to 0.6.
@@ -143,7 +145,8 @@ TOWARDS = 0.3
 THRIFT = 0.01  # charge on public money, as a share of all worth; CPU time alike from 0.005 to 0.02
 LEVELS = 256  # number of levels to which the worths of many pairs are rounded up; not measured
 # Number of pairs whose worths are compared first. If many of these worths differ, the other pairs
-# are not compared. Measured (row 15): an intake takes 37 to 60 ms without, and 29 to 42 ms with it.
+# are not compared. Measured (row 15): an intake takes 29 to 42 ms, and 37 to 60 ms if all pairs are
+# compared at once.
 WORTHS_SEEN = 1_000
 # Number of pairs that each row has in a first linear program and in a first window: the nearest
 # pairs or those with the most worth. Other pairs are priced in; a cut is valid even without them.
@@ -156,9 +159,9 @@ LINK_BROKEN = 0.01  # violation above which a link is added; not measured
 CAP_PENALTY = 100.0
 # Trial prices of a site's viability gap, as shares of the price of public money. Not measured.
 GAP_PRICES = (0.0, 0.25, 0.5, 0.75, 1.0, 2.0)
-# Number of times that the interval around the best price is halved, and that the interval of the
-# budget is halved in the search for a first plan of least money. Measured (embedded city): 4
-# halvings give a bound 0.13 % higher than 8 halvings, and 8 give one 0.001 % higher than 16.
+# Number of times that the interval around the best price is halved. Also the number of times that
+# the interval of the budget is halved in the search for a first plan of least money. Measured
+# (embedded city): the bound is 0.13 % higher with 4 halvings and 0.001 % lower with 16.
 HALVINGS = 8
 
 # --- first plans --------------------------------------------------------------------------------
@@ -234,12 +237,12 @@ BEST_SITES = 12
 
 # --- tree and turns -----------------------------------------------------------------------------
 
-# Number of nodes, rounds or iterations between two plans; a tree makes plans at each of its first
-# nodes, up to this number. Measured: with 30 first nodes, the embedded city has the same plans for
+# Number of nodes, rounds or iterations between two plans. Also the number of a tree's first nodes
+# that each make a plan. Measured: with 30 first nodes, the embedded city has the same plans for
 # seeds 1 to 3.
 PLAN_EVERY = 10
-# Maximum number of kinds of station that are counted, and of counts on which branching is tried at
-# a node. Not measured.
+# Maximum number of kinds of station that are counted. Also the maximum number of counts on which
+# branching is tried at a node. Not measured.
 MOST_COUNTS = 40
 ROUNDS = 6  # rounds of windows, or of the root's cuts, in a turn; not measured
 # Number of sites in an area. Plans are built area by area, and areas bound all plans. Measured
@@ -263,10 +266,10 @@ TURN = 2e9
 PROGRAM_GAP = 0.6  # integer master problem's gap (share of the gap); CPU time alike from 0.2 to 0.8
 # Maximum number of nodes in the first turn of this program, and in a window. Not measured.
 PROGRAM_NODES = 100
-# Factor on this number for the next turn, on the work of kicks before the cuts for that after them
-# (neither is measured), and on the work of another plan built by areas. Measured (row 18, PKR 0, 20
-# and 1,000 m): a second such plan and its crossing gained 459, 917 and 330 kWh/day, a third 92, 0
-# and 28.
+# Factor from a turn's number of nodes to the next turn's, and from the work of kicks before the
+# cuts to that after them; neither is measured. Also the factor on the work of another plan built by
+# areas. Measured (row 18, PKR 0, 20 and 1,000 m): a second such plan and its crossing gained 459,
+# 917 and 330 kWh/day, a third 92, 0 and 28.
 MORE = 4
 MOST_NODES = 5_000  # number of nodes above which this program gets no further turn; not measured
 
@@ -287,8 +290,8 @@ PATCHES = 120  # number of patches into which the demand is divided; not measure
 SUBGRADIENT_STEPS = 150  # steps for the prices of a covering; not measured
 SUBGRADIENT_PATIENCE = 12  # steps without a better bound before steps become shorter; not measured
 FIRST_WORK = 1_000  # work of kicks before the cuts, per pair; not measured
-# Fixed work of a change. Also the minimum number of pairs by which the value above is multiplied.
-# Not measured.
+# Fixed work of a change. Also the minimum number of pairs by which `FIRST_WORK` is multiplied. Not
+# measured.
 LEAST_WORK = 50_000
 MOST_OUT = 10  # maximum number of options that a kick removes; not measured
 # Tolerance when a bound is rounded down, as a multiple of the weights' common divisor.
@@ -303,8 +306,8 @@ MOST_TOLD = 1e4  # gap above which a message omits the figure; not measured
 # Number of floors or limits that a message lists before it only counts the others. Not measured.
 LISTED = 6
 REQUIREMENTS_LISTED = 12  # requirements shown although changing them does not help; not measured
-# The figures that are tried exceed those of a relaxation by these shares, one after another. Any
-# test of a conflict may take the remaining time divided by the number of these steps. Not measured.
+# Shares by which the figures that are tried exceed those of a relaxation, one after another. A test
+# of a conflict may take the remaining time divided by the number of these shares. Not measured.
 CONFLICT_STEPS = (0.3, 0.08, 0.02, 0.005)
 # Gap to which the smallest excess over a requirement is computed; also the step to which shares are
 # rounded. Not measured.

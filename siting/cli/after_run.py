@@ -113,7 +113,7 @@ def replan(
     require: list[str] | None = option("SITE", "Site that must have a station; [A,B] for several."),
     budget: float | None = option("PKR", "The new budget.", min=0),
     add: Path | None = option("LAYER", "A layer of additional candidate sites."),
-    answers: Path | None = option("CSV", "A CSV of sanctions, refusals, requests and withdrawals."),
+    answers: Path | None = option("CSV", "A CSV of places sanctioned, refused or withdrawn."),
     overrides: Overrides = None,
     out: Path | None = to_folder("The new folder; by default RUN-replan-TIME next to the run."),
 ) -> Reply:
@@ -305,7 +305,7 @@ def evaluate(
     overrides: Overrides = None,
     map_config: list[str] | None = option(
         "THEIRS=OURS",
-        "A configuration or charger: its name in the layer and its name in the study.",
+        "The layer's name of a configuration or charger, and the study's name of it.",
     ),
     same_stations: bool = flag(
         "--same-stations", "Allow the best plan no more new stations than theirs."

@@ -83,7 +83,7 @@ def award(
     ),
     nearest: int | None = option(
         "N",
-        "Number of losers to find critical asks for, cheapest per kWh first; by default all.",
+        "Number of losing bids that get a critical ask, cheapest per kWh first; by default all.",
         min=0,
     ),
     out: Path | None = to_folder("By default runs/NAME-award-TIME."),

@@ -134,12 +134,12 @@ RoadSource = RoadsPlace | RoadsBbox | RoadsPolygon | RoadsFile
 
 
 class PeoplePoints(Section):
-    """People from a layer of points or areas; the people of an area are placed at its centre."""
+    """People from a layer of points or polygons; cells share a polygon's people by area."""
 
     kind: Literal["points"]
-    """people at the points of a layer file"""
+    """people at the points, or in the polygons, of a layer file"""
     path: LayerFile
-    """layer file with one row per point"""
+    """layer file with one row per point or polygon"""
     column: Text = "people"
     """column with the number of people"""
     raster_deg: Degrees | None = Field(None, gt=0, le=1)

@@ -62,9 +62,10 @@ def make_cells(
     Returns
     -------
     GeoDataFrame
-        ``cell_id`` (from south to north, then west to east), ``people``, ``node_id``, ``snap_m``
-        (m) and the cell's polygon, in the network's coordinate reference system; ``zone_id`` if
-        `people` has it. Cells with neither people nor a place in `also` are left out.
+        ``cell_id`` (numbered from south to north, then from west to east), ``people``, ``node_id``,
+        ``snap_m`` (m) and the cell's polygon, in the network's coordinate reference system. The
+        result has ``zone_id`` if `people` has it. Cells with neither people nor a place in `also`
+        are left out.
 
     Raises
     ------
@@ -253,7 +254,7 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
 def _named(local: gpd.GeoDataFrame, resolution: int) -> Shapes:
     """Return the cell of each row's hexagon; blank if there is none, or the hexagon is coarser.
 
-    A hexagon's children extend beyond it, but have one parent each. Nobody is counted twice.
+    A finer hexagon may extend beyond its cell, but it has only one cell. Nobody is counted twice.
     """
     import h3
 

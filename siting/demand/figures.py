@@ -48,7 +48,7 @@ def read_figures(
 ) -> pd.DataFrame:
     """Return the figures of all vehicle classes, one row per class and figure, with units.
 
-    The rows of a custom table, `path`, replace the package's rows for the same class and figure.
+    `path` is a custom table, whose rows replace the package's rows for the same class and figure.
     `overrides` (by class, then by figure) replaces values of both tables. An overridden value has
     no range and the confidence ``ASSUMPTION``. New classes come last. Figures are in the order of
     `limits`. An `InputError` lists all errors, after the `earlier` ones that the caller found.

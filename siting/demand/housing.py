@@ -52,7 +52,7 @@ class Housing:
     ownership: Array
 
     def split_by(self, weight: Array) -> Array:
-        """Return the division of each class's vehicles: one row per zone, one column per class.
+        """Return each zone's share of the vehicles: one row per zone, one column per class.
 
         >>> zones = pd.DataFrame({"zone_id": ["a", "b"], "people": [3, 1], "ownership": [1, 3]})
         >>> Housing.from_table(zones).split_by(np.array([0.0, 1.0])).tolist()

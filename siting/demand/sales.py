@@ -15,7 +15,7 @@ A vehicle is half a year old at the end of the year of its sale. Stocks are as o
 Sales in "2026" are those of the fiscal year 2025-26.
 
 For the range of a result, one figure at a time is set to each end of its range. The logarithms of
-the effects are combined as the root sum of squares: figures are assumed to be independent.
+the effects are combined as the root sum of squares, which assumes that figures are independent.
 """
 
 from __future__ import annotations

@@ -27,9 +27,9 @@ def city_figures(city: str, path: Path | None = None) -> pd.Series:
 
 
 def city_like(like: str, city: str, people: float) -> pd.Series:
-    """For a city not in the table, return figures with the power and speeds of a similar city.
+    """Return the figures of a city that is not in the table, taken from the similar city `like`.
 
-    The new city's share of the fleet is proportional to `people`.
+    The population is `people`. The share of the fleet is proportional to this population.
 
     >>> city_like("peshawar", "Haripur", 147_765)[["city", "people_2023", "disco"]].to_list()
     ['Haripur', 147765, 'PESCO']
@@ -92,10 +92,10 @@ def city_share(
 
 
 def national_stations(people: float) -> dict[str, Any]:
-    """Return the number of public stations in national policy, and an area's part by population.
+    """Return the number of public stations in national policy, and an area's share of them.
 
-    `people` is the population of the area. The result has ``stations``, ``year``, ``by_people``
-    (the area's part, by its share of Pakistan's urban population), ``source`` and ``confidence``.
+    `people` is the population of the area. Keys: ``stations``, ``year``, ``by_people`` (the number
+    in proportion to the area's share of Pakistan's urban population), ``source``, ``confidence``.
 
     >>> found = national_stations(1_108_872)
     >>> found["stations"], round(found["by_people"])

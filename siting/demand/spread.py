@@ -32,7 +32,8 @@ def spread_demand(
     """Return public charging demand by cell and vehicle class (kWh/day).
 
     Without `surfaces`, energy is proportional to population, which assumes charging near home. With
-    `surfaces`, the energy of a class is divided among home, destination and en-route charging.
+    `surfaces` (`siting.demand.surfaces`), the energy of a class is divided among home, destination
+    and en-route charging.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def spread_demand(
         `siting.demand.surfaces` returns them.
     weights
         ``vehicle_class``, ``home``, ``destination``, ``en_route``: weights that divide a class's
-        energy among surfaces and need not sum to 1 (None: the package's table). If a surface is 0
+        energy among surfaces (None: the package's table). They need not sum to 1. If a surface is 0
         in all cells of a zone, its weight goes to the other surfaces.
     depots
         Fleets by depot, as `place_depots` returns them. Their classes have demand only at depots.
@@ -252,9 +253,10 @@ def map_swings(
 ) -> pd.DataFrame:
     """Return the effect on the map of each assumption about charging places, largest effect first.
 
-    Each surface weight of a class and each weight of a kind of places is set, alone, to each end of
-    its range. The other surface weights of the class are scaled so that the sum stays 1. The effect
-    is the larger of two: half the sum of the absolute changes in the cells' shares of the total.
+    One weight at a time, of a surface for a class or of a kind of places, is set to each end of its
+    range. The other surface weights of the class are scaled so that the sum stays 1. At each end,
+    the share of the energy that moves between cells is half the sum of the absolute changes in the
+    cells' energy, over the total. The effect is the larger of the two shares.
 
     `cells`, `energy`, `surfaces`, `weights` and `ownership` are as in `spread_demand`. `energy`
     must exclude classes with depots, because surfaces do not affect them. `pois` are places and

@@ -4,8 +4,8 @@ Each surface has a share from 0 to 1 for every cell. The shares of a surface add
 proportional to:
 
 - home: the cell's population;
-- destination: the cell's markets, offices, hospitals …, each with the weight of its OSM tags;
-- en route: the cell's vehicle-km in `traffic`, times the road class's weight for charging stops.
+- destination: the weights of the cell's markets, offices, hospitals …, by OSM tag;
+- en route: the cell's vehicle-km in `traffic`, times the weight of the road class.
 """
 
 from __future__ import annotations
@@ -195,16 +195,18 @@ def traffic(
 ) -> gpd.GeoDataFrame:
     """Return traffic along roads as points with a relative weight.
 
-    This is a proxy, not a traffic count. Vehicles take the quickest path from sampled places to all
-    others, in proportion to population. The weight of a piece of road is the product of its
-    vehicles, its length (m) and the weight of its class. The method is sampled edge betweenness
-    (Brandes 2001, A faster algorithm for betweenness centrality), with one path for each pair.
+    This is a proxy, not a traffic count. Vehicles take the quickest paths from sampled nodes to all
+    other nodes. The weight of a piece of road is the product of its vehicles, its length (m) and
+    the weight of its class. The method is sampled edge betweenness (Brandes 2001, A faster
+    algorithm for betweenness centrality), with one path for each pair of nodes.
 
     Trips start and end in proportion to the ``people`` of `cells` at a ``node_id``. Without cells,
-    or if no node has people, all nodes count equally. `road_weights` has ``highway`` and
-    ``weight``; None means the package's table. A link road without a row has the weight of its
-    parent class. Other classes without a row have that of ``unclassified``. At most `trips` origins
-    are sampled, in proportion to people. `trip_min`: maximum trip in minutes (``inf``: no limit).
+    or if no node has people, all nodes count equally. `trips` is the maximum number of origins, and
+    `trip_min` the longest trip in minutes (``inf``: no limit).
+
+    `road_weights` has ``highway`` and ``weight``; None means the package's table. A link road
+    without a row has the weight of its parent class. Other classes without a row have the weight of
+    ``unclassified``.
 
     There is one row per piece of road of at most 200 m. Columns: ``weight``, ``highway`` (the row
     of `road_weights`) and a point in the network's coordinates. Raises `InputError` if a setting or

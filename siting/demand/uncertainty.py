@@ -61,7 +61,7 @@ def _keys(case: Case) -> pd.Series[str]:
 
 
 def _end(case: Case, *, more: bool) -> Array:
-    """Return each figure at one end of its range: the end with more energy if `more`, else less."""
+    """Return each figure at the end of its range with more energy (`more`) or with less."""
     figure = case.figures["figure"]
     low, high = case.column("low"), case.column("high")
     values = np.where(figure.isin(LOWERING).to_numpy() == more, low, high)
@@ -173,17 +173,18 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
     """Return the effects of each figure, varied alone, on the total and the map, largest first.
 
     One figure at a time is set to each end of its range. Its effect on the map is the share of all
-    energy that moves: half the sum of the absolute changes in the shares.
+    energy that moves: half the sum of the absolute changes in the shares of the total.
 
     `shares` has ``zone_id``, ``vehicle_class``, ``cell_id`` and ``share``, and divides the energy
     of each zone and class among cells. Without it, ``moved_cells_share`` is missing.
 
     Columns: ``rank`` (from 1, by ``swing_share``); ``figure``; ``vehicle_class`` (blank: all;
-    several if their city shares have one source); ``low_kwh_day`` and ``high_kwh_day`` (totals at
-    the ends of the range, the smaller first); ``swing_kwh_day``; ``swing_share`` (of the central
-    total); ``moved_share``, ``moved_zones_share`` and ``moved_cells_share`` (energy that moves
-    between zones or classes, between zones, and between cells, at the end with the larger share);
-    ``source``, ``confidence``. Figures without an effect are left out.
+    several if their city shares have one source); ``low_kwh_day`` and ``high_kwh_day`` (the smaller
+    and the larger total at the ends of the range); ``swing_kwh_day``; ``swing_share`` (of the
+    central total); ``moved_share`` (energy that moves between zones or classes);
+    ``moved_zones_share`` (between zones); ``moved_cells_share`` (between cells); ``source``;
+    ``confidence``. Each ``moved`` share is that of the end with the larger share. Figures without
+    an effect are left out.
     """
     case = _case(area)
     keys = _keys(case)

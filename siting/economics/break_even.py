@@ -1,8 +1,8 @@
 """Break-even values of single figures, at which the plan's stations need no public money.
 
-The net present value of a station that sells q is ``worth q - need`` (`gap_terms`). This value is
-linear in each figure, such as the tariff or the cost of chargers. Two values of a figure determine
-the line and its zero, so no further solve is needed.
+The net present value (NPV) of a station that sells q is ``worth q - need`` (`gap_terms`). The NPV
+is linear in each figure, such as the tariff or the cost of chargers. The NPV at two values of a
+figure therefore determines the value at which it is 0, without a further solve.
 """
 
 from __future__ import annotations
@@ -199,7 +199,10 @@ def swings(
 
 
 def _crossings(now: Floats, then: Floats, value: float, step: float) -> Floats:
-    """Return each station's slope, and the figure's value where its line is 0 (NaN if level)."""
+    """Return the slope of each station's NPV in a figure, and the figure's value at NPV 0.
+
+    The value is NaN if the slope is 0.
+    """
     slope = (then - now) / step
     level = np.abs(slope) * max(abs(value), 1.0) <= _NONE * np.maximum(np.abs(now), 1.0)
     safe = np.where(level, 1.0, slope)

@@ -154,8 +154,8 @@ def business_case(
 def gap_terms(offers: pd.DataFrame, rules: BusinessRules, subsidy: Subsidy) -> pd.DataFrame:
     """Return the viability gap of each offer as a linear function of its sales (PKR).
 
-    At sales of q kWh/day in the target year, the shortfall is ``need_pkr - worth_pkr_kwh_day x q``,
-    or 0 if this is negative, at the hurdle of `subsidy`. The payment is at most ``cap_pkr``.
+    If the offer sells q kWh/day in the target year, its shortfall at the hurdle of `subsidy` is
+    ``need_pkr - worth_pkr_kwh_day x q``, but at least 0. The payment is at most ``cap_pkr``.
 
     `offers` is the result of `siting.sites.make_offers`. `subsidy` is the rule with its caps
     (`siting.sites.subsidy_pkr`). Columns: ``offer_id``, ``need_pkr``, ``worth_pkr_kwh_day``,

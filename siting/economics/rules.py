@@ -51,7 +51,7 @@ class BusinessRules:
     # Energy sold divided by energy bought, above 0 and at most 1.
     efficiency_dc: float  # of DC chargers and swap cabinets
     efficiency_other: float  # of all other chargers
-    # Sales in each year of operation relative to the target year, 0 to 1. The last share persists.
+    # Sales in each year of operation, as a share of the target year's; later years repeat the last.
     sales_path: tuple[float, ...] = (1.0,)
     sales_share: float = 1.0  # share of planned sales assumed, above 0 and at most 1 (`at_hurdle`)
     attendants_other: float = 0.0  # number of attendants at a new station without DC chargers

@@ -113,11 +113,11 @@ class Clock:
         return self.elapsed_s / self.limit_s
 
     def share_after(self, share: float) -> float:
-        """Return the elapsed share of the time limit after `share` of the time left has passed."""
+        """Return the elapsed share of the time limit after `share` of the phase's time left."""
         return (self.elapsed_s + share * self.left_s) / self.limit_s
 
     def share_of_rest(self, share: float) -> float:
-        """Return the elapsed share after `share` of all time until the time limit has passed."""
+        """Return the elapsed share of the time limit after `share` of the time until the limit."""
         return self.share + share * (1 - self.share)
 
     @property

@@ -47,7 +47,7 @@ class Relaxed:
     point: Floats  # values of all columns
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return options that no choice above `enough` uses, and a bound on choices with any."""
+        """Return options in no choice above `enough`, and a bound on choices with any of them."""
         after = self.bound + self.price
         out: Flags = (self.taken < settings.SIGNIFICANT) & (after <= enough)
         return out, float(after[out].max(initial=-math.inf))

@@ -257,7 +257,8 @@ class Cutter:
     def _cover_prices(self, part: Part, offer: Ints, share: Floats, worth: Floats) -> list[Floats]:
         """Return one or two lists of row prices: the worth at the last station that a row needs.
 
-        If stations serve a row exactly in full, the second list has its worth at the next station.
+        If stations serve a row exactly in full, the second list has the row's worth at the next
+        station.
         """
         open_ = np.zeros((part.sites, len(part.kinds)))
         site = part.offer_site[offer]

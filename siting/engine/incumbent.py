@@ -166,7 +166,7 @@ class Incumbent:
         return self.best + share * abs(self.best) if math.isfinite(self.best) else -math.inf
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return the options that no plan above `enough` uses, and a bound on plans with any."""
+        """Return the options in no plan above `enough`, and a bound on plans with any of them."""
         out: Flags = self.at_most <= enough
         return out, float(self.at_most[out].max(initial=-math.inf))
 
@@ -246,7 +246,7 @@ class Incumbent:
         return self.choice is not None and len(np.setdiff1d(self.choice, self.frame.kept)) > 0
 
     def until(self, share: float) -> float:
-        """Return the elapsed share of all time after `share` of the time left, at most `ends`."""
+        """Return the elapsed share of the time limit after `share` of the rest, at most `ends`."""
         return min(self.ends, self.clock.share_after(share))
 
     @property

@@ -88,8 +88,8 @@ def run_model(
 ) -> Answered:
     """Run a native model until it is done or time is up, and return the HiGHS solution.
 
-    `tolerance`: relative gap at which the interior point method may stop; above 0, the solution has
-    no proven bound.
+    `tolerance`: relative gap at which the interior point method may stop; if it is above 0, the
+    solution has no proven bound.
     """
     if tolerance > 0:
         model.setOptionValue("ipm_optimality_tolerance", tolerance)

@@ -8,8 +8,9 @@ each demand row a price ``p_i`` (both at least 0). Then for every choice::
 
 The ``intake`` of a station is the most it could earn as the only station. It earns ``v_ij - p_i``
 per kilowatt-hour, and may serve the whole demand ``d_i`` of the rows in reach, up to the capacities
-of its charger groups. At the duals of the linear program that serves a choice, both sides are equal
-for that choice. All cuts of the engine have this form (`siting.engine.cuts`).
+of its charger groups. If the prices are the duals of the linear program for the service of a
+choice, both sides are equal for that choice. All cuts of the engine have this form
+(`siting.engine.cuts`).
 
 The intake needs no linear program. The energy that a station can serve in a set of rows is the rank
 of a polymatroid, so greedy is optimal. The intake is the integral over ``t`` of the energy that the

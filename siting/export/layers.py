@@ -112,9 +112,8 @@ def wanted_layer(
 ) -> gpd.GeoDataFrame:
     """Return one row per cell with its demand by vehicle class (kWh/day); no plan is needed.
 
-    `cells` and `demand` are as for `demand_layer`, without service; so are the columns of the
-    result. `surfaces` adds each cell's ``home_share``, ``destination_share`` and
-    ``en_route_share``.
+    `cells`, `demand` and the result are as for `demand_layer`, but without service. `surfaces` adds
+    each cell's ``home_share``, ``destination_share`` and ``en_route_share``.
     """
     layer = demand_layer(cells, demand.assign(served_kwh_day=0.0))
     served = [c for c in layer.columns if c.startswith(("served_", "unserved_"))]

@@ -74,10 +74,11 @@ class Ask:
     def like(
         self, money: tuple[float, ...], prices: tuple[float, ...] | None, *, free: bool
     ) -> bool:
-        """Return whether the answer to a nearly equal question to the city is valid here too.
+        """Return whether the answer to another question is valid for this question too.
 
-        Without prices, that question must not have more money. With prices, it must not have less
-        money, because a bound for a smaller budget does not hold for a larger budget.
+        The other question has the given money, prices and floors (none if `free`). Its figures must
+        be nearly equal. Without prices, it must not have more money. With prices, it must not have
+        less money, because a bound for a smaller budget does not hold for a larger budget.
         """
         if (self.prices is None) != (prices is None) or self.free != free:
             return False

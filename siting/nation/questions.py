@@ -39,7 +39,7 @@ def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], 
     plans = _plans(tables["bounds"], city, float(row["subsidy_pkr"]))
     lines += [
         ("Money", f"PKR {row['granted_pkr'] / MILLION:,.2f} m granted, "
-                  f"{row['subsidy_pkr'] / MILLION:,.2f} m drawn; it may get "
+                  f"{row['subsidy_pkr'] / MILLION:,.2f} m drawn; the grant may be "
                   f"{low / MILLION:,.2f} to {high / MILLION:,.2f} m"),
         ("Serves", f"{row['served_kwh_day']:,.0f} of {row['demand_kwh_day']:,.0f} kWh/day with "
                    f"{row['new_stations']:,.0f} new stations"),

@@ -1,5 +1,9 @@
 """The lexicographic aims of a plan: each aim keeps the values that earlier aims reached.
 
+The energy that site ``j`` serves of demand row ``i`` in slice ``s`` is ``x_ijs`` (kWh/day). One kWh
+is worth ``v_is``, times the decay ``a_ij`` and the weight ``w_s`` of the slice (the weight of its
+year times the probability of its scenario).
+
 =================  ===============================================================================
 `MostWorth`        ``max  sum of w_s a_ij v_is x_ijs``: energy, people or sessions, weighted by
                    year and probability (`siting.program.slices`), with or without decay
@@ -9,15 +13,17 @@
                    ``sum of g_t (M_t - M_t-1)``, where ``M_t`` is the money drawn up to year ``t``
 `LeastMoney`       ``min`` public money drawn, or total cost
 `WorstShare`       ``max  t``  with  ``t D_gs <= sum of x_ijs over i in g, j``  for each group
+                   ``g`` of demand rows, where ``D_gs`` is the demand of the group
 `LeastRegret`      ``min  r``  with  ``r >= b_k - S_k``  for each scenario ``k``, where ``b_k`` is
                    the highest worth of any plan in ``k`` and ``S_k`` the worth of this plan
 `Tail`             ``max  u - 1/(1-a) sum of p_k v_k``  with  ``v_k >= u - (S_k - c_k)``: the mean
-                   over the worst share ``1 - a`` of outcomes, of the worth served (``c_k = 0``)
-                   or of the worth unserved (``c_k`` is the worth of all demand)
+                   of ``S_k - c_k`` over the worst scenarios, whose probabilities ``p_k`` sum to
+                   ``1 - a``. For the worth served, ``c_k`` is 0. For the worth unserved, ``c_k``
+                   is the worth of all demand
 `ShortestDrives`   ``min  sum of w_s minutes_ij x_ijs``
-`LeastCostToAll`   ``min  sum of w_t c_o over open offers  +  sum of w_s v_i minutes_ij x_ijs``:
+`LeastCostToAll`   ``min  sum of w_t c_o over open offers  +  sum of w_s m_i minutes_ij x_ijs``:
                    facility location (PKR a year), where ``c_o`` is the yearly cost of an offer
-                   and ``v_i`` the yearly cost of drivers' time per kWh/day and minute driven
+                   and ``m_i`` the yearly cost of drivers' time per kWh/day and minute driven
 =================  ===============================================================================
 
 Sources: R. Rockafellar, S. Uryasev: Optimization of conditional value-at-risk. Journal of Risk 2
@@ -124,7 +130,7 @@ class Aim(ABC):
         return self.from_best and not self.best
 
     def with_best(self, best: tuple[float, ...]) -> Aim:
-        """Return the aim with the best value of each scenario; unchanged by default."""
+        """Return the aim with the best value of each scenario; by default, the same aim."""
         return self
 
     def unit(self, worth_unit: str) -> str:
@@ -152,7 +158,10 @@ class Aim(ABC):
         return None
 
     def goal(self, layout: Layout) -> Goal | None:
-        """Return the aim, money aside, as a function of scenarios' worth; None if it is not one."""
+        """Return the aim without money, as a function of the worth in each scenario.
+
+        None if the aim depends on anything else.
+        """
         chance = layout.probabilities
         return (lambda worth: np.tensordot(chance, worth, axes=1)) if self.of_worth else None
 
@@ -191,7 +200,7 @@ class NetWorth(Aim):
     of_worth = True
     # Charge on each rupee, in the program's unit of worth: one number, or one per year.
     least_gain: float | tuple[float, ...]
-    of: MoneyKind = "subsidy_pkr"  # the charge is on public money drawn, or on total cost
+    of: MoneyKind = "subsidy_pkr"  # the money charged: public money drawn, or total cost
 
     @property
     def by_year(self) -> bool:
@@ -262,7 +271,7 @@ class WorstShare(Aim):
     formula = r"\max \min_{g,s} \tfrac{\sum_{i \in g} x_{ijs}}{D_{gs}}"
     words = "the worst zone served best"
     own_unit = "share"
-    groups: tuple[Floor, ...] = field()  # the groups, whose required shares are ignored
+    groups: tuple[Floor, ...] = field()  # groups of demand; their required shares are ignored
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
         """Add a column that is at most every group's share; return it as the worst share."""
@@ -292,7 +301,7 @@ class LeastRegret(Aim):
     words = "the least worst regret over the scenarios"
     of_scenarios = True
     from_best = True
-    best: tuple[float, ...] = ()  # if empty, the engine computes the values
+    best: tuple[float, ...] = ()  # best value of each scenario; if empty, the engine computes it
 
     def with_best(self, best: tuple[float, ...]) -> LeastRegret:
         """Return the aim with the best value of each scenario."""
@@ -324,7 +333,7 @@ class LeastRegret(Aim):
 
 @dataclass(frozen=True)
 class Tail(Aim):
-    """An aim that maximises the mean over the worst share ``1 - alpha`` of outcomes (CVaR)."""
+    """An aim that improves the mean of the worst share ``1 - alpha`` of outcomes (CVaR)."""
 
     name = "best tail"
     kind = "tail"
@@ -403,7 +412,7 @@ class LeastCostToAll(Aim):
 
     name = "least cost to all"
     kind = "least_cost_to_all"
-    formula = r"\min \sum_n c_n y_n + \sum_{ijs} w_s\, v_i\, t_{ij}\, x_{ijs}"
+    formula = r"\min \sum_n c_n y_n + \sum_{ijs} w_s\, m_i\, t_{ij}\, x_{ijs}"
     words = "the least cost of stations and drivers' time together"
     of_drives = True
     of_stations = True

@@ -1,13 +1,15 @@
 """Density: limits that require a station in every square of the map or stretch of a road.
 
-For each area ``a`` (a square of the map or a stretch of a road) and the sites ``J_a`` in or near
-it::
+An area ``a`` is a square of the map or a stretch of a road. ``J_a`` are the sites in the square or
+near the stretch::
 
     sum of z_o over the offers of all sites of J_a   >=  1          for each area a
 
 An existing station satisfies its row. Squares without a candidate are left out. A road is cut into
-equal stretches, none longer than the configured length, so two neighbouring stations on a road are
-at most two stretches apart. A minimum power per vehicle is another lower limit::
+equal stretches, none longer than the configured length. Two neighbouring stations on a road are
+therefore at most two stretches apart.
+
+A minimum power per vehicle is another lower limit::
 
     sum of kW_o z_o over all offers      >=  kW per vehicle x vehicles
 
@@ -55,10 +57,11 @@ def stretches(
     every_m: float,
     within_m: float,
 ) -> dict[str, list[object]]:
-    """Return the index labels of the points near each stretch of each line, by stretch.
+    """Return, for each stretch of the lines, the index labels of the points near it.
 
     `lines` are lines by name, in the points' coordinate system (m). No stretch is longer than
-    `every_m` metres. A point at most `within_m` metres from a line is near its nearest stretch.
+    `every_m` metres. A point at most `within_m` metres from a line belongs to the nearest stretch
+    of that line.
 
     >>> road = shapely.LineString([(0, 0), (150, 0)])
     >>> at = gpd.GeoSeries(gpd.points_from_xy([10.0, 140.0], [5.0, 0.0]), crs=32642)

@@ -1,7 +1,7 @@
 """The data of the integer program: demand, offers, reach and budget as arrays.
 
-Arrays refer to demand rows, sites and offers by position. These are sorted by id, so the order of
-the tables' rows has no effect. Reach is a list of sites for each cell, never a full matrix.
+Arrays refer to demand rows, sites and offers by position. Positions follow the sorted ids, so the
+order of a table's rows has no effect. Reach is a list of sites for each cell, never a full matrix.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class ReadOnlyArrays:
 
 @dataclass(frozen=True, eq=False)
 class Instance(ReadOnlyArrays):
-    """The input of every model: demand, offers, reach and limits.
+    """The input of every program: demand, offers, reach and limits.
 
     Parameters
     ----------
@@ -113,7 +113,8 @@ class Instance(ReadOnlyArrays):
         Offers with a ``reason`` are left out. At the site of an existing station, only the station
         and its extensions (``extends`` is true) remain. The capacity and power of an extension
         include those of the station; the cost does not. Of the offers with the same ``bundle``,
-        either all or none are open in the last year. An ``opens_year`` above 0 fixes the opening.
+        either all or none are open in the last year. An ``opens_year`` above 0 is the year in which
+        the offer must open.
 
         Parameters
         ----------
@@ -244,7 +245,7 @@ class Instance(ReadOnlyArrays):
         return replace(self, **left)
 
     def contradictions(self) -> list[Fault]:
-        """Return a fault for each limit that existing and required stations exceed in any plan."""
+        """Return a fault for each limit that existing and required stations alone exceed."""
         must, money = np.flatnonzero(self.must_sites), self.offer_subsidy
         faults = []
         rows = [("budget_pkr", "PKR", self.budget_pkr, money)]

@@ -33,7 +33,7 @@ class Layout:
     floors: tuple[Floor, ...]
     capacitated: bool  # whether capacities limit the service
     by_pair: bool  # whether each pair has its own energy column even without capacities
-    gap: GapRule | None  # rule of the viability gap
+    gap: GapRule | None  # rule of the viability gap; None: offers have fixed subsidies
     years: Years | None
     budget_pkr: float  # infinite: no limit
     all_worth: Floats  # worth of all demand in each slice, in reach or not
@@ -68,7 +68,8 @@ class Layout:
         pairs = np.flatnonzero(kwh[service.row] > 0)
         upper = kwh[service.row[pairs]]
         if self.capacitated:
-            # A pair's energy is at most the capacity of the site's largest option for this kind.
+            # A pair's energy is at most the largest capacity, for this kind of demand, of an
+            # option at the site.
             most = np.zeros((len(self.instance.site_ids), len(service.kinds)))
             np.maximum.at(most, self.options.site, self.delivered(s))
             of_pair = most[service.site, service.kind[service.row]]
@@ -97,7 +98,7 @@ class Layout:
         return np.array([s.probability for s in self.slices if s.year == 0])
 
     def _pairs(self, s: int) -> tuple[Ints, Ints]:
-        """Return, for each energy column of a slice, its first pair and its position."""
+        """Return the first pair and the position of each energy column of a slice."""
         column = self.pair_column[:, s]
         if self.by_pair:
             pairs = np.flatnonzero(column >= 0)
@@ -107,7 +108,10 @@ class Layout:
         return pairs, column[pairs]
 
     def worth(self, *, by_chance: bool = True) -> tuple[Ints, Floats, Ints]:
-        """Return the worth of energy served as columns, coefficients and scenarios."""
+        """Return the worth of energy served as columns, coefficients and scenarios.
+
+        Coefficients include the probability of the scenario if `by_chance` is true.
+        """
         service = self.service
         parts = []
         for s, slice_ in enumerate(self.slices):
@@ -166,8 +170,8 @@ class Layout:
             column = column[column >= 0]
             return column, np.full(len(column), self.money_unit * counts[-1])
         amount = self.instance.offer_subsidy if of == "subsidy_pkr" else self.instance.offer_cost
-        # Weights of the money drawn by the end of each year, such that each rupee has in all the
-        # weight of the year in which it is drawn.
+        # A rupee drawn in a year is part of the money drawn by the end of that and of every later
+        # year. Its weights in these sums add up to the weight of the year in which it is drawn.
         value = self.options.of_offers(amount) @ -np.diff(counts, append=0.0)
         at = np.flatnonzero(value)
         return at, value[at]
@@ -233,9 +237,10 @@ class Layout:
     def hall_sets(
         self, kwh: Floats, of: Ints, capacity: Floats
     ) -> Iterator[tuple[Ints, tuple[int, ...], tuple[int, ...]]]:
-        """Yield the sites, kinds of demand and charger groups of each family of capacity rows.
+        """Yield the sites, kinds of demand and charger groups of each set of capacity rows.
 
-        Groups that a site lacks are removed. Sites with the same groups and kinds share a family.
+        Charger groups that a site lacks are left out. Sites with the same charger groups and the
+        same kinds of demand are yielded together.
         """
         there = np.zeros((len(kwh), capacity.shape[1]), dtype=bool)
         np.logical_or.at(there, of, capacity > 0)
@@ -270,7 +275,7 @@ class Layout:
         rows.add_terms("cover", energies, stations, upper=np.zeros(len(named)))
 
     def delivered(self, s: int) -> Floats:
-        """Return an array of capacities (kWh/day): a row per option, a column per demand kind."""
+        """Return the capacity of each option (row) for each kind of demand (column), in kWh/day."""
         offer = self.standing(s)
         out = np.zeros((len(offer), len(self.service.kinds)))
         for k, groups in enumerate(self.service.kinds):
@@ -299,7 +304,7 @@ class Layout:
             paid = self.subsidy_column[:, t]
             o = np.flatnonzero(paid >= 0)
             z = np.flatnonzero((offer >= 0) & (paid[offer] >= 0))
-            # A site in a concession earns for its other sites even if it needs no money itself.
+            # A site without a need has a gap row in a concession, because its surplus counts.
             sites = np.union1d(offer_site[o], np.flatnonzero(is_shared(case)))
             place = np.full(len(case), -1, dtype=np.int64)
             cases, place[sites] = np.unique(case[sites], return_inverse=True)

@@ -5,8 +5,9 @@ Every limit is one row of the program, over the open offers::
     L_r  <=  sum of u_ro z_o over all o  <=  U_r                 for each limit r
 
 where ``u_ro`` is the use of limit ``r`` by offer ``o``, ``U_r`` the amount available and ``L_r``
-the minimum use, each 0 or more and in the limit's own unit. Either bound may be missing. The upper
-bounds are knapsack rows: a plan that meets them still meets them after an offer is dropped.
+the minimum use. All three are 0 or more, in the limit's own unit. Either bound may be missing.
+The rows of upper bounds are knapsack rows: a plan that meets them still meets them without any one
+of its offers.
 
 Source: H. Kellerer, U. Pferschy, D. Pisinger: Knapsack Problems, Springer 2004, chapter 9
 (several knapsack rows at once).
@@ -43,10 +44,10 @@ class Limit:
     at_least
         Minimum total use in the last year; 0 or more.
     per_rupee
-        Whether the use is per rupee of public money drawn, as in an envelope, and not a total.
+        Whether `use` is per rupee of public money that the offer draws, as in an envelope.
     of_budget
-        Change of `at_most` per rupee of budget; 0: no change. Until the budget is known, `at_most`
-        is the amount at a budget of 0, which may be negative.
+        Change of `at_most` per rupee of budget; 0: no change. Until `with_more_money` adds the
+        budget, `at_most` is the amount at a budget of 0, and may be negative.
 
     Examples
     --------
@@ -100,7 +101,8 @@ def feeders(
     """Return one limit for each 11 kV feeder, on the total power of its new chargers (kW).
 
     An extension counts only with the power that it adds. `feeder_of_site` maps each ``site_id`` to
-    its feeder, and `headroom_kw` each feeder to its spare power. Other sites are not limited.
+    its feeder, and `headroom_kw` each feeder to its spare power. Sites without a feeder are not
+    limited.
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "power_kw": [60.0, 30.0], "existing": [False, True]})

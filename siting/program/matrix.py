@@ -2,13 +2,15 @@
 
 The columns are the options ``y`` (binary), the energies ``x`` of the pairs in each slice, the
 subsidies ``u`` if the program decides on them, and any columns that the aim adds. Energies are
-divided by the largest demand row, money by the cost of the most expensive offer, and rows by their
-largest coefficient. Programs of every size then have coefficients of similar size.
+divided by the largest demand row, money by the cost of the most expensive offer, and each row by
+its largest coefficient. Programs of every size then have coefficients of similar size.
 
 Without capacities (coverage) all demand in reach of a station is served: ``x_i <= d_i sum of y_n``
 over the options that serve row ``i``. With decay, or if an aim depends on drive times, each pair
-has its own ``x_ij``. With capacities, ``x_ij <= d_i sum of y_n`` over the options of site ``j``
-follows from integer ``y``. It is not a row; only the cuts of `siting.engine` use it.
+has its own ``x_ij``.
+
+With capacities, the rows imply ``x_ij <= d_i sum of y_n`` over the options of site ``j``, if ``y``
+is integer. The matrix therefore has no such row; only the cuts of `siting.engine` use it.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Reached:
-    """An earlier aim and the value it reached, in the aim's unit."""
+    """An earlier aim and the value that it reached, in the unit of the aim."""
 
     aim: Aim
     value: float

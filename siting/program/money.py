@@ -8,20 +8,21 @@ The subsidy of a site is a decision of the program, not a property of the offer:
     sum of u_ot over o in O_j  >=  sum of u_o,t-1 over o in O_j              for each j, t   (paid)
     sum of payments            <=  B, or B_t                                           (budget)
 
-where ``c_o`` is the need of offer ``o`` over its life (present value, PKR), ``u_ot`` the public
-money paid to the offer by the end of year ``t`` (PKR), and ``v_i`` the present value of the margin
-on one kWh/day sold to row ``i`` over the station's life (PKR). The hurdle ``h`` is the share of
-planned sales at which a station must break even. ``cap_o`` is the maximum public money for the
-offer (PKR): a share of its need, or a fixed amount. A site that fails even with its full cap cannot
-be built. Existing stations have no need and draw no money.
+where ``c_o`` is the *need* of offer ``o``: the present value of its costs over the station's life,
+without those that depend on sales (PKR). ``u_ot`` is the public money paid to the offer by the end
+of year ``t`` (PKR). ``v_i`` is the present value of the margin on one kWh/day that is sold to row
+``i`` over the station's life (PKR). The hurdle ``h`` is the share of planned sales at which a
+station must break even. ``cap_o`` is the maximum public money for the offer (PKR): a share of its
+need, or a fixed amount. A station whose shortfall exceeds its cap cannot be built. Existing
+stations have no need and draw no money.
 
-From the opening on, each year has its own business case, with that year's mean sales over the
-scenarios. Money that would lapse at the end of a year may be paid in advance for a later shortfall.
-In total a site is paid at most its largest shortfall.
+From its opening on, a station has a business case for each year, with that year's mean sales over
+the scenarios. Money that would lapse at the end of a year may be paid in advance for a later
+shortfall. In total a site is paid at most its largest shortfall.
 
 The sites of a concession share one gap row, so the surplus of one covers the shortfall of another.
-Each offer keeps its cap, and existing stations are in no concession. A program with concessions has
-one year, because a surplus is not paid back later.
+Each offer has its own cap, and existing stations are in no concession. A program with concessions
+has one year, because a later year could not pay a surplus back.
 
 Source of the rule: Government of India, Ministry of Finance: Scheme and guidelines for financial
 support to public private partnerships in infrastructure (viability gap funding), 2013.

@@ -203,8 +203,8 @@ def objective_of(
     """Return the objective of an instance.
 
     `worth` is the worth of each demand row by ``demand_id``, such as its people or its sessions a
-    day; the default is its demand (kWh/day). A `decay` needs `cutoff_min`, the longest drive (min),
-    and its parameters must be within it.
+    day; the default is its demand (kWh/day). A `decay` needs `cutoff_min`, the longest drive (min).
+    No drive time among the decay's parameters may exceed it.
     """
     faults: list[Fault] = []
     values = instance.demand_kwh

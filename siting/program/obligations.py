@@ -5,7 +5,7 @@ rows are those of the limits (`siting.program.limits`) and::
 
     sum of z_o over o in O_j      >=  1     for each site j in E or R    (existing or required)
 
-At a site of ``E`` the offers are the existing station and its extensions; one of them is chosen.
+At a site of ``E`` the only offers are the existing station and its extensions, and one is chosen.
 Offers at forbidden sites are left out before the program is built.
 """
 
@@ -32,10 +32,10 @@ def extends(offers: pd.DataFrame) -> pd.Series[bool]:
 
 
 def offers_left(offers: pd.DataFrame, forbidden: Collection[str] = ()) -> pd.DataFrame:
-    """Return existing offers and those that can be built, with ids as strings, in order of ids.
+    """Return the offers that exist or can be built, with ids as strings, in order of ids.
 
-    Offers that are at forbidden sites, have a reason against them, or are at an existing station
-    without extending it are left out.
+    Left out are offers at forbidden sites, offers with a ``reason``, and offers at the site of an
+    existing station that do not extend the station.
     """
     open_ = offers["reason"].fillna("").astype(str).str.strip() == ""
     out = offers.assign(

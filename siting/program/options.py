@@ -1,9 +1,9 @@
 """Options at a site: an offer, or a course of offers over the years.
 
 Stations never close. An existing station may be extended in any year. With `upgrades` a new station
-can change to a larger offer at its site, for the difference in cost. The larger offer has at least
-as much capacity in every charger group and at least as much subsidy. With less subsidy, the larger
-offer is better built from the start.
+can change to a larger offer at its site, for the difference in cost. A larger offer has at least as
+much capacity in every charger group, and at least as much subsidy. Offers that are larger but draw
+less subsidy are not upgrades, because such an offer is better built from the start.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) 
 
 
 def opening(options: Options, opens: Ints, years: Ints) -> Options:
-    """Return the options whose last offer opens in its required year `opens` (0: any year)."""
+    """Return the options whose last offer opens in its required year: `opens` (0: any year)."""
     begin = (options.offer == options.last[:, None]).argmax(axis=1)
     kept = (opens[options.last] == 0) | (opens[options.last] == years[begin])
     return Options(options.site[kept], options.offer[kept])

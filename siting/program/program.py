@@ -1,6 +1,6 @@
-"""The program: an instance and the blocks of requirements on its plan.
+"""The program: an instance (the data), blocks (requirements on a plan) and aims.
 
-Blocks can be added in any order, and aims in order of priority::
+Blocks can be added in any order. Aims are added in order of priority::
 
     program = (
         Program(instance)
@@ -69,7 +69,7 @@ Demand = Mapping[Any, "pd.Series[float]"]
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """An instance and the blocks of requirements on its plan, with methods that add blocks.
+    """An instance, blocks and aims. Each method that adds one returns a new program.
 
     Examples
     --------
@@ -100,7 +100,7 @@ class Program:
     # Total worth of each demand row in each slice, if it varies by slice.
     worth_by_slice: Floats | None = None
     floors: tuple[Floor, ...] = ()  # the required shares
-    # Plans to differ from: the positions of the plan's sites, and how many sites must differ.
+    # For each plan to differ from: the positions of its sites, and how many sites must differ.
     distances: tuple[tuple[Ints, int], ...] = ()
     gap: GapRule | None = None  # None: offers have fixed subsidies
     budgeted: bool = True  # whether the budget limits the plan
@@ -142,7 +142,7 @@ class Program:
         if self.year_plan is not None:
             raise InputError("years", "are set twice", "name them once, all together")
         years = Years.of(budgets_pkr, **rules)
-        # Data by scenario is repeated for every year; `demand`, if given, then replaces the demand.
+        # Data by scenario are repeated for every year. If `demand` is given, it replaces that data.
         mine = self._reshaped(lambda amount: np.tile(amount, (1, len(years.years))))
         return replace(mine, year_plan=years)._with_demand(demand)
 
@@ -166,13 +166,13 @@ class Program:
         return replace(mine, scenario_plan=scenarios)._with_demand(demand)
 
     def worth(self, worth: pd.Series | Mapping[Hashable, pd.Series], unit: str) -> Program:
-        """Return the program in which worth is measured in people or sessions, not in energy.
+        """Return the program in which worth is people or sessions served, not energy.
 
         Parameters
         ----------
         worth
-            Total worth of each demand row, by ``demand_id``; or one series for each year, scenario
-            or (year, scenario), once these are added.
+            Total worth of each demand row, by ``demand_id``. If the program already has years or
+            scenarios: one such series, or one for each year, scenario or (year, scenario).
         unit
             Unit of the worth.
         """
@@ -240,7 +240,8 @@ class Program:
             None for the city, ``"class"`` for each vehicle class, ``"zone"`` for each zone of the
             program, or a series of zone names by ``demand_id``.
         when
-            Whether the floor holds in the ``last`` year or in ``every`` year, in all scenarios.
+            Whether the floor holds in the ``last`` year or in ``every`` year. It holds in all
+            scenarios.
         """
         floors = floors_of(self.instance, share, of, when, self.zones)
         return replace(self, floors=(*self.floors, *floors))
@@ -248,7 +249,7 @@ class Program:
     def viability_gap(self, rule: GapRule) -> Program:
         """Return the program in which subsidies fill the viability gap (`siting.program.money`).
 
-        The cost of an offer is then its need over its life. Its subsidy is ignored.
+        The instance then has each offer's need as its cost. The offer's subsidy is ignored.
         """
         margins_of(self.instance, rule)
         caps_of(self.instance, rule)
@@ -296,8 +297,8 @@ class Program:
         Parameters
         ----------
         least_gain
-            Worth (kWh/day, people, sessions/day) charged per rupee: one number above 0, or one per
-            year (some may be 0), once the years are added.
+            Worth (kWh/day, people, sessions/day) charged per rupee: one number above 0. If the
+            program already has years, also one number per year, some of which may be 0.
         of
             The money charged: public money drawn, or total cost.
         """
@@ -326,7 +327,7 @@ class Program:
         return self.aim(LeastRegret())
 
     def tail(self, alpha: float, of: TailOf = "unserved") -> Program:
-        """Return the program with the next aim: the best mean over the worst outcomes (CVaR)."""
+        """Return the program with the next aim: the best mean of the worst outcomes (CVaR)."""
         if not 0 < alpha < 1:
             fix = "give a share above 0 and below 1, such as 0.9"
             raise InputError("alpha", f"is {alpha}", fix)
@@ -381,7 +382,7 @@ class Program:
     # --- demand ------------------------------------------------------------------------------
 
     def _reshaped(self, change: Callable[[Floats], Floats]) -> Program:
-        """Return the program with its per-slice data converted to a different set of slices."""
+        """Return the program with `change` applied to its data by slice."""
         demand, worth = self.demand_by_slice, self.worth_by_slice
         return replace(
             self,
@@ -432,7 +433,7 @@ class Program:
             self.layout(), self.all_aims, self.worth_unit, self.scenario_plan, len(self.distances)
         )
 
-    # --- the parts that blocks make ------------------------------------------------------------
+    # --- data and mathematics derived from the blocks ------------------------------------------
 
     @cached_property
     def slices(self) -> tuple[Slice, ...]:
@@ -483,8 +484,8 @@ class Program:
     def offers(self) -> Ints:
         """Positions of usable offers: existing stations, and useful offers within every limit.
 
-        An offer is useful if it can serve demand, meet a lower limit or complete a bundle, or if
-        its site must have a station.
+        An offer is useful if it can serve demand, counts towards a lower limit, belongs to a
+        bundle, or is at a site that must have a station.
         """
         instance = self.instance
         must = instance.must_sites[instance.offer_site]
@@ -518,7 +519,7 @@ class Program:
         rows = ResourceRows(made)
         rows.add_money(self.instance.offer_subsidy, 0.0, self.year_plan)
         money = rows.made()
-        # Leave out every course whose own subsidies exceed the money of the years.
+        # Leave out every course whose subsidies alone exceed the money of a year.
         over = np.zeros(len(made), dtype=bool)
         use = money.use.tocoo()
         over[use.col[use.data > (money.at_most + money.slack)[use.row]]] = True
@@ -558,7 +559,7 @@ class Program:
 
     @cached_property
     def _told(self) -> tuple[Floats, Service]:
-        """The demand in each slice (0 for rows too small for a solver), and the merged rows."""
+        """The demand in each slice, with 0 for rows too small for a solver, and the merged rows."""
         demand = self.demand_kwh
         made = self._service(demand, by_cell=False)
         largest = float(made.kwh.max(initial=0.0))
@@ -581,7 +582,7 @@ class Program:
 
     @cached_property
     def _minutes_apart(self) -> tuple[Floats, ...]:
-        """For each aim that weights drive times, the weight of a minute for each vehicle class."""
+        """The weight of a minute for each vehicle class, for each aim that weights drive times."""
         minutes = (aim.minute_of_classes(self.instance) for aim in self.all_aims)
         return tuple(minute for minute in minutes if minute is not None)
 
@@ -606,7 +607,7 @@ class Program:
     def matrix(
         self, aim: Aim | None = None, reached: Iterable[Reached] = (), *, by_cell: bool = False
     ) -> Matrix:
-        """Return the program for one aim as a sparse matrix; rows keep the values in `reached`."""
+        """Return the program for one aim as a matrix that keeps the values of earlier aims."""
         aim = self.all_aims[0] if aim is None else aim
         reached = tuple(reached)
         by_cell |= any(one.of_drives for one in (aim, *(r.aim for r in reached)))
@@ -644,7 +645,7 @@ class Program:
         return out
 
     def _viable(self, rule: GapRule) -> Flags:
-        """Return a mask of the offers whose cap, or concession, may cover their shortfall."""
+        """Return a mask of the offers whose shortfall their cap or their concession may cover."""
         instance, margin = self.instance, margins_of(self.instance, rule)
         best = np.where(instance.uses, margin[:, None], 0.0).max(axis=0, initial=0.0)
         earned = instance.offer_capacity @ best if self.capacitated else np.inf

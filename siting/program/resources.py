@@ -4,17 +4,18 @@
 
     lo_r  <=  sum of u_rn y_n over all n  <=  up_r                  for each resource r
 
-where ``u_rn`` is the use of resource ``r`` by option ``n``. Money has one row for the budget, or
-one row per year: for the payments of that year or, if money carries over, up to that year. Other
-limits hold in every year. As no station closes, a row for the last year is usually enough. A row
-that no choice of options can break is left out.
+where ``u_rn`` is the use of resource ``r`` by option ``n``. Without years, money has one row for
+the budget. With years, it has one row per year, over the payments of that year. If money carries
+over, the row of a year is over all payments up to that year. Other limits hold in every year; one
+row for the last year is usually enough, because no station closes. A row that no choice of options
+can break is left out.
 
 Of the offers of a bundle, either all or none are open in the last year. For a bundle of the offers
 ``a, b, c`` the rows are ``z_b >= z_a``, ``z_c >= z_b`` and ``z_a >= z_c``.
 
-The distance to another plan is a row too. It requires a minimum number of sites with a station in
-only one of the two plans. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions to
-general integer linear programs. European Journal of Operational Research 184 (2008), 802-809.
+The distance to another plan is the number of sites with a station in only one of the two plans. A
+minimum distance is a row too. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions
+to general integer linear programs. European Journal of Operational Research 184 (2008), 802-809.
 """
 
 from __future__ import annotations
@@ -103,7 +104,10 @@ class ResourceRows:
             self._rows.append((name, kind, unit, at, use[at], at_least, at_most))
 
     def add_money(self, subsidy: Floats, budget_pkr: float, years: Years | None) -> None:
-        """Add the row of the budget or a row per year; `subsidy` is what each offer draws (PKR)."""
+        """Add the rows of public money: one row, or one per year.
+
+        `subsidy` is the money that each offer draws (PKR).
+        """
         drawn = self.options.of_offers(subsidy)
         if years is None:
             self.add(BUDGET, BUDGET, "PKR", drawn[:, -1], at_most=budget_pkr)
@@ -114,9 +118,10 @@ class ResourceRows:
             self.add(f"{BUDGET} {word}{year}", BUDGET, "PKR", paid[:, t], at_most=most)
 
     def add_limits(self, instance: Instance, subsidy: Floats | None) -> None:
-        """Add the rows of the instance's limits; `subsidy` is what each offer draws (PKR).
+        """Add the rows of the instance's limits.
 
-        Without `subsidy` (viability gap), limits per rupee are left out: the layout writes them.
+        `subsidy` is the money that each offer draws (PKR). It is None under the viability gap;
+        limits per rupee are then left out, because `Layout` writes their rows.
         """
         for limit in instance.limits:
             amount = instance.amounts_of(limit)

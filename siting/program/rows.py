@@ -1,4 +1,4 @@
-"""Columns and rows of a sparse program. Rows are collected by family and scaled."""
+"""Columns and rows of a sparse program. Each row belongs to a family, such as ``capacity``."""
 
 from __future__ import annotations
 
@@ -60,7 +60,11 @@ class Rows:
         lower: Floats | None = None,
         upper: Floats | None = None,
     ) -> None:
-        """Add rows, numbered from 0 and with a bound, each divided by its largest coefficient."""
+        """Add rows, each divided by its largest coefficient.
+
+        `row`, `column` and `value` are the coefficients; rows are numbered from 0 in each call.
+        `lower` and `upper` are the bounds of the rows, of which one may be missing.
+        """
         count = len(next(side for side in (lower, upper) if side is not None))
         if not count:
             return

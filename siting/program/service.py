@@ -1,19 +1,20 @@
 """Service: merged demand rows and their pairs with sites.
 
-Demand rows are merged if they plug into the same chargers, reach the same sites, have the same
-weight at each site in every slice, are in the same floors and earn the same margin. If an aim
-depends on drive times, they also need the same drive times and costs per minute. Merging is exact:
-the energy of a merged row is split among its demand rows in proportion to demand.
+Demand rows are merged if they use the same charger groups, reach the same sites, have the same
+worth per kWh at each site in every slice, are in the same floors and earn the same margin. If an
+aim depends on drive times, merged rows also have the same drive times and the same cost per minute.
+Merging is exact: the energy of a merged row is split among its demand rows in proportion to demand.
 
 A *pair* joins a merged row to a site whose chargers the row could use. Pairs are the same in every
 slice; only the demand differs.
 
-*Why one capacity row for each set of kinds is exact.* Cars may use AC and DC, buses only DC. Let
-kind ``k`` take the energy ``X_k`` at a site and use the groups ``U_k``. The energy can be split
-over the groups within their capacities if and only if, for every set ``S`` of kinds, ``sum of X_k
-over S`` is at most the capacity of the union of their ``U_k`` (Hall's condition). Two sorts of sets
-need no row. Among the sets with the same union ``G``, only the largest needs one. A set that splits
-into parts with no group in common is implied by its parts.
+A *kind of demand* is all demand that can use the same charger groups. Cars may use AC and DC, buses
+only DC. Let kind ``k`` take the energy ``X_k`` at a site and use the charger groups ``U_k``. This
+energy can be split over the groups within their capacities if and only if, for every set ``S`` of
+kinds, ``sum of X_k over S`` is at most the capacity of the union of their ``U_k`` (Hall's
+condition). One capacity row for each set of kinds is therefore exact. Two sorts of sets need no
+row: a set that is part of a larger set with the same union, and a set that splits into smaller sets
+with no group in common, whose rows imply its row.
 """
 
 from __future__ import annotations
@@ -36,15 +37,15 @@ class Service:
     """The merged demand rows and their pairs."""
 
     kwh: Floats  # demand of each row in each slice (kWh/day)
-    kind: Ints  # position of a row's set of charger groups in `kinds`
-    # The sets of charger groups that vehicle classes can use, as positions of groups.
+    kind: Ints  # kind of demand of each row, as a position in `kinds`
+    # The charger groups that each kind of demand can use, as positions of groups.
     kinds: tuple[Groups, ...]
     worth: Floats  # worth of a kWh/day of a row in each slice, before decay
     # Present value of a kWh/day sold to a row (PKR); 0 where the program does not need it.
     margin: Floats
     vehicle_class: Ints  # position of the vehicle class of each row's first demand row
     floor: Flags  # a mask, floors by merged rows: whether the row counts towards the floor
-    # start, site: the sites ``site[start[i]:start[i + 1]]``, one or more, can serve row ``i``.
+    # start, site: row ``i`` can be served at the sites ``site[start[i]:start[i + 1]]``, 1 or more.
     start: Ints
     site: Ints
     factor: Floats  # weight (0 to 1) of a kWh at each pair's drive time
@@ -63,7 +64,7 @@ class Service:
         return bool((self.factor != 1.0).any())
 
     def of_each(self, values: Floats, *, missing: float) -> Floats:
-        """Return, for each demand row, the values of its merged row, or `missing` without one."""
+        """Return, for each demand row, the value of its merged row; `missing` if it has none."""
         out = np.full((len(self.row_of_demand), values.shape[1]), missing)
         reached = self.row_of_demand >= 0
         out[reached] = values[self.row_of_demand[reached]]
@@ -122,7 +123,10 @@ class Merging:
     def _in_reach(
         self, demand_kwh: Floats, offers: Ints
     ) -> tuple[Ints, tuple[Groups, ...], Ints, list[tuple[Ints, Floats, Floats]]]:
-        """Return each row's kind, all kinds, each row's index in the site lists, and the lists."""
+        """Return each row's kind, all kinds, each row's index in the lists of sites, and the lists.
+
+        A list holds the sites, factors and drive times of the pairs of a row.
+        """
         instance, decay, by_cell = self.instance, self.decay, self.by_cell
         sets = [tuple(np.flatnonzero(uses).tolist()) for uses in instance.uses]
         alive = demand_kwh.max(axis=1, initial=0.0) > 0
@@ -158,10 +162,10 @@ class Merging:
 
 @cache
 def capacity_sets(kinds: tuple[Groups, ...]) -> tuple[tuple[tuple[int, ...], Groups], ...]:
-    """Return the sets of kinds that need a capacity row, each with its charger groups.
+    """Return the sets of kinds of demand that need a capacity row, each with its charger groups.
 
-    A kind without demand must be an empty tuple. Here cars use groups 0 and 1, buses group 1 and
-    two-wheelers group 2:
+    `kinds` are the charger groups of each kind; a kind without demand must be an empty tuple. Here
+    cars use groups 0 and 1, buses group 1 and two-wheelers group 2:
 
     >>> capacity_sets(((0, 1), (1,), (2,)))
     (((1,), (1,)), ((2,), (2,)), ((0, 1), (0, 1)))

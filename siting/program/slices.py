@@ -4,8 +4,9 @@ A *slice* is one year in one scenario. Each slice has its own demand, and no ene
 slices. A station that is open in a year is open in all scenarios of that year, because a plan is
 chosen before the scenario is known.
 
-The weight of a kWh/day in year ``t`` is ``w_t``: the years until the plan's next year, discounted
-to the first year. In a mean over scenarios, scenario ``s`` has its probability ``p_s`` as weight.
+The weight ``w_t`` of a kWh/day in year ``t`` is the number of years until the next year of the
+plan, discounted to the first year. In a mean over scenarios, the weight of scenario ``s`` is its
+probability ``p_s``.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ class Slice:
 
 @dataclass(frozen=True)
 class Years:
-    """The years of a plan in order, each with its money; `Years.of` makes and checks them."""
+    """The years of a plan in order, each with its public money; `Years.of` checks them."""
 
     years: tuple[int, ...]
     budgets_pkr: tuple[float, ...]  # public money granted in each year (PKR)
     weights: tuple[float, ...]  # weight of a kWh/day in each year
     carry_over: bool  # whether unspent money of a year can be spent later
-    upgrades: bool  # whether a station can be enlarged later, for the difference in cost
+    upgrades: bool  # whether a new station can be enlarged later, for the difference in cost
 
     @classmethod
     def of(

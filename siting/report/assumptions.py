@@ -120,7 +120,7 @@ def lacking(run: RunRecord) -> list[str]:
             lines.append(f"No {what} is stated for: {', '.join(names)}.")
     kinds = sorted({row["what"].lower() for row in rows})
     if "existing stations" not in kinds:
-        lines.append("No layer of existing stations was given, so no station of today is counted.")
+        lines.append("No layer of existing stations was given, so none are counted.")
     if run.settings["offers"]["feeders"] is None:
         lines.append(
             "No layer of feeders was given: the spare power of the grid is one assumed figure for "
@@ -153,7 +153,7 @@ def lacking(run: RunRecord) -> list[str]:
     if not run.facts.get("alternatives"):
         lines.append("The next best place for each station was not computed in this run.")
     lines.append(
-        "Lines from a station to those it serves are straight; minutes are along the roads."
+        "Lines from a station to the cells it serves are straight; drives follow the roads."
     )
     return lines
 

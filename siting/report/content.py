@@ -275,9 +275,10 @@ def stations(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def _alike(cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the cards, with stations that have equal figures joined to the first of them.
+    """Return the cards, with stations of equal figures grouped under the first of them.
 
-    The first station's ``alike`` lists the ids of the others; their ``told`` is the first's id.
+    In a group, ``alike`` of the first card lists the ids of the others, and ``told`` of each other
+    card is the id of the first.
     """
     first: dict[tuple[Any, ...], dict[str, Any]] = {}
     for card in cards:

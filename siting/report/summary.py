@@ -108,8 +108,8 @@ def _on_the_day(run: RunRecord) -> str:
     line = f"On the simulated day {percent(share)} of all drivers are served."
     if "money_hangs_on" in (run.facts.get("headline") or {}):
         line += (
-            f" The plan serves {percent(planned, 0)} of the energy, as each station's own capacity "
-            "allows; the money depends on this figure, as each business case is computed from it."
+            f" Business cases are computed from the plan's {percent(planned, 0)} of the energy, "
+            "which depends only on each station's capacity."
         )
     return line
 

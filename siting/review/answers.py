@@ -1,8 +1,8 @@
 """Apply answers to a plan: the power company sanctions or refuses, and bidders withdraw.
 
 The answers are a CSV file with the columns ``site`` (id or name) or ``bid`` (of an award), and
-``answer`` (sanctioned, refused or withdrawn). Two columns are optional: ``kw``, the sanctioned
-power, rules out larger offers; ``pkr`` replaces the study's estimate of the connection's cost.
+``answer`` (sanctioned, refused or withdrawn). Two columns are optional. Offers above ``kw``, the
+sanctioned power, are ruled out. ``pkr`` replaces the study's estimate of the connection's cost.
 """
 
 from __future__ import annotations

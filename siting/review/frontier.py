@@ -69,8 +69,9 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     """Return the figures and the bound of the best plan for each budget.
 
     Each solve starts from the plan for the next smaller budget, so a larger budget never has a
-    worse plan. A bound also holds for every smaller budget. Neither is true with the ``regret``
-    aim. With years, each year keeps its share of the budget. Infeasible budgets are left out.
+    worse plan. The bound for a budget also holds for every smaller budget. With the ``regret`` aim,
+    neither is true. With years, each year keeps its share of the budget. Infeasible budgets are
+    left out.
 
     Parameters
     ----------
@@ -224,7 +225,7 @@ def _no_worse(answer: Answer, less: Answer) -> Answer:
 
 
 def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> None:
-    """Give each budget the bound of the next larger budget if tighter; it also holds here."""
+    """Give each budget the next larger budget's bound, which also holds, if that is tighter."""
     best, closer, none = (min, max, -math.inf) if less else (max, min, math.inf)
     for row, larger in reversed(list(itertools.pairwise(rows))):
         known = (none if one["bound"] is None else one["bound"] for one in (row, larger))

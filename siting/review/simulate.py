@@ -242,9 +242,9 @@ def _findings(
     erlang = late_share(expected)
     lines = [
         f"As planned: {kwh['planned']:,.0f} of the {plan_kwh:,.0f} kWh/day that the program "
-        f"counts as served; {share['planned']:.1%} of drivers turned away, {late:.0%} "
-        f"(+-{half:.0%}) of those in the busiest hour late: turned away, or waiting over "
-        f"{standard.wait_min:g} min"
+        f"counts as served; {share['planned']:.1%} of drivers are turned away; in the busiest hour "
+        f"{late:.0%} (+-{half:.0%}) are late: turned away, or waiting over {standard.wait_min:g} "
+        "min"
     ]
     over = stations["verdict"] == OVERLOADED
     if over.any():
@@ -271,8 +271,8 @@ def _findings(
     out, came = float(free["out_of_reach_day"]), float(free["arrivals_day"])
     beyond = out / (out + came) if out + came > 0 else 0.0
     lines.append(
-        f"Free choice, all drivers: {kwh['free']:,.0f} kWh/day; {share['free']:.1%} of those in "
-        f"reach turned away, {beyond:.1%} of all have no station in reach"
+        f"Free choice, all drivers: {kwh['free']:,.0f} kWh/day; {beyond:.1%} of drivers have no "
+        f"station in reach, and {share['free']:.1%} of the others are turned away"
     )
     return lines
 

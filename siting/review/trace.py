@@ -66,8 +66,9 @@ def trace(
     vehicle_class
         The class of a cell's demand or of a station's service; all classes by default.
     year, scenario
-        A year (by default, the last) and a scenario of the plan. Without a scenario, the target
-        year has the configuration's own demand, and any other year the first scenario by name.
+        A year of the plan (by default, the last) and a scenario. By default, the figures are for
+        the configuration's own demand in the target year, and for the first scenario by name in any
+        other year.
 
     Raises
     ------
@@ -174,7 +175,7 @@ def _zone(run: Traced, cell: str) -> tuple[str, np.ndarray]:
 
 
 def _fleet(run: Traced, vehicle_class: str, at: Slice, vehicles: float) -> list[Step]:
-    """Return the step from sales to vehicles; empty except in the fleet model's central case."""
+    """Return the step from sales to vehicles, which only the fleet model's central case has."""
     figures = run.figures[run.figures["of"] == vehicle_class]
     sales = figures[(figures["used_for"] == "energy wanted") & figures["table"].ne("vehicles.csv")]
     suffix = "" if at.fleet == run.config.demand.scenario else f" {at.fleet}"

@@ -75,8 +75,8 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
 def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFrame:
     """Return each point's nearest road node, and the point's distances (m) to node and road.
 
-    The limit applies to the distance to the road, and the access time to the distance to the node:
-    a place beside a long road without junctions is near the road but far from a node.
+    The limit `max_m` applies to the distance to the road. The access time depends on the distance
+    to the node. A place beside a long road without junctions is near the road but far from a node.
 
     `points` are features in any declared coordinate reference system; areas and lines are
     represented by their centre. `max_m` is the maximum distance to a road (m; ``inf``: no limit).

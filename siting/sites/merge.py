@@ -59,11 +59,11 @@ def merge_candidates(
     Returns
     -------
     candidates : GeoDataFrame
-        ``site_id`` (from south to north, then west to east), ``name``, ``kind``, ``existing``,
-        ``existing_power_kw``, ``source``, ``node_id``, ``snap_m`` (m), ``merged`` (number of places
-        that joined the site), ``merged_names``, the optional figures of the layers, the user's
-        columns (from the first user row at the site), ``merged_ids`` (ids of the other user rows),
-        and points in the network's coordinate reference system.
+        ``site_id`` (numbered from south to north, then from west to east), ``name``, ``kind``,
+        ``existing``, ``existing_power_kw``, ``source``, ``node_id``, ``snap_m`` (m), ``merged``
+        (number of places that joined the site), ``merged_names``, the optional figures of the
+        layers, the user's columns (from the first user row at the site), ``merged_ids`` (ids of the
+        other user rows), and points in the network's coordinate reference system.
     dropped : GeoDataFrame
         ``name``, ``kind``, ``existing``, ``source``, ``road_m`` (m to the nearest road),
         ``reason``, the user's columns, ``geometry``.

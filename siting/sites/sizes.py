@@ -28,12 +28,13 @@ MOST_SIZES = 20_000
 def with_sizes(
     bundles: Configurations, sizes: Sizes, chargers: pd.DataFrame
 ) -> dict[str, dict[str, int]]:
-    """Return the configurations: bundles by name, then sizes named by their numbers.
+    """Return all configurations: those named by the user, then sizes named by their numbers.
 
-    `bundles`: the number of chargers of each type, by name of the bundle; `sizes`: the allowed
-    numbers, by charger type; `chargers`: from `charger_catalogue`. A size with the same chargers as
-    a bundle is left out. Raises `InputError` with every unknown type, every invalid number and
-    every bundle that has the name of a size, or if there are more than `MOST_SIZES` sizes.
+    `bundles`: the user's configurations, each with the number of chargers of each type; `sizes`:
+    the allowed numbers, by charger type; `chargers`: from `charger_catalogue`. A size with the same
+    chargers as a named configuration is left out. Raises `InputError` with every unknown type,
+    every invalid number and every configuration that has the name of a size, or if there are more
+    than `MOST_SIZES` sizes.
 
     >>> from siting.sites.catalogue import charger_catalogue
     >>> list(with_sizes({}, {"dc_60": [1], "lev_3": [4, 8]}, charger_catalogue()))

@@ -24,8 +24,8 @@ def with_whereabouts(
 ) -> gpd.GeoDataFrame:
     """Return the sites, each with a name and a description of its location (``whereabouts``).
 
-    A place without a name is named after its location, and so is every street corner, because all
-    corners on a street share its name.
+    A place without a name is named after its location. So is a street corner, because its own name
+    is that of its street, which other corners share.
 
     `sites`: ``name``, ``kind`` and points; `edges`: the roads, with ``name`` and lines in metres;
     `parts`: the parts of the city, with ``name`` and points; `named`: the sites whose names can

@@ -2,7 +2,7 @@
 
 A station needs no public money if its NPV without subsidy is at least 0. Where public money fills
 the viability gap, the station must also pass the hurdle. Payments beyond a station's shortfall are
-not additional. Payments to stations that fail are lost.
+not additional. Payments to a station whose NPV is negative even with the subsidy are at risk.
 """
 
 from __future__ import annotations

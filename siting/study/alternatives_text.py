@@ -1,8 +1,8 @@
 """Cards of new stations: the energy lost if a station is not built, and alternative places for it.
 
-The loss is the energy that the other stations cannot take over, given reach and capacity
-(`siting.engine.marginal`). A card shows two losses: one with all else unchanged, and one with the
-station's subsidy spent elsewhere.
+A card is the text about one station in the report. The loss is the energy that the other stations
+cannot take over, given reach and capacity (`siting.engine.marginal`). A card shows two losses: one
+with all else unchanged, and one with the station's subsidy spent elsewhere (a re-plan).
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from siting.study.to_program import instance_of
 from siting.tables import may_be_built
 from siting.texts import counted
 
-# Shares of a station's energy up to which a loss is "nothing", and from which it is "all".
+# A loss is called "nothing" up to the first of these shares of a station's energy, and "all" from
+# the second share on.
 NONE_SHARE, ALL_SHARE = 0.005, 0.995
 # Share of the spare time for losses, and share of the time then left for re-plans.
 LOSSES_SHARE, REPLANS_SHARE = 0.5, 0.5
@@ -247,48 +248,48 @@ def _lost_text(served_kwh: float, lost_kwh: float) -> str:
     """State how much of a station's energy (kWh/day) would be lost without the station.
 
     >>> _lost_text(200.0, 41.0)[:63]
-    'As things stand, without it 41 of its 200 kWh/day would go unse'
+    'With only this station removed, 41 of its 200 kWh/day would go '
     >>> _lost_text(200.0, 0.0)[:58]
-    'As things stand, without it nothing would go unserved: oth'
+    'With only this station removed, nothing would go unserved:'
     """
     if served_kwh <= 0:
-        return "It serves nobody, so nothing would go unserved without it."
+        return "This station serves nobody, so nothing would go unserved without it."
     share, whole = lost_kwh / served_kwh, f"its {_kwh(served_kwh)} kWh/day"
     if share <= NONE_SHARE:
-        text = "nothing would go unserved: other stations in reach have room for all it serves"
+        text = "nothing would go unserved: other stations in reach have room for all its energy"
     elif share >= ALL_SHARE:
         text = f"all of {whole} would go unserved: the other stations are full or out of reach"
     else:
         text = (
             f"{_kwh(lost_kwh)} of {whole} would go unserved; other stations have room for the rest"
         )
-    return f"As things stand, without it {text}."
+    return f"With only this station removed, {text}."
 
 
 def _replanned_text(again: Replanned, lost_kwh: float) -> str:
     """State how much energy would still be lost if the station's money is spent elsewhere.
 
     >>> _replanned_text(Replanned(3.0, "s0002:hub"), 41.0)
-    'After a re-plan at most 3.0 kWh/day would be lost: with hub at s0002 instead.'
+    'With hub at s0002 instead, at most 3.0 kWh/day would be lost.'
     """
     if not again.offer_id:
-        return "A re-plan may lose less, but no other single station makes up for any of the loss."
+        return "No other single station makes up for any of this loss, but a re-plan may lose less."
     site, _, name = again.offer_id.partition(":")
-    what = f"with {name.replace('_', ' ')} at {site} instead"
+    what = f"With {name.replace('_', ' ')} at {site} instead"
     if again.kwh_day < NONE_SHARE * lost_kwh:
-        return f"After a re-plan nothing would be lost: {what}."
-    return f"After a re-plan at most {_kwh(again.kwh_day)} kWh/day would be lost: {what}."
+        return f"{what}, nothing would be lost."
+    return f"{what}, at most {_kwh(again.kwh_day)} kWh/day would be lost."
 
 
 def _place_texts(row: Mapping[Any, Any]) -> Iterator[str]:
     if isinstance(row["place"], str):
-        text = f"Nearest place where one could be built instead: {row['place']}, "
+        text = f"Nearest place where a station could be built instead: {row['place']}, "
         text += f"{_far(row['place_m'])} away in a straight line"
         if np.isfinite(row["place_share"]):
-            text += f"; {row['place_share']:.0%} of the energy served here is within reach of it"
+            text += f"; {row['place_share']:.0%} of its energy is within reach of that place"
         yield f"{text}."
     else:
-        yield "No place without a station is left where one could be built instead."
+        yield "There is no free place where a station could be built instead."
     if isinstance(row["station"], str):
         yield f"Nearest other station: {row['station']}, {_far(row['station_m'])} away."
 

@@ -47,7 +47,7 @@ def gone(
 ) -> frozenset[str]:
     """Return the names of all stages that become stale if `keys` change and tables are `given`.
 
-    Stages in `given` remain valid and, with `once`, stages with the same result in every year,
+    Stages in `given` remain valid. With `once`, so do stages with the same result in every year,
     scenario and case.
     """
     changed = [key for key in keys if key.split(".")[0] not in INERT]

@@ -272,8 +272,8 @@ def earnings_in_words(facts: Mapping[str, Any]) -> list[str]:
 
     >>> earnings_in_words({"least_gain": 10.0, "plan": 230.0, "least_station": "s0007",
     ...     "least": 4.9, "below": ["s0007"]})
-    ['1 new station brings less than 10 kWh/day for each PKR m of public money (the plan: 230 on \
-average; least: s0007, 4.9); program.least_gain would leave it out: s0007']
+    ['1 new station brings less than 10 kWh/day for each PKR m of public money: s0007 (the lowest, \
+s0007, brings 4.9; the average of the plan is 230); program.least_gain would leave it out']
     """
     below = list(facts.get("below", ()))
     if not below:
@@ -282,9 +282,9 @@ average; least: s0007, 4.9); program.least_gain would leave it out: s0007']
     verb, whom = ("stations bring", "them") if len(below) > 1 else ("station brings", "it")
     return [
         f"{len(below):,} new {verb} less than {facts['least_gain']:g} kWh/day for each PKR m of "
-        f"public money (the plan: {facts['plan']:,.0f} on average; least: "
-        f"{facts['least_station']}, {facts['least']:,.1f}); "
-        f"program.least_gain would leave {whom} out: " + ", ".join(below[:SHOWN]) + more
+        f"public money: {', '.join(below[:SHOWN])}{more} (the lowest, {facts['least_station']}, "
+        f"brings {facts['least']:,.1f}; the average of the plan is {facts['plan']:,.0f}); "
+        f"program.least_gain would leave {whom} out"
     ]
 
 

@@ -166,7 +166,10 @@ def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
 def _one_year(
     asked: Asked, year: int, offers: pd.DataFrame, budget_pkr: float, drawn: Mapping[str, float]
 ) -> Asked:
-    """Return the inputs of a single year. Rules on the last year apply only to it."""
+    """Return the inputs of a single year, with the rules on the last year only if it is the last.
+
+    `drawn` has the public money drawn in earlier years, by ``offer_id``.
+    """
     keys: dict[str, object] = {"years": None, "budget_pkr": budget_pkr}
     # Money drawn in earlier years is no longer available.
     limits = tuple(

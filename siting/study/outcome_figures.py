@@ -410,16 +410,16 @@ def _at_other_values(cost: Mapping[str, float]) -> str:
     """State the plan's cost to all if the value of time is doubled, and if it is halved.
 
     >>> _at_other_values({"stations": 90.0, "drivers' time": 10.0})
-    "at twice the value this plan's cost to all is PKR 110.00 m a year (drivers' time 18%), at \
-half PKR 95.00 m (5%, against 10% at the value used); a different value may give a different plan"
+    "this plan's cost to all is PKR 110.00 m a year at twice the value (drivers' time 18%) and \
+PKR 95.00 m at half (5%); at the value used, drivers' time is 10%; the best plan may differ"
     """
     stations, time = cost["stations"], cost[DRIVERS_TIME]
     whole = {factor: stations + factor * time for factor in (2.0, 1.0, 0.5)}
     share = {n: f"{n * time / pkr if pkr > 0 else 0.0:.0%}" for n, pkr in whole.items()}
     return (
-        f"at twice the value this plan's cost to all is PKR {whole[2.0]:,.2f} m a year (drivers' "
-        f"time {share[2.0]}), at half PKR {whole[0.5]:,.2f} m ({share[0.5]}, against "
-        f"{share[1.0]} at the value used); a different value may give a different plan"
+        f"this plan's cost to all is PKR {whole[2.0]:,.2f} m a year at twice the value (drivers' "
+        f"time {share[2.0]}) and PKR {whole[0.5]:,.2f} m at half ({share[0.5]}); at the value "
+        f"used, drivers' time is {share[1.0]}; the best plan may differ"
     )
 
 

@@ -1,4 +1,4 @@
-"""The plan under other circumstances: on a simulated day, and with other capacities or demands.
+"""The plan on a simulated day, and with other capacities or demands.
 
 The plan's stations are fixed. For other capacities or demands, only their service is solved again
 (`siting.study.revalue`).
@@ -368,7 +368,7 @@ def demand_range(
 
 
 def lines_beside(study: Any) -> list[Line]:
-    """Return the headline figures on a study's plan under other circumstances."""
+    """Return the headline figures of the simulated day, and of other capacities and demands."""
     day, draws = study.day, study.demand_range
     lines = _day_lines(day, study.plan.served_share, study.what_if)
     if draws["draws"]:
@@ -400,8 +400,8 @@ def lines_beside(study: Any) -> list[Line]:
     for n, lot in enumerate([] if lots is None else lots.head(MOST_LOTS).to_dict("records"), 1):
         text = (
             f"{lot['stations']:,} new stations, PKR {lot['subsidy_pkr'] / 1e6:,.2f} m of public "
-            f"money ({lot['lacking_pkr'] / 1e6:,.2f} m if each met its own need), NPV with it "
-            f"PKR {lot['npv_subsidised_pkr'] / 1e6:,.2f} m"
+            f"money ({lot['lacking_pkr'] / 1e6:,.2f} m if no station covered another's shortfall), "
+            f"NPV with subsidy PKR {lot['npv_subsidised_pkr'] / 1e6:,.2f} m"
         )
         lines.append(Line(f"concession_{n}", f"Concession {lot['concession']}", text))
     risks = [
@@ -444,11 +444,10 @@ def _day_lines(day: dict[str, Any], planned: float, others: list[dict[str, Any]]
     if abs(share - planned) > APART:
         text = (
             f"the program's {planned:.1%} of the energy, which depends only on each station's "
-            "capacity. Business cases and public money are computed from this share, not from "
-            f"the {share:.1%} of the simulated day"
+            f"capacity, not the {share:.1%} of the simulated day"
         )
         text += _without_limit({row["key"]: row for row in others if not row["why_not"]})
-        lines += [Line("money_hangs_on", "The money hangs on", text), *_in_use(day["use"])]
+        lines += [Line("money_hangs_on", "Basis of the money", text), *_in_use(day["use"])]
     for case, words in (("planned", "as planned"), ("free", "all drivers")):
         shares = day[case]
         text = f"{shares['turned_away_share']:.1%} turned away, {shares['late_share']:.1%} late"

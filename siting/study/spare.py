@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 LEAST_S, SHARE = 8.0, 0.04
-# Share of the elapsed time that counts. If all counted, a busy machine would end fast steps early.
+# Share of the elapsed time that counts. A higher share would end steps early on a busy machine.
 LEAST_GIVEN = 0.05
 NOT_IN_TIME = "not computed in time"
 
 
 @dataclass
 class Clock:
-    """A clock of processor time (s), or of `LEAST_GIVEN` of the elapsed time if this is longer."""
+    """A clock of processor time (s) or, if longer, of the share `LEAST_GIVEN` of elapsed time."""
 
     limit_s: float
     steps: int | None = None  # steps to run, whatever the time; None: as many as time allows

@@ -229,9 +229,10 @@ def plan_from_run(folder: Path | str) -> Plan:
 
 
 def plan_of(study: Study, source: Source) -> Plan:
-    """Return the plan behind `source`, whose study is `study`; with its stored facts for a folder.
+    """Return the plan of `source`; `study` is the study of that plan.
 
-    The study of a folder must have been opened without overrides.
+    If `source` is a folder, the study must have been opened without overrides, and the plan has the
+    facts that the folder stores.
     """
     if not isinstance(source, Path | str):
         return source if isinstance(source, Plan) else study.plan

@@ -95,7 +95,7 @@ def print_simulation(simulated_day: SimulatedDay, folder: Path) -> None:
 def _print_stations(console: Screen, simulated_day: SimulatedDay) -> None:
     worst = simulated_day.stations[simulated_day.stations["verdict"] != "holds"]
     if worst.empty:
-        console.print("  Every station holds.")
+        console.print("  No station is overloaded or chosen by too many drivers.")
         return
     worst = worst.sort_values(["planned_turned_away_day", "site_id"], ascending=[False, True])
     columns = [

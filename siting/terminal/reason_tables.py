@@ -40,9 +40,9 @@ def print_site_reasons(why: SiteReasons, plan: Plan) -> None:
         ]
         console.table(columns, why.offers)
         console.say(
-            "PKR m: public money. For a built station: its subsidy. For other offers: from the "
-            "subsidy if the station sells out to the largest subsidy allowed. What the plan would "
-            "serve is computed with all other stations unchanged."
+            "PKR m: public money. For a built station: its subsidy. For other offers: the smallest "
+            "subsidy (if the station sells out) and the largest allowed. What the plan would serve "
+            "is computed with all other stations unchanged."
         )
 
 

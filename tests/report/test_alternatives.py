@@ -148,8 +148,10 @@ def test_the_run_says_it_of_each_new_station(report_poor_run):
     assert list(told) == ["s0002"]
     lost, again, place = told["s0002"].splitlines()
     # Its money builds the other pump for the four at their end.
-    assert again == "After a re-plan at most 4.0 kWh/day would be lost: with hub at s0001 instead."
-    assert lost.startswith("As things stand, without it all of its 8.0 kWh/day would go unserved")
-    assert place.startswith("Nearest place where one could be built instead: ")
+    assert again == "With hub at s0001 instead, at most 4.0 kWh/day would be lost."
+    assert lost.startswith(
+        "With only this station removed, all of its 8.0 kWh/day would go unserved"
+    )
+    assert place.startswith("Nearest place where a station could be built instead: ")
     assert "3.7 km away in a straight line" in place
-    assert place.endswith("; 0% of the energy served here is within reach of it.")
+    assert place.endswith("; 0% of its energy is within reach of that place.")

@@ -265,9 +265,9 @@ def test_the_share_of_all_drivers_comes_first_and_the_money_s_figure_is_named(sl
     assert labels.index("Drivers served") < labels.index("Energy served")
     # One socket keeps few of the drivers that its output could: two answers on one page.
     assert abs(day["served_share"] - plan.served_share) > 0.05
-    assert "the program's 100.0% of the energy" in told["The money hangs on"]
+    assert "the program's 100.0% of the energy" in told["Basis of the money"]
     page = (folder / "report.html").read_text(encoding="utf-8")
-    assert "the money depends on this figure" in page
+    assert "Business cases are computed from the plan" in page
     near = study_from_run(folder)
     agreed = {**near.day, "free": {**near.day["free"], "served_share": plan.served_share - 0.04}}
     fields = [one.field for one in lines_beside(near.with_stages({"day": agreed}))]

@@ -8,8 +8,8 @@ These are removed in turn:
 - rows without weight or options;
 - all but one of the rows with the same options; the remaining row has the summed weight.
 
-With the required options added, a plan of the reduced covering is a plan of the whole covering,
-worth more by the weight that the required options cover. Optimal plans remain optimal.
+A plan of the reduced covering, together with the required options, is a plan of the whole covering.
+Its weight is higher by the weight that the required options cover. Optimal plans remain optimal.
 """
 
 from __future__ import annotations
