@@ -78,6 +78,17 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
     return checked(data)
 
 
+def python_value(value: Any) -> Any:
+    """Return a NumPy number as a Python number, and a Series, Index or 1-D array as a list.
+
+    >>> import pandas as pd
+    >>> python_value(pd.Series([5]).max()), python_value(pd.Series(["s1", "s2"]))
+    (5, ['s1', 's2'])
+    """
+    plain = getattr(value, "ndim", 2) < 2 and not hasattr(value, "crs")  # a GeoSeries has a crs
+    return value.tolist() if plain else value
+
+
 def _cache_dir(data: Mapping[str, Any]) -> Path:
     """Return the folder for tables; raise `ConfigError` if the ``output`` section is invalid."""
     try:
@@ -169,6 +180,7 @@ def _placed(
     value: Any, key: Key, place: Callable[[Key, Any], Path], wrong: list[SitingError]
 ) -> Any:
     """Return values with tables and graphs replaced by files; collect errors in `wrong`."""
+    value = python_value(value)
     if isinstance(value, PLAIN):
         return value
     if isinstance(value, Mapping):

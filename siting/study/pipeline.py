@@ -14,7 +14,7 @@ import pandas as pd
 
 from siting.config import Config, changed, load, with_keys, words
 from siting.engine.clock import Progress
-from siting.errors import SitingError
+from siting.errors import SitingError, require_kind
 from siting.plan import ask
 from siting.study import (
     alternatives_text,
@@ -176,6 +176,8 @@ class Study:
         **keys: Any,
     ) -> None:
         if config is not None and not isinstance(config, Config):
+            fix = "give the path of a YAML file, or its keys as arguments: Study(**keys)"
+            require_kind("config", config, str | Path, fix)
             config = load(Path(config), overrides, today)
         self.config = config if config and not keys else changed(config, keys, lay_down)
         self.seconds: dict[str, float] = {}
