@@ -113,6 +113,16 @@ WRONG = {
     "budgets": (lambda t: t.plan.frontier([1, np.nan, "a"]), r"an amount of money \(nan, a\)"),
     "classic": (lambda t: siting.solve_classic(t.instance, "p_median", p=1), "siting.PlainInst"),
     # Tables and graphs.
+    "stages": (lambda t: t.with_stages({"demands": t.demand}), "no such stages .demands.; did you"),
+    "tables": (lambda t: t.with_stages([t.demand]), "given: a value of type list"),
+    "no rows": (
+        lambda t: t.with_(reach=t.reach[:0]),
+        "given in Python.: has no rows",
+    ),
+    "bids": (
+        lambda t: t.award(pd.DataFrame({"bid": ["a"]})),
+        r"^bids \(given in Python\): columns are missing",
+    ),
     "path": (lambda t: siting.make_cells("people.csv", t.network), "people: a value of type str"),
     "frame": (
         lambda t: siting.make_cells(pd.DataFrame({"people": [1]}), t.network),
@@ -178,6 +188,10 @@ def test_numbers_and_lists_of_numpy_and_pandas_are_keys_like_any_other(town):
     assert both.config.program.limits.required_sites == ("s0001", "s0002")
     with pytest.raises(InputError, match="cannot read a GeoSeries"):
         town.with_(people=town.people.geometry)
+
+
+def test_a_table_of_offers_replaces_the_offers(town):
+    assert len(town.with_(offers=town.offers.iloc[:1]).offers) == 1
 
 
 def test_a_sweep_of_an_array_is_a_sweep_of_its_numbers(tmp_path):

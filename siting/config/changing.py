@@ -25,6 +25,7 @@ SOURCES: Mapping[Key, Callable[[Any], Any]] = {
     ("roads",): lambda one: {"source": {"kind": "file", "path": one}},
     ("demand",): lambda one: {"table": one},
     ("reach",): lambda one: {"table_csv": one},
+    ("offers",): lambda one: {"table_csv": one},
     ("demand", "people"): lambda one: {"kind": _people(one), "path": one},
     ("candidates",): lambda one: {"sources": _layers(one, kind="layer")},
     ("candidates", "exclude"): lambda one: _layers(one),
