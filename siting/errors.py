@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from typing import Any
+from numbers import Real
+from types import UnionType
+from typing import Any, TypeGuard
 
 from siting.texts import visible
 
@@ -121,6 +123,41 @@ def refuse(faults: Iterable[Fault]) -> None:
     """Raise an `InputError` with all faults, if there are any."""
     if found := list(faults):
         raise InputError(found)
+
+
+def require_kind(where: str, given: object, kind: type | UnionType, fix: str) -> None:
+    """Raise an `InputError` unless a value has the type that is needed.
+
+    >>> require_kind("program", 5, str, "give a siting.Program")
+    Traceback (most recent call last):
+    siting.errors.InputError: program: a value of type int; give a siting.Program
+    """
+    if not isinstance(given, kind):
+        raise InputError(where, f"a value of type {type(given).__name__}", fix)
+
+
+def is_number(given: object) -> TypeGuard[float]:
+    """Return whether a value is a number, of Python or of NumPy; True and False are not."""
+    return isinstance(given, Real) and not isinstance(given, bool)
+
+
+def require_word(where: str, given: object, known: Iterable[str]) -> None:
+    """Raise an `InputError` unless a value is one of the words that are known."""
+    if given not in (words := tuple(known)):
+        raise InputError(where, f"is {given!r}", f"use {', '.join(words)}")
+
+
+def listed[T](where: str, given: Iterable[T]) -> list[T]:
+    """Return the items as a list; refuse a single string or table, whose parts would be the items.
+
+    >>> listed("required sites", "s1")
+    Traceback (most recent call last):
+    siting.errors.InputError: required sites: 's1' is not a list; put it in brackets: […]
+    """
+    if isinstance(given, str) or not isinstance(given, Iterable) or getattr(given, "ndim", 1) > 1:
+        said = repr(given) if isinstance(given, str) else f"a value of type {type(given).__name__}"
+        raise InputError(where, f"{said} is not a list", "put it in brackets: […]")
+    return list(given)
 
 
 def naming(

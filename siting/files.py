@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from xml.sax import SAXException
 
 import geopandas as gpd
@@ -20,7 +20,7 @@ import pandas as pd
 import pyogrio
 import shapely
 
-from siting.errors import Fault, InputError, SitingError, first_line, naming, refuse
+from siting.errors import Fault, InputError, SitingError, first_line, naming, refuse, require_kind
 from siting.writing import GEO_ERRORS
 
 # Box around Pakistan and its coast. Points outside it usually have longitude and latitude swapped.
@@ -224,6 +224,13 @@ def missing_columns(table: pd.DataFrame, columns: Iterable[str], where: str) -> 
         for column in columns
         if column not in table.columns
     ]
+
+
+def require_layer(where: str, layer: object) -> None:
+    """Raise an `InputError` unless a value is a GeoDataFrame with a geometry."""
+    require_kind(where, layer, gpd.GeoDataFrame, "give a GeoDataFrame")
+    if cast(gpd.GeoDataFrame, layer).active_geometry_name is None:
+        raise InputError(where, "has no geometry", "set it: set_geometry(…)")
 
 
 def _read_file(path: Path, unique_ids: bool) -> gpd.GeoDataFrame:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from siting.engine.answer import AimProof, Answer, Solved
 from siting.engine.proof import Proof
+from siting.errors import require_kind
 from siting.tables import mean_drive_min
 
 ENERGY_UNIT = "kWh/day"
@@ -181,6 +182,7 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     blocks
         The keys of the ``program`` section that are set.
     """
+    require_kind("answer", answer, Answer, "give the result of siting.solve")
     program, instance = answer.program, answer.program.instance
     names = [one.name for one in program.slices]
     slices = answer.served[["slice", "year", "scenario"]].assign(

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from siting.errors import Fault, naming, refuse
+from siting.errors import Fault, naming, refuse, require_kind
 
 Kind = Literal["id", "text", "number", "whole", "flag"]
 Labels = Callable[[np.ndarray], tuple[str, ...]]
@@ -199,7 +199,9 @@ def may_be_built(offers: pd.DataFrame) -> pd.Series[bool]:
 
 def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Fault]:
     """Return a fault for each deviation of a table (called `where`) from its specification."""
+    require_kind("table", table, Table, "give one of siting.tables, such as DEMAND")
     where = where or table.name
+    require_kind(where, frame, pd.DataFrame, "give a DataFrame")
     fix = f"it has: {', '.join(map(str, frame.columns))}"
     faults = [
         Fault(f"{where}, column {column.name}", f"missing ({column.meaning})", fix)

@@ -21,6 +21,7 @@ from siting.awards.bid_program import Bidding, bidding_of
 from siting.config import Config
 from siting.engine.fixed import proven
 from siting.engine.solvers import HIGHS
+from siting.errors import SitingError
 from siting.export import with_units, write_csv, write_geojson
 from siting.files import sha256
 from siting.plan import Plan
@@ -29,7 +30,7 @@ from siting.review.awarded import AWARD, BIDS, PAGE
 from siting.study.facts import folder_for, with_facts
 from siting.study.outcome_figures import decide
 from siting.study.pipeline import Study
-from siting.study.python_inputs import lay_down
+from siting.study.python_inputs import in_words, lay_down
 from siting.study.runs import write_run
 from siting.study.stages import Report
 from siting.study.stored_run import Source, study_of
@@ -115,7 +116,10 @@ def award(
         path = lay_down(("bids",), pd.DataFrame(bids), study.config.output.cache_dir)
     else:
         path = Path(bids)
-    bidding = bidding_of(study, path, gap=gap, time_limit_s=time_limit_s, progress=progress)
+    try:
+        bidding = bidding_of(study, path, gap=gap, time_limit_s=time_limit_s, progress=progress)
+    except SitingError as err:
+        raise in_words(err) from None
     solver = bidding.study.config.solver
     limit_s = 5 * solver.time_limit_s if asks_s is None else asks_s
     bidding, market = _awarded(bidding, limit_s)

@@ -12,7 +12,7 @@ from typing import Any
 
 from siting import __version__
 from siting.config import Config, as_overrides, combinations, input_files, load, to_yaml
-from siting.errors import SitingError
+from siting.errors import SitingError, listed
 from siting.files import sha256
 
 # Increase this number when the same configuration and inputs give a different result.
@@ -69,7 +69,7 @@ def list_studies(
     """
     studies: dict[tuple[str, ...], BatchStudy] = {}
     hashes: dict[Path, str] = {}
-    for path in map(Path, configs):
+    for path in map(Path, listed("configs", configs)):
         chosen = list(combinations({**_own_sweep(path, overrides), **(sweep or {})}))
         of_file = [_study(path, overrides, values, today, hashes) for values in chosen]
         if len({study.fault for study in of_file}) == 1 and of_file[0].fault:

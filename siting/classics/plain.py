@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, naming, refuse
+from siting.errors import Fault, naming, refuse, require_kind
 from siting.program.instance import Flags, Floats, Ints, Names, ReadOnlyArrays
 from siting.tables import DEMAND, REACH, Column, Table, find_faults
 from siting.texts import counted
@@ -286,6 +286,7 @@ def _table_faults(
     name: str, frame: pd.DataFrame, required: tuple[Column, ...], *optional: Column
 ) -> list[Fault]:
     """Return the errors in a table whose ids are read as strings."""
+    require_kind(name, frame, pd.DataFrame, "give a DataFrame")
     asked = [c for c in optional if c.name in frame.columns or c.name not in OPTIONAL]
     ids = [c.name for c in required if c.kind == "id"]
     text = {k: frame[k].astype(str).mask(frame[k].isna(), "") for k in ids if k in frame.columns}

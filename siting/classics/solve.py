@@ -36,7 +36,15 @@ from siting.engine.effort import Effort
 from siting.engine.highs import highs_version
 from siting.engine.proof import Proof, Stopped, gap_and_asked
 from siting.engine.solvers import HIGHS, check_solver
-from siting.errors import Fault, InfeasibleError, InputError, SolveError, naming, refuse
+from siting.errors import (
+    Fault,
+    InfeasibleError,
+    InputError,
+    SolveError,
+    naming,
+    refuse,
+    require_kind,
+)
 from siting.program.instance import Flags, Floats
 
 ClassicModel = Literal[
@@ -174,7 +182,7 @@ def solve_classic(
     """
     check_classic(instance, model, p, radius, Effort(gap, time_limit_s, threads))
     check_solver(solver)
-    solve = _Solve(instance, model, p or 0, math.inf if radius is None else radius)
+    solve = _Solve(instance, model, int(p or 0), math.inf if radius is None else radius)
     clock = Clock(time_limit_s)
     means = Means(clock, gap, solver, {"threads": threads, "seed": seed})
     with clock.listening():
@@ -346,6 +354,7 @@ def check_classic(
     instance: PlainInstance, model: str, p: int | None, radius: float | None, effort: Effort
 ) -> None:
     """Check a problem; raise `InputError` with every error."""
+    require_kind("instance", instance, PlainInstance, "give a siting.PlainInstance")
     models = get_args(ClassicModel)
     if model not in models:
         raise InputError("model", f"no model {model!r}", f"use {', '.join(models)}")

@@ -1,6 +1,6 @@
 """The configuration: one YAML file per study, checked as a whole, with its schema."""
 
-from siting.config.changing import changed, words
+from siting.config.changing import changed, python_value, words
 from siting.config.demand import Demand
 from siting.config.fields import rupees, rupees_of_word
 from siting.config.forms import input_files, schema, to_yaml, with_files, with_keys
@@ -24,6 +24,7 @@ __all__ = [
     "load",
     "load_nation",
     "parse_sweeps",
+    "python_value",
     "rupees",
     "rupees_of_word",
     "schema",

@@ -25,6 +25,7 @@ SOURCES: Mapping[Key, Callable[[Any], Any]] = {
     ("roads",): lambda one: {"source": {"kind": "file", "path": one}},
     ("demand",): lambda one: {"table": one},
     ("reach",): lambda one: {"table_csv": one},
+    ("offers",): lambda one: {"table_csv": one},
     ("demand", "people"): lambda one: {"kind": _people(one), "path": one},
     ("candidates",): lambda one: {"sources": _layers(one, kind="layer")},
     ("candidates", "exclude"): lambda one: _layers(one),
@@ -76,6 +77,17 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
     if wrong:
         raise type(wrong[0])([fault for err in wrong for fault in err.faults])
     return checked(data)
+
+
+def python_value(value: Any) -> Any:
+    """Return a NumPy number as a Python number, and a Series, Index or 1-D array as a list.
+
+    >>> import pandas as pd
+    >>> python_value(pd.Series([5]).max()), python_value(pd.Series(["s1", "s2"]))
+    (5, ['s1', 's2'])
+    """
+    plain = getattr(value, "ndim", 2) < 2 and not hasattr(value, "crs")  # a GeoSeries has a crs
+    return value.tolist() if plain else value
 
 
 def _cache_dir(data: Mapping[str, Any]) -> Path:
@@ -169,6 +181,7 @@ def _placed(
     value: Any, key: Key, place: Callable[[Key, Any], Path], wrong: list[SitingError]
 ) -> Any:
     """Return values with tables and graphs replaced by files; collect errors in `wrong`."""
+    value = python_value(value)
     if isinstance(value, PLAIN):
         return value
     if isinstance(value, Mapping):

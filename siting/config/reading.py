@@ -13,7 +13,7 @@ from siting.config.fields import YAML_SUFFIXES, missing_file
 from siting.config.key_faults import Origins, dotted, shown, translate
 from siting.config.sections import Config
 from siting.config.yaml_text import BrokenYamlError, Key, read
-from siting.errors import ConfigError, Fault
+from siting.errors import ConfigError, Fault, listed
 from siting.texts import counted
 
 # A larger file is probably data passed by mistake.
@@ -83,7 +83,7 @@ def load_as[T: BaseModel](
 
     `also` returns further errors, given the model (None if invalid), the data and the invalid keys.
     """
-    path = Path(path)
+    path, overrides = Path(path), listed("overrides", overrides)
     data, origins, faults = _read_file(path, model)
     for override in overrides:
         faults += _override(data, override, origins)

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import TypeAdapter, ValidationError
 
+from siting.config.changing import python_value
 from siting.config.fields import SweepKey, SweepValues, rupees_of_word
 from siting.config.yaml_text import BrokenYamlError, read, write
-from siting.errors import ConfigError, Fault
+from siting.errors import ConfigError, Fault, listed
 
 Single = bool | int | float | str
 
@@ -89,7 +90,8 @@ def combinations(sweep: Mapping[str, Sequence[Single]]) -> Iterator[dict[str, Si
     >>> list(combinations({"year": [2030, 2035], "solver.seed": [1]}))
     [{'year': 2030, 'solver.seed': 1}, {'year': 2035, 'solver.seed': 1}]
     """
-    for values in itertools.product(*sweep.values()):
+    lists = [listed(f"sweep, {key}", python_value(values)) for key, values in sweep.items()]
+    for values in itertools.product(*lists):
         yield dict(zip(sweep, values, strict=True))
 
 
@@ -99,4 +101,4 @@ def as_overrides(chosen: Mapping[str, Single]) -> list[str]:
     >>> as_overrides({"program.budget_pkr": 4e7, "demand.case": "low"})
     ['program.budget_pkr=40000000.0', 'demand.case=low']
     """
-    return [f"{key}={write(value, one_line=True)}" for key, value in chosen.items()]
+    return [f"{key}={write(python_value(one), one_line=True)}" for key, one in chosen.items()]

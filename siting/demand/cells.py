@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from siting.errors import Fault, InputError, MissingExtraError, refuse
-from siting.files import extent, not_numbers, rows_fault
+from siting.errors import Fault, InputError, MissingExtraError, refuse, require_kind
+from siting.files import extent, not_numbers, require_layer, rows_fault
 from siting.roads import Network, snap
 
 log = logging.getLogger(__name__)
@@ -75,6 +75,8 @@ def make_cells(
     MissingExtraError
         If `shape` is ``h3`` and the package ``h3`` is not installed.
     """
+    require_layer("people", people)
+    require_kind("network", network, Network, "give a siting.Network")
     refuse(_faults(people, size_m, shape, max_snap_m, h3_resolution) + also_faults(also))
     local = people.to_crs(network.crs)
     if also is not None and len(also):
@@ -166,7 +168,9 @@ def _faults(
     faults += rows_fault("people, column people", bad, people.index, what)
     if not bad.any() and not people["people"].astype(float).sum() > 0:
         faults.append(Fault("people, column people", "nobody lives there"))
-    return faults
+    lost = (people.geometry.isna() | people.geometry.is_empty).to_numpy()
+    what = f"{lost.sum():,} of {len(people):,} without a place"
+    return faults + rows_fault("people, geometry", lost, people.index, what)
 
 
 def _with_places(local: gpd.GeoDataFrame, also: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

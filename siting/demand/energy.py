@@ -21,7 +21,7 @@ import pandas as pd
 from siting.demand.figures import weakest
 from siting.demand.housing import EFFECTS, Array, Housing, crossed, home_shares, housing_effects
 from siting.errors import Fault, refuse
-from siting.files import rows_fault
+from siting.files import missing_columns, rows_fault
 
 CLASS_FIGURES = {
     "kwh_km": "kWh/km",
@@ -251,7 +251,10 @@ def _aligned(
     fleet: pd.DataFrame, vehicles: pd.DataFrame, city_share: pd.DataFrame, area_share: float
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Check the tables; return use and city share, with classes in the order of the fleet."""
-    faults = []
+    faults = missing_columns(fleet, ("vehicle_class", "vehicles"), "fleet")
+    faults += missing_columns(vehicles, ("vehicle_class", *CLASS_FIGURES), "vehicle figures")
+    faults += missing_columns(city_share, ("vehicle_class", "city_share"), "city shares")
+    refuse(faults)
     if not (np.isfinite(area_share) and 0 < area_share <= 1):
         what = f"a share of {area_share:g} of the city's people lives in the study area"
         fix = "it must be above 0 and at most 1: check that the people layer ends at the city"

@@ -15,7 +15,7 @@ import pyarrow.parquet
 import shapely
 
 from siting.demand.cells import Floats, Ints, Shapes
-from siting.errors import Fault, InputError, MissingExtraError, refuse
+from siting.errors import Fault, InputError, MissingExtraError, refuse, require_kind
 from siting.files import (
     LONLAT_ALIASES,
     PAKISTAN_WSEN,
@@ -38,7 +38,7 @@ SHAPES = ("Point", "Polygon", "MultiPolygon")
 
 
 def read_people(
-    path: Path, column: str = "people", raster_deg: float | None = None
+    path: Path | str, column: str = "people", raster_deg: float | None = None
 ) -> gpd.GeoDataFrame:
     """Return the population as points or polygons in lon/lat (EPSG:4326) with head counts.
 
@@ -66,6 +66,8 @@ def read_people(
         missing column; counts that are missing, negative, not numbers or written with a decimal
         comma; no people; repeated ids; geometry that is missing, invalid or a line.
     """
+    require_kind("path", path, str | Path, "name a file; a table needs no reading")
+    path = Path(path)
     require_commas(path)
     if _h3_column(path) is not None and raster_deg is None:
         return read_h3(path, column)

@@ -13,7 +13,7 @@ from siting.demand.cells import Floats
 from siting.demand.depots import depot_shares
 from siting.demand.housing import crossed
 from siting.demand.surfaces import SURFACES, destination_shares
-from siting.errors import Fault, refuse
+from siting.errors import Fault, InputError, refuse, require_kind
 from siting.files import missing_columns, not_numbers, rows_fault
 from siting.reference import table
 from siting.tables import CELLS, validate
@@ -81,6 +81,10 @@ def spread_demand(
     [6.0, 2.0]
     """
     validate(cells, CELLS)
+    require_kind("energy", energy, pd.DataFrame, "give a table as city_energy returns it")
+    refuse(missing_columns(energy, ("vehicle_class", "demand_kwh_day"), "energy"))
+    if energy.empty:
+        raise InputError("energy", "has no rows", "give one for each vehicle class")
     by_zone = "zone_id" in energy.columns and (
         "zone_id" in cells.columns or len(energy["zone_id"].unique()) != 1
     )

@@ -20,7 +20,7 @@ from siting.economics.cash_flows import (
     sold_shares,
 )
 from siting.economics.rules import BusinessRules, at_hurdle, ramp
-from siting.errors import Fault, refuse
+from siting.errors import Fault, refuse, require_kind
 from siting.files import rows_fault
 from siting.sites import Hurdle, Subsidy, subsidy_pkr
 
@@ -212,6 +212,8 @@ def _paybacks(outlay: Floats, flows: Floats) -> list[float]:
 def _sold(offers: pd.DataFrame, served: pd.Series | pd.DataFrame, rules: BusinessRules) -> Floats:
     """Return each offer's sales above its ``standing_kwh_day`` in each year (kWh/day)."""
     years = rules.years
+    fix = "give a Series of kWh/day by site_id, or a table with a column per year"
+    require_kind("served_kwh_day", served, pd.Series | pd.DataFrame, fix)
     table = served.to_frame() if isinstance(served, pd.Series) else served
     ids = offers["site_id"].astype(str)
     twice = ids.duplicated(keep=False)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from siting.engine.proof import Proof, Stopped
 from siting.engine.result import NOTHING, LeftOut
+from siting.errors import InputError
 from siting.program.aims import Aim
 from siting.program.floors import Floor
 from siting.program.instance import Floats, Instance, Ints
@@ -193,6 +194,9 @@ class Answer(Solved):
             By default the last slice.
         """
         names = [one.name for one in self.program.slices]
+        if slice_name is not None and slice_name not in names:
+            known = f"there are: {', '.join(names)}" if any(names) else "leave it out: there is one"
+            raise InputError("slice_name", f"no slice {slice_name!r}", known)
         s = -1 if slice_name is None else names.index(slice_name)
         instance, pairs, wanted = self.program.instance, self.pairs, self.program.demand_kwh[:, s]
         served = np.flatnonzero(self.energy[:, s] > 0)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from siting.engine.answer import Method
 from siting.engine.solvers import HIGHS, check_solver
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, is_number
+
+_FIGURES = ("gap", "drives_gap", "time_limit_s", "least_gain", "threads", "seed")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ class Effort:
         elif self.method != "milp" and self.solver != HIGHS:
             what = f"{self.solver} cannot be used: method {self.method} runs on HiGHS"
             faults.append(Fault("solver", what, "use method milp"))
+        asked = {name: getattr(self, name) for name in _FIGURES}
+        words = [(name, one) for name, one in asked.items() if not is_number(one)]
+        if words:
+            return [*faults, *(Fault(name, f"is {one!r}", "give a number") for name, one in words)]
         share = "give a share of at least 0 and below 1"
         figures = (
             ("gap", 0 <= self.gap < 1, share),

@@ -15,7 +15,7 @@ from siting.engine.highs import highs_version
 from siting.engine.proof import Stopped
 from siting.engine.served import reached_again, worked_out
 from siting.engine.solvers import HIGHS
-from siting.errors import Fault, SolveError
+from siting.errors import Fault, SolveError, listed
 from siting.program.aims import Aim, MostWorth
 from siting.program.instance import Instance, Ints
 from siting.program.matrix import Reached
@@ -181,4 +181,4 @@ def assign(
     InputError
         If an offer is unknown, two offers are at the same site, or the model is unknown.
     """
-    return plan_of(Program(instance, model), offer_ids).service()
+    return plan_of(Program(instance, model), listed("offers", offer_ids)).service()

@@ -32,7 +32,7 @@ from siting.engine.ties import break_ties
 from siting.engine.trim import trimmed
 from siting.engine.turns import go_on_with_tree
 from siting.engine.why_not import is_hopeless, raise_why_not
-from siting.errors import Fault, InfeasibleError, SolveError, StuckError
+from siting.errors import Fault, InfeasibleError, SolveError, StuckError, require_kind
 from siting.program.aims import Aim, LeastMoney, ShortestDrives
 from siting.program.instance import Ints
 from siting.program.matrix import Reached
@@ -63,8 +63,22 @@ def solve(
     ----------
     program
         The program to solve.
-    gap, drives_gap, time_limit_s, threads, seed, method, solver, least_gain
-        The options of `Effort`.
+    gap
+        Relative gap at which to stop, at least 0 and below 1; at 0, ties are broken exactly.
+    drives_gap
+        Gap for aims that include drives; 0 if `gap` is 0.
+    time_limit_s
+        Time limit (s) for all aims together.
+    threads, seed
+        Number of threads and random seed of the solver.
+    method
+        ``exact`` runs until the gap is proven; ``greedy`` finds a good plan and a bound in seconds;
+        ``milp`` passes the whole PuLP problem to `solver`.
+    solver
+        Solver for ``milp``, by its name in PuLP.
+    least_gain
+        Stations that gain less worth per rupee of public money (kWh/day by default) are removed,
+        while the plan stays within the gap.
     progress
         Function that is called from time to time with a `Progress`.
     start
@@ -86,6 +100,7 @@ def solve(
     """
     effort = Effort(gap, time_limit_s, threads, seed, method, solver, drives_gap, least_gain)
     effort.check()
+    require_kind("program", program, Program, "give a siting.Program, such as study.program")
     clock = Clock(time_limit_s, progress)
     with clock.listening():
         if is_hopeless(program):

@@ -35,7 +35,7 @@ from siting.engine.incumbent import Incumbent
 from siting.engine.linear import Answered
 from siting.engine.remedies import Line, Mend, bounded, mended, rounded
 from siting.engine.run import search
-from siting.errors import Fault, InfeasibleError, SolveError
+from siting.errors import Fault, InfeasibleError, SolveError, require_kind
 from siting.program.aims import Aim, MostWorth, WorstShare
 from siting.program.instance import Flags
 from siting.program.program import Program
@@ -55,7 +55,8 @@ def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
     program
         The program.
     effort
-        Time limit, threads, seed, and gap of the figures.
+        A `siting.engine.effort.Effort`: ``time_limit_s`` (s), ``threads``, ``seed``, and ``gap`` of
+        the figures.
 
     Returns
     -------
@@ -71,6 +72,8 @@ def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
         If time runs out before it is known whether there is a plan.
     """
     effort = effort or Effort()
+    require_kind("effort", effort, Effort, "give a siting.engine.effort.Effort")
+    require_kind("program", program, Program, "give a siting.Program, such as study.program")
     effort.check()
     lines = _Diagnosis(program, Clock(effort.time_limit_s), effort).lines()
     rows = [(x.one.name, x.have, x.need, x.one.unit, x.alone, x.fix) for x in lines]

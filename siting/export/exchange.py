@@ -10,7 +10,7 @@ import geopandas as gpd
 import pandas as pd
 import pyogrio
 
-from siting.errors import Fault, InputError, naming, refuse
+from siting.errors import Fault, InputError, listed, naming, refuse
 from siting.export.dictionary import data_dictionary_of, fields_of, short_names
 from siting.export.geojson import write_geojson
 from siting.export.geopackage import storable, write_geopackage
@@ -63,7 +63,7 @@ def write_exchange(
     require_ending(path)
     for one in (path, *map(path.with_suffix, BESIDE_SHP if suffix == ".shp" else ())):
         require_free(one)
-    wanted = list(names) or list(usual)
+    wanted = listed("layers", names) or list(usual)
     unknown = [name for name in wanted if name not in layers]
     faults = naming("layer", "is not there", unknown, f"there are: {', '.join(layers)}")
     if len(wanted) > 1 and usual == ONE:

@@ -89,7 +89,7 @@ def write_paper(
         raise InputError("--lots", what, fix if kind == "tender" else "leave it out")
     folder = Path(folder)
     whole = folder.resolve()
-    path = whole.with_name(f"{whole.name}-{kind}.docx") if out is None else out
+    path = whole.with_name(f"{whole.name}-{kind}.docx") if out is None else Path(out)
     if path.suffix != ".docx":
         raise InputError(str(path), "does not end in .docx", "name a .docx file")
     require_free(path)

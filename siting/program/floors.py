@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError, naming, refuse
+from siting.errors import Fault, InputError, is_number, naming, refuse, require_kind, require_word
 from siting.program.instance import Flags, Floats, Instance
 from siting.program.slices import Slice
 
@@ -33,6 +33,10 @@ class Floor:
     share: float  # minimum share of the demand, 0 to 1
     # ``last``: the floor holds in every scenario of the last year; ``every``: in every slice.
     when: When = "last"
+
+    def __post_init__(self) -> None:
+        """Check when the floor holds."""
+        require_word("when", self.when, get_args(When))
 
     def holds_in(self, slices: Sequence[Slice]) -> list[int]:
         """Return the positions of the slices in which the floor holds."""
@@ -67,6 +71,7 @@ def groups_of(
             for k, name in enumerate(instance.class_names)
             if (instance.demand_class == k).any()
         }
+    require_kind("of", of, pd.Series, "give class, zone, or a Series of zones by demand_id")
     index = pd.Index(of.index.astype(str))
     ids = pd.Index(instance.demand_ids.astype(str))
     stray, twice = index[~index.isin(ids)], index[index.duplicated()]
@@ -101,8 +106,8 @@ def floors_of(
     fix = f"there are: {', '.join(groups)}"
     faults = naming("floors", "unknown zones or classes", unknown, fix)
     for name, value in sorted(shares.items()):
-        if not 0 <= value <= 1:
-            faults.append(Fault(f"floors, {name}", f"is {value}", "give a share of 0 to 1"))
+        if not (is_number(value) and 0 <= value <= 1):
+            faults.append(Fault(f"floors, {name}", f"is {value!r}", "give a share of 0 to 1"))
     refuse(faults)
     return tuple(
         Floor(name, member, float(shares[name]), when)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.errors import Fault, InfeasibleError, InputError, naming, refuse
+from siting.errors import Fault, InfeasibleError, InputError, listed, naming, refuse, require_kind
 from siting.program.limits import Limit
 from siting.program.obligations import offers_left, tolerance
 from siting.program.references import check_tables, reach_fault
@@ -155,7 +155,12 @@ class Instance(ReadOnlyArrays):
         >>> Instance.from_tables(demand, offers, reach, plugs, budget_pkr=5e6)
         Instance: 1 demand row (50 kWh/day), 1 offer at 1 site, 1 pair in reach, PKR 5,000,000
         """
-        limits = sorted(limits, key=lambda limit: limit.name)
+        limits = listed("limits", limits)
+        for limit in limits:
+            require_kind("limits", limit, Limit, "give siting.Limit")
+        limits.sort(key=lambda limit: limit.name)
+        required = listed("required sites", required)
+        forbidden = listed("forbidden sites", forbidden)
         tables = (demand, offers, reach, compatibility)
         check_tables(tables, budget_pkr, cutoff_min, limits, required, forbidden)
         left = offers_left(offers, forbidden)
@@ -275,7 +280,7 @@ class Instance(ReadOnlyArrays):
 
         Raises `InputError` if an id is unknown, or two offers are at one site.
         """
-        wanted = sorted(set(map(str, offer_ids)))
+        wanted = sorted(set(map(str, listed("offers", offer_ids))))
         unknown = [name for name in wanted if name not in self._position]
         refuse(naming("offers", "not among the offers that can be built", unknown, count=True))
         positions = np.array([self._position[name] for name in wanted], dtype=np.int64)

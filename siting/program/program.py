@@ -25,14 +25,22 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 import pulp
 
 from siting import settings
-from siting.errors import Fault, InputError, naming, refuse
+from siting.errors import (
+    Fault,
+    InputError,
+    listed,
+    naming,
+    refuse,
+    require_kind,
+    require_word,
+)
 from siting.program.aims import (
     Aim,
     LeastMoney,
@@ -109,6 +117,7 @@ class Program:
 
     def __post_init__(self) -> None:
         """Check the model and the combination of blocks."""
+        require_kind("instance", self.instance, Instance, "give a siting.Instance")
         if self.model not in MODELS:
             raise InputError("model", f"no model {self.model!r}", f"use {' or '.join(MODELS)}")
         if self.gap is not None and self.model == "coverage":
@@ -187,19 +196,22 @@ class Program:
 
     def decay(self, decay: Decay, cutoff_min: float) -> Program:
         """Return the program in which the worth of a kWh falls with the drive time (min)."""
+        require_kind("decay", decay, Decay, "give a decay such as siting.ExponentialDecay(5)")
         checked = objective_of(self.instance, decay=decay, cutoff_min=cutoff_min)
         mine = self.objective or checked
         return replace(self, objective=replace(mine, decay=decay))
 
     def limit(self, *limits: Limit) -> Program:
         """Return the program with additional limits on the offers (`siting.program.limits`)."""
+        for limit in limits:
+            require_kind("limit", limit, Limit, "give each siting.Limit as one argument")
         mine = sorted([*self.instance.limits, *limits], key=lambda limit: limit.name)
         refuse(limit_faults(mine))
         return replace(self, instance=replace(self.instance, limits=tuple(mine)))
 
     def require(self, site_ids: Iterable[str]) -> Program:
         """Return the program in which the sites `site_ids` must have a station."""
-        instance, ids = self.instance, set(map(str, site_ids))
+        instance, ids = self.instance, set(map(str, listed("required sites", site_ids)))
         unknown = sorted(ids - set(instance.site_ids))
         what, fix = "without an offer that can be built", "check the names"
         refuse(naming("required sites", what, unknown, fix, count=True))
@@ -251,6 +263,7 @@ class Program:
 
         The instance then has each offer's need as its cost. The offer's subsidy is ignored.
         """
+        require_kind("rule", rule, GapRule, "give a siting.GapRule")
         margins_of(self.instance, rule)
         caps_of(self.instance, rule)
         none = np.zeros(len(self.instance.offer_ids))
@@ -279,6 +292,7 @@ class Program:
 
     def aim(self, aim: Aim) -> Program:
         """Return the program with one more aim, at the lowest priority."""
+        require_kind("aim", aim, Aim, "call a method such as most_worth() or least_money()")
         return replace(self, aims=(*self.aims, aim))
 
     def without_aims(self) -> Program:
@@ -302,6 +316,7 @@ class Program:
         of
             The money charged: public money drawn, or total cost.
         """
+        require_word("of", of, get_args(MoneyKind))
         by_year = np.ndim(least_gain) > 0
         gains = tuple(np.atleast_1d(np.asarray(least_gain, dtype=float)).tolist())
         years = len(self.year_plan.years) if self.year_plan else 1
@@ -315,6 +330,7 @@ class Program:
 
     def least_money(self, of: MoneyKind = "subsidy_pkr") -> Program:
         """Return the program with the next aim: the lowest public money or total cost (PKR)."""
+        require_word("of", of, get_args(MoneyKind))
         return self.aim(LeastMoney(of))
 
     def worst_share(self, of: pd.Series | str, when: When = "last") -> Program:
@@ -328,6 +344,7 @@ class Program:
 
     def tail(self, alpha: float, of: TailOf = "unserved") -> Program:
         """Return the program with the next aim: the best mean of the worst outcomes (CVaR)."""
+        require_word("of", of, get_args(TailOf))
         if not 0 < alpha < 1:
             fix = "give a share above 0 and below 1, such as 0.9"
             raise InputError("alpha", f"is {alpha}", fix)
@@ -609,12 +626,25 @@ class Program:
     ) -> Matrix:
         """Return the program for one aim as a matrix that keeps the values of earlier aims."""
         aim = self.all_aims[0] if aim is None else aim
+        require_kind("aim", aim, Aim, "give one of program.aims")
         reached = tuple(reached)
         by_cell |= any(one.of_drives for one in (aim, *(r.aim for r in reached)))
         return matrix_of(self.layout(by_cell=by_cell), aim, reached)
 
     def to_pulp(self, aim: Aim | None = None, reached: Iterable[Reached] = ()) -> pulp.LpProblem:
-        """Return the whole program for one aim as a PuLP problem."""
+        """Return the whole program for one aim as a PuLP problem, to be maximised.
+
+        Variable ``y_n`` is 1 if option ``n`` is chosen, whose offer in the last year is
+        ``instance.offer_ids[options.last[n]]``. All amounts are scaled: with ``m = matrix(…)`` for
+        the same arguments, the aim's value in its unit is ``m.offset + m.size * objective``.
+
+        Parameters
+        ----------
+        aim
+            The aim; by default, the first.
+        reached
+            Earlier aims, and the values that the plan must keep (`siting.program.matrix.Reached`).
+        """
         return pulp_problem(self.matrix(aim, reached), self.model)
 
     def write_lp(self, path: Path | str, aim: Aim | None = None) -> None:

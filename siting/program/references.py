@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 import pandas as pd
 
 from siting import settings
-from siting.errors import Fault, naming, refuse
+from siting.errors import Fault, is_number, naming, refuse
 from siting.program.limits import Limit
 from siting.program.obligations import extension_faults, limit_faults, site_faults
 from siting.tables import COMPATIBILITY, DEMAND, OFFERS, REACH, capacity_groups, find_faults
@@ -24,12 +24,12 @@ def check_tables(
 ) -> None:
     """Raise `InputError` with every error in the tables (demand, offers, reach, compatibility)."""
     faults = []
-    if not math.isfinite(budget_pkr):
-        faults.append(Fault("budget_pkr", f"is {budget_pkr}", "give PKR, 0 or more"))
+    if not (is_number(budget_pkr) and math.isfinite(budget_pkr)):
+        faults.append(Fault("budget_pkr", f"is {budget_pkr!r}", "give PKR, 0 or more"))
     elif budget_pkr < 0:
         faults.append(Fault("budget_pkr", f"is negative ({budget_pkr:,.0f})", "give PKR 0 or more"))
-    if cutoff_min is not None and not 0 < cutoff_min < math.inf:
-        faults.append(Fault("cutoff_min", f"is {cutoff_min}", "give minutes above 0"))
+    if cutoff_min is not None and not (is_number(cutoff_min) and 0 < cutoff_min < math.inf):
+        faults.append(Fault("cutoff_min", f"is {cutoff_min!r}", "give minutes above 0"))
     demand, offers, reach, compatibility = tables
     pairs = zip(tables, (DEMAND, OFFERS, REACH, COMPATIBILITY), strict=True)
     table_faults = [fault for frame, table in pairs for fault in find_faults(frame, table)]

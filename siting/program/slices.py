@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 
 from siting import settings
-from siting.errors import Fault, naming, refuse
+from siting.errors import Fault, naming, refuse, require_kind
 from siting.program.instance import Floats
 
 
@@ -63,6 +63,7 @@ class Years:
         >>> Years.of({2027: 5e6, 2030: 5e6}, discount_rate=0.1).weights
         (3.0, 0.7513148009015775)
         """
+        require_kind("budgets_pkr", budgets_pkr, Mapping, "give PKR by year, such as {2027: 5e7}")
         faults = _year_faults(budgets_pkr)
         if not 0 <= discount_rate <= 1:
             fix = "give a share a year from 0 to 1, such as 0.08"
@@ -97,6 +98,7 @@ class Scenarios:
         >>> Scenarios.of({"slow": 0.25, "fast": 0.75}).probabilities
         (0.25, 0.75)
         """
+        require_kind("probabilities", probabilities, Mapping, "give them by name of the scenario")
         faults = []
         if not probabilities:
             faults.append(Fault("scenarios", "are empty", "name at least one"))

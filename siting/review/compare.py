@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from siting import __version__, export
-from siting.errors import Fault, InputError, refuse
+from siting.errors import Fault, InputError, listed, refuse
 from siting.export import maps
 from siting.files import extent
 from siting.interrupts import seen_through
@@ -126,7 +126,7 @@ def compare(runs: Sequence[Path | str] | Mapping[str, Source]) -> Comparison:
     if isinstance(runs, Mapping):
         named: dict[str, Source] = dict(runs)
     else:
-        paths = [Path(folder) for folder in runs]
+        paths = [Path(folder) for folder in listed("runs", runs)]
         named = dict(zip(_names(paths), paths, strict=True))
     if not 2 <= len(named) <= MOST_RUNS:
         raise InputError("compare", f"{len(named)} runs", f"name 2 to {MOST_RUNS}")

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
+from siting.errors import require_kind
 from siting.study.pipeline import Study
 from siting.study.report_page import page_of, record_of
 from siting.study.stored_run import Source, study_of
@@ -67,6 +68,7 @@ def explore(run: Source, height_px: int = 720) -> PlanMap:
     --------
     >>> explore("runs/islamabad").save("map.html")  # doctest: +SKIP
     """
+    require_kind("height_px", height_px, int | float, "give the height in pixels, such as 720")
     if isinstance(run, Path | str):
         return PlanMap(_page(run), height_px)
     study = study_of(run)

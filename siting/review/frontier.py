@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 from siting import export
-from siting.config import even_steps, rupees_of_word, to_yaml
+from siting.config import even_steps, python_value, rupees_of_word, to_yaml
 from siting.config.program import GridZones
 from siting.engine.answer import AimProof, Answer
 from siting.engine.proof import Proof
-from siting.errors import InfeasibleError, InputError
+from siting.errors import InfeasibleError, InputError, listed, naming, refuse
 from siting.interrupts import seen_through
 from siting.review.solving import better_by, with_budget
 from siting.study.facts import folder_for, head_of
@@ -102,6 +102,11 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     InfeasibleError
         If no budget has a feasible plan.
     """
+    budgets = [python_value(pkr) for pkr in listed("budgets_pkr", python_value(budgets_pkr))]
+    wrong = [pkr for pkr in budgets if not (isinstance(pkr, int | float) and 0 <= pkr < math.inf)]
+    refuse(naming("budgets_pkr", "not an amount of money", wrong, "give PKR of 0 or more"))
+    if not budgets:
+        raise InputError("budgets_pkr", "is empty", "give at least one budget in PKR")
     study = study_of(run)
     config, asked = study.config, study.asked
     if not asked.budgeted:
@@ -118,7 +123,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     last: Answer | None = None
     impossible: InfeasibleError | None = None
     regret, slow = False, slow_of(study)
-    for budget in sorted(budgets_pkr):
+    for budget in sorted(budgets):
         given = with_budget(asked, budget)
         try:
             program = program_of(given)

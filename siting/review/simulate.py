@@ -14,7 +14,7 @@ import pandas as pd
 
 from siting import export, simulation
 from siting.config.offers import Service
-from siting.errors import InputError
+from siting.errors import InputError, require_kind
 from siting.export import charts
 from siting.interrupts import seen_through
 from siting.plan import Plan
@@ -94,7 +94,8 @@ def simulate(run: Source, rules: simulation.Rules | None = None) -> SimulatedDay
     run
         A run folder, a study or a plan.
     rules
-        The rules of the simulation: days, seed, patience and spread.
+        The `siting.simulation.Rules`: ``days``, ``seed``, ``balk_min`` (longest expected wait that
+        drivers accept, min) and ``spread`` (coefficient of variation of a session's energy).
 
     Raises
     ------
@@ -103,9 +104,12 @@ def simulate(run: Source, rules: simulation.Rules | None = None) -> SimulatedDay
 
     Examples
     --------
-    >>> day = simulate("runs/islamabad")  # doctest: +SKIP
+    >>> from siting.simulation import Rules
+    >>> day = simulate("runs/islamabad", Rules(days=5, balk_min=20))  # doctest: +SKIP
     >>> day.classes[["case", "vehicle_class", "turned_away_share"]]  # doctest: +SKIP
     """
+    fix = "give Rules(…) from siting.simulation"
+    require_kind("rules", rules, simulation.Rules | None, fix)
     rules, study = rules or simulation.Rules(), study_of(run)
     plan = study.plan
     if plan.sites.empty:

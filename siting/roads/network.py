@@ -13,7 +13,7 @@ import pandas as pd
 import pyogrio.errors
 import pyproj
 
-from siting.errors import Fault, InputError, naming, refuse
+from siting.errors import Fault, InputError, naming, refuse, require_kind
 from siting.files import not_numbers
 from siting.writing import write_whole
 
@@ -32,7 +32,9 @@ Parts = tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, dict[str, Any]]  # nodes, edge
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Network:
-    """Nodes and directed streets of one city, with every node reachable from every other.
+    """Nodes and directed streets of one city, with driving minutes.
+
+    In a network that `siting.build_network` makes, every node is reachable from every other.
 
     Parameters
     ----------
@@ -65,6 +67,13 @@ class Network:
             f"{self.crs.to_string()}>"
         )
 
+    @property
+    def cut_off(self) -> str:
+        """A warning if over 2 % of the street length could not be kept; otherwise blank."""
+        share = self.report.get("share_lost") or 0.0
+        what = f"{share:.1%} of the street length was cut off from the rest and left out"
+        return what if share > 0.02 else ""
+
     def to_graph(self) -> nx.MultiDiGraph[Any]:
         """Return the OSMnx graph: projected, ``length`` in metres, ``travel_time`` in seconds.
 
@@ -89,7 +98,9 @@ class Network:
     def from_graph(cls, graph: nx.MultiDiGraph[Any]) -> Self:
         """Return the network of an OSMnx graph with travel times (seconds).
 
-        Unlike in `siting.roads.build_network`, no street is dropped and no speed is changed.
+        Unlike in `siting.build_network`, no street is dropped and no speed is changed. Nodes may
+        therefore be unreachable; a study refuses a network with nodes that no street leads away
+        from.
 
         Parameters
         ----------
@@ -100,7 +111,8 @@ class Network:
         Raises
         ------
         InputError
-            If the graph has no edges, or edges lack ``length`` or ``travel_time``.
+            If the graph is not a directed multigraph, has no edges, or edges lack ``length`` or
+            ``travel_time``.
         """
         nodes, edges = graph_tables(graph)
         faults = []
@@ -158,6 +170,11 @@ def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.Geo
     nodes' index is ``node_id``; the edges' index is ``u``, ``v``, ``key``. Raises `InputError` if
     there is no edge or coordinate reference system, or a node lacks a position or an integer id.
     """
+    import networkx as nx
+
+    # Of an undirected graph, each street would have one direction only.
+    fix = "give a directed OSMnx graph, as osmnx.graph_from_place returns it"
+    require_kind("graph", graph, nx.MultiDiGraph, fix)
     if "crs" not in graph.graph:
         raise InputError("graph", "has no coordinate reference system", 'set graph.graph["crs"]')
     if not graph.number_of_edges():

@@ -17,7 +17,7 @@ from xml.sax.saxutils import quoteattr
 
 from shapely import MultiPolygon, Polygon
 
-from siting.errors import Fault, InputError, naming, refuse
+from siting.errors import Fault, InputError, naming, refuse, require_kind
 from siting.files import unreadable_in_words
 from siting.roads.drive import only_drivable
 from siting.roads.osmnx_settings import osmnx_settings
@@ -37,7 +37,7 @@ EDGE_TABLE = ".parquet"
 ROAD_SUFFIXES = (*OSM_XML, *PBF, *_GRAPHML, EDGE_TABLE)
 
 
-def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.MultiDiGraph[Any]:
+def read_file(path: Path | str, clip: Polygon | MultiPolygon | None = None) -> nx.MultiDiGraph[Any]:
     """Return the drivable streets of a file as an OSMnx graph, simplified, in lon/lat.
 
     From OSM XML and PBF, the result has the ways of OSMnx's "drive" network except bus-only ways.
@@ -65,6 +65,8 @@ def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.Mult
     MissingExtraError
         If a PBF file is given and pyosmium is not installed.
     """
+    fix = "give one polygon in lon/lat, such as layer.to_crs(4326).union_all()"
+    require_kind("clip", clip, Polygon | MultiPolygon | None, fix)
     path = Path(path)
     suffix = road_suffix(path)
     if suffix == EDGE_TABLE:

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from siting.errors import Fault, InputError, refuse
-from siting.files import extent, rows_fault
+from siting.errors import Fault, InputError, listed, refuse, require_kind
+from siting.files import extent, missing_columns, require_layer, rows_fault
 from siting.roads import Network, snap
 from siting.sites.places import OWN, OWN_ID
 
@@ -74,6 +74,10 @@ def merge_candidates(
         If a layer lacks a column or lies wholly outside the roads, if user ids repeat, or if no
         place is found or none remains.
     """
+    if excluded is not None:
+        require_layer("excluded", excluded)
+        refuse(missing_columns(excluded, ("name",), "excluded"))
+    require_kind("network", network, Network, "give a siting.Network")
     places = _stack(layers, network, merge_within_m, max_snap_m)
     snapped = snap(places, network, max_snap_m)
     places[["node_id", "snap_m", "road_m"]] = snapped[["node_id", "snap_m", "road_m"]]
@@ -112,8 +116,9 @@ def _stack(
     ]  # fmt: skip
     parts = []
     roads = _area(network, max_snap_m)
-    for number, layer in enumerate(layers, start=1):
+    for number, layer in enumerate(listed("layers", layers), start=1):
         where = f"candidate layer {number}"
+        require_layer(where, layer)
         lacking = [c for c in REQUIRED if c not in layer.columns]
         if lacking or layer.crs is None:
             what = f"has no {', '.join(lacking)}" if lacking else "has no coordinate system"
@@ -121,6 +126,9 @@ def _stack(
             continue
         if layer.empty:
             continue
+        odd = layer.geometry.notna() & (layer.geom_type != "Point")
+        fix = "give points, such as representative_point()"
+        faults += rows_fault(f"{where}, geometry", odd, layer.index, "not a point", fix)
         local = layer.to_crs(network.crs)
         if not roads.intersects(shapely.box(*local.total_bounds)):
             sources = ", ".join(sorted(set(layer["source"].astype(str)))[:3])

@@ -9,7 +9,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, refuse
+from siting.errors import Fault, naming, refuse, require_kind
 from siting.files import rows_fault
 from siting.sites.configurations import (
     OfferFigures,
@@ -72,8 +72,9 @@ def make_offers(
         Whether a configuration that exceeds the headroom is offered as ``<configuration>+upgrade``,
         at the price of a stronger feeder. Otherwise it is ruled out.
     **given
-        Figures of `OfferFigures`, by name. ``chargers``, ``grid``, ``fees`` and ``compatibility``
-        are required.
+        Figures of `siting.sites.configurations.OfferFigures`, by name. ``chargers``, ``grid``,
+        ``fees`` and ``compatibility`` are required; ``siting.sites`` has the package's tables under
+        ``charger_catalogue()``, ``grid_figures()``, ``fee_figures()`` and ``compatibility()``.
 
     Returns
     -------
@@ -99,8 +100,31 @@ def make_offers(
     InputError
         If candidates, configurations or settings are invalid (all errors are listed), or no size
         fits any site.
+
+    Examples
+    --------
+    >>> from siting import sites
+    >>> candidates = gpd.GeoDataFrame(
+    ...     {"site_id": ["s1"], "name": ["Pump"], "kind": ["fuel"], "existing": [False],
+    ...      "existing_power_kw": [0.0], "source": ["survey"], "node_id": [1], "snap_m": [5.0]},
+    ...     geometry=gpd.points_from_xy([319000], [3719000]), crs=32643)
+    >>> offers = make_offers(candidates, {"fast": {"dc_60": 2}},
+    ...     chargers=sites.charger_catalogue(), grid=sites.grid_figures(),
+    ...     fees=sites.fee_figures(), compatibility=sites.compatibility())
+    >>> offers[["offer_id", "power_kw", "capacity_dc_kwh_day"]].values.tolist()
+    [['s1:fast', 120.0, 432.0]]
     """
-    faults = find_faults(candidates, CANDIDATES)
+    figures = OfferFigures.__annotations__
+    faults = naming("make_offers", "unknown figures", [one for one in given if one not in figures],
+                    f"use {', '.join(figures)}")  # fmt: skip
+    required = ("chargers", "grid", "fees", "compatibility")
+    lacking = [one for one in required if one not in given]
+    faults += naming("make_offers", "figures that are missing", lacking,
+                     "siting.sites.charger_catalogue(), grid_figures(), fee_figures() and "
+                     "compatibility() return the package's")  # fmt: skip
+    require_kind("configurations", configurations, Mapping, 'write {"fast": {"dc_60": 2}}')
+    refuse(faults)
+    faults += find_faults(candidates, CANDIDATES)
     faults += _site_faults(candidates)
     if configurations or not sizes:
         faults += configuration_faults(configurations, given["chargers"])

@@ -200,9 +200,8 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
                 f"{len(over):,} stations would have to deliver more than their chargers can: the "
                 "coverage model ignores capacity; use the capacitated model to size the stations"
             )
-    share = study.network.report.get("share_lost")
-    if share and share > 0.02:
-        lines.append(f"{share:.1%} of the street length was cut off from the rest and left out")
+    if study.network.cut_off:
+        lines.append(study.network.cut_off)
     doubtful = int(study.assumptions["confidence"].isin(DOUBTFUL).sum())
     lines.append(f"{doubtful} figures are assumptions or weakly sourced; run.json lists them")
     return lines

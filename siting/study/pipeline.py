@@ -14,7 +14,7 @@ import pandas as pd
 
 from siting.config import Config, changed, load, with_keys, words
 from siting.engine.clock import Progress
-from siting.errors import SitingError
+from siting.errors import SitingError, did_you_mean, naming, refuse, require_kind
 from siting.plan import ask
 from siting.study import (
     alternatives_text,
@@ -176,6 +176,8 @@ class Study:
         **keys: Any,
     ) -> None:
         if config is not None and not isinstance(config, Config):
+            fix = "give the path of a YAML file, or its keys as arguments: Study(**keys)"
+            require_kind("config", config, str | Path, fix)
             config = load(Path(config), overrides, today)
         self.config = config if config and not keys else changed(config, keys, lay_down)
         self.seconds: dict[str, float] = {}
@@ -332,9 +334,10 @@ class Study:
         >>> fewer = study.with_stages({"offers": study.offers[:9]})  # doctest: +SKIP
         >>> fewer.plan.headline()  # doctest: +SKIP
         """
-        unknown = set(given) - set(STAGES)
-        if unknown:
-            raise ValueError(f"no such stages: {', '.join(sorted(unknown))}")
+        require_kind("given", given, Mapping, "give tables by the name of their stage")
+        unknown = sorted(set(given) - set(STAGES))
+        fix = did_you_mean(unknown[0], STAGES) if unknown else ""
+        refuse(naming("with_stages", "no such stages", unknown, fix))
         changed = () if config is None else changed_keys(self.config, config)
         return self._with(given, config, gone(changed, given), progress)
 

@@ -98,6 +98,8 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
         twice = value.index[value.index.duplicated(keep=False)]
         what = "several rows with the same index label"
         faults += naming(where, what, twice, "reset_index(drop=True)")
+        if value.empty and not isinstance(value, gpd.GeoDataFrame):  # a layer's reader says so
+            faults.append(Fault(where, "has no rows"))
     if isinstance(value, gpd.GeoDataFrame):
         if value.active_geometry_name is None:
             faults.append(Fault(where, "has no geometry"))

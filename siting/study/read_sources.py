@@ -39,7 +39,9 @@ def download_settings(config: Config) -> roads.Download:
 @stage(
     "roads",
     told="roads",
-    found=lambda n: f"{len(n.nodes):,} nodes, {len(n.edges):,} directed edges",
+    found=lambda n: "; ".join(
+        filter(None, (f"{len(n.nodes):,} nodes, {len(n.edges):,} directed edges", n.cut_off))
+    ),
     stored="network",
 )
 def network(config: Config, context: Context, city: Row) -> Network:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from siting import __version__
 from siting.config import Config, input_files, load
-from siting.errors import ConfigError, Fault, InputError, refuse
+from siting.errors import ConfigError, Fault, InputError, refuse, require_kind
 from siting.export import write_json
 from siting.export.values import plain
 from siting.manifest import AGAIN, FOLDER, FORMAT, MANIFEST, SEAL, as_form, read_manifest, sealed
@@ -180,6 +180,7 @@ def study_of(source: Source) -> Study:
             raise InputError("plan", what, "use the plan of a Study, or a run folder")
         study: Study = source.study
         return study
+    require_kind("run", source, str | Path, "give a run folder, a study or a plan")
     return study_from_run(source)
 
 

@@ -17,7 +17,7 @@ from siting.config import Config
 from siting.engine.answer import Answer
 from siting.engine.clock import Progress
 from siting.engine.solve import solve
-from siting.errors import Fault, InputError, did_you_mean, refuse
+from siting.errors import Fault, InputError, did_you_mean, refuse, require_kind
 from siting.export import with_units
 from siting.outcome import Outcome, outcome_of
 from siting.plan import Plan
@@ -315,8 +315,11 @@ def side_by_side(answers: Mapping[str, Answer | Outcome | Plan]) -> pd.DataFrame
     """
     if not answers:
         raise InputError("side_by_side", "nothing is given", "pass at least one answer or plan")
+    fix = "give a mapping from names to answers, outcomes or plans"
+    require_kind("answers", answers, Mapping, fix)
     rows = {}
     for name, given in answers.items():
+        require_kind(f"answers, {name}", given, Answer | Outcome | Plan, fix)
         answer = given.outcome if isinstance(given, Plan) else given
         outcome = answer if isinstance(answer, Outcome) else outcome_of(answer)
         rows[name] = {

@@ -12,6 +12,7 @@ from town import write_town
 
 from siting.config import load
 from siting.engine.clock import Progress
+from siting.errors import InputError
 from siting.plan import PlanTables
 from siting.study import Study, stages
 from siting.study.depends import STAGES, STORED, changed_keys, feeds, gone, stale, upto
@@ -230,7 +231,7 @@ def test_given_tables_take_the_place_of_stages_and_undo_what_rests_on_them(town)
     assert one.reach is study.reach
     with pytest.raises(AttributeError, match="with_stages"):
         study.offers = one.offers
-    with pytest.raises(ValueError, match="no such stages: ofers"):
+    with pytest.raises(InputError, match=r"no such stages \(ofers\); did you mean offers\?"):
         study.with_stages({"ofers": one.offers})
 
 
