@@ -129,9 +129,19 @@ def _kml(layers: dict[str, pd.DataFrame], part: Path) -> None:
         ready = _ready(name, layer)
         for column in ready.select_dtypes(["object", "str"]).columns:
             ready[column] = ready[column].map(kml_text, na_action="ignore")
+        # GDAL reads each flag of a KML as false, and writes long integers as text.
+        small = [c for c in ready.columns if _fits_int32(ready[c])]
+        ready = ready.astype(dict.fromkeys(small, "int32"))
         if "name" in ready.columns:  # KML's label of a placemark
             ready = ready.rename(columns={"name": "Name"})
         pyogrio.write_dataframe(ready, part, driver="LIBKML", layer=name, append=n > 0)
+
+
+def _fits_int32(column: pd.Series) -> bool:
+    """Return whether a column has only flags or integers of 32 bits, none of them missing."""
+    if not pd.api.types.is_integer_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        return False
+    return not column.hasnans and bool((column.astype("int64").abs() < 2**31).all())
 
 
 def _workbook(layers: dict[str, pd.DataFrame], part: Path, title: str, note: str) -> None:
@@ -145,7 +155,9 @@ def _workbook(layers: dict[str, pd.DataFrame], part: Path, title: str, note: str
         "readme": pd.DataFrame(said, columns=["what", "is"]),
         **{name: _sheet(name, table) for name, table in layers.items()},
     }
-    sheets["dictionary"] = data_dictionary_of(fields_of(layers))
+    points = {name: ["lon", "lat"] for name, table in layers.items()
+              if isinstance(table, gpd.GeoDataFrame)}  # fmt: skip
+    sheets["dictionary"] = data_dictionary_of(fields_of(layers, points))
     for n, (name, table) in enumerate(sheets.items()):
         pyogrio.write_dataframe(storable(table), part, driver="XLSX", layer=name[:31], append=n > 0)
 
