@@ -330,6 +330,12 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
     if json.loads(json_text(facts)) != told:
         raise InputError(str(folder), f"has lots from a different run, not from {run.path}", fix)
     service = run.plan.study.config.offers.service
+    lacking = float(parted.lots["lacking_pkr"].sum())
+    basis = []
+    if lacking > float(parted.lots["ceiling_pkr"].sum()) + 1:
+        # The ceilings assume the planned sales, but the plan's public money assumes fewer.
+        other = f"at the plan's hurdle: PKR {lacking:,.0f} in all, lacking_pkr of lots.csv"
+        basis = [("basis of the ceilings", Blank(f"planned sales, as listed, or {other}"))]
     word.head("Conditions")
     word.table(("Of", "Condition"), [
         ("lots", f"{facts['lots']}, listed in Annex 1; each lot is awarded as a whole"),
@@ -340,6 +346,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
         ("service standard", f"no more than {service.alpha:.0%} of drivers wait over "
                              f"{service.wait_min:g} min in the busiest hour"),
         ("ceiling of support", "as listed for each lot; higher bids are not considered"),
+        *basis,
         ("evaluation formula", Blank("e.g. the lowest subsidy requested for the lot")),
         ("availability, penalties, contract term", Blank("conditions of the authority")),
     ])  # fmt: skip

@@ -114,6 +114,12 @@ def test_need_is_told_at_the_hurdle_and_dates_agree(stored_town, tmp_path):
     assert rows(document, "By 1 January")[1][0] == "2030"
     load = docx.Document(str(write_paper(run, "load", tmp_path / "load.docx")))
     assert dict(rows(load, "Question"))["needed by"] == "1 January 2030"
+    done = here("lots", run, "--lots", 1, "--out", tmp_path / "lots", "-q")
+    assert done.exit_code == 0, done.stderr
+    write_paper(run, "tender", tmp_path / "tender.docx", lots=tmp_path / "lots")
+    conditions = dict(rows(docx.Document(str(tmp_path / "tender.docx")), "Of"))
+    paid = siting.plan_from_run(run).outcome.subsidy_pkr
+    assert f"PKR {paid:,.0f} in all" in conditions["basis of the ceilings"]
 
 
 @pytest.mark.slow
