@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,10 +21,14 @@ from siting.export.values import rounded, write_csv
 from siting.texts import kml_text
 from siting.writing import require_free, write_whole
 
+logger = logging.getLogger(__name__)
+
 # Default layers of single-layer formats, and of multi-layer formats.
 ONE, DRAWN = ("sites",), ("sites", "demand")
 ENDINGS = (".gpkg", ".shp", ".parquet", ".fgb", ".geojson", ".kml", ".xlsx")
 BESIDE_SHP = (".shx", ".dbf", ".prj", ".cpg", ".fields.csv")
+# Maximum length of a text in a Shapefile, in bytes of UTF-8: an Urdu letter has two.
+TEXT_BYTES = 254
 # Maximum number of rows of a sheet, header included.
 SHEET_ROWS = 1_048_576
 
@@ -117,11 +122,26 @@ def _shapefile(name: str, layer: pd.DataFrame, part: Path, path: Path, note: str
     meant.insert(0, "short", meant["field"].map(short))
     with tempfile.TemporaryDirectory(prefix=f".{path.stem}", dir=path.parent) as folder:
         made = Path(folder, path.name)
-        named = ready.rename(columns=short)
+        named = _with_short_texts(name, ready).rename(columns=short)
         pyogrio.write_dataframe(named, made, driver="ESRI Shapefile", encoding="UTF-8")
         write_csv(meant, made.with_suffix(".fields.csv"), note=note)
         for beside in sorted(Path(folder).iterdir()):
             beside.replace(part if beside == made else path.parent / beside.name)
+
+
+def _with_short_texts(name: str, table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the table with texts that fit a Shapefile, and log how many were cut."""
+    cut = 0
+    for column in table.select_dtypes(["object", "str"]).columns:
+        long = [isinstance(v, str) and len(v.encode()) > TEXT_BYTES for v in table[column]]
+        cut += sum(long)
+        table.loc[long, column] = [
+            text.encode()[:TEXT_BYTES].decode(errors="ignore") for text in table.loc[long, column]
+        ]
+    if cut:
+        what = "%s: %s texts are cut to the %s bytes that a Shapefile can hold; a .gpkg holds them"
+        logger.warning(what, name, f"{cut:,}", TEXT_BYTES)
+    return table
 
 
 def _kml(layers: dict[str, pd.DataFrame], part: Path) -> None:

@@ -47,6 +47,17 @@ def test_flags_and_counts_come_back_from_kml(plan, tmp_path):
     assert back["cells_served"].tolist() == plan.sites["cells_served"].tolist()
 
 
+def test_a_shapefile_cuts_long_texts_and_says_so(plan, tmp_path, caplog):
+    long = "پٹرول پمپ " * 40
+    sites = plan.sites.assign(name=[long, "مرکز"], whereabouts=None)
+    path = write_exchange({"sites": sites}, tmp_path / "plan.shp")  # a warning is an error
+    cut, whole = gpd.read_file(path)["name"]
+    assert long.startswith(cut)
+    assert len(cut) > 120
+    assert whole == "مرکز"
+    assert "sites: 1 texts are cut to the 254 bytes" in caplog.text
+
+
 def test_a_workbook_has_a_sheet_a_table_and_says_what_it_is(plan, tmp_path):
     path = plan.export(tmp_path / "plan.xlsx")
     names = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
