@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,10 +21,14 @@ from siting.export.values import rounded, write_csv
 from siting.texts import kml_text
 from siting.writing import require_free, write_whole
 
+logger = logging.getLogger(__name__)
+
 # Default layers of single-layer formats, and of multi-layer formats.
 ONE, DRAWN = ("sites",), ("sites", "demand")
 ENDINGS = (".gpkg", ".shp", ".parquet", ".fgb", ".geojson", ".kml", ".xlsx")
 BESIDE_SHP = (".shx", ".dbf", ".prj", ".cpg", ".fields.csv")
+# Maximum length of a text in a Shapefile, in bytes of UTF-8: an Urdu letter has two.
+TEXT_BYTES = 254
 # Maximum number of rows of a sheet, header included.
 SHEET_ROWS = 1_048_576
 
@@ -117,11 +122,26 @@ def _shapefile(name: str, layer: pd.DataFrame, part: Path, path: Path, note: str
     meant.insert(0, "short", meant["field"].map(short))
     with tempfile.TemporaryDirectory(prefix=f".{path.stem}", dir=path.parent) as folder:
         made = Path(folder, path.name)
-        named = ready.rename(columns=short)
+        named = _with_short_texts(name, ready).rename(columns=short)
         pyogrio.write_dataframe(named, made, driver="ESRI Shapefile", encoding="UTF-8")
         write_csv(meant, made.with_suffix(".fields.csv"), note=note)
         for beside in sorted(Path(folder).iterdir()):
             beside.replace(part if beside == made else path.parent / beside.name)
+
+
+def _with_short_texts(name: str, table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the table with texts that fit a Shapefile, and log how many were cut."""
+    cut = 0
+    for column in table.select_dtypes(["object", "str"]).columns:
+        long = [isinstance(v, str) and len(v.encode()) > TEXT_BYTES for v in table[column]]
+        cut += sum(long)
+        table.loc[long, column] = [
+            text.encode()[:TEXT_BYTES].decode(errors="ignore") for text in table.loc[long, column]
+        ]
+    if cut:
+        what = "%s: %s texts are cut to the %s bytes that a Shapefile can hold; a .gpkg holds them"
+        logger.warning(what, name, f"{cut:,}", TEXT_BYTES)
+    return table
 
 
 def _kml(layers: dict[str, pd.DataFrame], part: Path) -> None:
@@ -129,9 +149,19 @@ def _kml(layers: dict[str, pd.DataFrame], part: Path) -> None:
         ready = _ready(name, layer)
         for column in ready.select_dtypes(["object", "str"]).columns:
             ready[column] = ready[column].map(kml_text, na_action="ignore")
+        # GDAL reads each flag of a KML as false, and writes long integers as text.
+        small = [c for c in ready.columns if _fits_int32(ready[c])]
+        ready = ready.astype(dict.fromkeys(small, "int32"))
         if "name" in ready.columns:  # KML's label of a placemark
             ready = ready.rename(columns={"name": "Name"})
         pyogrio.write_dataframe(ready, part, driver="LIBKML", layer=name, append=n > 0)
+
+
+def _fits_int32(column: pd.Series) -> bool:
+    """Return whether a column has only flags or integers of 32 bits, none of them missing."""
+    if not pd.api.types.is_integer_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        return False
+    return not column.hasnans and bool((column.astype("int64").abs() < 2**31).all())
 
 
 def _workbook(layers: dict[str, pd.DataFrame], part: Path, title: str, note: str) -> None:
@@ -145,7 +175,9 @@ def _workbook(layers: dict[str, pd.DataFrame], part: Path, title: str, note: str
         "readme": pd.DataFrame(said, columns=["what", "is"]),
         **{name: _sheet(name, table) for name, table in layers.items()},
     }
-    sheets["dictionary"] = data_dictionary_of(fields_of(layers))
+    points = {name: ["lon", "lat"] for name, table in layers.items()
+              if isinstance(table, gpd.GeoDataFrame)}  # fmt: skip
+    sheets["dictionary"] = data_dictionary_of(fields_of(layers, points))
     for n, (name, table) in enumerate(sheets.items()):
         pyogrio.write_dataframe(storable(table), part, driver="XLSX", layer=name[:31], append=n > 0)
 

@@ -22,7 +22,7 @@ from siting.writing import write_plain_csv, write_text
 # The first match applies. No input is as exact as a watt-hour, a second, a paisa or a centimetre.
 _DECIMALS = (
     (re.compile(r"_kwh(_day|_year)?$|_kw$"), 3),
-    (re.compile(r"_min$|_pkr$|_m$|^people$"), 2),
+    (re.compile(r"_min$|(^|_)pkr(_year)?$|_m$|^people$"), 2),
     (re.compile(r"_km$"), 3),
     (re.compile(r"_kmh$"), 1),
     (re.compile(r"(^|_)share$"), 4),
@@ -33,7 +33,7 @@ _OTHER_DECIMALS = 6
 def decimals(column: str) -> int:
     """Return the number of decimals of a column, given by the unit in its name.
 
-    >>> [decimals(c) for c in ("served_car_kwh_day", "travel_min", "use_share", "weight")]
+    >>> [decimals(c) for c in ("served_car_kwh_day", "net_pkr_year", "use_share", "weight")]
     [3, 2, 4, 6]
     """
     return next((n for pattern, n in _DECIMALS if pattern.search(column)), _OTHER_DECIMALS)

@@ -7,6 +7,7 @@ kinds of objective are those of 2024.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -23,6 +24,7 @@ from siting.lots.annex import AREAS, LOTS, areas_told
 from siting.pages import cells_of
 from siting.papers.word import Blank, Text, Word
 from siting.plan import Plan
+from siting.study.program_inputs import subsidy_of
 from siting.study.stored_run import plan_from_run
 from siting.writing import require_free, write_whole
 
@@ -176,8 +178,9 @@ def _pc1(word: Word, run: _Run) -> None:
     word.head("8. Annual operating and maintenance cost after completion")
     word.table(
         ("Item", "PKR a year"),
-        [(name, run.total(part)) for part, name in RUNNING.items() if stations[part].sum() > 0],
-    )
+        [*((name, run.total(part)) for part, name in RUNNING.items() if stations[part].sum() > 0),
+         ("in all", f"{stations[[*RUNNING]].sum().sum():,.0f}")],
+    )  # fmt: skip
     word.head("9. Demand and supply analysis")
     wanted = [
         (str(c["vehicle_class"]).replace("_", " "), f"{c['demand_kwh_day']:,.0f}",
@@ -195,11 +198,13 @@ def _pc1(word: Word, run: _Run) -> None:
     )  # fmt: skip
     word.say(f"Budget of the plan: PKR {facts['budget_pkr']:,.0f}. ", Blank("source of the money"))
     word.head("11. Project benefits and analysis")
-    weak = int((stations["lacking_pkr"] > 0).sum())
+    weak, sales = (stations["lacking_pkr"] > 0).sum(), subsidy_of(study.config).held_to.sales_share
+    # Without the hurdle, "need support" would contradict a net present value above 0.
+    hurdle = f" at {sales:.0%} of their planned sales" if sales < 1 else ""
     word.table(
         ("Benefit", "Of the run"),
         [("financial", f"net present value without support PKR {run.total('npv_pkr')}; {weak} of "
-                       f"{len(stations)} stations need it"),
+                       f"{len(stations)} stations need support to break even{hurdle}"),
          ("economic", Blank("economic analysis")),
          ("social, with indicators", _near(study)),
          ("employment", Blank("direct and indirect jobs")),
@@ -209,7 +214,8 @@ def _pc1(word: Word, run: _Run) -> None:
     word.head("12. Implementation schedule and results-based indicators")
     stand = [(year, stations[stations["year"] <= year]) for year in sorted(set(stations["year"]))]
     word.table(
-        ("By the end of", "Stations", "Ports", "kW", "Reached"),
+        # As in the load applications and the tender: the plan counts the energy of the whole year.
+        ("By 1 January", "Stations", "Ports", "kW", "Reached"),
         [(str(year), f"{len(there)}", f"{there['ports'].sum():,.0f}",
           f"{there['power_kw'].sum():,.0f}", Blank("observed")) for year, there in stand],
     )  # fmt: skip
@@ -223,7 +229,7 @@ def _pc1(word: Word, run: _Run) -> None:
         word.say(f"{who[:1].upper()}{who[1:]}: ", Blank("name, designation, telephone, signature"))
     word.head("Annex A: the stations", new_page=True)
     trace = f"siting trace {run.path.name} STATION"
-    word.say(f"The source of each row: {trace}. Totals are sums of rows.")
+    word.say(f"The source of each row: {trace}. Totals are sums before rounding.")
     rows = [
         (row["site_id"], row["place"], row["chargers"], f"{row['power_kw']:,.1f}",
          f"{row['cost_pkr']:,.0f}", f"{row['subsidy_pkr']:,.0f}", f"{row['served_kwh_day']:,.1f}")
@@ -263,8 +269,11 @@ def _load(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
     return [
         ("applicant", Blank("name, CNIC or NTN, address, telephone")),
         ("purpose", "charging of electric vehicles"),
-        ("load requested, kW", f"{row['power_kw']:,.1f}"),
-        ("of which existing, kW", f"{row['standing_kw']:,.1f}"),
+        ("chargers' rated power, kW", f"{row['power_kw']:,.1f}"),
+        # The connection, its deposit and its fixed charges are for this load. It is rounded up,
+        # so that the load that is sanctioned as requested suffices.
+        ("load requested, kW", f"{math.ceil(row['load_kw'] * 100 - 1e-6) / 100:,.2f}"),
+        ("of which existing, kW", f"{row['standing_kw']:,.2f}"),
         ("phases", "three"), ("voltage", voltage), ("nearest 11 kV point", line),
         ("feeder", str(feeder) if isinstance(feeder, str) and feeder else Blank("feeder")),
         ("spare power assumed in the plan, kW", room),
@@ -321,6 +330,12 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
     if json.loads(json_text(facts)) != told:
         raise InputError(str(folder), f"has lots from a different run, not from {run.path}", fix)
     service = run.plan.study.config.offers.service
+    lacking = float(parted.lots["lacking_pkr"].sum())
+    basis = []
+    if lacking > float(parted.lots["ceiling_pkr"].sum()) + 1:
+        # The ceilings assume the planned sales, but the plan's public money assumes fewer.
+        other = f"at the plan's hurdle: PKR {lacking:,.0f} in all, lacking_pkr of lots.csv"
+        basis = [("basis of the ceilings", Blank(f"planned sales, as listed, or {other}"))]
     word.head("Conditions")
     word.table(("Of", "Condition"), [
         ("lots", f"{facts['lots']}, listed in Annex 1; each lot is awarded as a whole"),
@@ -331,6 +346,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
         ("service standard", f"no more than {service.alpha:.0%} of drivers wait over "
                              f"{service.wait_min:g} min in the busiest hour"),
         ("ceiling of support", "as listed for each lot; higher bids are not considered"),
+        *basis,
         ("evaluation formula", Blank("e.g. the lowest subsidy requested for the lot")),
         ("availability, penalties, contract term", Blank("conditions of the authority")),
     ])  # fmt: skip

@@ -25,6 +25,12 @@ _NAMES = {
     "gap": "Proven gap",
     "bound_kwh_day": "Upper bound on energy served, kWh/day",
 }
+# Labels of the money at risk in a fleet scenario, by the beginning of the figure's name.
+_AT_RISK = {
+    "below_npv_0_": "New stations with a negative NPV, scenario",
+    "at_risk_": "Public money of these stations, PKR m, scenario",
+    "loss_a_year_": "Loss a year, PKR m, scenario",
+}
 # Formats of figures, by the suffix of their names; money is in millions.
 _FORMS = {"_pkr": ",.2f", "_share": ".1%", "gap": ".2%", "_min": ".1f", "_kwh_day": ",.0f",
           "_kw": ",.0f", "_stations": ",.0f"}  # fmt: skip
@@ -35,9 +41,14 @@ def figure_name(figure: str) -> str:
 
     >>> figure_name("served_two_wheeler_share"), figure_name("new_stations")
     ('  two wheeler', 'New stations')
+    >>> figure_name("at_risk_slow_pkr")
+    'Public money of these stations, PKR m, scenario slow'
     """
     if figure in _NAMES:
         return _NAMES[figure]
+    for start, label in _AT_RISK.items():
+        if figure.startswith(start):
+            return f"{label} {figure.removeprefix(start).rsplit('_', 1)[0]}"
     if figure.startswith("served_"):
         return "  " + figure.removeprefix("served_").removesuffix("_share").replace("_", " ")
     return figure.replace("_", " ").capitalize()

@@ -1,8 +1,9 @@
 """Apply answers to a plan: the power company sanctions or refuses, and bidders withdraw.
 
 The answers are a CSV file with the columns ``site`` (id or name) or ``bid`` (of an award), and
-``answer`` (sanctioned, refused or withdrawn). Two columns are optional. Offers above ``kw``, the
-sanctioned power, are ruled out. ``pkr`` replaces the study's estimate of the connection's cost.
+``answer`` (sanctioned, refused or withdrawn). Two columns are optional. Offers with a load above
+``kw``, the sanctioned load, are ruled out. ``pkr`` replaces the study's estimate of the
+connection's cost.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from siting.sites import subsidy_pkr, with_dearer
 from siting.study.pipeline import Study
 from siting.study.program_inputs import subsidy_of
 from siting.study.to_limits import sites_named
+from siting.tables import load_kw
 
 SANCTIONED, REFUSED, WITHDRAWN = ANSWERS = ("sanctioned", "refused", "withdrawn")
 REASONS = {REFUSED: "refused by the power company", WITHDRAWN: "withdrawn by the bidder"}
@@ -73,8 +75,10 @@ def answered(study: Study, path: Path) -> tuple[pd.DataFrame, str]:
             continue
         kw, pkr = float(numbers["kw"][n]), float(numbers["pkr"][n])
         if kw == kw:
-            more = mine & (offers["power_kw"] - offers["standing_kw"] > kw + 1e-6)
-            said = [f"draws {p:g} kW, but {kw:g} kW are sanctioned" for p in offers["power_kw"]]
+            # Power is sanctioned for the load that the application asks for, not the rated power.
+            added = load_kw(offers) - offers["standing_kw"]
+            more = mine & (added > kw + 1e-6)
+            said = [f"adds {p:g} kW of load, but {kw:g} kW are sanctioned" for p in added]
             reason = reason.mask(more & (reason == ""), pd.Series(said, offers.index))
         if pkr == pkr:
             offers.loc[mine, "connection_cost_pkr"] = pkr

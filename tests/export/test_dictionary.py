@@ -169,3 +169,11 @@ def test_a_shapefile_gets_names_of_ten_letters_none_twice():
     assert len({name.lower() for name in short.values()}) == len(fields)
     assert (short["site_id"], short["subsidy_pkr"]) == ("site_id", "subsidy")
     assert alias(fields[1]) == "Served two wheeler delivery, kWh/day"  # what it stands for, in full
+
+
+def test_costs_over_the_life_are_not_called_costs_to_build():
+    built, life = explain("sites", "cost_pkr")[1], explain("viability", "cost_pkr")[1]
+    assert "to build" in built
+    assert "over the station's life" in life
+    for layer in ("sites", "viability"):
+        assert "over the station's life" in explain(layer, "subsidy_share")[1]

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import siting
 from siting.cli import app
 from siting.errors import InputError
-from siting.export.exchange import ENDINGS
+from siting.export.exchange import ENDINGS, write_exchange
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,25 @@ def test_kml_has_a_folder_a_layer(plan, tmp_path):
     assert len(gpd.read_file(path, layer="demand")) == len(plan.cells)
 
 
+def test_flags_and_counts_come_back_from_kml(plan, tmp_path):
+    sites = plan.sites.assign(existing=[True, False])
+    path = write_exchange({"sites": sites}, tmp_path / "plan.kml", ["sites"])
+    back = gpd.read_file(path, layer="sites")  # a warning is an error
+    assert back["existing"].tolist() == [1, 0]
+    assert back["cells_served"].tolist() == plan.sites["cells_served"].tolist()
+
+
+def test_a_shapefile_cuts_long_texts_and_says_so(plan, tmp_path, caplog):
+    long = "پٹرول پمپ " * 40
+    sites = plan.sites.assign(name=[long, "مرکز"], whereabouts=None)
+    path = write_exchange({"sites": sites}, tmp_path / "plan.shp")  # a warning is an error
+    cut, whole = gpd.read_file(path)["name"]
+    assert long.startswith(cut)
+    assert len(cut) > 120
+    assert whole == "مرکز"
+    assert "sites: 1 texts are cut to the 254 bytes" in caplog.text
+
+
 def test_a_workbook_has_a_sheet_a_table_and_says_what_it_is(plan, tmp_path):
     path = plan.export(tmp_path / "plan.xlsx")
     names = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
@@ -53,7 +72,7 @@ def test_a_workbook_has_a_sheet_a_table_and_says_what_it_is(plan, tmp_path):
     assert sites["served_kwh_day"].sum() == pytest.approx(12)
     assert sites["lat"].tolist() == pytest.approx([33.6, 33.6])
     fields = pyogrio.read_dataframe(path, layer="dictionary").to_numpy().tolist()
-    assert {field for layer, field, *_ in fields if layer == "sites"} <= set(sites.columns)
+    assert {field for layer, field, *_ in fields if layer == "sites"} == set(sites.columns)
 
 
 def test_faults_of_what_is_asked_come_at_once(plan, tmp_path):

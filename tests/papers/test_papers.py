@@ -95,8 +95,31 @@ def test_the_pc1_has_its_headings_and_its_sums(run, tmp_path):
     assert set(COST_PARTS) - {"grid_cost_pkr"} < set(PARTS)
     parts = rows(document, "Component")
     assert sum(number(r[1]) for r in parts[1:-1]) == number(parts[-1][1]) == number(total[4])
+    yearly = rows(document, "Item")
+    assert yearly[-1][0] == "in all"
+    running = sum(number(r[1]) for r in yearly[1:-1])
+    assert running == pytest.approx(number(yearly[-1][1]), abs=len(yearly) / 2)
     money = {r[0]: number(r[1]) for r in rows(document, "Source")[1:]}
     assert money["public money for this project"] == facts["subsidy_pkr"]
+
+
+@pytest.mark.slow
+def test_need_is_told_at_the_hurdle_and_dates_agree(stored_town, tmp_path):
+    """A station may need support at 70% of its sales although its NPV at all of them is above 0."""
+    gap = "offers.subsidy={rule: gap, gap_cap_share: 1.0, hurdle: {sales_share: 0.7}}"
+    run = stored_town(gap, "program.budget_pkr=10_000_000") / "run"
+    document = docx.Document(str(write_paper(run, "pc1", tmp_path / "pc1.docx")))
+    benefit = dict(rows(document, "Benefit"))["financial"]
+    assert benefit.endswith("stations need support to break even at 70% of their planned sales")
+    assert rows(document, "By 1 January")[1][0] == "2030"
+    load = docx.Document(str(write_paper(run, "load", tmp_path / "load.docx")))
+    assert dict(rows(load, "Question"))["needed by"] == "1 January 2030"
+    done = here("lots", run, "--lots", 1, "--out", tmp_path / "lots", "-q")
+    assert done.exit_code == 0, done.stderr
+    write_paper(run, "tender", tmp_path / "tender.docx", lots=tmp_path / "lots")
+    conditions = dict(rows(docx.Document(str(tmp_path / "tender.docx")), "Of"))
+    paid = siting.plan_from_run(run).outcome.subsidy_pkr
+    assert f"PKR {paid:,.0f} in all" in conditions["basis of the ceilings"]
 
 
 @pytest.mark.slow
@@ -131,7 +154,8 @@ def test_each_station_has_a_page_of_its_own(run, kind, tmp_path):
         offer = offers.loc[station["offer_id"]]
         assert number(told["bays"]) == round(offer["bays_needed"])
         if kind == "load":
-            assert number(told["load requested, kW"]) == round(offer["power_kw"], 1)
+            assert number(told["chargers' rated power, kW"]) == round(offer["power_kw"], 1)
+            assert number(told["load requested, kW"]) == pytest.approx(offer["load_kw"], abs=0.01)
             assert told["voltage"] == "400 V, low tension"
             assert told["nearest 11 kV point"].startswith("[to be filled in")
             assert told["spare power assumed in the plan, kW"].endswith("from the configuration")

@@ -36,6 +36,27 @@ def test_too_little_power_is_as_good_as_none_and_enough_changes_nothing(folder, 
 
 
 @pytest.mark.slow
+def test_the_load_that_the_application_asks_for_is_enough(stored_town, tmp_path):
+    """Sockets of 3.3 kW that only scooters use draw 0.5 kW each, and that is what is asked for."""
+    keys = ("offers.chargers_csv=null", "offers.configurations.hub={lev_3: 8}",
+            "program.budget_pkr=600_000")  # fmt: skip
+    run = stored_town(*keys) / "run"
+    plan = siting.plan_from_run(run)
+    (site,) = plan.new_sites["name"]
+    load = plan.offers.set_index("offer_id").loc[plan.new_sites["offer_id"].item(), "load_kw"]
+    assert load < 8 * 3.3 / 2
+    docx = pytest.importorskip("docx", reason="the extra papers is not installed")
+    paper = docx.Document(str(siting.write_paper(run, "load", tmp_path / "load.docx")))
+    told = {row.cells[0].text: row.cells[1].text for row in paper.tables[0].rows}
+    asked = float(told["load requested, kW"])
+    assert asked == pytest.approx(load, abs=0.01)
+    same = replan(run, answers=answered(tmp_path, f"{site},sanctioned,{asked},"))
+    assert same.changes.empty
+    less = replan(run, answers=answered(tmp_path, f"{site},sanctioned,{asked - 1},"))
+    assert site not in set(less.after.new_sites["name"])
+
+
+@pytest.mark.slow
 def test_what_is_asked_for_the_connection_is_part_of_the_cost(folder, tmp_path):
     found = replan(folder, answers=answered(tmp_path, "West pump,sanctioned,,750"),
                    out=tmp_path / "next")  # fmt: skip
