@@ -32,8 +32,8 @@ def proof(run: RunRecord) -> list[Shown]:
         Shown("Status", f["status"], f["status_text"]),
         Shown("Energy served", served, f"{number(served, 1)} kWh/day"),
         Shown("Proven limit", bound, limit),
-        Shown("Gap between the two", f["gap"], percent(f["gap"], 3)),
-        Shown("Gap requested", f["asked_gap"], percent(f["asked_gap"], 3)),
+        Shown("Gap between the two", f["gap"], percent(f["gap"], 2)),
+        Shown("Gap requested", f["asked_gap"], percent(f["asked_gap"], 2)),
         Shown("Why the search stopped", f["stopped"], f["stopped"]),
         Shown("Model", f["model"], f["model"]),
     ]

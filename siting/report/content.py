@@ -32,6 +32,7 @@ _COSTS = {
 # A new station is weak if other stations could serve all but the share `WEAK_LOSS` of its energy,
 # or if it uses less than the share `WEAK_USE` of its capacity.
 WEAK_LOSS, WEAK_USE = 0.05, 0.25
+_NAMED = re.compile(r"\b(?:lev|ac|dc)_\d+\b|\bswap_[23]w\b")
 _BUSINESS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "payback_years": ("Payback, years", lambda years: number(years, 1)),
     "npv_pkr": ("Net present value", rupees),
@@ -108,7 +109,8 @@ def later_aims(run: RunRecord) -> list[tuple[str, bool]]:
     for one in run.facts.get("proofs", [])[1:]:
         gap, near = percent(one.get("gap"), 2), one.get("status") == "optimal"
         text = f"within a proven gap of {gap}" if near else f"not proven, gap {gap}"
-        if one.get("gap") is None:
+        if one.get("gap") is None or (one["gap"] >= 1 and not one.get("bound")):
+            # A cost has the bound 0 before any other is known: a gap of 100 % proves nothing.
             text = "nothing is proven"
         said.append((f"then {one['aim']}: {text}", near))
     return said
@@ -213,7 +215,7 @@ def builds(run: RunRecord) -> list[dict[str, Any]]:
     rows = [
         {
             "name": _told(name, chargers),
-            "chargers": chargers,
+            "chargers": in_words(chargers),
             "count": len(part),
             "kw": number(part["power_kw"].sum()),
             "cost": rupees(part["cost_pkr"].sum()),
@@ -231,32 +233,40 @@ def _told(configuration: Any, chargers: Any) -> str:
     if missing(configuration) or missing(chargers):
         return told
     words = told_as(str(configuration), str(chargers))
-    return told if words == str(configuration) else words
+    return told if words == str(configuration) else in_words(words)
+
+
+def in_words(chargers: str) -> str:
+    """Return a list of chargers with their usual names, such as ``dc_60``, in readable form.
+
+    >>> in_words("64 x lev_3 + 2 x dc_60"), in_words("1 x lev_12 + 1 x plug")
+    ('64 x socket + 2 x DC 60 kW', '1 x point 12 kW + 1 x plug')
+    """
+    return _NAMED.sub(lambda one: _charger(one[0])[0], chargers)
 
 
 def chargers_in_words(run: RunRecord) -> list[tuple[str, str]]:
-    """Return the meanings of charger names that have the usual form, such as ``lev_3``."""
+    """Return the readable name and the meaning of each charger that has a usual name."""
     texts = " ".join(str(text) for text in run.sites["chargers"].dropna())
-    names = sorted(set(re.findall(r"\b(?:lev|ac|dc)_\d+\b|\bswap_[23]w\b", texts)))
-    return [(name, _charger(name)) for name in names]
+    return sorted({_charger(one[0]) for one in _NAMED.finditer(texts)})
 
 
-def _charger(name: str) -> str:
-    """Return a charger in words.
+def _charger(name: str) -> tuple[str, str]:
+    """Return a charger's readable name, and its meaning.
 
-    >>> _charger("lev_3"), _charger("dc_120"), _charger("swap_3w")
-    ('socket for two- and three-wheelers, 3 kW', 'fast charger (DC), 120 kW', \
-'cabinet of batteries to swap, three-wheelers')
+    >>> _charger("lev_3"), _charger("dc_120")
+    (('socket', 'for two- and three-wheelers, 3 kW'), ('DC 120 kW', 'fast charger (DC)'))
     """
     kind, _, size = name.partition("_")
-    if kind == "swap":
-        return f"cabinet of batteries to swap, {'two' if size == '2w' else 'three'}-wheelers"
-    words = {
-        "lev": f"{'socket' if size == '3' else 'DC point'} for two- and three-wheelers",
-        "ac": "charger (AC)",
-        "dc": "fast charger (DC)",
-    }
-    return f"{words[kind]}, {size} kW"
+    return {
+        "lev_3": ("socket", "for two- and three-wheelers, 3 kW"),
+        "swap_2w": ("swap cabinet 2w", "cabinet of batteries to swap, two-wheelers"),
+        "swap_3w": ("swap cabinet 3w", "cabinet of batteries to swap, three-wheelers"),
+    }.get(name) or {
+        "lev": (f"point {size} kW", "DC point for two- and three-wheelers"),
+        "ac": (f"AC {size} kW", "charger (AC)"),
+        "dc": (f"DC {size} kW", "fast charger (DC)"),
+    }[kind]
 
 
 def stations(run: RunRecord) -> list[dict[str, Any]]:
@@ -296,7 +306,7 @@ def _station(
 ) -> dict[str, Any]:
     served, built = row["served_kwh_day"], row.get("built_year", "")
     by_class = [
-        {"name": label(name), "kwh": number(kwh, 1), "share": percent(kwh / served, 0)}
+        {"name": label(name), "kwh": number(kwh, 1), "share": percent(kwh / served)}
         for name in names
         if (kwh := row[f"served_{name}_kwh_day"]) > 0 and served > 0
     ]
@@ -309,13 +319,13 @@ def _station(
         "kind": label(text_or(row["kind"])),
         "existing": bool(row["existing"]),
         "configuration": _told(row["configuration"], row["chargers"]),
-        "chargers": text_or(row["chargers"]),
+        "chargers": in_words(text_or(row["chargers"])),
         "kw": Shown("kw", row["power_kw"], number(row["power_kw"], 1)),
         "cost": _amount("cost", row["cost_pkr"]),
         "subsidy": _amount("subsidy", row["subsidy_pkr"]),
         "served": Shown("served", served, number(served, 1)),
         "capacity": number(row["capacity_kwh_day"], 1),
-        "use": Shown("use", row["use_share"], percent(row["use_share"], 0)),
+        "use": Shown("use", row["use_share"], percent(row["use_share"])),
         "day_use": _day_use(served, row["power_kw"]),
         "minutes": Shown("minutes", row["mean_travel_min"], number(row["mean_travel_min"], 1)),
         "cells": number(row["cells_served"]),
@@ -336,11 +346,11 @@ def _day_use(served_kwh: float, power_kw: float) -> str:
     """Return the energy sold as a share of 24 hours at full power; blank if unknown.
 
     >>> _day_use(57.3, 39.6)
-    '6 %'
+    '6.0 %'
     """
     if missing(power_kw) or not power_kw > 0 or missing(served_kwh):
         return ""
-    return percent(served_kwh / (24 * power_kw), 0)
+    return percent(served_kwh / (24 * power_kw))
 
 
 def _weak(row: dict[str, Any], lost: dict[str, Any]) -> str:
@@ -354,7 +364,7 @@ def _weak(row: dict[str, Any], lost: dict[str, Any]) -> str:
     if stays is not None and stays <= WEAK_LOSS * served:
         return "the other stations could serve nearly all of it"
     if not missing(use) and use < WEAK_USE:
-        return f"used to {percent(use, 0)} only"
+        return f"used to {percent(use)} only"
     return ""
 
 

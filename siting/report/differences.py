@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from siting import __version__
+from siting.report.content import in_words
 from siting.report.figure_text import missing
 from siting.report.leaflet import embedded_leaflet
 from siting.report.mapdata import road_lines
@@ -116,7 +117,10 @@ def render_differences(comparison: Any) -> str:
             figures=figures_in_words(comparison),
             settings=settings_in_words(comparison),
             counts=[
-                (f"{n:,}", {"all": "the same in all", "changed": "other chargers"}.get(what, what))
+                (
+                    f"{n:,}",
+                    {"all": "the same in all", "changed": "different chargers"}.get(what, what),
+                )
                 for what, n in comparison.counts.items()
             ],
             stations=[site for site in sites if site["status"] != "all"],
@@ -140,6 +144,6 @@ def _site(row: dict[str, Any], runs: int) -> dict[str, Any]:
         "status": row["status"],
         "in": row["in_runs"],
         "at": [round(row["geometry"].x * SCALE), round(row["geometry"].y * SCALE)],
-        "chargers": ["" if missing(text) else str(text) for text in chargers],
+        "chargers": ["" if missing(text) else in_words(str(text)) for text in chargers],
         "kwh": [None if missing(kwh) else round(kwh, 1) for kwh in served],
     }

@@ -120,7 +120,7 @@ def _minutes(run: RunRecord) -> list[dict[str, Any]]:
     rows = zip(*(run.minutes[c] for c in BANDS), run.minutes.geometry, MINUTES, strict=False)
     return [
         {
-            "told": f"{low:g}–{high:g} min: {percent(share, 0)} of people",
+            "told": f"{low:g}–{high:g} min: {percent(share)} of people",
             "colour": colour,
             "shape": polygons_of(shapely.simplify(shape, 1e-4)),
         }

@@ -449,7 +449,7 @@
     closed = document.body.classList.contains("annex") ? [...document.querySelectorAll("main details:not([open])")] : [];
     for (const part of closed) part.open = true;
     for (const card of closed) if (card.dataset.card) picture(card, markers.get(card.dataset.card).site);
-    Object.assign(byId("map").style, { width: "180mm", height: "76mm", minHeight: "0" });
+    Object.assign(byId("map").style, { width: "180mm", height: "56mm", minHeight: "0" });
     map.invalidateSize({ animate: false });
     frame();
   });

@@ -16,7 +16,9 @@ Part = tuple[str, bool]
 
 def summary(run: RunRecord, districts: dict[str, Any]) -> list[list[Part]]:
     """Return sentences as lists of parts: a string, and whether it is a name (in any script)."""
-    told = (_served(run), _on_the_day(run), _additional(run), _at_risk(run), _vehicles(run))
+    # The first screen answers how much, with what, how well and for how much money.
+    first = (_served(run), _ports(run), proven(run.facts))
+    told = (*first, _on_the_day(run), _additional(run), _at_risk(run), _vehicles(run))
     lines: list[list[Part]] = [[(text, False)] for text in told if text]
     worst = districts["rows"][0] if len(districts["rows"]) > 1 else None
     if worst is not None and not worst["little"] and worst["share"] < WHOLE_SHARE:
@@ -26,7 +28,6 @@ def summary(run: RunRecord, districts: dict[str, Any]) -> list[list[Part]]:
         share += f"{number(worst['unserved'])} kWh/day are not."
         name = (worst["name"], True)
         lines.append([(f"Of the {what}, the worst served is ", False), name, *near, (share, False)])
-    lines.append([(proven(run.facts), False)])
     if national := _national(run):
         lines.append([(national, False)])
     return lines
@@ -37,7 +38,7 @@ def _served(run: RunRecord) -> str:
     wanted = sum(row["demand_kwh_day"] for row in f["classes"])
     new, old = f["new_stations"], f["existing_stations"]
     of = f"the {number(wanted)} kWh/day of demand for public charging in {run.year}"
-    share = percent(f["served_share"], 0)
+    share = percent(f["served_share"])
     if wanted <= 0:
         return "There is no demand for public charging in this run, so nothing can be served."
     if not new:
@@ -47,6 +48,16 @@ def _served(run: RunRecord) -> str:
     stand = f" together with {number(old)} existing" if old else ""
     money = rupees(f["subsidy_pkr"])
     return f"For {money} of public money, {stations}{stand} would serve {share} of {of}."
+
+
+def _ports(run: RunRecord) -> str:
+    """Return the ports of the new stations, by charger group."""
+    ports = (run.facts.get("places") or {}).get("new_ports") or {}
+    names = {"lev": "sockets for two- and three-wheelers", "ac": "AC", "dc": "fast (DC)"}
+    known = [f"{number(ports[g])} {name}" for g, name in names.items() if ports.get(g)]
+    others = [f"{number(n)} {label(g).lower()}" for g, n in ports.items() if g not in names]
+    told = ", ".join([*known, *others])
+    return f"Ports of the new stations: {told}." if told else ""
 
 
 def _national(run: RunRecord) -> str:
@@ -78,7 +89,8 @@ def _additional(run: RunRecord) -> str:
     none, of = m["stations_without_need"], m["new_stations"]
     beyond = m["subsidy_beyond_need_pkr"]
     more = f" {rupees(beyond)} is paid beyond the viability gap." if beyond >= 1 else ""
-    return f"{number(none)} of {number(of)} new stations would pay without public money.{more}"
+    who = f"{number(none)} of {number(of)}" if none else f"None of the {number(of)}"
+    return f"{who} new stations would pay without public money.{more}"
 
 
 def _at_risk(run: RunRecord) -> str:
@@ -108,7 +120,7 @@ def _on_the_day(run: RunRecord) -> str:
     line = f"On the simulated day {percent(share)} of all drivers are served."
     if "money_hangs_on" in (run.facts.get("headline") or {}):
         line += (
-            f" Business cases are computed from the plan's {percent(planned, 0)} of the energy, "
+            f" Business cases are computed from the plan's {percent(planned)} of the energy, "
             "which depends only on each station's capacity."
         )
     return line
@@ -126,9 +138,7 @@ def _vehicles(run: RunRecord) -> str:
     top = max(rows, key=lambda row: row["served_share"])
     if top["served_share"] - low["served_share"] <= 1 - WHOLE_SHARE:
         return ""
-    told = (
-        f"{label(r['vehicle_class']).lower()} {percent(r['served_share'], 0)}" for r in (top, low)
-    )
+    told = (f"{label(r['vehicle_class']).lower()} {percent(r['served_share'])}" for r in (top, low))
     return f"Not all vehicles are served alike: {', '.join(told)}."
 
 

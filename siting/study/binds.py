@@ -158,7 +158,7 @@ def standing_line(sales: dict[str, Any]) -> list[Line]:
     if sales["idle"]:
         verb = "sell" if sales["idle"] > 1 else "sells"
         text += f"; {sales['idle']:,} of {sales['stations']:,} {verb} nothing"
-    return [Line("standing_sales", "Standing stations", text)]
+    return [Line("standing_sales", "Existing stations", text)]
 
 
 def lines_that_bind(used: dict[str, Any], texts: list[str]) -> list[Line]:

@@ -206,7 +206,9 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     """
     config: Config = study.config
     paid = outcome.drawn
-    rows = [_record("plan", "plan", "as planned for", *revalued(paid, asked, study.concessions))]
+    # The plan's own flows: other flows of the same energy would contradict the plan's accounts.
+    planned = _valued(paid, asked, outcome.service, study.concessions)
+    rows = [_record("plan", "plan", "as planned for", *planned)]
     others: list[tuple[str, str, str, Any]] = []
     for name, keys in _other_capacities(config).items():
         other = study.with_stages({}, with_keys(config, keys))
@@ -284,7 +286,16 @@ def revalued(
 
     `paid` has the public money of the plan's offers (PKR).
     """
-    service = service_of(asked, list(paid))
+    return _valued(paid, asked, service_of(asked, list(paid)), concessions)
+
+
+def _valued(
+    paid: Mapping[str, float],
+    asked: Asked,
+    service: pd.DataFrame,
+    concessions: Mapping[str, str],
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return a service by class, and the public money at risk with it (see `revalued`)."""
     case = business_of(asked, asked.offers, pd.Series(paid, dtype=float), service)
     return by_class(asked.last_demand, service), at_risk(case, concessions)
 

@@ -37,7 +37,7 @@ def test_it_tells_what_differs_without_a_script(page):
     assert URDU in row["text"]
     assert "1 x socket" in row["text"]
     tiles = [e["text"] for e in found.all("dt")]
-    assert tiles == ["New stations, the same in all", "New stations, other chargers",
+    assert tiles == ["New stations, the same in all", "New stations, different chargers",
                      "New stations, only in two"]  # fmt: skip
     assert any("program.budget_pkr" in e["text"] for e in found.all("code"))
     assert found.data["credits"]

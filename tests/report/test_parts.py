@@ -146,11 +146,13 @@ def test_a_badge_speaks_of_each_aim(stored):
         {**first, "aim": "shortest drives", "status": "feasible", "gap": 0.5904},
         {**first, "aim": "least money", "status": "optimal", "gap": 0.001},
         {**first, "aim": "least regret", "status": "feasible", "gap": None},
+        {**first, "aim": "least cost to all", "status": "feasible", "gap": 1.0, "bound": 0.0},
     ]
     assert content.later_aims(run) == [
         ("then shortest drives: not proven, gap 59.04 %", False),
         ("then least money: within a proven gap of 0.10 %", True),
         ("then least regret: nothing is proven", False),
+        ("then least cost to all: nothing is proven", False),
     ]
     page = render(run)
     assert '<p class="status open">then shortest drives: not proven, gap 59.04' in page
@@ -165,12 +167,12 @@ def test_stations_alike_have_one_card_and_use_of_time_stands_beside_that_of_capa
     cards = content.stations(run)
     built = [card for card in cards if not card["existing"]]
     assert len(built) >= 2
-    assert [card["day_use"] for card in built] == ["6 %"] * len(built)
+    assert [card["day_use"] for card in built] == ["6.0 %"] * len(built)
     leaders = [card for card in built if not card["told"]]
     assert [one["alike"] for one in leaders] == [[c["id"] for c in built if c is not leaders[0]]]
     assert {card["told"] for card in built} == {"", leaders[0]["id"]}
     page = render(run)
-    assert "<small>6 % of 24 h</small>" in page
+    assert "<small>6.0\xa0% of 24 h</small>" in page
     assert page.count('class="card new told"') == len(built) - 1
     # Another price, another card.
     run.sites.loc[run.sites["site_id"] == built[1]["id"], "cost_pkr"] = 3e6

@@ -16,6 +16,7 @@ from siting import study
 from siting.errors import MissingExtraError
 from siting.report import leaflet
 from siting.report.mapdata import MOST_ROAD_CHARS, map_data, road_lines
+from siting.report.page import _seen
 from siting.report.shapes import SCALE
 from siting.study.report_page import page_of, record_of
 
@@ -67,7 +68,10 @@ def test_headline_figures_are_those_of_the_run(page, stored):
     assert page.figure("Energy served") == 12
     assert page.figure("New stations") == 2
     assert page.figure("Subsidy") == 2000
-    assert facts["status_text"] in page.all("p", class_="status proven")[0]["text"]
+    assert (
+        facts["status_text"].replace("%", "\xa0%")
+        in page.all("p", class_="status proven")[0]["text"]
+    )
 
 
 def test_every_station_has_a_row_and_a_card_with_its_figures(page, stored):
@@ -95,15 +99,15 @@ def test_the_honest_page_leaves_nothing_out(page, stored):
     facts = json.loads((stored / "run.json").read_text(encoding="utf-8"))
     text = page.all("section", id="honest")[0]["text"]
     for line in facts["warnings"]:
-        assert line in text
+        assert _seen(line) in text
     for check in facts["checks"]:
-        assert check["check"] in text
+        assert _seen(check["check"]) in text
     for source in facts["inputs"]:
         assert source["source"] in text
         assert source["licence"] in text
     shown = page.all("details", id="assumptions")[0]["text"]
     for row in facts["assumptions"]:
-        assert row["source"] in shown
+        assert _seen(row["source"]) in shown
     rows = [e for e in page.all("tr") if "doubtful" in (e["attrs"].get("class") or "")]
     doubtful = [a for a in facts["assumptions"] if a["confidence"] in ("ASSUMPTION", "L")]
     assert len(rows) == len(doubtful)
@@ -123,14 +127,14 @@ def test_an_unproven_plan_says_so_first_and_among_what_is_missing(run_copy):
     page = Page(study.write_report(run_copy).read_text(encoding="utf-8"))
     assert "not proven optimal" in page.all("p", class_="status open")[0]["text"]
     lacking = page.all("ul", id="lacking")[0]["text"]
-    assert "not proven that this plan is within 0.00 % of the best" in lacking
-    assert "no plan for this money serves more than 15 kWh/day" in page.all("dl")[0]["text"]
+    assert "not proven that this plan is within 0.00\xa0% of the best" in lacking
+    assert "no plan for this money serves more than 15\xa0kWh/day" in page.all("dl")[0]["text"]
 
 
 def test_alternatives_stand_on_the_card_only_if_the_run_has_them(stored, page):
     # Two pumps are built, and each is told what is lost without it.
     assert len(page.all("p", class_="why")) == 2
-    lines = ["Without it <b>4 kWh/day</b> are lost.", "Nearest: " + URDU]
+    lines = ["Without it <b>4\xa0kWh/day</b> are lost.", "Nearest: " + URDU]
     run = record_of(stored)
     run.facts["alternatives"] = {"s0002": "\n".join(lines)}
     told = Page(page_of(run))

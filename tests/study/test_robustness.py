@@ -27,7 +27,7 @@ from siting.sites import (
 )
 from siting.sites.standards import group_capacity_kwh_day
 from siting.sites.waiting import largest_arrivals_per_h
-from siting.study import Study, study_from_run
+from siting.study import Study, robustness, study_from_run
 from siting.study.queues import Waiting, simulated
 from siting.study.revalue import by_class, service_of
 from siting.study.robustness import DAY
@@ -167,6 +167,17 @@ def test_a_run_says_how_its_plan_fares(ran):
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "If demand turns out differently" in page
     assert "Demand: case low" in page
+
+
+def test_the_plan_itself_is_valued_by_its_own_flows(tmp_path, monkeypatch):
+    """Other flows of the same energy would give other classes and accounts than the plan's."""
+    study = Study(write_town(tmp_path))
+    nothing = study.outcome.service.head(0)
+    monkeypatch.setattr(robustness, "service_of", lambda *_: nothing)
+    own, other, *_ = study.what_if
+    shares = study.plan.classes.set_index("vehicle_class")["served_share"].to_dict()
+    assert own["classes"] == pytest.approx(shares)
+    assert other["served_kwh_day"] == 0
 
 
 def test_the_time_that_ports_are_in_use_is_that_of_the_energy_they_give(ran):
