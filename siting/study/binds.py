@@ -216,7 +216,7 @@ def _cannot_pass(asked: Asked) -> list[str]:
     groups = capacity_groups(map(str, offers.columns))
     able = offers[[f"capacity_{g}_kwh_day" for g in groups]].to_numpy(dtype=float)
     lone = (able > 0).sum(axis=1) == 1
-    needs, known = offers["cost_pkr"].to_numpy(dtype=float), need.cap
+    needs, known = offers["cost_pkr"].to_numpy(dtype=float), need.rule.cap
     ids = offers["offer_id"].astype(str)
     cap = known * needs if isinstance(known, float) else np.array([known[o] for o in ids])
     texts = []
