@@ -52,7 +52,9 @@ def match_places(
 
 def study_of_sites(study: Study, sites: gpd.GeoDataFrame, config: Config | None = None) -> Study:
     """Return a study with only these sites; reuse the stages that do not depend on sites."""
-    return study.with_stages({"candidates": sites}, config)
+    made = study.with_stages({"candidates": sites}, config)
+    made.progress = None  # these stages are a step of another study
+    return made
 
 
 def study_with_sites(
@@ -79,7 +81,7 @@ def study_with_sites(
         "offers": all_offers,
         "reach": reach,
     }
-    return study.with_stages(given, progress=study.progress)
+    return study.with_stages(given)
 
 
 def _joined(there: gpd.GeoDataFrame, more: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:

@@ -103,7 +103,7 @@ def changed_least(study: Study, before: tuple[str, ...]) -> tuple[Study, list[st
             chosen(trial, time_limit_s=LOOK_S, seed=study.config.solver.seed, start=may)
         except (InfeasibleError, SolveError):
             continue
-        made = study.with_stages({"limits": (*study.limits, stays)}, progress=study.progress)
+        made = study.with_stages({"limits": (*study.limits, stays)})
         note = f"{need:,} stations stay as they were"
         if given_up:
             note += f"; {given_up:,} more could not, because of the money or a limit"

@@ -169,11 +169,11 @@ def replan(
     before = first.plan if folder is None else plan_of(first, folder)
     of_bids = [limit for limit in first.limits if limit.kind in OF_BIDS]
     if "limits" not in study.reused and of_bids:
-        study = study.with_stages({"limits": (*study.limits, *of_bids)}, progress=study.progress)
+        study = study.with_stages({"limits": (*study.limits, *of_bids)})
     if answers is not None:
         offers, note = answered(study, Path(answers))
         left = tuple(limit for limit in study.limits if limit.name != STAYS)
-        study = study.with_stages({"offers": offers, "limits": left}, progress=study.progress)
+        study = study.with_stages({"offers": offers, "limits": left})
         study, kept = changed_least(study, tuple(first.outcome.offers))
         notes += [note, *kept]
 

@@ -298,7 +298,7 @@ class Study:
         config = changed(self.config, keys, lay_down)
         # A file that is read again may differ from the file that the run used.
         known = still_known(self.known_inputs.values(), changed_keys(self.config, config))
-        return self.with_stages({"known_inputs": known}, config, progress=self.progress)
+        return self.with_stages({"known_inputs": known}, config)
 
     def at(
         self, *, year: int | None = None, scenario: str | None = None, case: str | None = None
@@ -325,7 +325,7 @@ class Study:
         config
             The new configuration; by default, this study's.
         progress
-            As for `Study`.
+            As for `Study`; by default, this study's.
 
         Examples
         --------
@@ -336,7 +336,7 @@ class Study:
         if unknown:
             raise ValueError(f"no such stages: {', '.join(sorted(unknown))}")
         changed = () if config is None else changed_keys(self.config, config)
-        return self._with(given, config, gone(changed, given), progress)
+        return self._with(given, config, gone(changed, given), progress or self.progress)
 
     def in_other(
         self, *, year: int | None = None, scenario: str | None = None, case: str | None = None
