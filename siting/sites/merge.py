@@ -96,11 +96,8 @@ def merge_candidates(
         if outside < far.sum():
             log.info("%s places are too far from a road or unfit", f"{far.sum() - outside:,}")
     near = places[~far].reset_index(drop=True)
-    into = joined(
-        near.get_coordinates().to_numpy(),
-        merge_within_m,
-        near["layer"].where(near["existing"], 0).to_numpy(),
-    )
+    apart = near["layer"].where(near["existing"], 0).to_numpy()
+    into = joined(near.get_coordinates().to_numpy(), merge_within_m, apart)
     return _sites(near, into), dropped
 
 
