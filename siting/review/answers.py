@@ -20,6 +20,7 @@ from siting.sites import subsidy_pkr, with_dearer
 from siting.study.pipeline import Study
 from siting.study.program_inputs import subsidy_of
 from siting.study.to_limits import sites_named
+from siting.tables import reasons_of
 
 SANCTIONED, REFUSED, WITHDRAWN = ANSWERS = ("sanctioned", "refused", "withdrawn")
 REASONS = {REFUSED: "refused by the power company", WITHDRAWN: "withdrawn by the bidder"}
@@ -64,7 +65,7 @@ def answered(study: Study, path: Path) -> tuple[pd.DataFrame, str]:
     ):  # fmt: skip
         file.fault(column, what, fix, bad)
     refuse(file.faults)
-    reason = offers["reason"].fillna("").astype(str)
+    reason = reasons_of(offers)
     new, rule = ~offers["existing"].to_numpy(bool), subsidy_of(study.config)
     for n in range(len(answer)):
         mine = new & (of == bid[n] if bid[n] else offers["site_id"] == sites[n]).to_numpy(bool)
