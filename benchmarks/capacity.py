@@ -240,7 +240,7 @@ def by_highs(make: str, given: dict[str, Any], gap: float, limit_s: float) -> di
         value, _ = value_of(instance, program.options.last[chosen])
     # The PuLP problem is scaled; its bound is converted to kWh/day.
     bound = stats.best_bound
-    bound = None if bound is None else matrix.offset + matrix.size * bound
+    bound = None if bound is None else matrix.size * bound
     gap_found = None if bound is None or value <= 0 else max(bound / value - 1, 0.0)
     text = f"{value:,.0f}" if value > 0 else "no plan"
     text += ", no bound" if gap_found is None else f", gap {gap_found:.2%}"

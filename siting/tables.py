@@ -193,8 +193,12 @@ def capacity_columns(offers: pd.DataFrame) -> list[str]:
 
 def may_be_built(offers: pd.DataFrame) -> pd.Series[bool]:
     """Return whether each offer can be built: it is new, and no reason rules it out."""
-    reason = offers["reason"].fillna("").astype(str).str.strip()
-    return (reason == "") & ~offers["existing"].astype(bool)
+    return (reasons_of(offers) == "") & ~offers["existing"].astype(bool)
+
+
+def reasons_of(offers: pd.DataFrame) -> pd.Series[str]:
+    """Return the reason that rules each offer out, as stripped text; blank if there is none."""
+    return offers["reason"].fillna("").astype(str).str.strip()
 
 
 def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Fault]:

@@ -189,8 +189,8 @@ def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
         seconds={"total": time.perf_counter() - begun},
     )  # fmt: skip
     outcome = decide(study.asked, program, answer=answer)
-    made = study.with_stages({name: getattr(study, name) for name in ("offers", "limits")}
-                             | {"outcome": outcome}, progress=study.progress)  # fmt: skip
+    ours = {name: getattr(study, name) for name in ("offers", "limits")}
+    made = study.with_stages(ours | {"outcome": outcome})
     return replace(bidding, study=made), market
 
 

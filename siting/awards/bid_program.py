@@ -69,7 +69,7 @@ def bidding_of(
     joined = study_with_sites(asked, added, offers)
     places = _priced(joined, places)
     offers = _offers(joined.offers, places)
-    made = joined.with_stages({"offers": offers}, progress=progress)
+    made = joined.with_stages({"offers": offers})
     ready = places[(places["why_not"] == "") | places["over_reserve"]]
     named = {}
     for bid, rows in ready.groupby("bid", sort=False):
@@ -77,7 +77,7 @@ def bidding_of(
         offer_ids, shares = tuple(rows["offer_id"]), tuple(rows["share"])
         named[str(bid)] = Bid(str(bid), offer_ids, ask, shares, reserve)
     limits = (*made.limits, *_limits(made, ready))
-    made = made.with_stages({"limits": limits}, progress=progress)
+    made = made.with_stages({"limits": limits})
     over, open_ = ready[ready["over_reserve"]], made
     if len(over):
         mine = offers["offer_id"].isin(over["offer_id"])

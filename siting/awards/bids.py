@@ -16,15 +16,16 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from siting import sites
 from siting.config import Config
 from siting.errors import Fault, refuse
 from siting.files import LONLAT_ALIASES, PAKISTAN_WSEN, UserTable
+from siting.review.added_places import located
 from siting.review.awarded import ZONE
 from siting.review.outside_plan import Catalogue, counts_of, on_roads, own_sites
+from siting.sites.merge import joined
 from siting.study.pipeline import Study
 from siting.study.program_inputs import money_of
-from siting.study.read_sources import configurations_of, on_the_grid
+from siting.study.read_sources import configurations_of
 
 TEXTS = ("bid", "bidder", "name", "one_of")
 PLACE = "p{:04d}"
@@ -115,7 +116,8 @@ def placed(
     lone = points[site == ""].rename(columns={"line": "their_id"})
     snapped, off_road = on_roads(study, lone, str(file.path))
     file.faults += off_road
-    own, ids = _joined(xy[site == ""], settings.merge_within_m)
+    into = joined(xy[site == ""], settings.merge_within_m)
+    ids, own = np.unique(into, return_inverse=True)
     site[site == ""] = [PLACE.format(n + 1) for n in own]
     new = bids.assign(site_id="", said=[str(sorted(c.items())) for c in bids["counts"]])
     new.loc[new.index[rows], "site_id"] = site
@@ -131,22 +133,4 @@ def placed(
     first = lone.iloc[ids]
     places = pd.Series([PLACE.format(n + 1) for n in range(len(first))], dtype=object)
     added = own_sites(first, places, snapped.iloc[ids], "bid", "the bids")
-    named = ours[ours["kind"].astype(str) != "street"]
-    if len(added):
-        added = sites.with_whereabouts(added, study.network.edges, study.neighbourhoods, named)
-        added = on_the_grid(study.config, added, study.site_costs.line_detour)
-    return pd.DataFrame(new.drop(columns=["geometry", "said"])), added
-
-
-def _joined(xy: np.ndarray, within_m: float) -> tuple[list[int], list[int]]:
-    """Return two lists: the place number of each point, and the first point of each place."""
-    own: list[int] = []
-    first: list[int] = []
-    for n, point in enumerate(xy):
-        apart = np.hypot(*(xy[first] - point).T) if first else np.zeros(0)
-        if len(apart) and apart.min() <= within_m:
-            own.append(int(apart.argmin()))
-        else:
-            own.append(len(first))
-            first.append(n)
-    return own, first
+    return pd.DataFrame(new.drop(columns=["geometry", "said"])), located(study, added)

@@ -225,7 +225,7 @@ class Frame:
 
     def signed(self, objective: float) -> float:
         """Return an objective value signed so that more is better."""
-        return self.sign * self.matrix.offset + abs(self.matrix.size) * objective
+        return abs(self.matrix.size) * objective
 
     def open_pairs(self, choice: Ints, s: int) -> Flags:
         """Return the pairs that a choice can serve in a slice."""

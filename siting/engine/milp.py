@@ -41,7 +41,7 @@ def solve_whole(frame: Frame, clock: Clock, effort: Effort, start: Result | None
         none = np.zeros(0, dtype=np.int64)
         if not (frame.fits(none) and frame.serve(none, clock).found):
             raise InfeasibleError(impossible)
-        return Result(none, matrix.offset, matrix.offset, "solver stopped")
+        return Result(none, 0.0, 0.0, "solver stopped")
     written = _written(frame, clock)
     if written is None:
         return _as_begun(start, clock)
@@ -83,8 +83,8 @@ def solve_whole(frame: Frame, clock: Clock, effort: Effort, start: Result | None
             row = pulp.lpSum_vars_coefs(terms) <= len(taken) - 1.0
             prob.addConstraint(row, f"ruled_out_{ruled_out}")
             ruled_out += 1
-    value = matrix.offset + matrix.size * served.objective
-    limit = matrix.offset + matrix.size * bound
+    value = matrix.size * served.objective
+    limit = matrix.size * bound
     stopped = "time limit" if run.status in _IN_TIME else "solver stopped"
     stopped = "interrupted" if clock.interrupted else stopped
     noise = settings.NOISE * abs(matrix.size)

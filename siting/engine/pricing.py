@@ -283,7 +283,7 @@ class Pricing:
             taken = np.zeros(self.count)
             options = columns[columns < self.count]
             taken[options] = np.clip(found.point[: len(options)], 0.0, 1.0)
-            limit, each = frame.signed(bound), self._signed(at_most)
+            limit, each = frame.signed(bound), abs(self.matrix.size) * at_most
             each[~self.live] = np.minimum(each[~self.live], best)
             # The prices of an earlier round may give a better bound.
             if known is not None and known.bound < limit:
@@ -389,11 +389,6 @@ class Pricing:
         self.center = np.concatenate([self.center, none])
         self.last_price = np.concatenate([self.last_price, none])
         return True
-
-    def _signed(self, objective: Floats) -> Floats:
-        m = self.matrix
-        out: Floats = self.frame.sign * m.offset + abs(m.size) * objective
-        return out
 
     def _promising(self, gain: Floats, bound: float) -> Ints:
         """Return the best inactive options of each site that promise more than its active ones."""

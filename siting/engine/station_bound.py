@@ -214,7 +214,7 @@ def _bound(
     np.maximum.at(best, frame.site[some], value[some])
     best[~np.isfinite(best)] = 0.0
     total += float(best.sum())
-    at_most = frame.signed(0.0) + abs(m.size) * (total - best[frame.site] + value)
+    at_most = abs(m.size) * (total - best[frame.site] + value)
     pairs = [
         (part.site, layout.pair_column[part.pairs, part.slice], worths[p] - of_part[p][part.row])
         for p, part in enumerate(cutter.parts)

@@ -28,7 +28,7 @@ from siting.sites import Hurdle
 from siting.sites.chargers_text import added_up
 from siting.study.program_inputs import subsidy_of
 from siting.study.recounted import business_of
-from siting.study.stored_run import Source, plan_of, study_of
+from siting.study.stored_run import Source, plan_from_run, plan_of, study_of
 from siting.writing import claimed_folder, write_text
 
 # Default maximum radius of a search area (m). German tenders used 2 km, also outside cities.
@@ -150,15 +150,15 @@ def lots_to_folder(
     """
     usual = folder.resolve().parent / f"{folder.resolve().name}-lots-{now:%Y%m%d-%H%M%S}"
     with claimed_folder(out, usual) as claim:
-        parted = part_into_lots(folder, lots, **how)
+        plan = plan_from_run(folder)
+        parted = part_into_lots(plan, lots, **how)
         note = f"{parted.title}. {parted.note}"
         for name, layer, key in (("lots", parted.lots, "lot"), ("areas", parted.areas, "site_id")):
             write_geojson(layer, claim.part / f"{name}.geojson", name=name, note=note, key=key)
             table = pd.DataFrame(layer.drop(columns="geometry"))
             write_csv(table, claim.part / f"{name}.csv", note=parted.note)
         write_json(parted.facts, claim.part / "lots.json")
-        roads = study_of(folder).network.edges.to_crs(4326)
-        write_text(claim.part / "lots.html", page_of(parted, roads))
+        write_text(claim.part / "lots.html", page_of(parted, plan.edges.to_crs(4326)))
     return parted, claim.place
 
 

@@ -40,9 +40,7 @@ class Matrix:
     row_upper: Floats
     layout: Layout  # the meaning of the columns
     family: dict[str, slice]  # range of rows of each family that is present
-    # The aim's value is ``offset + size * (cost @ columns)``; `size` < 0 if less is better.
-    offset: float
-    size: float
+    size: float  # the aim's value is ``size * (cost @ columns)``; negative if less is better
 
     @property
     def options(self) -> int:
@@ -82,7 +80,7 @@ def matrix_of(layout: Layout, aim: Aim, reached: Sequence[Reached]) -> Matrix:
     sign = _sign(aim)
     a, low, high, family = rows.matrix(count)
     cost, bounds = sign * terms / size, layout.columns.bounds()
-    return Matrix(a, cost, *bounds, low, high, layout, family, offset=0.0, size=sign * size)
+    return Matrix(a, cost, *bounds, low, high, layout, family, size=sign * size)
 
 
 def _sign(aim: Aim) -> float:

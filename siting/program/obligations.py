@@ -19,6 +19,7 @@ import pandas as pd
 from siting import settings
 from siting.errors import Fault, naming
 from siting.program.limits import Limit
+from siting.tables import reasons_of
 
 
 def tolerance(at_most: float) -> float:
@@ -37,7 +38,7 @@ def offers_left(offers: pd.DataFrame, forbidden: Collection[str] = ()) -> pd.Dat
     Left out are offers at forbidden sites, offers with a ``reason``, and offers at the site of an
     existing station that do not extend the station.
     """
-    open_ = offers["reason"].fillna("").astype(str).str.strip() == ""
+    open_ = reasons_of(offers) == ""
     out = offers.assign(
         offer_id=offers["offer_id"].astype(str), site_id=offers["site_id"].astype(str)
     )[open_]
@@ -74,7 +75,7 @@ def site_faults(offers: pd.DataFrame, required: set[str], forbidden: set[str]) -
     known, standing = set(site), set(site[offers["existing"]])
     left = set(offers_left(offers)["site_id"])
     without = (required & known) - left
-    reasons = offers["reason"].fillna("").astype(str)[site.isin(without)]
+    reasons = reasons_of(offers)[site.isin(without)]
     why = f" ({reasons.iloc[0]})" if len(reasons) else ""
     kept = "where a station exists, which no plan closes"
     out = "leave the site out of the list, or the station out of the offers"

@@ -636,7 +636,7 @@ class Program:
 
         Variable ``y_n`` is 1 if option ``n`` is chosen, whose offer in the last year is
         ``instance.offer_ids[options.last[n]]``. All amounts are scaled: with ``m = matrix(…)`` for
-        the same arguments, the aim's value in its unit is ``m.offset + m.size * objective``.
+        the same arguments, the aim's value in its unit is ``m.size * objective``.
 
         Parameters
         ----------

@@ -11,7 +11,15 @@ from siting import settings
 from siting.errors import Fault, is_number, naming, refuse
 from siting.program.limits import Limit
 from siting.program.obligations import extension_faults, limit_faults, site_faults
-from siting.tables import COMPATIBILITY, DEMAND, OFFERS, REACH, capacity_groups, find_faults
+from siting.tables import (
+    COMPATIBILITY,
+    DEMAND,
+    OFFERS,
+    REACH,
+    capacity_groups,
+    find_faults,
+    reasons_of,
+)
 
 
 def check_tables(
@@ -105,7 +113,7 @@ def _existing_faults(offers: pd.DataFrame) -> list[Fault]:
     ids = standing["offer_id"].astype(str)
     what, fix = "more than one existing offer at a site", "keep one, with the capacity of all"
     faults = naming("offers, column existing", what, site[site.duplicated()], fix)
-    ruled_out = standing["reason"].fillna("").astype(str).str.strip() != ""
+    ruled_out = reasons_of(standing) != ""
     what = "existing stations with a reason against building them"
     fix = "leave the reason blank or drop the row"
     faults += naming("offers, column reason", what, ids[ruled_out], fix)
@@ -121,7 +129,7 @@ def _empty_faults(demand: pd.DataFrame, offers: pd.DataFrame) -> list[Fault]:
         rows = f"all {len(demand):,} rows are 0" if len(demand) else "no rows"
         what, fix = f"nothing to serve: {rows}", "check people, fleet and public share"
         faults.append(Fault("demand, column demand_kwh_day", what, fix))
-    reasons = offers["reason"].fillna("").astype(str).str.strip()
+    reasons = reasons_of(offers)
     if (reasons != "").all():
         listed = "; ".join(f"{n:,} x {why}" for why, n in reasons.value_counts().head(3).items())
         what = f"none of {len(offers):,} can be built"

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from siting.config import Config
+from siting.sites import with_whereabouts
 from siting.study.pipeline import Study
+from siting.study.read_sources import on_the_grid
 
 # Two points with the same id are one place if they are at most this far apart (m).
 SAME_M = 25.0
@@ -50,9 +52,20 @@ def match_places(
     return out
 
 
+def located(study: Study, added: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return added sites with their whereabouts, and with the grid near them."""
+    if added.empty:
+        return added
+    named = study.candidates[study.candidates["kind"].astype(str) != "street"]
+    added = with_whereabouts(added, study.network.edges, study.neighbourhoods, named)
+    return on_the_grid(study.config, added, study.site_costs.line_detour)
+
+
 def study_of_sites(study: Study, sites: gpd.GeoDataFrame, config: Config | None = None) -> Study:
     """Return a study with only these sites; reuse the stages that do not depend on sites."""
-    return study.with_stages({"candidates": sites}, config)
+    made = study.with_stages({"candidates": sites}, config)
+    made.progress = None  # these stages are a step of another study
+    return made
 
 
 def study_with_sites(
@@ -79,7 +92,7 @@ def study_with_sites(
         "offers": all_offers,
         "reach": reach,
     }
-    return study.with_stages(given, progress=study.progress)
+    return study.with_stages(given)
 
 
 def _joined(there: gpd.GeoDataFrame, more: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:

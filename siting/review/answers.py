@@ -21,7 +21,7 @@ from siting.sites import subsidy_pkr, with_dearer
 from siting.study.pipeline import Study
 from siting.study.program_inputs import subsidy_of
 from siting.study.to_limits import sites_named
-from siting.tables import load_kw
+from siting.tables import load_kw, reasons_of
 
 SANCTIONED, REFUSED, WITHDRAWN = ANSWERS = ("sanctioned", "refused", "withdrawn")
 REASONS = {REFUSED: "refused by the power company", WITHDRAWN: "withdrawn by the bidder"}
@@ -66,7 +66,7 @@ def answered(study: Study, path: Path) -> tuple[pd.DataFrame, str]:
     ):  # fmt: skip
         file.fault(column, what, fix, bad)
     refuse(file.faults)
-    reason = offers["reason"].fillna("").astype(str)
+    reason = reasons_of(offers)
     new, rule = ~offers["existing"].to_numpy(bool), subsidy_of(study.config)
     for n in range(len(answer)):
         mine = new & (of == bid[n] if bid[n] else offers["site_id"] == sites[n]).to_numpy(bool)
@@ -107,7 +107,7 @@ def changed_least(study: Study, before: tuple[str, ...]) -> tuple[Study, list[st
             chosen(trial, time_limit_s=LOOK_S, seed=study.config.solver.seed, start=may)
         except (InfeasibleError, SolveError):
             continue
-        made = study.with_stages({"limits": (*study.limits, stays)}, progress=study.progress)
+        made = study.with_stages({"limits": (*study.limits, stays)})
         note = f"{need:,} stations stay as they were"
         if given_up:
             note += f"; {given_up:,} more could not, because of the money or a limit"

@@ -23,6 +23,7 @@ from siting.report.differences import figures_in_words, render_differences, sett
 from siting.report.run_record import RunRecord
 from siting.review.added_places import match_places
 from siting.review.shown import Block, Shown
+from siting.study.depends import leaves
 from siting.study.report_page import record_of
 from siting.study.stored_run import Source
 from siting.writing import claimed_folder, write_text
@@ -168,7 +169,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 def _require_one_city(names: list[str], runs: list[RunRecord]) -> None:
     faults = []
-    cities = [_flat(run.settings).get("demand.city") for run in runs]
+    cities = [run.settings["demand"]["city"] for run in runs]
     first = runs[0].roads.total_bounds
     for name, run, city in zip(names[1:], runs[1:], cities[1:], strict=True):
         west, south, east, north = run.roads.total_bounds
@@ -222,7 +223,7 @@ def _figures(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
 
 
 def _settings(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
-    flat = [_flat(run.settings) for run in runs]
+    flat = [dict(leaves(run.settings)) for run in runs]
     for run_settings, run in zip(flat, runs, strict=True):
         # Files are compared by content, because paths differ between machines.
         run_settings |= {f"input {row['key']}": row.get("sha256", row.get("query", row["kind"]))
@@ -237,20 +238,6 @@ def _settings(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
                  for v in values]  # fmt: skip
         rows.append({"key": key, **dict(zip(names, shown, strict=True))})
     return pd.DataFrame(rows, columns=["key", *names])
-
-
-def _flat(value: Any, name: str = "") -> dict[str, Any]:
-    """Return nested settings as one mapping with dotted names; keep plain lists whole."""
-    if isinstance(value, Mapping) and value:
-        items = [(str(key), inner) for key, inner in value.items()]
-    elif isinstance(value, list) and any(isinstance(inner, Mapping) for inner in value):
-        items = [(str(i), inner) for i, inner in enumerate(value)]
-    else:
-        return {name: value}
-    out: dict[str, Any] = {}
-    for key, inner in items:
-        out |= _flat(inner, f"{name}.{key}" if name else key)
-    return out
 
 
 # --- stations ------------------------------------------------------------------------------------

@@ -255,7 +255,7 @@ def _valued(study: Study, chosen: Collection[str], budget_pkr: float) -> tuple[P
         answer = plan_of(program, chosen)
     if asked.need is not None and program.gap != answer.program.gap:
         broken.append("viability gap: a station would need more public money than is allowed")
-        asked = replace(asked, need=replace(asked.need, cap=1.0))
+        asked = replace(asked, need=replace(asked.need, rule=replace(asked.need.rule, cap=1.0)))
     broken += _under_floors(program, answer.floor_table)
     return _recounted(study, asked, answer), broken
 
@@ -289,8 +289,7 @@ def _recounted(study: Study, asked: Asked, answer: Answer) -> Plan:
         asked.offers, study.network.edges,
     )  # fmt: skip
     plan = make_plan(outcome, tables, title=study.config.title, note=study.config.note)
-    account = account_of(asked, outcome, plan.sites, pd.Series(dtype=float))
-    return replace(plan, checks=recount(replace(account, headroom_kw=None)))
+    return replace(plan, checks=recount(account_of(asked, outcome, plan.sites)))
 
 
 def evaluate_to_folder(

@@ -27,12 +27,11 @@ from siting.errors import Fault, InputError, refuse
 from siting.export import with_units, write_csv
 from siting.files import read_layer
 from siting.plan import Plan
-from siting.review.added_places import study_of_sites, study_with_sites
+from siting.review.added_places import located, study_of_sites, study_with_sites
 from siting.review.answers import OF_BIDS, STAYS, answered, changed_least
 from siting.review.shown import Block, Shown, block_of
 from siting.review.solving import in_years
 from siting.study.pipeline import Study
-from siting.study.read_sources import on_the_grid
 from siting.study.runs import write_run
 from siting.study.stages import Report
 from siting.study.stored_run import Source, plan_of, study_again, study_of
@@ -169,11 +168,11 @@ def replan(
     before = first.plan if folder is None else plan_of(first, folder)
     of_bids = [limit for limit in first.limits if limit.kind in OF_BIDS]
     if "limits" not in study.reused and of_bids:
-        study = study.with_stages({"limits": (*study.limits, *of_bids)}, progress=study.progress)
+        study = study.with_stages({"limits": (*study.limits, *of_bids)})
     if answers is not None:
         offers, note = answered(study, Path(answers))
         left = tuple(limit for limit in study.limits if limit.name != STAYS)
-        study = study.with_stages({"offers": offers, "limits": left}, progress=study.progress)
+        study = study.with_stages({"offers": offers, "limits": left})
         study, kept = changed_least(study, tuple(first.outcome.offers))
         notes += [note, *kept]
 
@@ -311,8 +310,6 @@ def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFram
     added = added[~taken].reset_index(drop=True)
     numbers = there["site_id"].astype(str).str.extract(r"^s(\d+)$")[0].dropna()
     last = max(map(int, numbers), default=0)
-    named = there[there["kind"].astype(str) != "street"]
-    added = sites.with_whereabouts(added, study.network.edges, study.neighbourhoods, named)
     added["site_id"] = [f"s{n:04d}" for n in range(last + 1, last + 1 + len(added))]
     if len(dropped):
         notes.append(f"{len(dropped):,} added places are too far from a road and were left out")
@@ -322,8 +319,7 @@ def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFram
             f"{len(added):,} places added ({ids}); a `siting run` of config.yaml has them too, but "
             "renumbers all sites"
         )
-        added = on_the_grid(study.config, added, study.site_costs.line_detour)
-    return added, dropped, notes
+    return located(study, added), dropped, notes
 
 
 def _with_places(

@@ -100,7 +100,8 @@ def merge_candidates(
         if outside < far.sum():
             log.info("%s places are too far from a road or unfit", f"{far.sum() - outside:,}")
     near = places[~far].reset_index(drop=True)
-    into = _join(near, merge_within_m)
+    apart = near["layer"].where(near["existing"], 0).to_numpy()
+    into = joined(near.get_coordinates().to_numpy(), merge_within_m, apart)
     return _sites(near, into), dropped
 
 
@@ -218,20 +219,20 @@ def _own(places: gpd.GeoDataFrame) -> list[str]:
     return [str(column) for column in places.columns if str(column).startswith(OWN)]
 
 
-def _join(places: gpd.GeoDataFrame, merge_within_m: float) -> np.ndarray:
-    """Return the position of the site that each place joins; a site joins itself."""
-    xy = np.column_stack([places.geometry.x, places.geometry.y])
+def joined(xy: np.ndarray, within_m: float, apart: np.ndarray | None = None) -> np.ndarray:
+    """Return the position of the site that each place joins; a site joins itself.
+
+    Each place joins the nearest earlier site within `within_m`. Places with the same number in
+    `apart`, other than 0, do not join each other.
+    """
     from scipy.spatial import cKDTree
 
-    near = cKDTree(xy).query_ball_point(xy, merge_within_m, return_sorted=True)
-    existing, layer = places["existing"].to_numpy(), places["layer"].to_numpy()
-    into = np.arange(len(places))
-    for i in range(len(places)):
-        standing = [
-            j
-            for j in near[i]
-            if j < i and into[j] == j and not (existing[i] and existing[j] and layer[i] == layer[j])
-        ]
+    near = cKDTree(xy).query_ball_point(xy, within_m, return_sorted=True)
+    into = np.arange(len(xy))
+    group = np.zeros(len(xy)) if apart is None else apart
+    for i in into.tolist():
+        others = [j for j in near[i] if j < i and into[j] == j]
+        standing = [j for j in others if not group[i] or group[i] != group[j]]
         if standing:
             away = np.hypot(*(xy[standing] - xy[i]).T)
             into[i] = standing[int(np.argmin(away))]

@@ -18,6 +18,7 @@ from siting.sites.chargers_text import readable_counts, size_name
 from siting.sites.configurations import EXTENDED, UPGRADED, Configurations, is_count
 from siting.sites.fitting import Flags
 from siting.sites.waiting import Floats
+from siting.tables import reasons_of
 
 Sizes = Mapping[str, Sequence[int]]
 
@@ -121,7 +122,7 @@ def shown_offers(
     )
     sized, steps = made[of], _steps(counts, made)[of]
     site = pd.factorize(offers["site_id"].astype(str))[0]
-    reason = offers["reason"].fillna("").astype(str).str.strip()
+    reason = reasons_of(offers)
     open_ = reason.eq("").to_numpy()
     taken = offers["offer_id"].astype(str).isin(list(built)).to_numpy()
     keep = ~sized | taken

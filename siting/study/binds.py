@@ -43,7 +43,7 @@ def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
     ``dc_places`` (with a fast charger); ``ports`` and ``new_ports``, by charger group.
     """
     sites = plan.sites
-    place = place_of(sites.geometry.get_coordinates().to_numpy(), PLACE_M)
+    place = place_of(sites.geometry.get_coordinates().to_numpy())
     ports = ports_of(plan, chargers)
     new = ~sites["existing"].to_numpy(dtype=bool)
     dc = ports.get("dc", pd.Series(0, index=ports.index)).to_numpy() > 0
@@ -57,10 +57,10 @@ def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
     }
 
 
-def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any]:
-    """Return each point's place number; points linked by steps up to `within_m` share a place.
+def place_of(xy_m: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return each point's place number; points linked by steps up to `PLACE_M` share a place.
 
-    >>> place_of(np.array([[0.0, 0.0], [200.0, 0.0], [400.0, 0.0], [900.0, 0.0]]), 300.0).tolist()
+    >>> place_of(np.array([[0.0, 0.0], [200.0, 0.0], [400.0, 0.0], [900.0, 0.0]])).tolist()
     [0, 0, 0, 1]
     """
     if not len(xy_m):
@@ -70,7 +70,7 @@ def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
 
-    near = cKDTree(xy_m).query_pairs(within_m, output_type="ndarray")
+    near = cKDTree(xy_m).query_pairs(PLACE_M, output_type="ndarray")
     links = coo_array((np.ones(len(near)), (near[:, 0], near[:, 1])), shape=(len(xy_m),) * 2)
     _, label = connected_components(links, directed=False)
     return np.asarray(label)
@@ -216,7 +216,7 @@ def _cannot_pass(asked: Asked) -> list[str]:
     groups = capacity_groups(map(str, offers.columns))
     able = offers[[f"capacity_{g}_kwh_day" for g in groups]].to_numpy(dtype=float)
     lone = (able > 0).sum(axis=1) == 1
-    needs, known = offers["cost_pkr"].to_numpy(dtype=float), need.cap
+    needs, known = offers["cost_pkr"].to_numpy(dtype=float), need.rule.cap
     ids = offers["offer_id"].astype(str)
     cap = known * needs if isinstance(known, float) else np.array([known[o] for o in ids])
     texts = []

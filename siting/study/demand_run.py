@@ -18,7 +18,7 @@ from siting.study.pipeline import Study
 from siting.study.provenance import all_figures
 from siting.study.robustness import DRAWS
 from siting.study.stages import Report
-from siting.study.to_demand import ownership_of
+from siting.study.to_demand import fleet_scenario, ownership_of
 from siting.writing import claimed_folder
 
 
@@ -133,8 +133,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
         on_map = on_map.sort_values("moved_cells_share", ascending=False, ignore_index=True)
     asked, fleet = study.config.demand, pd.DataFrame()
     if asked.fleet_csv is None:
-        own = (asked.scenarios_csv, asked.fleet_figures, asked.sales_csv)
-        fleet = demand.fleet_check(demand.FleetScenario(asked.scenario, *own))
+        fleet = demand.fleet_check(fleet_scenario(asked, asked.scenario))
     return DemandRun(
         title=study.config.title,
         year=study.config.year,
@@ -209,8 +208,7 @@ def _write(
         "sensitivity_map": demand_run.map_swings,
     }
     if asked.fleet_csv is None:
-        own = (asked.scenarios_csv, asked.fleet_figures, asked.sales_csv)
-        scenario = demand.FleetScenario(asked.scenario, *own)
+        scenario = fleet_scenario(asked, asked.scenario)
         fleet = demand.fleet_model(scenario, max(demand.PROJECTED_AFTER, config.year))
         tables["fleet"] = fleet.assign(projection=fleet["year"] > demand.PROJECTED_AFTER)
     tables = {name: table for name, table in tables.items() if len(table)}

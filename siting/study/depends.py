@@ -129,12 +129,14 @@ def changed_keys(before: Config, after: Config) -> tuple[str, ...]:
 
 
 def leaves(value: Any, key: str = "", first: int = 0) -> Iterator[tuple[str, Any]]:
-    """Yield the dotted key and the value of each leaf. Items of a list are numbered from `first`.
+    """Yield the dotted key and the value of each leaf.
 
-    >>> list(leaves({"sizes": {"cells": 2}, "classes": [{"served_share": None}]}))
-    [('sizes.cells', 2), ('classes.0.served_share', None)]
+    Mappings in a list are numbered from `first`. Any other list is a leaf.
+
+    >>> list(leaves({"zones": ["A1", "B2"], "classes": [{"served_share": None}]}))
+    [('zones', ['A1', 'B2']), ('classes.0.served_share', None)]
     """
-    if isinstance(value, list | tuple) and value:
+    if isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
         value = dict(enumerate(value, first))
     if isinstance(value, Mapping) and value:
         for name, inner in value.items():

@@ -24,6 +24,7 @@ from siting.program.program import Program
 from siting.study.program_inputs import Asked
 from siting.study.revalue import NO_FLOORS, with_program
 from siting.study.to_program import answer_of, counted, instance_of, program_of
+from siting.tables import reasons_of
 
 
 @dataclass
@@ -209,7 +210,7 @@ def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -
         paid.loc[here] = np.maximum(less, 0.0)
         # A different mix of chargers may cost less but draw more subsidy.
         paid["subsidy_pkr"] = paid[["subsidy_pkr", "cost_pkr"]].min(axis=1)
-    reason = offers["reason"].fillna("").astype(str)
+    reason = reasons_of(offers)
     return offers.assign(
         **{name: np.where(here, paid[name], offers[name]) for name in prices},
         existing=np.where(here, there, offers["existing"].to_numpy(bool)),

@@ -237,7 +237,8 @@ class _Told:
         assert need is not None
         sites = need.offers[need.offers["offer_id"].isin(list(outcome.offers))]
         sites = sites[["site_id", "offer_id", "cost_pkr"]].sort_values("site_id", ignore_index=True)
-        margin = service["vehicle_class"].map(need.margin_pkr).astype(float)
+        by_class: Any = need.rule.margin_pkr
+        margin = service["vehicle_class"].map(by_class).astype(float)
         values: dict[str, Any] = {
             "served_kwh_day": service.groupby("site_id")["served_kwh_day"].sum(),
             "earned_pkr": (service["served_kwh_day"] * margin).groupby(service["site_id"]).sum(),

@@ -300,7 +300,7 @@ class Study:
         config = changed(self.config, keys, lay_down)
         # A file that is read again may differ from the file that the run used.
         known = still_known(self.known_inputs.values(), changed_keys(self.config, config))
-        return self.with_stages({"known_inputs": known}, config, progress=self.progress)
+        return self.with_stages({"known_inputs": known}, config)
 
     def at(
         self, *, year: int | None = None, scenario: str | None = None, case: str | None = None
@@ -327,7 +327,7 @@ class Study:
         config
             The new configuration; by default, this study's.
         progress
-            As for `Study`.
+            As for `Study`; by default, this study's.
 
         Examples
         --------
@@ -339,7 +339,7 @@ class Study:
         fix = did_you_mean(unknown[0], STAGES) if unknown else ""
         refuse(naming("with_stages", "no such stages", unknown, fix))
         changed = () if config is None else changed_keys(self.config, config)
-        return self._with(given, config, gone(changed, given), progress)
+        return self._with(given, config, gone(changed, given), progress or self.progress)
 
     def in_other(
         self, *, year: int | None = None, scenario: str | None = None, case: str | None = None

@@ -30,17 +30,7 @@ class Need:
     """The inputs of the program's rule on the viability gap."""
 
     offers: pd.DataFrame  # `cost_pkr`: the need of each offer over its life (present value, PKR)
-    # Present value of the margin on one kWh/day over the life, by class.
-    margin_pkr: dict[str, float]
-    # Cap on public money: PKR by offer_id, or one share of the need for all offers.
-    cap: float | Mapping[str, float]
-    sales_share: float  # share of the planned sales at which a station must break even
-    concessions: Mapping[str, str]  # the concession of each site that has one, by site_id
-
-    @property
-    def rule(self) -> GapRule:
-        """The viability gap as a rule of the program."""
-        return GapRule(self.margin_pkr, self.cap, self.sales_share, self.concessions)
+    rule: GapRule  # its margins are by class
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,7 +244,7 @@ def need_of(
     nothing = existing | unpaid.to_numpy(bool)
     needing = offers.assign(cost_pkr=np.where(nothing, 0.0, need), subsidy_pkr=0.0)
     cap = dict(zip(terms["offer_id"], terms["cap_pkr"].astype(float), strict=True))
-    return Need(needing, margin, cap, subsidy.hurdle.sales_share, concessions)
+    return Need(needing, GapRule(margin, cap, subsidy.hurdle.sales_share, concessions))
 
 
 def _require_passable(

@@ -16,7 +16,7 @@ from siting.files import file_date, sha256
 from siting.reference.listing import CONFIG, ENERGY, MONEY, STATIONS, WHERE, listed, placed
 from siting.study.stages import EVERY_KEY, Layer, Row, Table, stage
 from siting.study.table_cache import content_sha256
-from siting.study.to_demand import with_own
+from siting.study.to_demand import fleet_scenario, with_own
 from siting.study.to_people import People
 
 FIGURES = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", "confidence"]
@@ -311,8 +311,7 @@ def _energy_figures(
     classes = list(asked.vehicle_classes)
     parts = []
     for scenario in dict.fromkeys([asked.scenario, *fleets]) if asked.fleet_csv is None else ():
-        own = (asked.scenarios_csv, asked.fleet_figures, asked.sales_csv)
-        model = people_to_energy.fleet_figures(people_to_energy.FleetScenario(scenario, *own))
+        model = people_to_energy.fleet_figures(fleet_scenario(asked, scenario))
         model = model[model["vehicle_class"].isin(classes)].rename(columns={"vehicle_class": "of"})
         if scenario != asked.scenario:
             model = model[model["figure"].str.startswith("share_")]

@@ -60,8 +60,8 @@ def recounted_plan(
         table.insert(table.shape[1] - 1, "built_year", year.astype("Int64"))
     money = public_money(plan, case, vehicles, config.money.pkr_per_usd)
     more = {"business": case}
-    if asked.need is not None and asked.need.concessions:
-        more["concessions"] = lots_of(case, asked.need.concessions)
+    if asked.need is not None and asked.need.rule.concessions:
+        more["concessions"] = lots_of(case, asked.need.rule.concessions)
     spare = headroom_kw(tables.candidates, config.offers.headroom_kw)
     checks = recount(account_of(asked, outcome, table, spare))
     if asked.config.program.scenarios is not None:
@@ -127,11 +127,11 @@ def headroom_kw(candidates: gpd.GeoDataFrame, default_kw: float) -> pd.Series[fl
 
 
 def account_of(
-    asked: Asked, outcome: Outcome, sites: pd.DataFrame, spare_kw: pd.Series[float]
+    asked: Asked, outcome: Outcome, sites: pd.DataFrame, spare_kw: pd.Series[float] | None = None
 ) -> Account:
     """Return what the recount needs: the claims of a plan, and the tables behind the plan.
 
-    `spare_kw` is the headroom by ``site_id``.
+    `spare_kw` is the headroom by ``site_id``; None if it is not checked.
     """
     keys, years = asked.config.program, asked.config.program.years
     budget: float | dict[int, float] = keys.budget_pkr if years is None else dict(years.budgets_pkr)
@@ -289,8 +289,9 @@ def _gap(asked: Asked, outcome: Outcome) -> ViabilityGap | None:
     paid = outcome.paid
     if asked.config.program.years is None:
         paid = paid.drop(columns="year")
-    need = asked.need
-    return ViabilityGap(need.margin_pkr, need.cap, paid, need.sales_share, need.concessions)
+    rule = asked.need.rule
+    margin_pkr: Any = rule.margin_pkr  # by class
+    return ViabilityGap(margin_pkr, rule.cap, paid, rule.sales_share, rule.concessions)
 
 
 def _others(asked: Asked, outcome: Outcome) -> list[OtherPlan]:

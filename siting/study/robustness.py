@@ -23,7 +23,7 @@ from siting.outcome import Line, Outcome
 from siting.plan import Plan
 from siting.roads import Network
 from siting.study.additional import at_risk, at_risk_in_words
-from siting.study.binds import GROUPS, PLACE_M, place_of
+from siting.study.binds import GROUPS, place_of
 from siting.study.program_inputs import Asked
 from siting.study.queues import Waiting, simulated
 from siting.study.recounted import business_of
@@ -97,7 +97,7 @@ def _use(
 ) -> list[dict[str, Any]]:
     """Return one record per charger group, with the share of the day that ports are in use."""
     xy_m = plan.sites.geometry.get_coordinates().to_numpy()
-    place = dict(zip(plan.sites["site_id"].astype(str), place_of(xy_m, PLACE_M), strict=True))
+    place = dict(zip(plan.sites["site_id"].astype(str), place_of(xy_m), strict=True))
     queues = next(iter(days_by_case.values())).queues.table
     used = queues[["charger_group", "ports"]].assign(place=queues["site_id"].astype(str).map(place))
     for case, days in days_by_case.items():
@@ -212,6 +212,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     others: list[tuple[str, str, str, Any]] = []
     for name, keys in _other_capacities(config).items():
         other = study.with_stages({}, with_keys(config, keys))
+        other.progress = None  # this stage counts the circumstances instead
         others.append(("capacity", name, CAPACITIES[name][1], other))
     for key, value in _other_demands(config):
         name, other = f"{key} {value}", study.in_other(**{key: value})

@@ -12,7 +12,7 @@ import pandas as pd
 
 from siting import demand as people_to_energy
 from siting import reference
-from siting.config import Config
+from siting.config import Config, Demand
 from siting.errors import InputError, naming, refuse
 from siting.roads import Network
 from siting.study import read_sources
@@ -195,12 +195,17 @@ def area_share(cells: Layer, city_people: float) -> float:
 # --- demand --------------------------------------------------------------------------------------
 
 
+def fleet_scenario(asked: Demand, name: str) -> people_to_energy.FleetScenario:
+    """Return a scenario of the fleet model, with the configuration's own figures."""
+    own = asked.scenarios_csv, asked.fleet_figures, asked.sales_csv
+    return people_to_energy.FleetScenario(name, *own)
+
+
 @stage("year", "demand: vehicle_classes scenario fleet_csv fleet_figures scenarios_csv sales_csv")
 def national_fleet(config: Config) -> Table:
     """The number of electric vehicles in the country in the target year, by class."""
     asked = config.demand
-    own = (asked.scenarios_csv, asked.fleet_figures, asked.sales_csv)
-    scenario = people_to_energy.FleetScenario(asked.scenario, *own)
+    scenario = fleet_scenario(asked, asked.scenario)
     national = people_to_energy.national_fleet(config.year, scenario, asked.fleet_csv)
     classes = list(asked.vehicle_classes)
     missing = [c for c in classes if c not in set(national["vehicle_class"])]

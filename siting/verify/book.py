@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from siting.errors import Fault, naming, refuse
-from siting.tables import capacity_groups
+from siting.tables import capacity_groups, reasons_of
 from siting.verify.account import Account
 
 _NEEDED = {
@@ -54,7 +54,7 @@ class Book:
         extends = self.offers.get("extends", pd.Series(False, index=self.offers.index))
         self.offers["extends"] = extends.eq(True)
         self.offers["existing"] = self.offers["existing"].astype(bool)
-        self.offers["reason"] = self.offers["reason"].fillna("").astype(str).str.strip()
+        self.offers["reason"] = reasons_of(self.offers)
         self.offer = self.offers.set_index("offer_id")
         kept = self.offers[self.offers["existing"]]
         self.kept: dict[str, str] = dict(zip(kept["site_id"], kept["offer_id"], strict=True))

@@ -73,7 +73,7 @@ def test_sockets_that_cannot_live_on_their_cap_are_told_with_what_the_best_lacks
     need = study.asked.need
     offers = need.offers.iloc[0]
     worth = siting.economics.worth_pkr_kwh_day(study.business_rules, "lev")
-    lacks = float(offers["cost_pkr"]) - worth * 10 - need.cap[offers["offer_id"]]
+    lacks = float(offers["cost_pkr"]) - worth * 10 - need.rule.cap[offers["offer_id"]]
     assert lacks > 0
     (said,) = binds._cannot_pass(study.asked)
     only = "no station with only sockets for two- and three-wheelers"

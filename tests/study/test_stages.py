@@ -243,6 +243,9 @@ def test_another_configuration_shares_what_it_leaves_true(town):
     assert len(other.reach) > len(study.reach)
     assert other.cells is study.cells
     assert [event.stage for event in events if event.done] == ["reach"]
+    again = other.with_stages({}, load(town, ["reach.cutoff_min=30"]))  # the same listener hears it
+    assert len(again.reach)
+    assert [event.stage for event in events if event.done] == ["reach", "reach"]
 
 
 def test_stages_are_told_what_they_are_called_with():

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from conftest import often
 from geopandas.testing import assert_geodataframe_equal
+from reseal import reseal
 
 import siting
 from siting.errors import ConfigError, InputError
@@ -22,9 +23,17 @@ def kept(stored_town):
 
 
 @pytest.fixture
-def run(kept, tmp_path):
-    shutil.copytree(kept / "town", tmp_path / "town")
-    return shutil.copytree(kept / "run", tmp_path / "run")
+def town(kept, tmp_path):
+    return shutil.copytree(kept / "town", tmp_path / "town") / "town.yaml"
+
+
+@pytest.fixture
+def run(kept, town, tmp_path):
+    """Return a copy of the run that names the test's own copy of the town's files."""
+    config = shutil.copytree(kept / "run", tmp_path / "run") / "config.yaml"
+    config.write_text(config.read_text().replace(str(kept / "town"), str(town.parent)))
+    reseal(config.parent)
+    return config.parent
 
 
 @pytest.fixture
@@ -33,11 +42,9 @@ def no_solver(monkeypatch):
 
 
 @pytest.fixture
-def no_inputs(kept):
-    """Take the town's files away while a test runs: a run folder must do without them."""
-    (kept / "town").rename(kept / "away")
-    yield
-    (kept / "away").rename(kept / "town")
+def no_inputs(run, town):
+    """Take the town's files away: a run folder must do without them."""
+    shutil.rmtree(town.parent)
 
 
 def faults_of(folder, *overrides):
@@ -49,7 +56,7 @@ def faults_of(folder, *overrides):
 # --- the same again ------------------------------------------------------------------------------
 
 
-def test_a_stored_plan_is_the_plan_without_solving(kept, run, no_solver, no_inputs):
+def test_a_stored_plan_is_the_plan_without_solving(run, no_solver, no_inputs):
     plan = stored_run.plan_from_run(run)
     assert plan.new_sites["name"].tolist() == ["West pump"]
     assert plan.served_share == pytest.approx(8 / 12)
@@ -64,17 +71,17 @@ def test_a_stored_plan_is_the_plan_without_solving(kept, run, no_solver, no_inpu
 
 
 @pytest.mark.slow
-def test_the_stages_are_those_of_the_run_to_the_last_bit(kept, run):
-    town = Study(kept / "town" / "town.yaml", ["program.budget_pkr=1_000"])
+def test_the_stages_are_those_of_the_run_to_the_last_bit(town, run):
+    first = Study(town, ["program.budget_pkr=1_000"])
     again = stored_run.study_from_run(run)
     for name in ("cells", "candidates", "dropped"):
-        assert_geodataframe_equal(getattr(town, name), getattr(again, name))
+        assert_geodataframe_equal(getattr(first, name), getattr(again, name))
     for name in ("demand", "offers", "reach", "compatibility"):
-        pd.testing.assert_frame_equal(getattr(town, name), getattr(again, name))
-    assert_geodataframe_equal(town.network.edges, again.network.edges)
-    assert_geodataframe_equal(town.network.nodes, again.network.nodes)
-    assert town.outcome.offers == again.outcome.offers
-    assert again.demand_notes == town.demand_notes
+        pd.testing.assert_frame_equal(getattr(first, name), getattr(again, name))
+    assert_geodataframe_equal(first.network.edges, again.network.edges)
+    assert_geodataframe_equal(first.network.nodes, again.network.nodes)
+    assert first.outcome.offers == again.outcome.offers
+    assert again.demand_notes == first.demand_notes
     assert again.reused == STORED
     assert again.seconds == {}
 
@@ -125,9 +132,9 @@ def test_a_change_drops_what_rests_on_it_and_nothing_else(run, override, gone):
      "program.limits.most_new_stations=1", "candidates.merge_within_m=5000",
      "program.budget_pkr=2_500", "demand.cells.size_m=400"],
 )  # fmt: skip
-def test_a_plan_from_reused_stages_is_the_plan_from_none(kept, run, override):
+def test_a_plan_from_reused_stages_is_the_plan_from_none(town, run, override):
     overrides = ["program.budget_pkr=1_000", override]
-    fresh = siting.run(kept / "town" / "town.yaml", overrides)
+    fresh = siting.run(town, overrides)
     again = stored_run.study_from_run(run, [override]).plan
     assert again.outcome.offers == fresh.outcome.offers
     pd.testing.assert_frame_equal(again.demand, fresh.demand)
@@ -209,9 +216,9 @@ def test_a_manifest_without_its_keys_lists_them(run):
 
 
 @pytest.mark.slow
-def test_an_empty_plan_is_stored_and_opened_like_any_other(kept, tmp_path):
+def test_an_empty_plan_is_stored_and_opened_like_any_other(town, tmp_path):
     out = tmp_path / "empty"
-    siting.run(kept / "town" / "town.yaml", ["program.budget_pkr=0"], out=out)
+    siting.run(town, ["program.budget_pkr=0"], out=out)
     plan = stored_run.plan_from_run(out)
     assert plan.new_sites.empty
     assert plan.outcome.served_kwh_day == 0
@@ -243,16 +250,13 @@ QUESTIONS = {
     "asked",
     often(QUESTIONS, {"people", "years", "scenarios", "gap"}),
 )
-def test_every_question_is_opened_again_without_solving(kept, tmp_path, monkeypatch, asked):
-    fleet = kept / "town" / "fleet.csv"
-    rows = fleet.read_text().splitlines()
+def test_every_question_is_opened_again_without_solving(town, tmp_path, monkeypatch, asked):
+    rows = (town.parent / "fleet.csv").read_text().splitlines()
     years = [row for row in rows[1:] if row.startswith("2030")]
     more = [row.replace("2030", "2028", 1) for row in years]
-    (kept / "town" / "years.csv").write_text("\n".join([rows[0], *more, *years]) + "\n")
+    (town.parent / "years.csv").write_text("\n".join([rows[0], *more, *years]) + "\n")
     out = tmp_path / "question"
-    made = siting.run(
-        kept / "town" / "town.yaml", ["program.budget_pkr=2_000", *QUESTIONS[asked]], out=out
-    )
+    made = siting.run(town, ["program.budget_pkr=2_000", *QUESTIONS[asked]], out=out)
     monkeypatch.setattr("siting.study.to_plan.decide", lambda *_, **__: pytest.fail("solved"))
     plan = stored_run.plan_from_run(out)
     assert_geodataframe_equal(plan.sites, made.sites)
