@@ -25,6 +25,12 @@ _NAMES = {
     "gap": "Proven gap",
     "bound_kwh_day": "Upper bound on energy served, kWh/day",
 }
+# Labels of the money at risk in a scenario, by the beginning and end of the key around its name.
+_AT_RISK = {
+    ("below_npv_0_", "_stations"): "Below NPV 0, scenario {}",
+    ("at_risk_", "_pkr"): "  their subsidy, scenario {}, PKR m",
+    ("loss_a_year_", "_pkr"): "  yearly loss, scenario {}, PKR m",
+}
 # Formats of figures, by the suffix of their names; money is in millions.
 _FORMS = {"_pkr": ",.2f", "_share": ".1%", "gap": ".2%", "_min": ".1f", "_kwh_day": ",.0f",
           "_kw": ",.0f", "_stations": ",.0f"}  # fmt: skip
@@ -35,9 +41,14 @@ def figure_name(figure: str) -> str:
 
     >>> figure_name("served_two_wheeler_share"), figure_name("new_stations")
     ('  two wheeler', 'New stations')
+    >>> figure_name("loss_a_year_slow_pkr")
+    '  yearly loss, scenario slow, PKR m'
     """
     if figure in _NAMES:
         return _NAMES[figure]
+    for (begin, end), label in _AT_RISK.items():
+        if figure.startswith(begin) and figure.endswith(end):
+            return label.format(figure.removeprefix(begin).removesuffix(end))
     if figure.startswith("served_"):
         return "  " + figure.removeprefix("served_").removesuffix("_share").replace("_", " ")
     return figure.replace("_", " ").capitalize()
