@@ -54,8 +54,18 @@ def mend(inc: Incumbent, start: Ints) -> None:
         state = inc.valuer.at(choice)
         inc.keep_state(state)
         inc.keep_state(fill(inc.valuer, state, inc.clock))
-    else:
-        inc.weighed(choice[choice >= 0])
+        return
+    begun = choice[choice >= 0]
+    if not math.isfinite(inc.weighed(begun)):  # e.g. the budget no longer pays for all of them
+        _keep_viable(inc, begun)
+
+
+def _keep_viable(inc: Incumbent, choice: Ints) -> None:
+    """Reduce an infeasible choice to its viable stations."""
+    if inc.frame.program.gap is not None:
+        left = viable(inc.frame, choice, inc.clock, hurried=True)
+        if left is not None:
+            inc.weighed(left)
 
 
 def sow(inc: Incumbent) -> None:
@@ -86,10 +96,7 @@ def _begin_small(inc: Incumbent, sower: Sower) -> None:
 
     A station that is viable among other stations is also viable alone.
     """
-    if inc.frame.program.gap is not None:
-        choice = viable(inc.frame, inc.sown, inc.clock, hurried=True)
-        if choice is not None:
-            inc.weighed(choice)
+    _keep_viable(inc, inc.sown)
     if not inc.begun and sower.first >= 0:
         alone = inc.frame.by_site(inc.frame.kept)
         alone[inc.frame.site[sower.first]] = sower.first

@@ -30,7 +30,9 @@ TILES = "https://tile.openstreetmap.org"
 # Above this number of stations, their cards (3 kB each) are compressed.
 MOST_PLAIN_CARDS = 300
 # The place between a number and its percent sign or unit.
-_UNIT = re.compile(r"(?<=\d) ?(?=%)|(?<=PKR) (?=[\d−-])|(?<=\d) (?=(?:m|km|kW|kWh/day|min)\b)")
+_UNIT = re.compile(
+    r"(?<=\d) ?(?=%[\s.,;:)/]|%$)|(?<=PKR) (?=[\d−-])|(?<=\d) (?=(?:m|km|kW|kWh/day|min)\b)"
+)
 _PACKED = "The cards of the stations need this page's script; sites.csv has their figures."
 
 # Parts of the page that need only the run; templates use them by name.

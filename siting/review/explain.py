@@ -47,7 +47,7 @@ from siting.tables import capacity_columns, capacity_groups
 
 # Energy too small to mention (kWh/day), and the share of capacity at which a station is full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999
-NOT_IN_TIME = "no plan was found in {:g} s; --seconds allows more time"
+NOT_IN_TIME = "no plan was found in {:g} s; a longer time limit may find one"
 NEAREST = 3
 MILLION = 1e6
 # For the plan with another million rupees, the configured gap is divided by this number.
@@ -437,10 +437,13 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
         worth = run.marginal.offers_at(site)
         known = dict(zip(worth["offer_id"], worth["value"], strict=True))
     left = {str(o) for o in run.instance.offer_ids}
+    gap, most = _sold_out(run, table), table["subsidy_pkr"].to_numpy(dtype=float)
+    # Another station of its concession may pay for a station that cannot break even.
+    shared = run.asked.need is not None and site in run.asked.need.rule.concessions
     here = " + ".join(table.loc[table["offer_id"] == chosen, "chargers"].astype(str))
     spent_here = float(table.loc[table["offer_id"] == chosen, "subsidy_pkr"].sum())
     rows = []
-    for offer in table.to_dict("records"):
+    for offer, lacks in zip(table.to_dict("records"), gap - most, strict=True):
         id_ = str(offer["offer_id"])
         value = known.get(id_)
         if id_ == chosen:
@@ -449,6 +452,8 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
             said, value = f"ruled out: {offer['reason']}", None
         elif id_ not in left:
             said = "not allowed: the site is forbidden, or its existing station is kept"
+        elif lacks > 0.5 and not shared:
+            said, value = "cannot break even at these prices, even sold out", None
         elif value is None:
             said = "useful to nobody within reach, or more than a limit or the budget allows"
         else:
@@ -457,19 +462,19 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
             said = f"{step}: {said}" if step and "," not in step else said
             if run.pays_by_offer:
                 pkr = float(offer["subsidy_pkr"]) - spent_here
-                lacks = pkr - run.left_pkr
+                over = pkr - run.left_pkr
                 said += f" for PKR {pkr / 1e6:+,.2f} m"
-                said += f"; PKR {lacks / 1e6:,.2f} m more than is left" if lacks > 0.5 else ""
+                said += f"; PKR {over / 1e6:,.2f} m more than is left" if over > 0.5 else ""
         paid = run.found.subsidies.get(site, 0.0) if id_ == chosen else None
         rows.append({**offer, "paid_pkr": paid, "plan_kwh_day": value, "said": said})
     columns = ["configuration", "chargers", "paid_pkr", "least_pkr", "subsidy_pkr", "cost_pkr"]
     made = pd.DataFrame(rows, columns=[*columns, "plan_kwh_day", "said"])
-    made["least_pkr"] = _sold_out(run, table)
+    made["least_pkr"] = gap.clip(upper=most)
     return made.astype({"paid_pkr": float, "plan_kwh_day": float})
 
 
 def _sold_out(run: Explained, offers: pd.DataFrame) -> pd.Series[float]:
-    """Return the subsidy of each offer at full sales, which is its minimum subsidy (PKR)."""
+    """Return the viability gap of each offer at full sales, the least that it may be paid (PKR)."""
     most = offers["subsidy_pkr"].astype(float).reset_index(drop=True)
     if run.pays_by_offer or offers.empty:
         return most
@@ -477,8 +482,7 @@ def _sold_out(run: Explained, offers: pd.DataFrame) -> pd.Series[float]:
     sold = (able - offers["standing_kwh_day"].astype(float)).reset_index(drop=True)
     terms = gap_terms(offers, run.asked.rules, subsidy_of(run.asked.config))
     lacks = terms["need_pkr"] - terms["worth_pkr_kwh_day"] * sold
-    least = lacks.clip(lower=0.0).clip(upper=most)
-    return least.where(~offers["existing"].to_numpy(dtype=bool), 0.0)
+    return lacks.clip(lower=0.0).where(~offers["existing"].to_numpy(dtype=bool), 0.0)
 
 
 def _frequency(run: Explained, reasons: SiteReasons, count: int, limit_s: float) -> None:

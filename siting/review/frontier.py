@@ -247,7 +247,7 @@ def _knee(table: pd.DataFrame) -> int:
     """Return the position of the row farthest above the straight line from first to last row."""
     x = table["budget_pkr"].to_numpy(dtype=float)
     y = table["served_kwh_day"].to_numpy(dtype=float)
-    if len(table) < 3 or not y[-1] > y[0]:
+    if len(table) < 3 or not y[-1] > y[0] or np.isclose(y[-1], y[0]):  # else it shows rounding
         return 0
     above = (y - y[0]) / (y[-1] - y[0]) - (x - x[0]) / (x[-1] - x[0])
     return int(np.round(above, 9).argmax())  # of equal rows, the one with the smallest budget

@@ -145,7 +145,7 @@ def counts_of(
         if existing.all():
             return [{} for _ in ids]
         have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
-        some = ", ".join(catalogue.configurations)
+        some = _some(catalogue.configurations)
         fix = (
             "give a `chargers` column (2 x dc_60 + 4 x lev_3), a `configuration` column "
             f"({some}), one column for each charger type, or `charger` and `count`; it has: {have}"

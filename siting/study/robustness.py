@@ -206,9 +206,8 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     """
     config: Config = study.config
     paid = outcome.drawn
-    # The plan's own flows: other flows of the same energy would contradict the plan's accounts.
-    planned = _valued(paid, asked, outcome.service, study.concessions)
-    rows = [_record("plan", "plan", "as planned for", *planned)]
+    own = revalued(paid, asked, study.concessions, outcome.service)
+    rows = [_record("plan", "plan", "as planned for", *own)]
     others: list[tuple[str, str, str, Any]] = []
     for name, keys in _other_capacities(config).items():
         other = study.with_stages({}, with_keys(config, keys))
@@ -281,22 +280,17 @@ def _in_demand(asked: Asked, other: Any) -> Asked:
 
 
 def revalued(
-    paid: Mapping[str, float], asked: Asked, concessions: Mapping[str, str]
+    paid: Mapping[str, float],
+    asked: Asked,
+    concessions: Mapping[str, str],
+    service: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return a plan's service by class under other inputs, and the public money then at risk.
 
-    `paid` has the public money of the plan's offers (PKR).
+    `paid` has the public money of the plan's offers (PKR). Without `service`, the plan's stations
+    serve as much energy as they can, whatever they earn.
     """
-    return _valued(paid, asked, service_of(asked, list(paid)), concessions)
-
-
-def _valued(
-    paid: Mapping[str, float],
-    asked: Asked,
-    service: pd.DataFrame,
-    concessions: Mapping[str, str],
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return a service by class, and the public money at risk with it (see `revalued`)."""
+    service = service_of(asked, list(paid)) if service is None else service
     case = business_of(asked, asked.offers, pd.Series(paid, dtype=float), service)
     return by_class(asked.last_demand, service), at_risk(case, concessions)
 

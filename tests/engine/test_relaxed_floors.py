@@ -139,6 +139,20 @@ def test_a_choice_that_lacks_money_is_made_viable(kind, seed):
     assert frame.serve(left, clock).found
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_an_earlier_plan_that_lacks_money_is_reduced_to_its_viable_stations(seed):
+    """With a smaller budget, a search from an earlier plan must not begin from nothing."""
+    frame = frame_of("one year", seed)
+    first = everything(frame)
+    inc = Incumbent(frame, Clock(60.0), Effort(0.005, threads=1), first)
+    inc.build()
+    assert inc.valuer is None
+    first_plans.mend(inc, first)
+    assert inc.begun
+    left = frame.serve(viable(frame, first, Clock(60.0)), Clock(60.0))
+    assert inc.best == pytest.approx(frame.signed(left.objective))
+
+
 @pytest.mark.parametrize(("spread", "at_once"), [(0.1, [False, True]), (1.0, [False])])
 def test_a_relaxation_spread_over_many_sites_is_rounded_with_all_of_them(
     monkeypatch, spread, at_once

@@ -96,7 +96,7 @@ def test_a_card_opens_from_the_map_from_the_table_and_from_the_list(opened, requ
     one.page.locator(".site.new").first.click()
     panel = one.text("#panel")
     assert "Build: 1 x socket" in panel
-    assert "without it all of its" in panel
+    assert "With only this station removed, all of its" in panel
     assert one.count("tr.chosen") == one.count(".site.chosen") == 1
     assert one.count(".leaflet-service-pane path") == 2  # the line and the cell
     one.page.locator("[data-site=s0002] td.name").click()

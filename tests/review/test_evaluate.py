@@ -272,6 +272,11 @@ def test_a_layer_without_chargers_is_told_what_to_add(tmp_path):
     assert "has no column for chargers" in fault.what
     assert "hub, small" in fault.fix
     assert "colour" in fault.fix
+    many = {f"{n}_lev_3": {"lev_3": n} for n in range(4, 300)}
+    with pytest.raises(InputError) as caught:
+        read_their_layer(tmp_path / "t.csv", Catalogue(many, CHARGERS, {}))
+    assert "8_lev_3 and 291 more" in str(caught.value)
+    assert len(str(caught.value)) < 400
 
 
 def test_all_faults_of_a_layer_at_once(tmp_path):

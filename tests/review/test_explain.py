@@ -133,6 +133,18 @@ def test_what_is_built_shows_what_it_is_paid_and_the_rest_from_least_to_most(tmp
     assert "For a built station: its subsidy" in " ".join(shown.split())
 
 
+def test_an_offer_that_never_breaks_even_is_not_said_to_serve_anything(tmp_path):
+    """The largest subsidy is 1 % of the cost; sold out, no offer earns the rest."""
+    little = "offers.subsidy={rule: need, charger_share: 0.01, grid_share: 0.01}"
+    siting.run(write_town(tmp_path / "town"), [*NEED, little], out=tmp_path / "run")
+    why = explain_site(tmp_path / "run", "West pump", alternatives=0)
+    assert why.offers["said"].unique().tolist() == [
+        "cannot break even at these prices, even sold out"
+    ]
+    assert why.offers["plan_kwh_day"].isna().all()
+    assert "nothing can be built here: cannot break even" in dict(why.reasons)["Why not"]
+
+
 @pytest.mark.parametrize(("unit", "energy"), [("kWh/day", True), ("PKR", False)])
 def test_a_bound_that_is_not_proven_is_never_told_as_a_number(unit, energy):
     proof = Proof.of(10.0, math.inf, gap_asked=0.01, stopped="time limit", unit=unit, maximise=True)

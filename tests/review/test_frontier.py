@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from town import write_town
 
 import siting
 from siting.review import frontier
+from siting.review.frontier import _knee
 from siting.study.other_plans import Effort
 
 
@@ -31,3 +33,9 @@ def test_a_worse_plan_for_more_money_is_not_taken(tmp_path, monkeypatch):
     assert table["gap"].iloc[-1] == pytest.approx(0.5)
     assert table["status"].tolist() == ["optimal", "optimal", "feasible"]
     assert table["new_stations"].tolist() == [0, 1, 1]
+
+
+def test_energy_that_rises_by_rounding_alone_has_no_knee_at_a_larger_budget():
+    flat = pd.DataFrame({"budget_pkr": [2e7, 5e7, 8e7], "served_kwh_day": [6637.0] * 3})
+    flat.loc[1:, "served_kwh_day"] += 1e-9
+    assert _knee(flat) == 0

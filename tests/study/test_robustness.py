@@ -193,6 +193,22 @@ def test_the_time_that_ports_are_in_use_is_that_of_the_energy_they_give(ran):
     assert "Ports in use, share of the day" in page
 
 
+def test_the_plan_beside_other_circumstances_serves_the_classes_that_it_serves(
+    monkeypatch, tmp_path
+):
+    """Its stations could serve other classes with the same energy, and lack more money then."""
+
+    def unlike(asked, chosen):
+        return service_of(asked, chosen).assign(served_kwh_day=0.0)
+
+    monkeypatch.setattr("siting.study.robustness.service_of", unlike)
+    plan = siting.run(write_town(tmp_path / "town"))
+    own, other, *_ = plan.facts["what_if"]
+    told = {row["vehicle_class"]: row["served_share"] for row in plan.facts["classes"]}
+    assert own["classes"] == pytest.approx(told)
+    assert other["served_kwh_day"] == 0
+
+
 @pytest.mark.slow
 def test_what_the_limit_on_time_in_use_costs_is_worked_out_by_hand(tmp_path):
     town = write_town(tmp_path / "town")

@@ -188,8 +188,8 @@ def test_a_year_gone_by_is_refused(town):
 @pytest.mark.parametrize("whole", [5, None])
 def test_a_section_given_whole_and_in_part_is_refused(town, whole):
     study = Study(town, today=TODAY)
-    with pytest.raises(ConfigError, match="is a part of `offers`, which is given as a whole"):
-        study.with_(**{"offers": whole, "offers.subsidy.rule": "need"})
+    with pytest.raises(ConfigError, match="is a part of `solver`, which is given as a whole"):
+        study.with_(**{"solver": whole, "solver.gap": 0.1})
 
 
 def test_no_candidate_within_reach_is_an_error_not_an_empty_plan(town):
