@@ -43,9 +43,9 @@ SLOW_AT = people_to_energy.PACES["slow"]
 # Rules for the capacity of chargers, each with its texts for the headline and the report.
 WAITING, RATED, WAITS = "waiting", "rated_share", "waits"
 CAPACITIES = {
-    WAITING: ("Under waiting", "capacity by waits and time (waiting)"),
-    RATED: ("Under rated_share", "capacity as a share of rated kW (rated_share)"),
-    WAITS: ("By waits alone", "capacity by waits alone, with no limit on port use"),
+    WAITING: ("Capacity by waits and time", "capacity by waits and time (waiting)"),
+    RATED: ("Capacity by rated kW", "capacity as a share of rated kW (rated_share)"),
+    WAITS: ("Capacity by waits alone", "capacity by waits alone, with no limit on port use"),
 }
 NO_STATION = "no station stands"
 # Maximum number of concessions in the headline; the table of concessions lists all of them.

@@ -158,7 +158,7 @@ def test_a_run_says_how_its_plan_fares(ran):
     lines = dict(plan.headline())
     assert lines.keys() >= {
         "Day, as planned", "Day, all drivers", "Service standard", "Demand, 5-95 %",
-        "Under waiting",
+        "Capacity by waits and time",
     }  # fmt: skip
     # Of a fleet that is a table there is no scenario, and the cases are no outcomes.
     assert "Under other demand" not in lines
