@@ -227,7 +227,12 @@ RunFacts = _form(
         _by_name(_form("_Lost", blanks="as_it_stands_kwh_day replanned_kwh_day")), {}
     ),
     public_money=(_PublicMoney | None, None),
-    places=(_form("_Places", wholes="places dc_places", numbers="within_m") | None, None),
+    places=(
+        _form("_Places", wholes="places dc_places", numbers="within_m",
+              new_ports=(_by_name(int), {}))
+        | None,
+        None,
+    ),
     day=(_Day | None, None),
     what_if=(_rows(_Case | _Untold) | None, None),
     demand_range=(_DemandRange | None, None),

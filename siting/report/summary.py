@@ -52,7 +52,7 @@ def _served(run: RunRecord) -> str:
 
 def _ports(run: RunRecord) -> str:
     """Return the ports of the new stations, by charger group."""
-    ports = (run.facts.get("places") or {}).get("new_ports") or {}
+    ports = (run.facts.get("places") or {}).get("new_ports", {})
     names = {"lev": "sockets for two- and three-wheelers", "ac": "AC", "dc": "fast (DC)"}
     known = [f"{number(ports[g])} {name}" for g, name in names.items() if ports.get(g)]
     others = [f"{number(n)} {label(g).lower()}" for g, n in ports.items() if g not in names]

@@ -54,7 +54,7 @@ def frontier(tmp_path_factory, stored):
 def test_the_curve_is_drawn_with_its_bound_knee_and_fairness(run_copy, frontier):
     page = page_of(run_copy, frontier)
     section = page.all("section", id="curve")[0]["text"]
-    assert "bends most at PKR 1,000" in section
+    assert "bends most at PKR\N{NO-BREAK SPACE}1,000" in section
     assert "other settings" not in section
     points = {
         e["attrs"]["class"]: [tuple(map(float, p.split(","))) for p in e["attrs"]["points"].split()]

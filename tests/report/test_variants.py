@@ -38,10 +38,11 @@ def test_each_variant_has_a_readable_report(tmp_path, name):
     assert page.figure("Subsidy") == facts["subsidy_pkr"] == 1000
     assert page.figure("Proven gap") == facts["gap"] == 0
     first = first_screen(page)
-    assert "For PKR 1,000 of public money, 1 new station would serve 67 % of the 12" in first
+    assert "For PKR 1,000 of public money, 1 new station would serve 66.7 % of the 12" in first
     for field, line in facts["headline"].items():
         assert re.fullmatch(r"[a-z][a-z0-9_]*", field)
-        assert f"{line['label']} {line['text']}" in first
+        text = re.sub(r"(?<=\d)%", " %", line["text"])  # as the page writes it
+        assert f"{line['label']} {text}" in first
     assert facts["aim"] in first
     proven = {
         "least_cost": "no plan that serves as much needs less public money.",
@@ -65,5 +66,5 @@ def test_a_plan_that_pays_what_the_business_case_lacks(tmp_path):
     # Sockets that sell so little never earn their grid connection: nothing is built.
     assert page.figure("New stations") == page.figure("Energy served") == 0
     text = first_screen(page)
-    assert "No new station is built. Without any, the plan serves 0 % of the 12 kWh/day" in text
+    assert "No new station is built. Without any, the plan serves 0.0 % of the 12 kWh/day" in text
     assert "where public money fills what the business case lacks" in text

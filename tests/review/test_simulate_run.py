@@ -163,7 +163,7 @@ def test_a_station_that_nobody_reaches_stands_idle(tmp_path, solving):
     whole = found.classes[found.classes["vehicle_class"] == "all"].set_index("case")
     assert whole.loc["free", "arrivals_day"] == 0  # two-wheelers cannot plug in there
     assert whole.loc["free", "out_of_reach_day"] > 5
-    assert "100.0% of all have no station in reach" in found.lines[-1]
+    assert "100.0% of drivers have no station in reach" in found.lines[-1]
     assert "nan" not in "\n".join(found.lines)
 
 
