@@ -89,14 +89,14 @@ def test_without_a_word_a_station_must_break_even_at_seven_tenths_or_at_the_retu
         rule = f"offers.subsidy={{rule: gap, gap_cap_share: 1.0, hurdle: {hurdle}}}"
         return Study(town, [rule]).asked.need
 
-    assert need("{}").sales_share == 0.7
-    assert need("{real_return: 0.15}").sales_share == 1.0
+    assert need("{}").rule.sales_share == 0.7
+    assert need("{real_return: 0.15}").rule.sales_share == 1.0
     # A higher return is in what a station needs and in what a kWh is worth, a share in neither.
     plain, dear = need("{sales_share: 1}"), need("{real_return: 0.25}")
     new = ~plain.offers["existing"]
     assert (dear.offers["cost_pkr"][new] < plain.offers["cost_pkr"][new]).all()
-    assert dear.margin_pkr["two_wheeler"] < plain.margin_pkr["two_wheeler"]
-    assert need("{}").margin_pkr == plain.margin_pkr
+    assert dear.rule.margin_pkr["two_wheeler"] < plain.rule.margin_pkr["two_wheeler"]
+    assert need("{}").rule.margin_pkr == plain.rule.margin_pkr
 
 
 def test_a_hurdle_that_no_station_can_pass_is_named_with_what_the_best_can(tmp_path):
