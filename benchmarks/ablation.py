@@ -114,6 +114,8 @@ MAKERS: dict[str, tuple[str, Callable[..., Any]]] = {
     "small first plan": ("first_plans:_begin_small", nothing),
     "greedy for any money": ("run:_start_greedily", nothing),
     "exchange by values": ("first_plans:improve", _kept),
+    "plan by areas": ("root:build", nothing),
+    "further plans by areas": ("turns:_building_turns", no_turns),
     "rounding": ("first_plans:round_plans", nothing),
     "plain rounding": ("first_plans:round_plainly", nothing),
     "viable rounding": ("first_plans:round_viable", nothing),

@@ -129,8 +129,7 @@ class Pricing:
         self.live = np.ones(self.count, dtype=bool)  # options that a better plan may use
         self.price = self.last_price = self.center = np.zeros(m.a.shape[0])
         self.link_price = np.zeros(len(self.flows.site))
-        self.lowest = math.inf  # the best bound by sites, at the prices `center`
-        self.by: BySites | None = None  # the same bound with its data
+        self.by: BySites | None = None  # the best bound by sites, at the prices `center`
         self.bounds: Bounds | None = None  # bounds by sites, without links, and their prices
         # Rows of one site (at most 0) that fractional options may violate, and their prices.
         self.of_sites = sparse.csr_array((0, m.a.shape[1]))
@@ -338,11 +337,12 @@ class Pricing:
         """Return the bound by sites at the current prices, or halfway to the best prices."""
         at, live = self.price, self.live
         by = bound_by(self.frame, self.cutter, at, self.clock, live)
-        if by.bound > self.lowest:  # prices oscillate from round to round
+        best = math.inf if self.by is None else self.by.bound
+        if by.bound > best:  # prices oscillate from round to round
             at = (self.price + self.center) / 2
             by = bound_by(self.frame, self.cutter, at, self.clock, live)
-        if by.bound <= self.lowest:
-            self.lowest, self.center, self.by = by.bound, at.copy(), by
+        if by.bound <= best:
+            self.center, self.by = at.copy(), by
         return by
 
     def _price_in(self, found: Answered, bound: float, reduced: Floats, gap: float) -> bool:

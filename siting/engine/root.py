@@ -1,8 +1,8 @@
 """The root of the search: its bound, and plans made from its relaxation.
 
 1. If column generation has solved the relaxation, a plan is built area by area at its prices. Under
-   the viability gap, the relaxation also yields viable plans. A large program then goes straight to
-   the turns.
+   the viability gap, the relaxation also yields viable plans; in a large program it does so only if
+   no plan was built in time. A large program then goes straight to the turns.
 2. Cuts are added to the master problem in rounds, until they hardly lower the bound. If column
    generation has already given a bound, the rounds stop after the work of one turn, and later turns
    continue them.

@@ -6,6 +6,7 @@ from typing import Any
 
 from siting.report.figure_text import label, missing, number, percent, rupees
 from siting.report.run_record import RunRecord
+from siting.sites.chargers_text import ports_in_words
 from siting.texts import counted
 
 # A district with at least this share served counts as fully served.
@@ -52,12 +53,8 @@ def _served(run: RunRecord) -> str:
 
 def _ports(run: RunRecord) -> str:
     """Return the ports of the new stations, by charger group."""
-    ports = (run.facts.get("places") or {}).get("new_ports", {})
-    names = {"lev": "sockets for two- and three-wheelers", "ac": "AC", "dc": "fast (DC)"}
-    known = [f"{number(ports[g])} {name}" for g, name in names.items() if ports.get(g)]
-    others = [f"{number(n)} {label(g).lower()}" for g, n in ports.items() if g not in names]
-    told = ", ".join([*known, *others])
-    return f"Ports of the new stations: {told}." if told else ""
+    ports = (run.facts.get("places") or {}).get("new_ports")
+    return f"Ports of the new stations: {ports_in_words(ports)}." if ports else ""
 
 
 def _national(run: RunRecord) -> str:

@@ -6,9 +6,24 @@ import re
 from collections.abc import Iterable, Mapping
 
 from siting.sites.configurations import EXTENDED, UPGRADED
+from siting.texts import counted
 
 _PART = re.compile(r"^\s*(?P<number>\d+)\s*[x×*]\s*(?P<what>.+?)\s*$", re.IGNORECASE)
 _STANDS = re.compile(r"^(?P<kw>\d+(?:\.\d+)?)\s*kW \(stands\)$", re.IGNORECASE)
+
+
+# Name of one port of each charger group.
+_PORTS = {"lev": "socket", "lev_dc": "12 kW point", "ac": "AC port", "dc": "DC port",
+          "swap_2w": "two-wheeler swap slot", "swap_3w": "three-wheeler swap slot"}  # fmt: skip
+
+
+def ports_in_words(ports: Mapping[str, int]) -> str:
+    """Return numbers of ports by charger group in words.
+
+    >>> ports_in_words({"lev": 1424, "dc": 1})
+    '1,424 sockets, 1 DC port'
+    """
+    return ", ".join(counted(n, _PORTS.get(group, group)) for group, n in ports.items())
 
 
 def charger_counts(text: str) -> tuple[dict[str, int], float | None]:

@@ -11,7 +11,7 @@ import pandas as pd
 from siting import economics
 from siting.outcome import Line
 from siting.plan import Plan
-from siting.sites.chargers_text import readable_counts
+from siting.sites.chargers_text import ports_in_words, readable_counts
 from siting.study.program_inputs import Asked, money_of
 from siting.study.revalue import by_class, service_of
 from siting.study.stages import Table, stage
@@ -31,8 +31,6 @@ GROUPS = {
     "swap_2w": "swap cabinets for two-wheelers",
     "swap_3w": "swap cabinets for three-wheelers",
 }
-PORTS = {"lev": "socket", "lev_dc": "12 kW point", "ac": "AC port", "dc": "DC port",
-         "swap_2w": "two-wheeler swap slot", "swap_3w": "three-wheeler swap slot"}  # fmt: skip
 
 
 @stage()
@@ -165,9 +163,8 @@ def lines_that_bind(used: dict[str, Any], texts: list[str]) -> list[Line]:
     """Return places, ports and binding limits as headline figures."""
     lines = []
     if used["places"]:
-        ports = [f"{n:,} {PORTS.get(g, g)}{'s' * (n != 1)}" for g, n in used["ports"].items()]
         text = f"{used['places']:,} (stations within {used['within_m']:g} m count as one), "
-        text += f"{used['dc_places']:,} of them with fast chargers; {', '.join(ports)}"
+        text += f"{used['dc_places']:,} of them with fast chargers; {ports_in_words(used['ports'])}"
         lines.append(Line("places", "Places", text))
     if texts:
         lines.append(Line("binds", "What binds", "; ".join(texts)))
