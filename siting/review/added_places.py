@@ -24,10 +24,10 @@ def match_places(
     there_ids: Sequence[str],
     within_m: float = SAME_M,
 ) -> np.ndarray:
-    """Return the position of each point's place, or -1 if the point has none.
+    """Return, for each point, the position of its place in `there_xy`; -1 if it has no place.
 
     A place matches at most one point. A point is matched to the place with its own id if that place
-    is within 25 m, and otherwise to the nearest place within `within_m`.
+    is within 25 m, and otherwise to the nearest free place within `within_m`.
 
     >>> there = np.array([[0.0, 0.0], [20.0, 0.0]])
     >>> match_places(np.array([[18.0, 0.0], [90.0, 0.0]]), ["a", "c"], there, ["a", "b"])
@@ -53,7 +53,7 @@ def match_places(
 
 
 def located(study: Study, added: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return added sites with their whereabouts, and with the grid near them."""
+    """Return added sites with a description of each location, and with grid data if configured."""
     if added.empty:
         return added
     named = study.candidates[study.candidates["kind"].astype(str) != "street"]
@@ -64,7 +64,7 @@ def located(study: Study, added: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 def study_of_sites(study: Study, sites: gpd.GeoDataFrame, config: Config | None = None) -> Study:
     """Return a study with only these sites; reuse the stages that do not depend on sites."""
     made = study.with_stages({"candidates": sites}, config)
-    made.progress = None  # these stages are a step of another study
+    made.progress = None  # the other study reports the progress
     return made
 
 
@@ -96,7 +96,7 @@ def study_with_sites(
 
 
 def _joined(there: gpd.GeoDataFrame, more: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
-    """Return the rows of both layers together; columns of `there` keep their types if possible."""
+    """Return the rows of both layers; columns of `there` keep their types if possible."""
     if more is None or more.empty:
         return there
     parts = [there, more.reindex(columns=[*there.columns, *more.columns.difference(there.columns)])]

@@ -1,9 +1,9 @@
-"""Apply answers to a plan: the power company sanctions or refuses, and bidders withdraw.
+"""Apply answers to a plan: the power company grants or refuses load, and bidders withdraw.
 
 The answers are a CSV file with the columns ``site`` (id or name) or ``bid`` (of an award), and
-``answer`` (sanctioned, refused or withdrawn). Two columns are optional. Offers with a load above
-``kw``, the sanctioned load, are ruled out. ``pkr`` replaces the study's estimate of the
-connection's cost.
+``answer`` (sanctioned, refused or withdrawn). Two columns are optional. ``kw`` is the sanctioned
+load; offers that add more load are ruled out. ``pkr`` is the cost of the grid connection, which
+replaces the study's estimate.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LOOK_S = 20.0
 
 
 def answered(study: Study, path: Path) -> tuple[pd.DataFrame, str]:
-    """Return the study's offers after the answers in a file, and a note.
+    """Return the study's offers as changed by the answers in a file, and a note.
 
     An `InputError` lists every error in the file with its line.
     """
@@ -75,7 +75,7 @@ def answered(study: Study, path: Path) -> tuple[pd.DataFrame, str]:
             continue
         kw, pkr = float(numbers["kw"][n]), float(numbers["pkr"][n])
         if kw == kw:
-            # Power is sanctioned for the load that the application asks for, not the rated power.
+            # The company sanctions the load that is applied for, not the chargers' rated power.
             added = load_kw(offers) - offers["standing_kw"]
             more = mine & (added > kw + 1e-6)
             said = [f"adds {p:g} kW of load, but {kw:g} kW are sanctioned" for p in added]
@@ -95,7 +95,7 @@ def answered(study: Study, path: Path) -> tuple[pd.DataFrame, str]:
 
 
 def changed_least(study: Study, before: tuple[str, ...]) -> tuple[Study, list[str]]:
-    """Return a study whose plan keeps as many of the offers `before` as it can, and a note."""
+    """Return a study whose plan keeps as many of the offers in `before` as it can, and a note."""
     instance = study.program.instance
     left = set(map(str, instance.offer_ids[~instance.offer_existing]))
     may = [offer for offer in before if offer in left]

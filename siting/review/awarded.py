@@ -30,7 +30,7 @@ PLACE = ["site_id", "configuration", "existing"]
 
 
 def is_own(name: str, facts: dict[str, Any]) -> bool:
-    """Return whether bids or answers change the table of a stage."""
+    """Return whether bids or answers change the table called `name`."""
     return name in ("offers", "limits") and (AWARD in facts or _answers(facts))
 
 

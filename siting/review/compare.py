@@ -29,7 +29,8 @@ from siting.study.stored_run import Source
 from siting.writing import claimed_folder, write_text
 
 MOST_RUNS = 12
-# Settings that are not compared: prefixes of keys for presentation, and suffixes of file paths.
+# Settings that are not compared: keys with these prefixes only affect presentation, and keys with
+# these suffixes are file paths.
 NOT_ASKED = ("output.", "download.", "report.", "title", "name", "note")
 PATHS = (".path", ".clip", "_csv")
 
@@ -70,7 +71,7 @@ class Comparison(Shown):
 
     @property
     def counts(self) -> dict[str, int]:
-        """Numbers of new stations: the same in all runs, changed, and only in certain runs."""
+        """How many new stations are the same in all runs, changed, or only in some runs."""
         new = self.sites[~self.sites["existing"]]
         out = {status: int((new["status"] == status).sum()) for status in ("all", "changed")}
         some = new.loc[new["status"] == "some", "in_runs"].value_counts().to_dict()

@@ -58,7 +58,8 @@ class Evaluation(Shown):
     title, note
         The title and the note of the study.
     theirs, best
-        The two plans, recounted. `best` is None if no plan with this money obeys the rules.
+        The outside plan and the best plan, which have both passed the recount. `best` is None if no
+        plan with this money obeys the rules.
     scores
         The figures of each plan (`siting.review.score.score`); ``theirs`` comes first.
     broken
@@ -165,7 +166,7 @@ def evaluate(
     if aside:
         told = "both are judged by the energy served in the last year, not by "
         notes.append(told + ", ".join(aside))
-    # The study's own plan is used only if it is already solved, because solving takes long.
+    # The study's own plan is used only if it is already solved, because solving is slow.
     own = study.plan if study.has("outcome") else None
     theirs, broken = as_drawn(drawn.study, drawn.chosen, own=own)
     plans, broken = {"theirs": theirs}, [*drawn.broken, *broken]
@@ -214,13 +215,13 @@ def as_drawn(
 ) -> tuple[Plan, list[str]]:
     """Return the recounted plan of the chosen offers, and the rules that the plan breaks.
 
-    The plan serves the most energy in the last year, with the least money for this energy, and
-    within the budget if possible. Plans that break rules are valued too. Rules that exclude an
-    offer, or that require or forbid a site, are ignored.
+    The stations serve as much energy as they can in the last year, for the least money and within
+    the budget if possible. Plans that break rules are valued too. Rules that exclude an offer, or
+    that require or forbid a site, are ignored.
 
     `chosen`: ids of the plan's offers, including existing stations, at most one per site;
-    `budget_pkr`: public money available (PKR), by default the study's; `own`: the study's own plan,
-    which is returned if it has the chosen offers.
+    `budget_pkr`: public money available (PKR), by default the study's budget; `own`: the study's
+    own plan, which is returned if it has the chosen offers.
     """
     limits = study.asked.limits
     budget = study.program.money_pkr if study.asked.budgeted else math.inf
@@ -261,7 +262,7 @@ def _valued(study: Study, chosen: Collection[str], budget_pkr: float) -> tuple[P
 
 
 def _under_floors(program: Program, served: pd.DataFrame) -> list[str]:
-    """Return, as text, the floors that a plan misses; `served` has its shares, by floor."""
+    """Return the floors that a plan misses, as text; `served`: the share served of each floor."""
     shares = dict(zip(served["floor"], served["served_share"], strict=True))
     return [
         f"floor {floor.name}: {shares[floor.name]:.1%} served, {floor.share:.1%} required"

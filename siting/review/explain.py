@@ -174,7 +174,8 @@ def explain_site(
     alternatives
         Number of near-optimal plans in which to look for a station at the place.
     time_limit_s
-        Time limit (s) for all near-optimal plans, and again for the opposite decision at the place.
+        Time limit (s) for finding the near-optimal plans. The solve with the opposite decision at
+        the place has the same limit.
 
     Raises
     ------
@@ -396,7 +397,7 @@ class Again:
         return f"is {how} {better} ({self.answer.proofs[0].aim})"
 
     def proven(self, which: str) -> str:
-        """Return in words the bound on the plans that `which` names, if a bound was proven."""
+        """Return the proven bound in words; `which` describes the plans that it bounds."""
         proof = self.answer.proof
         if not math.isfinite(proof.bound):
             return f"no bound on a {which} was proven in time"
@@ -438,7 +439,7 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
         known = dict(zip(worth["offer_id"], worth["value"], strict=True))
     left = {str(o) for o in run.instance.offer_ids}
     gap, most = _sold_out(run, table), table["subsidy_pkr"].to_numpy(dtype=float)
-    # Another station of its concession may pay for a station that cannot break even.
+    # If a station cannot break even, other stations of its concession may pay for it.
     shared = run.asked.need is not None and site in run.asked.need.rule.concessions
     here = " + ".join(table.loc[table["offer_id"] == chosen, "chargers"].astype(str))
     spent_here = float(table.loc[table["offer_id"] == chosen, "subsidy_pkr"].sum())
@@ -474,7 +475,7 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
 
 
 def _sold_out(run: Explained, offers: pd.DataFrame) -> pd.Series[float]:
-    """Return the viability gap of each offer at full sales, the least that it may be paid (PKR)."""
+    """Return the smallest subsidy of each offer (PKR): its viability gap at full sales."""
     most = offers["subsidy_pkr"].astype(float).reset_index(drop=True)
     if run.pays_by_offer or offers.empty:
         return most
@@ -531,9 +532,9 @@ class PlanReasons(Shown):
         marginal energy). Stations without marginal energy come first, then those with the highest
         ``pkr_per_kwh_day``.
     binding
-        The limits that bind the plan's service, as pairs (label, text).
+        The binding limits, as pairs (label, text).
     figures
-        The numbers in the limits, for use by other programs.
+        The numbers in ``binding``, for use by other programs.
     """
 
     stations: pd.DataFrame
@@ -559,7 +560,7 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
     folder
         A run folder, a study, a plan, or an `Explained` of one of these.
     time_limit_s
-        Time limit (s) for finding the plan with another million rupees.
+        Time limit (s) for a solve with another million rupees of budget.
 
     Raises
     ------
@@ -572,7 +573,7 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
     lost = stations["site_id"].map(run.losses).astype(float).fillna(0.0)
     stations["marginal_kwh_day"] = lost
     stations["pkr_per_kwh_day"] = stations["subsidy_pkr"] / lost.where(lost > 1e-9)
-    # Stations without marginal energy are the most doubtful. They have no price, and come first.
+    # Stations without marginal energy are the most doubtful, so they come first.
     stations = stations.sort_values(
         ["pkr_per_kwh_day", "subsidy_pkr", "site_id"],
         ascending=[False, False, True],

@@ -70,8 +70,8 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
 
     Each solve starts from the plan for the next smaller budget, so a larger budget never has a
     worse plan. The bound for a budget also holds for every smaller budget. With the ``regret`` aim,
-    neither is true. With years, each year keeps its share of the budget. Infeasible budgets are
-    left out.
+    neither statement holds. If the plan has several years, each keeps its share of the budget.
+    Budgets without a feasible plan are left out.
 
     Parameters
     ----------
@@ -87,13 +87,14 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
         ``served_share``, ``bound_kwh_day`` (blank if energy is not the aim), ``objective``,
         ``bound`` and ``unit`` of the first aim, ``gap``, ``status``, ``new_stations``,
         ``subsidy_pkr``, ``cost_pkr``. The risk in ``risk_case``, a scenario with slower growth of
-        the fleet: ``risk_stations`` (new stations with an NPV below 0), ``risk_subsidy_pkr`` (their
-        public money), ``risk_loss_pkr_year`` (the yearly loss of stations that lose money).
-        Fairness: ``worst_class_share`` and ``worst_zone_share`` (the lowest share served of a
-        vehicle class and of a zone), ``gini`` (of the zones' shares served, weighted by demand).
-        ``pkr_per_kwh_day`` is the extra subsidy per extra kWh/day, compared with the next smaller
-        budget; blank without extra energy. ``knee`` is true at the budget beyond which a further
-        rupee serves clearly less. ``attrs["units"]`` has the units.
+        the fleet: ``risk_stations`` (new stations with an NPV below 0), ``risk_subsidy_pkr`` (the
+        subsidy of these stations), ``risk_loss_pkr_year`` (the yearly loss of stations that lose
+        money). Fairness: ``worst_class_share`` and ``worst_zone_share`` (the lowest share served of
+        any vehicle class and of any zone), ``gini`` (the Gini coefficient of the zones' shares
+        served, weighted by demand). ``pkr_per_kwh_day`` is the extra subsidy per extra kWh/day,
+        compared with the next smaller budget; blank if no extra energy is served. ``knee`` is true
+        at the budget beyond which a further rupee serves clearly less. ``attrs["units"]`` has the
+        units.
 
     Raises
     ------
@@ -132,7 +133,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
             impossible = err
             study.tell("frontier", f"PKR {budget / 1e6:,.1f} m: no plan meets the requirements")
             continue
-        # Regret is measured from a different best at each budget, so no plan or bound carries over.
+        # Regret is measured from the best plans for each budget, so no plan or bound carries over.
         regret = program.all_aims[0].from_best
         if last is not None and not regret:
             answer = _no_worse(answer, last)
@@ -218,7 +219,7 @@ def frontier_to_folder(
 
 
 def _no_worse(answer: Answer, less: Answer) -> Answer:
-    """Return the better solution; `less`, for a smaller budget, gets the bound of `answer`."""
+    """Return the better solution; `less` has a smaller budget, and gets the bound of `answer`."""
     if better_by(answer.program, less.proof, answer.proof) <= 0:
         return answer
     now, aim = answer.proof, less.program.all_aims[0]
@@ -230,7 +231,7 @@ def _no_worse(answer: Answer, less: Answer) -> Answer:
 
 
 def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> None:
-    """Give each budget the next larger budget's bound, which also holds, if that is tighter."""
+    """Replace each bound by the next larger budget's bound, which also holds, if it is tighter."""
     best, closer, none = (min, max, -math.inf) if less else (max, min, math.inf)
     for row, larger in reversed(list(itertools.pairwise(rows))):
         known = (none if one["bound"] is None else one["bound"] for one in (row, larger))
@@ -244,10 +245,11 @@ def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> N
 
 
 def _knee(table: pd.DataFrame) -> int:
-    """Return the position of the row farthest above the straight line from first to last row."""
+    """Return the position of the row farthest above the line from the first row to the last."""
     x = table["budget_pkr"].to_numpy(dtype=float)
     y = table["served_kwh_day"].to_numpy(dtype=float)
-    if len(table) < 3 or not y[-1] > y[0] or np.isclose(y[-1], y[0]):  # else it shows rounding
+    # Without a clear rise in energy, the farthest row would only reflect rounding errors.
+    if len(table) < 3 or not y[-1] > y[0] or np.isclose(y[-1], y[0]):
         return 0
     above = (y - y[0]) / (y[-1] - y[0]) - (x - x[0]) / (x[-1] - x[0])
-    return int(np.round(above, 9).argmax())  # of equal rows, the one with the smallest budget
+    return int(np.round(above, 9).argmax())  # the first of equal rows

@@ -139,7 +139,7 @@ def counts_of(
     catalogue: Catalogue,
     faults: list[Fault],
 ) -> list[dict[str, int]]:
-    """Return the number of new chargers of each type by row; none for an existing station."""
+    """Return the new chargers of each row, by type; an existing station has none."""
     asked = _asked(layer, path, catalogue)
     if asked is None:
         if existing.all():
@@ -178,7 +178,7 @@ def counts_of(
 def _asked(
     layer: gpd.GeoDataFrame, path: Path, catalogue: Catalogue
 ) -> tuple[str, list[dict[str, int] | str]] | None:
-    """Return the charger columns in words, and each row's chargers or error; None without any."""
+    """Return where the chargers are given, and each row's chargers or error; None if nowhere."""
     columns = set(map(str, layer.columns))
     if "chargers" in columns and pd.to_numeric(layer["chargers"], errors="coerce").isna().all():
         return f"{path}, column chargers", [_in_words(v) for v in layer["chargers"]]
@@ -365,7 +365,7 @@ def own_sites(
 def _priced(
     study: Study, candidates: gpd.GeoDataFrame, new: pd.DataFrame
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return the offer of each new station, in order, and the rules that these offers break."""
+    """Return the offer of each row in `new`, and the rules that these offers break."""
     asked = study.config.offers
     there = configurations_of(asked)
     spelled = {tuple(sorted(c.items())): name for name, c in there.items()}
@@ -415,7 +415,8 @@ def over_limits(
 ) -> list[str]:
     """Return the limits that a plan breaks, in words.
 
-    `drawn_pkr`: public money by offer of the plan; `spacing_m`: minimum distance between stations.
+    `drawn_pkr`: the public money that each offer of the plan draws; `spacing_m`: the minimum
+    distance between stations.
     """
     broken, near = [], dict[str, None]()
     site = offers.set_index("offer_id")["site_id"]

@@ -2,7 +2,7 @@
 
 Stages that are still valid are reused, and the solve starts from the stored plan. The new
 ``config.yaml`` has the new budget, and lists the dropped and required sites. The ids of added
-places continue the run's numbering; only their offers and drives are computed.
+places continue the run's numbering; offers and drives are computed only for these places.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from siting.study.to_limits import sites_named
 ADDED = "added by siting replan"
 ANSWERS_FILE = "answers.csv"
 CHANGES = ("built", "not built any more", "changed in kind", "serves more", "serves less")
-# A kept station is listed as changed if its service changes by more than this (kWh/day).
+# A kept station is listed as changed if it serves more or less by more than this (kWh/day).
 NOTICED_KWH = 1.0
 
 
@@ -110,12 +110,12 @@ def replan(
         Sites, by id or name, that must not get a station, and sites that must get one, in addition
         to those of the configuration. A new requirement replaces an opposite one.
     budget_pkr
-        A new budget (PKR); with years, each year keeps its share of the budget.
+        A new budget (PKR). If the plan has several years, each keeps its share of the budget.
     add
         A layer of further places where a station could be built.
     answers
-        A CSV of answers from the power company and from bidders (`siting.review.answers`). With
-        answers, the plan changes as little as possible.
+        A CSV of answers from the power company and from bidders (`siting.review.answers`). If
+        answers are given, the plan changes as little as possible.
     overrides
         ``key.path=value`` strings that replace keys of the run's ``config.yaml``; for a run in
         memory use `siting.Study.with_`.
@@ -123,7 +123,7 @@ def replan(
         The new or empty folder to write. By default, a stored run is written to
         ``<folder>-replan-TIME`` next to its old folder, and a run in memory is not written.
     now
-        The time to use in the folder's name and to record.
+        The time that is recorded, and used in the folder's name.
     progress
         Called with an `Event` when a stage is done, and at intervals while solving.
 
@@ -220,7 +220,7 @@ def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
     gone, fresh = both["configuration_after"].isna(), both["configuration_before"].isna()
     more = both["served_kwh_day_after"].fillna(0) - both["served_kwh_day_before"].fillna(0)
     other = both["configuration_before"] != both["configuration_after"]
-    # The first change in the order of `CHANGES` that applies.
+    # Each station gets the first of the `CHANGES` that applies to it.
     order = np.select([fresh, gone, other, more > NOTICED_KWH, more < -NOTICED_KWH], range(5), 5)
     both.insert(1, "name", both.pop("name_after").fillna(both.pop("name_before")))
     both.insert(2, "change", np.array([*CHANGES, ""])[order])
@@ -290,7 +290,7 @@ def wishes_of(
 
 
 def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, list[str]]:
-    """Return candidates with new ids, places too far from a road, and notes."""
+    """Return the added places as candidates, the places too far from a road, and notes."""
     config = study.config.candidates
     layer = sites.candidates_from_layer(path)
     added, dropped = sites.merge_candidates(

@@ -23,7 +23,7 @@ from siting.study.pipeline import Study
 from siting.study.runs import write_run
 from siting.study.stages import Report
 
-# A different machine may add numbers in a different order, which changes the sum slightly.
+# Relative tolerance: another machine may add numbers in a different order and round differently.
 RELATIVE = 1e-9
 
 
@@ -191,7 +191,7 @@ def _figures(before: list[dict[str, Any]], now: pd.DataFrame) -> Compared:
 
 
 def _numbered(rows: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str, int], Mapping[Any, Any]]:
-    """Return the figures by name, subject and a number that tells repeated ones apart."""
+    """Return the figures by name, subject and a number that tells repeated figures apart."""
     figures: dict[tuple[str, str, int], Mapping[Any, Any]] = {}
     seen: Counter[tuple[str, str]] = Counter()
     for row in rows:
@@ -205,7 +205,7 @@ def _tables(before: dict[str, str] | None, now: dict[str, str]) -> Compared:
     if before is None:  # an earlier version of siting made the run
         return Compared("tables", (), "not stored in this run", decides=False)
     lines = tuple(f"{name}: differs" for name, digits in now.items() if before.get(name) != digits)
-    # Tables do not make runs differ, because a different machine may round differently.
+    # Different tables do not make the runs differ, because another machine may round differently.
     return Compared("tables", lines, f"{len(now):,} stages, to the bit", decides=False)
 
 

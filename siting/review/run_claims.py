@@ -1,6 +1,6 @@
-"""Check the form of a run's claims outside its tables and, where possible, their values.
+"""Check the claims that a run makes outside its tables: their form and, if possible, their value.
 
-If only another solve could confirm a claim, its form alone is checked, and `Verified` lists it.
+If only another solve could confirm a claim, only its form is checked, and `Verified` lists it.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ FROM_SOLVES = {
         rf"kWh/day more, and {NUMBER} per PKR m are required)",
     ),
 }
-# Tables in an outcome; only another solve could confirm them.
+# Tables of an outcome that only another solve could confirm.
 OTHER_SOLVES = ("mandates", "scenarios", "robust", "alternatives", "alternative_sites")
 
 Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+!_-]{0,39}$")]
@@ -91,7 +91,7 @@ def edited(where: str, what: str = NOT_SO, ids: tuple[str, ...] = ()) -> Fault:
 
 
 class Replanned(BaseModel):
-    """A replan's record, in ``run.json``, of the earlier run and of the changes."""
+    """What a replan records in ``run.json``: the earlier run, and the changes."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -239,7 +239,7 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
 
 
 def _cost_to_all(asked: Asked, outcome: Outcome, pkr_year: float) -> pd.DataFrame:
-    """Return the recounted yearly cost to all, split into stations and drivers' time."""
+    """Return the recounted yearly cost to all, split into costs of stations and drivers' time."""
     rows = outcome.services.merge(outcome.slices[["slice", "weight", "probability"]], on="slice")
     minute = rows["vehicle_class"].astype(str).map(asked.to_all.pkr_kwh_min).astype(float)
     counts = rows["weight"] * rows["probability"] * minute
@@ -300,21 +300,21 @@ def file_faults(folder: Path, again: Path, names: Iterable[str]) -> list[Fault]:
 
 
 def set_faults(folder: Path, stored: Iterable[str], again: Iterable[str]) -> list[Fault]:
-    """Return errors for files that only `stored` names, and for files that only `again` names."""
+    """Return errors for files listed only in `stored`, and for files listed only in `again`."""
     more, less = sorted({*stored} - {*again}), sorted({*again} - {*stored})
     faults = naming(str(folder), "are not files of a run with these settings", more, MENDED)
     return faults + naming(str(folder), "lacks", less, MENDED)
 
 
 def json_faults(path: Path, read: Any) -> list[Fault]:
-    """Return an error if a JSON file with the content `read` differs from what a run writes."""
+    """Return an error if a JSON file is not formatted as a run writes it; `read`: its content."""
     if path.read_bytes() == json_text(read).encode():
         return []
     return [edited(str(path), "is not in the format in which a run writes it")]
 
 
 def _contents(path: Path) -> dict[str, Any]:
-    """Return a GeoPackage's content: its settings, each part's SQL, and the rows of each table."""
+    """Return a GeoPackage's content: settings, the SQL of each part, and the rows of each table."""
     held: dict[str, Any] = {}
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as base:

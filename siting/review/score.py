@@ -64,10 +64,10 @@ def score(plan: Plan, waiting: Waiting, risk: Mapping[str, Any] | None = None) -
     Keys: ``served_kwh_day``, ``served_share``, ``classes`` (one entry per class), ``new_stations``,
     ``existing_stations``, ``power_kw``, ``subsidy_pkr``, ``cost_pkr``, ``subsidy_pkr_per_kwh_day``,
     the keys of `risk` (`siting.study.robustness.risk_of`), ``mean_travel_min``, ``wait_min``,
-    ``alpha``, ``late_share`` (of drivers who, by Erlang C, wait over ``wait_min`` in the busiest
-    hour of their station), ``late_stations`` (where this share is above ``alpha``),
-    ``worst_class``, ``worst_class_share``, ``people_left_out_share``, and ``gini`` (of the cells'
-    shares served, weighted by demand; 0 means equal shares).
+    ``alpha``, ``late_share`` (share of drivers who, by Erlang C, wait over ``wait_min`` in the
+    busiest hour of their station), ``late_stations`` (stations where this share is above
+    ``alpha``), ``worst_class``, ``worst_class_share``, ``people_left_out_share``, and ``gini`` (the
+    Gini coefficient of the cells' shares served, weighted by demand; 0 means equal shares).
     """
     new = plan.new_sites
     wanted = float(plan.classes["demand_kwh_day"].sum())

@@ -17,7 +17,7 @@ MOST_LETTERS = 60
 
 
 class Block(NamedTuple):
-    """A table for display: headers (empty for pairs), rows, and the name of the full table."""
+    """A table for display: headers (or none), rows, and the attribute that has all rows."""
 
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -25,7 +25,7 @@ class Block(NamedTuple):
 
 
 class Shown(ABC):
-    """A result displayed through its `_title` and `_blocks`."""
+    """A result that is displayed as a title and a few tables."""
 
     @abstractmethod
     def _title(self) -> tuple[str, str]:
@@ -69,12 +69,12 @@ class Shown(ABC):
 
 
 def block_of(table: pd.DataFrame, columns: dict[str, str], all_in: str) -> Block:
-    """Return columns of a frame as a table; `columns` maps names to headers."""
+    """Return columns of a frame as a `Block`; `columns` maps column names to headers."""
     rows = [
         [_text(row[name]) for name in columns]
         for row in table[list(columns)].head(MOST_ROWS + 1).to_dict("records")
     ]
-    # Blank rows take the places of the frame's other rows, so that `_rest` counts all of them.
+    # Blank rows stand for the frame's other rows, so that `_rest` counts them too.
     rows += [[""] * len(columns)] * max(len(table) - len(rows), 0)
     return Block(list(columns.values()), rows, all_in)
 

@@ -49,7 +49,7 @@ class SimulatedDay(Shown):
         The title and the note of the run.
     stations
         One row per station: ``site_id``, ``name``, ``configuration``, ``chargers``, ``existing``,
-        ``program_kwh_day`` (capacity in the program), ``allotted_kwh_day`` (service in the plan),
+        ``program_kwh_day`` (capacity in the program), ``allotted_kwh_day`` (served in the plan),
         ``standard_kwh_day`` (capacity under the waiting standard), ``erlang_late_share`` (share of
         late drivers in the busiest hour, by Erlang C) and ``verdict``. For each case, the columns
         of `siting.simulation.station_table` follow, with the prefix ``planned_`` or ``free_``.
@@ -59,7 +59,7 @@ class SimulatedDay(Shown):
         One row per case and site: ``case``, ``site_id``, and the share of the site's ports in use
         in each hour, ``h00`` to ``h23``.
     lines
-        Where simulation and program agree or differ, and why, in words.
+        Sentences that say where simulation and program agree or differ, and why.
     facts
         Content of ``simulation.json``.
     """

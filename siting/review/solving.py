@@ -1,4 +1,4 @@
-"""Solve a program again, with a different budget or for near-optimal plans."""
+"""Solve a program again, with a different budget or to find near-optimal plans."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DIFFER_BY = 2
 
 
 def with_budget(asked: Asked, budget_pkr: float) -> Asked:
-    """Return the program with a different budget (PKR); years and limits keep their shares."""
+    """Return the program with another budget (PKR); years and limits keep their shares of it."""
     years = asked.config.program.years
     more = budget_pkr - money_of(asked.config)
     asked = replace(asked, limits=with_more_money(asked.limits, more))
@@ -72,8 +72,8 @@ def other_plans(
 ) -> tuple[pd.DataFrame, pd.DataFrame, bool] | str:
     """Return near-optimal plans, the sites that they use, and whether the time sufficed.
 
-    The first table has a row per plan, the second the number of plans that use each site. If no
-    plans can be compared, the result is the reason as text. `count` includes the plan itself.
+    The first table has a row per plan, and the second has the number of plans that use each site.
+    If no plans can be compared, the reason is returned as text. `count` includes the plan itself.
     """
     within = near_optimal(asked.config.solver.gap)
     wanted = Alternatives.model_construct(count=count, differ_by=DIFFER_BY, within_share=within)
@@ -90,7 +90,7 @@ def other_plans(
 
 
 def better_by(program: Program, now: Proof, before: Proof) -> float:
-    """Return by how much the objective of `now` is better than that of `before`, in its unit."""
+    """Return how much better the objective of `now` is than the objective of `before`."""
     sign = -1.0 if program.all_aims[0].less_is_better else 1.0
     return sign * (now.objective - before.objective)
 

@@ -2,11 +2,11 @@
 
 For one vehicle class in one cell, the chain of the demand is::
 
-    kWh/day of the city's class = vehicles of the country x the city's share x the area's share
-                                  x the zone's share x km/day x kWh/km / efficiency x public share
-    kWh/day of the cell         = that x (home weight x the cell's share of homes
-                                  + destination weight x its share of places
-                                  + en-route weight x its share of traffic)
+    kWh/day in the zone = vehicles in the country x the city's share x the area's share
+                          x the zone's share x km/day x kWh/km / efficiency x public share
+    kWh/day in the cell = kWh/day in the zone x (home weight x the cell's share of homes
+                          + destination weight x the cell's share of places
+                          + en-route weight x the cell's share of traffic)
 
 The product is computed again from the files of the run folder and compared with the stored value.
 """
@@ -66,9 +66,9 @@ def trace(
     vehicle_class
         The class of a cell's demand or of a station's service; all classes by default.
     year, scenario
-        A year of the plan (by default, the last) and a scenario. By default, the figures are for
-        the configuration's own demand in the target year, and for the first scenario by name in any
-        other year.
+        A year of the plan (by default, the last) and a scenario. If no scenario is given, figures
+        of the target year are for the configuration's own demand, and figures of any other year are
+        for the scenario whose name sorts first.
 
     Raises
     ------
@@ -167,7 +167,7 @@ def _inputs(run: Traced) -> pd.DataFrame:
 
 
 def _zone(run: Traced, cell: str) -> tuple[str, np.ndarray]:
-    """Return the zone of a cell (blank without zones), and a mask of the cells in this zone."""
+    """Return the zone of a cell (blank if it has none), and a mask of the cells in this zone."""
     cells = run.table("cells")
     zones = cells.get("zone_id", pd.Series("", index=cells.index)).astype(str)
     zone = str(zones[cells["cell_id"].astype(str) == cell].iloc[0])
@@ -175,7 +175,7 @@ def _zone(run: Traced, cell: str) -> tuple[str, np.ndarray]:
 
 
 def _fleet(run: Traced, vehicle_class: str, at: Slice, vehicles: float) -> list[Step]:
-    """Return the step from sales to vehicles, which only the fleet model's central case has."""
+    """Return the step that derives vehicles from sales; empty if it cannot be computed again."""
     figures = run.figures[run.figures["of"] == vehicle_class]
     sales = figures[(figures["used_for"] == "energy wanted") & figures["table"].ne("vehicles.csv")]
     suffix = "" if at.fleet == run.config.demand.scenario else f" {at.fleet}"
@@ -273,9 +273,9 @@ def _depots(run: Traced, vehicle_class: str) -> pd.DataFrame | None:
 
 
 def _drawn(run: Traced, cell: str, surface: str, lived: str, of: float) -> tuple[str, list[Factor]]:
-    """Return what a surface has in a cell, in words, and the weights of its places or roads.
+    """Describe the people, places or traffic of a surface in a cell, and return their weights too.
 
-    `lived`: the people in the cell, in words; `of`: the surface in the whole area.
+    `lived`: the people in the cell, in words; `of`: the surface's total in the zone or area.
     """
     if surface == "home":
         words, factors = f"{lived} of {of:,.6g} people live here", list[Factor]()

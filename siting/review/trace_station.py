@@ -27,7 +27,7 @@ _SESSION = ("session_kwh", "session_min", "peak_hour_share")
 
 
 def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> Trace:
-    """Return the chains of a station's figures; `InputError` if slice `at` lacks the station."""
+    """Return the chains of a station's figures; raise `InputError` if slice `at` lacks it."""
     # Stations are the same in every scenario of a year, so any slice of the year lists them.
     slices = run.table("outcome_slices")
     of_year = slices["year"].fillna(run.config.year).astype(int) == at.year
@@ -68,7 +68,7 @@ def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> 
 
 
 def _counts(run: Traced, configuration: str) -> dict[str, int]:
-    """Return the number of chargers of each type in a configuration; empty without chargers."""
+    """Return the number of chargers of each type in a configuration; empty if it has none."""
     name = configuration.removeprefix(EXTENDED).removesuffix(UPGRADED)
     return configurations_of(run.config.offers, run.table("chargers")).get(name, {})
 
@@ -365,7 +365,7 @@ def _subsidy(
 
 
 def _business(run: Traced, site: str) -> tuple[list[Chain], pd.Series[Any]]:
-    """Return the chain of a station's NPV and its business case; both are empty if unknown."""
+    """Return the chain of a station's NPV, and its business case; both are empty if unknown."""
     path, unknown = run.path / "business.csv", pd.Series(dtype=object)
     if not path.is_file():
         return [], unknown

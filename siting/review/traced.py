@@ -171,7 +171,7 @@ class Traced:
         self.path = Path(folder)
         record, self.facts = read_manifest(self.path, NEEDED)
         self.config = load(self.path / "config.yaml", check_files=False)
-        # Returns a stored table; None if the run has none.
+        # Returns the stored table with a given name; None if the run does not have it.
         self.table = cache(Folder(self.path / FOLDER, record).table)
         # Steps that are the same for all cells, by class and slice.
         self.fleets: dict[tuple[str, Slice], list[Step]] = {}
@@ -208,7 +208,7 @@ class Traced:
     def worked_out(
         self, figure: str, of: str, value: float, unit: str, table: str, said: str = ""
     ) -> Factor:
-        """Return a factor with this value and, if the figure is listed, its listed source."""
+        """Return a factor with this value, and with the figure's source if the figure is listed."""
         known = self.figure(figure, of) or self.figure(figure)
         if known is None:
             return Factor(figure, of, value, unit, table, said=said)
@@ -261,7 +261,7 @@ class Traced:
 
 
 def factor_of(row: Mapping[Any, Any]) -> Factor:
-    """Return a row of the list of figures as a factor."""
+    """Return a `Factor` made from a row of the list of figures."""
     low, high = (None if pd.isna(row[end]) else float(row[end]) for end in ("low", "high"))
     return Factor(
         row["figure"], row["of"], float(row["value"]), row["unit"], row["table"],

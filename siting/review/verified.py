@@ -325,7 +325,7 @@ def _fact_faults(
             f"relies on other solves, which were not repeated: critical asks ({AWARD}, losers.csv)"
         )
     own = [] if replanned is None else _replan_words(told, anew, replanned, path, notes)
-    for facts in (told, anew):  # packages for the page may be installed or removed later
+    for facts in (told, anew):  # the page's packages may have been installed or removed since
         facts["warnings"] = [line for line in facts["warnings"] if not _no_report(line)]
     told["warnings"] = told["warnings"][len(own) :]
     keys = [key for key in dict.fromkeys([*anew, *told]) if key not in OfTheMoment.model_fields]
@@ -343,7 +343,7 @@ def _no_report(warning: str) -> bool:
 def _replan_words(
     told: dict[str, Any], anew: dict[str, Any], replanned: Any, path: Path, notes: list[str]
 ) -> list[str]:
-    """Return the warnings that a replan added; add its claims on the earlier run to `notes`."""
+    """Return the warnings that a replan added; add claims about the earlier run to `notes`."""
     where = f"{path}, key {_REPLANNED}"
     before = as_form(Replanned, replanned, where, MENDED)
     more = max(len(told["warnings"]) - len(anew["warnings"]), 0)
@@ -354,7 +354,7 @@ def _replan_words(
 
 
 def _record_faults(said: dict[str, Any], anew: dict[str, Any], moment: OfTheMoment) -> list[Fault]:
-    """Return an error for manifest keys, other than hashes, that differ in the new run."""
+    """Return errors for manifest keys that differ from those of the new run; ignore hashes."""
     hashes = ("sha256", "of_the_run", SEAL, "siting")
     odd = (k for k in [*anew, *said] if k not in hashes and said.get(k) != anew.get(k))
     faults = naming(f"{FOLDER}/{MANIFEST}", "has different keys from a run", odd, MENDED)

@@ -1,4 +1,4 @@
-// The widget of siting.what_if sends wishes to Python, and shows the figures and map that return.
+// The widget of siting.what_if sends wishes to Python, and shows the figures and map it gets back.
 const make = (tag, text = "", name = "") =>
   Object.assign(document.createElement(tag), { textContent: text, className: name });
 

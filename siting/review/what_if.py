@@ -1,6 +1,7 @@
 """Value a plan at once after a user has changed its stations or budget.
 
-`siting.review.evaluate.as_drawn` values the changed stations. Only `WhatIf.solve` solves again.
+`siting.review.evaluate.as_drawn` values the changed stations. Only `WhatIf.solve` solves the
+program again.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ SAME = "The same stations except for your changes; nothing else is re-optimised.
 class WhatIf:
     """A plan before and after a user's changes.
 
-    The changed plan serves as much as its stations can in the last year, within the budget.
+    The stations of the changed plan serve as much energy as they can in the last year, within the
+    budget.
 
     Parameters
     ----------
@@ -59,7 +61,7 @@ class WhatIf:
     budget_pkr
         Public money (PKR); if None, the study's budget.
     before, plan
-        The given plan and the changed plan, both recounted.
+        The given plan and the changed plan, which have both passed the recount.
     broken
         Rules that the changed plan breaks, and impossible wishes, in words.
     told
@@ -284,7 +286,7 @@ def what_if(run: Source, height_px: int = 560) -> Any:
     }
     synced = {name: one.tag(sync=True) for name, one in traits.items()}
     script = {"_esm": SCRIPT.read_text(encoding="utf-8")}
-    # The class is defined here, so that only users of the widget need the package.
+    # The class is defined here, so that only users of the widget need anywidget.
     made: Any = type("WhatIfWidget", (anywidget.AnyWidget,), script | synced)
     widget = made(height_px=height_px, **board.begin())
     widget.asked = board.asked
