@@ -1,7 +1,7 @@
 """The account of a plan: its claims and input tables, the only data that a recount reads.
 
-A plan is recounted in *slices*; each slice is one year in one scenario. Without years and scenarios
-there is one slice with the name ``""``, and tables need no ``slice`` column.
+A plan is recounted in *slices*; each slice is one year in one scenario. If a plan has neither years
+nor scenarios, it has one slice with the name ``""``, and tables need no ``slice`` column.
 """
 
 from __future__ import annotations
@@ -66,14 +66,14 @@ class Decay:
 class Aim:
     """The claimed value of an aim, with its bound and gap."""
 
-    # ``most_worth``: the mean worth over scenarios, weighted over the years.
+    # ``most_worth``: the worth served, weighted by year and averaged over scenarios.
     # ``net_worth``: the same worth, minus `least_gain` for each rupee of the final stations or, if
-    # `least_gain` is given by year, for each rupee drawn in the year.
-    # ``least_money``: the money of the final stations.
-    # ``worst_share``: the smallest share served among the groups.
-    # ``least_regret``: the largest regret over scenarios.
-    # ``tail``: the mean of the worst outcomes.
-    # ``shortest_drives``: the sum of kWh/day times minutes.
+    # `least_gain` is given by year, for each rupee spent in that year.
+    # ``least_money``: the money spent on the final stations.
+    # ``worst_share``: the share served of the worst-served group.
+    # ``least_regret``: the largest regret of all scenarios.
+    # ``tail``: the mean worth served (or not served) in the worst outcomes.
+    # ``shortest_drives``: the sum over all drives of energy (kWh/day) times drive time (min).
     # ``least_cost_to_all``: the yearly cost of stations and of drivers' time.
     kind: AimKind
     # The claimed value in `unit`, and the bound and gap if these are claimed.
@@ -81,20 +81,21 @@ class Aim:
     bound: float | None = None
     gap: float | None = None
     unit: str = "kWh/day"
-    # The figure that counts. For ``least_money`` and ``net_worth``: ``subsidy_pkr`` or
-    # ``cost_pkr``. For ``tail``: ``served`` or ``unserved``.
+    # What the aim counts: ``subsidy_pkr`` or ``cost_pkr`` for ``least_money`` and ``net_worth``;
+    # ``served`` or ``unserved`` for ``tail``.
     of: str = ""
     # ``net_worth``: the worth deducted per rupee, in `unit`; a mapping by year if years differ.
     least_gain: float | Mapping[int, float] = 0.0
     alpha: float = 0.0  # ``tail``: the share of outcomes that are not among the worst
-    # ``least_regret``: columns ``scenario``, ``best`` (from which regret is measured) and, if
-    # claimed, ``found`` (worth of a plan made for the scenario alone) and ``regret``.
+    # ``least_regret``: columns ``scenario``, ``best`` (the worth from which regret is measured)
+    # and, if claimed, ``found`` (worth of a plan made for the scenario alone) and ``regret``.
     best: pd.DataFrame | None = None
-    # ``worst_share``: `members` has ``floor`` and ``demand_id``; None: use the account's `members`.
-    # `slices`: names of the slices compared; None: the slices of the last year.
+    # ``worst_share``: `members` lists the ``demand_id`` of each group (``floor``); if it is None,
+    # the account's `members` are used. `slices`: names of the slices to compare; if it is None,
+    # the slices of the last year are compared.
     members: pd.DataFrame | None = None
     slices: Sequence[str] | None = None
-    # ``least_cost_to_all``: the costs; those of existing stations are ignored.
+    # ``least_cost_to_all``: the costs of stations and of drivers' time. Existing stations are free.
     to_all: CostToAll | None = None
 
 
@@ -110,7 +111,7 @@ class ViabilityGap:
     # each year. Sites without a row draw nothing.
     subsidies: pd.DataFrame
     sales_share: float = 1.0  # the share of the planned sales at which a station breaks even
-    # The concession of each site, by ``site_id``; stations of one concession share one case.
+    # The concession of each site, by ``site_id``. Stations of a concession share a business case.
     concessions: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -135,7 +136,7 @@ class Account:
     # The stations: ``slice``, ``site_id``, ``offer_id`` and, if the plan claims them,
     # ``built_year`` (NA: an existing station) and ``paid_pkr`` (in the year of the slice).
     built: pd.DataFrame
-    # Tables like `siting.tables.SERVICE` and `siting.tables.DEMAND`, each with ``slice``.
+    # Tables like `siting.tables.SERVICE` and `siting.tables.DEMAND`, with a column ``slice``.
     service: pd.DataFrame
     demand: pd.DataFrame
     # The input tables of the plan; `offers` may have an ``extends`` column.
@@ -147,14 +148,14 @@ class Account:
     # `serves_all`: under coverage, whether all demand in reach must be served.
     model: Literal["capacitated", "coverage"] = "capacitated"
     serves_all: bool = False
-    # ``slice``, ``year``, ``scenario``, ``weight`` (of the year), ``probability`` (of a scenario).
+    # ``slice``, ``year``, ``scenario``, ``weight`` of the year, ``probability`` of the scenario.
     slices: pd.DataFrame | None = None
     # Whether unspent money remains available in later years, and whether stations may be upgraded.
     carry_over: bool = False
     upgrades: bool = False
     aims: Sequence[Aim] = ()  # the claimed values
     # `floors`: ``floor``, ``slice``, the ``share`` that must be served and, if claimed,
-    # ``served_share``; `members`: ``floor`` and the ``demand_id`` of each member.
+    # ``served_share``; `members`: ``floor`` and the ``demand_id`` of its demand rows.
     floors: pd.DataFrame | None = None
     members: pd.DataFrame | None = None
     # `worth`: worth of a kWh (1 by default) by ``demand_id``; if slices differ, a table with
@@ -162,8 +163,8 @@ class Account:
     worth: pd.Series | pd.DataFrame | None = None
     decay: Decay | None = None
     gap: ViabilityGap | None = None  # the viability gap, if the subsidy rule uses it
-    # `resource_use`: ``resource``, ``offer_id``, ``use`` (per rupee drawn if ``per_rupee`` of the
-    # resource is true). `resources`: ``resource``, ``unit``, ``at_least``, ``at_most`` (NA: no
+    # `resource_use`: ``resource``, ``offer_id``, ``use`` (per rupee drawn, if the resource has
+    # ``per_rupee`` true). `resources`: ``resource``, ``unit``, ``at_least``, ``at_most`` (NA: no
     # limit). ``at_most`` applies to every year, ``at_least`` to the last year.
     resource_use: pd.DataFrame | None = None
     resources: pd.DataFrame | None = None

@@ -41,7 +41,7 @@ def check_aims(book: Book, ledger: Ledger) -> None:
 
 
 def _value(book: Book, aim: Aim, ledger: Ledger) -> tuple[float, float]:
-    """Return the value of an aim, and the scale of its tolerance."""
+    """Return the value of an aim, and the scale for its tolerance."""
     if aim.kind == "least_money":
         return _money(book, aim, book.years[-1]), 0.0
     if aim.kind == "worst_share":
@@ -105,14 +105,14 @@ def _to_all(book: Book, aim: Aim) -> float:
 
 
 def _by_scenario(book: Book, by_slice: pd.Series) -> pd.Series:
-    """Return the worth of each scenario, weighted over the years."""
+    """Return the worth of each scenario: the weighted sum over its years."""
     rows = book.slices.set_index("slice")
     weighted = rows["weight"].astype(float) * by_slice.reindex(rows.index)
     return weighted.groupby(rows["scenario"].astype(str), sort=False).sum(min_count=1)
 
 
 def _must_bring(book: Book, aim: Aim) -> float:
-    """Return the worth deducted for the money of the final stations or, by year, of each year."""
+    """Return the worth deducted for the money spent, on the final stations or year by year."""
     if not isinstance(aim.least_gain, Mapping):
         return aim.least_gain * _money(book, aim, book.years[-1])
     money = [0.0, *(_money(book, aim, year) for year in book.years)]
@@ -142,7 +142,7 @@ def _worst_share(book: Book, aim: Aim) -> float:
 
 
 def _regret(aim: Aim, outcome: pd.Series, whole: pd.Series, ledger: Ledger) -> float:
-    """Return the largest regret; check each best value against the outcome and the demand."""
+    """Return the largest regret; also check the best worth of each scenario."""
     best = aim.best
     if best is None or set(best["scenario"].astype(str)) != set(outcome.index):
         raise InputError("aims, least_regret", "needs the best of every scenario")

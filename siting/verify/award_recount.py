@@ -19,7 +19,7 @@ class Ceiling:
 
     name: str
     column: str
-    value: str | None = None  # the only value with a limit; None: each value has one
+    value: str | None = None  # the only value that is limited; if None, every value is
     stations: float = math.inf
     pkr: float = math.inf
 

@@ -1,4 +1,4 @@
-"""The tables of an account, joined once and converted to one form for all checks.
+"""The tables of an account, joined once and brought into the form that all checks use.
 
 Tables that cannot be recounted are rejected here. Wrong figures are left to the checks.
 """
@@ -213,7 +213,7 @@ class Book:
 
     @cached_property
     def usable(self) -> pd.DataFrame:
-        """Classes that can plug in at a site: ``slice``, ``site_id``, ``vehicle_class``."""
+        """The classes that can charge at each site: ``slice``, ``site_id``, ``vehicle_class``."""
         pairs = self.capacities.merge(self.plugs, on="charger_group")
         return pairs[["slice", "site_id", "vehicle_class"]].drop_duplicates()
 

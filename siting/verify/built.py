@@ -79,7 +79,7 @@ def _check_course(book: Book, ledger: Ledger) -> None:
 
 
 def _check_bids(book: Book, ledger: Ledger) -> None:
-    """Check that bundles are built whole or not at all, and that stations open in their year."""
+    """Check that no bundle is built in part, and that stations open in the year of their bid."""
     offers = book.offer
     if "bundle" in offers.columns:
         named = offers["bundle"].fillna("").astype(str)

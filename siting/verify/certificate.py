@@ -1,26 +1,27 @@
 """A bound on every plan, proven again from the tables and dual prices alone.
 
-For any prices of demand, money and limits, the worth of every plan is at most the value of all
-resources at these prices, plus the largest contribution of each site (weak duality)::
+At any prices of demand, money and limits, the worth of every plan is at most the value of all
+resources plus the largest contribution of each site (weak duality)::
 
     sum of p_i d_i  +  sum of m_r limit_r  -  sum of f_g share_g D_g
-      +  sum over sites of the most over its offers of  (intake  -  priced use)
+      +  sum over sites of the maximum over the site's offers of  (intake  -  priced use)
 
 Here ``p_i``, ``m_r`` and ``f_g`` are the prices of demand row ``i``, limit ``r`` and floor ``g``,
 ``d_i`` and ``D_g`` are demands, and ``v_ij`` is the worth of a kWh of row ``i`` served at site
-``j``. The ``intake`` is the most that a station could earn if it were the only one, at
+``j``. The ``intake`` is the most that a station could earn if it were the only one. It earns
 ``v_ij + f_g - p_i`` per kWh of row ``i``, within the capacities of its chargers and the demand of
 each row. The energy that a station can serve in a set of rows is a minimum over sets ``U`` of
 charger groups: the capacity of ``U`` plus the demand of the rows that can also use a group outside
 ``U`` (Hall). The intake is the integral of this energy over the worth per kWh (Edmonds).
 
-Under the viability gap, each site's gap has a price ``tau``. With ``c`` as the price of a rupee, a
-kWh earns ``tau x margin`` more. The station earns ``tau x need`` less, and
-``max(0, tau - c) x (largest payment)`` more. Each offer uses the best of several values of ``tau``.
-With years, a station contributes over its whole course, upgrades included.
+If the subsidy covers the viability gap, the gap of each site has a price ``tau``. With ``c`` as the
+price of a rupee, a kWh earns ``tau x margin`` more. The station earns ``tau x need`` less, and
+``max(0, tau - c) x (largest payment)`` more. Several values of ``tau`` are tried, and each offer
+uses the value that gives the tightest bound. If the plan has several years, a station contributes
+over its whole course, upgrades included.
 
-Other prices give a weaker bound, never an invalid one. The sums are exact fractions for small
-towns. For larger towns, the largest possible rounding error is added.
+Prices that are not optimal give a weaker bound, but never an invalid one. For small towns, the sums
+are exact fractions. For larger towns, the largest possible rounding error is added.
 
 Sources: H. Everett: Generalized Lagrange multiplier method for solving problems of optimum
 allocation of resources. Operations Research 11 (1963), 399-417. J. Edmonds: Submodular functions,
@@ -48,14 +49,14 @@ COLUMNS = ("row", "name", "slice", "price")
 ROWS = ("demand", "resource", "money", "floor", "gap")
 BOUND = "bound"
 PROVABLE = ("most_worth", "net_worth", "least_money")
-# Sums use fractions up to this number of pairs (demand row, site in reach) over all slices.
+# Sums are exact if all slices together have at most this many pairs (demand row, site in reach).
 EXACT_PAIRS = 5_000
-# Further prices tried for a site's gap, as shares of the price of a rupee. The price that a run
-# stores is the best price for one offer of the site. Measured (embedded city, 64 sockets): in
-# steps of 0.5 the bound is 18,169 kWh/day; in steps of 0.1 it is 13,770, as in the run.
+# Further prices that are tried for a site's viability gap, as shares of the price of a rupee: the
+# price that a run stores is the best only for one offer of the site. Measured (embedded city, 64
+# sockets): steps of 0.5 prove 18,169 kWh/day; steps of 0.1 prove 13,770, the bound of the run.
 GAP_PRICES = tuple(n / 10 for n in range(11))
 EPSILON = 2.0**-52
-# An offer is impossible if its need exceeds the available money by more than this share.
+# An offer may exceed the money or a limit by this share before it is ruled out.
 ROUNDING = 1e-6
 
 
@@ -122,7 +123,7 @@ class _Bound:
         self.near: dict[str, list[tuple[Any, float]]] = {}
         for site, cell, f in zip(near["site_id"], near["cell_id"], factor.tolist(), strict=True):
             self.near.setdefault(str(site), []).append((cell, f))
-        # Rounding errors grow with the sum of absolute values and with the number of its terms.
+        # The rounding error grows with the sum of absolute values and with the number of terms.
         self.size, self.longest = 0.0, pairs + len(book.offers) + len(prices)
         classes = sorted(set(book.plugs["vehicle_class"]) | set(book.demand["vehicle_class"]))
         self.class_at = {name: k for k, name in enumerate(classes)}
@@ -226,7 +227,10 @@ class _Bound:
         return price if math.isfinite(self.book.granted_pkr(year)) else 0.0
 
     def _resource_price(self, row: Mapping[Hashable, Any]) -> float:
-        """Return the price of a limit; 0 if the limit is infinite in the price's direction."""
+        """Return the price of a limit; 0 if the bound to which the price refers is infinite.
+
+        A price above 0 refers to the upper bound, and a price below 0 to the lower bound.
+        """
         price = self.price["resource"].get((str(row["resource"]), ""), 0.0)
         side = row.get("at_most" if price > 0 else "at_least")
         return price if side is not None and math.isfinite(float(side)) else 0.0
@@ -266,7 +270,7 @@ class _Bound:
         self.each, self.rupee = self._uses(offers)
 
     def _alone_too_much(self) -> pd.Series:
-        """Return whether each offer, even if built alone, exceeds the budget or a limit."""
+        """Return, for each offer, whether it exceeds the budget or a limit even if built alone."""
         book, offers = self.book, self.book.offers
         pkr = sum(book.granted_pkr(year) for year in book.years)
         drawn = 0.0 if self.account.gap is not None else offers["subsidy_pkr"].astype(float)
@@ -278,7 +282,7 @@ class _Bound:
         return over | offers["offer_id"].isin(use.loc[much, "offer_id"])
 
     def _uses(self, offers: pd.DataFrame) -> tuple[Numbers, Numbers]:
-        """Return each offer's priced use of the limits: a fixed part and a part per rupee drawn."""
+        """Return what each offer's use of limits is worth: a fixed part, and a part per rupee."""
         each, rupee = self.numbers(np.zeros(len(offers))), self.numbers(np.zeros(len(offers)))
         use = self.book.use
         for row in self.book.resources.to_dict("records"):
@@ -342,7 +346,7 @@ class _Bound:
         return best, np.array([size for _, size in earnings]).max(axis=0)
 
     def _intake(self, site: str, at: Numbers, year: Any, tau: Any) -> Numbers:
-        """Return the most that each offer can earn alone in a year (its margin without `tau`)."""
+        """Return the most that each offer can earn alone in a year; its margin if `tau` is None."""
         out = self.numbers(np.zeros(len(at)))
         near = self.near.get(site)
         if near is None:
@@ -359,7 +363,7 @@ class _Bound:
                     np.repeat([f for _, f in near_rows], [len(r) for r, _ in near_rows])
                 )
                 gains = rows["worth"][row] * counts + rows["floor"][row] + rows["margin"][row] * tau
-                # In floating point every worth is rounded up, so that the bound stays valid.
+                # In floating point, every worth is rounded up, so that the bound stays valid.
                 value = (gains if self.exact else gains * (1 + 8 * EPSILON)) - rows["price"][row]
                 value = value if self.exact else np.nextafter(value, np.inf)
             most = self.sets.most(
@@ -370,7 +374,7 @@ class _Bound:
         return out
 
     def _courses(self, at: Numbers, value: Numbers) -> Numbers:
-        """Return an array of the largest contributions from each year on: years by offers."""
+        """Return the largest contribution from each year on: a row per year, a column per offer."""
         size, pkr, stands = self.able[at], self.drawn[at], self.stands[at]
         bigger = np.asarray((size[:, None, :] <= size[None, :, :]).all(axis=2), dtype=bool)
         if self.account.gap is None:
@@ -390,8 +394,10 @@ class _Bound:
 class _Sets:
     """Sets of charger groups that may limit a station: unions of the sets that classes can use."""
 
-    inside: npt.NDArray[np.int64]  # one row per set, one column per group: whether it is in the set
-    beside: npt.NDArray[np.int64]  # a row per set, a column per class: can it use a group outside?
+    # Both arrays have one row per set. `inside` has a column per group: whether the group is in the
+    # set. `beside` has a column per class: whether the class can use a group outside the set.
+    inside: npt.NDArray[np.int64]
+    beside: npt.NDArray[np.int64]
 
     @classmethod
     def of(cls, plugs: pd.DataFrame, groups: Sequence[str], classes: Sequence[str]) -> _Sets:
@@ -415,7 +421,8 @@ class _Sets:
         """Return the largest total value that each offer can serve on its own.
 
         `value`, `kwh`, `kind`: the value of a kWh, the demand (kWh/day) and the class of each row;
-        `able`: capacity by offer and group (kWh/day), unlimited if above 0 and `endless`.
+        `able`: capacity by offer and group (kWh/day); `endless`: whether every capacity above 0 is
+        unlimited.
         """
         keep = np.flatnonzero((value > 0) & (kwh > 0))
         order = keep[np.argsort(-value[keep], kind="stable")]

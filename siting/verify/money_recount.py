@@ -1,4 +1,4 @@
-"""Check the money: cost and subsidy of offers, the budgets, and the viability gap."""
+"""Check the money: costs and subsidies of stations, budgets, and viability gaps."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _check_budget(book: Book, ledger: Ledger) -> None:
 
 
 def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
-    """Check that each station draws its shortfall in each year, within its cap."""
+    """Check that each station is paid its shortfall in each year, within its cap."""
     rows = book.service.merge(book.slices[["slice", "probability"]], on="slice")
     margin = rows["vehicle_class"].map(gap.counted_pkr).astype(float)
     rows = rows.assign(earned=rows["served_kwh_day"] * margin * rows["probability"])
@@ -84,7 +84,7 @@ def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
         earned = at_sites(rows[rows["year"] == year].groupby("site_id")["earned"].sum())
         # Nothing is paid back, so the sum of payments never falls when the shortfall shrinks.
         dues.append(np.maximum(at_cases(costs[-1] - earned), dues[-1]))
-    # If unspent money lapses at the end of a year, a payment may come before the shortfall.
+    # If unspent money lapses at the end of a year, a shortfall may be paid before it arises.
     paid, ahead = np.zeros(len(sites)), len(book.years) > 1 and not book.account.carry_over
     for year, cost, due in zip(book.years, costs, dues[1:], strict=True):
         now = book.by_year[year]

@@ -1,4 +1,4 @@
-"""Recount a plan: run all checks in order, including those of limits and of other plans."""
+"""Recount a plan: run all checks in order. The checks of limits are in this module."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _check_resources(book: Book, ledger: Ledger) -> None:
     sums = sums.reindex(index=there["resource"], columns=book.years).fillna(0.0)
     # The tolerance of a sum is relative to its largest part: solvers are no more exact than that.
     part = rows.groupby("resource")["use"].max().reindex(there["resource"]).fillna(0.0)
-    # The solver's unit for payments is the cost of the most expensive offer.
+    # Payments are only as exact as their unit in the solver, the cost of the most expensive offer.
     rupees = there.loc[there["per_rupee"], "resource"]
     part[rupees] = np.maximum(part[rupees], float(book.offer["cost_pkr"].max()))
     for row in there.sort_values("resource").to_dict("records"):

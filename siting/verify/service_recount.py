@@ -1,4 +1,4 @@
-"""Check the service: drives, plugs, demand, capacity, and shares served under floors."""
+"""Check the service: drives, plugs, demand, capacity, and the shares that floors require."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from siting.verify.ledger import RELATIVE, Ledger, above, differs, largest, show
 
 
 def check_service(book: Book, ledger: Ledger) -> None:
-    """Check every row of the service, and its sums by demand row and by station."""
+    """Check every row of the service table, and its sums by demand row and by station."""
     a, rows = book.account, book.service
     names = rows["demand_id"].astype(str) + " by " + rows["site_id"].astype(str)
     names += book.when(rows)
@@ -139,7 +139,7 @@ def _check_claimed(book: Book, ledger: Ledger) -> None:
 
 
 def worth_of(book: Book, rows: pd.DataFrame, kwh: str, *, drives: bool) -> pd.Series:
-    """Return the worth of the energy in column `kwh`, per slice; `drives`: whether decay counts."""
+    """Return the worth of the energy in column `kwh`, by slice; `drives`: whether decay applies."""
     a = book.account
     worth = rows[kwh].to_numpy(dtype=float) * book.per_kwh(rows)
     if drives and a.decay is not None:
@@ -152,10 +152,10 @@ def worth_of(book: Book, rows: pd.DataFrame, kwh: str, *, drives: bool) -> pd.Se
 
 
 def shares_of(book: Book, members: pd.DataFrame) -> pd.DataFrame:
-    """Return the demand and service of each group in each slice (kWh/day), sorted.
+    """Return the demand and the energy served of each group in each slice (kWh/day), sorted.
 
     Columns: ``floor``, ``slice``, ``demand_kwh_day``, ``served_kwh_day`` and ``served_share``,
-    which is 1 without demand.
+    which is 1 if there is no demand.
     """
     key = ["slice", "demand_id"]
     rows = book.demand[[*key, "demand_kwh_day"]].assign(served_kwh_day=0.0)
