@@ -1,17 +1,17 @@
 """The critical ask of each bid: the largest ask that would have won.
 
 A bid wins at an ask if some plan with the bid is worth more than the best plan without it, or is
-worth the same for less public money. Let ``W`` be the worth and ``M`` the public money of the best
-plan without the bid, and ``B`` the budget. The critical ask is the larger of two maxima, each over
-all asks ``a`` and all plans ``P`` with the bid::
+worth as much for no more public money. Let ``B`` be the budget, and let ``W`` be the worth and
+``M`` the public money of the best plan without the bid. The critical ask is the larger of two
+maxima, each over all asks ``a`` and all plans ``P`` with the bid::
 
-    most a:  a + others of P  <=  B,   worth of P  >  W
-    most a:  a + others of P  <=  min(B, M),   worth of P  >=  W
+    max a:  a + others of P  <=  B,   worth of P  >  W
+    max a:  a + others of P  <=  min(B, M),   worth of P  >=  W
 
 "Others" is the money that the plan's other bids draw. Yearly budgets and caps limit the sum in the
-same way as ``B``. Each maximum is an integer program (`siting.engine.pool`) with the ask as a
-column. The cuts are valid at any ask, so all bids share them. The bound of the program is an upper
-limit on the critical ask. Every plan that meets the conditions gives a lower limit.
+same way as ``B``. Each maximum is an integer program (`siting.engine.pool`) in which the ask is a
+variable. The cuts are valid at any ask, so all bids share them. The bound of the program is an
+upper limit on the critical ask. Every plan that meets the conditions gives a lower limit.
 
 Source: R. B. Myerson: Optimal auction design. Mathematics of Operations Research 6 (1981), 58-73 (a
 bidder who is paid the critical ask gains nothing by asking for more than he needs).
@@ -37,7 +37,7 @@ from siting.program.resources import ResourceRows, Resources
 SAME = 1e-5
 # Rounding may reduce the computed worth of a plan by up to this share.
 EXACT = 1e-9
-# Each step of the search for the best plan may use this share of the remaining time.
+# Shares of the remaining time that the three steps of the search for the best plan may use.
 SOON, FIRST, SECOND = 0.2, 0.6, 0.6
 # A difference below this share of the total worth is a rounding error.
 NOTHING = 1e-7
@@ -82,7 +82,7 @@ class Best:
 
     @property
     def proven(self) -> bool:
-        """Whether no plan is worth more, within the tolerance `SAME`."""
+        """Whether it is proven that no plan is worth more, within the tolerance `SAME`."""
         return self.worth_bound - self.worth <= SAME * abs(self.worth)
 
 
@@ -121,7 +121,7 @@ class Market:
     def best(
         self, *, without: Bid | None = None, gap: float = 0.0, limit_s: float = math.inf
     ) -> Best | None:
-        """Return the best plan: the highest worth, and among equals the least public money.
+        """Return the plan with the highest worth and, among equals, the least public money.
 
         The result is None if no plan was found. `without`: a bid to leave out; `gap`: the requested
         gap; `limit_s`: time limit (s).
@@ -172,7 +172,10 @@ class Market:
     # --- the programs ----------------------------------------------------------------------------
 
     def _ask(self, bid: Bid, worth: float, most_pkr: float) -> Ask:
-        """Return limits on a bid's highest ask in plans with this worth, at most this money."""
+        """Return limits on the highest ask of a bid in plans that meet two conditions.
+
+        The plans have at least this worth, and draw at most `most_pkr` of public money.
+        """
         pool, options = self.pool, self.options
         at = self.program.instance.positions_of(bid.offers)
         by_id = (share for _, share in sorted(zip(bid.offers, bid.shares, strict=True)))
@@ -282,7 +285,7 @@ class Market:
     # --- stations of a choice ---------------------------------------------------------------------
 
     def standing(self, choice: Ints) -> Standing:
-        """Return the offers of a choice; with years, the offers of each year."""
+        """Return the offers of a choice, by year if the plan has years."""
         ids, plan = self.program.instance.offer_ids, self.program.year_plan
         stand = [ids[column[column >= 0]].tolist() for column in self.options.offer[choice].T]
         return dict(zip(plan.years, stand, strict=True)) if plan is not None else stand[0]
@@ -298,7 +301,7 @@ class Market:
     # --- rows and bounds -------------------------------------------------------------------------
 
     def _until(self, seconds: float) -> float:
-        """Return the share of the total time that will be over `seconds` from now."""
+        """Return the share of the total time that will have passed `seconds` from now."""
         clock = self.pool.clock
         return clock.share_after(min(seconds / max(clock.left_s, 1e-9), 1.0))
 
@@ -320,7 +323,7 @@ class Market:
         return at, goal[at] / scale, least / scale, math.inf
 
     def _money_rows(self, use: sparse.csr_array) -> list[Condition]:
-        """Return one row of the program per kind of money; `use` is the money per column."""
+        """Return a row of the program for each limit on money; `use`: what each column draws."""
         out: list[Condition] = []
         for r, (low, high) in enumerate(zip(self.money.at_least, self.money.at_most, strict=True)):
             at = slice(use.indptr[r], use.indptr[r + 1])
@@ -331,7 +334,7 @@ class Market:
         return out
 
     def _money(self, drawn: Floats) -> Resources:
-        """Return the limits on money (budget, yearly budgets, caps), given each offer's money."""
+        """Return the limits on money (budgets and caps); `drawn`: the money that each offer draws."""
         program, rows = self.program, ResourceRows(self.options, every=True)
         rows.add_money(drawn, program.instance.budget_pkr, program.year_plan)
         limits = tuple(one for one in program.instance.limits if one.per_rupee)

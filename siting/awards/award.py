@@ -1,4 +1,4 @@
-"""Make an award: winners, the worth each adds, critical asks, and payments under each rule."""
+"""Make an award: choose the winners, and compute critical asks, payments and added worth."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ TIES = (
     "ties: the highest worth, then the least public money, then the lowest cost, then the higher "
     "rent, then the earlier line of the bids"
 )
-# Winners get this share of the time for critical asks.
+# The critical asks of winners get this share of the time for all critical asks.
 WINNERS_S = 0.5
 # Longest time for one critical ask, as a multiple of an equal share of the remaining time.
 AHEAD = 4.0
-# Of the time for one winner's critical ask, the award without this winner gets this share.
+# The solve without a winner gets this share of the time for the winner's critical ask.
 WITHOUT_S = 0.6
 
 
@@ -167,7 +167,7 @@ def _study_of(
 
 
 def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
-    """Return the bids, with their study solved if the market finds a plan, and their market."""
+    """Return the bids and their market; the bids' study is solved if the market finds a plan."""
     study, begun = bidding.study, time.perf_counter()
     solver = study.config.solver
     closed = [o for bid in bidding.above for o in bidding.bids[bid].offers]
@@ -197,7 +197,7 @@ def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
 def _asks(
     bidding: Bidding, market: Market, limit_s: float, asked_of: int | None, *, winners: bool
 ) -> dict[str, Ask]:
-    """Return the critical asks by the bid's name; bids whose turn came too late are missing."""
+    """Return the critical ask of each bid, by name; bids for which no time was left are missing."""
     study, outcome, clock = bidding.study, bidding.study.outcome, market.pool.clock
     stands = set(outcome.offers)
     won = [b for b, bid in bidding.bids.items() if bid.offers[0] in stands]
@@ -227,18 +227,18 @@ def _asks(
 
 
 def _losers(bidding: Bidding, won: Collection[str]) -> list[str]:
-    """Return the losing bids, lowest ask per kWh/day of capacity first."""
+    """Return the losing bids; the lowest ask per kWh/day of capacity comes first."""
     places, offers = bidding.places, bidding.study.offers.set_index("offer_id")
     can = offers[capacity_columns(offers)].sum(axis=1)
     lost = places[~places["bid"].isin(won) & places["bid"].isin(bidding.bids)]
-    # Without losers, the type cannot be inferred, hence the conversion to float.
+    # If there are no losers, pandas cannot infer the type, hence the conversion to float.
     by = lost.assign(kwh=lost["offer_id"].map(can).astype(float)).groupby("bid", sort=False)
     rate = by["ask_pkr"].sum() / by["kwh"].sum().clip(lower=1e-9)
     return rate.sort_values(kind="stable").index.astype(str).tolist()
 
 
 def _of_winner(market: Market, bid: Bid, limit_s: float) -> Ask:
-    """Return the critical ask of a winner, given the best award without the winner."""
+    """Return the critical ask of a winner, found from the best award without this winner."""
     begun, least = time.monotonic(), math.floor(bid.ask_pkr)
     other = market.best(without=bid, limit_s=WITHOUT_S * limit_s)
     if other is None:

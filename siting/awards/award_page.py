@@ -41,13 +41,14 @@ class Award(Shown):
     Parameters
     ----------
     plan
-        The plan of the winners, recounted.
+        The plan made of the winning bids, which has passed the recount.
     winners, losers
         One row per bid: ``bid``, ``bidder``, ``name``, ``places``, ``ask_pkr``, ``rent_pkr``; the
         limits of the critical ask, ``critical_low_pkr`` and ``critical_high_pkr`` (below 0: no ask
         would win; blank: not computed); and ``proven`` (the limits are equal). Winners have
         ``adds``, the worth that the award would lose without the bid. Losers have ``why`` and
-        ``over_pkr``, the least excess of the ask (blank if unknown or no ask would win).
+        ``over_pkr``, the least amount by which the ask was too high (blank if unknown or if no ask
+        would win).
     places
         One row per place of each bid, with a point for the map.
     payments
@@ -119,7 +120,7 @@ def _table(columns: dict[str, str], bids: list[dict[Any, Any]]) -> str:
 
 
 def _told(bids: pd.DataFrame, letter: str) -> list[dict[Any, Any]]:
-    """Return the rows of bids with the page's columns of text."""
+    """Return the rows of bids, with the text that the page shows."""
     rows: list[dict[Any, Any]] = bids.to_dict("records")
     for n, row in enumerate(rows, 1):
         over, why = row.get("over_pkr", math.nan), str(row.get("why", ""))

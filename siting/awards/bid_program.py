@@ -124,7 +124,7 @@ def _config_of(
 
 
 def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
-    """Return the bids' places with offer, cost (PKR), power (kW), and why a bid cannot win."""
+    """Return the bids' places with offer, cost, power and, if a bid cannot win, the reason."""
     offers, reserve = study.offers, study.config.award
     new = offers[~offers["existing"].to_numpy(bool)]
     key = pd.MultiIndex.from_arrays([new["site_id"].astype(str), bare_names(new)])
@@ -165,7 +165,7 @@ def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
 
 
 def _offers(offers: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
-    """Return the offers: existing stations, bids, and one unbuildable offer per other site."""
+    """Return the offers: existing stations, bids, and an unbuildable offer at each other site."""
     stands = offers["existing"].to_numpy(bool)
     bid = offers.loc[places["row"]].copy()
     bid["offer_id"] = places["offer_id"].to_numpy(object)
