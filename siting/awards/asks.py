@@ -1,9 +1,9 @@
 """The critical ask of each bid: the largest ask that would have won.
 
-A bid wins at an ask if some plan with the bid is worth more than the best plan without it, or is
-worth as much for no more public money. Let ``B`` be the budget, and let ``W`` be the worth and
-``M`` the public money of the best plan without the bid. The critical ask is the larger of two
-maxima, each over all asks ``a`` and all plans ``P`` with the bid::
+A bid wins at an ask if some plan with the bid is worth more than the best plan without it. It also
+wins if such a plan is worth the same, and draws no more public money. Let ``B`` be the budget, and
+let ``W`` be the worth and ``M`` the public money of the best plan without the bid. The critical ask
+is the larger of two maxima, each over all asks ``a`` and all plans ``P`` with the bid::
 
     max a:  a + others of P  <=  B,   worth of P  >  W
     max a:  a + others of P  <=  min(B, M),   worth of P  >=  W
@@ -334,7 +334,7 @@ class Market:
         return out
 
     def _money(self, drawn: Floats) -> Resources:
-        """Return the limits on money (budgets and caps); `drawn`: the money that each offer draws."""
+        """Return the limits on money (budgets and caps); `drawn`: money that each offer draws."""
         program, rows = self.program, ResourceRows(self.options, every=True)
         rows.add_money(drawn, program.instance.budget_pkr, program.year_plan)
         limits = tuple(one for one in program.instance.limits if one.per_rupee)

@@ -124,7 +124,7 @@ def _config_of(
 
 
 def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
-    """Return the bids' places with offer, cost, power and, if a bid cannot win, the reason."""
+    """Return the bids' places with offer, cost, power and, if the bid cannot win, the reason."""
     offers, reserve = study.offers, study.config.award
     new = offers[~offers["existing"].to_numpy(bool)]
     key = pd.MultiIndex.from_arrays([new["site_id"].astype(str), bare_names(new)])

@@ -60,7 +60,7 @@ class Step:
 
     @property
     def same(self) -> bool | None:
-        """Whether the stored value equals the step's result; None without a stored value."""
+        """Whether the stored value equals the step's result; None if no value is stored."""
         if self.stored is None:
             return None
         return math.isclose(self.value, self.stored, rel_tol=SAME_SHARE, abs_tol=SAME)
@@ -146,7 +146,7 @@ class Trace:
 class Slice:
     """A year and a scenario of a run, and the names of their slice, fleet and case."""
 
-    name: str | None  # None: the configuration's own demand, which belongs to no scenario
+    name: str | None  # None for the configuration's own demand, which has no scenario
     year: int
     scenario: str
     fleet: str

@@ -108,7 +108,7 @@ class ViabilityGap:
     # Maximum public money for a station: a share of its cost, or an amount (PKR) by ``offer_id``.
     cap: float | Mapping[str, float]
     # ``site_id``, ``subsidy_pkr``: the public money paid in total or, with a ``year`` column, up to
-    # each year. Sites without a row draw nothing.
+    # each year. Sites without a row draw no money.
     subsidies: pd.DataFrame
     sales_share: float = 1.0  # the share of the planned sales at which a station breaks even
     # The concession of each site, by ``site_id``. Stations of a concession share a business case.

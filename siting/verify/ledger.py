@@ -40,7 +40,7 @@ def _slack(limit: npt.NDArray[np.float64], scale: float) -> npt.NDArray[np.float
 
 
 def largest(values: Any) -> float:
-    """Return the scale of figures that are compared as a set."""
+    """Return the scale for the tolerance of figures that are compared as a set."""
     values = np.abs(np.asarray(values, dtype=float))
     return AMONG * float(values.max(initial=0.0))
 

@@ -152,7 +152,7 @@ def worth_of(book: Book, rows: pd.DataFrame, kwh: str, *, drives: bool) -> pd.Se
 
 
 def shares_of(book: Book, members: pd.DataFrame) -> pd.DataFrame:
-    """Return the demand and the energy served of each group in each slice (kWh/day), sorted.
+    """Return, for each group and slice, the demand and the energy served (kWh/day).
 
     Columns: ``floor``, ``slice``, ``demand_kwh_day``, ``served_kwh_day`` and ``served_share``,
     which is 1 if there is no demand.
