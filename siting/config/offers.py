@@ -117,7 +117,7 @@ HURDLE_SHARE = 0.7
 
 
 class Hurdle(Section):
-    """The hurdle of a business case with public money, under the `need` and `gap` rules."""
+    """The hurdle that a subsidised station must clear under the `need` and `gap` rules."""
 
     sales_share: PositiveShare | None = None
     """share of its planned sales at which a station must break even; default: 0.7, or 1 if
@@ -220,10 +220,10 @@ class Offers(Section):
     """named sets of chargers that can be built at a site; each gives the number of chargers of each
     type; default: no sets, so the plan chooses among sizes"""
     sizes: Sizes | None = None
-    """allowed numbers of chargers at a site, by charger type; a size combines them, with at most
-    one type per charger group; sizes are added to the configurations if both are given; default if
-    there are no configurations: lev_3 4, 8, 12, 16, 24, 32, 48, 64; ac_22 2, 4; dc_60 1, 2, 3, 4;
-    dc_120 1, 2, 4; dc_180 1, 2, 4"""
+    """allowed numbers of chargers at a site, by charger type; a size combines these, with at
+    most one type per charger group; sizes are added to the configurations if both are given;
+    default if there are no configurations: lev_3 4, 8, 12, 16, 24, 32, 48, 64; ac_22 2, 4; dc_60
+    1, 2, 3, 4; dc_120 1, 2, 4; dc_180 1, 2, 4"""
     least_ports: int = Field(0, ge=0, le=1000)
     """minimum number of ports of a size; 0: any number"""
     table_csv: CsvFile | None = None
@@ -244,7 +244,7 @@ class Offers(Section):
     service: Service = Service()
     """part of a charger's output that counts as capacity"""
     costs: SiteCosts = SiteCosts()
-    """civil works, land, bays and upkeep"""
+    """costs of civil works, land, bays and upkeep"""
     existing_policy: Literal["keep", "extend", "ignore"] = "keep"
     """treatment of existing stations; keep: leave them unchanged; extend: allow extensions; ignore:
     plan as if there were none"""

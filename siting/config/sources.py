@@ -45,14 +45,14 @@ class RoadsPlace(Section):
     kind: Literal["place"]
     """roads of a named place"""
     query: Text
-    """name in Nominatim, e.g. "Saddar, Karachi, Pakistan"; only roads inside the outline of this
-    place are used"""
+    """name of the place in Nominatim, e.g. "Saddar, Karachi, Pakistan"; only roads inside the
+    outline of this place are used"""
     licence: Licence = OSM_LICENCE
     attribution: Attribution = OSM_ATTRIBUTION
 
 
 class RoadsBbox(Section):
-    """Roads inside a box of degrees, downloaded from OpenStreetMap through OSMnx."""
+    """Roads inside a box of longitude and latitude, downloaded from OpenStreetMap through OSMnx."""
 
     kind: Literal["bbox"]
     """roads inside a box"""
@@ -106,8 +106,8 @@ class RoadsFile(Section):
     kind: Literal["file"]
     """roads from a file"""
     path: RoadFile
-    """OSM file (PBF or XML), GraphML file from OSMnx, or network of this package in Parquet; XML
-    may be compressed (gz, bz2); a Parquet network keeps its own speeds"""
+    """OSM file (PBF or XML), GraphML file from OSMnx, or Parquet network that this package saved;
+    XML may be compressed (gz, bz2); a Parquet network keeps its own speeds"""
     clip: PolygonFile | None = None
     """layer file with a polygon; roads outside it are left out; default: all roads of the file"""
     licence: Licence = ""
