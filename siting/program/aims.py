@@ -11,7 +11,7 @@ year times the probability of its scenario).
                    rupee of money ``M`` (Everett's price of the budget). A station that brings less
                    worth than ``g`` per rupee is not built. With years, the charge is
                    ``sum of g_t (M_t - M_t-1)``, where ``M_t`` is the money drawn up to year ``t``
-`LeastMoney`       ``min`` public money drawn, or total cost
+`LeastMoney`       ``min M``: the public money drawn, or the total cost
 `WorstShare`       ``max  t``  with  ``t D_gs <= sum of x_ijs over i in g, j``  for each group
                    ``g`` of demand rows, where ``D_gs`` is the demand of the group
 `LeastRegret`      ``min  r``  with  ``r >= b_k - S_k``  for each scenario ``k``, where ``b_k`` is
@@ -101,7 +101,7 @@ class Aim(ABC):
     """An aim of a plan. Other packages read its attributes and never test its class."""
 
     name: ClassVar[str]  # name in proofs
-    kind: ClassVar[str]  # name in an account (`siting.verify.AimKind`)
+    kind: ClassVar[str]  # name in the recount (`siting.verify.AimKind`)
     formula: ClassVar[str]  # in LaTeX
     words: ClassVar[str]  # description for planners
     own_unit: ClassVar[str | None] = None  # unit of the value; None: the unit of worth
@@ -110,7 +110,7 @@ class Aim(ABC):
     of_money: ClassVar[bool] = False  # the value is money
     of_drives: ClassVar[bool] = False  # the value depends on drive times
     of_scenarios: ClassVar[bool] = False  # the value is a function of the worth in each scenario
-    of_stations: ClassVar[bool] = False  # the value includes the cost of stations and of drives
+    of_stations: ClassVar[bool] = False  # the value is the cost of stations plus drivers' time
     from_best: ClassVar[bool] = False  # the value is relative to the best value in each scenario
     best: tuple[float, ...] = ()
     groups: tuple[Floor, ...] = ()  # groups of demand whose shares the aim compares
@@ -334,7 +334,7 @@ class LeastRegret(Aim):
 
 @dataclass(frozen=True)
 class Tail(Aim):
-    """An aim that improves the mean of the worst outcomes, ``1 - alpha`` of all (CVaR)."""
+    """An aim that improves the mean of the worst outcomes: a share ``1 - alpha`` (CVaR)."""
 
     name = "best tail"
     kind = "tail"

@@ -36,8 +36,8 @@ from siting.program.obligations import offers_left
 def squares(points: gpd.GeoSeries, square_m: float) -> pd.Series:
     """Return the name of the square that contains each point, indexed like the points.
 
-    Coordinates are in metres. ``square 1 km E2 N1`` is the second from the west and the first from
-    the south, counted from the outermost points.
+    Coordinates are in metres. Squares are counted from the outermost points: ``square 1 km E2 N1``
+    is the second square from the west and the first from the south.
 
     >>> at = gpd.GeoSeries(gpd.points_from_xy([10.0, 1200.0], [0.0, 0.0]), crs=32642)
     >>> squares(at, 1000.0).tolist()

@@ -112,10 +112,10 @@ class Instance(ReadOnlyArrays):
         """Return an instance made from tables, which stay unchanged.
 
         Offers with a ``reason`` are left out. At the site of an existing station, only the station
-        and its extensions (``extends`` is true) remain. The capacity and power of an extension
-        include those of the station; the cost does not. Of the offers with the same ``bundle``,
-        either all or none are open in the last year. An ``opens_year`` above 0 is the year in which
-        the offer must open.
+        and its extensions (``extends`` is true) remain. An extension's capacity and power
+        include the existing station's; an extension's cost covers only what is added. Of the offers
+        with the same ``bundle``, either all or none are open in the last year. An ``opens_year``
+        above 0 is the year in which the offer must open.
 
         Parameters
         ----------

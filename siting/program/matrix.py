@@ -10,7 +10,7 @@ over the options that serve row ``i``. With decay, or if an aim depends on drive
 has its own ``x_ij``.
 
 With capacities, the rows imply ``x_ij <= d_i sum of y_n`` over the options of site ``j``, if ``y``
-is integer. The matrix therefore has no such row; only the cuts of `siting.engine` use it.
+is integer. The matrix therefore has no such rows; only the cuts of `siting.engine` use them.
 """
 
 from __future__ import annotations

@@ -16,9 +16,9 @@ station must break even. ``cap_o`` is the maximum public money for the offer (PK
 need, or a fixed amount. A station whose shortfall exceeds its cap cannot be built. Existing
 stations have no need and draw no money.
 
-From its opening on, a station has a business case for each year, with that year's mean sales over
-the scenarios. Money that would lapse at the end of a year may be paid in advance for a later
-shortfall. In total, a site is paid at most its largest shortfall.
+From its opening on, a station has a business case for each year, which uses the mean sales of that
+year over all scenarios. Money that would lapse at the end of a year may be paid in advance for a
+later shortfall. The total paid to a site is at most its largest shortfall.
 
 The sites of a concession share one gap row, so the surplus of one covers the shortfall of another.
 Each offer has its own cap, and existing stations are in no concession. A program with concessions

@@ -119,7 +119,7 @@ class LinearDecay:
 
 @dataclass(frozen=True)
 class ExponentialDecay:
-    """Exponential decay: the weight loses the same share each minute.
+    """Exponential decay: the weight falls by the same share each minute.
 
     Parameters
     ----------

@@ -36,13 +36,13 @@ class Options:
         return self.offer[:, -1]
 
     def find(self, offer: Ints) -> Ints:
-        """For each row of `offer`, return the position of the equal option; -1 if there is none."""
+        """Return the position of the option equal to each row of `offer`; -1 if there is none."""
         at = {row.tobytes(): n for n, row in enumerate(np.ascontiguousarray(self.offer))}
         rows = np.ascontiguousarray(offer, dtype=self.offer.dtype)
         return np.array([at.get(row.tobytes(), -1) for row in rows], dtype=np.int64)
 
     def of_offers(self, amount: Floats) -> Floats:
-        """Return, options by years, the amount of the open offer; 0 before the station opens."""
+        """Return an array, options by years: the amount of the open offer, or 0 before it opens."""
         return np.where(self.offer >= 0, amount[self.offer], 0.0)
 
 

@@ -182,7 +182,7 @@ class Program:
         ----------
         worth
             Total worth of each demand row, by ``demand_id``. If the program already has years or
-            scenarios, one series for all of them, or one for each year, scenario or (year,
+            scenarios, give one series for all of them, or one for each year, scenario or (year,
             scenario).
         unit
             Unit of the worth.

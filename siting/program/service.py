@@ -47,7 +47,7 @@ class Service:
     margin: Floats
     vehicle_class: Ints  # position of the vehicle class of each row's first demand row
     floor: Flags  # a mask, floors by merged rows: whether the row counts towards the floor
-    # start, site: row ``i`` can be served at the sites ``site[start[i]:start[i + 1]]``, 1 or more.
+    # start, site: row ``i`` can be served at the sites ``site[start[i]:start[i + 1]]`` (not empty).
     start: Ints
     site: Ints
     factor: Floats  # weight (0 to 1) of a kWh at each pair's drive time
