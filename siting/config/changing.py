@@ -43,9 +43,10 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
     """Return a configuration with the given keys changed, checked as a whole.
 
     `words` has new values by key path (``"reach.cutoff_min"``), or by the key alone if only one
-    section has that key (``cutoff_min``). A dict changes single keys of a section. A list is
-    replaced as a whole, and so is a mapping with names that the user chooses. For the sections in
-    `SOURCES`, the value can also be a file or table. Relative paths start at the working directory.
+    section has that key (``cutoff_min``). A dict changes only the keys that it names.
+    A list is replaced as a whole, and so is a mapping with names that the user chooses. For the
+    sections in `SOURCES`, the value can also be a file or table. Relative paths start at the
+    working directory.
 
     If `config` is None, an empty configuration is changed. `place` writes a table or graph to a
     file. Raises `ConfigError` with every error and its key, or `InputError` with every table that

@@ -55,7 +55,7 @@ class Figures(Section):
 
 
 class Wealth(Section):
-    """Relative wealth by place: vehicles move to wealthier places, but their number is unchanged."""
+    """Relative wealth by place: vehicles move to wealthier places, but their total is the same."""
 
     path: WealthFile
     """single-band GeoTIFF (needs the raster extra) or point layer, such as Meta's Relative Wealth

@@ -1,8 +1,8 @@
 """The base class of all sections, the field types with their units, and checks of file names.
 
-Values are not converted: ``"12"`` is not 12, and ``yes`` is not true. Only an integer may stand for
-a decimal number. Relative paths are resolved against ``folder`` in the validation context
-``{"folder": Path, "check_files": bool}``.
+Values are not converted: ``"12"`` is not 12, and ``yes`` is not true. The only exception is an
+integer given for a decimal number. Relative paths are resolved against ``folder`` in the
+validation context ``{"folder": Path, "check_files": bool}``.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class Origins:
         return next((part for part in parts if part in self.overrides or part in self.lines), ())
 
     def where(self, key: Key) -> str:
-        """Return where a key was set; for an unknown key, where its innermost known section was."""
+        """Return where a key, or the innermost known section of an unknown key, was set."""
         part = self._nearest(key)
         if part in self.overrides:
             label = self.overrides[part]

@@ -94,7 +94,7 @@ class SiteCosts(Section):
     """bays available at a site whose layer has no `bays` column; default: the figure for its kind
     in the package's table (ASSUMPTION: fuel 8, parking 20, mall 20, street 4 ...)"""
     line_detour: float | None = Field(None, ge=1, le=10)
-    """length of an 11 kV line, as a multiple of the straight distance"""
+    """length of an 11 kV line, as a multiple of the straight-line distance"""
     contingency_share: Share | None = None
     """contingency, as a share of the cost of chargers, grid works, civil works and design"""
     design_share: Share | None = None
@@ -147,8 +147,8 @@ class Subsidy(Section):
     """The budget's share of a station's cost; the investor pays the rest."""
 
     charger_share: Share = 0.5
-    """share of the chargers' cost that the budget pays; ASSUMPTION, as no rule for a station is
-    published"""
+    """share of the chargers' cost that the budget pays; ASSUMPTION, as no published rule
+    sets this share"""
     grid_share: Share = 0.8
     """share of the grid works' cost that the budget pays; ASSUMPTION, as in India's PM E-DRIVE"""
     fee_share: Share = 0.0

@@ -138,8 +138,8 @@ class LeastGain(Section):
     kWh/day means PKR 27 of public money per kWh over ten years, about the cost of the energy;
     ASSUMPTION"""
     per_million_by_year: Mapping[YearKey, Annotated[float, Field(ge=0, le=1e9)]] | None = None
-    """least gain by the year in which money is drawn, in place of per_million; only with
-    program.years and `rule: always`"""
+    """least gain that PKR 1 m must bring, by the year in which the money is drawn, in place of
+    per_million; only with program.years and `rule: always`"""
     rule: Literal["within_gap", "always"] = "within_gap"
     """within_gap: stations with a smaller gain are removed, as long as the plan stays within
     solver.gap. With years, or if public money follows the business case, no station is removed, but
@@ -411,7 +411,7 @@ class Program(Section):
     class_floors: Mapping[Text, Share] = Field({})
     """minimum share of demand served for individual vehicle classes, by name"""
     floors_in: Literal["last", "every"] = "last"
-    """years in which floors and fairness apply, in every scenario"""
+    """years in which floors and fairness apply; they apply in every scenario"""
     fairness: Literal["none", "max_min"] = "none"
     """max_min: maximise the lowest share served in any zone, then the total served"""
     least_cost: LeastCost | None = None

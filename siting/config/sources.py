@@ -134,7 +134,7 @@ RoadSource = RoadsPlace | RoadsBbox | RoadsPolygon | RoadsFile
 
 
 class PeoplePoints(Section):
-    """People from a layer of points or polygons; cells share a polygon's people by area."""
+    """People from a layer of points, or of polygons that are divided among cells by area."""
 
     kind: Literal["points"]
     """people at the points, or in the polygons, of a layer file"""
@@ -373,8 +373,8 @@ class SitesParcels(Section):
     kind_column: Text | None = None
     """column with each parcel's kind; default: site_kind for all parcels"""
     min_area_m2: Annotated[float, Field(json_schema_extra={"unit": "m2"})] = Field(200, ge=0)
-    """minimum area of a parcel, m2; smaller parcels are left out and listed; ASSUMPTION, about six
-    car bays with their aisle"""
+    """minimum area of a parcel, m2; smaller parcels are left out and listed; ASSUMPTION, about
+    the area of six car bays with their aisle"""
     source: Source = ""
     licence: Licence = ""
 

@@ -79,7 +79,7 @@ class Slip:
 
 @dataclass
 class Document:
-    """The content of YAML text: plain values, the line of each key and list item, and slips."""
+    """The content of YAML text: plain values, the line of each key and list item, and problems."""
 
     value: Any = None
     lines: dict[Key, int] = field(default_factory=dict)
