@@ -270,8 +270,8 @@ def _load(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
         ("applicant", Blank("name, CNIC or NTN, address, telephone")),
         ("purpose", "charging of electric vehicles"),
         ("chargers' rated power, kW", f"{row['power_kw']:,.1f}"),
-        # The connection, its deposit and its fixed charges are for this load. The load is rounded
-        # up, so that the load requested is never too small.
+        # The connection, its deposit and its fixed charges are based on this load. The load is
+        # rounded up, so that the load requested is never too small.
         ("load requested, kW", f"{math.ceil(row['load_kw'] * 100 - 1e-6) / 100:,.2f}"),
         ("of which existing, kW", f"{row['standing_kw']:,.2f}"),
         ("phases", "three"), ("voltage", voltage), ("nearest 11 kV point", line),
