@@ -17,7 +17,7 @@ import pandas as pd
 from siting.errors import InputError, refuse
 from siting.files import missing_columns, read_csv, rows_fault
 
-# The marks, from the most to the least certain. A definition makes no result less certain.
+# The marks, from the most to the least certain. `definition` makes no result less certain.
 CONFIDENCE = ("definition", "H", "M", "L", "ASSUMPTION")
 # Central values, or the values that a careful lender would assume.
 PRESETS = ("central", "prudent")
@@ -45,7 +45,7 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
     if path is None:
         return default
     user_table = read_csv(path)
-    # In a table without figures, the presence of a row counts as the figure 1.
+    # In a table without figures, each row that is present stands for the figure 1.
     by_presence = set(default.select_dtypes("number")) == {"low", "high"}
     for column in default.columns.difference(user_table.columns):
         figure = str(column).removesuffix("_low").removesuffix("_high")

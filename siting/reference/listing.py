@@ -46,7 +46,7 @@ class Subject:
     # Name of a figure in a column ``value``, ``weight`` or ``share``; blank: the column's name.
     title: str = ""
     columns: tuple[str, ...] = ()  # the columns of figures; default: all numeric columns
-    ratings: tuple[str, ...] = ()  # figures that define a row, without a range
+    ratings: tuple[str, ...] = ()  # figures that define a row and have no range
 
 
 # The tables of figures that a run reads.
@@ -107,7 +107,7 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
         and column not in (*keys, *ends.values(), "prudent")
         and pd.api.types.is_numeric_dtype(rows[column])
     ]
-    if not columns:  # the presence of a row counts as the figure 1
+    if not columns:  # each row that is present stands for the figure 1
         rows, columns = rows.assign(value=1.0), ["value"]
         ends, main = {("value", end): end for end in ("low", "high") if end in rows}, "value"
     parts = []
@@ -148,7 +148,7 @@ def placed(figures: pd.DataFrame, table: str, used_for: str) -> pd.DataFrame:
 
 
 def _ranged(columns: Sequence[str]) -> tuple[dict[tuple[str, str], str], str]:
-    """Return the column of each figure's low and high end, and the main figure."""
+    """Return the columns of each figure's low and high ends, and the column of the main figure."""
     end_columns = {}
     before = columns[columns.index("low") - 1] if "low" in columns else ""
     main = next((column for column in ("value", "weight") if column in columns), before)
