@@ -148,7 +148,7 @@ def translate(error: ErrorDetails, root: type[BaseModel]) -> list[tuple[Key, str
     expected = f"expected: {spot.meaning}" if spot.meaning else ""
     match kind:
         case "default_factory_not_called":
-            return []  # the title defaults to the name; the name's own error is reported
+            return []  # the title needs a valid name, whose own error is reported
         case "refused":
             return [((*spot.key, *key), what, fix) for key, what, fix in limits["refusals"]]
         case "missing":

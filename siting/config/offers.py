@@ -85,11 +85,11 @@ class SiteCosts(Section):
     om_share: Share | None = None
     """yearly operation and maintenance, as a share of the chargers' cost"""
     road_battery_2w: float | None = Field(None, ge=0, le=100)
-    """kWh of batteries on the road for each kWh/day that swap cabinets for two-wheelers can sell;
-    default: the package's figure"""
+    """battery capacity on the road, kWh, for each kWh/day that swap cabinets for two-wheelers can
+    sell; default: the package's figure"""
     road_battery_3w: float | None = Field(None, ge=0, le=100)
-    """kWh of batteries on the road for each kWh/day that swap cabinets for three-wheelers can
-    sell"""
+    """battery capacity on the road, kWh, for each kWh/day that swap cabinets for three-wheelers can
+    sell; default: the package's figure"""
     site_bays: float | None = Field(None, ge=0)
     """bays available at a site whose layer has no `bays` column; default: the figure for its kind
     in the package's table (ASSUMPTION: fuel 8, parking 20, mall 20, street 4 ...)"""

@@ -59,7 +59,7 @@ class LinearDecay(Section):
     full_min: Minutes = Field(0, ge=0, le=240)
     """longest drive, min, at which a kWh counts in full"""
     end_min: Minutes = Field(gt=0, le=240)
-    """drive time at which the line ends, min"""
+    """drive time at which the factor stops falling, min"""
     least: PositiveShare = 0.5
     """factor at the end of the line and beyond"""
 

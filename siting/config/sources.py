@@ -187,8 +187,8 @@ class PeopleZones(Section):
     high_rise_column: Text | None = None
     """column with the share of households in high-rises; default: unknown"""
     ownership_column: Text | None = None
-    """column with vehicles per head, or a proxy, in any unit; cars move to zones with higher
-    values, and the total number of cars stays the same; default: cars follow population"""
+    """column with vehicles per head, or a proxy for that, in any unit; cars move to zones with
+    higher values, and the total number of cars stays the same; default: cars follow population"""
     spread_by: Literal["streets", "buildings", "places"] = "streets"
     """basis for spreading people inside a zone: length of residential streets, footprint of
     buildings, or places"""

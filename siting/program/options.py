@@ -36,7 +36,7 @@ class Options:
         return self.offer[:, -1]
 
     def find(self, offer: Ints) -> Ints:
-        """Return the position of the option equal to each row of `offer`; -1 if there is none."""
+        """Return, for each row of `offer`, the position of the same option; -1 if it is missing."""
         at = {row.tobytes(): n for n, row in enumerate(np.ascontiguousarray(self.offer))}
         rows = np.ascontiguousarray(offer, dtype=self.offer.dtype)
         return np.array([at.get(row.tobytes(), -1) for row in rows], dtype=np.int64)

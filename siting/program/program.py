@@ -601,7 +601,7 @@ class Program:
 
     @cached_property
     def _minutes_apart(self) -> tuple[Floats, ...]:
-        """For each aim that weights minutes by vehicle class, the weight of each class."""
+        """The weight of a minute in each vehicle class, for each aim that has such weights."""
         minutes = (aim.minute_of_classes(self.instance) for aim in self.all_aims)
         return tuple(minute for minute in minutes if minute is not None)
 
