@@ -31,7 +31,7 @@ SOURCES: Mapping[Key, Callable[[Any], Any]] = {
     ("candidates", "exclude"): lambda one: _layers(one),
     ("candidates", "existing"): lambda one: {"path": one},
 }
-# Initial keys of a study without a file.
+# Keys that a study without a configuration file starts with.
 BEGIN: Mapping[str, Any] = {
     "name": "study",
     "download": {"cache_dir": "cache/osmnx"},
@@ -43,12 +43,14 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
     """Return a configuration with the given keys changed, checked as a whole.
 
     `words` has new values by key path (``"reach.cutoff_min"``), or by the key alone if only one
-    section has that key (``cutoff_min``). A dict changes single keys of a section. A list is
-    replaced as a whole, and so is a mapping with names that the user chooses. For the sections in
-    `SOURCES`, the value can also be a file or table. Relative paths start at the working directory.
+    section has that key (``cutoff_min``). A dict changes only the keys that it names.
+    A list is replaced as a whole, and so is a mapping with names that the user chooses. For the
+    sections in `SOURCES`, the value can also be a file or table. Relative paths start at the
+    working directory.
 
     If `config` is None, an empty configuration is changed. `place` writes a table or graph to a
-    file. Raises `ConfigError` with every error by key, or `InputError` with every invalid table.
+    file. Raises `ConfigError` with every error and its key, or `InputError` with every table that
+    is invalid.
     """
     faults: list[Fault] = []
     change: Any = {}
@@ -135,7 +137,7 @@ def _key_of(word: str) -> Key:
 
 
 def _given_whole(change: Any, key: Key) -> Key:
-    """Return the path of the section above the key that `change` gives as a whole; else ()."""
+    """Return the path of a section above `key` that `change` sets as a whole; () if none."""
     for n, name in enumerate(key[:-1], 1):
         change = change.get(str(name), {})
         if not isinstance(change, Mapping):
@@ -180,7 +182,7 @@ def _merged(standing: Any, change: Any) -> Any:
 def _placed(
     value: Any, key: Key, place: Callable[[Key, Any], Path], wrong: list[SitingError]
 ) -> Any:
-    """Return values with tables and graphs replaced by files; collect errors in `wrong`."""
+    """Return values with tables and graphs replaced by file paths; add errors to `wrong`."""
     value = python_value(value)
     if isinstance(value, PLAIN):
         return value

@@ -40,8 +40,8 @@ class Figures(Section):
     """ratio of kwh_km to the energy drawn from the wall per km; below 1 if kwh_km is measured at
     the battery; default: the figure in the table"""
     electric_km_share: Share | None = None
-    """share of the distance driven on electricity; below 1 if some vehicles are plug-in hybrids;
-    default: the figure in the table"""
+    """share of the distance that is driven on electricity; below 1 if some vehicles are plug-in
+    hybrids; default: the figure in the table"""
     home_share: Share | None = None
     """share of the energy charged at home or at a depot, according to surveys of households;
     default: the figure in the table"""
@@ -55,7 +55,7 @@ class Figures(Section):
 
 
 class Wealth(Section):
-    """Relative wealth by place: vehicles move to wealthier places; their number stays the same."""
+    """Relative wealth by place: vehicles move to wealthier places, but their total is the same."""
 
     path: WealthFile
     """single-band GeoTIFF (needs the raster extra) or point layer, such as Meta's Relative Wealth
@@ -63,8 +63,9 @@ class Wealth(Section):
     column: Text = "rwi"
     """layer column that contains the wealth figure"""
     index: bool = False
-    """whether the figures are an index around zero, such as Meta's, whose exponential is used;
-    false: the figures are vehicles per head, or a proxy for vehicles per head, and at least 0"""
+    """whether the figures are an index around zero, such as Meta's; if so, their exponential is
+    used; false: the figures are vehicles per head, or a proxy for vehicles per head, and at least
+    0"""
     nodata: float | None = None
     """value that marks missing data, if the raster does not declare one"""
     source: Source = ""
@@ -129,7 +130,7 @@ class Surfaces(Section):
     poi_weights_csv: CsvFile | None = None
     """table of place weights by OSM tag, in place of the packaged table"""
     road_weights_csv: CsvFile | None = None
-    """table of drivers' readiness to stop by road class, in place of the packaged table"""
+    """table of how readily drivers stop on each road class, in place of the packaged table"""
     trips: int = Field(256, ge=1, le=100_000)
     """number of trip origins in the traffic model"""
     trip_min: Minutes = Field(30, gt=0, le=600)
@@ -142,9 +143,9 @@ class Housing(Section):
     """Effects of renting and high-rise living on home charging, in zones that have such data."""
 
     renting_effect: Share | None = None
-    """share of home charging lost by tenants; default: the figure in the table"""
+    """share of home charging that tenants lose; default: the figure in the table"""
     high_rise_effect: Share | None = None
-    """share of home charging lost by households in high-rises; default: the figure in the table"""
+    """share of home charging that high-rise households lose; default: the figure in the table"""
     survey_renting_share: Share | None = None
     """share of tenants among the households surveyed for home_share; a zone with the same share of
     tenants uses home_share unchanged; default: the figure in the table"""
@@ -191,8 +192,8 @@ class Demand(Section):
     """scenario of the national fleet: nev-2025-30, nev-2019, slow, fast, net-zero-2060 (a
     projection) or a scenario of scenarios_csv; not used if fleet_csv is given"""
     case: Literal["low", "central", "high"] = "central"
-    """which value of every figure's range to use; low: the limit of the range that gives less
-    energy demand; high: the limit that gives more energy demand"""
+    """which value to use from the range of every figure; low: the end of the range that gives less
+    energy demand; high: the end that gives more energy demand"""
     scenarios_csv: CsvFile | None = None
     """table of electric sales shares by scenario, in place of the packaged table"""
     sales_csv: CsvFile | None = None

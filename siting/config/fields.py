@@ -1,8 +1,8 @@
 """The base class of all sections, the field types with their units, and checks of file names.
 
-Values are not converted: ``"12"`` is not 12, and ``yes`` is not true. Only an integer may stand for
-a decimal number. Relative paths are resolved against ``folder`` in the validation context
-``{"folder": Path, "check_files": bool}``.
+Values are not converted: ``"12"`` is not 12, and ``yes`` is not true. The only exception is an
+integer given for a decimal number. Relative paths are resolved against ``folder`` in the
+validation context ``{"folder": Path, "check_files": bool}``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-# LAYER_SUFFIXES and PAKISTAN_WSEN are copied, because importing siting/files.py loads GeoPandas.
+# LAYER_SUFFIXES and PAKISTAN_WSEN are copied here, because importing siting/files.py would load
+# GeoPandas.
 LAYER_SUFFIXES = (".geojson", ".json", ".gpkg", ".parquet", ".csv", ".fgb", ".shp")
 POLYGON_SUFFIXES = tuple(suffix for suffix in LAYER_SUFFIXES if suffix != ".csv")
 PAKISTAN_WSEN = (60.0, 23.0, 78.0, 38.0)
@@ -98,7 +99,7 @@ class Section(BaseModel):
         extra="forbid",
         strict=True,
         allow_inf_nan=False,
-        # Default folders are resolved like those in the file.
+        # Default folders are resolved like the folders that the file names.
         validate_default=True,
         revalidate_instances="always",
         field_title_generator=lambda name, _: name,

@@ -65,7 +65,7 @@ def with_files(config: Config, files: Mapping[Path, Path]) -> Config:
 def with_keys[T: BaseModel](section: T, values: Mapping[str, Any]) -> T:
     """Return a section with the values of some keys replaced, without checking it.
 
-    The keys of sections below are dotted, e.g. ``offers.subsidy.rule``.
+    Keys of subsections are dotted, e.g. ``offers.subsidy.rule``.
     """
     for key, value in values.items():
         name, _, below = key.partition(".")

@@ -40,7 +40,7 @@ class Origins:
 
     file: str  # as the user named it
     lines: dict[Key, int] = field(default_factory=dict)  # line of each key and list item
-    # Keys set by an override, with the key path as the user wrote it.
+    # Keys that an override set, with the key path as the user wrote it.
     overrides: dict[Key, str] = field(default_factory=dict)
 
     def _nearest(self, key: Key) -> Key:
@@ -49,7 +49,7 @@ class Origins:
         return next((part for part in parts if part in self.overrides or part in self.lines), ())
 
     def where(self, key: Key) -> str:
-        """Return where a key was set; for an unknown key, where its innermost known section was."""
+        """Return where a key, or the innermost known section of an unknown key, was set."""
         part = self._nearest(key)
         if part in self.overrides:
             label = self.overrides[part]
@@ -69,7 +69,7 @@ class Spot:
 
     key: Key = ()
     model: type[BaseModel] | None = None  # the section that contains it
-    info: FieldInfo | None = None  # its field; None for a key the section does not know
+    info: FieldInfo | None = None  # its field; None if the section does not know the key
     annotation: Any = None  # the type allowed there
 
     @property
@@ -87,7 +87,7 @@ class Spot:
 def find_spot(location: tuple[str | int, ...], root: type[BaseModel]) -> Spot:
     """Return the position in the schema at which a validation error occurred.
 
-    Members of a union, and marks of invalid keys, are left out of `location`.
+    Parts of `location` that select a union member or mark an invalid key are skipped.
     """
     spot = Spot(annotation=root)
     for part in (part for part in location if part != "[key]"):
@@ -101,7 +101,7 @@ def find_spot(location: tuple[str | int, ...], root: type[BaseModel]) -> Spot:
         else:
             item = _item(spot.annotation)
             notes = (n for n in getattr(item, "__metadata__", ()) if isinstance(n, FieldInfo))
-            # An item without a description inherits that of its list or mapping.
+            # An item without a description takes the description of its list or mapping.
             info = next((note for note in notes if note.description), spot.info)
             spot = replace(spot, key=(*spot.key, part), info=info, annotation=item)
     return spot
@@ -148,7 +148,7 @@ def translate(error: ErrorDetails, root: type[BaseModel]) -> list[tuple[Key, str
     expected = f"expected: {spot.meaning}" if spot.meaning else ""
     match kind:
         case "default_factory_not_called":
-            return []  # the title defaults to the name; the name's own error is reported
+            return []  # the title needs a valid name, whose own error is reported
         case "refused":
             return [((*spot.key, *key), what, fix) for key, what, fix in limits["refusals"]]
         case "missing":

@@ -62,7 +62,7 @@ class MoneyRange(Section):
 
 
 class CityOfNation(MoneyRange):
-    """One city: its configuration, and its floors and limits within the nation."""
+    """One city: its configuration, and the floor and ceiling on its public money."""
 
     config: YamlFile
     """the city's configuration, which is a study"""
@@ -201,7 +201,7 @@ def _one_or_the_other(config: NationConfig, today: date | None) -> Iterator[Refu
 def _in_years(city: Config, nation: NationConfig) -> Config:
     if nation.years is None:
         return city
-    # The default rule, `need`, cannot be divided by year.
+    # Money under the default rule, `need`, cannot be divided by year.
     rule = city.offers.subsidy.rule or "share"
     return with_keys(city, {"program.years": nation.years, "offers.subsidy.rule": rule})
 

@@ -85,16 +85,16 @@ class SiteCosts(Section):
     om_share: Share | None = None
     """yearly operation and maintenance, as a share of the chargers' cost"""
     road_battery_2w: float | None = Field(None, ge=0, le=100)
-    """kWh of batteries on the road for each kWh/day that swap cabinets for two-wheelers can sell;
-    default: the package's figure"""
+    """battery capacity on the road, kWh, for each kWh/day that swap cabinets for two-wheelers can
+    sell; default: the package's figure"""
     road_battery_3w: float | None = Field(None, ge=0, le=100)
-    """kWh of batteries on the road for each kWh/day that swap cabinets for three-wheelers can
-    sell"""
+    """battery capacity on the road, kWh, for each kWh/day that swap cabinets for three-wheelers can
+    sell; default: the package's figure"""
     site_bays: float | None = Field(None, ge=0)
     """bays available at a site whose layer has no `bays` column; default: the figure for its kind
     in the package's table (ASSUMPTION: fuel 8, parking 20, mall 20, street 4 ...)"""
     line_detour: float | None = Field(None, ge=1, le=10)
-    """length of an 11 kV line, as a multiple of the straight distance"""
+    """length of an 11 kV line, as a multiple of the straight-line distance"""
     contingency_share: Share | None = None
     """contingency, as a share of the cost of chargers, grid works, civil works and design"""
     design_share: Share | None = None
@@ -117,7 +117,7 @@ HURDLE_SHARE = 0.7
 
 
 class Hurdle(Section):
-    """The hurdle of a business case with public money, under the `need` and `gap` rules."""
+    """The hurdle that a subsidised station must clear under the `need` and `gap` rules."""
 
     sales_share: PositiveShare | None = None
     """share of its planned sales at which a station must break even; default: 0.7, or 1 if
@@ -147,8 +147,8 @@ class Subsidy(Section):
     """The budget's share of a station's cost; the investor pays the rest."""
 
     charger_share: Share = 0.5
-    """share of the chargers' cost that the budget pays; ASSUMPTION, as no rule for a station is
-    published"""
+    """share of the chargers' cost that the budget pays; ASSUMPTION, as no published rule
+    sets this share"""
     grid_share: Share = 0.8
     """share of the grid works' cost that the budget pays; ASSUMPTION, as in India's PM E-DRIVE"""
     fee_share: Share = 0.0
@@ -220,10 +220,10 @@ class Offers(Section):
     """named sets of chargers that can be built at a site; each gives the number of chargers of each
     type; default: no sets, so the plan chooses among sizes"""
     sizes: Sizes | None = None
-    """allowed numbers of chargers at a site, by charger type; a size combines them, with at most
-    one type per charger group; sizes are added to the configurations if both are given; default if
-    there are no configurations: lev_3 4, 8, 12, 16, 24, 32, 48, 64; ac_22 2, 4; dc_60 1, 2, 3, 4;
-    dc_120 1, 2, 4; dc_180 1, 2, 4"""
+    """allowed numbers of chargers at a site, by charger type; a size combines these, with at
+    most one type per charger group; sizes are added to the configurations if both are given;
+    default if there are no configurations: lev_3 4, 8, 12, 16, 24, 32, 48, 64; ac_22 2, 4; dc_60
+    1, 2, 3, 4; dc_120 1, 2, 4; dc_180 1, 2, 4"""
     least_ports: int = Field(0, ge=0, le=1000)
     """minimum number of ports of a size; 0: any number"""
     table_csv: CsvFile | None = None
@@ -244,7 +244,7 @@ class Offers(Section):
     service: Service = Service()
     """part of a charger's output that counts as capacity"""
     costs: SiteCosts = SiteCosts()
-    """civil works, land, bays and upkeep"""
+    """costs of civil works, land, bays and upkeep"""
     existing_policy: Literal["keep", "extend", "ignore"] = "keep"
     """treatment of existing stations; keep: leave them unchanged; extend: allow extensions; ignore:
     plan as if there were none"""

@@ -46,7 +46,7 @@ class StepDecay(Section):
     """Step decay: a kWh counts less beyond given drive times."""
 
     kind: Literal["step"]
-    """in steps"""
+    """decay in steps"""
     factors: Mapping[MinutesKey, PositiveShare] = Field(min_length=1)
     """factors, each with the drive time (min) from which it applies"""
 
@@ -55,17 +55,17 @@ class LinearDecay(Section):
     """Linear decay: a kWh counts less the longer the drive."""
 
     kind: Literal["linear"]
-    """along a straight line"""
+    """decay along a straight line"""
     full_min: Minutes = Field(0, ge=0, le=240)
     """longest drive, min, at which a kWh counts in full"""
     end_min: Minutes = Field(gt=0, le=240)
-    """drive time at which the line ends, min"""
+    """drive time at which the factor stops falling, min"""
     least: PositiveShare = 0.5
     """factor at the end of the line and beyond"""
 
 
 class ExponentialDecay(Section):
-    """Exponential decay: a kWh counts exp(-minutes / scale)."""
+    """Exponential decay: a kWh counts as exp(-minutes / scale)."""
 
     kind: Literal["exponential"]
     """exp(-minutes / scale)"""
@@ -74,7 +74,7 @@ class ExponentialDecay(Section):
 
 
 class GaussianDecay(Section):
-    """Gaussian decay: a kWh counts exp(-minutes² / (2 sigma²))."""
+    """Gaussian decay: a kWh counts as exp(-minutes² / (2 sigma²))."""
 
     kind: Literal["gaussian"]
     """exp(-minutes² / (2 sigma²))"""
@@ -91,7 +91,7 @@ class GridZones(Section):
     """Zones as large squares of a grid."""
 
     kind: Literal["grid"]
-    """squares"""
+    """squares of a grid"""
     size_m: Metres = Field(2000, ge=100, le=100_000)
     """edge of a zone, m"""
 
@@ -129,17 +129,17 @@ class LeastCost(Section):
 
 
 class LeastGain(Section):
-    """The least gain required of public money; a station with a smaller gain is not built."""
+    """The least gain that public money must bring; a station that brings less is not built."""
 
     per_million: Annotated[
         float, Field(json_schema_extra={"unit": "kWh/day, people or sessions/day per PKR m"})
     ] = Field(10.0, ge=0, le=1e9)
-    """least gain from PKR 1 m, in the unit of the objective; 0: no limit; a gain of 10
+    """least gain that PKR 1 m must bring, in the unit of the objective; 0: no limit; a gain of 10
     kWh/day means PKR 27 of public money per kWh over ten years, about the cost of the energy;
     ASSUMPTION"""
     per_million_by_year: Mapping[YearKey, Annotated[float, Field(ge=0, le=1e9)]] | None = None
-    """least gain by the year in which money is drawn, in place of per_million; only with
-    program.years and `rule: always`"""
+    """least gain that PKR 1 m must bring, by the year in which the money is drawn, in place of
+    per_million; only with program.years and `rule: always`"""
     rule: Literal["within_gap", "always"] = "within_gap"
     """within_gap: stations with a smaller gain are removed, as long as the plan stays within
     solver.gap. With years, or if public money follows the business case, no station is removed, but
@@ -204,7 +204,7 @@ class Scenarios(Section):
     alpha: InnerShare = Field(0.8, gt=0, lt=1)
     """share of outcomes that cvar leaves out; the best outcomes are left out first"""
     cvar_of: Literal["unserved", "served"] = "unserved"
-    """outcome that cvar counts"""
+    """outcome that cvar averages: the worth left unserved, or the worth served"""
 
     def _refusals(self) -> Iterator[Refusal]:
         total = sum(future.probability for future in self.of.values())
@@ -265,7 +265,7 @@ class Density(Section):
 
     square_km: Kilometres = Field(gt=0, le=1000)
     """edge of a square, km; squares without a candidate do not count; Pakistan's NEVP of 2019 and
-    India's guidelines of 2022 set 3; India's guidelines of 2024 set 1 in towns by 2030"""
+    India's guidelines of 2022 set 3 km; India's guidelines of 2024 set 1 km in towns by 2030"""
 
 
 class Corridors(Section):
@@ -293,7 +293,7 @@ class Mandate(Section):
     column: Text
     """column of the candidate layers that names the owner: brand, operator"""
     share: PositiveShare
-    """share of each owner's places, rounded up"""
+    """share of each owner's places that must have a station; the number is rounded up"""
     by: Text | None = None
     """column with the name of each place's area, such as `province`; the share applies in each
     area; default: one area"""
@@ -323,9 +323,9 @@ class Limits(Section):
     areas: AreaEnvelopes | None = None
     """parts of the budget reserved for areas; default: none"""
     at_least: Mapping[TableName, AtLeast] = Field({})
-    """minimum numbers of stations among given sites; you name each rule"""
+    """minimum numbers of stations among given sites; you choose the name of each rule"""
     mandates: Mapping[TableName, Mandate] = Field({})
-    """shares of owners' places that must have a station; you name each rule"""
+    """shares of owners' places that must have a station; you choose the name of each rule"""
     split: Mapping[TableName, PositiveShare] = Field({})
     """share of the budget by charger group, e.g. {lev: 0.3, dc: 0.5}; each share is reserved for
     its group, which draws on nothing else; all other groups draw on the rest"""
@@ -394,8 +394,8 @@ class Program(Section):
     budget_pkr: Rupees = Field(ge=0, le=1e14)
     """total public money that may be spent, PKR"""
     min_served_share: Share = 0.0
-    """minimum share of the demand served; if no plan serves this share, the run stops and reports
-    the conflict"""
+    """minimum share of the demand that must be served; if no plan serves this share, the run stops
+    and reports the conflict"""
     objective: Literal["energy", "people", "sessions"] = "energy"
     """what the plan maximises: the energy, people or sessions served"""
     decay: Decay | None = None
@@ -411,7 +411,7 @@ class Program(Section):
     class_floors: Mapping[Text, Share] = Field({})
     """minimum share of demand served for individual vehicle classes, by name"""
     floors_in: Literal["last", "every"] = "last"
-    """years in which floors and fairness apply, in every scenario"""
+    """years in which floors and fairness apply; they apply in every scenario"""
     fairness: Literal["none", "max_min"] = "none"
     """max_min: maximise the lowest share served in any zone, then the total served"""
     least_cost: LeastCost | None = None
@@ -422,12 +422,12 @@ class Program(Section):
     or cvar criterion; each aim keeps the values that earlier aims reached"""
     then: LaterAims | None = None
     """later aims in order; each chooses among plans of equal value (within a fifth of solver.gap);
-    most_worth: the objective; least_money: public money; shortest_drives: the drives, without more
-    public money unless least_gain is 0; least_cost_to_all: the yearly cost of stations and drivers'
-    time; default: least_cost_to_all, but no later aim if decay already counts drives or the method
-    is greedy"""
+    most_worth: maximise the objective; least_money: minimise public money; shortest_drives:
+    minimise drives, without more public money unless least_gain is 0; least_cost_to_all: minimise
+    the yearly cost of stations and drivers' time; default: least_cost_to_all, but no later aim if
+    decay already counts drives or the method is greedy"""
     least_gain: LeastGain = LeastGain()
-    """minimum gain required of each further PKR 1 m; money with a smaller gain is not spent"""
+    """minimum gain that each further PKR 1 m must bring; money that brings less is not spent"""
     years: Years | None = None
     """a multi-year plan; default: one year"""
     scenarios: Scenarios | None = None

@@ -29,7 +29,7 @@ def load(
     *,
     check_files: bool = True,
 ) -> Config:
-    r"""Return the checked configuration in a YAML file, with absolute paths.
+    r"""Return the configuration in a YAML file, checked and with absolute paths.
 
     Parameters
     ----------
@@ -79,9 +79,10 @@ def load_as[T: BaseModel](
     also: Callable[[T | None, Mapping[str, Any], set[Key]], Wrong],
     check_files: bool = True,
 ) -> T:
-    """Return the content of a YAML file as a model of sections; see `load`.
+    """Return the content of a YAML file as a checked instance of `model`; see `load`.
 
-    `also` returns further errors, given the model (None if invalid), the data and the invalid keys.
+    `also` returns further errors, given the instance (None if invalid), the data and the faulty
+    keys.
     """
     path, overrides = Path(path), listed("overrides", overrides)
     data, origins, faults = _read_file(path, model)

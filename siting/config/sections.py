@@ -59,9 +59,9 @@ class Download(Section):
     """Servers from which roads and points of interest are downloaded."""
 
     overpass_url: Address = "https://overpass-api.de/api"
-    """Overpass server; the public one by default"""
+    """Overpass server; default: the public server"""
     nominatim_url: Address = "https://nominatim.openstreetmap.org/"
-    """Nominatim server; the public one by default"""
+    """Nominatim server; default: the public server"""
     timeout_s: WholeSeconds = Field(180, ge=1, le=3600)
     """longest wait for a response from the server, s; default: OSMnx's timeout"""
     retries: int = Field(3, ge=0, le=20)
@@ -173,7 +173,7 @@ class Award(Section):
     """The rules of `siting award` for bidders."""
 
     caps: Mapping[TableName, Cap] = Field({})
-    """limits on the winning bids of a bidder, province or zone; you name each limit"""
+    """limits on the winning bids of a bidder, province or zone; you choose each limit's name"""
     reserve_share: PositiveShare = 1.0
     """reserve price of a bid: the maximum amount it may ask for, as a share of its cost"""
     reserve_pkr_kw: RupeesKw | None = Field(None, ge=0, le=1e9)

@@ -45,14 +45,14 @@ class RoadsPlace(Section):
     kind: Literal["place"]
     """roads of a named place"""
     query: Text
-    """name in Nominatim, e.g. "Saddar, Karachi, Pakistan"; only roads inside the outline of this
-    place are used"""
+    """name of the place in Nominatim, e.g. "Saddar, Karachi, Pakistan"; only roads inside the
+    outline of this place are used"""
     licence: Licence = OSM_LICENCE
     attribution: Attribution = OSM_ATTRIBUTION
 
 
 class RoadsBbox(Section):
-    """Roads inside a box of degrees, downloaded from OpenStreetMap through OSMnx."""
+    """Roads inside a box of longitude and latitude, downloaded from OpenStreetMap through OSMnx."""
 
     kind: Literal["bbox"]
     """roads inside a box"""
@@ -106,8 +106,8 @@ class RoadsFile(Section):
     kind: Literal["file"]
     """roads from a file"""
     path: RoadFile
-    """OSM file (PBF or XML), GraphML file from OSMnx, or network of this package in Parquet; XML
-    may be compressed (gz, bz2); a Parquet network keeps its own speeds"""
+    """OSM file (PBF or XML), GraphML file from OSMnx, or Parquet network that this package saved;
+    XML may be compressed (gz, bz2); a Parquet network keeps its own speeds"""
     clip: PolygonFile | None = None
     """layer file with a polygon; roads outside it are left out; default: all roads of the file"""
     licence: Licence = ""
@@ -134,7 +134,7 @@ RoadSource = RoadsPlace | RoadsBbox | RoadsPolygon | RoadsFile
 
 
 class PeoplePoints(Section):
-    """People from a layer of points or polygons; cells share a polygon's people by area."""
+    """People from a layer of points, or of polygons that are divided among cells by area."""
 
     kind: Literal["points"]
     """people at the points, or in the polygons, of a layer file"""
@@ -187,8 +187,8 @@ class PeopleZones(Section):
     high_rise_column: Text | None = None
     """column with the share of households in high-rises; default: unknown"""
     ownership_column: Text | None = None
-    """column with vehicles per head, or a proxy, in any unit; cars move to zones with higher
-    values, and the total number of cars stays the same; default: cars follow population"""
+    """column with vehicles per head, or a proxy for that, in any unit; cars move to zones with
+    higher values, and the total number of cars stays the same; default: cars follow population"""
     spread_by: Literal["streets", "buildings", "places"] = "streets"
     """basis for spreading people inside a zone: length of residential streets, footprint of
     buildings, or places"""
@@ -373,8 +373,8 @@ class SitesParcels(Section):
     kind_column: Text | None = None
     """column with each parcel's kind; default: site_kind for all parcels"""
     min_area_m2: Annotated[float, Field(json_schema_extra={"unit": "m2"})] = Field(200, ge=0)
-    """minimum area of a parcel, m2; smaller parcels are left out and listed; ASSUMPTION, about six
-    car bays with their aisle"""
+    """minimum area of a parcel, m2; smaller parcels are left out and listed; ASSUMPTION, about
+    the area of six car bays with their aisle"""
     source: Source = ""
     licence: Licence = ""
 

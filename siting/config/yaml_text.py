@@ -79,7 +79,7 @@ class Slip:
 
 @dataclass
 class Document:
-    """The content of YAML text: plain values, the line of each key and list item, and slips."""
+    """The content of YAML text: plain values, the line of each key and list item, and problems."""
 
     value: Any = None
     lines: dict[Key, int] = field(default_factory=dict)
@@ -144,9 +144,9 @@ def write(value: Any, *, one_line: bool = False) -> str:
 def _value(document: Document, node: yaml.Node, key: Key, above: tuple[int, ...]) -> Any:
     """Return the value of a node; add its lines and slips to `document`.
 
-    `above` are the nodes that contain it.
+    `above` has the ids of the nodes that contain it.
     """
-    # Each value except the outermost has a line.
+    # `lines` has one entry for each value read so far, except the outermost.
     if len(document.lines) >= MAX_VALUES:
         raise _broken(node, f"more than {MAX_VALUES:,} values, with aliases expanded")
     if id(node) in above:

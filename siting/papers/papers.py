@@ -1,7 +1,7 @@
 """Fill in each paper from a run. Fields that the run cannot fill become marked blanks.
 
-The headings of the PC-I follow the Planning Commission's form of 2005 for infrastructure. The four
-kinds of objective are those of 2024.
+The headings of the PC-I follow the Planning Commission's form of 2005 for infrastructure. Since
+2024, the form asks for four kinds of objective, which the paper lists.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def write_paper(
         power company for each station; ``licence``: NEECA's file for each station; ``tender``: the
         annexes of a tender that is divided into lots.
     out
-        The new file; by default ``RUN-KIND.docx`` beside the folder.
+        The new file; by default ``RUN-KIND.docx`` beside the run folder.
     lots
         Required for a tender: a folder that `siting lots` wrote from the same run.
 
@@ -199,7 +199,7 @@ def _pc1(word: Word, run: _Run) -> None:
     word.say(f"Budget of the plan: PKR {facts['budget_pkr']:,.0f}. ", Blank("source of the money"))
     word.head("11. Project benefits and analysis")
     weak, sales = (stations["lacking_pkr"] > 0).sum(), subsidy_of(study.config).held_to.sales_share
-    # Without the hurdle, "need support" would contradict a net present value above 0.
+    # If the text omitted the hurdle, "need support" would contradict an NPV above 0.
     hurdle = f" at {sales:.0%} of their planned sales" if sales < 1 else ""
     word.table(
         ("Benefit", "Of the run"),
@@ -214,7 +214,7 @@ def _pc1(word: Word, run: _Run) -> None:
     word.head("12. Implementation schedule and results-based indicators")
     stand = [(year, stations[stations["year"] <= year]) for year in sorted(set(stations["year"]))]
     word.table(
-        # As in the load applications and the tender: the plan counts the energy of the whole year.
+        # The date is 1 January, because the plan counts the energy of the whole year.
         ("By 1 January", "Stations", "Ports", "kW", "Reached"),
         [(str(year), f"{len(there)}", f"{there['ports'].sum():,.0f}",
           f"{there['power_kw'].sum():,.0f}", Blank("observed")) for year, there in stand],
@@ -270,8 +270,8 @@ def _load(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
         ("applicant", Blank("name, CNIC or NTN, address, telephone")),
         ("purpose", "charging of electric vehicles"),
         ("chargers' rated power, kW", f"{row['power_kw']:,.1f}"),
-        # The connection, its deposit and its fixed charges are for this load. It is rounded up,
-        # so that the load that is sanctioned as requested suffices.
+        # The connection, its deposit and its fixed charges are based on this load. The load is
+        # rounded up, so that the load requested is never too small.
         ("load requested, kW", f"{math.ceil(row['load_kw'] * 100 - 1e-6) / 100:,.2f}"),
         ("of which existing, kW", f"{row['standing_kw']:,.2f}"),
         ("phases", "three"), ("voltage", voltage), ("nearest 11 kV point", line),
@@ -333,7 +333,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
     lacking = float(parted.lots["lacking_pkr"].sum())
     basis = []
     if lacking > float(parted.lots["ceiling_pkr"].sum()) + 1:
-        # The ceilings assume the planned sales, but the plan's public money assumes fewer.
+        # The ceilings assume the planned sales, but the plan's public money assumes lower sales.
         other = f"at the plan's hurdle: PKR {lacking:,.0f} in all, lacking_pkr of lots.csv"
         basis = [("basis of the ceilings", Blank(f"planned sales, as listed, or {other}"))]
     word.head("Conditions")
@@ -360,7 +360,8 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
     word.say(f"Where a station's figures come from: siting trace {run.path.name} STATION.")
 
 
-# Title and writer of each paper. The writer of a tender also takes the folder of lots.
+# The title of each paper, and the function that writes it. The function for a tender also takes the
+# folder of lots.
 KINDS: dict[str, tuple[str, Callable[..., None]]] = {
     "pc1": ("PC-I", _pc1),
     "load": ("Load applications", _forms(_load, "the form of the Consumer Service Manual")),

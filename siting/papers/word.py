@@ -27,7 +27,7 @@ type Text = str | Blank
 
 
 class Word:
-    """A Word file under construction."""
+    """A Word file that is being written."""
 
     def __init__(self, title: str, note: str) -> None:
         with needs_extra("papers", "python-docx", "is needed to write papers"):
@@ -49,7 +49,7 @@ class Word:
         _fill(self._file.add_paragraph(), texts)
 
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[Text]]) -> None:
-        """Write a table, with numbers aligned right."""
+        """Write a table, with numbers aligned to the right."""
         rows = [list(heads), *map(list, rows)]
         table = self._file.add_table(len(rows), len(heads), style="Light Grid Accent 1")
         for cells, row in zip(table.rows, rows, strict=True):

@@ -8,14 +8,15 @@ year times the probability of its scenario).
 `MostWorth`        ``max  sum of w_s a_ij v_is x_ijs``: energy, people or sessions, weighted by
                    year and probability (`siting.program.slices`), with or without decay
 `NetWorth`         ``max  sum of w_s a_ij v_is x_ijs  -  g M``: worth minus a charge ``g`` on each
-                   rupee of money ``M`` (Everett's price of the budget). Stations that bring less
-                   than ``g`` per rupee are not built. With years the charge is
+                   rupee of money ``M`` (Everett's price of the budget). A station that brings less
+                   worth than ``g`` per rupee is not built. With years, the charge is
                    ``sum of g_t (M_t - M_t-1)``, where ``M_t`` is the money drawn up to year ``t``
-`LeastMoney`       ``min`` public money drawn, or total cost
+`LeastMoney`       ``min M``: the public money drawn, or the total cost
 `WorstShare`       ``max  t``  with  ``t D_gs <= sum of x_ijs over i in g, j``  for each group
                    ``g`` of demand rows, where ``D_gs`` is the demand of the group
 `LeastRegret`      ``min  r``  with  ``r >= b_k - S_k``  for each scenario ``k``, where ``b_k`` is
-                   the highest worth of any plan in ``k`` and ``S_k`` the worth of this plan
+                   the highest worth that any plan reaches in ``k``, and ``S_k`` is the worth that
+                   this plan reaches there
 `Tail`             ``max  u - 1/(1-a) sum of p_k v_k``  with  ``v_k >= u - (S_k - c_k)``: the mean
                    of ``S_k - c_k`` over the worst scenarios, whose probabilities ``p_k`` sum to
                    ``1 - a``. For the worth served, ``c_k`` is 0. For the worth unserved, ``c_k``
@@ -59,7 +60,7 @@ TailOf = Literal["unserved", "served"]
 Terms = tuple[Ints, Floats]
 # A function of the worth in each scenario (first axis); larger values are better.
 Goal = Callable[[Floats], Floats]
-# Names, in tables and messages, of the two parts of the cost to all.
+# The two parts of the cost to all, as tables and messages name them.
 STATIONS, DRIVERS_TIME = "stations", "drivers' time"
 _WORTH = r"\sum_{ijs} w_s a_{ij} v_{is} x_{ijs}"
 
@@ -100,16 +101,16 @@ class Aim(ABC):
     """An aim of a plan. Other packages read its attributes and never test its class."""
 
     name: ClassVar[str]  # name in proofs
-    kind: ClassVar[str]  # name in an account (`siting.verify.AimKind`)
+    kind: ClassVar[str]  # name in the recount (`siting.verify.AimKind`)
     formula: ClassVar[str]  # in LaTeX
-    words: ClassVar[str]  # in planners' terms
-    own_unit: ClassVar[str | None] = None  # unit of the value; None: unit of worth
+    words: ClassVar[str]  # description for planners
+    own_unit: ClassVar[str | None] = None  # unit of the value; None: the unit of worth
     of_worth: ClassVar[bool] = False  # the value is the worth served, possibly minus a charge
     is_plain_worth: ClassVar[bool] = False  # the value is the worth served and nothing else
     of_money: ClassVar[bool] = False  # the value is money
     of_drives: ClassVar[bool] = False  # the value depends on drive times
     of_scenarios: ClassVar[bool] = False  # the value is a function of the worth in each scenario
-    of_stations: ClassVar[bool] = False  # the value includes the cost of stations and of drives
+    of_stations: ClassVar[bool] = False  # the value is the cost of stations plus drivers' time
     from_best: ClassVar[bool] = False  # the value is relative to the best value in each scenario
     best: tuple[float, ...] = ()
     groups: tuple[Floor, ...] = ()  # groups of demand whose shares the aim compares
@@ -130,7 +131,7 @@ class Aim(ABC):
         return self.from_best and not self.best
 
     def with_best(self, best: tuple[float, ...]) -> Aim:
-        """Return the aim with the best value of each scenario; by default, the same aim."""
+        """Return the aim with the given best values; by default, the aim itself."""
         return self
 
     def unit(self, worth_unit: str) -> str:
@@ -154,13 +155,13 @@ class Aim(ABC):
         return np.zeros(0, dtype=np.int64), np.zeros(0)
 
     def minute_of_classes(self, instance: Instance) -> Floats | None:
-        """Return the weight of a minute for each vehicle class; None if drives do not matter."""
+        """Return the weight of a minute for each vehicle class; None if all weights are equal."""
         return None
 
     def goal(self, layout: Layout) -> Goal | None:
-        """Return the aim without money, as a function of the worth in each scenario.
+        """Return the aim, less its money terms, as a function of the worth in each scenario.
 
-        None if the aim depends on anything else.
+        Return None if the aim depends on anything other than worth and money.
         """
         chance = layout.probabilities
         return (lambda worth: np.tensordot(chance, worth, axes=1)) if self.of_worth else None
@@ -333,7 +334,7 @@ class LeastRegret(Aim):
 
 @dataclass(frozen=True)
 class Tail(Aim):
-    """An aim that improves the mean of the worst share ``1 - alpha`` of outcomes (CVaR)."""
+    """An aim that improves the mean of the worst outcomes: a share ``1 - alpha`` (CVaR)."""
 
     name = "best tail"
     kind = "tail"
@@ -459,9 +460,10 @@ AIMS: tuple[type[Aim], ...] = (
 def least_cost_to_all(
     instance: Instance, cost_pkr_year: Mapping[str, float], pkr_kwh_min: Mapping[str, float]
 ) -> LeastCostToAll:
-    """Return the aim of the lowest cost to all for an instance; existing stations add no cost.
+    """Return the aim of least cost to all (stations plus drivers' time) for an instance.
 
-    Raises `InputError` if an offer or class has no figure, or a figure is invalid.
+    Existing stations add no cost. Raises `InputError` if an offer or class has no figure, or a
+    figure is invalid.
     """
     named, standing = instance.offer_ids.astype(str), instance.offer_existing
     cost = {str(k): float(v) for k, v in cost_pkr_year.items()}

@@ -5,9 +5,9 @@ near the stretch::
 
     sum of z_o over the offers of all sites of J_a   >=  1          for each area a
 
-An existing station satisfies its row. Squares without a candidate are left out. A road is cut into
-equal stretches, none longer than the configured length. Two neighbouring stations on a road are
-therefore at most two stretches apart.
+An existing station satisfies the row of its area. Squares without a candidate are left out. A road
+is cut into equal stretches, none longer than the configured length. Two neighbouring stations on a
+road are therefore at most two stretches apart.
 
 A minimum power per vehicle is another lower limit::
 
@@ -36,8 +36,8 @@ from siting.program.obligations import offers_left
 def squares(points: gpd.GeoSeries, square_m: float) -> pd.Series:
     """Return the name of the square that contains each point, indexed like the points.
 
-    Coordinates are in metres. ``square 1 km E2 N1`` is the second from the west and the first from
-    the south, counted from the outermost points.
+    Coordinates are in metres. Squares are counted from the outermost points: ``square 1 km E2 N1``
+    is the second square from the west and the first from the south.
 
     >>> at = gpd.GeoSeries(gpd.points_from_xy([10.0, 1200.0], [0.0, 0.0]), crs=32642)
     >>> squares(at, 1000.0).tolist()
@@ -92,10 +92,10 @@ def one_in_each(
     where: str,
     forbidden: Collection[str] = (),
 ) -> tuple[Limit, ...]:
-    """Return one limit per area: at least one station, existing or new, at its sites.
+    """Return, for each area, a limit that requires at least one station at the area's sites.
 
-    `kind` is the kind of area, e.g. ``square``. `where` is the place that errors name. Nothing may
-    be built at the sites in `forbidden`.
+    Existing and new stations count. `kind` is the kind of area, e.g. ``square``. `where` is the
+    place that error messages name. Nothing may be built at the sites in `forbidden`.
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "existing": [False, False], "reason": ["", ""]})
@@ -121,9 +121,10 @@ def one_in_each(
 def power(
     offers: pd.DataFrame, power_kw: Mapping[str, float], at_least_kw: float, name: str
 ) -> Limit:
-    """Return the limit of at least `at_least_kw` of charging power, existing stations included.
+    """Return a limit that requires at least `at_least_kw` of power, existing stations included.
 
-    `power_kw` is the power of each offer (kW), by ``offer_id``; missing offers have no power.
+    `power_kw` is the charging power of each offer (kW), by ``offer_id``. An offer that it lacks
+    counts as 0 kW.
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"]})
     >>> power(offers, {"a": 60.0}, 50.0, "1.3 kW a car")

@@ -1,8 +1,8 @@
 """Kept envelopes: parts of the budget that are reserved for particular chargers.
 
 Of the budget ``B``, the money ``E_k`` is reserved for the chargers ``k``, which may also draw on
-the rest of the budget. Chargers ``k`` draw ``D_k``, and all chargers draw ``D``. The money drawn
-beyond the envelopes must fit into the rest of the budget::
+the rest of the budget. Chargers ``k`` draw the money ``D_k``, and all chargers together draw ``D``.
+The money drawn beyond the envelopes must fit into the rest of the budget::
 
     D - sum of D_k  +  sum of max(0, D_k - E_k)  <=  B - sum of E_k
 
@@ -11,8 +11,8 @@ This is equivalent to one row for each non-empty set ``T`` of envelopes::
     D - sum of D_k over k in T      <=  B - sum of E_k over k in T
 
 If an envelope is also a ceiling (``D_k <= E_k``), the rows of sets ``T`` without it are redundant.
-``D_k`` is a share of each rupee drawn, so every row is a limit per rupee. A split of the whole
-budget by charger group is a set of envelopes that are both ceilings and reserves.
+A fixed share of an offer's money counts as ``D_k``, so every row is a limit per rupee. To split
+the whole budget by charger group, make each group's envelope both a ceiling and a reserve.
 
 Source: D. Gale: The Theory of Linear Economic Models, McGraw-Hill 1960, chapter 5 (a flow from
 supplies to demands exists if each set of demands fits into the supplies open to it).
@@ -37,10 +37,10 @@ def earmarks(
 ) -> tuple[Limit, ...]:
     """Return the limits that reserve money for envelopes (PKR).
 
-    `shares` is the share (0 to 1) of each offer's subsidy that pays for an envelope's chargers, by
-    envelope. The shares of one offer sum to at most 1. Each envelope keeps `kept_pkr` (PKR) and
-    the share `of_budget` (0 to 1) of the budget. `offer_ids` are all offers. `ceilings` are the
-    envelopes that are also ceilings.
+    For each envelope, `shares` has the share (0 to 1) of each offer's subsidy that pays for the
+    envelope's chargers. The shares of one offer sum to at most 1. Each envelope keeps `kept_pkr`
+    (PKR) plus the share `of_budget` (0 to 1) of the budget. `offer_ids` are all offers. `ceilings`
+    names the envelopes that are also ceilings.
 
     >>> from siting.program.limits import with_more_money
     >>> bikes = {"a": 1.0, "b": 0.25}
@@ -56,7 +56,7 @@ def earmarks(
         among = sorted([*always, *some])
         others = {o: 1 - sum(shares[k].get(o, 0.0) for k in among) for o in offer_ids}
         use = {o: share for o, share in others.items() if share > settings.EXACT}
-        if among and use:  # a row that no offer uses limits nothing
+        if among and use:  # a row without offers limits nothing
             name, kept = f"all but {' and '.join(among)}", -sum(kept_pkr[k] for k in among)
             rest = 1 - sum(follows.get(k, 0.0) for k in among)
             limits.append(Limit(name, "envelope", "PKR", kept, use, per_rupee=True, of_budget=rest))

@@ -1,10 +1,10 @@
-"""Floors: minimum shares of demand to serve in the city, its zones or its vehicle classes.
+"""Floors: the least share of demand to be served in the city, a zone or a vehicle class.
 
 ::
 
     sum of x_ijs over i in g, j  >=  phi_g D_gs                  for each floor g and its slices s
 
-where ``D_gs`` is the demand of group ``g`` in slice ``s`` (kWh/day), in reach or not.
+where ``D_gs`` is all demand of group ``g`` in slice ``s`` (kWh/day), whether in reach or not.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def groups_of(
     """Return a mask over the demand rows for each group of a partition, by name.
 
     `of` is None for the city, ``"class"`` for vehicle classes, ``"zone"`` for `zones`, or a series
-    of group names by ``demand_id`` (blank or absent: no group).
+    of group names by ``demand_id``. A row whose name is blank or absent is in no group.
     """
     if of is None:
         return {CITY: np.ones(len(instance.demand_ids), dtype=bool)}
@@ -99,7 +99,7 @@ def floors_of(
     when: When = "last",
     zones: pd.Series | None = None,
 ) -> tuple[Floor, ...]:
-    """Return the floors of a partition's groups, without those whose share is 0."""
+    """Return a floor for each group of a partition whose required share is above 0."""
     groups = groups_of(instance, of, zones)
     shares = dict(share) if isinstance(share, Mapping) else dict.fromkeys(groups, share)
     unknown = sorted(set(shares) - set(groups))

@@ -30,7 +30,7 @@ Names = npt.NDArray[np.object_]
 
 
 class ReadOnlyArrays:
-    """A dataclass whose arrays are read-only, because several users share them."""
+    """A dataclass whose arrays are read-only, because several objects share them."""
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
@@ -54,14 +54,15 @@ class Instance(ReadOnlyArrays):
     cell_ids
         The cells with demand.
     site_ids
-        The sites of `offer_ids`, sorted by id.
+        The sites of the offers, sorted by id.
     offer_ids, offer_site, offer_capacity, offer_cost, offer_subsidy, offer_existing
         The offers that exist or can be built: id, position of the site, capacity by charger group
         (kWh/day), cost and subsidy (PKR), and whether the offer is an existing station.
     offer_bundle, offer_opens
         Bundle of each offer (blank: none), and the year in which the offer must open (0: any year).
     reach_start, reach_site, reach_min
-        Cell ``i`` reaches ``reach_site[reach_start[i]:reach_start[i + 1]]`` in ``reach_min`` min.
+        Cell ``i`` reaches the sites ``reach_site[reach_start[i]:reach_start[i + 1]]``; the same
+        slice of ``reach_min`` has the drive times (min).
     budget_pkr
         Public money (PKR).
     limits
@@ -108,13 +109,13 @@ class Instance(ReadOnlyArrays):
         required: Collection[str] = (),
         forbidden: Collection[str] = (),
     ) -> Instance:
-        """Return the instance made from tables; the tables stay unchanged.
+        """Return an instance made from tables, which stay unchanged.
 
         Offers with a ``reason`` are left out. At the site of an existing station, only the station
-        and its extensions (``extends`` is true) remain. The capacity and power of an extension
-        include those of the station; the cost does not. Of the offers with the same ``bundle``,
-        either all or none are open in the last year. An ``opens_year`` above 0 is the year in which
-        the offer must open.
+        and its extensions (``extends`` is true) remain. An extension's capacity and power
+        include the existing station's; an extension's cost covers only what is added. Of the offers
+        with the same ``bundle``, either all or none are open in the last year. An ``opens_year``
+        above 0 is the year in which the offer must open.
 
         Parameters
         ----------
@@ -123,7 +124,7 @@ class Instance(ReadOnlyArrays):
         budget_pkr
             Public money (PKR).
         cutoff_min
-            Longest drive (min); by default, all rows of the reach table are used.
+            Longest drive (min); if None, all rows of the reach table are used.
         limits
             Limits on the offers besides the budget.
         required, forbidden
@@ -139,7 +140,7 @@ class Instance(ReadOnlyArrays):
         InputError
             If the input is invalid or no demand can reach a usable station. Lists every problem.
         InfeasibleError
-            If existing and required stations alone break limits; the error names each of them.
+            If existing and required stations alone break limits; the error names each such limit.
 
         Examples
         --------
@@ -229,7 +230,7 @@ class Instance(ReadOnlyArrays):
 
     @property
     def site_groups(self) -> Flags:
-        """A mask, sites by charger groups: whether an offer at the site has such chargers."""
+        """A mask, sites by charger groups: whether an offer at the site has the charger group."""
         out = np.zeros((len(self.site_ids), len(self.group_names)), dtype=bool)
         np.logical_or.at(out, self.offer_site, self.offer_capacity > 0)
         return out

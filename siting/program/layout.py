@@ -31,7 +31,7 @@ class Layout:
     resources: Resources
     service: Service
     floors: tuple[Floor, ...]
-    capacitated: bool  # whether capacities limit the service
+    capacitated: bool  # whether capacities limit the energy served
     by_pair: bool  # whether each pair has its own energy column even without capacities
     gap: GapRule | None  # rule of the viability gap; None: offers have fixed subsidies
     years: Years | None
@@ -51,7 +51,7 @@ class Layout:
             self._add_energies(s)
         self.columns.energies = self.columns.count
         self.subsidy_column = np.zeros((0, 0), dtype=np.int64)
-        # For each year: the sites that have a gap row, and the index of each site's row.
+        # For each year: the sites with a viability-gap row, and the index of each site's row.
         self.gap_rows: list[tuple[Ints, Ints]] = []
         if self.gap is not None:
             self._add_subsidies(self.gap)
@@ -68,8 +68,8 @@ class Layout:
         pairs = np.flatnonzero(kwh[service.row] > 0)
         upper = kwh[service.row[pairs]]
         if self.capacitated:
-            # A pair's energy is at most the largest capacity, for this kind of demand, of an
-            # option at the site.
+            # A pair's energy cannot exceed the largest capacity that an option at the site has for
+            # this kind of demand.
             most = np.zeros((len(self.instance.site_ids), len(service.kinds)))
             np.maximum.at(most, self.options.site, self.delivered(s))
             of_pair = most[service.site, service.kind[service.row]]
@@ -153,7 +153,7 @@ class Layout:
         return column, value
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
-        """Return the energy towards a floor in a slice (kWh/day) as columns and coefficients."""
+        """Return a slice's energy that counts towards a floor (kWh/day), as columns and values."""
         pairs, column = self._pairs(s)
         rows = self.service.floor[self.floors.index(floor)]
         keep = rows[self.service.row[pairs]]
@@ -170,8 +170,8 @@ class Layout:
             column = column[column >= 0]
             return column, np.full(len(column), self.money_unit * counts[-1])
         amount = self.instance.offer_subsidy if of == "subsidy_pkr" else self.instance.offer_cost
-        # A rupee drawn in a year is part of the money drawn by the end of that and of every later
-        # year. Its weights in these sums add up to the weight of the year in which it is drawn.
+        # `of_offers` has the money drawn up to each year. Weighted by `counts[t] - counts[t + 1]`,
+        # its sum gives each rupee the weight of the year in which the rupee is drawn.
         value = self.options.of_offers(amount) @ -np.diff(counts, append=0.0)
         at = np.flatnonzero(value)
         return at, value[at]
@@ -205,7 +205,7 @@ class Layout:
 
     def _write_demand(self, rows: Rows, s: int) -> None:
         if not self.by_pair:
-            return  # the bounds of the columns already limit the energies
+            return  # the bounds of the columns already limit the energy
         pairs, column = self._pairs(s)
         row = self.service.row[pairs]
         named = np.flatnonzero(np.bincount(row, minlength=len(self.service.kwh)) > 1)
@@ -260,7 +260,7 @@ class Layout:
         return self.delivered(s) > 0
 
     def _write_cover(self, rows: Rows, s: int) -> None:
-        """Limit each energy to the demand times the number of chosen options that can serve it."""
+        """Limit each energy column to its demand times the number of options that can serve it."""
         service = self.service
         pairs = np.flatnonzero(self.pair_column[:, s] >= 0)
         named, place = np.unique(self.pair_column[pairs, s], return_inverse=True)
@@ -304,7 +304,8 @@ class Layout:
             paid = self.subsidy_column[:, t]
             o = np.flatnonzero(paid >= 0)
             z = np.flatnonzero((offer >= 0) & (paid[offer] >= 0))
-            # A site without a need has a gap row in a concession, because its surplus counts.
+            # In a concession, even a site whose offers have no need has a gap row, because its
+            # surplus counts.
             sites = np.union1d(offer_site[o], np.flatnonzero(is_shared(case)))
             place = np.full(len(case), -1, dtype=np.int64)
             cases, place[sites] = np.unique(case[sites], return_inverse=True)
@@ -347,7 +348,7 @@ class Layout:
             offer = np.flatnonzero((amount != 0) & (column >= 0).any(axis=1))
             last = column.shape[1] - 1
             # An upgrade moves a site's payments to another offer, so each year needs a row. Without
-            # upgrades payments only grow, and the last year's row is enough.
+            # upgrades, payments only grow, and the last year's row is enough.
             for t in range(0 if self.years and self.years.upgrades else last, last + 1):
                 least = limit.at_least if t == last else 0.0
                 most = limit.at_most / self.money_unit

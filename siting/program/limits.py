@@ -1,13 +1,13 @@
 """Limits on sums over offers: money, power, number of stations, distance.
 
-Every limit is one row of the program, over the open offers::
+Every limit is one row of the program, a sum over the open offers::
 
     L_r  <=  sum of u_ro z_o over all o  <=  U_r                 for each limit r
 
 where ``u_ro`` is the use of limit ``r`` by offer ``o``, ``U_r`` the amount available and ``L_r``
 the minimum use. All three are 0 or more, in the limit's own unit. Either bound may be missing.
-The rows of upper bounds are knapsack rows: a plan that meets them still meets them without any one
-of its offers.
+Upper bounds give knapsack rows: a plan that meets these rows still meets them if one of its offers
+is removed.
 
 Source: H. Kellerer, U. Pferschy, D. Pisinger: Knapsack Problems, Springer 2004, chapter 9
 (several knapsack rows at once).
@@ -100,9 +100,9 @@ def feeders(
 ) -> tuple[Limit, ...]:
     """Return one limit for each 11 kV feeder, on the total power of its new chargers (kW).
 
-    An extension counts only with the power that it adds. `feeder_of_site` maps each ``site_id`` to
-    its feeder, and `headroom_kw` each feeder to its spare power. Sites without a feeder are not
-    limited.
+    For an extension, only the added power counts. `feeder_of_site` maps each ``site_id`` to its
+    feeder, and `headroom_kw` maps each feeder to its spare power (kW). Sites without a feeder are
+    not limited.
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "power_kw": [60.0, 30.0], "existing": [False, True]})
@@ -165,8 +165,9 @@ def with_more_money(limits: Iterable[Limit], more_pkr: float) -> tuple[Limit, ..
 def limit_tables(limits: Iterable[Limit]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return limits as two plain tables, for the recount and for files.
 
-    One has a row per limit and offer (``limit``, ``offer_id``, ``use``), the other a row per limit:
-    ``limit``, ``kind``, ``unit``, ``at_least``, ``at_most``, ``per_rupee``, ``of_budget``.
+    The first has one row per limit and offer: ``limit``, ``offer_id``, ``use``. The second has one
+    row per limit: ``limit``, ``kind``, ``unit``, ``at_least``, ``at_most``, ``per_rupee``,
+    ``of_budget``.
     """
     limits = sorted(limits, key=lambda limit: limit.name)
     use = pd.DataFrame(

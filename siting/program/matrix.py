@@ -1,16 +1,16 @@
 """A program as one scaled sparse matrix, for PuLP and for the engine.
 
-The columns are the options ``y`` (binary), the energies ``x`` of the pairs in each slice, the
-subsidies ``u`` if the program decides on them, and any columns that the aim adds. Energies are
-divided by the largest demand row, money by the cost of the most expensive offer, and each row by
-its largest coefficient. Programs of every size then have coefficients of similar size.
+The columns are the options ``y`` (binary), the energy ``x`` of each pair in each slice, the
+subsidies ``u`` if the program decides on them, and any columns that the aim adds. Energy is
+divided by the largest demand of a row, money by the cost of the most expensive offer, and each row
+by its largest coefficient. Programs of every size then have coefficients of similar size.
 
-Without capacities (coverage) all demand in reach of a station is served: ``x_i <= d_i sum of y_n``
+Without capacities (coverage), all demand in reach of a station is served: ``x_i <= d_i sum of y_n``
 over the options that serve row ``i``. With decay, or if an aim depends on drive times, each pair
 has its own ``x_ij``.
 
 With capacities, the rows imply ``x_ij <= d_i sum of y_n`` over the options of site ``j``, if ``y``
-is integer. The matrix therefore has no such row; only the cuts of `siting.engine` use it.
+is integer. The matrix therefore has no such rows; only the cuts of `siting.engine` use them.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Matrix:
     upper: Floats
     row_lower: Floats
     row_upper: Floats
-    layout: Layout  # the meaning of the columns
-    family: dict[str, slice]  # range of rows of each family that is present
+    layout: Layout  # says what each column means
+    family: dict[str, slice]  # the range of rows of each family that is present
     size: float  # the aim's value is ``size * (cost @ columns)``; negative if less is better
 
     @property

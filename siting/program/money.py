@@ -8,17 +8,17 @@ The subsidy of a site is a decision of the program, not a property of the offer:
     sum of u_ot over o in O_j  >=  sum of u_o,t-1 over o in O_j              for each j, t   (paid)
     sum of payments            <=  B, or B_t                                           (budget)
 
-where ``c_o`` is the *need* of offer ``o``: the present value of its costs over the station's life,
-without those that depend on sales (PKR). ``u_ot`` is the public money paid to the offer by the end
-of year ``t`` (PKR). ``v_i`` is the present value of the margin on one kWh/day that is sold to row
-``i`` over the station's life (PKR). The hurdle ``h`` is the share of planned sales at which a
+where ``c_o`` is the *need* of offer ``o``: the present value, over the station's life, of all costs
+except those that depend on sales (PKR). ``u_ot`` is the public money paid to the offer by the end
+of year ``t`` (PKR). ``v_i`` is the present value of the margin earned if one kWh/day is sold to
+row ``i`` over the station's life (PKR). The hurdle ``h`` is the share of planned sales at which a
 station must break even. ``cap_o`` is the maximum public money for the offer (PKR): a share of its
 need, or a fixed amount. A station whose shortfall exceeds its cap cannot be built. Existing
 stations have no need and draw no money.
 
-From its opening on, a station has a business case for each year, with that year's mean sales over
-the scenarios. Money that would lapse at the end of a year may be paid in advance for a later
-shortfall. In total a site is paid at most its largest shortfall.
+From its opening on, a station has a business case for each year, which uses the mean sales of that
+year over all scenarios. Money that would lapse at the end of a year may be paid in advance for a
+later shortfall. The total paid to a site is at most its largest shortfall.
 
 The sites of a concession share one gap row, so the surplus of one covers the shortfall of another.
 Each offer has its own cap, and existing stations are in no concession. A program with concessions
@@ -52,13 +52,14 @@ class GapRule:
     Parameters
     ----------
     margin_pkr
-        Present value of the margin on one kWh/day over a station's life (PKR), by class or for all.
+        Present value of the margin on one kWh/day over a station's life (PKR): one number for all
+        vehicle classes, or one by class.
     cap
         Maximum public money for an offer: a share of its need, in (0, 1], or PKR by ``offer_id``.
     sales_share
         The hurdle: the share of its planned sales at which a station must break even, in (0, 1].
     concessions
-        The name of each site's concession, by ``site_id``; sites in no concession are absent.
+        The name of each site's concession, by ``site_id``; leave out sites in no concession.
     """
 
     margin_pkr: float | Mapping[str, float]

@@ -16,7 +16,7 @@ def latex_of(
     """Return the aims and rows of a program as LaTeX, each with its meaning.
 
     The module docstrings in `siting.program` define the symbols. `unit` is the unit of worth.
-    `differ` is the number of plans from which the program's plan must differ.
+    `differ` is the number of other plans from which the plan must differ.
     """
     told = [(aim.formula, _escaped(aim.explained(unit))) for aim in aims]
     before = ["", *[r"\text{then }"] * (len(aims) - 1), r"\text{where }"]

@@ -1,6 +1,6 @@
 """The worth of a plan: energy, people or sessions served, with or without decay.
 
-A kilowatt-hour of demand row ``i`` served at site ``j`` has the worth::
+A kilowatt-hour of demand row ``i`` that is served at site ``j`` has the worth::
 
     a_ij w_i        with  0 < a_ij <= 1  the decay over the drive,
                           w_i = W_i / d_i  and  W_i the worth of the whole row
@@ -119,7 +119,7 @@ class LinearDecay:
 
 @dataclass(frozen=True)
 class ExponentialDecay:
-    """Exponential decay: the weight loses the same share each minute.
+    """Exponential decay: the weight falls by the same share each minute.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ class GaussianDecay:
 
 @dataclass(frozen=True)
 class NearerFirst:
-    """The program's decay minus a share that grows linearly with drive time; only for the engine.
+    """The program's decay minus a share that grows with drive time; only the engine uses it.
 
     >>> NearerFirst(None, 20.0).factor(np.array([0.0, 5.0]))
     array([1.  , 0.75])
@@ -204,7 +204,7 @@ def objective_of(
 
     `worth` is the worth of each demand row by ``demand_id``, such as its people or its sessions a
     day; the default is its demand (kWh/day). A `decay` needs `cutoff_min`, the longest drive (min).
-    No drive time among the decay's parameters may exceed it.
+    No drive time that the decay sets may exceed `cutoff_min`.
     """
     faults: list[Fault] = []
     values = instance.demand_kwh

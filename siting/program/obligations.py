@@ -1,11 +1,12 @@
 """Obligations besides the budget: limits, and required, forbidden and existing sites.
 
-Let ``E`` be the sites with an existing station and ``R`` the sites that must have a station. The
-rows are those of the limits (`siting.program.limits`) and::
+Let ``E`` be the sites with an existing station and ``R`` the sites that must have a station.
+Besides the rows of the limits (`siting.program.limits`), the program has the rows::
 
     sum of z_o over o in O_j      >=  1     for each site j in E or R    (existing or required)
 
-At a site of ``E`` the only offers are the existing station and its extensions, and one is chosen.
+At a site of ``E``, the only offers are the existing station and its extensions, and the plan
+chooses one of them.
 Offers at forbidden sites are left out before the program is built.
 """
 

@@ -1,9 +1,9 @@
 """Options at a site: an offer, or a course of offers over the years.
 
-Stations never close. An existing station may be extended in any year. With `upgrades` a new station
-can change to a larger offer at its site, for the difference in cost. A larger offer has at least as
-much capacity in every charger group, and at least as much subsidy. Offers that are larger but draw
-less subsidy are not upgrades, because such an offer is better built from the start.
+Stations never close. An existing station may be extended in any year. With `upgrades`, a new
+station can change to a larger offer at its site, for the difference in cost. A larger offer has at
+least as much capacity in every charger group, and at least as much subsidy. An offer with more
+capacity but less subsidy is not an upgrade, because it is better built from the start.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class Options:
         return self.offer[:, -1]
 
     def find(self, offer: Ints) -> Ints:
-        """For each row of `offer`, return the position of the equal option; -1 if there is none."""
+        """Return, for each row of `offer`, the position of the same option; -1 if it is missing."""
         at = {row.tobytes(): n for n, row in enumerate(np.ascontiguousarray(self.offer))}
         rows = np.ascontiguousarray(offer, dtype=self.offer.dtype)
         return np.array([at.get(row.tobytes(), -1) for row in rows], dtype=np.int64)
 
     def of_offers(self, amount: Floats) -> Floats:
-        """Return the open offers' amounts in an array, options by years; 0 before opening."""
+        """Return an array, options by years: the amount of the open offer, or 0 before it opens."""
         return np.where(self.offer >= 0, amount[self.offer], 0.0)
 
 
@@ -65,7 +65,7 @@ def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) 
 
 
 def opening(options: Options, opens: Ints, years: Ints) -> Options:
-    """Return the options whose last offer opens in its required year: `opens` (0: any year)."""
+    """Return the options whose last offer opens in the year set by `opens` (0: any year)."""
     begin = (options.offer == options.last[:, None]).argmax(axis=1)
     kept = (opens[options.last] == 0) | (opens[options.last] == years[begin])
     return Options(options.site[kept], options.offer[kept])

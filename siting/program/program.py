@@ -77,7 +77,7 @@ Demand = Mapping[Any, "pd.Series[float]"]
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """An instance, blocks and aims. Each method that adds one returns a new program.
+    """An instance, blocks and aims. A method that adds a block or an aim returns a new program.
 
     Examples
     --------
@@ -108,7 +108,8 @@ class Program:
     # Total worth of each demand row in each slice, if it varies by slice.
     worth_by_slice: Floats | None = None
     floors: tuple[Floor, ...] = ()  # the required shares
-    # For each plan to differ from: the positions of its sites, and how many sites must differ.
+    # For each plan that the new plan must differ from: the positions of its sites, and the number
+    # of sites that must differ.
     distances: tuple[tuple[Ints, int], ...] = ()
     gap: GapRule | None = None  # None: offers have fixed subsidies
     budgeted: bool = True  # whether the budget limits the plan
@@ -143,10 +144,10 @@ class Program:
             Public money granted in each year (PKR); the instance's own budget is ignored.
         demand
             Demand in each year (kWh/day by ``demand_id``), or in each (year, scenario) if the
-            program already has scenarios; None: the same in all years.
+            program already has scenarios; None: the same demand in all years.
         rules
-            ``carry_over``, ``upgrades``, ``discount_rate``, ``last_period_years``, as for
-            `siting.program.slices.Years.of`.
+            ``carry_over``, ``upgrades``, ``discount_rate`` and ``last_period_years``, which
+            `siting.program.slices.Years.of` explains.
         """
         if self.year_plan is not None:
             raise InputError("years", "are set twice", "name them once, all together")
@@ -175,13 +176,14 @@ class Program:
         return replace(mine, scenario_plan=scenarios)._with_demand(demand)
 
     def worth(self, worth: pd.Series | Mapping[Hashable, pd.Series], unit: str) -> Program:
-        """Return the program in which worth is people or sessions served, not energy.
+        """Return the program that counts the people or sessions served, not the energy.
 
         Parameters
         ----------
         worth
             Total worth of each demand row, by ``demand_id``. If the program already has years or
-            scenarios: one such series, or one for each year, scenario or (year, scenario).
+            scenarios, give one series for all of them, or one for each year, scenario or (year,
+            scenario).
         unit
             Unit of the worth.
         """
@@ -261,7 +263,7 @@ class Program:
     def viability_gap(self, rule: GapRule) -> Program:
         """Return the program in which subsidies fill the viability gap (`siting.program.money`).
 
-        The instance then has each offer's need as its cost. The offer's subsidy is ignored.
+        The instance must give each offer's need as its cost. The offer's own subsidy is ignored.
         """
         require_kind("rule", rule, GapRule, "give a siting.GapRule")
         margins_of(self.instance, rule)
@@ -279,7 +281,7 @@ class Program:
         return replace(program, scenario_plan=scenario, aims=(MostWorth(),))
 
     def only_last_year(self) -> Program:
-        """Return the program of only the last year, with the money of all years as its budget."""
+        """Return the program of the last year alone, with the money of all years as its budget."""
         if self.year_plan is None:
             return self
         last = len(self.year_plan.years) - 1
@@ -300,19 +302,19 @@ class Program:
         return replace(self, aims=())
 
     def most_worth(self) -> Program:
-        """Return the program with the next aim: the highest worth served."""
+        """Return the program with one more aim: the highest worth served."""
         return self.aim(MostWorth())
 
     def net_worth(
         self, least_gain: float | Sequence[float], of: MoneyKind = "subsidy_pkr"
     ) -> Program:
-        """Return the program with the next aim: the highest worth minus a charge per rupee.
+        """Return the program with one more aim: the highest worth minus a charge per rupee.
 
         Parameters
         ----------
         least_gain
             Worth (kWh/day, people, sessions/day) charged per rupee: one number above 0. If the
-            program already has years, also one number per year, some of which may be 0.
+            program already has years, it may be one number per year, some of them 0.
         of
             The money charged: public money drawn, or total cost.
         """
@@ -329,21 +331,21 @@ class Program:
         return self.aim(NetWorth(gains if by_year else gains[0], of))
 
     def least_money(self, of: MoneyKind = "subsidy_pkr") -> Program:
-        """Return the program with the next aim: the lowest public money or total cost (PKR)."""
+        """Return the program with one more aim: the lowest public money or total cost (PKR)."""
         require_word("of", of, get_args(MoneyKind))
         return self.aim(LeastMoney(of))
 
     def worst_share(self, of: pd.Series | str, when: When = "last") -> Program:
-        """Return the program with the next aim: the largest share served in the worst group."""
+        """Return the program with one more aim: the best share served in the worst group."""
         groups = groups_of(self.instance, of, self.zones).items()
         return self.aim(WorstShare(tuple(Floor(*group, 0.0, when) for group in groups)))
 
     def least_regret(self) -> Program:
-        """Return the program with the next aim: the lowest worst-case regret over scenarios."""
+        """Return the program with one more aim: the lowest worst-case regret over scenarios."""
         return self.aim(LeastRegret())
 
     def tail(self, alpha: float, of: TailOf = "unserved") -> Program:
-        """Return the program with the next aim: the best mean of the worst outcomes (CVaR)."""
+        """Return the program with one more aim: the best mean of the worst outcomes (CVaR)."""
         require_word("of", of, get_args(TailOf))
         if not 0 < alpha < 1:
             fix = "give a share above 0 and below 1, such as 0.9"
@@ -351,13 +353,13 @@ class Program:
         return self.aim(Tail(alpha, of))
 
     def shortest_drives(self) -> Program:
-        """Return the program with the next aim: the lowest sum of kWh × minutes."""
+        """Return the program with one more aim: the lowest sum of kWh × minutes driven."""
         return self.aim(ShortestDrives())
 
     def least_cost_to_all(
         self, cost_pkr_year: Mapping[str, float], pkr_kwh_min: Mapping[str, float]
     ) -> Program:
-        """Return the program with the next aim: the lowest cost of stations and drivers' time.
+        """Return the program with one more aim: the lowest cost of stations and drivers' time.
 
         Parameters
         ----------
@@ -466,12 +468,12 @@ class Program:
 
     @cached_property
     def all_aims(self) -> tuple[Aim, ...]:
-        """The aims; the highest worth if none was added."""
+        """The aims in order of priority; if none was added, only the highest worth."""
         return self.aims or (MostWorth(),)
 
     @property
     def capacitated(self) -> bool:
-        """Whether capacities limit the service."""
+        """Whether capacities limit the energy served."""
         return self.model == "capacitated"
 
     @property
@@ -545,7 +547,7 @@ class Program:
 
     @cached_property
     def resources(self) -> Resources:
-        """The upper and lower limits on sums over the options."""
+        """The rows that limit sums over the options."""
         rows = ResourceRows(self.options)
         if self.gap is None and self.budgeted:
             rows.add_money(self.instance.offer_subsidy, self.instance.budget_pkr, self.year_plan)
@@ -576,7 +578,7 @@ class Program:
 
     @cached_property
     def _told(self) -> tuple[Floats, Service]:
-        """The demand in each slice, with 0 for rows too small for a solver, and the merged rows."""
+        """Demand by slice, with 0 for rows that are too small for a solver, and the merged rows."""
         demand = self.demand_kwh
         made = self._service(demand, by_cell=False)
         largest = float(made.kwh.max(initial=0.0))
@@ -599,7 +601,7 @@ class Program:
 
     @cached_property
     def _minutes_apart(self) -> tuple[Floats, ...]:
-        """The weight of a minute for each vehicle class, for each aim that weights drive times."""
+        """The weight of a minute in each vehicle class, for each aim that has such weights."""
         minutes = (aim.minute_of_classes(self.instance) for aim in self.all_aims)
         return tuple(minute for minute in minutes if minute is not None)
 
@@ -634,9 +636,9 @@ class Program:
     def to_pulp(self, aim: Aim | None = None, reached: Iterable[Reached] = ()) -> pulp.LpProblem:
         """Return the whole program for one aim as a PuLP problem, to be maximised.
 
-        Variable ``y_n`` is 1 if option ``n`` is chosen, whose offer in the last year is
-        ``instance.offer_ids[options.last[n]]``. All amounts are scaled: with ``m = matrix(…)`` for
-        the same arguments, the aim's value in its unit is ``m.size * objective``.
+        Variable ``y_n`` is 1 if option ``n`` is chosen. The option's offer in the last year is
+        ``instance.offer_ids[options.last[n]]``. All amounts are scaled. If ``m = matrix(…)`` has
+        the same arguments, the aim's value in its own unit is ``m.size * objective``.
 
         Parameters
         ----------
@@ -655,7 +657,7 @@ class Program:
             try:
                 problem.writeLP(str(part))
             except pulp.PulpError as err:
-                # PuLP passes on a system error only as a message with the error number.
+                # PuLP reports a system error only as a message that contains the error number.
                 number = re.search(r"os error (\d+)", str(err))
                 raise OSError(int(number[1]) if number else 0, str(err)) from err
 
@@ -675,7 +677,7 @@ class Program:
         return out
 
     def _viable(self, rule: GapRule) -> Flags:
-        """Return a mask of the offers whose shortfall their cap or their concession may cover."""
+        """Return a mask of the offers whose shortfall a cap or a concession may cover."""
         instance, margin = self.instance, margins_of(self.instance, rule)
         best = np.where(instance.uses, margin[:, None], 0.0).max(axis=0, initial=0.0)
         earned = instance.offer_capacity @ best if self.capacitated else np.inf

@@ -57,7 +57,7 @@ def pulp_problem(
 
 
 def column_names(matrix: Matrix) -> list[str]:
-    """Return column names: y for options, x for energies, u for subsidies; aims name their own."""
+    """Return column names: y for an option, x for energy, u for a subsidy, or an aim's name."""
     columns = matrix.layout.columns
     names = [f"y_{n}" for n in range(columns.options)]
     names += [f"x_{n}" for n in range(columns.energies - columns.options)]

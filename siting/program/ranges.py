@@ -1,10 +1,10 @@
 """The numeric range of a program: values that are too small compared with the largest.
 
-Energies are divided by the largest demand row; all figures below are shares of that row. A solver
-drops coefficients below 1e-9 and allows rows an error of 1e-7. Demand rows below 2e-9 are therefore
-set to 0. Two kinds of input raise an error, because the plan would be wrong: rows below 1e-7 with
-noticeable worth (many people with almost no demand), and floors on groups whose demand is below
-1e-6.
+Energy is divided by the largest demand of a row; all figures below are shares of that demand. A
+solver drops coefficients below 1e-9 and allows rows an error of 1e-7. Demand rows below 2e-9 are
+therefore set to 0. Two kinds of input raise an error, because the plan would be wrong: rows below
+1e-7 with noticeable worth (many people with almost no demand), and floors on groups whose demand is
+below 1e-6.
 """
 
 from __future__ import annotations

@@ -1,20 +1,20 @@
-"""Resources: upper and lower limits on sums that involve only options.
+"""Resources: rows that limit sums over the options.
 
 ::
 
     lo_r  <=  sum of u_rn y_n over all n  <=  up_r                  for each resource r
 
 where ``u_rn`` is the use of resource ``r`` by option ``n``. Without years, money has one row for
-the budget. With years, it has one row per year, over the payments of that year. If money carries
-over, the row of a year is over all payments up to that year. Other limits hold in every year; one
-row for the last year is usually enough, because no station closes. A row that no choice of options
-can break is left out.
+the budget. With years, money has one row per year, which limits the payments of that year. If money
+carries over, the row limits all payments up to that year. Other limits hold in every year; one row
+for the last year is usually enough, because no station closes. A row that no choice of options can
+break is left out.
 
 Of the offers of a bundle, either all or none are open in the last year. For a bundle of the offers
 ``a, b, c`` the rows are ``z_b >= z_a``, ``z_c >= z_b`` and ``z_a >= z_c``.
 
 The distance to another plan is the number of sites with a station in only one of the two plans. A
-minimum distance is a row too. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions
+minimum distance is also a row. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions
 to general integer linear programs. European Journal of Operational Research 184 (2008), 802-809.
 """
 
@@ -78,7 +78,7 @@ class Resources:
 
 
 class ResourceRows:
-    """Collects rows over options: only rows that can bind, or all rows if `every` is true."""
+    """Collects rows over the options: only rows that can bind, or all if `every` is true."""
 
     def __init__(self, options: Options, *, every: bool = False) -> None:
         self.options, self.every = options, every

@@ -11,17 +11,17 @@ FAMILIES = (
     "one", "resource", "demand", "capacity", "cover", "gap", "cap", "paid", "subsidies", "floor",
     "aim", "kept",
 )  # fmt: skip
-# Row, column and value of each coefficient.
+# The row, column and value of each coefficient.
 Term = tuple[Ints, Ints, Floats | float]
 _Part = tuple[Ints, Ints, Floats, Floats, Floats]
 
 
 class Columns:
-    """The columns: options, energies, subsidies, then the columns that aims add."""
+    """The columns: options, energy, subsidies, then the columns that aims add."""
 
     def __init__(self, options: int) -> None:
         self.options = self.count = options
-        self.energies = options  # position after the last energy
+        self.energies = options  # position after the last energy column
         self._lower: list[Floats] = [np.zeros(options)]
         self._upper: list[Floats] = [np.ones(options)]
         self.names: dict[int, str] = {}  # names of the columns that aims add
@@ -63,7 +63,7 @@ class Rows:
         """Add rows, each divided by its largest coefficient.
 
         `row`, `column` and `value` are the coefficients; rows are numbered from 0 in each call.
-        `lower` and `upper` are the bounds of the rows, of which one may be missing.
+        `lower` and `upper` are the bounds of the rows; one of them may be missing.
         """
         count = len(next(side for side in (lower, upper) if side is not None))
         if not count:

@@ -1,8 +1,9 @@
 """Service: merged demand rows and their pairs with sites.
 
 Demand rows are merged if they use the same charger groups, reach the same sites, have the same
-worth per kWh at each site in every slice, are in the same floors and earn the same margin. If an
-aim depends on drive times, merged rows also have the same drive times and the same cost per minute.
+worth per kWh at each site in every slice, count towards the same floors and earn the same margin.
+If an aim depends on drive times, rows must also have the same drive times and the same cost per
+minute to be merged.
 Merging is exact: the energy of a merged row is split among its demand rows in proportion to demand.
 
 A *pair* joins a merged row to a site whose chargers the row could use. Pairs are the same in every
@@ -41,11 +42,12 @@ class Service:
     # The charger groups that each kind of demand can use, as positions of groups.
     kinds: tuple[Groups, ...]
     worth: Floats  # worth of a kWh/day of a row in each slice, before decay
-    # Present value of a kWh/day sold to a row (PKR); 0 where the program does not need it.
+    # Present value of the margin on a kWh/day sold to a row, times the hurdle (PKR); 0 if subsidies
+    # are fixed.
     margin: Floats
     vehicle_class: Ints  # position of the vehicle class of each row's first demand row
     floor: Flags  # a mask, floors by merged rows: whether the row counts towards the floor
-    # start, site: row ``i`` can be served at the sites ``site[start[i]:start[i + 1]]``, 1 or more.
+    # start, site: row ``i`` can be served at the sites ``site[start[i]:start[i + 1]]`` (not empty).
     start: Ints
     site: Ints
     factor: Floats  # weight (0 to 1) of a kWh at each pair's drive time
@@ -64,7 +66,7 @@ class Service:
         return bool((self.factor != 1.0).any())
 
     def of_each(self, values: Floats, *, missing: float) -> Floats:
-        """Return, for each demand row, the value of its merged row; `missing` if it has none."""
+        """Return, for each demand row, the value of its merged row, or `missing` if it has none."""
         out = np.full((len(self.row_of_demand), values.shape[1]), missing)
         reached = self.row_of_demand >= 0
         out[reached] = values[self.row_of_demand[reached]]
@@ -76,8 +78,8 @@ class Merging:
     """The rules for merging demand rows that are served alike."""
 
     instance: Instance
-    floors: tuple[Floor, ...]  # only rows in the same floors are merged
-    # Figures by vehicle class, first the present value of a kWh/day (PKR). Only rows with equal
+    floors: tuple[Floor, ...]  # only rows that count towards the same floors are merged
+    # Figures by vehicle class; the first is the `margin` of `Service` (PKR). Only rows with equal
     # figures are merged.
     by_class: tuple[Floats, ...]
     decay: Decay | None = None
@@ -86,7 +88,8 @@ class Merging:
     def service(self, demand_kwh: Floats, worth: Floats, offers: Ints) -> Service:
         """Return the merged rows and their pairs with the sites of offers at positions `offers`.
 
-        `demand_kwh` is the demand of each row in each slice (kWh/day), `worth` its worth per kWh.
+        `demand_kwh` is the demand of each row in each slice (kWh/day), and `worth` is the worth of
+        a kWh of that demand.
         """
         kind, kinds, reach, parts = self._in_reach(demand_kwh, offers)
         rows = np.flatnonzero(reach >= 0)

@@ -57,8 +57,9 @@ class Years:
         """Return the years with their weights.
 
         `budgets_pkr` is the public money granted in each year (PKR), in order of years.
-        `discount_rate` is the yearly discount rate of a kWh/day, 0 to 1. `last_period_years` is
-        the length of the last period; other periods end when the next year of the plan begins.
+        `discount_rate` (0 to 1) is the rate per year at which a kWh/day is discounted.
+        `last_period_years` is the length of the last period; each other period ends when the next
+        year of the plan begins.
 
         >>> Years.of({2027: 5e6, 2030: 5e6}, discount_rate=0.1).weights
         (3.0, 0.7513148009015775)
@@ -86,7 +87,7 @@ class Years:
 
 @dataclass(frozen=True)
 class Scenarios:
-    """Futures with their probabilities; make them with `Scenarios.of`, which checks them."""
+    """The scenarios with their probabilities; `Scenarios.of` makes and checks them."""
 
     names: tuple[str, ...]
     probabilities: tuple[float, ...]
@@ -113,7 +114,7 @@ class Scenarios:
 
 
 def by_scenario(slices: Sequence[Slice], by_slice: Sequence[float] | Floats) -> Floats:
-    """Return the sum over the years, weighted by year, of a figure in each scenario."""
+    """Return, for each scenario, the sum of a figure over the years, weighted by year."""
     out = np.zeros(1 + max(one.scenario for one in slices))
     for one, value in zip(slices, by_slice, strict=True):
         out[one.scenario] += one.weight * float(value)

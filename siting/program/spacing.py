@@ -1,14 +1,14 @@
 """Spacing: a minimum distance (m) between new stations, as limits on the offers.
 
 Two sites are in conflict if they are nearer to each other than the minimum distance. A clique is a
-set of sites that are all in conflict with each other. It has at most one new station::
+set of sites that are all in conflict with each other. At most one of them has a new station::
 
     sum of z_o over the new offers of all sites of C  <=  1      for each clique C
 
-One row per clique gives a far tighter relaxation than one row per conflict, which allows 2.5
-stations on a clique of five sites. Maximal cliques are found greedily until every conflict is in a
-clique. An existing station excludes new stations within the minimum distance. An extension is not a
-new station.
+One row per clique gives a far tighter relaxation than one row per conflict: with one row per
+conflict, the relaxation allows 2.5 stations on a clique of five sites. Maximal cliques are found
+greedily until every conflict is in a clique. An existing station excludes new stations within the
+minimum distance. An extension is not a new station.
 
 Source: A. T. Murray, R. L. Church: Facets for node packing. European Journal of Operational
 Research 101 (1997), 598-608 (the anti-covering location problem).
@@ -74,7 +74,7 @@ def spacing(
 
 
 def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
-    """Return cliques of points that together contain every two points nearer than `min_m`.
+    """Return cliques of points that together contain every pair of points nearer than `min_m`.
 
     >>> conflict_cliques(np.array([[0.0, 0], [1, 0], [0, 1], [9, 9], [10, 9]]), 2.0)
     [[0, 1, 2], [3, 4]]

@@ -1,6 +1,6 @@
 """Packaged figures: each row with its unit, source and confidence.
 
-Each subject is a CSV file beside this module, which a user's file of the same form can replace.
+Each subject has a CSV file beside this module. A user's file of the same form can replace it.
 Confidence marks: ``definition`` (follows from the definition of another figure), ``H`` (primary
 data or two independent reports), ``M`` (one credible report), ``L`` (one weak source) and
 ``ASSUMPTION`` (no source found).
@@ -17,9 +17,9 @@ import pandas as pd
 from siting.errors import InputError, refuse
 from siting.files import missing_columns, read_csv, rows_fault
 
-# From the most to the least certain mark. A definition does not make a result less certain.
+# The marks, from the most to the least certain. `definition` makes no result less certain.
 CONFIDENCE = ("definition", "H", "M", "L", "ASSUMPTION")
-# Central values, or those of a careful lender.
+# Central values, or the values that a careful lender would assume.
 PRESETS = ("central", "prudent")
 
 
@@ -33,10 +33,10 @@ def _packaged(name: str) -> pd.DataFrame:
 def table(name: str, path: Path | None = None) -> pd.DataFrame:
     """Return a table of figures, from the package or from a file of the same form.
 
-    `name`: the subject, e.g. ``"chargers"`` or ``"speeds"``; `path`: a user's CSV with the same
-    columns, read instead. A figure without ends (``…_low``, ``…_high``) has no range.
-    ``confidence`` is one of `CONFIDENCE`. Raises `InputError` with the file, column and line of
-    each fault.
+    `name` is the subject, e.g. ``"chargers"`` or ``"speeds"``. `path` is a user's CSV file with the
+    same columns, which replaces the packaged table. If a figure's ``…_low`` and ``…_high`` columns
+    are missing, the figure has no range. ``confidence`` is one of `CONFIDENCE`. Raises `InputError`
+    with the file, column and line of each error.
 
     >>> "source" in table("speeds").columns
     True
@@ -45,7 +45,7 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
     if path is None:
         return default
     user_table = read_csv(path)
-    # In a table without figures, the presence of a row counts as the figure 1.
+    # In a table without figures, each row that is present stands for the figure 1.
     by_presence = set(default.select_dtypes("number")) == {"low", "high"}
     for column in default.columns.difference(user_table.columns):
         figure = str(column).removesuffix("_low").removesuffix("_high")
@@ -74,8 +74,8 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
 def at_preset(rows: pd.DataFrame, preset: str, column: str = "value") -> pd.DataFrame:
     """Return a table's rows, with the figures of a preset in `column`.
 
-    `rows`: a table, whose ``prudent`` column, if any, has the prudent figures; `preset`: one of
-    `PRESETS`; `column`: the column of the figure. Raises `InputError` if the preset is unknown.
+    `rows` is a table; its ``prudent`` column, if it has one, gives the prudent figures. `preset` is
+    one of `PRESETS`. `column` is the column to fill. Raises `InputError` if the preset is unknown.
 
     >>> works = at_preset(table("works"), "prudent").set_index("item")
     >>> float(works.loc["contingency_share", "value"]), float(works.loc["om_share", "value"])

@@ -1,6 +1,6 @@
 """The figures of all tables as one list with a row per figure.
 
-Every numeric column is a figure, except identifiers and the low and high ends of ranges.
+Every numeric column holds figures, except identifiers and the low and high ends of ranges.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LISTED = (
 ENERGY, WHERE = "energy wanted", "where it is wanted"
 DRIVES, STATIONS, MONEY = "driving times", "stations", "business case"
 CONFIG = "config.yaml"
-# Sources of figures given in a configuration.
+# The source of a figure that a configuration sets starts with one of these.
 _SET = ("set by the user", "set in the configuration", "configuration")
 _UNITS = {
     "pkr": "PKR",
@@ -39,14 +39,14 @@ _UNITLESS = {"people_2023": "people", "value": "1"}
 
 @dataclass(frozen=True)
 class Subject:
-    """What the rows of a table describe, and what a run uses their figures for."""
+    """A table: the columns that name its rows, its figures, and what a run uses them for."""
 
     keys: tuple[str, ...]  # the columns that name a row
     used_for: str  # what the figures are used for
     # Name of a figure in a column ``value``, ``weight`` or ``share``; blank: the column's name.
     title: str = ""
-    columns: tuple[str, ...] = ()  # the figures among the columns; default: all numbers
-    ratings: tuple[str, ...] = ()  # figures that define a row, and so have no range
+    columns: tuple[str, ...] = ()  # the columns of figures; default: all numeric columns
+    ratings: tuple[str, ...] = ()  # figures that define a row and have no range
 
 
 # The tables of figures that a run reads.
@@ -82,9 +82,10 @@ SUBJECTS = {
 def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
     """Return a table's figures in long form: one row for each figure of each table row.
 
-    `name`: the table, one of `SUBJECTS`; `rows`: the table's rows, or only those in use; `table`:
-    the name of the file, by default the package's. Columns: `LISTED`; ``of`` names the table row. A
-    figure without a range has its value at both ends. Blank figures are left out.
+    `name` is the table, one of `SUBJECTS`. `rows` are all rows of the table, or only the rows in
+    use. `table` is the name of the file, by default the packaged file. The columns are `LISTED`;
+    ``of`` names the table row. The low and high ends of a figure without a range are the figure
+    itself. Blank figures are left out.
 
     >>> from siting.reference import table
     >>> rows = listed("chargers", table("chargers")).set_index(["of", "figure"])
@@ -106,7 +107,7 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
         and column not in (*keys, *ends.values(), "prudent")
         and pd.api.types.is_numeric_dtype(rows[column])
     ]
-    if not columns:  # the presence of a row counts as the figure 1
+    if not columns:  # each row that is present stands for the figure 1
         rows, columns = rows.assign(value=1.0), ["value"]
         ends, main = {("value", end): end for end in ("low", "high") if end in rows}, "value"
     parts = []
@@ -137,8 +138,8 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
 def placed(figures: pd.DataFrame, table: str, used_for: str) -> pd.DataFrame:
     """Return a list of figures with two columns added: ``table`` and ``used_for``.
 
-    `figures`: the first eight columns of `LISTED`; `table`: the file of the figures (figures set by
-    the user get ``config.yaml`` instead); `used_for`: what the figures are used for.
+    `figures` has the first eight columns of `LISTED`. `table` is the file of the figures, except
+    that figures set by the user get ``config.yaml``. `used_for` is what the figures are used for.
     """
     source = figures["source"].fillna("").astype(str)
     set_by_user = source.str.startswith(_SET)
@@ -147,7 +148,7 @@ def placed(figures: pd.DataFrame, table: str, used_for: str) -> pd.DataFrame:
 
 
 def _ranged(columns: Sequence[str]) -> tuple[dict[tuple[str, str], str], str]:
-    """Return the column of each figure's low and high end, and the main figure."""
+    """Return the columns of each figure's low and high ends, and the column of the main figure."""
     end_columns = {}
     before = columns[columns.index("low") - 1] if "low" in columns else ""
     main = next((column for column in ("value", "weight") if column in columns), before)
