@@ -21,7 +21,8 @@ Lines = npt.NDArray[np.object_]
 
 # Number of bits of a position on the grid; enough for 10,000 km in centimetres.
 _BITS = 31
-# Base of the two digits that distinguish ends of lines, as fractions of a grid step.
+# Ends of lines are told apart by a number of two digits in this base. The digits are added to x and
+# y, as fractions of a grid step.
 _MARK = 2**11
 
 

@@ -149,8 +149,8 @@ def reach(
     Raises
     ------
     InputError
-        If the cutoff or the access speed is not above 0, a node is not in the network, or the pairs
-        (as estimated from the first sites) would exceed the free memory.
+        If the cutoff or the access speed is not above 0, a node is not in the network, or the
+        pairs, as estimated from the sites searched so far, would not fit in the free memory.
     """
     _require_above_0("cutoff_min", cutoff_min, "minutes")
     _require_above_0("access_kmh", access_kmh, "km/h")
@@ -162,7 +162,7 @@ def reach(
     empty = np.array([], dtype=np.int32)
     found = [(empty, empty, np.array([], dtype=float))]  # sites, cells, minutes of each block
     done = count = 0
-    # Access is part of the drive, so the search needs less than the cutoff, plus a rounding margin.
+    # The cutoff includes access, so the search can stop earlier. The margin allows for rounding.
     drive_min = cutoff_min - home_min.min(initial=np.inf) - site_min.min(initial=np.inf) + LEAST_MIN
     if drive_min > 0:
         for rows, nodes, block in _blocks(network, site_at, drive_min):
@@ -195,7 +195,8 @@ def minutes_to_nearest(
     """Return the driving minutes from each node to the nearest site, by ``node_id``.
 
     The minutes include access from the road node to the site, and are infinite beyond the limit.
-    `sites`, `access_kmh` and the errors are as in `reach`; `limit_min`: maximum drive in minutes.
+    `sites`, `access_kmh` and the errors are as in `reach`. `limit_min` is the maximum drive in
+    minutes.
     """
     _require_above_0("limit_min", limit_min, "minutes")
     _require_above_0("access_kmh", access_kmh, "km/h")
@@ -241,8 +242,8 @@ def _blocks(
     For short drives in a large city, scipy takes longer to initialise every node than to search.
     Therefore, one search finds the nodes in reach of any target of a block, and the matrix is
     reduced to these nodes. No path within the limit leaves these nodes. Threads would not help,
-    because scipy searches under Python's lock, and starting another process takes about as long as
-    all the searches of a city.
+    because scipy holds Python's global lock while it searches. Starting another process takes about
+    as long as all the searches of a city.
     """
     streets, _ = drive_matrix(network, back=True)
     if not len(targets):
