@@ -30,7 +30,7 @@ class Column:
     """One column of a table."""
 
     name: str  # includes the unit if there is one (cost_pkr)
-    # id (string, never blank), text, number (0 or more), whole (of any sign) or flag
+    # id (string, never blank), text, number (0 or more), whole (integer of any sign) or flag
     kind: Kind
     unit: str  # empty for names and flags
     meaning: str  # one line for the data dictionary
@@ -173,7 +173,7 @@ TABLES = (CELLS, DEMAND, CANDIDATES, OFFERS, COMPATIBILITY, REACH, SERVICE)
 
 
 def load_kw(offers: pd.DataFrame) -> pd.Series[float]:
-    """Return each offer's load on the grid (kW): ``load_kw`` or, without it, the power."""
+    """Return each offer's load on the grid (kW): its ``load_kw`` or, if missing, its power."""
     return offers["load_kw" if "load_kw" in offers.columns else "power_kw"].astype(float)
 
 
