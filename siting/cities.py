@@ -17,7 +17,7 @@ BIG_CITY_PEOPLE = 5_000_000
 SITE_SPACING_M = 3000
 # With roads from a file, most candidates are street corners, which must be closer together.
 TOWN_SPACING_M = 500
-# Assumed budget per person, with which Lahore has about a billion rupees. No city publishes one.
+# Assumed budget per person: about a billion rupees for Lahore. Cities publish no such budgets.
 BUDGET_PKR_PERSON = 80
 BUDGET_STEP_PKR = 10_000_000
 # A town without a library city in its district borrows the figures of the city listed here: the
@@ -92,9 +92,9 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
     """Return the census figures of the named zones, in the order of `names`.
 
     The districts of `city` are searched first; case is ignored. Columns: ``people`` (2023),
-    ``renting_share`` (0 to 1, blank: unknown) and ``ownership`` (share of households with four
-    rooms or more, as a proxy for vehicles). Raises `InputError` for each name that is not in the
-    census, or is in several districts. The message begins with `where`.
+    ``renting_share`` (0 to 1, blank if unknown), ``ownership`` (share of households with four
+    rooms or more, as a proxy for vehicles). Raises `InputError`, which lists each name that is not
+    in the census or is in several districts. The message begins with `where`.
 
     >>> census_zones(["Model Town"], "lahore", "zones")["people"].to_list()
     [3244906.0]

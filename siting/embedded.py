@@ -1,4 +1,4 @@
-"""The embedded cities: packaged configurations and data, to copy and run."""
+"""The cities in the package: configurations and data, to copy and run."""
 
 from __future__ import annotations
 

@@ -138,12 +138,12 @@ def require_kind(where: str, given: object, kind: type | UnionType, fix: str) ->
 
 
 def is_number(given: object) -> TypeGuard[float]:
-    """Return whether a value is a number, of Python or of NumPy; True and False are not."""
+    """Return whether a value is a Python or NumPy number; True and False do not count."""
     return isinstance(given, Real) and not isinstance(given, bool)
 
 
 def require_word(where: str, given: object, known: Iterable[str]) -> None:
-    """Raise an `InputError` unless a value is one of the words that are known."""
+    """Raise an `InputError` unless a value is one of the known words."""
     if given not in (words := tuple(known)):
         raise InputError(where, f"is {given!r}", f"use {', '.join(words)}")
 

@@ -1,4 +1,4 @@
-"""Input files: hashes, tables and layers, and errors that report every problem."""
+"""Read and hash input files, and report every problem in them."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def texts_of(table: pd.DataFrame, column: str) -> pd.Series[str]:
 
 
 class UserTable:
-    """A user's CSV file with the text columns `texts`; its faults refer to lines of the file."""
+    """A user's CSV file, whose faults name lines of the file; `texts` are its text columns."""
 
     def __init__(self, path: Path, texts: Iterable[str]) -> None:
         self.path = path
@@ -140,7 +140,7 @@ class UserTable:
         self.faults += rows_fault(where, bad, self.path, what, fix)
 
     def require(self, *columns: Iterable[str]) -> None:
-        """Raise an `InputError` if the file has no rows, or lacks every column of one group."""
+        """Require rows and at least one column of each group; raise an `InputError` otherwise."""
         there = set(self.table.columns)
         lost = (" or ".join(some) for some in columns if there.isdisjoint(some))
         have = f"it has: {', '.join(map(str, self.table.columns))}"

@@ -96,7 +96,7 @@ def strange(folder: Path, known: Sequence[str]) -> list[Fault]:
 
 
 def as_form[T: BaseModel](form: type[T], data: Any, where: str, again: str = AGAIN) -> T:
-    """Return JSON data as a model; an `InputError` names every key with a wrong type."""
+    """Return JSON data as a Pydantic model; an `InputError` names every key of the wrong form."""
     try:
         return form.model_validate(data)
     except ValidationError as err:

@@ -220,7 +220,7 @@ class Plan:
         Raises
         ------
         InputError
-            If there is no such picture, or the plan lacks its table.
+            If there is no such picture, or the plan lacks the table that the picture shows.
         MissingExtraError
             If Matplotlib is not installed (``pip install "siting[map]"``).
 
@@ -452,7 +452,7 @@ def _site_table(
     candidates: gpd.GeoDataFrame, built: pd.DataFrame, service: pd.DataFrame, classes: list[str]
 ) -> gpd.GeoDataFrame:
     capacity = capacity_columns(built)
-    # `existing` comes from the offers: a plan may build another offer at an existing station.
+    # `existing` comes from the offers, as a plan may build another offer at an existing station.
     columns = ["site_id", "offer_id", "existing", "configuration", "chargers", "power_kw"]
     built = built[[*columns, "cost_pkr", "subsidy_pkr"]].assign(
         capacity_kwh_day=built[capacity].sum(axis=1)

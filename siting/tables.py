@@ -45,7 +45,7 @@ class Table:
     meaning: str  # the meaning of a row
     columns: tuple[Column, ...]  # required columns; others may be present
     key: tuple[str, ...]  # columns of the key, whose values together are unique
-    geometry: tuple[str, ...] = ()  # allowed geometry types; empty: a table without geometry
+    geometry: tuple[str, ...] = ()  # allowed geometry types; empty if the table has no geometry
     # Whether at least one capacity_<group>_kwh_day column is required.
     capacity_columns: bool = False
 

@@ -81,9 +81,9 @@ def run_batch(
 ) -> BatchResult:
     """Run every study once, and write and return the table of results.
 
-    Each study gets a run folder, ``OUT/runs/KEY``, named by the content of its configuration and
-    inputs. A study that already has its folder is not run again, so a killed batch continues where
-    it stopped. A failed study does not stop the others.
+    Each study gets a run folder, ``OUT/runs/KEY``, whose name depends on the content of its
+    configuration and inputs. A study that already has its folder is not run again, so a killed
+    batch continues where it stopped. A failed study does not stop the others.
 
     Parameters
     ----------

@@ -189,7 +189,7 @@ _SOLVER: dict[str, Any] = {
 
 
 def to_folder(help_: str) -> Any:
-    """Return the option that sets the folder a command writes."""
+    """Return the option that names the folder to which a command writes."""
     return option("DIR", help_)
 
 

@@ -220,7 +220,7 @@ def nation(
         "DIR", "For a nation's folder: show the changes from another folder."
     ),
 ) -> Reply:
-    """Divide one budget among cities, with a bound on all divisions, or check a nation's folder."""
+    """Divide one budget among cities and prove how good that is, or check a nation's folder."""
     if not config.is_dir():
         if explain or compare:
             option = "--explain" if explain else "--compare"

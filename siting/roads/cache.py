@@ -16,7 +16,7 @@ from siting.files import sha256
 from siting.folder_cache import kept
 from siting.roads.network import EDGE_COLUMNS, Network
 
-# Increase when the stored content, or the way a network is built, changes.
+# Increase this number when the stored content, or the way a network is built, changes.
 FORMAT = 2
 _MANIFEST = "network.json"
 _TABLES = ("nodes.parquet", "edges.parquet")

@@ -67,7 +67,7 @@ def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
     servers, the time-out, the retries and the folder where answers are stored.
 
     The result equals ``osmnx.graph_from_place(query, network_type="drive")``, except that
-    unconnected parts are kept. If it cannot be downloaded, a `DownloadError` names the server, the
+    unconnected parts are kept. If the download fails, a `DownloadError` names the server, the
     failure, the number of attempts and a remedy.
     """
     import osmnx as ox
@@ -140,7 +140,7 @@ def geocode(query: str, download: Download) -> Polygon | MultiPolygon:
 
 
 def _fetch[T](work: Callable[[], T], what: str, download: Download) -> T:
-    """Return what OSMnx makes of the servers' answers; retry failures that may pass."""
+    """Return OSMnx's result, and retry requests whose failure may be temporary."""
     answers = Answers(Path(download.cache_dir))
     query_s = max(_QUERY_S, round(download.timeout_s))
     failed = 0
@@ -160,7 +160,7 @@ def _fetch[T](work: Callable[[], T], what: str, download: Download) -> T:
                     raise
                 if trouble.empty and answers.doubt_empty():
                     continue
-                # If an answer was stored, it is not requested again, so counting restarts at 1.
+                # After an answer is stored, failures of the next request are counted from 1.
                 failed = 1 if answers.kept > kept else failed + 1
                 if not trouble.may_pass or failed > download.retries:
                     raise _download_error(trouble, what, failed, answers, download) from err

@@ -41,10 +41,11 @@ class Network:
     nodes
         Index ``node_id`` (OSM node, int64), ``geometry`` (Point, UTM metres).
     edges
-        Index ``u``, ``v``, ``key`` (from node, to node, number among parallel streets); ``name``,
-        ``highway``, ``length_m``, ``speed_kmh`` (free), ``speed_source`` (``maxspeed``, ``class``,
-        or ``graph`` for a graph made elsewhere), ``travel_min`` (minutes, by default at the peak
-        hour), ``geometry`` (LineString, UTM metres).
+        Index ``u``, ``v``, ``key`` (from node, to node, and a number that distinguishes parallel
+        streets); ``name``, ``highway``, ``length_m``, ``speed_kmh`` (in free traffic),
+        ``speed_source`` (``maxspeed``, ``class``, or ``graph`` for a graph made elsewhere),
+        ``travel_min`` (minutes, by default at the peak hour), ``geometry`` (LineString, UTM
+        metres).
     report
         Counts of the streets read and dropped; see `siting.roads.build_network`.
     """

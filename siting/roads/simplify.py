@@ -1,4 +1,4 @@
-"""Simplify ways with arrays, into the same streets as OSMnx 2.1 makes of them.
+"""Join the segments of ways into the same streets as OSMnx 2.1 does, but with arrays.
 
 A way with k + 1 nodes has k segments and, if it is two-way, k more in the other direction. Where
 drivers have no choice, segments are joined into one edge, as in OSMnx's ``simplify_graph``. A node
@@ -44,7 +44,7 @@ class Edges:
 
     u: np.ndarray  # from node (position)
     v: np.ndarray  # to node (position)
-    key: np.ndarray  # number among parallel streets
+    key: np.ndarray  # distinguishes parallel streets
     segments: np.ndarray  # segments of each edge in driving order, edge by edge
     size: np.ndarray  # number of segments of an edge
     kept: np.ndarray  # kept nodes

@@ -40,7 +40,7 @@ ROAD_SUFFIXES = (*OSM_XML, *PBF, *_GRAPHML, EDGE_TABLE)
 def read_file(path: Path | str, clip: Polygon | MultiPolygon | None = None) -> nx.MultiDiGraph[Any]:
     """Return the drivable streets of a file as an OSMnx graph, simplified, in lon/lat.
 
-    From OSM XML and PBF, the result has the ways of OSMnx's "drive" network except bus-only ways.
+    For OSM XML and PBF, the result has the ways of OSMnx's "drive" network except bus-only ways.
     Unconnected parts are kept. A GraphML file saved by OSMnx is filtered by its tags, and converted
     to lon/lat.
 

@@ -73,13 +73,13 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
 
 
 def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFrame:
-    """Return each point's nearest road node, and the point's distances (m) to node and road.
+    """Return each point's nearest road node, and its distances (m) to that node and to a road.
 
     The limit `max_m` applies to the distance to the road. The access time depends on the distance
     to the node. A place beside a long road without junctions is near the road but far from a node.
 
     `points` are features in any declared coordinate reference system; areas and lines are
-    represented by their centre. `max_m` is the maximum distance to a road (m; ``inf``: no limit).
+    represented by their centre. `max_m` is the maximum distance to a road (m), or ``inf``.
 
     Columns: ``node_id`` (Int64, missing beyond `max_m`), ``snap_m`` (m to that node) and ``road_m``
     (m to the nearest road), on the index of `points`. Raises `InputError` if the points have no
@@ -129,7 +129,7 @@ def reach(
     network
         The roads.
     cells
-        ``cell_id``, ``node_id`` (missing: too far from a road), ``snap_m``; see
+        ``cell_id``, ``node_id`` (missing if too far from a road), ``snap_m``; see
         `siting.tables.CELLS`.
     candidates
         ``site_id``, ``node_id``, ``snap_m``; see `siting.tables.CANDIDATES`.
@@ -263,7 +263,7 @@ def _blocks(
 
 
 def drive_matrix(network: Network, *, back: bool = False) -> tuple[csr_array, np.ndarray]:
-    """Return a sparse matrix of minutes from u to v (`back`: v to u), and each entry's street."""
+    """Return a matrix of minutes from u to v (from v to u if `back`), and each entry's street."""
     index = network.nodes.index
     u = index.get_indexer(network.edges.index.get_level_values("u"))
     v = index.get_indexer(network.edges.index.get_level_values("v"))
