@@ -63,7 +63,7 @@ def library() -> pd.DataFrame:
 
 
 def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFrame:
-    """Return the census zones of a city in 2023: tehsils, or sub-divisions in Karachi.
+    """Return the zones of a city in the 2023 census: tehsils or, in Karachi, sub-divisions.
 
     `city` may also be a city that the library lacks (Sargodha, Sukkur …); None means all zones.
     `whole_district` adds the other tehsils of the city's districts. Columns: ``district``,
@@ -281,7 +281,7 @@ def _scalar(text: str) -> str:
 
 
 def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.DataFrame, str, bool]:
-    """Return a town's name and zones, the city whose figures it uses, and if both are the same."""
+    """Return a town's name and zones, the city whose figures it uses, and if it is that city."""
     if not (wanted.strip() and wanted.isprintable()):
         raise InputError("city", "is blank or contains unprintable characters")
     lender = None if like is None else str(find_city(like)["city"])

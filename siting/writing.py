@@ -75,7 +75,7 @@ def write_plain_csv(
 def require_free(path: Path) -> None:
     """Check that a file may be written: the path is free and outside stored runs.
 
-    An existing file may be an input, or may have been edited since siting wrote it.
+    No existing file is replaced, because it may be an input or may have been edited.
     """
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()

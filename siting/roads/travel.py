@@ -249,7 +249,7 @@ def _blocks(
     if not len(targets):
         return
     along_curve = network.nodes.geometry.iloc[targets].hilbert_distance(level=10)
-    order = np.argsort(along_curve.to_numpy(), kind="stable")  # neighbours one after the other
+    order = np.argsort(along_curve.to_numpy(), kind="stable")  # neighbours follow each other
     for first in range(0, len(order), BATCH):
         batch = order[first : first + BATCH]
         nearest = dijkstra(streets, indices=targets[batch], limit=limit_min, min_only=True)

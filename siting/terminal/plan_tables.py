@@ -108,7 +108,7 @@ def print_demand(wanted: DemandRun, folder: Path) -> None:
 
 
 def print_frontier(frontier: pd.DataFrame, folder: Path) -> None:
-    """Print the energy served with each budget, and the upper bound on it."""
+    """Print the energy that the plan for each budget serves, and the bound on that energy."""
     console = Screen()
     console.warn_if_far(frontier["gap"].max(skipna=False))
     columns = [
