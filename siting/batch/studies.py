@@ -17,7 +17,7 @@ from siting.files import sha256
 
 # Increase this number when the same configuration and inputs give a different result.
 FORMAT = 1
-# Keys that only set folders or speed, and so do not affect the result of a study.
+# Keys for sweeps, folders, downloads and speed, which do not affect the result of a study.
 _NOT_CONTENT: Mapping[str, Any] = {
     "output": True,
     "sweep": True,
@@ -109,7 +109,7 @@ def _study(
 def study_sha256(config: Config, hashes: dict[Path, str] | None = None) -> str:
     """Return the SHA-256 of everything on which a study's plan depends (64 hexadecimal digits).
 
-    The hash covers the configuration (except keys for folders and speed), the name and bytes of
+    The hash covers the configuration (except keys in `_NOT_CONTENT`), the name and bytes of
     every input file, and the package's version. Hashes of files not yet in `hashes` are added.
     """
     hashes = {} if hashes is None else hashes

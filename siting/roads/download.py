@@ -38,7 +38,7 @@ class Download:
     overpass_url: str = "https://overpass-api.de/api"
     nominatim_url: str = "https://nominatim.openstreetmap.org/"
     timeout_s: float = 180  # an attempt fails after this many seconds without data
-    retries: int = 3  # further attempts if the server is overloaded or its answer is broken
+    retries: int = 3  # further attempts after a failure that may be temporary
     # Seconds before the first retry. The wait then doubles, up to a minute. The server may request
     # a longer wait, up to a minute (``Retry-After``).
     pause_s: float = 5
