@@ -17,7 +17,7 @@ BIG_CITY_PEOPLE = 5_000_000
 SITE_SPACING_M = 3000
 # With roads from a file, most candidates are street corners, which must be closer together.
 TOWN_SPACING_M = 500
-# With this amount the budget of Lahore is about a billion rupees. No city's budget is published.
+# Assumed budget per person: about a billion rupees for Lahore. Cities publish no such budgets.
 BUDGET_PKR_PERSON = 80
 BUDGET_STEP_PKR = 10_000_000
 # A town without a library city in its district borrows the figures of the city listed here: the
@@ -44,7 +44,7 @@ def library() -> pd.DataFrame:
     (number of census tehsils in the city), ``zone_people`` (their population), ``disco`` (power
     supplier), ``availability`` with ``…_low`` and ``…_high`` (share of the time with power),
     ``speed_group`` (key of the speed table), ``west_deg``, ``south_deg``, ``east_deg``,
-    ``north_deg`` (estimated box around the built-up area), ``place_query`` (blank: the box is
+    ``north_deg`` (estimated box around the built-up area), ``place_query`` (if blank, the box is
     used), ``lon``, ``lat`` (centre), ``utm_epsg``, and the source and confidence of each figure.
 
     >>> cities = library().set_index("city")
@@ -63,11 +63,11 @@ def library() -> pd.DataFrame:
 
 
 def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFrame:
-    """Return the census zones of a city in 2023: tehsils, or sub-divisions in Karachi.
+    """Return the zones of a city in the 2023 census: tehsils or, in Karachi, sub-divisions.
 
     `city` may also be a city that the library lacks (Sargodha, Sukkur …); None means all zones.
     `whole_district` adds the other tehsils of the city's districts. Columns: ``district``,
-    ``division``, ``tehsil``, ``city`` (blank: none), ``area_km2``, ``people_2023``,
+    ``division``, ``tehsil``, ``city`` (may be blank), ``area_km2``, ``people_2023``,
     ``urban_people``, ``household_size`` (people), ``growth_pct_year`` (2017 to 2023),
     ``households``, the shares of households (0 to 1) ``renting_share``, ``rooms4_share`` (four
     rooms or more) and ``grid_share`` (lit by grid electricity), ``high_rise_buildings``
@@ -92,9 +92,9 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
     """Return the census figures of the named zones, in the order of `names`.
 
     The districts of `city` are searched first; case is ignored. Columns: ``people`` (2023),
-    ``renting_share`` (0 to 1, blank: unknown) and ``ownership`` (share of households with four
-    rooms or more, as a proxy for vehicles). Raises `InputError` for each name that is not in the
-    census, or is in several districts. The message begins with `where`.
+    ``renting_share`` (0 to 1, blank if unknown), ``ownership`` (share of households with four
+    rooms or more, as a proxy for vehicles). Raises `InputError`, which lists each name that is not
+    in the census or is in several districts. The message begins with `where`.
 
     >>> census_zones(["Model Town"], "lahore", "zones")["people"].to_list()
     [3244906.0]
@@ -122,7 +122,7 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
 def find_city(name: str) -> pd.Series[Any]:
     """Return the library's row for a city; case is ignored.
 
-    Raises `InputError` with a similar name if the city is not in the library.
+    Raises `InputError`, which suggests a similar name, if the city is not in the library.
 
     >>> find_city("quetta")["disco"]
     'QESCO'
@@ -147,7 +147,7 @@ def new_config(
     A census town outside the library borrows the figures of a nearby library city, or of the
     library city `like`. A town outside the census needs both `like` and `people`. If given,
     `people` replaces the census total. Case is ignored. Raises `InputError` if several towns have
-    the name, or if `like` or `people` is needed and missing.
+    the name, or if `like` or `people` is needed but missing.
 
     >>> print(new_config("multan").splitlines()[0])
     # Multan: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
@@ -281,7 +281,7 @@ def _scalar(text: str) -> str:
 
 
 def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.DataFrame, str, bool]:
-    """Return a town's name, zones, the city whose figures it uses, and whether it is that city."""
+    """Return a town's name and zones, the city whose figures it uses, and if it is that city."""
     if not (wanted.strip() and wanted.isprintable()):
         raise InputError("city", "is blank or contains unprintable characters")
     lender = None if like is None else str(find_city(like)["city"])

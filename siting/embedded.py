@@ -1,4 +1,4 @@
-"""The embedded cities: packaged configurations and data, to copy and run."""
+"""The cities in the package: configurations and data, to copy and run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def embedded_files(nation: bool = False) -> dict[Path, Path]:
-    """Return the files of the embedded city (of all with `nation`), by their paths in a copy.
+    """Return the files of the embedded city (or cities, if `nation`), by their paths in a copy.
 
     Raises `InputError` if this installation lacks the files.
     """
@@ -36,14 +36,15 @@ def embedded_files(nation: bool = False) -> dict[Path, Path]:
 def copy_embedded_city(folder: Path | str = "siting-demo", nation: bool = False) -> Path:
     """Copy the embedded, schematic Islamabad to a folder; return the configuration file.
 
-    The copy runs offline. The folder gets runs in ``runs/`` and parsed roads in ``cache/``.
+    The copy runs offline. Its runs are later written to ``runs/`` in the folder, and parsed roads
+    are stored in ``cache/``.
 
     Parameters
     ----------
     folder
-        Folder for the copy, which gets ``configs/`` and ``data/``. Existing files are unchanged.
+        Folder for ``configs/`` and ``data/``. Existing files are left unchanged.
     nation
-        Whether to copy all embedded cities and their nation too.
+        Whether to copy all embedded cities, and the configuration of their nation.
 
     Returns
     -------

@@ -53,7 +53,7 @@ class Fault:
 
     where: str  # file, table, column or configuration key, e.g. "people.csv, column people"
     what: str  # what was found there and what was expected
-    fix: str = ""  # the smallest remedy; like `where`, blank if `what` already names it
+    fix: str = ""  # the smallest remedy; `fix` and `where` may be blank if `what` says enough
     ids: tuple[str, ...] = ()  # the affected rows, keys or lines; the first few are shown
 
     def __str__(self) -> str:
@@ -63,7 +63,7 @@ class Fault:
         return f"{text}; {fix}" if fix else text
 
     def plain(self) -> dict[str, str]:
-        """Return the fault for JSON: ``where``, ``what`` with the first ids, ``fix``."""
+        """Return the fault as strings for JSON; ``what`` includes the first ids."""
         what = self.what
         if self.ids:
             more = f" and {len(self.ids) - SHOWN_IDS:,} more" if len(self.ids) > SHOWN_IDS else ""
@@ -79,7 +79,8 @@ class SitingError(Exception):
     Parameters
     ----------
     faults
-        One fault, several faults or a message. With `what`, `faults` is the place of the problem.
+        One fault, several faults or a message. If `what` is given, `faults` is the place of the
+        problem.
     what, fix, ids
         The parts of a single fault, as in `Fault`.
 
@@ -137,18 +138,18 @@ def require_kind(where: str, given: object, kind: type | UnionType, fix: str) ->
 
 
 def is_number(given: object) -> TypeGuard[float]:
-    """Return whether a value is a number, of Python or of NumPy; True and False are not."""
+    """Return whether a value is a Python or NumPy number; True and False do not count."""
     return isinstance(given, Real) and not isinstance(given, bool)
 
 
 def require_word(where: str, given: object, known: Iterable[str]) -> None:
-    """Raise an `InputError` unless a value is one of the words that are known."""
+    """Raise an `InputError` unless a value is one of the known words."""
     if given not in (words := tuple(known)):
         raise InputError(where, f"is {given!r}", f"use {', '.join(words)}")
 
 
 def listed[T](where: str, given: Iterable[T]) -> list[T]:
-    """Return the items as a list; refuse a single string or table, whose parts would be the items.
+    """Return the items as a list; refuse a single string or table, which would be taken apart.
 
     >>> listed("required sites", "s1")
     Traceback (most recent call last):
@@ -163,7 +164,7 @@ def listed[T](where: str, given: Iterable[T]) -> list[T]:
 def naming(
     where: str, what: str, ids: Iterable[object], fix: str = "", *, count: bool = False
 ) -> list[Fault]:
-    """Return one fault that names each id once, as a list; an empty list without ids.
+    """Return a list of one fault that names each id once, or an empty list if there are no ids.
 
     With `count`, the number of ids precedes `what`.
 

@@ -1,4 +1,4 @@
-"""Input files: hashes, tables and layers, and errors that report every problem."""
+"""Read and hash input files, and report every problem in them."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def texts_of(table: pd.DataFrame, column: str) -> pd.Series[str]:
 
 
 class UserTable:
-    """A user's CSV file with the text columns `texts`; its faults refer to lines of the file."""
+    """A user's CSV file, whose faults name lines of the file; `texts` are its text columns."""
 
     def __init__(self, path: Path, texts: Iterable[str]) -> None:
         self.path = path
@@ -127,7 +127,7 @@ class UserTable:
         return texts_of(self.table, column)
 
     def number(self, column: str, what: str, least: float = 0.0) -> pd.Series[float]:
-        """Return a column as numbers, with NaN for blanks and faults (values not >= `least`)."""
+        """Return a column as numbers; blanks, and faulty values (not >= `least`), become NaN."""
         given = self.text(column)
         read = pd.to_numeric(given.where(given != ""), errors="coerce").astype(float)
         bad = (given != "") & not_numbers(read, least)
@@ -140,7 +140,7 @@ class UserTable:
         self.faults += rows_fault(where, bad, self.path, what, fix)
 
     def require(self, *columns: Iterable[str]) -> None:
-        """Raise an `InputError` if the file has no rows, or has none of the columns of a group."""
+        """Require rows and at least one column of each group; raise an `InputError` otherwise."""
         there = set(self.table.columns)
         lost = (" or ".join(some) for some in columns if there.isdisjoint(some))
         have = f"it has: {', '.join(map(str, self.table.columns))}"
@@ -174,7 +174,7 @@ def extent(layer: gpd.GeoDataFrame | gpd.GeoSeries) -> str:
 
 
 def row_labels(path: Path, rows: Iterable[int]) -> tuple[str, ...]:
-    """Return labels for rows (from 0) of a file: lines of a CSV, otherwise row numbers from 1.
+    """Return labels for rows (counted from 0): line numbers of a CSV, else row numbers from 1.
 
     >>> row_labels(Path("people.csv"), [0, 3])
     ('line 2', 'line 5')
@@ -188,9 +188,9 @@ def row_labels(path: Path, rows: Iterable[int]) -> tuple[str, ...]:
 def rows_fault(
     where: str, bad: npt.ArrayLike, ids: npt.ArrayLike | Path, what: str, fix: str = ""
 ) -> list[Fault]:
-    """Return one fault that names the rows flagged `bad`, as a list; an empty list without any.
+    """Return a list of one fault that names the rows flagged `bad`, or an empty list if none is.
 
-    `ids` are the ids of all rows, or the file, whose rows are then named by number.
+    `ids` are the ids of all rows, or the path of their file; then rows are named by number.
 
     >>> rows_fault("sites, column bays", [False, True], ["s1", "s2"], "below 0")
     [Fault(where='sites, column bays', what='below 0', fix='', ids=('s2',))]

@@ -18,7 +18,7 @@ from siting.writing import whole_folder
 
 logger = logging.getLogger(__name__)
 
-# Longest wait (s) for another process that builds the same content; then both build it.
+# Maximum wait (s) for another process that builds the same content; after that, both build it.
 WAIT_S = 900.0
 # Errors raised if a folder cannot be read or written.
 _WRONG = (
@@ -38,8 +38,8 @@ def kept[T](
     """Return the content of a folder, or build the content and store it there.
 
     The name of the folder `entry` must identify all inputs of the content. `read` must raise an
-    error if the folder is damaged; the folder is then rebuilt, with a warning. Content is returned
-    but not stored if it cannot be written, or is built in less than `least_s` seconds.
+    error if the folder is damaged; the folder is then rebuilt, with a warning. Content that cannot
+    be written, or that was built in less than `least_s` seconds, is returned but not stored.
     """
     if (content := _read(entry, read)) is not None:
         return content

@@ -16,8 +16,9 @@ DISCARDED = "Stopped at once, the plan so far was discarded"
 class Wish:
     """A handler for Ctrl-C during a block; see `seen_through`.
 
-    `at_stake`: there is work to lose; otherwise Ctrl-C ends the block at once. `heard`: a Ctrl-C
-    waits for the end of the block. `by_solve`: the first solve that finds a plan sets `at_stake`.
+    `at_stake` says that there is work to lose; otherwise Ctrl-C ends the block at once. `heard`
+    says that a Ctrl-C is waiting for the end of the block. If `by_solve` is true, the first solve
+    that finds a plan sets `at_stake`.
     """
 
     def __init__(self, *, by_solve: bool) -> None:
@@ -38,7 +39,7 @@ class Wish:
 def seen_through(*, by_solve: bool = False) -> Iterator[Wish]:
     """Once there is work to lose, let the first Ctrl-C wait for the end of the block.
 
-    Has no effect outside the main thread, or if the caller has set a handler.
+    This has no effect outside the main thread, or if the caller has set a handler.
     """
     wish = Wish(by_solve=by_solve)
     with _handled_by(wish):

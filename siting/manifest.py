@@ -1,8 +1,8 @@
 """The manifest of a run folder, `stages/stages.json`, and the detection of damaged folders.
 
 The manifest contains its own hash, and the SHA-256 of every file of the run except ``report.html``,
-which may be regenerated. If an edit changes the hashes too, only the recount of `siting verify`
-reveals the edit. The manifest of a nation lists all files below the nation's folder.
+which may be regenerated. If somebody edits a file and also its hash, only the recount by
+`siting verify` reveals it. The manifest of a nation lists all files below the nation's folder.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def strange(folder: Path, known: Sequence[str]) -> list[Fault]:
 
 
 def as_form[T: BaseModel](form: type[T], data: Any, where: str, again: str = AGAIN) -> T:
-    """Return JSON data as a model; an `InputError` names every key with a wrong type."""
+    """Return JSON data as a Pydantic model; an `InputError` names every key of the wrong form."""
     try:
         return form.model_validate(data)
     except ValidationError as err:
@@ -126,8 +126,8 @@ def read_manifest(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Check that a run folder's files are unchanged; return its ``stages.json`` and ``run.json``.
 
-    `tables` are tables that the folder must have. Raises `InputError` if the folder is no run
-    folder or has another format, or if files are missing or edited.
+    `tables` names the tables that the folder must have. Raises `InputError` if the folder is not a
+    run folder or has another format, or if files are missing or were edited.
     """
     if not folder.is_dir():
         raise InputError(str(folder), "no such run folder", "name one that siting run wrote")

@@ -41,27 +41,31 @@ class Outcome(Solved):
     aim
         The aims in words.
     service
-        Service in the target year (`siting.tables.SERVICE`).
+        Energy that each site serves in the target year (`siting.tables.SERVICE`).
     slices
         The years and scenarios: ``slice``, ``year``, ``scenario``, ``weight``, ``probability``.
     built, services, demand
-        By ``slice``: the stations (``year``, ``site_id``, ``offer_id``), the service, the demand.
+        For each ``slice``: the stations (``year``, ``site_id``, ``offer_id``), the energy that each
+        site serves, and the demand.
     served
         One row per slice: ``year``, ``scenario``, ``demand_kwh_day``, ``served_kwh_day``,
         ``served_share``, ``worth``.
     money
         One row per year: ``year``, ``granted_pkr``, ``spent_pkr``; without years, a single row.
     paid
-        Public money drawn by each site up to each year: ``site_id``, ``year``, ``subsidy_pkr``.
+        Public money drawn by each site by the end of each year: ``site_id``, ``year``,
+        ``subsidy_pkr``.
     floors
-        One row per floor and slice: ``floor``, ``slice``, ``need_kwh_day``, ``served_kwh_day``,
-        ``share``, ``served_share``.
+        One row per slice and floor on the share served: ``floor``, ``slice``, ``need_kwh_day``,
+        ``served_kwh_day``, ``share``, ``served_share``.
     best
-        The best value in each scenario: ``scenario``, ``best``. Empty if no aim is regret.
+        The best value possible in each scenario: ``scenario``, ``best``. Empty unless an aim
+        measures regret.
     limits
-        The use of each limit: ``limit``, ``kind``, ``unit``, ``used``, ``at_least``, ``at_most``.
+        How far each limit is used: ``limit``, ``kind``, ``unit``, ``used``, ``at_least``,
+        ``at_most``.
     lines
-        Headline figures: field, label, text.
+        Headline figures, each with its field, label and text.
     tables
         Further tables by name. Each is written as a CSV file.
     prices
@@ -100,7 +104,11 @@ class Outcome(Solved):
 
     @property
     def bound_kwh_day(self) -> float | None:
-        """Bound on any plan's energy (kWh/day); None with decay, several slices or another aim."""
+        """Upper bound on the energy that any plan can serve (kWh/day).
+
+        None if no finite bound is proven, if the first aim is not energy, if there are several
+        slices, or if the value of energy decays with the drive.
+        """
         energy = self.proofs[0].aim == "most worth" and self.proof.unit == ENERGY_UNIT
         if not energy or len(self.slices) > 1 or "decay" in self.blocks:
             return None
@@ -108,7 +116,10 @@ class Outcome(Solved):
 
     @property
     def drives_min(self) -> tuple[float, float]:
-        """Mean and 90th-percentile drive (min) of kWh served in the target year; NaN if none."""
+        """Mean and 90th-percentile drive (min) in the target year; NaN if nothing is served.
+
+        Drives are weighted by the energy served.
+        """
         kwh = self.service["served_kwh_day"].to_numpy(dtype=float)
         minutes = self.service["travel_min"].to_numpy(dtype=float)
         if kwh.sum() <= 0:

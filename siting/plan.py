@@ -41,14 +41,14 @@ class Plan:
         One row per station, existing or new: ``site_id``, ``name``, ``whereabouts`` (nearby streets
         and landmarks), ``kind``, ``existing``, ``offer_id``, ``configuration``, ``chargers``,
         ``power_kw``, ``cost_pkr``, ``subsidy_pkr``, ``capacity_kwh_day``, ``served_kwh_day``,
-        ``served_<class>_kwh_day``, ``use_share`` (served over capacity), ``mean_travel_min``,
-        ``cells_served``, ``geometry`` (UTM metres).
+        ``served_<class>_kwh_day``, ``use_share`` (energy served divided by capacity),
+        ``mean_travel_min``, ``cells_served``, ``geometry`` (UTM metres).
     classes
         One row per vehicle class: ``demand_kwh_day``, ``served_kwh_day``, ``served_share``.
     demand
         `siting.tables.DEMAND` with ``served_kwh_day``.
     service
-        `siting.tables.SERVICE`: energy by demand row and site.
+        `siting.tables.SERVICE`: the energy that each site serves of each demand row.
     cells, candidates, dropped, offers
         The input tables. `dropped` has the places that could not become candidates, and why.
     edges
@@ -60,7 +60,7 @@ class Plan:
     tables
         Further tables by name: business case, zones, years, scenarios, alternatives.
     money
-        The figures in ``run.json`` that show whether public money at new stations is additional.
+        The figures in ``run.json`` that show how much public money the new stations need.
     study
         The `siting.Study` that made the plan, or None.
     facts_of
@@ -112,7 +112,7 @@ class Plan:
 
     @property
     def subsidy_pkr(self) -> float:
-        """Public money drawn, PKR."""
+        """Public money that the plan pays, PKR."""
         return self.outcome.subsidy_pkr
 
     @property
@@ -134,7 +134,7 @@ class Plan:
     def layers(self) -> dict[str, pd.DataFrame]:
         """The plan's layers (UTM metres) and tables, by file name.
 
-        The ``attrs["units"]`` of each has the units of its columns.
+        Each table's ``attrs["units"]`` maps its columns to their units.
         """
         study, shown = self.study, {}
         if study is not None:
@@ -213,13 +213,14 @@ class Plan:
         Parameters
         ----------
         what
-            ``map``, ``classes`` (kWh/day by vehicle class), ``cost`` (PKR by part and payer),
-            ``use`` (kWh/day by station), ``years`` or ``frontier`` (if the plan has the table).
+            ``map``, ``classes`` (kWh/day by vehicle class), ``cost`` (PKR by cost component and
+            payer), ``use`` (kWh/day by station), ``years`` or ``frontier`` (if the plan has the
+            table).
 
         Raises
         ------
         InputError
-            If there is no such picture, or the plan lacks its table.
+            If there is no such picture, or the plan lacks the table that the picture shows.
         MissingExtraError
             If Matplotlib is not installed (``pip install "siting[map]"``).
 
@@ -269,7 +270,7 @@ class Plan:
     def explore(self, height_px: int = 720) -> Any:
         """Return the report's interactive map, `height_px` high: see `siting.explore`.
 
-        The map needs no network. To write it, call ``.save("map.html")``.
+        The map works offline. To write it to a file, call ``.save("map.html")``.
         """
         return ask("explore", self, height_px)
 
@@ -306,7 +307,7 @@ class Plan:
     def evaluate(
         self, sites: Any, *, names: Mapping[str, str] | None = None, same_stations: bool = False
     ) -> Any:
-        """Return the score of stations drawn elsewhere, as layer or file: see `siting.evaluate`."""
+        """Return the score of a plan from elsewhere, as a layer or file: see `siting.evaluate`."""
         return ask("evaluate", self, sites, names=names, same_stations=same_stations)
 
     def simulate(self, rules: Any = None) -> Any:
@@ -357,7 +358,7 @@ class Plan:
         return "\n".join([f"Plan: {self.title}", *caveat, *rows])
 
     def _repr_html_(self) -> str:
-        """Return the headline figures and the service as HTML tables for notebooks."""
+        """Return the headline figures and the energy by class as HTML tables for notebooks."""
         left, right = "style='text-align:left'", "style='text-align:right'"
         rows = "".join(
             f"<tr><th {left}>{html_text(what)}</th><td {left}>{html_text(value)}</td></tr>"
@@ -415,7 +416,7 @@ def make_plan(outcome: Outcome, tables: PlanTables, *, title: str, note: str) ->
     Parameters
     ----------
     outcome
-        The chosen offers, their service and subsidies, and the proofs.
+        The chosen offers, the energy they serve, their subsidies, and the proofs.
     tables
         The input tables.
     title, note
@@ -451,7 +452,7 @@ def _site_table(
     candidates: gpd.GeoDataFrame, built: pd.DataFrame, service: pd.DataFrame, classes: list[str]
 ) -> gpd.GeoDataFrame:
     capacity = capacity_columns(built)
-    # `existing` comes from the offers: a plan may build another offer at an existing station.
+    # `existing` comes from the offers, as a plan may build another offer at an existing station.
     columns = ["site_id", "offer_id", "existing", "configuration", "chargers", "power_kw"]
     built = built[[*columns, "cost_pkr", "subsidy_pkr"]].assign(
         capacity_kwh_day=built[capacity].sum(axis=1)

@@ -30,7 +30,7 @@ class Column:
     """One column of a table."""
 
     name: str  # includes the unit if there is one (cost_pkr)
-    # id (string, never blank), text, number (0 or more), whole (of any sign) or flag
+    # id (string, never blank), text, number (0 or more), whole (integer of any sign) or flag
     kind: Kind
     unit: str  # empty for names and flags
     meaning: str  # one line for the data dictionary
@@ -45,7 +45,7 @@ class Table:
     meaning: str  # the meaning of a row
     columns: tuple[Column, ...]  # required columns; others may be present
     key: tuple[str, ...]  # columns of the key, whose values together are unique
-    geometry: tuple[str, ...] = ()  # allowed geometry types; empty: a table without geometry
+    geometry: tuple[str, ...] = ()  # allowed geometry types; empty if the table has no geometry
     # Whether at least one capacity_<group>_kwh_day column is required.
     capacity_columns: bool = False
 
@@ -59,17 +59,17 @@ def _number(name: str, unit: str, meaning: str) -> Column:
 
 
 def _node(meaning: str) -> Column:
-    return Column("node_id", "whole", "", f"{meaning}; blank: too far from a road", nullable=True)
+    return Column("node_id", "whole", "", f"{meaning}; blank if too far from a road", nullable=True)
 
 
 CELLS = Table(
     "cells",
     "one row per demand cell",
     (
-        _id("cell_id", "name of the cell, c…"),
+        _id("cell_id", "id of the cell, which begins with c"),
         _number("people", "people", "people who live in the cell"),
         _node("road node at which the cell's drives begin"),
-        _number("snap_m", "m", "straight distance from the cell's centre to the nearest road node"),
+        _number("snap_m", "m", "straight-line distance from the cell's centre to that road node"),
     ),
     key=("cell_id",),
     geometry=("Polygon", "MultiPolygon", "Point"),
@@ -79,7 +79,7 @@ DEMAND = Table(
     "demand",
     "one row per cell and vehicle class: public charging demand there in the target year",
     (
-        _id("demand_id", "name of the row, d…"),
+        _id("demand_id", "id of the demand row, which begins with d"),
         _id("cell_id", "cell of the demand"),
         _id("vehicle_class", "vehicle class"),
         _number("demand_kwh_day", "kWh/day", "public charging demand"),
@@ -91,14 +91,14 @@ CANDIDATES = Table(
     "candidates",
     "one row per place where a station could be built or already exists",
     (
-        _id("site_id", "name of the site, s…"),
+        _id("site_id", "id of the site, which begins with s"),
         Column("name", "text", "", "display name of the site", nullable=True),
         Column("kind", "text", "", "fuel, parking, mall, existing, street …"),
         Column("existing", "flag", "", "whether a station is already in service at the site"),
         _number("existing_power_kw", "kW", "power of the existing station; 0 for a new site"),
         Column("source", "text", "", "source of the row"),
         _node("road node from which drivers reach the site"),
-        _number("snap_m", "m", "straight distance from the site to that road node"),
+        _number("snap_m", "m", "straight-line distance from the site to that road node"),
     ),
     key=("site_id",),
     geometry=("Point",),
@@ -113,7 +113,7 @@ OFFERS = Table(
     "offers",
     "one row per site and configuration: what could be built there, its cost and its capacity",
     (
-        _id("offer_id", "name of the offer, <site_id>:<configuration>"),
+        _id("offer_id", "id of the offer: <site_id>:<configuration>"),
         _id("site_id", "the site"),
         _id("configuration", "name of the set of chargers"),
         Column("chargers", "text", "", "the chargers in words, e.g. 2 x dc_60"),
@@ -146,7 +146,7 @@ COMPATIBILITY = Table(
 
 REACH = Table(
     "reach",
-    "one row per cell and site that its drivers reach within the cutoff",
+    "one row per cell and site that drivers from the cell reach within the cutoff",
     (
         _id("cell_id", "the cell"),
         _id("site_id", "the site"),
@@ -160,10 +160,10 @@ SERVICE = Table(
     "one row per demand row and site that serves it in full or in part",
     (
         _id("demand_id", "demand row that is served"),
-        _id("cell_id", "its cell"),
-        _id("vehicle_class", "its vehicle class"),
+        _id("cell_id", "cell of the demand row"),
+        _id("vehicle_class", "vehicle class of the demand row"),
         _id("site_id", "the site that serves it"),
-        _number("served_kwh_day", "kWh/day", "energy of the row that the site serves"),
+        _number("served_kwh_day", "kWh/day", "energy that the site serves of the demand row"),
         _number("travel_min", "min", "driving time to the site"),
     ),
     key=("demand_id", "site_id"),
@@ -173,7 +173,7 @@ TABLES = (CELLS, DEMAND, CANDIDATES, OFFERS, COMPATIBILITY, REACH, SERVICE)
 
 
 def load_kw(offers: pd.DataFrame) -> pd.Series[float]:
-    """Return each offer's load on the grid (kW): ``load_kw`` or, without it, the power."""
+    """Return each offer's load on the grid (kW): its ``load_kw`` or, if missing, its power."""
     return offers["load_kw" if "load_kw" in offers.columns else "power_kw"].astype(float)
 
 

@@ -1,4 +1,4 @@
-r"""Users' strings made safe for their destination: always text, never markup or code.
+r"""Make users' strings safe wherever they are written: always text, never markup or code.
 
 All output uses these rules; only the tables in ``stages/`` keep strings unchanged. Characters that
 a file cannot contain, or that would control a terminal, are written in visible form (``\x0b``).

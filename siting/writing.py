@@ -1,4 +1,4 @@
-"""Atomic writing of files and folders, and system errors in plain language."""
+"""Write files and folders atomically, and report system errors in plain language."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def write_plain_csv(
 def require_free(path: Path) -> None:
     """Check that a file may be written: the path is free and outside stored runs.
 
-    An existing file may be an input, or may have been edited since siting wrote it.
+    No existing file is replaced, because it may be an input or may have been edited.
     """
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()
@@ -100,9 +100,9 @@ def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = 
     """Write a file atomically: completely or not at all.
 
     `write` writes to a part file, which is then renamed. The folder of `path` is created if
-    missing, and a symbolic link is followed. An existing file is replaced only with `replace`,
-    which is for siting's own files. Raises `InputError` if `path` is a folder or a device, or is
-    not free (`require_free`), and `OutputError` if writing fails.
+    missing, and a symbolic link is followed. An existing file is replaced only if `replace` is
+    true, which is meant for siting's own files. Raises `InputError` if `path` is a folder or a
+    device, or is not free (see `require_free`), and `OutputError` if writing fails.
     """
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()
@@ -163,7 +163,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def claimed_folder(path: Path | None, usual: Path | None = None) -> Iterator[Claim]:
-    """Yield the reservation of `path`, or of the first free folder; see `whole_folder`.
+    """Reserve `path` or the first free folder, and yield the reservation; see `whole_folder`.
 
     Without `path`, the first free folder of `usual`, ``usual-2``, ``usual-3`` … is reserved.
     """

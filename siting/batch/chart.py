@@ -1,4 +1,4 @@
-"""Draw the share served as an SVG chart: one bar per study, or lines over a swept value."""
+"""Draw the share of demand served as an SVG chart: bars, or lines over a swept value."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ MOST_LINES = len(COLOURS)
 
 
 def draw_chart(table: pd.DataFrame, swept: Sequence[str], links: Sequence[str]) -> str:
-    """Return a chart of the share served as an ``svg`` element, or "" if no study has a plan.
+    """Return a chart of the share of demand served as an ``svg`` element; "" if there is no plan.
 
     A thin line above each point or bar ends at the proven bound. `table` is a `results_table` with
-    the swept keys in its columns `swept`; `links` has the link of each row, or a blank.
+    the swept keys in its columns `swept`. `links` has a link for each row, which may be blank.
     """
     table = table.assign(link=list(links))
     table = table[table["served_share"].notna()]
@@ -48,7 +48,7 @@ def chart_words(table: pd.DataFrame, swept: Sequence[str]) -> str:
 
 
 def _series(table: pd.DataFrame, x: str, swept: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Return the rows of each line: the same study and, except for `x`, the same swept values."""
+    """Group rows into lines with the same study and, except for `x`, the same swept values."""
     others = [k for k in swept if k != x]
     several = len(set(table["name"])) > 1
     lines = {}
@@ -62,7 +62,7 @@ def _series(table: pd.DataFrame, x: str, swept: Sequence[str]) -> dict[str, pd.D
 
 
 def _bound_share(row: pd.Series) -> float:
-    """Return the bound as a share of the demand; without a bound, the share served."""
+    """Return the bound as a share of the demand or, without a bound, the share that is served."""
     served, bound = row["served_kwh_day"], row["bound_kwh_day"]
     if not served > 0 or not math.isfinite(bound):
         return float(row["served_share"])

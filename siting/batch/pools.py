@@ -79,8 +79,8 @@ def _end_with(pipe: Connection) -> None:
 def dask_pool(address: str) -> Iterator[tuple[Executor, int]]:
     """Yield an executor on a Dask cluster, and the number of solver threads per worker.
 
-    `address` is the scheduler's, e.g. ``tcp://10.0.0.5:8786``. Raises `MissingExtraError` without
-    ``distributed``, and `InputError` if no scheduler answers or the scheduler has no workers.
+    `address` is that of the scheduler, e.g. ``tcp://10.0.0.5:8786``. Raises `MissingExtraError` if
+    ``distributed`` is not installed, and `InputError` if no scheduler answers or it has no workers.
     """
     with needs_extra("dask", "distributed", "is needed for --dask"):
         distributed: Any = import_module("distributed")

@@ -43,14 +43,14 @@ Row = dict[str, Any]
 class BatchEvent:
     """A progress report."""
 
-    # `done` and `total`: numbers of finished studies (failed ones included) and of all studies
+    # `done` is the number of finished studies, including failed ones; `total` counts all studies.
     done: int
     total: int
-    # `study` and `row`: the study that just finished, if any, and its row
+    # `study` is the study that just finished, if any, and `row` is its row of the table.
     study: BatchStudy | None = None
     row: Mapping[str, Any] | None = None
     running: tuple[str, ...] = ()  # names of the run folders of studies in progress
-    kept: bool = False  # whether the study was finished before this batch began
+    kept: bool = False  # whether an earlier start of the batch had finished the study
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +81,9 @@ def run_batch(
 ) -> BatchResult:
     """Run every study once, and write and return the table of results.
 
-    Each study gets a run folder, ``OUT/runs/KEY``, named by the content of its configuration and
-    inputs. A study with a folder is not run again, so a killed batch continues where it stopped.
-    A failed study does not stop the others.
+    Each study gets a run folder, ``OUT/runs/KEY``, whose name depends on the content of its
+    configuration and inputs. A study that already has its folder is not run again, so a killed
+    batch continues where it stopped. A failed study does not stop the others.
 
     Parameters
     ----------
@@ -97,8 +97,8 @@ def run_batch(
     workers
         Number of processes if there is no executor; if None, one per core.
     threads
-        Solver threads of each study. If None, each study uses its configured number. Without an
-        executor, this number is at most the study's share of the cores.
+        Solver threads of each study. If None, each study uses its configured number, which is
+        reduced to the study's share of the cores if there is no executor.
     retry
         Whether to retry studies that failed earlier because of their own inputs.
     progress
@@ -107,7 +107,8 @@ def run_batch(
     Raises
     ------
     InputError
-        If there are no studies, another batch uses the folder, or other files would be replaced.
+        If there are no studies, another batch uses the folder, or files that no batch wrote would
+        be replaced.
 
     Examples
     --------
@@ -260,7 +261,7 @@ class _Batch:
             self.take(self.place[study.key], {"status": "failed", "error": why}, kept=False)
 
     def was_begun(self, study: BatchStudy) -> bool:
-        """Return whether a worker has begun a study and not finished it."""
+        """Return whether a worker has begun a study but not finished it."""
         return (self.out / WORK / f"{study.key}.lock").exists()
 
     def running(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from siting.files import sha256
 
 # Increase this number when the same configuration and inputs give a different result.
 FORMAT = 1
-# Keys for folders and speed, which do not affect the result of a study.
+# Keys for sweeps, folders, downloads and speed, which do not affect the result of a study.
 _NOT_CONTENT: Mapping[str, Any] = {
     "output": True,
     "sweep": True,
@@ -30,7 +30,8 @@ _NOT_CONTENT: Mapping[str, Any] = {
 class BatchStudy:
     """One study of a batch."""
 
-    # Run folder: the study's name and 16 digits of `study_sha256`; blank for an unreadable study.
+    # The run folder's name: the study's name and 16 digits of `study_sha256`. It is blank if the
+    # study cannot be read.
     key: str
     config: str  # the configuration file, as the user named it
     name: str  # the study's short name, or the file's name if the configuration cannot be read
@@ -108,8 +109,8 @@ def _study(
 def study_sha256(config: Config, hashes: dict[Path, str] | None = None) -> str:
     """Return the SHA-256 of everything on which a study's plan depends (64 hexadecimal digits).
 
-    The hash covers the configuration (except keys for folders and speed), the name and bytes of
-    every input file, and the package's version. New hashes of files are added to `hashes`.
+    The hash covers the configuration (except keys in `_NOT_CONTENT`), the name and bytes of
+    every input file, and the package's version. Hashes of files not yet in `hashes` are added.
     """
     hashes = {} if hashes is None else hashes
     data = config.model_dump(mode="json", exclude=_NOT_CONTENT)

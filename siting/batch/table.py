@@ -33,7 +33,7 @@ def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any
     """Return the table of results, with one row per study, in the order of `studies`.
 
     `rows` has the outcome of each study. Columns: ``study`` (the run folder's name), ``name``,
-    ``config`` (the file), one per swept key, ``status`` (optimal, feasible, failed, waiting),
+    ``config`` (the file), a column per swept key, ``status`` (optimal, feasible, failed, waiting),
     ``stopped`` (why the solver stopped), ``served_share`` (0 to 1), ``served_kwh_day``,
     ``bound_kwh_day`` (blank if the aim is not energy), ``gap``, ``proof`` (in words),
     ``subsidy_pkr``, ``cost_pkr``, ``new_stations``, ``seconds``, ``folder``, ``note``, ``error``.
@@ -76,7 +76,7 @@ def write_table(table: pd.DataFrame, out: Path) -> None:
     """Write ``results.parquet`` and ``results.csv``, each atomically."""
     marked = table.copy(deep=False)
     marked.attrs.update(MADE_BY)
-    # Written first, because it marks the folder as a batch's.
+    # This file is written first, because it marks the folder as one written by a batch.
     write_whole(out / TABLE, lambda path: marked.to_parquet(path, index=False), replace=True)
     write_plain_csv(table, out / TABLE_CSV, replace=True)
 

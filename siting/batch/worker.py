@@ -47,9 +47,9 @@ def work(task: Mapping[str, Any]) -> dict[str, Any]:
     """Run one study and write its run folder; return its row of the table of results.
 
     `task` has ``key`` (the run folder's name), ``text`` (the configuration), ``out`` (the batch's
-    folder), ``token`` (of the batch), ``siting`` (the caller's version) and ``threads`` (solver
-    threads; None: the configuration's). Errors are returned (`failure`) rather than raised, so that
-    one study cannot stop the others.
+    folder), ``token`` (a random mark of the batch), ``siting`` (the caller's version) and
+    ``threads`` (solver threads, or None to use the configured number). Errors are returned as a row
+    (see `failure`) rather than raised, so that one study cannot stop the others.
     """
     start = time.perf_counter()
     try:

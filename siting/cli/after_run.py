@@ -1,4 +1,4 @@
-"""Commands on stored runs (``runs`` to ``papers``, ``compare``, ``simulate``) and ``evaluate``."""
+"""Commands for stored runs, such as ``report`` and ``replan``, and the command ``evaluate``."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def verify(
         "DIR", "The `siting frontier` folder whose curve is in report.html."
     ),
 ) -> Reply:
-    """Check a run's files: hashes, layers, recount, bound, tables. Exit 0 if all checks pass."""
+    """Check a run's files and recount its plan. Exit code 0 means that all checks pass."""
     from siting.review import verify_run
     from siting.terminal.run_lists import print_verified
 
@@ -119,7 +119,7 @@ def replan(
 ) -> Reply:
     """Replan a stored run with different requirements, and show the changes.
 
-    Exit 3: a gap over 100 %.
+    Exit code 3 means a gap over 100 %.
     """
     from siting import review
     from siting.terminal.plan_tables import print_replan
@@ -305,7 +305,7 @@ def evaluate(
     overrides: Overrides = None,
     map_config: list[str] | None = option(
         "THEIRS=OURS",
-        "The layer's name of a configuration or charger, and the study's name of it.",
+        "A configuration or charger, as the layer names it and as the study names it.",
     ),
     same_stations: bool = flag(
         "--same-stations", "Allow the best plan no more new stations than theirs."
@@ -314,7 +314,7 @@ def evaluate(
 ) -> Reply:
     """Score a plan made by hand or by another tool against the best plan with the same budget.
 
-    Exit 3: a gap over 100 %.
+    Exit code 3 means a gap over 100 %.
     """
     from siting.review import evaluate_to_folder
     from siting.terminal.comparison_tables import print_evaluation

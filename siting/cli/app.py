@@ -95,7 +95,8 @@ app = typer.Typer(
 def option(metavar: str, help_: str, default: Any = None, *, name: str = "", **rules: Any) -> Any:
     """Return a typer option; if `default` is ``...``, the option is required.
 
-    The option is called `name` or, without it, like the parameter: ``write_lp`` is ``--write-lp``.
+    The option is called `name` or, if that is blank, gets its name from the parameter:
+    ``write_lp`` becomes ``--write-lp``.
     """
     names = [name] if name else []
     return typer.Option(default, *names, metavar=metavar, help=help_, **rules)
@@ -188,7 +189,7 @@ _SOLVER: dict[str, Any] = {
 
 
 def to_folder(help_: str) -> Any:
-    """Return the option that sets the folder a command writes."""
+    """Return the option that names the folder to which a command writes."""
     return option("DIR", help_)
 
 
@@ -198,13 +199,13 @@ def verb(
     """Return a decorator that turns a function into a command with an example in its help.
 
     The command prints the text or (with ``--json``) the JSON of the function's `Reply`, and errors
-    with their remedies. `group` is the command's group in ``--help``. `solver` are its solver
+    with their remedies. `group` is the command's group in ``--help``. `solver` lists its solver
     options (``budget``, ``gap``, ``time_limit``), whose values become overrides. `quiet` adds
     ``--quiet``. If `bare` is true, the function itself prints its result and explains errors.
     """
 
     def make(function: Callable[..., Any]) -> Callable[..., Any]:
-        # Without `short_help`, the list of commands cuts descriptions.
+        # Without `short_help`, the list of commands would cut off long descriptions.
         said = " ".join((function.__doc__ or "").split())
         return app.command(
             function.__name__.rstrip("_"),  # names that Python uses end in _
@@ -300,7 +301,7 @@ def items(texts: Sequence[str] | None) -> list[str]:
 
 def print_json(facts: Any) -> None:
     """Print the result of a command as JSON on stdout."""
-    # Other encodings would write escapes that are not JSON.
+    # In other encodings, some characters would be printed as escapes that are not JSON.
     ascii_only = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
     try:
         text = json.dumps(facts, indent=2, ensure_ascii=ascii_only, allow_nan=False)
@@ -457,7 +458,7 @@ def failed(heading: str, err: SitingError, code: int = 2) -> typer.Exit:
     _json_of(err.faults)
     more = f" ({len(err.faults)} faults)" if len(err.faults) > 1 else ""
     typer.echo(f"{heading}{more}:", err=True)
-    # A terminal breaks long lines inside words; a pipe gets one line per error.
+    # Lines are wrapped for a terminal, which would break them inside words, but not for a pipe.
     width = shutil.get_terminal_size().columns if sys.stderr.isatty() else 0
     for line in str(err).splitlines():
         lines = textwrap.wrap(line, max(width - 4, 20), break_long_words=False) if width else [line]

@@ -35,7 +35,7 @@ def demo(
     files_only: bool = flag("--files-only", "Only copy the files, for editing; make no plan."),
     nation: bool = flag("--nation", "Use three schematic cities with one budget."),
 ) -> Reply:
-    """Copy the embedded, schematic Islamabad into a folder and make its plan; works offline."""
+    """Copy the package's schematic Islamabad to a folder and make its plan; works offline."""
     from siting.embedded import copy_embedded_city
 
     config = copy_embedded_city(out, nation)

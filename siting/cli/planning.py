@@ -1,4 +1,4 @@
-"""Commands on configurations, from ``run`` and ``award`` to ``batch`` and ``rerun``."""
+"""Commands that read a configuration, such as ``run`` and ``batch``, and ``rerun``."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def run(
         "--robust", "Make one plan for slow, planned and fast sales (probabilities 0.3, 0.5, 0.2)."
     ),
 ) -> Reply:
-    """Make a plan and write its run folder. Exit 3: a gap over 100 %."""
+    """Make a plan and write its run folder. Exit code 3 means a gap over 100 %."""
     from siting import study
     from siting.terminal.plan_tables import print_plan
 
@@ -181,9 +181,9 @@ def frontier(
     overrides: Overrides = None,
     out: Path | None = to_folder("By default runs/NAME-frontier-TIME."),
 ) -> Reply:
-    """Plan for several budgets: energy served and bound of each, and where returns diminish.
+    """Plan for several budgets, and show the energy each can serve and where returns diminish.
 
-    Exit 3: a gap over 100 %.
+    Exit code 3 means a gap over 100 %.
     """
     from siting import review
     from siting.terminal.plan_tables import print_frontier
@@ -220,7 +220,7 @@ def nation(
         "DIR", "For a nation's folder: show the changes from another folder."
     ),
 ) -> Reply:
-    """Divide one budget among cities, with a bound on all divisions, or check a nation's folder."""
+    """Divide one budget among cities and prove how good that is, or check a nation's folder."""
     if not config.is_dir():
         if explain or compare:
             option = "--explain" if explain else "--compare"
@@ -297,13 +297,13 @@ def batch(
     ),
     workers: int | None = _WORKERS,
     threads: int | None = typer.Option(
-        None, min=1, max=1024, help="Solver threads per study; default cores/workers."
+        None, min=1, max=1024, help="Solver threads per study; by default cores / workers."
     ),
     dask: str | None = _DASK,
     retry: bool = flag("--retry", "Rerun the studies that failed because of their inputs."),
     dry_run: bool = flag("--dry-run", "List the studies without running them."),
 ) -> Reply:
-    """Run many studies, each once; after a restart, only the unfinished ones."""
+    """Run many studies, each only once; a restart runs only the unfinished ones."""
     from siting import batch as many
     from siting.config import parse_sweeps
     from siting.terminal.batch_tables import BatchLines, print_batch, print_studies

@@ -77,7 +77,7 @@ def run_folder(wanted: Path) -> Path:
     runs = _all_folders()
     named = [run for run in runs if run.path.name == word]
     begun = named or [run for run in runs if run.path.name.startswith(word)]
-    if not named and len(begun) != 1:  # if folder names do not suffice, files are read
+    if not named and len(begun) != 1:  # folder names do not suffice, so run.json files are read
         named = [run for run in run_folders() if (run.facts or {}).get("name") == word][:1]
     named = named or begun
     if len(named) == 1:

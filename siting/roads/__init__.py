@@ -1,4 +1,4 @@
-"""Roads: a `Network` with driving times, from OSMnx or files, and the reach of cells."""
+"""Road networks with driving times, and the sites that drivers reach from each cell."""
 
 from siting.roads.build import build_network
 from siting.roads.cache import cached_network

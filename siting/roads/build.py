@@ -1,4 +1,4 @@
-"""A `Network` from an OSMnx graph: connected, with speeds, without bus-only streets."""
+"""Make a connected `Network` with speeds from an OSMnx graph, without bus-only streets."""
 
 from __future__ import annotations
 
@@ -49,29 +49,29 @@ def build_network(
         `siting.roads.read_file` and `siting.roads.download_place`.
     speeds
         Free speed (km/h) and peak factor by group of cities and kind of road, from
-        ``siting.reference.table("speeds")``; used if `maxspeed` is missing or implausible.
+        ``siting.reference.table("speeds")``. A plausible ``maxspeed`` replaces the free speed.
     city
         The group of cities: ``karachi_lahore``, ``islamabad_rawalpindi`` or ``other``.
     peak
         Whether to apply the peak factor; if not, traffic is free-flowing.
     source
-        The graph's source (kind, licence, attribution, sha256 …); kept in the report.
+        The graph's source (kind, licence, attribution, sha256 …), which the report repeats.
 
     Returns
     -------
     Network
-        With these figures in the report: ``nodes_read``, ``edges_read``, ``street_km_read``,
-        ``bus_only_ways_dropped``, ``street_km_lost`` (cut off), ``share_lost`` (of the km for
-        cars), ``nodes``, ``edges``, ``street_km``, ``maxspeed_share`` (share of length with posted
-        limits), ``kinds_without_speed`` (kinds of road without a row, with km), ``crs``,
-        ``city_group``, ``peak``, ``source``. In ``street_km_read`` and ``street_km``, the two
-        directions of a street count once.
+        Its report holds ``nodes_read``, ``edges_read``, ``street_km_read``,
+        ``bus_only_ways_dropped``, ``street_km_lost`` (km cut off from the largest part),
+        ``share_lost`` (their share of the km open to cars), ``nodes``, ``edges``, ``street_km``,
+        ``maxspeed_share`` (share of length with posted limits), ``kinds_without_speed`` (km of each
+        kind of road that `speeds` lacks), ``crs``, ``city_group``, ``peak`` and ``source``. In
+        ``street_km_read`` and ``street_km``, the two directions of a street count once.
 
     Raises
     ------
     InputError
-        If the graph has no street for cars, a negative length or no two mutually reachable places,
-        or if the speeds table is invalid (see `class_speeds`).
+        If no street is open to cars, a length is negative, no two places can be reached from each
+        other, or the speeds table is invalid (see `class_speeds`).
 
     Examples
     --------
@@ -113,11 +113,11 @@ def network_of(
 ) -> Network:
     """Return the largest connected network of the streets that cars may use.
 
-    `nodes` has ``geometry`` (UTM metres) by ``node_id``, sorted. `streets` has the directed streets
-    as read, by ``u``, ``v`` and ``key``, sorted: lines in UTM metres, ``name`` (missing if
-    untagged), ``length_m``, ``bus_only``, and the columns of `siting.roads.speeds.edge_speeds`.
-    `bus_only_ways` is the number of ways for buses only. Other arguments and errors are as in
-    `build_network`.
+    `nodes` has ``geometry`` (UTM metres) and is sorted by ``node_id``. `streets` has a row for each
+    directed street that was read, sorted by ``u``, ``v`` and ``key``. Its columns are lines in UTM
+    metres, ``name`` (missing if untagged), ``length_m``, ``bus_only`` and those of
+    `siting.roads.speeds.edge_speeds`. `bus_only_ways` is the number of ways open only to buses.
+    Other arguments and errors are as in `build_network`.
     """
     cars = ~streets["bus_only"].to_numpy()
     if not cars.any():
@@ -183,7 +183,7 @@ def _strongest_part(
     links = coo_array((np.ones(len(ends[0]), dtype=np.int8), ends), shape=size).tocsr()
     _, part = connected_components(links, directed=True, connection="strong")
     count = np.bincount(part)
-    # Nodes are sorted by id, so the first node in any of the largest parts breaks ties.
+    # Nodes are sorted by id, so if several parts are largest, the lowest node id decides.
     largest = part[np.argmax(count[part])]
     if count[largest] < 2:
         fix = "use a larger extract; check that each one-way street has a counterpart"
@@ -196,7 +196,7 @@ def _street_km(streets: gpd.GeoDataFrame) -> float:
     """Return the total length of streets (km), with both directions of a street counted once."""
     u, v = (streets.index.get_level_values(end).to_numpy() for end in ("u", "v"))
     length_m = streets["length_m"].to_numpy()
-    # The lengths of both directions may differ by rounding, as their sums differ in order.
+    # The lengths of the two directions are summed in different orders, so they may differ slightly.
     street = {"a": np.minimum(u, v), "b": np.maximum(u, v), "tenths": np.round(length_m * 10)}
     once = ~pd.DataFrame(street).duplicated().to_numpy()
     return float(length_m[once].sum() / 1000)

@@ -16,7 +16,7 @@ from siting.files import sha256
 from siting.folder_cache import kept
 from siting.roads.network import EDGE_COLUMNS, Network
 
-# Increase when the stored content, or the way a network is built, changes.
+# Increase this number when the stored content, or the way a network is built, changes.
 FORMAT = 2
 _MANIFEST = "network.json"
 _TABLES = ("nodes.parquet", "edges.parquet")
@@ -26,12 +26,13 @@ def cached_network(folder: Path, key: dict[str, Any], build: Callable[[], Networ
     """Return the network stored under a key, or build and store it.
 
     Each network has its own folder with file hashes, written completely or not at all. A damaged
-    network is rebuilt, with a warning. A network that cannot be written is returned, with a
+    network is rebuilt, with a warning. If a network cannot be written, it is still returned, with a
     warning.
 
-    `folder`: the folder of stored networks, created if missing; `key`: everything on which the
-    network depends, in JSON types (the source's hash, the speeds, the settings); the versions of
-    this package and of OSMnx are added; `build`: called if nothing is stored under the key.
+    `folder` holds the stored networks, and is created if missing. `key` holds everything on which
+    the network depends, in JSON types (the source's hash, the speeds, the settings). The versions
+    of this package and of OSMnx are added to it. `build` is called if nothing is stored under the
+    key.
     """
     full = {**key, "format": FORMAT, "siting": __version__, "osmnx": version("osmnx")}
     text = json.dumps(full, sort_keys=True, ensure_ascii=False)

@@ -41,7 +41,7 @@ def network_from_file(
     is read by OSMnx. A table written by `Network.to_parquet` is used unchanged.
 
     `path` and `clip` are as in `siting.roads.read_file`. Other arguments and the report are as in
-    `siting.roads.build_network`. The errors of both functions can occur.
+    `siting.roads.build_network`. Errors of either function may be raised.
     """
     path = Path(path)
     if path.suffix.lower() == EDGE_TABLE:
@@ -90,7 +90,7 @@ def _drawn(pieces: Pieces, segments: Segments, edges: Edges) -> tuple[gpd.GeoDat
         index=pd.Index(pieces.node_id[edges.kept], dtype="int64", name="node_id"),
         crs=zone,
     )
-    # A line's corners: the start of its first segment, and the end of each segment.
+    # The corners of a line are the start of its first segment and the end of every segment.
     first = np.cumsum(edges.size) - edges.size
     corner = np.insert(segments.v[edges.segments], first, edges.u)
     spots = np.empty((len(corner), 2))

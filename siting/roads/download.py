@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Shortest time limit of an Overpass query (s). A shorter one would change the stored answer's name.
+# Minimum time limit of an Overpass query (s). The limit is part of the query, and a stored answer
+# is found only by exactly the same query.
 _QUERY_S = 180
 _LONGEST_PAUSE_S = 60.0
 
@@ -33,11 +34,11 @@ _LONGEST_PAUSE_S = 60.0
 class Download:
     """Settings for downloads from OpenStreetMap's servers."""
 
-    cache_dir: Path  # folder of stored answers, in OSMnx's format; OSMnx's own cache works too
+    cache_dir: Path  # where answers are stored in OSMnx's format; may be OSMnx's own cache
     overpass_url: str = "https://overpass-api.de/api"
     nominatim_url: str = "https://nominatim.openstreetmap.org/"
     timeout_s: float = 180  # an attempt fails after this many seconds without data
-    retries: int = 3  # after too many requests, overload or a broken answer
+    retries: int = 3  # further attempts after a failure that may be temporary
     # Seconds before the first retry. The wait then doubles, up to a minute. The server may request
     # a longer wait, up to a minute (``Retry-After``).
     pause_s: float = 5
@@ -63,10 +64,11 @@ def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
     """Return the drivable streets of a place as an OSMnx graph in lon/lat (``length`` in m).
 
     `query` is the name of an area in Nominatim, e.g. ``"Islamabad, Pakistan"``. `download` sets the
-    servers, the time-out, the retries and the folder of answers.
+    servers, the time-out, the retries and the folder where answers are stored.
 
     The result equals ``osmnx.graph_from_place(query, network_type="drive")``, except that
-    unconnected parts are kept. A `DownloadError` states the server, failure, attempts and remedy.
+    unconnected parts are kept. If the download fails, a `DownloadError` names the server, the
+    failure, the number of attempts and a remedy.
     """
     import osmnx as ox
 
@@ -127,7 +129,7 @@ def geocode(query: str, download: Download) -> Polygon | MultiPolygon:
     """Return the outline of a named place in lon/lat.
 
     `query` is the name of an area in Nominatim. `download` is as in `download_place`. Raises
-    `DownloadError` as in `download_place`, and if the place is unknown or only a point.
+    `DownloadError` as in `download_place`, and if the place is unknown or is only a point.
     """
     import osmnx as ox
 
@@ -138,7 +140,7 @@ def geocode(query: str, download: Download) -> Polygon | MultiPolygon:
 
 
 def _fetch[T](work: Callable[[], T], what: str, download: Download) -> T:
-    """Return OSMnx's result from the servers' answers; try again if a retry may help."""
+    """Return OSMnx's result, and retry requests whose failure may be temporary."""
     answers = Answers(Path(download.cache_dir))
     query_s = max(_QUERY_S, round(download.timeout_s))
     failed = 0
@@ -158,7 +160,7 @@ def _fetch[T](work: Callable[[], T], what: str, download: Download) -> T:
                     raise
                 if trouble.empty and answers.doubt_empty():
                     continue
-                # A new answer was stored and is not requested again, so failures restart at 1.
+                # After an answer is stored, failures of the next request are counted from 1.
                 failed = 1 if answers.kept > kept else failed + 1
                 if not trouble.may_pass or failed > download.retries:
                     raise _download_error(trouble, what, failed, answers, download) from err

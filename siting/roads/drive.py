@@ -26,7 +26,7 @@ NOT_DRIVABLE = {
 }
 _NOT_DRIVABLE = {tag: re.compile(words) for tag, words in NOT_DRIVABLE.items()}
 
-# The only tags that OSMnx keeps. The English name and the last five tags, which identify bus
+# The tags that OSMnx is told to keep. The English name and the last five tags, which identify bus
 # streets, are not in OSMnx's default list.
 WAY_TAGS = [
     *("access", "area", "bridge", "highway", "junction", "lanes", "maxspeed"),
@@ -60,7 +60,7 @@ def is_drivable(tags: Mapping[str, Any]) -> bool:
 
 
 def is_bus_only(tags: Mapping[str, Any]) -> bool:
-    """Return whether a way is only for buses: a busway, or closed to all vehicles but buses.
+    """Return whether a way is a busway, or a street closed to all vehicles but buses.
 
     OSMnx's "drive" network includes such ways, but cars may not use them.
 

@@ -41,10 +41,11 @@ class Network:
     nodes
         Index ``node_id`` (OSM node, int64), ``geometry`` (Point, UTM metres).
     edges
-        Index ``u``, ``v``, ``key`` (from node, to node, number among parallel streets); ``name``,
-        ``highway``, ``length_m``, ``speed_kmh`` (free), ``speed_source`` (``maxspeed``, ``class``,
-        or ``graph`` for a graph made elsewhere), ``travel_min`` (minutes, by default at the peak
-        hour), ``geometry`` (LineString, UTM metres).
+        Index ``u``, ``v``, ``key`` (from node, to node, and a number that distinguishes parallel
+        streets); ``name``, ``highway``, ``length_m``, ``speed_kmh`` (in free traffic),
+        ``speed_source`` (``maxspeed``, ``class``, or ``graph`` for a graph made elsewhere),
+        ``travel_min`` (minutes, by default at the peak hour), ``geometry`` (LineString, UTM
+        metres).
     report
         Counts of the streets read and dropped; see `siting.roads.build_network`.
     """
@@ -69,7 +70,7 @@ class Network:
 
     @property
     def cut_off(self) -> str:
-        """A warning if over 2 % of the street length could not be kept; otherwise blank."""
+        """A warning if over 2 % of the street length was left out; otherwise an empty string."""
         share = self.report.get("share_lost") or 0.0
         what = f"{share:.1%} of the street length was cut off from the rest and left out"
         return what if share > 0.02 else ""
@@ -98,21 +99,21 @@ class Network:
     def from_graph(cls, graph: nx.MultiDiGraph[Any]) -> Self:
         """Return the network of an OSMnx graph with travel times (seconds).
 
-        Unlike in `siting.build_network`, no street is dropped and no speed is changed. Nodes may
-        therefore be unreachable; a study refuses a network with nodes that no street leads away
-        from.
+        Unlike `siting.build_network`, this drops no street and changes no speed. Nodes may
+        therefore be unreachable; a study refuses a network in which a node has no street that
+        leads away from it.
 
         Parameters
         ----------
         graph
-            An OSMnx graph with ``length`` (m) and ``travel_time`` (s) on every edge, as from
-            `to_graph` or ``osmnx.add_edge_travel_times``; a graph in lon/lat is projected to UTM.
+            An OSMnx graph with ``length`` (m) and ``travel_time`` (s) on every edge, as returned by
+            `to_graph` or ``osmnx.add_edge_travel_times``. A graph in lon/lat is projected to UTM.
 
         Raises
         ------
         InputError
-            If the graph is not a directed multigraph, has no edges, or edges lack ``length`` or
-            ``travel_time``.
+            If the graph is not a directed multigraph or has no edges, or if an edge lacks
+            ``length`` or ``travel_time``.
         """
         nodes, edges = graph_tables(graph)
         faults = []
@@ -172,7 +173,7 @@ def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.Geo
     """
     import networkx as nx
 
-    # Of an undirected graph, each street would have one direction only.
+    # In an undirected graph, each street would have only one direction.
     fix = "give a directed OSMnx graph, as osmnx.graph_from_place returns it"
     require_kind("graph", graph, nx.MultiDiGraph, fix)
     if "crs" not in graph.graph:
@@ -256,7 +257,7 @@ def joined_names(values: list[Any]) -> Any:
 
 
 def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
-    """Return the parts of a network that `Network.to_parquet` wrote, unchanged.
+    """Return the nodes, edges and report of a network that `Network.to_parquet` wrote.
 
     Non-blank fields of `source` replace those in the report. An `InputError` lists each missing or
     invalid column.

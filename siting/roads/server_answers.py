@@ -1,4 +1,4 @@
-"""Answers of OpenStreetMap's servers to OSMnx: checks, failures and storage.
+"""Check and store what OpenStreetMap's servers answer to OSMnx, and explain failures.
 
 After status 429 or 504, OSMnx 2.1 retries every 55 seconds indefinitely. It stores empty answers,
 and a killed run can leave a partial file that stops every later run. If a server times out, OSMnx
@@ -32,7 +32,7 @@ from siting.writing import write_text
 
 logger = logging.getLogger(__name__)
 
-# Time limit of a whole answer, as a multiple of the time-out; large, for slow connections.
+# A whole answer may take this many times the time-out, because some connections are slow.
 WHOLE_ANSWER = 10.0
 # Time-out of a connection attempt (s).
 _CONNECT_S = 2
@@ -110,7 +110,7 @@ class Answers:
 
     @contextmanager
     def in_osmnx(self, **settings: Any) -> Iterator[None]:
-        """Let OSMnx use this store, with its `settings` changed, in a ``with`` block."""
+        """Make OSMnx use this store and the given `settings` during a ``with`` block."""
         import osmnx as ox
         from osmnx import _http
 
@@ -160,7 +160,7 @@ class Answers:
     def save(self, url: str, answer: Any, ok: bool) -> None:
         """Store a valid answer; an empty answer remains pending until `keep_pending` is called.
 
-        `url` includes the query; `ok`: whether the HTTP status was a success. Raises
+        `url` includes the query, and `ok` says whether the HTTP status was a success. Raises
         `UnsoundAnswerError` if the answer has the wrong form or reports a failure.
         """
         trouble = _fault_of(answer)
@@ -233,7 +233,7 @@ def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
 
 
 def _answers_at(host: str, port: int) -> bool:
-    """Return whether an address accepts or refuses a connection; both prove a working network."""
+    """Return whether an address accepts or refuses a connection; either shows a working network."""
     answered = threading.Event()
 
     def connect() -> None:
@@ -273,7 +273,7 @@ def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -
 
 
 def _read(response: requests.Response, *_: Any, limit_s: float, **__: Any) -> None:
-    """Read an answer in pieces to limit its total time; the time-out limits only pauses."""
+    """Read an answer in pieces to limit its total time; the time-out limits only each pause."""
     if response.is_redirect:
         return
     until, parts = time.monotonic() + limit_s, []

@@ -1,4 +1,4 @@
-"""Simplification of ways to the same streets as in OSMnx 2.1, computed with arrays.
+"""Join the segments of ways into the same streets as OSMnx 2.1 does, but with arrays.
 
 A way with k + 1 nodes has k segments and, if it is two-way, k more in the other direction. Where
 drivers have no choice, segments are joined into one edge, as in OSMnx's ``simplify_graph``. A node
@@ -44,7 +44,7 @@ class Edges:
 
     u: np.ndarray  # from node (position)
     v: np.ndarray  # to node (position)
-    key: np.ndarray  # number among parallel streets
+    key: np.ndarray  # distinguishes parallel streets
     segments: np.ndarray  # segments of each edge in driving order, edge by edge
     size: np.ndarray  # number of segments of an edge
     kept: np.ndarray  # kept nodes
@@ -92,7 +92,7 @@ def segments_of(pieces: Pieces) -> Segments:
 
 
 def _metres(pieces: Pieces, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the great-circle distance (m) between points, identical to OSMnx's (haversine)."""
+    """Return the great-circle distance (m) between points, by the same formula as OSMnx."""
     lat, lon = np.deg2rad(pieces.lat), np.deg2rad(pieces.lon)
     half = np.sin((lat[b] - lat[a]) / 2) ** 2
     half += np.cos(lat[a]) * np.cos(lat[b]) * np.sin((lon[b] - lon[a]) / 2) ** 2
@@ -145,7 +145,7 @@ def _neighbours(u: np.ndarray, v: np.ndarray, nodes: int) -> tuple[np.ndarray, n
 
 
 def _pair(u: np.ndarray, v: np.ndarray, nodes: int) -> np.ndarray:
-    """Return a number for each row, which sorts rows by their from and to nodes."""
+    """Return a number for each row; sorting by it sorts rows by from node and then by to node."""
     return np.asarray(u.astype(np.int64) * nodes + v)
 
 
@@ -207,7 +207,7 @@ def _way_out(
 
 
 def _quick(values: np.ndarray) -> array[int]:
-    """Return integers in a form that Python reads fast, with a fifth of a list's memory."""
+    """Return integers as an array that Python reads fast, with a fifth of a list's memory."""
     return array("q", values.astype(np.int64).tobytes())
 
 

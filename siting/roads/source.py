@@ -1,4 +1,4 @@
-"""Reading of road files: OSM XML and PBF as ways or OSMnx graphs, GraphML as OSMnx graphs."""
+"""Read road files: OSM XML and PBF as ways or as OSMnx graphs, GraphML as OSMnx graphs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ROAD_SUFFIXES = (*OSM_XML, *PBF, *_GRAPHML, EDGE_TABLE)
 def read_file(path: Path | str, clip: Polygon | MultiPolygon | None = None) -> nx.MultiDiGraph[Any]:
     """Return the drivable streets of a file as an OSMnx graph, simplified, in lon/lat.
 
-    From OSM XML and PBF, the result has the ways of OSMnx's "drive" network except bus-only ways.
+    For OSM XML and PBF, the result has the ways of OSMnx's "drive" network except bus-only ways.
     Unconnected parts are kept. A GraphML file saved by OSMnx is filtered by its tags, and converted
     to lon/lat.
 
@@ -49,8 +49,8 @@ def read_file(path: Path | str, clip: Polygon | MultiPolygon | None = None) -> n
     path
         A file whose extension is one of `ROAD_SUFFIXES`.
     clip
-        A polygon in lon/lat; ``None``: no clipping. A street with a node inside the polygon is kept
-        whole. A street is an OSM way in XML and PBF, and an edge in GraphML.
+        A polygon in lon/lat, or ``None`` to keep everything. A street with a node inside the
+        polygon is kept whole. A street is an OSM way in XML and PBF, and an edge in GraphML.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def _graphml(plain: Path, clip: Polygon | MultiPolygon | None, path: Path) -> nx
 
 
 def require_osmnx_form(graph: nx.MultiDiGraph[Any], where: Path | str) -> None:
-    """Raise an `InputError` that lists every difference of a graph from OSMnx's form."""
+    """Raise an `InputError` that lists everything in a graph that deviates from OSMnx's form."""
     faults = []
     fix = "save it with osmnx.save_graphml"
     if "crs" not in graph.graph:
@@ -171,7 +171,7 @@ def unpacked(path: Path, suffix: str) -> Iterator[IO[bytes]]:
         with opener(path, "rb") as file:
             yield cast(IO[bytes], file)
     except (OSError, EOFError, zlib.error) as err:
-        # a full disk, not a corrupt file
+        # The disk is full; the file is not corrupt.
         if getattr(err, "errno", None) in NO_ROOM:
             raise
         raise InputError(str(path), f"cannot be unpacked: {err}", "get the file again") from err

@@ -13,7 +13,7 @@ import pandas as pd
 from siting.errors import Fault, InputError, refuse
 from siting.files import ABOVE_0, missing_columns, not_numbers, rows_fault
 
-# Range of plausible posted limits. Limits outside are typing errors ("2") or in another unit.
+# Range of plausible posted limits. Other limits are typing errors ("2") or in another unit.
 SANE_KMH = (5.0, 130.0)
 KMH_PER_MPH = 1.609344
 # Speed of a ramp relative to the road it leaves; ASSUMPTION.
@@ -98,8 +98,9 @@ def edge_speeds(
     """Return each street's free speed (km/h) and the peak factor of its driving time.
 
     A plausible posted limit is taken as the free speed, although it may be too high on narrow
-    streets. The peak factor is always that of the kind of road. Merged streets of several kinds (a
-    list) have the kind that is slowest at the peak hour. `classes` is the result of `class_speeds`.
+    streets. The peak factor always depends on the kind of road alone. If merged streets have
+    several kinds (a list), the one that is slowest at the peak hour is used. `classes` is the
+    result of `class_speeds`.
     Columns: ``highway`` (one kind), ``speed_kmh``, ``speed_source`` (``maxspeed`` or ``class``),
     ``peak_factor``, ``in_table`` (whether the kind has a row in `classes`).
     """

@@ -21,7 +21,8 @@ Lines = npt.NDArray[np.object_]
 
 # Number of bits of a position on the grid; enough for 10,000 km in centimetres.
 _BITS = 31
-# Base of the two digits that distinguish ends of lines, as fractions of a grid step.
+# Ends of lines are told apart by a number of two digits in this base. The digits are added to x and
+# y, as fractions of a grid step.
 _MARK = 2**11
 
 
@@ -54,7 +55,7 @@ def strokes(lines: Lines, kind: Ints, grid: float) -> tuple[Lines, Ints]:
 
 
 def _joined(parts: Lines, kind: Ints) -> tuple[Lines, Ints]:
-    """Join the lines of each kind; return the same as `strokes`."""
+    """Join the lines of each kind into strokes, and return what `strokes` returns."""
     xy, of = shapely.get_coordinates(parts, return_index=True)
     first = np.flatnonzero(np.diff(of, prepend=-1))
     last = np.append(first[1:], len(of)) - 1
@@ -77,7 +78,7 @@ def _joined(parts: Lines, kind: Ints) -> tuple[Lines, Ints]:
 
 
 def _marks(at: Floats, step: Floats, kind: Ints) -> Ints:
-    """Return a number for each end of a line, equal for ends that must be joined."""
+    """Return a number for each end of a line; two ends that must be joined have the same number."""
     x, y = at.astype(np.int64).T
     place, _ = pd.factorize(x * 2**_BITS + y)
     node, _ = pd.factorize(place * (int(kind.max()) + 1) + kind)

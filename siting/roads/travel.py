@@ -73,13 +73,13 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
 
 
 def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFrame:
-    """Return each point's nearest road node, and the point's distances (m) to node and road.
+    """Return each point's nearest road node, and its distances (m) to that node and to a road.
 
     The limit `max_m` applies to the distance to the road. The access time depends on the distance
     to the node. A place beside a long road without junctions is near the road but far from a node.
 
     `points` are features in any declared coordinate reference system; areas and lines are
-    represented by their centre. `max_m` is the maximum distance to a road (m; ``inf``: no limit).
+    represented by their centre. `max_m` is the maximum distance to a road (m), or ``inf``.
 
     Columns: ``node_id`` (Int64, missing beyond `max_m`), ``snap_m`` (m to that node) and ``road_m``
     (m to the nearest road), on the index of `points`. Raises `InputError` if the points have no
@@ -129,7 +129,7 @@ def reach(
     network
         The roads.
     cells
-        ``cell_id``, ``node_id`` (missing: too far from a road), ``snap_m``; see
+        ``cell_id``, ``node_id`` (missing if too far from a road), ``snap_m``; see
         `siting.tables.CELLS`.
     candidates
         ``site_id``, ``node_id``, ``snap_m``; see `siting.tables.CANDIDATES`.
@@ -149,8 +149,8 @@ def reach(
     Raises
     ------
     InputError
-        If the cutoff or the access speed is not above 0, a node is not in the network, or the pairs
-        (as estimated from the first sites) would exceed the free memory.
+        If the cutoff or the access speed is not above 0, a node is not in the network, or the
+        pairs, as estimated from the sites searched so far, would not fit in the free memory.
     """
     _require_above_0("cutoff_min", cutoff_min, "minutes")
     _require_above_0("access_kmh", access_kmh, "km/h")
@@ -162,7 +162,7 @@ def reach(
     empty = np.array([], dtype=np.int32)
     found = [(empty, empty, np.array([], dtype=float))]  # sites, cells, minutes of each block
     done = count = 0
-    # Access is part of the drive, so the search needs less than the cutoff, plus a rounding margin.
+    # The cutoff includes access, so the search can stop earlier. The margin allows for rounding.
     drive_min = cutoff_min - home_min.min(initial=np.inf) - site_min.min(initial=np.inf) + LEAST_MIN
     if drive_min > 0:
         for rows, nodes, block in _blocks(network, site_at, drive_min):
@@ -195,7 +195,8 @@ def minutes_to_nearest(
     """Return the driving minutes from each node to the nearest site, by ``node_id``.
 
     The minutes include access from the road node to the site, and are infinite beyond the limit.
-    `sites`, `access_kmh` and the errors are as in `reach`; `limit_min`: maximum drive in minutes.
+    `sites`, `access_kmh` and the errors are as in `reach`. `limit_min` is the maximum drive in
+    minutes.
     """
     _require_above_0("limit_min", limit_min, "minutes")
     _require_above_0("access_kmh", access_kmh, "km/h")
@@ -241,14 +242,14 @@ def _blocks(
     For short drives in a large city, scipy takes longer to initialise every node than to search.
     Therefore, one search finds the nodes in reach of any target of a block, and the matrix is
     reduced to these nodes. No path within the limit leaves these nodes. Threads would not help,
-    because scipy searches under Python's lock, and starting another process takes about as long as
-    all the searches of a city.
+    because scipy holds Python's global lock while it searches. Starting another process takes about
+    as long as all the searches of a city.
     """
     streets, _ = drive_matrix(network, back=True)
     if not len(targets):
         return
     along_curve = network.nodes.geometry.iloc[targets].hilbert_distance(level=10)
-    order = np.argsort(along_curve.to_numpy(), kind="stable")  # neighbours one after the other
+    order = np.argsort(along_curve.to_numpy(), kind="stable")  # neighbours follow each other
     for first in range(0, len(order), BATCH):
         batch = order[first : first + BATCH]
         nearest = dijkstra(streets, indices=targets[batch], limit=limit_min, min_only=True)
@@ -262,7 +263,7 @@ def _blocks(
 
 
 def drive_matrix(network: Network, *, back: bool = False) -> tuple[csr_array, np.ndarray]:
-    """Return a sparse matrix of minutes from u to v (`back`: v to u), and each entry's street."""
+    """Return a matrix of minutes from u to v (from v to u if `back`), and each entry's street."""
     index = network.nodes.index
     u = index.get_indexer(network.edges.index.get_level_values("u"))
     v = index.get_indexer(network.edges.index.get_level_values("v"))

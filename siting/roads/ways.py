@@ -1,7 +1,8 @@
 """The drivable ways of an OpenStreetMap file, streamed into flat arrays.
 
-Buildings, footways and relations are skipped while reading, so the memory is little more than the
-positions of the file's nodes (24 bytes each). Then ways are selected, and cut at missing nodes.
+Buildings, footways and relations are skipped while reading, so memory holds little more than the
+positions of the file's nodes (24 bytes each). Then the ways inside the polygon are selected, and
+cut at missing nodes.
 """
 
 from __future__ import annotations
@@ -147,9 +148,9 @@ def read_xml(file: IO[bytes], path: Path) -> Ways:
 def read_pbf(path: Path, clip: BaseGeometry | None) -> Ways:
     """Return the drivable ways near a polygon from an OSM PBF file.
 
-    Ways outside the box around `clip` (lon/lat; ``None``: all) are skipped while reading, so that a
-    city can be read from a country's file. Raises `MissingExtraError` if pyosmium is not installed,
-    and `InputError` if the file is not PBF or is truncated.
+    Ways outside the box around `clip` (lon/lat, or ``None`` to read all) are skipped while reading,
+    so that a city can be read from a country's file. Raises `MissingExtraError` if pyosmium is not
+    installed, and `InputError` if the file is not PBF or is truncated.
     """
     with needs_extra("pbf", str(path), "needs pyosmium to be read"):
         import osmium
@@ -194,7 +195,7 @@ def _deleted(attributes: dict[str, str]) -> bool:
 
 @dataclass(frozen=True)
 class Pieces:
-    """Ways, or their remaining pieces, as flat arrays."""
+    """Ways, or the pieces into which they were cut, as flat arrays."""
 
     node_id: np.ndarray  # the nodes in use, sorted
     lon: np.ndarray
@@ -210,9 +211,9 @@ class Pieces:
 def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
     """Return the selected ways, cut where the file lacks a node.
 
-    A way is kept whole if any of its nodes lies inside `clip` (lon/lat; ``None``: all). Raises
-    `InputError`, with the name of the file `path`, if no drivable way is there or inside the
-    polygon, or if a node has invalid coordinates.
+    A way is kept whole if any of its nodes lies inside `clip` (lon/lat, or ``None`` to keep all).
+    Raises `InputError`, which names the file `path`, if no drivable way is in the file or inside
+    the polygon, or if a node has invalid coordinates.
     """
     if not ways.way_id:
         what = f"has no street that cars may use ({ways.seen:,} ways with a highway tag)"
@@ -263,7 +264,7 @@ def nothing_inside(path: Path) -> InputError:
 
 
 def _places(node_id: np.ndarray, refs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the position of each way's nodes in `node_id`, and whether the file has them."""
+    """Return the positions of `refs` in `node_id`, and whether the file has each node."""
     at = np.searchsorted(node_id, refs)
     at[at == len(node_id)] = 0
     there = node_id[at] == refs if len(node_id) else np.zeros(len(refs), dtype=bool)

@@ -106,7 +106,7 @@ def print_batch(result: BatchResult) -> None:
 
 
 def _at_most(row: Any) -> float:
-    """Return an upper bound on a study's share served."""
+    """Return an upper bound on the share of the demand that a study can serve."""
     return float(row["served_share"] * row["bound_kwh_day"] / (row["served_kwh_day"] or 1.0))
 
 

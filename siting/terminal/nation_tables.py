@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def print_nation(plan: NationPlan, folder: Path) -> None:
-    """Print a national plan: its headline, each city's money, and alternative divisions."""
+    """Print a national plan: headline figures, each city's money, and other ways to divide it."""
     from siting.nation.nation_page import WORDS, headline
 
     console = Screen()

@@ -108,7 +108,7 @@ def print_demand(wanted: DemandRun, folder: Path) -> None:
 
 
 def print_frontier(frontier: pd.DataFrame, folder: Path) -> None:
-    """Print the energy served with each budget, and the upper bound on it."""
+    """Print the energy that the plan for each budget serves, and the bound on that energy."""
     console = Screen()
     console.warn_if_far(frontier["gap"].max(skipna=False))
     columns = [
@@ -135,7 +135,7 @@ def print_frontier(frontier: pd.DataFrame, folder: Path) -> None:
 
 
 def print_award(made: Award) -> None:
-    """Print winners, the critical ask of each loser, and the payments under both rules."""
+    """Print the winners, each loser's critical ask, and the payments under each rule."""
     console, outcome = Screen(), made.plan.outcome
     console.heading(f"{made.plan.title}: award", made.plan.note)
     share = outcome.served_kwh_day / outcome.demand_kwh_day if outcome.demand_kwh_day else 0.0

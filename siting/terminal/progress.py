@@ -110,7 +110,7 @@ def _show_table(display: Callable[..., Any], cell: Callable[[], int]) -> Report:
 
 
 def _notebook() -> tuple[Callable[..., Any], Callable[[], int]] | None:
-    """Return functions for display and for the running cell's number; None outside a notebook."""
+    """Return a notebook's display and cell-number functions, or None outside a notebook."""
     shell = notebook()
     if shell is None:
         return None

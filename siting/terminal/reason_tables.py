@@ -1,4 +1,4 @@
-"""Terminal output of the reasons for a plan, and of the chain behind a figure."""
+"""Terminal output of the reasons for a plan, and of the steps that lead to a figure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RIGHT = ("weight", "part", "served_kwh_day", "travel_min", "value")
 
 
 def print_site_reasons(why: SiteReasons, plan: Plan) -> None:
-    """Print why a place has a station or not, the station's service, and the place's offers."""
+    """Print why a place has a station or not, what it serves, and what could be built there."""
     console = Screen()
     name = f" ({why.name})" if why.name else ""
     console.heading(f"{why.site_id}{name} {HEADS[why.state]}", plan.note)
@@ -84,7 +84,7 @@ def print_plan_reasons(plan_reasons: PlanReasons, plan: Plan) -> None:
 
 
 def print_trace(traced: Trace, note: str = "") -> None:
-    """Print the chains of a cell or a station, each with the table rows behind it."""
+    """Print the steps behind the figures of a cell or station, and the table rows they use."""
     console = Screen()
     name = f" ({traced.name})" if traced.name else ""
     when = f"{traced.year}" + (f", scenario {traced.scenario}" if traced.scenario else "")

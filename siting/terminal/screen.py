@@ -1,4 +1,4 @@
-"""The console for all output: strings from a user's files cannot move the cursor."""
+"""The console for all output, in which control characters from users' files have no effect."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class Screen(Console):
         self, heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], *,
         fold: bool = False, whole: bool = False, **shown: Any,
     ) -> None:  # fmt: skip
-        """Print rows, each a label and right-aligned texts.
+        """Print rows that each have a label and right-aligned texts.
 
         The texts may wrap if `fold` is true, and the labels unless `whole` is true.
         """

@@ -394,7 +394,7 @@ def test_a_gap_above_100_percent_is_said_first_and_by_the_exit_code(town, tmp_pa
     facts = json.loads((out / "run.json").read_text(encoding="utf-8"))
     assert facts["far_from_proven"] is True
     assert facts["warnings"][0] == words
-    assert "Exit 3" in here("run", "--help").stdout
+    assert "Exit code 3" in here("run", "--help").stdout
 
 
 @pytest.mark.slow
@@ -416,7 +416,7 @@ def test_every_verb_that_solves_for_a_plan_says_so(town, tmp_path, monkeypatch):
         done = here(*words)
         assert done.returncode == FAR_FROM_PROVEN, words
         assert done.stdout.splitlines()[0].startswith("FAR FROM PROVEN: gap 150%"), words
-        assert "Exit 3" in here(words[0], "--help").stdout, words
+        assert "Exit code 3" in here(words[0], "--help").stdout, words
 
 
 @pytest.mark.slow
