@@ -263,7 +263,7 @@ def configurations_of(
 ) -> dict[str, dict[str, int]]:
     """Return the number of chargers of each type, by name of the configuration.
 
-    A size has the same name here as in its offers. `chargers` is the catalogue; by default, the
+    A size is named as in its offers. `chargers` is the catalogue; by default, the
     catalogue of `offers`.
     """
     if chargers is None:

@@ -54,8 +54,8 @@ def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDL
 
     `chosen` has the ids of a plan's offers, including existing stations and offers that were ruled
     out. Limits, required and forbidden sites are left out. The aim is maximum energy. If public
-    money fills the viability gap, the second aim is minimum public money, because the same
-    energy could also be served for more money.
+    money fills the viability gap, the second aim is minimum public money, because the same energy
+    could also be served for more money.
     """
     asked = in_the_end(asked, budget_pkr)
     if asked.need is not None:

@@ -343,9 +343,9 @@ def demand_range(
 ) -> dict[str, Any]:
     """The 5th to 95th percentile of the demand (kWh/day), from random draws of its figures.
 
-    ``planned_share`` and ``slow_share`` are the shares of draws below the demand of the plan and of
-    the ``slow`` scenario (None without this scenario). If the demand is a user's own table, nothing
-    is drawn: both shares are None, and the range has no width.
+    ``planned_share`` is the share of draws below the plan's demand. ``slow_share`` is the share of
+    draws below the demand of the ``slow`` scenario (None without this scenario). If the demand is a
+    user's own table, nothing is drawn: both shares are None, and the range has no width.
     """
     ends = ("p05_kwh_day", "p50_kwh_day", "p95_kwh_day")
     by_class = demand.groupby("vehicle_class", sort=False)["demand_kwh_day"].sum()

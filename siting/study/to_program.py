@@ -224,7 +224,7 @@ def aim_in_words(config: Config) -> str:
 
 
 def blocks_of(config: Config) -> set[str]:
-    """Return the ``program`` keys that are in use, and ``viability_gap`` if public money fills it."""
+    """Return the ``program`` keys in use, and ``viability_gap`` if public money fills the gap."""
     program = config.program
     plain = type(program)(budget_pkr=program.budget_pkr)
     keys = type(program).model_fields
