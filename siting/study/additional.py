@@ -1,7 +1,8 @@
 """How much public money is additional, and which stations are viable without it.
 
 A station needs no public money if its NPV without subsidy is at least 0. Where public money fills
-the viability gap, the station must also pass the hurdle. Payments beyond a station's shortfall are
+the viability gap, the station must also pass the hurdle that
+investors set. Payments beyond a station's shortfall are
 not additional. Payments to a station whose NPV is negative even with the subsidy are at risk.
 """
 
@@ -81,12 +82,12 @@ def public_money(
 ) -> dict[str, Any]:
     """Return the ``run.json`` fields about public money for a plan's new stations (constant PKR).
 
-    `case` is the business case of each new station, and `vehicles` the area's vehicles by class.
-    Keys: ``pkr_per_usd``; ``new_stations``; ``stations_without_need`` (stations that need no public
-    money); ``npv_without_subsidy_pkr``; ``lacking_pkr``; ``subsidy_pkr``;
+    `case` has the business case of each new station. `vehicles` has the number of vehicles in the
+    area, by class. Keys: ``pkr_per_usd``; ``new_stations``; ``stations_without_need`` (stations
+    that need no public money); ``npv_without_subsidy_pkr``; ``lacking_pkr``; ``subsidy_pkr``;
     ``subsidy_beyond_need_pkr``; ``subsidy_pkr_per_kwh_day`` (per kWh/day sold; None without sales);
     ``subsidy_pkr_per_car`` (per car served; None without sales to cars). For the last key, each
-    station's subsidy is divided among vehicle classes in proportion to their energy.
+    station's subsidy is divided among vehicle classes in proportion to the energy sold to them.
     """
     figures = money_figures().set_index("item")["value"].astype(float)
     paid, lacks = case["subsidy_pkr"], case["lacking_pkr"]

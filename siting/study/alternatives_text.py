@@ -29,14 +29,15 @@ from siting.study.to_program import instance_of
 from siting.tables import may_be_built
 from siting.texts import counted
 
-# A loss is called "nothing" up to the first of these shares of a station's energy, and "all" from
-# the second share on.
+# A loss of at most the first share of a station's energy is called "nothing", and a loss of at
+# least the second share is called "all".
 NONE_SHARE, ALL_SHARE = 0.005, 0.995
-# Share of the spare time for losses, and share of the time then left for re-plans.
+# Losses are computed within the first share of the spare time, and re-plans within the second share
+# of the time that is then left.
 LOSSES_SHARE, REPLANS_SHARE = 0.5, 0.5
 # Re-plans stop if fewer than this share of them would finish in time at the current pace.
 FEWEST_SHARE = 0.1
-# Called with the number of stations done and their total number.
+# A callback that receives the number of stations done and the total number of stations.
 Count = Callable[[int, int], None]
 
 
@@ -59,7 +60,7 @@ class Cards:
 
     @property
     def blank(self) -> str:
-        """A text on the results that were not computed in time; empty if all were computed."""
+        """A text that says how many results were not computed in time; empty if none is missing."""
         lacking = {
             "what is lost without": len(self.new) - len(self.lost),
             "a re-plan without": sum(kwh > 0 for kwh in self.lost.values()) - len(self.replanned),
@@ -103,7 +104,7 @@ def cards(context: Context, study: Any, plan: Plan, instance: Instance, asked: A
 def losses_of(plan: Plan, instance: Instance, clock: Clock, count: Count) -> dict[str, float]:
     """Return, for each new station, the energy lost if that station is not built (kWh/day).
 
-    The most subsidised stations come first; stations not reached in time are left out.
+    The most subsidised stations come first. When the time is up, the other stations are left out.
     """
     new = plan.new_sites.sort_values(["subsidy_pkr", "site_id"], ascending=[False, True])
     if new.empty:
@@ -125,8 +126,9 @@ def replanned_of(
     """Return an upper bound on each station's loss if the station's subsidy is spent elsewhere.
 
     The bound is the loss if the best other station within budget and limits is built or enlarged. A
-    full re-plan (`siting replan RUN --drop`) may lose even less. `lost` is from `losses_of`, whose
-    order is kept. Stations without a loss, and stations not reached in time, are left out.
+    full re-plan (`siting replan RUN --drop`) may lose even less. `lost` is the result of
+    `losses_of`, and its order is kept. Stations without a loss are left out, and so are stations
+    for which no time is left.
     """
     some = [site for site, kwh in lost.items() if kwh > 0]
     if not some or clock.steps == 0:
@@ -144,7 +146,7 @@ def replanned_of(
         count(len(out), len(some))
         least_s = FEWEST_SHARE * len(some) * clock.taken_s / len(out)
         if clock.steps is None and clock.limit_s < least_s:
-            break  # most re-plans would be missing; `siting explain` computes them one by one
+            break  # too few re-plans would finish; `siting explain` computes single ones
     return out
 
 
@@ -174,12 +176,12 @@ def alternatives_of(
 
 
 def nearest_places(plan: Plan, reach: pd.DataFrame, open_sites: Collection[str]) -> pd.DataFrame:
-    """Return the nearest free place and the nearest other station of each station of a plan.
+    """Return, for each station of a plan, the nearest free place and the nearest other station.
 
     `open_sites` are the sites where a station is possible. Columns, by ``site_id``:
-    ``place`` (the nearest free place), ``place_m``, ``place_share`` (share of the station's energy
-    from cells within reach of the place), ``station`` (the nearest other station) and
-    ``station_m``. Distances are straight-line (m).
+    ``place`` (the nearest free place), ``place_m``, ``place_share`` (the share of the station's
+    energy that goes to cells within reach of the place), ``station`` (the nearest other station)
+    and ``station_m``. Distances are straight-line (m).
     """
     sites, service = plan.sites, plan.service
     ids = sites["site_id"].astype(str).to_numpy()
@@ -235,7 +237,7 @@ def _called(sites: gpd.GeoDataFrame, positions: np.ndarray) -> list[str | None]:
 
 
 def _apart(name: str) -> str:
-    """Return a name, in bidirectional isolates if its script runs from right to left.
+    """Return a name, wrapped in bidirectional isolates if its script runs from right to left.
 
     >>> _apart("Saddar"), _apart("صدر") == "\u2068صدر\u2069"
     ('Saddar', True)

@@ -1,4 +1,4 @@
-"""The binding limits of a plan, and its numbers of places and ports."""
+"""The limits that bind a plan, and the number of places and ports that it uses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from siting.tables import capacity_columns, capacity_groups, may_be_built
 # Stations within this distance (m) of each other count as one place.
 PLACE_M = 300.0
 MILLION = 1e6
-# Smaller shares of energy, sums of money (PKR) and sales (kWh/day) are negligible.
+# A share of energy, a sum of money (PKR) or a sale (kWh/day) below these values is negligible.
 LITTLE, LITTLE_PKR, IDLE_KWH = 0.005, 1.0, 0.05
 TEN_TIMES = 10.0
 GROUPS = {
@@ -56,14 +56,16 @@ def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
 
 
 def place_of(xy_m: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return each point's place number; points linked by steps up to `PLACE_M` share a place.
+    """Return the number of the place to which each point belongs.
+
+    Points that are linked by steps of at most `PLACE_M` metres belong to the same place.
 
     >>> place_of(np.array([[0.0, 0.0], [200.0, 0.0], [400.0, 0.0], [900.0, 0.0]])).tolist()
     [0, 0, 0, 1]
     """
     if not len(xy_m):
         return np.zeros(0, dtype=int)
-    # The import takes half a second, and most commands do not count places.
+    # Imported here, because the import takes half a second and most commands do not need it.
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
@@ -77,8 +79,8 @@ def place_of(xy_m: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
     """Return a table of ports: one row per site of the plan, one column per charger group.
 
-    Ports that the ``chargers`` column does not list, as at some existing stations, are added to the
-    charger group with the most capacity at the station.
+    Some existing stations have ports that the ``chargers`` column does not list. These ports are
+    added to the charger group with the most capacity at the station.
     """
     offers = plan.offers.set_index("offer_id").loc[plan.sites["offer_id"]]
     groups = capacity_groups(map(str, offers.columns))
@@ -99,7 +101,7 @@ def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
 def binding(plan: Plan, asked: Asked, certificate: Table | None) -> list[str]:
     """The limits that keep the plan from serving more, in plain words; empty if none is known.
 
-    If nearly all demand is served, the list says so instead of limits on places and money.
+    If nearly all demand is served, the list says so, and names no limits on places and money.
     """
     wanted = float(plan.classes["demand_kwh_day"].sum())
     if wanted <= 0 or plan.new_sites.empty:
@@ -121,8 +123,8 @@ def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
 
     Keys: ``stations`` (number of existing stations); ``alone_kwh_day`` (sales in the last year if
     nothing were built); ``kwh_day`` (sales under the plan, including extensions); ``idle`` (number
-    of existing stations without sales under the plan). The result is empty without existing or
-    without new stations.
+    of existing stations without sales under the plan). The result is empty if there are no existing
+    stations or no new stations.
     """
     standing = plan.offers[plan.offers["existing"].astype(bool)]
     here = plan.sites[plan.sites["site_id"].isin(standing["site_id"])]
@@ -233,11 +235,11 @@ def _cannot_pass(asked: Asked) -> list[str]:
 
 
 def _without_money(plan: Plan, asked: Asked) -> list[str]:
-    """Return a message if the unsubsidised stations alone could serve nearly as much energy."""
+    """Return a message if unsubsidised stations alone would serve nearly as much as the plan."""
     drawn = plan.new_sites["subsidy_pkr"].astype(float) > LITTLE_PKR
     if not drawn.any() or drawn.all() or money_of(asked.config) <= 0:
         return []
-    # The unsubsidised stations serve at most their capacity, so most plans need no solve.
+    # The unsubsidised stations serve at most their capacity, so no solve is needed for most plans.
     least = (1 - 4 * LITTLE) * plan.served_kwh_day
     kept = plan.sites.loc[~plan.sites["site_id"].isin(plan.new_sites.loc[drawn, "site_id"])]
     if not 0 < least <= float(kept["capacity_kwh_day"].sum()):

@@ -27,7 +27,7 @@ from siting.study.recounted import sold_by_group
 from siting.study.stages import Table, stage
 from siting.tables import capacity_columns
 
-# Maximum number of break-evens listed.
+# Maximum number of break-even values listed.
 MOST = 10
 RUPEE = 1.0
 BREAK_EVEN = "break even with the largest subsidy"
@@ -64,7 +64,7 @@ _UNITS = {
 
 @stage()
 def station_accounts(plan: Plan, asked: Asked, site_costs: sites.SiteCosts) -> Accounts | None:
-    """Sales, costs and subsidies of the new stations; None if the plan builds none."""
+    """Sales, costs and subsidies of the new stations; None if the plan builds no station."""
     case = plan.tables["business"].set_index("offer_id")
     if case.empty:
         return None
@@ -175,7 +175,7 @@ def _told(value: float, unit: str, *, up: bool) -> str:
     """
     if unit.startswith("share"):
         return f"{_rounded(100 * value, 0, up=up):,.0f}%"
-    # A value of at most 0.001 is rounded to a whole number, which is 0 or 1.
+    # A value of at most 0.001 is rounded to 0 or 1.
     places = 2 - math.floor(math.log10(value)) if value > 1e-3 else 0
     text = f"{_rounded(value, places, up=up):,.{max(places, 0)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
@@ -240,7 +240,7 @@ def _rows(figures: pd.DataFrame, figure: str) -> list[dict[Hashable, Any]]:
 
 
 def _moved_money(accounts: Accounts, figures: pd.DataFrame) -> Moved:
-    """Yield each figure of the business case, with its function from value to accounts."""
+    """Yield each figure of the business case, with its `At` function."""
     prices = (PRICE + group for group in accounts.rules.prices_pkr_kwh)
     known = {*economics.ITEMS.values(), *prices}
     for row in _rows(figures, "business case"):
@@ -249,13 +249,13 @@ def _moved_money(accounts: Accounts, figures: pd.DataFrame) -> Moved:
 
 
 def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> Moved:
-    """Yield each figure behind the cost, with its function from value to accounts."""
+    """Yield each figure behind the cost of stations, with its `At` function."""
     offers = accounts.offers
 
     def dearer(
         row: Mapping[Any, Any], column: str, per_pkr: pd.Series[float], om_share: bool = False
     ) -> At:
-        """Return the `At` function of a figure whose rise by 1 raises `column` by `per_pkr`."""
+        """Return the `At` function of a figure that raises `column` by `per_pkr` for each unit."""
 
         def at(value: float) -> Accounts:
             added = (value - float(row["value"])) * per_pkr
@@ -316,7 +316,7 @@ def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> M
 
 
 def _with_bays(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, of: str) -> At:
-    """Return the `At` function for a group's number of bays per port or per cabinet."""
+    """Return the `At` function for the bays that a charger group needs per port or cabinet."""
     offers, rules, per = accounts.offers, sites.bay_figures(), built.to_numpy(dtype=float)
     now = bays_needed(per, types, rules)
     here = rules["charger_group"] == of.split()[0]
@@ -351,7 +351,7 @@ def _with_life(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, cha
 def _moved_demand(
     plan: Plan, accounts: Accounts, figures: pd.DataFrame, area: people_to_energy.Area
 ) -> Moved:
-    """Yield each demand figure and its `At` function, with ranges in total energy (kWh/day)."""
+    """Yield each demand figure, as a range of the total energy (kWh/day), and its `At` function."""
     offers = accounts.offers
     served = plan.service.pivot_table(
         index="site_id", columns="vehicle_class", values="served_kwh_day", aggfunc="sum"

@@ -1,4 +1,4 @@
-"""Write a folder with the demand only: layers of the demand, and every figure behind it."""
+"""Write the demand of a study to a folder: layers, tables, and every figure behind the demand."""
 
 from __future__ import annotations
 
@@ -33,14 +33,15 @@ class DemandRun:
     year
         The target year of the study.
     classes
-        One row per vehicle class and ``all``: ``vehicles``, ``demand_kwh_day``, ``low_kwh_day`` and
-        ``high_kwh_day`` (all figures at the low or high end of their ranges),
+        One row per vehicle class, and a last row ``all``: ``vehicles``, ``demand_kwh_day``,
+        ``low_kwh_day`` and ``high_kwh_day`` (all figures at the low or high end of their ranges),
         ``p05_kwh_day``, ``p50_kwh_day`` and ``p95_kwh_day`` (percentiles of the draws),
         ``sessions_day``, ``peak_hour_kw``.
     fleet
-        The fleet model compared with published figures; empty if the fleet is a table.
+        The fleet model compared with published figures; empty if the user supplies the fleet.
     total_swings, map_swings
-        Figures ranked by their effect on the total and on the map; empty if not requested.
+        Figures ranked by their effect on the total demand and on its location; empty unless
+        requested.
     notes
         Notes for readers.
     """
@@ -65,11 +66,12 @@ def demand_to_folder(
     now: datetime,
     progress: Report | None = None,
 ) -> tuple[DemandRun, Path]:
-    """Return the demand of a configuration, and the folder of its layers and tables.
+    """Write the layers and tables of a configuration's demand; return the demand and the folder.
 
-    `out` is the folder, new or empty; by default ``runs_dir/NAME-demand-TIME``. With `sensitivity`,
-    figures are ranked by their effect on the total and on the map. All figures are sampled `draws`
-    times, at random with `seed`. Other parameters are as in `siting.run`.
+    `out` is a new or empty folder; by default ``runs_dir/NAME-demand-TIME``. With `sensitivity`,
+    figures are ranked by their effect on the total demand and on its location. All figures are
+    drawn at random `draws` times, with the random seed `seed`. Other parameters are as in
+    `siting.run`.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "demand", now)
@@ -146,7 +148,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
 
 
 def _at_depots(shares: pd.DataFrame, zones: pd.Series, depots: pd.DataFrame) -> pd.DataFrame:
-    """Return the shares by cell; the shares of fleets known by depot are at the depots."""
+    """Return the shares by cell; fleets whose depots are known have their shares there."""
     parts = [shares[~shares["vehicle_class"].isin(depots["vehicle_class"])]]
     for name, class_depots in depots.groupby("vehicle_class", sort=False):
         share = demand.depot_shares(class_depots)
@@ -214,7 +216,7 @@ def _write(
     tables = {name: table for name, table in tables.items() if len(table)}
     for name, table in tables.items():
         export.write_csv(table, folder / f"{name}.csv", note=note)
-    # The dictionary lists the fields of the table and of the layer `demand` together.
+    # `demand` is both a table and a layer, and the dictionary lists the fields of both together.
     beside = {name: [*map(str, table.columns), "note"] for name, table in tables.items()}
     dictionary = export.data_dictionary_of(export.fields_of(layers, beside))
     export.write_csv(dictionary, folder / "dictionary.csv")

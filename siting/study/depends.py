@@ -1,6 +1,6 @@
-"""Dependencies of the stages: the stages that a change makes stale, and the stages that are stored.
+"""Find the stages that a change makes stale, and the stages that a run folder stores.
 
-A change of a key makes a stage stale if the stage declares the key or depends on a stale stage. A
+A change to a key makes a stage stale if the stage declares the key or depends on a stale stage. A
 key that no stage declares makes every stage stale, so a new key cannot leave a stale table behind.
 """
 
@@ -45,10 +45,10 @@ def upto(*names: str) -> list[str]:
 def gone(
     keys: Iterable[str] = (), given: Collection[str] = (), once: bool = False
 ) -> frozenset[str]:
-    """Return the names of all stages that become stale if `keys` change and tables are `given`.
+    """Return the names of the stages that become stale if `keys` or the tables `given` change.
 
-    Stages in `given` remain valid. With `once`, so do stages with the same result in every year,
-    scenario and case.
+    `given` names the stages whose tables are replaced; these stages remain valid. If `once` is set,
+    stages that have the same result in every year, scenario and case also remain valid.
     """
     changed = [key for key in keys if key.split(".")[0] not in INERT]
     unknown = any(not any(_declares(made, key) for made in STAGES.values()) for key in changed)
@@ -66,7 +66,7 @@ def gone(
 
 
 def _and_below(outdated: set[str], given: Collection[str], once: bool) -> set[str]:
-    """Return `outdated` and dependent stages, but no stage that `given` or `once` keeps valid."""
+    """Return `outdated` and all dependent stages, except those that `given` or `once` keeps."""
     below: set[str] = set()
     for name, made in STAGES.items():
         holds = name in given or (once and made.once)
@@ -80,7 +80,7 @@ def _declares(made: Stage[Any], key: str) -> bool:
 
 
 def stale(keys: Iterable[str]) -> tuple[str, ...]:
-    """Return the stored groups that become stale if `keys` change, in order.
+    """Return the stored groups of stages that become stale if `keys` change, in order.
 
     >>> stale(["reach.cutoff_min"])
     ('reach', 'outcome')
@@ -92,7 +92,7 @@ def stale(keys: Iterable[str]) -> tuple[str, ...]:
 
 
 def feeds(key: str) -> tuple[str, ...]:
-    """Return the stored groups that read a key, either directly or through unstored stages.
+    """Return the stored groups of stages that read a key, directly or through unstored stages.
 
     >>> feeds("reach.cutoff_min")
     ('reach', 'outcome')
@@ -115,13 +115,13 @@ def feeds(key: str) -> tuple[str, ...]:
 def still_known(
     records: Iterable[Mapping[str, Any]], changed: Iterable[str]
 ) -> dict[str, Mapping[str, Any]]:
-    """Return the input records that remain valid if keys change, by the key of the input."""
+    """Return the records of the inputs that remain valid after a change of keys, by input key."""
     groups, keyed = stale(changed), {str(record["key"]): record for record in records}
     return {key: record for key, record in keyed.items() if set(feeds(key)).isdisjoint(groups)}
 
 
 def changed_keys(before: Config, after: Config) -> tuple[str, ...]:
-    """Return the keys whose values differ between two configurations, by their full paths."""
+    """Return the full paths of the keys whose values differ between two configurations."""
     old, new = dict(leaves(before.model_dump())), dict(leaves(after.model_dump()))
     keys = [*old, *(key for key in new if key not in old)]
     missing = object()
@@ -131,7 +131,7 @@ def changed_keys(before: Config, after: Config) -> tuple[str, ...]:
 def leaves(value: Any, key: str = "", first: int = 0) -> Iterator[tuple[str, Any]]:
     """Yield the dotted key and the value of each leaf.
 
-    Mappings in a list are numbered from `first`. Any other list is a leaf.
+    Mappings in a list are keyed by their position, counted from `first`. Other lists are leaves.
 
     >>> list(leaves({"zones": ["A1", "B2"], "classes": [{"served_share": None}]}))
     [('zones', ['A1', 'B2']), ('classes.0.served_share', None)]

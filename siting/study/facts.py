@@ -55,7 +55,7 @@ def head_of(config: Config, now: datetime | None = None) -> dict[str, Any]:
 
 
 def with_facts(study: Study, plan: Plan, now: datetime) -> Plan:
-    """Return the plan with facts that are dated `now`, and computed when first read."""
+    """Return the plan with its facts, which are dated `now` and computed when first read."""
     return replace(plan, facts_of=partial(_run_facts, study, now))
 
 
@@ -67,7 +67,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
     to_all = s.tables.get("cost_to_all")
     cards = study.cards
     gain = earnings(config, plan, cards.lost)
-    # These lines come before `study.binding`, whose certificate uses up the spare time.
+    # These lines are computed before `study.binding`, whose certificate uses up the spare time.
     beside = lines_beside(study)
     power = power_per_ev(study, plan)
     untold = f"of the {len(cards.new):,} new stations, {cards.blank}; siting explain RUN SITE "
@@ -208,12 +208,12 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
 
 
 def versions() -> dict[str, Any]:
-    """Return ``python``, ``platform`` and ``packages``: what a plan depends on besides `siting`."""
+    """Return the software that a plan depends on: ``python``, ``platform`` and ``packages``."""
     packages = {}
     for name in PACKAGES:
         try:
             packages[name] = version(name)
-        except PackageNotFoundError:  # a vendored or renamed package must not fail the run
+        except PackageNotFoundError:  # a vendored or renamed package must not stop the run
             packages[name] = "unknown"
     return {
         "python": platform.python_version(),
@@ -267,7 +267,7 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
 
 
 def earnings_in_words(facts: Mapping[str, Any]) -> list[str]:
-    """Return a warning if new stations add little energy for their subsidy, else an empty list.
+    """Return a list with a warning if new stations add little energy for their subsidy.
 
     >>> earnings_in_words({"least_gain": 10.0, "plan": 230.0, "least_station": "s0007",
     ...     "least": 4.9, "below": ["s0007"]})
@@ -288,11 +288,11 @@ s0007, brings 4.9; the average of the plan is 230); program.least_gain would lea
 
 
 def power_per_ev(study: Study, plan: Plan) -> dict[str, Any]:
-    """Return the charging power per electric vehicle of ``limits.ev_classes`` (kW).
+    """Return the charging power (kW) for each electric vehicle in ``limits.ev_classes``.
 
-    Existing stations are included. Keys:
-    ``classes``, ``vehicles``, ``power_kw`` (of the chargers for these classes), ``kw_per_ev`` and
-    ``afir_kw`` (EU requirement per battery-electric car). Empty if there are no such vehicles.
+    Existing stations are included. Keys: ``classes``, ``vehicles``, ``power_kw`` (of the chargers
+    for these classes), ``kw_per_ev`` and ``afir_kw`` (EU requirement per battery-electric car). The
+    result is empty if there are no such vehicles.
     """
     classes, vehicles = list(study.config.program.limits.ev_classes), study.energy
     count = float(vehicles.loc[vehicles["vehicle_class"].isin(classes), "vehicles"].sum())

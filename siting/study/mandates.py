@@ -1,4 +1,4 @@
-"""Mandates: shares of places that owners must equip, the places chosen, and the cost."""
+"""Mandates: the share of places that owners must equip, the places chosen, and the cost."""
 
 from __future__ import annotations
 
@@ -86,8 +86,9 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
 
     The table has one row per owner, or per owner and area. Columns: ``mandate``, ``places``,
     ``must`` (number of sites to equip), ``equipped`` (number equipped), ``sites`` (ids of the
-    equipped sites), ``worth`` (worth of these sites with the existing stations), ``free_worth``
-    (worth with the owner's best sites, in equal number), ``loses`` (``free_worth`` less ``worth``).
+    equipped sites), ``worth`` (the value of what these sites and the existing stations serve),
+    ``free_worth`` (the same if as many of the owner's best sites were equipped instead) and
+    ``loses`` (``free_worth`` less ``worth``).
     """
     program, mine = answer.program, [one for one in asked.limits if one.kind in (PUBLIC, OWNERS)]
     stands = set(answer.offers)
@@ -108,7 +109,7 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
                 "loses": max(free - own, 0.0) if math.isfinite(free) else math.nan,
             }
         )
-    # If pooled, one mandate per area covers all owners, as if owners could trade.
+    # A pooled mandate covers all owners of an area, as if they could trade their obligations.
     pooled: dict[str, Limit] = {}
     for one in mine:
         name, _, rest = one.name.partition(": ")
@@ -135,9 +136,10 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
 def _owner_worths(
     program: Program, one: Limit, there: list[str], effort: Effort
 ) -> tuple[float, float]:
-    """Return the worth of an owner's equipped sites, and of the same number of best sites.
+    """Return the worth of an owner's equipped sites, and the worth of as many of the best sites.
 
-    Both include the existing stations. The worth of the best sites is NaN if not found in time.
+    Both values include the existing stations. The second value is NaN if the best sites are not
+    found in time.
     """
     instance = program.instance
     theirs = np.isin(instance.offer_ids, np.array(list(one.use), dtype=object))

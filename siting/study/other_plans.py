@@ -1,6 +1,6 @@
 """Further plans: near-optimal plans, the best plan of each scenario, and a plan made year by year.
 
-A plan that is not found in the time left is None.
+A plan that is not found in the time left is returned as None.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Effort:
 def only_these(asked: Asked, built: pd.DataFrame) -> dict[int | None, pd.DataFrame]:
     """Return, by year, how a plan's stations serve the configuration's own demand.
 
-    `built` has the ``offer_id`` of each station, by ``year``.
+    `built` lists the ``offer_id`` of each station that stands in a ``year``.
     """
     services = {}
     # The offers already satisfy all limits.
@@ -95,10 +95,10 @@ def alternatives(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return a table of near-optimal plans, and a table of their sites.
 
-    The first plan is `first`. Each further plan differs from all plans before it; together they
-    take the time of `effort`. Columns of the plans: ``plan``, ``worth``, ``unit``, ``bound``,
-    ``gap``, ``status``, ``loss_share`` and ``offers``. Columns of the sites: ``site_id``, ``plans``
-    (number of plans with a station there) and ``share`` (share of the plans).
+    The first plan is `first`. Each further plan differs from all plans before it. All further plans
+    together take at most the time left in `effort`. Columns of the plans: ``plan``, ``worth``,
+    ``unit``, ``bound``, ``gap``, ``status``, ``loss_share`` and ``offers``. Columns of the sites:
+    ``site_id``, ``plans`` (number of plans with a station there) and ``share`` (of all plans).
     """
     plans, losses = [first], [0.0]
     best = first.proof
@@ -135,7 +135,7 @@ def alternatives(
 
 
 def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
-    """Return the plans made one year at a time; None if any was not found.
+    """Return one plan per year, each made without regard to later years; None if any is not found.
 
     `asked` must have years and no scenarios.
     """
@@ -167,9 +167,10 @@ def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
 def _one_year(
     asked: Asked, year: int, offers: pd.DataFrame, budget_pkr: float, drawn: Mapping[str, float]
 ) -> Asked:
-    """Return the inputs of a single year, with the rules on the last year only if it is the last.
+    """Return the inputs of a program for a single year.
 
-    `drawn` has the public money drawn in earlier years, by ``offer_id``.
+    Requirements on the last year apply only if `year` is the last one. `drawn` has the public money
+    drawn in earlier years, by ``offer_id``.
     """
     keys: dict[str, object] = {"years": None, "budget_pkr": budget_pkr}
     # Money drawn in earlier years is no longer available.
@@ -191,7 +192,10 @@ def _one_year(
 
 
 def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -> pd.DataFrame:
-    """Return a year's offers. `stands` maps each site with a station to the offer built there."""
+    """Return the offers of a year in which some stations already stand.
+
+    `stands` maps each site with a station to the offer built there.
+    """
     offer_id, site = offers["offer_id"].astype(str), offers["site_id"].astype(str)
     before = offers["existing"].to_numpy(bool) & offer_id.isin(list(stands.values())).to_numpy()
     new = {s: o for s, o in stands.items() if s not in set(site[before])}
@@ -208,7 +212,7 @@ def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -
         bigger[here] = (offers.loc[here, sizes].to_numpy() >= old[sizes].to_numpy()).all(axis=1)
         less = paid.loc[here].to_numpy() - old[prices].fillna(0.0).to_numpy(dtype=float)
         paid.loc[here] = np.maximum(less, 0.0)
-        # A different mix of chargers may cost less but draw more subsidy.
+        # The cost caps the subsidy: another mix of chargers may cost less but draw more subsidy.
         paid["subsidy_pkr"] = paid[["subsidy_pkr", "cost_pkr"]].min(axis=1)
     reason = reasons_of(offers)
     return offers.assign(

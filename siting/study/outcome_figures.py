@@ -26,7 +26,7 @@ from siting.texts import counted
 
 # Unspent money is reported if it reaches both this sum (PKR) and this share of the budget.
 LITTLE_PKR, LITTLE = 10_000.0, 0.01
-# Share of the time limit for the plan if the cost of mandates must still be computed.
+# If the cost of mandates must be computed too, the plan's solve gets this share of the time limit.
 BESIDE_MANDATES = 0.7
 
 
@@ -41,7 +41,7 @@ def decide(
     """Return the outcome of a solve, with the tables of every block that the program uses.
 
     `start` has the offers of an earlier plan. `answer` is the solution, if already known. Raises
-    `InfeasibleError` if no plan meets all requirements, `SolveError` if none was found in time.
+    `InfeasibleError` if no plan meets all requirements, and `SolveError` if none is found in time.
     """
     keys = asked.config.program
     effort = Effort(asked.config, progress)
@@ -52,9 +52,10 @@ def decide(
 
 
 def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None, pd.DataFrame]]:
-    """Return the outcome without tables of blocks, and the service of its stations by year.
+    """Return the outcome without tables of blocks, and what each station serves in each year.
 
-    If there are scenarios, the service of the configuration's own demand is solved separately.
+    If there are scenarios, a separate solve finds how the stations serve the configuration's own
+    demand.
     """
     config = asked.config
     outcome = outcome_of(answer, aim=aim_in_words(config), blocks=sorted(blocks_of(config)))
@@ -126,7 +127,7 @@ class _Told:
         return replace(outcome, lines=tuple(lines))
 
     def _foresight(self, table: pd.DataFrame) -> None:
-        """Add the worth gained by planning all years together rather than year by year."""
+        """Add what is gained by planning all years together rather than year by year."""
         alone = myopic(self.asked, self.effort)
         text = NOT_FOUND
         if alone is not None:
@@ -163,7 +164,7 @@ class _Told:
         self.tables["scenarios"] = table
 
     def _fairness(self) -> None:
-        """Add the Gini coefficient of the zones' shares served, and the price of fairness."""
+        """Add the Gini coefficient of the share served in each zone, and the price of fairness."""
         asked, answer = self.asked, self.answer
         assert asked.zones is not None
         zones = self.tables["zones"]
@@ -185,7 +186,7 @@ class _Told:
         self.lines.append(Line("price_of_fairness", "Price of fairness", price))
 
     def _more_budget(self, usual: Answer, share: float) -> str:
-        """State the extra budget that serves as much as `usual`, with `share` in every zone."""
+        """State the extra budget needed to serve as much as `usual`, with `share` in every zone."""
         wanted_kwh = usual.demand_kwh_day
         program = replace(usual.program, aims=(LeastMoney(),), floors=()).without_budget()
         city = (1 - 1e-6) * usual.served_kwh_day / wanted_kwh if wanted_kwh else 0.0
@@ -204,7 +205,7 @@ class _Told:
         return f"{text}{worth:,.0f} kWh/day more, and {gain:g} per PKR m are required"
 
     def _unspent(self, outcome: Outcome) -> str:
-        """State the unspent money, if any, and a bound on the worth that it could add."""
+        """State the unspent money, if any, and a bound on what it could serve."""
         left, proof = outcome.budget_pkr - outcome.subsidy_pkr, self.answer.proofs[0].proof
         if left < max(LITTLE_PKR, LITTLE * outcome.budget_pkr) or not math.isfinite(proof.bound):
             return ""
@@ -213,7 +214,7 @@ class _Told:
         return f"{text}{self.answer.program.worth_unit} more with it"
 
     def _left(self, outcome: Outcome) -> str:
-        """State the money that the least gain leaves unspent, and the worth that it could add."""
+        """State the money that the least gain leaves unspent, and how much more it would serve."""
         left = outcome.budget_pkr - outcome.subsidy_pkr
         if left < 1.0:
             return ""
@@ -232,7 +233,7 @@ class _Told:
         return text
 
     def _viability(self, outcome: Outcome) -> None:
-        """Add a table with the need, earnings and public money of each station."""
+        """Add a table of each station's need (to break even), earnings and public money."""
         need, service = self.asked.need, outcome.service
         assert need is not None
         sites = need.offers[need.offers["offer_id"].isin(list(outcome.offers))]
@@ -253,7 +254,7 @@ class _Told:
 def year_tables(
     asked: Asked, outcome: Outcome, program: Program, services: Mapping[int | None, pd.DataFrame]
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables of a plan with years. `services` has the service of each year."""
+    """Return the tables of a plan with years. `services` has what each station serves by year."""
     built = built_by_year(outcome, program)
     money = money_by_year(outcome.money, program)
     years = money["year"]
@@ -294,7 +295,7 @@ def zone_tables(asked: Asked, outcome: Outcome) -> dict[str, pd.DataFrame]:
 
 
 def cost_table(parts: Mapping[str, float]) -> pd.DataFrame:
-    """Return a table of the cost to all (PKR a year): a row per part, and the sum."""
+    """Return a table of the cost to all (stations plus drivers' time), by part, in PKR a year."""
     whole = {**parts, "all": sum(parts.values())}
     return pd.DataFrame({"part": list(whole), "pkr_year": list(whole.values())})
 
@@ -302,9 +303,10 @@ def cost_table(parts: Mapping[str, float]) -> pd.DataFrame:
 def lines_of(
     asked: Asked, outcome: Outcome, unit: str, others: Iterable[Line] = ()
 ) -> Iterator[Line]:
-    """Yield the headline figures of the outcome, and those of further solves, in reading order.
+    """Yield the headline figures of the outcome and of further solves, in reading order.
 
-    `unit` is the program's unit of worth. `others` has the figures of further solves.
+    `unit` is the unit of what the program maximises, such as kWh/day. `others` has the headline
+    figures of further solves.
     """
     keys, tables = asked.config.program, outcome.tables
     solved = {one.field: one for one in others}
@@ -362,7 +364,8 @@ def lines_of(
 def then_line(one: AimProof, outcome: Outcome) -> Line:
     """Return the proof of a later aim as a headline figure.
 
-    Shortest drives are shown as minutes per driver if the plan has a single slice.
+    If the plan has a single slice, the value of the shortest-drives aim is shown in minutes per
+    driver.
     """
     proof, served = one.proof, outcome.served_kwh_day
     if one.aim == "shortest drives" and len(outcome.slices) == 1 and served > 0:
@@ -459,10 +462,10 @@ def money_by_year(money: pd.DataFrame, program: Program) -> pd.DataFrame:
 def cells_by_year(
     demand: Mapping[int | None, pd.DataFrame], service: Mapping[int | None, pd.DataFrame]
 ) -> pd.DataFrame:
-    """Return a table of demand and service: one row per year, cell and vehicle class.
+    """Return the demand and the energy served, with one row per year, cell and vehicle class.
 
     Columns: ``year``, ``cell_id``, ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day`` and
-    ``site_id`` (the station that serves most, the first id if several do; blank if none does).
+    ``site_id`` (the station that serves most of the row; blank if none serves it).
     """
     parts = []
     for year, wanted in demand.items():

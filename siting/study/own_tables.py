@@ -81,10 +81,11 @@ def own_reach(
 ) -> pd.DataFrame:
     """Return the user's own drive times within the cutoff (`siting.tables.REACH`).
 
-    `path` is a CSV with ``cell_id``, ``site_id`` and ``travel_min`` (including access), or a matrix
-    of minutes with ``cell_id`` and a column per site. A blank or ``inf`` means that there is no
-    route. A matrix may number cells and sites ``#1``, ``#2`` … in the study's order. `most_min` is
-    the cutoff (min). An `InputError` lists every problem, such as repeated pairs or unknown cells.
+    `path` is a CSV with ``cell_id``, ``site_id`` and ``travel_min`` (including access to the road),
+    or a matrix of minutes with ``cell_id`` and a column per site. A blank or ``inf`` means that
+    there is no route. A matrix may number cells and sites ``#1``, ``#2`` … in the study's order.
+    `most_min` is the cutoff (min). An `InputError` lists every problem, such as repeated pairs or
+    unknown cells.
     """
     known = {"cell_id": cells["cell_id"], "site_id": sites["site_id"]}
     drives = _as_rows(_read(path, REACH), known, path)
@@ -97,8 +98,9 @@ def own_reach(
 def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame) -> pd.DataFrame:
     """Return the user's own offers, with the columns of the study's offers.
 
-    `path` is a CSV with the columns of ``Study.offers`` (`made`), whose rows may be changed, left
-    out or added. An `InputError` lists every problem, such as repeated offers or unknown sites.
+    `path` is a CSV with the columns of `made`, which is the study's own table, ``Study.offers``.
+    Rows may be changed, left out or added. An `InputError` lists every problem, such as repeated
+    offers or unknown sites.
     """
     given = _read(path, spec)
     faults = find_faults(given, spec, str(path))
@@ -136,7 +138,7 @@ def _as_rows(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) ->
 
 
 def _read(path: Path, spec: Table) -> pd.DataFrame:
-    """Return a CSV whose ids stay texts."""
+    """Return the table of a CSV file, with ids read as text."""
     texts = dict.fromkeys((column.name for column in spec.columns if column.kind == "id"), "str")
     return read_csv(path, dtype=texts)
 

@@ -32,14 +32,14 @@ from siting.study.stages import Context, Event, Report, Stage, notebook, stages_
 
 
 class Study:
-    """One configuration, its stages as tables, and the plan.
+    """A configuration, the tables that its stages make, and the plan.
 
     Each stage is computed once, when it is first read. `siting.run` writes the run folder.
 
     Parameters
     ----------
     config
-        The configuration, or the path of its YAML file; None if `keys` are the configuration.
+        The configuration, or the path of its YAML file; None if `keys` give the configuration.
     overrides
         ``key.path=value`` strings that replace keys of the file.
     progress
@@ -48,7 +48,7 @@ class Study:
     today
         The current date. The target year must not be before this date.
     tables
-        Known tables, by the name of their stage.
+        Tables that are already known, by the name of their stage.
     keys
         Keys of the configuration, as in `with_`.
 
@@ -61,7 +61,7 @@ class Study:
     reused
         Groups of stages taken from a run folder.
     start
-        Offers of the run folder's plan, for the warm start of a solve.
+        Offers of the plan in the run folder, from which a solve starts.
     spare
         The time left for further results of the plan.
 
@@ -127,7 +127,7 @@ class Study:
     sales_path = to_plan.sales_path
     business_rules = to_plan.business_rules
     time_values = to_plan.time_values
-    # The program, its decision, and the plan.
+    # The program, its solution, and the plan.
     reach = to_plan.reach
     cell_zones = to_plan.cell_zones
     demand_zones = to_plan.demand_zones
@@ -282,10 +282,10 @@ class Study:
         Parameters
         ----------
         keys
-            Keys of the YAML file. A key of only one section needs no section (``budget_pkr``).
-            Other keys are nested in dicts, which change only the keys that they name:
-            ``offers={"subsidy": {"rule": "share"}}``. Lists are replaced as a whole. A
-            GeoDataFrame, DataFrame, OSMnx graph or `siting.Network` can replace a file.
+            Keys of the YAML file. A key that occurs in only one section can be given without the
+            section (``budget_pkr``). Other keys are nested in dicts, which change only the keys
+            that they name: ``offers={"subsidy": {"rule": "share"}}``. Lists are replaced as a
+            whole. A GeoDataFrame, DataFrame, OSMnx graph or `siting.Network` can replace a file.
 
         Raises
         ------
@@ -398,7 +398,7 @@ class Study:
 
 
 def _takes_words(call: Any) -> None:
-    """Add all configuration keys to a call's signature, for completion in editors."""
+    """Add all configuration keys to a call's signature, so that editors can complete them."""
     declared = signature(call)
     *plain, rest = declared.parameters.values()  # the last is `**keys`
     more = [

@@ -13,7 +13,8 @@ from shapely import Point, box
 from siting.cities import find_city, library, tehsils
 from siting.config import Config
 
-# Layers of a different year, or of built-up land only, may differ from the census by this ratio.
+# A population layer may differ from the census by this ratio, because it may show another year or
+# only built-up land.
 NEAR = 1.25
 # Cells may be denser than tehsils by this ratio, because tehsils include uninhabited land.
 DENSER = 1.5
@@ -34,9 +35,9 @@ def doubts_of(
 ) -> list[str]:
     """Return possible errors in location, population and cell size, in plain words.
 
-    `cells` has the ``people`` of each cell, and `zones` the ``name`` and counted ``people`` of each
-    zone. `outline` surrounds the roads, lon/lat. `drive_kmh` is the mean speed on the roads; cell
-    sizes are not checked if the speed is infinite.
+    `cells` has the ``people`` of each cell. `zones` has the ``name`` and the counted ``people`` of
+    each zone. `outline` is a polygon around the roads (lon/lat). `drive_kmh` is the mean speed on
+    the roads; cell sizes are not checked if the speed is infinite.
     """
     asked, people = config.demand, float(cells["people"].sum())
     if not people:
@@ -100,7 +101,7 @@ def _place(city: str, row: pd.Series[Any], extent: Any, outline: Any) -> list[st
 
 
 def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]:
-    """Return a warning if the population is far below that of a tehsil that the study names."""
+    """Return a warning if far fewer people are found than live in a tehsil that the study names."""
     if config.demand.city_people is not None:  # the user has set the city's population
         return []
     query = getattr(config.roads.source, "query", "") or ""
@@ -125,7 +126,7 @@ def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]
 
 
 def most_people(km2: float) -> float:
-    """Return the population that an area (km2) has at the density of the densest tehsils.
+    """Return the population of an area (km2) that is as dense as the densest tehsils.
 
     >>> round(most_people(6))
     949878

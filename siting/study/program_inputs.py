@@ -27,10 +27,10 @@ Demands = Mapping[Key, pd.DataFrame]
 
 @dataclass(frozen=True, eq=False)
 class Need:
-    """The inputs of the program's rule on the viability gap."""
+    """The inputs of the rule by which the program pays for viability gaps."""
 
-    offers: pd.DataFrame  # `cost_pkr`: the need of each offer over its life (present value, PKR)
-    rule: GapRule  # its margins are by class
+    offers: pd.DataFrame  # `cost_pkr`: what each offer needs to break even (present value, PKR)
+    rule: GapRule  # with one margin per vehicle class
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class Asked:
 
     # Only the keys `program`, `solver`, `offers.subsidy` and `reach.cutoff_min` are read.
     config: Config
-    demand: Demands  # by year and scenario; all have the same rows
+    demand: Demands  # the demand by year and scenario; all tables have the same rows
     # The configuration's own demand, by year (the key is None without years).
     own: Mapping[int | None, pd.DataFrame]
     offers: pd.DataFrame
@@ -48,11 +48,12 @@ class Asked:
     limits: tuple[Limit, ...]  # limits on a plan besides the budget
     required: tuple[str, ...]
     forbidden: tuple[str, ...]
-    zones: pd.Series | None  # zones by demand_id, blank if in no zone; None without zones
+    zones: pd.Series | None  # zone of each demand row, by demand_id; blank if in no zone
     people: Mapping[str, float]  # population of each zone
-    # Worth of each demand row if fully served, by demand_id, year and scenario; None for energy.
+    # The people or sessions served if a demand row is fully served, by year, scenario and
+    # demand_id. None if the program counts energy.
     worth: Mapping[Key, pd.Series] | None
-    own_worth: Mapping[int | None, pd.Series] | None  # the worth of the rows of `own`, by year
+    own_worth: Mapping[int | None, pd.Series] | None  # the same for the rows of `own`, by year
     need: Need | None  # inputs of the viability gap; None if public money does not fill the gap
     rules: economics.BusinessRules
     time_values: pd.DataFrame  # the value of a driver's hour, by class
@@ -98,14 +99,14 @@ class Asked:
 
     @property
     def budgeted(self) -> bool:
-        """Whether the budget limits the plan; false if the first aim is minimum money."""
+        """Whether the budget limits the plan; false if the first aim is to spend least money."""
         return self.config.program.first_aims[:1] != ("least_cost",)
 
 
 def subsidy_of(config: Config) -> sites.Subsidy:
     """Return the subsidy with its rule: by default ``need``, but ``share`` in the coverage model.
 
-    The coverage model does not determine sales, so the need of a station is unknown.
+    The coverage model does not determine sales, so what a station needs to break even is unknown.
     """
     asked = config.offers.subsidy
     plain = "share" if config.program.model == "coverage" else "need"
@@ -123,8 +124,8 @@ def demands_of(
 ) -> tuple[Demands, dict[int | None, pd.DataFrame]]:
     """Return the demand by year and scenario, and the configuration's own demand by year.
 
-    `demand` is the configuration's own. `other_demand` returns the demand of a `year`, a fleet
-    `scenario` and a `case`, each of which is by default the configuration's own.
+    `demand` is the configuration's own demand. `other_demand` returns the demand of a `year`, a
+    fleet `scenario` and a `case`; the default of each is the value in the configuration.
     """
     program = config.program
     years: Sequence[int | None] = list(program.years.budgets_pkr) if program.years else [None]
@@ -146,7 +147,7 @@ def demands_of(
 def zones_of(
     rows: pd.DataFrame, demands: Demands, cells: pd.DataFrame, cell_zones: pd.Series
 ) -> tuple[pd.Series, dict[str, float]]:
-    """Return the zone of each demand row (blank without demand), and the population by zone."""
+    """Return the zone of each demand row, and the population of each zone that has demand."""
     zones = zone_of_demand(rows, cell_zones)
     wanted = pd.concat(demands.values()).groupby("demand_id")["demand_kwh_day"].sum()
     live = wanted.reindex(zones.index).groupby(zones).transform("sum") > 0
@@ -177,7 +178,7 @@ def money_of(config: Config) -> float:
 
 
 def _same_rows[K](tables: Mapping[K, pd.DataFrame], *others: pd.DataFrame) -> dict[K, pd.DataFrame]:
-    """Return `tables`, each with all rows that any table has; added rows have 0 kWh/day."""
+    """Return `tables` with the rows of all tables added to each; added rows have 0 kWh/day."""
     columns = ["demand_id", "cell_id", "vehicle_class"]
     rows = pd.concat([t[columns] for t in (*tables.values(), *others)])
     rows = rows.drop_duplicates("demand_id").sort_values("demand_id", ignore_index=True)
@@ -191,7 +192,7 @@ def _same_rows[K](tables: Mapping[K, pd.DataFrame], *others: pd.DataFrame) -> di
 def worth_of(
     demand: pd.DataFrame, kind: str, cells: pd.DataFrame, sessions: pd.DataFrame
 ) -> pd.Series[float]:
-    """Return the worth of each demand row if the row is fully served, by ``demand_id``."""
+    """Return the people or daily sessions of each demand row, by ``demand_id``."""
     wanted = demand["demand_kwh_day"]
     if kind == "sessions":
         kwh = sessions.set_index("vehicle_class")["session_kwh"]
@@ -212,10 +213,10 @@ def need_of(
     concessions: Mapping[str, str],
     unpaid: pd.Series[bool],
 ) -> Need:
-    """Return the inputs of the viability gap for the offers.
+    """Return the inputs of the rule by which the program pays for the offers' viability gaps.
 
-    The margin of a vehicle class is that of the least profitable charger group that fits, so that
-    earnings are never overstated. `unpaid` marks offers that owners must build with own money.
+    A vehicle class has the margin of the least profitable charger group that fits it, so that
+    earnings are never overstated. `unpaid` marks offers that owners must build at their own cost.
     """
     subsidy = subsidy_of(config)
     terms = economics.gap_terms(offers, rules, subsidy)
@@ -236,11 +237,11 @@ def need_of(
     refuse(naming("money.prices_pkr_kwh", what, lost, fix))
     if open_.any():
         _require_passable(offers[open_], rules, subsidy)
-    # An extension must earn its need from sales beyond the existing capacity. The need is therefore
-    # raised by the largest margin on sales within the existing capacity.
+    # An extension must break even on sales beyond the existing capacity. The money that it needs is
+    # therefore raised by the most that sales within the existing capacity can earn.
     most = (able[list(worth)].to_numpy() * list(worth.values())).max(axis=1, initial=0.0)
     need += subsidy.hurdle.sales_share * offers["standing_kwh_day"].to_numpy(dtype=float) * most
-    # Public money is the program's decision here, not a property of an offer.
+    # Here the program decides how much public money each offer gets.
     nothing = existing | unpaid.to_numpy(bool)
     needing = offers.assign(cost_pkr=np.where(nothing, 0.0, need), subsidy_pkr=0.0)
     cap = dict(zip(terms["offer_id"], terms["cap_pkr"].astype(float), strict=True))

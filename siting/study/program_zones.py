@@ -15,7 +15,7 @@ from siting.files import missing_columns, read_layer
 
 
 def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | None:
-    """Return the zone of each cell, by ``cell_id`` (blank if in none); None without zones."""
+    """Return the zone of each cell, by ``cell_id`` (blank if it is in none); None without zones."""
     if zones is None:
         return None
     key, centres = "program.zones", cells.geometry.representative_point()
@@ -59,9 +59,9 @@ def zone_of_demand(demand: pd.DataFrame, zone_of_cell: pd.Series) -> pd.Series:
 def zone_table(
     zones: pd.Series, demand: pd.DataFrame, service: pd.DataFrame, floors: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Return the demand and service of each zone, one row per zone.
+    """Return the demand of each zone and the energy served there, one row per zone.
 
-    `zones` has the zone of each demand row, by ``demand_id`` (blank if none), and `floors` the
+    `zones` has the zone of each demand row, by ``demand_id`` (blank if none). `floors` has the
     share that must be served in each zone with a floor. Columns: ``zone``, ``demand_kwh_day``,
     ``served_kwh_day``, ``served_share`` (1 without demand) and ``floor_share``.
     """
@@ -79,7 +79,7 @@ def zone_table(
 
 
 def gini(share: np.ndarray, weight: np.ndarray) -> float:
-    """Return the Gini coefficient of a share over zones, 0 (all equal) to 1.
+    """Return the Gini coefficient of the shares of zones, from 0 (all equal) to 1.
 
     The coefficient is ``d / (2 m)`` (0 if ``m`` is 0), where ``m`` is the mean share and ``d`` is
     the mean difference between the shares of two people (or kWh of demand) chosen at random.

@@ -57,7 +57,7 @@ def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict
 
 
 def input_records(config: Config) -> dict[str, dict[str, Any]]:
-    """Return, by section key, the kind, source and licence of each input that has a section."""
+    """Return the kind, source and licence of each input that has a section, by section key."""
     surfaces, sites_of = config.demand.surfaces, config.candidates
     about: dict[str, Any] = {
         "roads.source": config.roads.source,
@@ -190,7 +190,7 @@ def figures(
     city_people: float,
     surface_weights: Table,
 ) -> Table:
-    """The figures behind the energy and the surfaces, with their ranges, sources and confidence."""
+    """The figures behind the demand and its location, with ranges, sources and confidence."""
     share = f"{cells['people'].sum():,.0f} people in the study area, divided by "
     share += f"{city_people:,.0f} in the city"
     energy_figures = people_to_energy.demand_figures(area, share)
@@ -291,7 +291,7 @@ def assumptions(sourced_figures: Table, settings: Table) -> Table:
 
 
 def _from_own(rows: Table, name: str, path: Path | None) -> Table:
-    """Return the figures; those from the user's file have this file as their ``table``."""
+    """Return the figures, with the user's file as the ``table`` of each figure that it contains."""
     if path is None:
         return rows
     in_file = pd.MultiIndex.from_frame(reference.table(name, path)[["figure", "vehicle_class"]])
@@ -362,7 +362,7 @@ def all_figures(
 ) -> Table:
     """Return every figure of the demand, from vehicle sales to place weights.
 
-    The columns are `siting.reference.listing.LISTED`. `fleets` has further fleet scenarios to list.
+    The columns are `siting.reference.listing.LISTED`. `fleets` names more fleet scenarios to list.
     """
     parts = _energy_figures(asked, figures, city, fleets)
     used = vehicles[vehicles["vehicle_class"].isin(list(asked.vehicle_classes))]
@@ -400,14 +400,14 @@ def station_figures(config: Config, chargers: Table) -> list[Table]:
             rows = rows[rows["vehicle_class"].isin(classes)]
         return listed(name, rows)
 
-    # Every run needs these figures, because it reports its service under both capacity rules.
+    # Every run needs these figures, because it reports the energy served under both capacity rules.
     taken = reference.table("time_utilisation").assign(figure="service.time_utilisation")
     taken = taken[taken["charger_group"].isin(groups)]
     taken = with_own(taken, asked.service.time_utilisation, "charger_group", "use_share")
     preset = asked.costs.preset
     works = reference.at_preset(reference.table("works"), preset)
     works = with_own(works, _by_item(asked.costs, sites.WORKS))
-    # Bays set in the configuration apply to every kind of place.
+    # A number of bays that the configuration sets applies to every kind of place.
     own_bays = asked.costs.site_bays is not None
     by_kind = [] if own_bays else [listed("site_bays", reference.table("site_bays"))]
     return [

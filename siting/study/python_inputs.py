@@ -1,4 +1,4 @@
-"""Store tables and graphs given in Python as files for all later stages.
+"""Store inputs given in Python (tables and graphs) in files that all later stages read.
 
 Each input becomes a file in the ``given`` folder of the cache. A run folder keeps a copy.
 """
@@ -26,7 +26,7 @@ from siting.study.own_tables import PLACE
 from siting.writing import NO_PLACE, PART_FILE, write_whole
 
 GIVEN = "given"
-# The path of a Python input. Messages show the key of the input instead.
+# Pattern of the path of a Python input. Messages show the key of the input instead.
 _LAID = re.compile(rf"\S*[/\\]{GIVEN}[/\\](?:[0-9a-f]{{16}}[/\\])?([a-z0-9_.]+)\.[a-z]+\b")
 
 
@@ -98,7 +98,7 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
         twice = value.index[value.index.duplicated(keep=False)]
         what = "several rows with the same index label"
         faults += naming(where, what, twice, "reset_index(drop=True)")
-        if value.empty and not isinstance(value, gpd.GeoDataFrame):  # a layer's reader says so
+        if value.empty and not isinstance(value, gpd.GeoDataFrame):  # `read_layer` checks layers
             faults.append(Fault(where, "has no rows"))
     if isinstance(value, gpd.GeoDataFrame):
         if value.active_geometry_name is None:

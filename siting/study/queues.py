@@ -50,7 +50,7 @@ class Waiting:
 
 
 def allotted(plan: Plan) -> pd.DataFrame:
-    """Return a plan's service with its energy as ``kwh_day``, as simulations expect."""
+    """Return what each station of a plan serves, with the energy as ``kwh_day`` for simulations."""
     return plan.service.rename(columns={"served_kwh_day": "kwh_day"})
 
 
@@ -76,7 +76,7 @@ def simulated(
     ports, sessions = waiting.ports(plan), waiting.sessions
     wanted = demand.rename(columns={"demand_kwh_day": "kwh_day"})
     days_by_case: dict[str, simulation.Days] = {}
-    # On the planned day each driver has one station: an origin is a pair of cell and station.
+    # On the planned day, each driver has one station, so each place is a pair of cell and station.
     sent = allotted(plan)
     sent["place"] = sent["cell_id"] + " to " + sent["site_id"]
     for case, wants, near in (

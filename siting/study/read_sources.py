@@ -91,7 +91,7 @@ def read_network(config: Config, speeds: pd.DataFrame, city_group: str) -> Netwo
 
 
 def area_polygon(config: Config) -> Polygon | MultiPolygon:
-    """Return the area (lon/lat) whose roads are downloaded, from a place name, a box or a file."""
+    """Return the area (lon/lat) in which roads are downloaded: a place, a box or a file's area."""
     source = config.roads.source
     if source.kind == "place":
         return roads.geocode(source.query, download_settings(config))
@@ -133,7 +133,7 @@ def places(config: Config, network: Network, poi_weights: Table) -> Layer | None
     except sites.NoPlaceError as err:
         fix = "leave out demand.surfaces (demand is then placed where people live), or name a layer"
         raise InputError([Fault(f.where, f.what, fix, f.ids) for f in err.faults]) from err
-    # The layer may exceed the road network; places far from any road must not receive energy.
+    # The layer may extend beyond the roads, but places far from any road must not receive energy.
     area = outline(network, config.reach.max_snap_m)
     inside = known.geometry.representative_point().within(area)
     return gpd.GeoDataFrame(known[inside].reset_index(drop=True))
@@ -149,8 +149,9 @@ def candidate_layers(
 ) -> tuple[list[gpd.GeoDataFrame], pd.DataFrame]:
     """Return the layers of places, and a table of the sources that yield no place.
 
-    There is one layer (lon/lat) per source that yields a place, after existing stations. Columns of
-    the table: ``key`` and ``what`` (what is missing). Raises `InputError` if no source yields one.
+    Existing stations come first, then one layer (lon/lat) per source that yields a place. The table
+    has the columns ``key`` and ``what`` (what is missing). Raises `InputError` if no source yields
+    a place.
     """
     layers = []
     if config.candidates.existing is not None:
@@ -210,7 +211,7 @@ def with_own_names(
 
 
 def with_columns_of(people: gpd.GeoDataFrame, cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the cells with the user's columns of the people layer; blank where values differ."""
+    """Return the cells with the user's columns of the people layer, blank where values differ."""
     own = [c for c in people.columns if str(c).startswith(sites.OWN)]
     if not own:
         return cells
@@ -238,7 +239,7 @@ def left_out(dropped: pd.DataFrame) -> dict[str, int]:
 def on_the_grid(
     config: Config, candidates: gpd.GeoDataFrame, line_detour: float
 ) -> gpd.GeoDataFrame:
-    """Return the candidates, with feeder, headroom and 11 kV line added from the grid layers."""
+    """Return the candidates, each with its feeder, headroom and distance to the 11 kV grid."""
     offers = config.offers
     if offers.feeders is not None:
         within_m = float("inf") if offers.feeder_within_m is None else offers.feeder_within_m
@@ -262,7 +263,8 @@ def configurations_of(
 ) -> dict[str, dict[str, int]]:
     """Return the number of chargers of each type, by name of the configuration.
 
-    Sizes have the names of their offers. `chargers` is the catalogue, by default that of `offers`.
+    A size is named as in its offers. `chargers` is the catalogue; by default, the
+    catalogue of `offers`.
     """
     if chargers is None:
         chargers = sites.charger_catalogue(offers.chargers_csv)

@@ -194,7 +194,10 @@ def own_account(asked: Asked, outcome: Outcome, sites: pd.DataFrame) -> Account:
 
 
 def _inputs_of(asked: Asked) -> dict[str, Any]:
-    """Return the tables of an account, with needs as costs if public money fills the gap."""
+    """Return the tables and rules of an account that do not depend on the plan.
+
+    If public money fills the viability gap, the cost of an offer is what it needs to break even.
+    """
     offers = asked.offers
     if asked.need is not None:
         offers = asked.need.offers
@@ -238,7 +241,7 @@ def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:
 
 
 def _best(outcome: Outcome) -> pd.DataFrame:
-    """Return the reference for regret: the highest worth of any known plan in each scenario."""
+    """Return the reference for regret: the highest value of any known plan in each scenario."""
     rows = outcome.served.merge(outcome.slices[["slice", "weight"]], on="slice")
     got = (rows["worth"] * rows["weight"]).groupby(rows["scenario"]).sum()
     best = np.maximum(outcome.best["best"], outcome.best["scenario"].map(got))
@@ -246,7 +249,7 @@ def _best(outcome: Outcome) -> pd.DataFrame:
 
 
 def _members(asked: Asked, *, zones_only: bool = False) -> pd.DataFrame:
-    """Return a table of all pairs of a floor and a demand row to which the floor applies."""
+    """Return a table with one row for each floor and each demand row to which the floor applies."""
     rows = next(iter(asked.own.values()))
     ids = rows["demand_id"].astype(str)
     names: list[pd.Series] = []
@@ -261,7 +264,7 @@ def _members(asked: Asked, *, zones_only: bool = False) -> pd.DataFrame:
 
 
 def _per_kwh(asked: Asked, outcome: Outcome) -> pd.DataFrame | None:
-    """Return a table with the worth of one kWh served, per demand row and slice."""
+    """Return a table with the value of serving one kWh, by demand row and slice."""
     if asked.worth is None:
         return None
     parts = []

@@ -34,8 +34,8 @@ def write_report(
     """Write the report of a stored run as one self-contained HTML file; return its path.
 
     The same folder always yields the same bytes. `folder` is a run folder. `out` is the new file;
-    by default, ``report.html`` in the folder is replaced. `frontier` is a folder of
-    `siting frontier` for the same study, whose curve is added. `language` is ``en`` or ``ur``
+    by default, ``report.html`` in the folder is replaced. `frontier` is a folder that
+    `siting frontier` wrote for the same study; its curve is added. `language` is ``en`` or ``ur``
     (Urdu); by default, the language of the run's configuration.
 
     Raises `InputError`, with all problems, if the folder is incomplete, edited or in another

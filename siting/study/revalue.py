@@ -1,6 +1,6 @@
 """Compute what a plan's stations serve under different demand or capacity.
 
-The stations stay fixed, and only their service is solved again.
+The stations stay fixed. Only the assignment of demand to stations is solved again.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDL
 
     `chosen` has the ids of a plan's offers, including existing stations and offers that were ruled
     out. Limits, required and forbidden sites are left out. The aim is maximum energy. If public
-    money fills the viability gap, the second aim is minimum public money, because many plans serve
-    the same energy for more money.
+    money fills the viability gap, the second aim is minimum public money, because the same energy
+    could also be served for more money.
     """
     asked = in_the_end(asked, budget_pkr)
     if asked.need is not None:
@@ -69,7 +69,7 @@ def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDL
 
 
 def service_of(asked: Asked, chosen: Collection[str]) -> pd.DataFrame:
-    """Return the service of given offers in the last year: most energy, then shortest drives.
+    """Return what the given offers serve in the last year: most energy, then shortest drives.
 
     `chosen` has the ids of the offers, including existing stations. The columns include
     ``site_id``, ``vehicle_class`` and ``served_kwh_day``.
@@ -84,8 +84,8 @@ def service_of(asked: Asked, chosen: Collection[str]) -> pd.DataFrame:
 def least_money_of(asked: Asked, chosen: Collection[str]) -> float | None:
     """Return the minimum public money (PKR) at which given offers serve the maximum energy.
 
-    None if public money does not fill the viability gap, no demand is in reach, or no amount of
-    public money makes all the offers viable. `chosen` is as in `service_of`.
+    The result is None if public money does not fill the viability gap, if no demand is in reach, or
+    if no amount of public money makes all offers viable. `chosen` is as in `service_of`.
     """
     alone = _alone(asked, chosen)
     if asked.need is None or not within_reach(alone).any():
@@ -109,7 +109,7 @@ def _alone(asked: Asked, chosen: Collection[str]) -> Asked:
 
 
 def by_class(demand: pd.DataFrame, service: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of demand and service (kWh/day), with one row per vehicle class.
+    """Return a table of demand and energy served (kWh/day), with one row per vehicle class.
 
     Columns: ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day`` and ``served_share`` (0
     without demand). The last row, ``all``, is for all classes together.
@@ -124,6 +124,6 @@ def by_class(demand: pd.DataFrame, service: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_offers(asked: Asked, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Asked:
-    """Return the program's inputs with changed offers, also those with the needs of offers."""
+    """Return the program's inputs with `change` applied to each of their tables of offers."""
     need = asked.need and replace(asked.need, offers=change(asked.need.offers))
     return replace(asked, offers=change(asked.offers), need=need)

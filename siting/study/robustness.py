@@ -1,7 +1,7 @@
-"""The plan on a simulated day, and with other capacities or demands.
+"""How a plan performs on a simulated day, and under other capacities or demands.
 
-The plan's stations are fixed. For other capacities or demands, only their service is solved again
-(`siting.study.revalue`).
+The plan's stations are fixed. For other capacities or demands, only the assignment of demand to
+stations is solved again (`siting.study.revalue`).
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ from siting.study.spare import NOT_IN_TIME
 from siting.study.stages import Context, Layer, Table, stage
 
 DAY_MIN = 24 * 60.0
-# One day is simulated after a warm-up evening. A city of 20 MWh/day takes a second or two.
+# One day is simulated after a warm-up evening. A city with a demand of 20 MWh/day takes a second or
+# two.
 DAY = simulation.Rules(days=1, seed=1, warm_up_h=6.0)
-# With more drivers a day than this (about ten seconds), the day is left to `siting simulate`.
+# A day with more drivers than this takes over about ten seconds, and is left to `siting simulate`.
 MOST_DRIVERS = 60_000
-# The late share may exceed the service standard by this many standard errors by chance.
+# By chance, the late share may exceed the service standard by this many standard errors.
 SURE = 1.645
 DRAWS, SEED = 1000, 1
 SLOW_AT = people_to_energy.PACES["slow"]
@@ -50,7 +51,8 @@ CAPACITIES = {
 NO_STATION = "no station stands"
 # Maximum number of concessions in the headline; the table of concessions lists all of them.
 MOST_LOTS = 8
-# The headline compares the day with the program if their shares served differ by more than this.
+# The headline compares the simulated day with the program if the shares that they serve differ by
+# more than this.
 APART = 0.05
 # Share of the spare time that may be spent on other capacities and demands.
 WHAT_IF_SHARE = 0.5
@@ -195,14 +197,14 @@ def _shares(days: simulation.Days, alpha: float) -> dict[str, Any]:
     found=lambda rows: _found(rows),
 )
 def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> list[dict[str, Any]]:
-    """Records on the service and earnings of the plan's stations under other capacities or demand.
+    """What the plan's stations serve and earn under other capacities or demand, as records.
 
     The first record is for the plan as it is. Keys: ``what`` (``plan``, ``capacity`` or
     ``demand``), ``key`` (``plan``, a key of `CAPACITIES`, or a demand such as ``case low``),
     ``text``, ``why_not`` (the reason if there is no result; the record then has no further keys),
-    ``demand_kwh_day``, ``served_kwh_day``, ``served_share``, ``classes`` (share served of each
-    class) and ``money`` (`siting.study.additional.at_risk`). If `WAITS` was computed, its record
-    and the plan's also have ``public_money_pkr`` (`siting.study.revalue.least_money_of`).
+    ``demand_kwh_day``, ``served_kwh_day``, ``served_share``, ``classes`` (the share served, by
+    class) and ``money`` (`siting.study.additional.at_risk`). If the record of `WAITS` was computed,
+    it and the first record also have ``public_money_pkr`` (`siting.study.revalue.least_money_of`).
     """
     config: Config = study.config
     paid = outcome.drawn
@@ -211,18 +213,18 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     others: list[tuple[str, str, str, Any]] = []
     for name, keys in _other_capacities(config).items():
         other = study.with_stages({}, with_keys(config, keys))
-        other.progress = None  # this stage counts the circumstances instead
+        other.progress = None  # this stage reports the progress instead
         others.append(("capacity", name, CAPACITIES[name][1], other))
     for key, value in _other_demands(config):
         name, other = f"{key} {value}", study.in_other(**{key: value})
         others.append(("demand", name, f"demand: {name}", other))
-    # `WAITS` is last: if time is short, the money at risk under other demand is needed more.
+    # `WAITS` is last, because the money at risk under other demand matters more if time is short.
     others.sort(key=lambda other: other[1] == WAITS)
     count = context.count("circumstances")
     with study.spare.clock("what if", WHAT_IF_SHARE) as clock:
         for done, (what, key, text, other) in enumerate(others, 1):
             why = NOT_IN_TIME
-            # The study may need files that the plan did not need.
+            # The other study may need files that the plan did not need.
             try:
                 if clock.more():
                     if what == "demand":
@@ -249,7 +251,7 @@ def _found(rows: list[dict[str, Any]]) -> str:
 
 
 def _other_capacities(config: Config) -> dict[str, dict[str, Any]]:
-    """Return the keys that give other capacities, by key of `CAPACITIES`."""
+    """Return the configuration keys to change for each other capacity, by key of `CAPACITIES`."""
     if config.program.model == "coverage":
         return {}
     if config.offers.service.rule == RATED:
@@ -285,10 +287,10 @@ def revalued(
     concessions: Mapping[str, str],
     service: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return a plan's service by class under other inputs, and the public money then at risk.
+    """Return what a plan serves by class under other inputs, and the public money then at risk.
 
-    `paid` has the public money of the plan's offers (PKR). Without `service`, the plan's stations
-    serve as much energy as they can, whatever they earn.
+    `paid` has the public money of the plan's offers (PKR). If `service` is None, the stations serve
+    as much energy as they can, whatever they earn.
     """
     service = service_of(asked, list(paid)) if service is None else service
     case = business_of(asked, asked.offers, pd.Series(paid, dtype=float), service)
@@ -314,7 +316,7 @@ def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, 
 
 
 def slow_of(study: Any) -> tuple[str, Any]:
-    """Return the other scenario with the smallest fleet, and its study; ("", None) without one."""
+    """Return the other scenario with the smallest fleet, and its study; ("", None) if none."""
     names = [name for key, name in _other_demands(study.config) if key == "scenario"]
     return (f"scenario {names[0]}", study.in_other(scenario=names[0])) if names else ("", None)
 
@@ -339,11 +341,11 @@ def _record(
 def demand_range(
     config: Config, demand: Table, area: people_to_energy.Area, fleet_paces: Table | None
 ) -> dict[str, Any]:
-    """The 5-95 % range of the demand (kWh/day) over random draws of its figures.
+    """The 5th to 95th percentile of the demand (kWh/day), from random draws of its figures.
 
-    ``planned_share`` and ``slow_share`` are the shares of draws below the demand of the plan and of
-    the ``slow`` scenario (None without this scenario). A user's own demand table is not drawn: both
-    shares are None, and the range has no width.
+    ``planned_share`` is the share of draws below the plan's demand. ``slow_share`` is the share of
+    draws below the demand of the ``slow`` scenario (None without this scenario). If the demand is a
+    user's own table, nothing is drawn: both shares are None, and the range has no width.
     """
     ends = ("p05_kwh_day", "p50_kwh_day", "p95_kwh_day")
     by_class = demand.groupby("vehicle_class", sort=False)["demand_kwh_day"].sum()
@@ -374,7 +376,7 @@ def demand_range(
 
 
 def lines_beside(study: Any) -> list[Line]:
-    """Return the headline figures of the simulated day, and of other capacities and demands."""
+    """Return headline figures on the simulated day, and on other capacities and demands."""
     day, draws = study.day, study.demand_range
     lines = _day_lines(day, study.plan.served_share, study.what_if)
     if draws["draws"]:
@@ -473,7 +475,7 @@ def _day_lines(day: dict[str, Any], planned: float, others: list[dict[str, Any]]
 
 
 def _in_use(use: list[dict[str, Any]]) -> list[Line]:
-    """Return a headline figure on the charger groups with ports in use more than allowed.
+    """Return a headline figure on the charger groups whose ports are in use more than allowed.
 
     >>> use = [
     ...     {"name": "sockets", "limit_share": 0.3, "free_share": 0.33, "places": 37,

@@ -140,7 +140,7 @@ def run_to_folder(
     now: datetime,
     progress: Report | None = None,
 ) -> tuple[Plan, Path]:
-    """Return a plan and the run folder made from it (by default ``runs_dir/NAME-TIME``).
+    """Write the run folder of a plan (by default ``runs_dir/NAME-TIME``); return plan and folder.
 
     A robust plan is made for slow, planned and fast sales at once (`ROBUST`).
     """
@@ -181,7 +181,7 @@ def write_run(
         folder = claim.part
         if write_lp is not None:
             write_program(study, Path(write_lp))
-        wish.at_stake = False  # the solves for `write_lp` find no plan to save
+        wish.at_stake = False  # plans found while writing the LP file need not be saved
         plan = study.plan
         wish.at_stake = True
         with study.timed("facts") as told:
@@ -203,7 +203,7 @@ def write_run(
             with study.timed("report") as told:
                 write_text(folder / REPORT, page_of(record_of_plan(study, plan)))
                 told.append("one page")
-        # Only now are all run times known.
+        # The run times of all stages are known only now.
         _write_facts(study, plan, folder)
         seal_again(folder)
     return plan, claim.place
@@ -257,7 +257,7 @@ def check(
             return False
         return True
 
-    # These tables need no roads.
+    # These tables can be checked without the roads.
     attempt(lambda: sites.charger_catalogue(study.config.offers.chargers_csv))
     attempt(lambda: sites.grid_figures(study.config.offers.grid_csv))
     good: set[str] = set()

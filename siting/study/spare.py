@@ -1,4 +1,4 @@
-"""Time for the further results of a plan after the solve.
+"""The time that further results of a plan may take after the solve.
 
 The cards of stations, the plan under other capacities and demands, and the certificate together may
 take `LEAST_S` seconds or `SHARE` of the solver's time limit, whichever is longer. Results that are
@@ -14,17 +14,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 LEAST_S, SHARE = 8.0, 0.04
-# Share of the elapsed time that counts. A higher share would end steps early on a busy machine.
+# At least this share of the elapsed time counts as time taken. With a higher share, steps would end
+# early on a busy machine.
 LEAST_GIVEN = 0.05
 NOT_IN_TIME = "not computed in time"
 
 
 @dataclass
 class Clock:
-    """A clock of processor time (s) or, if longer, of the share `LEAST_GIVEN` of elapsed time."""
+    """A clock that counts processor time or, if longer, the share `LEAST_GIVEN` of elapsed time."""
 
     limit_s: float
-    steps: int | None = None  # steps to run, whatever the time; None: as many as time allows
+    steps: int | None = None  # number of steps to run; None: as many as the limit allows
     done: int = 0
     wall: float = field(default_factory=time.perf_counter)
     cpu: float = field(default_factory=time.process_time)
@@ -50,7 +51,7 @@ class Spare:
     time_limit_s: float  # of the solver
     taken_s: float = 0.0
     done: dict[str, int] = field(default_factory=dict)
-    # Number of results of each kind in the stored run; None: as many as time allows.
+    # How many results of each kind the stored run has. None: compute as many as time allows.
     known: Mapping[str, int] | None = None
 
     @contextmanager

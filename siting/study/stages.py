@@ -1,7 +1,8 @@
 """Define a stage: a function that makes one table from other tables and declares its inputs.
 
 The parameters of a stage name the stages that it reads. A stage can read only the configuration
-keys that it declares. `siting.study.depends` computes the effect of a change from both.
+keys that it declares. From these names and keys, `siting.study.depends` finds the stages that a
+change affects.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ type Layer = gpd.GeoDataFrame
 type Table = pd.DataFrame
 type Row = pd.Series[Any]
 
-# The parameters of a stage that do not name stages. A stage uses `study` to read other years.
+# Parameters that do not name stages. A stage uses `study` to read the stages of other years.
 AT_HAND = ("config", "context", "study")
 # These keys affect no table, so any stage may read them.
 INERT = ("name", "output", "download", "sweep", "report", "award")
@@ -86,7 +87,7 @@ class _Holder(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Stage[T]:
-    """A function and its declared inputs. As an attribute of a study, it returns the result."""
+    """A function and its declared inputs. As an attribute of a study, a stage gives its result."""
 
     make: Callable[..., T]  # each parameter names a stage that is read, or is one of `AT_HAND`
     keys: tuple[str, ...] = ()  # the keys that the stage reads; a key includes all keys below it
@@ -118,7 +119,7 @@ class Stage[T]:
         return (*(name for name in self.parameters if name not in AT_HAND), *self.also)
 
     def reads_key(self, key: str) -> bool:
-        """Return whether a change of a key changes the stage's inputs."""
+        """Return whether a change to a key changes the stage's inputs."""
         return self.keys == EVERY_KEY or any(
             key == declared or key.startswith(f"{declared}.") or declared.startswith(f"{key}.")
             for declared in self.keys

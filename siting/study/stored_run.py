@@ -187,7 +187,7 @@ def study_of(source: Source) -> Study:
 def study_again(
     first: Study, folder: Path, overrides: Sequence[str], *, progress: Report | None = None
 ) -> Study:
-    """Return the study of a stored run with overrides, which shares stages with `first`."""
+    """Return the study of a stored run with overrides. It shares stages with `first`."""
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     config, changed = _configuration(folder, overrides)
     known = {"known_inputs": still_known(facts["inputs"], changed)}
@@ -198,7 +198,7 @@ def _configuration(folder: Path, overrides: Sequence[str]) -> tuple[Config, tupl
     """Return the configuration of a run with overrides applied, and the keys that they change."""
     try:
         before = load(folder / "config.yaml", check_files=False)
-    except ConfigError as err:  # written by a version with other keys
+    except ConfigError as err:  # a version with other keys wrote the file
         raise InputError([Fault(f.where, f.what, f.fix or AGAIN) for f in err.faults]) from err
     after = load(folder / "config.yaml", overrides, check_files=False) if overrides else before
     changed = changed_keys(before, after)
@@ -323,7 +323,7 @@ FORMS = {
 
 
 def _form(name: str) -> Form:
-    """Return the form in which a stage is stored: by default, one table named like the stage."""
+    """Return the form in which a stage is stored: by default, a table with the stage's name."""
     needed = () if name in OPTIONAL else (name,)
     plain = Form(lambda t: {name: t}, lambda f: f.table(name), needed)
     return FORMS.get(name, plain)

@@ -94,7 +94,7 @@ def _pieces(part: Any) -> Iterator[bytes]:
     elif isinstance(part, pd.DataFrame):
         yield b"table"
         if isinstance(part, gpd.GeoDataFrame):
-            # Files may describe the same system differently, so the authority code is preferred.
+            # Files may describe the same system in different words, so its authority code is used.
             yield _text(part.crs and (part.crs.to_authority() or part.crs.to_wkt()))
         yield from _column(part.index.to_frame(index=False), "index")
         yield from _column(part, "column")

@@ -26,7 +26,7 @@ from siting.study.to_people import People, outline, read_people
 def with_own(
     rows: Table, values: Mapping[str, float], item: str = "item", figure: str = "value"
 ) -> Table:
-    """Return the rows of a table, with the values that the configuration sets for some items."""
+    """Return the rows of a table, with values replaced where the configuration sets its own."""
     given = rows[item].map(dict(values))
     kept = given.isna()
     ends = (figure, "low", "high")
@@ -43,7 +43,7 @@ def with_own(
 
 @stage("demand: city like city_people")
 def city(config: Config) -> Row:
-    """The city's row of the city table: population, DISCO, availability and speed group."""
+    """The city's row of the city table, with population, power supply and speed group."""
     asked = config.demand
     if asked.like is None or asked.city_people is None:
         return people_to_energy.city_figures(asked.city)
@@ -101,7 +101,7 @@ def poi_weights(config: Config) -> Table:
 
 @stage("demand.surfaces.road_weights_csv")
 def road_weights(config: Config) -> Table:
-    """Relative readiness of traffic to stop and charge, by class of road."""
+    """How ready drivers are to stop and charge, as a weight (0 to 1) for each class of road."""
     asked = config.demand.surfaces
     return reference.table("road_weights", asked.road_weights_csv if asked else None)
 
@@ -113,7 +113,7 @@ places = read_sources.places
 def unpeopled(
     config: Config, network: Network, places: Layer | None, poi_weights: Table
 ) -> Layer | None:
-    """Points at places and on main roads, which may lack residents; None without surfaces."""
+    """Points at places and on main roads, which also need cells; None without surfaces."""
     if config.demand.surfaces is None:
         return None
     layers = [people_to_energy.road_points(network)]
@@ -188,7 +188,7 @@ def city_people(config: Config, city: Row) -> float:
 def area_share(cells: Layer, city_people: float) -> float:
     """The share of the city's population that lives in the study area, 0 to 1."""
     share = float(cells["people"].sum()) / city_people
-    # The population of a whole city may exceed the table's by a rounding error.
+    # The cells of a whole city may have more people than the table by a rounding error.
     return min(share, 1.0) if share < 1.0 + 1e-6 else share
 
 
@@ -251,7 +251,7 @@ def fleet_tables(
 
 @stage()
 def fleet(fleet_tables: tuple[Table, Table, Table]) -> Table:
-    """Electric vehicles by class: in the area if known by depot, otherwise in the country."""
+    """Electric vehicles by class: those in the area if known by depot, else all in the country."""
     return fleet_tables[0]
 
 
@@ -377,7 +377,7 @@ def demand(
 
 
 def ownership_of(vehicles: Table) -> dict[str, float]:
-    """Return the weight of ownership relative to population (0 to 1), by vehicle class."""
+    """Return the weight of vehicle ownership (0: only population counts), by vehicle class."""
     rows = vehicles.set_index("vehicle_class").reindex(columns=["ownership_weight"])
     weights = rows["ownership_weight"].astype(float).fillna(0.0)
     return {str(name): float(weight) for name, weight in weights.items()}
@@ -394,7 +394,7 @@ def cell_places(cells: Layer, places: Layer | None, poi_weights: Table) -> Table
 
 @stage("year", "demand: scenario case", "program: years scenarios", stored="factors")
 def energy_factors(config: Config, study: Any, area: people_to_energy.Area) -> Table:
-    """The factors of the energy by zone and class, for each year, scenario and case.
+    """The factors that give the energy by zone and class, for each year, scenario and case.
 
     Columns: ``year``, ``fleet`` (the scenario), ``case``, and those of
     `siting.demand.energy_factors`.

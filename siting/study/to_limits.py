@@ -1,4 +1,4 @@
-"""The stages of limits, named sites and concessions, which precede the program."""
+"""The stages that prepare limits, named sites and concessions for the program."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def _power(
 def power_for(
     config: Config, offers: pd.DataFrame, compatibility: pd.DataFrame
 ) -> dict[str, float]:
-    """Return the power (kW) that each offer has for `ev_classes`, by ``offer_id``."""
+    """Return the power (kW) of each offer's chargers that fit `ev_classes`, by ``offer_id``."""
     classes = set(config.program.limits.ev_classes)
     groups = compatibility.loc[compatibility["vehicle_class"].isin(classes), "charger_group"]
     types = sites.charger_catalogue(config.offers.chargers_csv)
@@ -212,7 +212,7 @@ def bare_names(offers: pd.DataFrame) -> pd.Series[str]:
 def _envelopes(
     budgets_pkr: Mapping[str, float], shares: Mapping[str, Mapping[str, float]], where: str
 ) -> list[Limit]:
-    """Return one limit per envelope, which limits the subsidies that the envelope pays."""
+    """Return one limit per envelope, on the subsidies that the envelope pays."""
     _need_offers(list(budgets_pkr), shares, where)
     return [
         Limit(name, "envelope", "PKR", pkr, shares[name], per_rupee=True)
@@ -232,7 +232,7 @@ def _shares_by_chargers(
 ) -> dict[str, dict[str, float]]:
     """Return, for each envelope, the share of each offer's subsidy that the envelope pays.
 
-    This is the share of the envelope's charger groups in the offer's charger cost.
+    The envelope pays the share that its charger groups have in the cost of the offer's chargers.
     """
     chargers = sites.charger_catalogue(config.offers.chargers_csv).set_index("charger_id")
     price = chargers["capex_pkr"].astype(float).to_dict()
@@ -302,8 +302,8 @@ def site_named(
 ) -> str:
     """Return the id of a site that is named by id or by name. Case is ignored in names.
 
-    An `InputError` for `where` suggests at most `most` ids or names, also from `more`. `kind` is
-    the noun for the site in the message.
+    If no single site is found, an `InputError` for `where` suggests at most `most` ids or names,
+    including those in `more`. `kind` is what the message calls a site.
     """
     if not isinstance(name, str):
         raise InputError(where, f"{reprlib.repr(name)} is not text", "give an id or a name")

@@ -15,7 +15,7 @@ from siting.config import Config, PeopleZones
 from siting.errors import InputError
 from siting.roads import Network
 
-# A note is written if more than this share of the zones' people live outside the roads.
+# A note is written if more than this share of the zones' people live outside the road outline.
 MOST_OUTSIDE = 0.05
 
 
@@ -23,7 +23,7 @@ MOST_OUTSIDE = 0.05
 class People:
     """The population by place, the population outside the area, and the zones with counts."""
 
-    rows: gpd.GeoDataFrame  # people and geometry, lon/lat; zone_id if counted by zone
+    rows: gpd.GeoDataFrame  # people and geometry (lon/lat); zone_id if people are counted by zone
     outside: gpd.GeoDataFrame  # the same columns, for the population left out
     zones: gpd.GeoDataFrame | None = None
     notes: tuple[str, ...] = ()  # notes for readers on how the population was placed

@@ -49,7 +49,7 @@ from siting.study.to_program import Question, program_of
 from siting.tables import OFFERS
 from siting.verify import BOUND
 
-# Time that the dual prices of a certificate may take (s) even if no spare time is left.
+# Computing the dual prices of a certificate may take this time (s) even if no spare time is left.
 LEAST_PRICES_S = 6.0
 CERTIFICATE = "certificate"
 
@@ -258,7 +258,7 @@ def reach(
     cells: Layer,
     candidates: Layer,
 ) -> Table:
-    """The sites within reach of each cell, and the drives (`siting.tables.REACH`)."""
+    """The sites within reach of each cell, with the drive in minutes (`siting.tables.REACH`)."""
     asked = config.reach
     if asked.table_csv is not None:
         return own_reach(asked.table_csv, cells, candidates, asked.cutoff_min)
@@ -329,7 +329,7 @@ def asked(
     if subsidy_of(config).fills_gap:
         need = need_of(config, offers, compatibility, business_rules, concessions, theirs)
     return Asked(
-        # The rule is stated, so that changed copies keep it.
+        # The subsidy rule is set, so that changed copies of the configuration keep it.
         config=with_keys(config, {"offers.subsidy.rule": subsidy_of(config).rule}),
         demand=demands,
         own=own,
@@ -366,7 +366,7 @@ def instance(program: Program) -> Instance:
 
 @stage("solver", told="solve", found=lambda o: f"{o.proof}", stored="outcome")
 def outcome(study: Any, context: Context, asked: Asked, program: Program) -> Outcome:
-    """The solution of the program: offers, service, proofs, and the tables of its blocks."""
+    """The solution of the program: stations, the demand they serve, proofs and further tables."""
     return decide(asked, program, progress=context.solving, start=study.start)
 
 
@@ -375,7 +375,7 @@ def shown_offers(config: Config, offers: Table, outcome: Outcome) -> Table:
     """The offers that files and lists show: the built sizes, and a few others at each site.
 
     Offers of a user's own table and of ``offers.configurations`` are all shown. For the choice of
-    other sizes see `siting.sites.shown_offers`.
+    other sizes, see `siting.sites.shown_offers`.
     """
     asked = config.offers
     if asked.table_csv is not None:

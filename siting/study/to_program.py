@@ -42,7 +42,7 @@ DRIVES = tuple(aim.kind for aim in AIMS if aim.of_drives)
 
 
 def instance_of(asked: Asked) -> Instance:
-    """Return the data of the program, which has the demand of the last year."""
+    """Return the data of the program, with the demand of the last year."""
     offers = asked.offers
     budget = money_of(asked.config)
     if not asked.budgeted:
@@ -94,7 +94,7 @@ def program_of(asked: Asked) -> Program:
 
 
 def counted(program: Program, asked: Asked, worth: Mapping[Any, pd.Series] | None) -> Program:
-    """Return the program with the configuration's worth (people or sessions) and decay."""
+    """Return the program with its worth (energy, people or sessions) and decay as configured."""
     keys = asked.config.program
     if worth is not None:
         program = program.worth(worth, UNITS[keys.objective])
@@ -153,7 +153,7 @@ def aims_of(config: Config) -> list[str]:
         then = program.then
     elif program.decay is not None or config.solver.method == "greedy":
         then = ()
-    # Of equally fair, cheap or safe plans, the plan with the highest worth is best.
+    # Among equally fair, cheap or safe plans, the plan that serves the most is best.
     usual = () if "most_worth" in then else ("most_worth",)
     return [*program.first_aims, *usual, *then]
 
@@ -224,7 +224,7 @@ def aim_in_words(config: Config) -> str:
 
 
 def blocks_of(config: Config) -> set[str]:
-    """Return the keys of ``program`` in use, plus ``viability_gap`` if public money fills it."""
+    """Return the ``program`` keys in use, and ``viability_gap`` if public money fills the gap."""
     program = config.program
     plain = type(program)(budget_pkr=program.budget_pkr)
     keys = type(program).model_fields
@@ -243,7 +243,7 @@ def answer_of(
     start: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
 ) -> Answer:
-    """Return the answer of a solve with ``solver`` and ``program.least_gain`` of `config`.
+    """Solve a program with the solver settings and the least gain of `config`; return the answer.
 
     `limit_s` is the time limit (s). `start` lists the offers of an earlier plan.
     """
@@ -265,7 +265,7 @@ def answer_of(
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Question(Program):
-    """The program of a study, solved with ``solver`` and ``program.least_gain`` of its `config`.
+    """The program of a study, which is solved with the settings of the study's `config`.
 
     >>> answer = study.program.floor(0.3, of="zone").solve()  # doctest: +SKIP
     """
