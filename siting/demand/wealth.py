@@ -42,7 +42,7 @@ def relative_wealth(
     used. `nodata` is the raster value that marks missing data, if the file does not declare one.
 
     Raises `InputError` if the file cannot be read, a cell with people has no figure within 5 km, a
-    figure is missing or below 0 (an index: not from -10 to 10), or all figures are 0. Raises
+    figure is missing or below 0 (or, in an index, beyond -10 to 10), or all figures are 0. Raises
     `MissingExtraError` if a GeoTIFF is given and ``rasterio`` is not installed.
     """
     if path.suffix.lower() in (".tif", ".tiff"):

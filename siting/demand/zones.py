@@ -130,7 +130,7 @@ def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
     `zones` are polygons with ``zone_id`` and a coordinate reference system. The result has:
 
     - ``area_km2`` of all zones
-    - ``overlap_km2`` of all pairs of zones, slivers included
+    - ``overlap_km2`` of all pairs of zones, including slivers
     - ``overlaps``: one record for each pair of zones that share more than 0.1 % of the smaller zone
       (``zone_id``, ``other_id``, ``overlap_km2``, ``share``)
     - ``gap_km2`` of all gaps, which are holes between zones
