@@ -37,10 +37,10 @@ def station_ports(
     `offers` has ``offer_id``, ``site_id``, ``existing``, ``ports`` and ``availability`` (share of
     time with power) of the plan's offers.
 
-    Columns: ``site_id``, ``charger_group``, ``charger``, ``ports``, ``port_kw`` (kW with every port
-    in use), ``battery_kwh`` (in all slots; 0: no swap cabinet), ``availability``. Rows are sorted
-    by site and charger group, fastest port first. An `InputError` lists every station whose
-    chargers cannot be read or are not in the catalogue.
+    Columns: ``site_id``, ``charger_group``, ``charger``, ``ports``, ``port_kw`` (kW of a port
+    when all are in use), ``battery_kwh`` (in all slots; 0: no swap cabinet), ``availability``. Rows
+    are sorted by site and charger group, fastest port first. An `InputError` lists every station
+    whose chargers cannot be read or are not in the catalogue.
     """
     types = chargers.set_index(chargers["charger_id"].astype(str)).to_dict("index")
     standing = offers[offers["existing"].astype(bool)].set_index("site_id")["ports"]
