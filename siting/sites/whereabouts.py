@@ -24,12 +24,12 @@ def with_whereabouts(
 ) -> gpd.GeoDataFrame:
     """Return the sites, each with a name and a description of its location (``whereabouts``).
 
-    A place without a name is named after its location. So is a street corner, because its own name
-    is that of its street, which other corners share.
+    A place without a name is named after its location. So is a street corner, because its only name
+    is its street's name, which other corners share.
 
-    `sites`: ``name``, ``kind`` and points; `edges`: the roads, with ``name`` and lines in metres;
-    `parts`: the parts of the city, with ``name`` and points; `named`: the sites whose names can
-    describe other locations, by default `sites`.
+    `sites` has ``name``, ``kind`` and points. `edges` are the roads, with ``name`` and lines in
+    metres. `parts` are the parts of the city, with ``name`` and points. `named` are the sites whose
+    names can describe other locations (default: all of `sites` with a name of their own).
 
     >>> site = gpd.GeoDataFrame({"name": [None, "Pump"], "kind": ["parking", "fuel"]},
     ...     geometry=gpd.points_from_xy([0.0, 100.0], [0.0, 0.0]), crs=32643)
