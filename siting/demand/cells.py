@@ -242,7 +242,7 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
         inside = set(h3.geo_to_cells(shape, resolution))
         corners = shapely.get_coordinates(shapely.segmentize(shape, edge_deg / 2))
         inside |= {h3.latlng_to_cell(lat, lon, resolution) for lon, lat in corners}
-        # H3 returns only cells whose centre is inside. The shape may touch their neighbours too.
+        # H3 returns only cells whose centre is in the shape, which may also reach their neighbours.
         names.update(ring for name in inside for ring in h3.grid_disk(name, 1))
     order = sorted(names)
     rings = [np.array(h3.cell_to_boundary(name))[:, ::-1] for name in order]
@@ -276,7 +276,7 @@ def _require_few(cells: float, what: str, fix: str) -> None:
 
 
 def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Ints, Floats]:
-    """Divide people among cells, polygons by area; return the row, cell and people of each part."""
+    """Return row, cell and people of each part when rows are divided among cells by area."""
     counts = local["people"].to_numpy(dtype=float)
     is_point = at >= 0
     rows, cells, parts = [np.flatnonzero(is_point)], [at[is_point]], [counts[is_point]]

@@ -81,7 +81,7 @@ def city_energy(
         The country's vehicles by class, as `national_fleet` returns them. `area_share` does not
         apply to classes for which an optional column ``in_area`` is true.
     vehicles
-        Use and energy per class, as `vehicle_figures` returns them.
+        Figures per class, as `vehicle_figures` returns them.
     city_share
         City shares per class, as the function `city_share` returns them.
     area_share
@@ -217,7 +217,7 @@ class Case:
         self.zones = Housing.from_table(area.zones)
         self.figures = demand_figures(area)
         self.classes = area.fleet["vehicle_class"].astype(str).to_list()
-        # Row of each figure by class. A figure common to all classes has one row.
+        # The row that holds each figure of each class. A figure of all classes has one row.
         pairs = self.figures[["figure", "vehicle_class"]].itertuples(index=False, name=None)
         row = {pair: at for at, pair in enumerate(pairs)}
         self._rows = {

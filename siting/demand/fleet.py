@@ -59,10 +59,10 @@ def fleet_check(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
     This comparison is not a test: the model's inputs were set from these figures. Two-wheelers are
     nine tenths of the vehicles, so a matching total says little about the other classes.
 
-    The published 2.2 million vehicles for 2030 are called cumulative in their source. They are
-    therefore compared both with the vehicles in service and with all vehicles sold by then. The
-    tolerance is 10 % for numbers of vehicles and 2 percentage points for the share of sales. For a
-    class, ``within`` is true if the model's number lies in the published range.
+    The source of the 2.2 million vehicles for 2030 calls this number cumulative, so it is compared
+    both with the vehicles in service and with all vehicles sold by then. The tolerance is 10 % for
+    numbers of vehicles and 2 percentage points for the share of sales. For a class, ``within`` is
+    true if the model's number lies in the published range.
 
     Columns: ``item``, ``model``, ``published``, ``unit``, ``difference``, ``difference_share`` (of
     the published value), ``tolerance`` (in the unit), ``within``, ``source``, ``confidence``.

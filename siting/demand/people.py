@@ -177,7 +177,7 @@ def require_commas(path: Path) -> None:
 
 
 def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
-    """Return the errors in a column of head counts; empty if there are none."""
+    """Return a list of the errors in a column of head counts."""
     where = f"{path}, column {column}"
     if faults := missing_columns(layer, (column,), str(path)):
         return faults

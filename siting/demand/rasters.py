@@ -35,7 +35,8 @@ BLOCK = 1_000_000
 
 Area = Polygon | MultiPolygon | tuple[float, float, float, float]
 
-# Largest window in pixels (about half a gigabyte). Karachi division at 30 m has half as many.
+# Maximum number of pixels in a window (about half a gigabyte). Karachi division has half as many
+# pixels of 30 m.
 MOST_PIXELS = 20_000_000
 DENSITY_WORDS = re.compile(r"densit|per[ _-]?(?:sq[ _-]?)?km|/ ?km|km-?2", re.IGNORECASE)
 AUTHALIC_RADIUS_M = 6_371_007.2  # of the WGS 84 ellipsoid
@@ -89,7 +90,7 @@ def raster_to_cells(
     quarter of a cell is first split into equal parts, each at most a sixteenth of a cell wide.
 
     `path`, `density` and `nodata` are as in `read_raster`. `network`, `size_m`, `max_snap_m`,
-    `also` and the result are as in `siting.demand.make_cells`, and the errors are as in both.
+    `also` and the result are as in `siting.demand.make_cells`. Raises the errors of both functions.
     Only people in `area` count: a polygon, or west, south, east and north, in lon/lat. The default
     is the box around the roads, extended by `max_snap_m` on each side.
     """

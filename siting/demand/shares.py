@@ -134,7 +134,7 @@ def _of_the_city(row: pd.Series) -> dict[str, Any]:
             f"its {row['people_2023']:,.0f} people ({row['source']}) over {urban['value']:,.0f} "
             f"({urban['source']}); {head['source']}"
         ),
-        "confidence": "ASSUMPTION",  # assumes EVs proportional to population
+        "confidence": "ASSUMPTION",  # assumes that EVs are proportional to population
     }
 
 

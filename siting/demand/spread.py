@@ -101,7 +101,7 @@ def spread_demand(
     refuse(faults)
     by_cell = cells if surfaces is None else surfaces.set_index("cell_id").loc[cells["cell_id"]]
     shares = by_cell[list(names)].to_numpy(dtype=float)
-    # Wealth factor on population: one row per cell, one column per class.
+    # Factor by which wealth changes ownership: one row per cell, one column per class.
     wealth = cells.get("relative_wealth", pd.Series(1.0, index=cells.index)).to_numpy(dtype=float)
     owned = wealth[:, None] ** np.array([(ownership or {}).get(name, 0.0) for name in classes])
     notes: dict[str, None] = {}
@@ -182,7 +182,7 @@ def _mixes(
         kept = np.where(known, weight, 0.0)
         if kept.sum() > 0:
             mix = each @ (kept / kept.sum())
-        elif known.any():  # no weighted surface is known: weigh the known surfaces equally
+        elif known.any():  # no surface with a weight has data: weigh the others equally
             mix = each @ (known / known.sum())
         else:
             mix = np.full(len(shares), 1 / len(shares))
@@ -257,10 +257,10 @@ def map_swings(
 ) -> pd.DataFrame:
     """Return the effect on the map of each assumption about charging places, largest effect first.
 
-    One weight at a time, of a surface for a class or of a kind of places, is set to each end of its
-    range. The other surface weights of the class are scaled so that the sum stays 1. At each end,
-    the share of energy that moves between cells is half the sum of the absolute changes in the
-    cells' energy, divided by the total. The effect is the larger of the two shares.
+    One weight at a time is set to each end of its range: the weight of a surface for a class, or
+    the weight of a kind of place. The other surface weights of the class are scaled so that the sum
+    stays 1. At each end, the share of energy that moves between cells is half the sum of the
+    absolute changes in the cells' energy, divided by the total. The effect is the larger share.
 
     `cells`, `energy`, `surfaces`, `weights` and `ownership` are as in `spread_demand`. `energy`
     must exclude classes with depots, because surfaces do not affect them. `pois` are places and

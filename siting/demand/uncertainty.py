@@ -21,14 +21,14 @@ from siting.demand.housing import SURVEYED, Array, crossed, home_shares
 from siting.demand.scenarios import DEFAULT_SCENARIO
 from siting.errors import Fault, InputError, naming, refuse
 
-# Figures that lower public energy when they increase.
+# Figures whose increase lowers public charging energy.
 LOWERING = ("home_share", "charging_efficiency", *SURVEYED.values())
 SCENARIOS = ("low", "central", "high")
 # Percentile of each scenario in the range of future fleets. ASSUMPTION: no forecast of Pakistan's
 # sales with a range was found.
 PACES = {"slow": 0.1, DEFAULT_SCENARIO: 0.5, "fast": 0.9}
 QUANTILES = (0.05, 0.5, 0.95)
-_CHUNK = 256  # draws computed at once, to limit memory with many zones
+_CHUNK = 256  # number of draws computed at once, which limits memory if there are many zones
 
 # Factors whose product, divided by the charging efficiency, is the public charging energy.
 FACTORS = (
@@ -37,7 +37,7 @@ FACTORS = (
 )
 
 
-# Columns of a ranking of figures by their effect, apart from the rank.
+# Columns, apart from the rank, of the table that ranks figures by their effect.
 RANKED = (
     *("figure", "vehicle_class", "low_kwh_day", "high_kwh_day", "swing_kwh_day", "swing_share"),
     *("moved_share", "moved_zones_share", "moved_cells_share", "source", "confidence"),
@@ -270,7 +270,7 @@ def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
 
 
 def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:
-    """Return the factors of public charging energy, by zone and vehicle class.
+    """Return the factors from which public charging energy is computed, by zone and class.
 
     `case` is ``low``, ``central`` or ``high``, as in `energy_scenarios`. Columns: ``zone_id``,
     ``vehicle_class``, the `FACTORS` (vehicles, shares, km/day, kWh/km), ``charging_efficiency``,

@@ -1,4 +1,4 @@
-"""Use and energy per vehicle class, and the shares charged at home and in public."""
+"""Distance and energy per vehicle class, and the shares charged at home and in public."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VEHICLE_LIMITS = {
 
 
 def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None) -> pd.DataFrame:
-    """Return use and energy by class: kWh/km, km/day, efficiency, home and public shares.
+    """Return figures by vehicle class: kWh/km, km/day, efficiency, home and public shares.
 
     The energy of a vehicle is ``km_day * electric_km_share * kwh_km / charging_efficiency`` kWh a
     day at the charger. ``electric_km_share`` is below 1 for classes with plug-in hybrids. The

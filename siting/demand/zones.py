@@ -244,7 +244,7 @@ def _on_streets(shapes: Shapes, network: Network) -> tuple[Shapes, Ints, Floats]
     zone, line, within = crossing(shapes, lines)
     cut = shapely.intersection(shapes[zone[~within]], lines[line[~within]])
     parts, of = shapely.get_parts(cut, return_index=True)
-    parts, more = shapely.get_parts(parts, return_index=True)  # lines in a mixed collection
+    parts, more = shapely.get_parts(parts, return_index=True)  # splits mixed collections
     of, is_line = of[more], shapely.get_type_id(parts) == 1
     pieces = np.concatenate([lines[line[within]], parts[is_line]])
     zone = np.concatenate([zone[within], zone[~within][of[is_line]]])
