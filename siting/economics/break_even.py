@@ -32,7 +32,7 @@ _RULES = {
     "attendants_other": "attendants per station without fast chargers",
     "fixed_charge": "PKR per kW per month",
 }
-# The field of `BusinessRules` with the value of an item.
+# For each item, the field of `BusinessRules` that has the item's value.
 _FIELDS = {item: name for name, item in ITEMS.items()}
 # Components of an offer's cost, each varied as a share of its planned value.
 _COSTS = ("charger_cost_pkr", "grid_cost_pkr", "civil_cost_pkr")

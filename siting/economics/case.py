@@ -44,7 +44,7 @@ def business_case(
         out: their running costs are unknown, and no decision depends on them.
     served_kwh_day
         Sales (kWh/day) by ``site_id``. A series has the sales of the target year, towards which
-        sales grow (`ramp`). A table has a column per year. Sites not listed sell nothing.
+        sales grow (`ramp`). A table has a column per year. Sites without a row sell nothing.
     rules
         Prices and rates.
     subsidy

@@ -17,7 +17,7 @@ from siting.tables import capacity_groups
 
 # All prices and costs are in rupees of this year. Stations open in the following year or later.
 PRICES_OF = 2026
-# For each field of `BusinessRules`, the money.csv item with its value.
+# For each field of `BusinessRules`, the item of money.csv that has the field's value.
 ITEMS = {
     "tariff_pkr_kwh": "station_tariff",
     "discount_rate": "discount_rate",
@@ -40,7 +40,8 @@ PRICE = "price_"
 class BusinessRules:
     """Prices and rates of the business case; `business_rules` fills in the packaged figures."""
 
-    # What drivers pay at each charger group, PKR/kWh with sales tax. Without it: above the tariff.
+    # Price that drivers pay at each charger group, PKR/kWh with sales tax. The price before tax
+    # must be above the tariff.
     prices_pkr_kwh: Mapping[str, float]
     tariff_pkr_kwh: float  # what the station pays for power, PKR/kWh
     discount_rate: float  # real yearly discount rate, 0 to 1; prices are constant
@@ -51,7 +52,8 @@ class BusinessRules:
     # Energy sold divided by energy bought, above 0 and at most 1.
     efficiency_dc: float  # of DC chargers and swap cabinets
     efficiency_other: float  # of all other chargers
-    # Sales in each year of operation, as shares of the target year's sales. The last share repeats.
+    # Sales in each year of operation, as shares of the target year's sales. Later years have the
+    # last share.
     sales_path: tuple[float, ...] = (1.0,)
     sales_share: float = 1.0  # assumed share of planned sales, above 0 and at most 1 (`at_hurdle`)
     attendants_other: float = 0.0  # number of attendants at a new station without DC chargers

@@ -2,9 +2,8 @@
 
 Formulation
 -----------
-An offer costs K to build. It costs R a year to run, without the costs that depend on sales. At the
-end of year t, it spends Z_t on new chargers and batteries. At the discount rate r, the cost in each
-of n years is
+An offer costs K to build and R a year to run, apart from costs that depend on sales. New chargers
+and batteries cost Z_t at the end of year t. At the discount rate r, the cost in each of n years is
 
     c = (K + sum of Z_t / (1 + r)^t) / F(r, n) + R,     F(r, n) = (1 - (1 + r)^-n) / r
 
