@@ -238,7 +238,7 @@ def use_table(simulated: Days) -> pd.DataFrame:
 
 
 def peak_late(simulated: Days) -> tuple[float, float]:
-    """Return the share of late drivers in the busiest hour, and the half-width of its interval."""
+    """Return the share of late drivers in the busiest hour, and its 95 % interval's half-width."""
     arrivals = np.array([day.by_hour["arrivals"] for day in simulated.days])
     late = np.array([day.by_hour["late"] for day in simulated.days])
     hour = int(arrivals.sum(axis=0).argmax())

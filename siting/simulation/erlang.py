@@ -126,8 +126,8 @@ def standard_kwh_day(
 
     `ports` is the result of `station_ports`. `standard` applies with the rule ``waiting`` and
     without limits on port use. `sessions` is the profile table. `compatibility` has the charger
-    groups of each class. The classes in a group are weighted by `energy_kwh_day`, the public energy
-    of each class. The index of the result is ``site_id``.
+    groups of each class. The classes in a group are weighted by `energy_kwh_day`, the public
+    charging energy of each class. The index of the result is ``site_id``.
     """
     waiting = replace(standard, rule="waiting", time_utilisation={})
     station_kwh: dict[str, float] = {}

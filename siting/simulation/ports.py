@@ -7,7 +7,7 @@ A session of class c that takes e kWh occupies a port of p kW for
 where limit(c) is the power limit of the class at that charger group or, if the table of limits has
 none, the mean power in the profile table (session_kwh / session_min). Availability below 1
 lengthens the session, as short power cuts would. The slot of a swap cabinet is occupied for
-``60 e / p x taper / availability`` minutes, while the energy taken is recharged.
+``60 e / p x taper / availability`` minutes, the time to recharge the energy taken.
 """
 
 from __future__ import annotations
