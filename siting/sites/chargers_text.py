@@ -18,7 +18,7 @@ _PORTS = {"lev": "socket", "lev_dc": "12 kW point", "ac": "AC port", "dc": "DC p
 
 
 def ports_in_words(ports: Mapping[str, int]) -> str:
-    """Return numbers of ports by charger group in words.
+    """Return a text that states the number of ports of each charger group.
 
     >>> ports_in_words({"lev": 1424, "dc": 1})
     '1,424 sockets, 1 DC port'

@@ -1,4 +1,4 @@
-"""The cost, load and capacity of a set of chargers, apart from what depends on the site."""
+"""The cost, load and capacity of a set of chargers, before the figures of a site are added."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class SiteCosts:
     om_share: float  # yearly operation and maintenance as a share of the chargers' cost, 0 to 1
     # Bays of a site if neither its layer nor its kind gives a number; ``inf`` means no limit.
     site_bays: float
-    line_detour: float  # length of an 11 kV line / straight distance, at least 1
+    line_detour: float  # length of an 11 kV line divided by the straight distance, at least 1
     # Contingency, design and yearly insurance: shares of the cost of works, 0 to 1.
     contingency_share: float = 0.0
     design_share: float = 0.0
@@ -64,7 +64,7 @@ class SiteCosts:
     road_battery_2w: float = 0.0
     road_battery_3w: float = 0.0
     preset: str = "central"  # selects a value from each range (`siting.reference.PRESETS`)
-    land: Literal["lease", "upfront"] = "lease"  # running cost, or price paid at the start
+    land: Literal["lease", "upfront"] = "lease"  # land is leased, or paid for at the start
     # Whether NEECA's parking rule sets a minimum or a maximum of charging points; published reports
     # allow both readings.
     neeca_points: Literal["none", "minimum", "maximum"] = "none"
@@ -96,7 +96,7 @@ class SiteCosts:
         refuse(faults + naming("site costs, bays_by_kind", "not at least 0 bays", odd))
 
 
-# For each number in `SiteCosts`, the works.csv item with its value.
+# For each number in `SiteCosts`, the item of works.csv that has its value.
 WORKS = {
     number.name: number.name.replace("_pkr", "")
     for number in fields(SiteCosts)
@@ -245,8 +245,8 @@ def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) ->
 def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
     """Return, for each power (kW), the smallest grid connection that carries it, and its price.
 
-    A connection without a transformer of its own uses part of an existing one. The price includes
-    an amount per kW if the table has a ``connection_kw`` row with the same ``max_kw``. Columns:
+    A connection without its own transformer uses part of an existing one. The price includes an
+    amount per kW if the table has a ``connection_kw`` row with the same ``max_kw``. Columns:
     ``grid_item``, ``connection_cost_pkr``, ``needs_line`` (true with a transformer of its own) and
     ``reason`` (why no connection suffices, or blank).
     """
@@ -286,12 +286,12 @@ def bays_needed(number: Floats, types: pd.DataFrame, bays: pd.DataFrame) -> Floa
     per_unit = groups.map(bay_rules["bays"].astype(float)).fillna(1.0).to_numpy(dtype=float)
     per_port = (groups.map(bay_rules["per"]) != "charger").to_numpy()
     units = np.where(per_port, types["ports"].to_numpy(dtype=float), 1.0)
-    # The tolerance for rounding makes 3 x 1/3 of a bay one bay.
+    # The tolerance allows for rounding, so that 3 x 1/3 of a bay is one bay.
     return np.asarray(np.ceil(number @ (per_unit * units) - 1e-9))
 
 
 def points_required(site_bays: Floats, rule: pd.DataFrame) -> Floats:
-    """Return the charging points that NEECA's rule sets for numbers of bays; 0 for NaN."""
+    """Return how many charging points NEECA's rule sets for each number of bays (0 for NaN)."""
     at = _step(rule["max_bays"].to_numpy(dtype=float), site_bays)
     return np.where(np.isfinite(site_bays), rule["points"].to_numpy(dtype=float)[at], 0.0)
 

@@ -15,9 +15,9 @@ from siting.files import read_layer, rows_fault, texts_of
 ASSUMED_POWER_KW = 60.0
 
 # For two of our columns, the matching column of Open Charge Map, its codes that mean yes, and the
-# value if the file has neither column. These meanings have not been verified: status 10 available,
-# 20 in use, 30 out of order for now, 50 operational, 75 partly operational; usage 2 private for
-# staff and visitors, 6 private.
+# value if the file has neither column. The meanings of the codes have not been verified: status 10
+# available, 20 in use, 30 out of order for now, 50 operational, 75 partly operational; usage 2
+# private for staff and visitors, 6 private.
 OCM_ANSWERS = {
     "operational": ("status_type_id", (10, 20, 30, 50, 75), True),
     "private": ("usage_type_id", (2, 6), False),
@@ -37,7 +37,7 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
     Columns: ``name``, ``kind``, ``existing``, ``existing_power_kw`` (of the largest charger; 0 if
     not existing), ``existing_ports`` (if the file has ports), ``operational``, ``private``,
     ``source``, ``geometry``. A station counts as existing if it is in service and open to all.
-    Others become places of the kind "existing (not operating)" or "existing (private)". A missing
+    Others become places of kind "existing (not operating)" or "existing (private)". A missing
     power is assumed to be 60 kW; ``source`` states this and the row's ``flag``, if any. An
     `InputError` lists every error: a file that cannot be read, missing columns or geometry,
     invalid powers or ports, values other than yes and no, repeated ids.

@@ -29,7 +29,7 @@ class Fitting:
     """The rules that decide whether chargers fit a site."""
 
     grid: pd.DataFrame
-    parking: pd.DataFrame  # NEECA's parking rule: charging points by bays
+    parking: pd.DataFrame  # NEECA's parking rule: charging points by number of bays
     points_rule: str = "none"
     upgrade: bool = False  # whether more power than the headroom can be bought
     least_ports: int = 0  # minimum number of ports of a size

@@ -1,4 +1,4 @@
-"""The load that a group of chargers puts on the grid, which is at most their rating.
+"""The load on the grid from a group of chargers, which is at most the chargers' rating.
 
 Formulation
 -----------

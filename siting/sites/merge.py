@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 FIGURES = ("headroom_kw", "line_km", "bays", "availability", "existing_ports")
 
 REQUIRED = ("name", "kind", "source", "geometry")
-ROUND_TO = 1  # to 0.1 m, because the last digits of a projection must not affect the order
+ROUND_TO = 1  # decimals (0.1 m); the last digits of a projection must not affect the order
 OUTSIDE = "outside the area of the roads"
 EXCLUDED = "no station may be built in "
 
@@ -154,7 +154,7 @@ def _stack(
 def _area(network: Network, max_snap_m: float) -> shapely.Polygon:
     """Return the rectangle around the roads, extended by the snapping distance."""
     west, south, east, north = network.nodes.total_bounds
-    wider = max(max_snap_m, 1.0) if np.isfinite(max_snap_m) else 1.0  # 1 m for rounding
+    wider = max(max_snap_m, 1.0) if np.isfinite(max_snap_m) else 1.0  # 1 m allows for rounding
     area: shapely.Polygon = shapely.box(west - wider, south - wider, east + wider, north + wider)
     return area
 

@@ -56,7 +56,7 @@ def make_offers(
         ``availability`` (share of the time with power) and ``existing_ports``. ``feeder_id`` is
         copied.
     configurations
-        The number of chargers of each type, by name of the configuration. Every configuration is
+        The number of chargers of each type in each named configuration. Every configuration is
         offered at every site, with a reason if it does not fit. Required if there are no sizes.
     sizes
         The allowed numbers of chargers at a site, by charger type. `with_sizes` combines them, with

@@ -279,7 +279,7 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
     In each square, the corner on the best class of road is chosen. Ties go to the corner with the
     most streets, then to the corner nearest to the square's centre.
 
-    `spacing_m` is the side of the squares (m). Corners lie at multiples of it. Columns: ``name``
+    `spacing_m` is the side of the squares (m), which start at its multiples. Columns: ``name``
     (of the best street at the corner), ``kind`` ("street"), ``source``, ``geometry``. Rows are
     sorted from south to north, then from west to east. Raises `InputError` if the spacing is not
     above 0.

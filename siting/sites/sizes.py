@@ -101,8 +101,8 @@ def shown_offers(
 
     At a site with a new station, the built size and its neighbours are shown. Neighbours differ by
     one step of one charger type (to the next allowed number, or from none to the smallest). At all
-    other sites, sizes with a single charger type are shown. For each reason at each site, one size
-    ruled out for that reason is also shown.
+    other sites, sizes with a single charger type are shown. Of the sizes that are ruled out at a
+    site for the same reason, one is also shown.
 
     `offers` has the columns of `siting.tables.OFFERS`. `built` has the ids of the plan's offers
     (several at a site that is extended later). `bundles` are names of configurations whose offers

@@ -11,7 +11,7 @@ import shapely
 
 from siting.files import texts_of
 
-# Maximum distance (m) to the street, corner, nearby street, named place and part of the city.
+# Maximum distances (m) to the street, corner, nearby street, named place and part of the city.
 STREET_M, CORNER_M, NEAR_STREET_M, PLACE_M, PART_M = 150.0, 45.0, 800.0, 400.0, 1500.0
 MIDDLE_M = 250.0  # a site this near the point of a part of the city is in that part
 
@@ -83,7 +83,7 @@ def _streets(points: np.ndarray, edges: gpd.GeoDataFrame) -> list[Sequence[str]]
 def _nearest(
     points: np.ndarray, places: gpd.GeoDataFrame, within_m: float
 ) -> list[tuple[str, float]]:
-    """Return the name and distance (m) of the place nearest to each point; blank if none."""
+    """Return the name (blank if none) and distance (m) of the place nearest to each point."""
     out = [("", np.inf)] * len(points)
     if not len(places) or not len(points):
         return out
@@ -98,7 +98,7 @@ def _nearest(
 
 
 def _in_words(streets: Sequence[str], place: str, part: tuple[str, float]) -> str:
-    """Return e.g. ``near Pump, Mall Road at Canal Road, Garhi Shahu``."""
+    """Return a location as text, such as ``near Pump, Mall Road at Canal Road, Garhi Shahu``."""
     told = [f"near {place}"] if place else []
     if streets and not (place and streets[0].startswith("near ")):
         told.append(" at ".join(streets))
