@@ -35,8 +35,8 @@ BLOCK = 1_000_000
 
 Area = Polygon | MultiPolygon | tuple[float, float, float, float]
 
-# Maximum number of pixels in a window (about half a gigabyte). Karachi division has half as many
-# pixels of 30 m.
+# Maximum number of pixels in a window (about half a gigabyte). A raster of Karachi division at 30 m
+# has half as many.
 MOST_PIXELS = 20_000_000
 DENSITY_WORDS = re.compile(r"densit|per[ _-]?(?:sq[ _-]?)?km|/ ?km|km-?2", re.IGNORECASE)
 AUTHALIC_RADIUS_M = 6_371_007.2  # of the WGS 84 ellipsoid

@@ -14,7 +14,7 @@ the targets s of ``siting/reference/scenarios.csv``::
 A vehicle counts as half a year old at the end of the year of its sale. Stocks are as of the end of
 a year. Sales in "2026" are the sales of the fiscal year 2025-26.
 
-For the range of a result, one figure at a time is set to each end of its range. The logarithms of
+To find the range of a result, each figure alone is set to each end of its range. The logarithms of
 the effects are combined as the root of their sum of squares, as if figures were independent.
 """
 
@@ -65,7 +65,7 @@ class _Class:
         life = (at["life_years"], at["life_shape"])
         ages = years[:, None] - years[None, :] + 0.5
         alive = np.where(ages > 0, survival(np.maximum(ages, 0), *life), 0.0)
-        # The ratio of survivals is computed as one exponential, because both may round to 0.
+        # Both survivals may round to 0, so their ratio is computed as one exponential.
         wear = hazard(age + years - OPENING_YEAR, *life) - hazard(age, *life)
         opening = at["opening_vehicles"] * np.exp(-wear)
         electric = sales * share

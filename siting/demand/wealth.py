@@ -34,7 +34,7 @@ def relative_wealth(
     index: bool = False,
     nodata: float | None = None,
 ) -> Floats:
-    """Return each cell's wealth relative to the mean over people, from the nearest known figure.
+    """Return each cell's wealth, from the nearest known figure, relative to the people's mean.
 
     `cells` are demand cells with ``people``, in metres. `path` is a single-band GeoTIFF, or a layer
     of points, such as Meta's Relative Wealth Index in CSV. `column` is the layer's column with the
