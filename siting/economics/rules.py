@@ -32,7 +32,7 @@ ITEMS = {
     "efficiency_dc": "efficiency_dc",
     "efficiency_other": "efficiency_other",
 }
-# Prefix of the money.csv items with the price that drivers pay, by charger group.
+# Prefix of the items of money.csv that state what drivers pay at a charger group.
 PRICE = "price_"
 
 

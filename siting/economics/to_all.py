@@ -77,9 +77,9 @@ def yearly_costs(offers: pd.DataFrame, rules: BusinessRules) -> dict[str, float]
 def values_of_time(own: Mapping[str, float] | None = None) -> pd.DataFrame:
     """Return the value of a driver's hour by vehicle class (PKR), with the user's values applied.
 
-    `own` has values (PKR an hour) by vehicle class, which replace or extend the package's. Columns:
-    ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``. An
-    `InputError` lists each class whose value is below 0 or not a number.
+    `own` has values (PKR an hour) by vehicle class, which replace or extend the package's values.
+    Columns: ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``.
+    An `InputError` lists each class whose value is below 0 or not a number.
 
     >>> rows = values_of_time({"two_wheeler": 120.0}).set_index("vehicle_class")
     >>> float(rows.at["two_wheeler", "value"]), float(rows.at["three_wheeler", "value"])
