@@ -60,7 +60,7 @@ class SiteCosts:
     deposit_pkr_kw: float = 0.0  # security deposit to the distribution company, PKR per kW of load
     # Share of the busiest hour in which the load covers all ports in use; 1 covers every port.
     busy_share: float = 1.0
-    # Batteries on the road (kWh) per kWh/day that swap cabinets can sell.
+    # Batteries on the road (kWh) for each kWh/day that swap cabinets can sell.
     road_battery_2w: float = 0.0
     road_battery_3w: float = 0.0
     preset: str = "central"  # selects a value from each range (`siting.reference.PRESETS`)
@@ -71,7 +71,7 @@ class SiteCosts:
     bays_by_kind: Mapping[str, float] = field(default_factory=dict)  # used if a layer has no bays
 
     def road_battery(self, group: str) -> float:
-        """Return the batteries on the road (kWh) per kWh/day that a charger group can sell."""
+        """Return the batteries on the road (kWh) for each kWh/day that a charger group can sell."""
         return float(getattr(self, f"road_battery_{group.removeprefix('swap_')}", 0.0))
 
     def __post_init__(self) -> None:
@@ -142,7 +142,7 @@ class Hurdle:
 
 @dataclass(frozen=True)
 class Subsidy:
-    """The rule for the public share of one station's cost, with its shares and limits.
+    """The rule that sets how much public money one station gets, with its shares and limits.
 
     The defaults are assumptions, because Pakistan has published no rule for subsidising a station.
     India's PM E-DRIVE pays 0.8 of the cost of grid works (including civil works) and 0 to 0.7 of

@@ -17,7 +17,7 @@ from siting.sites.places import OWN, OWN_ID
 
 log = logging.getLogger(__name__)
 
-# Optional fields of a place. A site takes a missing field from the first joined place that has it.
+# Optional fields of a place. A site without a field takes it from the first joined place with one.
 FIGURES = ("headroom_kw", "line_km", "bays", "availability", "existing_ports")
 
 REQUIRED = ("name", "kind", "source", "geometry")

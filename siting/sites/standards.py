@@ -81,7 +81,7 @@ class ServiceStandard:
     wait_min: float = 10.0
     alpha: float = 0.1
     swap_depth: float = 0.8  # share of a battery that a swap delivers, at most 1; assumption
-    swap_taper: float = 1.15  # recharging time / time at full power, at least 1; assumption
+    swap_taper: float = 1.15  # recharging time over the time at full power, at least 1; assumption
     # For ``waiting``: the maximum share of the day for which ports draw power, by charger group
     # (`siting.sites.time_utilisation`). A group without a share is limited only by waits.
     time_utilisation: Mapping[str, float] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from siting.sites.costs import bays_needed
 from siting.sites.fitting import Places, paired
 from siting.tables import capacity_columns
 
-# A station of up to 22 kW is taken to be AC, because every DC charger in the catalogue is larger.
+# A station of up to 22 kW is taken to be AC Type 2, as every DC charger in the catalogue is larger.
 LARGEST_AC_KW = 22.0
 
 
