@@ -6,7 +6,7 @@ For each vehicle class and each zone of the study area, the demand is::
     kWh/day  = vehicles x km/day x share of the km on electricity x kWh/km / charging efficiency
                x public share of the zone
 
-`siting.demand.housing` has the formulas for the zone's share and the zone's public share.
+`siting.demand.housing` has the formulas for the zone's share and for the public share of the zone.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def national_fleet(
 ) -> pd.DataFrame:
     """Return the number of electric vehicles in the country at the end of a year, by class.
 
-    `scenario` is the scenario of `fleet_model`. `path` is a CSV file with a fleet that replaces the
+    `scenario` is as in `fleet_model`. `path` is a CSV file with a fleet that replaces the
     model. Its columns are ``year``, ``vehicle_class``, ``vehicles``, ``low``, ``high``, ``source``,
     ``confidence``. Between two years of the file, a figure grows at a constant rate,
     ``v(t) = v0 * (v1 / v0) ** ((t - t0) / (t1 - t0))``, or linearly if it is 0 in one of them.
