@@ -15,7 +15,7 @@ stations whose expected wait is within the driver's patience, the driver takes t
 shortest total of drive, expected wait and charging time. If there is no such station,
 the driver is turned away, which is recorded at the station with the shortest total. If the expected
 wait on arrival exceeds the patience, the driver leaves. All others queue, first come, first served,
-for the ports of one charger group. Each keeps the fastest free port until the session ends.
+for the ports of one charger group. Each occupies the fastest free port for one session.
 
 The expected wait is 0 if a port is free. Otherwise it is the number of drivers waiting plus 1,
 divided by the rate at which the group's ports complete sessions.
