@@ -61,7 +61,7 @@ def with_whereabouts(
 
 
 def _streets(points: np.ndarray, edges: gpd.GeoDataFrame) -> list[Sequence[str]]:
-    """Return the names of the street nearest to each point, and of a street that crosses it."""
+    """Return, for each point, the names of the nearest street and of a street that crosses it."""
     names = texts_of(edges, "name").to_numpy()
     lines, names = np.asarray(edges.geometry.array)[names != ""], names[names != ""]
     out: list[Sequence[str]] = [()] * len(points)
