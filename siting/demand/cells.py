@@ -195,7 +195,7 @@ def _nearest_zone(shapes: Shapes, key: Ints, empty: Ints, zones: int) -> Ints:
 
 
 def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, Ints]:
-    """Return the squares under a layer, and the index of each point's square (polygons: -1)."""
+    """Return the squares under a layer, and the index of each point's square (-1 for polygons)."""
     is_point = (local.geom_type == "Point").to_numpy()
     points = shapely.get_coordinates(local.geometry.to_numpy()[is_point])
     keys = [np.floor(points[:, ::-1] / size_m).astype(np.int64)]
@@ -221,7 +221,7 @@ def squares(keys: npt.NDArray[np.int64], size_m: float) -> Shapes:
 
 
 def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
-    """Return the H3 cells under a layer, and the index of each point's cell (polygons: -1).
+    """Return the H3 cells under a layer, and the index of each point's cell (-1 for polygons).
 
     A row that names its hexagon counts as a point.
     """
@@ -242,7 +242,7 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
         inside = set(h3.geo_to_cells(shape, resolution))
         corners = shapely.get_coordinates(shapely.segmentize(shape, edge_deg / 2))
         inside |= {h3.latlng_to_cell(lat, lon, resolution) for lon, lat in corners}
-        # H3 returns only cells whose centre is inside. The shape may touch their neighbours too.
+        # H3 returns only cells whose centre is in the shape, which may also reach their neighbours.
         names.update(ring for name in inside for ring in h3.grid_disk(name, 1))
     order = sorted(names)
     rings = [np.array(h3.cell_to_boundary(name))[:, ::-1] for name in order]
@@ -256,9 +256,9 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
 
 
 def _named(local: gpd.GeoDataFrame, resolution: int) -> Shapes:
-    """Return the cell of each row's hexagon; blank if there is none, or the hexagon is coarser.
+    """Return the cell of each row's hexagon, or a blank if the hexagon is missing or coarser.
 
-    A finer hexagon may extend beyond its cell, but it has only one cell. Nobody is counted twice.
+    A finer hexagon may extend beyond its cell, but belongs to one cell: nobody is counted twice.
     """
     import h3
 
@@ -276,7 +276,7 @@ def _require_few(cells: float, what: str, fix: str) -> None:
 
 
 def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Ints, Floats]:
-    """Return the row, cell and people of each part; polygons are divided among cells by area."""
+    """Return row, cell and people of each part when rows are divided among cells by area."""
     counts = local["people"].to_numpy(dtype=float)
     is_point = at >= 0
     rows, cells, parts = [np.flatnonzero(is_point)], [at[is_point]], [counts[is_point]]
@@ -297,13 +297,13 @@ def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Int
 
 
 def _sums(key: Ints, part: Floats, size: int) -> Floats:
-    """Return the sum of the parts by key; the order of rows does not change the last digit."""
+    """Return the sum of the parts for each key, with the same digits for any order of rows."""
     order = np.lexsort((part, key))
     return np.bincount(key[order], weights=part[order], minlength=size)
 
 
 def crossing(areas: Shapes, shapes: Shapes) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
-    """Return the pairs of an area and a shape that meet, and whether the area holds the shape."""
+    """Return pairs of an area and a shape that meet, and whether the area contains the shape."""
     tree = shapely.STRtree(shapes)
     area, shape = tree.query(areas, predicate="intersects")
     held = tree.query(areas, predicate="contains")

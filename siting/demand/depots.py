@@ -112,7 +112,7 @@ def with_depots(
 
 
 def zones_by_depot(energy: pd.DataFrame, depots: pd.DataFrame) -> pd.DataFrame:
-    """Return energy by zone and class, with the energy of depot fleets in the zones of the depots.
+    """Return energy by zone and class, with the energy of depot fleets moved to the depots' zones.
 
     `energy` has the columns ``zone_id``, ``vehicle_class``, ``demand_kwh_day`` and, optionally,
     ``vehicles``. `depots` is the result of `place_depots`.

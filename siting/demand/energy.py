@@ -6,7 +6,7 @@ For each vehicle class and each zone of the study area, the demand is::
     kWh/day  = vehicles x km/day x share of the km on electricity x kWh/km / charging efficiency
                x public share of the zone
 
-`siting.demand.housing` has the formulas of the zone's share and of its public share.
+`siting.demand.housing` has the formulas for the zone's share and for the public share of the zone.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ CLASS_FIGURES = {
 class Area:
     """The data of a study area: its vehicles, their use, and its zones."""
 
-    # `fleet`, `vehicles`, `city_share`, `area_share`: as in `city_energy`.
+    # `fleet`, `vehicles`, `city_share` and `area_share` are as in `city_energy`.
     fleet: pd.DataFrame
     vehicles: pd.DataFrame
     city_share: pd.DataFrame
-    # ``zone_id``, ``people`` and, where known, ``renting_share``, ``high_rise_share`` (0 to 1) and
-    # ``ownership`` (vehicles per head, or a proxy). None: a single zone, ``all``.
+    # Columns: ``zone_id``, ``people`` and, if known, ``renting_share``, ``high_rise_share`` (both 0
+    # to 1) and ``ownership`` (vehicles per head, or a proxy). None means a single zone, ``all``.
     zones: pd.DataFrame | None = None
     area_share: float = 1.0
     effects: Mapping[str, float] | None = None  # as in `housing_effects`
 
 
 def zone_kwh(figures: Mapping[str, Array], zones: Housing) -> Array:
-    """Return public energy (kWh/day), with one row per zone and one column per class.
+    """Return public charging energy (kWh/day), with one row per zone and one column per class.
 
-    If the figures are sampled, the first axis is the draw.
+    If the figures are sampled, the result has a first axis with one entry per draw.
     """
     whole = (
         figures["country_vehicles"]
@@ -81,7 +81,7 @@ def city_energy(
         The country's vehicles by class, as `national_fleet` returns them. `area_share` does not
         apply to classes for which an optional column ``in_area`` is true.
     vehicles
-        Use and energy per class, as `vehicle_figures` returns them.
+        Figures per class, as `vehicle_figures` returns them.
     city_share
         City shares per class, as the function `city_share` returns them.
     area_share
@@ -93,7 +93,7 @@ def city_energy(
         ``vehicle_class``, ``country_vehicles``, ``city_share``, ``area_share``, ``vehicles`` (in
         the area), ``kwh_km``, ``km_day``, ``charging_efficiency``, ``electric_km_share``,
         ``home_share``, ``public_share``, ``demand_kwh_day``, ``source``, ``confidence`` (the lowest
-        of the inputs). Rows are in the order of `fleet`.
+        confidence of the inputs). Rows are in the order of `fleet`.
 
     Raises
     ------
@@ -175,10 +175,10 @@ def zone_energy(area: Area) -> pd.DataFrame:
 def demand_figures(
     area: Area, area_source: str = "people of the study area over people of the city"
 ) -> pd.DataFrame:
-    """Return the input figures of the demand, one per row, with unit, range and source.
+    """Return the figures from which demand is computed, one per row, with unit, range and source.
 
     The effects of housing are included only if the area has zones. `area_source` is the source of
-    the area's share. Columns: ``figure``, ``vehicle_class`` (blank: all), ``value``, ``low``,
+    ``area_share``. Columns: ``figure``, ``vehicle_class`` (blank: all), ``value``, ``low``,
     ``high``, ``unit``, ``source``, ``confidence``.
     """
     fleet = area.fleet
@@ -211,13 +211,13 @@ def demand_figures(
 
 
 class Case:
-    """The figures of one study area, and the energy computed from them."""
+    """The figures of one study area, and the energy computed from these figures."""
 
     def __init__(self, area: Area) -> None:
         self.zones = Housing.from_table(area.zones)
         self.figures = demand_figures(area)
         self.classes = area.fleet["vehicle_class"].astype(str).to_list()
-        # Row of each figure by class. A figure common to all classes has one row.
+        # The row that holds each figure of each class. A figure of all classes has one row.
         pairs = self.figures[["figure", "vehicle_class"]].itertuples(index=False, name=None)
         row = {pair: at for at, pair in enumerate(pairs)}
         self._rows = {
@@ -234,7 +234,7 @@ class Case:
         return self.figures[name].to_numpy(dtype=float)
 
     def at(self, values: Array) -> dict[str, Array]:
-        """Return each figure's values by class; `values` has the rows of `figures` as last axis."""
+        """Return each figure by class; the last axis of `values` has the rows of `figures`."""
         return self._other | {name: values[..., at] for name, at in self._rows.items()}
 
     def kwh(self, values: Array) -> Array:
@@ -250,7 +250,7 @@ def in_area(fleet: pd.DataFrame) -> npt.NDArray[np.bool_]:
 def _aligned(
     fleet: pd.DataFrame, vehicles: pd.DataFrame, city_share: pd.DataFrame, area_share: float
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Check the tables; return use and city share, with classes in the order of the fleet."""
+    """Check the tables; return vehicle figures and city shares, both in the order of the fleet."""
     faults = missing_columns(fleet, ("vehicle_class", "vehicles"), "fleet")
     faults += missing_columns(vehicles, ("vehicle_class", *CLASS_FIGURES), "vehicle figures")
     faults += missing_columns(city_share, ("vehicle_class", "city_share"), "city shares")

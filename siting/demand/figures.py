@@ -27,7 +27,7 @@ class Limits:
     unit: str
     least: float = 0.0
     most: float = np.inf
-    default: float | None = None  # None: a class that the user adds must state the figure
+    default: float | None = None  # if None, a class added by the user must state the figure
 
 
 def weakest(marks: Iterable[str]) -> str:
@@ -50,8 +50,8 @@ def read_figures(
 
     `path` is a custom table, whose rows replace the package's rows for the same class and figure.
     `overrides` (by class, then by figure) replaces values of both tables. An overridden value has
-    no range and the confidence ``ASSUMPTION``. New classes come last. Figures are in the order of
-    `limits`. An `InputError` lists all errors, after the `earlier` ones that the caller found.
+    no range, and its confidence is ``ASSUMPTION``. New classes come last. Figures are in the order
+    of `limits`. An `InputError` lists all errors, after the `earlier` errors found by the caller.
     """
     rows = table(name)
     where = f"{name} table"

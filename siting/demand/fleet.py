@@ -29,7 +29,7 @@ def national_fleet(
 ) -> pd.DataFrame:
     """Return the number of electric vehicles in the country at the end of a year, by class.
 
-    `scenario` is the scenario of `fleet_model`. `path` is a CSV file with a fleet that replaces the
+    `scenario` is as in `fleet_model`. `path` is a CSV file with a fleet that replaces the
     model. Its columns are ``year``, ``vehicle_class``, ``vehicles``, ``low``, ``high``, ``source``,
     ``confidence``. Between two years of the file, a figure grows at a constant rate,
     ``v(t) = v0 * (v1 / v0) ** ((t - t0) / (t1 - t0))``, or linearly if it is 0 in one of them.
@@ -59,10 +59,10 @@ def fleet_check(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
     This comparison is not a test: the model's inputs were set from these figures. Two-wheelers are
     nine tenths of the vehicles, so a matching total says little about the other classes.
 
-    The source of the 2.2 million vehicles for 2030 calls this number cumulative. The number is
-    therefore compared with the vehicles in service and with all vehicles sold by then. The
-    tolerance is 10 % for numbers of vehicles and 2 percentage points for the share of sales. For a
-    class, ``within`` is true if the model's number lies in the published range.
+    The source of the 2.2 million vehicles for 2030 calls this number cumulative, so it is compared
+    both with the vehicles in service and with all vehicles sold by then. The tolerance is 10 % for
+    numbers of vehicles and 2 percentage points for the share of sales. For a class, ``within`` is
+    true if the model's number lies in the published range.
 
     Columns: ``item``, ``model``, ``published``, ``unit``, ``difference``, ``difference_share`` (of
     the published value), ``tolerance`` (in the unit), ``within``, ``source``, ``confidence``.

@@ -1,6 +1,6 @@
 """How ownership affects the vehicles per zone, and how housing affects home charging.
 
-A zone has p people and o vehicles per head, or a proxy of o, such as the share of households with
+A zone has p people and o vehicles per head, or a proxy for o, such as the share of households with
 four rooms or more. The zone's share of the area's vehicles of a class is
 
     p o^a / sum over the zones of p o^a        a: the class's ``ownership_weight`` (0: by people)
@@ -14,7 +14,7 @@ renting effect e, the shares are::
     public share           = 1 - home share of the zone
 
 If a zone's share of tenants or of high-rise homes is unknown, the factor is 1. The total demand
-changes only if the area's housing differs from that of the survey.
+changes only if housing in the area differs from housing in the survey.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Housing:
 def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
     """Return the share of energy charged at home, with one row per zone and one column per class.
 
-    If the figures are sampled, the first axis is the draw.
+    If the figures are sampled, the result has a first axis with one entry per draw.
     """
     weight = figures["housing_weight"][..., None, :]
     home = figures["home_share"][..., None, :]

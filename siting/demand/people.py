@@ -1,4 +1,4 @@
-"""Population from a layer with counts, or from the total of a zone, divided among its streets."""
+"""Population from a layer of counts, or from a zone's total divided among the zone's streets."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def read_people(
     column
         The column with the number of people.
     raster_deg
-        Width of raster cells in degrees, if the points are their centres (1/120 for WorldPop at
-        about 1 km). Each point becomes a square, and its people are divided among demand cells.
+        Width of raster cells in degrees, if each point is the centre of one (1/120 for WorldPop
+        at about 1 km). Each point becomes a square, whose people are divided among demand cells.
 
     Returns
     -------
@@ -177,7 +177,7 @@ def require_commas(path: Path) -> None:
 
 
 def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
-    """Return the errors in a column of head counts; empty if there are none."""
+    """Return a list of the errors in a column of head counts."""
     where = f"{path}, column {column}"
     if faults := missing_columns(layer, (column,), str(path)):
         return faults
@@ -274,7 +274,7 @@ def _read_table(path: Path) -> pd.DataFrame:
 
 
 def _h3_text(value: object) -> str:
-    """Return a cell's name as H3 writes it; blank if it is invalid."""
+    """Return a cell's name as H3 writes it, or a blank if the name is invalid."""
     import h3
 
     if isinstance(value, int | np.integer) and not isinstance(value, bool):
@@ -284,7 +284,7 @@ def _h3_text(value: object) -> str:
 
 
 def along(lines: Shapes, step_m: float) -> tuple[Shapes, Ints, Floats]:
-    """Return the midpoint, line and length (m) of equal pieces of lines, at most `step_m` long.
+    """Return the midpoint, line index and length (m) of equal pieces of lines, up to `step_m` long.
 
     >>> points, line, length_m = along(np.array([shapely.LineString([(0, 0), (300, 0)])]), 150)
     >>> [p.x for p in points], line.tolist(), length_m.tolist()
@@ -300,7 +300,7 @@ def along(lines: Shapes, step_m: float) -> tuple[Shapes, Ints, Floats]:
 
 
 def streets_once(network: Network, highway: Collection[str]) -> tuple[Ints, Shapes]:
-    """Return the positions and lines of the edges of given classes, one per two-way street."""
+    """Return positions and lines of the edges of given classes, with two-way streets only once."""
     edges = network.edges
     at = np.flatnonzero(edges["highway"].isin(list(highway)).to_numpy())
     # A normalised line has the same direction whichever way it was drawn.

@@ -29,13 +29,14 @@ log = logging.getLogger(__name__)
 
 # A pixel no wider than this share of a cell counts entirely in the cell that contains its centre.
 WHOLE_PIXEL = 1 / 4
-# A wider pixel is split into parts, at least this many across a cell's width.
+# A wider pixel is split into parts, so small that at least this many fit across a cell.
 PARTS_PER_CELL = 16
 BLOCK = 1_000_000
 
 Area = Polygon | MultiPolygon | tuple[float, float, float, float]
 
-# Most pixels in a window (about half a gigabyte). Karachi division at 30 m has half as many.
+# Maximum number of pixels in a window (about half a gigabyte). A raster of Karachi division at 30 m
+# has half as many.
 MOST_PIXELS = 20_000_000
 DENSITY_WORDS = re.compile(r"densit|per[ _-]?(?:sq[ _-]?)?km|/ ?km|km-?2", re.IGNORECASE)
 AUTHALIC_RADIUS_M = 6_371_007.2  # of the WGS 84 ellipsoid
@@ -89,9 +90,9 @@ def raster_to_cells(
     quarter of a cell is first split into equal parts, each at most a sixteenth of a cell wide.
 
     `path`, `density` and `nodata` are as in `read_raster`. `network`, `size_m`, `max_snap_m`,
-    `also` and the result are as in `siting.demand.make_cells`. The errors of both functions can
-    occur. People are counted in `area`: a polygon, or west, south, east and north, in lon/lat. The
-    default is the box around the roads, extended by `max_snap_m` on each side.
+    `also` and the result are as in `siting.demand.make_cells`. Raises the errors of both functions.
+    Only people in `area` count: a polygon, or west, south, east and north, in lon/lat. The default
+    is the box around the roads, extended by `max_snap_m` on each side.
     """
     faults = [
         Fault(name, f"{value:g} m is not above 0", "give metres above 0")

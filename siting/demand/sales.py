@@ -7,15 +7,15 @@ the targets s of ``siting/reference/scenarios.csv``::
     electric_share(t) = K / (1 + exp(-z(t))),   K the saturation,
                         z(t) linear between targets, and z = ln(s / (K - s)) at a target
     electric_sales(t) = sales(t) * electric_share(t)
-    survival(a)       = exp(-ln 2 * (a / life_years) ** life_shape)        (Weibull; half at life)
+    survival(a)       = exp(-ln 2 * (a / life_years) ** life_shape)   (Weibull; 1/2 at life_years)
     stock(T)          = sum over t <= T of electric_sales(t) * survival(T - t + 1/2)
                         + opening_vehicles * survival(age + T - 2025) / survival(age)
 
-A vehicle is half a year old at the end of the year of its sale. Stocks are as of the end of a year.
-Sales in "2026" are those of the fiscal year 2025-26.
+A vehicle counts as half a year old at the end of the year of its sale. Stocks are as of the end of
+a year. Sales in "2026" are the sales of the fiscal year 2025-26.
 
-For the range of a result, one figure at a time is set to each end of its range. The logarithms of
-the effects are combined as the root sum of squares, which assumes that figures are independent.
+To find the range of a result, each figure alone is set to each end of its range. The logarithms of
+the effects are combined as the root of their sum of squares, as if figures were independent.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class _Class:
         life = (at["life_years"], at["life_shape"])
         ages = years[:, None] - years[None, :] + 0.5
         alive = np.where(ages > 0, survival(np.maximum(ages, 0), *life), 0.0)
-        # The ratio of survivals is computed as one exponential, because both may round to 0.
+        # Both survivals may round to 0, so their ratio is computed as one exponential.
         wear = hazard(age + years - OPENING_YEAR, *life) - hazard(age, *life)
         opening = at["opening_vehicles"] * np.exp(-wear)
         electric = sales * share
@@ -125,8 +125,8 @@ def fleet_model(
     ``electric_share`` (of ``sales``), ``electric_sales`` and ``stock`` (electric vehicles in
     service at the year's end), each with ``…_low`` and ``…_high``. In 2025 only the stock is known.
     Raises `InputError` if the scenario or a figure is unknown, a class lacks figures or targets, a
-    target is not between 0 and the saturation, or target years do not increase or cover 2026 to
-    `until`.
+    target is not between 0 and the saturation, or target years do not increase or do not cover 2026
+    to `until`.
 
     >>> model = fleet_model(until=2030).set_index(["year", "vehicle_class"])
     >>> round(float(model.loc[(2030, "two_wheeler"), "electric_share"]), 3)
@@ -203,7 +203,7 @@ def _frame(vehicle: _Class, until: int) -> pd.DataFrame:
 def _combined(central: Array, alone: Array, sign: int) -> Array:
     """Return the low end (`sign` -1) or the high end (1) of a result's range.
 
-    `alone` has the results with one figure at a time at that end of its range.
+    In each row of `alone`, a single figure is at that end of its range.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(alone / central)

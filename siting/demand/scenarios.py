@@ -42,10 +42,10 @@ class FleetScenario:
     name: str = DEFAULT_SCENARIO
     # CSV file of scenarios that replaces ``siting/reference/scenarios.csv``
     path: Path | None = None
-    # Figures to change, by class: those of `SALES_LIMITS`, or a year's target, such as
+    # Figures to change, by class: any figure of `SALES_LIMITS`, or the target of a year, such as
     # ``share_2030``. A changed figure has no range.
     overrides: Overrides = field(default_factory=dict)
-    # Table whose rows replace those of ``siting/reference/sales.csv`` by class and figure.
+    # Table whose rows replace rows of ``siting/reference/sales.csv`` for the same class and figure.
     sales_path: Path | None = None
 
 

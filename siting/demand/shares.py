@@ -15,10 +15,10 @@ from siting.reference import table
 
 
 def city_figures(city: str, path: Path | None = None) -> pd.Series:
-    """Return the figures of a city: population, DISCO, availability (share) and speed group.
+    """Return the figures of a city: people, power company, share of time with power, speed group.
 
     The case of `city` is ignored. `path` is a CSV file that replaces the package's table of cities.
-    Raises `InputError`, with the table's cities, if the table has no such city.
+    If the table has no such city, an `InputError` lists the table's cities.
 
     >>> int(city_figures("islamabad")["people_2023"])
     2363863
@@ -92,7 +92,7 @@ def city_share(
 
 
 def national_stations(people: float) -> dict[str, Any]:
-    """Return the number of public stations in national policy, and an area's share of them.
+    """Return the number of public stations that national policy plans, and an area's part of it.
 
     `people` is the population of the area. Keys: ``stations``, ``year``, ``by_people`` (the number
     in proportion to the area's share of Pakistan's urban population), ``source``, ``confidence``.
@@ -134,7 +134,7 @@ def _of_the_city(row: pd.Series) -> dict[str, Any]:
             f"its {row['people_2023']:,.0f} people ({row['source']}) over {urban['value']:,.0f} "
             f"({urban['source']}); {head['source']}"
         ),
-        "confidence": "ASSUMPTION",  # assumes EVs proportional to population
+        "confidence": "ASSUMPTION",  # assumes that EVs are proportional to population
     }
 
 

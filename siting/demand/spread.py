@@ -41,8 +41,8 @@ def spread_demand(
         Demand cells, as `make_cells` returns them. Demand in cells without a node cannot be served.
     energy
         ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), as `city_energy` returns them. With a
-        ``zone_id`` column, there is one row per zone and class, whose energy stays in the zone. If
-        the cells have no zones, `energy` may have a single zone: the whole area.
+        ``zone_id`` column, `energy` has one row per zone and class, and energy stays in its zone.
+        If the cells have no zones, `energy` may have a single zone: the whole area.
     surfaces
         ``cell_id``, ``home``, ``destination``, ``en_route``: each cell's share of each surface, as
         `siting.demand.surfaces` returns them.
@@ -101,7 +101,7 @@ def spread_demand(
     refuse(faults)
     by_cell = cells if surfaces is None else surfaces.set_index("cell_id").loc[cells["cell_id"]]
     shares = by_cell[list(names)].to_numpy(dtype=float)
-    # Wealth factor on population: one row per cell, one column per class.
+    # Factor by which wealth changes ownership: one row per cell, one column per class.
     wealth = cells.get("relative_wealth", pd.Series(1.0, index=cells.index)).to_numpy(dtype=float)
     owned = wealth[:, None] ** np.array([(ownership or {}).get(name, 0.0) for name in classes])
     notes: dict[str, None] = {}
@@ -172,7 +172,7 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
 def _mixes(
     shares: Floats, division: Floats, owned: Floats
 ) -> tuple[list[Floats], list[tuple[bool, ...]]]:
-    """For each class, return the shares of the cells (sum 1), and a mask of the moved weights."""
+    """For each class, return the cells' shares of energy (sum 1), and a mask of moved weights."""
     mixes, moved = [], []
     for weight, times in zip(division, owned.T, strict=True):
         drawn = np.column_stack([shares[:, 0] * times, shares[:, 1:]])
@@ -182,7 +182,7 @@ def _mixes(
         kept = np.where(known, weight, 0.0)
         if kept.sum() > 0:
             mix = each @ (kept / kept.sum())
-        elif known.any():  # no weighted surface is known: weigh the known surfaces equally
+        elif known.any():  # no surface with a weight has data: weigh the others equally
             mix = each @ (known / known.sum())
         else:
             mix = np.full(len(shares), 1 / len(shares))
@@ -257,10 +257,10 @@ def map_swings(
 ) -> pd.DataFrame:
     """Return the effect on the map of each assumption about charging places, largest effect first.
 
-    One weight at a time, of a surface for a class or of a kind of places, is set to each end of its
-    range. The other surface weights of the class are scaled so that the sum stays 1. At each end,
-    the share of the energy that moves between cells is half the sum of the absolute changes in the
-    cells' energy, over the total. The effect is the larger of the two shares.
+    One weight at a time is set to each end of its range: the weight of a surface for a class, or
+    the weight of a kind of place. The other surface weights of the class are scaled so that the sum
+    stays 1. At each end, the share of energy that moves between cells is half the sum of the
+    absolute changes in the cells' energy, divided by the total. The effect is the larger share.
 
     `cells`, `energy`, `surfaces`, `weights` and `ownership` are as in `spread_demand`. `energy`
     must exclude classes with depots, because surfaces do not affect them. `pois` are places and

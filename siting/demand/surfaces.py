@@ -160,8 +160,8 @@ def cell_places(
     """Return the places that attract vehicles to each cell, with their weights.
 
     Arguments are as in `siting.demand.surfaces`. Columns: ``cell_id``; ``name``, ``tag`` and
-    ``weight`` as in `poi_points`; ``part``, the share of the place in this cell (below 1 on a
-    border). A cell's ``destination`` is proportional to its sum of ``weight`` times ``part``.
+    ``weight`` as in `poi_points`; ``part``, the share of the place in this cell (below 1 if it
+    lies on a border). A cell's ``destination`` is proportional to its sum of ``weight * part``.
     """
     places = poi_points(pois, poi_weights)
     spots = places.geometry.to_crs(cells.crs).to_numpy()
@@ -308,7 +308,7 @@ def _flows(network: Network, people: Floats, trips: int, trip_min: float, seed: 
 def _subtrees(before: npt.NDArray[np.int32], weight: Floats, root: int) -> Floats:
     """Return the weight of each node in a tree of drives plus the weight of all its descendants.
 
-    Depths are found by doubling the distance up the tree. Levels are summed, the deepest first.
+    Depths are found by doubling the distance up the tree. Levels are summed from the deepest up.
     """
     parent = np.where(before >= 0, before, root).astype(np.intp)
     up, depth = parent.copy(), (np.arange(len(parent)) != root).astype(np.intp)

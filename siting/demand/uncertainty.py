@@ -21,23 +21,23 @@ from siting.demand.housing import SURVEYED, Array, crossed, home_shares
 from siting.demand.scenarios import DEFAULT_SCENARIO
 from siting.errors import Fault, InputError, naming, refuse
 
-# Figures that lower public energy when they increase.
+# Figures whose increase lowers public charging energy.
 LOWERING = ("home_share", "charging_efficiency", *SURVEYED.values())
 SCENARIOS = ("low", "central", "high")
 # Percentile of each scenario in the range of future fleets. ASSUMPTION: no forecast of Pakistan's
 # sales with a range was found.
 PACES = {"slow": 0.1, DEFAULT_SCENARIO: 0.5, "fast": 0.9}
 QUANTILES = (0.05, 0.5, 0.95)
-_CHUNK = 256  # draws computed at once, to limit memory with many zones
+_CHUNK = 256  # number of draws computed at once, which limits memory if there are many zones
 
-# Factors of public energy, from the country's vehicles to the public share.
+# Factors whose product, divided by the charging efficiency, is the public charging energy.
 FACTORS = (
     *("country_vehicles", "city_share", "area_share", "zone_share"),
     *("km_day", "electric_km_share", "kwh_km", "public_share"),
 )
 
 
-# Columns of a ranking of figures by their effect, apart from the rank.
+# Columns, apart from the rank, of the table that ranks figures by their effect.
 RANKED = (
     *("figure", "vehicle_class", "low_kwh_day", "high_kwh_day", "swing_kwh_day", "swing_share"),
     *("moved_share", "moved_zones_share", "moved_cells_share", "source", "confidence"),
@@ -61,7 +61,7 @@ def _keys(case: Case) -> pd.Series[str]:
 
 
 def _end(case: Case, *, more: bool) -> Array:
-    """Return each figure at the end of its range with more energy (`more`) or with less."""
+    """Return each figure at the end of its range that gives more energy (if `more`) or less."""
     figure = case.figures["figure"]
     low, high = case.column("low"), case.column("high")
     values = np.where(figure.isin(LOWERING).to_numpy() == more, low, high)
@@ -75,7 +75,7 @@ def _end(case: Case, *, more: bool) -> Array:
 
 
 def energy_scenarios(area: Area) -> pd.DataFrame:
-    """Return public energy by scenario (low, central, high), zone and class (kWh/day).
+    """Return public charging energy by scenario (low, central, high), zone and class (kWh/day).
 
     In ``low``, every figure is at the end of its range that gives less energy; in ``high``, at the
     end that gives more. Both are extremes. For likely outcomes, see `draw_energy`. Columns:
@@ -88,12 +88,12 @@ def energy_scenarios(area: Area) -> pd.DataFrame:
 
 
 def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return draws of the public energy of the study area by vehicle class (kWh/day).
+    """Return draws of the study area's public charging energy by vehicle class (kWh/day).
 
     Each figure is equally likely to be below or above its central value. The density falls linearly
     from the central value to both ends of the range. Because ranges are wider upwards, an ordinary
     triangular density would put the median of the draws far above the central demand. A figure's
-    random numbers depend only on the seed and the figure's name. A larger `n` only adds draws.
+    random numbers depend only on the seed and its name, so a larger `n` keeps the earlier draws.
 
     `n` is the number of draws, at least 1. `seed` is a whole number of at least 0. `paces` is the
     result of `fleet_paces`; without it, each class's fleet varies only within its own range.
@@ -170,7 +170,7 @@ def energy_quantiles(draws: pd.DataFrame) -> pd.DataFrame:
 
 
 def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return the effects of each figure, varied alone, on the total and the map, largest first.
+    """Return each figure's effect on the total energy and on its map, largest effect first.
 
     One figure at a time is set to each end of its range. Its effect on the map is the share of all
     energy that moves: half the sum of the absolute changes in the shares of the total.
@@ -183,8 +183,8 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
     and the larger total at the ends of the range); ``swing_kwh_day``; ``swing_share`` (of the
     central total); ``moved_share`` (energy that moves between zones or classes);
     ``moved_zones_share`` (between zones); ``moved_cells_share`` (between cells); ``source``;
-    ``confidence``. Each ``moved`` share is that of the end with the larger share. Figures without
-    an effect are left out.
+    ``confidence``. Each ``moved`` share is the larger of the shares at the two ends. Figures
+    without an effect are left out.
     """
     case = _case(area)
     keys = _keys(case)
@@ -261,7 +261,7 @@ def _split_triangle(uniform: Array, low: float, middle: float, high: float) -> A
 
 
 def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
-    """Return the factor of vehicles by draw and class, log-linear in the normal quantile."""
+    """Return the factor on each class's fleet in each draw, log-linear in the normal quantile."""
     at, z = ndtri(paces.columns.to_numpy(dtype=float)), ndtri(uniform)
     step = np.clip(np.searchsorted(at, z) - 1, 0, len(at) - 2)
     logs = np.log(paces.fillna(1.0).to_numpy(dtype=float)).T
@@ -270,7 +270,7 @@ def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
 
 
 def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:
-    """Return the factors from which public energy is computed, by zone and vehicle class.
+    """Return the factors from which public charging energy is computed, by zone and class.
 
     `case` is ``low``, ``central`` or ``high``, as in `energy_scenarios`. Columns: ``zone_id``,
     ``vehicle_class``, the `FACTORS` (vehicles, shares, km/day, kWh/km), ``charging_efficiency``,

@@ -1,4 +1,4 @@
-"""Use and energy per vehicle class, and the shares charged at home and in public."""
+"""Distance and energy per vehicle class, and the shares charged at home and in public."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VEHICLE_LIMITS = {
 
 
 def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None) -> pd.DataFrame:
-    """Return use and energy by class: kWh/km, km/day, efficiency, home and public shares.
+    """Return figures by vehicle class: kWh/km, km/day, efficiency, home and public shares.
 
     The energy of a vehicle is ``km_day * electric_km_share * kwh_km / charging_efficiency`` kWh a
     day at the charger. ``electric_km_share`` is below 1 for classes with plug-in hybrids. The
@@ -30,8 +30,8 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
     1. A ``kwh_km`` measured at the battery also needs a ``charging_efficiency`` (about 0.9).
 
     `path` is a custom table with the columns of ``siting/reference/vehicles.csv``. Its rows replace
-    the package's for the same class and figure. `overrides` changes single figures of a class:
-    those of `VEHICLE_LIMITS`, or ``public_share``, which applies in every zone, regardless of
+    the package's rows for the same class and figure. `overrides` changes single figures of a class:
+    any of `VEHICLE_LIMITS`, or ``public_share``, which applies in every zone, regardless of
     housing. A new class needs ``kwh_km``, ``km_day`` and either ``home_share`` or ``public_share``.
 
     Columns: ``vehicle_class``; each figure with ``…_low``, ``…_high``, ``…_source``,
@@ -68,7 +68,7 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
 
 
 def _at_home(overrides: Overrides) -> tuple[dict[str, dict[str, float]], list[Fault]]:
-    """Return the overrides with each public share as a home share, and the errors in the shares."""
+    """Return the overrides with public shares turned into home shares, and the shares' errors."""
     faults, turned = [], {}
     for vehicle, changes in overrides.items():
         given = dict(changes)

@@ -34,7 +34,7 @@ def relative_wealth(
     index: bool = False,
     nodata: float | None = None,
 ) -> Floats:
-    """Return each cell's wealth relative to the mean over people, from the nearest known figure.
+    """Return each cell's wealth, from the nearest known figure, relative to the people's mean.
 
     `cells` are demand cells with ``people``, in metres. `path` is a single-band GeoTIFF, or a layer
     of points, such as Meta's Relative Wealth Index in CSV. `column` is the layer's column with the
@@ -42,7 +42,7 @@ def relative_wealth(
     used. `nodata` is the raster value that marks missing data, if the file does not declare one.
 
     Raises `InputError` if the file cannot be read, a cell with people has no figure within 5 km, a
-    figure is missing or below 0 (an index: not from -10 to 10), or all figures are 0. Raises
+    figure is missing or below 0 (or, in an index, beyond -10 to 10), or all figures are 0. Raises
     `MissingExtraError` if a GeoTIFF is given and ``rasterio`` is not installed.
     """
     if path.suffix.lower() in (".tif", ".tiff"):

@@ -130,7 +130,7 @@ def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
     `zones` are polygons with ``zone_id`` and a coordinate reference system. The result has:
 
     - ``area_km2`` of all zones
-    - ``overlap_km2`` of all pairs of zones, slivers included
+    - ``overlap_km2`` of all pairs of zones, including slivers
     - ``overlaps``: one record for each pair of zones that share more than 0.1 % of the smaller zone
       (``zone_id``, ``other_id``, ``overlap_km2``, ``share``)
     - ``gap_km2`` of all gaps, which are holes between zones
@@ -244,7 +244,7 @@ def _on_streets(shapes: Shapes, network: Network) -> tuple[Shapes, Ints, Floats]
     zone, line, within = crossing(shapes, lines)
     cut = shapely.intersection(shapes[zone[~within]], lines[line[~within]])
     parts, of = shapely.get_parts(cut, return_index=True)
-    parts, more = shapely.get_parts(parts, return_index=True)  # lines in a mixed collection
+    parts, more = shapely.get_parts(parts, return_index=True)  # splits mixed collections
     of, is_line = of[more], shapely.get_type_id(parts) == 1
     pieces = np.concatenate([lines[line[within]], parts[is_line]])
     zone = np.concatenate([zone[within], zone[~within][of[is_line]]])

@@ -2,7 +2,7 @@
 
 The net present value (NPV) of a station that sells q is ``worth q - need`` (`gap_terms`). The NPV
 is linear in each figure, such as the tariff or the cost of chargers. The NPV at two values of a
-figure therefore determines the value at which it is 0, without a further solve.
+figure therefore determines the value at which the NPV is 0. No program is solved again.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from siting.sites import Subsidy, subsidy_pkr, with_dearer
 SHARE = "share of what is planned"
 SALES = "sales"
 LEASE = "land_bay_month"
-# Items of money.csv with a linear effect, each with its unit.
+# Items of money.csv on which the net present value depends linearly, with their units.
 _RULES = {
     "station_tariff": "PKR/kWh",
     "attendants": "attendants per station with fast chargers",
     "attendants_other": "attendants per station without fast chargers",
     "fixed_charge": "PKR per kW per month",
 }
-# The field of `BusinessRules` with the value of an item.
+# For each item, the field of `BusinessRules` that has the item's value.
 _FIELDS = {item: name for name, item in ITEMS.items()}
 # Components of an offer's cost, each varied as a share of its planned value.
 _COSTS = ("charger_cost_pkr", "grid_cost_pkr", "civil_cost_pkr")
@@ -53,7 +53,7 @@ class Accounts:
     rules: BusinessRules
     subsidy: Subsidy  # the caps on public money
     by_group: pd.DataFrame | None = None  # sales by charger group, as in `business_case`
-    land_bay_month_pkr: float | None = None  # lease of a bay; None: land is not leased
+    land_bay_month_pkr: float | None = None  # monthly lease of a bay (None if land is not leased)
 
     @property
     def npv_pkr(self) -> Floats:
@@ -123,7 +123,7 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
     Only one figure varies at a time. The price at a charger group varies for the stations that sell
     more at that group than at any other. A station is lost if its shortfall exceeds its cap.
 
-    `accounts` has the stations that receive public money, or all stations if none does.
+    `accounts` has the stations that receive public money, or all stations if none receives any.
 
     Columns: ``figure`` (an item of money.csv or works.csv, ``sales``, or a cost component),
     ``value``, ``unit``, ``stations`` (number of affected stations), ``rising`` (whether a larger
@@ -178,7 +178,7 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
 def swings(
     accounts: Accounts, ends: Mapping[str, tuple[Callable[[float], Accounts], float, float]]
 ) -> pd.DataFrame:
-    """Return how the stations' total value (PKR) changes at both limits of each figure's range.
+    """Return how the stations' total NPV (PKR) changes at both limits of each figure's range.
 
     `ends` has, for each figure, a function that returns the accounts at a value of the figure, and
     the low and high limits of its range. Columns: ``name``, ``low_pkr`` and ``high_pkr`` (change in
@@ -188,7 +188,7 @@ def swings(
     now = float(accounts.npv_pkr.sum())
     rows = []
     for name, (at, low, high) in ends.items():
-        # The rules may reject a limit, such as a tariff above a price; no change is then known.
+        # The rules may reject a limit, such as a tariff above a price: the change is then unknown.
         try:
             moved = [float(at(end).npv_pkr.sum()) - now for end in (low, high)]
         except InputError:
@@ -199,9 +199,9 @@ def swings(
 
 
 def _crossings(now: Floats, then: Floats, value: float, step: float) -> Floats:
-    """Return the slope of each station's NPV in a figure, and the figure's value at NPV 0.
+    """Return the rate at which each station's NPV changes with a figure, and the figure at NPV 0.
 
-    The value is NaN if the slope is 0.
+    If the rate is 0, the figure at NPV 0 is NaN.
     """
     slope = (then - now) / step
     level = np.abs(slope) * max(abs(value), 1.0) <= _NONE * np.maximum(np.abs(now), 1.0)

@@ -44,15 +44,17 @@ def business_case(
         out: their running costs are unknown, and no decision depends on them.
     served_kwh_day
         Sales (kWh/day) by ``site_id``. A series has the sales of the target year, towards which
-        sales grow (`ramp`). A table has a column per year. Sites not listed sell nothing.
+        sales grow (`ramp`). A table has a column per year. Sites without a row sell nothing.
     rules
         Prices and rates.
     subsidy
-        The rule to apply; by default the offers' own ``subsidy_pkr``.
+        The subsidy rule. By default, each station receives the ``subsidy_pkr`` of its offer.
     by_group
-        Sales by site and charger group, as in `sold_shares`; by default in proportion to capacity.
+        Sales by site and charger group, as in `sold_shares`. By default, sales are proportional to
+        capacity.
     hurdle
-        The hurdle of the shortfall; by default that of `subsidy`, or NPV 0 at planned sales.
+        The hurdle for the shortfall. The default is ``subsidy.held_to`` or, without `subsidy`, NPV
+        0 at planned sales.
 
     Returns
     -------
@@ -64,9 +66,9 @@ def business_case(
         ``fixed_charge_pkr_year``, ``staff_pkr_year``, ``land_pkr_year``, ``annual_fee_pkr``,
         ``insurance_pkr_year``, ``income_tax_pkr_year`` (below 0 for a loss), ``net_pkr_year``
         (revenue less these amounts). Columns for the horizon: ``cost_pkr``, ``replacement_pv_pkr``,
-        ``npv_pkr``, ``payback_years``, ``discounted_payback_years`` (blank: not within the
-        horizon), ``lacking_pkr`` (shortfall of the NPV at the hurdle), ``viability_gap_pkr`` (this
-        shortfall, capped), ``subsidy_pkr``. Columns with subsidy: ``npv_subsidised_pkr``,
+        ``npv_pkr``, ``payback_years``, ``discounted_payback_years`` (blank if later than the
+        horizon), ``lacking_pkr`` (how far the NPV falls short of the hurdle), ``viability_gap_pkr``
+        (this shortfall, capped), ``subsidy_pkr``. Columns with subsidy: ``npv_subsidised_pkr``,
         ``payback_subsidised_years``, ``discounted_payback_subsidised_years``.
 
     Raises
@@ -174,7 +176,7 @@ def gap_arrays(
     subsidy: Subsidy,
     by_group: pd.DataFrame | None = None,
 ) -> tuple[Floats, Floats]:
-    """Return need and worth (PKR), as `gap_terms` does, for offers that are already checked."""
+    """Return ``need_pkr`` and ``worth_pkr_kwh_day`` as `gap_terms` does, for checked offers."""
     rules = at_hurdle(rules, subsidy.held_to)
     factor = present_value_factor(rules.discount_rate, rules.years)
     fixed = fixed_costs(offers, rules).sum(axis=1).to_numpy()

@@ -119,7 +119,7 @@ def discount_factors(rules: BusinessRules) -> Floats:
 
 
 def require_columns(offers: pd.DataFrame) -> None:
-    """Check the columns that a business case needs; report every error."""
+    """Check the columns that a business case needs, and raise one error that lists all faults."""
     refuse(missing_columns(offers, ("offer_id", "site_id", "existing", *NEEDED), "offers"))
     faults: list[Fault] = []
     ids = offers["offer_id"].astype(str)

@@ -1,4 +1,4 @@
-"""Prices and rates of the business case, from the packaged table or a user's own."""
+"""Prices and rates of the business case, from the packaged table or set by the user."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from siting.reference import at_preset, table
 from siting.sites import Hurdle
 from siting.tables import capacity_groups
 
-# All prices and costs are in rupees of this year. Stations open in the next year or later.
+# All prices and costs are in rupees of this year. Stations open in the following year or later.
 PRICES_OF = 2026
-# For each field of `BusinessRules`, the money.csv item with its value.
+# For each field of `BusinessRules`, the item of money.csv that has the field's value.
 ITEMS = {
     "tariff_pkr_kwh": "station_tariff",
     "discount_rate": "discount_rate",
@@ -32,7 +32,7 @@ ITEMS = {
     "efficiency_dc": "efficiency_dc",
     "efficiency_other": "efficiency_other",
 }
-# Prefix of the money.csv items with the price that drivers pay, by charger group.
+# Prefix of the items of money.csv that state what drivers pay at a charger group.
 PRICE = "price_"
 
 
@@ -40,7 +40,8 @@ PRICE = "price_"
 class BusinessRules:
     """Prices and rates of the business case; `business_rules` fills in the packaged figures."""
 
-    # Drivers' price by charger group, with sales tax, PKR/kWh. Before tax, it exceeds the tariff.
+    # Price that drivers pay at each charger group, PKR/kWh with sales tax. The price before tax
+    # must be above the tariff.
     prices_pkr_kwh: Mapping[str, float]
     tariff_pkr_kwh: float  # what the station pays for power, PKR/kWh
     discount_rate: float  # real yearly discount rate, 0 to 1; prices are constant
@@ -51,13 +52,14 @@ class BusinessRules:
     # Energy sold divided by energy bought, above 0 and at most 1.
     efficiency_dc: float  # of DC chargers and swap cabinets
     efficiency_other: float  # of all other chargers
-    # Sales in each year of operation, as a share of the target year's; later years repeat the last.
+    # Sales in each year of operation, as shares of the target year's sales. Later years have the
+    # last share.
     sales_path: tuple[float, ...] = (1.0,)
-    sales_share: float = 1.0  # share of planned sales assumed, above 0 and at most 1 (`at_hurdle`)
+    sales_share: float = 1.0  # assumed share of planned sales, above 0 and at most 1 (`at_hurdle`)
     attendants_other: float = 0.0  # number of attendants at a new station without DC chargers
     fixed_pkr_kw_month: float = 0.0  # fixed and demand charges, PKR per month per kW of added load
     sales_tax: float = 0.0  # sales tax as a share of the price before tax
-    income_tax: float = 0.0  # share of the profit, 0 to below 1
+    income_tax: float = 0.0  # income tax as a share of the profit, 0 to below 1
 
     def __post_init__(self) -> None:
         """Raise `InputError` with every invalid figure."""
@@ -153,7 +155,7 @@ def sales_path(
 ) -> tuple[float, ...]:
     """Return the sales of each year of operation relative to the target year, 0 to 1.
 
-    Sales follow the demand, but not above that of the target year, for which capacity is built.
+    Sales follow demand, but never exceed sales in the target year, for which capacity is built.
     With several opening years, the result is the mean over these years.
 
     `demand_kwh_day` has the demand of each year from the first opening year to the target year.
@@ -190,8 +192,8 @@ def business_rules(*, preset: str = "central", **overrides: Any) -> BusinessRule
     """Return the packaged prices and rates (PKR/kWh, shares), with the user's overrides applied.
 
     `preset` selects a value from the range of each figure (`siting.reference.PRESETS`). `overrides`
-    are fields of `BusinessRules`; prices replace all packaged prices. Raises `InputError` with
-    every unknown field and invalid figure.
+    are fields of `BusinessRules`. ``prices_pkr_kwh`` replaces all packaged prices. Raises
+    `InputError` with every unknown field and invalid figure.
 
     >>> business_rules().prices_pkr_kwh["dc"]
     112.5

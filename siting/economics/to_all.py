@@ -2,21 +2,21 @@
 
 Formulation
 -----------
-An offer costs K, and R a year in running costs that do not depend on sales. At the end of year t,
-it spends Z_t on new chargers and batteries. At the discount rate r, the cost in each of n years is
+An offer costs K to build and R a year to run, apart from costs that depend on sales. New chargers
+and batteries cost Z_t at the end of year t. At the discount rate r, the cost in each of n years is
 
     c = (K + sum of Z_t / (1 + r)^t) / F(r, n) + R,     F(r, n) = (1 - (1 + r)^-n) / r
 
 This is the annuity of capital and replacements, plus running costs. Tax and subsidy are transfers,
 not costs to all. Power costs the same at every station and is left out.
 
-If a session needs b drives and takes e kWh, and a driver's hour costs v PKR, a minute of drive
+If a session needs b drives and takes e kWh, and a driver's hour costs v PKR, a minute of driving
 costs
 
     m = 365 b v / (60 e)        PKR a year for each kWh/day
 
-The drive onwards from the charger is assumed to be no longer than without charging. If all drivers
-return the way they came, b is 2.
+The drive onwards from the charger is assumed to be no longer than it would be without charging. If
+all drivers return the way they came, b is 2.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ VALUE_KEY = "money.value_of_time_pkr_h"
 class CostToAll:
     """The yearly costs of offers and drives."""
 
-    cost_pkr_year: Mapping[str, float]  # of each offer, 0 for existing stations, by ``offer_id``
+    cost_pkr_year: Mapping[str, float]  # of each offer, by ``offer_id`` (0 for existing stations)
     # By vehicle class: the value of a driver's hour (PKR), and the energy of a session (kWh).
     value_pkr_h: Mapping[str, float]
     session_kwh: Mapping[str, float]
@@ -55,7 +55,7 @@ class CostToAll:
 
     @property
     def pkr_kwh_min(self) -> dict[str, float]:
-        """Yearly cost (PKR) of a minute of drive per kWh/day, by vehicle class."""
+        """Yearly cost (PKR) of a minute of driving for each kWh/day, by vehicle class."""
         each = self.value_pkr_h.items()
         return {k: DAYS * self.ways * v / MINUTES / self.session_kwh[k] for k, v in each}
 
@@ -77,9 +77,9 @@ def yearly_costs(offers: pd.DataFrame, rules: BusinessRules) -> dict[str, float]
 def values_of_time(own: Mapping[str, float] | None = None) -> pd.DataFrame:
     """Return the value of a driver's hour by vehicle class (PKR), with the user's values applied.
 
-    `own` has values (PKR an hour) by vehicle class, which replace or extend the package's. Columns:
-    ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``. An
-    `InputError` lists each class whose value is below 0 or not a number.
+    `own` has values (PKR an hour) by vehicle class, which replace or extend the package's values.
+    Columns: ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``.
+    An `InputError` lists each class whose value is below 0 or not a number.
 
     >>> rows = values_of_time({"two_wheeler": 120.0}).set_index("vehicle_class")
     >>> float(rows.at["two_wheeler", "value"]), float(rows.at["three_wheeler", "value"])

@@ -6,8 +6,8 @@ session, so no wait is cut short. At the end of the day,
 
     arrivals = charged + turned away + still waiting            (charged: session began in the day)
 
-Port use and energy are those within the 24 hours, including sessions begun the day before. Each day
-is sampled anew with its own warm-up, so the days are independent. Therefore,
+Port use and energy are counted within the 24 hours, also for sessions begun the day before. Each
+day is sampled anew with its own warm-up, so the days are independent. Therefore,
 
     mean over days +- t(0.975, days - 1) x standard deviation over days / sqrt(days)
 
@@ -49,7 +49,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, eq=False)
 class Day:
-    """The counts of one day, in tables of queues, of classes and of hours."""
+    """The counts of one day, by queue, by vehicle class and by hour."""
 
     by_queue: pd.DataFrame
     by_class: pd.DataFrame
@@ -184,7 +184,7 @@ def simulate_days(
 
 
 def station_table(simulated: Days) -> pd.DataFrame:
-    """Return one row per station: daily means with 95 % half-widths, waits (min), utilisation.
+    """Return a row per station: daily means, half-widths of 95 % intervals, waits and port use.
 
     Columns: ``site_id``, ``ports``, ``arrivals_day``, ``charged_day``, ``turned_away_day``,
     ``waiting_at_end``, ``turned_away_share``, ``wait_mean_min`` and ``wait_p95_min`` (of drivers
@@ -205,7 +205,7 @@ def station_table(simulated: Days) -> pd.DataFrame:
 
 
 def class_table(simulated: Days) -> pd.DataFrame:
-    """Return a row per class and a total row: drivers, waits (min), kWh, ``out_of_reach_day``."""
+    """Return a row per class and a row of totals: drivers in and out of reach, waits (min), kWh."""
     names = [*simulated.sessions.classes, "all"]
     counts = [day.by_class for day in simulated.days]
     parts = [pd.concat([one, one.sum().to_frame().T]).set_axis(names) for one in counts]
@@ -238,7 +238,7 @@ def use_table(simulated: Days) -> pd.DataFrame:
 
 
 def peak_late(simulated: Days) -> tuple[float, float]:
-    """Return the share of late drivers in the busiest hour, with its half-width."""
+    """Return the share of late drivers in the busiest hour, and its 95 % interval's half-width."""
     arrivals = np.array([day.by_hour["arrivals"] for day in simulated.days])
     late = np.array([day.by_hour["late"] for day in simulated.days])
     hour = int(arrivals.sum(axis=0).argmax())
@@ -248,7 +248,7 @@ def peak_late(simulated: Days) -> tuple[float, float]:
 def _means(
     parts: Sequence[pd.DataFrame], index: pd.Index[Any], long_wait_min: pd.Series | None = None
 ) -> pd.DataFrame:
-    """Return the means of counts over days, and the shares computed from them."""
+    """Return the means of counts over days, and shares computed from sums over days."""
     out = pd.DataFrame(index=index)
     for name in ("arrivals", "charged", "turned_away"):
         out[f"{name}_day"] = _mean([part[name] for part in parts])[0]
@@ -280,7 +280,7 @@ def _mean(values: Sequence[pd.Series]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _ratio(top: np.ndarray, bottom: np.ndarray) -> tuple[float, float]:
-    """Return a ratio of sums over days and its half-width (Cochran), with days as the sample."""
+    """Return a ratio of sums over days, and the half-width of its 95 % interval (Cochran)."""
     if bottom.sum() <= 0:
         return float("nan"), float("nan")
     ratio = float(top.sum() / bottom.sum())

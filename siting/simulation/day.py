@@ -6,16 +6,16 @@ The drivers of class c arrive as a Poisson process whose rate in hour h is
 
     (daily demand / session_kwh(c)) x share of the day's sessions in hour h
 
-Arrivals are uniform within the hour. Each driver's row (place) is sampled in proportion to the
-energy of the rows. The energy of a session has a gamma distribution with the class's mean and a
-given coefficient of variation (0: equal energy; 1: an exponential distribution, as in Erlang C).
+Arrivals are uniform within the hour. Each driver's place is sampled in proportion to the energy
+demanded there. The energy of a session has a gamma distribution with the class's mean and a given
+coefficient of variation (0: equal energy; 1: an exponential distribution, as in Erlang C).
 
 A driver who wants to charge compares all compatible stations in reach, as an app would. Among the
 stations whose expected wait is within the driver's patience, the driver takes the station with the
 shortest total of drive, expected wait and charging time. If there is no such station,
 the driver is turned away, which is recorded at the station with the shortest total. If the expected
 wait on arrival exceeds the patience, the driver leaves. All others queue, first come, first served,
-for the ports of one charger group. They take the fastest free port until the session ends.
+for the ports of one charger group. Each occupies the fastest free port for one session.
 
 The expected wait is 0 if a port is free. Otherwise it is the number of drivers waiting plus 1,
 divided by the rate at which the group's ports complete sessions.
@@ -50,7 +50,7 @@ class Queues:
     """The queues of a plan: one per station and charger group."""
 
     table: pd.DataFrame  # ``site_id``, ``charger_group``, ``ports``, one row per queue
-    # Each queue's rows in the table of ports, once per port, fastest first.
+    # For each queue, the row of each of its ports in the table of ports, fastest port first.
     port_rows: tuple[tuple[int, ...], ...]
     pace: np.ndarray  # minutes per kWh, by row of the table of ports and by class
     ends_per_min: np.ndarray  # sessions per minute completed by each queue's ports if all are busy
@@ -59,8 +59,8 @@ class Queues:
     def of(cls, ports: pd.DataFrame, sessions: Sessions, count: np.ndarray) -> Queues:
         """Return the queues of a table of ports.
 
-        `ports` is the result of `siting.simulation.station_ports`. `count`, the sessions per day of
-        each class, is the weight of the class in the mean session of a group.
+        `ports` is the result of `siting.simulation.station_ports`. `count` is each class's number
+        of sessions per day, which weights the class in the mean session of a charger group.
         """
         groups = ports["charger_group"].to_numpy(object)
         pace = np.full((len(ports), len(sessions.classes)), np.inf)
@@ -153,7 +153,7 @@ def choices_of(
 def simulate(
     drivers: pd.DataFrame, choices: Sequence[Choices], queues: Queues, *, patience_min: float
 ) -> pd.DataFrame:
-    """Return the outcome of each driver; each is followed to the end of the session.
+    """Return the outcome of each driver, who is followed to the end of the session.
 
     `drivers` is the result of `draw_drivers`. `choices` has the choices of each row of demand.
     `patience_min` is the maximum expected wait that a driver accepts (minutes, or infinite).

@@ -2,8 +2,8 @@
 
 Formulation
 -----------
-The energy of a class at a station is converted to sessions per hour by the class's mean session and
-hourly profile. If a class can use several charger groups of the station, its energy is divided
+The energy of a class at a station is converted to sessions per hour with the class's mean session
+and hourly profile. If a class can use several charger groups of the station, its energy is divided
 among the groups in hundredths, so that the groups are equally busy. Each group is one M/M/n queue,
 where n is the number of ports and a is the offered load in erlangs (sessions per hour times the
 mean hours at a port). With the probability of waiting C(n, a),
@@ -126,8 +126,8 @@ def standard_kwh_day(
 
     `ports` is the result of `station_ports`. `standard` applies with the rule ``waiting`` and
     without limits on port use. `sessions` is the profile table. `compatibility` has the charger
-    groups of each class. The classes in a group are weighted by `energy_kwh_day`, the public energy
-    of each class. The index of the result is ``site_id``.
+    groups of each class. The classes in a group are weighted by `energy_kwh_day`, the public
+    charging energy of each class. The index of the result is ``site_id``.
     """
     waiting = replace(standard, rule="waiting", time_utilisation={})
     station_kwh: dict[str, float] = {}
@@ -147,6 +147,6 @@ def standard_kwh_day(
 
 
 def _mean_minutes(sessions: Sessions, of: int, group: int, ports: pd.DataFrame) -> float:
-    """Return the minutes of a class's session, as the mean over all ports of a group."""
+    """Return the mean minutes that a session of a class takes at the ports of a group."""
     count = ports["ports"].to_numpy(dtype=float)
     return float(sessions.minutes(of, group, ports) @ count / count.sum())

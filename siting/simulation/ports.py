@@ -7,7 +7,7 @@ A session of class c that takes e kWh occupies a port of p kW for
 where limit(c) is the power limit of the class at that charger group or, if the table of limits has
 none, the mean power in the profile table (session_kwh / session_min). Availability below 1
 lengthens the session, as short power cuts would. The slot of a swap cabinet is occupied for
-``60 e / p x taper / availability`` minutes, while the energy taken is recharged.
+``60 e / p x taper / availability`` minutes, the time to recharge the energy taken.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ def station_ports(
     `offers` has ``offer_id``, ``site_id``, ``existing``, ``ports`` and ``availability`` (share of
     time with power) of the plan's offers.
 
-    Columns: ``site_id``, ``charger_group``, ``charger``, ``ports``, ``port_kw`` (kW with every port
-    in use), ``battery_kwh`` (in all slots; 0: no swap cabinet), ``availability``. Rows are sorted
-    by site and charger group, fastest port first. An `InputError` lists every station whose
-    chargers cannot be read or are not in the catalogue.
+    Columns: ``site_id``, ``charger_group``, ``charger``, ``ports``, ``port_kw`` (kW of a port
+    when all are in use), ``battery_kwh`` (in all slots; 0: no swap cabinet), ``availability``. Rows
+    are sorted by site and charger group, fastest port first. An `InputError` lists every station
+    whose chargers cannot be read or are not in the catalogue.
     """
     types = chargers.set_index(chargers["charger_id"].astype(str)).to_dict("index")
     standing = offers[offers["existing"].astype(bool)].set_index("site_id")["ports"]

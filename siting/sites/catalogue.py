@@ -1,6 +1,6 @@
 """Tables of station figures: chargers, connections, fees, bays, compatible vehicles.
 
-The `path` argument names a user's table with the same columns, which replaces the packaged one.
+The `path` argument names a user's table with the same columns, which replaces the packaged table.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
 def at_exchange_rate(chargers: pd.DataFrame, pkr_per_usd: float | None) -> pd.DataFrame:
     """Return the catalogue with imported parts priced at a different exchange rate (PKR).
 
-    `chargers`: from `charger_catalogue`, at the packaged rate; `pkr_per_usd`: the new rate, or None
-    to keep the packaged rate.
+    `chargers` is the result of `charger_catalogue`, at the packaged rate. `pkr_per_usd` is the new
+    rate, or None to keep the packaged rate.
 
     >>> dear = at_exchange_rate(charger_catalogue(), 350.0).set_index("charger_id")
     >>> round(float(dear.loc["dc_60", "capex_pkr"]))  # 3.5 m x (1 + 0.7 x (350 / 280 - 1))
@@ -138,10 +138,10 @@ def charging_limits() -> pd.DataFrame:
 def time_utilisation(own: Mapping[str, float] | None = None) -> dict[str, float]:
     """Return the maximum share of the day for which ports may be in use, by charger group.
 
-    A port is in use while it draws power; shares are above 0 and at most 1. `own`: shares that
-    replace the packaged ones. Ranges, sources and confidence marks are in
-    ``siting.reference.table("time_utilisation")``. Raises `InputError` listing every group of `own`
-    that is not a charger group.
+    A port is in use while it draws power. Shares are above 0 and at most 1. `own` has shares that
+    replace the packaged shares. Ranges, sources and confidence marks are in
+    ``siting.reference.table("time_utilisation")``. An `InputError` lists every name in `own` that
+    is not a charger group.
 
     >>> time_utilisation({"dc": 0.2})["dc"], time_utilisation()["lev"]
     (0.2, 0.3)
@@ -157,7 +157,7 @@ def bay_figures() -> pd.DataFrame:
     """Return the car bays that each charger group needs per port or charger.
 
     Columns: ``charger_group``, ``per`` (port or charger), ``bays``, ``low``, ``high``, ``source``,
-    ``confidence``; a group without a row needs one bay per port.
+    ``confidence``. A group without a row needs one bay per port.
 
     >>> bay_figures().set_index("charger_group")["bays"]["lev"].item()  # four sockets a car bay
     0.25

@@ -18,7 +18,7 @@ _PORTS = {"lev": "socket", "lev_dc": "12 kW point", "ac": "AC port", "dc": "DC p
 
 
 def ports_in_words(ports: Mapping[str, int]) -> str:
-    """Return numbers of ports by charger group in words.
+    """Return a text that states the number of ports of each charger group.
 
     >>> ports_in_words({"lev": 1424, "dc": 1})
     '1,424 sockets, 1 DC port'
@@ -63,7 +63,7 @@ def readable_counts(text: str) -> tuple[dict[str, int], float | None]:
 
 
 def added_up(texts: Iterable[str]) -> str:
-    """Add up the chargers of several stations; strings that cannot be parsed are joined.
+    """Return the sum of the chargers of several stations; unreadable strings are only joined.
 
     >>> added_up(["2 x dc_60 + 8 x lev_3", "4 x lev_3"])
     '2 x dc_60 + 12 x lev_3'

@@ -1,4 +1,4 @@
-"""The site-independent cost, load and capacity of a set of chargers."""
+"""The cost, load and capacity of a set of chargers, before the figures of a site are added."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Rules:
         return faults
 
     def group_kwh_day(self, types: pd.DataFrame, number: np.ndarray) -> float:
-        """Return the capacity of one group's chargers (kWh/day) with power all day."""
+        """Return the capacity of one group's chargers (kWh/day) if they have power all day."""
         swaps = bool((types["battery_kwh"].fillna(0.0) > 0).any())
         needed = swaps or self.service.rule == "waiting"
         mix = self.mix(str(types["charger_group"].iloc[0])) if needed else None
@@ -109,8 +109,8 @@ class OfferFigures(TypedDict, total=False):
     utilisation: float  # share of full output that is sold (default 0.15); overridden by `service`
     service: ServiceStandard | None
     availability: float  # share of the time with power, above 0 and at most 1 (default 1)
-    # Distance to the nearest 11 kV point, km. By default, the grid table's motorway distance for
-    # sites of kind services, rest_area or motorway, and its city distance for others.
+    # Distance to the nearest 11 kV point, km. The default is the grid table's motorway distance for
+    # sites of kind services, rest_area or motorway, and its city distance for other sites.
     line_km: float | None
     # Spare grid power, kW. The default of 800 is assumed for an 11 kV feeder (range 200 to 2,000).
     headroom_kw: float
@@ -148,9 +148,9 @@ def rules_of(given: OfferFigures) -> Rules:
 
 
 def bare_configurations(configurations: Configurations, rules: Rules) -> pd.DataFrame:
-    """Return the configurations with their site-independent costs, load and capacity.
+    """Return the configurations with the costs, load and capacity that are the same at all sites.
 
-    Raises `InputError` listing every vehicle class that lacks required session figures.
+    An `InputError` lists every vehicle class that lacks required session figures.
     """
     chosen = {name: dict(numbers) for name, numbers in configurations.items()}
     count = pd.DataFrame.from_dict(chosen, orient="index").fillna(0).astype(float)

@@ -50,28 +50,28 @@ class SiteCosts:
     land_bay_month_pkr: float  # lease of a bay in PKR a month
     land_bay_upfront_pkr: float  # price of a bay paid at the start, in PKR
     om_share: float  # yearly operation and maintenance as a share of the chargers' cost, 0 to 1
-    # Bays of a site if neither its layer nor its kind gives a number; ``inf``: no limit.
+    # Bays of a site if neither its layer nor its kind gives a number; ``inf`` means no limit.
     site_bays: float
-    line_detour: float  # length of an 11 kV line / straight distance, at least 1
+    line_detour: float  # length of an 11 kV line divided by the straight distance, at least 1
     # Contingency, design and yearly insurance: shares of the cost of works, 0 to 1.
     contingency_share: float = 0.0
     design_share: float = 0.0
     insurance_share: float = 0.0
     deposit_pkr_kw: float = 0.0  # security deposit to the distribution company, PKR per kW of load
-    # Share of the busiest hour in which every port in use gets power; 1: even if all are in use.
+    # Share of the busiest hour in which the load covers all ports in use; 1 covers every port.
     busy_share: float = 1.0
-    # Batteries on the road (kWh) per kWh/day that swap cabinets can sell.
+    # Batteries on the road (kWh) for each kWh/day that swap cabinets can sell.
     road_battery_2w: float = 0.0
     road_battery_3w: float = 0.0
-    preset: str = "central"  # selects values from figures' ranges (`siting.reference.PRESETS`)
-    land: Literal["lease", "upfront"] = "lease"  # running cost, or price paid at the start
+    preset: str = "central"  # selects a value from each range (`siting.reference.PRESETS`)
+    land: Literal["lease", "upfront"] = "lease"  # land is leased, or paid for at the start
     # Whether NEECA's parking rule sets a minimum or a maximum of charging points; published reports
-    # allow both.
+    # allow both readings.
     neeca_points: Literal["none", "minimum", "maximum"] = "none"
-    bays_by_kind: Mapping[str, float] = field(default_factory=dict)  # if a layer has no bays
+    bays_by_kind: Mapping[str, float] = field(default_factory=dict)  # used if a layer has no bays
 
     def road_battery(self, group: str) -> float:
-        """Return the batteries on the road (kWh) per kWh/day that a charger group can sell."""
+        """Return the batteries on the road (kWh) for each kWh/day that a charger group can sell."""
         return float(getattr(self, f"road_battery_{group.removeprefix('swap_')}", 0.0))
 
     def __post_init__(self) -> None:
@@ -96,7 +96,7 @@ class SiteCosts:
         refuse(faults + naming("site costs, bays_by_kind", "not at least 0 bays", odd))
 
 
-# For each number in `SiteCosts`, the works.csv item with its value.
+# For each number in `SiteCosts`, the item of works.csv that has its value.
 WORKS = {
     number.name: number.name.replace("_pkr", "")
     for number in fields(SiteCosts)
@@ -107,9 +107,9 @@ WORKS = {
 def site_costs(**overrides: Any) -> SiteCosts:
     """Return the packaged costs of a site (PKR), with the user's overrides applied.
 
-    `**overrides`: fields of `SiteCosts`. `site_bays` also replaces the packaged bays by kind of
-    place. `preset` selects the values of figures that are not overridden. Raises `InputError` with
-    every unknown field and invalid figure.
+    `**overrides` are fields of `SiteCosts`. Overriding `site_bays` also removes the packaged bays
+    by kind of place. `preset` selects the values of figures that are not overridden. Raises
+    `InputError` with every unknown field and invalid figure.
 
     >>> site_costs(land="upfront").civil_bay_pkr
     150000.0
@@ -129,7 +129,7 @@ class Hurdle:
     """The hurdle for a subsidised station: NPV 0 at lower sales or a higher return."""
 
     sales_share: float = 1.0  # break-even at this share of planned sales, above 0 and at most 1
-    real_return: float | None = None  # minimum per year, 0 to 1; by default, the discount rate
+    real_return: float | None = None  # minimum yearly return, 0 to 1; by default, the discount rate
 
     def __post_init__(self) -> None:
         """Raise `InputError` with every invalid share."""
@@ -142,7 +142,7 @@ class Hurdle:
 
 @dataclass(frozen=True)
 class Subsidy:
-    """The rule for the public share of one station's cost, with its shares and limits.
+    """The rule that sets how much public money one station gets, with its shares and limits.
 
     The defaults are assumptions, because Pakistan has published no rule for subsidising a station.
     India's PM E-DRIVE pays 0.8 of the cost of grid works (including civil works) and 0 to 0.7 of
@@ -164,8 +164,8 @@ class Subsidy:
     # to `gap_cap_share` of the cost. The gap depends on sales (`siting.economics`), so an offer's
     # ``subsidy_pkr`` is the maximum payment.
     rule: Literal["need", "share", "flat", "gap"] = "share"
-    flat_pkr: float = 0.0  # rule ``flat``: PKR per station
-    gap_cap_share: float = 0.5  # the ``gap`` rule: maximum share of the cost, 0 to 1
+    flat_pkr: float = 0.0  # payment under ``flat``, PKR per station
+    gap_cap_share: float = 0.5  # maximum share of the cost under ``gap``, 0 to 1
     hurdle: Hurdle = Hurdle()  # under ``need`` and ``gap``; by default, NPV 0 at planned sales
 
     @property
@@ -199,7 +199,7 @@ class Subsidy:
 def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
     """Return the subsidy of each offer in PKR, or its maximum under ``need`` and ``gap``.
 
-    `costs`: ``cost_pkr`` and the components `COST_PARTS` (civil works and land may be absent).
+    `costs` has ``cost_pkr`` and the components `COST_PARTS` (civil works and land may be absent).
 
     >>> parts = pd.DataFrame({"charger_cost_pkr": [8e6], "grid_cost_pkr": [2e6],
     ...     "fee_cost_pkr": [5e4], "cost_pkr": [10_050_000.0]})
@@ -245,8 +245,8 @@ def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) ->
 def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
     """Return, for each power (kW), the smallest grid connection that carries it, and its price.
 
-    A connection without a transformer of its own uses part of an existing one. The price includes
-    an amount per kW if the table has a ``connection_kw`` row with the same ``max_kw``. Columns:
+    A connection without its own transformer uses part of an existing one. The price includes an
+    amount per kW if the table has a ``connection_kw`` row with the same ``max_kw``. Columns:
     ``grid_item``, ``connection_cost_pkr``, ``needs_line`` (true with a transformer of its own) and
     ``reason`` (why no connection suffices, or blank).
     """
@@ -286,16 +286,16 @@ def bays_needed(number: Floats, types: pd.DataFrame, bays: pd.DataFrame) -> Floa
     per_unit = groups.map(bay_rules["bays"].astype(float)).fillna(1.0).to_numpy(dtype=float)
     per_port = (groups.map(bay_rules["per"]) != "charger").to_numpy()
     units = np.where(per_port, types["ports"].to_numpy(dtype=float), 1.0)
-    # The tolerance for rounding makes 3 x 1/3 of a bay one bay.
+    # The tolerance allows for rounding, so that 3 x 1/3 of a bay is one bay.
     return np.asarray(np.ceil(number @ (per_unit * units) - 1e-9))
 
 
 def points_required(site_bays: Floats, rule: pd.DataFrame) -> Floats:
-    """Return the charging points that NEECA's rule sets for numbers of bays; 0 for NaN."""
+    """Return how many charging points NEECA's rule sets for each number of bays (0 for NaN)."""
     at = _step(rule["max_bays"].to_numpy(dtype=float), site_bays)
     return np.where(np.isfinite(site_bays), rule["points"].to_numpy(dtype=float)[at], 0.0)
 
 
 def _step(limits: Floats, values: Floats) -> npt.NDArray[np.intp]:
-    """Return the position of the smallest limit that is not below each value, or of the last."""
+    """Return, for each value, the position of the smallest limit not below it, or of the last."""
     return np.minimum(np.searchsorted(limits, values, side="left"), len(limits) - 1)

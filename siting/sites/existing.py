@@ -14,10 +14,10 @@ from siting.files import read_layer, rows_fault, texts_of
 # Power (kW) of the most common charger in the open records of early 2026 (Open Charge Map).
 ASSUMED_POWER_KW = 60.0
 
-# For two of our columns: the matching column of Open Charge Map, its codes for yes, and the value
-# if the file has neither column. The codes' meanings are not verified: 10 available, 20 in use, 30
-# out of order for now, 50 operational, 75 partly operational; usage 2 private for staff and
-# visitors, 6 private.
+# For two of our columns, the matching column of Open Charge Map, its codes that mean yes, and the
+# value if the file has neither column. The meanings of the codes have not been verified: status 10
+# available, 20 in use, 30 out of order for now, 50 operational, 75 partly operational; usage 2
+# private for staff and visitors, 6 private.
 OCM_ANSWERS = {
     "operational": ("status_type_id", (10, 20, 30, 50, 75), True),
     "private": ("usage_type_id", (2, 6), False),
@@ -30,16 +30,16 @@ NO = ("false", "no", "0", "0.0", "n")
 def existing_stations(path: Path) -> gpd.GeoDataFrame:
     """Return the stations in a file as points in lon/lat (EPSG:4326), with their power (kW).
 
-    `path`: a CSV or layer with ``power_kw`` (kW; several values separated by ``;``). Optional
+    `path` is a CSV or layer with ``power_kw`` (kW; several values separated by ``;``). Optional
     columns: ``name``, ``ports``, ``operational``, ``private`` (yes or no), and Open Charge Map's
     ``title``, ``status_type_id``, ``usage_type_id`` and ``flag``.
 
     Columns: ``name``, ``kind``, ``existing``, ``existing_power_kw`` (of the largest charger; 0 if
     not existing), ``existing_ports`` (if the file has ports), ``operational``, ``private``,
     ``source``, ``geometry``. A station counts as existing if it is in service and open to all.
-    Others become places of the kind "existing (not operating)" or "existing (private)". A missing
-    power is assumed to be 60 kW; ``source`` states this and the row's ``flag``, if any. Raises
-    `InputError` listing every error: a file that cannot be read, missing columns or geometry,
+    Others become places of kind "existing (not operating)" or "existing (private)". A missing
+    power is assumed to be 60 kW; ``source`` states this and the row's ``flag``, if any. An
+    `InputError` lists every error: a file that cannot be read, missing columns or geometry,
     invalid powers or ports, values other than yes and no, repeated ids.
     """
     layer = read_layer(path)
@@ -88,7 +88,7 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
 
 
 def _largest(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return each row's largest number (NaN if blank), and whether the row has an invalid one."""
+    """Return each row's largest number (NaN if blank), and whether any of its numbers is bad."""
     text = column.astype("str").where(column.notna(), "")
     parts = text.str.split(";").explode().str.strip()
     numbers = pd.to_numeric(parts.where(parts != ""), errors="coerce")

@@ -3,7 +3,7 @@
 Chargers fit a site if a grid connection and the headroom (or a bought upgrade) carry their load,
 the bays suffice, and NEECA's parking rule allows their number of points. A site is paired with all
 configurations that the user named, and with all sizes that fit. If no size fits, the site is paired
-with the smallest.
+with the smallest size.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Fitting:
     """The rules that decide whether chargers fit a site."""
 
     grid: pd.DataFrame
-    parking: pd.DataFrame  # NEECA's parking rule: charging points by bays
+    parking: pd.DataFrame  # NEECA's parking rule: charging points by number of bays
     points_rule: str = "none"
     upgrade: bool = False  # whether more power than the headroom can be bought
     least_ports: int = 0  # minimum number of ports of a size
@@ -40,7 +40,7 @@ class Fitting:
         return points_required(known.to_numpy(dtype=float), self.parking)
 
     def wrong_points(self, points: Any, asked: Any) -> tuple[Any, Any]:
-        """Return masks of the rows with too few points, and of those with too many."""
+        """Return a mask of the rows with too few points, and a mask of the rows with too many."""
         few = (points < asked) & (self.points_rule == "minimum")
         # Below its first step, the rule allows any number of points.
         return few, (points > asked) & (asked > 0) & (self.points_rule == "maximum")
@@ -52,7 +52,7 @@ def pairs(
     """Return the pairs that become offers, as site rows and choice rows, and whether a size fits.
 
     Pairs are sorted by site, then by choice. `sites` are new sites, or existing stations with their
-    ``ports``, ``points`` and ``bays_needed``; `sized` marks the choices that are sizes.
+    ``ports``, ``points`` and ``bays_needed``. `sized` marks the choices that are sizes.
     """
     fits = _fits(sites, choices, rules) & sized
     some = fits.any(axis=1)
@@ -85,7 +85,7 @@ def _fits(sites: pd.DataFrame, choices: pd.DataFrame, rules: Fitting) -> Flags:
 
 
 def _smallest(choices: pd.DataFrame, sized: Flags, least_ports: int) -> int:
-    """Return the row of the smallest size with enough ports: least bays, then load, then price."""
+    """Return the row of the smallest size with enough ports, by bays, then load, then price."""
     large = sized & (choices["ports"].to_numpy() >= least_ports)
     rows = np.flatnonzero(large if large.any() else sized)
     order = choices.iloc[rows][["charger_cost_pkr", "load_kw", "bays_needed"]]
@@ -93,7 +93,7 @@ def _smallest(choices: pd.DataFrame, sized: Flags, least_ports: int) -> int:
 
 
 def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules: Fitting) -> None:
-    """Raise `InputError` because no size fits any site, with the needs of the smallest size."""
+    """Raise an `InputError` with the needs of the smallest size, because no size fits any site."""
     least = rules.least_ports
     most = int(choices["ports"].to_numpy()[sized].max())
     if least > most and "ports" not in sites.columns:

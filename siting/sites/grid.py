@@ -20,10 +20,11 @@ def nearest_line_km(
 ) -> gpd.GeoDataFrame:
     """Return the candidates with ``line_km``, the length of a line to the nearest 11 kV point.
 
-    `candidates`: sites in projected coordinates in metres (existing values of ``line_km`` are
-    kept); `network`: 11 kV lines, or substations as points or areas, in any coordinate system;
-    `detour`: length along streets divided by the straight distance, at least 1. Raises `InputError`
-    listing all missing shapes, missing or geographic coordinate systems, and a detour below 1.
+    `candidates` are sites in projected coordinates in metres (existing values of ``line_km`` are
+    kept). `network` has 11 kV lines, or substations as points or areas, in any coordinate system.
+    `detour` is the length along streets divided by the straight distance, at least 1. An
+    `InputError` lists missing shapes, missing or geographic coordinate systems, and a detour below
+    1.
 
     >>> site = gpd.GeoDataFrame(
     ...     {"site_id": ["s1"]}, geometry=[shapely.Point(0, 400)], crs=32643
@@ -47,13 +48,13 @@ def assign_feeders(
 ) -> gpd.GeoDataFrame:
     """Return the candidates with the nearest feeder and its spare power, ``headroom_kw`` (kW).
 
-    `candidates`: sites in projected coordinates in metres (existing values of ``headroom_kw`` are
-    kept); `feeders`: ``feeder_id``, ``headroom_kw`` (kW) and lines, areas or points, in any
-    coordinate system; `within_m`: maximum distance (m) of a site from its feeder.
+    `candidates` are sites in projected coordinates in metres (existing values of ``headroom_kw``
+    are kept). `feeders` has ``feeder_id``, ``headroom_kw`` (kW) and lines, areas or points, in any
+    coordinate system. `within_m` is the maximum distance (m) of a site from its feeder.
 
     Columns added: ``feeder_id`` (blank: none), ``headroom_kw`` (blank: not known) and ``feeder_m``
-    (distance to the feeder, m). If several are equally near, the one whose id sorts first is used.
-    Raises `InputError` listing every error: missing columns, repeated or blank ids, headroom that
+    (distance to the feeder, m). Of several equally near feeders, the one whose id sorts first is
+    used. An `InputError` lists every error: missing columns, repeated or blank ids, headroom that
     is not a number of at least 0, a missing or geographic coordinate system.
 
     >>> site = gpd.GeoDataFrame(

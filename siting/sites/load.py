@@ -1,4 +1,4 @@
-"""The load that a group of chargers puts on the grid, which is at most their rating.
+"""The load on the grid from a group of chargers, which is at most the chargers' rating.
 
 Formulation
 -----------
@@ -6,16 +6,16 @@ A charger of K kW with p ports draws at most its rating, and at most the power i
 
     draw = min(K, p v)      kW; v is the power of the fastest vehicle that fits (`charging_limits`)
 
-The draw is K if any class has no limit at the group, as for DC, where the mean power of a session
-does not show its peak. Many ports are rarely all in use. Let a (erlangs) be the load at which the
-group sells all the energy that the service standard allows. In the busiest hour, the M/M/k queue
-then has
+If any class has no limit at the group, the draw is K. This is the case for DC, where the mean power
+of a session does not show its peak. If a group has many ports, they are rarely all in use. Let a
+(erlangs) be the load at which the group sells all the energy that the service standard allows. In
+the busiest hour, the M/M/k queue then has
 
     P(N = n) ~ a^n / n!  for n < k,      P(all k taken) ~ a^k / k! x k / (k - a)
 
 Let m be the smallest number of ports that suffices during the share `busy_share` of that hour. The
-group's load is m / k times the sum of its chargers' draws. All ports count for swap cabinets, and
-under the ``rated_share`` rule, which has no sessions.
+group's load is m / k times the sum of its chargers' draws. For swap cabinets, and under the
+``rated_share`` rule, which has no sessions, m is k.
 
 Source: R. B. Cooper, Introduction to Queueing Theory, 2nd ed. (1981), section 3.5.
 """
@@ -31,7 +31,7 @@ from siting.sites.waiting import MINUTES
 
 
 def fastest_kw(group: str, compatibility: pd.DataFrame, limits: pd.DataFrame) -> float:
-    """Return the largest draw of one vehicle at a charger group (kW); inf without a limit.
+    """Return the largest draw of one vehicle at a charger group (kW), or inf without a limit.
 
     >>> from siting.sites.catalogue import charging_limits, compatibility
     >>> [fastest_kw(group, compatibility(), charging_limits()) for group in ("lev", "ac", "dc")]
@@ -49,7 +49,7 @@ def draw_kw(types: pd.DataFrame, fastest: float) -> np.ndarray:
 
 
 def ports_taken(ports: int, erlangs: float, share: float) -> int:
-    """Return the fewest ports that suffice for a share of the time, at a load (erlangs).
+    """Return the number of ports that suffices for a share of the time at a load (erlangs).
 
     >>> ports_taken(2, 1.0, 0.99), ports_taken(48, 20.0, 0.99), ports_taken(48, 20.0, 1.0)
     (2, 31, 48)
@@ -73,10 +73,10 @@ def group_load_kw(
 ) -> float:
     """Return the load of the chargers of one group at one station (kW).
 
-    `types`, `number`: rows of the charger catalogue, all of one group, and the number of each;
-    `fastest`: from `fastest_kw`; `mix`: the mean session (None: all ports count); `served_kwh_day`:
-    energy that the group can serve in a day with power all day; `busy_share`: share of the busiest
-    hour for which the load covers the ports in use.
+    `types` are rows of the charger catalogue, all of one group, and `number` has the number of
+    each. `fastest` is the result of `fastest_kw`. `mix` is the mean session (None: all ports
+    count). `served_kwh_day` is the energy that the group can serve with power all day. `busy_share`
+    is the share of the busiest hour in which the load covers all ports in use.
     """
     full = float(number @ draw_kw(types, fastest))
     ports = types["ports"].to_numpy(dtype=float)

@@ -17,11 +17,11 @@ from siting.sites.places import OWN, OWN_ID
 
 log = logging.getLogger(__name__)
 
-# Optional fields of a place. A site takes a missing field from the first joined place that has it.
+# Optional fields of a place. A site without a field takes it from the first joined place with one.
 FIGURES = ("headroom_kw", "line_km", "bays", "availability", "existing_ports")
 
 REQUIRED = ("name", "kind", "source", "geometry")
-ROUND_TO = 1  # 0.1 m; the last digits of a projection must not affect the order
+ROUND_TO = 1  # decimals (0.1 m); the last digits of a projection must not affect the order
 OUTSIDE = "outside the area of the roads"
 EXCLUDED = "no station may be built in "
 
@@ -35,10 +35,10 @@ def merge_candidates(
 ) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Return the candidate sites of all layers, and the dropped places.
 
-    Existing stations come first, then all other places; both are taken layer by layer. In each
-    layer, named places come first, then south before north, then west before east. Each place joins
-    the nearest earlier site within `merge_within_m`, or becomes a site. Existing stations join each
-    other only if they are from different layers.
+    Existing stations come first, then all other places; both are taken layer by layer. In a layer,
+    places with names come before places without names, both from south to north, then from west to
+    east. Each place joins the nearest earlier site within `merge_within_m`, or becomes a site.
+    Existing stations join each other only if they are from different layers.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def merge_candidates(
     max_snap_m
         Places more than this distance (m) from the nearest road are not candidates.
     excluded
-        Areas with a ``name``: places inside are not candidates, except existing stations.
+        Areas with a ``name``. Places inside them are not candidates, except existing stations.
 
     Returns
     -------
@@ -154,7 +154,7 @@ def _stack(
 def _area(network: Network, max_snap_m: float) -> shapely.Polygon:
     """Return the rectangle around the roads, extended by the snapping distance."""
     west, south, east, north = network.nodes.total_bounds
-    wider = max(max_snap_m, 1.0) if np.isfinite(max_snap_m) else 1.0  # 1 m for rounding
+    wider = max(max_snap_m, 1.0) if np.isfinite(max_snap_m) else 1.0  # 1 m allows for rounding
     area: shapely.Polygon = shapely.box(west - wider, south - wider, east + wider, north + wider)
     return area
 
@@ -183,7 +183,7 @@ def _in_order(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def _unfit(places: gpd.GeoDataFrame, excluded: gpd.GeoDataFrame | None) -> pd.Series[str]:
-    """Return why each place is unfit, apart from its distance to roads; missing if it is fit."""
+    """Return the reason, other than distance to a road, why each place is unfit, or a blank."""
     none = pd.Series(None, index=places.index, dtype="str")
     reason: pd.Series[str] = places["unfit"] if "unfit" in places.columns else none
     if excluded is None or excluded.empty:

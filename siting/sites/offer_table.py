@@ -56,12 +56,12 @@ def make_offers(
         ``availability`` (share of the time with power) and ``existing_ports``. ``feeder_id`` is
         copied.
     configurations
-        The number of chargers of each type, by name of the configuration. Every configuration is
+        The number of chargers of each type in each named configuration. Every configuration is
         offered at every site, with a reason if it does not fit. Required if there are no sizes.
     sizes
         The allowed numbers of chargers at a site, by charger type. `with_sizes` combines them, with
-        at most one type per charger group. A site is offered only the sizes that fit or, if none
-        fits, the smallest, with the reason.
+        at most one type per charger group. A site has offers only for sizes that fit or, if none
+        fits, for the smallest size, with the reason.
     least_ports
         Minimum number of ports of a size.
     existing_policy
@@ -69,8 +69,8 @@ def make_offers(
         has an offer ``existing+<configuration>`` for each configuration, at the cost of the added
         chargers. ``ignore``: the site is treated as empty.
     upgrade
-        Whether a configuration that exceeds the headroom is offered as ``<configuration>+upgrade``,
-        at the price of a stronger feeder. Otherwise it is ruled out.
+        If true, a configuration that exceeds the headroom becomes ``<configuration>+upgrade``, at
+        the price of a stronger feeder. Otherwise, such a configuration is ruled out.
     **given
         Figures of `siting.sites.configurations.OfferFigures`, by name. ``chargers``, ``grid``,
         ``fees`` and ``compatibility`` are required; ``siting.sites`` has the package's tables under

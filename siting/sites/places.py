@@ -64,8 +64,8 @@ class NoPlaceError(InputError):
 def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     """Return the places in a file that have certain OSM tags, as points in lon/lat (EPSG:4326).
 
-    `path`: OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``), or any layer with OSM keys as columns;
-    `tags`: the accepted values of each OSM key. For example, ``{"amenity": ["fuel", "parking"],
+    `path` is OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``), or any layer with OSM keys as columns.
+    `tags` has the accepted values of each OSM key. For example, ``{"amenity": ["fuel", "parking"],
     "shop": True}`` selects fuel stations, car parks and every shop. The kind of a place comes from
     the first key that matches.
 
@@ -82,9 +82,9 @@ def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
 def candidates_from_features(features: gpd.GeoDataFrame, tags: Tags) -> gpd.GeoDataFrame:
     """Return the OSM features that have certain tags, as points in lon/lat (EPSG:4326).
 
-    `features`: features with OSM keys as columns, as returned by `siting.roads.download_features`
-    or OSMnx; `tags`: as in `candidates_from_pois`. Result: as `candidates_from_pois`. Raises
-    `InputError` if no tags are given, no place has one of the tags, or geometry is missing.
+    `features` have OSM keys as columns, as `siting.roads.download_features` or OSMnx returns them.
+    `tags` and the result are as in `candidates_from_pois`. Raises `InputError` if no tags are
+    given, no place has one of the tags, or geometry is missing.
 
     >>> fuel = gpd.GeoDataFrame(
     ...     {"amenity": ["fuel", "bank"]}, geometry=gpd.points_from_xy([73, 73], [33, 34]), crs=4326
@@ -105,14 +105,14 @@ def candidates_from_layer(
 ) -> gpd.GeoDataFrame:
     """Return the places of a user's layer, as points in lon/lat (EPSG:4326).
 
-    `path`: a layer file, or a CSV with ``lon`` and ``lat``; `name_column`: the column of names, by
-    default ``name``; `kind`: the kind of each place without a value in `kind_column`; `id_column`:
-    the column of the user's ids, by default ``site_id`` or ``id``.
+    `path` is a layer file, or a CSV with ``lon`` and ``lat``. `name_column` is the column of names
+    (default: ``name``), and `id_column` the column of the user's ids (default: ``site_id`` or
+    ``id``). `kind` is the kind of each place without a value in `kind_column`.
 
     Columns: ``name``, ``kind``, ``source``, ``geometry``; if the layer has them, ``headroom_kw``
     (kW), ``line_km`` (km of 11 kV line), ``bays`` and ``availability`` (share of the time with
-    power); ``user_id`` (the user's ids as strings); all other columns, prefixed ``user_``. Raises
-    `InputError` listing every error: a file that cannot be read, missing columns, repeated ids,
+    power); ``user_id`` (the user's ids as strings); all other columns, prefixed ``user_``. An
+    `InputError` lists every error: a file that cannot be read, missing columns, repeated ids,
     invalid site figures.
     """
     layer = read_layer(path)
@@ -169,8 +169,9 @@ def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd
 def read_destinations(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     """Return the places of a file with their OSM keys as columns, in lon/lat (EPSG:4326).
 
-    `path`, `tags`: as in `candidates_from_pois`; a layer is read in full, whatever the tags. Raises
-    `InputError` if the file cannot be read, or an OSM file has no place with one of the tags.
+    `path` and `tags` are as in `candidates_from_pois`. A layer is read in full, whatever the tags.
+    Raises `InputError` if the file cannot be read, or an OSM file has no place with one of the
+    tags.
     """
     if not path.name.lower().endswith(OSM_XML):
         return read_layer(path, unique_ids=False)
@@ -251,12 +252,12 @@ def _present(layer: gpd.GeoDataFrame, tags: Tags) -> str:
 def candidates_from_parcels(
     path: Path, network: Network, *, min_area_m2: float, kind: str = "parcel", **columns: str | None
 ) -> gpd.GeoDataFrame:
-    """Return each parcel of a layer as its point nearest to a road, in lon/lat.
+    """Return, for each parcel of a layer, the parcel's point nearest to a road, in lon/lat.
 
-    `path`: a layer file with one polygon per parcel; `min_area_m2`: minimum area of a parcel (m2);
-    `kind`, `columns`, results and errors: as for `siting.sites.candidates_from_layer`. In addition,
-    the column ``unfit`` has the reason why a parcel is too small (missing otherwise), and a row
-    that is not a polygon is an error.
+    `path` is a layer file with one polygon per parcel, and `min_area_m2` the minimum area of a
+    parcel (m2). `kind`, `columns`, the result and the errors are as in
+    `siting.sites.candidates_from_layer`. The added column ``unfit`` says why a parcel is too small
+    (missing otherwise). A row that is not a polygon is also an error.
     """
     layer = _read_areas(path)
     places = candidates_from_layer(path, kind=kind, **columns)
@@ -278,7 +279,7 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
     In each square, the corner on the best class of road is chosen. Ties go to the corner with the
     most streets, then to the corner nearest to the square's centre.
 
-    `spacing_m`: side of the squares (m), which start at multiples of this length. Columns: ``name``
+    `spacing_m` is the side of the squares (m), which start at its multiples. Columns: ``name``
     (of the best street at the corner), ``kind`` ("street"), ``source``, ``geometry``. Rows are
     sorted from south to north, then from west to east. Raises `InputError` if the spacing is not
     above 0.
@@ -318,7 +319,7 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
 def excluded_areas(layers: Iterable[tuple[Path, str | None]]) -> gpd.GeoDataFrame:
     """Return the areas in which no station may be built: ``name`` and polygons in lon/lat.
 
-    `layers`: the file of each layer of polygons, and its column of names (default: ``name``).
+    `layers` has the file of each layer of polygons, and its column of names (default: ``name``).
     Raises `InputError` with every error in every layer.
     """
     faults: list[Fault] = []

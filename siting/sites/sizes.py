@@ -29,13 +29,13 @@ MOST_SIZES = 20_000
 def with_sizes(
     bundles: Configurations, sizes: Sizes, chargers: pd.DataFrame
 ) -> dict[str, dict[str, int]]:
-    """Return all configurations: those named by the user, then sizes named by their numbers.
+    """Return the user's configurations, followed by the sizes, which are named by their numbers.
 
-    `bundles`: the user's configurations, each with the number of chargers of each type; `sizes`:
-    the allowed numbers, by charger type; `chargers`: from `charger_catalogue`. A size with the same
-    chargers as a named configuration is left out. Raises `InputError` with every unknown type,
-    every invalid number and every configuration that has the name of a size, or if there are more
-    than `MOST_SIZES` sizes.
+    `bundles` are the user's configurations, each with the number of chargers of each type. `sizes`
+    has the allowed numbers by charger type. `chargers` is the result of `charger_catalogue`. A size
+    with the same chargers as a configuration of the user is left out. Raises `InputError` with
+    every unknown type, every invalid number and every configuration that has the name of a size, or
+    if there are more than `MOST_SIZES` sizes.
 
     >>> from siting.sites.catalogue import charger_catalogue
     >>> list(with_sizes({}, {"dc_60": [1], "lev_3": [4, 8]}, charger_catalogue()))
@@ -65,7 +65,7 @@ def _stations(sizes: Sizes, chargers: pd.DataFrame) -> list[dict[str, int]]:
 
 
 def _by_group(sizes: Sizes, chargers: pd.DataFrame) -> list[list[dict[str, int]]]:
-    """Return every type with every allowed number, by charger group, in catalogue order."""
+    """Return, for each charger group, every type with every allowed number, in catalogue order."""
     groups: dict[str, list[dict[str, int]]] = {}
     for charger, group in chargers[["charger_id", "charger_group"]].astype(str).to_numpy().tolist():
         choices = [{charger: int(n)} for n in sorted(sizes.get(charger, ()))]
@@ -101,11 +101,12 @@ def shown_offers(
 
     At a site with a new station, the built size and its neighbours are shown. Neighbours differ by
     one step of one charger type (to the next allowed number, or from none to the smallest). At all
-    other sites, sizes with a single charger type are shown. For each reason at each site, one size
-    ruled out for that reason is also shown.
+    other sites, sizes with a single charger type are shown. Of the sizes that are ruled out at a
+    site for the same reason, one is also shown.
 
-    `offers`: as in `siting.tables.OFFERS`; `built`: ids of the plan's offers (several at a site
-    that is extended later); `bundles`: names of configurations whose offers are all shown.
+    `offers` has the columns of `siting.tables.OFFERS`. `built` has the ids of the plan's offers
+    (several at a site that is extended later). `bundles` are names of configurations whose offers
+    are all shown.
     """
     bare = offers["configuration"].astype(str).str.removeprefix(EXTENDED)
     bare = bare.str.removesuffix(UPGRADED)
@@ -155,9 +156,9 @@ def step_text(before: str, after: str) -> str:
 
 
 def _steps(counts: list[dict[str, int]], made: Flags) -> Floats:
-    """Return charger counts in steps (halves between steps), by station and charger type.
+    """Return charger counts as step numbers, by station and type; a half lies between two steps.
 
-    The steps of a type are its numbers in the stations that `made` marks as sizes.
+    The steps of a type are 0 and its numbers in the stations that `made` marks as sizes.
     """
     types = list(dict.fromkeys(charger for added in counts for charger in added))
     rows = [[added.get(charger, 0) for charger in types] for added in counts]

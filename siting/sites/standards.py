@@ -81,9 +81,9 @@ class ServiceStandard:
     wait_min: float = 10.0
     alpha: float = 0.1
     swap_depth: float = 0.8  # share of a battery that a swap delivers, at most 1; assumption
-    swap_taper: float = 1.15  # recharging time / time at full power, at least 1; assumption
-    # For ``waiting``: the maximum share of the day for which ports draw power, by charger group, as
-    # from `siting.sites.time_utilisation`. A group without a share is limited only by waits.
+    swap_taper: float = 1.15  # recharging time over the time at full power, at least 1; assumption
+    # For ``waiting``: the maximum share of the day for which ports draw power, by charger group
+    # (`siting.sites.time_utilisation`). A group without a share is limited only by waits.
     time_utilisation: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -114,7 +114,7 @@ class Mix:
     # Mean share of the day's sessions in the peak hour, weighted by the classes' sessions, as if
     # the peaks of all classes coincided.
     peak_hour_share: float
-    # By class: share of sessions, session_kwh, the vehicle's limit_kw.
+    # For each class: its share of sessions, its session_kwh, and the limit_kw of its vehicles.
     parts: tuple[tuple[float, float, float], ...]
 
     def minutes(self, port_kw: float) -> float:
@@ -132,11 +132,11 @@ def group_mix(
 ) -> Mix:
     """Return the mean session of the vehicles that use a charger group.
 
-    `compatibility`: the classes of each group; `sessions`: from `siting.demand.session_figures`;
-    `limits`: from `siting.sites.charging_limits` (both default to the packaged tables);
-    `energy_kwh_day`: public energy by class, used as weights (if missing or all 0, classes have
-    equal energy). Raises `InputError` if no class uses the group, a class has no session figures,
-    or an energy is negative.
+    `compatibility` has the classes of each group. `sessions` is as `siting.demand.session_figures`
+    returns it, and `limits` as `siting.sites.charging_limits` does (default: the packaged tables).
+    `energy_kwh_day` is the public charging energy by class, which weights the classes (if missing
+    or all 0, they weigh as if each took the same energy). Raises `InputError` if no class uses the
+    group, a class has no session figures, or an energy is negative.
 
     >>> from siting.sites.catalogue import compatibility
     >>> mix = group_mix("dc", compatibility(), energy_kwh_day={"car": 100.0})
@@ -217,7 +217,7 @@ def peak_kwh_per_h(
 
     Each array has one value per charger type: the number of `ports`, and the mean `minutes` and
     `kwh` of a session. At most the share `alpha` of drivers waits longer than `wait_min`. The
-    k fastest ports form one queue, and the others one queue per type, with the best k.
+    k fastest ports form one queue, the others form one queue per type, and k is the best choice.
 
     >>> alone = peak_kwh_per_h(np.array([2.0]), np.array([30.0]), np.array([25.0]), 10.0, 0.1)
     >>> more = peak_kwh_per_h(

@@ -10,15 +10,15 @@ from siting.sites.costs import bays_needed
 from siting.sites.fitting import Places, paired
 from siting.tables import capacity_columns
 
-# A station of up to 22 kW must be AC Type 2, as every DC charger in the catalogue is larger.
+# A station of up to 22 kW is taken to be AC Type 2, as every DC charger in the catalogue is larger.
 LARGEST_AC_KW = 22.0
 
 
 def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """Return one offer per existing station; its capacity (kWh/day) assumes power all day.
 
-    A station of up to 22 kW is AC; a larger station is DC. A blank ``existing_ports`` is replaced
-    by the ports of the charger of the same group that is nearest in power. Result: the columns of
+    A station of up to 22 kW is AC; a larger station is DC. If ``existing_ports`` is blank, the
+    station has as many ports as the charger in its group with the nearest power. Columns: all of
     `sites` (``existing_power_kw``, ``existing_ports`` …), ``configuration`` (existing),
     ``chargers``, ``vehicle_classes``, ``power_kw``, ``load_kw``, ``standing_kw``, ``ports``,
     ``points``, ``bays_needed``, ``reason``, ``standing_kwh_day``, ``capacity_<group>_kwh_day``.
@@ -65,7 +65,7 @@ def extended_offers(
     """Return existing stations extended by configurations, one row per pair.
 
     Power, ports, points, bays and capacity are sums over existing and added chargers. Costs and the
-    grid connection cover only the added chargers. `choices`: from
+    grid connection cover only the added chargers. `choices` is the result of
     `siting.sites.configurations.bare_configurations`.
     """
     shared = [c for c in standing.columns if c in choices.columns]

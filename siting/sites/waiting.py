@@ -48,9 +48,9 @@ _GOOD: Mapping[str, Callable[[Floats], npt.NDArray[np.bool_]]] = {
 def erlang_c(servers: Numbers, offered_load: Numbers) -> Floats:
     """Return the share of arrivals that must wait, 0 to 1; 1 if the load is at least `servers`.
 
-    `servers`: ports, whole numbers of at least 1; `offered_load`: arrivals an hour times mean
-    service time in hours (erlangs), at least 0; both are broadcast to one shape. Raises
-    `InputError` with every invalid number.
+    `servers` are numbers of ports, whole and at least 1. `offered_load` is the number of arrivals
+    an hour times the mean service time in hours (erlangs), at least 0. Both are broadcast to one
+    shape. Raises `InputError` with every invalid number.
 
     >>> float(erlang_c(1, 0.5))  # one server: the load itself
     0.5
@@ -65,9 +65,10 @@ def wait_probability(
 ) -> Floats:
     """Return P(wait > t), the share of drivers who wait longer than `wait_min`, 0 to 1.
 
-    `servers`: ports, at least 1; `arrivals_per_h`: drivers an hour, at least 0; `session_min`: mean
-    time at the port (minutes), above 0; `wait_min`: the wait (minutes), at least 0; all are
-    broadcast to one shape. Raises `InputError` with every invalid number.
+    `servers` is the number of ports, at least 1. `arrivals_per_h` is the number of drivers an hour,
+    at least 0. `session_min` is the mean time at the port (minutes), above 0. `wait_min` is the
+    wait (minutes), at least 0. All are broadcast to one shape. Raises `InputError` with every
+    invalid number.
 
     >>> round(float(wait_probability(2, 2.0, 30.0, 10.0)), 6)  # C(2, 1) e^(-1/3)
     0.238844
@@ -86,9 +87,8 @@ def largest_arrivals_per_h(
 ) -> Floats:
     """Return the largest arrival rate (drivers/h) at which P(wait > `wait_min`) is at most `alpha`.
 
-    `servers`: ports, at least 1; `session_min`: mean time at the port (minutes), above 0;
-    `wait_min`: the wait (minutes), at least 0; `alpha`: the share of drivers who may wait longer,
-    between 0 and 1. Raises `InputError` with every invalid number.
+    `servers`, `session_min` and `wait_min` are as in `wait_probability`. `alpha` is the share of
+    drivers who may wait longer, between 0 and 1. Raises `InputError` with every invalid number.
 
     >>> round(float(largest_arrivals_per_h(1, 30.0, 0.0, 0.1)), 6)  # M/M/1: C = rho = 0.1
     0.2

@@ -11,7 +11,7 @@ import shapely
 
 from siting.files import texts_of
 
-# Maximum distance (m) to the street, corner, nearby street, named place and part of the city.
+# Maximum distances (m) to the street, corner, nearby street, named place and part of the city.
 STREET_M, CORNER_M, NEAR_STREET_M, PLACE_M, PART_M = 150.0, 45.0, 800.0, 400.0, 1500.0
 MIDDLE_M = 250.0  # a site this near the point of a part of the city is in that part
 
@@ -24,12 +24,12 @@ def with_whereabouts(
 ) -> gpd.GeoDataFrame:
     """Return the sites, each with a name and a description of its location (``whereabouts``).
 
-    A place without a name is named after its location. So is a street corner, because its own name
-    is that of its street, which other corners share.
+    A place without a name is named after its location. So is a street corner, because its only name
+    is its street's name, which other corners share.
 
-    `sites`: ``name``, ``kind`` and points; `edges`: the roads, with ``name`` and lines in metres;
-    `parts`: the parts of the city, with ``name`` and points; `named`: the sites whose names can
-    describe other locations, by default `sites`.
+    `sites` has ``name``, ``kind`` and points. `edges` are the roads, with ``name`` and lines in
+    metres. `parts` are the parts of the city, with ``name`` and points. `named` are the sites whose
+    names can describe other locations (default: all of `sites` with a name of their own).
 
     >>> site = gpd.GeoDataFrame({"name": [None, "Pump"], "kind": ["parking", "fuel"]},
     ...     geometry=gpd.points_from_xy([0.0, 100.0], [0.0, 0.0]), crs=32643)
@@ -61,7 +61,7 @@ def with_whereabouts(
 
 
 def _streets(points: np.ndarray, edges: gpd.GeoDataFrame) -> list[Sequence[str]]:
-    """Return the names of the street nearest to each point, and of a street that crosses it."""
+    """Return, for each point, the names of the nearest street and of a street that crosses it."""
     names = texts_of(edges, "name").to_numpy()
     lines, names = np.asarray(edges.geometry.array)[names != ""], names[names != ""]
     out: list[Sequence[str]] = [()] * len(points)
@@ -83,7 +83,7 @@ def _streets(points: np.ndarray, edges: gpd.GeoDataFrame) -> list[Sequence[str]]
 def _nearest(
     points: np.ndarray, places: gpd.GeoDataFrame, within_m: float
 ) -> list[tuple[str, float]]:
-    """Return the name and distance (m) of the place nearest to each point; blank if none."""
+    """Return the name (blank if none) and distance (m) of the place nearest to each point."""
     out = [("", np.inf)] * len(points)
     if not len(places) or not len(points):
         return out
@@ -98,7 +98,7 @@ def _nearest(
 
 
 def _in_words(streets: Sequence[str], place: str, part: tuple[str, float]) -> str:
-    """Return e.g. ``near Pump, Mall Road at Canal Road, Garhi Shahu``."""
+    """Return a location as text, such as ``near Pump, Mall Road at Canal Road, Garhi Shahu``."""
     told = [f"near {place}"] if place else []
     if streets and not (place and streets[0].startswith("near ")):
         told.append(" at ".join(streets))
