@@ -1,10 +1,10 @@
 """Numeric constants of `program`, `engine` and `classics`, with their measured effects.
 
-"CPU time alike from a to b" means that setting the constant to a or to b changed the CPU time of
-six towns by at most a fifth (`scripts/vary_settings.py`). The towns have 60 sites and were solved
-to a gap of 0.5 %. The values a and b are half and twice the constant. For shares of 0.5 or more,
-the distance from 1 was halved and doubled instead. Large programs were not tried. "Not measured"
-means that no such range is known.
+"CPU time is similar from a to b" means: six towns were solved with the constant at a and at b, and
+CPU time changed by at most a fifth (`scripts/vary_settings.py`). The towns have 60 sites and were
+solved to a gap of 0.5 %. The values a and b are half and twice the constant. For shares of 0.5 or
+more, the distance from 1 was halved and doubled instead. Large programs were not tried. "Not
+measured" means that no such range is known.
 
 "Row 13" is the row with that number in `docs/performance.md`. Shares are fractions of 1. Gains and
 violations are relative. Times (names ending in `_S`) are in seconds. Each step of the search ends
@@ -14,18 +14,20 @@ ends only steps that could exceed the time limit.
 
 # --- tolerances ---------------------------------------------------------------------------------
 
-ROUNDING = 1e-12  # rounding error of a sum of a few numbers; CPU time alike from 5e-13 to 2e-12
-SUMMED = 1e-10  # rounding error of an often updated sum; CPU time alike from 5e-11 to 2e-10
+# Rounding error of a sum of a few numbers. Measured: CPU time is similar from 5e-13 to 2e-12.
+ROUNDING = 1e-12
+# Rounding error of an often updated sum. Measured: CPU time is similar from 5e-11 to 2e-10.
+SUMMED = 1e-10
 # Two computations of the same figure may differ by this much. HiGHS drops coefficients below this
-# value. CPU time alike from 5e-10 to 2e-9.
+# value. Measured: CPU time is similar from 5e-10 to 2e-9.
 EXACT = 1e-9
-# Rounding error of HiGHS, as a share of the largest objective value. CPU time alike from 5e-9 to
-# 2e-8.
+# Rounding error of HiGHS, as a share of the largest objective value. Measured: CPU time is similar
+# from 5e-9 to 2e-8.
 NOISE = 1e-8
-ARITHMETIC = 1e-7  # relative tolerance of a solver; CPU time alike from 5e-8 to 2e-7
+ARITHMETIC = 1e-7  # relative tolerance of a solver; measured: CPU time is similar from 5e-8 to 2e-7
 # Option values, violations and gains below this value are taken as 0. Limits may be exceeded by
 # this amount in their unit (a millionth of a rupee, a kilowatt or a station), because sums of
-# binary fractions are not exact. CPU time alike from 5e-7 to 2e-6.
+# binary fractions are not exact. Measured: CPU time is similar from 5e-7 to 2e-6.
 SIGNIFICANT = 1e-6
 # If a plan cannot reach the values of earlier aims again, these values are lowered by one of these
 # shares: the first that is enough. Not measured.
@@ -74,18 +76,19 @@ KEPT_BYTES = 200e6  # memory for the values of choices already evaluated; not me
 
 # --- time ---------------------------------------------------------------------------------------
 
-# The next four values are shares of the remaining time, and each comment lists the steps that may
-# take such a share. This share: an aim followed by others, a first plan under the viability gap
-# (where other methods give worse plans), and the filtering of a conflict. Not measured.
+# Each of the next four values is a share of the remaining time. Steps that may take this share: an
+# aim followed by others, a first plan under the viability gap (where other methods give worse
+# plans), and the filtering of a conflict. Not measured.
 MAIN_SHARE = 0.7
-# This share: cuts at the root, plans made from them, relaxations, column generation for one aim,
-# one horizon in the search for the shortest drives, and tests of single requirements. Not measured.
+# Steps that may take this share: cuts at the root, plans made from them, relaxations, column
+# generation for one aim, one horizon in the search for the shortest drives, and tests of single
+# requirements. Not measured.
 ROOT_SHARE = 0.6
-# This share: a first plan, its repair, the programs of the last year and of all years, plans made
-# from a known relaxation, and slow cuts at the root. Not measured.
+# Steps that may take this share: a first plan, its repair, the programs of the last year and of all
+# years, plans made from a known relaxation, and slow cuts at the root. Not measured.
 START_SHARE = 0.4
-# This share: moving stations at the end, and the relaxation of the shortest-drives aim. Also the
-# largest share reserved for computing the final flows. Not measured.
+# Steps that may take this share: moving stations at the end, and the relaxation of the
+# shortest-drives aim. Also the largest share reserved for the final flows. Not measured.
 LAST_SHARE = 0.1
 # Share of the time limit after which only the flows of the final plan are computed; not measured
 ENDS = 0.97
@@ -93,7 +96,7 @@ ENDS = 0.97
 # Also the time reserved for passing a problem to a solver, as a multiple of the time that writing
 # the problem took. Not measured.
 AGAIN = 3.0
-# Time reserved for writing the answer, as a multiple of the time needed to evaluate a plan.
+# Time reserved for computing the answer, as a multiple of the time needed to evaluate a plan.
 # Measured: without this reserve, Saddar (row 20) exceeded the time limit by 6 s.
 FINISH = 8.0
 # Time limit for polishing a plan at the end. Also the time reserved for computing the final flows
@@ -108,68 +111,70 @@ REPORT_EVERY_S = 0.1
 # as long as in a linear program, and 7 to 12 times as long when two plans are combined.
 BRANCHED = 5.0
 # Building and presolving a new model counts as this many iterations. Measured: it takes as long as
-# 1,400 iterations in small linear programs, as 2,700 to 4,900 in small windows and combinations of
-# plans, and as fewer in large programs.
+# 1,400 iterations of a small linear program, or 2,700 to 4,900 iterations of a small window or
+# combination of plans. In large programs, the number is lower.
 COLD = 2500
 
 # --- cuts ---------------------------------------------------------------------------------------
 
-# Maximum number of rounds of cuts at a node: CPU time alike from 6 to 24. A cut that stays slack
-# for more than this number of rounds is removed or left out: not measured.
+# Maximum number of rounds of cuts at a node. Measured: CPU time is similar from 6 to 24. A cut that
+# stays slack for more rounds than this is removed or left out; this use was not measured.
 NODE_ROUNDS = 12
 # Number of rounds of cuts before the first plan of a program with years. Measured (synthetic
 # Karachi): two rounds give good prices.
 PRICE_ROUNDS = 2
 # A round of cuts has stalled if it lowers the bound by less than this share. This share applies at
-# the root, in a pool of cuts, and to the prices of a covering problem. CPU time alike from 1e-5 to
-# 4e-5 (root).
+# the root, in a pool of cuts, and to the prices of a covering problem. Measured: CPU time is
+# similar from 1e-5 to 4e-5 (root).
 STALLED = 2e-5
-# The same share at a node and in the search for the price of a rupee. It also replaces `STALLED` at
-# the root if cuts are slow there. Not measured.
+# At a node, and in the search for the price of a rupee, a round of cuts has stalled below this
+# share. It also replaces `STALLED` at the root if cuts are slow there. Not measured.
 NODE_STALLED = 2e-4
 PRICING_STALLED = 5e-3  # the same share in column generation with links; not measured
-# Rounds of cuts end after this number of stalled rounds in succession. Dives end after this number
-# without a better plan. The estimate of a branching is trusted after this number of trials. CPU
-# time alike from 1 to 6.
+# Rounds of cuts end after this many stalled rounds in succession, and dives after this many without
+# a better plan. The estimate of a branching is trusted after this many trials. Measured: CPU time
+# is similar from 1 to 6.
 IDLE = 3
 # Used instead of IDLE until the bound first falls. Measured: this may take a dozen rounds (row 13).
 IDLE_AT_FIRST = 20
-# Slack cuts are removed once there are this many cuts. CPU time alike from 75 to 300.
+# Slack cuts are removed once there are this many cuts. Measured: CPU time is similar from 75 to
+# 300.
 MANY_ROWS = 150
 # A floor for which no violated cut was found is skipped for up to this number of rounds. Measured
 # together with NEAREST_PAIRS: a round takes 1.3 s instead of 4 s.
 RESTS = 8
 # Cuts are sought at a weighted mean of the relaxed optimum and the previous such mean. This is the
-# weight of the previous mean. CPU time alike from 0.6 to 0.9.
+# weight of the previous mean. Measured: CPU time is similar from 0.6 to 0.9.
 BACK = 0.8
 # The same weight in large programs in which payments are decision variables, because their
 # constructed plan may be poor. Measured (little money): after one minute, the gap is 5 to 6 % with
 # this weight and 79 % with `BACK`.
 LARGE_BACK = 0.35
 FORGOTTEN = 0.05  # in these programs, option values below this are set to 0; not measured
-# Cuts are sought at a point this share of the way from a choice to the optimum. CPU time alike from
-# 0.15 to 0.6.
+# Cuts are sought at a point this share of the way from a choice to the optimum. Measured: CPU time
+# is similar from 0.15 to 0.6.
 TOWARDS = 0.3
-# Charge on spending the whole budget, as a share of the worth of all demand. CPU time alike from
-# 0.005 to 0.02.
+# Charge on spending the whole budget, as a share of the worth of all demand. Measured: CPU time is
+# similar from 0.005 to 0.02.
 THRIFT = 0.01
 # If there are many pairs, their values per kWh are rounded up to this number of levels. Not
 # measured.
 LEVELS = 256
 # Number of pairs whose values per kWh are compared first. If many of these values differ, the other
-# pairs are not compared. Measured (row 15): an intake takes 29 to 42 ms, and 37 to 60 ms if all
-# pairs are compared at once.
+# pairs are not compared. Measured (row 15): computing an `intake` takes 29 to 42 ms, and 37 to
+# 60 ms if all pairs are compared at once.
 WORTHS_SEEN = 1_000
-# Number of pairs that each row has in a first linear program and in a first window: the nearest
-# pairs or those with the most worth. Pricing adds other pairs; a cut is valid even without them.
+# Number of pairs that each row has in a first linear program and in a first window: the nearest or
+# the most valuable pairs. Pricing adds other pairs; a cut is valid even without them.
 # Windows double this number each time they grow. Measured (see also MANY_PAIRS): a window of the
 # embedded city takes 0.1 s, and 3 to 15 s with all pairs.
 NEAREST_PAIRS = 8
 LINK_BROKEN = 0.01  # violation above which a link is added; not measured
 # Penalty for needing more money than a site's cap, as a multiple of the penalty for a shortfall.
-# CPU time alike from 50 to 200.
+# Measured: CPU time is similar from 50 to 200.
 CAP_PENALTY = 100.0
-# Trial prices of a site's viability gap, as shares of the price of public money. Not measured.
+# Prices tried for a rupee of a site's viability gap, as shares of the price of public money. Not
+# measured.
 GAP_PRICES = (0.0, 0.25, 0.5, 0.75, 1.0, 2.0)
 # Number of times that the interval around the best price is halved. The search for a first plan
 # with the least public money halves its interval of budgets equally often. Measured (embedded
@@ -179,10 +184,10 @@ HALVINGS = 8
 # --- first plans --------------------------------------------------------------------------------
 
 # Construction takes several options at once if their rates are at least this share of the best
-# rate. CPU time alike from 0.9 to 0.975.
+# rate. Measured: CPU time is similar from 0.9 to 0.975.
 TOGETHER = 0.95
 # A group counts as worst served if its share served exceeds the lowest such share by at most this.
-# CPU time alike from 0.025 to 0.1.
+# Measured: CPU time is similar from 0.025 to 0.1.
 WORST = 0.05
 # Weight of a rupee of a station's costs (its need) relative to a rupee of public money.
 # Construction uses the first value; the greedy plan tries all of them. Not measured.
@@ -191,15 +196,16 @@ NEARER = 0.03  # share by which the longest drive reduces the weight of a kWh; n
 # Large programs round drives up to this number of steps, so that more pairs have equal weights.
 # Not measured.
 NEARER_STEPS = 8
-# Thresholds, each of which is tried: options whose value in the relaxation is at least this are
+# Thresholds that are tried in turn: options whose value in the relaxation is at least this are
 # rounded up. Not measured.
 ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
-# Thresholds, each of which is tried: sites whose value in the relaxation is at least this keep
-# their stations in a viable plan. Measured (embedded city): 0.9 serves 12,664 kWh/day, 0.6 and 0.5
-# serve 13,069, and 0.4 serves 10,059. Once a step of a dive has used DIVE_STEP, it fixes only
-# options with at least the first value: CPU time alike from 0.8 to 0.95.
+# Thresholds that are tried in turn: sites whose value in the relaxation is at least this keep their
+# stations in a viable plan. Measured (embedded city): 0.9 serves 12,664 kWh/day, 0.6 and 0.5 serve
+# 13,069, and 0.4 serves 10,059. Once a step of a dive has used DIVE_STEP, it fixes only options
+# with at least the first value. Measured: CPU time is similar from 0.8 to 0.95.
 WHOLE_FROM = (0.9, 0.6, 0.5)
-# Cost of an unmet row, relative to the largest possible objective. CPU time alike from 2.5 to 10.
+# Cost of an unmet row, relative to the largest possible objective. Measured: CPU time is similar
+# from 2.5 to 10.
 MISSED_PENALTY = 5.0
 DIVE_STEP = 0.05  # share of the scarcest resource that a step of a dive uses; not measured
 
@@ -224,11 +230,11 @@ KEPT = 0.2  # share of an aim's gap that later aims may give up; not measured
 
 # --- exchange -----------------------------------------------------------------------------------
 
-# Maximum number of exchanges tried in a pass. Each exchange starts by closing a station or choosing
-# a cheaper option; also the maximum number of such changes. Not measured.
+# Maximum number of exchanges tried in a pass. An exchange starts with a change to a cheaper option
+# or to none; at most this many such changes are considered. Not measured.
 TRIES = 250
-# A resource row is stored as dense if it has more than this share of the options.
-# CPU time alike from 0.025 to 0.1.
+# A resource row is stored as dense if more than this share of the options use the resource.
+# Measured: CPU time is similar from 0.025 to 0.1.
 DENSE = 0.05
 # Maximum number of branchings tried at a node, and of free sites tried for a station. With decay,
 # also the number of best stations outside a window that a row keeps. Measured (a quarter of row
@@ -241,7 +247,7 @@ MOST_VALUED = 60  # maximum number of changes that are evaluated one by one; not
 FIRST_SIZE = 10  # number of sites in a window; not measured
 # Once all windows of one size have been tried, their size is multiplied by this factor. The same
 # holds for the areas that lower the bound; a turn of areas is expected to take this factor squared
-# times as long as the turn before. Measured (row 18): 13, 35 and 85 s.
+# times as long as the turn before. Measured (row 18): successive turns took 13, 35 and 85 s.
 GROWTH = 1.6
 SECONDS = 15.0  # maximum time to solve a window, a safeguard that seldom binds; not measured
 # Gap to which a window is solved. With decay, or if payments are decision variables, the first gap
@@ -259,8 +265,8 @@ BEST_SITES = 12
 # nodes or rounds. Measured: making plans at the first 30 nodes gives the embedded city the same
 # plans (seeds 1 to 3).
 PLAN_EVERY = 10
-# Maximum number of kinds of station whose stations are counted. Also the maximum number of these
-# counts on which branching is tried at a node. Not measured.
+# Stations are counted by kind if there are at most this many kinds. Also the maximum number of
+# these counts on which branching is tried at a node. Not measured.
 MOST_COUNTS = 40
 ROUNDS = 6  # rounds of windows, or of the root's cuts, in a turn; not measured
 # Number of sites in an area. Plans are built area by area, and areas also yield a bound on all
@@ -282,16 +288,17 @@ ROUNDINGS = 8  # number of rounded relaxations that a turn makes viable; not mea
 # Work of a turn, in iterations × nonzeros. Measured: with 5e8, the tree for Islamabad's sectors
 # (row 20) solved one node per turn.
 TURN = 2e9
-# Gap of the integer master problem, as a share of the gap asked. CPU time alike from 0.2 to 0.8.
+# Gap of the integer master problem, as a share of the requested gap. Measured: CPU time is similar
+# from 0.2 to 0.8.
 PROGRAM_GAP = 0.6
 # Maximum number of nodes in the first solve of the integer master problem, and in a window. Not
 # measured.
 PROGRAM_NODES = 100
 # If a solve of the integer master problem finds no better plan, the next may use this many times as
 # many nodes. Kicks after the cuts get this many times the work of kicks before them. Neither is
-# measured. Also the factor by which building another plan area by area is expected to take more
-# work. Measured (row 18, PKR 0, 20 and 1,000 m): a second such plan, combined with the first,
-# gained 459, 917 and 330 kWh/day; a third gained 92, 0 and 28.
+# measured. Building another plan area by area is expected to take this many times the work of the
+# plan before. Measured (row 18, PKR 0, 20 and 1,000 m): a second such plan, combined with the
+# first, gained 459, 917 and 330 kWh/day; a third gained 92, 0 and 28.
 MORE = 4
 # The integer master problem is not solved again once it may use more nodes than this. Not measured.
 MOST_NODES = 5_000
@@ -329,8 +336,9 @@ MOST_TOLD = 1e4  # gap above which a message omits the figure; not measured
 # Number of floors or limits that a message lists before it only counts the others. Not measured.
 LISTED = 6
 REQUIREMENTS_LISTED = 12  # requirements shown although changing them does not help; not measured
-# The figures of a relaxation are raised by each of these shares in turn, and tried. A test of a
-# conflict may take the remaining time divided by the number of these shares. Not measured.
+# A requirement is changed by the amount that a relaxation shows plus one of these shares of its
+# figure. The shares are tried in turn. A test of a conflict may take the remaining time divided by
+# the number of these shares. Not measured.
 CONFLICT_STEPS = (0.3, 0.08, 0.02, 0.005)
 # Gap to which the smallest change of a requirement is computed; also the step to which shares are
 # rounded. Not measured.

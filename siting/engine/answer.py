@@ -272,7 +272,7 @@ class Answer(Solved):
         return np.array([s.probability for s in self.program.slices if s.year == 0])
 
     def over_pairs(self, each: Floats) -> float:
-        """Return the weighted sum, over slices, of energy times `each`, the rate of each pair."""
+        """Return the sum of energy times `each` (a rate for each pair), weighted by slice."""
         return math.fsum(
             s.weight * s.probability * math.fsum(self.energy[:, n] * each)
             for n, s in enumerate(self.program.slices)

@@ -12,8 +12,8 @@ where ``V_a`` is a bound on what area ``a`` earns at the reduced costs ``c - A' 
 demand rows are also replaced by their prices, it earns at most a sum ``U_a`` over its sites.
 Each site contributes the lower of two bounds: the bound by sites (`siting.engine.station_bound`)
 and the bound of the relaxation, in which the site's own rows have prices. So solving an area lowers
-the bound by ``U_a - V_a``. The bound on plans with an option ``o`` is lowered by the areas without
-``o`` only; the site of ``o`` contributes the value of ``o`` alone.
+the bound by ``U_a - V_a``. Only the areas without an option ``o`` lower the bound on plans with
+``o``, and the site of ``o`` contributes the value of ``o`` alone.
 
 Source: M. Guignard, S. Kim: Lagrangean decomposition. Mathematical Programming 39 (1987), 215-228.
 """
@@ -57,7 +57,7 @@ class AreaBound:
         negative = np.where(m.lower[m.a.indices] < 0, -1.0, negative)
         least = np.add.reduceat(np.append(negative, 0.0), first)
         self._packed = np.isfinite(m.row_upper) & (np.where(np.diff(m.a.indptr), least, 0.0) >= 0)
-        # The prices of a site's own rows bound what it earns, too.
+        # The prices of a site's own rows also bound what the site earns.
         own = np.zeros(m.a.shape[0], dtype=bool)
         own[frame.rows_of(*(one for one in OF_A_SITE if one != "demand"))] = True
         own &= self._sites_of_row == 1

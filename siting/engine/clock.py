@@ -51,7 +51,7 @@ def relative_gap(objective: float, bound: float) -> float:
 
 
 class Clock:
-    """The time of a solve: its deadline, the run time of each phase, and interruption."""
+    """The clock of a solve, with its deadline, the run time of each phase, and interruption."""
 
     def __init__(
         self, time_limit_s: float, progress: Callable[[Progress], None] | None = None

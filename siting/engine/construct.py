@@ -124,7 +124,7 @@ class Sower:
                 self._take(option, None)
 
     def _towards(self) -> Floats:
-        """Return how much each option adds to unmet lower limits, as a sum of shares of them."""
+        """Return what each option adds to unmet lower limits, summed as shares of these limits."""
         lack = np.maximum(self.least - self.frame.resources.slack - self.used, 0.0)
         rows = np.flatnonzero((lack > 0) & (self.least > 0))
         share = self.counts[rows].tocoo()

@@ -1,4 +1,4 @@
-"""Programs without capacities: who serves which demand, and a solver for covering problems.
+"""Programs without capacities: which station serves each row, and a solver for covering problems.
 
 Without capacities, one station serves each demand row: the station that gives it the most worth or,
 among equals, the nearest. If a budget is the only limit, the program is the maximal covering

@@ -51,7 +51,7 @@ class Cut:
     prices: Mapping[int, Floats]
 
     def over(self, taken: Floats, measured: Floats) -> float:
-        """Return the violation; `taken`: value of each option, `measured`: of each column."""
+        """Return the violation at a point, given the values of options and those of columns."""
         bound = self.constant + float(self.coefficient @ taken)
         return float(self.value @ measured[self.column]) - bound
 
@@ -68,7 +68,7 @@ class Cutter:
         self.worth_of = {m.index: m for m in measures if m.kind == "worth"}
         self.energies = [m for m in measures if m.kind == "energy"]
         self.money = [m for m in measures if m.kind in ("money", "envelope")]
-        # By column of an energy measure and part: which pairs of the part count towards it.
+        # For an energy measure (its column) and a part: the pairs that count towards the measure.
         self.counted: dict[tuple[int, int], Flags] = {}
         for m in self.energies:
             member = service.floor[m.index][service.row]
@@ -119,7 +119,7 @@ class Cutter:
     # --- coefficients ------------------------------------------------------------------------
 
     def option_amounts(self, p: int, by_offer: Floats) -> Floats:
-        """Return, for each option, the amount of the offer that it has in a part's slice."""
+        """Return `by_offer` by option: the amount of each option's offer in a part's slice."""
         offer = self.offer[p]
         return np.where(offer >= 0, by_offer[offer], 0.0)
 
@@ -130,12 +130,12 @@ class Cutter:
         return float(price @ part.wanted), self.option_amounts(p, intake)
 
     def single(self, measure: Measure, parts: list[tuple[int, Floats, Floats]]) -> Cut:
-        """Return the cut on one measure; `parts`: part, values of its pairs, prices of its rows."""
+        """Return the cut on one measure, given each part with its pair values and row prices."""
         prices = {p: price for p, _, price in parts}
         return Cut(np.array([measure.column]), np.ones(1), *self.summed(parts), prices)
 
     def summed(self, parts: list[tuple[int, Floats, Floats]]) -> tuple[float, Floats]:
-        """Return a cut's constant and coefficients, summed over parts given as in `single`."""
+        """Return the constant and coefficients of a cut, given parts as in `single`."""
         constant, coefficient = 0.0, np.zeros(self.count)
         for p, value, price in parts:
             part_constant, amounts = self.priced(p, value, price)
@@ -214,7 +214,7 @@ class Cutter:
         ]
 
     def of_energies(self, taken: Floats, energies: Sequence[Measure]) -> list[Cut]:
-        """Return cuts at a point on the given measures of energy towards floors and aims."""
+        """Return cuts at a point for measures of the energy that floors or aims count."""
         out: list[Cut] = []
         for m in energies:
             alternatives = []
@@ -259,8 +259,8 @@ class Cutter:
     def _cover_prices(self, part: Part, offer: Ints, share: Floats, worth: Floats) -> list[Floats]:
         """Return one or two lists of row prices: the worth at the last station that a row needs.
 
-        If stations serve a row exactly in full, the second list has what the row is worth at the
-        next station.
+        A row's price is what a kWh is worth at that station. If the stations serve a row exactly in
+        full, the second list has what a kWh is worth at the next station.
         """
         open_ = np.zeros((part.sites, len(part.kinds)))
         site = part.offer_site[offer]

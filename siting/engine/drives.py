@@ -1,8 +1,8 @@
 """The plan with the shortest drives that keeps a given worth, found by a program with decay.
 
-There are neither cuts nor a fast way to evaluate choices for the program ``min sum of t x`` subject
-to ``sum of a x >= E``. For the program with decay, ``max sum of (a - t / H) x``, there are both.
-For every horizon ``H`` (min), a bound ``W`` on the second program bounds the drives in the first::
+For the program ``min sum of t x`` subject to ``sum of a x >= E``, neither cuts nor a fast way to
+evaluate choices are known. So the program with decay, ``max sum of (a - t / H) x``, is solved
+instead. For every horizon ``H`` (min), a bound ``W`` on it bounds the drives in the first program::
 
     sum of t x  =  H (sum of a x  -  sum of (a - t / H) x)  >=  H (E - W)
 

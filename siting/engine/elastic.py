@@ -52,8 +52,8 @@ class Requirement:
     def changed(self, program: Program, figure: float, standing: Flags) -> Program:
         """Return the program with a new figure for this requirement.
 
-        `standing`: for each site, whether it has a station. If the requirement is about required
-        sites, only those with a station remain required.
+        `standing`: for each site, whether it has a station. If this requirement names required
+        sites, only the sites with a station remain required.
         """
         instance, n = program.instance, self.place
         if self.block == "floor":
@@ -106,8 +106,8 @@ class _Row:
 def let_go(program: Program) -> Program:
     """Return a program with the same stations and demand but without requirements."""
     instance, years, gap = program.instance, program.year_plan, program.gap
-    # Lower limits become tiny but not 0, because offers that help to meet a limit of 0 may be left
-    # out.
+    # Lower limits become tiny but not 0, because offers that only help to meet a lower limit might
+    # otherwise be left out.
     limits = tuple(
         replace(limit, at_most=math.inf, at_least=min(limit.at_least, settings.EXACT))
         for limit in instance.limits

@@ -35,7 +35,7 @@ class FlowGraph:
         share: Floats | None = None,
         counted: Flags | None = None,
     ) -> tuple[Flags, Flags]:
-        """Return two masks of rows on the unserved side: of the smallest and largest minimum cut.
+        """Return masks of rows on the unserved side of the smallest and the largest minimum cut.
 
         `site`: site of each station (sites may repeat); `capacity`: energy of each station (row) by
         charger group (column), already multiplied by `share`; `share`: largest share of a row that
@@ -66,7 +66,7 @@ class FlowGraph:
     ) -> tuple[Ints, Ints, Ints, Ints]:
         """Return the charger group (node) and row of each arc, and all capacities.
 
-        The capacities are those of the nodes, then those of the arcs.
+        The capacities of the nodes come first, then the capacities of the arcs.
         """
         nodes, rows, rooms, links, count = [], [], [], [], 0
         for g, (start, near) in enumerate(self._near):

@@ -117,7 +117,7 @@ class Frame:
         near = self.shared_demand if near is None else near
         left, out = np.zeros(self.sites, dtype=bool), []
         left[sites] = True
-        rest = near @ left.astype(float)  # demand that each site shares with the sites left
+        rest = near @ left.astype(float)  # demand that each site shares with the remaining sites
         while left.any():
             area: list[int] = []
             shared = np.zeros(self.sites)  # demand shared with the area

@@ -162,7 +162,7 @@ class Incumbent:
         return self.above(self.effort.gap)
 
     def above(self, share: float) -> float:
-        """Return the incumbent's value plus a share of its size; -inf without an incumbent."""
+        """Return the incumbent's value plus a share of its absolute value; -inf without one."""
         return self.best + share * abs(self.best) if math.isfinite(self.best) else -math.inf
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:

@@ -2,7 +2,7 @@
 
 In a relaxation, one fractional option at a site may pay for what another fractional option lacks.
 Whole stations cannot do that. An option earns at most its margin on all its capacity, or on all
-demand in reach if that is less. Public money must pay the rest of its costs (its need). So the
+demand in reach if that is less. Public money must pay the rest of the option's costs. So the
 payments at a site are at least the sum of these amounts over its options, weighted by their values.
 """
 
@@ -44,7 +44,7 @@ def least_payments(frame: Frame) -> list[Floats]:
         energy = (gap.col >= first) & (gap.col < ends)
         c = gap.col[energy] - first
         earned = gap.data[energy] / payment[gap.row[energy]]
-        # By capacity row: the largest margin per unit of capacity, and that on all demand in reach.
+        # By capacity row: largest margin per unit of capacity, and margin on all demand in reach.
         limited = of_row[c] >= 0
         count = capacity.shape[0]
         best, reach = np.zeros(count), np.zeros(count)

@@ -105,7 +105,7 @@ def answered(model: highspy.Highs, *, whole: bool = False, rough: bool = False) 
     status = model.getModelStatus()
     info = model.getInfo()
     if rough and status == _Status.kUnknown and int(info.primal_solution_status) == 2:
-        status = _Status.kOptimal  # the duals only miss the usual tolerances of HiGHS
+        status = _Status.kOptimal  # only the duals miss the usual tolerances of HiGHS
     empty = status == _Status.kModelEmpty
     if empty:  # HiGHS ignores the rows of a program without columns
         lp = model.getLp()

@@ -137,9 +137,9 @@ class Marginal:
         """Return a table with the best single station to replace those at the given sites.
 
         The table has the columns of `offers_at`, and no row if no station gains anything. The
-        station must fit the budget and limits once the sites in `without` are empty, and ``gain``
-        is compared with that plan. `larger`: whether to include other offers at sites with a
-        station.
+        station must fit the budget and limits once the sites in `without` are empty; ``gain`` is
+        what it adds to the plan without them. `larger`: whether to include other offers at sites
+        with a station.
         """
         frame, choice = self._frame, self._choice.copy()
         gone = [self._position[site] for site in without]

@@ -173,7 +173,7 @@ class Master(CutModel):
         """Add the most violated cuts at the optimum and at a mean point; return their number.
 
         `deep`: in small programs, whether to separate linked parts together even if other cuts were
-        found. If public money is measured, this is always done.
+        found. Under the viability gap, this is always done.
         """
         taken = relaxed.taken
         large = bool(self.cutter.money) and not self._quickly
@@ -293,7 +293,7 @@ class Master(CutModel):
         over_options = sparse.vstack([m.a, rows_of([*cuts, *counts], columns)])
         a = sparse.hstack([over_options, counted])
         at = np.arange(columns + kinds)
-        # No presolve: HiGHS 1.16 once looped forever in it on a heuristic's program.
+        # Presolve is off, because HiGHS 1.16 once looped forever in it.
         model = model_of(
             sparse.csc_array(a),
             np.concatenate([m.cost, np.zeros(kinds)]),
