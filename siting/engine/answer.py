@@ -1,4 +1,4 @@
-"""The solution of a program: stations, service, public money, and the proof of each aim."""
+"""The solution of a program: its stations, energy served, public money and proofs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TieBreak = Literal["exact", "polished"]
 
 @dataclass(frozen=True)
 class AimProof:
-    """The proof of one aim, over the plans that keep the values of earlier aims."""
+    """The proof of one aim, among the plans that keep the values of earlier aims."""
 
     aim: str
     proof: Proof
@@ -39,7 +39,7 @@ class AimProof:
         cls, aim: Aim, answer: Answer, bound: float, *, gap_asked: float, stopped: Stopped,
         nodes: int = 0, seconds: dict[str, float] | None = None, noise: float = 0.0,
     ) -> AimProof:  # fmt: skip
-        """Return the proof of an aim for the plan of an answer; arguments as for `Proof.of`."""
+        """Return the proof of an aim for an answer's plan; other arguments are as in `Proof.of`."""
         unit, maximise = aim.unit(answer.program.worth_unit), not aim.less_is_better
         proof = Proof.of(
             aim.value(answer), bound, gap_asked=gap_asked, stopped=stopped, unit=unit,
@@ -49,7 +49,7 @@ class AimProof:
 
 
 class Solved:
-    """The proofs of a solved program, and its summary."""
+    """The proofs and the summary of a solved program."""
 
     proofs: tuple[AimProof, ...]
 
@@ -60,7 +60,7 @@ class Solved:
 
     @property
     def status(self) -> str:
-        """``optimal`` if the first aim's gap is proven, else ``feasible``."""
+        """``optimal`` if the requested gap of the first aim is proven, else ``feasible``."""
         return self.proof.status
 
     @property
@@ -70,7 +70,7 @@ class Solved:
 
     @property
     def gap(self) -> float:
-        """Relative gap between bound and plan, for the first aim."""
+        """Relative gap between the bound and the plan's value, for the first aim."""
         return self.proof.gap
 
     @property
@@ -110,13 +110,15 @@ class Answer(Solved):
     choice
         Positions of the options chosen.
     pairs
-        Demand rows and pairs that `energy` refers to; rows of different cells are not merged.
+        The demand rows and the pairs to which `energy` refers. Rows of different cells are not
+        merged.
     energy
-        Energy served by pair (row) and slice (column), in kWh/day.
+        Energy served in kWh/day: one row per pair, one column per slice.
     paid
-        Subsidy paid to each offer by the end of each year (PKR); empty without a viability gap.
+        Subsidy paid to each offer by the end of each year (PKR); empty if the program has no
+        viability gap.
     proofs
-        Proof of each aim, in order.
+        The proof of each aim, in order.
     method
         ``exact``, ``greedy`` or ``milp``.
     solver, solver_version
@@ -128,9 +130,9 @@ class Answer(Solved):
     guarantee
         Worst-case guarantee of the greedy method on this kind of program, with its source.
     left_out
-        Stations removed for too small a gain per rupee; the plan is still within the gap.
+        Stations removed because they gain too little per rupee; the plan is still within the gap.
     prices
-        Dual prices, if known, with which `siting.verify.certified` proves a bound on the first aim.
+        Dual prices, if known, from which `siting.verify.certified` proves a bound on the first aim.
     """
 
     program: Program
@@ -159,7 +161,7 @@ class Answer(Solved):
 
     @cached_property
     def standing(self) -> Ints:
-        """Positions of the offers in place in the last slice, in order."""
+        """Positions of the offers in place in the last slice, in ascending order."""
         return np.sort(self.program.options.last[self.choice])
 
     @property
@@ -169,12 +171,12 @@ class Answer(Solved):
 
     @property
     def _years(self) -> Sequence[int | None]:
-        """The years in order; a single None if the program has no years."""
+        """The years in order, or a single None if the program has no years."""
         return self.program.year_plan.years if self.program.year_plan else (None,)
 
     @property
     def built(self) -> pd.DataFrame:
-        """Open stations by slice: ``slice``, ``year``, ``site_id``, ``offer_id``."""
+        """Table of the stations in each slice: ``slice``, ``year``, ``site_id``, ``offer_id``."""
         instance, options = self.program.instance, self.program.options
         rows = []
         for one in self.program.slices:
@@ -186,12 +188,12 @@ class Answer(Solved):
         return table.astype({"year": "Int64"})
 
     def service(self, slice_name: str | None = None) -> pd.DataFrame:
-        """Return a table of energy (kWh/day) and drive (min) by demand row and site in a slice.
+        """Return a table of the energy (kWh/day) and drive (min) of each demand row and site.
 
         Parameters
         ----------
         slice_name
-            By default the last slice.
+            The slice; by default the last one.
         """
         names = [one.name for one in self.program.slices]
         if slice_name is not None and slice_name not in names:
@@ -201,7 +203,7 @@ class Answer(Solved):
         instance, pairs, wanted = self.program.instance, self.pairs, self.program.demand_kwh[:, s]
         served = np.flatnonzero(self.energy[:, s] > 0)
         rows = np.flatnonzero((pairs.row_of_demand >= 0) & (wanted > 0))
-        # A merged row serves all of its demand rows alike.
+        # All demand rows in a merged row have the same share served.
         of_pair = pd.DataFrame({"row": pairs.row[served], "pair": served})
         of_demand = pd.DataFrame({"row": pairs.row_of_demand[rows], "demand": rows})
         both = of_pair.merge(of_demand, on="row")
@@ -222,7 +224,7 @@ class Answer(Solved):
 
     @property
     def served(self) -> pd.DataFrame:
-        """Table of slices: demand and energy served (kWh/day), share served and worth."""
+        """Table of slices with demand, energy served (kWh/day), share served and worth served."""
         rows = []
         names = self.program.scenario_plan.names if self.program.scenario_plan else ("",)
         for s, one in enumerate(self.program.slices):
@@ -270,7 +272,7 @@ class Answer(Solved):
         return np.array([s.probability for s in self.program.slices if s.year == 0])
 
     def over_pairs(self, each: Floats) -> float:
-        """Return the sum of energy times rate, weighted by slice; `each`: rate of each pair."""
+        """Return the sum of energy times `each` (a rate for each pair), weighted by slice."""
         return math.fsum(
             s.weight * s.probability * math.fsum(self.energy[:, n] * each)
             for n, s in enumerate(self.program.slices)
@@ -282,7 +284,7 @@ class Answer(Solved):
         return math.fsum(by_year @ year_weights(self.program.slices))
 
     def drawn_pkr(self, of: MoneyKind) -> Floats:
-        """Return the money of each year (PKR); `of`: subsidies or costs."""
+        """Return the new subsidies or costs of each year (PKR); `of` says which of the two."""
         program, instance = self.program, self.program.instance
         if of == "subsidy_pkr" and program.gap is not None:
             return np.diff(self.paid.sum(axis=0), prepend=0.0)
@@ -291,7 +293,7 @@ class Answer(Solved):
         return np.diff(by_year, prepend=0.0)
 
     def total_pkr(self, of: MoneyKind) -> float:
-        """Return the total money (PKR); `of`: subsidies or costs."""
+        """Return the total subsidies or costs (PKR); `of` says which of the two."""
         return self.subsidy_pkr if of == "subsidy_pkr" else self.cost_pkr
 
     @property
@@ -341,19 +343,19 @@ class Answer(Solved):
         return pd.DataFrame(rows, columns=columns)
 
     def _shares(self, floor: Floor) -> Iterator[tuple[int, float, float]]:
-        """Yield slice, demand and energy served, for each slice in which a floor applies."""
+        """Yield each slice in which a floor applies, with the floor's demand and energy served."""
         inside = self.pairs.floor[self.program.groups.index(floor)][self.pairs.row]
         wanted = floor.wanted(self.program.demand_kwh)
         for s in floor.holds_in(self.program.slices):
             yield s, float(wanted[s]), math.fsum(self.energy[inside, s])
 
     def shares(self, group: Floor) -> list[float]:
-        """Return the share of a group's demand that is served, for each slice with such demand."""
+        """Return the share of a group's demand served, for each slice in which it has demand."""
         return [served / wanted for _, wanted, served in self._shares(group) if wanted > 0]
 
     @property
     def new_stations(self) -> int:
-        """Number of new stations in the last slice, extended stations included."""
+        """Number of new stations in the last slice, including extended ones."""
         return int((~self.instance.offer_existing[self.standing]).sum())
 
     @property
@@ -368,7 +370,7 @@ class Answer(Solved):
 
     @property
     def budget_pkr(self) -> float:
-        """Public money available (PKR); without a budget, the money drawn."""
+        """Public money available (PKR) or, if there is no budget, the money drawn."""
         return self.program.money_pkr if self.program.budgeted else self.subsidy_pkr
 
     @property
@@ -383,5 +385,5 @@ class Answer(Solved):
 
     @property
     def mean_drive_min(self) -> float:
-        """Mean drive in the last slice, weighted by kWh (min); NaN if nothing is served."""
+        """Mean drive (min) in the last slice, weighted by energy; NaN if nothing is served."""
         return mean_drive_min(self.energy[:, -1], self.pairs.minutes)

@@ -1,17 +1,19 @@
 """A bound on all plans from integer programs of areas, at the prices of a relaxation.
 
 A relaxation shares demand among fractions of stations. Where few sites can serve a demand, whole
-stations cannot share it in this way. So the sites are divided into areas. A row is *local* if only
-columns of one area are in it. The other rows have the relaxation's prices, and no row then links
-the areas. Each area is solved as an integer program with its local rows (Lagrangian relaxation)::
+stations cannot share it in this way. So the sites are divided into areas. A row is *local* if all
+its columns belong to one area. The other rows are replaced by their prices in the relaxation, so
+that no row links two areas. Each area is then an integer program with its local rows (Lagrangian
+relaxation)::
 
     L  =  sum of p_r b_r over the other rows  +  sum over areas of V_a
 
-where ``V_a`` is a bound on what the area earns at the reduced costs ``c - A' p``. If the demand of
-the area has prices too, what the area earns is bounded by a sum ``U_a`` over its sites: for each
-site the lower of the bound by sites (`siting.engine.station_bound`) and of the relaxation, whose
-rows of the site have prices. So an area lowers the bound by ``U_a - V_a``. A plan with an option
-``o`` of an area is bounded by all other areas and the value of ``o`` alone.
+where ``V_a`` is a bound on what area ``a`` earns at the reduced costs ``c - A' p``. If the area's
+demand rows are also replaced by their prices, it earns at most a sum ``U_a`` over its sites.
+Each site contributes the lower of two bounds: the bound by sites (`siting.engine.station_bound`)
+and the bound of the relaxation, in which the site's own rows have prices. So solving an area lowers
+the bound by ``U_a - V_a``. Only the areas without an option ``o`` lower the bound on plans with
+``o``, and the site of ``o`` contributes the value of ``o`` alone.
 
 Source: M. Guignard, S. Kim: Lagrangean decomposition. Mathematical Programming 39 (1987), 215-228.
 """
@@ -34,10 +36,10 @@ from siting.program.instance import Flags, Floats, Ints
 
 
 class AreaBound:
-    """The areas of a frame at fixed prices, and by how much each lowers the bound.
+    """The areas of a frame at fixed prices, and the bounds that they lower.
 
-    `price`: scaled price of each row, of the sign that its limits allow; `by`: the bound by sites
-    at these prices; `live`: the options that the bounds must cover.
+    `price`: scaled price of each row, with a sign that the row's limits allow; `by`: the bound by
+    sites at these prices; `live`: the options that the bounds must cover.
     """
 
     def __init__(self, frame: Frame, price: Floats, by: BySites, live: Flags) -> None:
@@ -50,12 +52,12 @@ class AreaBound:
         # Rows with a column that has no site are never local.
         linked = np.asarray(abs(m.a) @ (frame.column_site < 0).astype(float)) > 0
         self._sites_of_row[linked] = frame.sites + 1
-        # In these rows, no area may use more than all.
+        # In these rows all terms are at least 0, so an area alone must keep the upper limit.
         first, negative = m.a.indptr[:-1], np.minimum(m.a.data, 0.0)
         negative = np.where(m.lower[m.a.indices] < 0, -1.0, negative)
         least = np.add.reduceat(np.append(negative, 0.0), first)
         self._packed = np.isfinite(m.row_upper) & (np.where(np.diff(m.a.indptr), least, 0.0) >= 0)
-        # The prices of a site's own rows bound what it earns, too.
+        # The prices of a site's own rows also bound what the site earns.
         own = np.zeros(m.a.shape[0], dtype=bool)
         own[frame.rows_of(*(one for one in OF_A_SITE if one != "demand"))] = True
         own &= self._sites_of_row == 1
@@ -75,10 +77,10 @@ class AreaBound:
         self._size = settings.AREA  # number of sites in the next areas
 
     def lower(self, gap: float, clock: Clock, *, threads: int, seed: int) -> bool:
-        """Lower the bounds by integer programs of areas, larger ones with each call.
+        """Lower the bounds by solving areas, which are larger in each call.
 
-        Areas are left out if all of them together cannot lower the bound by the relative `gap`.
-        Return whether larger areas remain.
+        Areas are left out if together they cannot lower the bound by the relative `gap`. Return
+        whether larger areas remain to be tried.
         """
         solved, largest = False, settings.GROWTH * self.frame.sites
         while not solved and self._size < largest and math.isfinite(self._alone):
@@ -87,7 +89,7 @@ class AreaBound:
         return solved and self._size < largest
 
     def _solve(self, size: int, gap: float, clock: Clock, threads: int, seed: int) -> bool:
-        """Solve areas of up to `size` sites until time is up; return whether there are any."""
+        """Solve areas of up to `size` sites while time is left; return whether there were any."""
         frame = self.frame
         areas = frame.areas(np.arange(frame.sites), size)
         rows = [self._rows(area) for area in areas]
@@ -95,7 +97,7 @@ class AreaBound:
         unit = abs(frame.matrix.size)
         least = gap * abs(self._alone) / unit / max(len(areas), 1)
         order = [n for n in np.argsort(-most, kind="stable").tolist() if most[n] > least]
-        gain = np.zeros(frame.sites)  # of each site's area
+        gain = np.zeros(frame.sites)  # gain of each site's area
         total = 0.0
         for k in range(0, len(order), threads):
             if clock.over:
@@ -114,7 +116,7 @@ class AreaBound:
         return bool(order)
 
     def _rows(self, area: Ints) -> tuple[Ints, Ints]:
-        """Return the rows of an area: local ones, and others of which it may use at most all."""
+        """Return the local rows of an area, and other rows whose upper limits it must keep."""
         inside = np.zeros(self.frame.sites)
         inside[area] = 1.0
         there = self._touches @ inside
@@ -124,7 +126,7 @@ class AreaBound:
         )
 
     def _shared(self, rows: Ints) -> float:
-        """Return the value of those of the rows that several sites share."""
+        """Return the total value, at their prices, of the given rows that several sites share."""
         return float(np.abs(self._of_row[rows[self._sites_of_row[rows] > 1]]).sum())
 
     def _program(
@@ -153,7 +155,7 @@ class AreaBound:
 
 
 def _at_limit(value: Floats, lower: Floats, upper: Floats) -> Floats:
-    """Return the values times the upper limits if positive, and the lower limits if negative."""
+    """Return each value times its upper limit if it is positive, or else its lower limit."""
     side = np.where(value > 0, upper, lower)
     out: Floats = value * np.where(value != 0, side, 0.0)
     return out

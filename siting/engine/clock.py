@@ -1,4 +1,4 @@
-"""Time, interruption and progress of one solve."""
+"""The clock of one solve: its time limit, its interruption and its progress reports."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Progress:
     """The progress of a solve."""
 
     phase: str  # ``start``, ``cuts``, ``rounding``, ``programs``, ``windows``, ``tree`` …
-    incumbent: float  # value of the incumbent, in `unit`; NaN without one
-    bound: float  # bound, in `unit`; infinite without one
+    incumbent: float  # value of the incumbent, in `unit`; NaN if there is no plan yet
+    bound: float  # bound, in `unit`; infinite if there is none yet
     gap: float  # relative gap between incumbent and bound
     seconds: float  # seconds since the solve began
     unit: str = "kWh/day"
@@ -51,7 +51,7 @@ def relative_gap(objective: float, bound: float) -> float:
 
 
 class Clock:
-    """The time of a solve: its deadline, the run time of each phase, and interruption."""
+    """The clock of a solve, with its deadline, the run time of each phase, and interruption."""
 
     def __init__(
         self, time_limit_s: float, progress: Callable[[Progress], None] | None = None
@@ -88,7 +88,7 @@ class Clock:
         return out
 
     def handed_on(self) -> Clock:
-        """Return a clock for the rest of the solve; this clock no longer reports progress."""
+        """Return a clock for the rest of the solve, which takes over the reports of progress."""
         out = copy.copy(self)
         self._progress, self.seconds = None, {}
         return out
@@ -104,25 +104,25 @@ class Clock:
 
     @property
     def late_s(self) -> float:
-        """Seconds since the time limit was reached; negative before."""
+        """Seconds since the time limit was reached; negative before the limit."""
         return self.elapsed_s - self.limit_s
 
     @property
     def share(self) -> float:
-        """Elapsed share of the whole time limit."""
+        """Elapsed time as a share of the whole time limit."""
         return self.elapsed_s / self.limit_s
 
     def share_after(self, share: float) -> float:
-        """Return the elapsed share of the time limit after `share` of the phase's time left."""
+        """Return `Clock.share` as it will be after `share` of the time left in this phase."""
         return (self.elapsed_s + share * self.left_s) / self.limit_s
 
     def share_of_rest(self, share: float) -> float:
-        """Return the elapsed share of the time limit after `share` of the time until the limit."""
+        """Return `Clock.share` as it will be after `share` of the time left until the limit."""
         return self.share + share * (1 - self.share)
 
     @property
     def left_s(self) -> float:
-        """Seconds until the end of the phase or the time limit, never below 0."""
+        """Seconds left until the end of the phase or until the time limit, never below 0."""
         return 0.0 if self._ended else max(0.0, self._until - time.perf_counter())
 
     @property
@@ -134,8 +134,8 @@ class Clock:
     def listening(self) -> Iterator[None]:
         """Treat the first Ctrl-C in the block as a request to stop; the second ends the block.
 
-        The block runs unchanged if the caller has set a handler, or in a thread other than the main
-        one: only the main thread receives signals.
+        Nothing changes if the caller has set a handler of its own. Nor does anything change outside
+        the main thread, because only the main thread receives signals.
         """
         if not takes_ctrl_c():
             yield
@@ -158,7 +158,7 @@ class Clock:
 
     @contextmanager
     def phase(self, name: str, share: float = 1.0) -> Iterator[None]:
-        """Add the block's run time to a phase; `share` sets a deadline, as in `within`."""
+        """Add the block's run time to a phase; `share` sets a deadline as in `within`."""
         began = time.perf_counter()
         outer, self._phase = self._phase, name
         try:

@@ -1,9 +1,9 @@
-"""The master problem: options, and a few *measures* in place of all flows and payments.
+"""The master problem: its variables are options and a few *measures* instead of all flows.
 
 Measures are the worth served in each part, the energy that counts towards each floor and, under the
 viability gap, the public money paid by the end of each year. `siting.program.matrix` writes aims,
 floors and budgets in terms of pairs or of measures. `siting.engine.cuts` excludes values of
-measures that no choice can reach.
+measures that no choice of options can reach.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Measure:
 
     @property
     def sign(self) -> float:
-        """1 if cuts bound the measure from above; -1 if from below, as for money."""
+        """1 if cuts bound the measure from above; -1 if they bound it from below (money)."""
         return 1.0 if self.kind in ("worth", "energy") else -1.0
 
 
@@ -73,7 +73,7 @@ class CoarseLayout(Layout):
                 self._measure("envelope", r, np.inf)
 
     def worth(self, *, by_chance: bool = True) -> tuple[Ints, Floats, Ints]:
-        """Return the columns, the coefficients and the scenarios of the worth measures."""
+        """Return the columns that measure worth, with their coefficients and scenarios."""
         worths = [m for m in self.measures if m.kind == "worth"]
         slices = [self.slices[m.s] for m in worths]
         value = [one.weight * (one.probability if by_chance else 1.0) for one in slices]
@@ -84,7 +84,7 @@ class CoarseLayout(Layout):
         )
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
-        """Return the column of the energy towards a floor in a slice, and its unit (kWh/day)."""
+        """Return the column of the energy towards a floor in a slice, and that column's unit."""
         f = self.floors.index(floor)
         if (f, s) not in self._energy:
             rows = self.service.floor[f] & (self.service.kwh[:, s] > 0)
@@ -93,11 +93,11 @@ class CoarseLayout(Layout):
         return np.array([self._energy[f, s]]), np.array([self.energy_unit])
 
     def drives(self, by_class: Floats | None = None) -> tuple[Ints, Floats]:
-        """Return no columns, because drives have no measure; their only bound is 0."""
+        """Return no columns, because no measure stands for drives; their only bound is 0."""
         return np.zeros(0, dtype=np.int64), np.zeros(0)
 
     def money(self, of: MoneyKind, gains: Floats | None = None) -> tuple[Ints, Floats]:
-        """Return the columns that cost money, and the cost per unit of each (PKR)."""
+        """Return the columns that cost money, and the cost of one unit of each column (PKR)."""
         if of == "subsidy_pkr" and self.gap is not None:
             last = 1.0 if gains is None else float(gains[-1])
             return np.array([self._money[-1]]), np.array([self.money_unit * last])

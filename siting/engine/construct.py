@@ -2,9 +2,9 @@
 
 Partial plans are not evaluated exactly. For each kind of demand, a chosen station takes the same
 share of every row in its reach; the demand that remains determines the gains of other stations.
-Options that help to meet an unmet lower limit, such as a station in every square, come first.
-Demand of an unmet floor or of the worst-off group weighs more. The plan is only a start for
-`siting.engine.windows`, and may miss a floor.
+Options that help to meet an unmet lower limit, such as a station in every square, are chosen first.
+Demand that counts towards an unmet floor or belongs to the worst-served group weighs more. The plan
+is only a start for `siting.engine.windows`, and may miss a floor.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from siting.program.money import caps_of
 
 
 class Sower:
-    """Greedy choice of stations: one at a time, or several at once that share no demand.
+    """Greedy choice of stations: one at a time, or several at once if they share no demand.
 
-    `most`: limit on public money if money is the aim; `scarce`: cost of each option's scarce
-    resources, at the prices of a relaxation.
+    `most`: limit on public money if money is the aim; `scarce`: cost of the scarce resources that
+    each option uses, at the prices of a relaxation.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Sower:
         if len(far) * len(slices) > settings.MANY_PAIRS:
             far = np.ceil(settings.NEARER_STEPS * far) / settings.NEARER_STEPS
         near = 1 - settings.NEARER * far
-        # Near pairs weigh more: of stations with equal sales, the one nearest its demand wins.
+        # Near pairs weigh more, so that of two stations with equal sales, the nearer one is chosen.
         self.worth = [part.worth * near[part.pairs] for part in cutter.parts]
         self.choice = self.frame.nothing
         self.first = -1  # first chosen option at a site without an existing station
@@ -56,13 +56,13 @@ class Sower:
         self.money = most
         self.scarce = room.price if scarce is None else scarce
         self.gap = program.gap
-        # Money that each option's offer needs, and the cap on public money for it, by year.
+        # By year: the money that each option's offer needs, and the cap on its public money.
         instance, of_offers = program.instance, self.frame.options.of_offers
         self.need = self.cap = of_offers(instance.offer_cost).T
         if self.gap is not None:
             self.cap = of_offers(caps_of(instance, self.gap)).T
         years = program.year_plan
-        # Public money under the viability gap: limit by year, and sum paid by the end of each year.
+        # Public money under the viability gap: each year's limit, and the sum paid by its end.
         self.own_money = settings.OWN_MONEY[0]
         self.granted = np.array([program.money_pkr]) if years is None else years.limit_pkr
         self.by_year = years is not None and not years.carry_over
@@ -71,8 +71,8 @@ class Sower:
     def run(self, clock: Clock) -> Ints:
         """Choose options until no useful one fits, and return the choice.
 
-        Once time is up, a round chooses all options that fit and share no demand. Such rounds are
-        repeated only while a floor or limit is unmet.
+        Once time is up, each round chooses all useful options that fit and share no demand. Such
+        rounds are repeated only while a floor or limit is unmet.
         """
         self._keep()
         late = False
@@ -86,7 +86,8 @@ class Sower:
     def _take_best(self, together: float) -> bool:
         """Choose the best options that share no demand; return whether any was chosen.
 
-        `together`: least rate of a chosen option, as a share of the best rate.
+        `together`: lowest rate (gain per rupee) at which an option is chosen, as a share of the
+        best rate.
         """
         gain, sold = self._gain()
         by_year = self._paid(sold)
@@ -123,7 +124,7 @@ class Sower:
                 self._take(option, None)
 
     def _towards(self) -> Floats:
-        """Return, for each option, the sum of the shares that it adds to unmet lower limits."""
+        """Return what each option adds to unmet lower limits, summed as shares of these limits."""
         lack = np.maximum(self.least - self.frame.resources.slack - self.used, 0.0)
         rows = np.flatnonzero((lack > 0) & (self.least > 0))
         share = self.counts[rows].tocoo()
@@ -131,7 +132,7 @@ class Sower:
         return np.asarray(np.bincount(share.col, part, self.frame.count))
 
     def _gain(self) -> tuple[Floats, Floats]:
-        """Return each option's gain in the aim, and the margin on the option's sales by year."""
+        """Return each option's gain in the aim, and the margin it earns on its sales by year."""
         gain, sold = np.zeros(self.frame.count), np.zeros_like(self.need)
         service, slices = self.frame.service, self.frame.program.slices
         lacking = self._lacking()
@@ -156,9 +157,10 @@ class Sower:
         return bool(self._towards().any()) or any(worth.any() for worth in lacking)
 
     def _lacking(self) -> list[Floats] | None:
-        """Return the weights of each part's pairs: 1 if the pair serves an unmet floor, else 0.
+        """Return the weights of each part's pairs: 1 if a pair counts towards an unmet floor.
 
-        The result is None if no floor is unmet and the aim is not money.
+        Other pairs have weight 0. The result is None if every floor is met and the aim is not
+        money.
         """
         program, service = self.frame.program, self.frame.service
         aim = self.frame.aim
@@ -193,7 +195,7 @@ class Sower:
         return out if some or aim.of_money else None
 
     def _paid(self, sold: Floats) -> Floats:
-        """Return each option's price by year; infinite if the option's gap exceeds its cap."""
+        """Return each option's price by year; infinite if its viability gap exceeds its cap."""
         if self.gap is None:
             price = self.scarce
             if self.frame.aim.of_money:
@@ -201,7 +203,7 @@ class Sower:
             return np.maximum(price, 1e-9 * max(float(price.max(initial=0.0)), 1e-300))[None]
         lacks = np.maximum(self.need - sold, 0.0)
         fails = (lacks > self.cap).any(axis=0)
-        # Money paid in one year is not repaid from a later year's surplus.
+        # A surplus in a later year does not repay money paid earlier.
         return np.where(fails, np.inf, np.maximum.accumulate(lacks, axis=0))
 
     def _fits(self, option: int, paid: Floats) -> bool:
@@ -220,7 +222,7 @@ class Sower:
         return not (self.used[rows] + self.use.data[entries] > self.most[rows]).any()
 
     def _take(self, option: int, touched: list[Flags] | None) -> bool:
-        """Choose an option unless this round has touched its rows; return whether it is chosen."""
+        """Choose an option if its rows are untouched in this round; return whether it is chosen."""
         near: list[tuple[Part, Floats, Floats, Ints]] = []
         for p, part in enumerate(self.cutter.parts):
             offer = int(self.cutter.offer[p][option])

@@ -1,8 +1,8 @@
-"""Programs without capacities: their service, and a special solver for plain coverings.
+"""Programs without capacities: which station serves each row, and a solver for covering problems.
 
-Without capacities, one station serves each row: the one with the most worth or, among equals, the
-nearest. If a budget is the only limit, the program is the maximal covering problem of Church and
-ReVelle with costs. `siting.engine.covering` solves it for millions of rows.
+Without capacities, one station serves each demand row: the station that gives it the most worth or,
+among equals, the nearest. If a budget is the only limit, the program is the maximal covering
+problem of Church and ReVelle with costs. `siting.engine.covering` solves it for millions of rows.
 
 Source: R. Church, C. ReVelle: The maximal covering location problem. Papers of the Regional Science
 Association 32 (1974), 101-118.
@@ -28,14 +28,14 @@ from siting.program.service import Service
 
 
 def served_whole(aims: Sequence[Aim], program: Program) -> bool:
-    """Return whether, under these aims, one station serves each row in reach in full."""
+    """Return whether, under these aims, each row in reach is served in full by one station."""
     decides = (aim for aim in aims if aim.of_worth or aim.of_drives)
     first = next(decides, None)
     return not program.capacitated and first is not None and first.of_worth
 
 
 def nearest(program: Program, choice: Ints) -> tuple[Service, Floats]:
-    """Return the pairs of a program without capacities, and the energy served by pair and slice."""
+    """Return the pairs of a program without capacities, and the energy of each pair by slice."""
     taken = program.options.offer[choice]
     pairs = program.service(by_cell=True, offers=np.unique(taken[taken >= 0]))
     able = _able(program, pairs)
@@ -65,7 +65,7 @@ def _able(program: Program, service: Service) -> Flags:
 
 
 def covering_of(program: Program) -> Covering | None:
-    """Return a program as a covering with options in the same order; None if it is not one."""
+    """Return a program as a covering problem over the same options; None if it is not one."""
     floors = any(floor.share > 0 for floor in program.floors)
     if program.capacitated or floors or len(program.slices) > 1:
         return None
@@ -106,7 +106,7 @@ def covering_of(program: Program) -> Covering | None:
 def solve_covered(
     program: Program, clock: Clock, *, gap: float, seed: int, start: Ints | None
 ) -> Result | None:
-    """Return the result for a plain coverage program; None for any other program."""
+    """Return the result if the program is a covering problem, else None."""
     with clock.phase("build"):
         covering = covering_of(program)
     if covering is None or not covering.allows(covering.forced):
@@ -124,7 +124,7 @@ def solve_covered(
 
 
 def _without_idle(covering: Covering, chosen: Ints) -> Ints:
-    """Return the options without idle ones, which are dropped one by one, most expensive first."""
+    """Return the chosen options after dropping idle ones, the most expensive first."""
     by_option = sparse.csr_array(covering.matrix.T)
     times: Floats = np.asarray(by_option[chosen].sum(axis=0)).ravel()
     forced = set(covering.forced.tolist())

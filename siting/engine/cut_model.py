@@ -1,7 +1,7 @@
-"""The relaxed master problem as one native model, kept between rounds of cuts.
+"""The relaxed master problem as one HiGHS model, kept between rounds of cuts.
 
 Cuts are added as rows, and removed if they stay slack. Branching decisions change the limits of
-columns and rows. The simplex method restarts from the last basis.
+columns and rows. The simplex method restarts from its last basis.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from siting.program.instance import Flags, Floats, Ints
 class Row:
     """A cut as a row: its columns, their coefficients, and its upper limit.
 
-    `prices`: for each part, the prices of its demand rows, in the scale of the cut.
+    `prices`: for each part, the prices of its demand rows, scaled like the cut.
     """
 
     index: Ints
@@ -39,28 +39,29 @@ class Row:
 class Relaxed:
     """An optimum of the relaxed master problem."""
 
-    # Bound on any choice that the decisions allow, signed so that more is better; -inf: infeasible.
+    # Bound on every choice that the decisions allow, signed so that more is better. If no choice
+    # is feasible, the bound is -inf.
     bound: float
     taken: Floats  # value of each option, 0 to 1
-    # Change in the bound (at most 0) if an option's value moves from 0 to 1, or from 1 to 0.
+    # Change in the bound (at most 0) if an option's value changes from 0 to 1, or from 1 to 0.
     price: Floats
     point: Floats  # values of all columns
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return options in no choice above `enough`, and a bound on choices with any of them."""
+        """Return options that no choice above `enough` uses, and a bound on choices using one."""
         after = self.bound + self.price
         out: Flags = (self.taken < settings.SIGNIFICANT) & (after <= enough)
         return out, float(after[out].max(initial=-math.inf))
 
 
 class CutModel(ABC):
-    """A native model whose first columns are options, with its cuts.
+    """A HiGHS model whose first columns are options, with its cuts.
 
     `money`: cost of each option; `size`: one unit of the objective, in the aim's unit; `named`: the
     rows, in site order, of the sites that have several options or must have a station.
     """
 
-    # Relative tolerance within which a plan's value counts as equal to its node's bound.
+    # A plan's value counts as equal to its node's bound within this relative tolerance.
     exact = settings.EXACT
 
     def __init__(
@@ -83,14 +84,14 @@ class CutModel(ABC):
         self._base = self.model.getNumRow()
         self._slack = np.zeros(0, dtype=np.int64)
         self.rows: list[Row] = []  # rows of the current cuts
-        # Duals at the last optimum: of rows other than cuts, of columns, and of binding cuts.
+        # At the last optimum: duals of rows other than cuts, reduced costs, and duals of cuts.
         self.dual, self.reduced = np.zeros(self._base), np.zeros(0)
         self.binding: list[tuple[float, Row]] = []
 
     # --- decisions ---------------------------------------------------------------------------
 
     def allow(self, allowed: Flags, opened: Flags, least: Floats, most: Floats) -> None:
-        """Apply a node's decisions."""
+        """Apply the branching decisions of a node."""
         low, self._high = np.zeros(self.count), allowed.astype(float)
         low[self._single] = opened[self.site[self._single]]
         self._low = np.minimum(low, self._high)
@@ -104,7 +105,7 @@ class CutModel(ABC):
                 self.model.changeRowsBounds(len(rows), rows, low, high)  # type: ignore[attr-defined]
 
     def open_all(self) -> None:
-        """Undo all decisions."""
+        """Undo all branching decisions."""
         sizes = np.array([float(len(kind)) for kind in self.kinds])
         self.allow(np.ones(self.count, dtype=bool), self.must, np.zeros(len(sizes)), sizes)
 
@@ -132,7 +133,7 @@ class CutModel(ABC):
         """
 
     def forbid(self, choice: Ints) -> None:
-        """Exclude one choice, which only looked feasible because of rounding errors."""
+        """Exclude one choice that looked feasible only because of rounding errors."""
         value = np.full(self.count, -1.0)
         value[choice] = 1.0
         self.add_rows([Row(np.arange(self.count), value, len(choice) - 1.0)])
@@ -179,9 +180,9 @@ class CutModel(ABC):
         self, rounds: float, stalled: float, enough: float = -math.inf,
         passed: list[Floats] | None = None,
     ) -> tuple[Relaxed | None, float]:  # fmt: skip
-        """Return the optimum after at most `rounds` rounds of cuts, and the lowest bound of any.
+        """Return the optimum after at most `rounds` rounds of cuts, and the lowest bound found.
 
-        `passed`: list to which the option values of the earlier optima are added.
+        `passed`: list to which the option values of the earlier optima are appended.
         """
         relaxed = self.solve()
         if relaxed is None:

@@ -1,18 +1,19 @@
-"""Cuts: upper bounds on the service of any choice, linear in the options.
+"""Cuts: upper bounds on what any choice of options can serve, linear in the options.
 
-Every cut has the form of the inequality in `siting.engine.parts`, for weights ``l_k`` on measures
+Every cut has the form of the inequality in `siting.engine.parts`, with weights ``l_k`` on measures
 ``t_k``::
 
     sum of l_k t_k  <=  constant + sum of coefficient_n y_n
 
 The duals of the subproblem (`siting.engine.shortfall`) at a point are the weights and prices of the
-most violated cut. Two cases need no linear program. If all pairs of a part have the same worth, the
-subproblem is a maximum flow, and its minimum cut gives each row a price of 0 or of that worth.
-Without capacities, each row uses its best stations until it is served.
+most violated cut. Two cases need no linear program. If a kWh is worth the same in all pairs of a
+part, the subproblem is a maximum flow problem. Its minimum cut gives each row a price of 0 or of
+that worth. Without capacities, each row uses its best stations until it is served in full.
 
-Under the viability gap, the gap row of a site has a price ``tau``. The station then also earns
-``tau`` times its margin, and owes ``tau`` times its need. Public money may pay a part of the need,
-at a price ``mu`` per rupee. Every ``tau`` gives a valid cut, so the best of several is used.
+Under the viability gap, the row that makes a site break even (its gap row) has a price ``tau``. A
+station then also earns ``tau`` times its margin, and owes ``tau`` times its need, the costs to be
+covered. Public money may pay part of the need, at a price ``mu`` per rupee. Every ``tau`` gives a
+valid cut, so the best of several is used.
 
 Source of the cuts without capacities: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition
 for very large scale partial set covering and maximal covering location problems. European Journal
@@ -50,31 +51,31 @@ class Cut:
     prices: Mapping[int, Floats]
 
     def over(self, taken: Floats, measured: Floats) -> float:
-        """Return the violation at a point, given the values of options and of all columns."""
+        """Return the violation at a point, given the values of options and those of columns."""
         bound = self.constant + float(self.coefficient @ taken)
         return float(self.value @ measured[self.column]) - bound
 
 
 class Cutter:
-    """The separation of cuts for one program."""
+    """The search for violated cuts (separation) of one program."""
 
     def __init__(self, frame: Frame, parts: list[Part], measures: list[Measure]) -> None:
         self.frame, self.parts, self.measures = frame, parts, measures
         self.count = frame.count
-        # For each part, the offer of each option in its slice.
+        # For each part, the offer that each option has in the part's slice.
         self.offer = [frame.layout.standing(part.slice) for part in parts]
         service = frame.service
         self.worth_of = {m.index: m for m in measures if m.kind == "worth"}
         self.energies = [m for m in measures if m.kind == "energy"]
         self.money = [m for m in measures if m.kind in ("money", "envelope")]
-        # For an energy measure and a part: which pairs of the part count towards the measure.
+        # For an energy measure (its column) and a part: the pairs that count towards the measure.
         self.counted: dict[tuple[int, int], Flags] = {}
         for m in self.energies:
             member = service.floor[m.index][service.row]
             for p, part in enumerate(parts):
                 if part.slice == m.s and member[part.pairs].any():
                     self.counted[m.column, p] = member[part.pairs]
-        # Parts whose worth cuts need a linear program, and groups of parts that measures link.
+        # Parts whose cuts on worth need a linear program, and groups of parts linked by measures.
         several = enumerate(parts)
         self.alone = [p for p, part in several if part.capacitated and part.uniform is None]
         self.linked = self._linked()
@@ -102,14 +103,14 @@ class Cutter:
         return self.frame.program.slices[self.parts[p].slice].year
 
     def envelope_share(self, r: int) -> Floats:
-        """Return, for each offer, the share of its public money that counts in envelope `r`."""
+        """Return the share of each offer's public money that counts towards envelope `r`."""
         instance = self.frame.program.instance
         return instance.amounts_of(instance.limits[r])
 
     def standing(self, p: int, choice: Ints) -> bytes:
         """Return a cache key: the offer at each site, or -1 if it cannot serve the part.
 
-        `choice`: option at each site, -1 for none.
+        `choice`: the option at each site, or -1 for none.
         """
         offer = np.where(choice >= 0, self.offer[p][choice], -1)
         able = (offer >= 0) & (self.parts[p].capacity[offer] > 0).any(axis=1)
@@ -118,23 +119,23 @@ class Cutter:
     # --- coefficients ------------------------------------------------------------------------
 
     def option_amounts(self, p: int, by_offer: Floats) -> Floats:
-        """Return, for each option, the amount of its offer in a part's slice."""
+        """Return `by_offer` by option: the amount of each option's offer in a part's slice."""
         offer = self.offer[p]
         return np.where(offer >= 0, by_offer[offer], 0.0)
 
     def priced(self, p: int, value: Floats, price: Floats) -> tuple[float, Floats]:
-        """Return what a part adds to the constant and coefficients of a cut, at given prices."""
+        """Return what a part adds to a cut's constant and coefficients, at the given prices."""
         part = self.parts[p]
         intake = part.intake(value - price[part.row])
         return float(price @ part.wanted), self.option_amounts(p, intake)
 
     def single(self, measure: Measure, parts: list[tuple[int, Floats, Floats]]) -> Cut:
-        """Return the cut on one measure, given worths and prices by part."""
+        """Return the cut on one measure, given each part with its pair values and row prices."""
         prices = {p: price for p, _, price in parts}
         return Cut(np.array([measure.column]), np.ones(1), *self.summed(parts), prices)
 
     def summed(self, parts: list[tuple[int, Floats, Floats]]) -> tuple[float, Floats]:
-        """Return the constant and coefficients summed over parts, given worths and prices."""
+        """Return the constant and coefficients of a cut, given parts as in `single`."""
         constant, coefficient = 0.0, np.zeros(self.count)
         for p, value, price in parts:
             part_constant, amounts = self.priced(p, value, price)
@@ -146,10 +147,10 @@ class Cutter:
         self, year: int, parts: Sequence[int], worths: Mapping[int, Floats],
         prices: Mapping[int, Floats], rupee: Floats,
     ) -> Callable[[Floats], Floats]:  # fmt: skip
-        """Return a function from the gap price of each site to the coefficient of each option.
+        """Return a function that computes each option's coefficient from each site's gap price.
 
-        `worths`, `prices`: worths of pairs and prices of rows in the `parts` of the year; `rupee`:
-        price of a rupee paid to each offer.
+        `parts`: the parts of the year; `worths`: value of a kWh in each of their pairs; `prices`:
+        price of each of their rows; `rupee`: price of a rupee paid to each offer.
         """
         frame, layout = self.frame, self.frame.layout
         rule = frame.program.gap
@@ -182,7 +183,7 @@ class Cutter:
         return is_shared(cases_of(self.frame.layout.instance, rule))[self.frame.site]
 
     def plain(self) -> list[Cut]:
-        """Return the cuts from capacities, reach and least payments, which need no separation."""
+        """Return the cuts that capacities, reach and least payments give without separation."""
         out = []
         for p, part in enumerate(self.parts):
             none = np.zeros(len(part.rows))
@@ -204,7 +205,7 @@ class Cutter:
     # --- cuts at a point ---------------------------------------------------------------------
 
     def of_worths(self, taken: Floats) -> list[Cut]:
-        """Return the worth cuts of the parts that need no linear program."""
+        """Return cuts on worth at a point, for the parts that need no linear program."""
         return [
             self.single(self.worth_of[p], [(p, part.worth, price)])
             for p, part in enumerate(self.parts)
@@ -213,7 +214,7 @@ class Cutter:
         ]
 
     def of_energies(self, taken: Floats, energies: Sequence[Measure]) -> list[Cut]:
-        """Return the cuts on the energies that count towards floors and aims."""
+        """Return cuts at a point for measures of the energy that floors or aims count."""
         out: list[Cut] = []
         for m in energies:
             alternatives = []
@@ -227,9 +228,9 @@ class Cutter:
     def prices(self, p: int, taken: Floats, worth: Floats, counted: Flags | None) -> list[Floats]:
         """Return one or two lists of row prices for cuts at a point.
 
-        `taken`: value of each option, 0 to 1; `worth`: worth of a kWh for each pair; `counted`:
-        pairs with a worth above 0 (None: all). If there are capacities, each worth must be 0 or one
-        common value.
+        `taken`: value of each option, 0 to 1; `worth`: value of a kWh in each pair; `counted`:
+        pairs whose `worth` is above 0 (None: all). If there are capacities, all of these pairs must
+        have the same `worth`.
         """
         part = self.parts[p]
         offer = self.offer[p]
@@ -248,7 +249,8 @@ class Cutter:
             self.frame.site[option], capacity, None if whole else share, rows
         )
         level = float(worth.max(initial=0.0))
-        # Rows on the unserved side have price 0; the price of every other row is its whole worth.
+        # Rows on the unserved side have price 0. The price of every other row is what a kWh is
+        # worth.
         both = [np.where(side, 0.0, level) for side in sides]
         if rows is not None:
             both = [np.where(rows, price, 0.0) for price in both]
@@ -257,8 +259,8 @@ class Cutter:
     def _cover_prices(self, part: Part, offer: Ints, share: Floats, worth: Floats) -> list[Floats]:
         """Return one or two lists of row prices: the worth at the last station that a row needs.
 
-        If stations serve a row exactly in full, the second list has the row's worth at the next
-        station.
+        A row's price is what a kWh is worth at that station. If the stations serve a row exactly in
+        full, the second list has what a kWh is worth at the next station.
         """
         open_ = np.zeros((part.sites, len(part.kinds)))
         site = part.offer_site[offer]

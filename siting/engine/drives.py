@@ -1,14 +1,14 @@
-"""Shortest drives that keep a given worth, by a Lagrangian program with decay.
+"""The plan with the shortest drives that keeps a given worth, found by a program with decay.
 
-The program ``min sum of t x`` subject to ``sum of a x >= E`` has neither cuts nor a fast evaluation
-of choices. The program with decay, ``max sum of (a - t / H) x``, has both. For every horizon ``H``
-(min), a bound ``W`` on the second program bounds the drives in the first::
+For the program ``min sum of t x`` subject to ``sum of a x >= E``, neither cuts nor a fast way to
+evaluate choices are known. So the program with decay, ``max sum of (a - t / H) x``, is solved
+instead. For every horizon ``H`` (min), a bound ``W`` on it bounds the drives in the first program::
 
     sum of t x  =  H (sum of a x  -  sum of (a - t / H) x)  >=  H (E - W)
 
 This is the Lagrangian bound with the multiplier ``H`` on the required worth. A short horizon gives
-a better bound, but its plans may lose worth to shorten drives. A longer horizon starts from such a
-plan and regains the worth.
+a better bound, but its plans may give up worth for shorter drives. The search then continues from
+such a plan with a longer horizon, which regains the worth.
 
 Source: A. M. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming
 Study 2 (1974), 82-114.
@@ -44,9 +44,10 @@ class Solved(Protocol):
 
 
 def goes(frame: Frame) -> bool:
-    """Return whether `solve_drives` can solve a frame."""
+    """Return whether `solve_drives` can solve the program of a frame."""
     aims = [one.aim for one in frame.reached]
-    # The decay program computes worth differently, so it cannot keep regrets or tails of worth.
+    # The program with decay computes worth differently, so it cannot keep values of earlier aims
+    # such as regret or the tail.
     once = sum(aim.of_worth for aim in aims) == 1
     plain = frame.aim.of_drives and not frame.aim.of_stations
     return plain and once and not any(a.of_scenarios or a.of_drives for a in aims)
@@ -58,7 +59,7 @@ def solve_drives(
     """Return the plan with the shortest drives among plans that keep the worth.
 
     `frame`: a program that `goes` accepts; `start`: a choice that keeps the worth; `gap`: relative
-    gap of the drives at which to stop; `bound`: a lower bound on the drives (kWh·min/day).
+    gap in the drives at which to stop; `bound`: a lower bound on the drives (kWh·min/day).
     """
     program, kept = frame.program, _worth_of(frame).value
     longest = float(frame.service.minutes.max(initial=0.0)) or 1.0
@@ -126,6 +127,6 @@ def _worth_of(frame: Frame) -> Reached:
 
 
 def _shortened(frame: Frame, choice: Ints, clock: Clock) -> tuple[Ints, float]:
-    """Move stations to shorten drives; return choice and drives (inf if worth is lost)."""
+    """Move stations to shorten drives; return the choice and its drives (inf: worth is lost)."""
     best, value = relocated_often(frame, choice, clock, serving=Clock(math.inf))
     return best, -value

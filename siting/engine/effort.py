@@ -16,7 +16,7 @@ _FIGURES = ("gap", "drives_gap", "time_limit_s", "least_gain", "threads", "seed"
 class Effort:
     """The options of a solve."""
 
-    # Relative gap at which to stop; at 0, ties are broken exactly.
+    # Relative gap at which to stop. If it is 0, ties between plans are broken exactly.
     gap: float = 0.005
     time_limit_s: float = 120.0
     threads: int = 2
@@ -25,10 +25,10 @@ class Effort:
     # ``milp`` passes the whole PuLP problem to a solver.
     method: Method = "exact"
     solver: str = HIGHS  # solver for ``milp``, by its name in PuLP
-    # Gap for aims that include drives; 0 if `gap` is 0.
+    # Relative gap for aims that include drives; taken as 0 if `gap` is 0.
     drives_gap: float = 0.05
-    # Stations that gain less per rupee of public money (kWh/day) are removed while the plan stays
-    # within the gap.
+    # Stations that gain less than this per rupee of public money (kWh/day) are removed while the
+    # plan stays within the gap.
     least_gain: float = 0.0
 
     def faults(self) -> list[Fault]:

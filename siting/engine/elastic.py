@@ -5,8 +5,8 @@ All requirements are removed, then added back as rows over the same columns::
     sum of a_rn x_n  -  sum of e_k over the requirements k of row r  <=  side_r      e_k >= 0
 
 A requirement is *held* if its excess ``e_k`` is fixed at 0, and *dropped* if its excess is free and
-costs nothing. The integer program shows whether requirements conflict, and the smallest changes
-that resolve the conflict. Existing stations are kept.
+costs nothing. The integer program shows whether requirements conflict, and which smallest changes
+would resolve the conflict. Existing stations remain in every plan.
 """
 
 from __future__ import annotations
@@ -41,16 +41,20 @@ class Requirement:
     block: str
     place: int  # position within this block of the program
     unit: str
-    asked: float  # figure in the configuration
+    asked: float  # the figure that the user asked for
     least: bool = False  # true: a minimum, which can be lowered; false: a maximum
-    short: float = 0.0  # least excess of any plan, known without solving
+    short: float = 0.0  # every plan has at least this excess, as is known without solving
 
     def figure(self, excess: float) -> float:
         """Return the figure that would permit the given excess."""
         return max(0.0, self.asked - excess) if self.least else self.asked + excess
 
     def changed(self, program: Program, figure: float, standing: Flags) -> Program:
-        """Return the program with a new figure; of required sites, only `standing` ones remain."""
+        """Return the program with a new figure for this requirement.
+
+        `standing`: for each site, whether it has a station. If this requirement names required
+        sites, only the sites with a station remain required.
+        """
         instance, n = program.instance, self.place
         if self.block == "floor":
             floor = replace(program.floors[n], share=figure)
@@ -102,7 +106,8 @@ class _Row:
 def let_go(program: Program) -> Program:
     """Return a program with the same stations and demand but without requirements."""
     instance, years, gap = program.instance, program.year_plan, program.gap
-    # Lower limits become tiny but not 0, or else the offers that meet them may be left out.
+    # Lower limits become tiny but not 0, because offers that only help to meet a lower limit might
+    # otherwise be left out.
     limits = tuple(
         replace(limit, at_most=math.inf, at_least=min(limit.at_least, settings.EXACT))
         for limit in instance.limits
@@ -122,7 +127,7 @@ def let_go(program: Program) -> Program:
 
 
 class Elastic:
-    """The requirements of a program, and the integer program that has them as elastic rows."""
+    """The requirements of a program, and the integer program in which they are elastic rows."""
 
     def __init__(self, program: Program, effort: Effort) -> None:
         self.program, self.effort = program, effort
@@ -268,14 +273,15 @@ class Elastic:
             for row in self._rows
         ]
         elastic_rows = rows_of(rows, self.columns + count)
-        elastic_rows.sum_duplicates()  # a year's money is that of two sums
+        # The money of a year is the difference of two sums, which may have the same columns.
+        elastic_rows.sum_duplicates()
         wide = sparse.hstack([m.a, sparse.csr_array((m.a.shape[0], count))])
         self._a = sparse.csc_array(sparse.vstack([wide, elastic_rows]))
         sides = [(row.side + row.slack(m.options)) / row.largest for row in self._rows]
         self._upper = np.concatenate([m.row_upper, sides])
         self._lower = np.concatenate([m.row_lower, np.full(len(sides), -np.inf)])
         one = m.family.get("one")
-        if one is not None:  # the rows of required sites are requirements here
+        if one is not None:  # required sites are requirements here, so their own rows are relaxed
             part = m.a[one]
             site = self.options.site[part.indices[part.indptr[:-1]]]
             self._lower[np.arange(one.start, one.stop)[self.required[site]]] = -np.inf
@@ -283,10 +289,10 @@ class Elastic:
     def ask(
         self, held: Collection[int], aimed: Collection[int], clock: Clock, *, whole: bool
     ) -> Answered:
-        """Minimise the sum of the excesses in `aimed`, each divided by its `unit`.
+        """Minimise the total excess over the requirements in `aimed`, each divided by its `unit`.
 
-        The objective of the solution is the negative of this sum. Requirements neither in `held`
-        nor in `aimed` are dropped. `whole`: whether options are integers, not fractions.
+        The objective of the solution is the negative of this sum. Requirements that are neither in
+        `held` nor in `aimed` are dropped. `whole`: whether options must be integers.
         """
         m, count, effort = self.matrix, len(self.requirements), self.effort
         most = np.full(count, np.inf)
@@ -317,7 +323,7 @@ class Elastic:
         out = np.maximum(answer.point[self.columns :], 0.0) * self.unit
         exact = np.zeros(len(out))
         for row in self._rows:
-            # Computed from the row, free of solver rounding, unless several requirements share it.
+            # If one requirement owns the row, its excess is computed without solver rounding.
             over = math.fsum(row.value * answer.point[row.column]) - row.side
             for k in row.owners:
                 exact[k] = max(exact[k], over if len(row.owners) == 1 else float(out[k]))

@@ -1,4 +1,4 @@
-"""First plans for an aim: constructed, rounded, or repaired from an earlier plan."""
+"""First plans for an aim: constructed, rounded from a relaxation, or made from an earlier plan."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def first_plan(inc: Incumbent) -> None:
     if inc.start is not None:
         mend(inc, inc.start)
     if inc.choice is not None:
-        # Sites that are good without decay may be bad with decay.
+        # Sites that were good without decay may be bad with decay, so another plan is constructed.
         if valuer is None and inc.coarse and inc.frame.service.near:
             sow(inc)
         return
@@ -46,7 +46,7 @@ def first_plan(inc: Incumbent) -> None:
 
 
 def mend(inc: Incumbent, start: Ints) -> None:
-    """Restore an earlier plan option by option, leaving out options that do not fit."""
+    """Restore an earlier plan option by option, but leave out options that do not fit."""
     choice = inc.room.taking(inc.frame.nothing, start.tolist())
     if inc.valuer is not None:
         base = inc.frame.by_site(inc.frame.kept)
@@ -69,7 +69,7 @@ def _keep_viable(inc: Incumbent, choice: Ints) -> None:
 
 
 def sow(inc: Incumbent) -> None:
-    """Construct a plan; if the aim is money, search for a cheaper one by bisection."""
+    """Construct a plan; if the aim is money, search for cheaper plans by bisection."""
     sower = Sower(inc.master.cutter, inc.room)
     choice = sower.run(inc.clock)
     inc.sown = choice
@@ -138,21 +138,21 @@ def round_plans(inc: Incumbent, taken: Floats) -> None:
 
 
 def round_plainly(inc: Incumbent, taken: Floats) -> None:
-    """Add options by their relaxed values while they fit."""
+    """Add options in the order of their values in a relaxation, as long as they fit."""
     order = np.argsort(-taken, kind="stable")
     order = order[taken[order] >= 0.25]
     choice = inc.room.taking(inc.frame.nothing, order.tolist())
     inc.weighed(choice[choice >= 0])
 
 
-# A choice to make viable, and whether to drop at once all stations with too little money.
+# A choice to make viable, and whether to drop all stations with too little money at once.
 type Start = tuple[Ints, bool]
 
 
 def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
     """Make viable plans from new choices, in parallel, until the gap is proven or time is up.
 
-    Each plan is kept, even if time runs out before the others are made.
+    Each plan is kept as soon as it is made, even if time runs out before the others are made.
     """
     new = (start for start in starts if inc.is_new(start[0]))
     while not inc.done:
@@ -168,9 +168,9 @@ def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
 
 
 def build(inc: Incumbent, nth: int = 0) -> None:
-    """Build a plan area by area at the prices of a relaxation, if its areas are solved quickly.
+    """Build a plan area by area at the prices of a relaxation, if areas can be solved quickly.
 
-    `nth`: plans with different numbers differ.
+    `nth`: a number that changes the random seed, so that further plans differ from earlier ones.
     """
     frame = inc.frame
     slow = not frame.layout.by_pair or frame.drawn_by_year
@@ -190,8 +190,8 @@ def build(inc: Incumbent, nth: int = 0) -> None:
 def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]:
     """Yield choices made from relaxations, the latest first, and empty the list of relaxations.
 
-    If a relaxation spreads its stations over many sites, two more choices come first: one site per
-    cluster, and every site with a value above 0.
+    If a relaxation spreads its stations over many sites, two more choices come first: one with a
+    site per cluster, and one with every site whose value is above 0.
     """
     while relaxations:
         taken = relaxations.pop()
@@ -206,7 +206,8 @@ def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]
 def drawn_stations(inc: Incumbent, relaxations: Sequence[Floats]) -> Iterator[Start]:
     """Yield choices of one site per cluster, sampled in proportion to values in a relaxation.
 
-    The relaxations take turns; one is dropped once a sample from it repeats an earlier sample.
+    The relaxations take turns. A relaxation is dropped once a sample from it repeats an earlier
+    sample.
     """
     rng, drawn = np.random.default_rng(inc.effort.seed), set[bytes]()
     left = deque(_by_site(inc.frame, taken) for taken in relaxations)
@@ -222,7 +223,7 @@ def drawn_stations(inc: Incumbent, relaxations: Sequence[Floats]) -> Iterator[St
 
 
 def _by_site(frame: Frame, taken: Floats) -> tuple[Ints, Floats]:
-    """Return, for each site, the option with the largest value, and the sum over its options."""
+    """Return each site's option with the largest value, and the sum of its options' values."""
     order = np.argsort(-taken, kind="stable")
     sites, first = np.unique(frame.site[order], return_index=True)
     most = np.full(frame.sites, -1)
@@ -231,11 +232,12 @@ def _by_site(frame: Frame, taken: Floats) -> tuple[Ints, Floats]:
 
 
 def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None) -> Ints:
-    """Return the centres of clusters of sites, each with about one station in a relaxation.
+    """Return the centres of clusters of sites; a relaxation has about one station per cluster.
 
-    A centre is the site with the largest value or, with `rng`, one sampled in proportion to value.
-    Its value and then those of the sites that share most of their demand with it are removed, until
-    they make up a whole station. The next centre is found from the values that remain.
+    A centre is the site with the largest value or, with `rng`, a site sampled in proportion to its
+    value. First its own value is removed, and then the values of the sites that share most of their
+    demand with it, until the removed values add up to one station. The next centre is found from
+    the values that remain.
     """
     near, left, centres = frame.shared_demand, value.copy(), []
     own = np.sqrt(np.maximum(near.diagonal(), settings.SIGNIFICANT))
@@ -256,7 +258,7 @@ def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None
 def take(inc: Incumbent, choice: Ints) -> tuple[Ints, float]:
     """Return the plan made from a choice, and its value (-inf if infeasible).
 
-    Under the viability gap, stations with too little money are reduced or dropped.
+    Under the viability gap, stations with too little money are made smaller or dropped.
     """
     value = inc.weighed(choice, late=True)
     if inc.frame.program.gap is not None and not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""Service of plans whose offers are fixed."""
+"""The energy that a plan serves if its offers are already fixed."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ Standing = Iterable[str] | Mapping[int, Iterable[str]]
 
 
 def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) -> Answer:
-    """Return the solution of a program with fixed offers: their service, without a proof.
+    """Return the solution of a program with fixed offers: the energy they serve, without a proof.
 
     Budget, limits, floors, distances and required sites are ignored, so a plan that violates them
     can be evaluated too. Aims that the offers alone determine are left out. `offers`: ids of the
-    offers in place, existing ones included, at most one per site, for all years or by year.
-    `within_budget`: whether budget and caps limit the money that fills viability gaps.
+    offers in place, including existing ones, at most one per site, for all years or by year.
+    `within_budget`: whether the budget and the caps limit the money that fills viability gaps.
 
     Raises
     ------
     InputError
         If an offer is unknown, or two offers are at the same site.
     SolveError
-        If budget and caps apply and allow too little money for these offers.
+        If the budget and the caps apply and allow too little money for these offers.
     """
     stand = _standing(program, offers)
     all_ = np.unique(np.concatenate(list(map(program.instance.positions_of, stand))))
@@ -56,12 +56,12 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
     except SolveError:
         if bare.gap is None or within_budget:
             raise
-        # A plan from elsewhere may have a larger viability gap than its cap allows.
+        # A plan made elsewhere may have viability gaps above their caps.
         return _answer(replace(bare, gap=replace(bare.gap, cap=1.0)), choice)
 
 
 def only_offers(instance: Instance, kept: Ints) -> Instance:
-    """Return an instance with only the given offers, at required sites and without limits.
+    """Return an instance that has only the given offers, requires their sites, and has no limits.
 
     Bundles and opening years are dropped, because the offers may violate them.
     """
@@ -75,7 +75,7 @@ def only_offers(instance: Instance, kept: Ints) -> Instance:
 
 
 def choice_of(program: Program, offers: Standing) -> Ints:
-    """Return the options that have exactly the given offers."""
+    """Return the option of each site that has exactly the given offers."""
     stand = _standing(program, offers)
     wanted = np.full((len(program.instance.site_ids), len(stand)), -1, dtype=np.int64)
     for t, ids in enumerate(stand):
@@ -96,7 +96,7 @@ def proven(
 ) -> Answer:
     """Return the solution of a program with fixed offers, with a proven bound on each aim.
 
-    `bounds`: proven bound on any plan, for each aim; other arguments as for `Proof`.
+    `bounds`: for each aim, a proven bound on any plan; other arguments are as in `Proof`.
     """
     choice = choice_of(program, offers)
     return _answer(
@@ -111,9 +111,9 @@ def _standing(program: Program, offers: Standing) -> list[Iterable[str]]:
 
 
 def _left_to_decide(program: Program) -> list[Aim]:
-    """Return the aims whose value depends on how fixed stations serve.
+    """Return the aims whose value depends on how fixed stations serve demand.
 
-    Drives come last: if they came first, they would be shortest with nothing served.
+    Aims that count drives come last: if they came first, serving nothing would be best.
     """
     out: list[Aim] = []
     for aim in program.all_aims:
@@ -145,7 +145,7 @@ def _answer(
     seconds: dict[str, float] | None = None,
 ) -> Answer:
     reached: list[Reached] = []
-    alike = served_whole(program.all_aims, program)  # whether the service is the same for all aims
+    alike = served_whole(program.all_aims, program)  # whether all aims serve the demand alike
     for aim in dict.fromkeys(_left_to_decide(program)):
         value = 0.0 if alike else _value(program, aim, reached, choice)
         reached.append(Reached(aim, value))
@@ -164,17 +164,17 @@ def _answer(
 def assign(
     instance: Instance, offer_ids: Iterable[str], model: str = "capacitated"
 ) -> pd.DataFrame:
-    """Return a table of service by demand row and site: energy (kWh/day) and drive (minutes).
+    """Return a table of the energy (kWh/day) and drive (minutes) of each demand row and site.
 
     Parameters
     ----------
     instance
         The data for which the offers were chosen.
     offer_ids
-        Offers in place, existing ones included; at most one per site.
+        Offers in place, including existing ones; at most one per site.
     model
-        ``capacitated``: the most energy the chargers can deliver, then the shortest drives.
-        ``coverage``: the nearest compatible station in reach serves all of a row.
+        ``capacitated``: serve the most energy that the chargers can deliver, then shorten drives.
+        ``coverage``: the nearest compatible station in reach serves all demand of a row.
 
     Raises
     ------

@@ -12,9 +12,9 @@ from siting.program.instance import Flags, Floats, Ints
 class FlowGraph:
     """The flow network of one part: demand rows, charger groups and their pairs.
 
-    `wanted`: demand of each row; `near`: for each kind of demand, a matrix that is 1 if a demand
-    row (column) reaches a site (row); `groups`: for each kind, the charger groups that can serve
-    it, numbered from 0.
+    `wanted`: demand of each row; `near`: for each kind of demand, a matrix with an entry of 1 where
+    a demand row (column) reaches a site (row); `groups`: for each kind, the charger groups that can
+    serve it, numbered from 0.
     """
 
     def __init__(self, wanted: Floats, near: list[sparse.csr_array], groups: list[list[int]]):
@@ -35,11 +35,11 @@ class FlowGraph:
         share: Floats | None = None,
         counted: Flags | None = None,
     ) -> tuple[Flags, Flags]:
-        """Return two masks of the unserved rows: at the smallest and at the largest minimum cut.
+        """Return masks of rows on the unserved side of the smallest and the largest minimum cut.
 
         `site`: site of each station (sites may repeat); `capacity`: energy of each station (row) by
-        charger group (column), multiplied by `share`; `share`: largest share of a row that each
-        station may serve (None: 1); `counted`: rows whose demand counts (None: all).
+        charger group (column), already multiplied by `share`; `share`: largest share of a row that
+        each station may serve (None: 1); `counted`: rows whose demand counts (None: all).
         """
         units = self._units if counted is None else np.where(counted, self._units, 0)
         node, row, room, link = self._arcs(site, capacity, share, units)
@@ -64,7 +64,10 @@ class FlowGraph:
     def _arcs(
         self, site: Ints, capacity: Floats, share: Floats | None, units: Ints
     ) -> tuple[Ints, Ints, Ints, Ints]:
-        """Return node (a charger group) and row of each arc, and capacities of nodes and arcs."""
+        """Return the charger group (node) and row of each arc, and all capacities.
+
+        The capacities of the nodes come first, then the capacities of the arcs.
+        """
         nodes, rows, rooms, links, count = [], [], [], [], 0
         for g, (start, near) in enumerate(self._near):
             here = np.flatnonzero(capacity[:, g] > 0)
@@ -105,10 +108,11 @@ class FlowGraph:
 def _spread(
     begun: Flags, here: Ints, there: Ints, out: Flags, back: Flags, others: int
 ) -> tuple[Flags, Flags]:
-    """Return what can be reached from one side of the arcs, on that side and on the other side.
+    """Return masks of what can be reached from one side of the arcs, on this and the other side.
 
-    `begun`: where to start; `here`, `there`: ends of the arcs on the two sides; `out`, `back`:
-    whether each arc can be followed to the other side, and back; `others`: size of the other side.
+    `begun`: where to start; `here`, `there`: each arc's end on this side and on the other side;
+    `out`, `back`: whether each arc can be followed to the other side, and back from it; `others`:
+    size of the other side.
     """
     reached, other, count = begun.copy(), np.zeros(others, dtype=bool), -1
     while count != (count := int(reached.sum())):

@@ -1,12 +1,12 @@
-"""The energies of pairs in a relaxation: the nearest pairs, and pairs added by pricing.
+"""The energy columns of pairs in a relaxation: those of near pairs, and those added by pricing.
 
-A demand row reaches dozens of sites, but only one or two serve it, mostly near ones. So the
-relaxation starts with the energies of the nearest sites, and pricing adds others.
+A demand row reaches dozens of sites, but only one or two serve it, and these are mostly near. So
+the relaxation starts with the energy columns of the nearest sites, and pricing adds others.
 
 A *link* ``x_c <= u_c Y`` limits the energy ``x_c`` to the share ``Y`` of its upper bound ``u_c``,
 where ``Y`` is the summed value of the options that can deliver this energy. Plans satisfy all
-links. In a relaxation, a fraction of a large station may have enough capacity and violate a link;
-violated links are added.
+links. In a relaxation, a fraction of a large station may have enough capacity to violate a link;
+violated links are added as rows.
 
 Source: M. Daskin: Network and Discrete Location. 2nd ed., Wiley 2013, chapter 7 (the strong
 formulation of facility location).
@@ -23,10 +23,10 @@ from siting.program.instance import Flags, Floats, Ints
 
 
 class Flows:
-    """The energies of a frame's pairs that are in the relaxation, and their links.
+    """The energy columns of a frame that are in the relaxation, and their links.
 
-    `start`: sites of a known plan; if there are any, half of the first energies of each row are to
-    the nearest of these sites.
+    `start`: sites of a known plan. If there are any, half of each row's first columns belong to the
+    nearest of these sites.
     """
 
     def __init__(self, frame: Frame, start: Ints) -> None:
@@ -43,22 +43,22 @@ class Flows:
             built[start] = True
             most = settings.NEAREST_PAIRS // (2 if len(start) else 1)
             self.inside: Flags = self.nearest(every, most) | self.nearest(built, most)
-        else:  # each row has one energy for all stations
+        else:  # each row has one energy column for all stations
             self.inside = np.ones(len(pair), dtype=bool)
 
     def nearest(self, open_: Flags, most: int) -> Flags:
-        """Return whether each energy flows to one of the `most` nearest open sites of its row."""
+        """Return whether each column belongs to one of the `most` open sites nearest to its row."""
         order = self.order[open_[self.site[self.order]]]
         out = np.zeros(len(self.site), dtype=bool)
         out[order[first_of_each(self.group[order], most)]] = True
         return out
 
     def columns(self) -> Ints:
-        """Return the columns of the energies in the relaxation."""
+        """Return the energy columns that are in the relaxation."""
         return self.first + np.flatnonzero(self.inside)
 
     def price_in(self, reduced: Floats, least: float) -> bool:
-        """Add each row's best energies with gains above `least`; return whether there are any."""
+        """Add each row's best columns with gains above `least`; return whether there are any."""
         promise = reduced[self.first : self.first + len(self.site)] * self.upper
         new = np.flatnonzero(~self.inside & (promise > least))
         order = new[np.lexsort((-promise[new], self.group[new]))]
@@ -75,7 +75,7 @@ class Flows:
         return bool(new.any())
 
     def link_rows(self, columns: Ints) -> tuple[sparse.csr_array, Ints]:
-        """Return the links over `columns` as rows (``<= 0``), and the energies that they limit."""
+        """Return the links over `columns` as rows (``<= 0``), and the columns that they limit."""
         place = np.full(self.first + len(self.site), -1, dtype=np.int64)
         inside = columns < len(place)
         place[columns[inside]] = np.flatnonzero(inside)
@@ -104,7 +104,7 @@ class Flows:
         return one, linked
 
     def less_by_links(self, price: Floats) -> Floats:
-        """Return the amount by which all links, at the given prices, lower each reduced cost."""
+        """Return by how much the links, at the given prices, lower each column's reduced cost."""
         out = np.zeros(self.frame.matrix.a.shape[1])
         out[self.first : self.first + len(price)] = price
         for s in range(len(self.frame.program.slices)):

@@ -1,4 +1,4 @@
-"""One aim of one program, with lookups for the whole engine."""
+"""The matrix of a program for one aim, with lookup tables that the whole engine uses."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from siting.program.program import Program
 
 
 class Frame:
-    """A program's matrix for one aim, with its columns grouped by meaning.
+    """A program's matrix for one aim, with lookup tables for its rows and columns.
 
-    A *choice* is an array of option positions, in order, at most one per site.
+    A *choice* is an array of option positions in ascending order, at most one per site.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Frame:
         return self.energy_row * len(self.program.slices) + self.energy_slice
 
     def share_of(self, energies: Ints, taken: Floats) -> Floats:
-        """Return, for each given energy, the summed value of the options that can deliver it."""
+        """Return, for each given energy column, the total value of options that can deliver it."""
         out, when = np.zeros(len(energies)), self.energy_slice[energies]
         site, kind = self.energy_site[energies], self.service.kind[self.energy_row[energies]]
         for s, able in enumerate(self.able):
@@ -101,7 +101,7 @@ class Frame:
 
     @cached_property
     def rows_by_site(self) -> sparse.csr_array:
-        """A matrix of rows and sites, with an entry of 1 if a column of the site is in the row."""
+        """A matrix (rows by sites) with an entry of 1 where the row has a column of the site."""
         column = np.flatnonzero(self.column_site >= 0)
         at = np.ones(len(column)), (column, self.column_site[column])
         shape = (self.matrix.a.shape[1], self.sites)
@@ -110,14 +110,14 @@ class Frame:
         return out
 
     def areas(self, sites: Ints, size: int, near: sparse.csr_array | None = None) -> list[Ints]:
-        """Return areas of up to `size` sites that share demand, from the edge to the centre.
+        """Divide sites into areas of up to `size` sites that share demand, from the edge inwards.
 
-        `near`: demand shared by each pair of sites, by default all of it.
+        `near`: demand that each pair of sites shares; by default `shared_demand`.
         """
         near = self.shared_demand if near is None else near
         left, out = np.zeros(self.sites, dtype=bool), []
         left[sites] = True
-        rest = near @ left.astype(float)  # demand that each site shares with the sites left
+        rest = near @ left.astype(float)  # demand that each site shares with the remaining sites
         while left.any():
             area: list[int] = []
             shared = np.zeros(self.sites)  # demand shared with the area
@@ -135,17 +135,17 @@ class Frame:
         return out
 
     def rows_of(self, *families: str) -> Ints:
-        """Return the rows of the given families of the matrix."""
+        """Return the positions of the matrix rows in the given families."""
         spans = [self.matrix.family.get(one, slice(0, 0)) for one in families]
         return np.concatenate([np.arange(span.start, span.stop) for span in spans])
 
     @property
     def large(self) -> bool:
-        """Whether the program is too large for steps whose run time grows with pairs × sites."""
+        """Whether the program is too large for steps whose time grows with pairs times sites."""
         return len(self.energy_pair) * self.sites > settings.LARGE
 
     def with_rows(self, rows: sparse.csr_array, least: Floats) -> Frame:
-        """Return the frame with extra rows that all plans satisfy; `least`: their lower limits."""
+        """Return the frame with more rows, which all plans satisfy; `least`: their lower limits."""
         m = self.matrix
         wide = sparse.csr_array((rows.data, rows.indices, rows.indptr), (len(least), m.a.shape[1]))
         more = replace(
@@ -156,7 +156,7 @@ class Frame:
         return self.with_matrix(more)
 
     def with_matrix(self, matrix: Matrix) -> Frame:
-        """Return the frame with another matrix, without cached values of the old one."""
+        """Return the frame with another matrix and without values cached for the old one."""
         out = copy(self)
         out.matrix = matrix
         for one in ("by_column", "column_site", "rows_by_site"):
@@ -164,7 +164,7 @@ class Frame:
         return out
 
     def of_demand(self, values: Floats) -> Floats:
-        """Return the values of the matrix's demand rows, by merged demand row and slice."""
+        """Return the entries of `values` for demand rows, by merged demand row and slice."""
         m, out = self.matrix, np.zeros_like(self.service.kwh)
         family = m.family.get("demand", slice(0, 0))
         first = m.a.indices[m.a.indptr[family.start : family.stop]] - self.count
@@ -173,7 +173,7 @@ class Frame:
 
     @cached_property
     def shared_demand(self) -> sparse.csr_array:
-        """Demand shared by each pair of sites (kWh/day), from a sample if there are many rows."""
+        """Demand shared by each pair of sites (kWh/day); from a sample of rows if they are many."""
         return overlap(
             self.service.kwh.max(axis=1), self.service.row, self.service.site, self.sites
         )
@@ -191,7 +191,7 @@ class Frame:
 
     @cached_property
     def money(self) -> Floats:
-        """The cost of each option in the aim, without payments that are decision variables."""
+        """The cost of each option in the aim, excluding payments that are decision variables."""
         out = np.zeros(self.count)
         column, value = self.aim.money(self.layout)
         mine = column < self.count
@@ -205,12 +205,12 @@ class Frame:
 
     @property
     def drawn_by_year(self) -> bool:
-        """Whether payments are decision variables in several years (cuts and windows are slow)."""
+        """Whether payments are decision variables by year, which makes cuts and windows slow."""
         return self.program.gap is not None and self.program.year_plan is not None
 
     @property
     def nothing(self) -> Ints:
-        """The empty choice by site: -1 everywhere."""
+        """The empty choice by site, which is -1 at every site."""
         return np.full(self.sites, -1, dtype=np.int64)
 
     def values(self, options: Ints) -> Floats:
@@ -218,7 +218,7 @@ class Frame:
         return np.bincount(options, minlength=self.count).astype(float)
 
     def by_site(self, options: Ints) -> Ints:
-        """Return the given options as a choice by site, -1 for none."""
+        """Return the given options as a choice by site: the option at each site, or -1."""
         choice = self.nothing
         choice[self.site[options]] = options
         return choice
@@ -246,7 +246,7 @@ class Frame:
         return np.concatenate([*parts, aimed])
 
     def fits(self, choice: Ints) -> bool:
-        """Return whether a choice keeps limits and required sites, at most one option a site."""
+        """Return whether a choice keeps all limits, required sites and one option per site."""
         count = np.bincount(self.site[choice], minlength=self.sites)
         return bool((count <= 1).all() and (count[self.must] == 1).all()) and self.resources.within(
             choice
@@ -255,10 +255,10 @@ class Frame:
     def serve(
         self, choice: Ints, clock: Clock, threads: int = 1, *, strict: bool = False
     ) -> Answered:
-        """Return the optimum of the program with its options fixed to a choice.
+        """Return the optimum of the program when its options are fixed to a choice.
 
-        Point, duals and reduced costs cover the whole matrix. `strict`: whether to use the tightest
-        tolerances.
+        The point, the duals and the reduced costs cover the whole matrix. `strict`: whether to use
+        the tightest tolerances.
         """
         m = self.matrix
         columns = self.open_columns(choice)
@@ -267,7 +267,8 @@ class Frame:
         fixed[choice] = 1.0
         shift = self.by_column[:, choice] @ np.ones(len(choice))
         rows = np.bincount(part.indices, minlength=m.a.shape[0]) > 0
-        # Rows of options alone are skipped. Other rows must hold even if no column in them is open.
+        # Rows that contain only options are skipped. The other rows must hold even if none of their
+        # columns is open.
         first = max((m.family[f].stop for f in ("one", "resource") if f in m.family), default=0)
         lower, upper = m.row_lower - shift, m.row_upper - shift
         empty = ~rows
@@ -299,7 +300,7 @@ def _solved(
     a: sparse.csc_array, cost: Floats, lower: Floats, upper: Floats, row_lower: Floats,
     row_upper: Floats, clock: Clock, threads: int, options: Mapping[str, Any],
 ) -> Answered:  # fmt: skip
-    """Return the solution of a linear program; large programs are solved in parallel pieces."""
+    """Return the solution of a linear program; a large one is solved in parallel pieces."""
     if a.shape[1] <= settings.MANY_COLUMNS:
         return run_model(model_of(a, cost, lower, upper, row_lower, row_upper, **options), clock)
     pieces = _apart(a)
@@ -323,7 +324,7 @@ def _solved(
 
 
 def _apart(a: sparse.csc_array) -> list[tuple[Ints, Ints]]:
-    """Return rows and columns of a few independent pieces of a program; small ones are joined."""
+    """Return the rows and columns of independent pieces of a program; small ones are joined."""
     blocks: Any = [[None, a], [a.T, None]]
     count, label = connected_components(sparse.block_array(blocks), False)
     rows, columns = label[: a.shape[0]], label[a.shape[0] :]
@@ -347,7 +348,7 @@ def overlap(kwh: Floats, row: Ints, site: Ints, sites: int) -> sparse.csr_array:
     by_row = sparse.csr_array((np.sqrt(kwh[row]), (row, site)), shape=(len(kwh), sites))
     degree = np.diff(by_row.indptr)
     if float((degree.astype(float) ** 2).sum()) > 3e7:
-        # A sample of the rows is enough to find which sites are near.
+        # A sample of the rows is enough to find which sites are near one another.
         keep = np.argsort(-kwh / np.maximum(degree, 1), kind="stable")
         keep = keep[np.cumsum(degree[keep].astype(float) ** 2) < 3e7]
         by_row = by_row[np.sort(keep)]

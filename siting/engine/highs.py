@@ -1,8 +1,8 @@
 """HiGHS, native or through PuLP: silent, interruptible and within the time limit.
 
 HiGHS runs on its own thread, for two reasons. Python never delivers Ctrl-C while C code runs, so
-the calling thread waits in Python for the signal, and HiGHS polls for it. Also, HiGHS binds its
-pool of workers to the thread that first runs it, and refuses another number of workers there.
+the calling thread waits in Python for the signal, and HiGHS polls for it. Also, HiGHS ties its pool
+of workers to the thread that first runs it, and cannot change their number on that thread.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class InterruptibleHighs(pulp.HiGHS):
     def callSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802
         """Run HiGHS until it is done, the deadline passes or the user interrupts.
 
-        Time is left for reading the solution: about as much as passing the problem took.
+        Some time is reserved for reading the solution: as much as passing the problem took.
         """
         handed_over_s = time.perf_counter() - self._began
         limit = min(self.timeLimit or math.inf, self.clock.left_s - handed_over_s)
@@ -62,9 +62,9 @@ _ASKS = (_Kind.kCallbackMipInterrupt, _Kind.kCallbackSimplexInterrupt, _Kind.kCa
 def quiet_stdout() -> Iterator[None]:
     """Discard the standard output of C code while the block runs.
 
-    HiGHS prints two lines to file descriptor 1 for the first model of a process, and they would
-    break JSON on standard output. No option prevents them, and `contextlib.redirect_stdout` does
-    not catch them. A closed descriptor is left alone.
+    For the first model of a process, HiGHS prints two lines to file descriptor 1, which would break
+    JSON on standard output. No option prevents these lines, and `contextlib.redirect_stdout` does
+    not catch them. If the descriptor is closed, nothing is changed.
     """
     with suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()
@@ -84,7 +84,7 @@ def quiet_stdout() -> Iterator[None]:
 
 
 def _flush_c() -> None:
-    """Flush the C library's buffers; a pipe would otherwise get their text after the block."""
+    """Flush the C library's buffers, whose text a pipe would otherwise get after the block."""
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).fflush(None)
 
@@ -130,7 +130,10 @@ def _run(model: highspy.Highs, clock: Clock) -> None:
 
 
 def _work_of(model: highspy.Highs, cold: bool) -> float:
-    """Return iterations times nonzeros; a `cold` model also had to be built and presolved."""
+    """Return the work of a run: iterations times nonzeros, weighted by the type of program.
+
+    A `cold` model has no basis yet, so building and presolving it counts as further iterations.
+    """
     info = model.getInfo()
     iterations = settings.COLD if cold else 1
     iterations += max(info.simplex_iteration_count, 0) + max(info.ipm_iteration_count, 0)

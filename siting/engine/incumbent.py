@@ -1,4 +1,4 @@
-"""Incumbent and bound of one aim: read and improved by every step of the search.
+"""The incumbent and the bound of one aim, which every step of the search reads and may improve.
 
 Values are signed so that more is better.
 """
@@ -47,7 +47,7 @@ class Known:
     areas: AreaBound | None = None
 
     def promising(self, at_most: Floats, enough: float) -> Ints:
-        """Return the missing options that a plan above `enough` may use; none if there are many.
+        """Return the missing options that a plan above `enough` may use; none if they are many.
 
         `at_most`: for each option, a bound on the value of any plan that uses it.
         """
@@ -85,7 +85,7 @@ class Incumbent:
         self.root: Relaxed | None = None
         self.flat_rounds = 0.0  # successive rounds of cuts that hardly lowered the root's bound
         self.relaxations: list[Floats] = []  # option values at earlier root optima, to be rounded
-        self.plans = Plans()  # plans from different starts, to be crossed
+        self.plans = Plans()  # plans from different starts, to be combined (crossed)
         self.built = False  # whether there is a plan built area by area
         self.rounded: set[bytes] = set()  # choices from which plans have been made
         self.bounds: Bounds | None = None  # bounds at the prices of the root
@@ -93,16 +93,16 @@ class Incumbent:
         self.served: dict[bytes, Answered] = {}
         self.taken: Floats = np.zeros(frame.count) if known is None else known.taken
         self.bound_only = False  # whether only the bound is still being improved
-        self.ended_in_time = False  # whether the search ended early for the sake of later steps
+        self.ended_in_time = False  # whether the search ended early to leave time for later steps
         self.turns_ended: Ended | None = None
-        # A turn of the tree, which may continue after later aims; None before the first turn.
+        # Takes a turn of the tree, which may continue after later aims; None before the first turn.
         self.tree_turn: Callable[[], bool] | None = None
-        self._serve_s = 0.0  # longest time taken to compute a service
+        self._serve_s = 0.0  # longest time taken to compute what a choice serves
 
     def build(self) -> None:
-        """Write the master problem, and determine whether choices can be evaluated fast."""
+        """Build the master problem, and determine whether choices can be evaluated fast."""
         drives = [self.frame.aim, *(reached.aim for reached in self.frame.reached)]
-        # Drives have no measure in the master problem.
+        # The master problem has no measure of drives.
         self.coarse = not any(aim.of_drives for aim in drives)
         # In these programs, steps meant for small programs take too long.
         self.heavy = self.frame.large or not self.coarse
@@ -114,12 +114,12 @@ class Incumbent:
 
     @cached_property
     def tight(self) -> Frame:
-        """The frame with the rows of least payments, for windows."""
+        """The frame with rows for least payments; windows use it."""
         return with_least_payments(self.frame)
 
     @property
     def prices(self) -> Prices | None:
-        """The prices behind the best bound at the root, or of a known relaxation."""
+        """The prices that give the best bound at the root, or those of a known relaxation."""
         if self.bounds is not None:
             return self.bounds.prices
         return None if self.known is None else self.known.prices
@@ -141,7 +141,7 @@ class Incumbent:
 
     @property
     def noise(self) -> float:
-        """Largest difference that counts as rounding at values near 0."""
+        """Largest difference that counts as a rounding error if values are near 0."""
         return settings.NOISE * abs(self.frame.matrix.size)
 
     @property
@@ -152,21 +152,21 @@ class Incumbent:
 
     @property
     def enough(self) -> float:
-        """Value at which the gap is reached; infinite without a bound."""
+        """Value at which a plan reaches the requested gap; infinite if there is no bound."""
         gap = self.effort.gap
         return self.bound / (1 + gap) if self.bound > 0 else self.bound / max(1 - gap, 1e-9)
 
     @property
     def proven_at(self) -> float:
-        """Bound at which the gap is reached; -inf without an incumbent."""
+        """Bound at which the incumbent reaches the requested gap; -inf without an incumbent."""
         return self.above(self.effort.gap)
 
     def above(self, share: float) -> float:
-        """Return the incumbent's value plus a share of its size; -inf without an incumbent."""
+        """Return the incumbent's value plus a share of its absolute value; -inf without one."""
         return self.best + share * abs(self.best) if math.isfinite(self.best) else -math.inf
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return the options in no plan above `enough`, and a bound on plans with any of them."""
+        """Return the options that no plan above `enough` uses, and a bound on plans using one."""
         out: Flags = self.at_most <= enough
         return out, float(self.at_most[out].max(initial=-math.inf))
 
@@ -176,7 +176,7 @@ class Incumbent:
         self._report()
 
     def keep(self, choice: Ints, value: float) -> None:
-        """Keep a plan if it is better, or as good and cheaper."""
+        """Keep a plan if it is better than the incumbent, or as good and cheaper."""
         noise = settings.EXACT * max(abs(self.best), 1e-300) if math.isfinite(self.best) else 0.0
         better = value > self.best + noise
         as_good = math.isfinite(value) and value >= self.best - noise
@@ -197,9 +197,9 @@ class Incumbent:
         self.clock.report()
 
     def weighed(self, choice: Ints, *, late: bool = False) -> float:
-        """Return the value of a choice (-inf if infeasible); keep the best choice.
+        """Return the value of a choice (-inf if infeasible), and keep the choice if it is better.
 
-        `late`: whether to evaluate the choice even if time is up; `ends` leaves time for this.
+        `late`: whether to evaluate the choice even if time is up; `ends` reserves time for this.
         """
         if not self.frame.fits(choice):
             return -math.inf
@@ -214,16 +214,16 @@ class Incumbent:
         return value
 
     def serve(self, choice: Ints, *, late: bool = False) -> Answered:
-        """Return the service of a choice; recent results are stored."""
+        """Return the solution of the program for a choice; recent solutions are stored."""
         key = np.sort(choice).tobytes()
         if key not in self.served:
             if len(self.served) > 60:
                 del self.served[next(iter(self.served))]
             began = self.clock.elapsed_s
-            # The service of a first plan is computed even if time is up.
+            # A first plan is evaluated even if time is up.
             clock = self.clock if self.begun and not late else Clock(math.inf)
             self.served[key] = self.frame.serve(np.sort(choice), clock, self.effort.threads)
-            # Slices are solved in parallel here; for the final plan, they form one program.
+            # Slices are solved in parallel here, but in one program for the final plan.
             beside = self.effort.threads if len(self.frame.program.slices) > 1 else 1
             self._serve_s = max(self._serve_s, beside * (self.clock.elapsed_s - began))
         return self.served[key]
@@ -234,7 +234,7 @@ class Incumbent:
             self.weighed(choice)
 
     def is_new(self, choice: Ints) -> bool:
-        """Return whether a choice has stations and is new, and remember it."""
+        """Return whether a choice has stations and was not seen before, and remember it."""
         key = np.sort(choice).tobytes()
         new = len(choice) > 0 and key not in self.rounded
         self.rounded.add(key)
@@ -246,18 +246,18 @@ class Incumbent:
         return self.choice is not None and len(np.setdiff1d(self.choice, self.frame.kept)) > 0
 
     def until(self, share: float) -> float:
-        """Return the elapsed share of the time limit after `share` of the rest, at most `ends`."""
+        """Return `Clock.share` when `share` of the phase's time left has passed; at most `ends`."""
         return min(self.ends, self.clock.share_after(share))
 
     @property
     def ends(self) -> float:
-        """Share of the whole time limit after which only the final plan's service is computed."""
+        """Share of the whole time limit after which only the final plan is still evaluated."""
         served = settings.AGAIN * self._serve_s / self.clock.limit_s
         return max(min(settings.ENDS, 1 - served), 0.5)
 
     @property
     def lacks_options(self) -> bool:
-        """Whether a few missing options keep the bound high, so that a restart with them helps."""
+        """Whether the bound is high because a few options are missing; a restart would add them."""
         if self.known is None or self.bounds is None or self.choice is None:
             return False
         at_most = np.minimum(self.known.at_most, self.bounds.at_most)

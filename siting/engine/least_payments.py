@@ -1,9 +1,9 @@
 """The least public money that options need under the viability gap, as rows of relaxations.
 
 In a relaxation, one fractional option at a site may pay for what another fractional option lacks.
-Whole stations cannot do that. An option earns at most its margin on all its capacity, or
-on all demand in reach if that is less. Public money pays the rest of its need. So the payments at a
-site are at least the sum of these amounts over its options, weighted by the options' values.
+Whole stations cannot do that. An option earns at most its margin on all its capacity, or on all
+demand in reach if that is less. Public money must pay the rest of the option's costs. So the
+payments at a site are at least the sum of these amounts over its options, weighted by their values.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from siting.program.money import cases_of, is_shared
 def least_payments(frame: Frame) -> list[Floats]:
     """Return, for each year, the minimum payment to each option (in the layout's unit of money).
 
-    The list is empty without the viability gap. Payments are 0 in concessions, where one station
-    may cover another's need.
+    The list is empty if the program has no viability gap. The minimum is 0 in a concession, where
+    one station may pay another station's costs.
     """
     rule, layout, m = frame.program.gap, frame.layout, frame.matrix
     if rule is None or not layout.by_pair or "gap" not in m.family:
@@ -29,7 +29,7 @@ def least_payments(frame: Frame) -> list[Floats]:
     shared = is_shared(cases_of(layout.instance, rule))
     capacity = m.a[m.family.get("capacity", slice(0, 0))].tocoo()
     sold = (capacity.col >= first) & (capacity.col < ends)
-    per_unit = np.zeros(ends - first)  # capacity that a unit of each energy uses
+    per_unit = np.zeros(ends - first)  # capacity that a unit of each energy column uses
     of_row = np.full(ends - first, -1)
     per_unit[capacity.col[sold] - first] = capacity.data[sold]
     of_row[capacity.col[sold] - first] = capacity.row[sold]
@@ -44,7 +44,7 @@ def least_payments(frame: Frame) -> list[Floats]:
         energy = (gap.col >= first) & (gap.col < ends)
         c = gap.col[energy] - first
         earned = gap.data[energy] / payment[gap.row[energy]]
-        # For each capacity row: largest margin per unit of capacity; margin on all demand in reach.
+        # By capacity row: largest margin per unit of capacity, and margin on all demand in reach.
         limited = of_row[c] >= 0
         count = capacity.shape[0]
         best, reach = np.zeros(count), np.zeros(count)
@@ -54,7 +54,7 @@ def least_payments(frame: Frame) -> list[Floats]:
         most = np.zeros(first)
         row, option = capacity.row[of_option], capacity.col[of_option]
         np.add.at(most, option, np.minimum(-capacity.data[of_option] * best[row], reach[row]))
-        # Energies without a capacity row count for every option at their site.
+        # Energy columns without a capacity row count for every option at their site.
         free = np.zeros(frame.sites)
         np.add.at(
             free, sites[gap.row[energy]][~limited],
@@ -70,7 +70,7 @@ def least_payments(frame: Frame) -> list[Floats]:
 
 
 def with_least_payments(frame: Frame) -> Frame:
-    """Return the frame with rows that require the least payments, one per site and year."""
+    """Return the frame with one more row per site and year, which requires the least payments."""
     entries = []
     number = 0
     for t, least in enumerate(least_payments(frame)):

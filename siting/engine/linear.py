@@ -1,4 +1,4 @@
-"""Linear and integer programs passed to HiGHS as arrays."""
+"""Linear and integer programs that are passed to HiGHS as arrays."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _INFEASIBLE = (_Status.kInfeasible, _Status.kUnboundedOrInfeasible)
 
 @dataclass(frozen=True, eq=False)
 class Answered:
-    """The HiGHS solution of a program that is maximised."""
+    """The result of HiGHS for a program that is maximised."""
 
     found: bool  # whether there is a solution
     optimal: bool  # whether the solution is proven optimal
@@ -52,9 +52,10 @@ def model_of(
     start: Floats | None = None,
     **options: Any,
 ) -> highspy.Highs:
-    """Return a native model that maximises `cost` over columns within bounds and rows.
+    """Return a HiGHS model that maximises the total `cost` within column and row limits.
 
-    `whole`: the integer columns; `start`: values of the first columns in a plan to start from.
+    `whole`: whether each column is an integer; `start`: values of the first columns in a plan to
+    start from.
     """
     lp = highspy.HighsLp()
     lp.num_row_, lp.num_col_ = a.shape
@@ -76,7 +77,7 @@ def model_of(
 
 
 def rows_of(rows: Sequence[tuple[Ints, Floats]], columns: int) -> sparse.csr_array:
-    """Return rows as a matrix; each is given by some of the columns and their coefficients."""
+    """Return rows as a matrix; each row is given by its columns and their coefficients."""
     index = np.concatenate([np.zeros(0, dtype=np.int64), *(index for index, _ in rows)])
     value = np.concatenate([np.zeros(0), *(value for _, value in rows)])
     start = np.cumsum([0, *(len(index) for index, _ in rows)])
@@ -86,7 +87,7 @@ def rows_of(rows: Sequence[tuple[Ints, Floats]], columns: int) -> sparse.csr_arr
 def run_model(
     model: highspy.Highs, clock: Clock, *, whole: bool = False, tolerance: float = 0.0
 ) -> Answered:
-    """Run a native model until it is done or time is up, and return the HiGHS solution.
+    """Run a HiGHS model until it is done or time is up, and return the result.
 
     `tolerance`: relative gap at which the interior point method may stop; if it is above 0, the
     solution has no proven bound.
@@ -100,11 +101,11 @@ def run_model(
 
 
 def answered(model: highspy.Highs, *, whole: bool = False, rough: bool = False) -> Answered:
-    """Return the result of a native HiGHS model that has already been run."""
+    """Return the result of a HiGHS model that has already been run."""
     status = model.getModelStatus()
     info = model.getInfo()
     if rough and status == _Status.kUnknown and int(info.primal_solution_status) == 2:
-        status = _Status.kOptimal  # HiGHS checks the duals against its usual tolerances
+        status = _Status.kOptimal  # only the duals miss the usual tolerances of HiGHS
     empty = status == _Status.kModelEmpty
     if empty:  # HiGHS ignores the rows of a program without columns
         lp = model.getLp()

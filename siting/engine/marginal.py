@@ -1,7 +1,8 @@
 """The worth of a plan after one change: without a station, or with another station.
 
-Without a station, others take over the demand they can; the loss is the station's marginal worth.
-A station that serves much energy may have a low marginal worth if others have spare capacity.
+If a station closes, others take over what demand they can. The worth that is still lost is the
+station's marginal worth. It may be low even for a station that serves much energy, if other
+stations have spare capacity.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from siting.program.program import Program
 
 
 class _Row(NamedTuple):
-    """An offer at a site, and the plan's worth with it."""
+    """An offer at a site, and the worth of the plan with this offer."""
 
     site_id: str
     offer_id: str
@@ -46,10 +47,10 @@ class _Row(NamedTuple):
 def lost_without(
     program: Program, offer_ids: Iterable[str], site_ids: Iterable[str]
 ) -> dict[str, float]:
-    """Return, for each site, the worth lost if its station alone closes, in the program's unit.
+    """Return, for each site, the worth lost if only its station closes, in the program's unit.
 
     The loss is 0 if the site has no station. `program`: its floors, limits and money are ignored;
-    `offer_ids`: offers in place, existing ones included; at most one per site.
+    `offer_ids`: the offers in place, including existing ones, at most one per site.
     """
     kept = program.instance.positions_of(offer_ids)
     values = Marginal(program, offer_ids, only_offers(program.instance, kept))
@@ -60,8 +61,8 @@ class Marginal:
     """A plan, and its worth after a change of one station, in the program's unit.
 
     `program`: its budget and limits apply, but not its floors, distances and viability gap;
-    `offers`: offers in place in the last slice, existing ones included; `instance`: data to use in
-    place of the program's, without a budget.
+    `offers`: the offers in place in the last slice, including existing ones; `instance`: data to
+    use instead of the program's data; there is then no budget.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class Marginal:
         self._valuer = Valuer(frame, cutter) if is_quick(frame, cutter) else None
         self._room = Room(frame)
         chosen = self.instance.positions_of(offers)
-        # If several courses lead to an offer, take the first, which opens earliest.
+        # If several courses end with the same offer, take the first, which opens earliest.
         self._choice = frame.nothing
         for option in np.flatnonzero(np.isin(frame.options.last, chosen))[::-1].tolist():
             self._choice[frame.site[option]] = option
@@ -96,10 +97,10 @@ class Marginal:
     def without_the_least(
         self, least_gain: float, lowest: float, allowed: Callable[[Ints], bool], clock: Clock
     ) -> tuple[Ints, float]:
-        """Remove stations with too little gain; return the remaining plan, and its worth.
+        """Remove stations that gain too little; return the remaining plan and its worth.
 
-        Stations with the least worth per public rupee go first. `least_gain`: minimum worth per
-        rupee; `lowest`: minimum worth of the plan; `allowed`: tests whether a plan is feasible.
+        Stations that gain the least worth per rupee of public money go first. `least_gain`: minimum
+        worth per rupee; `lowest`: minimum worth of the plan; `allowed`: whether a plan is feasible.
         """
         frame, choice, value = self._frame, self._choice.copy(), self.value
         new = ~self.instance.offer_existing & (self.instance.offer_subsidy > 0)
@@ -123,21 +124,22 @@ class Marginal:
         return np.sort(choice[choice >= 0]), value
 
     def offers_at(self, site: str) -> pd.DataFrame:
-        """Return a table of the plan's worth with each offer that a site can have, the best first.
+        """Return a table of the plan's worth with each possible offer at a site, the best first.
 
-        The columns are ``site_id``, ``offer_id``, ``value``, ``gain`` (compared with the plan) and
-        ``subsidy_pkr``.
+        The columns are ``site_id``, ``offer_id``, ``value`` (the worth), ``gain`` (compared with
+        the plan) and ``subsidy_pkr``.
         """
         at = self._position[site]
         here = np.flatnonzero(self._frame.site == at).tolist()
         return _table([self._row(self._choice, option, self.value) for option in here])
 
     def best_elsewhere(self, without: Collection[str], *, larger: bool = False) -> pd.DataFrame:
-        """Return the best single station to replace all stations at the given sites.
+        """Return a table with the best single station to replace those at the given sites.
 
-        The table has the columns of `offers_at`, and no row if nothing is gained. The station fits
-        the budget and limits once the sites in `without` are empty; ``gain`` is over the plan with
-        them empty. `larger`: whether to include other offers at sites with a station.
+        The table has the columns of `offers_at`, and no row if no station gains anything. The
+        station must fit the budget and limits once the sites in `without` are empty; ``gain`` is
+        what it adds to the plan without them. `larger`: whether to include other offers at sites
+        with a station.
         """
         frame, choice = self._frame, self._choice.copy()
         gone = [self._position[site] for site in without]
@@ -161,7 +163,7 @@ class Marginal:
         return _table([row for row in rows if row.gain > self.noise]).head(1)
 
     def _most(self) -> Floats:
-        """Return, for each option, a bound on the worth if it is added and sells all its output."""
+        """Return a bound on the plan's worth with each option, as if it sold all its capacity."""
         frame, program = self._frame, self._frame.program
         if not program.capacitated:
             return np.full(frame.count, math.inf)

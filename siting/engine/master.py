@@ -1,10 +1,10 @@
 """The master problem of a frame: its relaxation, its cuts, and its integer program.
 
-If the budget hardly binds, the relaxation has many optima; a small price on money leaves fewer of
-them. The price of the whole budget is added back to the bound.
+If the budget hardly binds, the relaxation has many optima. A small charge on each rupee of public
+money leaves fewer of them. The charge on the whole budget is then added back to the bound.
 
-A row counts the new stations of each kind. If a kind is equally good at many sites, branching on
-the number of its stations moves the bound much faster than branching on single sites.
+For each kind of station, a row counts the new stations of this kind. If a kind is equally good at
+many sites, branching on this count moves the bound much faster than branching on single sites.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from siting.program.resources import BUDGET
 class Master(CutModel):
     """The relaxed master problem of one frame, and its cuts."""
 
-    exact = 2 * settings.SIGNIFICANT  # cuts are only as exact as the maximum flows behind them
+    exact = 2 * settings.SIGNIFICANT  # cuts are no more exact than the maximum flows they rest on
 
     def __init__(
         self, frame: Frame, parts: list[Part], clock: Clock, *, seed: int, threads: int = 1
@@ -51,7 +51,7 @@ class Master(CutModel):
         )  # fmt: skip
         kinds = self._kinds()
         first = model.getNumRow()
-        for kind in kinds:  # the count is free until a branching decision
+        for kind in kinds:  # the count is free until a branching decision limits it
             model.addRow(
                 0.0, float(len(kind)), len(kind), kind.astype(np.int32), np.ones(len(kind))
             )
@@ -63,20 +63,20 @@ class Master(CutModel):
         )  # fmt: skip
         self.kinds, self._kind_rows = kinds, np.arange(first, self._base, dtype=np.int32)
         self._refund = 0.0
-        self._rates = np.zeros(len(frame.resources))  # the small price on each resource's unit
-        self._thrift = np.zeros(self.count)  # the small price on the money of each option
+        self._rates = np.zeros(len(frame.resources))  # the small charge on a unit of each resource
+        self._thrift = np.zeros(self.count)  # the small charge on the money of each option
         self._middle: Floats | None = None
-        # For each energy: the rounds of its last rest, and how many of them remain (`_rest`).
+        # For each measure of energy: how many rounds it was last skipped, and how many remain.
         self._rests = dict.fromkeys((m.column for m in self.cutter.energies), (0, 0))
         self.add(self.cutter.plain())
         self._price_money()
 
     def use_threads(self, threads: int) -> None:
-        """From now on, separate cuts in this number of parallel threads."""
+        """Use this number of parallel threads to separate cuts from now on."""
         self._shortfalls.threads = threads
 
     def _kinds(self) -> list[Ints]:
-        """Return groups of options whose new stations are of the same kind in some year."""
+        """Return groups of options that have new stations of the same kind in some year."""
         kinds: dict[bytes, Ints] = {}
         for stands in self.frame.options.offer.T:
             for kind in self._alike(stands):
@@ -84,7 +84,10 @@ class Master(CutModel):
         return list(kinds.values())
 
     def _alike(self, stands: Ints) -> list[Ints]:
-        """Return groups of options with equal new offers; `stands`: offer of each option or -1."""
+        """Return groups of options whose new offers are of the same kind.
+
+        `stands`: offer of each option in one year, or -1.
+        """
         instance = self.frame.program.instance
         new = np.flatnonzero((stands >= 0) & ~instance.offer_existing[stands])
         if not len(new):
@@ -93,7 +96,7 @@ class Master(CutModel):
         told = np.concatenate(
             [instance.offer_capacity[offer], instance.offer_subsidy[offer, None]], axis=1
         )
-        for same in (told, told[:, :-1]):  # leave out the money if there are too many kinds
+        for same in (told, told[:, :-1]):  # if there are too many kinds, ignore the subsidy
             _, label, count = np.unique(same, axis=0, return_inverse=True, return_counts=True)
             if len(count) <= settings.MOST_COUNTS:
                 return [new[label.ravel() == k] for k in np.flatnonzero(count > 1).tolist()]
@@ -105,7 +108,7 @@ class Master(CutModel):
         rows = [r for r, kind in enumerate(kinds) if kind == BUDGET and most[r] > 0]
         cost = self.matrix.cost[: self.count].copy()
         if not rows or cost.any():
-            return  # money is the aim, or no money is needed
+            return  # money is in the aim, or there is no budget to spend
         upper = self.matrix.upper
         worth = float(self.matrix.cost @ np.where(np.isfinite(upper), upper, 0))
         for r in rows:
@@ -116,24 +119,24 @@ class Master(CutModel):
         self.model.changeColsCost(self.count, self._columns, cost - self._thrift)
 
     def scarce(self) -> Floats:
-        """Return the cost of each option's scarce resources at the last optimum's prices.
+        """Return the cost of the scarce resources of each option at the last optimum's prices.
 
-        Costs are in the unit of the model's objective, and include the small price on money.
+        Costs are in the unit of the model's objective, and include the small charge on money.
         """
         rows = self.matrix.family.get("resource", slice(0, 0))
         dual = np.asarray(self.model.getSolution().row_dual)[rows]
         use = self.matrix.a[rows][:, : self.count]
-        most = np.maximum(dual, 0.0)  # lower limits have no price here
+        most = np.maximum(dual, 0.0)  # prices of lower limits are left out
         return np.asarray(use.T @ most).ravel() + self._thrift
 
     def forget_money(self) -> None:
-        """Remove the small price on money from the objective."""
+        """Remove the small charge on money from the objective."""
         self.model.changeColsCost(self.count, self._columns, self.matrix.cost[: self.count].copy())
         self._refund = 0.0
         self._thrift[:] = self._rates[:] = 0.0
 
     def bound_of(self, reduced: Floats, dual: Floats) -> float:
-        """Return the bound of the last optimum, with the price on money added back."""
+        """Return the bound of the last optimum, with the charge on money added back."""
         return super().bound_of(reduced, dual) + self._refund
 
     # --- cuts --------------------------------------------------------------------------------
@@ -152,14 +155,14 @@ class Master(CutModel):
         self.add_rows(rows)
 
     def prices(self) -> Prices:
-        """Return prices at the last optimum: demand prices from cuts, limit prices from rows."""
+        """Return prices at the last optimum: demand has prices from cuts, limits from rows."""
         m, frame = self.matrix, self.frame
         of_row = np.zeros_like(frame.service.kwh)
         for dual, cut in self.binding:
             for p, price in cut.prices.items():
                 part = self.cutter.parts[p]
                 of_row[part.rows, part.slice] += dual * price
-        for p, measure in self.cutter.worth_of.items():  # where a part is served in full
+        for p, measure in self.cutter.worth_of.items():  # parts whose worth is at its upper bound
             part = self.cutter.parts[p]
             most = np.zeros(len(part.rows))
             np.maximum.at(most, part.row, part.worth)
@@ -169,8 +172,8 @@ class Master(CutModel):
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
         """Add the most violated cuts at the optimum and at a mean point; return their number.
 
-        `deep`: whether linked parts are separated together even if other cuts were found. If
-        payments have measures, this is always done.
+        `deep`: in small programs, whether to separate linked parts together even if other cuts were
+        found. Under the viability gap, this is always done.
         """
         taken = relaxed.taken
         large = bool(self.cutter.money) and not self._quickly
@@ -185,7 +188,7 @@ class Master(CutModel):
 
         def breaks(cut: Cut) -> bool:
             unit = float(np.abs(cut.value) @ np.abs(units[cut.column]))
-            # A cut without measures is a feasibility cut.
+            # A cut that contains no measures only rules out infeasible choices.
             unit = unit or float(np.abs(cut.coefficient).max())
             return cut.over(taken, relaxed.point) > settings.SIGNIFICANT * unit
 
@@ -198,7 +201,7 @@ class Master(CutModel):
 
         # Cuts are deeper at a mean of this and earlier optima than at the optimum itself.
         points = [self._middle, taken]
-        # Some energies rest in this round.
+        # Some measures of energy are skipped (rest) in this round.
         awake = [m for m in self.cutter.energies if not self._rests[m.column][1]]
         resting = [m for m in self.cutter.energies if self._rests[m.column][1]]
         for point in points:
@@ -208,7 +211,7 @@ class Master(CutModel):
         if not broken or (deep and self._quickly) or self.cutter.money:
             look(self._shortfalls.cuts(points, relaxed.point, breaks, linked=True))
             if large and self._shortfalls.missed:
-                self._middle = taken.copy()  # the mean was too far off to yield a violated cut
+                self._middle = taken.copy()  # the mean was too far away to yield a violated cut
         if not broken:
             for point in points:
                 look(self.cutter.of_energies(point, resting))
@@ -217,7 +220,7 @@ class Master(CutModel):
         return len(broken)
 
     def _rest(self, awake: list[Measure], broken: set[int]) -> None:
-        """Let each energy rest about twice as long as before, unless a cut on it was found."""
+        """Skip each energy measure about twice as long as before, unless a cut on it was found."""
         for column, (rest, left) in self._rests.items():
             self._rests[column] = (rest, max(left - 1, 0))
         for m in awake:
@@ -228,7 +231,7 @@ class Master(CutModel):
 
     @property
     def most(self) -> float:
-        """Value of the aim with all measures at their upper bounds; may be infinite."""
+        """Value of the aim if all columns are at their best bounds; may be infinite."""
         m = self.matrix
         best = np.where(m.cost > 0, m.upper, m.lower)
         counted = m.cost != 0
@@ -237,8 +240,8 @@ class Master(CutModel):
     def cut_at(self, choice: Ints, optimum: Floats) -> float:
         """Add the cuts that are tight at a choice; return the bound on its worth.
 
-        Most cuts that are tight at a choice bound other choices weakly. So cuts are also sought at
-        a point part of the way to `optimum` (the value of each option).
+        Most cuts that are tight at a choice bound other choices only weakly. So cuts are also
+        sought at a point between the choice and `optimum` (the value of each option).
         """
         taken = self.frame.values(choice)
         endless = np.full(self.matrix.a.shape[1], settings.ENDLESS)
@@ -251,12 +254,12 @@ class Master(CutModel):
         self.model.changeColsBounds(self.count, self._columns, self._low, self._high)
         if relaxed is None:
             return math.inf
-        # The bound also counts the price of money that the choice leaves unspent: subtract it.
+        # The bound includes the charge on money that the choice does not spend: subtract it.
         left = self._refund - float(self._thrift[choice].sum())
         return relaxed.bound - left * self.size
 
     def dive(self, taken: Floats, room: Room) -> Ints | None:
-        """Return the choice that a dive from the optimum reaches under these cuts, or None."""
+        """Return the choice that a dive from the optimum reaches with these cuts, or None."""
 
         def again(lower: Floats, upper: Floats) -> Floats | None:
             self.model.changeColsBounds(self.count, self._columns, lower, upper)
@@ -268,13 +271,13 @@ class Master(CutModel):
         return choice
 
     def begin_at(self, choice: Ints) -> None:
-        """Start separation near a plan: cuts are deeper there than at the first optimum."""
+        """Start separation near a plan, because cuts are deeper there than at the first optimum."""
         self._middle = self.frame.values(choice)
 
     def program(
         self, allowed: Flags, start: Ints | None, *, gap: float, nodes: int, threads: int, seed: int
     ) -> tuple[float, float, Ints | None]:
-        """Solve the integer program under the binding cuts; return bound, value and choice."""
+        """Solve the integer program with the binding cuts; return its bound, value and choice."""
         m = self.matrix
         # The cuts that bind at the last optimum, or at the optimum before it.
         binding = [row for row, idle in zip(self.rows, self._slack, strict=True) if idle <= 1]
@@ -290,7 +293,7 @@ class Master(CutModel):
         over_options = sparse.vstack([m.a, rows_of([*cuts, *counts], columns)])
         a = sparse.hstack([over_options, counted])
         at = np.arange(columns + kinds)
-        # No presolve: HiGHS 1.16 once looped forever in it on a heuristic's program.
+        # Presolve is off, because HiGHS 1.16 once looped forever in it.
         model = model_of(
             sparse.csc_array(a),
             np.concatenate([m.cost, np.zeros(kinds)]),
