@@ -33,12 +33,13 @@ from siting.program.instance import Floats
 Report = Callable[[str], None]
 
 BUDGET = "the nation's budget"
-# Simple divisions of the budget, each with the city fact that sets the shares (None: equal).
+# Simple divisions of the budget. Each city's share is in proportion to this fact (None: equal).
 SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehicles", "equal": None}
 # A city's time limit is proportional to its demand to the power `LARGER`, and at least `LEAST_TIME`
 # times the mean limit. Large cities cause most of the nation's gap.
 LARGER, LEAST_TIME = 0.75, 0.25
-# A solve at a price whose gap exceeds `LOOSE` times its energy gets up to `MOST_TIMES` the time.
+# If the gap of a solve at a price exceeds `LOOSE` times the energy, the city is solved again with
+# twice the time, up to `MOST_TIMES` the time limit.
 LOOSE, MOST_TIMES = 0.05, 8.0
 HALF = 0.5
 # Two cells overlap if they share more than this part of a cell. Otherwise, they only touch.
@@ -83,7 +84,7 @@ class Rounds:
         money = [config.money_pkr] if plan is None else list(plan.budgets_pkr.values())
         self.money: Floats = np.array(money, dtype=float)
         self.carry_over = plan is not None and plan.carry_over
-        # Share of the energy that may be given up for shorter drives after the division.
+        # Share of the energy that the final plans may give up for shorter drives.
         self.given_up = max(given_up(one) for one in self.studies.values())
         self.tell: Report = progress or (lambda _: None)
         self.workers = workers or Workers()
@@ -101,7 +102,7 @@ class Rounds:
 
     @property
     def pots(self) -> tuple[Pot, ...]:
-        """Return the pots: the budget, the provinces' money and, with years, the cities' limits."""
+        """Return the limits on money: of the nation, the provinces and, with years, the cities."""
         budget, years = self.config.money_pkr, tuple(range(len(self.money)))
         shared = self.budgets()
         for name, money in self.config.provinces.items():
@@ -116,7 +117,7 @@ class Rounds:
         return tuple(shared)
 
     def budgets(self, part: float = 1.0) -> list[Pot]:
-        """Return a share of the nation's budget as one pot or, with years, one pot per year."""
+        """Return a share of the nation's budget as one `Pot` or, with years, one `Pot` per year."""
         cities = tuple(self.studies)
         if not self.years:
             return [Pot(BUDGET, cities, at_most=part * float(self.money[0]))]
@@ -129,15 +130,15 @@ class Rounds:
         ]  # fmt: skip
 
     def within(self, money: Floats, most: float) -> Floats:
-        """Return the yearly money (PKR), cut to a total of `most`, the latest years first."""
+        """Return the yearly money (PKR), cut to a total of `most`; late years are cut first."""
         return np.diff(np.minimum(np.cumsum(money), most), prepend=0.0)
 
     def high(self, name: str) -> Floats:
-        """Return the maximum money of a city (PKR), placed in the earliest possible years."""
+        """Return the maximum money of a city (PKR), granted in the earliest possible years."""
         return self.within(self.money, self.limits(name)[1])
 
     def widest(self, name: str) -> Floats:
-        """Return yearly money (PKR) that covers any grant to a city, but may exceed its limit."""
+        """Return yearly money (PKR) that covers any grant to a city; it may exceed the limit."""
         return self.high(name) if self.carry_over else self.most(name)
 
     def most(self, name: str) -> Floats:
@@ -182,7 +183,8 @@ class Rounds:
         """Return a question to a city, without floors if `free` is true."""
         need, stations = (0.0, 0) if free else self.floors_of(city)
         share = min(need / self.facts[city]["wanted_by_year"][-1], 1.0) if need > 0 else 0.0
-        # Without prices, a city may use only its part of an envelope, so that all parts fit.
+        # Without prices, a city may use only its part of an envelope, so that the envelope suffices
+        # for all cities.
         part = 1.0 if prices is not None else min(math.fsum(money) / self.config.money_pkr, 1.0)
         envelopes = {
             name: (one.budget_pkr * part, one.charger_groups)
@@ -229,7 +231,7 @@ class Rounds:
             twice = any(one.like(ask.money, ask.prices, free=ask.free) for one in asked)
             if ask.city in self.failed or twice:
                 continue
-            # Solves at a price get twice the time: without bounds there is no certificate.
+            # Solves at a price get twice the time, because the certificate needs their bounds.
             times = 1.0 if ask.prices is None else 2.0
             if before:
                 times = 2 * max(r["times"] for r in before)
@@ -269,7 +271,7 @@ class Rounds:
         return tuple(best["offers"])
 
     def plans(self, name: str, *, floors: bool = False) -> list[Row]:
-        """Return a city's answers with a plan, which must meet the floors if `floors` is true."""
+        """Return a city's answers with a plan; if `floors` is true, the plan meets the floors."""
         rows = [r for r in self.rows if r["city"] == name and "served_kwh_day" in r]
         if not floors:
             return rows
@@ -282,9 +284,10 @@ class Rounds:
     # --- dividing ---------------------------------------------------------------------------------
 
     def points(self, *, floors: bool = True) -> dict[str, Points]:
-        """Return each city's plans that meet the city's floors; a failed city has one empty plan.
+        """Return the plans of each city that meet its floors; a failed city has one empty plan.
 
-        If `floors` is false, return all plans, without limits for cities that may receive money.
+        If `floors` is false, return all plans. Cities that may receive any money then have no limit
+        on it.
         """
         by_city = {}
         for name in self.studies:
@@ -315,7 +318,7 @@ class Rounds:
         return divide(points, pots or self.pots, envelopes, whole=whole)
 
     def without_floors_kwh_day(self) -> float | None:
-        """Return the best energy (kWh/day) if floors are ignored; None if no floor is set."""
+        """Return the energy (kWh/day) of the best division without floors; None if none are set."""
         budget = self.config.money_pkr
         least = any(self.limits(name)[0] > 0 for name in self.studies)
         least |= any(money.least(budget) > 0 for money in self.config.provinces.values())
@@ -325,7 +328,7 @@ class Rounds:
         return None if divided is None else divided.energy
 
     def bounds(self) -> pd.DataFrame:
-        """Return the bounds of all cities; each city's first bound is its demand in reach."""
+        """Return the bounds of all cities; the first bound of a city is its demand in reach."""
         first = {n: facts.get("reachable_kwh_day", math.nan) for n, facts in self.facts.items()}
         rows: list[Row] = [
             {"city": n, "purpose": "in reach", "bound_kwh_day": kwh} for n, kwh in first.items()
@@ -406,8 +409,9 @@ class Rounds:
         """Return sets of yearly prices to try in a city; empty if there are none or all were tried.
 
         The yearly prices that follow from known plans jump between extremes. In the relaxations of
-        the cities, the dual price of a year is about the same once the budget is well divided. So
-        the first set is their mean, weighted by money. A city with limits also tries its own.
+        the cities, the dual price of a year is about the same once the budget is well divided. The
+        first set is therefore the mean of these dual prices, weighted by the cities' money. A city
+        with limits on its money also tries its own dual prices.
         """
         last = {r["city"]: r for r in self.rows if len(r.get("rupee", ()))}
         weights = np.array([math.fsum(r["money"]) for r in last.values()])
@@ -420,11 +424,12 @@ class Rounds:
             tried.append(np.array(last[name]["rupee"]))
         before = [r for r in self.plans(name) if r["prices"] is not None]
         asks = [self.ask(name, "price", self.widest(name), prices, free=False) for prices in tried]
-        # If all were tried, the caller tries the prices of the certificate and of the division.
+        # If the city was solved at all of them, the caller tries the prices of the certificate and
+        # of the division.
         return tried if any(not any(same(r, a) for r in before) for a in asks) else []
 
     def _with_what_is_left(self, granted: Mapping[str, Floats], name: str) -> Floats:
-        """For each year, return a city's money plus all money that the nation has left (PKR)."""
+        """Return, for each year, a city's money plus all money that no city was granted (PKR)."""
         left = self.money - np.sum(list(granted.values()), axis=0)
         if self.carry_over:  # money that later years need is not left over
             there = np.minimum.accumulate(np.cumsum(left)[::-1])[::-1]
