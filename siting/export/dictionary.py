@@ -118,7 +118,7 @@ def with_units[Frame: pd.DataFrame](table: Frame, layer: str = "*") -> Frame:
     >>> with_units(pd.DataFrame({"cost_pkr": [1.0], "served_share": [0.5]})).attrs
     {'units': {'cost_pkr': 'PKR', 'served_share': '0 to 1'}}
     """
-    # The unit may precede ``_before`` or ``_after``.
+    # In a name, ``_before`` or ``_after`` may follow the unit.
     units = {
         name: explain(layer, name)[0] or _parted(re.sub("_(before|after)$", "", name))[1]
         for name in map(str, table)

@@ -1,4 +1,4 @@
-"""Export of a plan to GeoPackage, Shapefile, GeoParquet, KML, workbooks and other formats."""
+"""Export a plan to GeoPackage, Shapefile, GeoParquet, KML, workbooks and other formats."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def write_exchange(
     (FlatGeobuf), ``.geojson`` and ``.shp`` (Shapefile) contain one layer; ``.kml`` and ``.gpkg``
     (GeoPackage) can contain several. Field names in a Shapefile have at most ten letters;
     ``NAME.fields.csv`` explains them. A workbook (``.xlsx``) has a sheet per table, and a sheet
-    with the meaning of each column. In a workbook, the columns ``lon`` and ``lat`` give one point
-    of each shape.
+    with the meaning of each column. In a workbook, columns ``lon`` and ``lat`` give a point inside
+    each shape.
 
     `layers` are as in `siting.Plan.layers`. `names` lists the layers to write: by default
     ``sites``, in KML and GeoPackage also ``demand``, and in a workbook all but the roads. `title`
@@ -131,7 +131,7 @@ def _shapefile(name: str, layer: pd.DataFrame, part: Path, path: Path, note: str
 
 
 def _with_short_texts(name: str, table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the table with texts that fit a Shapefile, and log how many were cut."""
+    """Return the table with its texts cut to fit a Shapefile, and log how many were cut."""
     cut = 0
     for column in table.select_dtypes(["object", "str"]).columns:
         long = [isinstance(v, str) and len(v.encode()) > TEXT_BYTES for v in table[column]]

@@ -53,7 +53,7 @@ def _without_urdu(text: str) -> str:
 
 @cache
 def _font_with(letters: frozenset[str]) -> str | None:
-    """Return the first installed font with all letters; None if there is none, or no libraqm."""
+    """Return the first installed font that has all letters; None without such a font or libraqm."""
     from matplotlib import font_manager, ft2font
 
     if not hasattr(ft2font, "__libraqm_version__"):

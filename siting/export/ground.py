@@ -26,7 +26,8 @@ _ROADS = {
     "trunk": (2.2, "#858c96"),
     "motorway": (2.2, "#858c96"),
 }
-# Colours of cells with low and with high demand. The rows apply if none, half or all is served.
+# Colours of cells with low and with high demand: one pair if none of the demand is served, one if
+# half is served, and one if all is served.
 _SHADES = np.array(
     [
         [[253, 241, 226], [222, 110, 56]],
@@ -89,7 +90,7 @@ def energy_wanted(cells: gpd.GeoDataFrame) -> tuple[Array, str]:
 
 
 def darkest(wanted: Array) -> float:
-    """Return the demand shown in the darkest shade: the 97th percentile, rounded."""
+    """Return the demand at which the darkest shade begins: the 97th percentile, rounded."""
     some = wanted[wanted > 0]
     return nice(float(np.quantile(some, 0.97))) if len(some) else 1.0
 
@@ -133,7 +134,7 @@ def draw_cells(land: Axes, ground: Ground, cells: gpd.GeoDataFrame, colours: Arr
 
 
 def draw_unserved(land: Axes, cells: gpd.GeoDataFrame) -> None:
-    """Hatch cells in which less than half of the demand is served, to help greyscale prints."""
+    """Hatch cells in which less than half of the demand is served, for prints in greyscale."""
     from matplotlib.collections import PathCollection
 
     shapes = np.asarray(cells.geometry.array)

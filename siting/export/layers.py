@@ -15,7 +15,8 @@ from siting.errors import naming, refuse
 from siting.roads.strokes import strokes
 from siting.tables import DEMAND, SERVICE
 
-# More roads than this are joined into lines. The unjoined roads of Karachi take 110 MB.
+# If a network has more roads than this, they are joined into lines. Without that, the roads of
+# Karachi take 110 MB.
 MOST_ROADS = 100_000
 # Maximum distance between a joined line and its roads (m).
 DRAWN_WITHIN_M = 2.0
@@ -128,7 +129,7 @@ def wanted_layer(
 def outside_layer(
     cells: gpd.GeoDataFrame, demand: pd.DataFrame, people_outside: gpd.GeoDataFrame
 ) -> gpd.GeoDataFrame:
-    """Return cells too far from a road, and then people outside the study area, in lon/lat.
+    """Return the cells too far from a road, followed by people outside the study area, in lon/lat.
 
     `cells` and `demand` are `siting.tables.CELLS` and `siting.tables.DEMAND`. `people_outside` has
     the rows of the people layer that lie outside the study area. The columns are ``people``,
@@ -153,10 +154,10 @@ def outside_layer(
 def service_layer(
     service: pd.DataFrame, cells: gpd.GeoDataFrame, sites: gpd.GeoDataFrame
 ) -> gpd.GeoDataFrame:
-    """Return who is served from where: each row has a straight line from its cell to its site.
+    """Return the rows of `service`, each as a straight line from a cell to the site that serves it.
 
-    The lines do not show routes. Energy is in kWh/day and driving time in minutes. The coordinate
-    reference system is that of `cells`.
+    The lines do not show routes. The result has the coordinate reference system of `cells`. Energy
+    is in kWh/day and driving time in minutes.
 
     `service` and `cells` are `siting.tables.SERVICE` and `siting.tables.CELLS`. `sites` are points
     with ``site_id``. Raises `InputError` if a row names an unknown cell or site.

@@ -104,9 +104,9 @@ def plain(value: Any) -> Any:
 def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
     """Write a table as CSV, with points as columns ``lon`` and ``lat`` in degrees (WGS 84).
 
-    The file is UTF-8 with a byte order mark, without which spreadsheets garble Urdu. Numbers are
-    rounded by the unit in the column's name. Missing values are blank, and formulas are quoted
-    (`siting.writing.write_plain_csv`).
+    The file is UTF-8 with a byte order mark, without which spreadsheets garble Urdu. The unit in a
+    column's name decides how its numbers are rounded. Missing values are blank, and formulas are
+    quoted (`siting.writing.write_plain_csv`).
 
     `frame` is a table or a layer of points, and is not changed. `note` is repeated in a last column
     ``note``, because a CSV file has no comments. Raises `InputError` if a layer has shapes other

@@ -164,11 +164,11 @@ def lots_to_folder(
 
 
 def ground_of(network: Network, nodes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the grounds of stations at junctions: the Voronoi diagram of the road network.
+    """Return the nearest station of each junction (a Voronoi diagram) and all neighbours.
 
-    Each junction belongs to the station with the shortest drive, if all streets are open in both
-    directions. Two stations are neighbours if a street joins their grounds, or if they are at the
-    same junction. Because the roads are connected, the graph of neighbours is connected too.
+    Each junction belongs to the station with the shortest drive, as if all streets were open in
+    both directions. Two stations are neighbours if a street joins their grounds, or if they are at
+    the same junction. Because the roads are connected, the graph of neighbours is connected too.
 
     The first result gives each junction's station, as a position in `nodes`. The second result has
     one row per pair of neighbours: their positions in `nodes`, the smaller one first.
@@ -262,7 +262,7 @@ class _New:
         return kwh, np.maximum(-npv, 0.0)
 
     def alike(self, lots: int, within: float) -> tuple[float, bool]:
-        """Return the spread of `lots` lots, and whether `within` is proven to be impossible."""
+        """Return the spread of `lots` lots, and whether `within` is proven to be out of reach."""
         least = least_spread((self.kwh / self.parts)[self.at], lots)
         if least > within:
             return least, True

@@ -151,7 +151,7 @@ def _chosen(
     of the smallest lot.
     """
     kwh, more = [one[0] for one in sums], 1 + within
-    groups = _groups(kwh, near, more + SLACK)  # the smallest lot has at most an equal share, i.e. 1
+    groups = _groups(kwh, near, more + SLACK)  # the smallest lot has at most 1, an equal share
     if len(groups) >= MANY:
         return None
     totals = [_summed(sums, group) for group in groups]

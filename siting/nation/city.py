@@ -40,19 +40,19 @@ MOST_KEPT = 4
 # Two questions count as equal if their budgets or prices differ by less than this share.
 NEAR = 2e-3
 _kept: dict[str, Study] = {}
-# A worker with several threads takes one question at a time, as in `siting.batch.worker`.
+# A worker process with several threads answers one question at a time.
 _one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Ask:
-    """A question to a city: its best plan, either for a budget or at given prices of money."""
+    """A question about a city: the best plan for a budget, or at given prices of a rupee."""
 
     city: str
     purpose: str  # reason for the question, such as the name of a split, `price` or `fill`
-    money: tuple[float, ...]  # public money for the plan (PKR), per year if there are years
-    # Price of a rupee: the energy (kWh/day) that it must bring, per year if there are years. None:
-    # there is no price, and the plan serves the most energy that `money` allows.
+    money: tuple[float, ...]  # public money for the plan (PKR), in a multi-year plan by year
+    # Price of a rupee: the energy (kWh/day) that it must bring, in a multi-year plan by year. If
+    # None, there is no price, and the plan serves the most energy that `money` allows.
     prices: tuple[float, ...] | None = None
     least_share: float = 0.0  # minimum share of the demand to serve
     least_stations: int = 0  # minimum number of new stations
@@ -78,9 +78,9 @@ class Ask:
         """Return whether the answer to another question is valid for this question too.
 
         The other question has the given `money` and `prices`, and no floors if `free` is true. Its
-        figures must be nearly equal to those here. Without prices, it must not have more money.
-        With prices, it must not have less, because a bound for a smaller budget does not hold for
-        a larger one.
+        figures must be nearly equal to those of this question. If the questions have no prices, the
+        other one must not have more money. If they have prices, it must not have less money,
+        because a bound for a smaller budget does not hold for a larger one.
         """
         if (self.prices is None) != (prices is None) or self.free != free:
             return False
@@ -92,7 +92,7 @@ class Ask:
         return bool(((mine * (1 - NEAR) <= theirs) & (theirs <= mine + 1e-6)).all())
 
     def of(self, config: Config) -> Config:
-        """Return the configuration of a city, changed to ask this question."""
+        """Return the configuration with which a city is solved to answer this question."""
         program = config.program
         kept = {
             name: Envelope.model_construct(budget_pkr=pkr, charger_groups=groups, rule="ceiling")
@@ -140,7 +140,7 @@ def given_up(config: Config) -> float:
 
 
 def weights_of(config: Config) -> tuple[float, ...]:
-    """Return the weight of each year's energy in a city's program; a single 1 without years."""
+    """Return the weight of each year's energy in a city's program; 1 for a single-year plan."""
     asked = config.program.years
     return (1.0,) if asked is None else Years.of(**asked.model_dump()).weights
 
@@ -177,8 +177,8 @@ def _study(config: Config) -> Study:
 def facts(config: Config) -> Row:
     """Return the facts of a city: people, demand, vehicles, and cells with demand (WKB, lon/lat).
 
-    The demand is returned even if other tables are invalid. With years, it is the mean over the
-    years, weighted as in the city's program.
+    The demand is returned even if other tables are invalid. In a multi-year plan, it is the mean
+    over the years, weighted as in the city's program.
     """
     return facts_of(_study(config))
 
@@ -251,7 +251,7 @@ def _asked(config: Config, ask: Ask, limit_s: float, threads: int, start: tuple[
 
 @_guarded
 def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int) -> Row:
-    """Return the plan and the bound that answer a question to a city.
+    """Return the plan and the bound that answer a question about a city.
 
     ``bound_kwh_day`` is an upper bound on the energy of any plan or, if the question has prices, on
     ``energy - price * money``.
@@ -311,14 +311,14 @@ def written_row(study: Study, plan: Plan) -> Row:
 
 
 def _as_built(outcome: Outcome) -> tuple[str, ...]:
-    """Return the offers that stand in the end, in building order; later solves start from them."""
+    """Return the offers of the last year in building order; later solves start from them."""
     first = outcome.built.drop_duplicates("site_id")["site_id"].to_list()
     site = outcome.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
     return tuple(sorted(outcome.offers, key=lambda offer: first.index(site[offer])))
 
 
 def _figures(study: Study, outcome: Outcome) -> Row:
-    """Return the figures of a plan: energy (with years, their mean), money, stations, drives."""
+    """Return the figures of a plan, such as its energy, money, new stations and drives."""
     weights = outcome.slices.set_index("slice")["weight"] / outcome.slices["weight"].sum()
     rows = outcome.services
     kwh = rows["served_kwh_day"] * rows["slice"].map(weights).astype(float)

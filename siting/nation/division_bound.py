@@ -48,7 +48,7 @@ from siting.engine.linear import STRICT, model_of, run_model
 from siting.program.instance import Floats
 
 MILLION = 1e6
-# A small cost per PKR m granted, so that a city is granted no more money than its plan draws.
+# Small cost per PKR m granted, which keeps cities from receiving money that their plans do not use.
 IDLE = 1e-6
 
 
@@ -65,14 +65,15 @@ class Pot:
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """Points (money, energy) of a city, which stand for its plans or its bounds."""
+    """The money and energy of a city's plans, or of the corners of its bound, as points."""
 
-    money: Floats  # money of each point (PKR), with one column per year if there are years
+    money: Floats  # money of each point (PKR); in a multi-year plan, one column per year
     energy: Floats  # energy of each point (kWh/day)
-    # Limits on the city's money (PKR); with years, `high` is the maximum in each year.
+    # Limits on the city's money (PKR). In a multi-year plan, `high` is the maximum in each year.
     low: float
     high: float | Floats
-    use: Mapping[str, Floats] | None = None  # money (PKR) of each point from each envelope (key)
+    # Money (PKR) that each point takes from each envelope (key).
+    use: Mapping[str, Floats] | None = None
 
     @property
     def drawn(self) -> Floats:
@@ -148,7 +149,7 @@ def divide(
     energy = np.concatenate([p.energy for p in points])
     years = max(p.drawn.shape[1] for p in points)
     n, c = len(energy), len(names) * years
-    # The shares of a city's points add up to 1, and the city draws at most its grant in each year.
+    # The weights of a city's points sum to 1, and the city draws at most its grant in each year.
     taken = [np.vstack([np.ones(len(p.energy)), -p.drawn.T / MILLION]) for p in points]
     granted_rows = [sparse.csr_array(np.vstack([np.zeros(years), np.eye(years)]))] * len(names)
     use = [
@@ -161,10 +162,10 @@ def divide(
         [sparse.csr_array(np.reshape(use, (-1, n)) / MILLION), None],
     ]
     a = sparse.csc_array(sparse.block_array(blocks, format="csc"))
-    start = len(names) * (1 + years)  # the first row of a pot
+    start = len(names) * (1 + years)  # the first row that stands for a `Pot`
     row_low = [1.0, *[0.0] * years] * len(names) + [p.at_least / MILLION for p in pots]
     row_high = [1.0, *[math.inf] * years] * len(names) + [p.at_most / MILLION for p in pots]
-    # With years, a `Pot` sets the minimum money of a city, so the lower limit here is 0.
+    # In a multi-year plan, a `Pot` sets the minimum money of a city, so the lower limit here is 0.
     low = [0.0] * n + [p.low / MILLION if years == 1 else 0.0 for p in points for _ in range(years)]
     high = np.concatenate([np.ones(n), *(np.full(years, p.high) / MILLION for p in points)])
     scale = abs(energy).max() or 1.0
@@ -191,7 +192,7 @@ def divide(
 
 
 def _limited(pots: Sequence[Pot], names: Sequence[str], years: int) -> sparse.csr_array:
-    """Return a matrix with 1 where a pot (row) limits a city's money in a year (column)."""
+    """Return a matrix that is 1 where a limit (row) covers a city's money in a year (column)."""
     limited = np.zeros((len(pots), len(names) * years))
     for r, pot in enumerate(pots):
         for name in set(pot.cities) & set(names):
@@ -240,7 +241,7 @@ def certificate(
 
 
 def _sides(pots: Sequence[Pot], prices: Mapping[str, float]) -> dict[str, tuple[float, float]]:
-    """Return the price and the applicable limit of each pot; both are 0 if there is no limit."""
+    """Return the price and the limit of each `Pot` by name; both are 0 if there is no limit."""
     used: dict[str, tuple[float, float]] = {}
     for pot in pots:
         price = prices.get(pot.name, 0.0)
@@ -271,7 +272,7 @@ def sloped(bounds: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
 def best_prices(
     bounds: pd.DataFrame, most: Mapping[str, Floats], pots: Sequence[Pot], years: Sequence[int]
 ) -> tuple[dict[str, float], pd.Series[float]]:
-    """Return the prices of pots and the weights of bounds that give the lowest certificate.
+    """Return the prices of `pots` and the weights of `bounds` that give the lowest certificate.
 
     `bounds` is as for `sloped`; `most` is the maximum money of each city in each year (PKR). The
     weights, indexed like `bounds`, are at least 0 and sum to 1 for each city with a bound.

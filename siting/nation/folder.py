@@ -189,7 +189,7 @@ def write_basis(
 
 
 def nation_again(folder: Path) -> tuple[Rounds, NationPlan, Basis]:
-    """Return a nation and its plan, recomputed from the basis in its folder."""
+    """Return a nation and its plan, recomputed from ``basis.json`` and the stored answers."""
     path, answers = folder / BASIS, folder / ANSWERS
     basis = as_form(Basis, read_json(path), str(path), AGAIN)
     rows = read_json(answers).get("answers")
@@ -218,7 +218,7 @@ def nation_again(folder: Path) -> tuple[Rounds, NationPlan, Basis]:
 
 
 def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Row]) -> None:
-    """Write the file `ANSWERS`: all questions to a nation's cities, and the answers."""
+    """Write the file `ANSWERS`, which has all questions about the cities and their answers."""
     told = {
         "siting": __version__,
         "years": _years(studies),

@@ -143,7 +143,7 @@ def _xy(lon: float, lat: float) -> tuple[float, float]:
 
 
 def _where(plan: NationPlan) -> str:
-    """Return the map or, with years, a map of all years and one of each year, with buttons."""
+    """Return the map; in a multi-year plan, return one map for all years and one for each year."""
     if not plan.years:
         return _figure(plan, "granted_pkr", plan.cities["granted_pkr"].max())
     most = max(plan.cities[f"granted_{year}_pkr"].max() for year in plan.years)

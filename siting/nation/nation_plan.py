@@ -33,9 +33,9 @@ class NationPlan:
         ``reachable_kwh_day``, ``people``, ``vehicles``, ``drives_min``, ``kwh_day_a_million``
         (extra energy for one more PKR m, from the city's plans), ``binds`` (the limit or floor that
         binds), ``lon``, ``lat``, ``note``, ``error``, and by vehicle class ``served_CLASS`` and
-        ``wanted_CLASS``. A city whose ``status`` is ``failed`` serves nothing, and its bound is all
-        demand in reach. With money by year, energy is the mean over the years, weighted as in a
-        city's program, and further columns are ``granted_YEAR_pkr``, ``subsidy_YEAR_pkr``,
+        ``wanted_CLASS``. A city whose ``status`` is ``failed`` serves nothing, but the bound counts
+        all its demand in reach. In a multi-year plan, energy is the mean over the years, weighted
+        as in a city's program. Further columns are then ``granted_YEAR_pkr``, ``subsidy_YEAR_pkr``,
         ``new_stations_YEAR`` (up to the year), ``served_YEAR_kwh_day``, ``wanted_YEAR_kwh_day``.
     splits
         One row per division: ``split``, ``served_kwh_day``, ``drives_min`` (before drives are
@@ -47,7 +47,7 @@ class NationPlan:
         One row per share of the nation's budget: ``budget_pkr``, ``served_kwh_day`` (from known
         plans), ``bound_kwh_day``.
     asks
-        Every question to a city, with its answer: a plan and a bound.
+        Every question about a city, with the plan and the bound that answer it.
     terms
         The certificate (`siting.nation.division_bound.added_up`).
     pots
@@ -89,7 +89,7 @@ class NationPlan:
 
     @property
     def price(self) -> float:
-        """The certificate's price of a rupee (kWh/day); with years, the mean over the budget."""
+        """The price of a rupee in the certificate (kWh/day); for several years, their mean."""
         names = self.terms["name"].astype(str)
         budgets = self.terms[(self.terms["row"] == "pot") & names.str.startswith(BUDGET)]
         if not self.years:

@@ -94,7 +94,7 @@ def read_nation(folder: Path | str) -> tuple[dict[str, Any], dict[str, pd.DataFr
 
     Every file, including the runs of the cities, is checked against its hash, and every value
     against its type. The certificate's sum is recomputed. `siting.nation.verify_nation` also
-    detects an edit whose author updated the hashes.
+    detects edits after which the hashes were updated.
 
     Raises `InputError` if `siting nation` did not write `folder`, a file is missing or changed, or
     a value has the wrong type. Raises `VerifyError` if a city draws more than its grant, the grants

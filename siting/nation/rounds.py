@@ -1,4 +1,4 @@
-"""Solve the cities in rounds, for budgets or at prices, and divide the nation's budget."""
+"""Solve the cities in rounds, for budgets or at prices of a rupee, and divide the budget."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ BY_YEAR = {
 
 
 class Rounds:
-    """The cities of a nation, the questions put to them, the answers, and the budget's division.
+    """The cities of a nation, the questions about them, and the division of the budget.
 
     `config`, `cities` and `provinces` come from `siting.config.load_nation`; `rows` are earlier
-    answers. Money (PKR) is per year if there are years.
+    answers. In a multi-year plan, all money (PKR) is given by year.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Rounds:
 
     @property
     def pots(self) -> tuple[Pot, ...]:
-        """Return the limits on money: of the nation, the provinces and, with years, the cities."""
+        """Return the limits on the money of the nation, of provinces and, if by year, of cities."""
         budget, years = self.config.money_pkr, tuple(range(len(self.money)))
         shared = self.budgets()
         for name, money in self.config.provinces.items():
@@ -117,7 +117,7 @@ class Rounds:
         return tuple(shared)
 
     def budgets(self, part: float = 1.0) -> list[Pot]:
-        """Return a share of the nation's budget as one `Pot` or, with years, one `Pot` per year."""
+        """Return a share of the nation's budget as a `Pot`, or one `Pot` per year of the plan."""
         cities = tuple(self.studies)
         if not self.years:
             return [Pot(BUDGET, cities, at_most=part * float(self.money[0]))]
@@ -138,7 +138,7 @@ class Rounds:
         return self.within(self.money, self.limits(name)[1])
 
     def widest(self, name: str) -> Floats:
-        """Return yearly money (PKR) that covers any grant to a city; it may exceed the limit."""
+        """Return yearly money (PKR) that allows every plan which any grant to a city allows."""
         return self.high(name) if self.carry_over else self.most(name)
 
     def most(self, name: str) -> Floats:
@@ -165,7 +165,7 @@ class Rounds:
         return [name for name in self.studies if name not in self.failed]
 
     def split(self, split: str) -> dict[str, Floats]:
-        """Return the money of each city in each year (PKR) under a split, such as by population."""
+        """Return each city's money in each year (PKR) under one of the simple `SPLITS`."""
         key = SPLITS[split]
         weight = {
             n: 0.0 if self.asked[n].takes_part == "never"
@@ -180,7 +180,7 @@ class Rounds:
     def ask(
         self, city: str, purpose: str, money: Floats, prices: Floats | None = None, *, free: bool
     ) -> Ask:
-        """Return a question to a city, without floors if `free` is true."""
+        """Return a question about a city; if `free` is true, its plan need not meet any floor."""
         need, stations = (0.0, 0) if free else self.floors_of(city)
         share = min(need / self.facts[city]["wanted_by_year"][-1], 1.0) if need > 0 else 0.0
         # Without prices, a city may use only its part of an envelope, so that the envelope suffices
@@ -271,7 +271,7 @@ class Rounds:
         return tuple(best["offers"])
 
     def plans(self, name: str, *, floors: bool = False) -> list[Row]:
-        """Return a city's answers with a plan; if `floors` is true, the plan meets the floors."""
+        """Return the plans found for a city; if `floors` is true, only those that meet floors."""
         rows = [r for r in self.rows if r["city"] == name and "served_kwh_day" in r]
         if not floors:
             return rows
@@ -318,7 +318,7 @@ class Rounds:
         return divide(points, pots or self.pots, envelopes, whole=whole)
 
     def without_floors_kwh_day(self) -> float | None:
-        """Return the energy (kWh/day) of the best division without floors; None if none are set."""
+        """Return the energy (kWh/day) of the best division without floors; None if none is set."""
         budget = self.config.money_pkr
         least = any(self.limits(name)[0] > 0 for name in self.studies)
         least |= any(money.least(budget) > 0 for money in self.config.provinces.values())
@@ -356,7 +356,7 @@ class Rounds:
         return table.astype(dict.fromkeys(numbers, float))
 
     def proof(self, pots: Sequence[Pot] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return all bounds (with weights if there are years), and their certificate for `pots`."""
+        """Return all bounds and their certificate for `pots`; multi-year bounds have weights."""
         bounds, pots = self.bounds(), pots or self.pots
         if not self.years:
             return bounds, certificate(bounds, {n: self.limits(n) for n in self.studies}, pots)
@@ -366,7 +366,7 @@ class Rounds:
         return bounds, added_up_by_year(bounds, most, pots, prices, self.years)
 
     def ask_all(self) -> None:
-        """Solve the cities for the splits, and then in rounds until the gap is small enough."""
+        """Solve the cities for the simple splits, and then in rounds until the gap is small."""
         names = self.alive
         asks = [self.ask(n, "nothing", 0.0 * self.money, free=True) for n in names]
         for i, split in enumerate(SPLITS):
@@ -438,7 +438,7 @@ class Rounds:
         return more
 
     def _price_at(self, shared: Any, name: str) -> Floats:
-        """Return the price of a rupee for a city in each year, summed over the city's pots."""
+        """Return a city's price of a rupee in each year, summed over the limits that cover it."""
         prices = np.zeros(len(self.money))
         for pot in self.pots if shared is not None else ():
             if name in pot.cities:

@@ -133,7 +133,7 @@ def _same(one: Any, two: Any) -> bool:
 
 
 def _other_keys(run: Config, name: str, nation: Rounds, basis: Basis) -> tuple[str, ...]:
-    """Return the sections of a run's configuration that differ from the nation's question."""
+    """Return the sections of a run's configuration that differ from what the nation asked for."""
     money = np.array(basis.granted[name])
     ask = asking.granted_ask(nation.ask(name, "granted", money, free=False))
     limits = run.solver.time_limit_s, run.solver.threads

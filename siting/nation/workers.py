@@ -11,7 +11,7 @@ from siting.batch.pools import cores, dask_pool, local_pool, share_threads
 from siting.interrupts import held
 
 Task = tuple[Callable[..., dict[str, Any]], tuple[Any, ...]]
-# Number of shared pools to try. Tasks that are left after that get a pool each.
+# Number of shared pools to try. Each task that is left after that gets a pool of its own.
 POOLS = 2
 KILLED = "its process was killed, perhaps for lack of memory"
 

@@ -62,14 +62,14 @@ def sources(run: RunRecord) -> list[dict[str, str]]:
 
 
 def decides(run: RunRecord) -> list[str]:
-    """Return the run's sentences on break-even values, the nearest to the value used first."""
+    """Return sentences on break-even values; the figure closest to its break-even comes first."""
     return [str(row["text"]) for row in run.facts.get("break_evens", [])]
 
 
 def assumptions(run: RunRecord) -> list[dict[str, Any]]:
-    """Return every figure behind the plan, with its range, unit, source and confidence.
+    """Return every number on which the plan rests, with range, unit, source and confidence.
 
-    The figures with the largest effect on the net present value of the new stations come first.
+    The numbers with the largest effect on the net present value of the new stations come first.
     """
     moved = {
         (row["figure"], row["of"], row["table"]): row["swing_pkr"]

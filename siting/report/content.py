@@ -42,7 +42,7 @@ _BUSINESS: dict[str, tuple[str, Callable[[Any], str]]] = {
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure of the run: its name, the number as stored, and its text."""
+    """A figure that the report shows: its name, the stored number, and the number as text."""
 
     what: str
     value: Any
@@ -273,7 +273,7 @@ def _charger(name: str) -> tuple[str, str]:
 
 
 def stations(run: RunRecord) -> list[dict[str, Any]]:
-    """Return a card for each new and then each existing station, by falling energy served."""
+    """Return a card for each station: new before existing, and then by energy served."""
     offers = run.offers.set_index("offer_id")
     why, lost = run.facts.get("alternatives", {}), run.facts.get("lost_without", {})
     keys = ["existing", "served_kwh_day", "site_id"]

@@ -33,7 +33,7 @@ _FAIRNESS = {
 class Frontier:
     """A stored budget curve."""
 
-    rows: pd.DataFrame  # one row per budget, from the lowest
+    rows: pd.DataFrame  # one row per budget, the lowest first
     # Sections of the configuration that differ from those of the run, apart from the budget.
     differs: tuple[str, ...]
 
@@ -41,7 +41,7 @@ class Frontier:
 def read_frontier(folder: Path, run: RunRecord) -> Frontier:
     """Return the budget curve in a folder that `siting frontier` wrote.
 
-    Raises `InputError` if the curve is missing, incomplete, edited or belongs to another study.
+    Raises `InputError` if the curve is missing, incomplete or edited, or is from another study.
     """
     for name in ("frontier.csv", "frontier.json", "config.yaml"):
         if not (folder / name).is_file():

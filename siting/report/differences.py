@@ -96,7 +96,7 @@ def settings_in_words(comparison: Any) -> list[tuple[str, list[str]]]:
 def render_differences(comparison: Any) -> str:
     """Return a `siting.review.compare.Comparison` as the HTML of a page that works offline.
 
-    Raises `MissingExtraError` without the packages of the extra ``report``.
+    Raises `MissingExtraError` if the packages of the extra ``report`` are not installed.
     """
     leaflet, script, runs = embedded_leaflet(), _asset("differences.js"), comparison.runs
     sites = [_site(row, len(runs)) for row in comparison.sites.to_dict("records")]

@@ -130,7 +130,7 @@ def _environment() -> Environment:
 
 
 def _seen(value: Any) -> Any:
-    r"""Return a value for a template, with control characters visible and markup unchanged.
+    r"""Return a value for a template, with control characters made visible, markup unchanged.
 
     A number stays on one line with its unit. A space precedes a percent sign, as in ISO 80000.
 

@@ -1,4 +1,4 @@
-"""The facts and layers of a run, as its report and comparisons with other runs need them."""
+"""The facts and layers of a run that its report and comparisons with other runs need."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ _KINDS = {"texts": str, "numbers": float, "wholes": int, "blanks": float | None,
 def _form(name: str, base: type[_Form] = _Form, **keys: Any) -> Any:
     """Return a model of a mapping; a key declared with a (type, default) pair may be missing.
 
-    Each of `keys` is a kind (`_KINDS`) with a string of key names, or a single key with its type.
+    Each keyword is either a kind (`_KINDS`) with a string of key names, or one key with its type.
     """
     named = {kind: keys.pop(kind, "").split() for kind in _KINDS}
     fields: dict[str, Any] = {key: (_KINDS[kind], ...) for kind in named for key in named[kind]}

@@ -16,7 +16,7 @@ Part = tuple[str, bool]
 
 
 def summary(run: RunRecord, districts: dict[str, Any]) -> list[list[Part]]:
-    """Return sentences as lists of parts: a string, and whether it is a name (in any script)."""
+    """Return sentences, each as a list of pairs: a string, and whether the string is a name."""
     # The first sentences say what the plan serves, for how much money, and how good it is.
     first = (_served(run), _ports(run), proven(run.facts))
     told = (*first, _on_the_day(run), _additional(run), _at_risk(run), _vehicles(run))
@@ -60,7 +60,7 @@ def _ports(run: RunRecord) -> str:
 def _national(run: RunRecord) -> str:
     """Return sentences that compare the plan with the number of stations in national policy."""
     known = run.facts.get("demand", {}).get("national")
-    if not known:  # a run of an earlier version
+    if not known:  # runs of earlier versions lack these figures
         return ""
     text = (
         f"The policy calls for {number(known['stations'])} public stations in the whole country by "
@@ -68,7 +68,7 @@ def _national(run: RunRecord) -> str:
         f"{number(known['by_people'], 0 if known['by_people'] >= 10 else 1)}. "
     )
     used = run.facts.get("places")
-    if not used:  # a run of an earlier version
+    if not used:  # runs of earlier versions do not count places
         stand = run.facts["new_stations"] + run.facts["existing_stations"]
         return text + f"The plan has {number(stand)}."
     # The policy does not count a place with only sockets as a station.
@@ -140,7 +140,7 @@ def _vehicles(run: RunRecord) -> str:
 
 
 def proven(facts: dict[str, Any]) -> str:
-    """Return the proof of a plan in one sentence.
+    """Return what is proven about a plan, in one sentence.
 
     >>> proven({"gap": 0.0, "bound_kwh_day": 12.0, "status": "optimal"})
     'It is proven that no plan for this money serves more.'
