@@ -1,4 +1,4 @@
-"""Pictures of a plan: a map, and charts of its costs, stations, years and simulated day.
+"""Pictures of a plan: a map, and charts of costs, use, yearly figures and a simulated day.
 
 The colours differ in lightness and some bars are hatched, so that the charts are legible in
 greyscale and for colour-blind readers.

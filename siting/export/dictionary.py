@@ -177,7 +177,7 @@ Known = tuple[re.Pattern[str], str, str]
 
 @cache
 def _known() -> dict[str, list[Known]]:
-    """Return a (name pattern, unit, meaning) for each field of each layer, exact names first."""
+    """Return a tuple (name pattern, unit, meaning) for each field, by layer; exact names first."""
     with _FIELDS.open(encoding="utf-8", newline="") as file:
         listed = sorted(csv.DictReader(file), key=lambda row: "<" in row["field"])
     rows = [(row["layer"], row["field"], row["unit"], row["meaning"]) for row in listed]

@@ -87,13 +87,13 @@ class MapSheet:
         )
 
     def drawn(self, words: str, *parts: str) -> str:
-        """Return the ``svg`` element of the map, described by `words`."""
+        """Return the map as an ``svg`` element; `words` describe it to screen readers."""
         box = f'viewBox="0 0 {WIDTH} {self.height}" role="img" aria-label="{html_text(words)}"'
         return f"<svg {box}>{''.join(parts)}</svg>"
 
 
 def _path(shape: Any) -> str:
-    """Return a line or area as the ``d`` of an SVG path."""
+    """Return the ``d`` attribute of an SVG path that draws a line or an area."""
     if shape is None:
         return ""
     lines = []

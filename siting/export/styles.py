@@ -78,7 +78,7 @@ def write_qml(path: Path, styles: Sequence[Style]) -> None:
 
 
 def breaks(values: Any) -> list[float]:
-    """Return the round upper limits of up to `CLASSES` classes of positive values, rising.
+    """Divide positive values into up to `CLASSES` classes, and return their round upper limits.
 
     The last limit is at least the largest value. Without positive values, the result is empty.
 

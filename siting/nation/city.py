@@ -1,6 +1,7 @@
 """Tasks for one city of a nation: compute its facts, make a plan, write the run folder.
 
-Each task returns a row. A failed task returns its error, so that one city cannot stop the others.
+Each task returns a row of results. A failed task returns its error, so that one city cannot stop
+the others.
 """
 
 from __future__ import annotations

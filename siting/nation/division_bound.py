@@ -241,7 +241,7 @@ def certificate(
 
 
 def _sides(pots: Sequence[Pot], prices: Mapping[str, float]) -> dict[str, tuple[float, float]]:
-    """Return the price and the limit of each `Pot` by name; both are 0 if there is no limit."""
+    """Return a (price, limit) pair for each `Pot`; both are 0 if the limit is infinite."""
     used: dict[str, tuple[float, float]] = {}
     for pot in pots:
         price = prices.get(pot.name, 0.0)

@@ -17,7 +17,7 @@ CHANGES = ("granted_pkr", "new_stations", "served_kwh_day", "drives_min")
 
 
 def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], pd.DataFrame]:
-    """Return the reasons for a city's money as (label, text) pairs, and the city's plans.
+    """Return why a city received its money, as (label, text) pairs, and the city's plans.
 
     The plans are sorted by subsidy, cheapest first. Their columns are ``purpose`` (why a plan was
     made), ``subsidy_pkr``, ``served_kwh_day``, ``kwh_day_a_million`` (extra energy per extra PKR m,

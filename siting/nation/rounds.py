@@ -48,7 +48,7 @@ BOUND_COLUMNS = (
     "city", "purpose", "budget_pkr", "price", "bound_kwh_day", "served_kwh_day", "subsidy_pkr",
     "new_stations", "drives_min", "status", "seconds", "error",
 )  # fmt: skip
-# Columns of the bounds table that have a value for each year of a question or an answer.
+# Yearly keys of a question or its answer, and the columns of the bounds table made from them.
 BY_YEAR = {
     "money": "budget_{}_pkr", "drawn_by_year": "subsidy_{}_pkr",
     "served_by_year": "served_{}_kwh_day",
@@ -102,7 +102,7 @@ class Rounds:
 
     @property
     def pots(self) -> tuple[Pot, ...]:
-        """Return the limits on the money of the nation, of provinces and, if by year, of cities."""
+        """Return limits on money: for the nation, provinces and, in multi-year plans, cities."""
         budget, years = self.config.money_pkr, tuple(range(len(self.money)))
         shared = self.budgets()
         for name, money in self.config.provinces.items():
@@ -138,7 +138,7 @@ class Rounds:
         return self.within(self.money, self.limits(name)[1])
 
     def widest(self, name: str) -> Floats:
-        """Return yearly money (PKR) that allows every plan which any grant to a city allows."""
+        """Return yearly money (PKR) that pays for every plan that a grant to a city can pay for."""
         return self.high(name) if self.carry_over else self.most(name)
 
     def most(self, name: str) -> Floats:

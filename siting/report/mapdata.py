@@ -1,7 +1,7 @@
 """The data of the map, as arrays small enough for a page.
 
-Coordinates are integers in 1e-5 degrees (about a metre). A line is a flat list: longitude and
-latitude of the first point, then the step to each next point. Energy is in kWh/day.
+Coordinates are whole multiples of 1e-5 degrees (about a metre). A line is a flat list: longitude
+and latitude of the first point, then the step to each next point. Energy is in kWh/day.
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ def _tints(areas: list[Any]) -> list[int]:
 
 
 def dissolved(shapes: list[Any]) -> Any:
-    """Return the union of shapes, with corners on the grid of the page (about a metre)."""
+    """Return the union of shapes, with corners rounded to the grid of the page (about a metre)."""
     # On the grid, shared corners of cells are equal and leave no slivers.
     on_grid = shapely.set_precision(np.array(shapes), 1 / SCALE, mode="pointwise")
     whole = shapely.union_all(shapely.make_valid(on_grid))
