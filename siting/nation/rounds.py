@@ -42,7 +42,8 @@ LARGER, LEAST_TIME = 0.75, 0.25
 # twice the time, up to `MOST_TIMES` the time limit.
 LOOSE, MOST_TIMES = 0.05, 8.0
 HALF = 0.5
-# Two cells overlap if they share more than this part of a cell. Otherwise, they only touch.
+# Cells of two cities overlap if more than this share of a cell is common to both. Otherwise, they
+# only touch.
 SLIVER = 0.02
 BOUND_COLUMNS = (
     "city", "purpose", "budget_pkr", "price", "bound_kwh_day", "served_kwh_day", "subsidy_pkr",
@@ -231,7 +232,7 @@ class Rounds:
             twice = any(one.like(ask.money, ask.prices, free=ask.free) for one in asked)
             if ask.city in self.failed or twice:
                 continue
-            # Solves at a price get twice the time, because the certificate needs their bounds.
+            # Questions with prices get twice the time, because the certificate needs their bounds.
             times = 1.0 if ask.prices is None else 2.0
             if before:
                 times = 2 * max(r["times"] for r in before)
@@ -356,7 +357,7 @@ class Rounds:
         return table.astype(dict.fromkeys(numbers, float))
 
     def proof(self, pots: Sequence[Pot] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return all bounds and their certificate for `pots`; multi-year bounds have weights."""
+        """Return all bounds (in multi-year plans with weights) and their certificate for `pots`."""
         bounds, pots = self.bounds(), pots or self.pots
         if not self.years:
             return bounds, certificate(bounds, {n: self.limits(n) for n in self.studies}, pots)

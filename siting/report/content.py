@@ -346,7 +346,7 @@ def _station(
 
 
 def _day_use(served_kwh: float, power_kw: float) -> str:
-    """Return the energy sold as a share of 24 hours at full power; blank if unknown.
+    """Return energy sold as a share of what 24 hours at full power deliver; blank if unknown.
 
     >>> _day_use(57.3, 39.6)
     '6.0 %'

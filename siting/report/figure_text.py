@@ -1,4 +1,4 @@
-"""Labels, units and notes for the report's figures."""
+"""Write the report's figures, labels and confidence marks as text."""
 
 from __future__ import annotations
 
