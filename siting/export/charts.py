@@ -65,7 +65,7 @@ PICTURES = {
     "years": "energy served year by year",
     "frontier": "energy served with each budget",
 }
-# Pictures that need the table of the same name in `Plan.tables`, and how to get that table.
+# Pictures that are drawn from a table of the same name in `Plan.tables`, and how to get that table.
 _NEEDED = {
     "years": "set a budget for each year in program.years",
     "frontier": "put the table of `siting frontier` into plan.tables['frontier']",

@@ -110,7 +110,7 @@ def later_aims(run: RunRecord) -> list[tuple[str, bool]]:
         gap, near = percent(one.get("gap"), 2), one.get("status") == "optimal"
         text = f"within a proven gap of {gap}" if near else f"not proven, gap {gap}"
         if one.get("gap") is None or (one["gap"] >= 1 and not one.get("bound")):
-            # Every cost is at least 0, so a gap of 100 % to the bound 0 proves nothing.
+            # No cost is below 0, so a bound of 0 (a gap of 100 %) proves nothing.
             text = "nothing is proven"
         said.append((f"then {one['aim']}: {text}", near))
     return said
