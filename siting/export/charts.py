@@ -1,6 +1,7 @@
-"""Pictures of a plan: map, and charts of classes, cost, use, years, budgets and simulated day.
+"""Pictures of a plan: a map, and charts of costs, use, yearly figures and a simulated day.
 
-Colours differ in lightness, and some bars are hatched, for greyscale prints and colour-blindness.
+The colours differ in lightness and some bars are hatched, so that the charts are legible in
+greyscale and for colour-blind readers.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ SERVED, LACKING, LACKING_EDGE, PUBLIC = "#00694e", "#fbdcc4", "#d55e00", "#0072b
 GRID = "#e5e7eb"
 # How drivers choose a station on a simulated day.
 _CASES = (("planned", "as planned", NEW), ("free", "free choice, all drivers", "#c2410c"))
-# Charts of the day by hour: column, factor, title and unit.
+# Hourly charts of a simulated day: table column, factor, title and unit.
 _BY_HOUR = (
     ("use_share", 100, "Ports in use", "%"),
     ("late_share", 100, "Late or turned away", "% of drivers"),
@@ -64,7 +65,7 @@ PICTURES = {
     "years": "energy served year by year",
     "frontier": "energy served with each budget",
 }
-# Pictures that need the table of the same name in `Plan.tables`, and how to get that table.
+# Pictures that are drawn from a table of the same name in `Plan.tables`, and how to get that table.
 _NEEDED = {
     "years": "set a budget for each year in program.years",
     "frontier": "put the table of `siting frontier` into plan.tables['frontier']",
@@ -143,7 +144,7 @@ def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: 
     figure, chart = _new_chart(1.9 + 0.42 * (len(parts) + 2))
     labels = [*parts, *payers]
     amounts = np.array([*parts.values(), *payers.values()]) / 1e6
-    # A gap separates the parts of the cost from its payers.
+    # A space separates the parts of the cost from those who pay it.
     at = -np.arange(len(labels), dtype=float)
     at[len(parts) :] -= 0.9
     hatch = [""] * (len(labels) - 1) + ["////"]
@@ -225,7 +226,7 @@ def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
 
 
 def frontier_figure(table: pd.DataFrame, *, title: str, note: str = "") -> Figure:
-    """Return a chart of the share served with each budget, and of the upper bound on it.
+    """Return a chart of the share of demand served with each budget, and of its upper bound.
 
     `table` has ``budget_pkr``, ``served_share``, ``served_kwh_day``, ``bound_kwh_day``, ``knee``,
     ``worst_class_share``.
@@ -253,7 +254,7 @@ def frontier_figure(table: pd.DataFrame, *, title: str, note: str = "") -> Figur
 def draw_simulation(
     path: Path, *, hours: pd.DataFrame, stations: pd.DataFrame, title: str, note: str = ""
 ) -> None:
-    """Draw a simulated day as a PNG: use, lateness and waits by hour, and energy by station.
+    """Draw a simulated day (PNG): ports in use, late drivers and waits by hour, energy by station.
 
     `hours` has ``case``, ``hour``, ``use_share``, ``late_share``, ``wait_mean_min``. `stations` has
     ``allotted_kwh_day``, ``planned_delivered_kwh_day``, ``free_delivered_kwh_day``.
@@ -300,7 +301,7 @@ def _new_chart(height_in: float) -> tuple[Figure, Axes]:
 
 
 def _finished(figure: Figure, title: str, note: str, *, legend: Any = None) -> Figure:
-    """Return the figure with a title, a note and a legend (at `legend`)."""
+    """Return the figure with a title, a note and, if `legend` is given, a legend placed there."""
     if legend:
         figure.axes[0].legend(frameon=False, loc=legend)
     title, _, note, fonts = legible(title, "", note)
@@ -332,7 +333,7 @@ def _ruled(axis: Any) -> None:
 
 
 def _percent(part: float, whole: float) -> str:
-    """Return a share as text; "100 %" means exactly all, and "0 %" exactly nothing.
+    """Return a share as text; "100 %" is written only for all, and "0 %" only for nothing.
 
     >>> [_percent(p, 100.0) for p in (0.0, 0.01, 50.0, 99.99, 100.0)]
     ['0 %', 'under 1 %', '50 %', 'over 99 %', '100 %']

@@ -15,7 +15,7 @@ def owners_of(inputs: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def credit_line(inputs: Iterable[Mapping[str, Any]]) -> str:
-    """Return the owners of a run's inputs with licence and date; blank if no owner is stated.
+    """Return the owners of a run's inputs, with licences and dates; blank if no owner is stated.
 
     >>> roads = {"source": "© OpenStreetMap contributors", "licence": "ODbL 1.0"}
     >>> credit_line([roads | {"file_date": "2026-11-01"}, roads])
@@ -33,7 +33,7 @@ def credit_line(inputs: Iterable[Mapping[str, Any]]) -> str:
 
 
 def noted(plan: Any) -> str:
-    """Return the note and credit of a `siting.Plan`, as written into every file made from it."""
+    """Return the note and the credit line that every file made from a `siting.Plan` contains."""
     inputs = plan.facts.get("inputs")
     if inputs is None:
         inputs = plan.study.inputs if plan.study is not None else []

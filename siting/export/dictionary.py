@@ -13,7 +13,7 @@ import pandas as pd
 
 from siting import tables
 
-# Meaning and unit of the fields; the unit may be blank.
+# File with the meaning and unit of each field; the unit may be blank.
 _FIELDS = Path(__file__).with_name("fields.csv")
 _SPECIFIED = {
     "demand": (tables.CELLS, tables.DEMAND),
@@ -22,7 +22,7 @@ _SPECIFIED = {
     "dropped": (tables.CANDIDATES,),
     "offers": (tables.OFFERS,),
 }
-# Unit suffixes of names, and their form in labels; longest first.
+# Units at the end of field names, and how labels write them; the longest ending comes first.
 _UNITS = (
     ("_pkr_kwh", "PKR/kWh"),
     ("_pkr_year", "PKR/year"),
@@ -74,7 +74,7 @@ def fields_of(
 ) -> dict[str, list[str]]:
     """Return the field names of each layer or table, without the geometry.
 
-    `beside` maps names of layers to further fields, or names of further tables to their fields.
+    `beside` maps the name of a layer to further fields, or of a further table to its fields.
     """
     fields = {
         name: [str(c) for c in layer.columns[layer.dtypes != "geometry"]]
@@ -112,12 +112,13 @@ def is_own(field: str, layers: Iterable[str] = ("candidates", "sites", "viabilit
 def with_units[Frame: pd.DataFrame](table: Frame, layer: str = "*") -> Frame:
     """Return a table with the units of its columns in ``attrs["units"]``.
 
-    A column's unit is from the dictionary of `layer` or else from the end of the column's name.
+    The unit of a column comes from the data dictionary of `layer` or, if the dictionary has none,
+    from the end of the column's name.
 
     >>> with_units(pd.DataFrame({"cost_pkr": [1.0], "served_share": [0.5]})).attrs
     {'units': {'cost_pkr': 'PKR', 'served_share': '0 to 1'}}
     """
-    # The unit may precede ``_before`` or ``_after``.
+    # In a name, ``_before`` or ``_after`` may follow the unit.
     units = {
         name: explain(layer, name)[0] or _parted(re.sub("_(before|after)$", "", name))[1]
         for name in map(str, table)
@@ -176,7 +177,7 @@ Known = tuple[re.Pattern[str], str, str]
 
 @cache
 def _known() -> dict[str, list[Known]]:
-    """Return a (name pattern, unit, meaning) for each field of each layer, exact names first."""
+    """Return a tuple (name pattern, unit, meaning) for each field, by layer; exact names first."""
     with _FIELDS.open(encoding="utf-8", newline="") as file:
         listed = sorted(csv.DictReader(file), key=lambda row: "<" in row["field"])
     rows = [(row["layer"], row["field"], row["unit"], row["meaning"]) for row in listed]

@@ -1,4 +1,4 @@
-"""Export of a plan to GeoPackage, Shapefile, GeoParquet, KML, workbooks and other formats."""
+"""Export a plan to GeoPackage, Shapefile, GeoParquet, KML, workbooks and other formats."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from siting.writing import require_free, write_whole
 
 logger = logging.getLogger(__name__)
 
-# Default layers of single-layer formats, and of multi-layer formats.
+# Default layers of formats that hold one layer, and of formats that hold several.
 ONE, DRAWN = ("sites",), ("sites", "demand")
 ENDINGS = (".gpkg", ".shp", ".parquet", ".fgb", ".geojson", ".kml", ".xlsx")
 BESIDE_SHP = (".shx", ".dbf", ".prj", ".cpg", ".fields.csv")
-# Maximum length of a text in a Shapefile, in bytes of UTF-8: an Urdu letter has two.
+# Maximum length of a text in a Shapefile, in bytes of UTF-8; an Urdu letter takes two bytes.
 TEXT_BYTES = 254
 # Maximum number of rows of a sheet, header included.
 SHEET_ROWS = 1_048_576
@@ -53,14 +53,15 @@ def write_exchange(
 
     The extension of `path`, a new file, determines the format. ``.parquet`` (GeoParquet), ``.fgb``
     (FlatGeobuf), ``.geojson`` and ``.shp`` (Shapefile) contain one layer; ``.kml`` and ``.gpkg``
-    (GeoPackage) can contain several. Field names in a Shapefile have at most ten letters, explained
-    in ``NAME.fields.csv``. A workbook (``.xlsx``) has a sheet per table, and a sheet with the
-    meaning of each column. Its shapes become the ``lon`` and ``lat`` of a point.
+    (GeoPackage) can contain several. Field names in a Shapefile have at most ten letters;
+    ``NAME.fields.csv`` explains them. A workbook (``.xlsx``) has a sheet per table, and a sheet
+    with the meaning of each column. In a workbook, columns ``lon`` and ``lat`` give a point inside
+    each shape.
 
-    `layers` are as in `siting.Plan.layers`, and `names` are those to write: by default ``sites``,
-    in KML and GeoPackage also ``demand``, and in a workbook all but the roads. `title` and `note`
-    are those of the study. Raises `InputError` if the extension or a layer is unknown, or a layer
-    does not fit the format.
+    `layers` are as in `siting.Plan.layers`. `names` lists the layers to write: by default
+    ``sites``, in KML and GeoPackage also ``demand``, and in a workbook all but the roads. `title`
+    and `note` come from the study. Raises `InputError` if the extension or a layer is unknown, or
+    a layer does not fit the format.
     """
     suffix = path.suffix.lower()
     all_but_roads = [name for name in layers if name != "roads"]
@@ -130,7 +131,7 @@ def _shapefile(name: str, layer: pd.DataFrame, part: Path, path: Path, note: str
 
 
 def _with_short_texts(name: str, table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the table with texts that fit a Shapefile, and log how many were cut."""
+    """Return the table with its texts cut to fit a Shapefile, and log how many were cut."""
     cut = 0
     for column in table.select_dtypes(["object", "str"]).columns:
         long = [isinstance(v, str) and len(v.encode()) > TEXT_BYTES for v in table[column]]
@@ -149,7 +150,7 @@ def _kml(layers: dict[str, pd.DataFrame], part: Path) -> None:
         ready = _ready(name, layer)
         for column in ready.select_dtypes(["object", "str"]).columns:
             ready[column] = ready[column].map(kml_text, na_action="ignore")
-        # GDAL reads each flag of a KML as false, and writes long integers as text.
+        # GDAL reads every flag in a KML file as false, and writes long integers as text.
         small = [c for c in ready.columns if _fits_int32(ready[c])]
         ready = ready.astype(dict.fromkeys(small, "int32"))
         if "name" in ready.columns:  # KML's label of a placemark
@@ -158,7 +159,7 @@ def _kml(layers: dict[str, pd.DataFrame], part: Path) -> None:
 
 
 def _fits_int32(column: pd.Series) -> bool:
-    """Return whether a column has only flags or integers of 32 bits, none of them missing."""
+    """Return whether a column has only flags or 32-bit integers, and no missing value."""
     if not pd.api.types.is_integer_dtype(column) and not pd.api.types.is_bool_dtype(column):
         return False
     return not column.hasnans and bool((column.astype("int64").abs() < 2**31).all())

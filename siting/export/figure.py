@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMATS = ("png", "svg", "pdf")
-# SVG and PDF contain text, not outlines, and clip paths have the same names in every run.
+# SVG and PDF files store text as text, not as outlines. A fixed salt keeps the names in SVG files
+# the same in every run.
 _SAVED: Any = {"svg.fonttype": "none", "svg.hashsalt": "siting", "pdf.fonttype": 42}
 _NOTHING_OF_WHEN: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
@@ -24,7 +25,7 @@ _DPI = 160
 
 
 def new_figure(width_in: float, height_in: float, **options: Any) -> Figure:
-    """Return a white figure; its size is in inches.
+    """Return a white figure of the given size (inches).
 
     Raises `MissingExtraError` if Matplotlib is not installed.
     """
@@ -56,7 +57,7 @@ def _shown_by_notebooks(kind: Any) -> Any:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, SVG or PDF, with the same bytes for the same figure.
+    """Write a figure as PNG, SVG or PDF; the same figure always gives the same bytes.
 
     Raises `InputError` for any other extension.
     """

@@ -1,7 +1,7 @@
 """Fonts for text in pictures.
 
-Matplotlib does not search for a font with Urdu letters. It joins letters only from version 3.11,
-and only if built with libraqm. Urdu that Matplotlib cannot draw correctly is left out.
+Matplotlib does not search for a font with Urdu letters. Only Matplotlib 3.11 and later can join
+these letters, and only if built with libraqm. Urdu that cannot be drawn correctly is left out.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _without_urdu(text: str) -> str:
 
 @cache
 def _font_with(letters: frozenset[str]) -> str | None:
-    """Return the first installed font with all letters; None without a font, or without libraqm."""
+    """Return the first installed font that has all letters; None without such a font or libraqm."""
     from matplotlib import font_manager, ft2font
 
     if not hasattr(ft2font, "__libraqm_version__"):

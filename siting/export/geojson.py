@@ -19,10 +19,11 @@ from siting.writing import write_whole
 def write_geojson(
     layer: gpd.GeoDataFrame, path: Path, *, name: str = "", note: str = "", key: str | None = None
 ) -> None:
-    """Write a layer as GeoJSON (RFC 7946): lon/lat in degrees with at most 7 decimals, UTF-8.
+    """Write a layer as UTF-8 GeoJSON (RFC 7946), with lon/lat in degrees and at most 7 decimals.
 
-    Missing and infinite values are ``null``. Numbers are rounded by the unit in the column's name.
-    Each feature is one line, in the order of the rows. The same layer gives the same bytes.
+    Missing and infinite values are ``null``. The unit in a column's name decides how numbers are
+    rounded. Each feature is one line, in the order of the rows. The same layer always gives the
+    same bytes.
 
     Parameters
     ----------

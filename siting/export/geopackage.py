@@ -121,7 +121,7 @@ def storable(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cell(value: Any) -> Any:
-    """Return a value for a cell; a list, such as a street's names in OSM, becomes a string."""
+    """Return a value that a table can store; a list, such as a street's names, becomes a string."""
     if isinstance(value, list | tuple):
         return _cell("; ".join(map(str, value)))
     return visible(value) if isinstance(value, str) else value
@@ -146,7 +146,7 @@ def _add_styles(
     if not rows:
         return
     table = pd.DataFrame(rows, columns=_STYLE_COLUMNS)
-    # A fixed time, so that a plan always gives the same file. QGIS sorts styles by it.
+    # The time is fixed, so that a plan always gives the same file. QGIS sorts styles by this time.
     table["update_time"] = pd.Timestamp("2000-01-01")
     options = {"FID": "id", "DESCRIPTION": "How QGIS draws the layers; read by QGIS itself."}
     pyogrio.write_dataframe(table, path, layer=STYLES_TABLE, driver="GPKG", append=True, **options)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-# Width (points) and colour of roads, in drawing order; other roads are drawn as streets.
+# Width (points) and colour of each road class, in drawing order. Other roads are drawn as streets.
 _ROADS = {
     "street": (0.35, "#cfd3d8"),
     "tertiary": (0.7, "#c3c8ce"),
@@ -26,7 +26,8 @@ _ROADS = {
     "trunk": (2.2, "#858c96"),
     "motorway": (2.2, "#858c96"),
 }
-# Colours of cells with low and with high demand: no demand served, half served, all served.
+# Colours of cells with low and with high demand: one pair if none of the demand is served, one if
+# half is served, and one if all is served.
 _SHADES = np.array(
     [
         [[253, 241, 226], [222, 110, 56]],
@@ -62,7 +63,7 @@ def require_metres(edges: gpd.GeoDataFrame) -> None:
 def find_ground(
     edges: gpd.GeoDataFrame, cells: gpd.GeoDataFrame, stations: gpd.GeoDataFrame
 ) -> Ground:
-    """Return the area of cells and stations or, if there are neither, of the roads.
+    """Return the area that contains cells and stations or, if there are neither, the roads.
 
     Raises `InputError` if there is nothing to draw.
     """
@@ -89,13 +90,13 @@ def energy_wanted(cells: gpd.GeoDataFrame) -> tuple[Array, str]:
 
 
 def darkest(wanted: Array) -> float:
-    """Return the demand shown in the darkest shade: the 97th percentile, rounded."""
+    """Return the demand at which the darkest shade begins: the 97th percentile, rounded."""
     some = wanted[wanted > 0]
     return nice(float(np.quantile(some, 0.97))) if len(some) else 1.0
 
 
 def served_share(cells: gpd.GeoDataFrame) -> Array:
-    """Return the share of each cell's demand that is served; 0 without demand."""
+    """Return the share of each cell's demand that is served; 0 if a cell has no demand."""
     share = cells["served_share"].to_numpy(dtype=float, na_value=np.nan)
     return np.asarray(np.nan_to_num(share))
 
@@ -133,7 +134,7 @@ def draw_cells(land: Axes, ground: Ground, cells: gpd.GeoDataFrame, colours: Arr
 
 
 def draw_unserved(land: Axes, cells: gpd.GeoDataFrame) -> None:
-    """Hatch cells with less than half of their demand served, for prints in greyscale."""
+    """Hatch cells in which less than half of the demand is served, for prints in greyscale."""
     from matplotlib.collections import PathCollection
 
     shapes = np.asarray(cells.geometry.array)

@@ -1,4 +1,4 @@
-"""A plan as map layers: demand and service of each cell, stations, and pairs."""
+"""A plan as map layers: cells with demand and energy served, lines to stations, roads."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from siting.errors import naming, refuse
 from siting.roads.strokes import strokes
 from siting.tables import DEMAND, SERVICE
 
-# Above this number, roads are joined into lines. The unjoined roads of Karachi take 110 MB.
+# If a network has more roads than this, they are joined into lines. Without that, the roads of
+# Karachi take 110 MB.
 MOST_ROADS = 100_000
-# Maximum shift of a joined road (m).
+# Maximum distance between a joined line and its roads (m).
 DRAWN_WITHIN_M = 2.0
-# Attributes that joined roads share.
+# Roads are joined only if they agree in these attributes.
 _ALIKE = ("name", "highway", "speed_kmh", "speed_source")
 _SERVICE_COLUMNS = [column.name for column in SERVICE.columns]
 
@@ -94,9 +95,9 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
 
 
 def one_each(rows: pd.DataFrame, cell_id: Iterable[Any], cells: pd.Series) -> pd.DataFrame:
-    """Return a row per cell, in the order of `cells`, with the values that all its rows share.
+    """Return one row per cell, in the order of `cells`, with the values on which its rows agree.
 
-    A value is blank if the rows of the cell differ. A column with only blanks is left out.
+    A value is blank if the rows of the cell differ. A column that would be blank is left out.
 
     >>> rows = pd.DataFrame({"ward": ["a", "a", "b"], "row": [1, 2, 3]})
     >>> one_each(rows, ["c1", "c1", "c2"], pd.Series(["c1", "c2"])).to_dict("list")
@@ -112,8 +113,8 @@ def wanted_layer(
 ) -> gpd.GeoDataFrame:
     """Return one row per cell with its demand by vehicle class (kWh/day); no plan is needed.
 
-    `cells`, `demand` and the result are as for `demand_layer`, but without service. `surfaces` adds
-    each cell's ``home_share``, ``destination_share`` and ``en_route_share``.
+    `cells`, `demand` and the result are as for `demand_layer`, but without energy served.
+    `surfaces` adds each cell's ``home_share``, ``destination_share`` and ``en_route_share``.
     """
     layer = demand_layer(cells, demand.assign(served_kwh_day=0.0))
     served = [c for c in layer.columns if c.startswith(("served_", "unserved_"))]
@@ -128,10 +129,10 @@ def wanted_layer(
 def outside_layer(
     cells: gpd.GeoDataFrame, demand: pd.DataFrame, people_outside: gpd.GeoDataFrame
 ) -> gpd.GeoDataFrame:
-    """Return the cells that the network does not reach, then people outside the study, in lon/lat.
+    """Return the cells too far from a road, followed by people outside the study area, in lon/lat.
 
     `cells` and `demand` are `siting.tables.CELLS` and `siting.tables.DEMAND`. `people_outside` has
-    the rows of the people layer that lie outside the study. The columns are ``people``,
+    the rows of the people layer that lie outside the study area. The columns are ``people``,
     ``demand_kwh_day`` (missing for people outside), ``reason`` and ``geometry``.
     """
     far = cells[cells["node_id"].isna()]
@@ -153,9 +154,10 @@ def outside_layer(
 def service_layer(
     service: pd.DataFrame, cells: gpd.GeoDataFrame, sites: gpd.GeoDataFrame
 ) -> gpd.GeoDataFrame:
-    """Return the rows of service (kWh/day, min), each with a line from its cell to its site.
+    """Return the rows of `service`, each as a straight line from a cell to the site that serves it.
 
-    The straight lines show pairs, not routes, in the coordinate reference system of `cells`.
+    The lines do not show routes. The result has the coordinate reference system of `cells`. Energy
+    is in kWh/day and driving time in minutes.
 
     `service` and `cells` are `siting.tables.SERVICE` and `siting.tables.CELLS`. `sites` are points
     with ``site_id``. Raises `InputError` if a row names an unknown cell or site.
@@ -175,9 +177,9 @@ def road_layer(edges: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return the roads of a network as a map layer, joined into lines if there are many.
 
     `edges` are roads indexed by (u, v, key), with ``length_m`` and ``travel_min``. Up to
-    `MOST_ROADS` roads are returned one per row. Otherwise consecutive roads with the same name,
-    class and speed become one line for both directions, at most two metres from the roads. Each
-    line has its length, driving time and number of ``roads``; all further columns are blank.
+    `MOST_ROADS` roads are returned one per row. If there are more, consecutive roads with the same
+    name, class and speed become one line for both directions, at most two metres from the roads.
+    Each line has its length, driving time and number of ``roads``; further columns are blank.
     """
     table = edges.reset_index()
     if len(table) <= MOST_ROADS:
@@ -226,7 +228,7 @@ def zone_layer(
 ) -> gpd.GeoDataFrame:
     """Return a program's zones as a layer; the shape of a zone is the union of its cells.
 
-    `zones` has names in ``zone``. `zone_of_cells` has each cell's zone, or a blank, by ``cell_id``.
+    `zones` has the column ``zone`` (names). `zone_of_cells` maps ``cell_id`` to a zone or a blank.
     """
     zone = zone_of_cells.reindex(cells["cell_id"].astype(str)).to_numpy()
     shapes = gpd.GeoDataFrame({"zone": zone}, geometry=cells.geometry.array, crs=cells.crs)

@@ -28,7 +28,7 @@ def to_lonlat(layer: gpd.GeoDataFrame, where: str = "layer") -> gpd.GeoDataFrame
     that rounding would make invalid is mended. A polygon or line too small for seven decimals
     becomes about 1 cm wide or long. Empty shapes become missing, and heights are dropped.
 
-    `layer` is not changed; `where` is its name in errors. The shapes are in ``geometry``
+    `layer` is not changed. Errors name the layer as `where`. The shapes are in column ``geometry``
     (EPSG:4326). Raises `InputError` if the layer has no geometry or no coordinate reference system.
 
     >>> centre = gpd.points_from_xy([320_000.0], [3_730_000.0], crs=32643)
@@ -62,7 +62,7 @@ def _round(coordinates: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _mend(exact: BaseGeometry, drawn: BaseGeometry) -> BaseGeometry:
-    """Return a valid shape on the grid for a polygon that rounding made invalid."""
+    """Return a valid, rounded shape in place of a polygon or line that rounding made invalid."""
     if exact.geom_type in ("LineString", "MultiLineString"):
         return _mend_line(drawn)
     valid = exact
@@ -76,7 +76,7 @@ def _mend(exact: BaseGeometry, drawn: BaseGeometry) -> BaseGeometry:
 
 
 def _mend_line(drawn: BaseGeometry) -> BaseGeometry:
-    """Return the parts of a line that have a length; if none has, a line of one grid step."""
+    """Return the parts of a line that have a length or, if none has, a line about 1 cm long."""
     parts = shapely.get_parts(drawn)
     lasting = parts[shapely.is_valid(parts)]
     if len(lasting) > 1:

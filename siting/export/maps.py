@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 EDGE_IN = 0.3
 # Width of the space beside the map of a plan, and of the key in this space.
 _SIDE_IN, _KEY_IN = 2.5, 2.25
-# Colours of stations in all plans, with the same and with different chargers.
+# Colours of stations that are in all plans: with the same chargers, with different chargers.
 IN_ALL, CHANGED = "#1e3a8a", "#b45309"
 ONLY = ("#c2410c", "#0f766e", "#7e22ce", "#a16207", "#be185d", "#4d7c0f")
-# Longest side of each of several maps, and height of the space above it.
+# If several maps are drawn: longest side of each map, and height of the space above it.
 _PANEL_IN, _HEAD_IN = 6.2, 0.28
 # Width of a demand map, space between and above demand maps, and number of columns.
 DEMAND_IN, GAP_IN, DEMAND_HEAD_IN, COLUMNS = 3.1, 0.25, 0.45, 4
@@ -45,13 +45,14 @@ def plan_figure(
 ) -> Figure:
     """Return the map of a plan: roads, each cell's demand and share served, and stations.
 
-    Cells with more demand (per km², or per cell if cells are points) are darker, those with a
-    larger share served greener. Circles are new stations, diamonds existing ones, sized by power.
+    Cells with more demand (per km², or per cell if cells are points) are darker. Cells with a
+    larger share served are greener. Circles mark new stations and diamonds mark existing ones; a
+    larger mark means more power.
 
     `edges` are roads with ``highway``, in metres. `cells_layer` is made by `demand_layer`. `sites`
-    are stations with ``existing`` and ``power_kw``. `title` and `subtitle` are above the map,
-    `note` is below. Raises `InputError` if the roads are not in metres or there is nothing to draw,
-    and `MissingExtraError` if Matplotlib is not installed.
+    are stations with ``existing`` and ``power_kw``. `title` and `subtitle` are printed above the
+    map, and `note` below it. Raises `InputError` if the roads are not in metres or there is nothing
+    to draw, and `MissingExtraError` if Matplotlib is not installed.
     """
     drawing.require_metres(edges)
     cells, stations = cells_layer.to_crs(edges.crs), sites.to_crs(edges.crs)
@@ -158,7 +159,7 @@ def draw_side_by_side(
     subtitle: str = "",
     note: str = "",
 ) -> None:
-    """Draw plans side by side as a PNG: stations, and cells coloured by demand and share served.
+    """Draw the maps of several plans side by side in a PNG file, coloured as in `plan_figure`.
 
     `edges` are roads with ``highway``, in metres. `panels` maps the title of each map to its cells
     (`demand_layer`) and stations.
@@ -189,7 +190,7 @@ def draw_side_by_side(
 def draw_differences(
     path: Path, *, edges: gpd.GeoDataFrame, sites: gpd.GeoDataFrame, title: str, note: str = ""
 ) -> None:
-    """Draw a map (PNG) of stations that are the same in all plans, changed, or only in some.
+    """Draw a map (PNG) that shows which stations are in all plans, in some plans, or changed.
 
     `edges` are roads with ``highway``, in metres. `sites` are stations with ``status`` (all,
     changed, some), ``in_runs`` and ``existing``.
@@ -221,7 +222,7 @@ def draw_differences(
 
 
 def _panel_ground(ground: Ground, longest_in: float = _PANEL_IN) -> Ground:
-    """Return the ground with `longest_in` as the longest side of its map."""
+    """Return the ground, scaled so that the longest side of its map is `longest_in`."""
     scale = longest_in / max(ground.width_in, ground.height_in)
     return replace(ground, width_in=ground.width_in * scale, height_in=ground.height_in * scale)
 
@@ -272,8 +273,8 @@ def draw_demand(
 class MapPage:
     """A figure with rows of maps, a title, a subtitle and a note; sizes are in inches.
 
-    `count` maps of `ground` are drawn in `columns` (0: one row). `gap_in`, `head_in` and `side_in`
-    are the space between the columns, above each map, and to the right of all maps.
+    The figure has `count` maps of `ground` in `columns` (0: all in one row). `gap_in`, `head_in`
+    and `side_in` are the spaces between columns, above each map, and to the right of all maps.
     """
 
     def __init__(
@@ -323,7 +324,7 @@ class MapPage:
         return land
 
     def side(self, wide_in: float) -> Axes:
-        """Return axes as high as a map, at the right edge of the page."""
+        """Return axes at the right edge of the page, with the height of a map."""
         left_in = self.width_in - EDGE_IN - wide_in
         return self.figure.add_axes(self._box(left_in, self.first_in, wide_in))
 

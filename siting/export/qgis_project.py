@@ -41,7 +41,7 @@ _TIPS = {
     "roads": _text("name"),
 }
 _ID = "siting_plan_layer_"  # QGIS rejects short ids
-# Labels and scale bar of the page, found by QGIS's numbers for item types.
+# Labels and scale bar of the page; QGIS identifies the types of page items by numbers.
 _LABEL, _SCALE_BAR = "LayoutItem[@type='65641']", "LayoutItem[@type='65646']"
 _MAP_MM = (205.0, 168.0)
 _BAR_MM = 48.0  # width of the scale bar; 60 mm with its labels
@@ -57,8 +57,8 @@ def write_qgis_project(
 ) -> None:
     """Write a QGIS project with the layers of ``plan.gpkg`` in the same folder.
 
-    The first of `layers` is drawn on top, and tables are skipped. Each layer has the first of its
-    `styles`. `title`, `note` and `credit` (the source of the data) are on the print page.
+    The first of `layers` is drawn on top, and tables are skipped. Each layer is drawn in the first
+    of its `styles`. The print page shows `title`, `note` and `credit` (the source of the data).
     """
     shown = {name: layer for name, layer in layers.items() if styles.get(name) and len(layer)}
     points = gpd.GeoDataFrame(shown.get("roads", next(iter(shown.values()))))
@@ -90,7 +90,7 @@ def write_qgis_project(
     text = qgis_xml(root)
 
     def write(part: Path) -> None:
-        # A fixed time in the archive, so that the same plan gives the same file.
+        # The time in the archive is fixed, so that the same plan gives the same file.
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as packed:
             inside = zipfile.ZipInfo("plan.qgs", (2000, 1, 1, 0, 0, 0))
             inside.compress_type = zipfile.ZIP_DEFLATED

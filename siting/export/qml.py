@@ -28,7 +28,7 @@ _BESIDE_POINT = {"placement": "6", "dist": "0", "distUnits": "MM", "offsetType":
 
 
 class Class(NamedTuple):
-    """One class of a layer: its value or limits, its line in the legend, and its symbol."""
+    """One class of a layer: its value or range of values, its legend text, and its symbol."""
 
     value: Any
     label: str
@@ -36,7 +36,7 @@ class Class(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """One rule: its features, its line in the legend, its symbol and its widest scale."""
+    """One drawing rule: a filter for features, a legend text, a symbol, and a scale (0: any)."""
 
     where: str
     label: str
@@ -45,7 +45,7 @@ class Rule(NamedTuple):
 
 
 class Size(NamedTuple):
-    """Marker areas in proportion to a field; the marker of value `most` is `MOST_MM` wide."""
+    """Marker areas in proportion to a field; a marker with the value `most` is `MOST_MM` wide."""
 
     field: str
     most: float
@@ -232,7 +232,7 @@ def document(
     """Return the style of a layer as QML.
 
     `aliases` maps fields to readable names. `shown_by` is the expression that names a feature.
-    `scale` is the widest scale (denominator) that shows the layer; 0 means any.
+    With ``scale=50_000``, the layer is shown at 1:50,000 and closer; 0 means at any scale.
     """
     root = Element("qgis", version=QGIS_VERSION,
                    styleCategories="LayerConfiguration|Symbology|Labeling|Fields|Rendering",
@@ -315,7 +315,7 @@ def _add_size_legend(renderer: Element, size: Size | None, symbol: Element) -> N
     if size is None:
         return
     if renderer.get("type") != "singleSymbol":
-        # The legend's markers use this symbol, sized by the field.
+        # The size legend draws this symbol in the example sizes.
         source = SubElement(renderer, "source-symbol")
         copy = ET.fromstring(ET.tostring(symbol))
         copy.set("name", "0")

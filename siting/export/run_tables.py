@@ -1,4 +1,4 @@
-"""The layers and tables of a run as files in a folder, with styles and a dictionary."""
+"""Write the layers and tables of a run into a folder, with styles and a data dictionary."""
 
 from __future__ import annotations
 
@@ -68,9 +68,10 @@ def write_run_tables(
     The files are ``plan.gpkg`` (all layers, tables and styles), ``plan.qgz`` (its QGIS project),
     five layers as GeoJSON with their styles, ``sites.csv``, ``offers.csv`` and ``dictionary.csv``.
 
-    `plan` is as for `layers_of`, with ``title`` and ``note``. `credit` is the owner, licence and
-    date of the data (`credit_line`). `made` is the date on the print page. `shown` are further
-    arguments of `layers_of`. Raises `InputError` if a table refers to unknown cells or sites.
+    `plan` is as for `layers_of`, and also has ``title`` and ``note``. `credit` states the owner,
+    licence and date of the data (`credit_line`). `made` is the date on the print page. `shown` are
+    further arguments of `layers_of`. Raises `InputError` if a table refers to unknown cells or
+    sites.
     """
     title, note = plan.title, plan.note
     layers = layers_of(plan, **shown)
@@ -119,12 +120,13 @@ def layers_of(
     neighbourhoods: gpd.GeoDataFrame | None = None,
     isochrones: gpd.GeoDataFrame | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """Return a plan's layers and tables by name, as they are written and shown.
+    """Return the layers and tables of a plan by name, ready for maps and files.
 
     `plan` is a `siting.Plan`, or an object with the same tables as attributes. `cells` and `offers`
-    replace the plan's tables. `zone_of_cells` (zones by ``cell_id``) gives ``zones`` their
-    polygons. `neighbourhoods` are named points. `isochrones` are areas by driving minutes to the
-    nearest station. Tables of sites, such as ``built``, become layers of points.
+    replace the plan's tables. With `zone_of_cells` (the zone of each ``cell_id``), the table
+    ``zones`` becomes a layer of polygons. `neighbourhoods` are named points. `isochrones` are areas
+    by driving minutes to the nearest station. Tables of sites, such as ``built``, become layers of
+    points.
     """
     cells = plan.cells if cells is None else cells
     places = _places(plan.sites, plan.candidates)
@@ -150,7 +152,7 @@ def layers_of(
 
 
 def _places(sites: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return every site and candidate once; a site need not be a candidate."""
+    """Return a point for every site and candidate; a site need not be a candidate."""
     points = [
         gpd.GeoDataFrame({"site_id": layer["site_id"]}, geometry=layer.geometry.array)
         for layer in (sites, candidates.to_crs(sites.crs))
@@ -160,7 +162,7 @@ def _places(sites: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame) -> gpd.GeoDat
 
 
 def _with_case(sites: gpd.GeoDataFrame, viability: pd.DataFrame | None) -> gpd.GeoDataFrame:
-    """Return the stations with the further columns of their business cases."""
+    """Return the stations, with additional columns from their business cases."""
     if viability is None:
         return sites
     more = [name for name in viability.columns if name not in sites.columns]

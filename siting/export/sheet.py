@@ -14,7 +14,7 @@ from siting.pages import cells_of, page, table
 from siting.texts import html_text
 
 WIDTH, HEIGHT, EDGE = 1000, 720, 12
-# Smaller roads would fill the sheet.
+# Road classes on the map; smaller roads would clutter it.
 _DRAWN = ("motorway", "trunk", "primary", "secondary", "tertiary")
 
 
@@ -45,7 +45,7 @@ def table_of(columns: Mapping[str, str], rows: Iterable[Mapping[Any, Any]]) -> s
 
 
 class MapSheet:
-    """The parts of an SVG map; `bounds` are boxes (lon/lat) that the map must contain."""
+    """An SVG map, made part by part; `bounds` are boxes (lon/lat) that the map must contain."""
 
     def __init__(self, *bounds: Any) -> None:
         all_ = np.array(bounds)
@@ -62,7 +62,7 @@ class MapSheet:
         return np.column_stack([across, (self.north - y) * self.scale + EDGE])
 
     def shapes(self, shapes: gpd.GeoSeries, kind: str, styles: Iterable[str]) -> str:
-        """Return lines or areas of one CSS class, each with its own style."""
+        """Return lines or areas as SVG; all have the CSS class `kind`, and each has a style."""
         moved = shapely.simplify(shapely.transform(np.asarray(shapes), self._at), 0.6)
         return "".join(
             f'<path class="{kind}" style="{style}" d="{_path(shape)}"/>'
@@ -70,14 +70,14 @@ class MapSheet:
         )
 
     def roads(self, roads: gpd.GeoDataFrame) -> str:
-        """Return the larger streets."""
+        """Return the larger roads as SVG."""
         larger = roads["highway"].astype(str).str.removesuffix("_link").isin(_DRAWN)
         return self.shapes(gpd.GeoSeries([roads.geometry[larger].union_all()]), "road", [""])
 
     def mark(
         self, lon: float, lat: float, text: str, title: str, *, kind: str = "", style: str = ""
     ) -> str:
-        """Return a disc that contains text and has a tooltip."""
+        """Return a disc that contains `text`; its tooltip is `title`."""
         ((x, y),) = self._at(np.array([[lon, lat]]))
         return (
             f'<g class="{kind}" style="{style}"><title>{html_text(title)}</title>'
@@ -87,13 +87,13 @@ class MapSheet:
         )
 
     def drawn(self, words: str, *parts: str) -> str:
-        """Return the ``svg`` element of the map, described by `words`."""
+        """Return the map as an ``svg`` element; `words` describe it to screen readers."""
         box = f'viewBox="0 0 {WIDTH} {self.height}" role="img" aria-label="{html_text(words)}"'
         return f"<svg {box}>{''.join(parts)}</svg>"
 
 
 def _path(shape: Any) -> str:
-    """Return a line or area as the ``d`` of an SVG path."""
+    """Return the ``d`` attribute of an SVG path that draws a line or an area."""
     if shape is None:
         return ""
     lines = []

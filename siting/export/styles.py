@@ -1,6 +1,7 @@
-"""QGIS styles of each layer: colours, sizes and classes that fit its rows.
+"""QGIS styles for each layer: colours, sizes and classes chosen to fit the data of the layer.
 
-The colours are those of the report. Every ramp varies in lightness, for prints in greyscale.
+The report uses the same colours. The colours of every ramp differ in lightness, so that maps are
+legible in greyscale.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ SERVED = ("#f1eef6", "#bdc9e1", "#74a9cf", "#2b8cbe", "#045a8d")
 MINUTES = ("#00441b", "#238b45", "#66c2a4", "#b2e2e2", "#e0f3ee")
 NOTHING = "#e3f3ef"  # all served
 EXISTING, EXISTING_RIM = "#f0c419", "#1f2937"
-# Shape and colour of new stations by kind of place; shapes help colour-blind readers.
+# Shape and colour of new stations by kind of place. The shapes help colour-blind readers.
 KINDS = {
     "fuel": ("circle", "#0072b2"),
     "parking": ("square", "#117733"),
@@ -38,7 +39,7 @@ OTHER_KINDS = (
     *(("equilateral_triangle", "#4d4d4d"), ("octagon", "#3b6fb6")),
     *(("circle", "#5b3a1a"), ("square", "#6b2c91")),
 )
-CLASSES = 5  # number of classes of energy
+CLASSES = 5  # number of classes into which energy is divided
 CLOSE, STREETS, DETAIL = 25_000, 150_000, 60_000  # scale denominators
 _ROADS = (
     ("Motorway, trunk road", ("motorway", "trunk"), 0.75, "#858c96", 4),
@@ -49,7 +50,7 @@ _ROADS = (
 
 
 class Style(NamedTuple):
-    """One style of a layer: its name in QGIS, its content, and its QML."""
+    """One style of a layer: its name in QGIS, what it shows, and its QML."""
 
     name: str
     meaning: str
@@ -77,7 +78,7 @@ def write_qml(path: Path, styles: Sequence[Style]) -> None:
 
 
 def breaks(values: Any) -> list[float]:
-    """Return up to `CLASSES` round upper limits, in rising order, for positive values.
+    """Divide positive values into up to `CLASSES` classes, and return their round upper limits.
 
     The last limit is at least the largest value. Without positive values, the result is empty.
 
@@ -117,7 +118,7 @@ Drawn = list[tuple[str, str, dict[str, Any]]]
 def _ranges(
     layer: gpd.GeoDataFrame, field: str, colours: tuple[str, ...], nothing: tuple[str, str]
 ) -> dict[str, Any]:
-    """Return a style with a class for zero, and further classes with round upper limits."""
+    """Return a style that divides a field into zero and classes with round upper limits."""
     limits = breaks(layer[field].to_numpy(dtype=float, na_value=np.nan))
     draw = _area_symbol(layer)
     # Values below a thousandth of the largest are drawn as zero.
@@ -194,7 +195,7 @@ def _stations(layer: gpd.GeoDataFrame) -> Drawn:
 
 def _new(kind: str) -> str:
     text = kind.replace("_", " ")
-    if "existing" in kind:  # a closed station's place is a kind too: "existing (not operating)"
+    if "existing" in kind:  # the place of a closed station, e.g. "existing (not operating)"
         return f"New, at a station {text.split('(')[-1].rstrip(')')}"
     return f"New: {text}"
 

@@ -1,4 +1,4 @@
-"""Values for export as CSV and JSON: rounded by unit, and in plain Python types."""
+"""Write CSV and JSON files, with values rounded by their units and in plain Python types."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from siting.errors import InputError
 from siting.export.lonlat import to_lonlat
 from siting.writing import write_plain_csv, write_text
 
-# The first match applies. No input is as exact as a watt-hour, a second, a paisa or a centimetre.
+# Decimals by the end of a column's name; the first match applies. No input is as exact as a
+# watt-hour, a second, a paisa or a centimetre.
 _DECIMALS = (
     (re.compile(r"_kwh(_day|_year)?$|_kw$"), 3),
     (re.compile(r"_min$|(^|_)pkr(_year)?$|_m$|^people$"), 2),
@@ -31,7 +32,7 @@ _OTHER_DECIMALS = 6
 
 
 def decimals(column: str) -> int:
-    """Return the number of decimals of a column, given by the unit in its name.
+    """Return the number of decimals for a column, which depends on the unit in its name.
 
     >>> [decimals(c) for c in ("served_car_kwh_day", "net_pkr_year", "use_share", "weight")]
     [3, 2, 4, 6]
@@ -51,7 +52,7 @@ def rounded_by_unit[Frame: pd.DataFrame](frame: Frame) -> Frame:
 
 
 def rounded(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the table rounded by units, with each column of only whole rupees as integers.
+    """Return the table rounded by units; columns that have only whole rupees become integers.
 
     >>> table = pd.DataFrame({"cost_pkr": [2.5e6, 1e5], "travel_min": [4.4449, -0.0001]})
     >>> rounded(table).to_dict("list")
@@ -103,9 +104,9 @@ def plain(value: Any) -> Any:
 def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
     """Write a table as CSV, with points as columns ``lon`` and ``lat`` in degrees (WGS 84).
 
-    The file is UTF-8 with a byte order mark, without which spreadsheets garble Urdu. Numbers are
-    rounded by the unit in the column's name. Missing values are blank, and formulas are quoted
-    (`siting.writing.write_plain_csv`).
+    The file is UTF-8 with a byte order mark, without which spreadsheets garble Urdu. The unit in a
+    column's name decides how its numbers are rounded. Missing values are blank, and formulas are
+    quoted (`siting.writing.write_plain_csv`).
 
     `frame` is a table or a layer of points, and is not changed. `note` is repeated in a last column
     ``note``, because a CSV file has no comments. Raises `InputError` if a layer has shapes other

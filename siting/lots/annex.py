@@ -1,4 +1,4 @@
-"""A plan divided into lots, and its annex: a page with a map and tables of the lots."""
+"""A plan divided into lots, and the annex of its tender: a page with a map and tables."""
 
 from __future__ import annotations
 
@@ -40,13 +40,14 @@ class Lots:
     title, note
         Title and note of the study; the note credits the data sources.
     lots
-        One row per lot: energy, cost, public money needed, and the lot's ground (lon/lat).
+        One row per lot: energy, cost, public money needed, and the area around its stations
+        (lon/lat).
     areas
         One row per new station, with its search area (lon/lat) and its required chargers.
     facts
-        Content of ``lots.json``: the spread of the lots and its lower bound.
+        Content of ``lots.json``: how far the lots differ, and the proven minimum difference.
     notes
-        The facts as sentences.
+        The most important facts, as sentences.
     """
 
     title: str
@@ -97,7 +98,7 @@ def areas_told(parted: Lots) -> pd.DataFrame:
 
 
 def _map(parted: Lots, roads: gpd.GeoDataFrame) -> str:
-    """Return the map as an ``svg`` element: roads, grounds of lots, search areas, numbers."""
+    """Return the map as an ``svg`` element: the roads, the lots, and the numbered search areas."""
     lots, areas = parted.lots, parted.areas
     drawing = MapSheet(areas.total_bounds, lots.total_bounds)
     columns = (areas[name] for name in ("lon", "lat", "lot", "site_id"))

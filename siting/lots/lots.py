@@ -1,4 +1,4 @@
-"""Divide a plan into lots for a tender, and write their folder."""
+"""Divide a plan into lots for a tender, and write the lots to a folder."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from siting.study.recounted import business_of
 from siting.study.stored_run import Source, plan_from_run, plan_of, study_of
 from siting.writing import claimed_folder, write_text
 
-# Default maximum radius of a search area (m). German tenders used 2 km, also outside cities.
+# Default maximum radius of a search area (m). German tenders used 2 km, in and outside cities.
 MOST_M = 1000.0
 # Minimum drawn radius of a search area (m), about the size of a station's plot.
 LEAST_M = 25.0
@@ -47,9 +47,10 @@ def part_into_lots(
     """Divide a plan's new stations into connected lots; return the lots and search areas.
 
     The lots are similar in energy and public money. Each lot is one business, in which profitable
-    stations help to pay for weak ones. Each station has a ground: the part of the road network from
-    which it is the nearest station. Two stations are neighbours if a street joins their grounds. In
-    a connected lot, steps between neighbours lead from any station to any other.
+    stations help to pay for weak ones. The ground of a station is the part of the road network that
+    is nearer to it than to any other station. Two stations are neighbours if a street joins their
+    grounds. In a connected lot, one can go from any station to any other by steps between
+    neighbours.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ def part_into_lots(
     lots
         Number of lots.
     within
-        Share by which the largest lot may exceed the smallest in energy and in public money.
+        Share by which the largest lot may exceed the smallest, in energy and in public money.
     loss
         Share of a station's energy that may be lost if it moves within its search area.
     most_m
@@ -119,7 +120,7 @@ def part_into_lots(
         stations, plan.service, plan.cells, study.network,
         cutoff_min=reach.cutoff_min, access_kmh=reach.access_kmh, loss=loss, most_m=most_m,
     ).drop(columns="snap_m").sort_values(["lot", "site_id"], ignore_index=True)  # fmt: skip
-    # The ground of a lot: the cells whose junction belongs to one of its stations.
+    # The ground of a lot consists of the cells whose junction is nearest to one of its stations.
     cells = plan.cells[plan.cells["node_id"].notna()]
     at = study.network.nodes.index.get_indexer(cells["node_id"].astype("int64"))
     table = _lots_of(stations, cells.dissolve(lot[ground[at]]))
@@ -163,11 +164,11 @@ def lots_to_folder(
 
 
 def ground_of(network: Network, nodes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the grounds of stations at junctions: the Voronoi diagram of the road network.
+    """Return the nearest station of each junction (a Voronoi diagram) and all neighbours.
 
-    Each junction belongs to the station with the shortest drive, if all streets are open in both
-    directions. Two stations are neighbours if a street joins their grounds, or if they are at the
-    same junction. The neighbours form a connected graph, as the roads do.
+    Each junction belongs to the station with the shortest drive, as if all streets were open in
+    both directions. Two stations are neighbours if a street joins their grounds, or if they are at
+    the same junction. Because the roads are connected, the graph of neighbours is connected too.
 
     The first result gives each junction's station, as a position in `nodes`. The second result has
     one row per pair of neighbours: their positions in `nodes`, the smaller one first.
@@ -244,11 +245,11 @@ class _New:
 
     @property
     def at(self) -> np.ndarray:
-        """The position of each part's station."""
+        """The position of the station to which each part belongs."""
         return np.repeat(np.arange(len(self.parts)), self.parts)
 
     def parted(self, lots: int, within: float) -> tuple[np.ndarray, float, np.ndarray]:
-        """Return each part's lot, a lower bound on the spread, and each junction's station."""
+        """Return the lot of each part, a lower bound on the spread, and each junction's station."""
         at = self.at
         ground, pairs = ground_of(self.network, self.node[at].tolist())
         kwh, npv = (self.kwh / self.parts)[at], (self.npv / self.parts)[at]
@@ -256,12 +257,12 @@ class _New:
         return _from_north(made.lot, self.xy[at]), made.least, at[ground]
 
     def sums(self, lot: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return each lot's energy, and the public money that each lot needs."""
+        """Return the energy of each lot, and the public money that it needs."""
         kwh, npv = (np.bincount(lot, (v / self.parts)[self.at])[1:] for v in (self.kwh, self.npv))
         return kwh, np.maximum(-npv, 0.0)
 
     def alike(self, lots: int, within: float) -> tuple[float, bool]:
-        """Return the spread of `lots` lots, and whether `within` is proven to be impossible."""
+        """Return the spread of `lots` lots, and whether `within` is proven to be out of reach."""
         least = least_spread((self.kwh / self.parts)[self.at], lots)
         if least > within:
             return least, True
@@ -269,9 +270,10 @@ class _New:
         return max(map(spread, self.sums(lot))), least >= within
 
     def fewer(self, lots: int, within: float) -> tuple[int, float, bool]:
-        """Return the next smaller number of lots that reaches `within` (or 1), and its spread.
+        """Return the next smaller number of lots with a spread of at most `within`, and its spread.
 
-        The third value is true if all numbers in between are proven to be impossible.
+        The number is 1 if no other is found. The third value is true if all numbers in between are
+        proven to be impossible.
         """
         proven = True
         for count in range(lots - 1, 1, -1):
@@ -282,7 +284,7 @@ class _New:
         return 1, 0.0, proven
 
     def split(self, lots: int, within: float) -> tuple[_New, float] | None:
-        """Split large stations until the spread is at most `within`; None if it stays larger."""
+        """Split large stations until the spread is at most `within`; None if that does not help."""
         made = self
         for _ in range(MOST_SPLIT):
             parts = made.parts.copy()
@@ -311,7 +313,7 @@ def _alike(
         notes[0] += _why(new.kwh, ids, count, within, least) if least >= within else OPEN
     if paid_apart > within:
         notes[1] += f"; that is more than {within:.0%} apart"
-        # With fewer profitable stations than lots, some lots have no such station and need money.
+        # If there are fewer profitable stations than lots, some lots have none and need money.
         if good < count and (npv != 0).all() and npv.sum() >= 0:
             notes[1] += f", as in any division: {good} stations earn more than they cost, so at "
             notes[1] += f"least {count - good} lots have none of them"
@@ -348,7 +350,7 @@ def _alike(
 
 
 def _why(kwh: np.ndarray, ids: np.ndarray, count: int, within: float, least: float) -> str:
-    """Return the reason why connected lots cannot have a spread of `within`."""
+    """Return the reason why no connected lots have a spread of at most `within`."""
     even = kwh.sum() / count
     said = f". {count} lots within {within:.0%} are impossible: in any division into connected "
     said += f"lots they are at least {least:.1%} apart. An even share is {even:,.0f} kWh/day"

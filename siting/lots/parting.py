@@ -12,20 +12,21 @@ from scipy import sparse
 from siting.engine.clock import Clock
 from siting.engine.linear import model_of, run_model
 
-# Annealing uses STARTS starts, or up to MOST_STARTS if the spread remains too large. Each start has
-# TURNS_A_STATION turns per station, at most MOST_TURNS, and cools from HOT to COLD.
+# Annealing is started STARTS times, or up to MOST_STARTS times if the spread remains too large.
+# Each start has TURNS_A_STATION turns per station, at most MOST_TURNS, and cools from HOT to COLD.
 STARTS, MOST_STARTS, TURNS_A_STATION, MOST_TURNS = 4, 12, 1_500, 300_000
 HOT, COLD = 2.0, 2e-3
 # Weights of the score: the excess over the limit, the public money needed, the differences in
 # energy, and the distances between stations.
 UNLIKE, MONEY, DIFFER, APART = 50.0, 50.0, 50.0, 1.0
-# The integer program has fewer than MANY groups, and searches at most NODES nodes, to a gap of
-# SCORE_GAP. Spreads that differ by at most CLOSE count as equal. SLACK exceeds solver tolerances.
+# The integer program chooses from fewer than MANY groups. It searches at most NODES nodes, and
+# stops at a gap of SCORE_GAP. Spreads that differ by at most CLOSE count as equal. SLACK exceeds
+# the tolerances of the solver.
 MANY, NODES, SCORE_GAP, CLOSE, SLACK = 2_000, 300, 0.01, 0.005, 1e-5
 
 
 def spread(values: Sequence[float] | np.ndarray) -> float:
-    """Return the excess of the largest value over the smallest, as a share of the smallest.
+    """Return by how much the largest value exceeds the smallest, as a share of the smallest.
 
     The result is 0 if all values are 0, and infinite if only the smallest is 0.
 
@@ -41,9 +42,10 @@ def spread(values: Sequence[float] | np.ndarray) -> float:
 def least_spread(values: np.ndarray, lots: int) -> float:
     """Return a lower bound on the spread of any division, connected or not.
 
-    The largest lot has at least the energy of the largest station, and at least an equal share. Of
-    the ``lots + 1`` largest stations, two share a lot, so the largest lot also has at least the
-    energy of the two smallest of these. The smallest lot has at most an equal share of the rest.
+    The largest lot has at least the energy of the largest station, and at least an equal share of
+    the total. At least two of the ``lots + 1`` largest stations are in the same lot, so the largest
+    lot also has at least the energy of the two smallest of these stations. The smallest lot has at
+    most an equal share of what the largest lot leaves.
 
     >>> least_spread(np.array([50.0, 10.0, 10.0, 10.0, 10.0, 10.0]), 3)
     1.0
@@ -81,9 +83,9 @@ def part(
     from the list, or proves that none are within the limit. The search is limited by turns, not by
     time, so the same input always gives the same lots.
 
-    `npv_pkr`: net present value of each station without public money; `xy`: position of each
-    station (m); `pairs`: pairs of neighbours, one per row, which connect all stations; `lots`:
-    number of lots, at most the number of stations; `within`: maximum `spread` of the
+    `npv_pkr` is the net present value of each station without public money, and `xy` its position
+    (m). `pairs` has one pair of neighbours per row, which together connect all stations. `lots` is
+    the number of lots, at most the number of stations. `within` is the maximum `spread` of the
     lots' energy, and of the public money that they need (`need`).
     """
     sums = _sums(energy_kwh_day, npv_pkr, xy, lots)
@@ -106,7 +108,7 @@ def part(
 def _more_alike(
     made: Parting, kwh: np.ndarray, sums: list[Sums], near: list[list[int]], within: float
 ) -> Parting:
-    """Return lots within a spread or, if none are found, lots with the smallest spread found."""
+    """Return lots with a spread of at most `within`, or else with the smallest spread found."""
     lots = int(made.lot.max()) + 1
     while made.share > max(within, made.least + CLOSE):
         tried = within
@@ -123,7 +125,7 @@ def _more_alike(
 
 
 def _groups(kwh: Sequence[float], near: Sequence[Sequence[int]], most: float) -> list[list[int]]:
-    """Return the connected groups with at most `most` energy, up to `MANY` groups."""
+    """Return the connected groups of stations with at most `most` energy, up to `MANY` groups."""
     found: list[list[int]] = []
     for root in range(len(kwh)):
         first = [j for j in near[root] if j > root]
@@ -142,13 +144,14 @@ def _groups(kwh: Sequence[float], near: Sequence[Sequence[int]], most: float) ->
 def _chosen(
     sums: Sequence[Sums], near: Sequence[Sequence[int]], lots: int, within: float
 ) -> np.ndarray | None:
-    """Return each station's lot in the best lots within an energy spread; None if unknown.
+    """Return each station's lot in the best lots whose energy has a spread of at most `within`.
 
-    The result is empty if no such lots exist. Each column of the program is a group of stations,
-    except the last column, which is the energy of the smallest lot.
+    The result is empty if no such lots exist, and None if the search ends undecided. Each column of
+    the program stands for a group of stations, except the last column, which stands for the energy
+    of the smallest lot.
     """
     kwh, more = [one[0] for one in sums], 1 + within
-    groups = _groups(kwh, near, more + SLACK)  # an equal share is 1; the smallest lot has no more
+    groups = _groups(kwh, near, more + SLACK)  # the smallest lot has at most 1, an equal share
     if len(groups) >= MANY:
         return None
     totals = [_summed(sums, group) for group in groups]
@@ -192,7 +195,7 @@ type Sums = tuple[float, ...]  # energy, net present value, stations, x, y, x² 
 
 
 def _sums(energy: np.ndarray, npv: np.ndarray, xy: np.ndarray, lots: int) -> list[Sums]:
-    """Return the `Sums` of each station, with energy and money as multiples of an equal share."""
+    """Return the `Sums` of each station; energy and money are multiples of a lot's equal share."""
     centred = xy - xy.mean(axis=0)
     x, y = (centred / max(float(np.hypot(*centred.T).max()), 1e-300)).T
     energy = energy * lots / max(float(energy.sum()), 1e-300)
@@ -272,7 +275,7 @@ class _Search:
         return members - two, two
 
     def _moved(self, turn: int, a: int, b: int, i: int) -> dict[int, set[int]] | None:
-        """Return the new stations of each lot that a turn changes; None if a lot falls apart."""
+        """Return the stations that each changed lot has after a turn; None if a lot falls apart."""
         if turn % 40 == 0:  # two lots merge, and the merged lot or another lot is split
             other = turn // 40 % (2 * self.lots)
             both = self.members[a] | self.members[b]

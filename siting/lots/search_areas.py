@@ -25,17 +25,18 @@ def with_areas(
     loss: float,
     most_m: float,
 ) -> gpd.GeoDataFrame:
-    """Return stations with their search radius, and the maximum loss within it.
+    """Return the stations, each with its search radius and the maximum loss within that radius.
 
     A moved station keeps the drivers who reach its new place within the cutoff, and loses the
-    energy of all others. The places tried are the network's junctions. The access from the junction
-    to the new place is as long as from the road to the old place. No driver is served by two
-    stations, so all stations may move at once, and the losses add up.
+    energy of all others. The places tried are the network's junctions. A new place is assumed to be
+    as far from its junction as the old place is from the road. No driver is served by two stations,
+    so all stations may move at once, and the losses add up.
 
-    `stations`: ``site_id``, ``snap_m`` and points (m); `service`, `cells`, `network`: from the
-    plan; `cutoff_min`, `access_kmh`: as for `siting.roads.reach`; `loss`: share of a station's
-    energy that may be lost; `most_m`: maximum radius (m). Columns added: ``radius_m``, rounded down
-    to a multiple of 10 m, and ``loss_share``, the largest share lost at any place in the circle.
+    `stations` has ``site_id``, ``snap_m`` and points (m). `service`, `cells` and `network` come
+    from the plan. `cutoff_min` and `access_kmh` are as for `siting.roads.reach`. `loss` is the
+    share of a station's energy that may be lost, and `most_m` the maximum radius (m). Two columns
+    are added: ``radius_m``, rounded down to a multiple of 10 m, and ``loss_share``, the largest
+    share lost at any place in the circle.
     """
     away = _turned_round(network)
     junctions = np.column_stack([network.nodes.geometry.x, network.nodes.geometry.y])
@@ -77,7 +78,7 @@ def with_areas(
 
 
 def _turned_round(network: Network) -> Network:
-    """Reverse every street, so that a search from a place gives the drives to the place."""
+    """Return the network with every street reversed, so that a search gives drives to a place."""
     index = network.edges.index
     levels = [index.get_level_values(name) for name in ("v", "u", "key")]
     turned = pd.MultiIndex.from_arrays(levels, names=["u", "v", "key"])

@@ -1,4 +1,4 @@
-"""Plan a nation on one budget: solve the cities separately, divide the budget, prove a bound."""
+"""Plan many cities on one budget: solve each city, divide the budget, and prove a bound."""
 
 from siting.nation.division import Nation
 from siting.nation.nation_plan import NationPlan

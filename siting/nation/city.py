@@ -1,6 +1,7 @@
 """Tasks for one city of a nation: compute its facts, make a plan, write the run folder.
 
-Each task returns a row. A failed task returns its error, so that one city cannot stop the others.
+Each task returns a row of results. A failed task returns its error, so that one city cannot stop
+the others.
 """
 
 from __future__ import annotations
@@ -40,25 +41,26 @@ MOST_KEPT = 4
 # Two questions count as equal if their budgets or prices differ by less than this share.
 NEAR = 2e-3
 _kept: dict[str, Study] = {}
-# A worker with several threads takes one question at a time, as in `siting.batch.worker`.
+# A worker process with several threads answers one question at a time.
 _one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Ask:
-    """A question to a city: its best plan, either for a budget or at given prices of money."""
+    """A question about a city: the best plan for a budget, or at given prices of a rupee."""
 
     city: str
     purpose: str  # reason for the question, such as the name of a split, `price` or `fill`
-    money: tuple[float, ...]  # public money for the plan (PKR), per year if there are years
-    # Price of a rupee (kWh/day), per year if there are years; None: maximise energy within `money`.
+    money: tuple[float, ...]  # public money for the plan (PKR), in a multi-year plan by year
+    # Price of a rupee: the energy (kWh/day) that it must bring, in a multi-year plan by year. If
+    # None, there is no price, and the plan serves the most energy that `money` allows.
     prices: tuple[float, ...] | None = None
     least_share: float = 0.0  # minimum share of the demand to serve
     least_stations: int = 0  # minimum number of new stations
-    # Maximum amount (PKR) and charger groups of each envelope, by name.
+    # Each envelope by name: its maximum amount (PKR) and the charger groups it applies to.
     envelopes: Mapping[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
     rupee: bool = False  # whether to also return the dual price of each year's budget
-    # Whether to shorten drives in all the time that is left; true only for the final plan.
+    # Whether to use the remaining time to shorten drives; true only for the final plan.
     shorten: bool = False
 
     @property
@@ -68,7 +70,7 @@ class Ask:
 
     @property
     def free(self) -> bool:
-        """Whether the question has no floors."""
+        """Whether the question sets no minimum share served and no minimum number of stations."""
         return self.least_share == 0 and self.least_stations == 0
 
     def like(
@@ -76,9 +78,10 @@ class Ask:
     ) -> bool:
         """Return whether the answer to another question is valid for this question too.
 
-        The other question has the given money, prices and floors (none if `free`). Its figures must
-        be nearly equal. Without prices, it must not have more money. With prices, it must not have
-        less money, because a bound for a smaller budget does not hold for a larger budget.
+        The other question has the given `money` and `prices`, and no floors if `free` is true. Its
+        figures must be nearly equal to those of this question. If the questions have no prices, the
+        other one must not have more money. If they have prices, it must not have less money,
+        because a bound for a smaller budget does not hold for a larger one.
         """
         if (self.prices is None) != (prices is None) or self.free != free:
             return False
@@ -90,7 +93,7 @@ class Ask:
         return bool(((mine * (1 - NEAR) <= theirs) & (theirs <= mine + 1e-6)).all())
 
     def of(self, config: Config) -> Config:
-        """Return a city's configuration, adapted to the question."""
+        """Return the configuration with which a city is solved to answer this question."""
         program = config.program
         kept = {
             name: Envelope.model_construct(budget_pkr=pkr, charger_groups=groups, rule="ceiling")
@@ -128,7 +131,7 @@ def same(row: Mapping[str, Any], ask: Ask) -> bool:
 
 
 def covers(money: Iterable[float], other: Iterable[float]) -> bool:
-    """Return whether `money` (PKR by year) is at least `other` in every year."""
+    """Return whether `money` (PKR in each year) is at least as large as `other` in every year."""
     return all(one >= two - 1.0 for one, two in zip(money, other, strict=True))
 
 
@@ -138,7 +141,7 @@ def given_up(config: Config) -> float:
 
 
 def weights_of(config: Config) -> tuple[float, ...]:
-    """Return the weight of a kWh/day in each year of a city's program; 1 without years."""
+    """Return the weight of each year's energy in a city's program; 1 for a single-year plan."""
     asked = config.program.years
     return (1.0,) if asked is None else Years.of(**asked.model_dump()).weights
 
@@ -173,10 +176,10 @@ def _study(config: Config) -> Study:
 
 @_guarded
 def facts(config: Config) -> Row:
-    """Return a city's population, energy, vehicles, and cells with demand (WKB, lon/lat).
+    """Return the facts of a city: people, demand, vehicles, and cells with demand (WKB, lon/lat).
 
-    Demand is returned even if other tables are invalid. With years, energy is the mean over the
-    years, weighted as in the city's program.
+    The demand is returned even if other tables are invalid. In a multi-year plan, it is the mean
+    over the years, weighted as in the city's program.
     """
     return facts_of(_study(config))
 
@@ -216,7 +219,7 @@ def facts_of(study: Study) -> Row:
     }
     try:
         instance = study.instance
-        # Rows without demand have no pairs, so every row is given a demand of 1.
+        # Demand rows of 0 kWh/day would have no pairs, so every row gets a demand of 1 here.
         last = replace(instance, demand_kwh=np.ones(len(instance.demand_kwh)))
         ids = set(instance.demand_ids[last.served_pairs].astype(str))
         reachable = [
@@ -230,7 +233,7 @@ def facts_of(study: Study) -> Row:
 
 
 def asked_of(config: Config, ask: Ask, limit_s: float, threads: int) -> Config:
-    """Return a city's configuration for a question, with `limit_s` as its time limit."""
+    """Return the configuration of a city for a question, with `limit_s` as the time limit."""
     threads = min(threads, config.solver.threads)
     return with_keys(ask.of(config), {"solver.time_limit_s": limit_s, "solver.threads": threads})
 
@@ -249,9 +252,10 @@ def _asked(config: Config, ask: Ask, limit_s: float, threads: int, start: tuple[
 
 @_guarded
 def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int) -> Row:
-    """Return the plan and the bound that answer a question to a city.
+    """Return the plan and the bound that answer a question about a city.
 
-    ``bound_kwh_day`` bounds the energy of any plan or, with prices, ``energy - price * money``.
+    ``bound_kwh_day`` is an upper bound on the energy of any plan or, if the question has prices, on
+    ``energy - price * money``.
     """
     study = _asked(config, ask, limit_s, threads, start)
     asked = study.asked
@@ -308,14 +312,14 @@ def written_row(study: Study, plan: Plan) -> Row:
 
 
 def _as_built(outcome: Outcome) -> tuple[str, ...]:
-    """Return the offers of the last slice, in building order; later solves start from them."""
+    """Return the offers of the last year in building order; later solves start from them."""
     first = outcome.built.drop_duplicates("site_id")["site_id"].to_list()
     site = outcome.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
     return tuple(sorted(outcome.offers, key=lambda offer: first.index(site[offer])))
 
 
 def _figures(study: Study, outcome: Outcome) -> Row:
-    """Return a plan's energy (the years' mean), also by class and year, and its yearly money."""
+    """Return the figures of a plan, such as its energy, money, new stations and drives."""
     weights = outcome.slices.set_index("slice")["weight"] / outcome.slices["weight"].sum()
     rows = outcome.services
     kwh = rows["served_kwh_day"] * rows["slice"].map(weights).astype(float)

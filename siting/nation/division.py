@@ -30,13 +30,14 @@ class Nation(Rounds):
     workers
         Number of processes on this machine; None: one per core.
     dask
-        Address of a Dask scheduler to use instead. All machines must have access to the files.
+        Address of a Dask scheduler whose workers are used instead of local processes. All machines
+        must have access to the files.
     progress
         Called with a line of text after each step.
     today
-        The current date. The target year must not be earlier.
+        The current date. The target year must not lie before it.
     earlier
-        Folder of an earlier plan; its answers are reused for unchanged cities.
+        Folder of an earlier plan. The answers of cities that have not changed are reused.
 
     Examples
     --------
@@ -87,7 +88,8 @@ class Nation(Rounds):
     ) -> tuple[NationPlan, Path]:
         """Return the plan of the nation and its folder.
 
-        After the division, Ctrl-C waits until the folder is written; a second one stops at once.
+        Once the budget is divided, Ctrl-C takes effect only after the folder is written. A second
+        Ctrl-C stops at once.
 
         Parameters
         ----------

@@ -1,24 +1,24 @@
 """A bound on any division of the budget, derived only from the proven bounds of single cities.
 
-Cities are linked only by money. A city solved for a budget ``B`` has a proven bound on the energy
-of any plan for ``B`` or less. A city solved at a price ``p`` per rupee has the bound ``L + p b``
-for any money ``b``. Let ``U_c(b)`` be the lowest bound of city ``c`` for money ``b``. Any prices
-``pi_r`` then give a bound on the nation's energy::
+Money is all that the cities share. Solving a city for a budget ``B`` gives a proven bound on the
+energy of every plan that draws ``B`` or less. Solving a city at a price ``p`` per rupee gives the
+bound ``L + p b`` for every amount of money ``b``. Let ``U_c(b)`` be the lowest of these bounds for
+city ``c`` with money ``b``. Any prices ``pi_r`` then give a bound on the nation's energy::
 
     sum of U_c(b_c)  <=  sum over c of max over b of (U_c(b) - b sum of pi_r over r of c)
                          + sum over r of pi_r x limit_r
 
-Here ``b`` is within the limits on the city's money. The rows ``r`` of a city limit sums that
-include its money: the budget, and the minimum and maximum money of its province. ``limit_r`` is the
-maximum if ``pi_r`` is above 0, else the minimum. The best prices are the duals of a linear program
-over the corners of ``U_c``.
+Here ``b`` is within the limits on the city's money. Each row ``r`` limits the total money of some
+cities: it stands for the budget, or for the minimum and maximum money of a province. ``r of c`` are
+the rows that include city ``c``. ``limit_r`` is the maximum if ``pi_r`` is above 0, and otherwise
+the minimum. The best prices are the duals of a linear program over the corners of ``U_c``.
 
 With money by year, ``b_c``, ``p`` and ``pi`` have a value per year. The budget has one row per
-year, for the money granted in that year or, with carry-over, up to that year. The minimum and
-maximum money of a city are also rows. Only bounds ``L_k + p_k b`` that hold for any division are
-used. They come from solves for the maximum money that a city may get, at prices ``p_k`` or without
-prices (``p_k`` is 0). ``U_c`` is then concave. For any weights ``w_ck`` that are at least 0 and sum
-to 1, the term of city ``c`` is at most ::
+year, which limits the money granted in that year or, with carry-over, up to that year. Further rows
+limit the minimum and maximum money of a city. Only bounds ``L_k + p_k b`` that hold for any
+division are used. They come from solves with the maximum money that a city may get, either at
+prices ``p_k`` or without prices (``p_k`` is 0). ``U_c`` is then concave. For any weights ``w_ck``
+that are at least 0 and sum to 1, the term of city ``c`` is at most ::
 
     sum of w_ck L_ck
         + sum over years of h_ct x max(0, sum of w_ck p_ckt - sum of pi_r over r of c, t)
@@ -48,13 +48,13 @@ from siting.engine.linear import STRICT, model_of, run_model
 from siting.program.instance import Floats
 
 MILLION = 1e6
-# A small cost per PKR m granted keeps a city's grant down to what its plan draws.
+# Small cost per PKR m granted, which keeps cities from receiving money that their plans do not use.
 IDLE = 1e-6
 
 
 @dataclass(frozen=True)
 class Pot:
-    """Money shared by several cities: the national budget, or the money of a province."""
+    """A limit on the total money of some cities, such as the budget or the money of a province."""
 
     name: str
     cities: tuple[str, ...]
@@ -65,14 +65,15 @@ class Pot:
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """A city's points (money, energy), and the limits on its money."""
+    """The money and energy of a city's plans, or of the corners of its bound, as points."""
 
-    money: Floats  # money of each point (PKR), with one column per year if there are years
+    money: Floats  # money of each point (PKR); in a multi-year plan, one column per year
     energy: Floats  # energy of each point (kWh/day)
-    # Limits on the city's money (PKR); with years, `high` is the maximum in each year.
+    # Limits on the city's money (PKR). In a multi-year plan, `high` is the maximum in each year.
     low: float
     high: float | Floats
-    use: Mapping[str, Floats] | None = None  # each point's use of each further resource (key)
+    # Money (PKR) that each point takes from each envelope (key).
+    use: Mapping[str, Floats] | None = None
 
     @property
     def drawn(self) -> Floats:
@@ -82,17 +83,18 @@ class Points:
 
 @dataclass(frozen=True, eq=False)
 class Divided:
-    """A division of the budget: its energy, each city's points and money, and the prices."""
+    """A division of the budget among the cities, with the energy served and the prices."""
 
     energy: float  # energy of all cities (kWh/day)
-    weights: dict[str, Floats]  # for each city, the share of each point that it takes
+    weights: dict[str, Floats]  # for each city, the weights of its points; they sum to 1
     granted: dict[str, Floats]  # money of each city by year (PKR)
-    # Value of one more rupee in each pot (kWh/day); empty if each city must take one whole point.
+    # Energy (kWh/day) that one more rupee would add, for each `Pot`; empty if each city must take
+    # exactly one point.
     prices: dict[str, float]
 
 
 def corners(bounds: pd.DataFrame, low: float, high: float) -> Points:
-    """Return the breakpoints of a city's bound as a function of its money.
+    """Return the points at which a city's bound, as a function of its money, jumps or bends.
 
     `bounds` has the bounds of one city: ``budget_pkr`` (blank: any budget), ``price`` (kWh/day per
     PKR; blank: no price) and ``bound_kwh_day``. `low` and `high` limit the city's money (PKR).
@@ -139,14 +141,15 @@ def divide(
 ) -> Divided | None:
     """Return the division of the budget that serves the most energy, or None if there is none.
 
-    `envelopes` limit the points' use of further resources. If `whole` is true, each city takes
-    exactly one point. Otherwise a city may mix several points, and the result has prices.
+    `envelopes` maps the name of each envelope to its maximum (PKR); see `Points.use`. If `whole` is
+    true, each city takes exactly one point. Otherwise a city may mix several points, and the result
+    has prices.
     """
     names, points, envelopes = list(cities), list(cities.values()), envelopes or {}
     energy = np.concatenate([p.energy for p in points])
     years = max(p.drawn.shape[1] for p in points)
     n, c = len(energy), len(names) * years
-    # The shares of a city's points add up to 1, and the city draws at most its grant in each year.
+    # The weights of a city's points sum to 1, and the city draws at most its grant in each year.
     taken = [np.vstack([np.ones(len(p.energy)), -p.drawn.T / MILLION]) for p in points]
     granted_rows = [sparse.csr_array(np.vstack([np.zeros(years), np.eye(years)]))] * len(names)
     use = [
@@ -159,10 +162,10 @@ def divide(
         [sparse.csr_array(np.reshape(use, (-1, n)) / MILLION), None],
     ]
     a = sparse.csc_array(sparse.block_array(blocks, format="csc"))
-    start = len(names) * (1 + years)  # the first row of a pot
+    start = len(names) * (1 + years)  # the first row that stands for a `Pot`
     row_low = [1.0, *[0.0] * years] * len(names) + [p.at_least / MILLION for p in pots]
     row_high = [1.0, *[math.inf] * years] * len(names) + [p.at_most / MILLION for p in pots]
-    # With years, a pot limits the minimum money of a city, so the lower limit here is 0.
+    # In a multi-year plan, a `Pot` sets the minimum money of a city, so the lower limit here is 0.
     low = [0.0] * n + [p.low / MILLION if years == 1 else 0.0 for p in points for _ in range(years)]
     high = np.concatenate([np.ones(n), *(np.full(years, p.high) / MILLION for p in points)])
     scale = abs(energy).max() or 1.0
@@ -189,7 +192,7 @@ def divide(
 
 
 def _limited(pots: Sequence[Pot], names: Sequence[str], years: int) -> sparse.csr_array:
-    """Return a matrix (rows: pots; columns: cities and years): 1 where the pot limits the money."""
+    """Return a matrix that is 1 where a limit (row) covers a city's money in a year (column)."""
     limited = np.zeros((len(pots), len(names) * years))
     for r, pot in enumerate(pots):
         for name in set(pot.cities) & set(names):
@@ -200,11 +203,11 @@ def _limited(pots: Sequence[Pot], names: Sequence[str], years: int) -> sparse.cs
 def added_up(
     cities: Mapping[str, Points], pots: Sequence[Pot], prices: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Return the certificate: one row per city and one per pot, with terms that sum to a bound.
+    """Return the certificate: one row per city and per `Pot`, with terms that sum to a bound.
 
     `cities` has the `corners` of each city; any `prices` (kWh/day per PKR) are valid. Columns:
-    ``row`` (city or pot), ``name``, ``price`` (0 for an infinite limit), ``money_pkr`` (the city's
-    best money at the price, or the pot's limit) and ``term_kwh_day``.
+    ``row`` (``city`` or ``pot``), ``name``, ``price`` (0 for an infinite limit), ``money_pkr`` (the
+    amount that is best for the city at the price, or the limit of the pot) and ``term_kwh_day``.
 
     >>> line = Points(np.array([0.0, 4.0]), np.array([0.0, 8.0]), 0.0, 4.0)
     >>> added_up({"a": line}, [Pot("budget", ("a",), at_most=3.0)], {"budget": 2.0})[
@@ -238,7 +241,7 @@ def certificate(
 
 
 def _sides(pots: Sequence[Pot], prices: Mapping[str, float]) -> dict[str, tuple[float, float]]:
-    """Return the price and the limit of each pot; both are 0 if the limit is infinite."""
+    """Return a (price, limit) pair for each `Pot`; both are 0 if the limit is infinite."""
     used: dict[str, tuple[float, float]] = {}
     for pot in pots:
         price = prices.get(pot.name, 0.0)
@@ -251,12 +254,12 @@ def _sides(pots: Sequence[Pot], prices: Mapping[str, float]) -> dict[str, tuple[
 
 
 def price_columns(years: Sequence[int]) -> list[str]:
-    """Return the names of the price columns: one per year, or a single one without years."""
+    """Return the names of the price columns: one for each year, or just ``price``."""
     return [f"price_{year}" for year in years] or ["price"]
 
 
 def sloped(bounds: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
-    """Return the bounds that hold for any division, i.e. with prices or for any budget.
+    """Return the bounds that hold for any division: those with prices and those for any budget.
 
     `bounds` has ``city``, ``budget_pkr`` (blank: any), ``bound_kwh_day`` and the `price_columns`.
     """
@@ -269,7 +272,7 @@ def sloped(bounds: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
 def best_prices(
     bounds: pd.DataFrame, most: Mapping[str, Floats], pots: Sequence[Pot], years: Sequence[int]
 ) -> tuple[dict[str, float], pd.Series[float]]:
-    """Return the prices of the pots and the weights of the bounds that give the best certificate.
+    """Return the prices of `pots` and the weights of `bounds` that give the lowest certificate.
 
     `bounds` is as for `sloped`; `most` is the maximum money of each city in each year (PKR). The
     weights, indexed like `bounds`, are at least 0 and sum to 1 for each city with a bound.

@@ -1,4 +1,4 @@
-"""The folder of a nation: its tables, page and city runs, and the basis of its plan."""
+"""Write the folder of a nation's plan, and rebuild the plan from the folder."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def write_nation(
 ) -> NationPlan:
     """Write a nation's folder, which must be empty, and return the nation's plan.
 
-    `chosen`: each city's money (PKR) and plan; `begun`: `time.perf_counter` at the start of work.
+    `chosen` has the money (PKR) and the plan of each city. `begun` is the value of
+    `time.perf_counter` at which the work began.
     """
     now = datetime.now().astimezone()
     (folder / CITIES).mkdir()
@@ -165,7 +166,7 @@ def write_basis(
     written: Mapping[str, Row],
     seconds: float,
 ) -> None:
-    """Write the data from which, with the answers, a nation's plan can be rebuilt."""
+    """Write ``basis.json``, from which a nation's plan can be rebuilt with the stored answers."""
     kept = {
         "config": nation.config.model_dump(mode="json"),
         "cities": {name: one.model_dump(mode="json") for name, one in nation.studies.items()},
@@ -188,7 +189,7 @@ def write_basis(
 
 
 def nation_again(folder: Path) -> tuple[Rounds, NationPlan, Basis]:
-    """Return a nation and its plan, recomputed from the basis in its folder."""
+    """Return a nation and its plan, recomputed from ``basis.json`` and the stored answers."""
     path, answers = folder / BASIS, folder / ANSWERS
     basis = as_form(Basis, read_json(path), str(path), AGAIN)
     rows = read_json(answers).get("answers")
@@ -217,7 +218,7 @@ def nation_again(folder: Path) -> tuple[Rounds, NationPlan, Basis]:
 
 
 def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Row]) -> None:
-    """Write the file `ANSWERS`: all questions to a nation's cities, and the answers."""
+    """Write the file `ANSWERS`, which has all questions about the cities and their answers."""
     told = {
         "siting": __version__,
         "years": _years(studies),
@@ -252,7 +253,7 @@ def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
 
 
 def as_answered(row: Row) -> Row:
-    """Return a stored answer with its tuples and NaN restored, because JSON has neither."""
+    """Return a stored answer in which tuples and NaN are restored, because JSON has neither."""
     numbers = {key: math.nan for key in NUMBERS if key in row and row[key] is None}
     lists = {
         key: None if row.get(key, ()) is None else tuple(row.get(key, ()))
@@ -277,7 +278,7 @@ def _years(studies: Mapping[str, Config]) -> list[int]:
 
 def _hash(config: Config) -> str:
     years = config.program.years
-    if years is not None:  # each question has its own money
+    if years is not None:  # the hash leaves out the money, which differs between questions
         nothing = dict.fromkeys(years.budgets_pkr, 0.0)
         config = with_keys(config, {"program.years.budgets_pkr": nothing})
     return hashlib.sha256(to_yaml(config).encode()).hexdigest()

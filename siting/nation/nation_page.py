@@ -1,4 +1,4 @@
-"""The page of a nation: a map, each city's money, other divisions, and the certificate."""
+"""The page of a nation's plan: a map, the cities, other divisions of the budget, the proof."""
 
 from __future__ import annotations
 
@@ -86,14 +86,14 @@ def _of_year(plan: NationPlan, year: int) -> str:
 
 
 def credit_of(plan: NationPlan, runs: Path) -> str:
-    """Return the credit line for the data that the runs in `runs` use; empty if unknown."""
+    """Return the credit line for the data of the cities' runs in the folder; empty if unknown."""
     records = [runs / CITIES / name / "run.json" for name in plan.cities["city"]]
     texts = [path.read_text(encoding="utf-8") for path in records if path.is_file()]
     return credit_line([one for text in texts for one in json.loads(text)["inputs"]])
 
 
 def write_page(plan: NationPlan, out: Path, runs: Path) -> None:
-    """Write the offline page ``index.html``; the cities' runs are in `runs`."""
+    """Write the page ``index.html``, which works offline; the cities' runs are in `runs`."""
     style = (files("siting.batch") / "page.css").read_text(encoding="utf-8") + _STYLE
     note = html_text(plan.config.note)
     lines = "".join(
@@ -143,7 +143,7 @@ def _xy(lon: float, lat: float) -> tuple[float, float]:
 
 
 def _where(plan: NationPlan) -> str:
-    """Return the map. With years, return maps for all years and for each year, with buttons."""
+    """Return the map; in a multi-year plan, return one map for all years and one for each year."""
     if not plan.years:
         return _figure(plan, "granted_pkr", plan.cities["granted_pkr"].max())
     most = max(plan.cities[f"granted_{year}_pkr"].max() for year in plan.years)

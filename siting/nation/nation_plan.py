@@ -1,4 +1,4 @@
-"""The plan of a nation as tables of cities, other divisions and the certificate."""
+"""The plan of a nation, as tables of its cities, other divisions of the budget, and the proof."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class NationPlan:
         ``reachable_kwh_day``, ``people``, ``vehicles``, ``drives_min``, ``kwh_day_a_million``
         (extra energy for one more PKR m, from the city's plans), ``binds`` (the limit or floor that
         binds), ``lon``, ``lat``, ``note``, ``error``, and by vehicle class ``served_CLASS`` and
-        ``wanted_CLASS``. A city whose ``status`` is ``failed`` serves nothing, and its bound is all
-        demand in reach. With money by year, energy is the mean over the years, weighted as in a
-        city's program, and there are ``granted_YEAR_pkr``, ``subsidy_YEAR_pkr``,
+        ``wanted_CLASS``. A city whose ``status`` is ``failed`` serves nothing, but the bound counts
+        all its demand in reach. In a multi-year plan, energy is the mean over the years, weighted
+        as in a city's program. Further columns are then ``granted_YEAR_pkr``, ``subsidy_YEAR_pkr``,
         ``new_stations_YEAR`` (up to the year), ``served_YEAR_kwh_day``, ``wanted_YEAR_kwh_day``.
     splits
         One row per division: ``split``, ``served_kwh_day``, ``drives_min`` (before drives are
@@ -47,15 +47,16 @@ class NationPlan:
         One row per share of the nation's budget: ``budget_pkr``, ``served_kwh_day`` (from known
         plans), ``bound_kwh_day``.
     asks
-        Every question to a city, with its answer: a plan and a bound.
+        Every question about a city, with the plan and the bound that answer it.
     terms
         The certificate (`siting.nation.division_bound.added_up`).
     pots
-        The sums of money that cities share.
+        The limits on sums of money, such as the budget and the money of each province.
     unknown
         Cities with unknown demand, which the bound does not cover.
     floors_cost_kwh_day
-        Extra energy that the known plans would serve without floors; None if no floor is set.
+        Energy that the floors cost: the extra energy that known plans would serve without floors.
+        None if no floor is set.
     seconds
         Run time of the whole plan (s).
     """
@@ -78,7 +79,7 @@ class NationPlan:
 
     @property
     def bound_kwh_day(self) -> float:
-        """The bound on the energy of any division of the budget and any plans (kWh/day)."""
+        """An upper bound on the energy that any division of the budget can serve (kWh/day)."""
         return max(math.fsum(self.terms["term_kwh_day"]), self.served_kwh_day)
 
     @property
@@ -88,7 +89,7 @@ class NationPlan:
 
     @property
     def price(self) -> float:
-        """The certificate's price of a rupee, spread over the years like the budget (kWh/day)."""
+        """The price of a rupee in the certificate (kWh/day); for several years, their mean."""
         names = self.terms["name"].astype(str)
         budgets = self.terms[(self.terms["row"] == "pot") & names.str.startswith(BUDGET)]
         if not self.years:
@@ -101,7 +102,7 @@ class NationPlan:
 
     @property
     def gap(self) -> float:
-        """Relative gap between plan and bound."""
+        """The bound minus the energy served, as a share of the energy served."""
         return (self.bound_kwh_day - self.served_kwh_day) / max(self.served_kwh_day, 1e-12)
 
 
@@ -111,7 +112,7 @@ def plan_of(
     written: Mapping[str, Row],
     seconds: float,
 ) -> NationPlan:
-    """Return the nation's plan, built from the chosen plans and from any runs of the cities."""
+    """Return the nation's plan, made from the plan chosen for each city and from written runs."""
     pots, (bounds, terms) = nation.pots, nation.proof()
     none = np.zeros(len(nation.money))
     rows = []
@@ -169,7 +170,7 @@ def _of_years(years: Sequence[int], granted: Floats, row: Row, facts: Row) -> Ro
 
 
 def _margin(nation: Rounds, name: str, money: float) -> float:
-    """Return the extra energy (kWh/day) from one more PKR m, according to known plans."""
+    """Return the energy (kWh/day) that one more PKR m would add, according to known plans."""
     rows = sorted((r["subsidy_pkr"], r["served_kwh_day"]) for r in nation.plans(name))
     at = max((s for m, s in rows if m <= money + 1), default=0.0)
     more = [(s - at) / (m - money) * MILLION for m, s in rows if m > money + MILLION]
@@ -233,7 +234,7 @@ def _split_row(
 
 
 def _frontier(nation: Rounds) -> pd.DataFrame:
-    """Return a row per share of the budget: the energy of known plans, and the bound on energy."""
+    """Return, for several shares of the budget, the energy of known plans and an upper bound."""
     rows = []
     others = nation.pots[len(nation.budgets()) :]
     for part in PARTS:

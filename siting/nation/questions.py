@@ -1,4 +1,4 @@
-"""Answer questions about stored plans of a nation: a city's money, and changes between plans."""
+"""Explain the money of a city in a nation's plan, and compare two such plans."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ CHANGES = ("granted_pkr", "new_stations", "served_kwh_day", "drives_min")
 
 
 def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], pd.DataFrame]:
-    """Return the reasons for a city's money as (label, text) pairs, and the city's plans.
+    """Return why a city received its money, as (label, text) pairs, and the city's plans.
 
-    The plans, cheapest first, have ``purpose`` (the reason for the question), ``subsidy_pkr``,
-    ``served_kwh_day``, ``kwh_day_a_million`` (extra energy per extra PKR m, compared with the plan
-    in the row above) and ``chosen``. Raises `InputError` if `siting nation` did not write `folder`
-    or the city is unknown, and `VerifyError` if the content of the folder is inconsistent.
+    The plans are sorted by subsidy, cheapest first. Their columns are ``purpose`` (why a plan was
+    made), ``subsidy_pkr``, ``served_kwh_day``, ``kwh_day_a_million`` (extra energy per extra PKR m,
+    compared with the row above) and ``chosen``. Raises `InputError` if `siting nation` did not
+    write `folder` or the city is unknown, and `VerifyError` if the folder is inconsistent.
     """
     facts, tables = read_nation(folder)
     cities = tables["cities"].set_index("city", drop=False)
@@ -63,10 +63,11 @@ def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], 
 def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
     """Return the changes from one stored plan to another, by city and in total.
 
-    There is a row for each city in either plan, and a row ``all``. Columns: ``granted_pkr``,
-    ``new_stations``, ``served_kwh_day`` and ``drives_min``, each also as ``…_before`` and
-    ``…_change``; blank if a plan lacks the city. Raises `InputError` if `siting nation` did not
-    write a folder or the years differ, and `VerifyError` if a folder is inconsistent.
+    There is a row for each city that is in either plan, and a row ``all``. The columns are
+    ``granted_pkr``, ``new_stations``, ``served_kwh_day`` and ``drives_min``, each also with the
+    ending ``_before`` or ``_change``. They are blank if a plan lacks the city. Raises `InputError`
+    if `siting nation` did not write a folder or the years differ, and `VerifyError` if a folder is
+    inconsistent.
     """
     (then, was_told), (facts, told) = read_nation(before), read_nation(after)
     if then["years"] != facts["years"]:

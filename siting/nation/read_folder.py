@@ -50,7 +50,7 @@ Year = Annotated[int, Field(ge=1900, le=2200)]
 
 
 class PotTold(BaseModel, strict=True, extra="forbid"):
-    """Money shared by cities, as in ``nation.json``."""
+    """A limit on the total money of some cities, as stored in ``nation.json``."""
 
     name: str
     cities: list[str]
@@ -94,11 +94,11 @@ def read_nation(folder: Path | str) -> tuple[dict[str, Any], dict[str, pd.DataFr
 
     Every file, including the runs of the cities, is checked against its hash, and every value
     against its type. The certificate's sum is recomputed. `siting.nation.verify_nation` also
-    detects an edit whose author updated the hashes.
+    detects edits after which the hashes were updated.
 
     Raises `InputError` if `siting nation` did not write `folder`, a file is missing or changed, or
     a value has the wrong type. Raises `VerifyError` if a city draws more than its grant, the grants
-    exceed the money, a run differs from the tables, or the cities' bounds do not give the bound.
+    exceed a limit, a run differs from the tables, or the bounds of the cities do not add up.
     """
     folder = Path(folder)
     read_nation_manifest(folder)
@@ -119,7 +119,7 @@ def read_nation(folder: Path | str) -> tuple[dict[str, Any], dict[str, pd.DataFr
 
 
 def read_nation_manifest(folder: Path) -> dict[str, str]:
-    """Return the hash of every file of a nation's folder, after checking each file."""
+    """Check every file of a nation's folder against its stored hash, and return the hashes."""
     path = folder / MANIFEST
     if not (folder / "nation.json").is_file():
         what = "is not the folder of a nation's plan: it has no nation.json"
@@ -268,7 +268,7 @@ def _money_faults(facts: Mapping[str, Any], cities: pd.DataFrame) -> Iterator[Fa
 
 
 def _run_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) -> Iterator[Fault]:
-    """Yield an error for each figure of a city that differs between its run and the nation."""
+    """Yield an error for each figure of a city that differs between its run and cities.csv."""
     where = f"{CITIES}/{row['city']}/run.json"
     if row["status"] == "failed":
         return

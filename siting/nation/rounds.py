@@ -1,4 +1,4 @@
-"""Solve the cities in rounds, for budgets or at prices, and divide the nation's budget."""
+"""Solve the cities in rounds, for budgets or at prices of a rupee, and divide the budget."""
 
 from __future__ import annotations
 
@@ -33,21 +33,23 @@ from siting.program.instance import Floats
 Report = Callable[[str], None]
 
 BUDGET = "the nation's budget"
-# Simple divisions of the budget, each with the city fact that sets the shares (None: equal).
+# Simple divisions of the budget. Each city's share is in proportion to this fact (None: equal).
 SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehicles", "equal": None}
 # A city's time limit is proportional to its demand to the power `LARGER`, and at least `LEAST_TIME`
 # times the mean limit. Large cities cause most of the nation's gap.
 LARGER, LEAST_TIME = 0.75, 0.25
-# A solve at a price whose gap exceeds `LOOSE` times its energy gets up to `MOST_TIMES` the time.
+# If the gap of a solve at a price exceeds `LOOSE` times the energy, the city is solved again with
+# twice the time, up to `MOST_TIMES` the time limit.
 LOOSE, MOST_TIMES = 0.05, 8.0
 HALF = 0.5
-# Two cells overlap if they share more than this part of a cell. Otherwise, they only touch.
+# Cells of two cities overlap if more than this share of a cell is common to both. Otherwise, they
+# only touch.
 SLIVER = 0.02
 BOUND_COLUMNS = (
     "city", "purpose", "budget_pkr", "price", "bound_kwh_day", "served_kwh_day", "subsidy_pkr",
     "new_stations", "drives_min", "status", "seconds", "error",
 )  # fmt: skip
-# Columns of the bounds table that have a value for each year of a question or an answer.
+# Yearly keys of a question or its answer, and the columns of the bounds table made from them.
 BY_YEAR = {
     "money": "budget_{}_pkr", "drawn_by_year": "subsidy_{}_pkr",
     "served_by_year": "served_{}_kwh_day",
@@ -55,10 +57,10 @@ BY_YEAR = {
 
 
 class Rounds:
-    """The cities of a nation, the questions put to them, the answers, and the budget's division.
+    """The cities of a nation, the questions about them, and the division of the budget.
 
     `config`, `cities` and `provinces` come from `siting.config.load_nation`; `rows` are earlier
-    answers. Money (PKR) is per year if there are years.
+    answers. In a multi-year plan, all money (PKR) is given by year.
     """
 
     def __init__(
@@ -83,7 +85,7 @@ class Rounds:
         money = [config.money_pkr] if plan is None else list(plan.budgets_pkr.values())
         self.money: Floats = np.array(money, dtype=float)
         self.carry_over = plan is not None and plan.carry_over
-        # Share of the energy that may be given up for shorter drives after the division.
+        # Share of the energy that the final plans may give up for shorter drives.
         self.given_up = max(given_up(one) for one in self.studies.values())
         self.tell: Report = progress or (lambda _: None)
         self.workers = workers or Workers()
@@ -101,7 +103,7 @@ class Rounds:
 
     @property
     def pots(self) -> tuple[Pot, ...]:
-        """Return the pots: the budget, the provinces' money and, with years, the cities' limits."""
+        """Return limits on money: for the nation, provinces and, in multi-year plans, cities."""
         budget, years = self.config.money_pkr, tuple(range(len(self.money)))
         shared = self.budgets()
         for name, money in self.config.provinces.items():
@@ -116,7 +118,7 @@ class Rounds:
         return tuple(shared)
 
     def budgets(self, part: float = 1.0) -> list[Pot]:
-        """Return a share of the nation's budget as one pot or, with years, one pot per year."""
+        """Return a share of the nation's budget as a `Pot`, or one `Pot` per year of the plan."""
         cities = tuple(self.studies)
         if not self.years:
             return [Pot(BUDGET, cities, at_most=part * float(self.money[0]))]
@@ -129,15 +131,15 @@ class Rounds:
         ]  # fmt: skip
 
     def within(self, money: Floats, most: float) -> Floats:
-        """Return the yearly money (PKR), cut to a total of `most`, the latest years first."""
+        """Return the yearly money (PKR), cut to a total of `most`; late years are cut first."""
         return np.diff(np.minimum(np.cumsum(money), most), prepend=0.0)
 
     def high(self, name: str) -> Floats:
-        """Return the maximum money of a city (PKR), placed in the earliest possible years."""
+        """Return the maximum money of a city (PKR), granted in the earliest possible years."""
         return self.within(self.money, self.limits(name)[1])
 
     def widest(self, name: str) -> Floats:
-        """Return yearly money (PKR) that covers any grant to a city, but may exceed its limit."""
+        """Return yearly money (PKR) that pays for every plan that a grant to a city can pay for."""
         return self.high(name) if self.carry_over else self.most(name)
 
     def most(self, name: str) -> Floats:
@@ -164,7 +166,7 @@ class Rounds:
         return [name for name in self.studies if name not in self.failed]
 
     def split(self, split: str) -> dict[str, Floats]:
-        """Return the money of each city in each year (PKR) under a split, such as by population."""
+        """Return each city's money in each year (PKR) under one of the simple `SPLITS`."""
         key = SPLITS[split]
         weight = {
             n: 0.0 if self.asked[n].takes_part == "never"
@@ -179,10 +181,11 @@ class Rounds:
     def ask(
         self, city: str, purpose: str, money: Floats, prices: Floats | None = None, *, free: bool
     ) -> Ask:
-        """Return a question to a city, without floors if `free` is true."""
+        """Return a question about a city; if `free` is true, its plan need not meet any floor."""
         need, stations = (0.0, 0) if free else self.floors_of(city)
         share = min(need / self.facts[city]["wanted_by_year"][-1], 1.0) if need > 0 else 0.0
-        # Without prices, a city may use only its part of an envelope, so that all parts fit.
+        # Without prices, a city may use only its part of an envelope, so that the envelope suffices
+        # for all cities.
         part = 1.0 if prices is not None else min(math.fsum(money) / self.config.money_pkr, 1.0)
         envelopes = {
             name: (one.budget_pkr * part, one.charger_groups)
@@ -229,7 +232,7 @@ class Rounds:
             twice = any(one.like(ask.money, ask.prices, free=ask.free) for one in asked)
             if ask.city in self.failed or twice:
                 continue
-            # Solves at a price get twice the time: without bounds there is no certificate.
+            # Questions with prices get twice the time, because the certificate needs their bounds.
             times = 1.0 if ask.prices is None else 2.0
             if before:
                 times = 2 * max(r["times"] for r in before)
@@ -269,7 +272,7 @@ class Rounds:
         return tuple(best["offers"])
 
     def plans(self, name: str, *, floors: bool = False) -> list[Row]:
-        """Return a city's answers with a plan, which must meet the floors if `floors` is true."""
+        """Return the plans found for a city; if `floors` is true, only those that meet floors."""
         rows = [r for r in self.rows if r["city"] == name and "served_kwh_day" in r]
         if not floors:
             return rows
@@ -282,9 +285,10 @@ class Rounds:
     # --- dividing ---------------------------------------------------------------------------------
 
     def points(self, *, floors: bool = True) -> dict[str, Points]:
-        """Return each city's plans that meet the city's floors; a failed city has one empty plan.
+        """Return the plans of each city that meet its floors; a failed city has one empty plan.
 
-        If `floors` is false, return all plans, without limits for cities that may receive money.
+        If `floors` is false, return all plans. Cities that may receive any money then have no limit
+        on it.
         """
         by_city = {}
         for name in self.studies:
@@ -315,7 +319,7 @@ class Rounds:
         return divide(points, pots or self.pots, envelopes, whole=whole)
 
     def without_floors_kwh_day(self) -> float | None:
-        """Return the best energy (kWh/day) if floors are ignored; None if no floor is set."""
+        """Return the energy (kWh/day) of the best division without floors; None if none is set."""
         budget = self.config.money_pkr
         least = any(self.limits(name)[0] > 0 for name in self.studies)
         least |= any(money.least(budget) > 0 for money in self.config.provinces.values())
@@ -325,7 +329,7 @@ class Rounds:
         return None if divided is None else divided.energy
 
     def bounds(self) -> pd.DataFrame:
-        """Return the bounds of all cities; each city's first bound is its demand in reach."""
+        """Return the bounds of all cities; the first bound of a city is its demand in reach."""
         first = {n: facts.get("reachable_kwh_day", math.nan) for n, facts in self.facts.items()}
         rows: list[Row] = [
             {"city": n, "purpose": "in reach", "bound_kwh_day": kwh} for n, kwh in first.items()
@@ -353,7 +357,7 @@ class Rounds:
         return table.astype(dict.fromkeys(numbers, float))
 
     def proof(self, pots: Sequence[Pot] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return all bounds (with weights if there are years), and their certificate for `pots`."""
+        """Return all bounds (in multi-year plans with weights) and their certificate for `pots`."""
         bounds, pots = self.bounds(), pots or self.pots
         if not self.years:
             return bounds, certificate(bounds, {n: self.limits(n) for n in self.studies}, pots)
@@ -363,7 +367,7 @@ class Rounds:
         return bounds, added_up_by_year(bounds, most, pots, prices, self.years)
 
     def ask_all(self) -> None:
-        """Solve the cities for the splits, and then in rounds until the gap is small enough."""
+        """Solve the cities for the simple splits, and then in rounds until the gap is small."""
         names = self.alive
         asks = [self.ask(n, "nothing", 0.0 * self.money, free=True) for n in names]
         for i, split in enumerate(SPLITS):
@@ -406,8 +410,9 @@ class Rounds:
         """Return sets of yearly prices to try in a city; empty if there are none or all were tried.
 
         The yearly prices that follow from known plans jump between extremes. In the relaxations of
-        the cities, the dual price of a year is about the same once the budget is well divided. So
-        the first set is their mean, weighted by money. A city with limits also tries its own.
+        the cities, the dual price of a year is about the same once the budget is well divided. The
+        first set is therefore the mean of these dual prices, weighted by the cities' money. A city
+        with limits on its money also tries its own dual prices.
         """
         last = {r["city"]: r for r in self.rows if len(r.get("rupee", ()))}
         weights = np.array([math.fsum(r["money"]) for r in last.values()])
@@ -420,11 +425,12 @@ class Rounds:
             tried.append(np.array(last[name]["rupee"]))
         before = [r for r in self.plans(name) if r["prices"] is not None]
         asks = [self.ask(name, "price", self.widest(name), prices, free=False) for prices in tried]
-        # If all were tried, the caller tries the prices of the certificate and of the division.
+        # If the city was solved at all of them, the caller tries the prices of the certificate and
+        # of the division.
         return tried if any(not any(same(r, a) for r in before) for a in asks) else []
 
     def _with_what_is_left(self, granted: Mapping[str, Floats], name: str) -> Floats:
-        """For each year, return a city's money plus all money that the nation has left (PKR)."""
+        """Return, for each year, a city's money plus all money that no city was granted (PKR)."""
         left = self.money - np.sum(list(granted.values()), axis=0)
         if self.carry_over:  # money that later years need is not left over
             there = np.minimum.accumulate(np.cumsum(left)[::-1])[::-1]
@@ -433,7 +439,7 @@ class Rounds:
         return more
 
     def _price_at(self, shared: Any, name: str) -> Floats:
-        """Return the price of a rupee for a city in each year, summed over the city's pots."""
+        """Return a city's price of a rupee in each year, summed over the limits that cover it."""
         prices = np.zeros(len(self.money))
         for pot in self.pots if shared is not None else ():
             if name in pot.cities:

@@ -1,4 +1,4 @@
-"""Verify a nation's folder from its files alone: their hashes, their sums, and the runs."""
+"""Verify the folder of a nation's plan from its files alone: hashes, sums and the city runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from siting.review.run_claims import MENDED, file_faults, json_faults, set_fault
 from siting.study import Event, Study, plan_from_run
 from siting.writing import scratch_folder, whole_folder
 
-# These values of a city are not compared: run times vary, and cells are not stored.
+# Values of a city that are not compared, because run times vary and cells are not stored.
 _OF_THE_MOMENT = ("seconds", "cells")
 RELATIVE = 1e-9
 
@@ -45,8 +45,8 @@ def verify_nation(
 
     Every file is checked against its hash, and sums are recomputed. The run of each city is
     verified (`siting.review.verify_run`) and compared with the nation's values. No bound may be
-    below the energy of a plan of the same city. Tables, page and layers are written again and
-    compared. `progress` is called with an `Event` after each check.
+    below the energy of a plan of the same city. The tables, the page and the layers are written
+    again and compared with the stored ones. `progress` is called with an `Event` after each check.
     """
     folder = Path(folder)
     verified = Verified(folder)
@@ -93,7 +93,7 @@ def _again(folder: Path) -> tuple[str, tuple[Rounds, NationPlan, Basis]]:
 def _city(
     folder: Path, name: str, nation: Rounds, basis: Basis, notes: list[str]
 ) -> tuple[str, None]:
-    """Verify the run of a city, and compare the nation's values for the city with the run."""
+    """Verify the run of a city, and compare it with the nation's values for the city."""
     run = folder / CITIES / name
     found = verify_run(run)
     notes.extend(f"{name}: {note}" for note in found.notes)
@@ -133,7 +133,7 @@ def _same(one: Any, two: Any) -> bool:
 
 
 def _other_keys(run: Config, name: str, nation: Rounds, basis: Basis) -> tuple[str, ...]:
-    """Return the sections of a run's configuration that differ from the nation's question."""
+    """Return the sections of a run's configuration that differ from what the nation asked for."""
     money = np.array(basis.granted[name])
     ask = asking.granted_ask(nation.ask(name, "granted", money, free=False))
     limits = run.solver.time_limit_s, run.solver.threads

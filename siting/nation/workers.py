@@ -1,4 +1,4 @@
-"""Workers that solve the cities: processes or a cluster. The run continues if a worker dies."""
+"""Solve cities in local processes or on a cluster, and continue if a process dies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from siting.batch.pools import cores, dask_pool, local_pool, share_threads
 from siting.interrupts import held
 
 Task = tuple[Callable[..., dict[str, Any]], tuple[Any, ...]]
-# Number of shared pools to try. After them, each task has its own pool.
+# Number of shared pools to try. Each task that is left after that gets a pool of its own.
 POOLS = 2
 KILLED = "its process was killed, perhaps for lack of memory"
 
@@ -19,7 +19,8 @@ KILLED = "its process was killed, perhaps for lack of memory"
 class Workers:
     """An executor that continues if worker processes die.
 
-    `workers`: number of local processes (None: one per core); `dask`: a scheduler to use instead.
+    `workers` is the number of local processes (None: one per core). `dask` is the address of a Dask
+    scheduler to use instead.
     """
 
     def __init__(self, workers: int | None = None, dask: str | None = None) -> None:
@@ -51,7 +52,8 @@ class Workers:
     def each[K](self, tasks: Mapping[K, Task]) -> Iterator[tuple[K, dict[str, Any]]]:
         """Yield the key and the row of each task when it finishes.
 
-        If a pool breaks, a second pool runs the remaining tasks. Then each task has its own pool.
+        If the pool breaks, a second pool runs the remaining tasks. If that breaks too, each task
+        that is left gets its own pool.
         """
         left = list(tasks)
         for _ in range(POOLS):
@@ -66,7 +68,7 @@ class Workers:
     def _all[K](
         self, tasks: Mapping[K, Task], todo: Sequence[K]
     ) -> Generator[tuple[K, dict[str, Any]], None, list[K]]:
-        """Yield the rows of tasks from one pool; return the tasks lost if the pool breaks."""
+        """Run tasks in one pool and yield their rows; return the tasks lost if the pool breaks."""
         left: list[K] = []
         futures: dict[Future[dict[str, Any]], K] = {}
         for key in todo:

@@ -1,4 +1,4 @@
-"""Assumptions behind a plan, the proof of the plan, and missing data."""
+"""The assumptions behind a plan, the proof of the plan, and the data that are missing."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def proof(run: RunRecord) -> list[Shown]:
 
 
 def sources(run: RunRecord) -> list[dict[str, str]]:
-    """Return one row per input: kind, file, owner, licence, date, start of its SHA-256."""
+    """Return one row per input: its kind, file, owner, licence, date and abbreviated SHA-256."""
     return [
         {
             "what": source_of(str(row["key"])),
@@ -62,14 +62,14 @@ def sources(run: RunRecord) -> list[dict[str, str]]:
 
 
 def decides(run: RunRecord) -> list[str]:
-    """Return the run's sentences on break-even values, sorted by distance from the value used."""
+    """Return sentences on break-even values; the figure closest to its break-even comes first."""
     return [str(row["text"]) for row in run.facts.get("break_evens", [])]
 
 
 def assumptions(run: RunRecord) -> list[dict[str, Any]]:
-    """Return every figure behind the plan: value, range, unit, source and confidence.
+    """Return every number on which the plan rests, with range, unit, source and confidence.
 
-    Figures with the largest effect on the value of the new stations come first.
+    The numbers with the largest effect on the net present value of the new stations come first.
     """
     moved = {
         (row["figure"], row["of"], row["table"]): row["swing_pkr"]
@@ -105,7 +105,7 @@ def checks(run: RunRecord) -> list[dict[str, str]]:
 
 
 def lacking(run: RunRecord) -> list[str]:
-    """Return sentences on data missing from the run and on results it did not compute."""
+    """Return sentences on data that the run lacks and on results that it did not compute."""
     f, roads = run.facts, run.facts["roads"]
     lines = []
     if f["status"] != "optimal":

@@ -14,7 +14,7 @@ from siting.report.mapdata import site_name
 from siting.report.run_record import RunRecord
 from siting.sites.chargers_text import told_as
 
-# Number of feeders shown, the fullest first; a city may have hundreds.
+# Maximum number of feeders shown, the fullest first; a city may have hundreds.
 MOST_FEEDERS = 12
 _COSTS = {
     "charger_cost_pkr": "Chargers",
@@ -42,7 +42,7 @@ _BUSINESS: dict[str, tuple[str, Callable[[Any], str]]] = {
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure of the run: its name, the number as stored, and its text."""
+    """A figure that the report shows: its name, the stored number, and the number as text."""
 
     what: str
     value: Any
@@ -110,17 +110,17 @@ def later_aims(run: RunRecord) -> list[tuple[str, bool]]:
         gap, near = percent(one.get("gap"), 2), one.get("status") == "optimal"
         text = f"within a proven gap of {gap}" if near else f"not proven, gap {gap}"
         if one.get("gap") is None or (one["gap"] >= 1 and not one.get("bound")):
-            # A cost has the bound 0 before any other is known: a gap of 100 % proves nothing.
+            # No cost is below 0, so a bound of 0 (a gap of 100 %) proves nothing.
             text = "nothing is proven"
         said.append((f"then {one['aim']}: {text}", near))
     return said
 
 
 def aims(run: RunRecord) -> list[tuple[str, str]]:
-    """Return the aims of the plan and the headlines of its blocks, as stated in the run."""
+    """Return the aims of the plan and the headline figures of its blocks, as (name, text) pairs."""
     f = run.facts
     lines = [("Aim", f["aim"])] if f.get("aim") else []
-    # The figures of single years are in a separate table.
+    # The page shows the figures of single years in a separate table.
     told = [
         (line["label"], line["text"])
         for field, line in f.get("headline", {}).items()
@@ -134,7 +134,7 @@ def aims(run: RunRecord) -> list[tuple[str, str]]:
 
 
 def money(run: RunRecord) -> dict[str, Any]:
-    """Return the budget, who pays the cost, and the parts of the cost, in PKR."""
+    """Return the budget, who pays for the stations, and what their cost consists of (PKR)."""
     f = run.facts
     if f["aims"][:1] == ["least money"]:  # without a budget
         budget = [_amount("Subsidy needed", f["subsidy_pkr"])]
@@ -166,7 +166,7 @@ def money(run: RunRecord) -> dict[str, Any]:
 
 
 def _additional(m: dict[str, Any]) -> list[Shown]:
-    """Return the effect of public money, if the run computed it."""
+    """Return figures on the effect of public money; empty if the run did not compute it."""
     if not m.get("new_stations"):
         return []
     none, of, npv = m["stations_without_need"], m["new_stations"], m["npv_without_subsidy_pkr"]
@@ -200,7 +200,10 @@ def years(run: RunRecord) -> list[dict[Any, Any]]:
 
 
 def robustness(run: RunRecord) -> dict[str, Any] | None:
-    """Return the simulated day, the plan under other demand, and the demand's range, if known."""
+    """Return the simulated day, the plan under other demand, and the range of demand.
+
+    The result is None if the run lacks any of them.
+    """
     parts = {key: run.facts.get(key) for key in ("day", "what_if", "demand_range")}
     if not all(parts.values()):
         return None
@@ -237,7 +240,7 @@ def _told(configuration: Any, chargers: Any) -> str:
 
 
 def in_words(chargers: str) -> str:
-    """Return a list of chargers with their usual names, such as ``dc_60``, in readable form.
+    """Return a list of chargers in which usual names, such as ``dc_60``, are made readable.
 
     >>> in_words("64 x lev_3 + 2 x dc_60"), in_words("1 x lev_12 + 1 x plug")
     ('64 x socket + 2 x DC 60 kW', '1 x point 12 kW + 1 x plug')
@@ -270,7 +273,7 @@ def _charger(name: str) -> tuple[str, str]:
 
 
 def stations(run: RunRecord) -> list[dict[str, Any]]:
-    """Return the cards of new, then of existing stations, both sorted by falling energy served."""
+    """Return a card for each station: new before existing, and then by energy served."""
     offers = run.offers.set_index("offer_id")
     why, lost = run.facts.get("alternatives", {}), run.facts.get("lost_without", {})
     keys = ["existing", "served_kwh_day", "site_id"]
@@ -285,10 +288,10 @@ def stations(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def _alike(cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the cards, with stations of equal figures grouped under the first of them.
+    """Return the cards, with stations whose figures are equal grouped under the first of them.
 
-    In a group, ``alike`` of the first card lists the ids of the others, and ``told`` of each other
-    card is the id of the first.
+    In a group, ``alike`` of the first card lists the ids of the other stations, and ``told`` of
+    each other card is the id of the first station.
     """
     first: dict[tuple[Any, ...], dict[str, Any]] = {}
     for card in cards:
@@ -343,7 +346,7 @@ def _station(
 
 
 def _day_use(served_kwh: float, power_kw: float) -> str:
-    """Return the energy sold as a share of 24 hours at full power; blank if unknown.
+    """Return energy sold as a share of what 24 hours at full power deliver; blank if unknown.
 
     >>> _day_use(57.3, 39.6)
     '6.0 %'
@@ -354,7 +357,7 @@ def _day_use(served_kwh: float, power_kw: float) -> str:
 
 
 def _weak(row: dict[str, Any], lost: dict[str, Any]) -> str:
-    """Return why a new station is weak; an empty string if it is not."""
+    """Return the reason why a new station is weak; an empty string if it is not weak."""
     served, use = row["served_kwh_day"], row["use_share"]
     if row["existing"]:
         return ""
@@ -369,7 +372,7 @@ def _weak(row: dict[str, Any], lost: dict[str, Any]) -> str:
 
 
 def _grid(offer: pd.Series) -> list[tuple[str, str]]:
-    """Return the grid works of an offer, leaving out unstated items and distances."""
+    """Return the grid works of an offer; items and distances that are not stated are left out."""
     lines = []
     if not missing(offer["grid_item"]):
         lines.append(("Connection", grid_item(str(offer["grid_item"]))))
@@ -396,7 +399,7 @@ def grid_item(name: str) -> str:
 
 
 def budget_bars(run: RunRecord) -> list[dict[str, Any]]:
-    """Return one bar for the budget or for each year, and one per envelope (see `_bar`)."""
+    """Return one bar for the budget or for each year's money, and one per envelope (`_bar`)."""
     f = run.facts
     bars = []
     if run.years is not None:
@@ -412,7 +415,7 @@ def budget_bars(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def other_limits(run: RunRecord) -> list[dict[str, Any]]:
-    """Return a bar for each limit that is not an envelope; of the feeders, only the fullest."""
+    """Return a bar for each limit that is not an envelope, but only for the fullest feeders."""
     rows = [row for row in run.facts.get("limits", []) if row["kind"] != "envelope"]
     bars = [
         _bar(r["limit"], r["used"], r["at_least"], r["unit"], "at least")

@@ -1,4 +1,4 @@
-"""The budget curve of a run: energy served by budget, with bound, knee and fairness."""
+"""The budget curve of a run, which shows the energy that a plan serves with each budget."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ _FAIRNESS = {
 class Frontier:
     """A stored budget curve."""
 
-    rows: pd.DataFrame  # one row per budget, from the lowest
-    # Sections of the configuration that differ from the run's, apart from the budget.
+    rows: pd.DataFrame  # one row per budget, the lowest first
+    # Sections of the configuration that differ from those of the run, apart from the budget.
     differs: tuple[str, ...]
 
 
 def read_frontier(folder: Path, run: RunRecord) -> Frontier:
     """Return the budget curve in a folder that `siting frontier` wrote.
 
-    Raises `InputError` if the folder's curve is missing, incomplete, edited or of another study.
+    Raises `InputError` if the curve is missing, incomplete or edited, or is from another study.
     """
     for name in ("frontier.csv", "frontier.json", "config.yaml"):
         if not (folder / name).is_file():
@@ -97,7 +97,7 @@ def _settings(path: Path) -> dict[str, Any]:
 
 
 def _differs(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, ...]:
-    """Return the differing sections of two configurations, but not budget, solver or output."""
+    """Return the sections in which two configurations differ, except budget, solver and output."""
 
     def bare(section: Any) -> Any:
         if not isinstance(section, dict):
@@ -109,7 +109,7 @@ def _differs(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, ...]:
 
 
 def curve(frontier: Frontier | None, run: RunRecord) -> dict[str, Any] | None:
-    """Return the charts and the table of a budget curve; None without a curve."""
+    """Return the charts and the table of a budget curve; None if there is no curve."""
     if frontier is None:
         return None
     rows = frontier.rows

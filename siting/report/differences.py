@@ -13,7 +13,7 @@ from siting.report.page import _asset, _environment, _policy
 from siting.report.shapes import SCALE
 from siting.texts import json_in_page
 
-# Labels of figures. Other labels are derived from the key.
+# Labels of some figures. The labels of all others are derived from their names.
 _NAMES = {
     "budget_pkr": "Budget, PKR m",
     "subsidy_pkr": "Subsidy, PKR m",
@@ -26,7 +26,7 @@ _NAMES = {
     "gap": "Proven gap",
     "bound_kwh_day": "Upper bound on energy served, kWh/day",
 }
-# Labels of the money at risk in a fleet scenario, by the beginning of the figure's name.
+# Labels of figures on money at risk in a fleet scenario, by the beginning of the figure's name.
 _AT_RISK = {
     "below_npv_0_": "New stations with a negative NPV, scenario",
     "at_risk_": "Public money of these stations, PKR m, scenario",
@@ -70,7 +70,7 @@ def figure_text(figure: str, value: Any) -> str:
 
 
 def setting_text(value: Any) -> str:
-    """Return a setting as text; a dash if a run lacks it."""
+    """Return a setting as text; a dash if the run does not have the setting."""
     if missing(value):
         return "–"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
@@ -96,7 +96,7 @@ def settings_in_words(comparison: Any) -> list[tuple[str, list[str]]]:
 def render_differences(comparison: Any) -> str:
     """Return a `siting.review.compare.Comparison` as the HTML of a page that works offline.
 
-    Raises `MissingExtraError` without the packages of the extra ``report``.
+    Raises `MissingExtraError` if the packages of the extra ``report`` are not installed.
     """
     leaflet, script, runs = embedded_leaflet(), _asset("differences.js"), comparison.runs
     sites = [_site(row, len(runs)) for row in comparison.sites.to_dict("records")]

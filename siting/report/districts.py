@@ -29,9 +29,9 @@ def districts(run: RunRecord) -> dict[str, Any]:
 
     Keys: ``what`` is the kind of parts, in words. ``rows`` have ``name``, ``near``, ``people``,
     ``wanted``, ``served`` and ``unserved`` (kWh/day), ``share``, the numbers of ``new`` and ``old``
-    stations, ``subsidy``, and ``little`` (the part has little demand or no people). Rows are sorted
-    by share served, the worst first and ``little`` rows last. ``shapes`` are the parts' polygons of
-    rings. The key ``little`` counts the ``little`` rows.
+    stations, ``subsidy``, and ``little`` (true if the part has little demand or no people). Rows
+    are sorted by share served, the worst first and ``little`` rows last. ``shapes`` has the
+    polygons of each part. The key ``little`` is the number of ``little`` rows.
     """
     layer = run.demand[run.demand["demand_kwh_day"] > 0].reset_index(drop=True)
     if layer.empty:
@@ -42,7 +42,7 @@ def districts(run: RunRecord) -> dict[str, Any]:
     stations = _stations(run, metres, names)
     total = float(layer["demand_kwh_day"].sum())
     near = _near(run, layer, metres) if "squares" in what else {}
-    # If the population is known, a part without people is no district.
+    # If the population is known, a part in which nobody lives is listed last.
     peopled = bool(layer["people"].sum())
     rows: list[dict[str, Any]] = []
     for name, part in layer.groupby("part", sort=True):
@@ -115,7 +115,7 @@ def _stations(run: RunRecord, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd
 
 
 def _near(run: RunRecord, layer: pd.DataFrame, metres: gpd.GeoDataFrame) -> dict[str, str]:
-    """Return the named place nearest to the centre of demand of each part."""
+    """Return, for each part, the named place in it that is nearest to its centre of demand."""
     places = run.places
     if places.empty:
         return {}

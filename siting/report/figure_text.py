@@ -1,4 +1,4 @@
-"""Labels, units and notes for the report's figures."""
+"""Write the report's figures, labels and confidence marks as text."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def text_or(value: Any, otherwise: str = "") -> str:
 
 
 def number(value: Any, decimals: int = 0) -> str:
-    """Return a number with thousands separators, or a dash.
+    """Return a number with thousands separators, or a dash if it is missing.
 
     >>> number(13769.96), number(2.394, 1), number(None)
     ('13,770', '2.4', '–')

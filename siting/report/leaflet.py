@@ -1,4 +1,4 @@
-"""Leaflet, taken from its installed package for embedding in a page."""
+"""Leaflet, read from its installed package so that a page can embed it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def embedded_leaflet() -> Leaflet:
     found = (hashlib.sha256(files[0]).hexdigest(), hashlib.sha256(files[1]).hexdigest())
     if KNOWN.get(version, found) != found:
         raise MissingExtraError(_changed(version))
-    # The package's files mix two kinds of line ending; a page needs one.
+    # The files of the package mix two kinds of line ending, but a page needs a single kind.
     script, style = (content.decode("utf-8").replace("\r\n", "\n") for content in files)
 
     def inline(match: re.Match[str]) -> str:

@@ -1,7 +1,7 @@
 """The data of the map, as arrays small enough for a page.
 
-Coordinates are integers in 1e-5 degrees (about a metre). A line is a flat list: longitude and
-latitude of the first point, then the step to each next point. Energy is in kWh/day.
+Coordinates are whole multiples of 1e-5 degrees (about a metre). A line is a flat list: longitude
+and latitude of the first point, then the step to each next point. Energy is in kWh/day.
 """
 
 from __future__ import annotations
@@ -31,13 +31,15 @@ from siting.report.shapes import (
 from siting.roads import PLACE_KINDS
 from siting.roads.strokes import strokes
 
-# Above this number of characters, roads are simplified further; then short minor roads are omitted.
+# Roads that take more characters than this are simplified further, and then short minor roads are
+# left out.
 MOST_ROAD_CHARS = 1_800_000
 _TOLERANCES_M = (2.0, 5.0, 10.0)  # in units of the map's coordinates, about a metre each
 _MAIN = ("motorway", "trunk", "primary")
 _MIDDLE = ("secondary", "tertiary")
 _BINS = 5
-# Labels of roads: spacing (m), minimum length by rank (m), and maximum number on small streets.
+# Labels of roads: distance between labels (m), minimum length of a labelled road by rank (m), and
+# maximum number of labelled small streets.
 NAME_EVERY_M = 2500.0
 LEAST_NAMED_M = (250.0, 250.0, 150.0)
 MOST_SMALL_NAMES = 800
@@ -100,10 +102,11 @@ def live_map_data(run: RunRecord, free: gpd.GeoDataFrame) -> dict[str, Any]:
 def standing(
     sites: gpd.GeoDataFrame, demand: pd.DataFrame, service: pd.DataFrame, run: RunRecord
 ) -> dict[str, Any]:
-    """Return another plan's stations and service for the map of `live_map_data`.
+    """Return the stations of another plan and whom they serve, for the map of `live_map_data`.
 
-    The tables are like those of a run folder, with sites in lon/lat and all cells of `run` with
-    demand. Keys: ``sites`` as in `map_data`, and ``wanted`` and ``served`` by cell and class.
+    The tables are like those of a run folder. `sites` is in lon/lat, and `demand` has every cell of
+    `run` that has demand. The result has the keys ``sites`` (as in `map_data`), and ``wanted`` and
+    ``served`` (energy by cell and class).
     """
     cells = run.demand.loc[run.demand["demand_kwh_day"] > 0, "cell_id"].astype(str).tolist()
     rows = demand.set_index(demand["cell_id"].astype(str)).loc[cells]
@@ -152,12 +155,12 @@ def _years(run: RunRecord, index: dict[str, int]) -> list[dict[str, Any]]:
 
 
 def road_lines(roads: gpd.GeoDataFrame) -> tuple[list[list[list[int]]], bool]:
-    """Return each rank's roads, joined, in the map's coordinates, and whether any were left out."""
+    """Return the roads of each rank as joined lines on the map, and whether any were left out."""
     lines, rank = _strokes(roads, _ranks(roads), 1 / SCALE)
     for tolerance_m in _TOLERANCES_M:
         simple = shapely.simplify(lines, tolerance_m)
         drawn = [flat_lines(simple[rank == r]) for r in range(3)]
-        # Characters of each line in the page.
+        # Number of characters that each line takes in the page.
         chars = [[len(json.dumps(x, separators=(",", ":"))) + 1 for x in of] for of in drawn]
         if sum(map(sum, chars)) <= MOST_ROAD_CHARS:
             return drawn, False
@@ -186,7 +189,7 @@ def _ranks(roads: gpd.GeoDataFrame) -> np.ndarray:
 def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
     """Return the labels of roads: text, x, y, angle (degrees) and rank of the road.
 
-    Labels are about `NAME_EVERY_M` apart. Only the longest small streets have one.
+    Labels are about `NAME_EVERY_M` apart. Of the small streets, only the longest are labelled.
     """
     roads = roads.assign(name=texts_of(roads, "name"))
     roads = roads[roads["name"] != ""]
@@ -270,7 +273,7 @@ def _short_rows(table: pd.DataFrame, decimals: int = 2) -> list[list[float]]:
 
 
 def _breaks(cells: list[dict[str, Any]], classes: int, *, polygons: bool) -> list[list[float]]:
-    """Return the limits between shades: for all classes together, then for each class."""
+    """Return the limits between the shades of cells: for all classes together, then by class."""
     if not cells:
         return [[] for _ in range(classes + 1)]
     wanted = np.array([cell["wanted"] for cell in cells], dtype=float)

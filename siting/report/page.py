@@ -29,13 +29,13 @@ from siting.texts import json_in_page, visible
 TILES = "https://tile.openstreetmap.org"
 # Above this number of stations, their cards (3 kB each) are compressed.
 MOST_PLAIN_CARDS = 300
-# The place between a number and its percent sign or unit.
+# The space between a number and its percent sign or unit, or the place where one is missing.
 _UNIT = re.compile(
     r"(?<=\d) ?(?=%[\s.,;:)/]|%$)|(?<=PKR) (?=[\d−-])|(?<=\d) (?=(?:m|km|kW|kWh/day|min)\b)"
 )
 _PACKED = "The cards of the stations need this page's script; sites.csv has their figures."
 
-# Parts of the page that need only the run; templates use them by name.
+# Functions that need only the run to make a part of the page; templates use their names.
 SECTIONS: tuple[Callable[[RunRecord], Any], ...] = (
     *(content.headline, content.later_aims, content.aims, content.money, content.builds),
     *(content.chargers_in_words, content.years, content.robustness, content.stations),
@@ -130,9 +130,9 @@ def _environment() -> Environment:
 
 
 def _seen(value: Any) -> Any:
-    r"""Return a value for a template, with control characters visible and markup unchanged.
+    r"""Return a value for a template, with control characters made visible, markup unchanged.
 
-    A number stays on one line with its unit, and a percent sign stands apart, as in ISO 80000.
+    A number stays on one line with its unit. A space precedes a percent sign, as in ISO 80000.
 
     >>> _seen("gap 2.73%, PKR 60.00 m")
     'gap 2.73\xa0%, PKR\xa060.00\xa0m'

@@ -1,4 +1,4 @@
-"""The record of a run for its report and comparisons: its facts and layers."""
+"""The facts and layers of a run that its report and comparisons with other runs need."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ NAMED = ("name", "name_ur", "kind", "geometry")
 class YearTables:
     """The tables of a multi-year plan."""
 
-    years: pd.DataFrame  # one row per year, in order: wanted, served, built and spent (years.csv)
+    years: pd.DataFrame  # one row per year, in order: demand, stations and money (years.csv)
     built: pd.DataFrame  # stations of each year (built.csv)
-    # Demand and service of each cell by year and class (year_cells.csv).
+    # Demand and energy served of each cell, by year and class (year_cells.csv).
     cells: pd.DataFrame
 
     @property
@@ -49,7 +49,7 @@ class RunRecord:
     places: gpd.GeoDataFrame  # named points for describing locations; may be empty
     parts: gpd.GeoDataFrame  # parts of the city, `name`, `kind` and points; may be empty
     minutes: gpd.GeoDataFrame  # bands of minutes to the nearest station; may be empty
-    # Stations and service of each year; None for a plan without years.
+    # Stations and energy served in each year; None for a plan without years.
     years: YearTables | None = None
 
     @classmethod
@@ -98,7 +98,7 @@ class RunRecord:
 
 
 def _named_points(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the points of a layer that have a name of their own."""
+    """Return the points of a layer that have a name of their own, not one such as "near a park"."""
     told = places["name"].fillna("").astype(str)
     named = told.str.strip() != ""
     if "whereabouts" in places.columns:  # not a name derived from another place
@@ -124,7 +124,7 @@ _KINDS = {"texts": str, "numbers": float, "wholes": int, "blanks": float | None,
 def _form(name: str, base: type[_Form] = _Form, **keys: Any) -> Any:
     """Return a model of a mapping; a key declared with a (type, default) pair may be missing.
 
-    Each of `keys` is a kind (`_KINDS`) with a string of key names, or a single key with its type.
+    Each keyword is either a kind (`_KINDS`) with a string of key names, or one key with its type.
     """
     named = {kind: keys.pop(kind, "").split() for kind in _KINDS}
     fields: dict[str, Any] = {key: (_KINDS[kind], ...) for kind in named for key in named[kind]}

@@ -46,7 +46,7 @@ def utm_of(layer: gpd.GeoDataFrame) -> int:
 
 
 def polygons_of(shape: Any) -> list[list[list[int]]]:
-    """Return a shape's polygons, each as a list of outer ring and holes; empty for a point."""
+    """Return the polygons of a shape, each as its outer ring and holes; empty for a point."""
     return polygons_of_all([shape])[0]
 
 
@@ -77,7 +77,8 @@ def service_areas(run: RunRecord) -> list[list[dict[str, Any]]]:
     """Return lists of service areas: one list per year, or one list if the plan has no years.
 
     Each area has ``site`` (position in the layer of sites), ``shape`` (polygons of rings) and
-    ``tint`` (differs from those of adjacent areas). The lists are empty if the cells are points.
+    ``tint`` (a number that differs between adjacent areas). The lists are empty if the cells are
+    points.
     """
     cells = run.demand[run.demand.geom_type.isin(["Polygon", "MultiPolygon"]).to_numpy()]
     shapes = dict(zip(cells["cell_id"].astype(str), cells.geometry, strict=True))
@@ -90,7 +91,7 @@ def service_areas(run: RunRecord) -> list[list[dict[str, Any]]]:
 
 
 def main_sites(service: pd.DataFrame) -> dict[str, str]:
-    """Return the station that gives each cell the most energy; in a tie, the first by id.
+    """Return the station that serves the most energy of each cell; in a tie, the first by id.
 
     >>> main_sites(pd.DataFrame({"cell_id": ["a", "a", "a"], "site_id": ["s2", "s1", "s2"],
     ...     "served_kwh_day": [1.0, 1.5, 1.0]}))
@@ -135,7 +136,7 @@ def _tints(areas: list[Any]) -> list[int]:
 
 
 def dissolved(shapes: list[Any]) -> Any:
-    """Return the union of shapes, with corners on the grid of the page (about a metre)."""
+    """Return the union of shapes, with corners rounded to the grid of the page (about a metre)."""
     # On the grid, shared corners of cells are equal and leave no slivers.
     on_grid = shapely.set_precision(np.array(shapes), 1 / SCALE, mode="pointwise")
     whole = shapely.union_all(shapely.make_valid(on_grid))

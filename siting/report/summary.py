@@ -1,4 +1,4 @@
-"""The plan in a few sentences, for readers in a hurry."""
+"""Summarise a plan in a few sentences, for readers in a hurry."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Part = tuple[str, bool]
 
 
 def summary(run: RunRecord, districts: dict[str, Any]) -> list[list[Part]]:
-    """Return sentences as lists of parts: a string, and whether it is a name (in any script)."""
-    # The first screen answers how much, with what, how well and for how much money.
+    """Return sentences, each as a list of pairs: a string, and whether the string is a name."""
+    # The first sentences say what the plan serves, for how much money, and how good it is.
     first = (_served(run), _ports(run), proven(run.facts))
     told = (*first, _on_the_day(run), _additional(run), _at_risk(run), _vehicles(run))
     lines: list[list[Part]] = [[(text, False)] for text in told if text]
@@ -52,15 +52,15 @@ def _served(run: RunRecord) -> str:
 
 
 def _ports(run: RunRecord) -> str:
-    """Return the ports of the new stations, by charger group."""
+    """Return a sentence on the number of ports at new stations, by charger group."""
     ports = (run.facts.get("places") or {}).get("new_ports")
     return f"Ports of the new stations: {ports_in_words(ports)}." if ports else ""
 
 
 def _national(run: RunRecord) -> str:
-    """Return a comparison of the plan's number of stations with that of the national policy."""
+    """Return sentences that compare the plan with the number of stations in national policy."""
     known = run.facts.get("demand", {}).get("national")
-    if not known:  # a run of an earlier version
+    if not known:  # runs of earlier versions lack these figures
         return ""
     text = (
         f"The policy calls for {number(known['stations'])} public stations in the whole country by "
@@ -68,10 +68,10 @@ def _national(run: RunRecord) -> str:
         f"{number(known['by_people'], 0 if known['by_people'] >= 10 else 1)}. "
     )
     used = run.facts.get("places")
-    if not used:  # a run of an earlier version
+    if not used:  # runs of earlier versions do not count places
         stand = run.facts["new_stations"] + run.facts["existing_stations"]
         return text + f"The plan has {number(stand)}."
-    # In the policy, sockets alone are not a station.
+    # The policy does not count a place with only sockets as a station.
     return text + (
         f"The plan has fast chargers at {number(used['dc_places'])} of its "
         f"{number(used['places'])} places "
@@ -91,7 +91,7 @@ def _additional(run: RunRecord) -> str:
 
 
 def _at_risk(run: RunRecord) -> str:
-    """Return the public money in stations that would fail if sales of vehicles were slow."""
+    """Return a sentence on stations whose NPV is negative if electric vehicles sell slowly."""
     for row in run.facts.get("what_if") or []:
         money = row.get("money") or {}
         if not money.get("stations") or row["key"] != "scenario slow":
@@ -109,7 +109,7 @@ def _at_risk(run: RunRecord) -> str:
 
 
 def _on_the_day(run: RunRecord) -> str:
-    """Return the share of drivers served on the simulated day, and the plan's share of energy."""
+    """Return sentences on the share of drivers that are served on the simulated day."""
     day = run.facts.get("day") or {}
     share, planned = (day.get("free") or {}).get("served_share"), run.facts["served_share"]
     if day.get("why_not", "none") or share is None:
@@ -140,7 +140,7 @@ def _vehicles(run: RunRecord) -> str:
 
 
 def proven(facts: dict[str, Any]) -> str:
-    """Return the proof of a plan in one sentence.
+    """Return what is proven about a plan, in one sentence.
 
     >>> proven({"gap": 0.0, "bound_kwh_day": 12.0, "status": "optimal"})
     'It is proven that no plan for this money serves more.'

@@ -1,7 +1,8 @@
 """The report in Urdu: each English string of the finished page is looked up in a glossary.
 
 In the English column of ``urdu.csv``, ``#`` stands for a number and ``*`` for any string, which is
-looked up too. In the Urdu column, ``{1}`` stands for the first of them, ``{2}`` for the second.
+itself looked up. In the Urdu column, ``{1}`` is replaced by the first number or string, ``{2}`` by
+the second, and so on.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _NUMBER = re.compile(NUMBER)
 _PIECE = re.compile(
     r"(?s)(?P<left><(?P<name>script|style|code|bdi|noscript)\b.*?</(?P=name)>)|(?P<tag><[^>]*>)|[^<]+"
 )
-# Attributes that are shown or read aloud.
+# HTML attributes that browsers show or read aloud.
 _ATTRIBUTE = re.compile(r'\b(aria-label|placeholder|alt|data-told)="([^"]*)"')
 _LETTER = re.compile(r"[A-Za-z]")
 NOTE = (
@@ -77,7 +78,7 @@ def _filled(urdu: str, values: list[str]) -> str:
 
 
 def _apart(text: str) -> str:
-    """Return a string isolated from the writing direction around it."""
+    """Return a string in marks that isolate it from the writing direction of the text around it."""
     return text if _NUMBER.fullmatch(text) and text[:1] not in "-−" else f"\u2068{text}\u2069"
 
 
