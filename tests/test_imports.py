@@ -12,6 +12,7 @@ from conftest import ROOT
 
 ROOMS = [
     "texts",
+    "shown",
     "pages",
     "errors",
     "tables",

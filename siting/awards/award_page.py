@@ -13,7 +13,7 @@ import pandas as pd
 
 from siting.export.sheet import MapSheet, points_of, sheet, table_of
 from siting.plan import Plan
-from siting.review.shown import Block, Shown, block_of
+from siting.shown import Block, Shown, block_of
 from siting.texts import html_text
 
 # Reasons why a bid lost: its ask was too high, or its critical ask was not computed in time.

@@ -9,6 +9,7 @@ import geopandas as gpd
 import pandas as pd
 
 from siting.export.sheet import MapSheet, points_of, sheet, table_of
+from siting.shown import Block, Shown, block_of
 from siting.texts import counted, html_text
 
 # Table headings by column, with the format of numbers (m: millions).
@@ -31,8 +32,8 @@ _OF_LOT = {name: head for name, head in AREAS.items() if name not in ("lot", "ce
 _ALL = {name: head for name, head in LOTS.items() if name != "least_chargers"}
 
 
-@dataclass(frozen=True, eq=False)
-class Lots:
+@dataclass(frozen=True, eq=False, repr=False)
+class Lots(Shown):
     """A plan divided into lots.
 
     Parameters
@@ -56,6 +57,16 @@ class Lots:
     areas: gpd.GeoDataFrame
     facts: dict[str, Any]
     notes: tuple[str, ...]
+
+    def _title(self) -> tuple[str, str]:
+        return f"{self.title}: {counted(self.facts['lots'], 'lot')}", self.note
+
+    def _blocks(self) -> list[Block]:
+        heads = {
+            "lot": "lot", "about": "about", "stations": "stations", "energy_kwh_day": "kWh/day",
+            "least_power_kw": "kW", "ceiling_pkr": "subsidy ceiling, PKR",
+        }  # fmt: skip
+        return [block_of(self.lots, heads, "lots"), Block((), [(one,) for one in self.notes])]
 
 
 def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:

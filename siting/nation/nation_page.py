@@ -9,7 +9,7 @@ from pathlib import Path
 
 from siting.export.credit import credit_line
 from siting.nation.division_bound import price_columns
-from siting.nation.nation_plan import NationPlan
+from siting.nation.nation_plan import WORDS, NationPlan
 from siting.nation.read_folder import CITIES
 from siting.pages import figure, page, table
 from siting.texts import html_text
@@ -19,70 +19,11 @@ WEST, EAST, SOUTH, NORTH = 60.4, 77.4, 23.2, 37.4
 SCALE = 44.0  # pixels per degree of latitude
 LINE = 14.0  # smallest distance between two labels (pixels)
 SQUEEZE = math.cos(math.radians(30.3))
-WORDS = {
-    "best": "this plan",
-    "population": "by population",
-    "demand": "by energy wanted",
-    "vehicles": "by electric vehicles expected",
-    "equal": "the same for all",
-}
 _STYLE = """
 th { white-space: normal !important; } table { font-size: .85rem !important; }
 svg { max-width: 640px; } .land { fill: #f1efe8; stroke: #b9b4a5; }
 .city { fill: #0b6e4f; fill-opacity: .8; stroke: #fff; } .lost { fill: #c8553d; }
 """
-
-
-def headline(plan: NationPlan) -> list[tuple[str, str]]:
-    """Return the headline figures for the page and the terminal, as (label, value) pairs."""
-    granted = math.fsum(plan.cities["granted_pkr"])
-    wanted = math.fsum(plan.cities["demand_kwh_day"].dropna())
-    others = plan.splits[(plan.splits["split"] != "best") & plan.splits["complete"]]
-    mean = ", the mean over the years, weighted as in a city's plan"
-    lines = [
-        ("Energy served", f"{plan.served_kwh_day:,.0f} of {wanted:,.0f} kWh/day "
-                          f"({plan.served_kwh_day / max(wanted, 1e-9):.1%})"
-                          + (mean if plan.years else "")),
-        ("Proven limit", f"no division of this money serves more than {plan.bound_kwh_day:,.0f} "
-                         f"kWh/day, gap {plan.gap:.2%}"),
-        ("Granted", f"PKR {granted / 1e6:,.1f} m of {plan.config.money_pkr / 1e6:,.1f} m"),
-        ("New stations", f"{int(plan.cities['new_stations'].sum()):,}"),
-    ]  # fmt: skip
-    lines += [(f"In {year}", _of_year(plan, year)) for year in plan.years]
-    if len(others):
-        words = "; ".join(
-            f"{WORDS[r['split']]} {-r['less_kwh_day']:+,.0f} kWh/day ({-r['less_share']:+.1%})"
-            for r in others.to_dict("records")
-        )
-        lines.append(("Divided otherwise", words))
-    cost = plan.floors_cost_kwh_day
-    if cost is not None:
-        money = plan.in_pkr(cost)
-        worth = "" if money is None else f", worth PKR {money / 1e6:,.1f} m at the budget's price"
-        lines.append(("Floors cost", f"{cost:,.0f} kWh/day, in the plans found{worth}"))
-    lost = plan.cities[plan.cities["status"] == "failed"]
-    if len(lost):
-        what = "nothing is planned there; the limit counts all energy in reach there as served"
-        lines.append(("Failed", f"{', '.join(lost['city'])}: {what}"))
-    if plan.unknown:
-        what = "demand unknown; the limit covers only the other cities"
-        lines.append(("Limit without", f"{', '.join(plan.unknown)}: {what}"))
-    return lines
-
-
-def _of_year(plan: NationPlan, year: int) -> str:
-    """Describe the money, stations and energy of all cities in a year."""
-    assert plan.config.years is not None
-    of = plan.cities
-    served = math.fsum(of[f"served_{year}_kwh_day"])
-    wanted = math.fsum(of[f"wanted_{year}_kwh_day"].dropna())
-    new = int(of[f"new_stations_{year}"].sum())
-    return (
-        f"PKR {math.fsum(of[f'granted_{year}_pkr']) / 1e6:,.1f} m granted of "
-        f"{plan.config.years.budgets_pkr[year] / 1e6:,.1f} m, "
-        f"{new:,} new station{'s' * (new != 1)} up to then, {served:,.0f} of "
-        f"{wanted:,.0f} kWh/day ({served / max(wanted, 1e-9):.1%})"
-    )
 
 
 def credit_of(plan: NationPlan, runs: Path) -> str:
@@ -98,7 +39,7 @@ def write_page(plan: NationPlan, out: Path, runs: Path) -> None:
     note = html_text(plan.config.note)
     lines = "".join(
         f"<tr><th>{html_text(a)}</th><td style='white-space:normal'>{html_text(b)}</td></tr>"
-        for a, b in headline(plan)
+        for a, b in plan.headline()
     )
     each = ", by year" if plan.years else ""
     caveat = f'<p class="note">{note}</p>' if note else ""

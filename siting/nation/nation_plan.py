@@ -14,15 +14,24 @@ from siting.nation.city import Row, same
 from siting.nation.division_bound import MILLION, Pot
 from siting.nation.rounds import BUDGET, SPLITS, Rounds
 from siting.program.instance import Floats
+from siting.shown import Block, Shown, block_of
 from siting.study.program_zones import gini
 from siting.tables import mean_drive_min
 
 # Budgets on the frontier, as shares of the nation's budget.
 PARTS = (0.25, 0.5, 0.75, 1.0)
+# The plan and the other divisions of the budget, in words.
+WORDS = {
+    "best": "this plan",
+    "population": "by population",
+    "demand": "by energy wanted",
+    "vehicles": "by electric vehicles expected",
+    "equal": "the same for all",
+}
 
 
-@dataclass(frozen=True, eq=False)
-class NationPlan:
+@dataclass(frozen=True, eq=False, repr=False)
+class NationPlan(Shown):
     """The division of the budget, the energy it serves, and a bound on any division.
 
     Parameters
@@ -104,6 +113,68 @@ class NationPlan:
     def gap(self) -> float:
         """The bound minus the energy served, as a share of the energy served."""
         return (self.bound_kwh_day - self.served_kwh_day) / max(self.served_kwh_day, 1e-12)
+
+    def headline(self) -> list[tuple[str, str]]:
+        """Return the headline figures for the page and the terminal, as (label, value) pairs."""
+        granted = math.fsum(self.cities["granted_pkr"])
+        wanted = math.fsum(self.cities["demand_kwh_day"].dropna())
+        others = self.splits[(self.splits["split"] != "best") & self.splits["complete"]]
+        mean = ", the mean over the years, weighted as in a city's plan"
+        lines = [
+            ("Energy served", f"{self.served_kwh_day:,.0f} of {wanted:,.0f} kWh/day "
+                              f"({self.served_kwh_day / max(wanted, 1e-9):.1%})"
+                              + (mean if self.years else "")),
+            ("Proven limit", "no division of this money serves more than "
+                             f"{self.bound_kwh_day:,.0f} kWh/day, gap {self.gap:.2%}"),
+            ("Granted", f"PKR {granted / 1e6:,.1f} m of {self.config.money_pkr / 1e6:,.1f} m"),
+            ("New stations", f"{int(self.cities['new_stations'].sum()):,}"),
+        ]  # fmt: skip
+        lines += [(f"In {year}", self._of_year(year)) for year in self.years]
+        if len(others):
+            words = "; ".join(
+                f"{WORDS[r['split']]} {-r['less_kwh_day']:+,.0f} kWh/day ({-r['less_share']:+.1%})"
+                for r in others.to_dict("records")
+            )
+            lines.append(("Divided otherwise", words))
+        cost = self.floors_cost_kwh_day
+        if cost is not None:
+            money = self.in_pkr(cost)
+            words = f"{cost:,.0f} kWh/day, in the plans found"
+            if money is not None:
+                words += f", worth PKR {money / 1e6:,.1f} m at the budget's price"
+            lines.append(("Floors cost", words))
+        lost = self.cities[self.cities["status"] == "failed"]
+        if len(lost):
+            what = "nothing is planned there; the limit counts all energy in reach there as served"
+            lines.append(("Failed", f"{', '.join(lost['city'])}: {what}"))
+        if self.unknown:
+            what = "demand unknown; the limit covers only the other cities"
+            lines.append(("Limit without", f"{', '.join(self.unknown)}: {what}"))
+        return lines
+
+    def _of_year(self, year: int) -> str:
+        """Describe the money, stations and energy of all cities in a year."""
+        assert self.config.years is not None
+        of = self.cities
+        served = math.fsum(of[f"served_{year}_kwh_day"])
+        wanted = math.fsum(of[f"wanted_{year}_kwh_day"].dropna())
+        new = int(of[f"new_stations_{year}"].sum())
+        return (
+            f"PKR {math.fsum(of[f'granted_{year}_pkr']) / 1e6:,.1f} m granted of "
+            f"{self.config.years.budgets_pkr[year] / 1e6:,.1f} m, "
+            f"{new:,} new station{'s' * (new != 1)} up to then, {served:,.0f} of "
+            f"{wanted:,.0f} kWh/day ({served / max(wanted, 1e-9):.1%})"
+        )
+
+    def _title(self) -> tuple[str, str]:
+        return self.config.title, self.config.note
+
+    def _blocks(self) -> list[Block]:
+        heads = {
+            "city": "city", "granted_pkr": "granted, PKR", "new_stations": "new stations",
+            "served_kwh_day": "served, kWh/day", "demand_kwh_day": "of",
+        }  # fmt: skip
+        return [Block((), self.headline()), block_of(self.cities, heads, "cities")]
 
 
 def plan_of(

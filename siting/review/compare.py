@@ -22,7 +22,7 @@ from siting.report import why_no_report
 from siting.report.differences import figures_in_words, render_differences, settings_in_words
 from siting.report.run_record import RunRecord
 from siting.review.added_places import match_places
-from siting.review.shown import Block, Shown
+from siting.shown import Block, Shown
 from siting.study.depends import leaves
 from siting.study.report_page import record_of
 from siting.study.stored_run import Source

@@ -27,7 +27,7 @@ from siting.program.limits import number, with_more_money
 from siting.program.program import Program
 from siting.review.outside_plan import Catalogue, over_limits, read_their_layer, their_plan
 from siting.review.score import score, score_table, scores_in_words
-from siting.review.shown import Block, Shown
+from siting.shown import Block, Shown
 from siting.study.facts import folder_for, head_of
 from siting.study.other_plans import Effort
 from siting.study.outcome_figures import bare_outcome

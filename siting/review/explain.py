@@ -24,7 +24,6 @@ from siting.engine.marginal import Marginal, lost_without
 from siting.errors import InfeasibleError, SolveError
 from siting.files import texts_of
 from siting.program.program import Program
-from siting.review.shown import Block, Shown, block_of
 from siting.review.solving import (
     DIFFER_BY,
     amount,
@@ -35,6 +34,7 @@ from siting.review.solving import (
     other_plans,
     with_budget,
 )
+from siting.shown import Block, Shown, block_of
 from siting.sites.chargers_text import told_as
 from siting.sites.sizes import step_text
 from siting.study.pipeline import Study

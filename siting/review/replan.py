@@ -29,8 +29,8 @@ from siting.files import read_layer
 from siting.plan import Plan
 from siting.review.added_places import located, study_of_sites, study_with_sites
 from siting.review.answers import OF_BIDS, STAYS, answered, changed_least
-from siting.review.shown import Block, Shown, block_of
 from siting.review.solving import in_years
+from siting.shown import Block, Shown, block_of
 from siting.study.pipeline import Study
 from siting.study.runs import write_run
 from siting.study.stages import Report

@@ -18,6 +18,7 @@ from siting.errors import Fault, InputError, SitingError
 from siting.files import read_csv
 from siting.manifest import read_manifest
 from siting.plan import Plan
+from siting.shown import Block, Shown
 from siting.study.facts import versions, with_facts
 from siting.study.pipeline import Study
 from siting.study.runs import write_run
@@ -42,9 +43,16 @@ class Compared:
         """Whether the part is the same in both runs."""
         return not self.differences
 
+    @property
+    def verdict(self) -> str:
+        """The result in a word: same, differs, or - if the first run did not store the part."""
+        if self.counted.startswith("not stored"):
+            return "-"
+        return "same" if self.same else "differ" if self.what.endswith("s") else "differs"
 
-@dataclass(frozen=True, eq=False)
-class Rerun:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Rerun(Shown):
     """A run and its repetition.
 
     Parameters
@@ -68,6 +76,15 @@ class Rerun:
     def same(self) -> bool:
         """Whether inputs, figures, objective and plan are the same."""
         return all(part.same for part in self.compared if part.decides)
+
+    def _title(self) -> tuple[str, str]:
+        word = "The same" if self.same else "Not the same"
+        return f"{word}: {self.folder} repeated", " ".join(self.notes)
+
+    def _blocks(self) -> list[Block]:
+        rows = [(one.what, one.verdict, one.counted) for one in self.compared]
+        differ = [(one.what, line) for one in self.compared for line in one.differences]
+        return [Block((), rows), *([Block((), differ, "compared")] if differ else [])]
 
     def plain(self) -> dict[str, Any]:
         """Return the result as plain JSON values."""

@@ -18,7 +18,7 @@ from siting.errors import InputError, require_kind
 from siting.export import charts
 from siting.interrupts import seen_through
 from siting.plan import Plan
-from siting.review.shown import Block, Shown, block_of
+from siting.shown import Block, Shown, block_of
 from siting.study.facts import head_of
 from siting.study.queues import Waiting, allotted, late_share, simulated
 from siting.study.stages import Report

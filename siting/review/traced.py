@@ -18,6 +18,7 @@ import pandas as pd
 from siting.config import load
 from siting.errors import Fault, did_you_mean, refuse
 from siting.manifest import FOLDER, read_manifest
+from siting.shown import Block, Shown
 from siting.study.stored_run import Folder
 from siting.study.to_limits import site_named
 
@@ -90,8 +91,8 @@ class Chain:
         return all(step.same is not False for step in self.steps)
 
 
-@dataclass(frozen=True, eq=False)
-class Trace:
+@dataclass(frozen=True, eq=False, repr=False)
+class Trace(Shown):
     """The chains behind a cell's or a station's figures.
 
     Parameters
@@ -123,6 +124,24 @@ class Trace:
     def same(self) -> bool:
         """Whether every stored value equals the result of its chain."""
         return all(chain.same for chain in self.chains)
+
+    @property
+    def title(self) -> str:
+        """The cell or station, and the year and scenario of its figures."""
+        name = f" ({self.name})" if self.name else ""
+        when = f"{self.year}" + (f", scenario {self.scenario}" if self.scenario else "")
+        return f"{self.kind} {self.id}{name}, {when}"
+
+    def _title(self) -> tuple[str, str]:
+        return self.title, " ".join(self.notes)
+
+    def _blocks(self) -> list[Block]:
+        return [
+            Block((chain.what, "", "unit", "how"), [
+                (step.what, f"{step.value:,.6g}", step.unit, step.words) for step in chain.steps
+            ], "chains")
+            for chain in self.chains
+        ]  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
         """Return the chains as plain mappings and lists, for JSON."""

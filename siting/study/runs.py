@@ -18,6 +18,7 @@ from siting.interrupts import seen_through
 from siting.manifest import REPORT
 from siting.plan import Plan
 from siting.report import why_no_report
+from siting.shown import Block, Shown
 from siting.study.depends import STAGES, upto
 from siting.study.facts import with_facts
 from siting.study.other_plans import Effort, best_by_scenario
@@ -28,6 +29,7 @@ from siting.study.report_page import page_of, record_of_plan, shown_beside
 from siting.study.stages import Report
 from siting.study.stored_run import seal_again, study_of, write_stages
 from siting.study.to_people import outline
+from siting.texts import counted
 from siting.writing import claimed_folder, require_free, write_plain_csv, write_text
 
 # Slow, planned and fast vehicle sales. The probabilities are assumed.
@@ -40,12 +42,22 @@ ROBUST = (
 NO_REPORT = "no report.html was written: "
 
 
-@dataclass
-class CheckReport:
+@dataclass(repr=False)
+class CheckReport(Shown):
     """The result of `check`: problems to correct, and notes on the inputs of a run."""
 
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def _title(self) -> tuple[str, str]:
+        return counted(len(self.faults), "problem") if self.faults else "No problems", ""
+
+    def _blocks(self) -> list[Block]:
+        faults = [(one.where, one.what, one.fix) for one in self.faults]
+        notes = [(one,) for one in self.notes]
+        return [
+            Block((), rows, name) for name, rows in (("faults", faults), ("notes", notes)) if rows
+        ]
 
 
 def run(

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 def print_nation(plan: NationPlan, folder: Path) -> None:
     """Print a national plan: headline figures, each city's money, and other ways to divide it."""
-    from siting.nation.nation_page import WORDS, headline
+    from siting.nation.nation_plan import WORDS
 
     console = Screen()
     console.warn_if_far(plan.gap)
     console.print(plan.config.title, style="bold")
     if plan.config.note:
         console.print(plan.config.note)
-    console.pairs(headline(plan))
+    console.pairs(plan.headline())
     columns = [
         Column("City", "city"),
         Column("PKR m", "granted_pkr", ",.1f", per=1e6, blank="failed"),

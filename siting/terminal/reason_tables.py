@@ -86,9 +86,7 @@ def print_plan_reasons(plan_reasons: PlanReasons, plan: Plan) -> None:
 def print_trace(traced: Trace, note: str = "") -> None:
     """Print the steps behind the figures of a cell or station, and the table rows they use."""
     console = Screen()
-    name = f" ({traced.name})" if traced.name else ""
-    when = f"{traced.year}" + (f", scenario {traced.scenario}" if traced.scenario else "")
-    console.heading(f"{traced.kind} {traced.id}{name}, {when}", note)
+    console.heading(traced.title, note)
     for line in traced.notes:
         console.say(line)
     for chain in traced.chains:

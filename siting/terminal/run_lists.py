@@ -59,10 +59,8 @@ def print_rerun(repetition: Rerun) -> None:
     console.say(Text.assemble(verdict, f": {repetition.folder!s} repeated"))
     rows = []
     for part in repetition.compared:
-        word = "same" if part.same else "differ" if part.what.endswith("s") else "differs"
-        word = "-" if part.counted.startswith("not stored") else word
         colour = "" if part.same else "red" if part.decides else "yellow"
-        rows.append((part.what.capitalize(), Text(word, style=colour), part.counted))
+        rows.append((part.what.capitalize(), Text(part.verdict, style=colour), part.counted))
     console.pairs(rows)
     for part in repetition.compared:
         for line in part.differences[:DIFFERENCES_SHOWN]:

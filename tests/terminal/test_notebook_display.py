@@ -11,7 +11,7 @@ import pytest
 from town import write_town
 
 import siting
-from siting.review.shown import Shown, block_of
+from siting.shown import Shown, block_of
 from siting.study import Event, Study
 from siting.terminal import progress
 from siting.terminal.progress import StageLines
