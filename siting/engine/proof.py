@@ -151,7 +151,7 @@ class Proof:
         ... ).gap
         0.1
         """
-        # Adding zero turns -0.0 into 0.0, as in a file.
+        # Adding zero turns -0.0 into 0.0, as it is stored in files.
         objective += 0.0
         bound = (max(bound, objective) if maximise else min(bound, objective)) + 0.0
         short = abs(bound - objective)

@@ -2,7 +2,7 @@
 
 The interior point method solves the linear program of a city the size of Karachi in seconds; cuts
 take minutes to reach the same bound. Each step of the dive fixes the options with the largest
-values, up to a share of the scarcest resource. The next solve starts from the last basis.
+values, up to a share of the scarcest resource. Each solve starts from the basis of the one before.
 """
 
 from __future__ import annotations

@@ -45,12 +45,12 @@ def take_all_turns(inc: Incumbent) -> None:
         programs = Step(_program_turns(inc), lambda: has_cuts, growth=settings.MORE)
         drawn = bool(inc.master.cutter.money)
         roundings = Step(_rounding_turns(inc), lambda: drawn or bool(inc.relaxations))
-        # Of a large program, plans built area by area are better than roundings.
+        # In a large program, plans built area by area are better than roundings.
         by_area = inc.heavy and inc.built
         first = Step(_building_turns(inc), growth=settings.MORE) if by_area else roundings
         makers = [first, crossings, windows]
         cuts = Step(_cut_turns(inc), lambda: inc.known is not None and inc.root is not None)
-        # The tree follows the root's cuts: its first turn may take as long as all earlier turns.
+        # The tree waits for the root's cuts: its first turn may take as long as all earlier turns.
         before_tree = [cuts] if has_cuts else makers
         tree = Step(
             tree_turn, lambda: all(one.ended or not one.ready() for one in before_tree),
@@ -126,9 +126,9 @@ def _tree_turns(inc: Incumbent) -> tuple[Callable[[], bool], Callable[[], float]
 
 
 def _area_turns(inc: Incumbent, bounds: AreaBound, options: Ints) -> Callable[[], bool]:
-    """Return a function that lowers the bound by integer programs of areas, each time larger.
+    """Return a function that lowers the bound by integer programs of areas, larger at each call.
 
-    `options`: the current options among all those of the bound.
+    `options`: positions of the current options among all options that the bound covers.
     """
 
     def turn() -> bool:
@@ -256,7 +256,7 @@ def _building_turns(inc: Incumbent) -> Callable[[], bool]:
 
 
 def _crossing_turns(inc: Incumbent) -> Callable[[], bool]:
-    """Return a function that crosses all plans in pairs, those of the first generation first."""
+    """Return a function that crosses all plans in pairs, starting with the first generation."""
     windows: Windows | None = None
 
     def turn() -> bool:

@@ -1,7 +1,7 @@
 """The relaxed master problem of a covering: options, and cuts on patches of rows.
 
 The rows are split into patches. The variable ``t_g`` is the weight covered in patch ``g``. Cuts
-bound ``t_g``, and are valid at any row prices ``0 <= p_i <= w_i``::
+bound ``t_g`` from above; they are valid for any prices ``0 <= p_i <= w_i`` of the rows::
 
     max   sum of t_g over g
     s.t.  t_g <= sum of (w_i - p_i) + sum over k of z_k x (sum of p_i over i of g that k covers)
@@ -118,7 +118,7 @@ class PatchModel(CutModel):
         return 0 if left <= self.accuracy * relaxed.bound else len(patches)
 
     def bound_of(self, reduced: Floats, dual: Floats) -> float:
-        """Return the bound from the duals alone, free of solver tolerances."""
+        """Return the bound that the duals alone prove, free of solver tolerances."""
         sides = np.concatenate([self._right, [row.most for row in self.rows]])
         low = np.concatenate([self._low, np.zeros(len(self._whole))])
         high = np.concatenate([self._high, self._whole])

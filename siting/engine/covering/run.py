@@ -65,7 +65,7 @@ class CoveringRun:
 
     @property
     def proven_at(self) -> float:
-        """Bound on the reduced covering that proves the gap, or proves that no plan is better."""
+        """Bound on the reduced covering at which the gap is proven, or no plan can be better."""
         least = self.value * (1 + max(self.gap, settings.ARITHMETIC / 10))
         return max(least, self.value + (1 - 2 * settings.STEP_SURE) * self.step) - self.certain
 
