@@ -9,9 +9,9 @@
 ==========  ======================================================================================
 
 "At most p" and the textbooks' "exactly p" have the same optimum, because adding a site never makes
-a plan worse. A site that serves no demand is not built, and a site that can serve none has no
+a plan worse. A site that serves no demand is not built, and a site that can serve no demand has no
 variable. Variables and rows are named by position (``y_12``), never by label. A demand of weight 0
-must be served only if costs are for the whole demand. In every program y is binary.
+must be served only if costs are for the whole demand. In every program, ``y`` is binary.
 
 **Set covering**: the fewest sites such that every demand has an open site within the radius.
 Demands that have the same sites within the radius share one row. If the row ``sum of y_j <= p`` is

@@ -245,7 +245,7 @@ def plan_cost(instance: PlainInstance, chosen: Flags) -> float:
 
 
 def settle_warehouse(instance: PlainInstance, chosen: Flags, clock: Clock) -> Flags:
-    """Return the given sites without new ones that are idle or can close at no extra cost."""
+    """Return the given sites, less the new ones that are idle or can close at no extra cost."""
     if (shares := transport(instance, chosen)) is None:
         return chosen
     used = instance.existing.copy()

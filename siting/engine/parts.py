@@ -79,8 +79,8 @@ class Part:
     def _hall_sets(self) -> list[tuple[Floats, list[int]]]:
         """Return the sets of charger groups that may limit what a station serves.
 
-        Each set is a union of the groups of some kinds of demand. With it come the capacity of each
-        offer in these groups, and the kinds that can also use other groups.
+        Each set is a union of the groups of some kinds of demand. It is returned with the capacity
+        of each offer in these groups, and with the kinds that can also use other groups.
         """
         unions = {frozenset[int]()}
         for groups in self.columns:
@@ -121,7 +121,7 @@ class Part:
     # --- intake of stations ------------------------------------------------------------------
 
     def intake(self, worth: Floats, wanted: Floats | None = None) -> Floats:
-        """Return the most that each offer could earn as the only station; 0 if it has no demand.
+        """Return the most each offer could earn as the only station; 0 if no demand is in reach.
 
         `worth`: worth of a kWh served through each pair, in the order of `pairs`; pairs worth 0 or
         less serve nothing; `wanted`: demand of each row, by default the demand of the part.
@@ -158,7 +158,7 @@ class Part:
         return least
 
     def _integral(self, worth: Floats, wanted: Floats) -> Floats:
-        """Return the intake of each distinct offer, computed as an integral (see the module)."""
+        """Return the intake of each distinct offer, computed as an integral over the worth."""
         there = np.flatnonzero(worth > 0)
         step = float(worth[there].max()) / settings.LEVELS
         order = there[np.lexsort((-worth[there], self.site[there]))]

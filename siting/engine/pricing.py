@@ -129,8 +129,8 @@ class Pricing:
         self.live = np.ones(self.count, dtype=bool)  # options that a better plan may use
         self.price = self.last_price = self.center = np.zeros(m.a.shape[0])
         self.link_price = np.zeros(len(self.flows.site))
-        self.by: BySites | None = None  # the best bound by sites, at the prices `center`
-        self.bounds: Bounds | None = None  # bounds by sites, if the aim does not count drives
+        self.by: BySites | None = None  # the best site-by-site bound, at the prices `center`
+        self.bounds: Bounds | None = None  # site-by-site bounds, unless drives count
         # Rows ``<= 0``, each for one site, that fractional options may violate; and their prices.
         self.of_sites = sparse.csr_array((0, m.a.shape[1]))
         self.site_price = np.zeros(0)
@@ -157,7 +157,7 @@ class Pricing:
         for score in scores:
             order = np.lexsort((-score, frame.site))
             best = order[first_of_each(frame.site[order], 1)]
-            # Options that end in the same offer are added together, whatever year they build it.
+            # Options that end in the same offer are added together, whenever they build it.
             out |= np.isin(last, last[best])
         out[frame.kept] = True
         out[some] = True
@@ -239,7 +239,7 @@ class Pricing:
         return known.or_less(max(areas.bound, best), areas.at_most)
 
     def _with_prices(self, by_sites: BySites) -> Bounds:
-        """Return the bounds by sites, and the unscaled prices from which they follow."""
+        """Return the site-by-site bounds, and the unscaled prices from which they follow."""
         prices = self._prices(self.last_price)
         gaps = by_sites.gaps * abs(self.matrix.size) / self.frame.layout.money_unit
         known = replace(prices, demand=np.nan_to_num(prices.demand), gaps=gaps)
@@ -306,7 +306,7 @@ class Pricing:
                 if known.bound <= enough or (stage == SITES and stalled):
                     return known
                 if near and self.by_areas:
-                    return known  # areas lower the bound as far as the other rows do, but sooner
+                    return known  # integer programs of areas give as good a bound sooner
                 # If links leave twice the requested gap, only rows for single sites can close it.
                 far = near and known.bound - enough > gap * abs(enough)
                 after = stage
@@ -334,7 +334,7 @@ class Pricing:
                 return known
 
     def _by_sites(self) -> BySites:
-        """Return the bound by sites, at the current prices or halfway from these to the best."""
+        """Return the site-by-site bound, at the current prices or halfway to the best prices."""
         at, live = self.price, self.live
         by = bound_by(self.frame, self.cutter, at, self.clock, live)
         best = math.inf if self.by is None else self.by.bound
@@ -405,7 +405,7 @@ class Pricing:
     # --- the bound ---------------------------------------------------------------------------
 
     def _bound(self) -> tuple[float, Floats, Floats, Floats]:
-        """Return the bound, the bound with each option, reduced costs, and the prices used.
+        """Return the bound, the bound on plans with each option, reduced costs, and prices used.
 
         The rows that allow one option per site have price 0, because the bound counts only the best
         option of each site.
@@ -413,7 +413,7 @@ class Pricing:
         m = self.matrix
         price = self.price.copy()
         price[m.family.get("one", slice(0, 0))] = 0.0
-        # A positive dual counts only if the row's upper limit is finite; a negative one, the lower.
+        # A positive dual needs a row with a finite upper limit, a negative dual a finite lower one.
         price[(price > 0) & ~np.isfinite(m.row_upper)] = 0.0
         price[(price < 0) & ~np.isfinite(m.row_lower)] = 0.0
         reduced = m.cost - self.a.T @ price - self.flows.less_by_links(self.link_price)

@@ -71,7 +71,7 @@ def viable(
     drop all stations with a shortfall at the first check.
     """
     soft = softened(frame)
-    assert soft is not None  # there are rows of the gap
+    assert soft is not None  # there are rows of viability gaps
     rows, columns = soft
     sites, at = (np.concatenate(part) for part in zip(*frame.layout.gap_rows, strict=True))
     by_year = [len(one) for one, _ in frame.layout.gap_rows]
@@ -123,7 +123,7 @@ def viable(
 
 
 def _own_lacks(frame: Frame, point: Floats) -> Floats:
-    """Return each site's own scaled shortfall, without its concession; below 0 for a surplus."""
+    """Return each site's own shortfall, outside its concession (scaled; below 0: a surplus)."""
     rows = frame.matrix.a[frame.matrix.family["gap"]].tocoo()
     site = frame.column_site[rows.col]
     return -np.bincount(site, rows.data * point[rows.col], frame.sites)

@@ -21,7 +21,7 @@ from siting.program.money import caps_of, cases_of, is_shared
 def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
     """Return a choice with stations moved to shorten drives; unchanged if no move helps.
 
-    `frame`: the program for the shortest drives; `point`: its column values under the choice.
+    `frame`: the program for the shortest drives; `point`: values of its columns under the choice.
     """
     alike = _Alike(frame)
     gain = _gains(frame, choice, point)
@@ -47,7 +47,7 @@ def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
 def relocated_often(
     frame: Frame, choice: Ints, clock: Clock, serving: Clock | None = None
 ) -> tuple[Ints, float]:
-    """Move stations while that shortens drives; return the choice and its value.
+    """Move stations as long as that shortens drives; return the choice and its value.
 
     The value is signed so that more is better; it is -inf if the choice misses a requirement.
     `serving`: clock for assigning demand to stations, by default `clock`.
@@ -101,7 +101,7 @@ def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
 
 
 def _reached(frame: Frame, choice: Ints, point: Floats) -> tuple[Floats, Floats]:
-    """Return how much of each station's energy could reach each site, and its mean drive."""
+    """Return how much of its energy each station could serve from each site, and its mean drive."""
     now = _Sales(frame, choice, point)
     reached = (now.by_customer(now.kwh) @ now.within(np.ones(len(now.site)))).toarray()
     drives = np.bincount(now.station, -now.kwh * now.worth[now.used], len(choice))
@@ -117,7 +117,7 @@ class _Sales:
 
     def __init__(self, frame: Frame, choice: Ints, point: Floats) -> None:
         energies = slice(frame.count, frame.layout.columns.energies)
-        self.worth = frame.matrix.cost[energies]  # value of each energy column in the aim
+        self.worth = frame.matrix.cost[energies]  # objective coefficient of each energy column
         self.site, self.customer = frame.energy_site, frame.energy_group
         station = np.full(frame.sites, -1, dtype=np.int64)
         station[frame.site[choice]] = np.arange(len(choice))

@@ -68,7 +68,7 @@ def search_root(inc: Incumbent) -> None:
 
 
 def cut(inc: Incumbent, stalled: float, ends: float) -> None:
-    """Add cuts until a round lowers the bound by less than the share `stalled`."""
+    """Add cuts until a round lowers the bound by less than the fraction `stalled`."""
     began = inc.clock.work
     with inc.clock.phase("cuts", inc.until(ends)):
         if inc.known is None:
@@ -126,7 +126,8 @@ def _dive(inc: Incumbent) -> None:
 def relax(inc: Incumbent) -> None:
     """Compute the relaxation with all options and dive from it.
 
-    Nothing is done if a relaxation and a plan are known. With a plan, only the greedy method dives.
+    Nothing is done if a relaxation and a plan are known. If there is a plan, only the greedy method
+    dives.
     """
     if inc.known is not None and inc.choice is not None:
         return
@@ -149,7 +150,7 @@ def relax(inc: Incumbent) -> None:
             return
         inc.taken = relaxation.taken
         if inc.choice is not None and not inc.greedy:
-            return  # a dive would take as long again, and windows gain more
+            return  # a dive would take as long as the relaxation, and windows gain more
         choice = relaxation.dive(inc.room)
         if choice is not None:
             inc.weighed(choice)

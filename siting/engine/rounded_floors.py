@@ -38,7 +38,7 @@ from siting.program.instance import Flags, Floats
 
 @dataclass(frozen=True, eq=False)
 class _Floor:
-    """A row that requires energy: its coefficients of energy and of options, and lower limit."""
+    """A row that requires a minimum of energy: its coefficients and its lower limit."""
 
     row: int
     worth: Floats
@@ -98,7 +98,10 @@ class RoundedFloors:
             yield np.repeat(priced[:, None], service.kwh.shape[1], axis=1)
 
     def _served_whole(self, floor: _Floor, price: Floats) -> list[tuple[float, Floats]]:
-        """Return the floor as a row over options, with prices where duals exceed half the worth."""
+        """Return the floor as a row over options, with prices where the demand's dual is high.
+
+        The dual of demand, relative to the dual of the floor, must exceed half its worth.
+        """
         of_floor = abs(float(price[floor.row]))
         if not of_floor:
             return []
@@ -167,7 +170,7 @@ def rounded(least: float, amount: Floats, taken: Floats) -> list[tuple[Floats, f
 
 
 def _steps(amount: Floats, q: float, part: float, most: float) -> Floats:
-    """Return the rounded coefficients, each reduced to at most `most`."""
+    """Return the rounded coefficients, each capped at `most`."""
     ratio = amount / q + settings.EXACT
     whole = np.floor(ratio)
     out: Floats = np.minimum(whole + np.minimum((ratio - whole) / part, 1.0), most)

@@ -1,4 +1,4 @@
-"""The order of an aim's steps, by the gap that each closes per unit of work.
+"""The order in which the steps for an aim take turns, by the gap closed per unit of work.
 
 Steps produce plans and bounds, and continue from where they stopped. Every second turn goes to the
 step that recently closed the most gap per unit of work. The other turns go to the step with the

@@ -35,7 +35,7 @@ def worked_out(
     # The program's own aim that counts drives or, without one, drives in kWh × minutes.
     asked = [aim for aim in program.all_aims if aim.of_drives]
     drives = asked[-1] if asked else ShortestDrives()
-    # A depot may have a thousand times the demand of another row; no tolerance suits both.
+    # A depot may have a thousand times the demand of another row, so no tolerance suits both.
     found = reached_again(program, drives, reached, choice, by_cell=True)
     if found is None:
         raise SolveError(Fault("plan", "could not be recomputed", "try another seed"))
@@ -52,7 +52,7 @@ def reached_again(
     *,
     by_cell: bool = False,
 ) -> tuple[Frame, Answered] | None:
-    """Return an aim's frame in which a choice is feasible, and the assignment there, or None.
+    """Return a frame of an aim in which a choice is feasible, with the assignment, or None.
 
     A solver may reach a value only within its tolerances. So all values may worsen by a share: the
     first share in `settings.LOSSES` that makes the choice feasible. `by_cell`: whether to merge

@@ -303,7 +303,7 @@ class Shortfall:
 class Shortfalls:
     """The subproblems of all groups of parts, each built on first use.
 
-    Parts linked by floors or money also have common cuts; cuts of one part are faster to find.
+    Parts linked by floors or money also have common cuts; cuts on a single part are found faster.
     """
 
     def __init__(self, cutter: Cutter, clock: Clock, *, threads: int) -> None:

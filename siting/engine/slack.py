@@ -35,7 +35,10 @@ class Room:
         self.price = self._price(frame)
 
     def _price(self, frame: Frame) -> Floats:
-        """Return each option's subsidy (PKR) if only money is limited, else its share of limits."""
+        """Return each option's subsidy (PKR) if only money is limited, else its summed shares.
+
+        The sum is over the shares of all upper limits that the option uses.
+        """
         subsidy = frame.options.of_offers(frame.program.instance.offer_subsidy)[:, -1]
         if not self.limited:
             return subsidy
@@ -117,7 +120,7 @@ class Purse:
         self.price = self.money
 
     def spent(self, choice: Ints) -> float:
-        """Return the public money of a choice (PKR)."""
+        """Return the public money that a choice uses (PKR)."""
         return float(self.money[choice[choice >= 0]].sum())
 
     def fits(self, choice: Ints, *, begun: bool = False) -> Flags:

@@ -1,4 +1,4 @@
-"""The solve of one program: aim by aim, each with a plan, a bound and a proof."""
+"""The solve of one program, aim by aim: each aim gets a plan, a bound and a proof."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class _Solve:
         self, program: Program, effort: Effort, clock: Clock, start: tuple[str, ...]
     ) -> None:
         self.program, self.effort, self.clock = program, effort, clock
-        # `whole` is the program with all offers; `kept` are the positions in it of `program`'s.
+        # `whole` is the program with all offers; `kept` lists which of them `program` has.
         self.whole = program
         self.kept: Ints = np.arange(len(program.instance.offer_ids))
         self.choice: Ints | None = None
@@ -297,7 +297,7 @@ class _Solve:
 
     @property
     def _finish(self) -> float:
-        """Share of the time limit that leaves time for the answer."""
+        """Share of the time limit at which the search must end, so that the answer has time."""
         clock = self.clock
         return clock.share_after(max(1 - self.finish_s / max(clock.left_s, 1e-9), 0.0))
 
@@ -491,8 +491,9 @@ class _Solve:
     ) -> tuple[Frame, float]:
         """Return the frame of an aim, and the value of the current plan in it.
 
-        `program`: by default the one narrowed by pricing. Solver tolerances may make the plan miss
-        the values reached; the frame then allows the smallest loss that makes the plan feasible.
+        `program`: by default the one narrowed by pricing. Because of solver tolerances, the plan
+        may miss the values reached; the frame then allows the smallest loss that makes the plan
+        feasible.
         The value is signed so that more is better; it is -inf without a feasible plan.
         """
         of, choice = program or self.program, self.choice
@@ -543,7 +544,7 @@ class _Solve:
         return out
 
     def _drives_proven(self) -> list[Reached]:
-        """Return a limit on drives: the longest within the gap; no limit if the gap is unproven."""
+        """Return a limit on drives: the longest that the gap allows; none if no gap is proven."""
         aim, result, _ = self.results[-1]
         gap = self._gap_of(aim)
         longest = result.bound / (1 - gap)

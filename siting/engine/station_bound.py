@@ -103,9 +103,9 @@ def _set_demand(frame: Frame, price: Floats, of_row: Floats) -> None:
 
 
 def _scaled(frame: Frame, prices: Prices) -> tuple[Floats, Floats, Floats]:
-    """Return the prices of three kinds of rows: money and limits, merged demand, all demand.
+    """Return three arrays of prices: rows of money and limits, merged demand rows, demand rows.
 
-    The first two are scaled; the prices of all demand rows are not.
+    The prices in the first two arrays are scaled, the others are not.
     """
     m, layout, service = frame.matrix, frame.layout, frame.service
     size = abs(m.size)
@@ -143,8 +143,8 @@ def bound_by(
 ) -> BySites:
     """Return the bounds at the row duals of the frame's relaxation.
 
-    `cutter`: a cutter for the frame's parts, with any measures; `live`: options of the plans that
-    the bound must cover, by default all.
+    `cutter`: a cutter for the frame's parts, whatever its measures; `live`: options of the plans
+    that the bound must cover, by default all.
     """
     return _bound(frame, cutter, price, np.maximum(frame.of_demand(price), 0.0), clock, live)
 
@@ -178,7 +178,7 @@ def _bound(
     m, layout, program = frame.matrix, frame.layout, frame.program
     price = price.copy()
     price[frame.rows_of(*OF_A_SITE)] = 0.0
-    # A positive dual counts only if the row's upper limit is finite; a negative one, the lower.
+    # A positive dual needs a row with a finite upper limit, a negative dual a finite lower one.
     price[(price > 0) & ~np.isfinite(m.row_upper)] = 0.0
     price[(price < 0) & ~np.isfinite(m.row_lower)] = 0.0
     side = np.where(price > 0, m.row_upper, m.row_lower)

@@ -73,7 +73,7 @@ def take_all_turns(inc: Incumbent) -> None:
 
 
 def go_on_with_tree(inc: Incumbent) -> None:
-    """Continue the tree where it stopped, only for its bound, without making plans."""
+    """Continue the tree where it stopped, to improve only the bound; no plans are made."""
     assert inc.tree_turn is not None
     inc.bound_only = True
     more = True
@@ -87,8 +87,8 @@ def _too_slow(inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]) -> 
 
     It is too short if even a doubled pace would leave the gap unproven, and the steps would close
     less than the requested gap at the pace of their last turns. The doubled pace is twice the mean
-    of all turns so far or, if faster, twice that of the fastest step in its last turn. The function
-    returns False until each step that makes plans has had its first turn.
+    of all turns so far or, if faster, twice the pace of the fastest step in its last turn. The
+    function returns False until each step that makes plans has had its first turn.
     """
     clock, first, began_s = inc.clock, inc.bound - inc.best, inc.clock.elapsed_s
 
@@ -126,7 +126,7 @@ def _tree_turns(inc: Incumbent) -> tuple[Callable[[], bool], Callable[[], float]
 
 
 def _area_turns(inc: Incumbent, bounds: AreaBound, options: Ints) -> Callable[[], bool]:
-    """Return a function that lowers the bound by integer programs of areas, larger at each call.
+    """Return a function that lowers the bound by programs of areas, which grow with each call.
 
     `options`: positions of the current options among all options that the bound covers.
     """

@@ -255,7 +255,7 @@ class _Diagnosis:
             self.try_alone(group[half:])
 
     def mend(self, held: Collection[int], aimed: list[int], parts: float = 1) -> Mend | None:
-        """Return the smallest changes to `aimed` that allow a plan that keeps `held`, or None."""
+        """Return the smallest changes to `aimed` with which a plan can keep `held`, or None."""
         first = aimed[0]
         short = self.asked[first].short if len(aimed) == 1 else 0.0
         if self.clock.over:
@@ -302,7 +302,7 @@ class _Diagnosis:
         return Mend({k: excess}, {k: rounded(one, excess)}, self.nowhere, least)
 
     def stepped(self, given: dict[int, float], least: float) -> Mend:
-        """Try changes slightly above those of the relaxation; return the smallest with a plan."""
+        """Try changes slightly above the relaxation's; return the smallest that allows a plan."""
         best = Mend(given, {}, self.nowhere, least)
         for step in settings.CONFLICT_STEPS:
             changed, figures = self.program, {}

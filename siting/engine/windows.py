@@ -22,8 +22,8 @@ Plans of a large city are crossed area by area. Money then has a price, because 
 would be bound to the money that it spends in the current plan.
 
 A plan may also be built from nothing, with one window per area. Some rows are shared with areas
-that are not decided yet. They have the prices of a relaxation, so that each area uses only what is
-worth more there than elsewhere (relax-and-fix).
+that are not decided yet. These rows have the prices of a relaxation, so that each area uses only
+what is worth more there than elsewhere (relax-and-fix).
 
 Sources: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer
 2010, 399-419. E. Rothberg: An evolutionary algorithm for polishing mixed integer programming
@@ -125,7 +125,7 @@ class Windows:
     # --- nearness ----------------------------------------------------------------------------
 
     def _overlap(self) -> sparse.csr_array:
-        """Return the demand that each two sites share; with decay, only the best sites of a row."""
+        """Return the demand shared by each pair of sites; with decay, only a row's best sites."""
         service, frame = self.frame.service, self.frame
         if not service.near:
             return frame.shared_demand
@@ -248,7 +248,7 @@ class Windows:
         return not left
 
     def _apart(self, areas: Sequence[Ints], most: int) -> list[int]:
-        """Return the positions of up to `most` areas that share no demand, the first one first."""
+        """Return the positions of up to `most` areas that share no demand, the first area first."""
         out, used = list[int](), np.zeros(self.frame.sites, dtype=bool)
         for n, area in enumerate(areas):
             if len(out) < most and not used[area].any():

@@ -10,7 +10,7 @@ over groups of max(0, p(k) - m c_k)``. Here ``p(k)`` is the sum of the prices of
 covers, and ``m`` is the price of a unit of budget. At best, this Lagrangian bound equals the bound
 of the linear relaxation. If option ``k`` is required, the bound falls by at least ``max(0, p(j) - m
 c_j) - (p(k) - m c_k)``, where ``j`` is the best option of its group. If the bound then does not
-exceed the weight sought, ``k`` is excluded.
+exceed the weight of a known plan, ``k`` is excluded.
 
 Source: R. D. Galvão, L. G. A. Espejo, B. Boffey: A comparison of Lagrangean and surrogate
 relaxations for the maximal covering location problem. European Journal of Operational Research 124

@@ -182,7 +182,7 @@ class CoveringRun:
         return model.narrowed(~hopeless, inside)
 
     def _kicks(self, taken: Floats, worth: float) -> Kicks:
-        """Return a local search that starts from the incumbent's options that remain."""
+        """Return a local search that starts from the options of the incumbent that remain."""
         plan = CoveringPlan(self.left.covering)
         plan.move_to(np.flatnonzero(np.isin(self.left.option, self.chosen)))
         exchange(plan, self.clock)

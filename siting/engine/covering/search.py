@@ -1,4 +1,4 @@
-"""Covering heuristics: greedy, exchanges, and kicks out of local optima.
+"""Covering heuristics: a greedy method, exchanges, and kicks out of local optima.
 
 Effort is counted as work, not as time, so that runs with the same seed are reproducible. Ties go to
 the first option.
