@@ -1,8 +1,8 @@
 """Requirements relaxed by penalties, so that windows can start from an infeasible plan.
 
-Each row that a first plan may miss (a floor on the share served, the value that an earlier aim must
-keep, a business case) has a shortfall column, which costs more than any plan is worth. A plan
-without shortfall is a plan of the original program.
+A first plan may miss rows for floors on the share served, values kept for earlier aims, or business
+cases. Each such row has a shortfall column, which costs more than any plan is worth. A plan without
+shortfall is a plan of the original program.
 """
 
 from __future__ import annotations

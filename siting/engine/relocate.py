@@ -1,9 +1,9 @@
 """Relocation of stations to free sites nearer to their own customers.
 
 A station that moves keeps its customers; the gain is the amount by which their drives become
-shorter in total. If an option at the free site is no more expensive and no smaller, and all
-customers reach it, then all limits remain satisfied, and no program has to be solved. The other
-steps of a solve may never try such a site.
+shorter in total. The option at the free site must be no more expensive and no smaller, and all
+customers must reach it. Then all limits remain satisfied, and no program has to be solved. The
+other steps of a solve may never try such a site.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def worked_out(
     """
     if served_whole([*(one.aim for one in reached), ShortestDrives()], program):
         return *nearest(program, choice), np.zeros((0, 0))
-    # The program's own aim that counts drives or, without one, drives in kWh × minutes.
+    # Use the program's own aim that counts drives or, without one, count kWh × minutes.
     asked = [aim for aim in program.all_aims if aim.of_drives]
     drives = asked[-1] if asked else ShortestDrives()
     # A depot may have a thousand times the demand of another row, so no tolerance suits both.
@@ -132,7 +132,7 @@ def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
     """Return each station's payment, given all stations' shortfalls (below 0: a surplus).
 
     A business case receives its stations' shortfalls less their surpluses. This payment goes to the
-    stations with a shortfall, in proportion to the shortfalls. What exceeds their caps goes to
+    stations with a shortfall, in proportion to the shortfalls. Any amount above their caps goes to
     stations of the same business case that are below their caps.
 
     Examples

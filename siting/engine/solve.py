@@ -369,7 +369,7 @@ class _Solve:
     def _narrowed(self, aim: Aim, reached: Sequence[Reached]) -> Result:
         """Return the best plan over offers that pricing selects, and a bound over all offers."""
         # If the aim is the cost to all (stations plus drivers' time), pricing gets most of the
-        # time: it provides the bound, and later steps hardly improve a plan whose stations have
+        # time. It provides the bound, and later steps hardly improve a plan whose stations have
         # been moved.
         share = 1 - settings.LAST_SHARE if aim.of_stations else settings.ROOT_SHARE
         with self.clock.phase("pricing", self.clock.share_of_rest(share)):

@@ -85,10 +85,10 @@ def go_on_with_tree(inc: Incumbent) -> None:
 def _too_slow(inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]) -> Callable[[], bool]:
     """Return a function that tests whether the time left is too short to gain much.
 
-    It is too short if even a doubled pace would leave the gap unproven, and the steps would close
-    less than the requested gap at the pace of their last turns. The doubled pace is twice the mean
-    of all turns so far or, if faster, twice the pace of the fastest step in its last turn. The
-    function returns False until each step that makes plans has had its first turn.
+    It is too short if even a doubled pace would leave the gap unproven, and if the steps, at the
+    pace of their last turns, would close less than the requested gap. The doubled pace is twice the
+    mean pace of all turns so far or, if faster, twice the pace of the fastest step in its last
+    turn. The function returns False until each step that makes plans has had its first turn.
     """
     clock, first, began_s = inc.clock, inc.bound - inc.best, inc.clock.elapsed_s
 
@@ -126,7 +126,7 @@ def _tree_turns(inc: Incumbent) -> tuple[Callable[[], bool], Callable[[], float]
 
 
 def _area_turns(inc: Incumbent, bounds: AreaBound, options: Ints) -> Callable[[], bool]:
-    """Return a function that lowers the bound by programs of areas, which grow with each call.
+    """Return a function that lowers the bound by integer programs of ever larger areas.
 
     `options`: positions of the current options among all options that the bound covers.
     """

@@ -1,8 +1,8 @@
 """Exact and fast evaluation of choices, and bounds on the value after each one-step change.
 
 This is possible if every part can be served optimally without a linear program
-(`siting.engine.cuts`), if the aim depends only on the value served in each scenario, and if all
-other rows contain only options. The minimum cuts of a choice bound every other choice, so few
+(`siting.engine.cuts`). The aim must depend only on the value served in each scenario, and all other
+rows must contain only options. The minimum cuts of a choice bound every other choice, so few
 changes have to be evaluated.
 """
 

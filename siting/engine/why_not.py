@@ -1,6 +1,6 @@
 """Conflicts: requirements that no plan meets together, and the smallest changes that resolve them.
 
-1. If the elastic relaxation proves the conflict, only requirements whose dual price there is not 0
+1. If the elastic relaxation proves the conflict, only requirements with a dual price other than 0
    are tested. They conflict with each other, so changing any other requirement cannot help.
 2. Each requirement is dropped on its own. A large block of requirements is first dropped as a
    whole, and is halved only if that allows a plan. If the other requirements allow a plan, the

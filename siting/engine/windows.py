@@ -1,14 +1,14 @@
 """Windows: large neighbourhood search that frees the stations of a neighbourhood.
 
 A window frees the options at some sites, some of the energy columns, and all columns without a
-site; the rest of the plan is fixed and moves to the right-hand sides. HiGHS solves this small
+site. The rest of the plan is fixed and moves to the right-hand sides. HiGHS solves this small
 integer program from the incumbent. The program is built from the matrix alone, so that windows work
 for any aims and requirements. Sites are near each other if they share demand, so no map is needed.
 
 The freed energy columns belong to demand rows that the window can change: rows that its stations
-serve, rows that are not served in full, and rows that one of its sites would serve better. For each
-of these rows, the pairs in use are freed and, at first, a few others: the nearest sites in the
-window, and stations outside it with free capacity.
+serve, rows not served in full, and rows that its sites would serve better. For each of these rows,
+the pairs in use are freed and, at first, a few others: the nearest sites in the window, and
+stations outside it with free capacity.
 
 A window has two neighbourhoods, mostly far apart, so that money can move between them. It has only
 one if the two would share no limit. Windows start where relaxation and plan differ. A window is
@@ -187,7 +187,7 @@ class Windows:
         the budget. The plan that the windows had before is lost.
 
         `pairs`: the point of the first plan, and the options of the second; `money`: for each year,
-        the price of a rupee in the unit of the aim when the plan uses exactly the budget; at a
+        the price of a rupee (in the unit of the aim) if the plan uses exactly the budget. At a
         price of 0, each area keeps its money.
         """
         points, left = [point for point, _ in pairs], []

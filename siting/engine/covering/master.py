@@ -7,9 +7,9 @@ bound ``t_g`` from above; they are valid for any prices ``0 <= p_i <= w_i`` of t
     s.t.  t_g <= sum of (w_i - p_i) + sum over k of z_k x (sum of p_i over i of g that k covers)
           sum of z_k over k in G <= 1,   sum of c_k z_k <= B,   0 <= z <= 1
 
-At a point ``z``, the tightest cut has ``p_i = w_i`` if the values of the options that cover row
-``i`` add up to less than 1, else ``p_i = 0``. When cuts are added or slack cuts removed, HiGHS
-restarts from its last basis.
+At a point ``z``, the tightest cut has ``p_i = w_i`` if the options that cover row ``i`` have values
+that sum to less than 1, else ``p_i = 0``. When cuts are added or slack cuts removed, HiGHS restarts
+from its last basis.
 
 Sources: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition for very large scale partial set
 covering and maximal covering location problems. European Journal of Operational Research 275
