@@ -101,7 +101,7 @@ class Pricing:
     ) -> None:
         frame = with_least_payments(frame)
         self.frame, self.clock, self.seed, self.threads = frame, clock, seed, threads
-        # In other programs, cuts give better bounds, or programs of areas are slow.
+        # Otherwise cuts give better bounds, or the integer programs of areas are slow.
         self.by_areas = frame.large and not frame.drawn_by_year
         m = self.matrix = frame.matrix
         self.a = frame.by_column
@@ -130,7 +130,8 @@ class Pricing:
         self.price = self.last_price = self.center = np.zeros(m.a.shape[0])
         self.link_price = np.zeros(len(self.flows.site))
         self.by: BySites | None = None  # the best site-by-site bound, at the prices `center`
-        self.bounds: Bounds | None = None  # site-by-site bounds, unless drives count
+        # Site-by-site bounds, computed at the end unless the aim counts drives.
+        self.bounds: Bounds | None = None
         # Rows ``<= 0``, each for one site, that fractional options may violate; and their prices.
         self.of_sites = sparse.csr_array((0, m.a.shape[1]))
         self.site_price = np.zeros(0)

@@ -55,7 +55,7 @@ class Line:
 
 
 def rounded(one: Requirement, excess: float, *, whole: bool = False) -> float:
-    """Return the figure that permits the given excess, rounded so that it still permits it."""
+    """Return the figure that permits the given excess, rounded towards permitting more."""
     value = one.figure(excess)
     if one.unit in (SHARE, COST_SHARE):
         step = settings.CONFLICT_GAP

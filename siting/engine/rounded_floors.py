@@ -98,9 +98,9 @@ class RoundedFloors:
             yield np.repeat(priced[:, None], service.kwh.shape[1], axis=1)
 
     def _served_whole(self, floor: _Floor, price: Floats) -> list[tuple[float, Floats]]:
-        """Return the floor as a row over options, with prices where the demand's dual is high.
+        """Return the floor as a row over options, with prices for demand with a high dual.
 
-        The dual of demand, relative to the dual of the floor, must exceed half its worth.
+        A dual counts as high if, divided by the floor's dual, it exceeds half the worth.
         """
         of_floor = abs(float(price[floor.row]))
         if not of_floor:

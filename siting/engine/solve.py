@@ -297,7 +297,7 @@ class _Solve:
 
     @property
     def _finish(self) -> float:
-        """Share of the time limit at which the search must end, so that the answer has time."""
+        """Share of the time limit at which the search must end to leave time for the answer."""
         clock = self.clock
         return clock.share_after(max(1 - self.finish_s / max(clock.left_s, 1e-9), 0.0))
 
@@ -337,7 +337,7 @@ class _Solve:
         return Result(self.choice, frame.sign * value, frame.sign * math.inf, "time limit")
 
     def _found(self, aim: Aim, reached: Sequence[Reached]) -> Result:
-        """Return the result of one aim; pricing first narrows the offers if there are many."""
+        """Return the result of one aim; if there are many offers, pricing narrows them first."""
         if self.effort.method == "milp" or not is_many(self.whole):
             return self._solved(self._framed(aim, reached))
         if self.whole.year_plan is not None and self.choice is None and not reached:
